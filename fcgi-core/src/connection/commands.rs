@@ -1,0 +1,179 @@
+//! Commands: what the application does with its requests.
+
+use alloc::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::table::Entry;
+use super::{Closing, Connection, Key};
+use crate::error::Misuse;
+use crate::record::{EndRequest, ProtocolStatus, RecordType, RequestId, Role};
+use crate::request::Input;
+
+/// Whether more of a stream is to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyState {
+    /// Its terminal record has not been received.
+    Open,
+    /// Its terminal record was received: what was read is all.
+    Ended,
+    /// The web server gave the request up: what was read may not be all.
+    Aborted,
+}
+
+impl Connection {
+    /// Moves the unread bytes of a request's STDIN to the end of `into`, and says whether they are the last. They stay
+    /// charged until they are [consumed](Self::consumed). Not to call it is how a body is held back.
+    ///
+    /// # Errors
+    /// [`Misuse::Gone`] if the request is over or answered.
+    pub fn read_body(&mut self, key: Key, into: &mut VecDeque<Bytes>) -> Result<BodyState, Misuse> {
+        let entry = self.open(key)?;
+        entry.announced = false;
+        entry.stdin.read(into);
+        Ok(match entry.state.input() {
+            Input::Params | Input::Stdin => BodyState::Open,
+            Input::Data | Input::Ended => BodyState::Ended,
+            Input::Aborted => BodyState::Aborted,
+        })
+    }
+
+    /// As [`read_body`](Self::read_body), of a Filter's DATA (FastCGI §6.4). For other roles it has ended from the start.
+    ///
+    /// # Errors
+    /// [`Misuse::Gone`] if the request is over or answered.
+    pub fn read_data(&mut self, key: Key, into: &mut VecDeque<Bytes>) -> Result<BodyState, Misuse> {
+        let entry = self.open(key)?;
+        entry.announced = false;
+        if let Some(data) = &mut entry.data {
+            data.read(into);
+        }
+        Ok(match (entry.state.input(), entry.state.role()) {
+            (Input::Aborted, _) => BodyState::Aborted,
+            (Input::Params | Input::Stdin | Input::Data, Role::FILTER) => BodyState::Open,
+            _ => BodyState::Ended,
+        })
+    }
+
+    /// The application has used `bytes` of what it read, so that input may flow again.
+    ///
+    /// Says nothing if the request is over: its charge went with it.
+    pub fn consumed(&mut self, key: Key, bytes: usize) {
+        let Ok(entry) = self.table.by_key(key) else { return };
+        let of_stdin = entry.stdin.consumed(bytes);
+        let rest = bytes.saturating_sub(of_stdin);
+        let of_data = entry.data.as_mut().map_or(0, |data| data.consumed(rest));
+        self.unread = self.unread.saturating_sub(of_stdin).saturating_sub(of_data);
+    }
+
+    /// The application will read no more of this request's bodies: what is there and what is to come of them is
+    /// dropped, and holds nobody up.
+    ///
+    /// # Errors
+    /// [`Misuse::Gone`] if the request is over or answered.
+    pub fn discard_body(&mut self, key: Key) -> Result<(), Misuse> {
+        let freed = self.open(key)?.discard();
+        self.unread = self.unread.saturating_sub(freed);
+        Ok(())
+    }
+
+    /// Queues a part of the response, copied.
+    ///
+    /// # Errors
+    /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] after the end of the request.
+    pub fn stdout(&mut self, key: Key, content: &[u8]) -> Result<(), Misuse> {
+        let id = self.open(key)?.id;
+        self.output.stream(RecordType::STDOUT, id, content);
+        Ok(())
+    }
+
+    /// Queues a part of the response; from [`Enframer::LARGE`](crate::Enframer::LARGE) bytes on without a copy.
+    ///
+    /// # Errors
+    /// As [`stdout`](Self::stdout).
+    pub fn stdout_bytes(&mut self, key: Key, content: Bytes) -> Result<(), Misuse> {
+        let id = self.open(key)?.id;
+        self.output.stream_bytes(RecordType::STDOUT, id, content);
+        Ok(())
+    }
+
+    /// Queues a part of the error text, which the web server writes to its log, in records of at most
+    /// [`Limits::stderr_record`](crate::Limits::stderr_record) bytes.
+    ///
+    /// # Errors
+    /// As [`stdout`](Self::stdout).
+    pub fn stderr(&mut self, key: Key, content: &[u8]) -> Result<(), Misuse> {
+        let most = usize::from(self.config.limits.stderr_record.max(1));
+        let id = self.open(key)?.id;
+        self.output.stream_in(RecordType::STDERR, id, content, most);
+        Ok(())
+    }
+
+    /// Ends the request with `REQUEST_COMPLETE`: the end of STDOUT, then END_REQUEST with `app_status`, what a CGI program would
+    /// have returned from `exit` (FastCGI §5.5). STDERR needs no end where it was not used, and web servers take none to
+    /// be missing where it was (§3.3 asks for one only of streams in use; nginx, Apache and PHP agree).
+    ///
+    /// The input is not waited for: what still comes of it is dropped.
+    ///
+    /// # Errors
+    /// As [`stdout`](Self::stdout).
+    pub fn end(&mut self, key: Key, app_status: u32) -> Result<(), Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.end()?;
+        let id = entry.id;
+        self.output.end_stream(RecordType::STDOUT, id);
+        self.put_end(id, app_status, ProtocolStatus::REQUEST_COMPLETE);
+        self.retire(key);
+        Ok(())
+    }
+
+    /// Cuts the answer off: no END_REQUEST is sent, since nginx takes a partial answer with one for whole, whatever
+    /// its status. The connection takes no more requests and, after those that are alive, ends such that the
+    /// web server notices: [`Close::Abortive`](super::Close::Abortive).
+    ///
+    /// # Errors
+    /// As [`stdout`](Self::stdout).
+    pub fn fail(&mut self, key: Key) -> Result<(), Misuse> {
+        self.table.by_key(key)?.state.fail()?;
+        if !matches!(self.closing, Closing::Broken(_)) {
+            self.closing = Closing::Abortive;
+        }
+        self.retire(key);
+        Ok(())
+    }
+
+    /// Lets a request be answered whose PARAMS have not ended, for instance because they take too long. What is still
+    /// to come of its PARAMS and bodies is dropped.
+    ///
+    /// # Errors
+    /// [`Misuse::Gone`] if the PARAMS have ended, or the request is over.
+    pub fn refuse(&mut self, key: Key) -> Result<(), Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.refuse()?;
+        entry.params = alloc::vec::Vec::new();
+        entry.discard();
+        Ok(())
+    }
+
+    /// The request, if it may be answered.
+    fn open(&mut self, key: Key) -> Result<&mut Entry, Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.answer()?;
+        Ok(entry)
+    }
+
+    /// A request has stopped to be live.
+    fn retire(&mut self, key: Key) {
+        self.live = self.live.saturating_sub(1);
+        if let Ok(entry) = self.table.by_key(key) {
+            let freed = entry.discard();
+            self.unread = self.unread.saturating_sub(freed);
+        }
+        self.settle(key);
+    }
+
+    pub(super) fn put_end(&mut self, id: RequestId, app_status: u32, protocol_status: ProtocolStatus) {
+        let end = EndRequest { app_status, protocol_status };
+        self.output.record(RecordType::END_REQUEST, id, &end.encode());
+    }
+}

@@ -1,0 +1,9 @@
+//! What names a request from its begin to its end and never again.
+
+/// Names one request of one connection. Unlike its id on the wire it does not come back: a key whose request
+/// is over stays dead, and every call with it says [`Misuse::Gone`](crate::Misuse::Gone).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub(super) slot: u32,
+    pub(super) generation: u32,
+}

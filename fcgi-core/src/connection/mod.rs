@@ -1,0 +1,217 @@
+//! One connection, seen from the application: which record belongs to which request, and what is due.
+
+mod close;
+mod commands;
+mod config;
+mod event;
+mod inbox;
+mod key;
+mod management;
+mod receive;
+mod table;
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+pub use self::close::{Close, EndOfInput};
+pub use self::commands::BodyState;
+pub use self::config::{Config, Overload};
+pub use self::event::{Event, NewRequest, Refusal};
+pub use self::key::Key;
+use self::table::Table;
+use crate::deframe::Deframer;
+use crate::enframe::Enframer;
+use crate::record::BeginRequest;
+
+/// The application's side of one transport connection: the only table of its requests.
+///
+/// It does no I/O, reads no clock and calls nobody. A driver moves bytes and events, in this order:
+///
+/// 1. **Output**: write what [`output`](Self::output) holds, and [advance](Enframer::advance) it.
+/// 2. **Input**: while [`wants_input`](Self::wants_input), read from the transport and hand the bytes to
+///    [`receive`](Self::receive) or [`receive_shared`](Self::receive_shared). All of them are used at once; what cannot
+///    be told yet is kept, within the [limits](crate::Limits). At the end of the stream ask
+///    [`end_of_input`](Self::end_of_input) what it cut off.
+/// 3. **Events**: take [`poll_event`](Self::poll_event) until it is `None`. Answer each request that it tells with
+///    *commands*, in any order and as late as need be.
+/// 4. **Close**: when [`should_close`](Self::should_close) says so, write what is left of the output and do as it says.
+///
+/// The methods are of four kinds:
+///
+/// - *bytes in* (`receive…`): fail with a [`Violation`](crate::Violation) when the peer breaks a rule. Events from before it can still be
+///   taken; apart from that the connection is of no use any more.
+/// - *events out* (`poll_event`, `read_body`, `read_data`).
+/// - *commands* (`stdout…`, `stderr`, `end`, `fail`, `refuse`, `discard_body`, `consumed`): fail with a [`Misuse`](crate::Misuse)
+///   when the request's state does not allow them, and then change nothing.
+/// - *getters* (`wants_input`, `is_idle`, `live`, …).
+///
+/// A request lives from its BEGIN_REQUEST until both its input and its output have ended, whatever its handler does:
+/// see the diagram in `request.rs`. Its body ends on the terminal STDIN record and on nothing else.
+///
+/// # Back-pressure
+/// FastCGI has no flow control (§3.3), so there is only the transport's: not reading. Bytes of a body count as unread
+/// from their arrival until [`consumed`](Self::consumed) is told of them. A request that is alone pauses the input at
+/// [`Limits::body_bytes`](crate::Limits::body_bytes); several pause it together at [`Limits::bodies_bytes`](crate::Limits::bodies_bytes). Until then ABORT, management
+/// records and other requests are seen behind an unread body; after that only once something was consumed or
+/// [discarded](Self::discard_body).
+///
+/// # Example
+/// ```
+/// use fcgi_core::{Connection, Event};
+///
+/// let mut connection = Connection::new(Default::default());
+/// // BEGIN_REQUEST (Responder, no KEEP_CONN), PARAMS with one pair, the end of PARAMS, the end of STDIN.
+/// connection.receive(b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00")?;
+/// connection.receive(b"\x01\x04\x00\x01\x00\x05\x00\x00\x01\x02ABC\x01\x04\x00\x01\x00\x00\x00\x00")?;
+/// connection.receive(b"\x01\x05\x00\x01\x00\x00\x00\x00")?;
+///
+/// let Some(Event::Request(request)) = connection.poll_event() else { panic!("a request") };
+/// assert_eq!(request.params.get("A"), Some(&b"BC"[..]));
+/// connection.stdout(request.key, b"Status: 204 No Content\r\n\r\n")?;
+/// connection.end(request.key, 0)?;
+/// assert_eq!(connection.output().len(), 8 + 26 + 8 + 16);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    config: Arc<Config>,
+    deframer: Deframer,
+    /// BEGIN_REQUEST's content as far as it has come.
+    begin: ([u8; BeginRequest::LEN], usize),
+    /// A management record's content as far as it has come; at most `limits.management_bytes`.
+    management: Vec<u8>,
+    table: Table,
+    events: VecDeque<Event>,
+    output: Enframer,
+    /// Requests of `table` that are live; the others in it are answered, and their input has not ended.
+    live: usize,
+    /// Sum of the charges in `table`, in bytes.
+    unread: usize,
+    /// KEEP_CONN of the last request that began. FastCGI §5.1 gives the flag to each request; where several differ,
+    /// the last one decides.
+    keep_conn: bool,
+    closing: Closing,
+}
+
+/// Whether the connection takes further requests, and how it ends when it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    /// It takes requests.
+    No,
+    /// It ends in good order after the requests that are alive.
+    Orderly,
+    /// An answer was cut off: it ends after the requests that are alive, such that the peer notices.
+    Abortive,
+    /// The peer broke a rule.
+    Broken(crate::Violation),
+}
+
+impl Connection {
+    /// A connection on which nothing was received.
+    #[must_use]
+    pub const fn new(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            deframer: Deframer::new(),
+            begin: ([0; BeginRequest::LEN], 0),
+            management: Vec::new(),
+            table: Table::new(),
+            events: VecDeque::new(),
+            output: Enframer::new(),
+            live: 0,
+            unread: 0,
+            keep_conn: true,
+            closing: Closing::No,
+        }
+    }
+
+    /// Takes in bytes from the web server, all of them.
+    ///
+    /// # Errors
+    /// The web server broke a rule of the protocol. Every later call fails with the same violation.
+    pub fn receive(&mut self, input: &[u8]) -> Result<(), crate::Violation> {
+        self.receive_from(input, None)
+    }
+
+    /// As [`receive`](Self::receive), but large pieces of bodies are not copied: they are handed on as slices that
+    /// keep `input` alive. A piece keeps alive at most eight times its own size.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn receive_shared(&mut self, input: &Bytes) -> Result<(), crate::Violation> {
+        self.receive_from(input, Some(input))
+    }
+
+    /// The next thing that the application has to know of, in the order of the wire.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What waits to be written.
+    pub const fn output(&mut self) -> &mut Enframer {
+        &mut self.output
+    }
+
+    /// Requests that have begun and are owed an answer, those included whose PARAMS have not ended.
+    #[must_use]
+    pub const fn live(&self) -> usize {
+        self.live
+    }
+
+    /// Bytes of bodies that were received and not yet [consumed](Self::consumed).
+    #[must_use]
+    pub const fn unread(&self) -> usize {
+        self.unread
+    }
+
+    /// Whether input should be read from the transport. `false`: unread bodies have reached their limit.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        let limits = &self.config.limits;
+        let bound = if self.live > 1 { limits.bodies_bytes } else { limits.body_bytes };
+        self.unread < bound.max(1)
+    }
+
+    /// The live request with the most unread bytes: the one to give up when input has been paused for too long.
+    #[must_use]
+    pub fn fullest(&self) -> Option<Key> {
+        let live = self.table.iter().filter(|(_, entry)| entry.state.is_live());
+        live.max_by_key(|(_, entry)| entry.charge()).map(|(key, _)| key)
+    }
+
+    /// A live request whose PARAMS have not ended: the oldest one.
+    #[must_use]
+    pub fn oldest_in_params(&self) -> Option<Key> {
+        let waiting = |entry: &table::Entry| entry.state.output() == crate::request::Output::Waiting;
+        let keys = self.table.iter().filter(|(_, entry)| waiting(entry)).map(|(key, _)| key);
+        keys.min_by_key(|key| key.generation)
+    }
+
+    /// How many bytes of a body the web server has announced by the header of the record that is being received, and
+    /// not sent. Reads of about that size, and more, are to be expected next.
+    #[must_use]
+    pub fn expected_body(&self) -> usize {
+        match self.deframer.current() {
+            Some((header, left)) if header.kind == crate::RecordType::STDIN => usize::from(left),
+            _ => 0,
+        }
+    }
+
+    /// Frees what an idle connection need not keep.
+    pub fn shrink(&mut self) {
+        self.output.shrink();
+        self.table.shrink();
+        if self.events.is_empty() && self.events.capacity() > 0 {
+            self.events = VecDeque::new();
+        }
+        if self.management.is_empty() {
+            self.management = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+//! Records in: each goes to its request, and what the request's state makes of it is done here.
+
+use alloc::boxed::Box;
+
+use bytes::Bytes;
+
+use super::event::{Event, NewRequest, Refusal};
+use super::table::Entry;
+use super::{Closing, Connection, Key, Overload};
+use crate::deframe::Fragment;
+use crate::error::{Rule, Violation};
+use crate::pairs::ScanError;
+use crate::params::Params;
+use crate::record::{BeginRequest, ProtocolStatus, RecordHeader, RecordType, RequestId, Sender};
+use crate::request::{Abort, Content, Output, Request};
+
+impl Connection {
+    pub(super) fn receive_from(&mut self, mut input: &[u8], owner: Option<&Bytes>) -> Result<(), Violation> {
+        if let Closing::Broken(violation) = self.closing {
+            return Err(violation);
+        }
+        loop {
+            let fragment = match self.deframer.next(&mut input) {
+                Ok(Some(fragment)) => fragment,
+                Ok(None) => return Ok(()),
+                Err(violation) => return Err(self.broken(violation)),
+            };
+            if let Err(rule) = self.fragment(fragment, owner) {
+                return Err(self.broken(Violation { rule, id: fragment.header.id }));
+            }
+        }
+    }
+
+    const fn broken(&mut self, violation: Violation) -> Violation {
+        self.closing = Closing::Broken(violation);
+        violation
+    }
+
+    fn fragment(&mut self, fragment: Fragment<'_>, owner: Option<&Bytes>) -> Result<(), Rule> {
+        let RecordHeader { kind, id, .. } = fragment.header;
+        // FastCGI §3.3: the null id is for management records, and these have no other.
+        if id.is_null() || kind == RecordType::GET_VALUES {
+            return self.management_record(fragment);
+        }
+        match kind {
+            RecordType::PARAMS => self.params(id, fragment),
+            RecordType::STDIN => self.stdin(id, fragment, owner),
+            RecordType::BEGIN_REQUEST => self.begin(id, fragment),
+            RecordType::DATA => self.data(id, fragment, owner),
+            RecordType::ABORT_REQUEST if fragment.ends => {
+                self.abort(id);
+                Ok(())
+            }
+            _ if kind.sender() == Sender::Application => Err(Rule::Direction),
+            // FastCGI §4.2 answers unknown types of management records alone; of a request's it says nothing, so that a
+            // later version's additions do no harm.
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, id: RequestId, fragment: Fragment<'_>) -> Result<(), Rule> {
+        if usize::from(fragment.header.content_len) != BeginRequest::LEN {
+            return Err(Rule::BeginLength);
+        }
+        if fragment.starts {
+            self.begin.1 = 0;
+        }
+        let (content, have) = &mut self.begin;
+        for (place, byte) in content.iter_mut().skip(*have).zip(fragment.content) {
+            *place = *byte;
+        }
+        *have = have.saturating_add(fragment.content.len());
+        if !fragment.ends {
+            return Ok(());
+        }
+        let begin = BeginRequest::decode(*content);
+        match self.table.by_id(id) {
+            Some((_, entry)) if entry.state.output() != Output::Ended => return Err(Rule::BeginTwice),
+            // The web server has gone on to its next request without ending this one's input: Apache does, after
+            // an early answer.
+            Some((key, _)) => self.forget(key),
+            None => {}
+        }
+        self.keep_conn = begin.keep_conn;
+        self.admit(id, begin);
+        Ok(())
+    }
+
+    /// Puts the request in the table, answered at once if it cannot be served.
+    fn admit(&mut self, id: RequestId, begin: BeginRequest) {
+        let full = self.live >= self.config.limits.requests;
+        let rejected = if !self.config.roles.contains(begin.role) {
+            Some(Overload::Status(ProtocolStatus::UNKNOWN_ROLE))
+        } else if full || self.closing != Closing::No {
+            Some(self.config.overload.clone())
+        } else {
+            None
+        };
+        let mut request = Request::begin(begin.role);
+        let Some(answer) = rejected else {
+            self.table.insert(id, request);
+            self.live = self.live.saturating_add(1);
+            return;
+        };
+        match answer {
+            Overload::Status(status) => self.put_end(id, 0, status),
+            Overload::Stdout(text) => {
+                self.output.stream(RecordType::STDOUT, id, &text);
+                self.output.end_stream(RecordType::STDOUT, id);
+                self.put_end(id, 0, ProtocolStatus::REQUEST_COMPLETE);
+            }
+        }
+        // On its way out a connection need not know which of the answered ids goes on sending: records of ids that
+        // are not in the table are dropped all the same.
+        if self.closing == Closing::No {
+            request.reject();
+            let key = self.table.insert(id, request);
+            self.settle(key);
+        }
+    }
+
+    fn params(&mut self, id: RequestId, fragment: Fragment<'_>) -> Result<(), Rule> {
+        let limits = self.config.limits;
+        let Some((key, entry)) = self.table.by_id(id) else { return Ok(()) };
+        if fragment.header.content_len == 0 {
+            return self.params_end(key);
+        }
+        if entry.state.params()? == Content::Drop {
+            return Ok(());
+        }
+        let refusal = if entry.params.len().saturating_add(fragment.content.len()) > limits.params_bytes {
+            Some(Refusal::ParamsBytes)
+        } else {
+            entry.params.reserve_exact(if entry.params.is_empty() { fragment.content.len() } else { 0 });
+            entry.params.extend_from_slice(fragment.content);
+            match entry.scan.advance(&entry.params, limits.params_bytes, limits.params_pairs) {
+                Ok(()) => None,
+                Err(ScanError::TooLong) => Some(Refusal::ParamsBytes),
+                Err(ScanError::TooMany) => Some(Refusal::ParamsPairs),
+            }
+        };
+        if let Some(refusal) = refusal
+            && self.refuse(key).is_ok()
+        {
+            self.events.push_back(Event::Refused(key, refusal));
+        }
+        Ok(())
+    }
+
+    fn params_end(&mut self, key: Key) -> Result<(), Rule> {
+        let Ok(entry) = self.table.by_key(key) else { return Ok(()) };
+        if entry.state.output() == Output::Waiting && !entry.scan.is_whole(&entry.params) {
+            return Err(Rule::PairTruncated);
+        }
+        if entry.state.params_end()? == Content::Keep {
+            let params = Params::from_whole(core::mem::take(&mut entry.params).into(), entry.scan.pairs());
+            let request = NewRequest { key, id: entry.id, role: entry.state.role(), params };
+            self.events.push_back(Event::Request(request));
+        } else {
+            self.settle(key);
+        }
+        Ok(())
+    }
+
+    fn stdin(&mut self, id: RequestId, fragment: Fragment<'_>, owner: Option<&Bytes>) -> Result<(), Rule> {
+        let Some((key, entry)) = self.table.by_id(id) else { return Ok(()) };
+        let charged = if fragment.header.content_len == 0 {
+            if entry.state.stdin_end()? == Content::Drop {
+                self.settle(key);
+                return Ok(());
+            }
+            0
+        } else if entry.state.stdin()? == Content::Keep {
+            entry.stdin.push(fragment.content, owner)
+        } else {
+            return Ok(());
+        };
+        self.unread = self.unread.saturating_add(charged);
+        self.announce(key);
+        Ok(())
+    }
+
+    fn data(&mut self, id: RequestId, fragment: Fragment<'_>, owner: Option<&Bytes>) -> Result<(), Rule> {
+        let Some((key, entry)) = self.table.by_id(id) else { return Ok(()) };
+        let charged = if fragment.header.content_len == 0 {
+            if entry.state.data_end()? == Content::Drop {
+                self.settle(key);
+                return Ok(());
+            }
+            0
+        } else if entry.state.data()? == Content::Keep && !entry.stdin.discards() {
+            entry.data.get_or_insert_with(Box::default).push(fragment.content, owner)
+        } else {
+            return Ok(());
+        };
+        self.unread = self.unread.saturating_add(charged);
+        self.announce(key);
+        Ok(())
+    }
+
+    fn abort(&mut self, id: RequestId) {
+        // An id that is not in the table was answered: the two records crossed.
+        let Some((key, entry)) = self.table.by_id(id) else { return };
+        match entry.state.abort() {
+            Abort::EndHere => {
+                self.live = self.live.saturating_sub(1);
+                self.put_end(id, 0, ProtocolStatus::REQUEST_COMPLETE);
+                self.settle(key);
+            }
+            Abort::TellApplication => self.events.push_back(Event::Abort(key)),
+            Abort::Ignore => self.settle(key),
+        }
+    }
+
+    fn announce(&mut self, key: Key) {
+        if let Ok(entry) = self.table.by_key(key)
+            && !entry.announced
+            && !entry.stdin.discards()
+        {
+            entry.announced = true;
+            self.events.push_back(Event::Body(key));
+        }
+    }
+
+    /// Takes the request out of the table if it is over, and holds the bound on those that are only half over.
+    pub(super) fn settle(&mut self, key: Key) {
+        let Ok(entry) = self.table.by_key(key) else { return };
+        if entry.state.is_over() {
+            self.forget(key);
+        } else if self.table.len().saturating_sub(self.live) > self.config.limits.unfinished
+            && self.closing == Closing::No
+        {
+            self.closing = Closing::Orderly;
+        }
+    }
+
+    fn forget(&mut self, key: Key) {
+        let charge = self.table.remove(key).as_ref().map_or(0, Entry::charge);
+        self.unread = self.unread.saturating_sub(charge);
+    }
+}

@@ -1,0 +1,373 @@
+//! Records to bytes: what waits to be written, as buffers fit for one vectored write.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::{Buf, Bytes};
+
+use crate::record::{RecordHeader, RecordType, RequestId};
+
+/// Records that wait for the transport.
+///
+/// Headers and small contents lie together in one buffer; a large content stays the `Bytes` that it came as, between
+/// them. So a small answer is one slice, and a large one is a list of slices without a copy:
+/// [`slices`](Self::slices) gives them in order, [`advance`](Self::advance) takes what was written.
+///
+/// Contents of one stream that are written one after the other share a record as long as they are small and it has
+/// not gone out: a head and a short body are one STDOUT record.
+///
+/// ```
+/// use fcgi_core::{Enframer, RecordType, RequestId};
+/// let mut out = Enframer::new();
+/// out.stream(RecordType::STDOUT, RequestId(1), b"Status: 200 OK\r\n");
+/// out.stream(RecordType::STDOUT, RequestId(1), b"\r\n");
+/// out.end_stream(RecordType::STDOUT, RequestId(1));
+/// assert_eq!(out.len(), 8 + 18 + 8);
+/// let written = out.slices().next().unwrap().len();
+/// out.advance(written);
+/// assert!(out.is_empty());
+/// ```
+#[derive(Debug, Default)]
+pub struct Enframer {
+    /// Headers and small contents. Those before `start` are written.
+    small: Vec<u8>,
+    /// At most `small.len()`.
+    start: usize,
+    /// Large contents, each behind that many unwritten bytes of `small`; what is left of `small` follows the last.
+    large: VecDeque<(usize, Bytes)>,
+    /// Unwritten bytes of `small` that the entries of `large` have claimed.
+    claimed: usize,
+    /// Unwritten bytes of all contents in `large`.
+    large_len: usize,
+    /// The last record, if more content of its stream may still join it.
+    open: Option<OpenRecord>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct OpenRecord {
+    kind: RecordType,
+    id: RequestId,
+    /// Where its header begins in `small`. Not written as long as this is not before `start`.
+    header: usize,
+    content_len: u16,
+}
+
+impl Enframer {
+    /// A content of at least this many bytes is not copied. Below it a copy is cheaper than the bookkeeping of
+    /// one more slice in the kernel and here.
+    pub const LARGE: usize = 4096;
+
+    /// A buffer that is kept over an idle time is at most this large.
+    const KEPT: usize = 512;
+
+    /// Nothing to write.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { small: Vec::new(), start: 0, large: VecDeque::new(), claimed: 0, large_len: 0, open: None }
+    }
+
+    /// Bytes that wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.small.len().saturating_sub(self.start).saturating_add(self.large_len)
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.small.len() == self.start && self.large.is_empty()
+    }
+
+    /// A whole record with a short content, such as BEGIN_REQUEST or END_REQUEST.
+    ///
+    /// Content over 65 535 bytes is cut: use [`stream`](Self::stream) for streams.
+    pub fn record(&mut self, kind: RecordType, id: RequestId, content: &[u8]) {
+        let content = content.get(..MAX_CONTENT).unwrap_or(content);
+        // `MAX_CONTENT` is what a u16 holds.
+        let content_len = u16::try_from(content.len()).unwrap_or(u16::MAX);
+        self.open = None;
+        self.small.extend_from_slice(&RecordHeader::new(kind, id, content_len).encode());
+        self.small.extend_from_slice(content);
+    }
+
+    /// Content of a stream, copied, in as many records as it needs. Empty content writes nothing: it would end
+    /// the stream (§3.3), and that is [`end_stream`](Self::end_stream)'s to say.
+    pub fn stream(&mut self, kind: RecordType, id: RequestId, content: &[u8]) {
+        self.stream_in(kind, id, content, MAX_CONTENT);
+    }
+
+    /// As [`stream`](Self::stream), in records of at most `most` bytes of content.
+    pub(crate) fn stream_in(&mut self, kind: RecordType, id: RequestId, mut content: &[u8], most: usize) {
+        while !content.is_empty() {
+            let mut record = self.open_record(kind, id, most);
+            let room = most.saturating_sub(usize::from(record.content_len));
+            let (part, rest) = content.split_at_checked(room).unwrap_or((content, &[]));
+            content = rest;
+            self.small.extend_from_slice(part);
+            let part = u16::try_from(part.len()).unwrap_or(u16::MAX);
+            record.content_len = record.content_len.saturating_add(part);
+            self.patch(record);
+        }
+    }
+
+    /// Content of a stream. From [`LARGE`](Self::LARGE) bytes on it is not copied, and is split evenly over
+    /// the records that it needs.
+    pub fn stream_bytes(&mut self, kind: RecordType, id: RequestId, mut content: Bytes) {
+        if content.len() < Self::LARGE {
+            return self.stream(kind, id, &content);
+        }
+        let records = content.len().div_ceil(MAX_CONTENT);
+        let even = content.len().div_ceil(records);
+        while !content.is_empty() {
+            let part = content.split_to(even.min(content.len()));
+            let len = u16::try_from(part.len()).unwrap_or(u16::MAX);
+            self.small.extend_from_slice(&RecordHeader::new(kind, id, len).encode());
+            let gap = self.small.len().saturating_sub(self.start).saturating_sub(self.claimed);
+            self.claimed = self.claimed.saturating_add(gap);
+            self.large_len = self.large_len.saturating_add(part.len());
+            self.large.push_back((gap, part));
+        }
+        self.open = None;
+    }
+
+    /// The empty record that ends a stream (§3.3).
+    pub fn end_stream(&mut self, kind: RecordType, id: RequestId) {
+        self.record(kind, id, &[]);
+    }
+
+    /// What waits, in order; no slice is empty.
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let mut small = self.small.get(self.start..).unwrap_or_default();
+        let mut large = self.large.iter();
+        let mut pending: Option<&[u8]> = None;
+        core::iter::from_fn(move || {
+            if let Some(content) = pending.take() {
+                return Some(content);
+            }
+            if let Some((gap, content)) = large.next() {
+                let (head, rest) = small.split_at_checked(*gap).unwrap_or((small, &[]));
+                small = rest;
+                if head.is_empty() {
+                    return Some(&content[..]);
+                }
+                pending = Some(content);
+                return Some(head);
+            }
+            (!small.is_empty()).then(|| core::mem::take(&mut small))
+        })
+    }
+
+    /// Takes the first `written` bytes off; more than there are takes all.
+    pub fn advance(&mut self, mut written: usize) {
+        while written > 0 {
+            let Some((gap, content)) = self.large.front_mut() else {
+                self.start = self.start.saturating_add(written).min(self.small.len());
+                break;
+            };
+            let head = written.min(*gap);
+            self.start = self.start.saturating_add(head);
+            self.claimed = self.claimed.saturating_sub(head);
+            *gap = gap.saturating_sub(head);
+            written = written.saturating_sub(head);
+            let part = written.min(content.len());
+            self.large_len = self.large_len.saturating_sub(part);
+            content.advance(part);
+            written = written.saturating_sub(part);
+            if content.is_empty() {
+                self.large.pop_front();
+            }
+        }
+        self.reuse();
+    }
+
+    /// Frees what an idle connection need not keep.
+    pub fn shrink(&mut self) {
+        if self.is_empty() {
+            if self.small.capacity() > Self::KEPT {
+                self.small = Vec::new();
+            }
+            if self.large.capacity() > 0 {
+                self.large = VecDeque::new();
+            }
+        }
+    }
+
+    /// The record that more content of this stream joins: the last one, or a new one.
+    fn open_record(&mut self, kind: RecordType, id: RequestId, most: usize) -> OpenRecord {
+        match self.open {
+            Some(open)
+                if open.kind == kind
+                    && open.id == id
+                    && open.header >= self.start
+                    && usize::from(open.content_len) < most =>
+            {
+                open
+            }
+            _ => {
+                let header = self.small.len();
+                self.small.extend_from_slice(&RecordHeader::new(kind, id, 0).encode());
+                OpenRecord { kind, id, header, content_len: 0 }
+            }
+        }
+    }
+
+    /// Writes the record's length into its header.
+    fn patch(&mut self, record: OpenRecord) {
+        let header = RecordHeader::new(record.kind, record.id, record.content_len).encode();
+        let end = record.header.saturating_add(RecordHeader::LEN);
+        if let Some(place) = self.small.get_mut(record.header..end) {
+            place.copy_from_slice(&header);
+        }
+        self.open = Some(record);
+    }
+
+    /// Gives the room of written bytes back to `small`.
+    fn reuse(&mut self) {
+        if self.start == self.small.len() {
+            self.small.clear();
+            self.start = 0;
+            self.open = None;
+        } else if self.start >= Self::LARGE && self.start >= self.small.len().saturating_sub(self.start) {
+            // At least as many bytes are dropped as are moved, so that a slow reader costs no more than linear time.
+            self.small.drain(..self.start);
+            self.open = self
+                .open
+                .and_then(|open| Some(OpenRecord { header: open.header.checked_sub(self.start)?, ..open }));
+            self.start = 0;
+        }
+    }
+}
+
+/// Bytes of content that a record can carry.
+const MAX_CONTENT: usize = 65_535;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deframe::Deframer;
+    use alloc::vec;
+
+    const ID: RequestId = RequestId(258);
+
+    fn drain(out: &mut Enframer, step: usize) -> Vec<u8> {
+        let mut wire = Vec::new();
+        while !out.is_empty() {
+            assert_eq!(out.slices().map(<[u8]>::len).sum::<usize>(), out.len());
+            assert!(out.slices().all(|slice| !slice.is_empty()));
+            let part: Vec<u8> =
+                out.slices().flat_map(|slice| &slice[..slice.len().min(step)]).take(step).copied().collect();
+            out.advance(part.len());
+            wire.extend(part);
+        }
+        assert_eq!(out.len(), 0);
+        wire
+    }
+
+    fn records(mut wire: &[u8]) -> Vec<(RecordType, Vec<u8>)> {
+        let mut deframer = Deframer::new();
+        let mut records: Vec<(RecordType, Vec<u8>)> = Vec::new();
+        while let Some(fragment) = deframer.next(&mut wire).unwrap() {
+            assert!(fragment.starts && fragment.ends);
+            assert_eq!(fragment.header.id, ID);
+            records.push((fragment.header.kind, fragment.content.to_vec()));
+        }
+        assert!(deframer.is_between_records());
+        records
+    }
+
+    #[test]
+    fn small_contents_of_one_stream_share_a_record() {
+        let mut out = Enframer::new();
+        out.stream(RecordType::STDOUT, ID, b"head");
+        out.stream(RecordType::STDOUT, ID, b"");
+        out.stream(RecordType::STDOUT, ID, b"body");
+        out.stream(RecordType::STDERR, ID, b"oops");
+        out.stream(RecordType::STDOUT, ID, b"more");
+        out.end_stream(RecordType::STDOUT, ID);
+        assert_eq!(out.slices().count(), 1, "one buffer");
+        let expected = [
+            (RecordType::STDOUT, b"headbody".to_vec()),
+            (RecordType::STDERR, b"oops".to_vec()),
+            (RecordType::STDOUT, b"more".to_vec()),
+            (RecordType::STDOUT, vec![]),
+        ];
+        assert_eq!(records(&drain(&mut out, 1)), expected);
+    }
+
+    #[test]
+    fn a_record_whose_header_has_gone_out_takes_no_more() {
+        let mut out = Enframer::new();
+        out.stream(RecordType::STDOUT, ID, b"first");
+        let mut wire: Vec<u8> = out.slices().next().unwrap()[..3].to_vec();
+        out.advance(3);
+        out.stream(RecordType::STDOUT, ID, b"second");
+        wire.extend(drain(&mut out, 100));
+        assert_eq!(
+            records(&wire),
+            [(RecordType::STDOUT, b"first".to_vec()), (RecordType::STDOUT, b"second".to_vec())]
+        );
+    }
+
+    #[test]
+    fn contents_around_the_borders_of_a_record_come_out_right_in_steps_of_any_size() {
+        for len in [1, 4095, 4096, 65_535, 65_536, 131_070, 131_071, 200_000] {
+            let content: Vec<u8> = (0..=252).cycle().take(len).collect();
+            for step in [1, 7, 8, 4096, 70_000, 1 << 20] {
+                if step == 1 && len > 70_000 {
+                    continue;
+                }
+                let mut out = Enframer::new();
+                out.stream(RecordType::STDOUT, ID, b"head");
+                out.stream_bytes(RecordType::STDOUT, ID, Bytes::from(content.clone()));
+                out.stream(RecordType::STDOUT, ID, b"tail");
+                out.end_stream(RecordType::STDOUT, ID);
+                let records = records(&drain(&mut out, step));
+                let (last, before) = records.split_last().unwrap();
+                assert_eq!(*last, (RecordType::STDOUT, vec![]));
+                assert!(before.iter().all(|(_, content)| !content.is_empty()), "none ends the stream early");
+                let joined: Vec<u8> = before.iter().flat_map(|(_, content)| content).copied().collect();
+                assert_eq!(
+                    joined,
+                    [&b"head"[..], &content, b"tail"].concat(),
+                    "{len} bytes in steps of {step}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn copied_contents_longer_than_a_record_are_split() {
+        let mut out = Enframer::new();
+        let content = vec![b'x'; 65_536];
+        out.stream(RecordType::STDOUT, ID, &content);
+        let lens: Vec<_> = records(&drain(&mut out, 1000)).iter().map(|(_, content)| content.len()).collect();
+        assert_eq!(lens, [65_535, 1]);
+        out.stream_in(RecordType::STDERR, ID, &content, 8192);
+        assert!(records(&drain(&mut out, 1000)).iter().all(|(_, content)| content.len() == 8192));
+    }
+
+    #[test]
+    fn large_contents_are_not_copied() {
+        let mut out = Enframer::new();
+        let content = Bytes::from(vec![7; 100_000]);
+        out.stream_bytes(RecordType::STDOUT, ID, content.clone());
+        let slices: Vec<&[u8]> = out.slices().collect();
+        assert_eq!(slices.iter().map(|slice| slice.len()).collect::<Vec<_>>(), [8, 50_000, 8, 50_000]);
+        assert_eq!(slices[1].as_ptr(), content.as_ptr());
+    }
+
+    #[test]
+    fn room_is_reused_while_a_slow_reader_lags_behind() {
+        let mut out = Enframer::new();
+        for _ in 0..1000 {
+            out.record(RecordType::END_REQUEST, ID, &[0; 2000]);
+            out.record(RecordType::END_REQUEST, ID, &[0; 2000]);
+            let waiting = out.len();
+            out.advance(waiting - 100);
+        }
+        assert!(out.small.capacity() < 64 * 1024, "{}", out.small.capacity());
+        out.advance(100);
+        out.shrink();
+        assert_eq!(out.small.capacity(), 0);
+    }
+}

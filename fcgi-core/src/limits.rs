@@ -1,0 +1,60 @@
+//! Every quantity that a peer controls, its bound, its default and the reason for it.
+
+/// The bounds of one connection.
+///
+/// ```
+/// use fcgi_core::Limits;
+/// let mut limits = Limits::default();
+/// limits.requests = 32;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of PARAMS that one request may have. Default 131 072: nginx can send the 32 KiB of its
+    /// `large_client_header_buffers` and Apache was seen to send 71 KB. A request over it is
+    /// [refused](crate::Event::Refused), not the connection.
+    pub params_bytes: usize,
+
+    /// Name-value pairs that one request may have. Default 1 000: a browser's request has about 35, and ten times
+    /// the number of headers that hyper takes by default stays legal. A request over it is
+    /// [refused](crate::Event::Refused).
+    pub params_pairs: usize,
+
+    /// Requests that may be alive at once on the connection. Default 128: HAProxy sends 32 or what is configured
+    /// there; the others send one. See [`Overload`](crate::Overload) for what the next one is told.
+    pub requests: usize,
+
+    /// Answered ids whose input has not ended. Default 128: one is normal after an early answer; a peer
+    /// that never ends any of them would otherwise grow the table to 65 535. Past it the connection takes no new request and
+    /// ends after those that are alive.
+    pub unfinished: usize,
+
+    /// Bytes of one request's unread body at which input pauses while that request is alone on the connection.
+    /// Default 262 144: a few reads ahead of the handler, and small enough for thousands of uploads at once.
+    pub body_bytes: usize,
+
+    /// Bytes of all unread bodies at which input pauses while several requests are alive. Default
+    /// 1 048 576. FastCGI has no flow control (§3.3), so one unread body blocks the records behind it.
+    pub bodies_bytes: usize,
+
+    /// Bytes of a management record's content. Default 1 024: the whole of §4.1's query is 53 bytes.
+    pub management_bytes: usize,
+
+    /// Bytes of content in a STDERR record that we send. Default 8 192: HAProxy 2.6 dies of one over 16 KB.
+    pub stderr_record: u16,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            params_bytes: 128 * 1024,
+            params_pairs: 1000,
+            requests: 128,
+            unfinished: 128,
+            body_bytes: 256 * 1024,
+            bodies_bytes: 1024 * 1024,
+            management_bytes: 1024,
+            stderr_record: 8192,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Pairs out of a buffer that holds all of them.
+
+use super::Length;
+use crate::error::Rule;
+
+/// Iterates over the pairs in a slice, in the order of the wire, without copying.
+///
+/// Yields `Err(`[`Rule::PairTruncated`]`)` once, as its last item, where the slice ends inside a pair.
+///
+/// ```
+/// use fcgi_core::Pairs;
+/// let mut pairs = Pairs::new(b"\x01\x02ABC\x01\x00D");
+/// assert_eq!(pairs.next(), Some(Ok((&b"A"[..], &b"BC"[..]))));
+/// assert_eq!(pairs.next(), Some(Ok((&b"D"[..], &b""[..]))));
+/// assert_eq!(pairs.next(), None);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Pairs<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Pairs<'a> {
+    /// The pairs that `encoded` holds.
+    #[must_use]
+    pub const fn new(encoded: &'a [u8]) -> Self {
+        Self { rest: encoded }
+    }
+
+    fn pair(&mut self) -> Option<(&'a [u8], &'a [u8])> {
+        let mut rest = self.rest;
+        let Length::Read(name) = Length::take(&mut rest) else { return None };
+        let Length::Read(value) = Length::take(&mut rest) else { return None };
+        let (name, rest) = rest.split_at_checked(name)?;
+        let (value, rest) = rest.split_at_checked(value)?;
+        self.rest = rest;
+        Some((name, value))
+    }
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = Result<(&'a [u8], &'a [u8]), Rule>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        match self.pair() {
+            Some(pair) => Some(Ok(pair)),
+            None => {
+                self.rest = &[];
+                Some(Err(Rule::PairTruncated))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode_pair;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn lengths_at_every_border_of_the_encoding() {
+        let lengths = [0, 1, 127, 128, 129, 255, 256, 65_535, 65_536];
+        for name in lengths {
+            for value in lengths {
+                let (name, value) = (vec![b'n'; name], vec![b'v'; value]);
+                let mut wire = Vec::new();
+                encode_pair(&mut wire, &name, &value);
+                let decoded: Vec<_> = Pairs::new(&wire).collect();
+                assert_eq!(decoded, [Ok((&name[..], &value[..]))]);
+            }
+        }
+    }
+
+    #[test]
+    fn four_byte_lengths_of_small_numbers_are_read_too() {
+        let wire = b"\x80\x00\x00\x01\x80\x00\x00\x02abc";
+        assert_eq!(Pairs::new(wire).collect::<Vec<_>>(), [Ok((&b"a"[..], &b"bc"[..]))]);
+    }
+
+    #[test]
+    fn a_slice_that_ends_inside_a_pair_is_truncated_wherever_it_ends() {
+        let mut wire = Vec::new();
+        encode_pair(&mut wire, b"NAME", &[b'v'; 200]);
+        for end in 1..wire.len() {
+            let decoded: Vec<_> = Pairs::new(&wire[..end]).collect();
+            assert_eq!(decoded, [Err(Rule::PairTruncated)], "{end} bytes");
+        }
+    }
+
+    #[test]
+    fn the_longest_length_asks_for_nothing() {
+        let decoded: Vec<_> = Pairs::new(b"\xff\xff\xff\xff\xff\xff\xff\xffxyz").collect();
+        assert_eq!(decoded, [Err(Rule::PairTruncated)]);
+    }
+
+    #[test]
+    fn a_million_empty_pairs() {
+        let wire = vec![0; 2_000_000];
+        assert_eq!(Pairs::new(&wire).count(), 1_000_000);
+    }
+
+    #[test]
+    fn bytes_stay_as_they_are() {
+        let wire = b"\x02\x03\xff\x00\x80\xfe\x00";
+        let decoded: Vec<_> = Pairs::new(wire).collect();
+        assert_eq!(decoded, [Ok((&b"\xff\x00"[..], &b"\x80\xfe\x00"[..]))]);
+    }
+}

@@ -1,0 +1,58 @@
+//! Pairs into a buffer.
+
+use bytes::BufMut;
+
+/// Appends one pair to `out`, each length in one byte where it fits, else in four.
+///
+/// A name or value longer than 2 147 483 647 bytes cannot be written on the wire; it is cut there.
+///
+/// ```
+/// let mut wire = Vec::new();
+/// fcgi_core::encode_pair(&mut wire, b"REQUEST_METHOD", b"GET");
+/// assert_eq!(wire, b"\x0e\x03REQUEST_METHODGET");
+/// ```
+pub fn encode_pair(out: &mut impl BufMut, name: &[u8], value: &[u8]) {
+    let name = cut(name);
+    let value = cut(value);
+    put_length(out, name.len());
+    put_length(out, value.len());
+    out.put_slice(name);
+    out.put_slice(value);
+}
+
+const LONGEST: usize = 0x7fff_ffff;
+
+fn cut(bytes: &[u8]) -> &[u8] {
+    bytes.get(..LONGEST).unwrap_or(bytes)
+}
+
+fn put_length(out: &mut impl BufMut, length: usize) {
+    match u8::try_from(length) {
+        Ok(short @ 0..128) => out.put_u8(short),
+        _ => out.put_u32(u32::try_from(length).unwrap_or(u32::MAX) | 1 << 31),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn a_length_takes_one_byte_up_to_127_and_four_from_128() {
+        for (length, head) in [
+            (0, &[0][..]),
+            (127, &[127]),
+            (128, &[0x80, 0, 0, 128]),
+            (65_535, &[0x80, 0, 0xff, 0xff]),
+            (65_536, &[0x80, 1, 0, 0]),
+        ] {
+            let mut out = Vec::new();
+            encode_pair(&mut out, &vec![b'n'; length], b"");
+            assert_eq!(&out[..head.len()], head);
+            assert_eq!(out[head.len()], 0, "the value's length");
+            assert_eq!(out.len(), head.len() + 1 + length);
+        }
+    }
+}

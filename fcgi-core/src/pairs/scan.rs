@@ -1,0 +1,98 @@
+//! Checks pairs as their bytes arrive, so that a stream which lies about a length is refused when it says so.
+
+use super::Length;
+
+/// How far into a growing buffer whole pairs have been seen.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// Where the first pair that is not known to be whole begins. At most the buffer's length.
+    whole: usize,
+    /// Pairs before it.
+    pairs: usize,
+}
+
+/// Why a stream of pairs goes no further.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ScanError {
+    /// A declared length passes the bound on bytes.
+    TooLong,
+    /// More pairs than the bound.
+    TooMany,
+}
+
+impl Scan {
+    /// Looks at what `buffer` has gained. A declared length is compared with the bound, and never allocated.
+    pub(crate) fn advance(
+        &mut self,
+        buffer: &[u8],
+        max_bytes: usize,
+        max_pairs: usize,
+    ) -> Result<(), ScanError> {
+        loop {
+            let mut rest = buffer.get(self.whole..).unwrap_or_default();
+            if rest.is_empty() {
+                return Ok(());
+            }
+            let Length::Read(name) = Length::take(&mut rest) else { return Ok(()) };
+            let Length::Read(value) = Length::take(&mut rest) else { return Ok(()) };
+            let head = buffer.len().saturating_sub(rest.len());
+            let end = head.saturating_add(name).saturating_add(value);
+            if end > max_bytes {
+                return Err(ScanError::TooLong);
+            }
+            if self.pairs >= max_pairs {
+                return Err(ScanError::TooMany);
+            }
+            if end > buffer.len() {
+                return Ok(());
+            }
+            self.whole = end;
+            self.pairs = self.pairs.saturating_add(1);
+        }
+    }
+
+    /// Whether `buffer` ends where a pair ends.
+    pub(crate) fn is_whole(&self, buffer: &[u8]) -> bool {
+        self.whole == buffer.len()
+    }
+
+    /// Pairs that were seen whole.
+    pub(crate) fn pairs(&self) -> usize {
+        self.pairs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode_pair;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn a_pair_split_at_every_byte_is_whole_only_at_its_end() {
+        let mut wire = Vec::new();
+        encode_pair(&mut wire, b"A_NAME", &[7; 130]);
+        let first = wire.len();
+        encode_pair(&mut wire, &[b'n'; 128], b"v");
+        let mut scan = Scan::default();
+        for end in 0..=wire.len() {
+            scan.advance(&wire[..end], 1000, 10).unwrap();
+            assert_eq!(scan.is_whole(&wire[..end]), [0, first, wire.len()].contains(&end), "{end} bytes");
+        }
+        assert_eq!(scan.pairs(), 2);
+    }
+
+    #[test]
+    fn a_lie_about_a_length_is_refused_with_the_length() {
+        let mut scan = Scan::default();
+        assert_eq!(scan.advance(b"\xff\xff\xff\xff\x00", 1 << 20, 10), Err(ScanError::TooLong));
+        let mut scan = Scan::default();
+        assert_eq!(scan.advance(b"\xff\xff\xff\xff\xff\xff\xff\xff", usize::MAX, 10), Ok(()));
+    }
+
+    #[test]
+    fn a_million_empty_pairs_pass_the_bound_on_pairs() {
+        let wire = alloc::vec![0; 2_000_000];
+        assert_eq!(Scan::default().advance(&wire, usize::MAX, 1000), Err(ScanError::TooMany));
+    }
+}

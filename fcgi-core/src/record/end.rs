@@ -1,0 +1,70 @@
+//! The record that ends a request.
+
+use core::fmt;
+
+/// The content of an END_REQUEST record (FastCGI §5.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndRequest {
+    /// What a CGI program would have returned from `exit` (§5.5); web servers ignore it.
+    pub app_status: u32,
+    /// Whether the request was served, and if not, why.
+    pub protocol_status: ProtocolStatus,
+}
+
+impl EndRequest {
+    /// Bytes of the content, always.
+    pub const LEN: usize = 8;
+
+    /// The content's bytes; the reserved bytes are 0.
+    #[must_use]
+    pub const fn encode(self) -> [u8; Self::LEN] {
+        let [a3, a2, a1, a0] = self.app_status.to_be_bytes();
+        [a3, a2, a1, a0, self.protocol_status.0, 0, 0, 0]
+    }
+
+    /// Reads the content; the reserved bytes are not looked at.
+    #[must_use]
+    pub const fn decode(content: [u8; Self::LEN]) -> Self {
+        let [a3, a2, a1, a0, status, ..] = content;
+        Self { app_status: u32::from_be_bytes([a3, a2, a1, a0]), protocol_status: ProtocolStatus(status) }
+    }
+}
+
+/// How the protocol level of a request ended (FastCGI §5.5), an open code space.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProtocolStatus(pub u8);
+
+impl ProtocolStatus {
+    /// The request was served.
+    pub const REQUEST_COMPLETE: Self = Self(0);
+    /// Refused: this application takes one request at a time on a connection.
+    pub const CANT_MPX_CONN: Self = Self(1);
+    /// Refused: some resource is used up.
+    pub const OVERLOADED: Self = Self(2);
+    /// Refused: the application does not play that role.
+    pub const UNKNOWN_ROLE: Self = Self(3);
+}
+
+impl fmt::Debug for ProtocolStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::REQUEST_COMPLETE => f.write_str("REQUEST_COMPLETE"),
+            Self::CANT_MPX_CONN => f.write_str("CANT_MPX_CONN"),
+            Self::OVERLOADED => f.write_str("OVERLOADED"),
+            Self::UNKNOWN_ROLE => f.write_str("UNKNOWN_ROLE"),
+            Self(other) => write!(f, "ProtocolStatus({other})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back() {
+        let end = EndRequest { app_status: 0x0102_0304, protocol_status: ProtocolStatus::OVERLOADED };
+        assert_eq!(end.encode(), [1, 2, 3, 4, 2, 0, 0, 0]);
+        assert_eq!(EndRequest::decode([1, 2, 3, 4, 2, 9, 9, 9]), end);
+    }
+}

@@ -1,0 +1,85 @@
+//! The eight bytes that every record begins with.
+
+use super::{RecordType, RequestId};
+use crate::error::{Rule, Violation};
+
+/// The protocol's version, the first byte of every record (FastCGI §8, `FCGI_VERSION_1`).
+pub const VERSION: u8 = 1;
+
+/// The head of a record (FastCGI §3.3): what follows, for which request, and how many bytes of it.
+///
+/// ```
+/// use fcgi_core::{RecordHeader, RecordType, RequestId};
+/// let header = RecordHeader::new(RecordType::STDOUT, RequestId(1), 300);
+/// assert_eq!(header.encode(), [1, 6, 0, 1, 1, 44, 0, 0]);
+/// assert_eq!(RecordHeader::decode(header.encode()), Ok(header));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordHeader {
+    /// What the record carries.
+    pub kind: RecordType,
+    /// The request that it belongs to; null for a management record.
+    pub id: RequestId,
+    /// Bytes of content that follow the header.
+    pub content_len: u16,
+    /// Bytes of padding that follow the content, to be skipped.
+    pub padding_len: u8,
+}
+
+impl RecordHeader {
+    /// Bytes of an encoded header (`FCGI_HEADER_LEN`).
+    pub const LEN: usize = 8;
+
+    /// A header without padding.
+    #[must_use]
+    pub const fn new(kind: RecordType, id: RequestId, content_len: u16) -> Self {
+        Self { kind, id, content_len, padding_len: 0 }
+    }
+
+    /// The header's bytes on the wire; the reserved byte is 0.
+    #[must_use]
+    pub const fn encode(self) -> [u8; Self::LEN] {
+        let [id1, id0] = self.id.0.to_be_bytes();
+        let [len1, len0] = self.content_len.to_be_bytes();
+        [VERSION, self.kind.0, id1, id0, len1, len0, self.padding_len, 0]
+    }
+
+    /// Reads a header; the reserved byte is not looked at.
+    ///
+    /// # Errors
+    /// [`Rule::Version`] for a version other than [`VERSION`].
+    pub const fn decode(bytes: [u8; Self::LEN]) -> Result<Self, Violation> {
+        let [version, kind, id1, id0, len1, len0, padding_len, _reserved] = bytes;
+        let id = RequestId(u16::from_be_bytes([id1, id0]));
+        if version != VERSION {
+            return Err(Violation { rule: Rule::Version, id });
+        }
+        let content_len = u16::from_be_bytes([len1, len0]);
+        Ok(Self { kind: RecordType(kind), id, content_len, padding_len })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_keeps_its_place() {
+        let header = RecordHeader {
+            kind: RecordType::DATA,
+            id: RequestId(0x0102),
+            content_len: 0xfffe,
+            padding_len: 0xfd,
+        };
+        assert_eq!(header.encode(), [1, 8, 1, 2, 0xff, 0xfe, 0xfd, 0]);
+        assert_eq!(RecordHeader::decode([1, 8, 1, 2, 0xff, 0xfe, 0xfd, 99]), Ok(header));
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        for version in [0, 2, 255] {
+            let refused = RecordHeader::decode([version, 1, 0, 7, 0, 0, 0, 0]);
+            assert_eq!(refused, Err(Violation { rule: Rule::Version, id: RequestId(7) }));
+        }
+    }
+}

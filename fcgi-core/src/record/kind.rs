@@ -1,0 +1,114 @@
+//! The type of a record.
+
+use core::fmt;
+
+/// What a record carries (FastCGI §8, the `FCGI_…` record types).
+///
+/// An open code space: a value that has no name here is data to be answered (§4.2), not a failure to parse.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordType(pub u8);
+
+impl RecordType {
+    /// A web server begins a request (§5.1).
+    pub const BEGIN_REQUEST: Self = Self(1);
+    /// A web server gives a request up (§5.4).
+    pub const ABORT_REQUEST: Self = Self(2);
+    /// An application has finished a request (§5.5).
+    pub const END_REQUEST: Self = Self(3);
+    /// A stream of name-value pairs to the application (§5.2).
+    pub const PARAMS: Self = Self(4);
+    /// The request's body, a stream to the application (§5.3).
+    pub const STDIN: Self = Self(5);
+    /// The response, a stream to the web server (§5.3).
+    pub const STDOUT: Self = Self(6);
+    /// Error text, a stream to the web server (§5.3).
+    pub const STDERR: Self = Self(7);
+    /// A Filter's second input, a stream to the application (§5.3, §6.4).
+    pub const DATA: Self = Self(8);
+    /// A web server asks for variables (§4.1).
+    pub const GET_VALUES: Self = Self(9);
+    /// An application's answer to [`GET_VALUES`](Self::GET_VALUES) (§4.1).
+    pub const GET_VALUES_RESULT: Self = Self(10);
+    /// An application's answer to a management record that it does not know (§4.2).
+    pub const UNKNOWN_TYPE: Self = Self(11);
+
+    /// Who sends records of this type.
+    #[must_use]
+    pub const fn sender(self) -> Sender {
+        match self {
+            Self::BEGIN_REQUEST
+            | Self::ABORT_REQUEST
+            | Self::PARAMS
+            | Self::STDIN
+            | Self::DATA
+            | Self::GET_VALUES => Sender::WebServer,
+            Self::END_REQUEST
+            | Self::STDOUT
+            | Self::STDERR
+            | Self::GET_VALUES_RESULT
+            | Self::UNKNOWN_TYPE => Sender::Application,
+            _ => Sender::Unknown,
+        }
+    }
+}
+
+/// The side of a connection that sends a [`RecordType`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// Only a web server sends it.
+    WebServer,
+    /// Only an application sends it.
+    Application,
+    /// The specification has no such type.
+    Unknown,
+}
+
+impl fmt::Debug for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match *self {
+            Self::BEGIN_REQUEST => "BEGIN_REQUEST",
+            Self::ABORT_REQUEST => "ABORT_REQUEST",
+            Self::END_REQUEST => "END_REQUEST",
+            Self::PARAMS => "PARAMS",
+            Self::STDIN => "STDIN",
+            Self::STDOUT => "STDOUT",
+            Self::STDERR => "STDERR",
+            Self::DATA => "DATA",
+            Self::GET_VALUES => "GET_VALUES",
+            Self::GET_VALUES_RESULT => "GET_VALUES_RESULT",
+            Self::UNKNOWN_TYPE => "UNKNOWN_TYPE",
+            Self(other) => return write!(f, "RecordType({other})"),
+        };
+        f.write_str(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn every_type_of_the_specification_has_its_number_name_and_sender() {
+        let table = [
+            (1, "BEGIN_REQUEST", Sender::WebServer),
+            (2, "ABORT_REQUEST", Sender::WebServer),
+            (3, "END_REQUEST", Sender::Application),
+            (4, "PARAMS", Sender::WebServer),
+            (5, "STDIN", Sender::WebServer),
+            (6, "STDOUT", Sender::Application),
+            (7, "STDERR", Sender::Application),
+            (8, "DATA", Sender::WebServer),
+            (9, "GET_VALUES", Sender::WebServer),
+            (10, "GET_VALUES_RESULT", Sender::Application),
+            (11, "UNKNOWN_TYPE", Sender::Application),
+            (0, "RecordType(0)", Sender::Unknown),
+            (12, "RecordType(12)", Sender::Unknown),
+            (255, "RecordType(255)", Sender::Unknown),
+        ];
+        for (number, name, sender) in table {
+            assert_eq!(format!("{:?}", RecordType(number)), name);
+            assert_eq!(RecordType(number).sender(), sender, "{name}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The units of the wire, one a file (FastCGI 1.0 §3.3 and §8).
+//!
+//! Both sides of the protocol use these types: what an application receives a web server sends, and the
+//! other way round. Every type here both encodes and decodes.
+
+mod begin;
+mod end;
+mod header;
+mod id;
+mod kind;
+mod management;
+mod role;
+
+pub use begin::BeginRequest;
+pub use end::{EndRequest, ProtocolStatus};
+pub use header::{RecordHeader, VERSION};
+pub use id::RequestId;
+pub use kind::{RecordType, Sender};
+pub use management::{UnknownType, Variable};
+pub use role::{Role, Roles};

@@ -1,0 +1,75 @@
+//! The role that a request asks the application to play.
+
+use core::fmt;
+
+/// A role (FastCGI §6), an open code space.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Role(pub u16);
+
+impl Role {
+    /// Answers a request as a CGI program would (§6.2).
+    pub const RESPONDER: Self = Self(1);
+    /// Decides whether a request is allowed; has no STDIN (§6.3).
+    pub const AUTHORIZER: Self = Self(2);
+    /// Answers a request from a file's content, which comes as a second stream, DATA (§6.4).
+    pub const FILTER: Self = Self(3);
+}
+
+impl fmt::Debug for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::RESPONDER => f.write_str("RESPONDER"),
+            Self::AUTHORIZER => f.write_str("AUTHORIZER"),
+            Self::FILTER => f.write_str("FILTER"),
+            Self(other) => write!(f, "Role({other})"),
+        }
+    }
+}
+
+/// The roles that an application plays; a request for another one is answered with UNKNOWN_ROLE (§5.5).
+///
+/// ```
+/// use fcgi_core::{Role, Roles};
+/// let roles = Roles::RESPONDER.and(Roles::AUTHORIZER);
+/// assert!(roles.contains(Role::AUTHORIZER));
+/// assert!(!roles.contains(Role::FILTER));
+/// assert!(!roles.contains(Role(17)));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    responder: bool,
+    authorizer: bool,
+    filter: bool,
+}
+
+impl Roles {
+    /// Responder alone.
+    pub const RESPONDER: Self = Self { responder: true, authorizer: false, filter: false };
+    /// Authorizer alone.
+    pub const AUTHORIZER: Self = Self { responder: false, authorizer: true, filter: false };
+    /// Filter alone.
+    pub const FILTER: Self = Self { responder: false, authorizer: false, filter: true };
+    /// All three roles of the specification.
+    pub const ALL: Self = Self { responder: true, authorizer: true, filter: true };
+
+    /// These roles and those of `other`.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            responder: self.responder || other.responder,
+            authorizer: self.authorizer || other.authorizer,
+            filter: self.filter || other.filter,
+        }
+    }
+
+    /// Whether `role` is one of them.
+    #[must_use]
+    pub const fn contains(self, role: Role) -> bool {
+        match role {
+            Role::RESPONDER => self.responder,
+            Role::AUTHORIZER => self.authorizer,
+            Role::FILTER => self.filter,
+            _ => false,
+        }
+    }
+}

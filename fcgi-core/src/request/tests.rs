@@ -1,0 +1,183 @@
+//! Every arrow of the diagram, and every refused transition, from every state that can be reached.
+
+use super::*;
+use alloc::vec::Vec;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Params,
+    ParamsEnd,
+    Stdin,
+    StdinEnd,
+    Data,
+    DataEnd,
+    Abort,
+    Answer,
+    End,
+    Fail,
+    Refuse,
+}
+
+const STEPS: [Step; 11] = [
+    Step::Params,
+    Step::ParamsEnd,
+    Step::Stdin,
+    Step::StdinEnd,
+    Step::Data,
+    Step::DataEnd,
+    Step::Abort,
+    Step::Answer,
+    Step::End,
+    Step::Fail,
+    Step::Refuse,
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Kept,
+    Dropped,
+    Broke(Rule),
+    Aborted(Abort),
+    Done,
+    Refused(Misuse),
+}
+use Outcome::{Aborted, Broke, Done, Dropped, Kept, Refused};
+
+fn step(request: &mut Request, step: Step) -> Outcome {
+    let received = |result: Result<Content, Rule>| match result {
+        Ok(Content::Keep) => Kept,
+        Ok(Content::Drop) => Dropped,
+        Err(rule) => Broke(rule),
+    };
+    let sent = |result: Result<(), Misuse>| result.map_or_else(Refused, |()| Done);
+    match step {
+        Step::Params => received(request.params()),
+        Step::ParamsEnd => received(request.params_end()),
+        Step::Stdin => received(request.stdin()),
+        Step::StdinEnd => received(request.stdin_end()),
+        Step::Data => received(request.data()),
+        Step::DataEnd => received(request.data_end()),
+        Step::Abort => Aborted(request.abort()),
+        Step::Answer => sent(request.answer()),
+        Step::End => sent(request.end()),
+        Step::Fail => sent(request.fail()),
+        Step::Refuse => sent(request.refuse()),
+    }
+}
+
+const fn state(role: Role, input: Input, output: Output) -> Request {
+    Request { role, input, output }
+}
+
+/// From which state, by which step, to which state, with which outcome.
+type Arrow = (Role, (Input, Output), Step, (Input, Output), Outcome);
+
+#[test]
+fn each_arrow_of_the_diagram() {
+    use Input::{Aborted as Given, Data, Ended, Params, Stdin};
+    use Output::{Failed, Open, Waiting};
+    const R: Role = Role::RESPONDER;
+    const A: Role = Role::AUTHORIZER;
+    const F: Role = Role::FILTER;
+    let arrows: &[Arrow] = &[
+        (R, (Params, Waiting), Step::Params, (Params, Waiting), Kept),
+        (R, (Params, Waiting), Step::ParamsEnd, (Stdin, Open), Kept),
+        (A, (Params, Waiting), Step::ParamsEnd, (Ended, Open), Kept),
+        (F, (Params, Waiting), Step::ParamsEnd, (Stdin, Open), Kept),
+        (R, (Stdin, Open), Step::Stdin, (Stdin, Open), Kept),
+        (R, (Stdin, Open), Step::StdinEnd, (Ended, Open), Kept),
+        (F, (Stdin, Open), Step::StdinEnd, (Data, Open), Kept),
+        (F, (Data, Open), Step::Data, (Data, Open), Kept),
+        (F, (Data, Open), Step::DataEnd, (Ended, Open), Kept),
+        (R, (Stdin, Open), Step::Answer, (Stdin, Open), Done),
+        (R, (Stdin, Open), Step::End, (Stdin, Output::Ended), Done),
+        (R, (Ended, Open), Step::End, (Ended, Output::Ended), Done),
+        (R, (Stdin, Open), Step::Fail, (Stdin, Failed), Done),
+        (R, (Params, Waiting), Step::Refuse, (Params, Open), Done),
+        (R, (Params, Open), Step::Params, (Params, Open), Dropped),
+        (R, (Params, Open), Step::ParamsEnd, (Stdin, Open), Dropped),
+        (R, (Params, Waiting), Step::Abort, (Given, Output::Ended), Aborted(Abort::EndHere)),
+        (R, (Stdin, Open), Step::Abort, (Given, Open), Aborted(Abort::TellApplication)),
+        (R, (Ended, Open), Step::Abort, (Ended, Open), Aborted(Abort::TellApplication)),
+        (R, (Stdin, Output::Ended), Step::Abort, (Given, Output::Ended), Aborted(Abort::Ignore)),
+        (R, (Stdin, Output::Ended), Step::Stdin, (Stdin, Output::Ended), Dropped),
+        (R, (Stdin, Output::Ended), Step::StdinEnd, (Ended, Output::Ended), Dropped),
+    ];
+    for &(role, (input, output), by, (to_input, to_output), outcome) in arrows {
+        let mut request = state(role, input, output);
+        assert_eq!(step(&mut request, by), outcome, "{role:?} {input:?}/{output:?} by {by:?}");
+        assert_eq!(request, state(role, to_input, to_output), "{role:?} {input:?}/{output:?} by {by:?}");
+    }
+}
+
+#[test]
+fn each_refused_transition_names_its_rule_and_changes_nothing() {
+    use Input::{Data, Ended, Params, Stdin};
+    use Output::{Failed, Open, Waiting};
+    const R: Role = Role::RESPONDER;
+    const F: Role = Role::FILTER;
+    let refused: &[(Role, (Input, Output), Step, Outcome)] = &[
+        (R, (Stdin, Open), Step::Params, Broke(Rule::ParamsAfterEnd)),
+        (R, (Ended, Open), Step::Params, Broke(Rule::ParamsAfterEnd)),
+        (R, (Params, Waiting), Step::Stdin, Broke(Rule::StdinBeforeParamsEnd)),
+        (R, (Params, Waiting), Step::StdinEnd, Broke(Rule::StdinBeforeParamsEnd)),
+        (R, (Ended, Open), Step::Stdin, Broke(Rule::StreamAfterEnd)),
+        (F, (Data, Open), Step::Stdin, Broke(Rule::StreamAfterEnd)),
+        (R, (Stdin, Open), Step::Data, Broke(Rule::DataOutOfPlace)),
+        (R, (Ended, Open), Step::DataEnd, Broke(Rule::DataOutOfPlace)),
+        (F, (Stdin, Open), Step::Data, Broke(Rule::DataOutOfPlace)),
+        (F, (Ended, Open), Step::Data, Broke(Rule::StreamAfterEnd)),
+        (R, (Params, Waiting), Step::Answer, Refused(Misuse::TooEarly)),
+        (R, (Params, Waiting), Step::End, Refused(Misuse::TooEarly)),
+        (R, (Params, Waiting), Step::Fail, Refused(Misuse::TooEarly)),
+        (R, (Stdin, Output::Ended), Step::Answer, Refused(Misuse::Gone)),
+        (R, (Stdin, Output::Ended), Step::End, Refused(Misuse::Gone)),
+        (R, (Stdin, Failed), Step::End, Refused(Misuse::Gone)),
+        (R, (Stdin, Failed), Step::Fail, Refused(Misuse::Gone)),
+        (R, (Stdin, Open), Step::Refuse, Refused(Misuse::Gone)),
+    ];
+    for &(role, (input, output), by, outcome) in refused {
+        let before = state(role, input, output);
+        let mut request = before;
+        assert_eq!(step(&mut request, by), outcome, "{before:?} by {by:?}");
+        assert_eq!(request, before, "{by:?} was refused");
+    }
+}
+
+/// Walks every state that any sequence of steps can reach, and checks what must hold in all of them.
+#[test]
+fn in_every_reachable_state_an_end_is_sent_once_and_nothing_goes_backwards() {
+    let rank = |request: &Request| match request.input {
+        Input::Params => 0,
+        Input::Stdin => 1,
+        Input::Data => 2,
+        Input::Ended | Input::Aborted => 3,
+    };
+    for role in [Role::RESPONDER, Role::AUTHORIZER, Role::FILTER] {
+        let mut seen = Vec::from([Request::begin(role)]);
+        let mut next = 0;
+        while let Some(&before) = seen.get(next) {
+            next += 1;
+            for by in STEPS {
+                let mut after = before;
+                let outcome = step(&mut after, by);
+                assert!(rank(&after) >= rank(&before), "{before:?} by {by:?}: input went backwards");
+                if matches!(before.output, Output::Ended | Output::Failed) {
+                    assert_eq!(after.output, before.output, "{before:?} by {by:?}: output after its end");
+                    assert!(!matches!(outcome, Kept | Done), "{before:?} by {by:?}: {outcome:?}");
+                }
+                if matches!(outcome, Broke(_) | Refused(_)) {
+                    assert_eq!(after, before, "{by:?} was refused");
+                }
+                if by == Step::Stdin && role == Role::AUTHORIZER {
+                    assert_ne!(outcome, Kept, "an authorizer has no STDIN");
+                }
+                if !seen.contains(&after) {
+                    seen.push(after);
+                }
+            }
+        }
+        assert!(seen.len() >= 8, "{role:?}: {} states", seen.len());
+        assert!(seen.iter().any(Request::is_over));
+    }
+}
