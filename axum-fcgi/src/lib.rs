@@ -1,1 +1,40 @@
-//! x
+//! Serve an axum [`Router`](axum::Router) over FastCGI by changing one line.
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//!
+//! # async fn run() -> std::io::Result<()> {
+//! let router = Router::new().route("/", get(async || "Hello, World!"));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:9000").await?;
+//! axum_fcgi::serve(listener, router).await // was: axum::serve(listener, router).await
+//! # }
+//! ```
+//!
+//! The web server in front (nginx, Apache, lighttpd, Caddy, HAProxy, H2O, OpenBSD's httpd) speaks FastCGI to it, and the
+//! application runs as it does over HTTP: extractors, middleware, streaming and all.
+//!
+//! # What an application sees
+//! - The request as the client sent it: the target is REQUEST_URI, byte by byte.
+//! - [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) is the *real client* (REMOTE_ADDR and REMOTE_PORT), with no header to
+//!   be trusted or not. See [`client_addr`] for what it is where the web server tells none.
+//! - [`Params`]: everything that the web server tells, by its own names.
+//! - [`WebServerAddr`]: the address at which the web server was reached.
+//!
+//! # What FastCGI cannot carry
+//! WebSockets and other upgrades (a 500, with the reason in the web server's error log), trailers, interim responses: see
+//! [`tower_fcgi`].
+//!
+//! # Whom to let in
+//! Whoever can connect to the listener can claim to be any client and any user. Bind to loopback or to a unix socket whose
+//! directory or mode keeps strangers out.
+
+mod adapter;
+mod config;
+mod connections;
+mod extract;
+mod serve;
+
+pub use self::config::Config;
+pub use self::extract::{MissingParams, MissingWebServerAddr, Params, WebServerAddr, client_addr};
+pub use self::serve::{Serve, ServeFuture, ServeWithShutdown, serve};
+pub use tower_fcgi;

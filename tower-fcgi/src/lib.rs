@@ -1,1 +1,63 @@
-//! x
+//! Serve any [`tower_service::Service`] over FastCGI.
+//!
+//! A [`Connection`] drives one transport connection from a web server: it reads requests, calls the service with an
+//! [`http::Request`], and writes its [`http::Response`] back. The protocol itself is [`fcgi_core`]'s; here are the I/O, the time, and
+//! the mapping between CGI and `http`.
+//!
+//! For an axum `Router` and a listener, use the crate `axum-fcgi`; this one is what it is made of.
+//!
+//! ```
+//! use std::convert::Infallible;
+//! use http::{Request, Response};
+//! use http_body_util::Full;
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! use tower_fcgi::{Connection, RequestBody};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hello = tower::service_fn(async |request: Request<RequestBody>| {
+//!     Ok::<_, Infallible>(Response::new(Full::from(format!("Hello, {}!", request.uri()))))
+//! });
+//! let (mut web_server, application) = tokio::io::duplex(1024);
+//! let served = tokio::spawn(Connection::new(application, hello));
+//!
+//! // One request, as a web server sends it: BEGIN_REQUEST, PARAMS, and the ends of PARAMS and STDIN.
+//! web_server.write_all(b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00").await?;
+//! web_server.write_all(b"\x01\x04\x00\x01\x00\x22\x00\x00\x0e\x03REQUEST_METHODGET\x0b\x02REQUEST_URI/x").await?;
+//! web_server.write_all(b"\x01\x04\x00\x01\x00\x00\x00\x00\x01\x05\x00\x01\x00\x00\x00\x00").await?;
+//! let mut answer = Vec::new();
+//! web_server.read_to_end(&mut answer).await?;
+//! assert!(String::from_utf8_lossy(&answer).contains("\r\n\r\nHello, /x!"));
+//! served.await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What FastCGI cannot carry
+//! - **Upgrades** (WebSocket): a `101` from the application becomes a 500, with the reason on STDERR. Leave such paths to
+//!   the web server's HTTP proxy.
+//! - **Trailers** of a response are dropped; **interim responses** (1xx) do not exist.
+//!
+//! # Panics in handlers
+//! A handler that panics costs its own request: a 500, or a connection that is cut off where its answer had begun. With
+//! `panic = "abort"` in the program's profile that cannot be, and the process ends.
+
+mod body;
+mod cgi;
+mod config;
+mod connection;
+mod deadline;
+mod error;
+mod exchange;
+mod failure;
+mod handle;
+mod service;
+mod sink;
+
+pub use self::body::{BodyError, RequestBody};
+pub use self::config::Config;
+pub use self::connection::{Builder, Connection};
+pub use self::error::Error;
+pub use self::handle::Handle;
+pub use self::service::FcgiService;
+pub use fcgi_core::{Limits, Overload, Params, ParamsIter, ProtocolStatus};

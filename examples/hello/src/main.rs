@@ -1,1 +1,39 @@
-fn main() {}
+//! The smallest application behind nginx.
+//!
+//! Run `sh examples/hello/run` to see it on <http://127.0.0.1:8080>, with the `nginx.conf` beside it. By hand:
+//!
+//! ```sh
+//! cargo run -p hello -- /tmp/hello.sock
+//! ```
+
+use std::io;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::get;
+use tokio::net::UnixListener;
+
+fn app() -> Router {
+    Router::new()
+        .route("/", get(async || "Hello, World!\n"))
+        .route("/hello/{name}", get(async |Path(name): Path<String>| format!("Hello, {name}!\n")))
+}
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let Some(path) = std::env::args_os().nth(1) else {
+        return Err(io::Error::other("usage: hello PATH_OF_SOCKET"));
+    };
+    let listener = UnixListener::bind(path)?;
+    axum_fcgi::serve(listener, app()).with_graceful_shutdown(stop()).await
+}
+
+/// Ends when a supervisor or a terminal asks the program to.
+async fn stop() {
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .expect("a handler for SIGTERM can be installed");
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

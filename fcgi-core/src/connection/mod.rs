@@ -155,10 +155,22 @@ impl Connection {
         &mut self.output
     }
 
+    /// Bytes that wait to be written.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        self.output.len()
+    }
+
     /// Requests that have begun and are owed an answer, those included whose PARAMS have not ended.
     #[must_use]
     pub const fn live(&self) -> usize {
         self.live
+    }
+
+    /// Whether the request can still be answered: it has neither ended nor failed.
+    #[must_use]
+    pub fn is_open(&self, key: Key) -> bool {
+        self.table.get(key).is_some_and(|entry| entry.state.answer().is_ok())
     }
 
     /// Bytes of bodies that were received and not yet [consumed](Self::consumed).

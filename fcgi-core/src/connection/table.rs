@@ -101,6 +101,11 @@ impl Table {
         if entry.generation == key.generation { Ok(entry) } else { Err(Misuse::Gone) }
     }
 
+    pub(super) fn get(&self, key: Key) -> Option<&Entry> {
+        let entry = self.slots.get(usize::try_from(key.slot).ok()?)?.as_ref()?;
+        (entry.generation == key.generation).then_some(entry)
+    }
+
     pub(super) fn remove(&mut self, key: Key) -> Option<Entry> {
         self.by_key(key).ok()?;
         let entry = self.place(key.slot)?.take()?;

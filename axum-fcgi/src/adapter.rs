@@ -1,0 +1,50 @@
+//! From a connection's requests to axum's.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use http_body::Body as _;
+use tower_fcgi::RequestBody;
+use tower_service::Service;
+
+use crate::extract::{self, Params};
+
+/// Serves an axum service with requests that came over FastCGI.
+#[derive(Debug, Clone)]
+pub(crate) struct Adapter<S> {
+    service: S,
+}
+
+impl<S> Adapter<S> {
+    pub(crate) const fn new(service: S) -> Self {
+        Self { service }
+    }
+}
+
+impl<S> Service<axum::http::Request<RequestBody>> for Adapter<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: axum::http::Request<RequestBody>) -> S::Future {
+        let (mut parts, body) = request.into_parts();
+        if let Some(params) = parts.extensions.get::<tower_fcgi::Params>() {
+            let client: SocketAddr = extract::client_addr(&Params::from(params.clone()));
+            parts.extensions.insert(ConnectInfo(client));
+        }
+        // `Body::new` allocates; for the requests without a body, which are most, there is nothing to put there.
+        let body = if body.is_end_stream() { Body::empty() } else { Body::new(body) };
+        self.service.call(Request::from_parts(parts, body))
+    }
+}

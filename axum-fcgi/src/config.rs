@@ -1,0 +1,51 @@
+//! How a listener is served.
+
+use std::time::Duration;
+
+/// The settings of [`serve`](crate::serve()).
+///
+/// ```
+/// use std::time::Duration;
+/// let config = axum_fcgi::Config::default().max_connections(512).shutdown_timeout(Duration::from_secs(10));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) max_connections: usize,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) connection: tower_fcgi::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_connections: 16_384,
+            shutdown_timeout: Duration::from_secs(30),
+            connection: tower_fcgi::Config::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Connections that may be open at once. When the next one comes, the one that has been idle for longest is closed for
+    /// it; if none is idle, it waits in the listener's backlog until one ends. Default: 16 384. At least 1.
+    #[must_use]
+    pub const fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = if connections == 0 { 1 } else { connections };
+        self
+    }
+
+    /// How long a graceful shutdown waits for requests under way. After that their handlers are dropped and their connections
+    /// closed. Default: 30 s.
+    #[must_use]
+    pub const fn shutdown_timeout(mut self, limit: Duration) -> Self {
+        self.shutdown_timeout = limit;
+        self
+    }
+
+    /// The settings of each connection: limits and time-outs.
+    #[must_use]
+    pub fn connection(mut self, config: tower_fcgi::Config) -> Self {
+        self.connection = config;
+        self
+    }
+}

@@ -1,0 +1,199 @@
+//! `serve`: accept, and drive each connection.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::extract::Request;
+use axum::response::Response;
+use axum::serve::Listener;
+use tokio::net::TcpStream;
+use tower_fcgi::Builder;
+use tower_service::Service;
+
+use crate::adapter::Adapter;
+use crate::config::Config;
+use crate::connections::Connections;
+
+/// Serves `service` over FastCGI to the web servers that connect to `listener`: as [`axum::serve()`] does over HTTP.
+///
+/// `listener` is any [`axum::serve::Listener`]: tokio's `TcpListener` or `UnixListener`, or one that was adapted with
+/// [`ListenerExt`](axum::serve::ListenerExt). `service` is a [`Router`](axum::Router), a [`MethodRouter`](axum::routing::MethodRouter), a handler
+/// [as a service](axum::handler::HandlerWithoutStateExt::into_service), or any tower service over axum's requests and responses.
+///
+/// # Output
+/// The future never ends unless [`with_graceful_shutdown`](Serve::with_graceful_shutdown) tells it to, and gives no error today.
+/// An error in accepting is waited out, as axum's listeners do it, since it is mostly a matter of the system's limits; an error on
+/// a connection ends that connection.
+///
+/// # Panics
+/// The future panics outside a tokio runtime whose I/O and time are enabled.
+///
+/// # Examples
+/// ```no_run
+/// use axum::{Router, routing::get};
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let router = Router::new().route("/", get(async || "Hello, World!"));
+/// let listener = tokio::net::UnixListener::bind("/run/app/fcgi.sock")?;
+/// axum_fcgi::serve(listener, router)
+///     .with_config(axum_fcgi::Config::default().max_connections(512))
+///     .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.unwrap_or(()) })
+///     .await
+/// # }
+/// ```
+pub fn serve<L, S>(listener: L, service: S) -> Serve<L, S>
+where
+    L: Listener,
+    L::Addr: fmt::Debug,
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    Serve { listener, service, config: Config::default() }
+}
+
+/// What [`serve`] gives: await it.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is served until it is awaited"]
+pub struct Serve<L, S> {
+    listener: L,
+    service: S,
+    config: Config,
+}
+
+impl<L, S> Serve<L, S> {
+    /// With other settings than the default ones.
+    pub fn with_config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Ends serving when `signal` does: no more connections are accepted, idle ones are closed, and requests under way are
+    /// answered, for as long as [`Config::shutdown_timeout`] allows. Then the future is ready.
+    pub fn with_graceful_shutdown<F>(self, signal: F) -> ServeWithShutdown<L, S, F>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        ServeWithShutdown { serve: self, signal }
+    }
+}
+
+impl<L, S> IntoFuture for Serve<L, S>
+where
+    L: Listener,
+    L::Addr: fmt::Debug,
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    type Output = io::Result<()>;
+    type IntoFuture = ServeFuture;
+
+    fn into_future(self) -> ServeFuture {
+        self.with_graceful_shutdown(std::future::pending()).into_future()
+    }
+}
+
+/// [`Serve`] with an end.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is served until it is awaited"]
+pub struct ServeWithShutdown<L, S, F> {
+    serve: Serve<L, S>,
+    signal: F,
+}
+
+impl<L, S, F> ServeWithShutdown<L, S, F> {
+    /// With other settings than the default ones.
+    pub fn with_config(mut self, config: Config) -> Self {
+        self.serve.config = config;
+        self
+    }
+}
+
+impl<L, S, F> IntoFuture for ServeWithShutdown<L, S, F>
+where
+    L: Listener,
+    L::Addr: fmt::Debug,
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    type Output = io::Result<()>;
+    type IntoFuture = ServeFuture;
+
+    fn into_future(self) -> ServeFuture {
+        let Self { serve: Serve { listener, service, config }, signal } = self;
+        ServeFuture(Box::pin(run(listener, service, config, signal)))
+    }
+}
+
+/// The future of [`Serve`]; its type says nothing.
+pub struct ServeFuture(Pin<Box<dyn Future<Output = io::Result<()>> + Send>>);
+
+impl Future for ServeFuture {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for ServeFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServeFuture").finish_non_exhaustive()
+    }
+}
+
+async fn run<L, S, F>(mut listener: L, service: S, config: Config, signal: F) -> io::Result<()>
+where
+    L: Listener,
+    L::Addr: fmt::Debug,
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    F: Future<Output = ()>,
+{
+    let most = config.max_connections;
+    let advertised = u32::try_from(most).unwrap_or(u32::MAX);
+    let builder = Builder::new().config(config.connection.advertise_max_connections(advertised));
+    let connections = Arc::new(Connections::default());
+    let mut signal = pin!(signal);
+    loop {
+        let accepted = async {
+            let accepted = listener.accept().await;
+            connections.room(most).await;
+            accepted
+        };
+        let (io, peer) = tokio::select! {
+            biased;
+            () = &mut signal => break,
+            accepted = accepted => accepted,
+        };
+        prepare(&io);
+        let connection = builder.serve_connection(io, Adapter::new(service.clone()));
+        let connection = connection.on_cut_off(reset).peer(&peer);
+        let guard = connections.register(connection.handle());
+        // How it ended is in the log, with the peer; there is nothing to be done about it.
+        tokio::spawn(async move { drop(guard.run(connection).await) });
+    }
+    drop(listener);
+    connections.shut_down(config.shutdown_timeout).await;
+    Ok(())
+}
+
+fn as_tcp<IO: 'static>(io: &IO) -> Option<&TcpStream> {
+    (io as &dyn Any).downcast_ref()
+}
+
+/// An answer that comes in pieces (events, a large body) must not wait for the acknowledgement of the piece before.
+fn prepare<IO: 'static>(io: &IO) {
+    if let Some(Err(error)) = as_tcp(io).map(|tcp| tcp.set_nodelay(true)) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+}
+
+/// Makes the close of a connection a reset, so that the web server does not take what it got for a whole answer. A unix
+/// socket has no such thing.
+fn reset<IO: 'static>(io: &IO) {
+    if let Some(Err(error)) = as_tcp(io).map(TcpStream::set_zero_linger) {
+        tracing::debug!(%error, "a connection could not be set to be reset");
+    }
+}

@@ -1,0 +1,143 @@
+//! What the connection and a body that is still being received share.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use super::Kind;
+
+/// One body between the connection, which puts bytes in, and its [`RequestBody`](super::RequestBody), which takes them
+/// out.
+///
+/// The lock is held for a few instructions, never while anything is woken, and mostly by the same task on both sides.
+#[derive(Debug, Default)]
+pub(crate) struct Cell {
+    shared: Mutex<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    chunks: VecDeque<Bytes>,
+    end: End,
+    /// Bytes that were taken out and not yet reported to the connection.
+    consumed: usize,
+    /// Waits for bytes.
+    reader: Option<Waker>,
+    /// Waits for bytes to be consumed.
+    connection: Option<Waker>,
+}
+
+/// What comes behind the chunks.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// More of them.
+    #[default]
+    Open,
+    /// The end of the body.
+    Clean,
+    /// The reason why there is no more.
+    Broken(Kind),
+    /// Nobody: the body was dropped.
+    Closed,
+}
+
+/// What the connection learns when it puts bytes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    Reads,
+    /// The body was dropped: nobody will read any more of it.
+    Gone,
+}
+
+impl Cell {
+    /// For the body: the next bytes, `None` at the clean end.
+    pub(super) fn poll_chunk(&self, cx: &Context<'_>) -> Poll<Result<Option<Bytes>, Kind>> {
+        let mut shared = self.lock();
+        if let Some(chunk) = shared.chunks.pop_front() {
+            shared.consumed += chunk.len();
+            let connection = shared.connection.take();
+            drop(shared);
+            if let Some(connection) = connection {
+                connection.wake();
+            }
+            return Poll::Ready(Ok(Some(chunk)));
+        }
+        match shared.end {
+            End::Clean | End::Closed => Poll::Ready(Ok(None)),
+            End::Broken(kind) => Poll::Ready(Err(kind)),
+            End::Open => {
+                match &mut shared.reader {
+                    Some(reader) => reader.clone_from(cx.waker()),
+                    reader @ None => *reader = Some(cx.waker().clone()),
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// For the body: nobody reads it any more.
+    pub(super) fn close(&self) {
+        let mut shared = self.lock();
+        shared.end = End::Closed;
+        let chunks = std::mem::take(&mut shared.chunks);
+        let wakers = (shared.reader.take(), shared.connection.take());
+        drop(shared);
+        drop(chunks);
+        if let Some(connection) = wakers.1 {
+            connection.wake();
+        }
+    }
+
+    /// For the connection: more bytes, which `fill` appends, and whether they are the last.
+    pub(crate) fn deliver(&self, fill: impl FnOnce(&mut VecDeque<Bytes>) -> Delivered) -> Reader {
+        let mut shared = self.lock();
+        if shared.end == End::Closed {
+            return Reader::Gone;
+        }
+        let delivered = fill(&mut shared.chunks);
+        if shared.end == End::Open {
+            shared.end = match delivered {
+                Delivered::More => End::Open,
+                Delivered::Last => End::Clean,
+                Delivered::Broken(kind) => End::Broken(kind),
+            };
+        }
+        let reader = shared.reader.take();
+        drop(shared);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        Reader::Reads
+    }
+
+    /// For the connection: the body breaks off for this reason, unless its end is already known.
+    pub(crate) fn break_off(&self, kind: Kind) {
+        self.deliver(|_| Delivered::Broken(kind));
+    }
+
+    /// For the connection: the bytes that were consumed since the last call, and whether the body is still wanted. With a
+    /// `waker`, that is woken at the next change.
+    pub(crate) fn consumed(&self, waker: Option<&Waker>) -> (usize, Reader) {
+        let mut shared = self.lock();
+        if let Some(waker) = waker {
+            shared.connection = Some(waker.clone());
+        }
+        let reader = if shared.end == End::Closed { Reader::Gone } else { Reader::Reads };
+        (std::mem::take(&mut shared.consumed), reader)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // Nothing in here panics while it holds the lock, and each change is whole.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What [`Cell::deliver`] was given.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Delivered {
+    More,
+    Last,
+    Broken(Kind),
+}

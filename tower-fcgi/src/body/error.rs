@@ -1,0 +1,82 @@
+//! Why a request's body could not be read to its end.
+
+use std::error::Error;
+use std::fmt;
+
+/// A request's body broke off. What was read of it is not the whole, and must not be acted upon as if it were
+/// (FastCGI §6.2 asks an application to give up an update whose body falls short).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BodyError {
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    TooShort,
+    TooLong,
+    Aborted,
+    Disconnected,
+    Overloaded,
+    Over,
+}
+
+impl BodyError {
+    /// STDIN ended with fewer bytes than CONTENT_LENGTH.
+    #[must_use]
+    pub const fn is_too_short(&self) -> bool {
+        matches!(self.kind, Kind::TooShort)
+    }
+
+    /// STDIN had more bytes than CONTENT_LENGTH.
+    #[must_use]
+    pub const fn is_too_long(&self) -> bool {
+        matches!(self.kind, Kind::TooLong)
+    }
+
+    /// The web server gave the request up with ABORT_REQUEST (FastCGI §5.4).
+    #[must_use]
+    pub const fn is_aborted(&self) -> bool {
+        matches!(self.kind, Kind::Aborted)
+    }
+
+    /// The connection to the web server was lost before the terminal STDIN record.
+    #[must_use]
+    pub const fn is_disconnected(&self) -> bool {
+        matches!(self.kind, Kind::Disconnected)
+    }
+
+    /// The body was given up because, unread, it held up other requests of its connection for too long.
+    #[must_use]
+    pub const fn is_overloaded(&self) -> bool {
+        matches!(self.kind, Kind::Overloaded)
+    }
+
+    /// The request was answered, so that what is left of its body is not received any more.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.kind, Kind::Over)
+    }
+}
+
+impl From<Kind> for BodyError {
+    fn from(kind: Kind) -> Self {
+        Self { kind }
+    }
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            Kind::TooShort => "the request's body ended before CONTENT_LENGTH bytes",
+            Kind::TooLong => "the request's body has more than CONTENT_LENGTH bytes",
+            Kind::Aborted => "the web server gave the request up before the end of its body",
+            Kind::Disconnected => {
+                "the connection to the web server was lost before the end of the request's body"
+            }
+            Kind::Overloaded => "the request's body was given up: unread, it held up other requests",
+            Kind::Over => "the request was answered before the end of its body",
+        })
+    }
+}
+
+impl Error for BodyError {}

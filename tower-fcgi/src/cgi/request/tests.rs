@@ -1,0 +1,176 @@
+use super::*;
+
+fn head_of(pairs: &[(&[u8], &[u8])]) -> Result<Head, (StatusCode, String)> {
+    let base: [(&[u8], &[u8]); 2] = [(b"REQUEST_METHOD", b"GET"), (b"REQUEST_URI", b"/x?y=1")];
+    let params: Params = base.iter().chain(pairs).copied().collect();
+    read_head(&params).map_err(|failure| (failure.status(), failure.to_string()))
+}
+
+fn headers_of(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pairs: Vec<_> = pairs.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
+    let head = head_of(&pairs).unwrap();
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+}
+
+fn status_of(pairs: &[(&[u8], &[u8])]) -> Option<StatusCode> {
+    head_of(pairs).err().map(|(status, _)| status)
+}
+
+fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect()
+}
+
+#[test]
+fn what_nginx_sends_for_a_post() {
+    let params: Params = [
+        ("QUERY_STRING", "q=1"),
+        ("REQUEST_METHOD", "POST"),
+        ("CONTENT_TYPE", "text/plain"),
+        ("CONTENT_LENGTH", "4"),
+        ("SCRIPT_NAME", "/app/hello/x y"),
+        ("REQUEST_URI", "/app/hello/x%20y?q=1"),
+        ("SERVER_PROTOCOL", "HTTP/1.1"),
+        ("HTTP_HOST", "127.0.0.1"),
+        ("HTTP_COOKIE", "a=b"),
+        ("HTTP_X_DUP", "1"),
+        ("HTTP_X_DUP", "2"),
+        ("HTTP_PROXY", "http://evil"),
+        ("HTTP_CONTENT_LENGTH", "4"),
+        ("HTTP_CONTENT_TYPE", "text/plain"),
+    ]
+    .into_iter()
+    .collect();
+    let head = read_head(&params).unwrap();
+    assert_eq!(head.method, Method::POST);
+    assert_eq!(head.uri, "/app/hello/x%20y?q=1");
+    assert_eq!(head.version, Version::HTTP_11);
+    assert_eq!(head.content_length, Some(4));
+    assert_eq!(head.headers["content-type"], "text/plain");
+    assert_eq!(head.headers["content-length"], "4");
+    assert_eq!(head.headers.get_all("x-dup").iter().collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(head.headers.len(), 6, "{:?}", head.headers);
+    let value = head.headers["cookie"].as_bytes().as_ptr();
+    assert!(params.encoded().as_ptr_range().contains(&value), "a slice of the PARAMS, not a copy");
+}
+
+#[test]
+fn http_proxy_never_becomes_a_header() {
+    assert_eq!(headers_of(&[("HTTP_PROXY", "http://evil")]), []);
+    assert_eq!(
+        headers_of(&[("HTTP_PROXY_AUTHORIZATION", "x")]),
+        owned(&[("proxy-authorization", "x")]),
+        "another header"
+    );
+}
+
+#[test]
+fn content_type_and_length_come_once_and_http_content_star_neither_doubles_nor_overrides_them() {
+    let pairs = [
+        ("HTTP_CONTENT_TYPE", "text/evil"),
+        ("HTTP_CONTENT_LENGTH", "99"),
+        ("CONTENT_TYPE", "text/plain"),
+        ("CONTENT_LENGTH", "4"),
+    ];
+    let expected = owned(&[("content-type", "text/plain"), ("content-length", "4")]);
+    assert_eq!(headers_of(&pairs), expected);
+    assert_eq!(headers_of(&pairs[..2]), [], "not in their place either");
+    assert_eq!(headers_of(&[("CONTENT_TYPE", ""), ("CONTENT_LENGTH", "")]), [], "empty ones are left out");
+}
+
+#[test]
+fn a_content_length_that_is_no_number_is_an_unknown_length_never_a_400() {
+    for (value, length) in [
+        ("", None),
+        ("-1", None),
+        ("+1", None),
+        ("1 ", None),
+        ("0x10", None),
+        ("18446744073709551616", None),
+        ("18446744073709551615", Some(u64::MAX)),
+        ("0", Some(0)),
+        ("007", Some(7)),
+    ] {
+        let head = head_of(&[(b"CONTENT_LENGTH", value.as_bytes())]).unwrap();
+        assert_eq!(head.content_length, length, "{value:?}");
+        assert_eq!(head.headers.contains_key("content-length"), length.is_some(), "{value:?}");
+    }
+}
+
+#[test]
+fn an_odd_server_protocol_is_served() {
+    for (value, version) in [
+        ("HTTP/1.1", Version::HTTP_11),
+        ("HTTP/1.0", Version::HTTP_10),
+        ("HTTP/2", Version::HTTP_2),
+        ("HTTP/2.0", Version::HTTP_2),
+        ("HTTP/3.0", Version::HTTP_3),
+        ("INCLUDED", Version::HTTP_11),
+        ("", Version::HTTP_11),
+        ("HTTP/9", Version::HTTP_11),
+    ] {
+        assert_eq!(head_of(&[(b"SERVER_PROTOCOL", value.as_bytes())]).unwrap().version, version, "{value}");
+    }
+    assert_eq!(head_of(&[]).unwrap().version, Version::HTTP_11, "absent");
+}
+
+#[test]
+fn odd_hosts_do_not_change_the_target() {
+    for host in ["a@b/c d", "/", "http://x/", ""] {
+        let head = head_of(&[(b"HTTP_HOST", host.as_bytes())]).unwrap();
+        assert_eq!(head.uri, "/x?y=1");
+        assert_eq!(head.headers["host"], host);
+    }
+}
+
+#[test]
+fn a_bad_method_name_or_value_is_a_400() {
+    let bad = Some(StatusCode::BAD_REQUEST);
+    for method in [&b""[..], b"G T", b"G\0", b"\xff"] {
+        assert_eq!(status_of(&[(b"REQUEST_METHOD", method)]), bad, "{method:?}");
+    }
+    assert_eq!(head_of(&[(b"REQUEST_METHOD", b"PURGE")]).unwrap().method.as_str(), "PURGE");
+    for name in [&b"HTTP_"[..], b"HTTP_A B", b"HTTP_\xff"] {
+        assert_eq!(status_of(&[(name, b"x")]), bad, "{name:?}");
+    }
+    for value in [&b"a\0"[..], b"a\rb", b"a\nb", b"\x7f", b"\x1b"] {
+        assert_eq!(status_of(&[(b"HTTP_X", value)]), bad, "{value:?}");
+        assert_eq!(status_of(&[(b"CONTENT_TYPE", value)]), bad, "{value:?}");
+    }
+}
+
+#[test]
+fn obs_text_passes_unchanged() {
+    let head = head_of(&[(b"HTTP_X_NAME", b"caf\xe9 \xc3\xa9\t\xff")]).unwrap();
+    assert_eq!(head.headers["x-name"].as_bytes(), b"caf\xe9 \xc3\xa9\t\xff");
+}
+
+#[test]
+fn forty_thousand_headers_are_a_431_and_no_panic() {
+    let names: Vec<_> = (0..40_000).map(|i| format!("HTTP_X{i}")).collect();
+    let pairs: Vec<_> = names.iter().map(|name| (name.as_bytes(), &b"v"[..])).collect();
+    assert_eq!(status_of(&pairs), Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+}
+
+#[test]
+fn the_last_value_of_a_variable_wins() {
+    let head = head_of(&[(b"REQUEST_METHOD", b"PUT"), (b"REQUEST_URI", b"/z")]).unwrap();
+    assert_eq!((head.method, head.uri.path()), (Method::PUT, "/z"));
+}
+
+#[test]
+fn nothing_but_http_star_and_content_star_becomes_a_header() {
+    let pairs = [
+        ("REMOTE_USER", "eve"),
+        ("SSL_CLIENT_VERIFY", "SUCCESS"),
+        ("PATH", "/bin"),
+        ("", "x"),
+        ("HTTPS", "on"),
+    ];
+    assert_eq!(headers_of(&pairs), []);
+}
+
+#[test]
+fn the_transfer_coding_that_the_web_server_has_undone_is_left_out() {
+    assert_eq!(headers_of(&[("HTTP_TRANSFER_ENCODING", "chunked")]), []);
+}

@@ -1,0 +1,321 @@
+//! The head of an [`http::Response`] to a CGI head (RFC 3875 §6), and what is to follow it.
+//!
+//! The head begins with `Status: NNN Reason`. Headers follow in their order, less those that are a matter between two
+//! HTTP peers: `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`, and a
+//! `Status` of the application's own, which would be taken for the status line. Nothing is added but `Content-Length`, where the
+//! body knows it.
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName};
+use http::{StatusCode, response};
+use http_body::SizeHint;
+
+use crate::failure::Failure;
+
+/// What follows the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// Nothing, whatever the body has: the answer to HEAD, 204 and 304.
+    NoBody,
+    /// The body, of as many bytes as Content-Length says where there is one.
+    Body { length: Option<u64> },
+}
+
+/// Appends the head to `out`. `hint`: what the body knows of its length; `to_head`: whether the request's method is HEAD.
+pub(crate) fn write_head(
+    parts: &response::Parts,
+    hint: &SizeHint,
+    to_head: bool,
+    out: &mut Vec<u8>,
+) -> Result<Framing, Failure> {
+    let status = parts.status;
+    if status.is_informational() {
+        // RFC 3875 §6.3.3 has no interim responses, and a connection that changes its protocol is none of CGI's.
+        return Err(Failure::Head(match status {
+            StatusCode::SWITCHING_PROTOCOLS => "a protocol upgrade (WebSocket) needs HTTP to the application",
+            _ => "its status is 1xx",
+        }));
+    }
+    let declared = declared_length(&parts.headers)?;
+    let framing = match status {
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Framing::NoBody,
+        _ if to_head => Framing::NoBody,
+        _ => Framing::Body { length: declared.or(hint.exact()) },
+    };
+    write_status(status, out);
+    let names_others = parts.headers.contains_key(CONNECTION);
+    for (name, value) in &parts.headers {
+        if is_between_peers(name) || names_others && is_named_by_connection(name, &parts.headers) {
+            continue;
+        }
+        // Its length is written below, once, and RFC 9110 §8.6 forbids it on a 204.
+        if name == CONTENT_LENGTH {
+            continue;
+        }
+        write_line(name.as_str(), value.as_bytes(), out);
+    }
+    let length = match framing {
+        Framing::Body { length } => length,
+        // An answer to HEAD and a 304 may tell the length of the body that they do not have; only the application
+        // knows it: axum gives a streamed answer to HEAD an empty body.
+        Framing::NoBody if status == StatusCode::NO_CONTENT => None,
+        Framing::NoBody => declared,
+    };
+    if let Some(length) = length {
+        write_line(CONTENT_LENGTH.as_str(), Decimal::new(length).as_bytes(), out);
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(framing)
+}
+
+/// What is known of the request's method where an error is the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// HEAD: the answer has no body.
+    ForHead,
+    /// Another method.
+    ForBody,
+    /// Nothing, since the request's own head was at fault.
+    Unknown,
+}
+
+/// Appends a whole answer that says `status` and nothing else.
+pub(crate) fn write_error(status: StatusCode, asked: Asked, out: &mut Vec<u8>) {
+    let text = match asked {
+        Asked::Unknown => String::new(),
+        Asked::ForHead | Asked::ForBody => status.canonical_reason().unwrap_or(UNKNOWN).to_owned() + "\n",
+    };
+    write_status(status, out);
+    if !text.is_empty() {
+        write_line("content-type", b"text/plain; charset=utf-8", out);
+    }
+    write_line("content-length", Decimal::new(text.len() as u64).as_bytes(), out);
+    out.extend_from_slice(b"\r\n");
+    if asked == Asked::ForBody {
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// The reason of a status that has none: HAProxy and Apache want a word there.
+const UNKNOWN: &str = "Unknown";
+
+fn write_status(status: StatusCode, out: &mut Vec<u8>) {
+    write_line("Status", status.as_str().as_bytes(), out);
+    // Over the line's end.
+    out.truncate(out.len() - 2);
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or(UNKNOWN).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_line(name: &str, value: &[u8], out: &mut Vec<u8>) {
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// RFC 9110 §7.6.1, and CGI's own `Status`.
+fn is_between_peers(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "status"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// RFC 9110 §7.6.1: what the Connection header names goes with it.
+fn is_named_by_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
+    headers.get_all(CONNECTION).iter().any(|value| {
+        value.as_bytes().split(|byte| *byte == b',').any(|option| {
+            let option = option.trim_ascii();
+            option.eq_ignore_ascii_case(name.as_str().as_bytes())
+        })
+    })
+}
+
+/// Content-Length as the application set it.
+fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
+    let mut values = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    if values.any(|other| other != first) {
+        return Err(Failure::Head("it has two Content-Lengths that differ"));
+    }
+    let digits = first.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let length = digits.and_then(|digits| digits.parse().ok());
+    length.map(Some).ok_or(Failure::Head("its Content-Length is no number"))
+}
+
+/// A number as text, without an allocation.
+struct Decimal {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    fn new(mut number: u64) -> Self {
+        let mut digits = [b'0'; 20];
+        let mut start = digits.len();
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return Self { digits, start };
+            }
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.digits[self.start..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Response;
+
+    fn head(response: Response<()>, exact: Option<u64>, to_head: bool) -> Result<(String, Framing), String> {
+        let hint = exact.map_or_else(SizeHint::default, SizeHint::with_exact);
+        let mut out = Vec::new();
+        let framing = write_head(&response.into_parts().0, &hint, to_head, &mut out);
+        let framing = framing.map_err(|failure| failure.to_string())?;
+        Ok((String::from_utf8(out).unwrap(), framing))
+    }
+
+    #[test]
+    fn status_first_then_the_headers_in_order_and_nothing_invented() {
+        let response = Response::builder()
+            .status(404)
+            .header("x-b", "2")
+            .header("set-cookie", "a=1")
+            .header("set-cookie", "b=2")
+            .body(())
+            .unwrap();
+        let text = "Status: 404 Not Found\r\nx-b: 2\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n\r\n";
+        assert_eq!(head(response, None, false), Ok((text.to_owned(), Framing::Body { length: None })));
+    }
+
+    #[test]
+    fn a_status_without_a_name_has_a_reason_all_the_same() {
+        let response = Response::builder().status(799).body(()).unwrap();
+        assert!(head(response, None, false).unwrap().0.starts_with("Status: 799 Unknown\r\n"));
+    }
+
+    #[test]
+    fn hop_by_hop_headers_and_an_own_status_are_dropped() {
+        let response = Response::builder()
+            .header("connection", "x-hop, close")
+            .header("x-hop", "1")
+            .header("keep-alive", "timeout=5")
+            .header("proxy-connection", "close")
+            .header("transfer-encoding", "chunked")
+            .header("te", "trailers")
+            .header("trailer", "x-sum")
+            .header("upgrade", "h2c")
+            .header("status", "500 No")
+            .header("x-kept", "1")
+            .body(())
+            .unwrap();
+        assert_eq!(head(response, None, false).unwrap().0, "Status: 200 OK\r\nx-kept: 1\r\n\r\n");
+    }
+
+    #[test]
+    fn content_length_is_added_where_the_body_knows_it_and_never_doubled() {
+        let plain = || Response::new(());
+        let declared = || Response::builder().header("content-length", "5").body(()).unwrap();
+        let twice = Response::builder().header("content-length", "5").header("content-length", "5");
+        for (response, exact, expected) in [
+            (plain(), Some(13), Some(13)),
+            (plain(), Some(0), Some(0)),
+            (plain(), None, None),
+            (declared(), Some(5), Some(5)),
+            (declared(), None, Some(5)),
+            (declared(), Some(7), Some(5)),
+            (twice.body(()).unwrap(), None, Some(5)),
+        ] {
+            let (text, framing) = head(response, exact, false).unwrap();
+            assert_eq!(framing, Framing::Body { length: expected });
+            assert_eq!(text.matches("content-length").count(), usize::from(expected.is_some()), "{text}");
+        }
+    }
+
+    #[test]
+    fn head_204_and_304_have_no_body_and_no_length_but_the_applications_own() {
+        let with =
+            |status: u16| Response::builder().status(status).header("content-length", "5").body(()).unwrap();
+        let without = |status: u16| Response::builder().status(status).body(()).unwrap();
+        for (response, to_head, length) in [
+            (without(200), true, None),
+            (with(200), true, Some("5")),
+            (without(304), false, None),
+            (with(304), false, Some("5")),
+            (without(204), false, None),
+            (with(204), false, None),
+        ] {
+            let (text, framing) = head(response, Some(0), to_head).unwrap();
+            assert_eq!(framing, Framing::NoBody);
+            let line = length.map_or(String::new(), |length| format!("content-length: {length}\r\n"));
+            assert_eq!(text.split_once("\r\n").unwrap().1, line + "\r\n", "{text}");
+        }
+    }
+
+    #[test]
+    fn interim_statuses_and_upgrades_cannot_be_carried() {
+        for status in [100, 101, 103] {
+            let response = Response::builder().status(status).body(()).unwrap();
+            assert!(head(response, None, false).is_err(), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_content_length_that_makes_no_sense_is_an_error() {
+        for lengths in [&["5", "6"][..], &["abc"], &["-1"], &["+1"], &[""], &["18446744073709551616"]] {
+            let mut response = Response::new(());
+            for length in lengths {
+                response.headers_mut().append(CONTENT_LENGTH, length.parse().unwrap());
+            }
+            assert!(head(response, None, false).is_err(), "{lengths:?}");
+        }
+    }
+
+    #[test]
+    fn sixty_four_kib_of_headers_and_many_cookies_stay_in_order() {
+        let mut response = Response::new(());
+        for number in 0..1000 {
+            let cookie = format!("c{number}={}", "x".repeat(60));
+            response.headers_mut().append("set-cookie", cookie.parse().unwrap());
+        }
+        let (text, _) = head(response, None, false).unwrap();
+        assert!(text.len() > 64 * 1024);
+        let numbers = text.lines().filter_map(|line| line.strip_prefix("set-cookie: c")?.split_once('='));
+        assert!(numbers.map(|(number, _)| number.parse::<usize>().unwrap()).eq(0..1000));
+    }
+
+    #[test]
+    fn an_error_is_a_whole_answer_without_a_body_where_there_may_be_none() {
+        let error = |asked| {
+            let mut out = Vec::new();
+            write_error(StatusCode::BAD_REQUEST, asked, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let head = "Status: 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 12\r\n\r\n";
+        assert_eq!(error(Asked::ForBody), head.to_owned() + "Bad Request\n");
+        assert_eq!(error(Asked::ForHead), head);
+        assert_eq!(error(Asked::Unknown), "Status: 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    }
+
+    #[test]
+    fn numbers_as_text() {
+        for number in [0, 9, 10, 4_294_967_296, u64::MAX] {
+            assert_eq!(Decimal::new(number).as_bytes(), number.to_string().as_bytes());
+        }
+    }
+}

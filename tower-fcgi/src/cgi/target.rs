@@ -1,0 +1,162 @@
+//! The request's target: what the client asked for, as `http` writes it.
+
+use bytes::Bytes;
+use fcgi_core::Params;
+use http::{StatusCode, Uri};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+
+use crate::failure::Failure;
+
+/// What RFC 3986 §3.3 does not allow in a path, and `%`, since SCRIPT_NAME and PATH_INFO are decoded.
+const NOT_IN_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// The longest target that [`Uri`] takes, in bytes.
+const LONGEST: usize = 65_534;
+
+/// The variables that a target is made of; an absent one is empty.
+#[derive(Debug, Default)]
+pub(super) struct Target<'a> {
+    /// What the client sent, as it sent it. No standard has it, all web servers do.
+    pub(super) request_uri: &'a [u8],
+    /// RFC 3875 §4.1.13, decoded.
+    pub(super) script_name: &'a [u8],
+    /// RFC 3875 §4.1.5, decoded.
+    pub(super) path_info: &'a [u8],
+    /// RFC 3875 §4.1.7, as sent.
+    pub(super) query_string: &'a [u8],
+}
+
+impl Target<'_> {
+    /// REQUEST_URI as it is where there is one: SCRIPT_NAME and PATH_INFO are decoded, and each web server splits the path between
+    /// them in its own way. Without it they are put together and encoded again.
+    pub(super) fn uri(&self, params: &Params) -> Result<Uri, Failure> {
+        let target = if self.request_uri.is_empty() {
+            self.put_together()
+        } else {
+            origin_form(self.request_uri, params)
+        };
+        if target.len() > LONGEST {
+            return Err(Failure::Request(StatusCode::URI_TOO_LONG, "its target is too long"));
+        }
+        let bad = |_| Failure::Request(StatusCode::BAD_REQUEST, "its target is none of HTTP's");
+        let uri = Uri::from_maybe_shared(target).map_err(bad)?;
+        // CONNECT's authority-form, and words that parse as a host: nothing to route on.
+        if uri.authority().is_some() || uri.path_and_query().is_none() {
+            return Err(Failure::Request(StatusCode::BAD_REQUEST, "its target has no path"));
+        }
+        Ok(uri)
+    }
+
+    fn put_together(&self) -> Bytes {
+        let mut path = String::new();
+        for part in [self.script_name, self.path_info] {
+            path.extend(percent_encode(part, NOT_IN_PATH));
+        }
+        if !path.starts_with('/') {
+            path.insert(0, '/');
+        }
+        let mut target = path.into_bytes();
+        if !self.query_string.is_empty() {
+            target.push(b'?');
+            target.extend_from_slice(self.query_string);
+        }
+        target.into()
+    }
+}
+
+/// The path and query of an absolute-form target (RFC 9112 §3.2.2); any other as it is.
+fn origin_form(target: &[u8], params: &Params) -> Bytes {
+    let sent = params.encoded().slice_ref(target);
+    if target.starts_with(b"/") {
+        return sent;
+    }
+    let Some(scheme) = target.windows(3).position(|window| window == b"://") else { return sent };
+    let is_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    if scheme == 0 || !target[..scheme].iter().all(is_scheme) {
+        return sent;
+    }
+    let authority = scheme + 3;
+    match target[authority..].iter().position(|byte| b"/?#".contains(byte)) {
+        Some(end) if target[authority + end] == b'/' => sent.slice(authority + end..),
+        Some(end) => [b"/", &target[authority + end..]].concat().into(),
+        None => Bytes::from_static(b"/"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(request_uri: &str, script_name: &str, path_info: &str, query: &str) -> Result<String, StatusCode> {
+        let params: Params =
+            [request_uri, script_name, path_info, query].map(|value| ("", value)).into_iter().collect();
+        let mut values = params.iter().map(|(_, value)| value);
+        let mut next = || values.next().unwrap();
+        let target =
+            Target { request_uri: next(), script_name: next(), path_info: next(), query_string: next() };
+        target.uri(&params).map(|uri| uri.to_string()).map_err(|failure| failure.status())
+    }
+
+    #[test]
+    fn request_uri_stays_as_it_was_sent() {
+        for sent in ["/", "/a%20b?q=1", "//a%2Fb/./c/%C3%A9", "/?", "/a?b?c&d=%", "*", "/x:y@z"] {
+            assert_eq!(uri(sent, "/other", "/entirely", "no=1"), Ok(sent.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_absolute_form_is_reduced_to_its_path() {
+        for (sent, path) in [
+            ("http://example.org/a?b=1", "/a?b=1"),
+            ("https://example.org", "/"),
+            ("https://example.org?q=1", "/?q=1"),
+            ("http://user@example.org:80/x", "/x"),
+        ] {
+            assert_eq!(uri(sent, "", "", ""), Ok(path.to_owned()), "{sent}");
+        }
+    }
+
+    #[test]
+    fn without_request_uri_the_decoded_parts_are_put_together_and_encoded_again() {
+        for (script, path, query, expected) in [
+            ("/app", "/hello/x y", "q=1", "/app/hello/x%20y?q=1"),
+            ("", "", "", "/"),
+            ("", "/", "", "/"),
+            ("/app", "", "", "/app"),
+            ("", "/a%b?c#d", "", "/a%25b%3Fc%23d"),
+            ("", "/\u{e9}", "", "/%C3%A9"),
+            ("", "relative", "", "/relative"),
+            // PATH_INFO that does not lie below SCRIPT_NAME is simply what follows it.
+            ("/index.php", "/x", "", "/index.php/x"),
+        ] {
+            assert_eq!(uri("", script, path, query), Ok(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_target_is_a_400_and_what_is_too_long_a_414() {
+        for bad in ["/a b", "/a\u{1}", "example.org:443", "word", "", "?q=1", "://x/"] {
+            if !bad.is_empty() {
+                assert_eq!(uri(bad, "", "", ""), Err(StatusCode::BAD_REQUEST), "{bad}");
+            }
+        }
+        let long = "/".repeat(LONGEST);
+        assert_eq!(uri(&long, "", "", ""), Ok(long.clone()));
+        assert_eq!(uri(&(long + "x"), "", "", ""), Err(StatusCode::URI_TOO_LONG));
+    }
+}

@@ -1,0 +1,78 @@
+//! What a connection is made of.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::closing::Phase;
+use super::{Connection, Driver};
+use crate::config::Config;
+use crate::deadline::Deadline;
+use crate::exchange::Exchange;
+use crate::handle::Handle;
+use crate::service::FcgiService;
+
+/// Makes [`Connection`]s that share their settings.
+///
+/// ```
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # use tower_fcgi::{Builder, Config, RequestBody};
+/// let builder = Builder::new().config(Config::default().serve_half_closed(true));
+/// # let (_, io) = tokio::io::duplex(64);
+/// # let service = tower::service_fn(async |_: Request<RequestBody>| Ok::<_, Infallible>(Response::new(String::new())));
+/// let connection = builder.serve_connection(io, service);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Builder {
+    config: Config,
+}
+
+impl Builder {
+    /// With the default settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With these settings.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Serves `io` with `service`. Nothing happens until the connection is polled.
+    pub fn serve_connection<IO, S>(&self, io: IO, service: S) -> Connection<IO, S>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+        S: FcgiService,
+    {
+        let driver = Driver {
+            io,
+            service,
+            protocol: fcgi_core::Connection::new(Arc::clone(&self.config.protocol)),
+            settings: self.config.driver,
+            running: None,
+            spawned: None,
+            queue: VecDeque::new(),
+            bulk: BytesMut::new(),
+            bulky: false,
+            phase: Phase::Serving,
+            input_ended: false,
+            unflushed: false,
+            written: 0,
+            blocked_at: 0,
+            served: 0,
+            deadline: Deadline::default(),
+            reset: |_| {},
+            idle: false,
+            handle: Handle::new(),
+            registered: None,
+            span: tracing::debug_span!("fastcgi_connection", peer = tracing::field::Empty),
+        };
+        Connection { inline: Exchange::Over, driver }
+    }
+}

@@ -1,0 +1,142 @@
+//! The one reader.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use fcgi_core::EndOfInput;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+
+use super::Driver;
+use crate::body::{Cell, Reader};
+use crate::error::{Error, Kind};
+use crate::service::FcgiService;
+
+/// What a read came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// Bytes.
+    Got,
+    /// Nothing for now.
+    Nothing,
+    /// Nothing was read, since what was read before has not been dealt with.
+    Paused,
+    /// There is no more.
+    Ended,
+}
+
+/// Bytes of the buffer on the stack that heads are read to: an idle connection holds none.
+const SCRATCH: usize = 16 * 1024;
+/// Bytes of the buffer that large bodies are read to, and handed on from without a copy.
+const BULK: usize = 64 * 1024;
+/// Output in bytes at which nothing more is read. Answers stop well before that; beyond it there can only be what a peer
+/// provokes that sends queries and reads no answers.
+const MOST_OUTPUT: usize = 512 * 1024;
+
+impl<IO, S> Driver<IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: FcgiService,
+{
+    /// Reads once and hands the bytes to the protocol.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<Read, Error> {
+        if self.input_ended {
+            return Ok(Read::Ended);
+        }
+        if self.protocol.output_len() >= MOST_OUTPUT || !self.may_take_more(cx) {
+            return Ok(Read::Paused);
+        }
+        let bulk = self.bulky || self.protocol.expected_body() > SCRATCH / 4;
+        let read = if bulk { self.read_bulk(cx) } else { self.read_scratch(cx) };
+        let Poll::Ready(read) = read else { return Ok(Read::Nothing) };
+        match read? {
+            0 => self.end_of_input(),
+            read => {
+                self.bulky = read >= SCRATCH;
+                Ok(Read::Got)
+            }
+        }
+    }
+
+    /// A read whose bytes are dropped; gives how many.
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut scratch = [const { MaybeUninit::uninit() }; SCRATCH];
+        let mut buffer = ReadBuf::uninit(&mut scratch);
+        Pin::new(&mut self.io).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+    }
+
+    #[inline(never)] // So that its buffer is off the stack before a handler runs.
+    fn read_scratch(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        let mut scratch = [const { MaybeUninit::uninit() }; SCRATCH];
+        let mut buffer = ReadBuf::uninit(&mut scratch);
+        Pin::new(&mut self.io).poll_read(cx, &mut buffer).map(|read| {
+            read?;
+            self.protocol.receive(buffer.filled())?;
+            Ok(buffer.filled().len())
+        })
+    }
+
+    fn read_bulk(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        if self.bulk.capacity() < SCRATCH {
+            // The same memory again, if all that was read to it has been consumed.
+            self.bulk.reserve(BULK);
+        }
+        let read = pin!(self.io.read_buf(&mut self.bulk)).poll(cx);
+        read.map(|read| {
+            let read = read?;
+            let chunk: Bytes = self.bulk.split().freeze();
+            self.protocol.receive_shared(&chunk)?;
+            Ok(read)
+        })
+    }
+
+    /// Whether the protocol wants input. If unread bodies are in the way, their handlers are asked what they have consumed
+    /// by now; if that is not enough, they wake this connection when they consume more.
+    fn may_take_more(&mut self, cx: &Context<'_>) -> bool {
+        if self.protocol.wants_input() {
+            return true;
+        }
+        self.collect_consumed(None);
+        if self.protocol.wants_input() {
+            return true;
+        }
+        // Once more with the waker in place, or what is consumed in between would be missed.
+        self.collect_consumed(Some(cx));
+        self.protocol.wants_input()
+    }
+
+    fn collect_consumed(&mut self, cx: Option<&Context<'_>>) {
+        let waker = cx.map(Context::waker);
+        let protocol = &mut self.protocol;
+        let mut collect = |key, body: &Cell| {
+            let (consumed, reader) = body.consumed(waker);
+            protocol.consumed(key, consumed);
+            if reader == Reader::Gone {
+                // An error would mean that the request is over, and its charge with it.
+                let _ = protocol.discard_body(key);
+            }
+        };
+        let inline = self.running.iter();
+        let spawned = self.spawned.iter().flat_map(|spawned| spawned.running());
+        for running in inline.chain(spawned) {
+            if let Some(body) = &running.body {
+                collect(running.key, body);
+            }
+        }
+    }
+
+    /// The web server has shut its side down, or gone.
+    fn end_of_input(&mut self) -> Result<Read, Error> {
+        self.input_ended = true;
+        match self.protocol.end_of_input() {
+            EndOfInput::Clean => Ok(Read::Ended),
+            EndOfInput::InRequest if self.settings.half_closed => {
+                self.break_off_bodies();
+                Ok(Read::Ended)
+            }
+            cut => Err(Kind::Eof(cut).into()),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! One connection from a web server, as a future.
+
+mod builder;
+mod closing;
+mod input;
+mod output;
+mod requests;
+mod running;
+mod spawned;
+mod waits;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::BytesMut;
+use fcgi_core::NewRequest;
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::Span;
+
+pub use self::builder::Builder;
+use self::closing::Phase;
+use self::input::Read;
+use self::running::Running;
+use self::spawned::Spawned;
+use crate::config;
+use crate::deadline::Deadline;
+use crate::error::{Error, Kind};
+use crate::exchange::Exchange;
+use crate::handle::{Handle, Order};
+use crate::service::FcgiService;
+use crate::sink::Direct;
+
+pin_project! {
+    /// Serves one connection from a web server: a future that ends with it.
+    ///
+    /// One request at a time, which is what most web servers send on a connection, runs in this future itself, with no task and no
+    /// channel. One that begins while another runs gets a task of its own ([`tokio::spawn`]), so that requests which share a
+    /// connection run in parallel.
+    ///
+    /// The service's `poll_ready` is asked before each call. While it is pending, requests wait, and the input is
+    /// held back once their bodies reach the [limits](crate::Limits); ABORT is seen all the while.
+    ///
+    /// # Output
+    /// `Ok` when the connection ended in good order: after a request without KEEP_CONN, or by the web server between requests, or by
+    /// [`graceful_shutdown`](Self::graceful_shutdown). Any other end is an [`Error`] that says what happened; by then all that
+    /// could be done about it is done, so it is for the log.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection and drops the handlers of its requests.
+    ///
+    /// # Panics
+    /// Polling it outside a tokio runtime panics as soon as it needs a timer or a task.
+    pub struct Connection<IO, S>
+    where
+        S: FcgiService,
+    {
+        #[pin]
+        inline: Exchange<S::Future, S::ResponseBody>,
+        driver: Driver<IO, S>,
+    }
+}
+
+/// All of a connection but the exchange that runs in its future.
+struct Driver<IO, S> {
+    io: IO,
+    service: S,
+    /// The only table of requests.
+    protocol: fcgi_core::Connection,
+    settings: config::Driver,
+    /// What belongs to the exchange that runs inline; `Some` as long as that runs.
+    running: Option<Running>,
+    /// Exchanges that run in tasks; made when the first one does.
+    spawned: Option<Box<Spawned>>,
+    /// Requests that wait for the service to be ready.
+    queue: VecDeque<NewRequest>,
+    /// Where large bodies are read to; empty capacity otherwise.
+    bulk: BytesMut,
+    /// Whether the last read promises more of its size.
+    bulky: bool,
+    phase: Phase,
+    /// The web server has shut its side down.
+    input_ended: bool,
+    /// The transport may hold back what was written.
+    unflushed: bool,
+    /// Bytes written since the connection began; tells progress from none.
+    written: u64,
+    /// Bytes of output that waited when the transport last took no more.
+    blocked_at: usize,
+    /// Requests dispatched since the connection began.
+    served: u64,
+    deadline: Deadline,
+    /// Makes the close that follows a cut-off answer one that the peer notices.
+    reset: fn(&IO),
+    idle: bool,
+    handle: Handle,
+    /// The waker that `handle` has.
+    registered: Option<Waker>,
+    span: Span,
+}
+
+/// What a turn of the driver came to.
+enum Turn {
+    /// There is more to be done at once.
+    Again,
+    /// Everything that can go on has its waker.
+    Wait,
+    /// The connection has ended.
+    Done,
+}
+
+/// Turns of one poll. A connection that always has more to do lets other tasks run after so many.
+const TURNS: usize = 32;
+
+impl<IO, S> Connection<IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: FcgiService,
+{
+    /// A connection with the default [`Config`](crate::Config).
+    pub fn new(io: IO, service: S) -> Self {
+        Builder::new().serve_connection(io, service)
+    }
+
+    /// What is done to the transport before it is closed because an answer could not be completed. The close must be
+    /// such that the web server notices: with TCP, set the socket to linger for zero seconds, so that the close is a reset.
+    ///
+    /// nginx takes a partial answer for whole if the connection ends in good order.
+    #[must_use]
+    pub fn on_cut_off(mut self, reset: fn(&IO)) -> Self {
+        self.driver.reset = reset;
+        self
+    }
+
+    /// Names the peer in this connection's span.
+    #[must_use]
+    pub fn peer(self, peer: &dyn fmt::Debug) -> Self {
+        self.driver.span.record("peer", tracing::field::debug(peer));
+        self
+    }
+
+    /// A handle to end the connection from elsewhere.
+    pub fn handle(&self) -> Handle {
+        self.driver.handle.clone()
+    }
+
+    /// Ends the connection as soon as no request is under way on it; one whose PARAMS are still coming counts.
+    /// The future is still to be polled to its end.
+    pub fn graceful_shutdown(self: Pin<&mut Self>) {
+        self.project().driver.handle.graceful_shutdown();
+    }
+}
+
+impl<IO, S> Future for Connection<IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: FcgiService,
+{
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let span = this.driver.span.clone();
+        let _entered = span.enter();
+        let result = this.driver.poll(this.inline, cx);
+        if let Poll::Ready(result) = &result {
+            match result {
+                Ok(()) => tracing::trace!("the connection has ended"),
+                Err(error) => tracing::debug!(
+                    error = error as &(dyn std::error::Error + 'static),
+                    "the connection ended badly"
+                ),
+            }
+        }
+        result
+    }
+}
+
+impl<IO, S> Driver<IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: FcgiService,
+{
+    fn poll(
+        &mut self,
+        mut inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        self.watch(cx);
+        for _ in 0..TURNS {
+            let turn = match self.phase {
+                Phase::Serving => self.serve(inline.as_mut(), cx),
+                Phase::Closing(closing) => self.close(closing, cx),
+            };
+            let again = match turn {
+                Ok(Turn::Done) => return Poll::Ready(Ok(())),
+                Ok(Turn::Again) => true,
+                Ok(Turn::Wait) => false,
+                Err(error) => {
+                    self.cancel_all(inline, crate::body::Kind::Disconnected);
+                    return Poll::Ready(Err(error));
+                }
+            };
+            if !again {
+                match self.poll_deadline(inline.as_mut(), cx) {
+                    Ok(Poll::Pending) => return Poll::Pending,
+                    Ok(Poll::Ready(())) => {}
+                    Err(error) => {
+                        self.cancel_all(inline, crate::body::Kind::Disconnected);
+                        return Poll::Ready(Err(error));
+                    }
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// One turn, in the one order: write, read, deliver, the inline exchange, the spawned ones.
+    fn serve(
+        &mut self,
+        mut inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
+        cx: &mut Context<'_>,
+    ) -> Result<Turn, Error> {
+        if self.handle.order() == Order::Die {
+            return Err(Kind::Killed.into());
+        }
+        let was_full = Direct::is_full(&mut self.protocol);
+        let _ = self.poll_write(cx)?;
+        let has_room = was_full && !Direct::is_full(&mut self.protocol);
+        let read = self.poll_read(cx)?;
+        self.take_events(inline.as_mut(), cx);
+        self.dispatch_queue(inline.as_mut(), cx);
+        self.poll_inline(inline.as_mut(), cx);
+        self.poll_spawned(cx);
+        self.turn_idle();
+
+        if self.is_to_finish(read) {
+            self.protocol.close();
+        }
+        if let Some(close) = self.protocol.should_close() {
+            self.begin_close(close);
+            return Ok(Turn::Again);
+        }
+        if self.input_ended && self.protocol.live() == 0 {
+            self.begin_close(fcgi_core::Close::Now);
+            return Ok(Turn::Again);
+        }
+        // What was put out in this turn has not met the transport yet; what was left of the last has, and waits.
+        let unwritten = self.has_new_output();
+        Ok(if read == Read::Got || has_room || unwritten { Turn::Again } else { Turn::Wait })
+    }
+
+    /// Whether the connection was told to finish and nothing is under way. `read`: what this turn's read came to: bytes
+    /// that the web server has already sent may be a request.
+    fn is_to_finish(&self, read: Read) -> bool {
+        self.handle.order() >= Order::Finish
+            && read != Read::Got
+            && self.protocol.live() == 0
+            && self.protocol.end_of_input() == fcgi_core::EndOfInput::Clean
+    }
+
+    /// A kept connection between requests holds on to as little as can be.
+    fn turn_idle(&mut self) {
+        let idle = self.protocol.live() == 0 && self.protocol.is_idle();
+        if idle != self.idle {
+            self.idle = idle;
+            self.handle.set_idle(idle);
+            if idle {
+                self.protocol.shrink();
+                self.queue = VecDeque::new();
+                self.bulk = BytesMut::new();
+                self.bulky = false;
+                if self.settings.idle_timeout.is_none() {
+                    self.deadline.shrink();
+                }
+            }
+        }
+    }
+
+    /// Sees to it that the handle can wake whoever polls this connection.
+    fn watch(&mut self, cx: &Context<'_>) {
+        if !self.registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.handle.register(cx.waker());
+            self.registered = Some(cx.waker().clone());
+        }
+    }
+}
+
+impl<IO, S> fmt::Debug for Connection<IO, S>
+where
+    S: FcgiService,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("live", &self.driver.protocol.live())
+            .field("phase", &self.driver.phase)
+            .finish_non_exhaustive()
+    }
+}

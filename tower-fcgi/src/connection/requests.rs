@@ -1,0 +1,265 @@
+//! From events to exchanges, and what ends them.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use fcgi_core::{BodyState, Event, Key, NewRequest, Refusal};
+use http::{Method, Request, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::Driver;
+use super::running::Running;
+use super::spawned::Spawned;
+use crate::body::{Cell, Delivered, Kind, Reader, RequestBody};
+use crate::cgi::{Asked, Head, read_head};
+use crate::exchange::{Exchange, Out, conclude, guard};
+use crate::failure::Failure;
+use crate::service::FcgiService;
+use crate::sink::Direct;
+
+type Inline<'a, S> = Pin<
+    &'a mut Exchange<
+        <S as tower_service::Service<Request<RequestBody>>>::Future,
+        <S as FcgiService>::ResponseBody,
+    >,
+>;
+
+impl<IO, S> Driver<IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: FcgiService,
+{
+    /// Acts on everything that the protocol has to tell.
+    pub(super) fn take_events(&mut self, mut inline: Inline<'_, S>, cx: &mut Context<'_>) {
+        while let Some(event) = self.protocol.poll_event() {
+            match event {
+                Event::Request(request) if self.queue.is_empty() => {
+                    self.dispatch(request, inline.as_mut(), cx);
+                }
+                Event::Request(request) => self.queue.push_back(request),
+                Event::Body(key) => self.deliver(key),
+                Event::Abort(key) => self.abort(key, inline.as_mut()),
+                Event::Refused(key, refusal) => self.refuse(key, refusal),
+                // The core has no other event; a later one that this driver does not know has nobody to go to.
+                _ => {}
+            }
+        }
+    }
+
+    /// Dispatches what waits, as far as the service is ready.
+    pub(super) fn dispatch_queue(&mut self, mut inline: Inline<'_, S>, cx: &mut Context<'_>) {
+        for _ in 0..self.queue.len() {
+            let Some(request) = self.queue.pop_front() else { return };
+            let waiting = self.queue.len();
+            self.dispatch(request, inline.as_mut(), cx);
+            if self.queue.len() > waiting {
+                // It went back, to the end: bring it to the front again, and wait.
+                self.queue.rotate_right(1);
+                return;
+            }
+        }
+    }
+
+    /// Goes on with the exchange that runs in this future.
+    pub(super) fn poll_inline(&mut self, inline: Inline<'_, S>, cx: &mut Context<'_>) {
+        let Some(running) = &self.running else { return };
+        let mut sink = Direct { protocol: &mut self.protocol, key: running.key };
+        let _entered = running.span.enter();
+        if inline.poll(cx, &mut sink).is_ready() {
+            running.end_body(Kind::Over);
+            drop(_entered);
+            self.running = None;
+        }
+    }
+
+    /// Takes in what the exchanges in tasks have to say, as long as there is room for it.
+    pub(super) fn poll_spawned(&mut self, cx: &mut Context<'_>) {
+        let Some(spawned) = &mut self.spawned else { return };
+        while !Direct::is_full(&mut self.protocol) {
+            let Poll::Ready((key, batch)) = spawned.poll_batch(cx) else { break };
+            batch.replay(&mut Direct { protocol: &mut self.protocol, key });
+            if !self.protocol.is_open(key)
+                && let Some(running) = spawned.remove(key)
+            {
+                running.end_body(Kind::Over);
+            }
+        }
+    }
+
+    /// Calls the service, if it is ready; else the request waits at the end of the queue.
+    fn dispatch(&mut self, request: NewRequest, inline: Inline<'_, S>, cx: &mut Context<'_>) {
+        let ready = match guard(|| self.service.poll_ready(cx)) {
+            Ok(Poll::Pending) => return self.queue.push_back(request),
+            Ok(Poll::Ready(Ok(()))) => Ok(()),
+            Ok(Poll::Ready(Err(error))) => Err(Failure::NotReady(error.into())),
+            Err(panic) => Err(panic),
+        };
+        let key = request.key;
+        let head = match read_head(&request.params) {
+            Ok(head) => head,
+            Err(failure) => return self.answer(key, &failure, Asked::Unknown),
+        };
+        let to_head = head.method == Method::HEAD;
+        let asked = if to_head { Asked::ForHead } else { Asked::ForBody };
+        if let Err(failure) = ready {
+            return self.answer(key, &failure, asked);
+        }
+        let Some((body, cell)) = self.body(key, &head) else { return };
+        let span = tracing::debug_span!("request", id = request.id.0, method = %head.method, uri = %head.uri);
+        let request = assemble(head, request, body);
+        let called = guard(|| span.in_scope(|| self.service.call(request)));
+        let running = Running { key, body: cell, span };
+        self.served += 1;
+        match called {
+            Ok(future) => self.run(running, Exchange::calling(future, to_head), inline),
+            Err(failure) => {
+                self.answer(key, &failure, asked);
+                running.end_body(Kind::Over);
+            }
+        }
+    }
+
+    /// Here, if nothing else runs here; else in a task.
+    fn run(
+        &mut self,
+        running: Running,
+        exchange: Exchange<S::Future, S::ResponseBody>,
+        mut inline: Inline<'_, S>,
+    ) {
+        if self.running.is_none() {
+            self.running = Some(running);
+            inline.set(exchange);
+        } else {
+            self.spawned.get_or_insert_with(|| Box::new(Spawned::new())).spawn(running, exchange);
+        }
+    }
+
+    /// The body of a request that is to be dispatched, and what the connection keeps of it. `None`: there is no such request any
+    /// more.
+    fn body(&mut self, key: Key, head: &Head) -> Option<(RequestBody, Option<Arc<Cell>>)> {
+        let mut chunks = VecDeque::new();
+        match self.protocol.read_body(key, &mut chunks).ok()? {
+            BodyState::Ended => {
+                self.protocol.consumed(key, chunks.iter().map(bytes::Bytes::len).sum());
+                return Some((RequestBody::whole(chunks, head.content_length), None));
+            }
+            BodyState::Aborted => {
+                let _ = self.protocol.end(key, 0);
+                return None;
+            }
+            BodyState::Open => {}
+        }
+        let none = match head.content_length {
+            // RFC 3875 §4.1.2. The wire half stays open until its terminal record; HAProxy may send none at all.
+            Some(length) => length == 0,
+            None => self.settings.no_length_no_body,
+        };
+        if none && chunks.is_empty() {
+            self.protocol.discard_body(key).ok()?;
+            return Some((RequestBody::empty(), None));
+        }
+        let cell = Arc::new(Cell::default());
+        cell.deliver(|waiting| {
+            *waiting = chunks;
+            Delivered::More
+        });
+        Some((RequestBody::streaming(Arc::clone(&cell), head.content_length), Some(cell)))
+    }
+
+    /// Moves what has come of a body to its reader.
+    fn deliver(&mut self, key: Key) {
+        let running = match &self.running {
+            Some(running) if running.key == key => Some(running),
+            _ => self.spawned.as_ref().and_then(|spawned| spawned.find(key)),
+        };
+        // A request that waits to be dispatched takes its body when it is; one whose body was whole has none.
+        let Some(body) = running.and_then(|running| running.body.as_ref()) else { return };
+        let protocol = &mut self.protocol;
+        let reader = body.deliver(|chunks| match protocol.read_body(key, chunks) {
+            Ok(BodyState::Open) => Delivered::More,
+            Ok(BodyState::Ended) => Delivered::Last,
+            Ok(BodyState::Aborted) => Delivered::Broken(Kind::Aborted),
+            Err(_) => Delivered::Broken(Kind::Over),
+        });
+        if reader == Reader::Gone {
+            let _ = protocol.discard_body(key);
+        }
+    }
+
+    /// The web server has given a request up: its handler is dropped, and its end is sent.
+    fn abort(&mut self, key: Key, inline: Inline<'_, S>) {
+        self.stop(key, Kind::Aborted, inline);
+        self.queue.retain(|request| request.key != key);
+        let _ = self.protocol.end(key, 0);
+    }
+
+    /// Answers a request in its handler's stead: the handler is dropped.
+    pub(super) fn give_up(&mut self, key: Key, failure: &Failure, mut inline: Inline<'_, S>) {
+        let out = match &self.running {
+            Some(running) if running.key == key => Some(inline.out()),
+            _ => self.spawned.as_ref().and_then(|spawned| spawned.out(key)),
+        };
+        let out = out.unwrap_or(Out::Nothing(Asked::Unknown));
+        self.stop(key, Kind::Overloaded, inline.as_mut());
+        self.queue.retain(|request| request.key != key);
+        conclude(failure, out, &mut Direct { protocol: &mut self.protocol, key });
+    }
+
+    /// Drops a request's handler, wherever it runs.
+    fn stop(&mut self, key: Key, kind: Kind, inline: Inline<'_, S>) {
+        if let Some(running) = self.running.take_if(|running| running.key == key) {
+            running.end_body(kind);
+            let _entered = running.span.enter();
+            inline.discard(&mut Direct { protocol: &mut self.protocol, key });
+        } else if let Some(running) = self.spawned.as_mut().and_then(|spawned| spawned.remove(key)) {
+            running.end_body(kind);
+        }
+    }
+
+    /// Drops every handler: nobody is there to be answered.
+    pub(super) fn cancel_all(&mut self, inline: Inline<'_, S>, kind: Kind) {
+        self.queue.clear();
+        if let Some(Running { key, .. }) = self.running {
+            self.stop(key, kind, inline);
+        }
+        if let Some(spawned) = self.spawned.take() {
+            for running in spawned.running() {
+                running.end_body(kind);
+            }
+        }
+    }
+
+    /// Nothing more comes into any body.
+    pub(super) fn break_off_bodies(&self) {
+        let spawned = self.spawned.iter().flat_map(|spawned| spawned.running());
+        for running in self.running.iter().chain(spawned) {
+            running.end_body(Kind::Disconnected);
+        }
+    }
+
+    fn refuse(&mut self, key: Key, refusal: Refusal) {
+        let reason = match refusal {
+            Refusal::ParamsBytes => "its PARAMS are longer than the limit",
+            _ => "its PARAMS are more than the limit",
+        };
+        let failure = Failure::Request(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason);
+        self.answer(key, &failure, Asked::Unknown);
+    }
+
+    /// Answers a request that no handler has.
+    pub(super) fn answer(&mut self, key: Key, failure: &Failure, asked: Asked) {
+        conclude(failure, Out::Nothing(asked), &mut Direct { protocol: &mut self.protocol, key });
+    }
+}
+
+fn assemble(head: Head, request: NewRequest, body: RequestBody) -> Request<RequestBody> {
+    let mut assembled = Request::new(body);
+    *assembled.method_mut() = head.method;
+    *assembled.uri_mut() = head.uri;
+    *assembled.version_mut() = head.version;
+    *assembled.headers_mut() = head.headers;
+    assembled.extensions_mut().insert(request.params);
+    assembled
+}

@@ -1,0 +1,220 @@
+//! One request and its answer: the call, the head, the frames, the end.
+//!
+//! The same description serves both ways of running it: in the connection's own future, and in a task of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use crate::cgi::{Asked, Framing, write_error, write_head};
+use crate::failure::{BoxError, Failure};
+use crate::sink::Sink;
+
+pin_project! {
+    /// The state of one request's answer.
+    #[project = ExchangeProj]
+    pub(crate) enum Exchange<F, B> {
+        /// The service was called.
+        Calling { #[pin] future: F, to_head: bool },
+        /// The head is out; the body follows. `left`: bytes of it that are still to come, where that is known.
+        Sending { #[pin] body: B, left: Option<u64> },
+        /// The answer has ended, one way or the other. Also the state in which no exchange is running.
+        Over,
+    }
+}
+
+impl<F, B, E> Exchange<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    E: Into<BoxError>,
+    B: Body<Error: Into<BoxError>>,
+{
+    /// The service was called with a request; `to_head`: its method is HEAD.
+    pub(crate) const fn calling(future: F, to_head: bool) -> Self {
+        Self::Calling { future, to_head }
+    }
+
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self, Self::Over)
+    }
+
+    /// How much of the answer has been given to the sink.
+    pub(crate) const fn out(&self) -> Out {
+        match self {
+            Self::Calling { to_head: true, .. } => Out::Nothing(Asked::ForHead),
+            Self::Calling { to_head: false, .. } => Out::Nothing(Asked::ForBody),
+            Self::Sending { .. } | Self::Over => Out::Head,
+        }
+    }
+
+    /// Goes on until the answer has ended (`Ready`), or something is waited for, or the sink is full (`Pending`; call again once
+    /// it is not: nobody is woken for that).
+    pub(crate) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, sink: &mut impl Sink) -> Poll<()> {
+        while !self.is_over() {
+            if sink.is_full() {
+                return Poll::Pending;
+            }
+            let out = self.out();
+            let stepped = match guard(|| self.as_mut().step(cx, sink)) {
+                Ok(stepped) => ready!(stepped),
+                Err(panic) => Err(panic),
+            };
+            if let Err(failure) = stepped {
+                self.as_mut().discard(sink);
+                conclude(&failure, out, sink);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Gives the exchange up: the handler or the body is dropped. A panic in the drop says so on STDERR, and that is all.
+    pub(crate) fn discard(mut self: Pin<&mut Self>, sink: &mut impl Sink) {
+        if let Err(failure) = guard(|| self.as_mut().set(Self::Over)) {
+            report(&failure, sink);
+        }
+    }
+
+    fn step(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) -> Poll<Result<(), Failure>> {
+        match self.as_mut().project() {
+            ExchangeProj::Calling { future, to_head } => {
+                let to_head = *to_head;
+                let result = ready!(future.poll(cx));
+                let response = result.map_err(|error| Failure::Service(error.into()));
+                Poll::Ready(response.and_then(|response| self.begin(response, to_head, sink)))
+            }
+            ExchangeProj::Sending { body, left } => match Self::frame(body, left, cx, sink) {
+                Poll::Ready(Ok(true)) => {
+                    self.finish(sink);
+                    Poll::Ready(Ok(()))
+                }
+                other => other.map_ok(drop),
+            },
+            ExchangeProj::Over => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// The response is there: its head, and what can be told of its body at once.
+    fn begin(
+        mut self: Pin<&mut Self>,
+        response: Response<B>,
+        to_head: bool,
+        sink: &mut impl Sink,
+    ) -> Result<(), Failure> {
+        let (parts, body) = response.into_parts();
+        let mut head = Vec::with_capacity(256);
+        let framing = write_head(&parts, &body.size_hint(), to_head, &mut head)?;
+        sink.stdout(&head);
+        match framing {
+            Framing::Body { length } if !is_complete(&body, length) => {
+                self.set(Self::Sending { body, left: length });
+            }
+            Framing::Body { .. } | Framing::NoBody => {
+                // Before the end, so that a panic in its drop finds the head out and the answer open.
+                drop(body);
+                self.finish(sink);
+            }
+        }
+        Ok(())
+    }
+
+    /// One frame of the body. `true`: it was the last.
+    fn frame(
+        mut body: Pin<&mut B>,
+        left: &mut Option<u64>,
+        cx: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) -> Poll<Result<bool, Failure>> {
+        let Some(frame) = ready!(body.as_mut().poll_frame(cx)) else {
+            return Poll::Ready(match *left {
+                None | Some(0) => Ok(true),
+                Some(missing) => Err(Failure::BodyTooShort { missing }),
+            });
+        };
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => return Poll::Ready(Err(Failure::Body(error.into()))),
+        };
+        // CGI has no trailers: a frame of them is dropped, and the body's end follows it.
+        let Ok(mut data) = frame.into_data() else { return Poll::Ready(Ok(false)) };
+        let len = data.remaining();
+        let mut within = len;
+        let mut too_long = false;
+        if let Some(left) = left {
+            let bytes = u64::try_from(len).unwrap_or(u64::MAX);
+            too_long = bytes > *left;
+            within = usize::try_from(bytes.min(*left)).unwrap_or(len);
+            *left = left.saturating_sub(bytes);
+        }
+        // An empty frame writes nothing: an empty record would end the stream.
+        sink.stdout_bytes(data.copy_to_bytes(within));
+        if too_long {
+            return Poll::Ready(Err(Failure::BodyTooLong));
+        }
+        // A body that knows its end saves the poll that would only learn of it.
+        Poll::Ready(Ok(body.is_end_stream() && matches!(*left, None | Some(0))))
+    }
+
+    /// The answer is whole. The body is dropped first: should that panic, the answer is none the less whole.
+    fn finish(self: Pin<&mut Self>, sink: &mut impl Sink) {
+        self.discard(sink);
+        sink.end();
+    }
+}
+
+/// Whether a body has nothing to give and nothing to be checked.
+fn is_complete<B: Body>(body: &B, length: Option<u64>) -> bool {
+    body.is_end_stream() && matches!(length, None | Some(0))
+}
+
+/// How much of an answer is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Out {
+    /// Nothing: there can still be an answer of another kind.
+    Nothing(Asked),
+    /// The head, and perhaps some of the body.
+    Head,
+}
+
+/// The one place that decides what becomes of an answer that failed: a whole error where nothing is out, else an
+/// answer that does not look whole. The reason goes to STDERR, never to the client.
+pub(crate) fn conclude(failure: &Failure, out: Out, sink: &mut impl Sink) {
+    report(failure, sink);
+    match out {
+        Out::Nothing(asked) => {
+            let mut text = Vec::new();
+            write_error(failure.status(), asked, &mut text);
+            sink.stdout(&text);
+            sink.end();
+        }
+        Out::Head => sink.cut_off(),
+    }
+}
+
+fn report(failure: &Failure, sink: &mut impl Sink) {
+    if failure.is_peers() {
+        tracing::debug!(%failure, "a request was refused");
+    } else {
+        tracing::error!(%failure, "a request failed");
+    }
+    sink.stderr(&failure.to_string());
+}
+
+/// Runs a piece of the application's code; a panic in it is a failure of this request alone.
+pub(crate) fn guard<T>(code: impl FnOnce() -> T) -> Result<T, Failure> {
+    // What the code has left half changed is dropped with its exchange and not looked at again.
+    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
+        let failure = Failure::panic(&*payload);
+        // A payload whose own drop panics must not take the connection with it.
+        let _ = catch_unwind(AssertUnwindSafe(move || drop(payload)));
+        failure
+    })
+}

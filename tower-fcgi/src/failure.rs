@@ -1,0 +1,101 @@
+//! Everything that keeps an answer from being completed, and what the web server is told of it.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+
+use http::StatusCode;
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why there is no whole answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The handler, its response body, or the drop of either panicked.
+    Panic(String),
+    /// The service gave an error instead of a response.
+    Service(BoxError),
+    /// The service's `poll_ready` gave an error.
+    NotReady(BoxError),
+    /// The response's body gave an error.
+    Body(BoxError),
+    /// The response's body ended before its Content-Length.
+    BodyTooShort { missing: u64 },
+    /// The response's body goes on after its Content-Length.
+    BodyTooLong,
+    /// The response's head is one that CGI cannot carry.
+    Head(&'static str),
+    /// The request's unread body held up the other requests of its connection for too long.
+    BodyUnread,
+    /// The request's head did not come in time.
+    HeadTimeout,
+    /// The request is one that `http` or the limits cannot carry.
+    Request(StatusCode, &'static str),
+}
+
+impl Failure {
+    /// From what `catch_unwind` caught.
+    pub(crate) fn panic(payload: &(dyn Any + Send)) -> Self {
+        let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+            (Some(text), _) => (*text).to_owned(),
+            (None, Some(text)) => text.clone(),
+            (None, None) => "with a value that is no text".to_owned(),
+        };
+        Self::Panic(text)
+    }
+
+    /// What the client is told where the head has not gone out. It says nothing of the cause, which is nobody's business but
+    /// the log's.
+    pub(crate) const fn status(&self) -> StatusCode {
+        match self {
+            Self::Panic(_)
+            | Self::Service(_)
+            | Self::Body(_)
+            | Self::BodyTooShort { .. }
+            | Self::BodyTooLong
+            | Self::Head(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotReady(_) | Self::BodyUnread => StatusCode::SERVICE_UNAVAILABLE,
+            Self::HeadTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Request(status, _) => *status,
+        }
+    }
+
+    /// Whether the peer is to blame, so that the application's own log need not be alarmed.
+    pub(crate) const fn is_peers(&self) -> bool {
+        matches!(self, Self::Request(..) | Self::HeadTimeout)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panic(text) => write!(f, "the handler panicked: {text}"),
+            Self::Service(error) => write!(f, "the service failed: {}", Chain(&**error)),
+            Self::NotReady(error) => write!(f, "the service is not ready: {}", Chain(&**error)),
+            Self::Body(error) => write!(f, "the response's body failed: {}", Chain(&**error)),
+            Self::BodyTooShort { missing } => {
+                write!(f, "the response's body ended {missing} bytes short of its Content-Length")
+            }
+            Self::BodyTooLong => f.write_str("the response's body is longer than its Content-Length"),
+            Self::Head(reason) => write!(f, "the response cannot be sent over CGI: {reason}"),
+            Self::BodyUnread => f.write_str("the request's unread body held up other requests for too long"),
+            Self::HeadTimeout => f.write_str("the request's head did not come in time"),
+            Self::Request(_, reason) => write!(f, "the request cannot be served: {reason}"),
+        }
+    }
+}
+
+/// An error and its sources on one line.
+struct Chain<'a>(&'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

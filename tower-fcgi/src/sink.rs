@@ -1,0 +1,140 @@
+//! Where an exchange puts its answer.
+
+use bytes::Bytes;
+use fcgi_core::Key;
+
+/// Takes one request's answer, piece by piece.
+pub(crate) trait Sink {
+    /// A part of the response, to be copied.
+    fn stdout(&mut self, text: &[u8]);
+    /// A part of the response.
+    fn stdout_bytes(&mut self, bytes: Bytes);
+    /// A line of error text.
+    fn stderr(&mut self, line: &str);
+    /// The answer is whole.
+    fn end(&mut self);
+    /// The answer cannot be completed: it must not look whole.
+    fn cut_off(&mut self);
+    /// Whether it had better not be given more for now.
+    fn is_full(&self) -> bool;
+}
+
+/// Output that waits for the transport, in bytes, at which no more is produced. Enough for several of the 16 to 64 KiB that
+/// bodies give at a time, so that the next write is ready when the last is done.
+const HIGH_WATER: usize = 128 * 1024;
+
+/// Straight into the connection's output.
+#[derive(Debug)]
+pub(crate) struct Direct<'a> {
+    pub(crate) protocol: &'a mut fcgi_core::Connection,
+    pub(crate) key: Key,
+}
+
+impl Direct<'_> {
+    /// Whether the connection's output holds as much as it should.
+    pub(crate) fn is_full(protocol: &mut fcgi_core::Connection) -> bool {
+        protocol.output().len() >= HIGH_WATER
+    }
+}
+
+impl Sink for Direct<'_> {
+    // A key that is dead has been aborted or given up meanwhile, and nobody waits for its answer: what comes
+    // for it is dropped, here and nowhere else.
+    fn stdout(&mut self, text: &[u8]) {
+        let _ = self.protocol.stdout(self.key, text);
+    }
+
+    fn stdout_bytes(&mut self, bytes: Bytes) {
+        let _ = self.protocol.stdout_bytes(self.key, bytes);
+    }
+
+    fn stderr(&mut self, line: &str) {
+        let _ = self.protocol.stderr(self.key, line.as_bytes());
+        let _ = self.protocol.stderr(self.key, b"\n");
+    }
+
+    fn end(&mut self) {
+        let _ = self.protocol.end(self.key, 0);
+    }
+
+    fn cut_off(&mut self) {
+        let _ = self.protocol.fail(self.key);
+    }
+
+    fn is_full(&self) -> bool {
+        self.protocol.output_len() >= HIGH_WATER
+    }
+}
+
+/// What a spawned exchange had ready at one time, on its way to its connection.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pieces: Vec<Piece>,
+    /// Bytes in them.
+    len: usize,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Text(Vec<u8>),
+    Bytes(Bytes),
+    Stderr(String),
+    End,
+    CutOff,
+}
+
+impl Batch {
+    /// Bytes at which a batch goes on its way: small enough that several requests share a connection's output evenly.
+    const FULL: usize = 32 * 1024;
+    /// Pieces at which it does.
+    const MANY: usize = 64;
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Puts everything into `sink`, in order.
+    pub(crate) fn replay(self, sink: &mut impl Sink) {
+        for piece in self.pieces {
+            match piece {
+                Piece::Text(text) => sink.stdout(&text),
+                Piece::Bytes(bytes) => sink.stdout_bytes(bytes),
+                Piece::Stderr(line) => sink.stderr(&line),
+                Piece::End => sink.end(),
+                Piece::CutOff => sink.cut_off(),
+            }
+        }
+    }
+
+    fn push(&mut self, piece: Piece, len: usize) {
+        self.pieces.push(piece);
+        self.len += len;
+    }
+}
+
+impl Sink for Batch {
+    fn stdout(&mut self, text: &[u8]) {
+        self.push(Piece::Text(text.to_vec()), text.len());
+    }
+
+    fn stdout_bytes(&mut self, bytes: Bytes) {
+        let len = bytes.len();
+        self.push(Piece::Bytes(bytes), len);
+    }
+
+    fn stderr(&mut self, line: &str) {
+        self.push(Piece::Stderr(line.to_owned()), line.len());
+    }
+
+    fn end(&mut self) {
+        self.push(Piece::End, 0);
+    }
+
+    fn cut_off(&mut self) {
+        self.push(Piece::CutOff, 0);
+    }
+
+    fn is_full(&self) -> bool {
+        self.len >= Self::FULL || self.pieces.len() >= Self::MANY
+    }
+}
