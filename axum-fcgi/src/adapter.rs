@@ -1,7 +1,6 @@
 //! From a connection's requests to axum's.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
@@ -11,7 +10,7 @@ use http_body::Body as _;
 use tower_fcgi::RequestBody;
 use tower_service::Service;
 
-use crate::extract::{self, Params};
+use crate::extract::or_unspecified;
 
 /// Serves an axum service with requests that came over FastCGI.
 #[derive(Debug, Clone)]
@@ -40,7 +39,7 @@ where
     fn call(&mut self, request: axum::http::Request<RequestBody>) -> S::Future {
         let (mut parts, body) = request.into_parts();
         if let Some(params) = parts.extensions.get::<tower_fcgi::Params>() {
-            let client: SocketAddr = extract::client_addr(&Params::from(params.clone()));
+            let client = or_unspecified(params.client_addr());
             parts.extensions.insert(ConnectInfo(client));
         }
         // `Body::new` allocates; for the requests without a body, which are most, there is nothing to put there.

@@ -96,6 +96,28 @@ impl Enframer {
         self.stream_in(kind, id, content, MAX_CONTENT);
     }
 
+    /// Content of a stream that `write` appends to the buffer it is given, with no copy in between unless it is more than
+    /// fits the record. `write` must only append.
+    pub fn stream_with(&mut self, kind: RecordType, id: RequestId, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut record = self.open_record(kind, id, MAX_CONTENT);
+        let start = self.small.len();
+        write(&mut self.small);
+        let written = self.small.len().saturating_sub(start);
+        let room = MAX_CONTENT.saturating_sub(usize::from(record.content_len));
+        if written == 0 || written > room {
+            let content = self.small.split_off(start.min(self.small.len()));
+            if record.content_len == 0 {
+                // The header of a record that was opened for this.
+                self.small.truncate(record.header);
+                self.open = None;
+            }
+            return self.stream(kind, id, &content);
+        }
+        let written = u16::try_from(written).unwrap_or(u16::MAX);
+        record.content_len = record.content_len.saturating_add(written);
+        self.patch(record);
+    }
+
     /// As [`stream`](Self::stream), in records of at most `most` bytes of content.
     pub(crate) fn stream_in(&mut self, kind: RecordType, id: RequestId, mut content: &[u8], most: usize) {
         while !content.is_empty() {
@@ -336,6 +358,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_in_place_is_as_what_is_copied() {
+        for len in [0, 1, 100, 65_535, 65_536, 200_000] {
+            let content = vec![b'x'; len];
+            let (mut copied, mut in_place) = (Enframer::new(), Enframer::new());
+            for before in [&b""[..], b"before"] {
+                for out in [&mut copied, &mut in_place] {
+                    out.stream(RecordType::STDOUT, ID, before);
+                }
+                copied.stream(RecordType::STDOUT, ID, &content);
+                in_place.stream_with(RecordType::STDOUT, ID, |out| out.extend_from_slice(&content));
+                for out in [&mut copied, &mut in_place] {
+                    out.stream(RecordType::STDOUT, ID, b"after");
+                    out.end_stream(RecordType::STDOUT, ID);
+                }
+            }
+            let joined = |out: &mut Enframer| -> Vec<u8> {
+                records(&drain(out, 1 << 20)).into_iter().flat_map(|(_, content)| content).collect()
+            };
+            assert_eq!(joined(&mut copied), joined(&mut in_place), "{len} bytes");
+        }
+    }
+
+    #[test]
     fn copied_contents_longer_than_a_record_are_split() {
         let mut out = Enframer::new();
         let content = vec![b'x'; 65_536];
@@ -354,6 +399,19 @@ mod tests {
         let slices: Vec<&[u8]> = out.slices().collect();
         assert_eq!(slices.iter().map(|slice| slice.len()).collect::<Vec<_>>(), [8, 50_000, 8, 50_000]);
         assert_eq!(slices[1].as_ptr(), content.as_ptr());
+    }
+
+    #[test]
+    fn a_record_takes_more_also_when_the_room_before_it_was_given_back() {
+        let mut out = Enframer::new();
+        out.stream(RecordType::STDERR, ID, &[b'e'; 6000]);
+        out.stream(RecordType::STDOUT, ID, b"head");
+        let mut wire = out.slices().next().unwrap()[..6008].to_vec();
+        out.advance(wire.len());
+        assert_eq!((out.start, out.len()), (0, 12));
+        out.stream(RecordType::STDOUT, ID, b"body");
+        wire.extend(drain(&mut out, 100));
+        assert_eq!(records(&wire)[1..], [(RecordType::STDOUT, b"headbody".to_vec())]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use crate::cgi::{Asked, Framing, write_error, write_head};
+use crate::cgi::{Asked, CgiHead, Framing, write_error};
 use crate::failure::{BoxError, Failure};
 use crate::sink::Sink;
 
@@ -110,9 +110,9 @@ where
         sink: &mut impl Sink,
     ) -> Result<(), Failure> {
         let (parts, body) = response.into_parts();
-        let mut head = Vec::with_capacity(256);
-        let framing = write_head(&parts, &body.size_hint(), to_head, &mut head)?;
-        sink.stdout(&head);
+        let head = CgiHead::new(&parts, &body.size_hint(), to_head)?;
+        sink.stdout_with(|out| head.write(out));
+        let framing = head.framing();
         match framing {
             Framing::Body { length } if !is_complete(&body, length) => {
                 self.set(Self::Sending { body, left: length });
@@ -190,9 +190,7 @@ pub(crate) fn conclude(failure: &Failure, out: Out, sink: &mut impl Sink) {
     report(failure, sink);
     match out {
         Out::Nothing(asked) => {
-            let mut text = Vec::new();
-            write_error(failure.status(), asked, &mut text);
-            sink.stdout(&text);
+            sink.stdout_with(|out| write_error(failure.status(), asked, out));
             sink.end();
         }
         Out::Head => sink.cut_off(),

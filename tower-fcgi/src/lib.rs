@@ -51,6 +51,7 @@ mod error;
 mod exchange;
 mod failure;
 mod handle;
+mod params;
 mod service;
 mod sink;
 
@@ -59,5 +60,6 @@ pub use self::config::Config;
 pub use self::connection::{Builder, Connection};
 pub use self::error::Error;
 pub use self::handle::Handle;
+pub use self::params::Params;
 pub use self::service::FcgiService;
-pub use fcgi_core::{Limits, Overload, Params, ParamsIter, ProtocolStatus};
+pub use fcgi_core::{Limits, Overload, ParamsIter, ProtocolStatus};

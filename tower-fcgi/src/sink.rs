@@ -7,6 +7,8 @@ use fcgi_core::Key;
 pub(crate) trait Sink {
     /// A part of the response, to be copied.
     fn stdout(&mut self, text: &[u8]);
+    /// A part of the response, which `write` appends to the buffer it is given.
+    fn stdout_with(&mut self, write: impl FnOnce(&mut Vec<u8>));
     /// A part of the response.
     fn stdout_bytes(&mut self, bytes: Bytes);
     /// A line of error text.
@@ -42,6 +44,10 @@ impl Sink for Direct<'_> {
     // for it is dropped, here and nowhere else.
     fn stdout(&mut self, text: &[u8]) {
         let _ = self.protocol.stdout(self.key, text);
+    }
+
+    fn stdout_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let _ = self.protocol.stdout_with(self.key, write);
     }
 
     fn stdout_bytes(&mut self, bytes: Bytes) {
@@ -115,6 +121,13 @@ impl Batch {
 impl Sink for Batch {
     fn stdout(&mut self, text: &[u8]) {
         self.push(Piece::Text(text.to_vec()), text.len());
+    }
+
+    fn stdout_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut text = Vec::new();
+        write(&mut text);
+        let len = text.len();
+        self.push(Piece::Text(text), len);
     }
 
     fn stdout_bytes(&mut self, bytes: Bytes) {

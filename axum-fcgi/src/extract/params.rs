@@ -43,6 +43,12 @@ impl From<tower_fcgi::Params> for Params {
     }
 }
 
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Params {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Params {
     type Rejection = MissingParams;
 

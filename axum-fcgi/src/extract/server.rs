@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-use super::client::{ip, number};
 
 /// The address at which the web server received the request: SERVER_ADDR, which is no variable of RFC 3875 but sent by nginx, Apache,
 /// lighttpd and H2O, and SERVER_PORT (§4.1.15).
@@ -24,9 +23,11 @@ pub struct WebServerAddr(pub SocketAddr);
 impl WebServerAddr {
     fn from_parts(parts: &Parts) -> Option<Self> {
         let params = parts.extensions.get::<tower_fcgi::Params>()?;
-        let addr = ip(params.get("SERVER_ADDR")?)?;
-        let port = number(params.get("SERVER_PORT")?)?;
-        Some(Self(SocketAddr::new(addr, port)))
+        let addr = params.get_str("SERVER_ADDR")?;
+        // IPv6 comes with brackets or without, as the web server likes.
+        let addr = addr.strip_prefix('[').and_then(|addr| addr.strip_suffix(']')).unwrap_or(addr);
+        let port = params.get_str("SERVER_PORT")?;
+        Some(Self(SocketAddr::new(addr.parse().ok()?, port.parse().ok()?)))
     }
 }
 

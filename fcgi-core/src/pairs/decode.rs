@@ -1,6 +1,6 @@
 //! Pairs out of a buffer that holds all of them.
 
-use super::Length;
+use super::lengths;
 use crate::error::Rule;
 
 /// Iterates over the pairs in a slice, in the order of the wire, without copying.
@@ -26,10 +26,9 @@ impl<'a> Pairs<'a> {
         Self { rest: encoded }
     }
 
+    #[inline]
     fn pair(&mut self) -> Option<(&'a [u8], &'a [u8])> {
-        let mut rest = self.rest;
-        let Length::Read(name) = Length::take(&mut rest) else { return None };
-        let Length::Read(value) = Length::take(&mut rest) else { return None };
+        let (name, value, rest) = lengths(self.rest)?;
         let (name, rest) = rest.split_at_checked(name)?;
         let (value, rest) = rest.split_at_checked(value)?;
         self.rest = rest;

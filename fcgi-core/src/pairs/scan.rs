@@ -1,6 +1,6 @@
 //! Checks pairs as their bytes arrive, so that a stream which lies about a length is refused when it says so.
 
-use super::Length;
+use super::lengths;
 
 /// How far into a growing buffer whole pairs have been seen.
 #[derive(Debug, Default)]
@@ -28,27 +28,22 @@ impl Scan {
         max_bytes: usize,
         max_pairs: usize,
     ) -> Result<(), ScanError> {
-        loop {
-            let mut rest = buffer.get(self.whole..).unwrap_or_default();
-            if rest.is_empty() {
-                return Ok(());
-            }
-            let Length::Read(name) = Length::take(&mut rest) else { return Ok(()) };
-            let Length::Read(value) = Length::take(&mut rest) else { return Ok(()) };
-            let head = buffer.len().saturating_sub(rest.len());
-            let end = head.saturating_add(name).saturating_add(value);
-            if end > max_bytes {
+        let mut rest = buffer.get(self.whole..).unwrap_or_default();
+        while let Some((name, value, pair)) = lengths(rest) {
+            let content = name.saturating_add(value);
+            let head = buffer.len().saturating_sub(pair.len());
+            if head.saturating_add(content) > max_bytes {
                 return Err(ScanError::TooLong);
             }
             if self.pairs >= max_pairs {
                 return Err(ScanError::TooMany);
             }
-            if end > buffer.len() {
-                return Ok(());
-            }
-            self.whole = end;
+            let Some(next) = pair.get(content..) else { break };
+            rest = next;
             self.pairs = self.pairs.saturating_add(1);
         }
+        self.whole = buffer.len().saturating_sub(rest.len());
+        Ok(())
     }
 
     /// Whether `buffer` ends where a pair ends.

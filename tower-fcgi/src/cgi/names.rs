@@ -10,40 +10,81 @@ pub(super) fn header_name(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> 
     known(name).map_or_else(|| convert(name), Ok)
 }
 
+/// Names that `http` has no constant for.
+mod extra {
+    use http::HeaderName;
+
+    pub(super) const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+    pub(super) const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+    pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+    pub(super) const SEC_FETCH_USER: HeaderName = HeaderName::from_static("sec-fetch-user");
+    pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    pub(super) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+    pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+}
+
 fn known(name: &[u8]) -> Option<HeaderName> {
-    Some(match (name.len(), name) {
-        (2, b"TE") => header::TE,
-        (3, b"DNT") => header::DNT,
-        (4, b"HOST") => header::HOST,
-        (4, b"DATE") => header::DATE,
-        (5, b"RANGE") => header::RANGE,
-        (6, b"ACCEPT") => header::ACCEPT,
-        (6, b"COOKIE") => header::COOKIE,
-        (6, b"ORIGIN") => header::ORIGIN,
-        (6, b"PRAGMA") => header::PRAGMA,
-        (7, b"REFERER") => header::REFERER,
-        (7, b"UPGRADE") => header::UPGRADE,
-        (8, b"IF_MATCH") => header::IF_MATCH,
-        (8, b"IF_RANGE") => header::IF_RANGE,
-        (9, b"FORWARDED") => header::FORWARDED,
-        (10, b"CONNECTION") => header::CONNECTION,
-        (10, b"USER_AGENT") => header::USER_AGENT,
-        (13, b"AUTHORIZATION") => header::AUTHORIZATION,
-        (13, b"CACHE_CONTROL") => header::CACHE_CONTROL,
-        (13, b"IF_NONE_MATCH") => header::IF_NONE_MATCH,
-        (14, b"ACCEPT_CHARSET") => header::ACCEPT_CHARSET,
-        (14, b"SEC_FETCH_DEST") => HeaderName::from_static("sec-fetch-dest"),
-        (14, b"SEC_FETCH_MODE") => HeaderName::from_static("sec-fetch-mode"),
-        (14, b"SEC_FETCH_SITE") => HeaderName::from_static("sec-fetch-site"),
-        (14, b"SEC_FETCH_USER") => HeaderName::from_static("sec-fetch-user"),
-        (15, b"ACCEPT_ENCODING") => header::ACCEPT_ENCODING,
-        (15, b"ACCEPT_LANGUAGE") => header::ACCEPT_LANGUAGE,
-        (15, b"X_FORWARDED_FOR") => HeaderName::from_static("x-forwarded-for"),
-        (16, b"X_FORWARDED_HOST") => HeaderName::from_static("x-forwarded-host"),
-        (17, b"IF_MODIFIED_SINCE") => header::IF_MODIFIED_SINCE,
-        (17, b"X_FORWARDED_PROTO") => HeaderName::from_static("x-forwarded-proto"),
-        (19, b"IF_UNMODIFIED_SINCE") => header::IF_UNMODIFIED_SINCE,
-        (25, b"UPGRADE_INSECURE_REQUESTS") => header::UPGRADE_INSECURE_REQUESTS,
+    // By length first: with each the compiler is left with a few comparisons of words.
+    Some(match name.len() {
+        2 if name == b"TE" => header::TE,
+        3 if name == b"DNT" => header::DNT,
+        4 => match name {
+            b"HOST" => header::HOST,
+            b"DATE" => header::DATE,
+            _ => return None,
+        },
+        5 if name == b"RANGE" => header::RANGE,
+        6 => match name {
+            b"ACCEPT" => header::ACCEPT,
+            b"COOKIE" => header::COOKIE,
+            b"ORIGIN" => header::ORIGIN,
+            b"PRAGMA" => header::PRAGMA,
+            _ => return None,
+        },
+        7 => match name {
+            b"REFERER" => header::REFERER,
+            b"UPGRADE" => header::UPGRADE,
+            _ => return None,
+        },
+        8 => match name {
+            b"IF_MATCH" => header::IF_MATCH,
+            b"IF_RANGE" => header::IF_RANGE,
+            _ => return None,
+        },
+        9 if name == b"FORWARDED" => header::FORWARDED,
+        10 => match name {
+            b"CONNECTION" => header::CONNECTION,
+            b"USER_AGENT" => header::USER_AGENT,
+            _ => return None,
+        },
+        13 => match name {
+            b"AUTHORIZATION" => header::AUTHORIZATION,
+            b"CACHE_CONTROL" => header::CACHE_CONTROL,
+            b"IF_NONE_MATCH" => header::IF_NONE_MATCH,
+            _ => return None,
+        },
+        14 => match name {
+            b"ACCEPT_CHARSET" => header::ACCEPT_CHARSET,
+            b"SEC_FETCH_DEST" => extra::SEC_FETCH_DEST,
+            b"SEC_FETCH_MODE" => extra::SEC_FETCH_MODE,
+            b"SEC_FETCH_SITE" => extra::SEC_FETCH_SITE,
+            b"SEC_FETCH_USER" => extra::SEC_FETCH_USER,
+            _ => return None,
+        },
+        15 => match name {
+            b"ACCEPT_ENCODING" => header::ACCEPT_ENCODING,
+            b"ACCEPT_LANGUAGE" => header::ACCEPT_LANGUAGE,
+            b"X_FORWARDED_FOR" => extra::X_FORWARDED_FOR,
+            _ => return None,
+        },
+        16 if name == b"X_FORWARDED_HOST" => extra::X_FORWARDED_HOST,
+        17 => match name {
+            b"IF_MODIFIED_SINCE" => header::IF_MODIFIED_SINCE,
+            b"X_FORWARDED_PROTO" => extra::X_FORWARDED_PROTO,
+            _ => return None,
+        },
+        19 if name == b"IF_UNMODIFIED_SINCE" => header::IF_UNMODIFIED_SINCE,
+        25 if name == b"UPGRADE_INSECURE_REQUESTS" => header::UPGRADE_INSECURE_REQUESTS,
         _ => return None,
     })
 }

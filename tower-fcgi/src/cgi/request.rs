@@ -13,10 +13,13 @@
 //!
 //! All of them, these included, are in `Params`.
 
+use std::net::SocketAddr;
+
 use fcgi_core::Params;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri, Version};
 
+use super::client::client;
 use super::names::header_name;
 use super::target::Target;
 use crate::failure::Failure;
@@ -30,6 +33,8 @@ pub(crate) struct Head {
     pub(crate) headers: HeaderMap,
     /// Bytes of the body, where the web server tells.
     pub(crate) content_length: Option<u64>,
+    /// The client, where the web server tells its address.
+    pub(crate) client: Option<SocketAddr>,
 }
 
 /// Reads the head of a request, or says what the client is to be told instead.
@@ -55,6 +60,7 @@ pub(crate) fn read_head(params: &Params) -> Result<Head, Failure> {
         version: version(variables.protocol),
         headers: headers.map,
         content_length,
+        client: client(variables.remote_addr, variables.remote_port),
     })
 }
 
@@ -65,20 +71,24 @@ struct Variables<'a> {
     protocol: &'a [u8],
     content_type: &'a [u8],
     content_length: &'a [u8],
+    remote_addr: &'a [u8],
+    remote_port: &'a [u8],
     target: Target<'a>,
 }
 
 impl<'a> Variables<'a> {
     fn take(&mut self, name: &[u8], value: &'a [u8]) {
-        let place = match (name.len(), name) {
-            (9, b"PATH_INFO") => &mut self.target.path_info,
-            (11, b"REQUEST_URI") => &mut self.target.request_uri,
-            (11, b"SCRIPT_NAME") => &mut self.target.script_name,
-            (12, b"QUERY_STRING") => &mut self.target.query_string,
-            (12, b"CONTENT_TYPE") => &mut self.content_type,
-            (14, b"CONTENT_LENGTH") => &mut self.content_length,
-            (14, b"REQUEST_METHOD") => &mut self.method,
-            (15, b"SERVER_PROTOCOL") => &mut self.protocol,
+        let place = match name.len() {
+            9 if name == b"PATH_INFO" => &mut self.target.path_info,
+            11 if name == b"REQUEST_URI" => &mut self.target.request_uri,
+            11 if name == b"SCRIPT_NAME" => &mut self.target.script_name,
+            11 if name == b"REMOTE_ADDR" => &mut self.remote_addr,
+            11 if name == b"REMOTE_PORT" => &mut self.remote_port,
+            12 if name == b"QUERY_STRING" => &mut self.target.query_string,
+            12 if name == b"CONTENT_TYPE" => &mut self.content_type,
+            14 if name == b"CONTENT_LENGTH" => &mut self.content_length,
+            14 if name == b"REQUEST_METHOD" => &mut self.method,
+            15 if name == b"SERVER_PROTOCOL" => &mut self.protocol,
             _ => return,
         };
         *place = value;
@@ -99,11 +109,15 @@ impl<'a> Headers<'a> {
     }
 
     fn http(&mut self, name: &[u8], value: &[u8]) -> Result<(), Failure> {
-        match (name.len(), name) {
-            (5, b"PROXY") | (12, b"CONTENT_TYPE") | (14, b"CONTENT_LENGTH") | (17, b"TRANSFER_ENCODING") => {
-                return Ok(());
-            }
-            _ => {}
+        let left_out = match name.len() {
+            5 => name == b"PROXY",
+            12 => name == b"CONTENT_TYPE",
+            14 => name == b"CONTENT_LENGTH",
+            17 => name == b"TRANSFER_ENCODING",
+            _ => false,
+        };
+        if left_out {
+            return Ok(());
         }
         let Ok(name) = header_name(name) else {
             return Err(Failure::Request(StatusCode::BAD_REQUEST, "a header's name is none of HTTP's"));

@@ -20,51 +20,69 @@ pub(crate) enum Framing {
     Body { length: Option<u64> },
 }
 
-/// Appends the head to `out`. `hint`: what the body knows of its length; `to_head`: whether the request's method is HEAD.
-pub(crate) fn write_head(
-    parts: &response::Parts,
-    hint: &SizeHint,
-    to_head: bool,
-    out: &mut Vec<u8>,
-) -> Result<Framing, Failure> {
-    let status = parts.status;
-    if status.is_informational() {
-        // RFC 3875 §6.3.3 has no interim responses, and a connection that changes its protocol is none of CGI's.
-        return Err(Failure::Head(match status {
-            StatusCode::SWITCHING_PROTOCOLS => "a protocol upgrade (WebSocket) needs HTTP to the application",
-            _ => "its status is 1xx",
-        }));
-    }
-    let declared = declared_length(&parts.headers)?;
-    let framing = match status {
-        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Framing::NoBody,
-        _ if to_head => Framing::NoBody,
-        _ => Framing::Body { length: declared.or(hint.exact()) },
-    };
-    write_status(status, out);
-    let names_others = parts.headers.contains_key(CONNECTION);
-    for (name, value) in &parts.headers {
-        if is_between_peers(name) || names_others && is_named_by_connection(name, &parts.headers) {
-            continue;
+/// A head that can be written: nothing in it is against CGI.
+#[derive(Debug)]
+pub(crate) struct CgiHead<'a> {
+    parts: &'a response::Parts,
+    framing: Framing,
+    /// The Content-Length line.
+    length: Option<u64>,
+}
+
+impl<'a> CgiHead<'a> {
+    /// `hint`: what the body knows of its length; `to_head`: whether the request's method is HEAD.
+    pub(crate) fn new(parts: &'a response::Parts, hint: &SizeHint, to_head: bool) -> Result<Self, Failure> {
+        let status = parts.status;
+        if status.is_informational() {
+            // RFC 3875 §6.3.3 has no interim responses, and a connection that changes its protocol is none of CGI's.
+            return Err(Failure::Head(match status {
+                StatusCode::SWITCHING_PROTOCOLS => {
+                    "a protocol upgrade (WebSocket) needs HTTP to the application"
+                }
+                _ => "its status is 1xx",
+            }));
         }
-        // Its length is written below, once, and RFC 9110 §8.6 forbids it on a 204.
-        if name == CONTENT_LENGTH {
-            continue;
+        let declared = declared_length(&parts.headers)?;
+        let (framing, length) = match status {
+            // RFC 9110 §8.6 forbids a length here.
+            StatusCode::NO_CONTENT => (Framing::NoBody, None),
+            // An answer to HEAD and a 304 may tell the length of the body that they do not have; only the application
+            // knows it: axum gives a streamed answer to HEAD an empty body.
+            StatusCode::NOT_MODIFIED => (Framing::NoBody, declared),
+            _ if to_head => (Framing::NoBody, declared),
+            _ => {
+                let length = declared.or(hint.exact());
+                (Framing::Body { length }, length)
+            }
+        };
+        Ok(Self { parts, framing, length })
+    }
+
+    /// What is to follow the head.
+    pub(crate) const fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Appends the head to `out`.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let headers = &self.parts.headers;
+        write_status(self.parts.status, out);
+        let names_others = headers.contains_key(CONNECTION);
+        for (name, value) in headers {
+            // Its length is written below, once.
+            if is_between_peers(name)
+                || name == CONTENT_LENGTH
+                || names_others && is_named_by_connection(name, headers)
+            {
+                continue;
+            }
+            write_line(name.as_str(), value.as_bytes(), out);
         }
-        write_line(name.as_str(), value.as_bytes(), out);
+        if let Some(length) = self.length {
+            write_line(CONTENT_LENGTH.as_str(), Decimal::new(length).as_bytes(), out);
+        }
+        out.extend_from_slice(b"\r\n");
     }
-    let length = match framing {
-        Framing::Body { length } => length,
-        // An answer to HEAD and a 304 may tell the length of the body that they do not have; only the application
-        // knows it: axum gives a streamed answer to HEAD an empty body.
-        Framing::NoBody if status == StatusCode::NO_CONTENT => None,
-        Framing::NoBody => declared,
-    };
-    if let Some(length) = length {
-        write_line(CONTENT_LENGTH.as_str(), Decimal::new(length).as_bytes(), out);
-    }
-    out.extend_from_slice(b"\r\n");
-    Ok(framing)
 }
 
 /// What is known of the request's method where an error is the answer.
@@ -99,9 +117,9 @@ pub(crate) fn write_error(status: StatusCode, asked: Asked, out: &mut Vec<u8>) {
 const UNKNOWN: &str = "Unknown";
 
 fn write_status(status: StatusCode, out: &mut Vec<u8>) {
-    write_line("Status", status.as_str().as_bytes(), out);
-    // Over the line's end.
-    out.truncate(out.len() - 2);
+    out.reserve(256);
+    out.extend_from_slice(b"Status: ");
+    out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or(UNKNOWN).as_bytes());
     out.extend_from_slice(b"\r\n");
@@ -117,17 +135,16 @@ fn write_line(name: &str, value: &[u8], out: &mut Vec<u8>) {
 
 /// RFC 9110 §7.6.1, and CGI's own `Status`.
 fn is_between_peers(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "status"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-    )
+    let name = name.as_str();
+    match name.len() {
+        2 => name == "te",
+        6 => name == "status",
+        7 => name == "trailer" || name == "upgrade",
+        10 => name == "connection" || name == "keep-alive",
+        16 => name == "proxy-connection",
+        17 => name == "transfer-encoding",
+        _ => false,
+    }
 }
 
 /// RFC 9110 §7.6.1: what the Connection header names goes with it.
@@ -185,9 +202,10 @@ mod tests {
     fn head(response: Response<()>, exact: Option<u64>, to_head: bool) -> Result<(String, Framing), String> {
         let hint = exact.map_or_else(SizeHint::default, SizeHint::with_exact);
         let mut out = Vec::new();
-        let framing = write_head(&response.into_parts().0, &hint, to_head, &mut out);
-        let framing = framing.map_err(|failure| failure.to_string())?;
-        Ok((String::from_utf8(out).unwrap(), framing))
+        let parts = response.into_parts().0;
+        let head = CgiHead::new(&parts, &hint, to_head).map_err(|failure| failure.to_string())?;
+        head.write(&mut out);
+        Ok((String::from_utf8(out).unwrap(), head.framing()))
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::body::{Cell, Delivered, Kind, Reader, RequestBody};
 use crate::cgi::{Asked, Head, read_head};
 use crate::exchange::{Exchange, Out, conclude, guard};
 use crate::failure::Failure;
+use crate::params::Params;
 use crate::service::FcgiService;
 use crate::sink::Direct;
 
@@ -260,6 +261,6 @@ fn assemble(head: Head, request: NewRequest, body: RequestBody) -> Request<Reque
     *assembled.uri_mut() = head.uri;
     *assembled.version_mut() = head.version;
     *assembled.headers_mut() = head.headers;
-    assembled.extensions_mut().insert(request.params);
+    assembled.extensions_mut().insert(Params::new(request.params, head.client));
     assembled
 }
