@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 use tower_fcgi::Handle;
 
@@ -106,30 +107,44 @@ pub(crate) struct Guard {
     handle: Handle,
 }
 
-impl Guard {
-    /// Runs the connection to its end.
-    pub(crate) async fn run<C: Future>(self, connection: C) -> C::Output {
-        let mut connection = pin!(connection);
-        std::future::poll_fn(|cx| self.poll(connection.as_mut(), cx)).await
-    }
-
-    fn poll<C: Future>(&self, mut connection: Pin<&mut C>, cx: &mut Context<'_>) -> Poll<C::Output> {
-        let polled = connection.as_mut().poll(cx);
-        let wanted = &self.connections.wanted;
-        if polled.is_pending()
-            && wanted.load(Ordering::SeqCst)
-            && self.handle.idle_for().is_some()
-            && wanted.swap(false, Ordering::SeqCst)
-        {
-            self.handle.graceful_shutdown();
-        }
-        polled
-    }
-}
-
 impl Drop for Guard {
     fn drop(&mut self) {
         self.connections.open().handles.remove(&self.number);
         self.connections.ended.notify_waiters();
+    }
+}
+
+pin_project! {
+    /// A connection that is being served. Written by hand, since as an `async` block it would hold the connection twice, and
+    /// there can be thousands.
+    pub(crate) struct Serving<C> {
+        #[pin]
+        connection: C,
+        guard: Guard,
+    }
+}
+
+impl<C> Serving<C> {
+    pub(crate) const fn new(connection: C, guard: Guard) -> Self {
+        Self { connection, guard }
+    }
+}
+
+impl<C: Future> Future for Serving<C> {
+    /// How the connection ended is in the log, with the peer; there is nothing to be done about it.
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let polled = this.connection.poll(cx).map(drop);
+        let wanted = &this.guard.connections.wanted;
+        if polled.is_pending()
+            && wanted.load(Ordering::SeqCst)
+            && this.guard.handle.idle_for().is_some()
+            && wanted.swap(false, Ordering::SeqCst)
+        {
+            this.guard.handle.graceful_shutdown();
+        }
+        polled
     }
 }

@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use crate::adapter::Adapter;
 use crate::config::Config;
-use crate::connections::Connections;
+use crate::connections::{Connections, Serving};
 
 /// Serves `service` over FastCGI to the web servers that connect to `listener`: as [`axum::serve()`] does over HTTP.
 ///
@@ -171,8 +171,7 @@ where
         let connection = builder.serve_connection(io, Adapter::new(service.clone()));
         let connection = connection.on_cut_off(reset).peer(&peer);
         let guard = connections.register(connection.handle());
-        // How it ended is in the log, with the peer; there is nothing to be done about it.
-        tokio::spawn(async move { drop(guard.run(connection).await) });
+        tokio::spawn(Serving::new(connection, guard));
     }
     drop(listener);
     connections.shut_down(config.shutdown_timeout).await;

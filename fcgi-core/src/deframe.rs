@@ -61,7 +61,8 @@ impl Deframer {
     /// is needed.
     ///
     /// # Errors
-    /// A header of another version than 1.
+    /// A header of another version than 1. Nobody knows where the next record begins then: what further calls give means
+    /// nothing.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, Violation> {
         loop {
             match &mut self.state {

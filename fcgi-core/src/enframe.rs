@@ -57,9 +57,6 @@ impl Enframer {
     /// one more slice in the kernel and here.
     pub const LARGE: usize = 4096;
 
-    /// A buffer that is kept over an idle time is at most this large.
-    const KEPT: usize = 512;
-
     /// Nothing to write.
     #[must_use]
     pub const fn new() -> Self {
@@ -205,12 +202,8 @@ impl Enframer {
     /// Frees what an idle connection need not keep.
     pub fn shrink(&mut self) {
         if self.is_empty() {
-            if self.small.capacity() > Self::KEPT {
-                self.small = Vec::new();
-            }
-            if self.large.capacity() > 0 {
-                self.large = VecDeque::new();
-            }
+            self.small = Vec::new();
+            self.large = VecDeque::new();
         }
     }
 

@@ -88,8 +88,6 @@ pub enum Misuse {
     Gone,
     /// The request's PARAMS have not ended, so nothing may answer it yet.
     TooEarly,
-    /// The connection met a [`Violation`] and takes nothing more.
-    Broken,
 }
 
 impl fmt::Display for Misuse {
@@ -97,7 +95,6 @@ impl fmt::Display for Misuse {
         f.write_str(match self {
             Self::Gone => "the request is over",
             Self::TooEarly => "the request's PARAMS have not ended",
-            Self::Broken => "the connection met a protocol violation",
         })
     }
 }

@@ -37,8 +37,14 @@ pub struct Limits {
     /// 1 048 576. FastCGI has no flow control (§3.3), so one unread body blocks the records behind it.
     pub bodies_bytes: usize,
 
-    /// Bytes of a management record's content. Default 1 024: the whole of §4.1's query is 53 bytes.
+    /// Bytes of a management record's content. Default 1 024: the whole of §4.1's query is 48 bytes.
     pub management_bytes: usize,
+
+    /// Bytes of answers that the connection gives by itself (to management records, and to requests that are not
+    /// taken) and that wait to be written, at which input pauses. Default 65 536: every answer is as long as its question
+    /// or longer, so a peer that asks and never listens would otherwise fill the memory; an honest one waits for its
+    /// answer.
+    pub answers_bytes: usize,
 
     /// Bytes of content in a STDERR record that we send. Default 8 192: HAProxy 2.6 dies of one over 16 KB.
     pub stderr_record: u16,
@@ -54,6 +60,7 @@ impl Default for Limits {
             body_bytes: 256 * 1024,
             bodies_bytes: 1024 * 1024,
             management_bytes: 1024,
+            answers_bytes: 64 * 1024,
             stderr_record: 8192,
         }
     }

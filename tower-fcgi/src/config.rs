@@ -16,7 +16,7 @@ use fcgi_core::{Limits, Overload};
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) protocol: Arc<fcgi_core::Config>,
-    pub(crate) driver: Driver,
+    pub(crate) driver: Arc<Driver>,
 }
 
 /// The settings that are the driver's own.
@@ -42,7 +42,7 @@ impl Default for Config {
         let protocol = fcgi_core::Config { overload: Overload::Stdout(UNAVAILABLE), ..Default::default() };
         Self {
             protocol: Arc::new(protocol),
-            driver: Driver {
+            driver: Arc::new(Driver {
                 head_timeout: Duration::from_secs(60),
                 write_timeout: Duration::from_secs(60),
                 idle_timeout: None,
@@ -51,7 +51,7 @@ impl Default for Config {
                 drain_bytes: 64 << 20,
                 half_closed: false,
                 no_length_no_body: false,
-            },
+            }),
         }
     }
 }
@@ -80,20 +80,20 @@ impl Config {
         self
     }
 
-    /// How long the head of a request may take, from the first byte that is seen of it to the end of PARAMS. After that its answer is `408
-    /// Request Timeout`, or the connection is closed if not even BEGIN_REQUEST is there. Default: 60 s; a web server sends a
-    /// head in one go.
+    /// How long the head of a request may take, from the first byte that is seen of it to the end of PARAMS; on a new connection from
+    /// its beginning. After that the answer is `408 Request Timeout`, or the connection is closed if not even BEGIN_REQUEST is
+    /// there. Default: 60 s; a web server sends a head in one go, and connects when it has one.
     #[must_use]
-    pub const fn head_timeout(mut self, limit: Duration) -> Self {
-        self.driver.head_timeout = limit;
+    pub fn head_timeout(mut self, limit: Duration) -> Self {
+        self.driver().head_timeout = limit;
         self
     }
 
     /// How long the web server may read nothing of an answer that waits for it. After that the connection is closed. Default: 60 s, as
     /// nginx's `send_timeout`.
     #[must_use]
-    pub const fn write_timeout(mut self, limit: Duration) -> Self {
-        self.driver.write_timeout = limit;
+    pub fn write_timeout(mut self, limit: Duration) -> Self {
+        self.driver().write_timeout = limit;
         self
     }
 
@@ -101,41 +101,46 @@ impl Config {
     /// we close in the moment in which it sends the next request costs that request (H2O answers 503, nginx 502 for a POST).
     /// What is set here should be longer than the web server's own limit.
     #[must_use]
-    pub const fn idle_timeout(mut self, limit: Duration) -> Self {
-        self.driver.idle_timeout = Some(limit);
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.driver().idle_timeout = Some(limit);
         self
     }
 
     /// How long input may be paused because several requests of a connection leave their bodies unread. After that the one with the most
     /// unread bytes is given up: a 503 if its answer has not begun. Default: 10 s.
     #[must_use]
-    pub const fn pause_timeout(mut self, limit: Duration) -> Self {
-        self.driver.pause_timeout = limit;
+    pub fn pause_timeout(mut self, limit: Duration) -> Self {
+        self.driver().pause_timeout = limit;
         self
     }
 
     /// How long, and for how many bytes, the rest of a body is received and dropped after an early answer on a connection that is
     /// not kept. After that the connection is closed, which may cost the answer. Default: 30 s and 67 108 864 bytes.
     #[must_use]
-    pub const fn drain(mut self, limit: Duration, bytes: u64) -> Self {
-        self.driver.drain_timeout = limit;
-        self.driver.drain_bytes = bytes;
+    pub fn drain(mut self, limit: Duration, bytes: u64) -> Self {
+        let driver = self.driver();
+        driver.drain_timeout = limit;
+        driver.drain_bytes = bytes;
         self
     }
 
     /// Whether a web server that shuts its side down after the request is still answered. Default: no. The end of the stream is
     /// then taken for what nginx means by it: the client is gone, and the handler is dropped.
     #[must_use]
-    pub const fn serve_half_closed(mut self, serve: bool) -> Self {
-        self.driver.half_closed = serve;
+    pub fn serve_half_closed(mut self, serve: bool) -> Self {
+        self.driver().half_closed = serve;
         self
     }
 
     /// Whether a request without CONTENT_LENGTH has no body, for web servers that then send no STDIN record at all.
     /// Default: no, its body ends with the terminal STDIN record as every body does; uploads of unknown length need that.
     #[must_use]
-    pub const fn no_length_means_no_body(mut self, so: bool) -> Self {
-        self.driver.no_length_no_body = so;
+    pub fn no_length_means_no_body(mut self, so: bool) -> Self {
+        self.driver().no_length_no_body = so;
         self
+    }
+
+    fn driver(&mut self) -> &mut Driver {
+        Arc::make_mut(&mut self.driver)
     }
 }

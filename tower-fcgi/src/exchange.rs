@@ -59,12 +59,12 @@ where
             if sink.is_full() {
                 return Poll::Pending;
             }
-            let out = self.out();
             let stepped = match guard(|| self.as_mut().step(cx, sink)) {
                 Ok(stepped) => ready!(stepped),
                 Err(panic) => Err(panic),
             };
             if let Err(failure) = stepped {
+                let out = self.out();
                 self.as_mut().discard(sink);
                 conclude(&failure, out, sink);
             }
@@ -113,15 +113,14 @@ where
         let head = CgiHead::new(&parts, &body.size_hint(), to_head)?;
         sink.stdout_with(|out| head.write(out));
         let framing = head.framing();
-        match framing {
-            Framing::Body { length } if !is_complete(&body, length) => {
-                self.set(Self::Sending { body, left: length });
-            }
-            Framing::Body { .. } | Framing::NoBody => {
-                // Before the end, so that a panic in its drop finds the head out and the answer open.
-                drop(body);
-                self.finish(sink);
-            }
+        let (left, ends) = match framing {
+            Framing::Body { length } => (length, is_complete(&body, length)),
+            Framing::NoBody => (None, true),
+        };
+        // Also where there is nothing to be sent: should a drop panic, the state says that the head is out.
+        self.as_mut().set(Self::Sending { body, left });
+        if ends {
+            self.finish(sink);
         }
         Ok(())
     }

@@ -50,7 +50,8 @@ impl Handle {
         self.give(Order::Die);
     }
 
-    /// How long the connection has been idle: open, kept, with no request under way. `None` while it is not.
+    /// How long the connection has been idle: open, kept, with no request under way. `None` while it is not, and before its
+    /// first request.
     #[must_use]
     pub fn idle_for(&self) -> Option<Duration> {
         let since = self.shared.idle_since.load(Ordering::Relaxed).checked_sub(1)?;

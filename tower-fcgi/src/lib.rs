@@ -9,14 +9,13 @@
 //! ```
 //! use std::convert::Infallible;
 //! use http::{Request, Response};
-//! use http_body_util::Full;
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //! use tower_fcgi::{Connection, RequestBody};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let hello = tower::service_fn(async |request: Request<RequestBody>| {
-//!     Ok::<_, Infallible>(Response::new(Full::from(format!("Hello, {}!", request.uri()))))
+//!     Ok::<_, Infallible>(Response::new(format!("Hello, {}!", request.uri())))
 //! });
 //! let (mut web_server, application) = tokio::io::duplex(1024);
 //! let served = tokio::spawn(Connection::new(application, hello));

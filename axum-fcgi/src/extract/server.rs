@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-
 /// The address at which the web server received the request: SERVER_ADDR, which is no variable of RFC 3875 but sent by nginx, Apache,
 /// lighttpd and H2O, and SERVER_PORT (§4.1.15).
 ///

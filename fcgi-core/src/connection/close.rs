@@ -32,7 +32,8 @@ pub enum EndOfInput {
 
 impl Connection {
     /// Whether, and how, the connection is to be ended now: the last request's KEEP_CONN was clear (FastCGI §5.1), or
-    /// [`close`](Self::close) was called, or a limit asks for it, or an answer was [cut off](Self::fail); and no request is alive.
+    /// [`close`](Self::close) was called, or a limit asks for it, or an answer was [cut off](Self::fail), or the web server
+    /// broke a rule; and no request is alive.
     #[must_use]
     pub fn should_close(&self) -> Option<Close> {
         if self.live > 0 {
@@ -40,7 +41,7 @@ impl Connection {
         }
         match self.closing {
             Closing::Abortive => Some(Close::Abortive),
-            Closing::Broken(_) => Some(Close::Drain),
+            _ if self.broken.is_some() => Some(Close::Drain),
             Closing::No if self.keep_conn => None,
             Closing::No | Closing::Orderly => Some(self.orderly()),
         }
@@ -55,8 +56,8 @@ impl Connection {
         }
     }
 
-    /// Whether nothing is under way: no request is alive, and the web server is not in the middle of a record. An answered
-    /// request whose input has not ended does not count.
+    /// Whether nothing is under way: no request is alive, the web server is not in the middle of a record, and nothing waits
+    /// to be written. An answered request whose input has not ended does not count.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.live == 0 && self.deframer.is_between_records() && self.output.is_empty()

@@ -1,6 +1,7 @@
 //! Commands: what the application does with its requests.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -23,10 +24,11 @@ pub enum BodyState {
 
 impl Connection {
     /// Moves the unread bytes of a request's STDIN to the end of `into`, and says whether they are the last. They stay
-    /// charged until they are [consumed](Self::consumed). Not to call it is how a body is held back.
+    /// charged until they are [consumed](Self::consumed). Not to call it is how a body is held back. Small pieces are put
+    /// together, also with the last one that `into` holds.
     ///
     /// # Errors
-    /// [`Misuse::Gone`] if the request is over or answered.
+    /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
     pub fn read_body(&mut self, key: Key, into: &mut VecDeque<Bytes>) -> Result<BodyState, Misuse> {
         let entry = self.open(key)?;
         entry.announced = false;
@@ -41,7 +43,7 @@ impl Connection {
     /// As [`read_body`](Self::read_body), of a Filter's DATA (FastCGI §6.4). For other roles it has ended from the start.
     ///
     /// # Errors
-    /// [`Misuse::Gone`] if the request is over or answered.
+    /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
     pub fn read_data(&mut self, key: Key, into: &mut VecDeque<Bytes>) -> Result<BodyState, Misuse> {
         let entry = self.open(key)?;
         entry.announced = false;
@@ -70,7 +72,7 @@ impl Connection {
     /// dropped, and holds nobody up.
     ///
     /// # Errors
-    /// [`Misuse::Gone`] if the request is over or answered.
+    /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
     pub fn discard_body(&mut self, key: Key) -> Result<(), Misuse> {
         let freed = self.open(key)?.discard();
         self.unread = self.unread.saturating_sub(freed);
@@ -84,6 +86,16 @@ impl Connection {
     pub fn stdout(&mut self, key: Key, content: &[u8]) -> Result<(), Misuse> {
         let id = self.open(key)?.id;
         self.output.stream(RecordType::STDOUT, id, content);
+        Ok(())
+    }
+
+    /// Queues a part of the response that `write` appends to the buffer it is given; it must only append.
+    ///
+    /// # Errors
+    /// As [`stdout`](Self::stdout); `write` is not called then.
+    pub fn stdout_with(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Misuse> {
+        let id = self.open(key)?.id;
+        self.output.stream_with(RecordType::STDOUT, id, write);
         Ok(())
     }
 
@@ -135,9 +147,7 @@ impl Connection {
     /// As [`stdout`](Self::stdout).
     pub fn fail(&mut self, key: Key) -> Result<(), Misuse> {
         self.table.by_key(key)?.state.fail()?;
-        if !matches!(self.closing, Closing::Broken(_)) {
-            self.closing = Closing::Abortive;
-        }
+        self.closing = Closing::Abortive;
         self.retire(key);
         Ok(())
     }
@@ -150,7 +160,8 @@ impl Connection {
     pub fn refuse(&mut self, key: Key) -> Result<(), Misuse> {
         let entry = self.table.by_key(key)?;
         entry.state.refuse()?;
-        entry.params = alloc::vec::Vec::new();
+        self.in_params = self.in_params.saturating_sub(1);
+        entry.params = Vec::new();
         entry.discard();
         Ok(())
     }

@@ -52,7 +52,7 @@ pub enum Overload {
     /// END_REQUEST with this status: [`ProtocolStatus::OVERLOADED`] or [`ProtocolStatus::CANT_MPX_CONN`], as FastCGI §5.5
     /// has it. HAProxy leaves its client hanging on either.
     Status(ProtocolStatus),
-    /// This text on STDOUT, at most 65 535 bytes of it, and END_REQUEST with `REQUEST_COMPLETE`: an answer that every web server
+    /// This text on STDOUT, and END_REQUEST with `REQUEST_COMPLETE`: an answer that every web server
     /// passes on, such as a CGI response with `Status: 503`.
     Stdout(Bytes),
 }

@@ -17,7 +17,7 @@ pub enum Event {
     /// that says so is due: STDOUT, then [`end`](super::Connection::end).
     Refused(Key, Refusal),
     /// The web server gave the request up (FastCGI §5.4). Nothing more of it comes; it still has to be
-    /// [ended](super::Connection::end).
+    /// [ended](super::Connection::end). Given once.
     Abort(Key),
 }
 

@@ -47,6 +47,9 @@ impl Inbox {
 
     /// Moves everything to the end of `into`.
     pub(super) fn read(&mut self, into: &mut VecDeque<Bytes>) {
+        if self.chunks.is_empty() {
+            self.join_tail(into);
+        }
         self.flush_tail();
         into.append(&mut self.chunks);
     }
@@ -74,6 +77,23 @@ impl Inbox {
         self.chunks = VecDeque::new();
         self.tail = BytesMut::new();
         core::mem::take(&mut self.charge)
+    }
+
+    /// Puts the last piece of `into` before the tail, if both are small and nobody else holds it. Else a body that comes
+    /// byte by byte, to a handler that does not read it, would cost a buffer for each byte and be charged one.
+    fn join_tail(&mut self, into: &mut VecDeque<Bytes>) {
+        let Some(last) = into.back_mut() else { return };
+        if self.tail.is_empty() || last.len().saturating_add(self.tail.len()) > Self::SMALL {
+            return;
+        }
+        match core::mem::take(last).try_into_mut() {
+            Ok(mut joined) => {
+                joined.extend_from_slice(&self.tail);
+                self.tail = BytesMut::new();
+                *last = joined.freeze();
+            }
+            Err(held) => *last = held,
+        }
     }
 
     fn flush_tail(&mut self) {
@@ -108,6 +128,33 @@ mod tests {
         assert_eq!(chunks.iter().map(Bytes::len).collect::<Vec<_>>(), [10_000]);
         assert!(!owner.as_ptr_range().contains(&chunks[0].as_ptr()), "a copy");
         assert_eq!(inbox.charge(), 10_000, "until it is consumed");
+    }
+
+    #[test]
+    fn one_byte_pieces_that_are_read_one_by_one_are_few_buffers() {
+        let mut inbox = Inbox::default();
+        let mut chunks = VecDeque::new();
+        let body: Vec<u8> = (0..=250).cycle().take(10_000).collect();
+        for byte in body.chunks(1) {
+            inbox.push(byte, None);
+            inbox.read(&mut chunks);
+        }
+        assert_eq!(chunks.iter().map(Bytes::len).collect::<Vec<_>>(), [4096, 4096, 10_000 - 2 * 4096]);
+        assert_eq!(chunks.make_contiguous().concat(), body);
+    }
+
+    #[test]
+    fn a_piece_that_somebody_else_holds_too_is_left_as_it_is() {
+        let mut inbox = Inbox::default();
+        let mut chunks = VecDeque::from([Bytes::from(vec![1, 2])]);
+        let held = chunks[0].clone();
+        inbox.push(&[3], None);
+        inbox.read(&mut chunks);
+        assert_eq!(chunks, [&[1, 2][..], &[3]]);
+        inbox.push(&[4], None);
+        inbox.read(&mut chunks);
+        assert_eq!(chunks, [&[1, 2][..], &[3, 4]]);
+        assert_eq!(held, [1, 2][..]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 /// is over stays dead, and every call with it says [`Misuse::Gone`](crate::Misuse::Gone).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
-    pub(super) slot: u32,
+    /// First, so that keys are ordered by age.
     pub(super) generation: u32,
+    pub(super) slot: u32,
 }

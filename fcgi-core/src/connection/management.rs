@@ -19,8 +19,7 @@ impl Connection {
             (_, Sender::Application) => Err(Rule::Direction),
             (kind, Sender::Unknown) => {
                 if fragment.ends {
-                    let content = UnknownType(kind).encode();
-                    self.output.record(RecordType::UNKNOWN_TYPE, RequestId::NULL, &content);
+                    self.answer(RecordType::UNKNOWN_TYPE, &UnknownType(kind).encode());
                 }
                 Ok(())
             }
@@ -53,7 +52,11 @@ impl Connection {
             let value = self.config.value(variable).to_string();
             encode_pair(&mut content, variable.name().as_bytes(), value.as_bytes());
         }
-        self.output.record(RecordType::GET_VALUES_RESULT, RequestId::NULL, &content);
+        self.answer(RecordType::GET_VALUES_RESULT, &content);
         Ok(())
+    }
+
+    fn answer(&mut self, kind: RecordType, content: &[u8]) {
+        self.answer_here(|connection| connection.output.record(kind, RequestId::NULL, content));
     }
 }

@@ -24,6 +24,7 @@ pub use self::key::Key;
 use self::table::Table;
 use crate::deframe::Deframer;
 use crate::enframe::Enframer;
+use crate::error::Violation;
 use crate::record::BeginRequest;
 
 /// The application's side of one transport connection: the only table of its requests.
@@ -41,8 +42,8 @@ use crate::record::BeginRequest;
 ///
 /// The methods are of four kinds:
 ///
-/// - *bytes in* (`receive…`): fail with a [`Violation`](crate::Violation) when the peer breaks a rule. Events from before it can still be
-///   taken; apart from that the connection is of no use any more.
+/// - *bytes in* (`receive…`): fail with a [`Violation`] when the peer breaks a rule, and take in nothing after it. Events
+///   from before it can still be taken, and what was begun can still be answered or [cut off](Self::fail).
 /// - *events out* (`poll_event`, `read_body`, `read_data`).
 /// - *commands* (`stdout…`, `stderr`, `end`, `fail`, `refuse`, `discard_body`, `consumed`): fail with a [`Misuse`](crate::Misuse)
 ///   when the request's state does not allow them, and then change nothing.
@@ -88,12 +89,19 @@ pub struct Connection {
     output: Enframer,
     /// Requests of `table` that are live; the others in it are answered, and their input has not ended.
     live: usize,
+    /// Those of them whose PARAMS have not ended.
+    in_params: usize,
     /// Sum of the charges in `table`, in bytes.
     unread: usize,
+    /// Bytes that [`answer_here`](Self::answer_here) has queued, less what of them must have been written since. No more
+    /// than that is known: answers of the application lie between them.
+    answered_here: usize,
     /// KEEP_CONN of the last request that began. FastCGI §5.1 gives the flag to each request; where several differ,
     /// the last one decides.
     keep_conn: bool,
     closing: Closing,
+    /// The rule that the peer broke. Beside `closing`, since an answer that was cut off stays cut off.
+    broken: Option<Violation>,
 }
 
 /// Whether the connection takes further requests, and how it ends when it does not.
@@ -105,8 +113,6 @@ enum Closing {
     Orderly,
     /// An answer was cut off: it ends after the requests that are alive, such that the peer notices.
     Abortive,
-    /// The peer broke a rule.
-    Broken(crate::Violation),
 }
 
 impl Connection {
@@ -122,9 +128,12 @@ impl Connection {
             events: VecDeque::new(),
             output: Enframer::new(),
             live: 0,
+            in_params: 0,
             unread: 0,
+            answered_here: 0,
             keep_conn: true,
             closing: Closing::No,
+            broken: None,
         }
     }
 
@@ -132,20 +141,21 @@ impl Connection {
     ///
     /// # Errors
     /// The web server broke a rule of the protocol. Every later call fails with the same violation.
-    pub fn receive(&mut self, input: &[u8]) -> Result<(), crate::Violation> {
+    pub fn receive(&mut self, input: &[u8]) -> Result<(), Violation> {
         self.receive_from(input, None)
     }
 
     /// As [`receive`](Self::receive), but large pieces of bodies are not copied: they are handed on as slices that
-    /// keep `input` alive. A piece keeps alive at most eight times its own size.
+    /// keep `input` alive. A piece keeps alive at most eight times its own size, if `input` is all of its buffer.
     ///
     /// # Errors
     /// As [`receive`](Self::receive).
-    pub fn receive_shared(&mut self, input: &Bytes) -> Result<(), crate::Violation> {
+    pub fn receive_shared(&mut self, input: &Bytes) -> Result<(), Violation> {
         self.receive_from(input, Some(input))
     }
 
-    /// The next thing that the application has to know of, in the order of the wire.
+    /// The next thing that the application has to know of, in the order of the wire. It may be about a request that was
+    /// ended since: commands then say [`Misuse::Gone`](crate::Misuse::Gone).
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
@@ -179,27 +189,33 @@ impl Connection {
         self.unread
     }
 
-    /// Whether input should be read from the transport. `false`: unread bodies have reached their limit.
+    /// Whether input should be read from the transport. `false`: unread bodies have reached their limit, or answers to
+    /// what the web server asks of the connection itself have, which it does not read.
     #[must_use]
     pub fn wants_input(&self) -> bool {
         let limits = &self.config.limits;
         let bound = if self.live > 1 { limits.bodies_bytes } else { limits.body_bytes };
-        self.unread < bound.max(1)
+        // Not all of the output counts: there are web servers that read no answer before they have sent all of its
+        // request's body, and they must not be waited for.
+        let answered = self.answered_here.min(self.output.len());
+        self.unread < bound.max(1) && answered < limits.answers_bytes.max(1)
     }
 
-    /// The live request with the most unread bytes: the one to give up when input has been paused for too long.
+    /// The live request with the most unread bytes: the one to give up when input has been paused for too long. `None`:
+    /// no request has any.
     #[must_use]
     pub fn fullest(&self) -> Option<Key> {
-        let live = self.table.iter().filter(|(_, entry)| entry.state.is_live());
-        live.max_by_key(|(_, entry)| entry.charge()).map(|(key, _)| key)
+        let unread = self.table.iter().filter(|(_, entry)| entry.state.is_live() && entry.charge() > 0);
+        unread.max_by_key(|(_, entry)| entry.charge()).map(|(key, _)| key)
     }
 
-    /// A live request whose PARAMS have not ended: the oldest one.
-    #[must_use]
-    pub fn oldest_in_params(&self) -> Option<Key> {
+    /// The live requests whose PARAMS have not ended, in no particular order; the smallest key is the oldest.
+    pub fn in_params(&self) -> impl Iterator<Item = Key> {
         let waiting = |entry: &table::Entry| entry.state.output() == crate::request::Output::Waiting;
-        let keys = self.table.iter().filter(|(_, entry)| waiting(entry)).map(|(key, _)| key);
-        keys.min_by_key(|key| key.generation)
+        // Mostly there are none, and the table need not be looked through to know.
+        let table = (self.in_params > 0).then_some(&self.table);
+        let entries = table.into_iter().flat_map(Table::iter);
+        entries.filter(move |(_, entry)| waiting(entry)).map(|(key, _)| key)
     }
 
     /// How many bytes of a body the web server has announced by the header of the record that is being received, and

@@ -16,7 +16,7 @@ use crate::request::{Abort, Content, Output, Request};
 
 impl Connection {
     pub(super) fn receive_from(&mut self, mut input: &[u8], owner: Option<&Bytes>) -> Result<(), Violation> {
-        if let Closing::Broken(violation) = self.closing {
+        if let Some(violation) = self.broken {
             return Err(violation);
         }
         loop {
@@ -32,7 +32,7 @@ impl Connection {
     }
 
     const fn broken(&mut self, violation: Violation) -> Violation {
-        self.closing = Closing::Broken(violation);
+        self.broken = Some(violation);
         violation
     }
 
@@ -100,19 +100,20 @@ impl Connection {
         let Some(answer) = rejected else {
             self.table.insert(id, request);
             self.live = self.live.saturating_add(1);
+            self.in_params = self.in_params.saturating_add(1);
             return;
         };
-        match answer {
-            Overload::Status(status) => self.put_end(id, 0, status),
+        self.answer_here(|connection| match answer {
+            Overload::Status(status) => connection.put_end(id, 0, status),
             Overload::Stdout(text) => {
-                self.output.stream(RecordType::STDOUT, id, &text);
-                self.output.end_stream(RecordType::STDOUT, id);
-                self.put_end(id, 0, ProtocolStatus::REQUEST_COMPLETE);
+                connection.output.stream(RecordType::STDOUT, id, &text);
+                connection.output.end_stream(RecordType::STDOUT, id);
+                connection.put_end(id, 0, ProtocolStatus::REQUEST_COMPLETE);
             }
-        }
-        // On its way out a connection need not know which of the answered ids goes on sending: records of ids that
-        // are not in the table are dropped all the same.
-        if self.closing == Closing::No {
+        });
+        // Past the bound the connection is on its way out, and need not know which of the answered ids go on sending: records
+        // of ids that are not in the table are dropped all the same.
+        if self.unfinished() <= self.config.limits.unfinished {
             request.reject();
             let key = self.table.insert(id, request);
             self.settle(key);
@@ -128,16 +129,16 @@ impl Connection {
         if entry.state.params()? == Content::Drop {
             return Ok(());
         }
-        let refusal = if entry.params.len().saturating_add(fragment.content.len()) > limits.params_bytes {
-            Some(Refusal::ParamsBytes)
-        } else {
-            entry.params.reserve_exact(if entry.params.is_empty() { fragment.content.len() } else { 0 });
-            entry.params.extend_from_slice(fragment.content);
-            match entry.scan.advance(&entry.params, limits.params_bytes, limits.params_pairs) {
-                Ok(()) => None,
-                Err(ScanError::TooLong) => Some(Refusal::ParamsBytes),
-                Err(ScanError::TooMany) => Some(Refusal::ParamsPairs),
-            }
+        // What fits is looked at also where not all of it does: which limit is passed first must not hang on how the bytes
+        // were cut.
+        let room = limits.params_bytes.saturating_sub(entry.params.len());
+        let (fitting, over) = fragment.content.split_at_checked(room).unwrap_or((fragment.content, &[]));
+        entry.params.reserve_exact(if entry.params.is_empty() { fitting.len() } else { 0 });
+        entry.params.extend_from_slice(fitting);
+        let refusal = match entry.scan.advance(&entry.params, limits.params_bytes, limits.params_pairs) {
+            Ok(()) if over.is_empty() => None,
+            Ok(()) | Err(ScanError::TooLong) => Some(Refusal::ParamsBytes),
+            Err(ScanError::TooMany) => Some(Refusal::ParamsPairs),
         };
         if let Some(refusal) = refusal
             && self.refuse(key).is_ok()
@@ -153,6 +154,7 @@ impl Connection {
             return Err(Rule::PairTruncated);
         }
         if entry.state.params_end()? == Content::Keep {
+            self.in_params = self.in_params.saturating_sub(1);
             let params = Params::from_whole(core::mem::take(&mut entry.params).into(), entry.scan.pairs());
             let request = NewRequest { key, id: entry.id, role: entry.state.role(), params };
             self.events.push_back(Event::Request(request));
@@ -203,13 +205,28 @@ impl Connection {
         let Some((key, entry)) = self.table.by_id(id) else { return };
         match entry.state.abort() {
             Abort::EndHere => {
+                self.in_params = self.in_params.saturating_sub(1);
                 self.live = self.live.saturating_sub(1);
-                self.put_end(id, 0, ProtocolStatus::REQUEST_COMPLETE);
+                self.answer_here(|connection| connection.put_end(id, 0, ProtocolStatus::REQUEST_COMPLETE));
                 self.settle(key);
             }
-            Abort::TellApplication => self.events.push_back(Event::Abort(key)),
+            // A peer may repeat itself as often as it likes.
+            Abort::TellApplication if entry.told_of_abort => {}
+            Abort::TellApplication => {
+                entry.told_of_abort = true;
+                self.events.push_back(Event::Abort(key));
+            }
             Abort::Ignore => self.settle(key),
         }
+    }
+
+    /// Runs what queues an answer that no application gives, and holds it against
+    /// [`Limits::answers_bytes`](crate::Limits::answers_bytes).
+    pub(super) fn answer_here(&mut self, answer: impl FnOnce(&mut Self)) {
+        let before = self.output.len();
+        answer(self);
+        let added = self.output.len().saturating_sub(before);
+        self.answered_here = self.answered_here.min(before).saturating_add(added);
     }
 
     fn announce(&mut self, key: Key) {
@@ -227,11 +244,14 @@ impl Connection {
         let Ok(entry) = self.table.by_key(key) else { return };
         if entry.state.is_over() {
             self.forget(key);
-        } else if self.table.len().saturating_sub(self.live) > self.config.limits.unfinished
-            && self.closing == Closing::No
-        {
+        } else if self.unfinished() > self.config.limits.unfinished && self.closing == Closing::No {
             self.closing = Closing::Orderly;
         }
+    }
+
+    /// Requests that are answered, or cut off, and whose input has not ended.
+    const fn unfinished(&self) -> usize {
+        self.table.len().saturating_sub(self.live)
     }
 
     fn forget(&mut self, key: Key) {

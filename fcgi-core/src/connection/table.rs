@@ -36,6 +36,8 @@ pub(super) struct Entry {
     pub(super) data: Option<Box<Inbox>>,
     /// An [`Event::Body`](super::Event::Body) is on its way to the driver.
     pub(super) announced: bool,
+    /// An [`Event::Abort`](super::Event::Abort) was given.
+    pub(super) told_of_abort: bool,
     generation: u32,
 }
 
@@ -70,6 +72,7 @@ impl Table {
             stdin: Inbox::default(),
             data: None,
             announced: false,
+            told_of_abort: false,
             generation,
         };
         let slot = self.free.pop().unwrap_or_else(|| {

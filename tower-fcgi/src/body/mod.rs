@@ -113,6 +113,9 @@ impl Body for RequestBody {
                 None
             }
             Err(kind) => {
+                if let Source::Streaming(cell) = &self.source {
+                    cell.close();
+                }
                 self.source = Source::Over;
                 self.length.left = None;
                 Some(Err(kind.into()))

@@ -12,6 +12,7 @@ mod waits;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
@@ -69,7 +70,7 @@ struct Driver<IO, S> {
     service: S,
     /// The only table of requests.
     protocol: fcgi_core::Connection,
-    settings: config::Driver,
+    settings: Arc<config::Driver>,
     /// What belongs to the exchange that runs inline; `Some` as long as that runs.
     running: Option<Running>,
     /// Exchanges that run in tasks; made when the first one does.
@@ -89,12 +90,18 @@ struct Driver<IO, S> {
     written: u64,
     /// Bytes of output that waited when the transport last took no more.
     blocked_at: usize,
-    /// Requests dispatched since the connection began.
-    served: u64,
+    /// Requests whose head has come since the connection began.
+    begun: u64,
     deadline: Deadline,
     /// Makes the close that follows a cut-off answer one that the peer notices.
     reset: fn(&IO),
     idle: bool,
+    /// Requests dispatched since the connection began.
+    dispatched: u64,
+    /// Whether the exchanges in tasks have their turn before the one that runs inline.
+    spawned_first: bool,
+    /// A task was begun in this turn.
+    spawned_now: bool,
     handle: Handle,
     /// The waker that `handle` has.
     registered: Option<Waker>,
@@ -191,6 +198,7 @@ where
         self.watch(cx);
         for _ in 0..TURNS {
             let turn = match self.phase {
+                _ if self.handle.order() == Order::Die => Err(Kind::Killed.into()),
                 Phase::Serving => self.serve(inline.as_mut(), cx),
                 Phase::Closing(closing) => self.close(closing, cx),
             };
@@ -224,17 +232,38 @@ where
         mut inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
         cx: &mut Context<'_>,
     ) -> Result<Turn, Error> {
-        if self.handle.order() == Order::Die {
-            return Err(Kind::Killed.into());
-        }
+        let dispatched = self.dispatched;
         let was_full = Direct::is_full(&mut self.protocol);
         let _ = self.poll_write(cx)?;
         let has_room = was_full && !Direct::is_full(&mut self.protocol);
-        let read = self.poll_read(cx)?;
+        let (read, broken) = match self.poll_read(cx) {
+            Ok(read) => (read, None),
+            // What came whole before it is answered as far as that can be done at once, however the bytes were cut.
+            Err(error) if error.is_protocol_violation() => (Read::Ended, Some(error)),
+            Err(error) => return Err(error),
+        };
         self.take_events(inline.as_mut(), cx);
         self.dispatch_queue(inline.as_mut(), cx);
+        if std::mem::take(&mut self.spawned_now) {
+            // A worker of the runtime keeps the task that it was last given to itself until this poll is over: a
+            // handler that runs inline and blocks would hold up that one.
+            cx.waker().wake_by_ref();
+            return broken.map_or(Ok(Turn::Wait), Err);
+        }
+        // Each comes first in its turn, or an answer that is always ready would leave no room for the others.
+        let room = !Direct::is_full(&mut self.protocol);
+        if self.spawned_first {
+            self.poll_spawned(cx);
+        }
         self.poll_inline(inline.as_mut(), cx);
-        self.poll_spawned(cx);
+        if !self.spawned_first {
+            self.poll_spawned(cx);
+        }
+        self.spawned_first ^= room;
+        if let Some(error) = broken {
+            let _ = self.poll_write(cx)?;
+            return Err(error);
+        }
         self.turn_idle();
 
         if self.is_to_finish(read) {
@@ -250,7 +279,9 @@ where
         }
         // What was put out in this turn has not met the transport yet; what was left of the last has, and waits.
         let unwritten = self.has_new_output();
-        Ok(if read == Read::Got || has_room || unwritten { Turn::Again } else { Turn::Wait })
+        // A request that was dispatched with the input paused may have read its body already, and woken nobody.
+        let unpaused = read == Read::Paused && self.dispatched != dispatched;
+        Ok(if read == Read::Got || has_room || unwritten || unpaused { Turn::Again } else { Turn::Wait })
     }
 
     /// Whether the connection was told to finish and nothing is under way. `read`: what this turn's read came to: bytes
@@ -264,7 +295,8 @@ where
 
     /// A kept connection between requests holds on to as little as can be.
     fn turn_idle(&mut self) {
-        let idle = self.protocol.live() == 0 && self.protocol.is_idle();
+        // A connection that is waited for its first request is not idle, but new: to close it would cost that request.
+        let idle = self.begun > 0 && self.protocol.is_idle();
         if idle != self.idle {
             self.idle = idle;
             self.handle.set_idle(idle);
@@ -274,7 +306,7 @@ where
                 self.bulk = BytesMut::new();
                 self.bulky = false;
                 if self.settings.idle_timeout.is_none() {
-                    self.deadline.shrink();
+                    self.deadline.release();
                 }
             }
         }

@@ -35,6 +35,9 @@ where
     /// Acts on everything that the protocol has to tell.
     pub(super) fn take_events(&mut self, mut inline: Inline<'_, S>, cx: &mut Context<'_>) {
         while let Some(event) = self.protocol.poll_event() {
+            if let Event::Request(_) | Event::Refused(..) = event {
+                self.begun += 1;
+            }
             match event {
                 Event::Request(request) if self.queue.is_empty() => {
                     self.dispatch(request, inline.as_mut(), cx);
@@ -112,7 +115,7 @@ where
         let request = assemble(head, request, body);
         let called = guard(|| span.in_scope(|| self.service.call(request)));
         let running = Running { key, body: cell, span };
-        self.served += 1;
+        self.dispatched += 1;
         match called {
             Ok(future) => self.run(running, Exchange::calling(future, to_head), inline),
             Err(failure) => {
@@ -133,6 +136,7 @@ where
             self.running = Some(running);
             inline.set(exchange);
         } else {
+            self.spawned_now = true;
             self.spawned.get_or_insert_with(|| Box::new(Spawned::new())).spawn(running, exchange);
         }
     }
@@ -162,9 +166,10 @@ where
             return Some((RequestBody::empty(), None));
         }
         let cell = Arc::new(Cell::default());
+        let ended = self.input_ended;
         cell.deliver(|waiting| {
             *waiting = chunks;
-            Delivered::More
+            if ended { Delivered::Broken(Kind::Disconnected) } else { Delivered::More }
         });
         Some((RequestBody::streaming(Arc::clone(&cell), head.content_length), Some(cell)))
     }

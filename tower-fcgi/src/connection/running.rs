@@ -16,6 +16,13 @@ pub(super) struct Running {
     pub(super) span: Span,
 }
 
+impl Drop for Running {
+    /// However the connection ends: nobody waits for bytes that do not come.
+    fn drop(&mut self) {
+        self.end_body(Kind::Disconnected);
+    }
+}
+
 impl Running {
     /// Nothing more comes into the body.
     pub(super) fn end_body(&self, kind: Kind) {

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Driver, Phase};
 use crate::cgi::Asked;
-use crate::deadline::Wait;
+use crate::deadline::{Elapsed, Wait};
 use crate::error::{Error, Kind, Timeout};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
@@ -27,14 +27,19 @@ where
         cx: &mut Context<'_>,
     ) -> Result<Poll<()>, Error> {
         let wait = self.wait();
-        let Poll::Ready(wait) = self.deadline.poll(wait, cx) else { return Ok(Poll::Pending) };
-        match wait {
-            Wait::Head(Some(key)) => {
+        let heads = (self.protocol.in_params(), self.settings.head_timeout);
+        let Poll::Ready(elapsed) = self.deadline.poll(wait, heads, cx) else { return Ok(Poll::Pending) };
+        let wait = match elapsed {
+            Elapsed::Wait(wait) => wait,
+            Elapsed::Head(key) => {
                 if self.protocol.refuse(key).is_ok() {
                     self.answer(key, &Failure::HeadTimeout, Asked::Unknown);
                 }
+                return Ok(Poll::Ready(()));
             }
-            Wait::Head(None) => return Err(Kind::Timeout(Timeout::Head).into()),
+        };
+        match wait {
+            Wait::Begin => return Err(Kind::Timeout(Timeout::Head).into()),
             Wait::Write(_) => return Err(Kind::Timeout(Timeout::Write).into()),
             Wait::Drain => return Err(Kind::Timeout(Timeout::Drain).into()),
             Wait::Paused(_) => {
@@ -47,7 +52,7 @@ where
         Ok(Poll::Ready(()))
     }
 
-    /// The one thing that is waited for, where several are the one that has its time-out first by its nature.
+    /// The one thing that is waited for beside the heads of requests.
     fn wait(&self) -> Option<(Wait, Duration)> {
         let settings = &self.settings;
         let protocol = &self.protocol;
@@ -58,17 +63,14 @@ where
             return Some((Wait::Write(self.written), settings.write_timeout));
         }
         if protocol.live() > 0 {
-            if let Some(key) = protocol.oldest_in_params() {
-                return Some((Wait::Head(Some(key)), settings.head_timeout));
-            }
             if protocol.live() > 1 && !protocol.wants_input() {
                 return Some((Wait::Paused(protocol.unread()), settings.pause_timeout));
             }
             return None;
         }
-        if protocol.end_of_input() == EndOfInput::InRecord {
-            return Some((Wait::Head(None), settings.head_timeout));
+        if self.begun == 0 || protocol.end_of_input() == EndOfInput::InRecord {
+            return Some((Wait::Begin, settings.head_timeout));
         }
-        Some((Wait::Idle(self.served), settings.idle_timeout?))
+        Some((Wait::Idle(self.begun), settings.idle_timeout?))
     }
 }

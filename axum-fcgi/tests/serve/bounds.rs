@@ -1,0 +1,62 @@
+//! The number of connections.
+
+use axum::Router;
+use axum::routing::get;
+use axum_fcgi::Config;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use crate::wire;
+
+async fn serve(most: usize, router: Router) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let config = Config::default().max_connections(most);
+    tokio::spawn(axum_fcgi::serve(listener, router).with_config(config).into_future());
+    addr
+}
+
+#[tokio::test]
+async fn idle_kept_connections_never_starve_new_ones_and_the_longest_idle_goes_first() {
+    let addr = serve(2, Router::new().route("/", get(async || "served"))).await;
+    let mut kept = Vec::new();
+    for _ in 0..2 {
+        let mut io = TcpStream::connect(addr).await.unwrap();
+        wire::ask(&mut io, &wire::get("/", true)).await.unwrap();
+        kept.push(io);
+        // Idle times are counted in milliseconds.
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let mut third = TcpStream::connect(addr).await.unwrap();
+    assert!(wire::ask(&mut third, &wire::get("/", true)).await.unwrap().ends_with("served"));
+    assert_eq!(kept[0].read(&mut [0; 1]).await.unwrap(), 0, "the first was closed for it");
+    assert!(wire::ask(&mut kept[1], &wire::get("/", true)).await.unwrap().ends_with("served"));
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_waits_until_one_of_the_others_is_idle() {
+    let (release, wait) = mpsc::channel::<()>(1);
+    let wait = std::sync::Arc::new(tokio::sync::Mutex::new(wait));
+    let router = Router::new().route("/", get(async || "served")).route(
+        "/slow",
+        get(async move || {
+            wait.lock().await.recv().await;
+            "slow"
+        }),
+    );
+    let addr = serve(1, router).await;
+    let mut busy = TcpStream::connect(addr).await.unwrap();
+    let slow = tokio::spawn(async move {
+        let answer = wire::ask(&mut busy, &wire::get("/slow", true)).await.unwrap();
+        (answer, busy)
+    });
+    // The handler has begun once its end of the channel is in use; the first send says so by being taken.
+    let mut second = TcpStream::connect(addr).await.unwrap();
+    let waiting = tokio::spawn(async move { wire::ask(&mut second, &wire::get("/", true)).await.unwrap() });
+    release.send(()).await.unwrap();
+    let (answer, mut busy) = slow.await.unwrap();
+    assert!(answer.ends_with("slow"), "the first is not disturbed");
+    assert!(waiting.await.unwrap().ends_with("served"), "and then makes room");
+    assert_eq!(busy.read(&mut [0; 1]).await.unwrap(), 0);
+}

@@ -1,0 +1,107 @@
+//! Graceful shutdown, as `serve` does it.
+
+use std::future::pending;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use axum_fcgi::Config;
+use fcgi_core::{BeginRequest, RecordHeader, RecordType, RequestId};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::wire;
+
+struct Served {
+    addr: std::net::SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<std::io::Result<()>>,
+    /// Told by handlers that have begun.
+    begun: mpsc::Receiver<()>,
+    /// Lets a handler of `/slow` go on.
+    release: mpsc::Sender<()>,
+}
+
+async fn serve(config: Config) -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let (begin, begun) = mpsc::channel(16);
+    let (release, released) = mpsc::channel(16);
+    let released = std::sync::Arc::new(tokio::sync::Mutex::new(released));
+    let forever = begin.clone();
+    let router = Router::new()
+        .route(
+            "/slow",
+            get(async move || {
+                begin.send(()).await.unwrap();
+                released.lock().await.recv().await;
+                "slow"
+            }),
+        )
+        .route(
+            "/forever",
+            get(async move || {
+                forever.send(()).await.unwrap();
+                pending::<()>().await;
+            }),
+        );
+    let signal = async { stopped.await.unwrap_or(()) };
+    let serve = axum_fcgi::serve(listener, router).with_graceful_shutdown(signal).with_config(config);
+    Served { addr, stop: Some(stop), task: tokio::spawn(serve.into_future()), begun, release }
+}
+
+impl Served {
+    fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn while_idle_it_ends_at_once_and_kept_connections_are_closed() {
+    let mut served = serve(Config::default()).await;
+    let mut kept = TcpStream::connect(served.addr).await.unwrap();
+    wire::ask(&mut kept, &wire::get("/nothing", true)).await.unwrap();
+    served.stop();
+    served.task.await.unwrap().unwrap();
+    assert_eq!(kept.read(&mut [0; 1]).await.unwrap(), 0);
+    assert!(TcpStream::connect(served.addr).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn requests_in_flight_are_answered_also_one_still_in_params() {
+    let mut served = serve(Config::default()).await;
+    let mut running = TcpStream::connect(served.addr).await.unwrap();
+    running.write_all(&wire::get("/slow", true)).await.unwrap();
+    served.begun.recv().await.unwrap();
+    let mut in_params = TcpStream::connect(served.addr).await.unwrap();
+    let request = wire::get("/slow", true);
+    let (begin, rest) = request.split_at(RecordHeader::LEN + BeginRequest::LEN);
+    // An answer to the query says that what came before it has been read.
+    let query = RecordHeader::new(RecordType::GET_VALUES, RequestId::NULL, 0).encode();
+    in_params.write_all(&[begin, &query].concat()).await.unwrap();
+    in_params.read_exact(&mut [0; RecordHeader::LEN]).await.unwrap();
+
+    served.stop();
+    in_params.write_all(rest).await.unwrap();
+    served.begun.recv().await.unwrap();
+    for _ in 0..2 {
+        served.release.send(()).await.unwrap();
+    }
+    assert!(wire::answer(&mut running).await.unwrap().ends_with("slow"));
+    assert!(wire::answer(&mut in_params).await.unwrap().ends_with("slow"));
+    served.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_handler_that_does_not_end_is_dropped_at_the_deadline() {
+    let mut served = serve(Config::default().shutdown_timeout(Duration::from_millis(50))).await;
+    let mut io = TcpStream::connect(served.addr).await.unwrap();
+    io.write_all(&wire::get("/forever", true)).await.unwrap();
+    served.begun.recv().await.unwrap();
+    served.stop();
+    served.task.await.unwrap().unwrap();
+    assert!(wire::answer(&mut io).await.is_err(), "no answer, and above all none that looks whole");
+}

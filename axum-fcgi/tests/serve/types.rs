@@ -1,0 +1,113 @@
+//! What can be served, on which listeners: the bounds of `serve` are as wide as they say.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::handler::HandlerWithoutStateExt as _;
+use axum::response::Response;
+use axum::routing::get;
+use axum::serve::{Listener, ListenerExt as _};
+use axum_fcgi::{Params, WebServerAddr};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tower::Service;
+
+use crate::wire;
+
+/// Serves on a TCP socket, and gives the answer to `GET /`.
+async fn answer_of<S>(service: S) -> String
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(axum_fcgi::serve(listener, service).into_future());
+    let mut io = TcpStream::connect(addr).await.unwrap();
+    wire::ask(&mut io, &wire::get("/", false)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_router_a_method_router_a_handler_and_any_service_can_be_served() {
+    async fn handler() -> &'static str {
+        "served"
+    }
+    let service = tower::service_fn(async |_: Request| Ok::<_, Infallible>(Response::new("served".into())));
+    for answer in [
+        answer_of(Router::new().route("/", get(handler))).await,
+        answer_of(Router::new().route("/", get(handler)).into_service()).await,
+        answer_of(get(handler)).await,
+        answer_of(handler.into_service()).await,
+        answer_of(service).await,
+    ] {
+        assert!(answer.starts_with("Status: 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nserved"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn tcp_unix_and_tapped_listeners_can_be_served() {
+    let router = || Router::new().route("/", get(async || "served"));
+
+    let dir = std::env::temp_dir().join(format!("axum-fcgi-types-{}", std::process::id()));
+    std::fs::create_dir(&dir).unwrap();
+    let unix = UnixListener::bind(dir.join("sock")).unwrap();
+    tokio::spawn(axum_fcgi::serve(unix, router()).into_future());
+    let mut io = UnixStream::connect(dir.join("sock")).await.unwrap();
+    assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
+    std::fs::remove_dir_all(&dir).unwrap();
+
+    let tapped = TcpListener::bind("127.0.0.1:0").await.unwrap().tap_io(|_| {});
+    let addr = Listener::local_addr(&tapped).unwrap();
+    tokio::spawn(axum_fcgi::serve(tapped, router()).into_future());
+    let mut io = TcpStream::connect(addr).await.unwrap();
+    assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
+}
+
+#[tokio::test]
+async fn what_the_web_server_tells_reaches_the_handler() {
+    let router = Router::new().route(
+        "/",
+        get(
+            async |ConnectInfo(client): ConnectInfo<SocketAddr>,
+                   server: Option<WebServerAddr>,
+                   params: Params| {
+                let server = server.map(|server| server.0.to_string());
+                format!("{client} {server:?} {:?}", params.get_str("REMOTE_USER"))
+            },
+        ),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(axum_fcgi::serve(listener, router).into_future());
+    let mut io = TcpStream::connect(addr).await.unwrap();
+    for (told, expected) in [
+        (
+            &[("REMOTE_ADDR", "192.0.2.7"), ("REMOTE_PORT", "99"), ("REMOTE_USER", "eve")][..],
+            r#"192.0.2.7:99 None Some("eve")"#,
+        ),
+        (&[("REMOTE_ADDR", "192.0.2.7")], "192.0.2.7:0 None None"),
+        (&[("REMOTE_ADDR", "unix:"), ("REMOTE_PORT", "")], "0.0.0.0:0 None None"),
+        (&[("SERVER_ADDR", "::1"), ("SERVER_PORT", "443")], r#"0.0.0.0:0 Some("[::1]:443") None"#),
+        (&[("SERVER_ADDR", "here"), ("SERVER_PORT", "443")], "0.0.0.0:0 None None"),
+    ] {
+        let request = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/")];
+        let mut out = wire::head(&[&request, told].concat(), true);
+        out.end_stream(fcgi_core::RecordType::STDIN, wire::ID);
+        let answer = wire::ask(&mut io, &wire::bytes(&out)).await.unwrap();
+        assert_eq!(answer.split("\r\n\r\n").nth(1), Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn over_http_the_extractors_say_that_there_are_no_params() {
+    use tower::ServiceExt as _;
+    let router = Router::new()
+        .route("/params", get(async |_: Params| ""))
+        .route("/addr", get(async |_: WebServerAddr| ""))
+        .route("/optional", get(async |params: Option<Params>| params.is_none().to_string()));
+    for (path, status) in [("/params", 500), ("/addr", 500), ("/optional", 200)] {
+        let request = Request::builder().uri(path).body(axum::body::Body::empty()).unwrap();
+        assert_eq!(router.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+    }
+}

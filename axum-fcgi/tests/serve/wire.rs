@@ -1,0 +1,58 @@
+//! The web server's end, by hand.
+
+use fcgi_core::{BeginRequest, Enframer, RecordHeader, RecordType, RequestId, Role, encode_pair};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+pub(crate) const ID: RequestId = RequestId(1);
+
+/// The records of a request without a body.
+pub(crate) fn get(path: &str, keep_conn: bool) -> Vec<u8> {
+    let mut out = head(&[("REQUEST_METHOD", "GET"), ("REQUEST_URI", path)], keep_conn);
+    out.end_stream(RecordType::STDIN, ID);
+    bytes(&out)
+}
+
+/// The records of a request up to the end of its PARAMS.
+pub(crate) fn head(params: &[(&str, &str)], keep_conn: bool) -> Enframer {
+    let mut out = Enframer::new();
+    let begin = BeginRequest { role: Role::RESPONDER, keep_conn };
+    out.record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
+    let mut pairs = Vec::new();
+    for (name, value) in params {
+        encode_pair(&mut pairs, name.as_bytes(), value.as_bytes());
+    }
+    out.stream(RecordType::PARAMS, ID, &pairs);
+    out.end_stream(RecordType::PARAMS, ID);
+    out
+}
+
+pub(crate) fn bytes(out: &Enframer) -> Vec<u8> {
+    out.slices().flatten().copied().collect()
+}
+
+/// One request on a connection, and its STDOUT up to END_REQUEST.
+pub(crate) async fn ask<IO>(io: &mut IO, request: &[u8]) -> std::io::Result<String>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    io.write_all(request).await?;
+    answer(io).await
+}
+
+/// The STDOUT of the next answer, read to its END_REQUEST and not a byte further.
+pub(crate) async fn answer(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<String> {
+    let mut stdout = Vec::new();
+    loop {
+        let mut header = [0; RecordHeader::LEN];
+        io.read_exact(&mut header).await?;
+        let header = RecordHeader::decode(header).expect("a record");
+        let mut content = vec![0; usize::from(header.content_len) + usize::from(header.padding_len)];
+        io.read_exact(&mut content).await?;
+        content.truncate(header.content_len.into());
+        match header.kind {
+            RecordType::STDOUT => stdout.extend(content),
+            RecordType::END_REQUEST => return Ok(String::from_utf8(stdout).expect("text")),
+            _ => {}
+        }
+    }
+}

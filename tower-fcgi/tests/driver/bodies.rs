@@ -1,0 +1,271 @@
+//! RequestBody: what a handler sees of STDIN.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use tower_fcgi::{BodyError, RequestBody};
+
+use crate::handlers::{Gate, echo, full, handler, read};
+use crate::records::{KEEP, abort, end_stdin, get, head, post, post_whole, stdin};
+use crate::web_server::{WebServer, serve};
+
+/// Hands each request's body out to the test; the handler waits for the gate and answers.
+fn hand_out() -> (WebServer, Arc<Mutex<Vec<RequestBody>>>, Gate) {
+    let bodies: Arc<Mutex<Vec<RequestBody>>> = Arc::default();
+    let gate = Gate::new();
+    let (out, held) = (Arc::clone(&bodies), gate.clone());
+    let web_server = serve(handler(move |request| {
+        let gate = held.clone();
+        out.lock().unwrap().push(request.into_body());
+        async move {
+            gate.pass().await;
+            full("done")
+        }
+    }));
+    (web_server, bodies, gate)
+}
+
+async fn next(body: &mut RequestBody) -> Option<Result<Bytes, BodyError>> {
+    body.frame().await.map(|frame| frame.map(|frame| frame.into_data().unwrap()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn size_hint_is_exact_with_a_content_length_and_goes_down_as_the_body_is_read() {
+    let (web_server, bodies, _gate) = hand_out();
+    web_server.say([post(1, KEEP, "/", 10), stdin(1, b"abcd")].concat()).await;
+    let mut body = bodies.lock().unwrap().pop().unwrap();
+    assert_eq!(body.size_hint().exact(), Some(10));
+    assert_eq!(next(&mut body).await.unwrap().unwrap(), "abcd");
+    assert_eq!(body.size_hint().exact(), Some(6));
+    assert!(!body.is_end_stream());
+    web_server.say([stdin(1, b"efghij"), end_stdin(1)].concat()).await;
+    assert_eq!(next(&mut body).await.unwrap().unwrap(), "efghij");
+    assert!(next(&mut body).await.is_none());
+    assert!(body.is_end_stream());
+    assert_eq!(body.size_hint().exact(), Some(0));
+    assert!(next(&mut body).await.is_none(), "also when it is asked again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn size_hint_is_open_without_a_content_length_while_the_body_comes_and_exact_once_it_is_there() {
+    let (web_server, bodies, _gate) = hand_out();
+    web_server.say([head(1, KEEP, "PUT", "/", &[]), stdin(1, b"abcd")].concat()).await;
+    let body = bodies.lock().unwrap().pop().unwrap();
+    assert_eq!((body.size_hint().lower(), body.size_hint().upper()), (0, None));
+    let whole = [head(2, KEEP, "PUT", "/", &[]), stdin(2, b"abcd"), end_stdin(2)].concat();
+    web_server.say(whole).await;
+    let body = bodies.lock().unwrap().pop().unwrap();
+    assert_eq!(body.size_hint().exact(), Some(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_end_stream_from_the_start_where_there_is_no_body() {
+    let (web_server, bodies, _gate) = hand_out();
+    web_server.say(get(1, KEEP, "/")).await;
+    web_server.say(head(2, KEEP, "POST", "/", &[("CONTENT_LENGTH", "0")])).await;
+    assert_eq!(bodies.lock().unwrap().len(), 2);
+    assert!(
+        bodies.lock().unwrap().iter().all(|body| body.is_end_stream() && body.size_hint().exact() == Some(0))
+    );
+}
+
+/// The body of a request with this length and these packets.
+async fn body_of(length: &str, packets: &[Vec<u8>]) -> Result<Bytes, BodyError> {
+    let (web_server, bodies, _gate) = hand_out();
+    let mut packets = packets.iter().cloned();
+    let request = head(1, KEEP, "POST", "/", &[("CONTENT_LENGTH", length)]);
+    web_server.say([request, packets.next().unwrap()].concat()).await;
+    for packet in packets {
+        web_server.say(packet).await;
+    }
+    let body = bodies.lock().unwrap().pop().unwrap();
+    read(body).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_short_of_its_content_length_is_an_error_never_a_clean_end() {
+    let all = [stdin(1, b"abc"), end_stdin(1)].concat();
+    assert!(body_of("4", std::slice::from_ref(&all)).await.unwrap_err().is_too_short());
+    for at in [1, 9, all.len() - 1] {
+        let packets = [all[..at].to_vec(), all[at..].to_vec()];
+        assert!(body_of("4", &packets).await.unwrap_err().is_too_short());
+    }
+    assert!(body_of("4", &[end_stdin(1)]).await.unwrap_err().is_too_short());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_longer_than_its_content_length_is_an_error() {
+    let all = [stdin(1, b"abc"), stdin(1, b"de"), end_stdin(1)].concat();
+    assert!(body_of("4", std::slice::from_ref(&all)).await.unwrap_err().is_too_long());
+    assert!(body_of("4", &[all[..16].to_vec(), all[16..].to_vec()]).await.unwrap_err().is_too_long());
+    assert!(body_of("0", &[all]).await.unwrap_err().is_too_long());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_without_content_length_streams_to_the_terminal_record() {
+    for length in ["", "-1", "chunked"] {
+        let packets = [stdin(1, b"abc"), stdin(1, b"de"), [stdin(1, b"f"), end_stdin(1)].concat()];
+        assert_eq!(body_of(length, &packets).await.unwrap(), "abcdef");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_aborted_is_an_error() {
+    let error = body_of("4", &[stdin(1, b"abc"), abort(1)]).await.unwrap_err();
+    assert!(error.is_aborted(), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_whose_connection_is_lost_is_an_error() {
+    for spawned in [false, true] {
+        for by_reset in [false, true] {
+            let (mut web_server, bodies, _gate) = hand_out();
+            if spawned {
+                web_server.say(get(2, KEEP, "/")).await;
+            }
+            web_server.say([post(1, KEEP, "/", 4), stdin(1, b"abc")].concat()).await;
+            let body = bodies.lock().unwrap().pop().unwrap();
+            if by_reset {
+                web_server.reset()
+            } else {
+                web_server.end()
+            }
+            assert!(web_server.ended().await.is_err());
+            assert!(read(body).await.unwrap_err().is_disconnected());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_whose_connection_is_dropped_or_killed_is_an_error_never_a_hang() {
+    for killed in [true, false] {
+        let (mut web_server, bodies, _gate) = hand_out();
+        for id in [1, 2] {
+            web_server.say([post(id, KEEP, "/", 4), stdin(id, b"abc")].concat()).await;
+        }
+        if killed {
+            web_server.handle.kill();
+            assert!(web_server.ended().await.unwrap_err().is_killed());
+        } else {
+            web_server.drop_connection().await;
+        }
+        let bodies = std::mem::take(&mut *bodies.lock().unwrap());
+        for body in bodies {
+            let read = tokio::time::timeout(std::time::Duration::from_secs(1), read(body)).await;
+            let read = read.unwrap_or_else(|_| panic!("it hangs (killed: {killed})"));
+            assert!(read.unwrap_err().is_disconnected());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_outlives_its_request_is_an_error_never_a_hang() {
+    for spawned in [false, true] {
+        let (web_server, bodies, gate) = hand_out();
+        if spawned {
+            web_server.say(get(2, KEEP, "/")).await;
+        }
+        web_server.say([post(1, KEEP, "/", 6), stdin(1, b"abc")].concat()).await;
+        let body = bodies.lock().unwrap().pop().unwrap();
+        let reading = tokio::spawn(read(body));
+        gate.open(2);
+        web_server.quiet().await;
+        assert_eq!(web_server.answer(1).text(), "done");
+        assert!(reading.await.unwrap().unwrap_err().is_over());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_ended_with_its_request_can_still_be_read_after_it() {
+    let (web_server, bodies, gate) = hand_out();
+    web_server.say(post(1, KEEP, "/", 3)).await;
+    web_server.say([stdin(1, b"abc"), end_stdin(1)].concat()).await;
+    gate.open(1);
+    web_server.quiet().await;
+    let body = bodies.lock().unwrap().pop().unwrap();
+    assert_eq!(read(body).await.unwrap(), "abc");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_in_spawn_blocking_outlives_its_request_as_an_error() {
+    let (out, read_there) = tokio::sync::oneshot::channel();
+    let out = Arc::new(Mutex::new(Some(out)));
+    let web_server = serve(handler(move |request| {
+        let out = out.lock().unwrap().take().unwrap();
+        tokio::task::spawn_blocking(move || {
+            let _ = out.send(tokio::runtime::Handle::current().block_on(read(request.into_body())));
+        });
+        async { full("done") }
+    }));
+    web_server.say([post(1, KEEP, "/", 6), stdin(1, b"abc")].concat()).await;
+    assert!(read_there.await.unwrap().unwrap_err().is_over());
+    assert_eq!(web_server.answer(1).text(), "done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_dropped_unread_lets_the_connection_read_on() {
+    for read_some in [false, true] {
+        let (web_server, bodies, gate) = hand_out();
+        let length = 5 << 20;
+        web_server.say([post(1, KEEP, "/", length), stdin(1, &[0; 1000])].concat()).await;
+        let mut body = bodies.lock().unwrap().pop().unwrap();
+        if read_some {
+            next(&mut body).await.unwrap().unwrap();
+        }
+        drop(body);
+        let rest = [stdin(1, &vec![0; length - 1000]), end_stdin(1)].concat();
+        let all = web_server.taken() + rest.len();
+        web_server.send_in_packets(rest, 10_000);
+        web_server.quiet().await;
+        assert_eq!(web_server.taken(), all);
+        gate.open(1);
+        web_server.quiet().await;
+        assert_eq!(web_server.answer(1).text(), "done");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_turned_out_too_long_lets_the_connection_read_on_and_see_an_abort() {
+    for dropped in [true, false] {
+        let (web_server, bodies, _gate) = hand_out();
+        web_server.say([post(1, KEEP, "/", 2), stdin(1, b"abc")].concat()).await;
+        let mut body = bodies.lock().unwrap().pop().unwrap();
+        assert!(next(&mut body).await.unwrap().unwrap_err().is_too_long());
+        let _kept = if dropped { None } else { Some(body) };
+        let rest = [stdin(1, &vec![0; 1 << 20]), end_stdin(1), abort(1)].concat();
+        let all = web_server.taken() + rest.len();
+        web_server.send_in_packets(rest, 10_000);
+        web_server.quiet().await;
+        assert_eq!(web_server.taken(), all, "dropped: {dropped}");
+        assert!(web_server.answer(1).stdout.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stdin_with_id_0_is_a_violation_and_with_an_unknown_id_no_body_at_all() {
+    let mut web_server = serve(handler(echo));
+    web_server.say([post(1, KEEP, "/", 3), stdin(2, b"xyz"), end_stdin(2)].concat()).await;
+    assert_eq!(web_server.ask(1, [stdin(1, b"abc"), end_stdin(1)].concat()).await.text(), "POST / abc");
+    web_server.send(stdin(0, b"abc"));
+    assert!(web_server.ended().await.unwrap_err().is_protocol_violation());
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_65535_bytes_with_any_padding_become_the_same_body() {
+    let web_server = serve(handler(|request| async { full(read(request.into_body()).await.unwrap()) }));
+    let content: Vec<u8> = (0..=250).cycle().take(65_535).collect();
+    for padding_len in [0, 1, 7, 8, 255] {
+        let header = fcgi_core::RecordHeader {
+            kind: fcgi_core::RecordType::STDIN,
+            id: fcgi_core::RequestId(1),
+            content_len: 65_535,
+            padding_len,
+        };
+        let record = [&header.encode()[..], &content, &vec![9; padding_len.into()]].concat();
+        let request = [post(1, KEEP, "/", 2 * 65_535), record.repeat(2), end_stdin(1)].concat();
+        assert!(web_server.ask(1, request).await.body() == content.repeat(2), "{padding_len}");
+    }
+    assert_eq!(web_server.ask(1, post_whole(1, KEEP, "/", b"x")).await.text(), "x");
+}

@@ -1,0 +1,204 @@
+//! Failures after the head: an answer that cannot be completed must never look complete.
+
+use http::{Response, StatusCode};
+
+use crate::handlers::{Gate, Reply, boxed, full, handler};
+use crate::records::{CLOSE, KEEP, abort, end_stdin, get, post, stdin};
+use crate::scripted::{Scripted, Step, data, quietly};
+use crate::web_server::{WebServer, serve};
+
+/// What `/bad/…` answers; each waits for the gate and fails after some of its body.
+fn bad(path: &str, gate: Gate) -> Scripted {
+    let wait = Step::Wait(gate);
+    match path {
+        "/bad/error" => Scripted::new([wait, data("some"), Step::Error]),
+        "/bad/panic" => Scripted::new([data("some"), wait, Step::Panic]),
+        "/bad/short" => Scripted::new([data("some"), wait]).exact(5),
+        "/bad/long" => Scripted::new([data("some"), wait, data("more")]).exact(4),
+        "/bad/longer" => Scripted::new([wait, data("someMORE")]).exact(4),
+        _ => unreachable!("{path}"),
+    }
+}
+
+const ALL: [&str; 5] = ["/bad/error", "/bad/panic", "/bad/short", "/bad/long", "/bad/longer"];
+
+/// A gate that is open.
+fn open() -> Gate {
+    let gate = Gate::new();
+    gate.open(100);
+    gate
+}
+
+/// Also `/wait`, which waits for its own gate, and `/echo`, which reads its body.
+fn served(fails: &Gate, waits: &Gate) -> WebServer {
+    quietly();
+    let (fails, waits) = (fails.clone(), waits.clone());
+    serve(handler(move |request| {
+        let (fails, gate) = (fails.clone(), waits.clone());
+        async move {
+            match request.uri().path() {
+                "/wait" => {
+                    gate.pass().await;
+                    full("waited")
+                }
+                "/echo" => crate::handlers::echo(request).await,
+                path => Response::new(boxed(bad(path, fails))),
+            }
+        }
+    }))
+}
+
+fn assert_cut_off(web_server: &WebServer, id: u16) {
+    let answers = web_server.answers();
+    let answer = answers.of(id);
+    assert!(answer.is_cut_off(), "no empty STDOUT and no END_REQUEST: {answer:?}");
+    assert_eq!((answer.status(), answer.text().as_str()), (200, "some"), "the excess is not sent");
+    assert!(!answer.stderr.is_empty());
+    assert!(!answers.torn);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_after_the_head_sends_no_end_and_closes_with_a_reset() {
+    for keep in [KEEP, CLOSE] {
+        for path in ALL {
+            let mut web_server = served(&open(), &Gate::new());
+            web_server.send(get(1, keep, path));
+            let (result, took) = web_server.ended_after().await;
+            assert!(result.unwrap_err().is_cut_off());
+            assert_eq!(took.as_millis(), 0, "at once");
+            assert_cut_off(&web_server, 1);
+            assert!(web_server.was_reset() && web_server.is_closed());
+            assert!(!web_server.wire.lock().shut, "a shutdown would look like a good end");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_after_the_head_closes_although_the_requests_body_has_not_ended() {
+    let mut web_server = served(&open(), &Gate::new());
+    web_server.send([post(1, KEEP, "/bad/error", 9), stdin(1, b"abc")].concat());
+    assert!(web_server.ended().await.unwrap_err().is_cut_off());
+    assert_cut_off(&web_server, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_answered_before_a_failure_is_written_before_the_close() {
+    let mut web_server = served(&open(), &Gate::new());
+    web_server.wire.make_room(0);
+    web_server.say(get(1, KEEP, "/bad/error")).await;
+    assert!(!web_server.is_closed());
+    web_server.wire.make_room(usize::MAX);
+    assert!(web_server.ended().await.unwrap_err().is_cut_off());
+    assert_cut_off(&web_server, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failure_the_live_requests_of_the_connection_finish_first_and_new_ones_get_a_503() {
+    for path in ALL {
+        // The one that fails runs inline, or in a task of its own.
+        for order in [[1, 2, 3], [2, 1, 3], [2, 3, 1]] {
+            let (fails, gate) = (Gate::new(), Gate::new());
+            let mut web_server = served(&fails, &gate);
+            for id in order {
+                let request = match id {
+                    1 => get(1, KEEP, path),
+                    2 => get(2, KEEP, "/wait"),
+                    _ => post(3, KEEP, "/echo", 3),
+                };
+                web_server.say(request).await;
+            }
+            fails.open(1);
+            web_server.quiet().await;
+            assert_cut_off(&web_server, 1);
+            assert!(!web_server.sees_end(), "the others live");
+            web_server.say(get(4, KEEP, "/wait")).await;
+            assert_eq!(web_server.answer(4).status(), 503);
+            web_server.say([stdin(3, b"abc"), end_stdin(3)].concat()).await;
+            assert_eq!(web_server.answer(3).text(), "POST /echo abc");
+            assert!(!web_server.sees_end());
+            gate.open(1);
+            assert!(web_server.ended().await.unwrap_err().is_cut_off());
+            assert_eq!(web_server.answer(2).text(), "waited");
+            assert_cut_off(&web_server, 1);
+            assert!(web_server.was_reset());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_request_is_held_open_until_the_last_live_one_is_aborted() {
+    let mut web_server = served(&open(), &Gate::new());
+    web_server.say([get(1, KEEP, "/wait"), get(2, KEEP, "/bad/panic")].concat()).await;
+    assert_cut_off(&web_server, 2);
+    web_server.say([abort(2), abort(1)].concat()).await;
+    assert!(web_server.ended().await.unwrap_err().is_cut_off());
+    assert_cut_off(&web_server, 2);
+    assert!(web_server.answer(1).stdout.is_empty());
+}
+
+/// An answer whose Content-Length header says `length` and whose body is `steps`.
+async fn declared(length: &'static str, steps: fn() -> Vec<Step>) -> WebServer {
+    let web_server = serve(handler(move |_| async move {
+        let mut reply: Reply = Response::new(boxed(Scripted::new(steps())));
+        reply.headers_mut().insert("content-length", length.parse().unwrap());
+        reply
+    }));
+    web_server.say(get(1, KEEP, "/")).await;
+    web_server
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_shorter_or_longer_than_its_own_content_length_header_is_a_truncated_close() {
+    for (length, steps) in [
+        ("5", (|| vec![data("some")]) as fn() -> Vec<Step>),
+        ("4", || vec![data("some"), data("more")]),
+        ("4", || vec![data("so"), data("meMORE")]),
+        ("9", || vec![data("some"), Step::Trailers]),
+    ] {
+        let mut web_server = declared(length, steps).await;
+        assert!(web_server.ended().await.unwrap_err().is_cut_off());
+        assert_cut_off(&web_server, 1);
+        assert_eq!(web_server.answers().of(1).header("content-length"), Some(length));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_body_with_a_content_length_is_a_truncated_close_too() {
+    let mut web_server = declared("3", Vec::new).await;
+    assert!(web_server.ended().await.unwrap_err().is_cut_off());
+    assert!(web_server.answers().of(1).is_cut_off());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_exactly_its_content_length_is_whole() {
+    for steps in [
+        (|| vec![data("some")]) as fn() -> Vec<Step>,
+        || vec![data("so"), data(""), data("me")],
+        || vec![data("some"), data("")],
+        || vec![data("some"), Step::Trailers],
+    ] {
+        let web_server = declared("4", steps).await;
+        assert_eq!(web_server.answer(1).text(), "some");
+        assert!(!web_server.sees_end());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_frame_is_no_end_of_the_stream() {
+    let web_server = serve(handler(|_| async {
+        Response::new(boxed(Scripted::new([data(""), data("a"), data(""), data("b"), data("")])))
+    }));
+    assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "ab");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_cgi_cannot_carry_is_no_cut_off_answer() {
+    let mut web_server = serve(handler(|_| async {
+        let mut reply = full("");
+        *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        reply
+    }));
+    assert_eq!(web_server.ask(1, get(1, CLOSE, "/")).await.status(), 500);
+    web_server.end();
+    assert!(web_server.ended().await.is_ok());
+}

@@ -1,0 +1,161 @@
+//! The web server goes away.
+
+use tower_fcgi::Config;
+
+use crate::handlers::{Count, Gate, echo, full, handler, read};
+use crate::records::{CLOSE, KEEP, begin, end_stdin, get, head, post, some_params, stdin};
+use crate::web_server::{WebServer, serve, serve_with};
+use crate::wire::Failure;
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_stream_between_requests_is_a_clean_close() {
+    let mut web_server = serve(handler(echo));
+    web_server.end();
+    assert!(web_server.ended().await.is_ok(), "before any");
+
+    let mut web_server = serve(handler(echo));
+    web_server.ask(1, get(1, KEEP, "/")).await;
+    web_server.end();
+    assert!(web_server.ended().await.is_ok(), "after one");
+
+    let mut web_server = serve(handler(echo));
+    web_server.send(get(1, KEEP, "/"));
+    web_server.end();
+    assert!(web_server.ended().await.is_ok(), "right behind one");
+    assert_eq!(web_server.answer(1).text(), "GET / ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_stream_inside_a_record_or_inside_params_is_an_error() {
+    let request = [begin(1, KEEP), some_params(1, &[("REQUEST_METHOD", "GET")])].concat();
+    for at in 1..=request.len() {
+        let mut web_server = serve(handler(echo));
+        web_server.send(request[..at].to_vec());
+        web_server.end();
+        let error = web_server.ended().await.unwrap_err();
+        assert!(error.is_truncated(), "after {at} bytes: {error}");
+        assert!(web_server.wire.lock().output.is_empty());
+    }
+}
+
+/// A handler that waits for ever; the count tells how many were dropped.
+async fn waiting(config: Config, request: Vec<u8>) -> (WebServer, Count) {
+    let dropped = Count::default();
+    let count = dropped.clone();
+    let waiting = handler(move |_| {
+        let guard = count.on_drop();
+        async move {
+            let _guard = guard;
+            std::future::pending().await
+        }
+    });
+    let web_server = serve_with(config, waiting);
+    web_server.say(request).await;
+    assert_eq!(dropped.now(), 0);
+    (web_server, dropped)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_web_server_that_closes_mid_request_drops_the_handler_as_abort_does() {
+    for request in [get(1, KEEP, "/"), get(1, CLOSE, "/"), post(1, CLOSE, "/", 10)] {
+        let (mut web_server, dropped) = waiting(Config::default(), request).await;
+        web_server.end();
+        let error = web_server.ended().await.unwrap_err();
+        assert!(error.is_canceled(), "{error}");
+        assert_eq!(dropped.now(), 1);
+        assert!(web_server.wire.lock().output.is_empty(), "there is nobody to be told");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_drops_the_handlers_of_all_requests() {
+    let requests = [get(1, KEEP, "/"), get(2, KEEP, "/"), get(3, KEEP, "/")].concat();
+    let (mut web_server, dropped) = waiting(Config::default(), requests).await;
+    web_server.reset();
+    let error = web_server.ended().await.unwrap_err();
+    assert!(error.is_io(), "{error}");
+    web_server.quiet().await;
+    assert_eq!(dropped.now(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_connection_drops_all_handlers_inline_and_spawned() {
+    let requests = [get(1, KEEP, "/"), get(2, KEEP, "/"), get(3, KEEP, "/")].concat();
+    let (mut web_server, dropped) = waiting(Config::default(), requests).await;
+    web_server.drop_connection().await;
+    web_server.quiet().await;
+    assert_eq!(dropped.now(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_web_server_that_goes_away_while_we_write_ends_that_connection_and_drops_its_handlers() {
+    let (mut web_server, dropped) = waiting(Config::default(), get(1, KEEP, "/")).await;
+    web_server.wire.lock().failure = Some(Failure::BrokenPipe);
+    web_server.send(crate::records::get_values(&["FCGI_MAX_CONNS"]));
+    let error = web_server.ended().await.unwrap_err();
+    assert!(error.is_io(), "{error}");
+    assert_eq!(dropped.now(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_takes_no_bytes_and_says_so_is_an_error_not_a_loop() {
+    let mut web_server = serve(handler(echo));
+    web_server.wire.lock().failure = Some(Failure::Zero);
+    web_server.send(get(1, KEEP, "/"));
+    let error = web_server.ended().await.unwrap_err();
+    assert!(error.is_io(), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_web_server_that_half_closes_after_its_request_is_served_when_the_option_says_so() {
+    for keep in [KEEP, CLOSE] {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let slow = handler(move |_| {
+            let gate = held.clone();
+            async move {
+                gate.pass().await;
+                full("after all")
+            }
+        });
+        let mut web_server = serve_with(Config::default().serve_half_closed(true), slow);
+        web_server.send([get(1, keep, "/"), get(2, keep, "/")].concat());
+        web_server.end();
+        web_server.quiet().await;
+        assert!(!web_server.is_closed());
+        gate.open(2);
+        assert!(web_server.ended().await.is_ok());
+        assert_eq!(web_server.answer(1).text(), "after all");
+        assert_eq!(web_server.answer(2).text(), "after all");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_the_half_close_cuts_short_is_an_error_for_its_handler() {
+    let reads = handler(|request| async {
+        let error = read(request.into_body()).await.unwrap_err();
+        assert!(error.is_disconnected(), "{error}");
+        full("I know")
+    });
+    let mut web_server = serve_with(Config::default().serve_half_closed(true), reads);
+    let bodies = [post(1, CLOSE, "/", 10), stdin(1, b"abc"), post(2, CLOSE, "/", 10), stdin(2, b"abc")];
+    web_server.send(bodies.concat());
+    web_server.end();
+    assert!(web_server.ended().await.is_ok());
+    assert_eq!(web_server.answer(1).text(), "I know");
+    assert_eq!(web_server.answer(2).text(), "I know");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_under_way_is_written_to_its_end_after_a_half_close_between_requests() {
+    let mut web_server = serve(handler(|_| async { full(vec![b'x'; 200_000]) }));
+    web_server.wire.make_room(1000);
+    web_server.send([head(1, KEEP, "GET", "/", &[]), end_stdin(1)].concat());
+    web_server.quiet().await;
+    // All of it waits to be written, so for the handler the request is over.
+    web_server.end();
+    web_server.quiet().await;
+    web_server.wire.make_room(usize::MAX);
+    assert!(web_server.ended().await.is_ok());
+    assert_eq!(web_server.answer(1).body().len(), 200_000);
+}

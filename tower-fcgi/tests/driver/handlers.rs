@@ -1,0 +1,103 @@
+//! What is served, and how a test watches it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use tokio::sync::Semaphore;
+use tower_fcgi::{BodyError, FcgiService, RequestBody};
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
+pub(crate) type Reply = Response<Body>;
+
+/// A service that is a function.
+pub(crate) fn handler<H, F>(mut handle: H) -> impl FcgiService + Send + 'static
+where
+    H: FnMut(Request<RequestBody>) -> F + Send + 'static,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    tower::service_fn(move |request| {
+        let reply = handle(request);
+        async move { Ok::<_, Infallible>(reply.await) }
+    })
+}
+
+/// A response with a body of known length.
+pub(crate) fn full(body: impl Into<Bytes>) -> Reply {
+    Response::new(boxed(Full::new(body.into())))
+}
+
+pub(crate) fn boxed<B>(body: B) -> Body
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    body.map_err(Into::into).boxed_unsync()
+}
+
+/// Answers with the method, the target and the body, or with what was wrong with the body.
+pub(crate) async fn echo(request: Request<RequestBody>) -> Reply {
+    let (parts, body) = request.into_parts();
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(error) => {
+            return Response::builder().status(400).body(boxed(Full::from(error.to_string()))).unwrap();
+        }
+    };
+    full([parts.method.as_str().as_bytes(), b" ", parts.uri.to_string().as_bytes(), b" ", &body].concat())
+}
+
+/// The whole of a body.
+pub(crate) async fn read(body: RequestBody) -> Result<Bytes, BodyError> {
+    Ok(body.collect().await?.to_bytes())
+}
+
+/// A count that tests and handlers share.
+#[derive(Clone, Default)]
+pub(crate) struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn now(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Counts when it is dropped.
+    pub(crate) fn on_drop(&self) -> OnDrop {
+        OnDrop(self.clone())
+    }
+}
+
+pub(crate) struct OnDrop(Count);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.add();
+    }
+}
+
+/// Holds handlers until the test lets them go on.
+#[derive(Clone)]
+pub(crate) struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    pub(crate) async fn pass(&self) {
+        self.0.acquire().await.unwrap().forget();
+    }
+
+    /// Lets so many through.
+    pub(crate) fn open(&self, handlers: usize) {
+        self.0.add_permits(handlers);
+    }
+}

@@ -1,0 +1,150 @@
+//! The life of a connection over several requests.
+
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_fcgi::{Config, Params, RequestBody};
+use tower_service::Service;
+
+use crate::handlers::{Count, echo, full, handler};
+use crate::records::{CLOSE, KEEP, begin, end_stdin, get, head, params, post_whole};
+use crate::web_server::{serve, serve_with};
+
+#[tokio::test(start_paused = true)]
+async fn keep_conn_is_each_requests_own_and_the_last_one_decides() {
+    let mut web_server = serve(handler(echo));
+    assert_eq!(web_server.ask(1, get(1, KEEP, "/1")).await.text(), "GET /1 ");
+    assert!(!web_server.sees_end());
+    assert_eq!(web_server.ask(1, get(1, KEEP, "/2")).await.text(), "GET /2 ");
+    assert!(!web_server.sees_end());
+    assert_eq!(web_server.ask(1, get(1, CLOSE, "/3")).await.text(), "GET /3 ");
+    assert!(web_server.sees_end());
+    web_server.end();
+    assert!(web_server.ended().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_one_request_is_seen_in_the_next() {
+    let seen = handler(|request| async move {
+        let params = request.extensions().get::<Params>().unwrap();
+        let names: Vec<_> = params.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
+        let text = format!("{} {:?} {names:?}", request.uri(), request.headers());
+        full(text)
+    });
+    let web_server = serve(seen);
+    let secret = head(1, KEEP, "GET", "/secret", &[("HTTP_COOKIE", "a=b"), ("REMOTE_USER", "root")]);
+    assert!(web_server.ask(1, [secret, end_stdin(1)].concat()).await.text().contains("a=b"));
+    let bare = [begin(1, KEEP), params(1, &[("REQUEST_METHOD", "GET")]), end_stdin(1)].concat();
+    assert_eq!(web_server.ask(1, bare).await.text(), r#"/ {} ["REQUEST_METHOD"]"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_sent_ahead_of_their_answers_are_all_served() {
+    let web_server = serve(handler(echo));
+    let ahead: Vec<u8> = (1..=20).flat_map(|id| post_whole(id, KEEP, &format!("/{id}"), b"x")).collect();
+    web_server.say(ahead).await;
+    for id in 1..=20 {
+        assert_eq!(web_server.answer(id).text(), format!("POST /{id} x"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_id_used_again_and_again_is_served_each_time() {
+    let web_server = serve(handler(|_| async { full("at once") }));
+    for _ in 0..50 {
+        assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "at once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_are_echoed_exactly() {
+    let web_server = serve(handler(echo));
+    for id in [1, 2, 255, 256, 257, 0x7fff, 0x8000, 0xff00, 65_535] {
+        assert_eq!(web_server.ask(id, get(id, KEEP, "/")).await.text(), "GET / ");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_get_without_length_runs_before_its_stdin_has_ended() {
+    let web_server = serve(handler(|request| async move { full(request.uri().to_string()) }));
+    assert_eq!(web_server.ask(1, head(1, KEEP, "GET", "/a", &[])).await.text(), "/a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_length_zero_has_ended_at_once_and_its_wire_half_stays_open() {
+    for length in ["0", "00"] {
+        let web_server = serve(handler(|request| async move {
+            assert!(http_body::Body::is_end_stream(request.body()));
+            echo(request).await
+        }));
+        let request = head(1, KEEP, "GET", "/", &[("CONTENT_LENGTH", length)]);
+        assert_eq!(web_server.ask(1, request).await.text(), "GET / ");
+        web_server.say(end_stdin(1)).await;
+        assert_eq!(web_server.ask(1, get(1, KEEP, "/2")).await.text(), "GET /2 ");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_length_the_body_waits_for_the_terminal_record_unless_the_option_says_that_there_is_none() {
+    let web_server = serve(handler(echo));
+    web_server.say(head(1, KEEP, "GET", "/", &[])).await;
+    assert!(!web_server.answers().has(1));
+    assert_eq!(web_server.ask(1, end_stdin(1)).await.text(), "GET / ");
+
+    let web_server = serve_with(Config::default().no_length_means_no_body(true), handler(echo));
+    assert_eq!(web_server.ask(1, head(1, KEEP, "GET", "/", &[])).await.text(), "GET / ");
+    assert_eq!(web_server.ask(1, head(1, KEEP, "GET", "/", &[("CONTENT_LENGTH", "")])).await.status(), 200);
+    // A length is a body, with the option as without it.
+    assert_eq!(web_server.ask(1, post_whole(1, KEEP, "/", b"abc")).await.text(), "POST / abc");
+}
+
+/// Counts its calls in a field of its own, and cannot be cloned.
+struct NotClone {
+    calls: Count,
+    _only: Box<dyn FnOnce() + Send>,
+}
+
+impl Service<Request<RequestBody>> for NotClone {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<RequestBody>) -> Self::Future {
+        self.calls.add();
+        std::future::ready(Ok(Response::new(self.calls.now().to_string())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_not_clone_serves_every_request_of_its_connection() {
+    let web_server = serve(NotClone { calls: Count::default(), _only: Box::new(|| {}) });
+    for id in 1..=3 {
+        assert_eq!(web_server.ask(id, get(id, KEEP, "/")).await.text(), id.to_string());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_idle_only_between_requests_and_not_before_the_first() {
+    let web_server = serve(handler(echo));
+    web_server.quiet().await;
+    assert_eq!(web_server.handle.idle_for(), None);
+    let request = post_whole(1, KEEP, "/", b"abc");
+    for at in [1, 20, request.len() - 1] {
+        let web_server = serve(handler(echo));
+        web_server.say(request[..at].to_vec()).await;
+        assert_eq!(web_server.handle.idle_for(), None, "after {at} bytes");
+        web_server.say(request[at..].to_vec()).await;
+        assert!(web_server.handle.idle_for().is_some());
+    }
+    web_server.wire.make_room(0);
+    web_server.say(request).await;
+    assert_eq!(web_server.handle.idle_for(), None, "its answer has not gone out");
+    web_server.wire.make_room(usize::MAX);
+    web_server.quiet().await;
+    assert!(web_server.handle.idle_for().is_some());
+}

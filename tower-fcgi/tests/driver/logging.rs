@@ -1,0 +1,170 @@
+//! What a connection tells `tracing`.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::{DefaultGuard, Interest};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
+
+use crate::handlers::{boxed, echo, full, handler};
+use crate::records::{CLOSE, KEEP, abort, end_stdin, get, get_values, post, post_whole, stdin};
+use crate::scripted::{Scripted, Step, data, quietly};
+use crate::web_server::{WebServer, serve};
+
+/// Collects events of the library, and the names of its spans.
+#[derive(Clone, Default)]
+struct Log {
+    events: Arc<Mutex<Vec<(Level, String)>>>,
+    spans: Arc<Mutex<Vec<(Level, &'static str)>>>,
+}
+
+impl Log {
+    /// For this thread, which runs the whole test.
+    fn start() -> (Self, DefaultGuard) {
+        // As long as there is but one subscriber, `tracing` asks the thread that comes by a place first whether anybody
+        // listens there, and believes it for ever; other tests' threads would say no. With several it asks them all.
+        static OTHERS: LazyLock<[Dispatch; 2]> =
+            LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Log::default())));
+        LazyLock::force(&OTHERS);
+        let log = Self::default();
+        let guard = tracing::subscriber::set_default(log.clone());
+        (log, guard)
+    }
+
+    /// Events at this level or a graver one.
+    fn at(&self, level: Level) -> Vec<String> {
+        let events = self.events.lock().unwrap();
+        events.iter().filter(|(of, _)| *of <= level).map(|(_, text)| text.clone()).collect()
+    }
+}
+
+impl Subscriber for Log {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        // Other tests run at the same time, without a subscriber.
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("tower_fcgi")
+    }
+
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        let mut spans = self.spans.lock().unwrap();
+        spans.push((*attributes.metadata().level(), attributes.metadata().name()));
+        Id::from_u64(spans.len() as u64)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.events.lock().unwrap().push((*event.metadata().level(), text.0));
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0 += &format!("{field}={value:?} ");
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.0 += &format!("{field}={value} ");
+    }
+}
+
+fn served() -> WebServer {
+    serve(handler(|request| async {
+        match request.uri().path() {
+            "/wait" => std::future::pending().await,
+            "/early" => full("early"),
+            "/panic" => panic!("it has a bug"),
+            "/cut" => http::Response::new(boxed(Scripted::new([data("some"), Step::Error]))),
+            _ => echo(request).await,
+        }
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_at_debug_or_above_is_logged_for_healthy_requests_and_a_clean_end() {
+    let (log, _guard) = Log::start();
+    let mut web_server = served();
+    web_server.say(post_whole(1, KEEP, "/", b"abc")).await;
+    web_server.say([get(2, KEEP, "/"), get(3, KEEP, "/wait"), get_values(&[])].concat()).await;
+    web_server.say(abort(3)).await;
+    web_server.say([post(1, KEEP, "/early", 3), stdin(1, b"a")].concat()).await;
+    web_server.say([stdin(1, b"bc"), end_stdin(1), get(1, CLOSE, "/")].concat()).await;
+    web_server.end();
+    assert!(web_server.ended().await.is_ok());
+    assert_eq!(log.at(Level::DEBUG), [""; 0]);
+
+    let mut web_server = served();
+    web_server.end();
+    assert!(web_server.ended().await.is_ok());
+    assert_eq!(log.at(Level::DEBUG), [""; 0], "the end of the stream between requests is no log line");
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_a_span_for_the_connection_and_one_for_each_request() {
+    let (log, _guard) = Log::start();
+    let web_server = served();
+    web_server.say([get(1, KEEP, "/"), get(2, KEEP, "/")].concat()).await;
+    let spans = log.spans.lock().unwrap().clone();
+    let names: Vec<_> = spans.iter().map(|(_, name)| *name).collect();
+    assert_eq!(names, ["fastcgi_connection", "request", "request"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_ends_badly_is_one_debug_event_with_the_reason() {
+    quietly();
+    for (request, by, reason) in [
+        (get(1, KEEP, "/wait"), WebServer::end as fn(&WebServer), "before its request was answered"),
+        (get(1, KEEP, "/wait"), WebServer::reset, "failed"),
+        (get(1, KEEP, "/")[..9].to_vec(), WebServer::end, "inside a record"),
+        (b"GET / HTTP/1.1\r\n".to_vec(), |_| {}, "broke the protocol"),
+        (get(1, KEEP, "/wait"), |web_server| web_server.handle.kill(), "told to end"),
+    ] {
+        let (log, _guard) = Log::start();
+        let mut web_server = served();
+        web_server.say(request).await;
+        by(&web_server);
+        assert!(web_server.ended().await.is_err());
+        let debug = log.at(Level::DEBUG);
+        assert!(debug.len() == 1 && debug[0].contains(reason), "{debug:?}");
+        assert_eq!(log.at(Level::INFO), [""; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_fails_is_one_error_event_and_a_cut_off_connection_one_debug_event_more() {
+    quietly();
+    let (log, _guard) = Log::start();
+    let web_server = served();
+    web_server.say(get(1, KEEP, "/panic")).await;
+    let errors = log.at(Level::DEBUG);
+    assert!(errors.len() == 1 && errors[0].contains("it has a bug"), "{errors:?}");
+    assert_eq!(log.at(Level::ERROR), errors);
+
+    let (log, _guard) = Log::start();
+    let mut web_server = served();
+    web_server.send(get(1, KEEP, "/cut"));
+    assert!(web_server.ended().await.is_err());
+    assert_eq!((log.at(Level::ERROR).len(), log.at(Level::DEBUG).len()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_the_web_server_is_to_blame_for_does_not_alarm_the_applications_log() {
+    let (log, _guard) = Log::start();
+    let web_server = served();
+    let bad = crate::records::head(1, KEEP, "NO METHOD", "/", &[]);
+    web_server.say([bad, end_stdin(1)].concat()).await;
+    assert_eq!(web_server.answer(1).status(), 400);
+    assert_eq!((log.at(Level::DEBUG).len(), log.at(Level::INFO).len()), (1, 0));
+}

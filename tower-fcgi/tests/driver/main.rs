@@ -1,0 +1,31 @@
+//! The driver of a connection, in memory and with paused time: I/O, time-outs, cancellation, bodies, failures.
+//!
+//! `wire` is the transport, `web_server` its other end; `records` and `answers` are what goes over it in either direction,
+//! `handlers` and `scripted` what is served. The other modules are the tests, by subject.
+
+mod answers;
+mod handlers;
+mod records;
+mod scripted;
+mod web_server;
+mod wire;
+
+mod abort;
+mod back_pressure;
+mod bodies;
+mod chunking;
+mod cut_off;
+mod disconnect;
+mod early_answers;
+mod hostile;
+mod keep_conn;
+mod logging;
+mod management;
+mod mapping;
+mod multiplex;
+mod panics;
+mod parallel;
+mod readiness;
+mod shutdown;
+mod timeouts;
+mod writes;

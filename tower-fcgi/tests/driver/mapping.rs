@@ -1,0 +1,189 @@
+//! Between CGI and `http`, from end to end. The tables of names and values are tested beside the code.
+
+use http::{Response, StatusCode};
+use http_body_util::Empty;
+use tower_fcgi::{Config, Limits, Params};
+
+use crate::handlers::{Reply, boxed, echo, full, handler};
+use crate::records::{CLOSE, KEEP, end_stdin, get, head, stdin};
+use crate::scripted::{Scripted, Step, data};
+use crate::web_server::{WebServer, serve, serve_with};
+
+/// Serves every request with this.
+fn serve_reply(reply: fn() -> Reply) -> WebServer {
+    serve(handler(move |_| async move { reply() }))
+}
+
+/// A request without a body.
+fn request(method: &str, more: &[(&str, &str)]) -> Vec<u8> {
+    [head(1, KEEP, method, "/", more), end_stdin(1)].concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn expect_100_continue_yields_no_interim_response() {
+    let web_server = serve(handler(echo));
+    let more = [("HTTP_EXPECT", "100-continue"), ("CONTENT_LENGTH", "3")];
+    web_server.say(head(1, KEEP, "POST", "/", &more)).await;
+    assert!(web_server.wire.lock().output.is_empty());
+    let answer = web_server.ask(1, [stdin(1, b"abc"), end_stdin(1)].concat()).await;
+    assert_eq!((answer.status(), answer.text().as_str()), (200, "POST / abc"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_applications_own_1xx_or_101_is_a_500_with_a_line_on_stderr_at_once() {
+    for status in [100, 101, 102, 103] {
+        let web_server = serve(handler(move |_| async move {
+            // As an upgrade would: the body never ends.
+            let body = boxed(Scripted::new([Step::Hang]));
+            Response::builder().status(status).header("upgrade", "websocket").body(body).unwrap()
+        }));
+        let more = [("HTTP_CONNECTION", "upgrade"), ("HTTP_UPGRADE", "websocket")];
+        let answer = web_server.ask(1, request("GET", &more)).await;
+        assert_eq!(answer.status(), 500);
+        assert_eq!(answer.errors().lines().count(), 1, "{answer:?}");
+        assert_eq!(answer.header("upgrade"), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn trailers_of_the_response_are_dropped_and_end_request_still_follows() {
+    let web_server = serve_reply(|| Response::new(boxed(Scripted::new([data("body"), Step::Trailers]))));
+    let answer = web_server.ask(1, request("GET", &[])).await;
+    assert_eq!(answer.text(), "body");
+    let web_server = serve_reply(|| Response::new(boxed(Scripted::new([Step::Trailers]))));
+    assert_eq!(web_server.ask(1, request("GET", &[])).await.text(), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn head_of_a_streamed_answer_has_no_body_and_no_content_length() {
+    let web_server = serve_reply(|| Response::new(boxed(Scripted::new([data("body"), Step::Hang]))));
+    let answer = web_server.ask(1, request("HEAD", &[])).await;
+    assert_eq!((answer.status(), answer.body()), (200, &b""[..]));
+    assert_eq!(answer.header("content-length"), None);
+    let web_server = serve_reply(|| Response::new(boxed(Empty::new())));
+    assert_eq!(
+        web_server.ask(1, request("HEAD", &[])).await.header("content-length"),
+        None,
+        "0 would be a lie"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn head_204_and_304_have_no_body_and_are_whole() {
+    for (method, status) in [("HEAD", 200), ("HEAD", 404), ("GET", 204), ("GET", 304)] {
+        let web_server = serve(handler(move |_| async move {
+            let mut reply = full("a body that nobody may see");
+            *reply.status_mut() = StatusCode::from_u16(status).unwrap();
+            reply
+        }));
+        let answer = web_server.ask(1, request(method, &[])).await;
+        assert_eq!((answer.status(), answer.body()), (status, &b""[..]));
+        assert_eq!(web_server.ask(1, request(method, &[])).await.status(), status);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn content_length_is_there_once_where_the_body_knows_it_and_not_where_it_does_not() {
+    let answer = serve_reply(|| full("four")).ask(1, request("GET", &[])).await;
+    assert_eq!(answer.head(), "Status: 200 OK\r\ncontent-length: 4\r\n\r\n");
+    let streamed = || Response::new(boxed(Scripted::new([data("four")])));
+    let answer = serve_reply(streamed).ask(1, request("GET", &[])).await;
+    assert_eq!(answer.head(), "Status: 200 OK\r\n\r\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_web_server_knows_reaches_the_handler_as_params() {
+    let web_server = serve(handler(|request| async move {
+        let params = request.extensions().get::<Params>().unwrap();
+        let text = |name| params.get_str(name).unwrap_or("-").to_owned();
+        full(["REMOTE_USER", "REMOTE_ADDR", "REMOTE_PORT", "SSL_CLIENT_S_DN", "HTTPS"].map(text).join(" "))
+    }));
+    let more =
+        [("REMOTE_USER", "ann"), ("REMOTE_ADDR", "unix:"), ("REMOTE_PORT", ""), ("SSL_CLIENT_S_DN", "CN=x")];
+    assert_eq!(web_server.ask(1, request("GET", &more)).await.text(), "ann unix:  CN=x -");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_http_cannot_carry_is_a_400_with_a_line_on_stderr_and_not_a_dead_connection() {
+    let web_server = serve(handler(echo));
+    for more in [
+        &[("REQUEST_METHOD", "G T")][..],
+        &[("REQUEST_METHOD", "")],
+        &[("REQUEST_URI", "/a b")],
+        &[("HTTP_X", "a\nb")],
+        &[("HTTP_A B", "c")],
+        &[("REQUEST_METHOD", "CONNECT"), ("REQUEST_URI", "example.org:443")],
+    ] {
+        let answer = web_server.ask(1, request("GET", more)).await;
+        assert_eq!((answer.status(), answer.body()), (400, &b""[..]), "{more:?}");
+        assert_eq!(answer.errors().lines().count(), 1);
+        assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "GET / ");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_request_without_keep_conn_is_answered_and_closed() {
+    let mut web_server = serve(handler(echo));
+    web_server.say([head(1, CLOSE, "", "/", &[]), end_stdin(1)].concat()).await;
+    assert_eq!(web_server.answer(1).status(), 400);
+    web_server.end();
+    assert!(web_server.ended().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_over_the_limit_is_a_414() {
+    let web_server = serve(handler(echo));
+    let uri = format!("/{}", "x".repeat(66_000));
+    assert_eq!(web_server.ask(1, request("GET", &[("REQUEST_URI", &uri)])).await.status(), 414);
+    assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "GET / ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn params_over_a_limit_are_a_431_and_the_connection_is_usable_after() {
+    let mut limits = Limits::default();
+    limits.params_bytes = 2000;
+    limits.params_pairs = 20;
+    let web_server = serve_with(Config::default().limits(limits), handler(echo));
+    let long = "x".repeat(3000);
+    for more in [vec![("HTTP_X", long.as_str())], vec![("A", ""); 30], vec![("", ""); 500]] {
+        let answer = web_server.ask(1, request("POST", &more)).await;
+        assert_eq!((answer.status(), answer.body()), (431, &b""[..]));
+        assert_eq!(answer.errors().lines().count(), 1);
+        assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "GET / ");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_431_comes_before_the_end_of_params_and_the_rest_of_them_is_skipped() {
+    let web_server = serve(handler(echo));
+    let request = request("POST", &vec![("HTTP_X_FILL", "some more of it"); 40_000]);
+    let half = request.len() / 2;
+    web_server.say(request[..half].to_vec()).await;
+    assert_eq!(web_server.answer(1).status(), 431);
+    web_server.say(request[half..].to_vec()).await;
+    assert_eq!(web_server.answers().list.len(), 1);
+    assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "GET / ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn forty_thousand_headers_within_the_limits_are_a_431_and_no_panic() {
+    let mut limits = Limits::default();
+    limits.params_bytes = 8 << 20;
+    limits.params_pairs = 100_000;
+    let web_server = serve_with(Config::default().limits(limits), handler(echo));
+    let names: Vec<String> = (0..40_000).map(|number| format!("HTTP_X_{number}")).collect();
+    let more: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    assert_eq!(web_server.ask(1, request("GET", &more)).await.status(), 431);
+    assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "GET / ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_cgi_cannot_carry_is_a_500_with_a_line_on_stderr() {
+    let web_server = serve(handler(|_| async {
+        let mut reply = full("four");
+        reply.headers_mut().insert("content-length", "four".parse().unwrap());
+        reply
+    }));
+    let answer = web_server.ask(1, request("GET", &[])).await;
+    assert_eq!((answer.status(), answer.errors().lines().count()), (500, 1));
+}

@@ -1,0 +1,156 @@
+//! The web server: the other end of a connection that is being served.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tower_fcgi::{Builder, Config, Error, FcgiService, Handle};
+
+use crate::answers::{Answer, Answers};
+use crate::wire::{Transport, Wire};
+
+/// A web server with one connection, which is served in a task.
+pub(crate) struct WebServer {
+    pub(crate) wire: Wire,
+    pub(crate) handle: Handle,
+    connection: JoinHandle<Result<(), Error>>,
+}
+
+/// Longer than any time-out of the library: what takes as long hangs.
+const HANGS: Duration = Duration::from_secs(86_400);
+
+/// Serves with the default settings.
+pub(crate) fn serve<S>(service: S) -> WebServer
+where
+    S: FcgiService + Send + 'static,
+{
+    serve_with(Config::default(), service)
+}
+
+pub(crate) fn serve_with<S>(config: Config, service: S) -> WebServer
+where
+    S: FcgiService + Send + 'static,
+{
+    serve_on(Wire::default(), config, service)
+}
+
+pub(crate) fn serve_on<S>(wire: Wire, config: Config, service: S) -> WebServer
+where
+    S: FcgiService + Send + 'static,
+{
+    let connection = Builder::new().config(config).serve_connection(wire.transport(), service);
+    let connection = connection.on_cut_off(Transport::reset);
+    let handle = connection.handle();
+    WebServer { wire, handle, connection: tokio::spawn(connection) }
+}
+
+impl WebServer {
+    /// Sends a packet; the application reads it as one.
+    pub(crate) fn send(&self, bytes: impl Into<Bytes>) {
+        self.wire.give(bytes.into());
+    }
+
+    /// Sends packets of at most `size` bytes.
+    pub(crate) fn send_in_packets(&self, bytes: impl Into<Bytes>, size: usize) {
+        let mut bytes = bytes.into();
+        while !bytes.is_empty() {
+            self.send(bytes.split_to(size.min(bytes.len())));
+        }
+    }
+
+    /// Sends a packet and waits until nothing moves any more.
+    pub(crate) async fn say(&self, bytes: impl Into<Bytes>) {
+        self.send(bytes);
+        self.quiet().await;
+    }
+
+    /// Shuts this side down.
+    pub(crate) fn end(&self) {
+        self.wire.give_end();
+    }
+
+    pub(crate) fn reset(&self) {
+        self.wire.give_reset();
+    }
+
+    /// Waits until every task waits: with paused time the clock moves only then.
+    pub(crate) async fn quiet(&self) {
+        sleep(Duration::from_millis(1)).await;
+    }
+
+    /// Everything that has come so far.
+    pub(crate) fn answers(&self) -> Answers {
+        let wire = self.wire.lock();
+        // A transport that is full has sent what it was given; one with room may hold it back until it is flushed.
+        let sent = if wire.room == 0 { wire.output.len() } else { wire.flushed };
+        Answers::parse(&wire.output[..sent])
+    }
+
+    /// The only answer to a request, whole.
+    pub(crate) fn answer(&self, id: u16) -> Answer {
+        let answer = self.answers().of(id).clone();
+        assert!(answer.is_whole(), "{answer:?}");
+        answer
+    }
+
+    /// Sends a packet, waits, and gives the answer; those before it are forgotten.
+    pub(crate) async fn ask(&self, id: u16, bytes: impl Into<Bytes>) -> Answer {
+        self.forget();
+        self.say(bytes).await;
+        self.answer(id)
+    }
+
+    /// Forgets what has come so far.
+    pub(crate) fn forget(&self) {
+        let mut wire = self.wire.lock();
+        wire.output.clear();
+        wire.flushed = 0;
+        wire.writes.clear();
+    }
+
+    /// The sizes of the writes so far.
+    pub(crate) fn writes(&self) -> Vec<usize> {
+        self.wire.lock().writes.clone()
+    }
+
+    /// Bytes that the application has read.
+    pub(crate) fn taken(&self) -> usize {
+        self.wire.lock().taken
+    }
+
+    /// Whether the application's stream has ended, by a shutdown or by a close.
+    pub(crate) fn sees_end(&self) -> bool {
+        let wire = self.wire.lock();
+        wire.shut || wire.gone
+    }
+
+    /// Whether the application has let go of the connection.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.wire.lock().gone
+    }
+
+    /// Whether the close was made one that cannot be overlooked.
+    pub(crate) fn was_reset(&self) -> bool {
+        self.wire.lock().reset
+    }
+
+    /// Waits for the end of the connection.
+    pub(crate) async fn ended(&mut self) -> Result<(), Error> {
+        let ended = timeout(HANGS, &mut self.connection).await.expect("the connection hangs");
+        ended.expect("the connection panicked")
+    }
+
+    /// Waits for the end of the connection, and says how long that took.
+    pub(crate) async fn ended_after(&mut self) -> (Result<(), Error>, Duration) {
+        let start = Instant::now();
+        let result = self.ended().await;
+        (result, start.elapsed())
+    }
+
+    /// Drops the connection's future.
+    pub(crate) async fn drop_connection(&mut self) {
+        self.connection.abort();
+        assert!((&mut self.connection).await.unwrap_err().is_cancelled());
+    }
+}

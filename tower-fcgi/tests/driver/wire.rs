@@ -1,0 +1,242 @@
+//! A transport in memory that writes down every call, and takes and gives bytes as a test wants it to.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Both ends of the transport; a clone is the same transport.
+#[derive(Clone, Default)]
+pub(crate) struct Wire {
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// What happened on the transport, and what is to happen.
+pub(crate) struct Shared {
+    /// What the application is to read: a read gives at most one of these.
+    input: VecDeque<Input>,
+    /// Bytes that the application has read.
+    pub(crate) taken: usize,
+    /// Reads that gave something, the end of the stream included.
+    pub(crate) reads: usize,
+    /// Reads that found nothing.
+    pub(crate) vain_reads: usize,
+    /// What the application has written.
+    pub(crate) output: Vec<u8>,
+    /// Bytes of `output` that were flushed: the web server sees no others.
+    pub(crate) flushed: usize,
+    /// Sizes of the writes.
+    pub(crate) writes: Vec<usize>,
+    /// Bytes that the transport still takes before it is full.
+    pub(crate) room: usize,
+    /// How many of the bytes that are offered one write takes; none: not now, but at once after.
+    pub(crate) pattern: Box<dyn FnMut(usize) -> usize + Send>,
+    pub(crate) vectored: bool,
+    /// What becomes of the next write.
+    pub(crate) failure: Option<Failure>,
+    /// The application has shut its side down.
+    pub(crate) shut: bool,
+    /// The application has set the transport up to be reset.
+    pub(crate) reset: bool,
+    /// The application has dropped the transport.
+    pub(crate) gone: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+enum Input {
+    Bytes(Bytes),
+    End,
+    Reset,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Failure {
+    BrokenPipe,
+    /// The write takes nothing and says so.
+    Zero,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            input: VecDeque::new(),
+            taken: 0,
+            reads: 0,
+            vain_reads: 0,
+            output: Vec::new(),
+            flushed: 0,
+            writes: Vec::new(),
+            room: usize::MAX,
+            pattern: Box::new(|offered| offered),
+            vectored: true,
+            failure: None,
+            shut: false,
+            reset: false,
+            gone: false,
+            reader: None,
+            writer: None,
+        }
+    }
+}
+
+impl Wire {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap()
+    }
+
+    /// The application's end.
+    pub(crate) fn transport(&self) -> Transport {
+        Transport { wire: self.clone() }
+    }
+
+    /// A packet for the application.
+    pub(crate) fn give(&self, bytes: Bytes) {
+        self.push(Input::Bytes(bytes));
+    }
+
+    pub(crate) fn give_end(&self) {
+        self.push(Input::End);
+    }
+
+    pub(crate) fn give_reset(&self) {
+        self.push(Input::Reset);
+    }
+
+    /// Sets how many bytes the transport takes from now on.
+    pub(crate) fn make_room(&self, room: usize) {
+        let mut shared = self.lock();
+        shared.room = room;
+        let writer = shared.writer.take();
+        drop(shared);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+
+    fn push(&self, input: Input) {
+        let mut shared = self.lock();
+        shared.input.push_back(input);
+        let reader = shared.reader.take();
+        drop(shared);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}
+
+/// The application's end of a [`Wire`].
+pub(crate) struct Transport {
+    wire: Wire,
+}
+
+impl Transport {
+    /// Told in place of `SO_LINGER`.
+    pub(crate) fn reset(&self) {
+        self.wire.lock().reset = true;
+    }
+}
+
+impl Drop for Transport {
+    fn drop(&mut self) {
+        self.wire.lock().gone = true;
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut shared = self.wire.lock();
+        let mut left = None;
+        let result = match shared.input.pop_front() {
+            None => {
+                shared.vain_reads += 1;
+                shared.reader = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            Some(Input::Bytes(mut bytes)) => {
+                let part = bytes.len().min(buffer.remaining());
+                buffer.put_slice(&bytes[..part]);
+                shared.taken += part;
+                bytes.advance(part);
+                left = (!bytes.is_empty()).then_some(Input::Bytes(bytes));
+                Ok(())
+            }
+            Some(Input::End) => {
+                left = Some(Input::End);
+                Ok(())
+            }
+            Some(Input::Reset) => Err(io::ErrorKind::ConnectionReset.into()),
+        };
+        shared.reads += 1;
+        if let Some(left) = left {
+            shared.input.push_front(left);
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut shared = self.wire.lock();
+        assert!(!shared.shut, "a write after the shutdown");
+        match shared.failure.take() {
+            Some(Failure::BrokenPipe) => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            Some(Failure::Zero) => return Poll::Ready(Ok(0)),
+            None => {}
+        }
+        let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+        assert!(offered > 0, "an empty write");
+        if shared.room == 0 {
+            shared.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let most = (shared.pattern)(offered).min(offered);
+        if most == 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let taken = most.min(shared.room);
+        shared.room = if shared.room == usize::MAX { usize::MAX } else { shared.room - taken };
+        let mut left = taken;
+        for slice in slices {
+            let part = slice.len().min(left);
+            shared.output.extend_from_slice(&slice[..part]);
+            left -= part;
+        }
+        shared.writes.push(taken);
+        Poll::Ready(Ok(taken))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.wire.lock().vectored
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut shared = self.wire.lock();
+        shared.flushed = shared.output.len();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut shared = self.wire.lock();
+        shared.flushed = shared.output.len();
+        shared.shut = true;
+        Poll::Ready(Ok(()))
+    }
+}

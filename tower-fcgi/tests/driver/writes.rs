@@ -1,0 +1,195 @@
+//! Which bytes go out together, and when.
+
+use std::time::Duration;
+
+use fcgi_core::RecordType;
+use http::Response;
+use tower_fcgi::Config;
+
+use crate::answers::Answers;
+use crate::handlers::{Body, Gate, boxed, echo, full, handler};
+use crate::records::{CLOSE, KEEP, get, post_whole};
+use crate::scripted::{Scripted, Step, data};
+use crate::web_server::{WebServer, serve, serve_on};
+use crate::wire::Wire;
+
+/// Serves every request with a new body.
+fn serve_body(mut body: impl FnMut() -> Body + Send + 'static) -> WebServer {
+    serve(handler(move |_| {
+        let body = body();
+        async move { Response::new(body) }
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_small_kept_request_is_one_write_and_one_read_that_finds_something() {
+    let web_server = serve(handler(echo));
+    web_server.quiet().await;
+    for round in 1..=3 {
+        web_server.ask(1, post_whole(1, KEEP, "/", b"abc")).await;
+        assert_eq!(web_server.writes().len(), 1);
+        let wire = web_server.wire.lock();
+        assert_eq!((wire.reads, wire.vain_reads), (round, round + 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_small_answer_is_one_stdout_record_its_end_and_end_request() {
+    for keep in [KEEP, CLOSE] {
+        let web_server = serve(handler(echo));
+        web_server.ask(1, get(1, keep, "/")).await;
+        let kinds: Vec<_> = web_server.answers().order.into_iter().map(|(kind, ..)| kind).collect();
+        assert_eq!(kinds, [RecordType::STDOUT, RecordType::STDOUT, RecordType::END_REQUEST]);
+        assert_eq!(web_server.writes().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_body_frame_goes_out_without_waiting_for_the_next_one() {
+    for spawned in [false, true] {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let web_server = serve_body(move || {
+            let steps =
+                (1..=5).flat_map(|tick| [Step::Wait(held.clone()), data(format!("data: {tick}\n\n"))]);
+            boxed(Scripted::new(steps.collect::<Vec<_>>()))
+        });
+        if spawned {
+            web_server.say(get(9, KEEP, "/")).await;
+        }
+        web_server.say(get(1, KEEP, "/")).await;
+        assert_eq!(web_server.answers().of(1).text(), "", "the head goes ahead of the first frame");
+        let mut expected = String::new();
+        for tick in 1..=5 {
+            gate.open(if spawned { 2 } else { 1 });
+            web_server.quiet().await;
+            expected += &format!("data: {tick}\n\n");
+            assert_eq!(web_server.answers().of(1).text(), expected);
+        }
+        assert!(web_server.answer(1).is_whole());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_frames_that_are_ready_together_leave_in_one_write_and_one_record() {
+    let web_server = serve_body(|| boxed(Scripted::new((0..50).map(|_| data("0123456789")))));
+    let answer = web_server.ask(1, get(1, KEEP, "/")).await;
+    assert_eq!(answer.text(), "0123456789".repeat(50));
+    assert_eq!(web_server.writes().len(), 1);
+    assert_eq!(web_server.answers().order.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_stdout_the_empty_stdout_and_end_request_leave_in_one_write() {
+    for spawned in [false, true] {
+        for last in ["z", ""] {
+            let gate = Gate::new();
+            let held = gate.clone();
+            let web_server = serve_body(move || {
+                let steps = [data("a"), Step::Wait(held.clone()), data("y"), data(last)];
+                boxed(Scripted::new(steps))
+            });
+            if spawned {
+                web_server.say(get(9, KEEP, "/")).await;
+            }
+            web_server.say(get(1, KEEP, "/")).await;
+            if spawned {
+                // The inline one, of which nothing more is said here.
+                web_server.say(crate::records::abort(9)).await;
+            }
+            web_server.forget();
+            gate.open(1);
+            web_server.quiet().await;
+            assert_eq!(web_server.writes().len(), 1);
+            let order = web_server.answers().order;
+            let stdout = RecordType::STDOUT;
+            assert_eq!(order, [(stdout, 1, 1 + last.len()), (stdout, 1, 0), (RecordType::END_REQUEST, 1, 8)]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_over_64_kib_are_split_into_records_that_are_right_whatever_the_writes() {
+    let body: Vec<u8> = (0..=250).cycle().take(300_001).collect();
+    for vectored in [true, false] {
+        for most in [1, 7, 8, 9, 4096, 65_535, 65_536, 70_000, usize::MAX] {
+            let (body, wire) = (body.clone(), Wire::default());
+            let expected = body.clone();
+            wire.lock().vectored = vectored;
+            wire.lock().pattern = Box::new(move |_| most);
+            let large = handler(move |_| {
+                let body = body.clone();
+                async move { full(body) }
+            });
+            let web_server = serve_on(wire, Config::default(), large);
+            web_server.say(get(1, KEEP, "/")).await;
+            assert!(web_server.answer(1).body() == expected, "writes of {most}, vectored: {vectored}");
+        }
+    }
+}
+
+/// Small and large frames, so that there are copied and uncopied pieces side by side.
+fn mixed() -> Body {
+    let sizes = [1, 4095, 4096, 10, 65_535, 3, 65_536, 5000, 0, 70_001, 2];
+    boxed(Scripted::new(sizes.map(|size| data(vec![u8::try_from(size % 251).unwrap(); size]))))
+}
+
+#[tokio::test(start_paused = true)]
+async fn short_writes_and_partial_vectored_writes_of_every_size_give_the_same_bytes() {
+    let reference = serve_body(mixed);
+    reference.ask(1, get(1, KEEP, "/")).await;
+    let expected = reference.wire.lock().output.clone();
+    for seed in 1..=60_u64 {
+        let wire = Wire::default();
+        let mut random = crate::chunking::Random(seed);
+        wire.lock().vectored = seed % 3 != 0;
+        // Sometimes nothing, mostly little, sometimes all.
+        wire.lock().pattern = Box::new(move |offered| match random.below(8) {
+            0 => 0,
+            1 => offered,
+            2 => random.below(offered) + 1,
+            _ => random.below(300) + 1,
+        });
+        let web_server = serve_on(wire, Config::default(), handler(|_| async { Response::new(mixed()) }));
+        web_server.say(get(1, KEEP, "/")).await;
+        let same = web_server.answers() == Answers::parse(&expected);
+        // Records may be cut otherwise where a frame met a full transport; the bytes of the streams may not.
+        assert!(same || web_server.answer(1) == reference.answer(1), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_length_of_a_first_write_is_taken_up_right() {
+    let reference = serve(handler(echo));
+    let expected = reference.ask(1, post_whole(1, KEEP, "/", b"abc")).await;
+    let length = reference.writes()[0];
+    for first in 1..length {
+        let web_server = serve(handler(echo));
+        web_server.wire.make_room(first);
+        web_server.say(post_whole(1, KEEP, "/", b"abc")).await;
+        assert_eq!(web_server.writes(), [first]);
+        web_server.wire.make_room(usize::MAX);
+        web_server.quiet().await;
+        assert_eq!(web_server.writes(), [first, length - first]);
+        assert_eq!(web_server.answer(1), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_comes_back_gets_the_rest_at_once() {
+    let web_server = serve_body(|| boxed(Scripted::new((0..100).map(|_| data(vec![1; 10_000])))));
+    web_server.wire.make_room(5000);
+    web_server.say(get(1, KEEP, "/")).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    web_server.wire.make_room(usize::MAX);
+    web_server.quiet().await;
+    assert_eq!(web_server.answer(1).body().len(), 1_000_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_body_is_written_in_few_writes() {
+    let web_server = serve(handler(|_| async { full(vec![0; 1 << 20]) }));
+    web_server.ask(1, get(1, KEEP, "/")).await;
+    let writes = web_server.writes();
+    assert!(writes.len() <= 3, "{writes:?}");
+}
