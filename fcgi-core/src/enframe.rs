@@ -57,6 +57,9 @@ impl Enframer {
     /// one more slice in the kernel and here.
     pub const LARGE: usize = 4096;
 
+    /// Bytes of the first allocation.
+    const FIRST: usize = 512;
+
     /// Nothing to write.
     #[must_use]
     pub const fn new() -> Self {
@@ -113,6 +116,15 @@ impl Enframer {
         let written = u16::try_from(written).unwrap_or(u16::MAX);
         record.content_len = record.content_len.saturating_add(written);
         self.patch(record);
+    }
+
+    /// What comes next begins a record, even if it could join the last one.
+    ///
+    /// A piece that is to be seen before the next one comes is better off in a record of its own: where nginx keeps connections
+    /// and buffers, it looks at what follows a head only once that is 8 bytes, so a shorter piece in the head's own record would
+    /// wait for the piece after it.
+    pub const fn seal(&mut self) {
+        self.open = None;
     }
 
     /// As [`stream`](Self::stream), in records of at most `most` bytes of content.
@@ -209,6 +221,10 @@ impl Enframer {
 
     /// The record that more content of this stream joins: the last one, or a new one.
     fn open_record(&mut self, kind: RecordType, id: RequestId, most: usize) -> OpenRecord {
+        if self.small.capacity() == 0 {
+            // A small answer in one allocation.
+            self.small.reserve(Self::FIRST);
+        }
         match self.open {
             Some(open)
                 if open.kind == kind
@@ -306,6 +322,16 @@ mod tests {
             (RecordType::STDOUT, b"more".to_vec()),
             (RecordType::STDOUT, vec![]),
         ];
+        assert_eq!(records(&drain(&mut out, 1)), expected);
+    }
+
+    #[test]
+    fn a_sealed_record_takes_no_more() {
+        let mut out = Enframer::new();
+        out.stream(RecordType::STDOUT, ID, b"head");
+        out.seal();
+        out.stream(RecordType::STDOUT, ID, b"body");
+        let expected = [(RecordType::STDOUT, b"head".to_vec()), (RecordType::STDOUT, b"body".to_vec())];
         assert_eq!(records(&drain(&mut out, 1)), expected);
     }
 

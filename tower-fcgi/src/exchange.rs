@@ -21,8 +21,9 @@ pin_project! {
     pub(crate) enum Exchange<F, B> {
         /// The service was called.
         Calling { #[pin] future: F, to_head: bool },
-        /// The head is out; the body follows. `left`: bytes of it that are still to come, where that is known.
-        Sending { #[pin] body: B, left: Option<u64> },
+        /// The head is out; the body follows. `left`: bytes of it that are still to come, where that is known; `first`: none
+        /// of it is out.
+        Sending { #[pin] body: B, left: Option<u64>, first: bool },
         /// The answer has ended, one way or the other. Also the state in which no exchange is running.
         Over,
     }
@@ -91,7 +92,7 @@ where
                 let response = result.map_err(|error| Failure::Service(error.into()));
                 Poll::Ready(response.and_then(|response| self.begin(response, to_head, sink)))
             }
-            ExchangeProj::Sending { body, left } => match Self::frame(body, left, cx, sink) {
+            ExchangeProj::Sending { body, left, first } => match Self::frame(body, left, first, cx, sink) {
                 Poll::Ready(Ok(true)) => {
                     self.finish(sink);
                     Poll::Ready(Ok(()))
@@ -118,7 +119,7 @@ where
             Framing::NoBody => (None, true),
         };
         // Also where there is nothing to be sent: should a drop panic, the state says that the head is out.
-        self.as_mut().set(Self::Sending { body, left });
+        self.as_mut().set(Self::Sending { body, left, first: true });
         if ends {
             self.finish(sink);
         }
@@ -129,6 +130,7 @@ where
     fn frame(
         mut body: Pin<&mut B>,
         left: &mut Option<u64>,
+        first: &mut bool,
         cx: &mut Context<'_>,
         sink: &mut impl Sink,
     ) -> Poll<Result<bool, Failure>> {
@@ -145,21 +147,21 @@ where
         // CGI has no trailers: a frame of them is dropped, and the body's end follows it.
         let Ok(mut data) = frame.into_data() else { return Poll::Ready(Ok(false)) };
         let len = data.remaining();
-        let mut within = len;
-        let mut too_long = false;
         if let Some(left) = left {
-            let bytes = u64::try_from(len).unwrap_or(u64::MAX);
-            too_long = bytes > *left;
-            within = usize::try_from(bytes.min(*left)).unwrap_or(len);
-            *left = left.saturating_sub(bytes);
-        }
-        // An empty frame writes nothing: an empty record would end the stream.
-        sink.stdout_bytes(data.copy_to_bytes(within));
-        if too_long {
-            return Poll::Ready(Err(Failure::BodyTooLong));
+            let Some(rest) = left.checked_sub(u64::try_from(len).unwrap_or(u64::MAX)) else {
+                // Withheld whole: up to its Content-Length the answer would look whole.
+                return Poll::Ready(Err(Failure::BodyTooLong));
+            };
+            *left = rest;
         }
         // A body that knows its end saves the poll that would only learn of it.
-        Poll::Ready(Ok(body.is_end_stream() && matches!(*left, None | Some(0))))
+        let last = body.is_end_stream() && matches!(*left, None | Some(0));
+        if std::mem::take(first) && !last {
+            sink.seal();
+        }
+        // An empty frame writes nothing: an empty record would end the stream.
+        sink.stdout_bytes(data.copy_to_bytes(len));
+        Poll::Ready(Ok(last))
     }
 
     /// The answer is whole. The body is dropped first: should that panic, the answer is none the less whole.

@@ -11,6 +11,8 @@ pub(crate) trait Sink {
     fn stdout_with(&mut self, write: impl FnOnce(&mut Vec<u8>));
     /// A part of the response.
     fn stdout_bytes(&mut self, bytes: Bytes);
+    /// What comes next is to be seen by the web server on its own: in a record of its own.
+    fn seal(&mut self);
     /// A line of error text.
     fn stderr(&mut self, line: &str);
     /// The answer is whole.
@@ -54,6 +56,10 @@ impl Sink for Direct<'_> {
         let _ = self.protocol.stdout_bytes(self.key, bytes);
     }
 
+    fn seal(&mut self) {
+        self.protocol.output().seal();
+    }
+
     fn stderr(&mut self, line: &str) {
         let _ = self.protocol.stderr(self.key, line.as_bytes());
         let _ = self.protocol.stderr(self.key, b"\n");
@@ -84,6 +90,7 @@ pub(crate) struct Batch {
 enum Piece {
     Text(Vec<u8>),
     Bytes(Bytes),
+    Seal,
     Stderr(String),
     End,
     CutOff,
@@ -105,6 +112,7 @@ impl Batch {
             match piece {
                 Piece::Text(text) => sink.stdout(&text),
                 Piece::Bytes(bytes) => sink.stdout_bytes(bytes),
+                Piece::Seal => sink.seal(),
                 Piece::Stderr(line) => sink.stderr(&line),
                 Piece::End => sink.end(),
                 Piece::CutOff => sink.cut_off(),
@@ -133,6 +141,10 @@ impl Sink for Batch {
     fn stdout_bytes(&mut self, bytes: Bytes) {
         let len = bytes.len();
         self.push(Piece::Bytes(bytes), len);
+    }
+
+    fn seal(&mut self) {
+        self.push(Piece::Seal, 0);
     }
 
     fn stderr(&mut self, line: &str) {

@@ -48,7 +48,8 @@ impl<'a> CgiHead<'a> {
             StatusCode::NO_CONTENT => (Framing::NoBody, None),
             // An answer to HEAD and a 304 may tell the length of the body that they do not have; only the application
             // knows it: axum gives a streamed answer to HEAD an empty body.
-            StatusCode::NOT_MODIFIED => (Framing::NoBody, declared),
+            // A length of 0 is what axum gives a response without a body, and no length of a body that a 304 stands for.
+            StatusCode::NOT_MODIFIED => (Framing::NoBody, declared.filter(|length| *length > 0)),
             _ if to_head => (Framing::NoBody, declared),
             _ => {
                 let length = declared.or(hint.exact());

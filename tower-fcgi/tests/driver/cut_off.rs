@@ -52,7 +52,9 @@ fn assert_cut_off(web_server: &WebServer, id: u16) {
     let answers = web_server.answers();
     let answer = answers.of(id);
     assert!(answer.is_cut_off(), "no empty STDOUT and no END_REQUEST: {answer:?}");
-    assert_eq!((answer.status(), answer.text().as_str()), (200, "some"), "the excess is not sent");
+    assert_eq!(answer.status(), 200);
+    // A frame that goes beyond the Content-Length is withheld whole: up to it the answer would look whole.
+    assert!(["some", "so", ""].contains(&answer.text().as_str()), "{}", answer.text());
     assert!(!answer.stderr.is_empty());
     assert!(!answers.torn);
 }
@@ -149,16 +151,18 @@ async fn declared(length: &'static str, steps: fn() -> Vec<Step>) -> WebServer {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_shorter_or_longer_than_its_own_content_length_header_is_a_truncated_close() {
-    for (length, steps) in [
-        ("5", (|| vec![data("some")]) as fn() -> Vec<Step>),
-        ("4", || vec![data("some"), data("more")]),
-        ("4", || vec![data("so"), data("meMORE")]),
-        ("9", || vec![data("some"), Step::Trailers]),
+    for (length, steps, sent) in [
+        ("5", (|| vec![data("some")]) as fn() -> Vec<Step>, "some"),
+        ("4", || vec![data("some"), data("more")], "some"),
+        ("4", || vec![data("so"), data("meMORE")], "so"),
+        ("4", || vec![data("someMORE")], ""),
+        ("9", || vec![data("some"), Step::Trailers], "some"),
     ] {
         let mut web_server = declared(length, steps).await;
         assert!(web_server.ended().await.unwrap_err().is_cut_off());
         assert_cut_off(&web_server, 1);
         assert_eq!(web_server.answers().of(1).header("content-length"), Some(length));
+        assert_eq!(web_server.answers().of(1).text(), sent);
     }
 }
 

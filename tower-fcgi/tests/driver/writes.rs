@@ -76,7 +76,8 @@ async fn small_frames_that_are_ready_together_leave_in_one_write_and_one_record(
     let answer = web_server.ask(1, get(1, KEEP, "/")).await;
     assert_eq!(answer.text(), "0123456789".repeat(50));
     assert_eq!(web_server.writes().len(), 1);
-    assert_eq!(web_server.answers().order.len(), 3);
+    // The head, the frames, the empty STDOUT, END_REQUEST.
+    assert_eq!(web_server.answers().order.len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
