@@ -1,0 +1,135 @@
+//! What every site does.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{OriginalUri, Request},
+    http::{HeaderMap, StatusCode, header},
+    response::{AppendHeaders, Redirect},
+    routing::{get as on_get, post as on_post},
+};
+
+use crate::{http, runner::Outcome, site::Place};
+
+pub(crate) async fn get(place: Place) -> Outcome {
+    let site = place.serve(Router::new().route("/", on_get(|| async { "hello" }))).await?;
+    let answer = site.get("/").await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/plain; charset=utf-8");
+    assert_eq!(answer.headers()[header::CONTENT_LENGTH], "5");
+    assert_eq!(answer.body(), "hello");
+    Ok(())
+}
+
+pub(crate) async fn get_empty(place: Place) -> Outcome {
+    let site = place.serve(Router::new().route("/", on_get(|| async {}))).await?;
+    let answer = site.get("/").await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.body(), "");
+    Ok(())
+}
+
+/// A HEAD has the header of the GET, and no body.
+pub(crate) async fn head(place: Place) -> Outcome {
+    let site = place.serve(Router::new().route("/", on_get(|| async { "hello" }))).await?;
+    let answer = site.send(Request::head("/").body(Body::empty())?).await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()[header::CONTENT_LENGTH], "5");
+    assert_eq!(answer.body(), "");
+    Ok(())
+}
+
+/// Nobody knows the length of a stream before its end, so a HEAD must not claim any.
+pub(crate) async fn head_of_a_stream(place: Place) -> Outcome {
+    let stream = || async { Body::from_stream(tokio_util::io::ReaderStream::new(&b"hello"[..])) };
+    let site = place.serve(Router::new().route("/", on_get(stream))).await?;
+    let answer = site.send(Request::head("/").body(Body::empty())?).await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers().get(header::CONTENT_LENGTH), None);
+    assert_eq!(answer.body(), "");
+    Ok(())
+}
+
+pub(crate) async fn no_content(place: Place) -> Outcome {
+    let site = place.serve(Router::new().route("/", on_get(|| async { StatusCode::NO_CONTENT }))).await?;
+    let answer = site.get("/").await?;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(answer.headers().get(header::CONTENT_LENGTH), None);
+    assert_eq!(answer.body(), "");
+    Ok(())
+}
+
+pub(crate) async fn not_modified(place: Place) -> Outcome {
+    let unchanged = || async { (StatusCode::NOT_MODIFIED, [(header::ETAG, "\"v1\"")]) };
+    let site = place.serve(Router::new().route("/", on_get(unchanged))).await?;
+    let answer = site.get("/").await?;
+    assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(answer.headers()[header::ETAG], "\"v1\"");
+    assert_eq!(answer.body(), "");
+    Ok(())
+}
+
+pub(crate) async fn not_found(place: Place) -> Outcome {
+    let site =
+        place.serve(Router::new().fallback(|| async { (StatusCode::NOT_FOUND, "no such page") })).await?;
+    let answer = site.get("/nowhere").await?;
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    assert_eq!(answer.body(), "no such page");
+    Ok(())
+}
+
+/// A Location is passed on as it is, relative or absolute: nginx must not take it for an order to itself.
+pub(crate) async fn redirects(place: Place) -> Outcome {
+    let router = Router::new()
+        .route("/seen", on_post(|| async { Redirect::to("/other?q=1") }))
+        .route("/moved", on_get(|| async { Redirect::permanent("https://example.com/") }))
+        .route("/kept", on_post(|| async { Redirect::temporary("other") }));
+    let site = place.serve(router).await?;
+
+    let answer = site.post("/seen", "form").await?;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert_eq!(answer.headers()[header::LOCATION], "/other?q=1");
+
+    let answer = site.get("/moved").await?;
+    assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(answer.headers()[header::LOCATION], "https://example.com/");
+
+    let answer = site.post("/kept", "form").await?;
+    assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(answer.headers()[header::LOCATION], "other");
+    Ok(())
+}
+
+/// Several Set-Cookie stay several, and in order.
+pub(crate) async fn cookies(place: Place) -> Outcome {
+    let handler = |headers: HeaderMap| async move {
+        let sent = headers[header::COOKIE].clone();
+        let set =
+            [(header::SET_COOKIE, "c=3"), (header::SET_COOKIE, "a=1; Path=/"), (header::SET_COOKIE, "b=2")];
+        (AppendHeaders(set), [("x-sent", sent)])
+    };
+    let site = place.serve(Router::new().route("/", on_get(handler))).await?;
+    let request = Request::get("/").header(header::COOKIE, "one=1; two=\"2\"").body(Body::empty())?;
+    let answer = site.send(request).await?;
+    assert_eq!(answer.headers()["x-sent"], "one=1; two=\"2\"");
+    assert_eq!(http::values(&answer, "set-cookie"), ["c=3", "a=1; Path=/", "b=2"]);
+    Ok(())
+}
+
+/// The target arrives as it was sent: nothing is decoded, merged or resolved on the way.
+pub(crate) async fn query_and_percent_encoding(place: Place) -> Outcome {
+    let handler = |OriginalUri(uri): OriginalUri| async move { uri.to_string() };
+    let site = place.serve(Router::new().fallback(handler)).await?;
+    let targets = [
+        "/?",
+        "/?a=1&b=%26&c=a+b&&d",
+        "/a%2Fb/%C3%A9%20x",
+        "/a//b/./c/../d?x=/../",
+        "/%7Euser/~user;v=1?q=%00%ff",
+        "/plus+plus/at@colon:?a[]=1&q='{}",
+    ];
+    for target in targets {
+        assert_eq!(site.get(target).await?.body(), target);
+    }
+    Ok(())
+}

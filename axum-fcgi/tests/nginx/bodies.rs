@@ -1,0 +1,204 @@
+//! Request bodies, read and not read; large answers.
+
+use std::convert::Infallible;
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::Request,
+    http::{self, HeaderMap, HeaderValue, StatusCode, header},
+    routing::{any, get, post},
+};
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use tokio::sync::mpsc;
+
+use crate::{
+    data::{self, Digest},
+    runner::Outcome,
+    site::Place,
+};
+
+const TEN_MB: usize = 10_000_000;
+
+/// A handler that says what it received.
+async fn receive(request: Request) -> Result<String, (StatusCode, String)> {
+    let digest = data::digest(request.into_body()).await;
+    digest.map(told).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+}
+
+fn told(digest: Digest) -> String {
+    format!("{} bytes, {:08x}", digest.length, digest.crc32)
+}
+
+/// The seed's request, in every variant: the answer does not wait for a body that nobody will read.
+pub(crate) async fn post_of_4_bytes_is_answered_early(place: Place) -> Outcome {
+    let site = place.serve(Router::new().fallback(|| async { (StatusCode::NOT_FOUND, "no") })).await?;
+    for _ in 0..5 {
+        let answer = site.post("/foo", "abcd").await?;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert_eq!(answer.body(), "no");
+    }
+    Ok(())
+}
+
+pub(crate) async fn small_bodies_are_echoed(place: Place) -> Outcome {
+    let echo = |body: Bytes| async { body };
+    let site = place.serve(Router::new().route("/", any(echo))).await?;
+    for body in ["", "a", "abcd", &"x".repeat(8191), &"y".repeat(8193), &"z".repeat(65536)] {
+        assert_eq!(site.post("/", body.to_owned()).await?.body(), body);
+    }
+    Ok(())
+}
+
+pub(crate) async fn post_of_10_mb_is_read(place: Place) -> Outcome {
+    let site = place.serve(Router::new().route("/", post(receive))).await?;
+    let request = Request::post("/").header(header::CONTENT_LENGTH, TEN_MB).body(data::body(TEN_MB))?;
+    let answer = site.send(request).await?;
+    assert_eq!(answer.body(), &told(data::expected(TEN_MB).await));
+    Ok(())
+}
+
+/// The whole answer arrives, though the application has no use for what nginx is still sending, or has yet to
+/// send.
+pub(crate) async fn post_of_10_mb_is_not_read(place: Place) -> Outcome {
+    const ANSWER: usize = 200_000;
+    let refuse = || async { (StatusCode::NOT_FOUND, data::body(ANSWER)) };
+    let site = place.serve(Router::new().fallback(refuse)).await?;
+    let expected = data::expected(ANSWER).await;
+    for _ in 0..3 {
+        let request =
+            Request::post("/foo").header(header::CONTENT_LENGTH, TEN_MB).body(data::body(TEN_MB))?;
+        let answer = site.open(request).await?;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert_eq!(data::digest(answer.into_body()).await?, expected);
+    }
+    Ok(())
+}
+
+/// Some of the body is read, the rest is not.
+pub(crate) async fn post_of_10_mb_is_read_in_part(place: Place) -> Outcome {
+    let refuse = |request: Request| async {
+        let first = request.into_body().frame().await;
+        let read = first.is_some_and(|frame| frame.is_ok());
+        (StatusCode::PAYLOAD_TOO_LARGE, format!("read some: {read}"))
+    };
+    let site = place.serve(Router::new().route("/", post(refuse))).await?;
+    for _ in 0..3 {
+        let request = Request::post("/").header(header::CONTENT_LENGTH, TEN_MB).body(data::body(TEN_MB))?;
+        let answer = site.send(request).await?;
+        assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(answer.body(), "read some: true");
+    }
+    Ok(())
+}
+
+/// A chunked upload: nginx learns the length by waiting for the end, or passes an empty CONTENT_LENGTH on.
+pub(crate) async fn upload_without_content_length(place: Place) -> Outcome {
+    let site = place.serve(Router::new().route("/", post(receive))).await?;
+    for length in [0, 7, 1_000_000] {
+        let request = Request::post("/").body(data::body(length))?;
+        assert_eq!(site.send(request).await?.body(), &told(data::expected(length).await));
+    }
+    Ok(())
+}
+
+/// As slowly as can be: the client sends a chunk only when the one before it has reached the handler.
+pub(crate) async fn chunked_upload_arrives_as_it_is_sent(place: Place) -> Outcome {
+    trickle(place, Request::post("/").body(())?).await
+}
+
+/// The same with a length that is known from the start.
+pub(crate) async fn upload_with_content_length_arrives_as_it_is_sent(place: Place) -> Outcome {
+    trickle(place, Request::post("/").header(header::CONTENT_LENGTH, PIECES.concat().len()).body(())?).await
+}
+
+const PIECES: [&str; 4] = ["a", "bcd", "efghij", "k"];
+
+async fn trickle(place: Place, head: http::Request<()>) -> Outcome {
+    let (arrived, arrivals) = mpsc::unbounded_channel();
+    let handler = move |request: Request| async move {
+        let mut body = request.into_body();
+        let mut received = String::new();
+        while let Some(frame) = body.frame().await {
+            let data = frame.expect("the upload is complete").into_data().expect("nginx sends no trailers");
+            received.push_str(std::str::from_utf8(&data).expect("it is ASCII"));
+            // After the last piece the client listens no more.
+            _ = arrived.send(received.clone());
+        }
+        received
+    };
+    let site = place.serve(Router::new().route("/", post(handler))).await?;
+
+    let pieces = stream::unfold((0, arrivals), |(sent, mut arrivals)| async move {
+        let before = PIECES[..sent].concat();
+        // A record may hold less than a piece.
+        while sent > 0 && arrivals.recv().await? != before {}
+        let piece = *PIECES.get(sent)?;
+        Some((Ok::<_, Infallible>(piece), (sent + 1, arrivals)))
+    });
+    let answer = site.send(head.map(|()| Body::from_stream(pieces))).await?;
+    assert_eq!(answer.body(), &PIECES.concat());
+    Ok(())
+}
+
+/// An answer that has begun while the request's body is still to come, and depends on it.
+pub(crate) async fn answer_begins_before_the_upload_ends(place: Place) -> Outcome {
+    let echo = |request: Request| async {
+        // nginx would collect the answer otherwise, in the variants that do.
+        ([("x-accel-buffering", "no")], request.into_body())
+    };
+    let site = place.serve(Router::new().route("/", post(echo))).await?;
+    let (chunks, received) = mpsc::unbounded_channel::<&str>();
+    let upload = stream::unfold(received, |mut received| async {
+        Some((Ok::<_, Infallible>(received.recv().await?), received))
+    });
+    chunks.send("ping")?;
+    let answer = site.open(Request::post("/").body(Body::from_stream(upload))?).await?;
+    let mut body = answer.into_body();
+    let first = body.frame().await.expect("the answer has begun")?;
+    assert_eq!(first.into_data().expect("data"), "ping");
+    chunks.send("pong")?;
+    drop(chunks);
+    assert_eq!(body.collect().await?.to_bytes(), "pong");
+    Ok(())
+}
+
+/// nginx answers `Expect: 100-continue` itself; the application must add no 1xx of its own.
+pub(crate) async fn expect_100_continue_is_no_concern(place: Place) -> Outcome {
+    let echo = |body: Bytes| async { body };
+    let site = place.serve(Router::new().route("/", post(echo))).await?;
+    let request = Request::post("/").header(header::EXPECT, "100-continue").body(Body::from("abcd"))?;
+    let answer = site.send(request).await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.body(), "abcd");
+    Ok(())
+}
+
+/// CGI has no trailers; an answer that has some is whole without them.
+pub(crate) async fn trailers_of_an_answer_are_dropped(place: Place) -> Outcome {
+    let handler = || async {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-trailer", HeaderValue::from_static("late"));
+        let frames = [Frame::data(Bytes::from("body")), Frame::trailers(trailers)].map(Ok::<_, Infallible>);
+        Body::new(StreamBody::new(stream::iter(frames)))
+    };
+    let site = place.serve(Router::new().route("/", get(handler))).await?;
+    for _ in 0..2 {
+        let answer = site.get("/").await?;
+        assert_eq!(answer.headers().get("x-trailer"), None);
+        assert_eq!(answer.body(), "body");
+    }
+    Ok(())
+}
+
+/// 100 MB down, its checksum taken on the way.
+pub(crate) async fn download_of_100_mb(place: Place) -> Outcome {
+    const LENGTH: usize = 100_000_000;
+    let site = place.serve(Router::new().route("/", get(|| async { data::body(LENGTH) }))).await?;
+    let answer = site.open(Request::get("/").body(Body::empty())?).await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(data::digest(answer.into_body()).await?, data::expected(LENGTH).await);
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! What an application learns about both ends of the client's connection, though neither is its own.
+
+use std::net::SocketAddr;
+
+use axum::{Router, body::Body, extract::ConnectInfo, extract::Request, routing::get};
+use axum_fcgi::{Params, WebServerAddr};
+use tokio::net::TcpStream;
+
+use crate::{http, runner::Outcome, site::Place};
+
+pub(crate) async fn connect_info_is_the_real_client(place: Place) -> Outcome {
+    let handler = |ConnectInfo(client): ConnectInfo<SocketAddr>| async move { client.to_string() };
+    let site = place.serve(Router::new().route("/", get(handler))).await?;
+    // Several clients, since over a kept connection the second one must not be taken for the first.
+    for _ in 0..3 {
+        let stream = TcpStream::connect(site.nginx()).await?;
+        let client = stream.local_addr()?;
+        let answer = http::open_on(stream, Request::get("/").body(Body::empty())?).await?;
+        assert_eq!(http::collect(answer).await?.body(), &client.to_string());
+    }
+    Ok(())
+}
+
+/// Of a client on a unix socket nginx knows no address, and says `unix:`; that is no reason to fail.
+pub(crate) async fn connect_info_of_a_unix_client_is_unspecified(place: Place) -> Outcome {
+    let handler = |ConnectInfo(client): ConnectInfo<SocketAddr>| async move {
+        format!("{} {}", client.ip().is_unspecified(), client.port())
+    };
+    // These come after those that are always there, and the last one counts.
+    let site = place
+        .with("fastcgi_param REMOTE_ADDR unix:; fastcgi_param REMOTE_PORT \"\";")
+        .serve(Router::new().route("/", get(handler)))
+        .await?;
+    assert_eq!(site.get("/").await?.body(), "true 0");
+    Ok(())
+}
+
+pub(crate) async fn web_server_addr_is_where_nginx_listens(place: Place) -> Outcome {
+    let handler = |WebServerAddr(server): WebServerAddr| async move { server.to_string() };
+    let site = place.serve(Router::new().route("/", get(handler))).await?;
+    assert_eq!(site.get("/").await?.body(), &site.nginx().to_string());
+    Ok(())
+}
+
+/// The meta-variables as nginx sent them, those that are in no header and its own ones among them.
+pub(crate) async fn params_are_as_nginx_sent_them(place: Place) -> Outcome {
+    let handler = |params: Params| async move {
+        let show = |name: &str| {
+            let value = params.get(name.as_bytes()).map(String::from_utf8_lossy);
+            format!("{name}={}\n", value.as_deref().unwrap_or("(none)"))
+        };
+        ["REQUEST_URI", "DOCUMENT_URI", "QUERY_STRING", "SITE", "EMPTY", "CONTENT_LENGTH", "HTTPS"]
+            .map(show)
+            .concat()
+    };
+    let site = place
+        .with("fastcgi_param SITE \"a b\"; fastcgi_param EMPTY \"\";")
+        .serve(Router::new().fallback(handler))
+        .await?;
+    let answer = site.get("/a%20b?c=%20d").await?;
+    let expected = "\
+REQUEST_URI=/a%20b?c=%20d
+DOCUMENT_URI=/a b
+QUERY_STRING=c=%20d
+SITE=a b
+EMPTY=
+CONTENT_LENGTH=
+HTTPS=(none)
+";
+    assert_eq!(answer.body(), expected);
+    Ok(())
+}

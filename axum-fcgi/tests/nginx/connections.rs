@@ -1,0 +1,27 @@
+//! How many connections nginx makes to the application.
+
+use axum::{
+    Router,
+    http::StatusCode,
+    routing::{get, post},
+};
+
+use crate::{runner::Outcome, site::Place};
+
+/// One connection for all requests where nginx keeps it, also after answers that did not wait for the
+/// request's body; one for each where it does not.
+pub(crate) async fn are_kept_when_nginx_asks_for_it(place: Place) -> Outcome {
+    const ROUNDS: usize = 5;
+    let keep_conn = place.variant.keep_conn;
+    let router = Router::new()
+        .route("/", get(|| async { "hello" }).post(|body: String| async { body }))
+        .route("/early", post(|| async { StatusCode::FORBIDDEN }));
+    let (site, accepted) = place.serve_counting(router).await?;
+    for _ in 0..ROUNDS {
+        assert_eq!(site.get("/").await?.body(), "hello");
+        assert_eq!(site.post("/early", "abcd").await?.status(), StatusCode::FORBIDDEN);
+        assert_eq!(site.post("/", "read").await?.body(), "read");
+    }
+    assert_eq!(accepted.count(), if keep_conn { 1 } else { 3 * ROUNDS });
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! Handlers and bodies that fail: what the client must not take for a whole answer.
+
+use std::{convert::Infallible, io, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Path, Request},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    routing::get,
+};
+use futures_util::{Stream, StreamExt, stream};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use libtest_mimic::Failed;
+use tokio::sync::{Mutex, mpsc};
+
+use crate::{
+    http,
+    matrix::Variant,
+    runner::{ON_PURPOSE, Outcome},
+    site::{Place, Site},
+};
+
+/// A panic before the head is a 500 without details, and the connection or its successor serves the next
+/// request.
+pub(crate) async fn panic_in_the_handler_is_a_500(place: Place) -> Outcome {
+    let router = Router::new().route("/", get(|| async { "well" })).route("/panic", get(panics));
+    let site = place.serve(router).await?;
+    for _ in 0..3 {
+        let answer = site.get("/panic").await?;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!String::from_utf8_lossy(answer.body()).contains("teapot"), "the client is told no details");
+        assert_eq!(site.get("/").await?.body(), "well");
+    }
+    Ok(())
+}
+
+/// STDERR is where the details go, and nginx puts it into its error log.
+pub(crate) async fn panic_in_the_handler_is_in_nginx_error_log(place: Place) -> Outcome {
+    let site = place.serve(Router::new().route("/panic", get(panics))).await?;
+    site.get("/panic").await?;
+    let log = site.error_log()?;
+    let line = log.lines().find(|line| line.contains("FastCGI sent in stderr"));
+    let line = line.ok_or("nothing came on STDERR")?;
+    assert!(line.contains("teapot has a crack"), "{line}");
+    Ok(())
+}
+
+async fn panics() {
+    panic!("{ON_PURPOSE} the teapot has a crack");
+}
+
+/// CGI has no way to change protocols, as a WebSocket wants to: the attempt fails at once, and nobody waits.
+pub(crate) async fn switching_protocols_is_a_500(place: Place) -> Outcome {
+    let switch = || async { (StatusCode::SWITCHING_PROTOCOLS, [(header::UPGRADE, "websocket")]) };
+    let site = place.serve(Router::new().route("/", get(switch))).await?;
+    let request =
+        Request::get("/").header(header::UPGRADE, "websocket").header(header::CONNECTION, "upgrade");
+    let answer = site.send(request.body(Body::empty())?).await?;
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(site.error_log()?.contains("FastCGI sent in stderr"), "the log has the reason");
+    Ok(())
+}
+
+/// How an answer fails after its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    Panic,
+    Error,
+    /// It ends before the length that it has declared.
+    Short,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    Declared,
+    Unknown,
+}
+
+pub(crate) async fn panic_in_the_body_looks_incomplete(place: Place) -> Outcome {
+    looks_incomplete(place, Failure::Panic).await
+}
+
+pub(crate) async fn error_in_the_body_looks_incomplete(place: Place) -> Outcome {
+    looks_incomplete(place, Failure::Error).await
+}
+
+pub(crate) async fn short_body_looks_incomplete(place: Place) -> Outcome {
+    looks_incomplete(place, Failure::Short).await
+}
+
+/// The body fails with nothing to wait for, after nothing, after a few bytes, after more than nginx has
+/// buffers for.
+async fn looks_incomplete(place: Place, failure: Failure) -> Outcome {
+    let lengths = lengths_to_expect(place.variant, failure);
+    let handler = move |Path((length, before)): Path<(String, usize)>| async move {
+        let length = if length == "declared" { Length::Declared } else { Length::Unknown };
+        let body = stream::iter([Ok(Bytes::from(vec![b'x'; before]))]).chain(failing(failure));
+        (declaring(length, before + 1), Body::from_stream(body))
+    };
+    let router = Router::new().route("/{length}/{before}", get(handler)).route("/", get(|| async { "well" }));
+    let site = place.serve(router).await?;
+    for length in lengths {
+        for before in [0, 7, 300_000] {
+            let uri =
+                format!("/{}/{before}", if length == Length::Declared { "declared" } else { "unknown" });
+            match ask(&site, &uri).await {
+                // Cut before the head.
+                Err(_) => {}
+                // An error is what it is, whole or not, whether nginx says so or the application still could.
+                Ok(answer) if answer.status().is_server_error() => {}
+                Ok(answer) => expect_cut(&uri, answer).await?,
+            }
+        }
+    }
+    assert_eq!(site.get("/").await?.body(), "well");
+    Ok(())
+}
+
+/// The body fails when the client has its first part, so that there is no way back to a 500.
+pub(crate) async fn failure_after_the_first_part_looks_incomplete(place: Place) -> Outcome {
+    let variant = place.variant;
+    let (arrived, arrivals) = mpsc::channel(1);
+    let arrivals = Arc::new(Mutex::new(arrivals));
+    let handler = move |Path((failure, length)): Path<(usize, usize)>| async move {
+        let wait = async move {
+            arrivals.lock().await.recv().await;
+            Ok(Bytes::new())
+        };
+        let first = stream::iter([Ok(Bytes::from("first"))]);
+        let body = first.chain(stream::once(wait)).chain(failing(FAILURES[failure]));
+        (declaring(LENGTHS[length], "first".len() + 1), Body::from_stream(body))
+    };
+    let site = place.serve(Router::new().route("/{failure}/{length}", get(handler))).await?;
+    for (f, failure) in FAILURES.into_iter().enumerate() {
+        for length in lengths_to_expect(variant, failure) {
+            let mut answer = ask(&site, &format!("/{f}/{}", length as usize)).await?;
+            let first = answer.body_mut().frame().await.ok_or("the answer has a body")??;
+            assert_eq!(first.into_data().expect("data"), "first");
+            arrived.send(()).await?;
+            expect_cut(&format!("{failure:?}, {length:?}"), answer).await?;
+        }
+    }
+    Ok(())
+}
+
+/// More than was declared: what is too much never reaches the client, and what was declared is withheld where
+/// the two come in one piece.
+pub(crate) async fn long_body_is_cut(place: Place) -> Outcome {
+    let handler = |Path(pieces): Path<String>| async move {
+        let pieces: Vec<_> = pieces.split('-').map(|piece| Ok::<_, Infallible>(piece.to_owned())).collect();
+        (declaring(Length::Declared, 4), Body::from_stream(stream::iter(pieces)))
+    };
+    let router = Router::new().route("/{pieces}", get(handler));
+    let site = place.serve(router).await?;
+    for uri in ["/abcdefgh", "/ab-cdefgh"] {
+        match ask(&site, uri).await {
+            Err(_) => {}
+            Ok(answer) if answer.status().is_server_error() => {}
+            Ok(answer) => expect_cut(uri, answer).await?,
+        }
+    }
+    // Here the client may have had all that was declared before the rest showed.
+    if let Ok(answer) = ask(&site, "/abcd-efgh").await
+        && !answer.status().is_server_error()
+        && let Ok(answer) = http::collect(answer).await
+    {
+        assert_eq!(answer.body(), "abcd");
+    }
+    Ok(())
+}
+
+const FAILURES: [Failure; 3] = [Failure::Panic, Failure::Error, Failure::Short];
+const LENGTHS: [Length; 2] = [Length::Declared, Length::Unknown];
+
+/// With which lengths nginx can see that an answer is not whole.
+fn lengths_to_expect(variant: Variant, failure: Failure) -> Vec<Length> {
+    let seen = |length: &Length| match length {
+        Length::Declared => true,
+        // No body is short of a length that it has not declared.
+        Length::Unknown => variant.notices_a_close() && failure != Failure::Short,
+    };
+    LENGTHS.into_iter().filter(seen).collect()
+}
+
+fn declaring(length: Length, bytes: usize) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if length == Length::Declared {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+    }
+    headers
+}
+
+/// The end of a body that fails.
+fn failing(failure: Failure) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::iter([failure]).filter_map(|failure| async move {
+        match failure {
+            Failure::Panic => panic!("{ON_PURPOSE} the body's source has run dry"),
+            Failure::Error => Some(Err(io::Error::other("the body's source has run dry"))),
+            Failure::Short => None,
+        }
+    })
+}
+
+/// Asks nginx to close when it is done: where it takes a part for the whole, the close shows what is missing,
+/// which the client would wait for otherwise.
+async fn ask(site: &Site, uri: &str) -> Result<Response<Incoming>, Failed> {
+    site.open(Request::get(uri).header(header::CONNECTION, "close").body(Body::empty())?).await
+}
+
+async fn expect_cut(what: &str, answer: Response<Incoming>) -> Outcome {
+    match http::collect(answer).await {
+        Err(_) => Ok(()),
+        Ok(answer) => Err(format!("{what}: {} bytes look like a whole answer", answer.body().len()).into()),
+    }
+}

@@ -1,0 +1,81 @@
+//! Request headers on their way through meta-variables, and response headers that are large.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    routing::get,
+};
+
+use crate::{http, runner::Outcome, site::Place};
+
+/// A handler that says which values the header in question has.
+async fn tell(headers: HeaderMap) -> String {
+    let values = headers.get_all("x-asked").iter();
+    values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>().join("|")
+}
+
+pub(crate) async fn repeated_request_headers_all_arrive(place: Place) -> Outcome {
+    let site = place.serve(Router::new().route("/", get(tell))).await?;
+    let request = Request::get("/").header("x-asked", "1").header("x-asked", "2").header("x-asked", "1");
+    assert_eq!(site.send(request.body(Body::empty())?).await?.body(), "1|2|1");
+    Ok(())
+}
+
+/// Bytes above ASCII are legal in a header, and no particular encoding of text.
+pub(crate) async fn bytes_above_ascii_stay_as_they_are(place: Place) -> Outcome {
+    let echo = |headers: HeaderMap| async move { [("x-answered", headers["x-asked"].clone())] };
+    let site = place.serve(Router::new().route("/", get(echo))).await?;
+    let value = HeaderValue::from_bytes(b"caf\xe9 \xc3\xa9 \xff")?;
+    let request = Request::get("/").header("x-asked", value.clone()).body(Body::empty())?;
+    assert_eq!(site.send(request).await?.headers()["x-answered"], value);
+    Ok(())
+}
+
+/// A client's `Proxy` header would pass for the environment's `HTTP_PROXY` (httpoxy), and nginx lets it
+/// through.
+pub(crate) async fn http_proxy_never_becomes_a_header(place: Place) -> Outcome {
+    let handler = |headers: HeaderMap| async move { format!("{:?}", headers.get("proxy")) };
+    let site = place.serve(Router::new().route("/", get(handler))).await?;
+    let request = Request::get("/").header("Proxy", "http://203.0.113.1/").body(Body::empty())?;
+    assert_eq!(site.send(request).await?.body(), "None");
+    Ok(())
+}
+
+/// Content-Length and Content-Type come twice from nginx, as meta-variables of their own and as `HTTP_*`.
+pub(crate) async fn content_headers_come_once(place: Place) -> Outcome {
+    let handler = |headers: HeaderMap, _body: String| async move {
+        let count = |name: &str| headers.get_all(name).iter().count();
+        format!("{} {}", count("content-length"), count("content-type"))
+    };
+    let site = place.serve(Router::new().route("/", get(handler).post(handler))).await?;
+    assert_eq!(site.post("/", "body").await?.body(), "1 1");
+    assert_eq!(site.get("/").await?.body(), "0 0");
+    Ok(())
+}
+
+/// 48 KiB of response headers, in one STDOUT record or several, where nginx is told to take so much.
+pub(crate) async fn large_response_headers(place: Place) -> Outcome {
+    let handler = || async {
+        let mut headers = HeaderMap::new();
+        for n in 0_u8..48 {
+            let name = HeaderName::from_bytes(format!("x-large-{n}").as_bytes()).expect("a header's name");
+            headers.insert(name, HeaderValue::from_bytes(&[b'a' + n % 26; 1024]).expect("a header's value"));
+        }
+        (headers, "body")
+    };
+    // The first without the others is a configuration that nginx refuses.
+    let site = place
+        .with("fastcgi_buffer_size 64k; fastcgi_buffers 8 64k; fastcgi_busy_buffers_size 128k;")
+        .serve(Router::new().route("/", get(handler)))
+        .await?;
+    let answer = site.get("/").await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    for n in 0_u8..48 {
+        let expected = String::from(char::from(b'a' + n % 26)).repeat(1024);
+        assert_eq!(http::values(&answer, &format!("x-large-{n}")), [expected]);
+    }
+    assert_eq!(answer.body(), "body");
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! How a case becomes tests, one for each variant, and how a failure is told.
+
+use std::{
+    any::Any,
+    env, fmt,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use libtest_mimic::{Completion, Failed, Trial};
+use tokio::runtime;
+
+use crate::{
+    matrix::{Selection, Variant, variants},
+    nginx,
+    prefix::Prefix,
+    site::Place,
+};
+
+pub(crate) type Outcome = Result<(), Failed>;
+
+/// The body of a test.
+type Run = fn(Place) -> BoxFuture<'static, Outcome>;
+
+/// A test, and the variants to run it over.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) over: Selection,
+    pub(crate) run: Run,
+}
+
+/// Turns a hang into a failure; no test measures time by it.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A panic whose message begins so is a part of its test.
+pub(crate) const ON_PURPOSE: &str = "on purpose:";
+
+/// One test for each case and each of its variants.
+pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
+    let nginx = nginx::find();
+    let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
+    let mut trials = Vec::new();
+    for case in cases {
+        let run = case.run;
+        for variant in variants().filter(|variant| (case.over)(*variant)) {
+            let nginx = nginx.clone();
+            let name = format!("{}/{variant}", case.name);
+            trials.push(Trial::ignorable_test(name, move || match nginx {
+                Some(nginx) => perform(run, variant, &nginx).map(|()| Completion::Completed),
+                None if must_run => Err("no nginx, and CI=true".into()),
+                None => Ok(Completion::ignored_with("no nginx in PATH or /usr/sbin")),
+            }));
+        }
+    }
+    trials
+}
+
+fn perform(run: Run, variant: Variant, nginx: &Path) -> Outcome {
+    let prefix = Prefix::new().map_err(told("no prefix for nginx"))?;
+    let place = Place::new(variant, nginx, prefix.path());
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(told("no runtime"))?;
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async { tokio::time::timeout(LIMIT, run(place)).await })
+    }));
+    // Not a drop, which would wait for blocking tasks, of which a failed test may have left some behind.
+    runtime.shutdown_background();
+    let failure = match ended {
+        Ok(Ok(Ok(()))) => return prefix.remove().map_err(told("the prefix stays")),
+        Ok(Ok(Err(failed))) => failed.message().unwrap_or_default().to_owned(),
+        Ok(Err(_)) => format!("still not done after {} s", LIMIT.as_secs()),
+        Err(panic) => panic_text(&*panic).to_owned(),
+    };
+    Err(format!("{failure}\nnginx's files are kept in {}", prefix.path().display()).into())
+}
+
+/// Keeps those panics out of the output that a handler was written to have.
+pub(crate) fn silence_panics_on_purpose() {
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !panic_text(info.payload()).starts_with(ON_PURPOSE) {
+            print(info);
+        }
+    }));
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a text")
+}
+
+/// Says what an error was in the way of.
+pub(crate) fn told<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> Failed {
+    move |error| format!("{what}: {error}").into()
+}

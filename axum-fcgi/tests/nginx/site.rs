@@ -1,0 +1,232 @@
+//! An application, and an nginx in front of it.
+
+use std::{
+    fmt::Debug,
+    fs,
+    future::pending,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{Response, header},
+    serve::{Listener, ListenerExt},
+};
+use bytes::Bytes;
+use hyper::body::Incoming;
+use libtest_mimic::Failed;
+use tokio::{
+    net::{TcpStream, UnixListener, UnixStream},
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+use crate::{
+    http,
+    matrix::{Socket, Variant},
+    nginx::{self, Config, Nginx},
+    runner::told,
+};
+
+/// What a test gets: a variant, and a directory to run nginx in.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) variant: Variant,
+    nginx: PathBuf,
+    prefix: PathBuf,
+    directives: String,
+}
+
+impl Place {
+    pub(crate) fn new(variant: Variant, nginx: &Path, prefix: &Path) -> Self {
+        Self { variant, nginx: nginx.into(), prefix: prefix.into(), directives: String::new() }
+    }
+
+    /// Adds lines to nginx's location.
+    #[must_use]
+    pub(crate) fn with(mut self, directives: &str) -> Self {
+        self.directives.push_str(directives);
+        self
+    }
+
+    /// Creates a directory beside nginx's, removed with them.
+    pub(crate) fn create_directory(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.prefix.join(name);
+        fs::create_dir(&path)?;
+        Ok(path)
+    }
+
+    /// Serves the router with `axum_fcgi::serve`, behind nginx.
+    pub(crate) async fn serve(self, router: Router) -> Result<Site, Failed> {
+        self.serve_with(router, None).await
+    }
+
+    /// As [`serve`](Self::serve), and counts the connections that nginx makes.
+    pub(crate) async fn serve_counting(self, router: Router) -> Result<(Site, Accepted), Failed> {
+        let accepted = Accepted::default();
+        let site = self.serve_with(router, Some(accepted.clone())).await?;
+        Ok((site, accepted))
+    }
+
+    async fn serve_with(self, router: Router, count: Option<Accepted>) -> Result<Site, Failed> {
+        let (application, address) = match self.variant.socket {
+            Socket::Tcp => {
+                let listener = nginx::listen()?;
+                let address = listener.local_addr()?;
+                (Application::start(listener, router, count), ApplicationAddr::Tcp(address))
+            }
+            Socket::Unix => {
+                let path = self.prefix.join("app.sock");
+                let listener = UnixListener::bind(&path)?;
+                (Application::start(listener, router, count), ApplicationAddr::Unix(path))
+            }
+        };
+        let nginx = self.start_nginx(&address)?;
+        Ok(Site { nginx, application: Some(application), address })
+    }
+
+    /// Puts nginx in front of something else that listens on a TCP port.
+    pub(crate) fn in_front_of(self, application: SocketAddr) -> Result<Site, Failed> {
+        let address = ApplicationAddr::Tcp(application);
+        let nginx = self.start_nginx(&address)?;
+        Ok(Site { nginx, application: None, address })
+    }
+
+    fn start_nginx(self, application: &ApplicationAddr) -> Result<Nginx, Failed> {
+        let application = match application {
+            ApplicationAddr::Tcp(address) => address.to_string(),
+            ApplicationAddr::Unix(path) => format!("unix:{}", path.display()),
+        };
+        let config = Config { variant: self.variant, application, directives: self.directives };
+        Nginx::start(&self.nginx, &self.prefix, &config).map_err(told("nginx did not start"))
+    }
+}
+
+/// nginx and what is behind it, for the time of one test.
+#[derive(Debug)]
+pub(crate) struct Site {
+    nginx: Nginx,
+    application: Option<Application>,
+    address: ApplicationAddr,
+}
+
+#[derive(Debug)]
+enum ApplicationAddr {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl Site {
+    /// Where nginx listens.
+    pub(crate) fn nginx(&self) -> SocketAddr {
+        self.nginx.address()
+    }
+
+    /// Asks nginx, and reads the whole answer.
+    pub(crate) async fn send(&self, request: Request) -> Result<Response<Bytes>, Failed> {
+        http::send(self.nginx(), request).await
+    }
+
+    /// Asks nginx, and reads no more than the answer's head.
+    pub(crate) async fn open(&self, request: Request) -> Result<Response<Incoming>, Failed> {
+        http::open(self.nginx(), request).await
+    }
+
+    pub(crate) async fn get(&self, uri: &str) -> Result<Response<Bytes>, Failed> {
+        self.send(Request::get(uri).body(Body::empty())?).await
+    }
+
+    pub(crate) async fn post(&self, uri: &str, body: impl Into<Body>) -> Result<Response<Bytes>, Failed> {
+        self.send(Request::post(uri).header(header::CONTENT_TYPE, "text/plain").body(body.into())?).await
+    }
+
+    /// A connection to nginx for a client that does not keep to the rules.
+    pub(crate) async fn connect(&self) -> io::Result<TcpStream> {
+        TcpStream::connect(self.nginx()).await
+    }
+
+    /// What nginx wrote into its error log so far, at the level info.
+    pub(crate) fn error_log(&self) -> io::Result<String> {
+        self.nginx.error_log()
+    }
+
+    /// Asks the application to stop.
+    pub(crate) fn stop(&mut self) {
+        let application = self.application.as_mut().expect("the application is ours");
+        application.stop.take().expect("it is asked to stop once").send(()).expect("it still runs");
+    }
+
+    /// Whether `serve` has returned.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.application.as_ref().expect("the application is ours").task.is_finished()
+    }
+
+    /// Waits until `serve` returns.
+    pub(crate) async fn stopped(&mut self) -> Result<(), Failed> {
+        let application = self.application.as_mut().expect("the application is ours");
+        Ok((&mut application.task).await??)
+    }
+
+    /// Whether the application takes a connection, be it only into its queue.
+    pub(crate) async fn application_listens(&self) -> bool {
+        match &self.address {
+            ApplicationAddr::Tcp(address) => TcpStream::connect(address).await.is_ok(),
+            ApplicationAddr::Unix(path) => UnixStream::connect(path).await.is_ok(),
+        }
+    }
+}
+
+/// How many connections an application has taken.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Accepted(Arc<AtomicUsize>);
+
+impl Accepted {
+    fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A router being served.
+#[derive(Debug)]
+struct Application {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl Application {
+    fn start<L>(listener: L, router: Router, count: Option<Accepted>) -> Self
+    where
+        L: Listener,
+        L::Addr: Debug,
+    {
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async {
+            // A test that ends without a word drops the sender, which is no request to stop.
+            if stopped.await.is_err() {
+                pending().await
+            }
+        };
+        let task = match count {
+            None => {
+                tokio::spawn(axum_fcgi::serve(listener, router).with_graceful_shutdown(stopped).into_future())
+            }
+            Some(accepted) => {
+                let listener = listener.tap_io(move |_| accepted.add());
+                tokio::spawn(axum_fcgi::serve(listener, router).with_graceful_shutdown(stopped).into_future())
+            }
+        };
+        Self { stop: Some(stop), task }
+    }
+}

@@ -1,0 +1,145 @@
+//! All cases, and the variants that each is run over.
+
+use crate::{
+    basics, bodies, client_address, connections, failures, hang_up, headers, load,
+    matrix::{ANSWERS, EVERY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE},
+    runner::Case,
+    same_extractors, same_files, same_layers, seed, shutdown, streaming,
+};
+
+macro_rules! cases {
+    ($($over:ident: $module:ident { $($name:ident),+ $(,)? })+) => {
+        vec![$($(Case {
+            name: concat!(stringify!($module), "::", stringify!($name)),
+            over: $over,
+            run: |place| Box::pin($module::$name(place)),
+        },)+)+]
+    };
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        EVERY: basics {
+            get,
+            get_empty,
+            head,
+            head_of_a_stream,
+            no_content,
+            not_modified,
+            not_found,
+            redirects,
+            cookies,
+            query_and_percent_encoding,
+        }
+        EVERY: headers {
+            repeated_request_headers_all_arrive,
+            bytes_above_ascii_stay_as_they_are,
+            http_proxy_never_becomes_a_header,
+            content_headers_come_once,
+            large_response_headers,
+        }
+        EVERY: client_address {
+            connect_info_is_the_real_client,
+            web_server_addr_is_where_nginx_listens,
+            params_are_as_nginx_sent_them,
+        }
+        OPPOSITES: client_address {
+            connect_info_of_a_unix_client_is_unspecified,
+        }
+        EVERY: connections {
+            are_kept_when_nginx_asks_for_it,
+        }
+        EVERY: bodies {
+            post_of_4_bytes_is_answered_early,
+            small_bodies_are_echoed,
+            post_of_10_mb_is_read,
+            post_of_10_mb_is_not_read,
+            post_of_10_mb_is_read_in_part,
+            upload_without_content_length,
+            expect_100_continue_is_no_concern,
+        }
+        STREAMED_UPLOADS: bodies {
+            chunked_upload_arrives_as_it_is_sent,
+            upload_with_content_length_arrives_as_it_is_sent,
+            answer_begins_before_the_upload_ends,
+        }
+        ANSWERS: bodies {
+            trailers_of_an_answer_are_dropped,
+            download_of_100_mb,
+        }
+        EVERY: streaming {
+            sse_events_arrive_one_by_one,
+            body_frames_arrive_one_by_one,
+            head_arrives_before_the_body,
+        }
+        EVERY: hang_up {
+            drops_a_waiting_handler,
+            drops_a_waiting_body,
+            drops_a_writing_body,
+        }
+        STREAMED_UPLOADS: hang_up {
+            never_ends_an_upload_well,
+        }
+        EVERY: load {
+            two_hundred_clients_at_once,
+        }
+        EVERY: shutdown {
+            lets_requests_in_flight_end,
+            under_load_loses_no_answer,
+            is_not_held_up_by_idle_connections,
+        }
+        ANSWERS: failures {
+            panic_in_the_handler_is_a_500,
+            panic_in_the_handler_is_in_nginx_error_log,
+            switching_protocols_is_a_500,
+            panic_in_the_body_looks_incomplete,
+            error_in_the_body_looks_incomplete,
+            short_body_looks_incomplete,
+            long_body_is_cut,
+        }
+        STREAMING: failures {
+            failure_after_the_first_part_looks_incomplete,
+        }
+        WAITS_FOR_CLOSE: seed {
+            early_404_does_not_stall_nginx,
+        }
+        STOCK: seed {
+            forgetful_driver_does_stall_nginx,
+        }
+        OPPOSITES: same_extractors {
+            routing,
+            method_and_version,
+            status_codes,
+            original_uri,
+            host,
+            matched_path,
+            path,
+            query,
+            form,
+            json,
+            multipart,
+            bytes_and_string,
+            state,
+            extension,
+            sse,
+            cookies,
+        }
+        OPPOSITES: same_layers {
+            trace,
+            compression,
+            decompression,
+            cors,
+            timeout,
+            limit,
+            catch_panic,
+            request_id,
+            sensitive_headers,
+        }
+        OPPOSITES: same_files {
+            whole_files,
+            ranges,
+            not_modified,
+            head,
+        }
+    }
+}
