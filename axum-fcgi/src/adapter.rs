@@ -42,7 +42,8 @@ where
             let client = or_unspecified(params.client_addr());
             parts.extensions.insert(ConnectInfo(client));
         }
-        // `Body::new` allocates; for the requests without a body, which are most, there is nothing to put there.
+        // `Body::new` allocates; for the requests without a body, which are most, there is nothing to put
+        // there.
         let body = if body.is_end_stream() { Body::empty() } else { Body::new(body) };
         self.service.call(Request::from_parts(parts, body))
     }

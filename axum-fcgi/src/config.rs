@@ -26,16 +26,17 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Connections that may be open at once. When the next one comes, the one that has been idle for longest is closed for
-    /// it; if none is idle, it waits in the listener's backlog until one ends. Default: 16 384. At least 1.
+    /// Connections that may be open at once. When the next one comes, the one that has been idle for longest
+    /// is closed for it; if none is idle, it waits until one ends or turns idle. Default: 16 384.
+    /// At least 1.
     #[must_use]
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = if connections == 0 { 1 } else { connections };
         self
     }
 
-    /// How long a graceful shutdown waits for requests under way. After that their handlers are dropped and their connections
-    /// closed. Default: 30 s.
+    /// How long a graceful shutdown waits for requests under way. After that their handlers are dropped and
+    /// their connections closed. Default: 30 s.
     #[must_use]
     pub const fn shutdown_timeout(mut self, limit: Duration) -> Self {
         self.shutdown_timeout = limit;

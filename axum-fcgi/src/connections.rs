@@ -38,8 +38,8 @@ impl Connections {
         Guard { connections: Arc::clone(self), number, handle }
     }
 
-    /// Waits until fewer than `most` are open, and ends one that is idle if there are not: the one that has been for
-    /// longest, or the first that turns idle.
+    /// Waits until fewer than `most` are open, and ends one that is idle if there are not: the one that has
+    /// been for longest, or the first that turns idle.
     pub(crate) async fn room(&self, most: usize) {
         loop {
             let mut ended = pin!(self.ended.notified());
@@ -115,8 +115,8 @@ impl Drop for Guard {
 }
 
 pin_project! {
-    /// A connection that is being served. Written by hand, since as an `async` block it would hold the connection twice, and
-    /// there can be thousands.
+    /// A connection that is being served. Written by hand, since as an `async` block it would hold the
+    /// connection twice, and there can be thousands.
     pub(crate) struct Serving<C> {
         #[pin]
         connection: C,

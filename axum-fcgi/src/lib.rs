@@ -10,23 +10,24 @@
 //! # }
 //! ```
 //!
-//! The web server in front (nginx, Apache, lighttpd, Caddy, HAProxy, H2O, OpenBSD's httpd) speaks FastCGI to it, and the
-//! application runs as it does over HTTP: extractors, middleware, streaming and all.
+//! The web server in front (nginx, Apache, lighttpd, Caddy, HAProxy, H2O, OpenBSD's httpd) speaks FastCGI to
+//! it, and the application runs as it does over HTTP: extractors, middleware, streaming and all.
 //!
 //! # What an application sees
 //! - The request as the client sent it: the target is REQUEST_URI, byte by byte.
-//! - [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) is the *real client* (REMOTE_ADDR and REMOTE_PORT), with no header to
-//!   be trusted or not. See [`client_addr`] for what it is where the web server tells none.
+//! - [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) is the *real client* (REMOTE_ADDR and
+//!   REMOTE_PORT), with no header to be trusted or not. See [`client_addr`] for what it is where the web
+//!   server tells none.
 //! - [`Params`]: everything that the web server tells, by its own names.
 //! - [`WebServerAddr`]: the address at which the web server was reached.
 //!
 //! # What FastCGI cannot carry
-//! WebSockets and other upgrades (a 500, with the reason in the web server's error log), trailers, interim responses: see
-//! [`tower_fcgi`].
+//! WebSockets and other upgrades (a 500, with the reason in the web server's error log), trailers, interim
+//! responses: see [`tower_fcgi`].
 //!
 //! # Whom to let in
-//! Whoever can connect to the listener can claim to be any client and any user. Bind to loopback or to a unix socket whose
-//! directory or mode keeps strangers out.
+//! Whoever can connect to the listener can claim to be any client and any user. Bind to loopback or to a unix
+//! socket whose directory or mode keeps strangers out.
 
 mod adapter;
 mod config;

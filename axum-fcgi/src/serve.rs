@@ -19,16 +19,19 @@ use crate::adapter::Adapter;
 use crate::config::Config;
 use crate::connections::{Connections, Serving};
 
-/// Serves `service` over FastCGI to the web servers that connect to `listener`: as [`axum::serve()`] does over HTTP.
+/// Serves `service` over FastCGI to the web servers that connect to `listener`: as [`axum::serve()`] does
+/// over HTTP.
 ///
-/// `listener` is any [`axum::serve::Listener`]: tokio's `TcpListener` or `UnixListener`, or one that was adapted with
-/// [`ListenerExt`](axum::serve::ListenerExt). `service` is a [`Router`](axum::Router), a [`MethodRouter`](axum::routing::MethodRouter), a handler
-/// [as a service](axum::handler::HandlerWithoutStateExt::into_service), or any tower service over axum's requests and responses.
+/// `listener` is any [`axum::serve::Listener`]: tokio's `TcpListener` or `UnixListener`, or one that was
+/// adapted with [`ListenerExt`](axum::serve::ListenerExt). `service` is a [`Router`](axum::Router), a
+/// [`MethodRouter`](axum::routing::MethodRouter), a handler [as a
+/// service](axum::handler::HandlerWithoutStateExt::into_service), or any tower service over axum's requests
+/// and responses.
 ///
 /// # Output
-/// The future never ends unless [`with_graceful_shutdown`](Serve::with_graceful_shutdown) tells it to, and gives no error today.
-/// An error in accepting is waited out, as axum's listeners do it, since it is mostly a matter of the system's limits; an error on
-/// a connection ends that connection.
+/// The future never ends unless [`with_graceful_shutdown`](Serve::with_graceful_shutdown) tells it to, and
+/// gives no error today. An error in accepting is waited out, as axum's listeners do it, since it is mostly a
+/// matter of the system's limits; an error on a connection ends that connection.
 ///
 /// # Panics
 /// The future panics outside a tokio runtime whose I/O and time are enabled.
@@ -71,8 +74,8 @@ impl<L, S> Serve<L, S> {
         self
     }
 
-    /// Ends serving when `signal` does: no more connections are accepted, idle ones are closed, and requests under way are
-    /// answered, for as long as [`Config::shutdown_timeout`] allows. Then the future is ready.
+    /// Ends serving when `signal` does: no more connections are accepted, idle ones are closed, and requests
+    /// under way are answered, for as long as [`Config::shutdown_timeout`] allows. Then the future is ready.
     pub fn with_graceful_shutdown<F>(self, signal: F) -> ServeWithShutdown<L, S, F>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -182,15 +185,16 @@ fn as_tcp<IO: 'static>(io: &IO) -> Option<&TcpStream> {
     (io as &dyn Any).downcast_ref()
 }
 
-/// An answer that comes in pieces (events, a large body) must not wait for the acknowledgement of the piece before.
+/// An answer that comes in pieces (events, a large body) must not wait for the acknowledgement of the piece
+/// before.
 fn prepare<IO: 'static>(io: &IO) {
     if let Some(Err(error)) = as_tcp(io).map(|tcp| tcp.set_nodelay(true)) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
 }
 
-/// Makes the close of a connection a reset, so that the web server does not take what it got for a whole answer. A unix
-/// socket has no such thing.
+/// Makes the close of a connection a reset, so that the web server does not take what it got for a whole
+/// answer. A unix socket has no such thing.
 fn reset<IO: 'static>(io: &IO) {
     if let Some(Err(error)) = as_tcp(io).map(TcpStream::set_zero_linger) {
         tracing::debug!(%error, "a connection could not be set to be reset");

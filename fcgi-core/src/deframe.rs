@@ -5,8 +5,8 @@ use crate::record::RecordHeader;
 
 /// Cuts a byte stream into records, without keeping any of their content (FastCGI §3.3).
 ///
-/// Takes slices of any size. A record's content comes out as one or more [`Fragment`]s, each as long as the slice
-/// allows, so that a stream's bytes never wait for the end of their record.
+/// Takes slices of any size. A record's content comes out as one or more [`Fragment`]s, each as long as the
+/// slice allows, so that a stream's bytes never wait for the end of their record.
 ///
 /// ```
 /// use fcgi_core::{Deframer, RecordType};
@@ -57,12 +57,12 @@ impl Deframer {
         Self { state: Self::BETWEEN }
     }
 
-    /// The next piece at the front of `input`, which is moved past it. `None`: all of `input` was used, and more
-    /// is needed.
+    /// The next piece at the front of `input`, which is moved past it. `None`: all of `input` was used, and
+    /// more is needed.
     ///
     /// # Errors
-    /// A header of another version than 1. Nobody knows where the next record begins then: what further calls give means
-    /// nothing.
+    /// A header of another version than 1. Nobody knows where the next record begins then: what further calls
+    /// give means nothing.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, Violation> {
         loop {
             match &mut self.state {

@@ -9,12 +9,12 @@ use crate::record::{RecordHeader, RecordType, RequestId};
 
 /// Records that wait for the transport.
 ///
-/// Headers and small contents lie together in one buffer; a large content stays the `Bytes` that it came as, between
-/// them. So a small answer is one slice, and a large one is a list of slices without a copy:
+/// Headers and small contents lie together in one buffer; a large content stays the `Bytes` that it came as,
+/// between them. So a small answer is one slice, and a large one is a list of slices without a copy:
 /// [`slices`](Self::slices) gives them in order, [`advance`](Self::advance) takes what was written.
 ///
-/// Contents of one stream that are written one after the other share a record as long as they are small and it has
-/// not gone out: a head and a short body are one STDOUT record.
+/// Contents of one stream that are written one after the other share a record as long as they are small and
+/// it has not gone out: a head and a short body are one STDOUT record.
 ///
 /// ```
 /// use fcgi_core::{Enframer, RecordType, RequestId};
@@ -33,7 +33,8 @@ pub struct Enframer {
     small: Vec<u8>,
     /// At most `small.len()`.
     start: usize,
-    /// Large contents, each behind that many unwritten bytes of `small`; what is left of `small` follows the last.
+    /// Large contents, each behind that many unwritten bytes of `small`; what is left of `small` follows the
+    /// last.
     large: VecDeque<(usize, Bytes)>,
     /// Unwritten bytes of `small` that the entries of `large` have claimed.
     claimed: usize,
@@ -53,8 +54,8 @@ struct OpenRecord {
 }
 
 impl Enframer {
-    /// A content of at least this many bytes is not copied. Below it a copy is cheaper than the bookkeeping of
-    /// one more slice in the kernel and here.
+    /// A content of at least this many bytes is not copied. Below it a copy is cheaper than the bookkeeping
+    /// of one more slice in the kernel and here.
     pub const LARGE: usize = 4096;
 
     /// Bytes of the first allocation.
@@ -90,14 +91,14 @@ impl Enframer {
         self.small.extend_from_slice(content);
     }
 
-    /// Content of a stream, copied, in as many records as it needs. Empty content writes nothing: it would end
-    /// the stream (§3.3), and that is [`end_stream`](Self::end_stream)'s to say.
+    /// Content of a stream, copied, in as many records as it needs. Empty content writes nothing: it would
+    /// end the stream (§3.3), and that is [`end_stream`](Self::end_stream)'s to say.
     pub fn stream(&mut self, kind: RecordType, id: RequestId, content: &[u8]) {
         self.stream_in(kind, id, content, MAX_CONTENT);
     }
 
-    /// Content of a stream that `write` appends to the buffer it is given, with no copy in between unless it is more than
-    /// fits the record. `write` must only append.
+    /// Content of a stream that `write` appends to the buffer it is given, with no copy in between unless it
+    /// is more than fits the record. `write` must only append.
     pub fn stream_with(&mut self, kind: RecordType, id: RequestId, write: impl FnOnce(&mut Vec<u8>)) {
         let mut record = self.open_record(kind, id, MAX_CONTENT);
         let start = self.small.len();
@@ -120,9 +121,9 @@ impl Enframer {
 
     /// What comes next begins a record, even if it could join the last one.
     ///
-    /// A piece that is to be seen before the next one comes is better off in a record of its own: where nginx keeps connections
-    /// and buffers, it looks at what follows a head only once that is 8 bytes, so a shorter piece in the head's own record would
-    /// wait for the piece after it.
+    /// A piece that is to be seen before the next one comes is better off in a record of its own: where nginx
+    /// keeps connections and buffers, it looks at what follows a head only once that is 8 bytes, so a shorter
+    /// piece in the head's own record would wait for the piece after it.
     pub const fn seal(&mut self) {
         self.open = None;
     }
@@ -259,7 +260,8 @@ impl Enframer {
             self.start = 0;
             self.open = None;
         } else if self.start >= Self::LARGE && self.start >= self.small.len().saturating_sub(self.start) {
-            // At least as many bytes are dropped as are moved, so that a slow reader costs no more than linear time.
+            // At least as many bytes are dropped as are moved, so that a slow reader costs no more than
+            // linear time.
             self.small.drain(..self.start);
             self.open = self
                 .open

@@ -1,12 +1,14 @@
 //! FastCGI 1.0 without I/O: the record codec and the state machine of a connection.
 //!
-//! Bytes go in and events come out; commands go in and bytes come out. This crate opens no socket, reads no clock
-//! and starts no thread, so that it can be driven by anything, and tested byte by byte. It needs `alloc`, not `std`.
+//! Bytes go in and events come out; commands go in and bytes come out. This crate opens no socket, reads no
+//! clock and starts no thread, so that it can be driven by anything, and tested byte by byte. It needs
+//! `alloc`, not `std`.
 //!
 //! # FastCGI on a page
 //!
 //! A web server opens a stream connection to an application and sends *records* over it, each eight bytes of
-//! [header](RecordHeader) and up to 65 535 bytes of content (§3.3 of the specification). A request is a handful of them:
+//! [header](RecordHeader) and up to 65 535 bytes of content (§3.3 of the specification). A request is a
+//! handful of them:
 //!
 //! ```text
 //! web server                              application
@@ -20,20 +22,22 @@
 //!                                   ◀──  END_REQUEST  id 1
 //! ```
 //!
-//! A *stream* is a sequence of records of one type and id; an empty record ends it. The [`RequestId`] tells the requests of a
-//! connection apart, so that several can be under way at once, their records in any order. The *role* says what the
-//! application is asked to be: almost always a [Responder](Role::RESPONDER). `KEEP_CONN` in BEGIN_REQUEST asks to leave the connection open for
-//! the next request.
+//! A *stream* is a sequence of records of one type and id; an empty record ends it. The [`RequestId`] tells
+//! the requests of a connection apart, so that several can be under way at once, their records in any order.
+//! The *role* says what the application is asked to be: almost always a [Responder](Role::RESPONDER).
+//! `KEEP_CONN` in BEGIN_REQUEST asks to leave the connection open for the next request.
 //!
 //! # Where things are
 //!
-//! - Records: [`RecordHeader`], [`RecordType`], [`BeginRequest`], [`EndRequest`], [`UnknownType`], [`Variable`], for
-//!   both directions.
-//! - Bytes to records and back: [`Deframer`], [`Enframer`]; name-value pairs: [`Pairs`], [`encode_pair`], [`Params`].
+//! - Records: [`RecordHeader`], [`RecordType`], [`BeginRequest`], [`EndRequest`], [`UnknownType`],
+//!   [`Variable`], for both directions.
+//! - Bytes to records and back: [`Deframer`], [`Enframer`]; name-value pairs: [`Pairs`], [`encode_pair`],
+//!   [`Params`].
 //! - The application's side of a connection: [`Connection`], which see for the contract with its driver.
 //! - Bounds: [`Limits`]. Errors: [`Violation`] is the peer's, [`Misuse`] the caller's.
 //!
-//! Sections marked § are those of the [FastCGI 1.0 specification](https://fastcgi-archives.github.io/FastCGI_Specification.html).
+//! Sections marked § are those of the [FastCGI 1.0
+//! specification](https://fastcgi-archives.github.io/FastCGI_Specification.html).
 
 #![no_std]
 

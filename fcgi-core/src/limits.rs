@@ -15,22 +15,24 @@ pub struct Limits {
     /// [refused](crate::Event::Refused), not the connection.
     pub params_bytes: usize,
 
-    /// Name-value pairs that one request may have. Default 1 000: a browser's request has about 35, and ten times
-    /// the number of headers that hyper takes by default stays legal. A request over it is
+    /// Name-value pairs that one request may have. Default 1 000: a browser's request has about 35, and ten
+    /// times the number of headers that hyper takes by default stays legal. A request over it is
     /// [refused](crate::Event::Refused).
     pub params_pairs: usize,
 
-    /// Requests that may be alive at once on the connection. Default 128: HAProxy sends 32 or what is configured
-    /// there; the others send one. See [`Overload`](crate::Overload) for what the next one is told.
+    /// Requests that may be alive at once on the connection. Default 128: HAProxy sends 32 or what is
+    /// configured there; the others send one. See [`Overload`](crate::Overload) for what the next one is
+    /// told.
     pub requests: usize,
 
-    /// Answered ids whose input has not ended. Default 128: one is normal after an early answer; a peer
-    /// that never ends any of them would otherwise grow the table to 65 535. Past it the connection takes no new request and
-    /// ends after those that are alive.
+    /// Answered ids whose input has not ended. Default 128: one is normal after an early answer; a peer that
+    /// never ends any of them would otherwise grow the table to 65 535. Past it the connection takes no new
+    /// request and ends after those that are alive.
     pub unfinished: usize,
 
-    /// Bytes of one request's unread body at which input pauses while that request is alone on the connection.
-    /// Default 262 144: a few reads ahead of the handler, and small enough for thousands of uploads at once.
+    /// Bytes of one request's unread body at which input pauses while that request is alone on the
+    /// connection. Default 262 144: a few reads ahead of the handler, and small enough for thousands of
+    /// uploads at once.
     pub body_bytes: usize,
 
     /// Bytes of all unread bodies at which input pauses while several requests are alive. Default
@@ -40,10 +42,10 @@ pub struct Limits {
     /// Bytes of a management record's content. Default 1 024: the whole of §4.1's query is 48 bytes.
     pub management_bytes: usize,
 
-    /// Bytes of answers that the connection gives by itself (to management records, and to requests that are not
-    /// taken) and that wait to be written, at which input pauses. Default 65 536: every answer is as long as its question
-    /// or longer, so a peer that asks and never listens would otherwise fill the memory; an honest one waits for its
-    /// answer.
+    /// Bytes of answers that the connection gives by itself (to management records, and to requests that are
+    /// not taken) and that wait to be written, at which input pauses. Default 65 536: every answer is as long
+    /// as its question or longer, so a peer that asks and never listens would otherwise fill the memory; an
+    /// honest one waits for its answer.
     pub answers_bytes: usize,
 
     /// Bytes of content in a STDERR record that we send. Default 8 192: HAProxy 2.6 dies of one over 16 KB.

@@ -9,13 +9,14 @@ use bytes::Bytes;
 
 use crate::pairs::Pairs;
 
-/// A request's PARAMS (FastCGI §5.2): the meta-variables that the web server tells, in the order of the wire, as raw bytes.
+/// A request's PARAMS (FastCGI §5.2): the meta-variables that the web server tells, in the order of the wire,
+/// as raw bytes.
 ///
-/// Nothing is lost: duplicates, empty names and empty values are all there, and no byte was decoded. A look-up
-/// by name gives the last value of that name, as PHP and Go do.
+/// Nothing is lost: duplicates, empty names and empty values are all there, and no byte was decoded. A
+/// look-up by name gives the last value of that name, as PHP and Go do.
 ///
-/// A clone shares the bytes. Look-ups walk the pairs (a request has some thirty); nothing is indexed, so that a
-/// request which asks for none pays for none.
+/// A clone shares the bytes. Look-ups walk the pairs (a request has some thirty); nothing is indexed, so that
+/// a request which asks for none pays for none.
 ///
 /// ```
 /// use fcgi_core::Params;
@@ -78,8 +79,8 @@ impl Params {
         self.len == 0
     }
 
-    /// The pairs as they were on the wire (§3.4). A name or value that [`iter`](Self::iter) gives is a slice of these
-    /// bytes, so that [`Bytes::slice_ref`] makes it one's own without a copy.
+    /// The pairs as they were on the wire (§3.4). A name or value that [`iter`](Self::iter) gives is a slice
+    /// of these bytes, so that [`Bytes::slice_ref`] makes it one's own without a copy.
     #[must_use]
     pub const fn encoded(&self) -> &Bytes {
         &self.encoded

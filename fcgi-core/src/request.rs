@@ -29,8 +29,8 @@
 //!        reject, or abort: answered without the application
 //! ```
 //!
-//! The request leaves the connection's table when the input is `Ended` or `Aborted` and the output is `Ended`. Neither
-//! half ends the other: a body ends on its terminal record alone, an answer on `end` alone.
+//! The request leaves the connection's table when the input is `Ended` or `Aborted` and the output is
+//! `Ended`. Neither half ends the other: a body ends on its terminal record alone, an answer on `end` alone.
 
 use crate::error::{Misuse, Rule};
 use crate::record::Role;
@@ -237,7 +237,8 @@ impl Request {
         Ok(())
     }
 
-    /// The application may answer although the PARAMS have not ended; what is still to come of them is dropped.
+    /// The application may answer although the PARAMS have not ended; what is still to come of them is
+    /// dropped.
     pub(crate) const fn refuse(&mut self) -> Result<(), Misuse> {
         match self.output {
             Output::Waiting => {
@@ -262,8 +263,8 @@ impl Request {
         }
     }
 
-    /// After the answer the web server may be in the middle of anything (Apache begins the next request in the
-    /// middle of the last one's STDIN), so order is a rule for live requests alone.
+    /// After the answer the web server may be in the middle of anything (Apache begins the next request in
+    /// the middle of the last one's STDIN), so order is a rule for live requests alone.
     const fn unless_answered(&self, rule: Rule) -> Result<Content, Rule> {
         match self.output {
             Output::Waiting | Output::Open => Err(rule),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use fcgi_core::{Limits, Overload};
 
-/// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server share one.
+/// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
+/// share one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,8 +33,8 @@ pub(crate) struct Driver {
     pub(crate) no_length_no_body: bool,
 }
 
-/// What a request over a limit is told by default. HAProxy leaves its client hanging on the protocol's own OVERLOADED and
-/// CANT_MPX_CONN.
+/// What a request over a limit is told by default. HAProxy leaves its client hanging on the protocol's own
+/// OVERLOADED and CANT_MPX_CONN.
 const UNAVAILABLE: Bytes =
     Bytes::from_static(b"Status: 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
 
@@ -64,58 +65,60 @@ impl Config {
         self
     }
 
-    /// What a request is told that comes over [`Limits::requests`], or on a connection that is about to end. Default: a
-    /// `503 Service Unavailable` on STDOUT, which every web server passes on.
+    /// What a request is told that comes over [`Limits::requests`], or on a connection that is about to end.
+    /// Default: a `503 Service Unavailable` on STDOUT, which every web server passes on.
     #[must_use]
     pub fn overload(mut self, overload: Overload) -> Self {
         Arc::make_mut(&mut self.protocol).overload = overload;
         self
     }
 
-    /// The number of connections that is told to web servers which ask for `FCGI_MAX_CONNS` (FastCGI §4.1). Whoever accepts
-    /// the connections sees to it that it is true. Default: 1 024.
+    /// The number of connections that is told to web servers which ask for `FCGI_MAX_CONNS` (FastCGI §4.1).
+    /// Whoever accepts the connections sees to it that it is true. Default: 1 024.
     #[must_use]
     pub fn advertise_max_connections(mut self, connections: u32) -> Self {
         Arc::make_mut(&mut self.protocol).max_conns = connections;
         self
     }
 
-    /// How long the head of a request may take, from the first byte that is seen of it to the end of PARAMS; on a new connection from
-    /// its beginning. After that the answer is `408 Request Timeout`, or the connection is closed if not even BEGIN_REQUEST is
-    /// there. Default: 60 s; a web server sends a head in one go, and connects when it has one.
+    /// How long the head of a request may take, from the first byte that is seen of it to the end of PARAMS;
+    /// on a new connection from its beginning. After that the answer is `408 Request Timeout`, or the
+    /// connection is closed if not even BEGIN_REQUEST is there. Default: 60 s; a web server sends a head in
+    /// one go, and connects when it has one.
     #[must_use]
     pub fn head_timeout(mut self, limit: Duration) -> Self {
         self.driver().head_timeout = limit;
         self
     }
 
-    /// How long the web server may read nothing of an answer that waits for it. After that the connection is closed. Default: 60 s, as
-    /// nginx's `send_timeout`.
+    /// How long the web server may read nothing of an answer that waits for it. After that the connection is
+    /// closed. Default: 60 s, as nginx's `send_timeout`.
     #[must_use]
     pub fn write_timeout(mut self, limit: Duration) -> Self {
         self.driver().write_timeout = limit;
         self
     }
 
-    /// How long a kept connection may be idle. Default: without limit, so that the web server decides: a connection that
-    /// we close in the moment in which it sends the next request costs that request (H2O answers 503, nginx 502 for a POST).
-    /// What is set here should be longer than the web server's own limit.
+    /// How long a kept connection may be idle. Default: without limit, so that the web server decides: a
+    /// connection that we close in the moment in which it sends the next request costs that request (H2O
+    /// answers 503, nginx 502 for a POST). What is set here should be longer than the web server's own limit.
     #[must_use]
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.driver().idle_timeout = Some(limit);
         self
     }
 
-    /// How long input may be paused because several requests of a connection leave their bodies unread. After that the one with the most
-    /// unread bytes is given up: a 503 if its answer has not begun. Default: 10 s.
+    /// How long input may be paused because several requests of a connection leave their bodies unread. After
+    /// that the one with the most unread bytes is given up: a 503 if its answer has not begun. Default: 10 s.
     #[must_use]
     pub fn pause_timeout(mut self, limit: Duration) -> Self {
         self.driver().pause_timeout = limit;
         self
     }
 
-    /// How long, and for how many bytes, the rest of a body is received and dropped after an early answer on a connection that is
-    /// not kept. After that the connection is closed, which may cost the answer. Default: 30 s and 67 108 864 bytes.
+    /// How long, and for how many bytes, the rest of a body is received and dropped after an early answer on
+    /// a connection that is not kept. After that the connection is closed, which may cost the answer.
+    /// Default: 30 s and 67 108 864 bytes.
     #[must_use]
     pub fn drain(mut self, limit: Duration, bytes: u64) -> Self {
         let driver = self.driver();
@@ -124,16 +127,18 @@ impl Config {
         self
     }
 
-    /// Whether a web server that shuts its side down after the request is still answered. Default: no. The end of the stream is
-    /// then taken for what nginx means by it: the client is gone, and the handler is dropped.
+    /// Whether a web server that shuts its side down after the request is still answered. Default: no. The
+    /// end of the stream is then taken for what nginx means by it: the client is gone, and the handler is
+    /// dropped.
     #[must_use]
     pub fn serve_half_closed(mut self, serve: bool) -> Self {
         self.driver().half_closed = serve;
         self
     }
 
-    /// Whether a request without CONTENT_LENGTH has no body, for web servers that then send no STDIN record at all.
-    /// Default: no, its body ends with the terminal STDIN record as every body does; uploads of unknown length need that.
+    /// Whether a request without CONTENT_LENGTH has no body, for web servers that then send no STDIN record
+    /// at all. Default: no, its body ends with the terminal STDIN record as every body does; uploads of
+    /// unknown length need that.
     #[must_use]
     pub fn no_length_means_no_body(mut self, so: bool) -> Self {
         self.driver().no_length_no_body = so;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use fcgi_core::Key;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What a connection waits for, under a time-out, apart from the heads of its requests. At most one at a time; the number
-/// tells one wait from the next of its kind, so that progress begins a new time.
+/// What a connection waits for, under a time-out, apart from the heads of its requests. At most one at a
+/// time; the number tells one wait from the next of its kind, so that progress begins a new time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// The rest of a record that begins a request, or on a new connection anything at all.
@@ -32,7 +32,8 @@ pub(crate) enum Elapsed {
     Head(Key),
 }
 
-/// A timer that is set by what is waited for: the head of each request, from its own begin, and one thing more.
+/// A timer that is set by what is waited for: the head of each request, from its own begin, and one thing
+/// more.
 #[derive(Debug, Default)]
 pub(crate) struct Deadline {
     /// With its end. A limit beyond what the clock can count is no limit.

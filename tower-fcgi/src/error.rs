@@ -54,7 +54,8 @@ impl Error {
         matches!(self.kind, Kind::Eof(EndOfInput::InRecord | EndOfInput::InParams))
     }
 
-    /// The web server closed the connection before a request was answered, as nginx does when its client goes away.
+    /// The web server closed the connection before a request was answered, as nginx does when its client goes
+    /// away.
     #[must_use]
     pub const fn is_canceled(&self) -> bool {
         matches!(self.kind, Kind::Eof(EndOfInput::InRequest))

@@ -1,6 +1,7 @@
 //! One request and its answer: the call, the head, the frames, the end.
 //!
-//! The same description serves both ways of running it: in the connection's own future, and in a task of its own.
+//! The same description serves both ways of running it: in the connection's own future, and in a task of its
+//! own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -21,8 +22,8 @@ pin_project! {
     pub(crate) enum Exchange<F, B> {
         /// The service was called.
         Calling { #[pin] future: F, to_head: bool },
-        /// The head is out; the body follows. `left`: bytes of it that are still to come, where that is known; `first`: none
-        /// of it is out.
+        /// The head is out; the body follows. `left`: bytes of it that are still to come, where that is
+        /// known; `first`: none of it is out.
         Sending { #[pin] body: B, left: Option<u64>, first: bool },
         /// The answer has ended, one way or the other. Also the state in which no exchange is running.
         Over,
@@ -53,8 +54,8 @@ where
         }
     }
 
-    /// Goes on until the answer has ended (`Ready`), or something is waited for, or the sink is full (`Pending`; call again once
-    /// it is not: nobody is woken for that).
+    /// Goes on until the answer has ended (`Ready`), or something is waited for, or the sink is full
+    /// (`Pending`; call again once it is not: nobody is woken for that).
     pub(crate) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, sink: &mut impl Sink) -> Poll<()> {
         while !self.is_over() {
             if sink.is_full() {
@@ -73,7 +74,8 @@ where
         Poll::Ready(())
     }
 
-    /// Gives the exchange up: the handler or the body is dropped. A panic in the drop says so on STDERR, and that is all.
+    /// Gives the exchange up: the handler or the body is dropped. A panic in the drop says so on STDERR, and
+    /// that is all.
     pub(crate) fn discard(mut self: Pin<&mut Self>, sink: &mut impl Sink) {
         if let Err(failure) = guard(|| self.as_mut().set(Self::Over)) {
             report(&failure, sink);
@@ -185,8 +187,8 @@ pub(crate) enum Out {
     Head,
 }
 
-/// The one place that decides what becomes of an answer that failed: a whole error where nothing is out, else an
-/// answer that does not look whole. The reason goes to STDERR, never to the client.
+/// The one place that decides what becomes of an answer that failed: a whole error where nothing is out, else
+/// an answer that does not look whole. The reason goes to STDERR, never to the client.
 pub(crate) fn conclude(failure: &Failure, out: Out, sink: &mut impl Sink) {
     report(failure, sink);
     match out {

@@ -44,8 +44,8 @@ impl Failure {
         Self::Panic(text)
     }
 
-    /// What the client is told where the head has not gone out. It says nothing of the cause, which is nobody's business but
-    /// the log's.
+    /// What the client is told where the head has not gone out. It says nothing of the cause, which is
+    /// nobody's business but the log's.
     pub(crate) const fn status(&self) -> StatusCode {
         match self {
             Self::Panic(_)

@@ -14,7 +14,8 @@ pub struct Handle {
 
 struct Shared {
     order: AtomicU8,
-    /// Milliseconds from the process's first connection to when this one turned idle, plus one; 0 while it is not.
+    /// Milliseconds from the process's first connection to when this one turned idle, plus one; 0 while it is
+    /// not.
     idle_since: AtomicU64,
     /// Of the task that runs the connection.
     waker: Mutex<Option<Waker>>,
@@ -39,8 +40,8 @@ impl Handle {
         }
     }
 
-    /// The connection ends as soon as no request is under way on it; one whose PARAMS are still coming counts. An idle one
-    /// ends at once.
+    /// The connection ends as soon as no request is under way on it; one whose PARAMS are still coming
+    /// counts. An idle one ends at once.
     pub fn graceful_shutdown(&self) {
         self.give(Order::Finish);
     }
@@ -50,8 +51,8 @@ impl Handle {
         self.give(Order::Die);
     }
 
-    /// How long the connection has been idle: open, kept, with no request under way. `None` while it is not, and before its
-    /// first request.
+    /// How long the connection has been idle: open, kept, with no request under way. `None` while it is not,
+    /// and before its first request.
     #[must_use]
     pub fn idle_for(&self) -> Option<Duration> {
         let since = self.shared.idle_since.load(Ordering::Relaxed).checked_sub(1)?;

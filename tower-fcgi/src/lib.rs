@@ -1,8 +1,8 @@
 //! Serve any [`tower_service::Service`] over FastCGI.
 //!
-//! A [`Connection`] drives one transport connection from a web server: it reads requests, calls the service with an
-//! [`http::Request`], and writes its [`http::Response`] back. The protocol itself is [`fcgi_core`]'s; here are the I/O, the time, and
-//! the mapping between CGI and `http`.
+//! A [`Connection`] drives one transport connection from a web server: it reads requests, calls the service
+//! with an [`http::Request`], and writes its [`http::Response`] back. The protocol itself is [`fcgi_core`]'s;
+//! here are the I/O, the time, and the mapping between CGI and `http`.
 //!
 //! For an axum `Router` and a listener, use the crate `axum-fcgi`; this one is what it is made of.
 //!
@@ -33,13 +33,13 @@
 //! ```
 //!
 //! # What FastCGI cannot carry
-//! - **Upgrades** (WebSocket): a `101` from the application becomes a 500, with the reason on STDERR. Leave such paths to
-//!   the web server's HTTP proxy.
+//! - **Upgrades** (WebSocket): a `101` from the application becomes a 500, with the reason on STDERR. Leave
+//!   such paths to the web server's HTTP proxy.
 //! - **Trailers** of a response are dropped; **interim responses** (1xx) do not exist.
 //!
 //! # Panics in handlers
-//! A handler that panics costs its own request: a 500, or a connection that is cut off where its answer had begun. With
-//! `panic = "abort"` in the program's profile that cannot be, and the process ends.
+//! A handler that panics costs its own request: a 500, or a connection that is cut off where its answer had
+//! begun. With `panic = "abort"` in the program's profile that cannot be, and the process ends.
 
 mod body;
 mod cgi;

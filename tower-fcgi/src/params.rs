@@ -7,8 +7,8 @@ use crate::cgi::client_of;
 
 /// The meta-variables of a request (RFC 3875 §4.1): all that the web server sent, in its order, as raw bytes.
 ///
-/// They are in the extensions of each request. Derefs to [`fcgi_core::Params`], which has the look-ups; a clone shares
-/// the bytes.
+/// They are in the extensions of each request. Derefs to [`fcgi_core::Params`], which has the look-ups; a
+/// clone shares the bytes.
 ///
 /// ```
 /// use tower_fcgi::Params;
@@ -29,8 +29,9 @@ impl Params {
         Self { pairs, client }
     }
 
-    /// The client's address: REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8). `None` where that is no IP address, as with a
-    /// client that reached the web server by a unix socket. A port that is missing or wrong is 0.
+    /// The client's address: REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8). `None` where that is no IP
+    /// address, as with a client that reached the web server by a unix socket. A port that is missing or
+    /// wrong is 0.
     #[must_use]
     pub const fn client_addr(&self) -> Option<SocketAddr> {
         self.client

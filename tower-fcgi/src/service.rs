@@ -10,8 +10,8 @@ use crate::failure::BoxError;
 /// A tower service that answers requests: any
 /// `Service<http::Request<RequestBody>, Response = http::Response<B>>` with `B: http_body::Body`.
 ///
-/// Only an abbreviation of these bounds; it is implemented for whatever meets them. Futures and bodies are `Send + 'static`, since requests
-/// that share a connection run in tasks of their own.
+/// Only an abbreviation of these bounds; it is implemented for whatever meets them. Futures and bodies are
+/// `Send + 'static`, since requests that share a connection run in tasks of their own.
 pub trait FcgiService:
     Service<
         Request<RequestBody>,

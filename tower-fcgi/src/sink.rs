@@ -23,8 +23,8 @@ pub(crate) trait Sink {
     fn is_full(&self) -> bool;
 }
 
-/// Output that waits for the transport, in bytes, at which no more is produced. Enough for several of the 16 to 64 KiB that
-/// bodies give at a time, so that the next write is ready when the last is done.
+/// Output that waits for the transport, in bytes, at which no more is produced. Enough for several of the 16
+/// to 64 KiB that bodies give at a time, so that the next write is ready when the last is done.
 const HIGH_WATER: usize = 128 * 1024;
 
 /// Straight into the connection's output.
@@ -97,7 +97,8 @@ enum Piece {
 }
 
 impl Batch {
-    /// Bytes at which a batch goes on its way: small enough that several requests share a connection's output evenly.
+    /// Bytes at which a batch goes on its way: small enough that several requests share a connection's output
+    /// evenly.
     const FULL: usize = 32 * 1024;
     /// Pieces at which it does.
     const MANY: usize = 64;

@@ -7,9 +7,10 @@ use super::Params;
 /// The client's address as the web server tells it in REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8): what
 /// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) gives.
 ///
-/// A port that is missing or no number is 0. An address that is missing or none of IP's, as a web server has it whose client came by
-/// a unix socket (nginx says `unix:`), is `0.0.0.0`, with port 0: a handler that asks for a client gets an answer rather than a 500, and
-/// [`Params`] tells the difference, as does [`tower_fcgi::Params::client_addr`].
+/// A port that is missing or no number is 0. An address that is missing or none of IP's, as a web server has
+/// it whose client came by a unix socket (nginx says `unix:`), is `0.0.0.0`, with port 0: a handler that asks
+/// for a client gets an answer rather than a 500, and [`Params`] tells the difference, as does
+/// [`tower_fcgi::Params::client_addr`].
 ///
 /// ```
 /// let params: axum_fcgi::Params = [("REMOTE_ADDR", "2001:db8::1"), ("REMOTE_PORT", "4711")].into_iter().collect();

@@ -8,14 +8,15 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-/// The address at which the web server received the request: SERVER_ADDR, which is no variable of RFC 3875 but sent by nginx, Apache,
-/// lighttpd and H2O, and SERVER_PORT (§4.1.15).
+/// The address at which the web server received the request: SERVER_ADDR, which is no variable of RFC 3875
+/// but sent by nginx, Apache, lighttpd and H2O, and SERVER_PORT (§4.1.15).
 ///
 /// Caddy takes SERVER_PORT from the Host header, so the port is what the client says there.
 ///
 /// # Rejection
-/// [`MissingWebServerAddr`], a 500, where the web server does not tell it (Caddy, HAProxy), or tells something else than an IP
-/// address, or the request did not come over FastCGI. `Option<WebServerAddr>` is `None` there.
+/// [`MissingWebServerAddr`], a 500, where the web server does not tell it (Caddy, HAProxy), or tells
+/// something else than an IP address, or the request did not come over FastCGI. `Option<WebServerAddr>` is
+/// `None` there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WebServerAddr(pub SocketAddr);
 

@@ -41,7 +41,8 @@ fn in_few_descriptors() {
         let addr = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(async || "served"));
         tokio::spawn(axum_fcgi::serve(listener, router).into_future());
-        // Both ends are in this process: somewhere in here accept finds no descriptor, then neither does connect.
+        // Both ends are in this process: somewhere in here accept finds no descriptor, then neither does
+        // connect.
         let mut open = Vec::new();
         while let Ok(io) = TcpStream::connect(addr).await {
             open.push(io);

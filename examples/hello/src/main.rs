@@ -1,6 +1,7 @@
 //! The smallest application behind nginx.
 //!
-//! Run `sh examples/hello/run` to see it on <http://127.0.0.1:8080>, with the `nginx.conf` beside it. By hand:
+//! Run `sh examples/hello/run` to see it on <http://127.0.0.1:8080>, with the `nginx.conf` beside it. By
+//! hand:
 //!
 //! ```sh
 //! cargo run -p hello -- /tmp/hello.sock

@@ -8,12 +8,13 @@ use crate::request::Output;
 pub enum Close {
     /// Nothing more is to come of any request: write the output, then close.
     Now,
-    /// The web server may still be sending a body that nobody reads. Write the output, shut the write side down so that
-    /// the web server sees the end at once, read and drop its bytes until its end of stream for a bounded time, then close. To close
-    /// at once would reset the connection and could destroy the answer on its way.
+    /// The web server may still be sending a body that nobody reads. Write the output, shut the write side
+    /// down so that the web server sees the end at once, read and drop its bytes until its end of stream for
+    /// a bounded time, then close. To close at once would reset the connection and could destroy the answer
+    /// on its way.
     Drain,
-    /// An answer was cut off: write the output, then close such that the peer sees an error, with a reset where the transport
-    /// has one.
+    /// An answer was cut off: write the output, then close such that the peer sees an error, with a reset
+    /// where the transport has one.
     Abortive,
 }
 
@@ -31,9 +32,9 @@ pub enum EndOfInput {
 }
 
 impl Connection {
-    /// Whether, and how, the connection is to be ended now: the last request's KEEP_CONN was clear (FastCGI §5.1), or
-    /// [`close`](Self::close) was called, or a limit asks for it, or an answer was [cut off](Self::fail), or the web server
-    /// broke a rule; and no request is alive.
+    /// Whether, and how, the connection is to be ended now: the last request's KEEP_CONN was clear (FastCGI
+    /// §5.1), or [`close`](Self::close) was called, or a limit asks for it, or an answer was [cut
+    /// off](Self::fail), or the web server broke a rule; and no request is alive.
     #[must_use]
     pub fn should_close(&self) -> Option<Close> {
         if self.live > 0 {
@@ -56,8 +57,8 @@ impl Connection {
         }
     }
 
-    /// Whether nothing is under way: no request is alive, the web server is not in the middle of a record, and nothing waits
-    /// to be written. An answered request whose input has not ended does not count.
+    /// Whether nothing is under way: no request is alive, the web server is not in the middle of a record,
+    /// and nothing waits to be written. An answered request whose input has not ended does not count.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.live == 0 && self.deframer.is_between_records() && self.output.is_empty()

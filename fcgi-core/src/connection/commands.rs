@@ -23,9 +23,9 @@ pub enum BodyState {
 }
 
 impl Connection {
-    /// Moves the unread bytes of a request's STDIN to the end of `into`, and says whether they are the last. They stay
-    /// charged until they are [consumed](Self::consumed). Not to call it is how a body is held back. Small pieces are put
-    /// together, also with the last one that `into` holds.
+    /// Moves the unread bytes of a request's STDIN to the end of `into`, and says whether they are the last.
+    /// They stay charged until they are [consumed](Self::consumed). Not to call it is how a body is held
+    /// back. Small pieces are put together, also with the last one that `into` holds.
     ///
     /// # Errors
     /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
@@ -40,7 +40,8 @@ impl Connection {
         })
     }
 
-    /// As [`read_body`](Self::read_body), of a Filter's DATA (FastCGI §6.4). For other roles it has ended from the start.
+    /// As [`read_body`](Self::read_body), of a Filter's DATA (FastCGI §6.4). For other roles it has ended
+    /// from the start.
     ///
     /// # Errors
     /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
@@ -68,8 +69,8 @@ impl Connection {
         self.unread = self.unread.saturating_sub(of_stdin).saturating_sub(of_data);
     }
 
-    /// The application will read no more of this request's bodies: what is there and what is to come of them is
-    /// dropped, and holds nobody up.
+    /// The application will read no more of this request's bodies: what is there and what is to come of them
+    /// is dropped, and holds nobody up.
     ///
     /// # Errors
     /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
@@ -99,7 +100,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a part of the response; from [`Enframer::LARGE`](crate::Enframer::LARGE) bytes on without a copy.
+    /// Queues a part of the response; from [`Enframer::LARGE`](crate::Enframer::LARGE) bytes on without a
+    /// copy.
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -121,9 +123,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends the request with `REQUEST_COMPLETE`: the end of STDOUT, then END_REQUEST with `app_status`, what a CGI program would
-    /// have returned from `exit` (FastCGI §5.5). STDERR needs no end where it was not used, and web servers take none to
-    /// be missing where it was (§3.3 asks for one only of streams in use; nginx, Apache and PHP agree).
+    /// Ends the request with `REQUEST_COMPLETE`: the end of STDOUT, then END_REQUEST with `app_status`, what
+    /// a CGI program would have returned from `exit` (FastCGI §5.5). STDERR needs no end where it was not
+    /// used, and web servers take none to be missing where it was (§3.3 asks for one only of streams in use;
+    /// nginx, Apache and PHP agree).
     ///
     /// The input is not waited for: what still comes of it is dropped.
     ///
@@ -139,9 +142,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Cuts the answer off: no END_REQUEST is sent, since nginx takes a partial answer with one for whole, whatever
-    /// its status. The connection takes no more requests and, after those that are alive, ends such that the
-    /// web server notices: [`Close::Abortive`](super::Close::Abortive).
+    /// Cuts the answer off: no END_REQUEST is sent, since nginx takes a partial answer with one for whole,
+    /// whatever its status. The connection takes no more requests and, after those that are alive, ends such
+    /// that the web server notices: [`Close::Abortive`](super::Close::Abortive).
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -152,8 +155,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Lets a request be answered whose PARAMS have not ended, for instance because they take too long. What is still
-    /// to come of its PARAMS and bodies is dropped.
+    /// Lets a request be answered whose PARAMS have not ended, for instance because they take too long. What
+    /// is still to come of its PARAMS and bodies is dropped.
     ///
     /// # Errors
     /// [`Misuse::Gone`] if the PARAMS have ended, or the request is over.

@@ -11,10 +11,11 @@ pub enum Event {
     /// A request's PARAMS are complete: it can be dispatched and answered. Its body may still be on the way.
     Request(NewRequest),
     /// There is something to be had from [`read_body`](super::Connection::read_body) or
-    /// [`read_data`](super::Connection::read_data) that was not there at the last call. Given once until the next call.
+    /// [`read_data`](super::Connection::read_data) that was not there at the last call. Given once until the
+    /// next call.
     Body(Key),
-    /// A request passed a limit while its PARAMS came. The rest of what the web server sends for it is dropped; an answer
-    /// that says so is due: STDOUT, then [`end`](super::Connection::end).
+    /// A request passed a limit while its PARAMS came. The rest of what the web server sends for it is
+    /// dropped; an answer that says so is due: STDOUT, then [`end`](super::Connection::end).
     Refused(Key, Refusal),
     /// The web server gave the request up (FastCGI §5.4). Nothing more of it comes; it still has to be
     /// [ended](super::Connection::end). Given once.

@@ -21,12 +21,12 @@ impl Inbox {
     /// A piece that is smaller is copied, and lies with its neighbours in one buffer.
     const SMALL: usize = 4096;
 
-    /// A shared piece may keep alive a buffer that is at most this many times its size. A peer that sends one byte of
-    /// a body among 64 KiB of something else must not make us hold the 64 KiB.
+    /// A shared piece may keep alive a buffer that is at most this many times its size. A peer that sends one
+    /// byte of a body among 64 KiB of something else must not make us hold the 64 KiB.
     const PINS: usize = 8;
 
-    /// Takes in a piece of the stream; gives the bytes that it adds to the charge. `owner`: the buffer that `content`
-    /// is a slice of, to be shared where it pays.
+    /// Takes in a piece of the stream; gives the bytes that it adds to the charge. `owner`: the buffer that
+    /// `content` is a slice of, to be shared where it pays.
     pub(super) fn push(&mut self, content: &[u8], owner: Option<&Bytes>) -> usize {
         if self.discards {
             return 0;
@@ -79,8 +79,9 @@ impl Inbox {
         core::mem::take(&mut self.charge)
     }
 
-    /// Puts the last piece of `into` before the tail, if both are small and nobody else holds it. Else a body that comes
-    /// byte by byte, to a handler that does not read it, would cost a buffer for each byte and be charged one.
+    /// Puts the last piece of `into` before the tail, if both are small and nobody else holds it. Else a body
+    /// that comes byte by byte, to a handler that does not read it, would cost a buffer for each byte and be
+    /// charged one.
     fn join_tail(&mut self, into: &mut VecDeque<Bytes>) {
         let Some(last) = into.back_mut() else { return };
         if self.tail.is_empty() || last.len().saturating_add(self.tail.len()) > Self::SMALL {
@@ -98,8 +99,8 @@ impl Inbox {
 
     fn flush_tail(&mut self) {
         if !self.tail.is_empty() {
-            // Taken whole, not split off: the next small pieces begin a buffer of their own, so that a piece which
-            // its reader keeps does not pin later ones.
+            // Taken whole, not split off: the next small pieces begin a buffer of their own, so that a piece
+            // which its reader keeps does not pin later ones.
             self.chunks.push_back(core::mem::take(&mut self.tail).freeze());
         }
     }
@@ -171,11 +172,20 @@ mod tests {
     #[test]
     fn order_holds_between_small_and_large_pieces() {
         let owner: Bytes = (0..30_000_u32).map(|i| i.to_le_bytes()[0]).collect();
-        let mut inbox = Inbox::default();
-        for range in [0..10, 10..9_000, 9_000..9_001, 9_001..9_005, 9_005..30_000] {
-            inbox.push(&owner[range], Some(&owner));
+        let ranges = [0..10, 10..9_000, 9_000..9_001, 9_001..9_005, 9_005..30_000];
+        // Read after any of them, too.
+        for reads in 0..1_u32 << ranges.len() {
+            let mut inbox = Inbox::default();
+            let mut chunks = VecDeque::new();
+            for (at, range) in ranges.iter().enumerate() {
+                inbox.push(&owner[range.clone()], Some(&owner));
+                if reads >> at & 1 == 1 {
+                    inbox.read(&mut chunks);
+                }
+            }
+            inbox.read(&mut chunks);
+            assert_eq!(chunks.make_contiguous().concat(), owner, "read after {reads:b}");
         }
-        assert_eq!(read(&mut inbox).concat(), owner);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Management records, which are answered here (FastCGI §4.1: they "should not involve the application proper").
+//! Management records, which are answered here (FastCGI §4.1: they "should not involve the application
+//! proper").
 
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
@@ -37,7 +38,8 @@ impl Connection {
         if !fragment.ends {
             return Ok(());
         }
-        // FastCGI §4.1: the names that are asked for and known, each once, whatever their values in the query.
+        // FastCGI §4.1: the names that are asked for and known, each once, whatever their values in the
+        // query.
         let mut asked: Vec<Variable> = Vec::new();
         for pair in Pairs::new(&self.management) {
             let (name, _) = pair?;

@@ -33,30 +33,34 @@ use crate::record::BeginRequest;
 ///
 /// 1. **Output**: write what [`output`](Self::output) holds, and [advance](Enframer::advance) it.
 /// 2. **Input**: while [`wants_input`](Self::wants_input), read from the transport and hand the bytes to
-///    [`receive`](Self::receive) or [`receive_shared`](Self::receive_shared). All of them are used at once; what cannot
-///    be told yet is kept, within the [limits](crate::Limits). At the end of the stream ask
+///    [`receive`](Self::receive) or [`receive_shared`](Self::receive_shared). All of them are used at once;
+///    what cannot be told yet is kept, within the [limits](crate::Limits). At the end of the stream ask
 ///    [`end_of_input`](Self::end_of_input) what it cut off.
-/// 3. **Events**: take [`poll_event`](Self::poll_event) until it is `None`. Answer each request that it tells with
-///    *commands*, in any order and as late as need be.
-/// 4. **Close**: when [`should_close`](Self::should_close) says so, write what is left of the output and do as it says.
+/// 3. **Events**: take [`poll_event`](Self::poll_event) until it is `None`. Answer each request that it tells
+///    with *commands*, in any order and as late as need be.
+/// 4. **Close**: when [`should_close`](Self::should_close) says so, write what is left of the output and do
+///    as it says.
 ///
 /// The methods are of four kinds:
 ///
-/// - *bytes in* (`receive…`): fail with a [`Violation`] when the peer breaks a rule, and take in nothing after it. Events
-///   from before it can still be taken, and what was begun can still be answered or [cut off](Self::fail).
+/// - *bytes in* (`receive…`): fail with a [`Violation`] when the peer breaks a rule, and take in nothing
+///   after it. Events from before it can still be taken, and what was begun can still be answered or [cut
+///   off](Self::fail).
 /// - *events out* (`poll_event`, `read_body`, `read_data`).
-/// - *commands* (`stdout…`, `stderr`, `end`, `fail`, `refuse`, `discard_body`, `consumed`): fail with a [`Misuse`](crate::Misuse)
-///   when the request's state does not allow them, and then change nothing.
+/// - *commands* (`stdout…`, `stderr`, `end`, `fail`, `refuse`, `discard_body`, `consumed`): fail with a
+///   [`Misuse`](crate::Misuse) when the request's state does not allow them, and then change nothing.
 /// - *getters* (`wants_input`, `is_idle`, `live`, …).
 ///
-/// A request lives from its BEGIN_REQUEST until both its input and its output have ended, whatever its handler does:
-/// see the diagram in `request.rs`. Its body ends on the terminal STDIN record and on nothing else.
+/// A request lives from its BEGIN_REQUEST until both its input and its output have ended, whatever its
+/// handler does: see the diagram in `request.rs`. Its body ends on the terminal STDIN record and on nothing
+/// else.
 ///
 /// # Back-pressure
-/// FastCGI has no flow control (§3.3), so there is only the transport's: not reading. Bytes of a body count as unread
-/// from their arrival until [`consumed`](Self::consumed) is told of them. A request that is alone pauses the input at
-/// [`Limits::body_bytes`](crate::Limits::body_bytes); several pause it together at [`Limits::bodies_bytes`](crate::Limits::bodies_bytes). Until then ABORT, management
-/// records and other requests are seen behind an unread body; after that only once something was consumed or
+/// FastCGI has no flow control (§3.3), so there is only the transport's: not reading. Bytes of a body count
+/// as unread from their arrival until [`consumed`](Self::consumed) is told of them. A request that is alone
+/// pauses the input at [`Limits::body_bytes`](crate::Limits::body_bytes); several pause it together at
+/// [`Limits::bodies_bytes`](crate::Limits::bodies_bytes). Until then ABORT, management records and other
+/// requests are seen behind an unread body; after that only once something was consumed or
 /// [discarded](Self::discard_body).
 ///
 /// # Example
@@ -93,11 +97,11 @@ pub struct Connection {
     in_params: usize,
     /// Sum of the charges in `table`, in bytes.
     unread: usize,
-    /// Bytes that [`answer_here`](Self::answer_here) has queued, less what of them must have been written since. No more
-    /// than that is known: answers of the application lie between them.
+    /// Bytes that [`answer_here`](Self::answer_here) has queued, less what of them must have been written
+    /// since. No more than that is known: answers of the application lie between them.
     answered_here: usize,
-    /// KEEP_CONN of the last request that began. FastCGI §5.1 gives the flag to each request; where several differ,
-    /// the last one decides.
+    /// KEEP_CONN of the last request that began. FastCGI §5.1 gives the flag to each request; where several
+    /// differ, the last one decides.
     keep_conn: bool,
     closing: Closing,
     /// The rule that the peer broke. Beside `closing`, since an answer that was cut off stays cut off.
@@ -145,8 +149,9 @@ impl Connection {
         self.receive_from(input, None)
     }
 
-    /// As [`receive`](Self::receive), but large pieces of bodies are not copied: they are handed on as slices that
-    /// keep `input` alive. A piece keeps alive at most eight times its own size, if `input` is all of its buffer.
+    /// As [`receive`](Self::receive), but large pieces of bodies are not copied: they are handed on as slices
+    /// that keep `input` alive. A piece keeps alive at most eight times its own size, if `input` is all of
+    /// its buffer.
     ///
     /// # Errors
     /// As [`receive`](Self::receive).
@@ -154,8 +159,8 @@ impl Connection {
         self.receive_from(input, Some(input))
     }
 
-    /// The next thing that the application has to know of, in the order of the wire. It may be about a request that was
-    /// ended since: commands then say [`Misuse::Gone`](crate::Misuse::Gone).
+    /// The next thing that the application has to know of, in the order of the wire. It may be about a
+    /// request that was ended since: commands then say [`Misuse::Gone`](crate::Misuse::Gone).
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
@@ -189,20 +194,20 @@ impl Connection {
         self.unread
     }
 
-    /// Whether input should be read from the transport. `false`: unread bodies have reached their limit, or answers to
-    /// what the web server asks of the connection itself have, which it does not read.
+    /// Whether input should be read from the transport. `false`: unread bodies have reached their limit, or
+    /// answers to what the web server asks of the connection itself have, which it does not read.
     #[must_use]
     pub fn wants_input(&self) -> bool {
         let limits = &self.config.limits;
         let bound = if self.live > 1 { limits.bodies_bytes } else { limits.body_bytes };
-        // Not all of the output counts: there are web servers that read no answer before they have sent all of its
-        // request's body, and they must not be waited for.
+        // Not all of the output counts: there are web servers that read no answer before they have sent all
+        // of its request's body, and they must not be waited for.
         let answered = self.answered_here.min(self.output.len());
         self.unread < bound.max(1) && answered < limits.answers_bytes.max(1)
     }
 
-    /// The live request with the most unread bytes: the one to give up when input has been paused for too long. `None`:
-    /// no request has any.
+    /// The live request with the most unread bytes: the one to give up when input has been paused for too
+    /// long. `None`: no request has any.
     #[must_use]
     pub fn fullest(&self) -> Option<Key> {
         let unread = self.table.iter().filter(|(_, entry)| entry.state.is_live() && entry.charge() > 0);
@@ -218,8 +223,8 @@ impl Connection {
         entries.filter(move |(_, entry)| waiting(entry)).map(|(key, _)| key)
     }
 
-    /// How many bytes of a body the web server has announced by the header of the record that is being received, and
-    /// not sent. Reads of about that size, and more, are to be expected next.
+    /// How many bytes of a body the web server has announced by the header of the record that is being
+    /// received, and not sent. Reads of about that size, and more, are to be expected next.
     #[must_use]
     pub fn expected_body(&self) -> usize {
         match self.deframer.current() {

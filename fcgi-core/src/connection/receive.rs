@@ -52,8 +52,8 @@ impl Connection {
                 Ok(())
             }
             _ if kind.sender() == Sender::Application => Err(Rule::Direction),
-            // FastCGI §4.2 answers unknown types of management records alone; of a request's it says nothing, so that a
-            // later version's additions do no harm.
+            // FastCGI §4.2 answers unknown types of management records alone; of a request's it says nothing,
+            // so that a later version's additions do no harm.
             _ => Ok(()),
         }
     }
@@ -76,8 +76,8 @@ impl Connection {
         let begin = BeginRequest::decode(*content);
         match self.table.by_id(id) {
             Some((_, entry)) if entry.state.output() != Output::Ended => return Err(Rule::BeginTwice),
-            // The web server has gone on to its next request without ending this one's input: Apache does, after
-            // an early answer.
+            // The web server has gone on to its next request without ending this one's input: Apache does,
+            // after an early answer.
             Some((key, _)) => self.forget(key),
             None => {}
         }
@@ -111,8 +111,8 @@ impl Connection {
                 connection.put_end(id, 0, ProtocolStatus::REQUEST_COMPLETE);
             }
         });
-        // Past the bound the connection is on its way out, and need not know which of the answered ids go on sending: records
-        // of ids that are not in the table are dropped all the same.
+        // Past the bound the connection is on its way out, and need not know which of the answered ids go on
+        // sending: records of ids that are not in the table are dropped all the same.
         if self.unfinished() <= self.config.limits.unfinished {
             request.reject();
             let key = self.table.insert(id, request);
@@ -129,8 +129,8 @@ impl Connection {
         if entry.state.params()? == Content::Drop {
             return Ok(());
         }
-        // What fits is looked at also where not all of it does: which limit is passed first must not hang on how the bytes
-        // were cut.
+        // What fits is looked at also where not all of it does: which limit is passed first must not hang on
+        // how the bytes were cut.
         let room = limits.params_bytes.saturating_sub(entry.params.len());
         let (fitting, over) = fragment.content.split_at_checked(room).unwrap_or((fragment.content, &[]));
         entry.params.reserve_exact(if entry.params.is_empty() { fitting.len() } else { 0 });
@@ -239,7 +239,8 @@ impl Connection {
         }
     }
 
-    /// Takes the request out of the table if it is over, and holds the bound on those that are only half over.
+    /// Takes the request out of the table if it is over, and holds the bound on those that are only half
+    /// over.
     pub(super) fn settle(&mut self, key: Key) {
         let Ok(entry) = self.table.by_key(key) else { return };
         if entry.state.is_over() {

@@ -18,8 +18,8 @@ pub(super) struct Table {
     free: Vec<u32>,
     /// Where each id lies, ordered by id. One entry for each full slot.
     by_id: Vec<(RequestId, u32)>,
-    /// The generation of the next key. Comes round after 4 294 967 296 requests of one connection; a key of then
-    /// would have to be still in use to be mistaken.
+    /// The generation of the next key. Comes round after 4 294 967 296 requests of one connection; a key of
+    /// then would have to be still in use to be mistaken.
     generation: u32,
 }
 

@@ -1,7 +1,7 @@
 //! Name-value pairs, the encoding of PARAMS and of GET_VALUES (FastCGI §3.4).
 //!
-//! A pair is the length of the name, the length of the value, the name, the value. A length below 128 is one byte;
-//! a longer one is four bytes whose highest bit is set.
+//! A pair is the length of the name, the length of the value, the name, the value. A length below 128 is one
+//! byte; a longer one is four bytes whose highest bit is set.
 
 mod decode;
 mod encode;

@@ -8,10 +8,11 @@ use bytes::Bytes;
 
 use super::Kind;
 
-/// One body between the connection, which puts bytes in, and its [`RequestBody`](super::RequestBody), which takes them
-/// out.
+/// One body between the connection, which puts bytes in, and its [`RequestBody`](super::RequestBody), which
+/// takes them out.
 ///
-/// The lock is held for a few instructions, never while anything is woken, and mostly by the same task on both sides.
+/// The lock is held for a few instructions, never while anything is woken, and mostly by the same task on
+/// both sides.
 #[derive(Debug, Default)]
 pub(crate) struct Cell {
     shared: Mutex<Shared>,
@@ -117,8 +118,8 @@ impl Cell {
         self.deliver(|_| Delivered::Broken(kind));
     }
 
-    /// For the connection: the bytes that were consumed since the last call, and whether the body is still wanted. With a
-    /// `waker`, that is woken at the next change.
+    /// For the connection: the bytes that were consumed since the last call, and whether the body is still
+    /// wanted. With a `waker`, that is woken at the next change.
     pub(crate) fn consumed(&self, waker: Option<&Waker>) -> (usize, Reader) {
         let mut shared = self.lock();
         if let Some(waker) = waker {

@@ -18,11 +18,12 @@ pub(crate) use self::error::Kind;
 
 /// The body of a request that came over FastCGI.
 ///
-/// It ends exactly on the terminal STDIN record (FastCGI §5.3), not when CONTENT_LENGTH bytes have come, and not when the connection
-/// is lost: a body that the web server cut short is a [`BodyError`], never a clean end. It has no trailers.
+/// It ends exactly on the terminal STDIN record (FastCGI §5.3), not when CONTENT_LENGTH bytes have come, and
+/// not when the connection is lost: a body that the web server cut short is a [`BodyError`], never a clean
+/// end. It has no trailers.
 ///
-/// Reading it lets further input flow; leaving it unread holds the input back once the limits are reached; dropping it
-/// drops what is left. A body that outlives its request gives an error.
+/// Reading it lets further input flow; leaving it unread holds the input back once the limits are reached;
+/// dropping it drops what is left. A body that outlives its request gives an error.
 ///
 /// `size_hint` is exact where the web server told a CONTENT_LENGTH.
 pub struct RequestBody {

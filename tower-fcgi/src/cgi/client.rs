@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// From REMOTE_ADDR and REMOTE_PORT. `None` where the address is none of IP's, as with a client that came to the web server by
-/// a unix socket (nginx says `unix:`). A port that is missing or no number is 0.
+/// From REMOTE_ADDR and REMOTE_PORT. `None` where the address is none of IP's, as with a client that came to
+/// the web server by a unix socket (nginx says `unix:`). A port that is missing or no number is 0.
 pub(super) fn client(addr: &[u8], port: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip(addr)?, number(port).unwrap_or(0)))
 }

@@ -4,8 +4,8 @@ use http::header::{self, HeaderName, InvalidHeaderName};
 
 /// The header that the meta-variable `HTTP_{name}` stands for: `_` is `-`, case does not matter.
 ///
-/// The names that browsers and web servers send are found by length and comparison; that is about a tenth of what the
-/// general way costs.
+/// The names that browsers and web servers send are found by length and comparison; that is about a tenth of
+/// what the general way costs.
 pub(super) fn header_name(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
     known(name).map_or_else(|| convert(name), Ok)
 }

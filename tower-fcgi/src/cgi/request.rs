@@ -103,8 +103,8 @@ struct Headers<'a> {
 
 impl<'a> Headers<'a> {
     fn new(params: &'a Params) -> Self {
-        // About half of what a web server sends are headers. Not more than a browser's worth is allocated on the peer's
-        // word; the map grows as they really come.
+        // About half of what a web server sends are headers. Not more than a browser's worth is allocated on
+        // the peer's word; the map grows as they really come.
         Self { map: HeaderMap::with_capacity((params.len() / 2).min(24)), params }
     }
 

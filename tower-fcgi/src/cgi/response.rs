@@ -1,9 +1,9 @@
 //! The head of an [`http::Response`] to a CGI head (RFC 3875 §6), and what is to follow it.
 //!
-//! The head begins with `Status: NNN Reason`. Headers follow in their order, less those that are a matter between two
-//! HTTP peers: `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`, and a
-//! `Status` of the application's own, which would be taken for the status line. Nothing is added but `Content-Length`, where the
-//! body knows it.
+//! The head begins with `Status: NNN Reason`. Headers follow in their order, less those that are a matter
+//! between two HTTP peers: `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`,
+//! `Transfer-Encoding`, `Upgrade`, and a `Status` of the application's own, which would be taken for the
+//! status line. Nothing is added but `Content-Length`, where the body knows it.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName};
 use http::{StatusCode, response};
@@ -34,7 +34,8 @@ impl<'a> CgiHead<'a> {
     pub(crate) fn new(parts: &'a response::Parts, hint: &SizeHint, to_head: bool) -> Result<Self, Failure> {
         let status = parts.status;
         if status.is_informational() {
-            // RFC 3875 §6.3.3 has no interim responses, and a connection that changes its protocol is none of CGI's.
+            // RFC 3875 §6.3.3 has no interim responses, and a connection that changes its protocol is none of
+            // CGI's.
             return Err(Failure::Head(match status {
                 StatusCode::SWITCHING_PROTOCOLS => {
                     "a protocol upgrade (WebSocket) needs HTTP to the application"
@@ -46,9 +47,9 @@ impl<'a> CgiHead<'a> {
         let (framing, length) = match status {
             // RFC 9110 §8.6 forbids a length here.
             StatusCode::NO_CONTENT => (Framing::NoBody, None),
-            // An answer to HEAD and a 304 may tell the length of the body that they do not have; only the application
-            // knows it: axum gives a streamed answer to HEAD an empty body.
-            // A length of 0 is what axum gives a response without a body, and no length of a body that a 304 stands for.
+            // An answer to HEAD and a 304 may tell the length of the body that they do not have; only the
+            // application knows it: axum gives a streamed answer to HEAD an empty body. A length of 0 is what
+            // axum gives a response without a body, and no length of a body that a 304 stands for.
             StatusCode::NOT_MODIFIED => (Framing::NoBody, declared.filter(|length| *length > 0)),
             _ if to_head => (Framing::NoBody, declared),
             _ => {

@@ -42,8 +42,8 @@ pub(super) struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// REQUEST_URI as it is where there is one: SCRIPT_NAME and PATH_INFO are decoded, and each web server splits the path between
-    /// them in its own way. Without it they are put together and encoded again.
+    /// REQUEST_URI as it is where there is one: SCRIPT_NAME and PATH_INFO are decoded, and each web server
+    /// splits the path between them in its own way. Without it they are put together and encoded again.
     pub(super) fn uri(&self, params: &Params) -> Result<Uri, Failure> {
         let target = if self.request_uri.is_empty() {
             self.put_together()

@@ -42,7 +42,8 @@ where
         }
     }
 
-    /// Writes what is left, and for a [`Close::Drain`] shuts the write side down and waits for the web server's end of stream.
+    /// Writes what is left, and for a [`Close::Drain`] shuts the write side down and waits for the web
+    /// server's end of stream.
     ///
     /// Input is received and dropped from the start: a web server that writes its whole body before it reads
     /// (mod_fcgid) would otherwise never come to read what is left.
@@ -77,8 +78,8 @@ where
         let Poll::Ready(read) = self.poll_discard(cx) else { return Ok(Turn::Wait) };
         let read = match read {
             Ok(read) => read as u64,
-            // The answer is out, and the web server does not care for more: what it does with the rest of its body is its own
-            // affair.
+            // The answer is out, and the web server does not care for more: what it does with the rest of its
+            // body is its own affair.
             Err(_) if closing.shut => 0,
             Err(error) => return Err(error.into()),
         };

@@ -31,8 +31,8 @@ pub(super) enum Read {
 const SCRATCH: usize = 16 * 1024;
 /// Bytes of the buffer that large bodies are read to, and handed on from without a copy.
 const BULK: usize = 64 * 1024;
-/// Output in bytes at which nothing more is read. Answers stop well before that; beyond it there can only be what a peer
-/// provokes that sends queries and reads no answers.
+/// Output in bytes at which nothing more is read. Answers stop well before that; beyond it there can only be
+/// what a peer provokes that sends queries and reads no answers.
 const MOST_OUTPUT: usize = 512 * 1024;
 
 impl<IO, S> Driver<IO, S>
@@ -92,8 +92,8 @@ where
         })
     }
 
-    /// Whether the protocol wants input. If unread bodies are in the way, their handlers are asked what they have consumed
-    /// by now; if that is not enough, they wake this connection when they consume more.
+    /// Whether the protocol wants input. If unread bodies are in the way, their handlers are asked what they
+    /// have consumed by now; if that is not enough, they wake this connection when they consume more.
     fn may_take_more(&mut self, cx: &Context<'_>) -> bool {
         if self.protocol.wants_input() {
             return true;

@@ -37,17 +37,17 @@ use crate::sink::Direct;
 pin_project! {
     /// Serves one connection from a web server: a future that ends with it.
     ///
-    /// One request at a time, which is what most web servers send on a connection, runs in this future itself, with no task and no
-    /// channel. One that begins while another runs gets a task of its own ([`tokio::spawn`]), so that requests which share a
-    /// connection run in parallel.
+    /// One request at a time, which is what most web servers send on a connection, runs in this future
+    /// itself, with no task and no channel. One that begins while another runs gets a task of its own
+    /// ([`tokio::spawn`]), so that requests which share a connection run in parallel.
     ///
-    /// The service's `poll_ready` is asked before each call. While it is pending, requests wait, and the input is
-    /// held back once their bodies reach the [limits](crate::Limits); ABORT is seen all the while.
+    /// The service's `poll_ready` is asked before each call. While it is pending, requests wait, and the
+    /// input is held back once their bodies reach the [limits](crate::Limits); ABORT is seen all the while.
     ///
     /// # Output
-    /// `Ok` when the connection ended in good order: after a request without KEEP_CONN, or by the web server between requests, or by
-    /// [`graceful_shutdown`](Self::graceful_shutdown). Any other end is an [`Error`] that says what happened; by then all that
-    /// could be done about it is done, so it is for the log.
+    /// `Ok` when the connection ended in good order: after a request without KEEP_CONN, or by the web server
+    /// between requests, or by [`graceful_shutdown`](Self::graceful_shutdown). Any other end is an [`Error`]
+    /// that says what happened; by then all that could be done about it is done, so it is for the log.
     ///
     /// # Cancel safety
     /// Dropping the future closes the connection and drops the handlers of its requests.
@@ -131,8 +131,9 @@ where
         Builder::new().serve_connection(io, service)
     }
 
-    /// What is done to the transport before it is closed because an answer could not be completed. The close must be
-    /// such that the web server notices: with TCP, set the socket to linger for zero seconds, so that the close is a reset.
+    /// What is done to the transport before it is closed because an answer could not be completed. The close
+    /// must be such that the web server notices: with TCP, set the socket to linger for zero seconds, so that
+    /// the close is a reset.
     ///
     /// nginx takes a partial answer for whole if the connection ends in good order.
     #[must_use]
@@ -153,8 +154,8 @@ where
         self.driver.handle.clone()
     }
 
-    /// Ends the connection as soon as no request is under way on it; one whose PARAMS are still coming counts.
-    /// The future is still to be polled to its end.
+    /// Ends the connection as soon as no request is under way on it; one whose PARAMS are still coming
+    /// counts. The future is still to be polled to its end.
     pub fn graceful_shutdown(self: Pin<&mut Self>) {
         self.project().driver.handle.graceful_shutdown();
     }
@@ -238,15 +239,16 @@ where
         let has_room = was_full && !Direct::is_full(&mut self.protocol);
         let (read, broken) = match self.poll_read(cx) {
             Ok(read) => (read, None),
-            // What came whole before it is answered as far as that can be done at once, however the bytes were cut.
+            // What came whole before it is answered as far as that can be done at once, however the bytes
+            // were cut.
             Err(error) if error.is_protocol_violation() => (Read::Ended, Some(error)),
             Err(error) => return Err(error),
         };
         self.take_events(inline.as_mut(), cx);
         self.dispatch_queue(inline.as_mut(), cx);
         if std::mem::take(&mut self.spawned_now) {
-            // A worker of the runtime keeps the task that it was last given to itself until this poll is over: a
-            // handler that runs inline and blocks would hold up that one.
+            // A worker of the runtime keeps the task that it was last given to itself until this poll is
+            // over: a handler that runs inline and blocks would hold up that one.
             cx.waker().wake_by_ref();
             return broken.map_or(Ok(Turn::Wait), Err);
         }
@@ -277,15 +279,17 @@ where
             self.begin_close(fcgi_core::Close::Now);
             return Ok(Turn::Again);
         }
-        // What was put out in this turn has not met the transport yet; what was left of the last has, and waits.
+        // What was put out in this turn has not met the transport yet; what was left of the last has, and
+        // waits.
         let unwritten = self.has_new_output();
-        // A request that was dispatched with the input paused may have read its body already, and woken nobody.
+        // A request that was dispatched with the input paused may have read its body already, and woken
+        // nobody.
         let unpaused = read == Read::Paused && self.dispatched != dispatched;
         Ok(if read == Read::Got || has_room || unwritten || unpaused { Turn::Again } else { Turn::Wait })
     }
 
-    /// Whether the connection was told to finish and nothing is under way. `read`: what this turn's read came to: bytes
-    /// that the web server has already sent may be a request.
+    /// Whether the connection was told to finish and nothing is under way. `read`: what this turn's read came
+    /// to: bytes that the web server has already sent may be a request.
     fn is_to_finish(&self, read: Read) -> bool {
         self.handle.order() >= Order::Finish
             && read != Read::Got
@@ -295,7 +299,8 @@ where
 
     /// A kept connection between requests holds on to as little as can be.
     fn turn_idle(&mut self) {
-        // A connection that is waited for its first request is not idle, but new: to close it would cost that request.
+        // A connection that is waited for its first request is not idle, but new: to close it would cost that
+        // request.
         let idle = self.begun > 0 && self.protocol.is_idle();
         if idle != self.idle {
             self.idle = idle;

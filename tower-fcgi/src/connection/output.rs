@@ -17,7 +17,8 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     S: FcgiService,
 {
-    /// Writes what the protocol has to say until there is nothing left (`Ready`) or the transport takes no more.
+    /// Writes what the protocol has to say until there is nothing left (`Ready`) or the transport takes no
+    /// more.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, io::Error> {
         while !self.protocol.output().is_empty() {
             let written = match self.poll_write_once(cx) {

@@ -46,7 +46,8 @@ where
                 Event::Body(key) => self.deliver(key),
                 Event::Abort(key) => self.abort(key, inline.as_mut()),
                 Event::Refused(key, refusal) => self.refuse(key, refusal),
-                // The core has no other event; a later one that this driver does not know has nobody to go to.
+                // The core has no other event; a later one that this driver does not know has nobody to go
+                // to.
                 _ => {}
             }
         }
@@ -141,8 +142,8 @@ where
         }
     }
 
-    /// The body of a request that is to be dispatched, and what the connection keeps of it. `None`: there is no such request any
-    /// more.
+    /// The body of a request that is to be dispatched, and what the connection keeps of it. `None`: there is
+    /// no such request any more.
     fn body(&mut self, key: Key, head: &Head) -> Option<(RequestBody, Option<Arc<Cell>>)> {
         let mut chunks = VecDeque::new();
         match self.protocol.read_body(key, &mut chunks).ok()? {
@@ -157,7 +158,8 @@ where
             BodyState::Open => {}
         }
         let none = match head.content_length {
-            // RFC 3875 §4.1.2. The wire half stays open until its terminal record; HAProxy may send none at all.
+            // RFC 3875 §4.1.2. The wire half stays open until its terminal record; HAProxy may send none at
+            // all.
             Some(length) => length == 0,
             None => self.settings.no_length_no_body,
         };

@@ -31,8 +31,8 @@ struct Task {
     out: Out,
 }
 
-/// Batches on their way to the connection. Senders beyond that wait, and are served in the order in which they came: a
-/// large answer does not starve the small ones beside it.
+/// Batches on their way to the connection. Senders beyond that wait, and are served in the order in which
+/// they came: a large answer does not starve the small ones beside it.
 const ON_THE_WAY: usize = 16;
 
 impl Spawned {
@@ -81,7 +81,8 @@ impl Spawned {
         self.tasks.get(&key).map(|task| task.out)
     }
 
-    /// The request is over: from now on its task is none of ours, and if it still runs it is ended at its next await.
+    /// The request is over: from now on its task is none of ours, and if it still runs it is ended at its
+    /// next await.
     pub(super) fn remove(&mut self, key: Key) -> Option<Running> {
         let task = self.tasks.remove(&key)?;
         task.abort.abort();

@@ -75,7 +75,8 @@ fn conversation() -> Vec<u8> {
     .concat()
 }
 
-/// The answers by id, since requests that run beside each other may end in any order, and those of the connection.
+/// The answers by id, since requests that run beside each other may end in any order, and those of the
+/// connection.
 fn sorted(web_server: &WebServer) -> (BTreeMap<u16, Answer>, usize) {
     let answers = web_server.answers();
     assert!(!answers.torn);

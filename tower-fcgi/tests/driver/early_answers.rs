@@ -29,7 +29,8 @@ fn not_found_with(config: Config) -> WebServer {
     )
 }
 
-/// Sends the request without its terminal STDIN record; the answer must be there, and be the end, before any time has passed.
+/// Sends the request without its terminal STDIN record; the answer must be there, and be the end, before any
+/// time has passed.
 async fn answer_and_half_close_at_once() -> WebServer {
     let web_server = not_found();
     let start = Instant::now();

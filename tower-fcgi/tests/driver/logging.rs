@@ -23,8 +23,9 @@ struct Log {
 impl Log {
     /// For this thread, which runs the whole test.
     fn start() -> (Self, DefaultGuard) {
-        // As long as there is but one subscriber, `tracing` asks the thread that comes by a place first whether anybody
-        // listens there, and believes it for ever; other tests' threads would say no. With several it asks them all.
+        // As long as there is but one subscriber, `tracing` asks the thread that comes by a place first
+        // whether anybody listens there, and believes it for ever; other tests' threads would say no. With
+        // several it asks them all.
         static OTHERS: LazyLock<[Dispatch; 2]> =
             LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Log::default())));
         LazyLock::force(&OTHERS);

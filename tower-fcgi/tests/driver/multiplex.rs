@@ -98,7 +98,8 @@ async fn beside_a_large_answer(frame: usize, large_first: bool) {
         }
         full("small")
     }));
-    // The reader takes 64 KiB whenever there is some; the small requests come while the large answer is under way.
+    // The reader takes 64 KiB whenever there is some; the small requests come while the large answer is under
+    // way.
     web_server.wire.make_room(0);
     if !large_first {
         web_server.say(get(2, KEEP, "/hold")).await;

@@ -8,8 +8,8 @@ use crate::records::{KEEP, abort, end_stdin, get, head, post};
 use crate::scripted::{DropsBadly, PanicsWhenDropped, Scripted, Step, data, quietly};
 use crate::web_server::{WebServer, serve};
 
-/// The request is answered with a whole 500 that keeps the reason for STDERR, both inline and spawned, and the connection
-/// goes on.
+/// The request is answered with a whole 500 that keeps the reason for STDERR, both inline and spawned, and
+/// the connection goes on.
 async fn is_a_500(web_server: &WebServer, reason: &str) {
     quietly();
     web_server.forget();

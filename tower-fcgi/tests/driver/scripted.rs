@@ -122,8 +122,8 @@ impl Drop for Scripted {
     }
 }
 
-/// Many tests panic on purpose; what the panic hook would print of that helps nobody. Messages that end with "has a bug", and
-/// payloads that are no text, are not printed.
+/// Many tests panic on purpose; what the panic hook would print of that helps nobody. Messages that end with
+/// "has a bug", and payloads that are no text, are not printed.
 pub(crate) fn quietly() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

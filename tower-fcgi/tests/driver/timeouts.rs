@@ -90,7 +90,8 @@ async fn the_time_of_a_head_goes_on_while_another_request_is_answered_to_a_slow_
     assert_eq!(web_server.answer(2).status(), 408);
 }
 
-/// An answer of 300 000 bytes for a reader that takes none; the count tells when its handler or body is dropped.
+/// An answer of 300 000 bytes for a reader that takes none; the count tells when its handler or body is
+/// dropped.
 async fn stalled(config: Config, request: Vec<u8>) -> (WebServer, Count) {
     let dropped = Count::default();
     let count = dropped.clone();

@@ -82,7 +82,8 @@ impl WebServer {
     /// Everything that has come so far.
     pub(crate) fn answers(&self) -> Answers {
         let wire = self.wire.lock();
-        // A transport that is full has sent what it was given; one with room may hold it back until it is flushed.
+        // A transport that is full has sent what it was given; one with room may hold it back until it is
+        // flushed.
         let sent = if wire.room == 0 { wire.output.len() } else { wire.flushed };
         Answers::parse(&wire.output[..sent])
     }

@@ -161,7 +161,8 @@ fn short_and_partial_writes_never_desynchronise_the_answer() {
         let key = link.open_kept(1);
         let mut wire = Vec::new();
         let mut expected = Vec::new();
-        // Each write takes a part of what waits, in the middle of headers and contents alike, before the next is queued.
+        // Each write takes a part of what waits, in the middle of headers and contents alike, before the next
+        // is queued.
         for len in [5, 4096, 1, 10_000, 300] {
             let content: Vec<u8> = (0..=250).cycle().take(len).collect();
             link.app.stdout_bytes(key, content.clone().into()).unwrap();

@@ -209,8 +209,8 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Conversations of up to `most` steps. Most never break a rule, and no more than a few are closed or cut off, so that
-/// they come far.
+/// Conversations of up to `most` steps. Most never break a rule, and no more than a few are closed or cut
+/// off, so that they come far.
 pub(super) fn steps(most: usize, noise: bool) -> impl Strategy<Value = Vec<Step>> {
     let hostile = prop_oneof![3 => Just(0_u32), 1 => Just(3)];
     hostile.prop_flat_map(move |hostile| {

@@ -1,4 +1,5 @@
-//! The life of a request: it begins with its BEGIN_REQUEST, its body ends on its terminal record, its answer on `end`.
+//! The life of a request: it begins with its BEGIN_REQUEST, its body ends on its terminal record, its answer
+//! on `end`.
 
 use alloc::collections::VecDeque;
 use alloc::vec;

@@ -16,8 +16,8 @@ fn joined(records: &[Record], kind: RecordType, id: u16) -> Vec<u8> {
 
 #[test]
 fn records_that_interleave_in_any_order_reach_their_own_request() {
-    // Each request is five records; every way to merge those of two requests, both of which have the same text but for
-    // their id in it.
+    // Each request is five records; every way to merge those of two requests, both of which have the same
+    // text but for their id in it.
     let records = |id: u16| {
         let name = alloc::format!("{id}");
         let encoded = pairs(&[("ID", &name)]);

@@ -19,6 +19,7 @@ enum Put {
     InPlace(RecordType, u16, Vec<u8>),
     Record(u8, u16, Vec<u8>),
     End(RecordType, u16),
+    Seal,
     /// The transport takes so many bytes.
     Advance(usize),
 }
@@ -40,6 +41,7 @@ fn put() -> impl Strategy<Value = Put> {
         1 => (kind(), 1..3_u16, long()).prop_map(|(kind, id, content)| Put::InPlace(kind, id, content)),
         1 => (any::<u8>(), any::<u16>(), small()).prop_map(|(kind, id, content)| Put::Record(kind, id, content)),
         1 => (kind(), 1..3_u16).prop_map(|(kind, id)| Put::End(kind, id)),
+        1 => Just(Put::Seal),
         4 => prop_oneof![0..30_usize, 0..10_000_usize, Just(1 << 30)].prop_map(Put::Advance),
     ]
 }
@@ -125,6 +127,7 @@ proptest! {
                     out.end_stream(kind, RequestId(id));
                     expected.push((kind, id, Vec::new(), true));
                 }
+                Put::Seal => out.seal(),
                 Put::Advance(len) => {
                     let mut part = waiting(&out);
                     part.truncate(len);
@@ -139,7 +142,8 @@ proptest! {
         }
         wire.extend(waiting(&out));
 
-        // Every byte in its place: contents in the order in which they were put, each under its own type and id.
+        // Every byte in its place: contents in the order in which they were put, each under its own type and
+        // id.
         let mut records = parse(&wire).into_iter().peekable();
         let mut left: Option<super::wire::Record> = None;
         for (kind, id, content, is_record) in expected {

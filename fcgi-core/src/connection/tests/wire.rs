@@ -1,4 +1,5 @@
-//! Both ends of a connection in memory: what a web server sends, built from the crate's own types, and what it gets.
+//! Both ends of a connection in memory: what a web server sends, built from the crate's own types, and what
+//! it gets.
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;

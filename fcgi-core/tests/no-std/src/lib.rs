@@ -1,4 +1,5 @@
-//! Links only where nothing pulls std in: std has a panic handler, and so has this library. It is built, and never run.
+//! Links only where nothing pulls std in: std has a panic handler, and so has this library. It is built, and
+//! never run.
 
 #![no_std]
 
@@ -33,8 +34,9 @@ struct Nothing;
 
 // SAFETY: an allocator may fail always, which null says. What was never given out is never given back.
 //
-// `GlobalAlloc` cannot be written without `unsafe`. It is here, in a package that is linked to nothing, and not in a crate
-// that somebody uses; a crate with an allocator, only to hide these lines, would be one more dependency.
+// `GlobalAlloc` cannot be written without `unsafe`. It is here, in a package that is linked to nothing, and
+// not in a crate that somebody uses; a crate with an allocator, only to hide these lines, would be one more
+// dependency.
 unsafe impl GlobalAlloc for Nothing {
     unsafe fn alloc(&self, _: Layout) -> *mut u8 {
         core::ptr::null_mut()
