@@ -97,26 +97,22 @@ impl Enframer {
         self.stream_in(kind, id, content, MAX_CONTENT);
     }
 
-    /// Content of a stream that `write` appends to the buffer it is given, with no copy in between unless it
-    /// is more than fits the record. `write` must only append.
+    /// Content of a stream that `write` appends to the buffer it is given, with no copy in between unless it is
+    /// more than fits the record. `write` must only append; should it panic, what it wrote is taken back.
     pub fn stream_with(&mut self, kind: RecordType, id: RequestId, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut record = self.open_record(kind, id, MAX_CONTENT);
-        let start = self.small.len();
-        write(&mut self.small);
-        let written = self.small.len().saturating_sub(start);
+        let record = self.open_record(kind, id, MAX_CONTENT);
+        let mut written = Written { start: self.small.len(), record, out: self, kept: 0 };
+        write(&mut written.out.small);
+        let len = written.out.small.len().saturating_sub(written.start);
         let room = MAX_CONTENT.saturating_sub(usize::from(record.content_len));
-        if written == 0 || written > room {
-            let content = self.small.split_off(start.min(self.small.len()));
-            if record.content_len == 0 {
-                // The header of a record that was opened for this.
-                self.small.truncate(record.header);
-                self.open = None;
+        match u16::try_from(len) {
+            Ok(kept) if len <= room => written.kept = kept,
+            _ => {
+                let content = written.out.small.get(written.start..).unwrap_or_default().to_vec();
+                drop(written);
+                self.stream(kind, id, &content);
             }
-            return self.stream(kind, id, &content);
         }
-        let written = u16::try_from(written).unwrap_or(u16::MAX);
-        record.content_len = record.content_len.saturating_add(written);
-        self.patch(record);
     }
 
     /// What comes next begins a record, even if it could join the last one.
@@ -271,6 +267,31 @@ impl Enframer {
     }
 }
 
+/// Content that is being written in place: what is not `kept` when this is dropped is taken back.
+struct Written<'a> {
+    out: &'a mut Enframer,
+    record: OpenRecord,
+    /// Where it begins in `small`.
+    start: usize,
+    kept: u16,
+}
+
+impl Drop for Written<'_> {
+    fn drop(&mut self) {
+        let (out, mut record) = (&mut *self.out, self.record);
+        if self.kept > 0 {
+            record.content_len = record.content_len.saturating_add(self.kept);
+            return out.patch(record);
+        }
+        out.small.truncate(self.start);
+        if record.content_len == 0 {
+            // The header was written for this alone, and an empty record would end the stream.
+            out.small.truncate(record.header);
+            out.open = None;
+        }
+    }
+}
+
 /// Bytes of content that a record can carry.
 const MAX_CONTENT: usize = 65_535;
 
@@ -398,6 +419,25 @@ mod tests {
                 records(&drain(out, 1 << 20)).into_iter().flat_map(|(_, content)| content).collect()
             };
             assert_eq!(joined(&mut copied), joined(&mut in_place), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_panic_in_the_midst_of_writing_in_place_leaves_nothing_behind() {
+        extern crate std;
+        for before in [&b""[..], b"before"] {
+            let mut out = Enframer::new();
+            out.stream(RecordType::STDOUT, ID, before);
+            let panics = std::panic::AssertUnwindSafe(|| {
+                out.stream_with(RecordType::STDOUT, ID, |buffer| {
+                    buffer.extend_from_slice(b"half a hea");
+                    panic!("on purpose");
+                });
+            });
+            assert!(std::panic::catch_unwind(panics).is_err());
+            out.stream(RecordType::STDOUT, ID, b"after");
+            let expected = [(RecordType::STDOUT, [before, b"after"].concat())];
+            assert_eq!(records(&drain(&mut out, 3)), expected);
         }
     }
 

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::ops::Deref;
 
+use http::uri::Scheme;
+
 use crate::cgi::client_of;
 
 /// The meta-variables of a request (RFC 3875 §4.1): all that the web server sent, in its order, as raw bytes.
@@ -36,6 +38,18 @@ impl Params {
     pub const fn client_addr(&self) -> Option<SocketAddr> {
         self.client
     }
+
+    /// The scheme of the client's request: `https` where HTTPS says so (any value but an empty one, `off` and
+    /// `0`), else what REQUEST_SCHEME says, else `http`. Neither is a variable of RFC 3875; web servers send the
+    /// one or the other.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        let https = match self.get("HTTPS") {
+            Some(value) => !value.is_empty() && !value.eq_ignore_ascii_case(b"off") && value != b"0",
+            None => self.get("REQUEST_SCHEME").is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https")),
+        };
+        if https { Scheme::HTTPS } else { Scheme::HTTP }
+    }
 }
 
 impl Deref for Params {
@@ -56,5 +70,30 @@ impl From<fcgi_core::Params> for Params {
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Params {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         pairs.into_iter().collect::<fcgi_core::Params>().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_on_1_off_or_empty_decides_the_scheme() {
+        for (told, scheme) in [
+            (&[("HTTPS", "on")][..], Scheme::HTTPS),
+            (&[("HTTPS", "1")], Scheme::HTTPS),
+            (&[("HTTPS", "ON"), ("REQUEST_SCHEME", "http")], Scheme::HTTPS),
+            (&[("HTTPS", "off"), ("REQUEST_SCHEME", "https")], Scheme::HTTP),
+            (&[("HTTPS", "OFF")], Scheme::HTTP),
+            (&[("HTTPS", "0")], Scheme::HTTP),
+            (&[("HTTPS", "")], Scheme::HTTP),
+            (&[("REQUEST_SCHEME", "https")], Scheme::HTTPS),
+            (&[("REQUEST_SCHEME", "http")], Scheme::HTTP),
+            (&[("HTTP_HTTPS", "on")], Scheme::HTTP),
+            (&[], Scheme::HTTP),
+        ] {
+            let params: Params = told.iter().copied().collect();
+            assert_eq!(params.scheme(), scheme, "{told:?}");
+        }
     }
 }

@@ -6,8 +6,12 @@ use http::header::{self, HeaderName, InvalidHeaderName};
 ///
 /// The names that browsers and web servers send are found by length and comparison; that is about a tenth of
 /// what the general way costs.
+#[inline]
 pub(super) fn header_name(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
-    known(name).map_or_else(|| convert(name), Ok)
+    match known(name) {
+        Some(name) => Ok(name),
+        None => convert(name),
+    }
 }
 
 /// Names that `http` has no constant for.
@@ -23,6 +27,7 @@ mod extra {
     pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 }
 
+#[inline]
 fn known(name: &[u8]) -> Option<HeaderName> {
     // By length first: with each the compiler is left with a few comparisons of words.
     Some(match name.len() {
@@ -92,6 +97,7 @@ fn known(name: &[u8]) -> Option<HeaderName> {
 /// Names up to this length are converted on the stack.
 const ON_STACK: usize = 64;
 
+#[cold]
 fn convert(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
     let dash = |byte: &u8| if *byte == b'_' { b'-' } else { *byte };
     let mut buffer = [0; ON_STACK];

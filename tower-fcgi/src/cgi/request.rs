@@ -77,6 +77,7 @@ struct Variables<'a> {
 }
 
 impl<'a> Variables<'a> {
+    #[inline]
     fn take(&mut self, name: &[u8], value: &'a [u8]) {
         let place = match name.len() {
             9 if name == b"PATH_INFO" => &mut self.target.path_info,
@@ -108,6 +109,7 @@ impl<'a> Headers<'a> {
         Self { map: HeaderMap::with_capacity((params.len() / 2).min(24)), params }
     }
 
+    #[inline]
     fn http(&mut self, name: &[u8], value: &[u8]) -> Result<(), Failure> {
         let left_out = match name.len() {
             5 => name == b"PROXY",

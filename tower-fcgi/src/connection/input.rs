@@ -31,10 +31,6 @@ pub(super) enum Read {
 const SCRATCH: usize = 16 * 1024;
 /// Bytes of the buffer that large bodies are read to, and handed on from without a copy.
 const BULK: usize = 64 * 1024;
-/// Output in bytes at which nothing more is read. Answers stop well before that; beyond it there can only be
-/// what a peer provokes that sends queries and reads no answers.
-const MOST_OUTPUT: usize = 512 * 1024;
-
 impl<IO, S> Driver<IO, S>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
@@ -45,7 +41,7 @@ where
         if self.input_ended {
             return Ok(Read::Ended);
         }
-        if self.protocol.output_len() >= MOST_OUTPUT || !self.may_take_more(cx) {
+        if !self.may_take_more(cx) {
             return Ok(Read::Paused);
         }
         let bulk = self.bulky || self.protocol.expected_body() > SCRATCH / 4;
