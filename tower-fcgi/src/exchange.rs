@@ -54,11 +54,17 @@ where
         }
     }
 
+    /// Whether all of a known length is out, so that nothing but the end is to come: that needs no room, and is to
+    /// leave with the last of the body.
+    const fn awaits_its_end(&self) -> bool {
+        matches!(self, Self::Sending { left: Some(0), .. })
+    }
+
     /// Goes on until the answer has ended (`Ready`), or something is waited for, or the sink is full
     /// (`Pending`; call again once it is not: nobody is woken for that).
     pub(crate) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, sink: &mut impl Sink) -> Poll<()> {
         while !self.is_over() {
-            if sink.is_full() {
+            if sink.is_full() && !self.awaits_its_end() {
                 return Poll::Pending;
             }
             let stepped = match guard(|| self.as_mut().step(cx, sink)) {

@@ -28,7 +28,7 @@ pub(super) enum Read {
 }
 
 /// Bytes of the buffer on the stack that heads are read to: an idle connection holds none.
-const SCRATCH: usize = 16 * 1024;
+const SCRATCH: usize = 32 * 1024;
 /// Bytes of the buffer that large bodies are read to, and handed on from without a copy.
 const BULK: usize = 64 * 1024;
 impl<IO, S> Driver<IO, S>
@@ -44,7 +44,7 @@ where
         if !self.may_take_more(cx) {
             return Ok(Read::Paused);
         }
-        let bulk = self.bulky || self.protocol.expected_body() > SCRATCH / 4;
+        let bulk = self.bulky || self.protocol.expected_body() > 4096;
         let read = if bulk { self.read_bulk(cx) } else { self.read_scratch(cx) };
         let Poll::Ready(read) = read else { return Ok(Read::Nothing) };
         match read? {

@@ -145,7 +145,9 @@ fn answers_of_65535_bytes_are_one_record_and_longer_ones_are_split() {
             link.app.end(key, 0).unwrap();
             let mut records = link.answers();
             assert_eq!(records.split_off(records.len() - 2), [out(1, b""), end(1)]);
-            assert_eq!(records.len(), len.div_ceil(65_535));
+            let fewest = len.div_ceil(65_535);
+            assert!((fewest..=len.div_ceil(65_528)).contains(&records.len()), "{len} bytes");
+            assert!(fewest > 1 || records.len() == 1, "{len} bytes");
             assert!(records.iter().all(|record| record.kind == RecordType::STDOUT && record.id == 1));
             assert!(records.iter().all(|record| !record.content.is_empty()), "none ends the stream early");
             let joined: Vec<u8> = records.into_iter().flat_map(|record| record.content).collect();
