@@ -7,10 +7,10 @@ mod event;
 mod inbox;
 mod key;
 mod management;
+mod queue;
 mod receive;
 mod table;
 
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -21,6 +21,7 @@ pub use self::commands::BodyState;
 pub use self::config::{Config, Overload};
 pub use self::event::{Event, NewRequest, Refusal};
 pub use self::key::Key;
+use self::queue::Queue;
 use self::table::Table;
 use crate::deframe::Deframer;
 use crate::enframe::Enframer;
@@ -89,7 +90,7 @@ pub struct Connection {
     /// A management record's content as far as it has come; at most `limits.management_bytes`.
     management: Vec<u8>,
     table: Table,
-    events: VecDeque<Event>,
+    events: Queue,
     output: Enframer,
     /// Requests of `table` that are live; the others in it are answered, and their input has not ended.
     live: usize,
@@ -129,7 +130,7 @@ impl Connection {
             begin: ([0; BeginRequest::LEN], 0),
             management: Vec::new(),
             table: Table::new(),
-            events: VecDeque::new(),
+            events: Queue::new(),
             output: Enframer::new(),
             live: 0,
             in_params: 0,
@@ -162,7 +163,7 @@ impl Connection {
     /// The next thing that the application has to know of, in the order of the wire. It may be about a
     /// request that was ended since: commands then say [`Misuse::Gone`](crate::Misuse::Gone).
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop()
     }
 
     /// What waits to be written.
@@ -237,9 +238,7 @@ impl Connection {
     pub fn shrink(&mut self) {
         self.output.shrink();
         self.table.shrink();
-        if self.events.is_empty() && self.events.capacity() > 0 {
-            self.events = VecDeque::new();
-        }
+        self.events.shrink();
         if self.management.is_empty() {
             self.management = Vec::new();
         }

@@ -5,7 +5,6 @@ use alloc::boxed::Box;
 use bytes::Bytes;
 
 use super::event::{Event, NewRequest, Refusal};
-use super::table::Entry;
 use super::{Closing, Connection, Key, Overload};
 use crate::deframe::Fragment;
 use crate::error::{Rule, Violation};
@@ -143,7 +142,7 @@ impl Connection {
         if let Some(refusal) = refusal
             && self.refuse(key).is_ok()
         {
-            self.events.push_back(Event::Refused(key, refusal));
+            self.events.push(Event::Refused(key, refusal));
         }
         Ok(())
     }
@@ -157,7 +156,7 @@ impl Connection {
             self.in_params = self.in_params.saturating_sub(1);
             let params = Params::from_whole(core::mem::take(&mut entry.params).into(), entry.scan.pairs());
             let request = NewRequest { key, id: entry.id, role: entry.state.role(), params };
-            self.events.push_back(Event::Request(request));
+            self.events.push(Event::Request(request));
         } else {
             self.settle(key);
         }
@@ -214,7 +213,7 @@ impl Connection {
             Abort::TellApplication if entry.told_of_abort => {}
             Abort::TellApplication => {
                 entry.told_of_abort = true;
-                self.events.push_back(Event::Abort(key));
+                self.events.push(Event::Abort(key));
             }
             Abort::Ignore => self.settle(key),
         }
@@ -235,7 +234,7 @@ impl Connection {
             && !entry.stdin.discards()
         {
             entry.announced = true;
-            self.events.push_back(Event::Body(key));
+            self.events.push(Event::Body(key));
         }
     }
 
@@ -256,7 +255,7 @@ impl Connection {
     }
 
     fn forget(&mut self, key: Key) {
-        let charge = self.table.remove(key).as_ref().map_or(0, Entry::charge);
+        let charge = self.table.remove(key).unwrap_or(0);
         self.unread = self.unread.saturating_sub(charge);
     }
 }

@@ -109,14 +109,16 @@ impl Table {
         (entry.generation == key.generation).then_some(entry)
     }
 
-    pub(super) fn remove(&mut self, key: Key) -> Option<Entry> {
-        self.by_key(key).ok()?;
-        let entry = self.place(key.slot)?.take()?;
-        if let Ok(at) = self.find(entry.id) {
+    /// Takes a request out; gives what its bodies were charged.
+    pub(super) fn remove(&mut self, key: Key) -> Option<usize> {
+        let entry = self.by_key(key).ok()?;
+        let (id, charge) = (entry.id, entry.charge());
+        if let Ok(at) = self.find(id) {
             self.by_id.remove(at);
         }
+        *self.place(key.slot)? = None;
         self.free.push(key.slot);
-        Some(entry)
+        Some(charge)
     }
 
     pub(super) const fn len(&self) -> usize {

@@ -21,7 +21,8 @@ pub(crate) enum ScanError {
 }
 
 impl Scan {
-    /// Looks at what `buffer` has gained. A declared length is compared with the bound, and never allocated.
+    /// Looks at what `buffer`, which holds at most `max_bytes`, has gained. A declared length is compared with the
+    /// bound, and never allocated.
     pub(crate) fn advance(
         &mut self,
         buffer: &[u8],
@@ -29,21 +30,28 @@ impl Scan {
         max_pairs: usize,
     ) -> Result<(), ScanError> {
         let mut rest = buffer.get(self.whole..).unwrap_or_default();
-        while let Some((name, value, pair)) = lengths(rest) {
+        // `buffer` is within the bound, and so is each pair that is whole; only of one that is not can the length
+        // be a lie.
+        let lie = loop {
+            let Some((name, value, pair)) = lengths(rest) else { break false };
             let content = name.saturating_add(value);
-            let head = buffer.len().saturating_sub(pair.len());
-            if head.saturating_add(content) > max_bytes {
-                return Err(ScanError::TooLong);
-            }
-            if self.pairs >= max_pairs {
-                return Err(ScanError::TooMany);
-            }
-            let Some(next) = pair.get(content..) else { break };
+            let Some(next) = pair.get(content..) else {
+                let head = buffer.len().saturating_sub(pair.len());
+                break head.saturating_add(content) > max_bytes;
+            };
             rest = next;
             self.pairs = self.pairs.saturating_add(1);
-        }
+        };
         self.whole = buffer.len().saturating_sub(rest.len());
-        Ok(())
+        // One that has only begun counts as well, or the answer would hang on how the bytes were cut.
+        let begun = self.pairs.saturating_add(usize::from(lie));
+        if begun > max_pairs {
+            Err(ScanError::TooMany)
+        } else if lie {
+            Err(ScanError::TooLong)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether `buffer` ends where a pair ends.

@@ -1,6 +1,6 @@
 //! The client's address (RFC 3875 §4.1.8).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// From REMOTE_ADDR and REMOTE_PORT. `None` where the address is none of IP's, as with a client that came to
 /// the web server by a unix socket (nginx says `unix:`). A port that is missing or no number is 0.
@@ -15,8 +15,37 @@ pub(crate) fn client_of(params: &fcgi_core::Params) -> Option<SocketAddr> {
 
 /// An address as web servers write it; some put IPv6 into brackets.
 fn ip(text: &[u8]) -> Option<IpAddr> {
+    // By far most of them, at a quarter of the general parser's cost; it has the last word on what this does not take.
+    if let Some(v4) = dotted(text) {
+        return Some(IpAddr::V4(v4));
+    }
     let text = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]")).unwrap_or(text);
     std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Four decimal numbers without leading zeros.
+fn dotted(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0_u8; 4];
+    let mut place = 0;
+    let mut digits = 0;
+    for byte in text {
+        if *byte == b'.' {
+            place += 1;
+            if digits == 0 || place == octets.len() {
+                return None;
+            }
+            digits = 0;
+            continue;
+        }
+        let octet = &mut octets[place];
+        let leading_zero = digits > 0 && *octet == 0;
+        if !byte.is_ascii_digit() || leading_zero {
+            return None;
+        }
+        *octet = octet.checked_mul(10)?.checked_add(byte - b'0')?;
+        digits += 1;
+    }
+    (place == octets.len() - 1 && digits > 0).then(|| Ipv4Addr::from(octets))
 }
 
 /// A port.
@@ -33,6 +62,18 @@ fn number(text: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_shortcut_for_ipv4_takes_what_the_general_parser_takes_and_nothing_else() {
+        let pieces = ["", "0", "1", "00", "01", "10", "255", "256", "999", "1000", "a", "-1", " 1"];
+        for (a, b) in pieces.iter().flat_map(|a| pieces.map(|b| (*a, b))) {
+            for text in
+                [format!("{a}.{b}.1.2"), format!("1.2.{a}.{b}"), format!("{a}.2.3"), format!("1.{a}.3.4.{b}")]
+            {
+                assert_eq!(dotted(text.as_bytes()), text.parse().ok(), "{text}");
+            }
+        }
+    }
 
     #[test]
     fn a_missing_or_wrong_port_and_a_unix_client_are_no_error() {

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 
 use fcgi_core::Params;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode, Uri, Version};
+use http::{Method, Request, StatusCode, Version, request};
 
 use super::client::client;
 use super::names::header_name;
@@ -27,10 +27,8 @@ use crate::failure::Failure;
 /// The head of a request.
 #[derive(Debug)]
 pub(crate) struct Head {
-    pub(crate) method: Method,
-    pub(crate) uri: Uri,
-    pub(crate) version: Version,
-    pub(crate) headers: HeaderMap,
+    /// Method, target, version and headers.
+    pub(crate) parts: request::Parts,
     /// Bytes of the body, where the web server tells.
     pub(crate) content_length: Option<u64>,
     /// The client, where the web server tells its address.
@@ -54,14 +52,12 @@ pub(crate) fn read_head(params: &Params) -> Result<Head, Failure> {
     if content_length.is_some() {
         headers.append(CONTENT_LENGTH, variables.content_length)?;
     }
-    Ok(Head {
-        method: method(variables.method)?,
-        uri: variables.target.uri(params)?,
-        version: version(variables.protocol),
-        headers: headers.map,
-        content_length,
-        client: client(variables.remote_addr, variables.remote_port),
-    })
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = method(variables.method)?;
+    parts.uri = variables.target.uri(params)?;
+    parts.version = version(variables.protocol);
+    parts.headers = headers.map;
+    Ok(Head { parts, content_length, client: client(variables.remote_addr, variables.remote_port) })
 }
 
 /// The meta-variables that are no headers, each with the last value that it was given.

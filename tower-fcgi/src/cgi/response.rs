@@ -5,7 +5,7 @@
 //! `Transfer-Encoding`, `Upgrade`, and a `Status` of the application's own, which would be taken for the
 //! status line. Nothing is added but `Content-Length`, where the body knows it.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, response};
 use http_body::SizeHint;
 
@@ -27,6 +27,8 @@ pub(crate) struct CgiHead<'a> {
     framing: Framing,
     /// The Content-Length line.
     length: Option<u64>,
+    /// There is a Connection header.
+    names_others: bool,
 }
 
 impl<'a> CgiHead<'a> {
@@ -43,7 +45,8 @@ impl<'a> CgiHead<'a> {
                 _ => "its status is 1xx",
             }));
         }
-        let declared = declared_length(&parts.headers)?;
+        let survey = Survey::of(&parts.headers)?;
+        let declared = survey.length()?;
         let (framing, length) = match status {
             // RFC 9110 §8.6 forbids a length here.
             StatusCode::NO_CONTENT => (Framing::NoBody, None),
@@ -57,7 +60,7 @@ impl<'a> CgiHead<'a> {
                 (Framing::Body { length }, length)
             }
         };
-        Ok(Self { parts, framing, length })
+        Ok(Self { parts, framing, length, names_others: survey.connection })
     }
 
     /// What is to follow the head.
@@ -69,12 +72,11 @@ impl<'a> CgiHead<'a> {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let headers = &self.parts.headers;
         write_status(self.parts.status, out);
-        let names_others = headers.contains_key(CONNECTION);
         for (name, value) in headers {
             // Its length is written below, once.
             if is_between_peers(name)
                 || name == CONTENT_LENGTH
-                || names_others && is_named_by_connection(name, headers)
+                || self.names_others && is_named_by_connection(name, headers)
             {
                 continue;
             }
@@ -159,16 +161,38 @@ fn is_named_by_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
     })
 }
 
-/// Content-Length as the application set it.
-fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
-    let mut values = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(first) = values.next() else { return Ok(None) };
-    if values.any(|other| other != first) {
-        return Err(Failure::Head("it has two Content-Lengths that differ"));
+/// What one pass over the headers tells.
+#[derive(Debug, Default)]
+struct Survey<'a> {
+    /// Content-Length as the application set it.
+    length: Option<&'a HeaderValue>,
+    /// There is a Connection header, which may name others.
+    connection: bool,
+}
+
+impl<'a> Survey<'a> {
+    /// A response has a handful of headers: to look at each is cheaper than to look two of them up.
+    fn of(headers: &'a HeaderMap) -> Result<Self, Failure> {
+        let mut survey = Self::default();
+        for (name, value) in headers {
+            if name == CONTENT_LENGTH {
+                if survey.length.is_some_and(|other| other != value) {
+                    return Err(Failure::Head("it has two Content-Lengths that differ"));
+                }
+                survey.length = Some(value);
+            } else if name == CONNECTION {
+                survey.connection = true;
+            }
+        }
+        Ok(survey)
     }
-    let digits = first.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let length = digits.and_then(|digits| digits.parse().ok());
-    length.map(Some).ok_or(Failure::Head("its Content-Length is no number"))
+
+    fn length(&self) -> Result<Option<u64>, Failure> {
+        let Some(value) = self.length else { return Ok(None) };
+        let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let length = digits.and_then(|digits| digits.parse().ok());
+        length.map(Some).ok_or(Failure::Head("its Content-Length is no number"))
+    }
 }
 
 /// A number as text, without an allocation.

@@ -106,14 +106,14 @@ where
             Ok(head) => head,
             Err(failure) => return self.answer(key, &failure, Asked::Unknown),
         };
-        let to_head = head.method == Method::HEAD;
+        let to_head = head.parts.method == Method::HEAD;
         let asked = if to_head { Asked::ForHead } else { Asked::ForBody };
         if let Err(failure) = ready {
             return self.answer(key, &failure, asked);
         }
         let Some((body, cell)) = self.body(key, &head) else { return };
-        let span = tracing::debug_span!("request", id = request.id.0, method = %head.method, uri = %head.uri);
-        let request = assemble(head, request, body);
+        let span = tracing::debug_span!("request", id = request.id.0, method = %head.parts.method, uri = %head.parts.uri);
+        let request = assemble(head, request.params, body);
         let called = guard(|| span.in_scope(|| self.service.call(request)));
         let running = Running { key, body: cell, span };
         self.dispatched += 1;
@@ -262,12 +262,7 @@ where
     }
 }
 
-fn assemble(head: Head, request: NewRequest, body: RequestBody) -> Request<RequestBody> {
-    let mut assembled = Request::new(body);
-    *assembled.method_mut() = head.method;
-    *assembled.uri_mut() = head.uri;
-    *assembled.version_mut() = head.version;
-    *assembled.headers_mut() = head.headers;
-    assembled.extensions_mut().insert(Params::new(request.params, head.client));
-    assembled
+fn assemble(mut head: Head, params: fcgi_core::Params, body: RequestBody) -> Request<RequestBody> {
+    head.parts.extensions.insert(Params::new(params, head.client));
+    Request::from_parts(head.parts, body)
 }

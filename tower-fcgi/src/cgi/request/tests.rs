@@ -10,7 +10,7 @@ fn headers_of(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     let pairs: Vec<_> = pairs.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
     let head = head_of(&pairs).unwrap();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+    head.parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
 fn status_of(pairs: &[(&[u8], &[u8])]) -> Option<StatusCode> {
@@ -42,15 +42,15 @@ fn what_nginx_sends_for_a_post() {
     .into_iter()
     .collect();
     let head = read_head(&params).unwrap();
-    assert_eq!(head.method, Method::POST);
-    assert_eq!(head.uri, "/app/hello/x%20y?q=1");
-    assert_eq!(head.version, Version::HTTP_11);
+    assert_eq!(head.parts.method, Method::POST);
+    assert_eq!(head.parts.uri, "/app/hello/x%20y?q=1");
+    assert_eq!(head.parts.version, Version::HTTP_11);
     assert_eq!(head.content_length, Some(4));
-    assert_eq!(head.headers["content-type"], "text/plain");
-    assert_eq!(head.headers["content-length"], "4");
-    assert_eq!(head.headers.get_all("x-dup").iter().collect::<Vec<_>>(), ["1", "2"]);
-    assert_eq!(head.headers.len(), 6, "{:?}", head.headers);
-    let value = head.headers["cookie"].as_bytes().as_ptr();
+    assert_eq!(head.parts.headers["content-type"], "text/plain");
+    assert_eq!(head.parts.headers["content-length"], "4");
+    assert_eq!(head.parts.headers.get_all("x-dup").iter().collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(head.parts.headers.len(), 6, "{:?}", head.parts.headers);
+    let value = head.parts.headers["cookie"].as_bytes().as_ptr();
     assert!(params.encoded().as_ptr_range().contains(&value), "a slice of the PARAMS, not a copy");
 }
 
@@ -93,7 +93,7 @@ fn a_content_length_that_is_no_number_is_an_unknown_length_never_a_400() {
     ] {
         let head = head_of(&[(b"CONTENT_LENGTH", value.as_bytes())]).unwrap();
         assert_eq!(head.content_length, length, "{value:?}");
-        assert_eq!(head.headers.contains_key("content-length"), length.is_some(), "{value:?}");
+        assert_eq!(head.parts.headers.contains_key("content-length"), length.is_some(), "{value:?}");
     }
 }
 
@@ -109,17 +109,21 @@ fn an_odd_server_protocol_is_served() {
         ("", Version::HTTP_11),
         ("HTTP/9", Version::HTTP_11),
     ] {
-        assert_eq!(head_of(&[(b"SERVER_PROTOCOL", value.as_bytes())]).unwrap().version, version, "{value}");
+        assert_eq!(
+            head_of(&[(b"SERVER_PROTOCOL", value.as_bytes())]).unwrap().parts.version,
+            version,
+            "{value}"
+        );
     }
-    assert_eq!(head_of(&[]).unwrap().version, Version::HTTP_11, "absent");
+    assert_eq!(head_of(&[]).unwrap().parts.version, Version::HTTP_11, "absent");
 }
 
 #[test]
 fn odd_hosts_do_not_change_the_target() {
     for host in ["a@b/c d", "/", "http://x/", ""] {
         let head = head_of(&[(b"HTTP_HOST", host.as_bytes())]).unwrap();
-        assert_eq!(head.uri, "/x?y=1");
-        assert_eq!(head.headers["host"], host);
+        assert_eq!(head.parts.uri, "/x?y=1");
+        assert_eq!(head.parts.headers["host"], host);
     }
 }
 
@@ -129,7 +133,7 @@ fn a_bad_method_name_or_value_is_a_400() {
     for method in [&b""[..], b"G T", b"G\0", b"\xff"] {
         assert_eq!(status_of(&[(b"REQUEST_METHOD", method)]), bad, "{method:?}");
     }
-    assert_eq!(head_of(&[(b"REQUEST_METHOD", b"PURGE")]).unwrap().method.as_str(), "PURGE");
+    assert_eq!(head_of(&[(b"REQUEST_METHOD", b"PURGE")]).unwrap().parts.method.as_str(), "PURGE");
     for name in [&b"HTTP_"[..], b"HTTP_A B", b"HTTP_\xff"] {
         assert_eq!(status_of(&[(name, b"x")]), bad, "{name:?}");
     }
@@ -142,7 +146,7 @@ fn a_bad_method_name_or_value_is_a_400() {
 #[test]
 fn obs_text_passes_unchanged() {
     let head = head_of(&[(b"HTTP_X_NAME", b"caf\xe9 \xc3\xa9\t\xff")]).unwrap();
-    assert_eq!(head.headers["x-name"].as_bytes(), b"caf\xe9 \xc3\xa9\t\xff");
+    assert_eq!(head.parts.headers["x-name"].as_bytes(), b"caf\xe9 \xc3\xa9\t\xff");
 }
 
 #[test]
@@ -155,7 +159,7 @@ fn forty_thousand_headers_are_a_431_and_no_panic() {
 #[test]
 fn the_last_value_of_a_variable_wins() {
     let head = head_of(&[(b"REQUEST_METHOD", b"PUT"), (b"REQUEST_URI", b"/z")]).unwrap();
-    assert_eq!((head.method, head.uri.path()), (Method::PUT, "/z"));
+    assert_eq!((head.parts.method, head.parts.uri.path()), (Method::PUT, "/z"));
 }
 
 #[test]
