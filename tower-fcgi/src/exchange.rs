@@ -16,6 +16,10 @@ use crate::cgi::{Asked, CgiHead, Framing, write_error};
 use crate::failure::{BoxError, Failure};
 use crate::sink::Sink;
 
+/// Frames that are taken in one go. A body that is always ready with nothing would otherwise never let anything else
+/// have its turn.
+const STEPS: usize = 256;
+
 pin_project! {
     /// The state of one request's answer.
     #[project = ExchangeProj]
@@ -63,7 +67,10 @@ where
     /// Goes on until the answer has ended (`Ready`), or something is waited for, or the sink is full
     /// (`Pending`; call again once it is not: nobody is woken for that).
     pub(crate) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, sink: &mut impl Sink) -> Poll<()> {
-        while !self.is_over() {
+        for _ in 0..STEPS {
+            if self.is_over() {
+                return Poll::Ready(());
+            }
             if sink.is_full() && !self.awaits_its_end() {
                 return Poll::Pending;
             }
@@ -77,7 +84,8 @@ where
                 conclude(&failure, out, sink);
             }
         }
-        Poll::Ready(())
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Gives the exchange up: the handler or the body is dropped. A panic in the drop says so on STDERR, and
@@ -224,4 +232,54 @@ pub(crate) fn guard<T>(code: impl FnOnce() -> T) -> Result<T, Failure> {
         let _ = catch_unwind(AssertUnwindSafe(move || drop(payload)));
         failure
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
+    use bytes::Bytes;
+    use http_body::Frame;
+
+    use super::*;
+    use crate::sink::Batch;
+
+    /// Always ready, with nothing.
+    struct Nothing;
+
+    impl Body for Nothing {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_always_ready_with_nothing_lets_others_have_their_turn_and_comes_back() {
+        let response = std::future::ready(Ok::<_, Infallible>(Response::new(Nothing)));
+        let mut exchange = pin!(Exchange::calling(response, false));
+        let woken = Arc::new(Woken::default());
+        let waker = Arc::clone(&woken).into();
+        let polled = exchange.as_mut().poll(&mut Context::from_waker(&waker), &mut Batch::default());
+        assert!(polled.is_pending());
+        assert!(woken.0.load(Ordering::Relaxed));
+    }
 }

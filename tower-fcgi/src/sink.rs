@@ -122,6 +122,9 @@ impl Batch {
     }
 
     fn push(&mut self, piece: Piece, len: usize) {
+        if matches!(&piece, Piece::Bytes(bytes) if bytes.is_empty()) {
+            return;
+        }
         self.pieces.push(piece);
         self.len += len;
     }
