@@ -1,6 +1,6 @@
 //! Exchanges in tasks of their own: the requests that share a connection with another one.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
@@ -19,7 +19,7 @@ use crate::sink::Batch;
 /// The spawned exchanges of one connection. Dropping it drops them.
 #[derive(Debug)]
 pub(super) struct Spawned {
-    tasks: HashMap<Key, Task>,
+    tasks: BTreeMap<Key, Task>,
     batches: mpsc::Receiver<(Key, Batch)>,
     sender: mpsc::Sender<(Key, Batch)>,
 }
@@ -38,7 +38,7 @@ const ON_THE_WAY: usize = 16;
 impl Spawned {
     pub(super) fn new() -> Self {
         let (sender, batches) = mpsc::channel(ON_THE_WAY);
-        Self { tasks: HashMap::new(), batches, sender }
+        Self { tasks: BTreeMap::new(), batches, sender }
     }
 
     /// Runs `exchange` in a task.
