@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::closing::Phase;
@@ -58,7 +57,6 @@ impl Builder {
             running: None,
             spawned: None,
             queue: VecDeque::new(),
-            bulk: BytesMut::new(),
             bulky: false,
             phase: Phase::Serving,
             input_ended: false,

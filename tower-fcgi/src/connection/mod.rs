@@ -15,7 +15,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::BytesMut;
 use fcgi_core::NewRequest;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -77,8 +76,6 @@ struct Driver<IO, S> {
     spawned: Option<Box<Spawned>>,
     /// Requests that wait for the service to be ready.
     queue: VecDeque<NewRequest>,
-    /// Where large bodies are read to; empty capacity otherwise.
-    bulk: BytesMut,
     /// Whether the last read promises more of its size.
     bulky: bool,
     phase: Phase,
@@ -307,8 +304,9 @@ where
             self.handle.set_idle(idle);
             if idle {
                 self.protocol.shrink();
+                // Nothing is alive, so whatever task is still to be ended has nobody to tell.
+                self.spawned = None;
                 self.queue = VecDeque::new();
-                self.bulk = BytesMut::new();
                 self.bulky = false;
                 if self.settings.idle_timeout.is_none() {
                     self.deadline.release();

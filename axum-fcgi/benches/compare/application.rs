@@ -1,0 +1,157 @@
+//! The application that is measured: this program again, as a child process.
+
+use std::{
+    collections::HashMap,
+    env,
+    io::{self, BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::Query,
+    http::{StatusCode, header::CONTENT_LENGTH},
+    response::IntoResponse,
+    routing::{get, post},
+};
+use futures_util::stream;
+use http_body_util::BodyExt;
+use tokio::net::UnixListener;
+
+use crate::{
+    process::{self, Usage},
+    scratch::Scratch,
+};
+
+/// The argument that makes this program an application.
+pub(crate) const ROLE: &str = "serve-for-compare";
+
+static CHUNK: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    FastCgi,
+    Http,
+}
+
+impl Protocol {
+    pub(crate) const BOTH: [Self; 2] = [Self::FastCgi, Self::Http];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::FastCgi => "fastcgi",
+            Self::Http => "http",
+        }
+    }
+
+    /// # Errors
+    /// Where no protocol has this name.
+    pub(crate) fn named(name: &str) -> io::Result<Self> {
+        let known = Self::BOTH.into_iter().find(|protocol| protocol.name() == name);
+        known.ok_or_else(|| io::Error::other(format!("no such protocol: {name}")))
+    }
+}
+
+/// A running application. Dropped, it is stopped.
+#[derive(Debug)]
+pub(crate) struct Application {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Application {
+    /// Starts one and waits until it listens; on this core only, if one is given.
+    pub(crate) fn start(protocol: Protocol, scratch: &Scratch, core: Option<&str>) -> io::Result<Self> {
+        let socket = scratch.new_path(protocol.name());
+        let child = process::pinned(env::current_exe()?, core)
+            .args([ROLE, protocol.name()])
+            .arg(&socket)
+            // Its end is how an application learns that this process is gone, however that went.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut application = Self { child, socket };
+        let mut line = String::new();
+        if let Some(stdout) = application.child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        if line.is_empty() {
+            return Err(io::Error::other("the application did not start"));
+        }
+        Ok(application)
+    }
+
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// What it has used since it started.
+    pub(crate) fn usage(&self) -> io::Result<Usage> {
+        Usage::of(self.child.id())
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        stop(&mut self.child);
+    }
+}
+
+/// Ends a child process and waits until it is gone.
+pub(crate) fn stop(child: &mut Child) {
+    // Both fail only where it is gone already.
+    _ = child.kill();
+    _ = child.wait();
+}
+
+/// What the child process does: serves on this socket until its standard input ends.
+pub(crate) fn serve(protocol: Protocol, socket: &Path) -> io::Result<()> {
+    thread::spawn(|| {
+        _ = io::stdin().read(&mut [0]);
+        std::process::exit(0);
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = UnixListener::bind(socket)?;
+        println!("listening");
+        match protocol {
+            Protocol::FastCgi => axum_fcgi::serve(listener, router()).await,
+            Protocol::Http => axum::serve(listener, router()).await,
+        }
+    })
+}
+
+fn router() -> Router {
+    Router::new()
+        .route("/hello", get(async || "Hello, World!"))
+        .route("/sink", post(sink))
+        .route("/down", get(down))
+}
+
+/// Counts the body, in the pieces in which it arrives.
+async fn sink(mut body: Body) -> Result<String, StatusCode> {
+    let mut bytes = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| StatusCode::BAD_REQUEST)?;
+        bytes += frame.data_ref().map_or(0, Bytes::len);
+    }
+    Ok(bytes.to_string())
+}
+
+/// `n` bytes in pieces of 64 KiB, of a length that is known ahead, as when a file is sent.
+async fn down(Query(query): Query<HashMap<String, usize>>) -> impl IntoResponse {
+    let n = query.get("n").copied().unwrap_or_default();
+    let chunks = (0..n.div_ceil(CHUNK.len())).map(move |chunk| {
+        let length = CHUNK.len().min(n - chunk * CHUNK.len());
+        Ok::<_, io::Error>(Bytes::from_static(CHUNK.get(..length).unwrap_or(&CHUNK)))
+    });
+    ([(CONTENT_LENGTH, n.to_string())], Body::from_stream(stream::iter(chunks)))
+}
+
+/// Whether there is such a program. It is run with this argument, which should make it do nothing.
+pub(crate) fn is_installed(program: &str, argument: &str) -> bool {
+    Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}

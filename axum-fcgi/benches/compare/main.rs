@@ -1,0 +1,64 @@
+//! The same `Router` under `axum_fcgi::serve` and under `axum::serve`: what a request costs the application.
+//!
+//! ```sh
+//! cargo bench -p axum-fcgi --bench compare -- [FILTER] [--seconds S] [--rounds N] [--nginx]
+//! ```
+//!
+//! Either application is a child process on one core; the load comes from this process on another, over unix
+//! sockets. What is compared is run in turns (A B A B), since a machine that others use as well drifts by
+//! more than the difference; a ratio is always that of two neighbouring runs. BENCHMARKS.md has the figures.
+
+mod answer;
+mod application;
+mod comparisons;
+mod kept;
+mod load;
+mod memory;
+mod nginx;
+mod options;
+mod process;
+mod request;
+mod scratch;
+mod summary;
+mod work;
+
+use std::{env, io, process::ExitCode};
+
+use crate::{application::Protocol, options::Options, process::Cores};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("compare: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> io::Result<()> {
+    if let [role, protocol, socket] = arguments
+        && role == application::ROLE
+    {
+        return application::serve(Protocol::named(protocol)?, socket.as_ref());
+    }
+    // Only `cargo bench` says so. `cargo test --all-targets` runs this as well, and must not wait for it.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        eprintln!("compare: nothing measured; run it with `cargo bench -p axum-fcgi --bench compare`");
+        return Ok(());
+    }
+    let options = Options::parse(arguments)?;
+    if options.test {
+        return Ok(());
+    }
+    println!("{} rounds of {:.1} s each\n", options.rounds, options.time.as_secs_f64());
+    if options.nginx {
+        return nginx::run(&options);
+    }
+    let cores = Cores::divide()?;
+    println!("{cores}\n");
+    comparisons::run(&options, &cores)?;
+    kept::run(&options, &cores)?;
+    memory::run(&options, &cores)
+}

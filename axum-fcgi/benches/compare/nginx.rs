@@ -1,0 +1,185 @@
+//! The two applications behind nginx, with wrk in front of it.
+
+use std::{
+    fs, io,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    application::{self, Application, Protocol},
+    options::Options,
+    request::HEADERS,
+    scratch::Scratch,
+    summary::Summary,
+};
+
+const CONNECTIONS: usize = 64;
+
+/// One process: on few cores a second worker would only add noise, and a single process that is killed leaves
+/// nobody behind.
+const CONFIGURATION: &str = r#"
+daemon off; master_process off; pid nginx.pid; error_log error.log;
+events { worker_connections 4096; }
+http {
+    access_log off;
+    client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy;
+    uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    keepalive_requests 1000000;
+    upstream fastcgi { server unix:FASTCGI_SOCKET; keepalive 64; keepalive_requests 1000000; }
+    upstream http { server unix:HTTP_SOCKET; keepalive 64; keepalive_requests 1000000; }
+    fastcgi_param QUERY_STRING $query_string;
+    fastcgi_param REQUEST_METHOD $request_method;
+    fastcgi_param CONTENT_TYPE $content_type;
+    fastcgi_param CONTENT_LENGTH $content_length;
+    fastcgi_param SCRIPT_NAME $fastcgi_script_name;
+    fastcgi_param REQUEST_URI $request_uri;
+    fastcgi_param DOCUMENT_URI $document_uri;
+    fastcgi_param DOCUMENT_ROOT $document_root;
+    fastcgi_param SERVER_PROTOCOL $server_protocol;
+    fastcgi_param REQUEST_SCHEME $scheme;
+    fastcgi_param GATEWAY_INTERFACE CGI/1.1;
+    fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;
+    fastcgi_param REMOTE_ADDR $remote_addr;
+    fastcgi_param REMOTE_PORT $remote_port;
+    fastcgi_param SERVER_ADDR $server_addr;
+    fastcgi_param SERVER_PORT $server_port;
+    fastcgi_param SERVER_NAME $server_name;
+    server {
+        listen 127.0.0.1:FASTCGI_PORT;
+        location / { fastcgi_pass fastcgi; fastcgi_keep_conn on; }
+    }
+    server {
+        listen 127.0.0.1:HTTP_PORT;
+        location / {
+            proxy_pass http://http; proxy_http_version 1.1; proxy_set_header Connection "";
+            proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-Proto $scheme;
+        }
+    }
+}
+"#;
+
+/// A running nginx. Dropped, it is stopped.
+#[derive(Debug)]
+struct Nginx(Child);
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        application::stop(&mut self.0);
+    }
+}
+
+impl Nginx {
+    /// Starts one and waits until it listens on this port.
+    fn start(scratch: &Scratch, configuration: &str, port: u16) -> io::Result<Self> {
+        fs::write(scratch.path().join("nginx.conf"), configuration)?;
+        let nginx = Command::new("nginx")
+            .args(["-c", "nginx.conf", "-e", "error.log", "-p"])
+            .arg(scratch.path())
+            .stdin(Stdio::null())
+            .spawn()?;
+        let nginx = Self(nginx);
+        let start = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if start.elapsed() > Duration::from_secs(5) {
+                let log = fs::read_to_string(scratch.path().join("error.log")).unwrap_or_default();
+                return Err(io::Error::other(format!("nginx did not start: {log}")));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(nginx)
+    }
+}
+
+struct Run {
+    requests_per_second: f64,
+    microseconds: f64,
+}
+
+pub(crate) fn run(options: &Options) -> io::Result<()> {
+    for (program, argument) in [("nginx", "-v"), ("wrk", "-v")] {
+        if !application::is_installed(program, argument) {
+            return Err(io::Error::other(format!("{program} is not installed")));
+        }
+    }
+    let scratch = Scratch::new()?;
+    let mut applications = Vec::new();
+    let mut configuration = CONFIGURATION.to_owned();
+    let ports = free_ports()?;
+    for (protocol, port) in Protocol::BOTH.into_iter().zip(ports) {
+        let application = Application::start(protocol, &scratch, None)?;
+        let name = protocol.name().to_uppercase();
+        let socket = application.socket().display().to_string();
+        configuration = configuration
+            .replace(&format!("{name}_SOCKET"), &socket)
+            .replace(&format!("{name}_PORT"), &port.to_string());
+        applications.push((application, port));
+    }
+    let _nginx = Nginx::start(&scratch, &configuration, ports[0])?;
+
+    let mut rounds = Vec::new();
+    for round in 0..=options.rounds {
+        let mut runs = Vec::new();
+        for (application, port) in &applications {
+            runs.push(load(application, *port, options.time)?);
+        }
+        let Ok(pair) = <[Run; 2]>::try_from(runs) else { unreachable!("a round has two runs") };
+        // The first is there to open the connections.
+        if round > 0 {
+            rounds.push(pair);
+        }
+    }
+    let of = |side: usize, figure: fn(&Run) -> f64| {
+        Summary::of(rounds.iter().map(|round| figure(&round[side]))).median
+    };
+    let ratio = |figure: fn(&Run) -> f64| Summary::of(rounds.iter().map(|[a, b]| figure(a) / figure(b)));
+    println!(
+        "GET /hello behind nginx, wrk with {CONNECTIONS} connections, connections to the application kept\n"
+    );
+    println!("| | fastcgi_pass | proxy_pass | ratio: min / median / max |");
+    println!("| --- | --- | --- | --- |");
+    for (what, figure) in [
+        ("requests/s", (|run| run.requests_per_second) as fn(&Run) -> f64),
+        ("CPU of the application per request, µs", |run| run.microseconds),
+    ] {
+        println!("| {what} | {:.2} | {:.2} | {} |", of(0, figure), of(1, figure), ratio(figure));
+    }
+    Ok(())
+}
+
+/// Nothing is pinned: four processes share what cores there are, as they would where they are used.
+fn load(application: &Application, port: u16, time: Duration) -> io::Result<Run> {
+    let before = application.usage()?.cpu;
+    let mut wrk = Command::new("wrk");
+    wrk.args(["-t", "1", "-c", &CONNECTIONS.to_string()]);
+    // Whole seconds are all that it takes.
+    wrk.args(["-d", &time.as_secs_f64().ceil().to_string()]);
+    // It sends a Host of its own, and nginx refuses a request that has two.
+    for (name, value) in HEADERS.into_iter().filter(|(name, _)| *name != "host") {
+        wrk.args(["-H", &format!("{name}: {value}")]);
+    }
+    let output = wrk.arg(format!("http://127.0.0.1:{port}/hello")).stdin(Stdio::null()).output()?;
+    let cpu = application.usage()?.cpu - before;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if text.contains("Non-2xx") || text.contains("Socket errors") {
+        return Err(io::Error::other(format!("wrk saw failures: {text}")));
+    }
+    let number = |line: Option<&str>| line.and_then(|line| line.trim().parse::<f64>().ok());
+    let requests =
+        number(text.lines().find_map(|line| line.split_once(" requests in ")).map(|(count, _)| count));
+    let rate = number(text.lines().find_map(|line| line.strip_prefix("Requests/sec:")));
+    let (Some(requests), Some(requests_per_second)) = (requests, rate) else {
+        return Err(io::Error::other(format!("wrk said something else: {text}")));
+    };
+    Ok(Run { requests_per_second, microseconds: cpu.as_secs_f64() * 1e6 / requests })
+}
+
+/// Two ports that were free just now. Both are held until both are known, so that they differ.
+fn free_ports() -> io::Result<[u16; 2]> {
+    let a = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let b = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok([a.local_addr()?.port(), b.local_addr()?.port()])
+}

@@ -1,0 +1,55 @@
+//! What the command line asks for.
+
+use std::{io, time::Duration};
+
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// Only what has this in its name.
+    filter: Option<String>,
+    /// How long a run is measured.
+    pub(crate) time: Duration,
+    pub(crate) rounds: usize,
+    pub(crate) nginx: bool,
+    /// Do nothing: what is asked for by runners that only want to know whether a benchmark starts.
+    pub(crate) test: bool,
+}
+
+impl Options {
+    /// # Errors
+    /// Where an argument is unknown, or not a number where there has to be one.
+    pub(crate) fn parse(arguments: &[String]) -> io::Result<Self> {
+        let mut options =
+            Self { filter: None, time: Duration::from_secs(1), rounds: 5, nginx: false, test: false };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--bench" => {}
+                "--test" | "--list" => options.test = true,
+                "--nginx" => options.nginx = true,
+                "--seconds" => {
+                    let seconds = number(argument, arguments.next())?;
+                    options.time = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;
+                }
+                "--rounds" => options.rounds = number(argument, arguments.next())?,
+                other if other.starts_with('-') => {
+                    return Err(io::Error::other(format!("no such option: {other}")));
+                }
+                filter => options.filter = Some(filter.to_owned()),
+            }
+        }
+        if options.rounds == 0 || options.time.is_zero() {
+            return Err(io::Error::other("--rounds and --seconds have to be more than 0"));
+        }
+        Ok(options)
+    }
+
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.filter.as_ref().is_none_or(|filter| name.contains(filter))
+    }
+}
+
+fn number<N: std::str::FromStr>(option: &str, value: Option<&String>) -> io::Result<N> {
+    value
+        .and_then(|value| value.parse().ok())
+        .ok_or_else(|| io::Error::other(format!("{option} needs a number")))
+}

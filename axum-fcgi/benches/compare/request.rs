@@ -1,0 +1,126 @@
+//! A request as a web server sends it on, for a browser that sent these headers.
+
+use crate::work::Work;
+
+/// What a browser sends when one follows a link.
+pub(crate) const HEADERS: [(&str, &str); 11] = [
+    ("host", "shop.example.org"),
+    ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
+    ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
+    ("accept-language", "en-GB,en;q=0.8,fr;q=0.5,de;q=0.3"),
+    ("accept-encoding", "gzip, deflate, br, zstd"),
+    ("referer", "https://shop.example.org/lamps/desk?sort=price"),
+    ("cookie", "sid=8a1c6e0b9d4f47c2b35a7e91; lang=en; basket=3"),
+    ("upgrade-insecure-requests", "1"),
+    ("sec-fetch-dest", "document"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-site", "same-origin"),
+];
+
+const BODY_TYPE: &str = "application/octet-stream";
+/// What nginx puts into one STDIN record.
+const STDIN_CONTENT: usize = 32 * 1024;
+
+// FastCGI §8.
+const VERSION: u8 = 1;
+const BEGIN_REQUEST: u8 = 1;
+const PARAMS: u8 = 4;
+const STDIN: u8 = 5;
+const RESPONDER: u8 = 1;
+const KEEP_CONN: u8 = 1;
+
+/// With the parameters of nginx's `fastcgi_params`.
+pub(crate) fn fastcgi(work: &Work, id: u16) -> Vec<u8> {
+    let (script, query) = work.path.split_once('?').unwrap_or((work.path, ""));
+    let (kind, length) = if work.up > 0 { (BODY_TYPE, work.up.to_string()) } else { ("", String::new()) };
+    let mut params = Vec::new();
+    for (name, value) in [
+        ("QUERY_STRING", query),
+        ("REQUEST_METHOD", method(work)),
+        ("CONTENT_TYPE", kind),
+        ("CONTENT_LENGTH", &length),
+        ("SCRIPT_NAME", script),
+        ("REQUEST_URI", work.path),
+        ("DOCUMENT_URI", script),
+        ("DOCUMENT_ROOT", "/usr/share/nginx/html"),
+        ("SERVER_PROTOCOL", "HTTP/1.1"),
+        ("REQUEST_SCHEME", "https"),
+        ("HTTPS", "on"),
+        ("GATEWAY_INTERFACE", "CGI/1.1"),
+        ("SERVER_SOFTWARE", "nginx/1.22.1"),
+        ("REMOTE_ADDR", "192.0.2.17"),
+        ("REMOTE_PORT", "50714"),
+        ("SERVER_ADDR", "192.0.2.1"),
+        ("SERVER_PORT", "443"),
+        ("SERVER_NAME", "shop.example.org"),
+        ("REDIRECT_STATUS", "200"),
+    ] {
+        pair(&mut params, name, value);
+    }
+    for (name, value) in HEADERS {
+        pair(&mut params, &format!("HTTP_{}", name.to_uppercase().replace('-', "_")), value);
+    }
+
+    let mut wire = Vec::new();
+    let flags = if work.kept { KEEP_CONN } else { 0 };
+    record(&mut wire, BEGIN_REQUEST, id, &[0, RESPONDER, flags, 0, 0, 0, 0, 0]);
+    record(&mut wire, PARAMS, id, &params);
+    record(&mut wire, PARAMS, id, &[]);
+    for content in vec![b'x'; work.up].chunks(STDIN_CONTENT) {
+        record(&mut wire, STDIN, id, content);
+    }
+    record(&mut wire, STDIN, id, &[]);
+    wire
+}
+
+/// With the headers by which a proxy tells who the client is.
+pub(crate) fn http(work: &Work) -> Vec<u8> {
+    let mut head = format!("{} {} HTTP/1.1\r\n", method(work), work.path);
+    let mut header = |name: &str, value: &str| {
+        head.extend([name, ": ", value, "\r\n"]);
+    };
+    for (name, value) in HEADERS {
+        header(name, value);
+    }
+    header("x-forwarded-for", "192.0.2.17");
+    header("x-forwarded-proto", "https");
+    if work.up > 0 {
+        header("content-type", BODY_TYPE);
+        header("content-length", &work.up.to_string());
+    }
+    if !work.kept {
+        header("connection", "close");
+    }
+    head.push_str("\r\n");
+    let mut wire = head.into_bytes();
+    wire.resize(wire.len() + work.up, b'x');
+    wire
+}
+
+const fn method(work: &Work) -> &'static str {
+    if work.up > 0 { "POST" } else { "GET" }
+}
+
+/// FastCGI §3.3. Padded, as nginx does it.
+fn record(wire: &mut Vec<u8>, kind: u8, id: u16, content: &[u8]) {
+    let length = u16::try_from(content.len()).unwrap_or_else(|_| unreachable!("contents are short"));
+    let padding = (8 - length % 8) % 8;
+    wire.extend([VERSION, kind]);
+    wire.extend(id.to_be_bytes());
+    wire.extend(length.to_be_bytes());
+    wire.extend([padding as u8, 0]);
+    wire.extend(content);
+    wire.resize(wire.len() + usize::from(padding), 0);
+}
+
+/// FastCGI §3.4.
+fn pair(params: &mut Vec<u8>, name: &str, value: &str) {
+    for length in [name.len(), value.len()] {
+        match u8::try_from(length) {
+            Ok(short @ 0..128) => params.push(short),
+            _ => params.extend((length as u32 | 1 << 31).to_be_bytes()),
+        }
+    }
+    params.extend(name.bytes());
+    params.extend(value.bytes());
+}

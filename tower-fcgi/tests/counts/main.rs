@@ -1,0 +1,222 @@
+//! What a request costs, in what can be counted: allocations, reads and writes. Clocks tell a regression only
+//! where nothing else runs; these figures are exact, and the same wherever they are taken.
+//!
+//! A test that fails has found a regression, or a price that is worth paying: then its constant says so. When
+//! a figure falls, the constant is to follow, or the gain can be lost again unseen. What they are now:
+//! `cargo test -p tower-fcgi --test counts -- --nocapture`.
+//!
+//! The allocator is that of `allocation-counter`, for this test binary alone. It counts for each thread by
+//! itself, so that the tests may run beside each other; a buffer that grows counts as a new one of its new
+//! size.
+
+mod in_memory;
+
+use std::convert::Infallible;
+use std::future::{poll_fn, ready};
+use std::rc::Rc;
+
+use allocation_counter::{AllocationInfo, measure};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use tokio::runtime::Runtime;
+use tower_fcgi::{BodyError, Builder, FcgiService, RequestBody};
+
+use self::in_memory::{Served, Wire, request};
+
+/// A GET of 30 pairs on a kept connection, and an answer of 13 bytes. The allocations are: the
+/// PARAMS, and what counts their slices; the two tables of a `HeaderMap`; a header's name that is not a known
+/// one (of the 11, `priority`); the extensions' map, its table and the entry for the PARAMS; the output.
+const GET: Most = Most { allocations: 9, bytes: 4_500, reads: 1, writes: 1 };
+
+/// As GET, and a body of 16 KiB that comes with its head: what it is copied to, once.
+const POST_16_KIB: Most = Most { allocations: 12, bytes: 21_500, reads: 1, writes: 1 };
+
+/// As GET, and a body of 1 MiB that is read while it comes. The buffer that it is read to is used again and
+/// again: were each read to have its own, or were the body gathered anywhere, it would be 1 MiB and more.
+const POST_1_MIB: Most = Most { allocations: 29, bytes: 57_000, reads: 17, writes: 1 };
+
+/// As GET, and an answer of 1 MiB in one piece: the list of its slices, and nothing of itself. 17 records are 34
+/// slices, and go out in one write.
+const DOWN_1_MIB: Most = Most { allocations: 12, bytes: 6_000, reads: 1, writes: 1 };
+
+/// 16 GETs that share a connection and come together; all but the first have a task, with what it shares
+/// with the connection; the channel from the tasks is made anew after each idle time.
+const MULTIPLEXED_16: Most = Most { allocations: 196, bytes: 98_000, reads: 1, writes: 1 };
+
+/// A kept connection between requests, the future itself included, whatever its requests were. No buffer is
+/// among it.
+const IDLE_BYTES: i64 = 1_400;
+
+/// The same once requests have shared it: what they shared it with is gone as well.
+const IDLE_SHARED_BYTES: i64 = IDLE_BYTES;
+
+/// What an exchange may take at most.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    /// Exact: one more fails.
+    allocations: u64,
+    /// Allocated in all, most of it freed again in between. With a little room, since the sizes of futures
+    /// and of the standard library's tables are in it.
+    bytes: u64,
+    /// Exact, as are `writes`; both in the steps that a transport offers which has everything at once.
+    reads: usize,
+    writes: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    allocations: u64,
+    bytes: u64,
+    /// Those that gave bytes.
+    reads: usize,
+    writes: usize,
+}
+
+impl Counts {
+    #[track_caller]
+    fn assert(self, what: &str, most: Most) {
+        println!("{what}: {self:?}");
+        assert_eq!((self.reads, self.writes), (most.reads, most.writes), "{what}: reads and writes");
+        assert!(self.allocations <= most.allocations, "{what}: {self:?}, at most {most:?}");
+        assert!(self.bytes <= most.bytes, "{what}: {self:?}, at most {most:?}");
+    }
+}
+
+#[test]
+fn a_small_get() {
+    one_at_a_time(constant(HELLO), &request(1, 0), HELLO.len()).assert("GET", GET);
+}
+
+#[test]
+fn a_body_that_comes_with_its_head() {
+    one_at_a_time(reader(), &request(1, 16 * 1024), HELLO.len()).assert("POST 16 KiB", POST_16_KIB);
+}
+
+#[test]
+fn a_large_body_is_never_copied() {
+    one_at_a_time(reader(), &request(1, MIB), HELLO.len()).assert("POST 1 MiB", POST_1_MIB);
+}
+
+#[test]
+fn a_large_answer_is_never_copied() {
+    let large = constant(Bytes::from(vec![b'x'; MIB]));
+    one_at_a_time(large, &request(1, 0), MIB).assert("1 MiB down", DOWN_1_MIB);
+}
+
+#[test]
+fn requests_that_share_a_connection() {
+    let runtime = runtime();
+    let wire = Rc::new(Wire::default());
+    let mut served = Served::new(&Builder::new(), &wire, constant(HELLO));
+    let together = sixteen();
+    let counts = steady(&wire, 16 * HELLO.len(), || ask_sixteen(&runtime, &mut served, &together));
+    counts.assert("16 GETs that share a connection", MULTIPLEXED_16);
+}
+
+#[test]
+fn an_idle_connection_holds_no_buffer() {
+    let runtime = runtime();
+    let _entered = runtime.enter();
+    for (what, request) in [("GETs", request(1, 0)), ("POSTs of 1 MiB", request(1, MIB))] {
+        let idle = held_after(reader, |served| served.ask(&request));
+        println!("idle after {what}: {idle} bytes");
+        assert!(idle <= IDLE_BYTES, "{idle} bytes after {what}, at most {IDLE_BYTES}");
+    }
+}
+
+#[test]
+fn an_idle_connection_that_was_shared_holds_no_buffer() {
+    let runtime = runtime();
+    let together = sixteen();
+    let idle = held_after(|| constant(HELLO), |served| ask_sixteen(&runtime, served, &together));
+    println!("idle after requests that shared it: {idle} bytes");
+    assert!(idle <= IDLE_SHARED_BYTES, "{idle} bytes, at most {IDLE_SHARED_BYTES}");
+}
+
+const MIB: usize = 1024 * 1024;
+const HELLO: Bytes = Bytes::from_static(b"Hello, World!");
+
+/// Counts an exchange that runs in the connection's own future. `answer`: bytes of the answer's body.
+fn one_at_a_time(service: impl FcgiService, request: &Bytes, answer: usize) -> Counts {
+    let runtime = runtime();
+    let _entered = runtime.enter();
+    let wire = Rc::new(Wire::default());
+    let mut served = Served::new(&Builder::new(), &wire, service);
+    steady(&wire, answer, || served.ask(request))
+}
+
+/// Counts what `exchange` takes once all that is made only once is there. Panics unless it is the same
+/// each time.
+fn steady(wire: &Wire, answer: usize, mut exchange: impl FnMut()) -> Counts {
+    for _ in 0..3 {
+        exchange();
+    }
+    let mut count = || {
+        wire.reads.set(0);
+        wire.writes.set(0);
+        wire.stdout.set(0);
+        let AllocationInfo { count_total, bytes_total, bytes_current, .. } = measure(&mut exchange);
+        assert_eq!(bytes_current, 0, "bytes that a request leaves behind");
+        assert!(wire.stdout.get() > answer, "an answer that is not whole");
+        let (reads, writes) = (wire.reads.get(), wire.writes.get());
+        Counts { allocations: count_total, bytes: bytes_total, reads, writes }
+    };
+    let first = count();
+    for _ in 0..20 {
+        assert_eq!(count(), first, "not steady");
+    }
+    first
+}
+
+/// Bytes of heap that a connection holds after three exchanges, itself included.
+fn held_after<S: FcgiService>(service: impl Fn() -> S, exchange: impl Fn(&mut Served<S>)) -> i64 {
+    let builder = Builder::new();
+    let wire = Rc::new(Wire::default());
+    let serve = || {
+        let mut served = Served::new(&builder, &wire, service());
+        for _ in 0..3 {
+            exchange(&mut served);
+        }
+        served
+    };
+    // What the first connection of a process makes for all of them is none of this one's.
+    drop(serve());
+    let mut served = None;
+    let held = measure(|| served = Some(serve())).bytes_current;
+    drop(served);
+    held
+}
+
+/// Tasks and timers need one; what runs inline needs no turn of it.
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+fn sixteen() -> Bytes {
+    (1..=16).flat_map(|id| request(id, 0)).collect()
+}
+
+fn ask_sixteen<S: FcgiService>(runtime: &Runtime, served: &mut Served<S>, together: &Bytes) {
+    served.send(together);
+    runtime.block_on(poll_fn(|cx| served.poll_answers(cx, 16)));
+}
+
+/// Always the same answer, without an allocation.
+fn constant(body: Bytes) -> impl FcgiService {
+    tower::service_fn(move |_: Request<RequestBody>| {
+        ready(Ok::<_, Infallible>(Response::new(Full::new(body.clone()))))
+    })
+}
+
+/// Reads the request's body to its end, keeps none of it, and answers without an allocation.
+fn reader() -> impl FcgiService {
+    tower::service_fn(async |request: Request<RequestBody>| {
+        let mut body = request.into_body();
+        while let Some(frame) = body.frame().await {
+            frame?;
+        }
+        // Not before the end, and not after a body that was cut short: that would have been an error.
+        Ok::<_, BodyError>(Response::new(Full::new(HELLO)))
+    })
+}
