@@ -97,8 +97,8 @@ impl Enframer {
         self.stream_in(kind, id, content, MAX_CONTENT);
     }
 
-    /// Content of a stream that `write` appends to the buffer it is given, with no copy in between unless it is
-    /// more than fits the record. `write` must only append; should it panic, what it wrote is taken back.
+    /// Content of a stream that `write` appends to the buffer it is given, with no copy in between unless it
+    /// is more than fits the record. `write` must only append; should it panic, what it wrote is taken back.
     pub fn stream_with(&mut self, kind: RecordType, id: RequestId, write: impl FnOnce(&mut Vec<u8>)) {
         let record = self.open_record(kind, id, MAX_CONTENT);
         let mut written = Written { start: self.small.len(), record, out: self, kept: 0 };
@@ -138,8 +138,9 @@ impl Enframer {
         }
     }
 
-    /// Content of a stream. From [`LARGE`](Self::LARGE) bytes on it is not copied, but for a short rest beyond
-    /// what its records can carry: the 64 KiB that bodies often give at a time are 8 bytes more than fit one.
+    /// Content of a stream. From [`LARGE`](Self::LARGE) bytes on it is not copied, but for a short rest
+    /// beyond what its records can carry: the 64 KiB that bodies often give at a time are 8 bytes more than
+    /// fit one.
     pub fn stream_bytes(&mut self, kind: RecordType, id: RequestId, mut content: Bytes) {
         while content.len() >= Self::LARGE {
             let whole = content.len() <= MAX_CONTENT;

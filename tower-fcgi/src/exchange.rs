@@ -16,8 +16,8 @@ use crate::cgi::{Asked, CgiHead, Framing, write_error};
 use crate::failure::{BoxError, Failure};
 use crate::sink::Sink;
 
-/// Frames that are taken in one go. A body that is always ready with nothing would otherwise never let anything else
-/// have its turn.
+/// Frames that are taken in one go. A body that is always ready with nothing would otherwise never let
+/// anything else have its turn.
 const STEPS: usize = 256;
 
 pin_project! {
@@ -58,8 +58,8 @@ where
         }
     }
 
-    /// Whether all of a known length is out, so that nothing but the end is to come: that needs no room, and is to
-    /// leave with the last of the body.
+    /// Whether all of a known length is out, so that nothing but the end is to come: that needs no room, and
+    /// is to leave with the last of the body.
     const fn awaits_its_end(&self) -> bool {
         matches!(self, Self::Sending { left: Some(0), .. })
     }

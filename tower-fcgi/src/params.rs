@@ -40,8 +40,8 @@ impl Params {
     }
 
     /// The scheme of the client's request: `https` where HTTPS says so (any value but an empty one, `off` and
-    /// `0`), else what REQUEST_SCHEME says, else `http`. Neither is a variable of RFC 3875; web servers send the
-    /// one or the other.
+    /// `0`), else what REQUEST_SCHEME says, else `http`. Neither is a variable of RFC 3875; web servers send
+    /// the one or the other.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         let https = match self.get("HTTPS") {

@@ -1,5 +1,6 @@
 //! What `accept` does when descriptors run out, and when there are many.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use axum::Router;
@@ -44,10 +45,7 @@ fn with_descriptors(limit: u32, name: &str, test: fn()) {
 fn with_many_connections() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let router = Router::new().route("/", get(async || "served"));
-        tokio::spawn(axum_fcgi::serve(listener, router).into_future());
+        let addr = serve().await;
         let mut open = Vec::new();
         for _ in 0..1200 {
             let mut io = TcpStream::connect(addr).await.unwrap();
@@ -64,10 +62,7 @@ fn with_many_connections() {
 fn in_few_descriptors() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let router = Router::new().route("/", get(async || "served"));
-        tokio::spawn(axum_fcgi::serve(listener, router).into_future());
+        let addr = serve().await;
         // Both ends are in this process: somewhere in here accept finds no descriptor, then neither does
         // connect.
         let mut open = Vec::new();
@@ -84,4 +79,12 @@ fn in_few_descriptors() {
         let mut last = last;
         assert!(wire::ask(&mut last, &wire::get("/", true)).await.unwrap().ends_with("served"));
     });
+}
+
+async fn serve() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let router = Router::new().route("/", get(async || "served"));
+    tokio::spawn(axum_fcgi::serve(listener, router).into_future());
+    addr
 }

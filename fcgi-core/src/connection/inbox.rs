@@ -18,11 +18,12 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// A piece that is smaller is copied, and lies with its neighbours in one buffer.
-    const SMALL: usize = 4096;
+    /// A piece that is smaller is copied, and lies with its neighbours in one buffer. What is left keeps
+    /// alive at most eight times its size of the 64 KiB that drivers read to, whatever else was read to them.
+    const SMALL: usize = 8192;
 
-    /// A shared piece may keep alive a buffer that is at most this many times its size. A peer that sends one
-    /// byte of a body among 64 KiB of something else must not make us hold the 64 KiB.
+    /// The bytes that were received together may be at most this many times a piece that is shared. A peer
+    /// that sends one byte of a body among 64 KiB of something else must not make us hold the 64 KiB.
     const PINS: usize = 8;
 
     /// Takes in a piece of the stream; gives the bytes that it adds to the charge. `owner`: the buffer that
@@ -140,7 +141,7 @@ mod tests {
             inbox.push(byte, None);
             inbox.read(&mut chunks);
         }
-        assert_eq!(chunks.iter().map(Bytes::len).collect::<Vec<_>>(), [4096, 4096, 10_000 - 2 * 4096]);
+        assert_eq!(chunks.iter().map(Bytes::len).collect::<Vec<_>>(), [Inbox::SMALL, 10_000 - Inbox::SMALL]);
         assert_eq!(chunks.make_contiguous().concat(), body);
     }
 
@@ -167,6 +168,11 @@ mod tests {
         let chunks = read(&mut inbox);
         assert_eq!(chunks[0].as_ptr(), owner.as_ptr());
         assert_ne!(chunks[1].as_ptr(), owner[8192..].as_ptr());
+
+        // All that was received at one time, but perhaps into a buffer of 64 KiB that others fill.
+        let alone = Bytes::from(vec![7; 8191]);
+        inbox.push(&alone, Some(&alone));
+        assert_ne!(read(&mut inbox)[0].as_ptr(), alone.as_ptr());
     }
 
     #[test]

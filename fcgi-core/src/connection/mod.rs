@@ -151,8 +151,9 @@ impl Connection {
     }
 
     /// As [`receive`](Self::receive), but large pieces of bodies are not copied: they are handed on as slices
-    /// that keep `input` alive. A piece keeps alive at most eight times its own size, if `input` is all of
-    /// its buffer.
+    /// that keep `input` alive, and all of the buffer that it is a part of. Pieces below 8 192 bytes, or
+    /// below an eighth of `input`, are copied: with a buffer of 64 KiB, a piece keeps at most eight times its
+    /// size alive.
     ///
     /// # Errors
     /// As [`receive`](Self::receive).

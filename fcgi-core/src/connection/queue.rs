@@ -4,8 +4,8 @@ use alloc::collections::VecDeque;
 
 use super::Event;
 
-/// A queue that allocates nothing for two events, which are what a web server brings about that sends one request
-/// at a time: the request, and its body.
+/// A queue that allocates nothing for two events, which are what a web server brings about that sends one
+/// request at a time: the request, and its body.
 #[derive(Debug)]
 pub(super) struct Queue {
     /// Comes before all others.

@@ -21,8 +21,8 @@ pub(crate) enum ScanError {
 }
 
 impl Scan {
-    /// Looks at what `buffer`, which holds at most `max_bytes`, has gained. A declared length is compared with the
-    /// bound, and never allocated.
+    /// Looks at what `buffer`, which holds at most `max_bytes`, has gained. A declared length is compared
+    /// with the bound, and never allocated.
     pub(crate) fn advance(
         &mut self,
         buffer: &[u8],
@@ -30,8 +30,8 @@ impl Scan {
         max_pairs: usize,
     ) -> Result<(), ScanError> {
         let mut rest = buffer.get(self.whole..).unwrap_or_default();
-        // `buffer` is within the bound, and so is each pair that is whole; only of one that is not can the length
-        // be a lie.
+        // `buffer` is within the bound, and so is each pair that is whole; only of one that is not can the
+        // length be a lie.
         let lie = loop {
             let Some((name, value, pair)) = lengths(rest) else { break false };
             let content = name.saturating_add(value);

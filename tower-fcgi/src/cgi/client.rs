@@ -15,7 +15,8 @@ pub(crate) fn client_of(params: &fcgi_core::Params) -> Option<SocketAddr> {
 
 /// An address as web servers write it; some put IPv6 into brackets.
 fn ip(text: &[u8]) -> Option<IpAddr> {
-    // By far most of them, at a quarter of the general parser's cost; it has the last word on what this does not take.
+    // By far most of them, at a quarter of the general parser's cost; it has the last word on what this does
+    // not take.
     if let Some(v4) = dotted(text) {
         return Some(IpAddr::V4(v4));
     }

@@ -30,12 +30,17 @@ pub(super) enum Read {
 
 /// Bytes of the buffer on the stack that heads are read to: an idle connection holds none.
 const SCRATCH: usize = 32 * 1024;
-/// Bytes of the buffer that large bodies are read to, and handed on from without a copy.
+/// Bytes of the buffer that large bodies are read to, and handed on from without a copy. At most eight times
+/// the smallest piece that the protocol shares, so that a piece keeps alive eight times its size.
 const BULK: usize = 64 * 1024;
+/// Bytes of a body still to come, known from their record's header, from which on they are read to that
+/// buffer.
+const BULKY: usize = 4096;
+
 thread_local! {
-    /// Where this thread reads large bodies to. One for all of its connections: handlers that read as fast as bytes come
-    /// have consumed one connection's by the time that the next is read, so that it stays in the processor's
-    /// cache, and no connection need give memory back when it turns idle.
+    /// Where this thread reads large bodies to. One for all of its connections: handlers that read as fast as
+    /// bytes come have consumed one connection's by the time that the next is read, so that it stays in the
+    /// processor's cache, and no connection need give memory back when it turns idle.
     static LARGE: RefCell<BytesMut> = RefCell::new(BytesMut::new());
 }
 
@@ -52,7 +57,7 @@ where
         if !self.may_take_more(cx) {
             return Ok(Read::Paused);
         }
-        let bulk = self.bulky || self.protocol.expected_body() > 4096;
+        let bulk = self.bulky || self.protocol.expected_body() > BULKY;
         let read = if bulk { self.read_bulk(cx) } else { self.read_scratch(cx) };
         let Poll::Ready(read) = read else { return Ok(Read::Nothing) };
         match read? {

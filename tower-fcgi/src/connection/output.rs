@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::Driver;
 use crate::service::FcgiService;
 
-/// Slices of one vectored write. A body's 64 KiB are two of them, with the header before; these are more than the output
-/// holds before it is full.
+/// Slices of one vectored write. A body's 64 KiB are two of them, with the header before; these are more than
+/// the output holds before it is full.
 const SLICES: usize = 40;
 
 impl<IO, S> Driver<IO, S>

@@ -71,10 +71,8 @@ where
     pub(super) fn poll_inline(&mut self, inline: Inline<'_, S>, cx: &mut Context<'_>) {
         let Some(running) = &self.running else { return };
         let mut sink = Direct { protocol: &mut self.protocol, key: running.key };
-        let _entered = running.span.enter();
-        if inline.poll(cx, &mut sink).is_ready() {
+        if running.span.in_scope(|| inline.poll(cx, &mut sink)).is_ready() {
             running.end_body(Kind::Over);
-            drop(_entered);
             self.running = None;
         }
     }

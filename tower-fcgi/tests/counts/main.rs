@@ -36,8 +36,8 @@ const POST_16_KIB: Most = Most { allocations: 12, bytes: 21_500, reads: 1, write
 /// again: were each read to have its own, or were the body gathered anywhere, it would be 1 MiB and more.
 const POST_1_MIB: Most = Most { allocations: 29, bytes: 57_000, reads: 17, writes: 1 };
 
-/// As GET, and an answer of 1 MiB in one piece: the list of its slices, and nothing of itself. 17 records are 34
-/// slices, and go out in one write.
+/// As GET, and an answer of 1 MiB in one piece: the list of its slices, and nothing of itself. 17 records are
+/// 34 slices, and go out in one write.
 const DOWN_1_MIB: Most = Most { allocations: 12, bytes: 6_000, reads: 1, writes: 1 };
 
 /// 16 GETs that share a connection and come together; all but the first have a task, with what it shares
