@@ -63,7 +63,26 @@ impl Deframer {
     /// # Errors
     /// A header of another version than 1. Nobody knows where the next record begins then: what further calls
     /// give means nothing.
+    #[inline]
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, Violation> {
+        if self.is_between_records()
+            && let Some((header, rest)) = input.split_first_chunk()
+        {
+            // Mostly a record lies whole in what was read: nothing of it need be kept in mind then.
+            let header = RecordHeader::decode(*header)?;
+            let content_len = usize::from(header.content_len);
+            if let Some((content, rest)) = rest.split_at_checked(content_len)
+                && let Some((_, rest)) = rest.split_at_checked(header.padding_len.into())
+            {
+                *input = rest;
+                return Ok(Some(Fragment { header, content, starts: true, ends: true }));
+            }
+        }
+        self.next_piece(input)
+    }
+
+    /// As [`next`](Self::next), of records in pieces.
+    fn next_piece<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, Violation> {
         loop {
             match &mut self.state {
                 State::Header { bytes, have } => {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 
-use crate::record::{RecordHeader, RecordType, RequestId};
+use crate::record::{EndRequest, RecordHeader, RecordType, RequestId};
 
 /// Records that wait for the transport.
 ///
@@ -161,6 +161,19 @@ impl Enframer {
         self.record(kind, id, &[]);
     }
 
+    /// The end of STDOUT and END_REQUEST (§5.5), which belong together.
+    pub(crate) fn end_request(&mut self, id: RequestId, end: EndRequest) {
+        let stdout = RecordHeader::new(RecordType::STDOUT, id, 0).encode();
+        let request = RecordHeader::new(RecordType::END_REQUEST, id, EndRequest::CONTENT_LEN).encode();
+        let mut records = [0; 24];
+        let places = records.chunks_exact_mut(RecordHeader::LEN);
+        for (place, bytes) in places.zip([stdout, request, end.encode()]) {
+            place.copy_from_slice(&bytes);
+        }
+        self.small.extend_from_slice(&records);
+        self.open = None;
+    }
+
     /// What waits, in order; no slice is empty.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let mut small = self.small.get(self.start..).unwrap_or_default();
@@ -204,6 +217,20 @@ impl Enframer {
             }
         }
         self.reuse();
+    }
+
+    /// Takes the memory of an output in which nothing waits, so that another one can [have](Self::lend) it:
+    /// connections that are idle then hold none, and need not allocate it for each answer either.
+    pub fn take_buffer(&mut self) -> Vec<u8> {
+        if self.is_empty() { core::mem::take(&mut self.small) } else { Vec::new() }
+    }
+
+    /// Gives an output that has no memory some to write to, which `buffer` provides. Whatever that holds is dropped.
+    pub fn lend(&mut self, buffer: impl FnOnce() -> Vec<u8>) {
+        if self.small.capacity() == 0 {
+            self.small = buffer();
+            self.small.clear();
+        }
     }
 
     /// Frees what an idle connection need not keep.

@@ -54,7 +54,7 @@ mod record;
 mod request;
 
 pub use connection::{
-    BodyState, Close, Config, Connection, EndOfInput, Event, Key, NewRequest, Overload, Refusal,
+    BodyState, Close, Config, Connection, EndOfInput, Event, Key, Memory, NewRequest, Overload, Refusal,
 };
 pub use deframe::{Deframer, Fragment};
 pub use enframe::Enframer;

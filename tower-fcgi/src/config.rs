@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fcgi_core::{Limits, Overload};
+use fcgi_core::{Limits, Memory, Overload};
+use http::Extensions;
+
+use crate::memory;
 
 /// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
 /// share one.
@@ -21,7 +24,7 @@ pub struct Config {
 }
 
 /// The settings that are the driver's own.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Driver {
     pub(crate) head_timeout: Duration,
     pub(crate) write_timeout: Duration,
@@ -31,6 +34,8 @@ pub(crate) struct Driver {
     pub(crate) drain_bytes: u64,
     pub(crate) half_closed: bool,
     pub(crate) no_length_no_body: bool,
+    /// What each request's extensions begin as: nothing, with room.
+    pub(crate) extensions: Extensions,
 }
 
 /// What a request over a limit is told by default. HAProxy leaves its client hanging on the protocol's own
@@ -40,7 +45,11 @@ const UNAVAILABLE: Bytes =
 
 impl Default for Config {
     fn default() -> Self {
-        let protocol = fcgi_core::Config { overload: Overload::Stdout(UNAVAILABLE), ..Default::default() };
+        let protocol = fcgi_core::Config {
+            overload: Overload::Stdout(UNAVAILABLE),
+            memory: Memory { take: memory::take_params, share: memory::share_params },
+            ..Default::default()
+        };
         Self {
             protocol: Arc::new(protocol),
             driver: Arc::new(Driver {
@@ -52,6 +61,7 @@ impl Default for Config {
                 drain_bytes: 64 << 20,
                 half_closed: false,
                 no_length_no_body: false,
+                extensions: roomy(),
             }),
         }
     }
@@ -148,4 +158,19 @@ impl Config {
     fn driver(&mut self) -> &mut Driver {
         Arc::make_mut(&mut self.driver)
     }
+}
+
+/// An empty map that has grown, as its clones have: a request has five extensions under axum, and would grow
+/// its map twice.
+fn roomy() -> Extensions {
+    #[derive(Clone)]
+    struct Entry<const N: usize>;
+
+    let mut extensions = Extensions::new();
+    extensions.insert(Entry::<0>);
+    extensions.insert(Entry::<1>);
+    extensions.insert(Entry::<2>);
+    extensions.insert(Entry::<3>);
+    extensions.clear();
+    extensions
 }

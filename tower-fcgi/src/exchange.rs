@@ -12,7 +12,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use crate::cgi::{Asked, CgiHead, Framing, write_error};
+use crate::cgi::{Asked, Framing, write_error, write_head};
 use crate::failure::{BoxError, Failure};
 use crate::sink::Sink;
 
@@ -127,10 +127,11 @@ where
         sink: &mut impl Sink,
     ) -> Result<(), Failure> {
         let (parts, body) = response.into_parts();
-        let head = CgiHead::new(&parts, &body.size_hint(), to_head)?;
-        sink.stdout_with(|out| head.write(out));
-        let framing = head.framing();
-        let (left, ends) = match framing {
+        let hint = body.size_hint();
+        // What a sink does not want, nobody waits for.
+        let mut framing = Ok(Framing::NoBody);
+        sink.stdout_with(|out| framing = write_head(&parts, &hint, to_head, out));
+        let (left, ends) = match framing? {
             Framing::Body { length } => (length, is_complete(&body, length)),
             Framing::NoBody => (None, true),
         };

@@ -50,6 +50,7 @@ mod error;
 mod exchange;
 mod failure;
 mod handle;
+mod memory;
 mod params;
 mod service;
 mod sink;

@@ -135,9 +135,8 @@ impl Connection {
     pub fn end(&mut self, key: Key, app_status: u32) -> Result<(), Misuse> {
         let entry = self.table.by_key(key)?;
         entry.state.end()?;
-        let id = entry.id;
-        self.output.end_stream(RecordType::STDOUT, id);
-        self.put_end(id, app_status, ProtocolStatus::REQUEST_COMPLETE);
+        let end = EndRequest { app_status, protocol_status: ProtocolStatus::REQUEST_COMPLETE };
+        self.output.end_request(entry.id, end);
         self.retire(key);
         Ok(())
     }
@@ -179,10 +178,9 @@ impl Connection {
     /// A request has stopped to be live.
     fn retire(&mut self, key: Key) {
         self.live = self.live.saturating_sub(1);
-        if let Ok(entry) = self.table.by_key(key) {
-            let freed = entry.discard();
-            self.unread = self.unread.saturating_sub(freed);
-        }
+        let Ok(entry) = self.table.by_key(key) else { return };
+        let freed = entry.discard();
+        self.unread = self.unread.saturating_sub(freed);
         self.settle(key);
     }
 

@@ -1,5 +1,7 @@
 //! What an application decides about its connections.
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 
 use crate::limits::Limits;
@@ -18,6 +20,26 @@ pub struct Config {
     /// Told to web servers that ask with GET_VALUES (FastCGI §4.1): `FCGI_MAX_CONNS`. Default 1 024. Nothing
     /// here enforces it, since a connection knows nothing of the others.
     pub max_conns: u32,
+    /// Where the memory of PARAMS comes from, and goes to. Default: the allocator.
+    pub memory: Memory,
+}
+
+/// Where the memory comes from that holds a request's PARAMS, and what shares it between the [`Params`] and its
+/// slices: a driver that has served a request can so serve the next one with the same memory.
+///
+/// [`Params`]: crate::Params
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Gives a buffer, empty, of any capacity.
+    pub take: fn() -> Vec<u8>,
+    /// Makes a buffer shared that `take` gave. The result must have the same content.
+    pub share: fn(Vec<u8>) -> Bytes,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { take: Vec::new, share: Bytes::from }
+    }
 }
 
 impl Default for Config {
@@ -27,6 +49,7 @@ impl Default for Config {
             roles: Roles::RESPONDER,
             overload: Overload::Status(ProtocolStatus::OVERLOADED),
             max_conns: 1024,
+            memory: Memory::default(),
         }
     }
 }

@@ -48,6 +48,10 @@ impl Inbox {
 
     /// Moves everything to the end of `into`.
     pub(super) fn read(&mut self, into: &mut VecDeque<Bytes>) {
+        if self.charge == 0 {
+            // The most frequent body is none.
+            return;
+        }
         if self.chunks.is_empty() {
             self.join_tail(into);
         }
@@ -75,8 +79,12 @@ impl Inbox {
     /// Drops what is there and what is to come; gives the charge that this frees.
     pub(super) fn discard(&mut self) -> usize {
         self.discards = true;
-        self.chunks = VecDeque::new();
-        self.tail = BytesMut::new();
+        if self.chunks.capacity() > 0 {
+            self.chunks = VecDeque::new();
+        }
+        if self.tail.capacity() > 0 {
+            self.tail = BytesMut::new();
+        }
         core::mem::take(&mut self.charge)
     }
 

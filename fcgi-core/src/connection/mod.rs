@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 pub use self::close::{Close, EndOfInput};
 pub use self::commands::BodyState;
-pub use self::config::{Config, Overload};
+pub use self::config::{Config, Memory, Overload};
 pub use self::event::{Event, NewRequest, Refusal};
 pub use self::key::Key;
 use self::queue::Queue;
@@ -223,16 +223,6 @@ impl Connection {
         let table = (self.in_params > 0).then_some(&self.table);
         let entries = table.into_iter().flat_map(Table::iter);
         entries.filter(move |(_, entry)| waiting(entry)).map(|(key, _)| key)
-    }
-
-    /// How many bytes of a body the web server has announced by the header of the record that is being
-    /// received, and not sent. Reads of about that size, and more, are to be expected next.
-    #[must_use]
-    pub fn expected_body(&self) -> usize {
-        match self.deframer.current() {
-            Some((header, left)) if header.kind == crate::RecordType::STDIN => usize::from(left),
-            _ => 0,
-        }
     }
 
     /// Frees what an idle connection need not keep.

@@ -61,18 +61,8 @@ impl Connection {
         if usize::from(fragment.header.content_len) != BeginRequest::LEN {
             return Err(Rule::BeginLength);
         }
-        if fragment.starts {
-            self.begin.1 = 0;
-        }
-        let (content, have) = &mut self.begin;
-        for (place, byte) in content.iter_mut().skip(*have).zip(fragment.content) {
-            *place = *byte;
-        }
-        *have = have.saturating_add(fragment.content.len());
-        if !fragment.ends {
-            return Ok(());
-        }
-        let begin = BeginRequest::decode(*content);
+        let Some(content) = self.begin_content(fragment) else { return Ok(()) };
+        let begin = BeginRequest::decode(content);
         match self.table.by_id(id) {
             Some((_, entry)) if entry.state.output() != Output::Ended => return Err(Rule::BeginTwice),
             // The web server has gone on to its next request without ending this one's input: Apache does,
@@ -83,6 +73,23 @@ impl Connection {
         self.keep_conn = begin.keep_conn;
         self.admit(id, begin);
         Ok(())
+    }
+
+    /// All of a BEGIN_REQUEST's content, once it is there.
+    #[inline]
+    fn begin_content(&mut self, fragment: Fragment<'_>) -> Option<[u8; BeginRequest::LEN]> {
+        if let Ok(whole) = fragment.content.try_into() {
+            return Some(whole);
+        }
+        if fragment.starts {
+            self.begin.1 = 0;
+        }
+        let (content, have) = &mut self.begin;
+        for (place, byte) in content.iter_mut().skip(*have).zip(fragment.content) {
+            *place = *byte;
+        }
+        *have = have.saturating_add(fragment.content.len());
+        fragment.ends.then_some(*content)
     }
 
     /// Puts the request in the table, answered at once if it cannot be served.
@@ -132,7 +139,10 @@ impl Connection {
         // how the bytes were cut.
         let room = limits.params_bytes.saturating_sub(entry.params.len());
         let (fitting, over) = fragment.content.split_at_checked(room).unwrap_or((fragment.content, &[]));
-        entry.params.reserve_exact(if entry.params.is_empty() { fitting.len() } else { 0 });
+        if entry.params.is_empty() {
+            entry.params = (self.config.memory.take)();
+            entry.params.reserve_exact(fitting.len());
+        }
         entry.params.extend_from_slice(fitting);
         let refusal = match entry.scan.advance(&entry.params, limits.params_bytes, limits.params_pairs) {
             Ok(()) if over.is_empty() => None,
@@ -154,7 +164,8 @@ impl Connection {
         }
         if entry.state.params_end()? == Content::Keep {
             self.in_params = self.in_params.saturating_sub(1);
-            let params = Params::from_whole(core::mem::take(&mut entry.params).into(), entry.scan.pairs());
+            let encoded = (self.config.memory.share)(core::mem::take(&mut entry.params));
+            let params = Params::from_whole(encoded, entry.scan.pairs());
             let request = NewRequest { key, id: entry.id, role: entry.state.role(), params };
             self.events.push(Event::Request(request));
         } else {

@@ -26,8 +26,21 @@ impl<'a> Pairs<'a> {
         Self { rest: encoded }
     }
 
+    /// What has not been iterated over; empty after an error.
+    #[must_use]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     #[inline]
     fn pair(&mut self) -> Option<(&'a [u8], &'a [u8])> {
+        if let [name @ 0..128, value @ 0..128, pair @ ..] = self.rest {
+            // Nearly all pairs. Both lengths are short, so there is nothing to overflow.
+            let name = usize::from(*name);
+            let (pair, rest) = pair.split_at_checked(name.wrapping_add(usize::from(*value)))?;
+            self.rest = rest;
+            return pair.split_at_checked(name);
+        }
         let (name, value, rest) = lengths(self.rest)?;
         let (name, rest) = rest.split_at_checked(name)?;
         let (value, rest) = rest.split_at_checked(value)?;

@@ -15,6 +15,9 @@ impl EndRequest {
     /// Bytes of the content, always.
     pub const LEN: usize = 8;
 
+    /// The same, as a record's header has it.
+    pub(crate) const CONTENT_LEN: u16 = 8;
+
     /// The content's bytes; the reserved bytes are 0.
     #[must_use]
     pub const fn encode(self) -> [u8; Self::LEN] {

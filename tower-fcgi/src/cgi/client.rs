@@ -26,38 +26,42 @@ fn ip(text: &[u8]) -> Option<IpAddr> {
 
 /// Four decimal numbers without leading zeros.
 fn dotted(text: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0_u8; 4];
-    let mut place = 0;
-    let mut digits = 0;
+    let mut address = 0_u32;
+    let mut dots = 0;
+    // Of the octet that is being read.
+    let (mut octet, mut digits) = (0_u32, 0);
     for byte in text {
-        if *byte == b'.' {
-            place += 1;
-            if digits == 0 || place == octets.len() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            let leading_zero = digits > 0 && octet == 0;
+            octet = octet * 10 + u32::from(digit);
+            if leading_zero || octet > 255 {
                 return None;
             }
-            digits = 0;
-            continue;
+            digits += 1;
+        } else {
+            if *byte != b'.' || digits == 0 {
+                return None;
+            }
+            address = address << 8 | octet;
+            dots += 1;
+            (octet, digits) = (0, 0);
         }
-        let octet = &mut octets[place];
-        let leading_zero = digits > 0 && *octet == 0;
-        if !byte.is_ascii_digit() || leading_zero {
-            return None;
-        }
-        *octet = octet.checked_mul(10)?.checked_add(byte - b'0')?;
-        digits += 1;
     }
-    (place == octets.len() - 1 && digits > 0).then(|| Ipv4Addr::from(octets))
+    (dots == 3 && digits > 0).then(|| Ipv4Addr::from(address << 8 | octet))
 }
 
 /// A port.
 fn number(text: &[u8]) -> Option<u16> {
-    if text.is_empty() {
-        return None;
+    let mut number = 0_u32;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        number = number * 10 + u32::from(digit);
+        if digit > 9 || number > u32::from(u16::MAX) {
+            return None;
+        }
     }
-    text.iter().try_fold(0_u16, |number, byte| {
-        let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })
+    if text.is_empty() { None } else { u16::try_from(number).ok() }
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ fn known(name: &[u8]) -> Option<HeaderName> {
             b"USER_AGENT" => header::USER_AGENT,
             _ => return None,
         },
+        12 if name == b"CONTENT_TYPE" => header::CONTENT_TYPE,
         13 => match name {
             b"AUTHORIZATION" => header::AUTHORIZATION,
             b"CACHE_CONTROL" => header::CACHE_CONTROL,
@@ -69,6 +70,7 @@ fn known(name: &[u8]) -> Option<HeaderName> {
             _ => return None,
         },
         14 => match name {
+            b"CONTENT_LENGTH" => header::CONTENT_LENGTH,
             b"ACCEPT_CHARSET" => header::ACCEPT_CHARSET,
             b"SEC_FETCH_DEST" => extra::SEC_FETCH_DEST,
             b"SEC_FETCH_MODE" => extra::SEC_FETCH_MODE,

@@ -9,6 +9,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValu
 use http::{StatusCode, response};
 use http_body::SizeHint;
 
+use super::decimal::decimal;
 use crate::failure::Failure;
 
 /// What follows the head.
@@ -20,73 +21,59 @@ pub(crate) enum Framing {
     Body { length: Option<u64> },
 }
 
-/// A head that can be written: nothing in it is against CGI.
-#[derive(Debug)]
-pub(crate) struct CgiHead<'a> {
-    parts: &'a response::Parts,
-    framing: Framing,
-    /// The Content-Length line.
-    length: Option<u64>,
-    /// There is a Connection header.
-    names_others: bool,
-}
-
-impl<'a> CgiHead<'a> {
-    /// `hint`: what the body knows of its length; `to_head`: whether the request's method is HEAD.
-    pub(crate) fn new(parts: &'a response::Parts, hint: &SizeHint, to_head: bool) -> Result<Self, Failure> {
-        let status = parts.status;
-        if status.is_informational() {
-            // RFC 3875 §6.3.3 has no interim responses, and a connection that changes its protocol is none of
-            // CGI's.
-            return Err(Failure::Head(match status {
-                StatusCode::SWITCHING_PROTOCOLS => {
-                    "a protocol upgrade (WebSocket) needs HTTP to the application"
-                }
-                _ => "its status is 1xx",
-            }));
-        }
-        let survey = Survey::of(&parts.headers)?;
-        let declared = survey.length()?;
-        let (framing, length) = match status {
-            // RFC 9110 §8.6 forbids a length here.
-            StatusCode::NO_CONTENT => (Framing::NoBody, None),
-            // An answer to HEAD and a 304 may tell the length of the body that they do not have; only the
-            // application knows it: axum gives a streamed answer to HEAD an empty body. A length of 0 is what
-            // axum gives a response without a body, and no length of a body that a 304 stands for.
-            StatusCode::NOT_MODIFIED => (Framing::NoBody, declared.filter(|length| *length > 0)),
-            _ if to_head => (Framing::NoBody, declared),
-            _ => {
-                let length = declared.or(hint.exact());
-                (Framing::Body { length }, length)
-            }
-        };
-        Ok(Self { parts, framing, length, names_others: survey.connection })
-    }
-
-    /// What is to follow the head.
-    pub(crate) const fn framing(&self) -> Framing {
-        self.framing
-    }
-
-    /// Appends the head to `out`.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        let headers = &self.parts.headers;
-        write_status(self.parts.status, out);
-        for (name, value) in headers {
-            // Its length is written below, once.
-            if is_between_peers(name)
-                || name == CONTENT_LENGTH
-                || self.names_others && is_named_by_connection(name, headers)
-            {
-                continue;
-            }
-            write_line(name.as_str(), value.as_bytes(), out);
-        }
-        if let Some(length) = self.length {
+/// Appends the head of a response to `out`, and says what is to follow it. `hint`: what the body knows of its
+/// length; `to_head`: whether the request's method is HEAD.
+///
+/// # Errors
+/// The response is one that CGI cannot carry; `out` is as it was.
+pub(crate) fn write_head(
+    parts: &response::Parts,
+    hint: &SizeHint,
+    to_head: bool,
+    out: &mut Vec<u8>,
+) -> Result<Framing, Failure> {
+    let start = out.len();
+    write_status(parts.status, out);
+    let written = write_headers(&parts.headers, out).and_then(|declared| {
+        let (framing, length) = framing(parts.status, declared, hint, to_head)?;
+        if let Some(length) = length {
             write_line(CONTENT_LENGTH.as_str(), Decimal::new(length).as_bytes(), out);
         }
         out.extend_from_slice(b"\r\n");
+        Ok(framing)
+    });
+    if written.is_err() {
+        out.truncate(start);
     }
+    written
+}
+
+/// What follows the head, and the length that it declares. `declared`: the application's own Content-Length.
+fn framing(
+    status: StatusCode,
+    declared: Option<u64>,
+    hint: &SizeHint,
+    to_head: bool,
+) -> Result<(Framing, Option<u64>), Failure> {
+    Ok(match status {
+        // RFC 3875 §6.3.3 has no interim responses, and a connection that changes its protocol is none of
+        // CGI's.
+        StatusCode::SWITCHING_PROTOCOLS => {
+            return Err(Failure::Head("a protocol upgrade (WebSocket) needs HTTP to the application"));
+        }
+        _ if status.is_informational() => return Err(Failure::Head("its status is 1xx")),
+        // RFC 9110 §8.6 forbids a length here.
+        StatusCode::NO_CONTENT => (Framing::NoBody, None),
+        // An answer to HEAD and a 304 may tell the length of the body that they do not have; only the
+        // application knows it: axum gives a streamed answer to HEAD an empty body. A length of 0 is what
+        // axum gives a response without a body, and no length of a body that a 304 stands for.
+        StatusCode::NOT_MODIFIED => (Framing::NoBody, declared.filter(|length| *length > 0)),
+        _ if to_head => (Framing::NoBody, declared),
+        _ => {
+            let length = declared.or(hint.exact());
+            (Framing::Body { length }, length)
+        }
+    })
 }
 
 /// What is known of the request's method where an error is the answer.
@@ -122,6 +109,9 @@ const UNKNOWN: &str = "Unknown";
 
 fn write_status(status: StatusCode, out: &mut Vec<u8>) {
     out.reserve(256);
+    if status == StatusCode::OK {
+        return out.extend_from_slice(b"Status: 200 OK\r\n");
+    }
     out.extend_from_slice(b"Status: ");
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
@@ -135,6 +125,33 @@ fn write_line(name: &str, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Writes all headers but those that are not for the web server's client, and Content-Length: that is given,
+/// and written once behind the others.
+fn write_headers(headers: &HeaderMap, out: &mut Vec<u8>) -> Result<Option<u64>, Failure> {
+    let start = out.len();
+    let mut length = Length::default();
+    let mut names_others = false;
+    for (name, value) in headers {
+        if name == CONTENT_LENGTH {
+            length.declare(value)?;
+        } else if !is_between_peers(name) {
+            write_line(name.as_str(), value.as_bytes(), out);
+        } else if name == CONNECTION {
+            names_others = true;
+        }
+    }
+    if names_others {
+        // Rare enough to be done again.
+        out.truncate(start);
+        for (name, value) in headers {
+            if name != CONTENT_LENGTH && !is_between_peers(name) && !is_named_by_connection(name, headers) {
+                write_line(name.as_str(), value.as_bytes(), out);
+            }
+        }
+    }
+    length.number()
 }
 
 /// RFC 9110 §7.6.1, and CGI's own `Status`.
@@ -161,37 +178,22 @@ fn is_named_by_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
     })
 }
 
-/// What one pass over the headers tells.
+/// Content-Length as the application set it.
 #[derive(Debug, Default)]
-struct Survey<'a> {
-    /// Content-Length as the application set it.
-    length: Option<&'a HeaderValue>,
-    /// There is a Connection header, which may name others.
-    connection: bool,
-}
+struct Length<'a>(Option<&'a HeaderValue>);
 
-impl<'a> Survey<'a> {
-    /// A response has a handful of headers: to look at each is cheaper than to look two of them up.
-    fn of(headers: &'a HeaderMap) -> Result<Self, Failure> {
-        let mut survey = Self::default();
-        for (name, value) in headers {
-            if name == CONTENT_LENGTH {
-                if survey.length.is_some_and(|other| other != value) {
-                    return Err(Failure::Head("it has two Content-Lengths that differ"));
-                }
-                survey.length = Some(value);
-            } else if name == CONNECTION {
-                survey.connection = true;
-            }
+impl<'a> Length<'a> {
+    fn declare(&mut self, value: &'a HeaderValue) -> Result<(), Failure> {
+        if self.0.is_some_and(|other| other != value) {
+            return Err(Failure::Head("it has two Content-Lengths that differ"));
         }
-        Ok(survey)
+        self.0 = Some(value);
+        Ok(())
     }
 
-    fn length(&self) -> Result<Option<u64>, Failure> {
-        let Some(value) = self.length else { return Ok(None) };
-        let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        let length = digits.and_then(|digits| digits.parse().ok());
-        length.map(Some).ok_or(Failure::Head("its Content-Length is no number"))
+    fn number(&self) -> Result<Option<u64>, Failure> {
+        let Some(value) = self.0 else { return Ok(None) };
+        decimal(value.as_bytes()).map(Some).ok_or(Failure::Head("its Content-Length is no number"))
     }
 }
 
@@ -229,9 +231,13 @@ mod tests {
         let hint = exact.map_or_else(SizeHint::default, SizeHint::with_exact);
         let mut out = Vec::new();
         let parts = response.into_parts().0;
-        let head = CgiHead::new(&parts, &hint, to_head).map_err(|failure| failure.to_string())?;
-        head.write(&mut out);
-        Ok((String::from_utf8(out).unwrap(), head.framing()))
+        match write_head(&parts, &hint, to_head, &mut out) {
+            Ok(framing) => Ok((String::from_utf8(out).unwrap(), framing)),
+            Err(failure) => {
+                assert_eq!(out, b"", "all of it is taken back");
+                Err(failure.to_string())
+            }
+        }
     }
 
     #[test]

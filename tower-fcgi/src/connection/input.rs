@@ -1,18 +1,18 @@
 //! The one reader.
 
-use std::cell::RefCell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use fcgi_core::EndOfInput;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::Driver;
 use crate::body::{Cell, Reader};
 use crate::error::{Error, Kind};
+use crate::memory;
 use crate::service::FcgiService;
 
 /// What a read came to.
@@ -28,21 +28,10 @@ pub(super) enum Read {
     Ended,
 }
 
-/// Bytes of the buffer on the stack that heads are read to: an idle connection holds none.
-const SCRATCH: usize = 32 * 1024;
-/// Bytes of the buffer that large bodies are read to, and handed on from without a copy. At most eight times
-/// the smallest piece that the protocol shares, so that a piece keeps alive eight times its size.
-const BULK: usize = 64 * 1024;
-/// Bytes of a body still to come, known from their record's header, from which on they are read to that
-/// buffer.
-const BULKY: usize = 4096;
-
-thread_local! {
-    /// Where this thread reads large bodies to. One for all of its connections: handlers that read as fast as
-    /// bytes come have consumed one connection's by the time that the next is read, so that it stays in the
-    /// processor's cache, and no connection need give memory back when it turns idle.
-    static LARGE: RefCell<BytesMut> = RefCell::new(BytesMut::new());
-}
+/// Bytes of a read that are dropped.
+const DISCARD: usize = 32 * 1024;
+/// Bytes of a read from which on pieces of it may be shared. Below, the protocol would copy them all.
+const SHARED: usize = 8 * 1024;
 
 impl<IO, S> Driver<IO, S>
 where
@@ -57,50 +46,31 @@ where
         if !self.may_take_more(cx) {
             return Ok(Read::Paused);
         }
-        let bulk = self.bulky || self.protocol.expected_body() > BULKY;
-        let read = if bulk { self.read_bulk(cx) } else { self.read_scratch(cx) };
-        let Poll::Ready(read) = read else { return Ok(Read::Nothing) };
-        match read? {
-            0 => self.end_of_input(),
-            read => {
-                self.bulky = read >= SCRATCH;
-                Ok(Read::Got)
+        let (read, received) = memory::with_read_buffer(|buffer| {
+            let read = pin!(self.io.read_buf(buffer)).poll(cx);
+            if buffer.len() >= SHARED {
+                let shared: Bytes = buffer.split().freeze();
+                return (read, self.protocol.receive_shared(&shared));
             }
+            let received = self.protocol.receive(buffer);
+            buffer.clear();
+            (read, received)
+        });
+        let Poll::Ready(read) = read else { return Ok(Read::Nothing) };
+        let read = read?;
+        received?;
+        if read == 0 {
+            return self.end_of_input();
         }
+        self.protocol.output().lend(memory::take_output);
+        Ok(Read::Got)
     }
 
     /// A read whose bytes are dropped; gives how many.
     pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut scratch = [const { MaybeUninit::uninit() }; SCRATCH];
+        let mut scratch = [const { MaybeUninit::uninit() }; DISCARD];
         let mut buffer = ReadBuf::uninit(&mut scratch);
         Pin::new(&mut self.io).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
-    }
-
-    #[inline(never)] // So that its buffer is off the stack before a handler runs.
-    fn read_scratch(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
-        let mut scratch = [const { MaybeUninit::uninit() }; SCRATCH];
-        let mut buffer = ReadBuf::uninit(&mut scratch);
-        Pin::new(&mut self.io).poll_read(cx, &mut buffer).map(|read| {
-            read?;
-            self.protocol.receive(buffer.filled())?;
-            Ok(buffer.filled().len())
-        })
-    }
-
-    fn read_bulk(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
-        let mut buffer = LARGE.take();
-        if buffer.capacity() < SCRATCH {
-            // The same memory again, if all that was read to it has been consumed.
-            buffer.reserve(BULK);
-        }
-        let read = pin!(self.io.read_buf(&mut buffer)).poll(cx);
-        let chunk: Bytes = buffer.split().freeze();
-        LARGE.set(buffer);
-        read.map(|read| {
-            let read = read?;
-            self.protocol.receive_shared(&chunk)?;
-            Ok(read)
-        })
     }
 
     /// Whether the protocol wants input. If unread bodies are in the way, their handlers are asked what they

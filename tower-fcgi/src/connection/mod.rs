@@ -30,6 +30,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::exchange::Exchange;
 use crate::handle::{Handle, Order};
+use crate::memory;
 use crate::service::FcgiService;
 use crate::sink::Direct;
 
@@ -76,8 +77,6 @@ struct Driver<IO, S> {
     spawned: Option<Box<Spawned>>,
     /// Requests that wait for the service to be ready.
     queue: VecDeque<NewRequest>,
-    /// Whether the last read promises more of its size.
-    bulky: bool,
     phase: Phase,
     /// The web server has shut its side down.
     input_ended: bool,
@@ -99,6 +98,8 @@ struct Driver<IO, S> {
     spawned_first: bool,
     /// A task was begun in this turn.
     spawned_now: bool,
+    /// Whether the runtime has one thread alone; `None` before that matters.
+    alone: Option<bool>,
     handle: Handle,
     /// The waker that `handle` has.
     registered: Option<Waker>,
@@ -241,24 +242,12 @@ where
             Err(error) if error.is_protocol_violation() => (Read::Ended, Some(error)),
             Err(error) => return Err(error),
         };
-        self.take_events(inline.as_mut(), cx);
-        self.dispatch_queue(inline.as_mut(), cx);
-        if std::mem::take(&mut self.spawned_now) {
+        if self.deliver_and_go_on(inline.as_mut(), cx) {
             // A worker of the runtime keeps the task that it was last given to itself until this poll is
             // over: a handler that runs inline and blocks would hold up that one.
             cx.waker().wake_by_ref();
             return broken.map_or(Ok(Turn::Wait), Err);
         }
-        // Each comes first in its turn, or an answer that is always ready would leave no room for the others.
-        let room = !Direct::is_full(&mut self.protocol);
-        if self.spawned_first {
-            self.poll_spawned(cx);
-        }
-        self.poll_inline(inline.as_mut(), cx);
-        if !self.spawned_first {
-            self.poll_spawned(cx);
-        }
-        self.spawned_first ^= room;
         if let Some(error) = broken {
             let _ = self.poll_write(cx)?;
             return Err(error);
@@ -285,6 +274,31 @@ where
         Ok(if read == Read::Got || has_room || unwritten || unpaused { Turn::Again } else { Turn::Wait })
     }
 
+    /// Delivers what was read, and goes on with the exchanges. `true`: a task was begun, and the exchanges have
+    /// not had their turn.
+    fn deliver_and_go_on(
+        &mut self,
+        mut inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        self.take_events(inline.as_mut(), cx);
+        self.dispatch_queue(inline.as_mut(), cx);
+        if std::mem::take(&mut self.spawned_now) {
+            return true;
+        }
+        // Each comes first in its turn, or an answer that is always ready would leave no room for the others.
+        let room = !Direct::is_full(&mut self.protocol);
+        if self.spawned_first {
+            self.poll_spawned(cx);
+        }
+        self.poll_inline(inline.as_mut(), cx);
+        if !self.spawned_first {
+            self.poll_spawned(cx);
+        }
+        self.spawned_first ^= room;
+        false
+    }
+
     /// Whether the connection was told to finish and nothing is under way. `read`: what this turn's read came
     /// to: bytes that the web server has already sent may be a request.
     fn is_to_finish(&self, read: Read) -> bool {
@@ -303,11 +317,13 @@ where
             self.idle = idle;
             self.handle.set_idle(idle);
             if idle {
+                memory::keep_output(self.protocol.output().take_buffer());
                 self.protocol.shrink();
                 // Nothing is alive, so whatever task is still to be ended has nobody to tell.
                 self.spawned = None;
-                self.queue = VecDeque::new();
-                self.bulky = false;
+                if self.queue.capacity() > 0 {
+                    self.queue = VecDeque::new();
+                }
                 if self.settings.idle_timeout.is_none() {
                     self.deadline.release();
                 }

@@ -13,7 +13,7 @@ use super::Driver;
 use super::running::Running;
 use super::spawned::Spawned;
 use crate::body::{Cell, Delivered, Kind, Reader, RequestBody};
-use crate::cgi::{Asked, Head, read_head};
+use crate::cgi::{Asked, Facts, read_head};
 use crate::exchange::{Exchange, Out, conclude, guard};
 use crate::failure::Failure;
 use crate::params::Params;
@@ -100,23 +100,27 @@ where
             Err(panic) => Err(panic),
         };
         let key = request.key;
-        let head = match read_head(&request.params) {
-            Ok(head) => head,
+        let mut call = Request::new(RequestBody::empty());
+        let facts = match read_head(&request.params, &mut call) {
+            Ok(facts) => facts,
             Err(failure) => return self.answer(key, &failure, Asked::Unknown),
         };
-        let to_head = head.parts.method == Method::HEAD;
+        let to_head = call.method() == Method::HEAD;
         let asked = if to_head { Asked::ForHead } else { Asked::ForBody };
         if let Err(failure) = ready {
             return self.answer(key, &failure, asked);
         }
-        let Some((body, cell)) = self.body(key, &head) else { return };
-        let span = tracing::debug_span!("request", id = request.id.0, method = %head.parts.method, uri = %head.parts.uri);
-        let request = assemble(head, request.params, body);
-        let called = guard(|| span.in_scope(|| self.service.call(request)));
+        let Some((body, cell)) = self.body(key, facts) else { return };
+        let span =
+            tracing::debug_span!("request", id = request.id.0, method = %call.method(), uri = %call.uri());
+        *call.body_mut() = body;
+        *call.extensions_mut() = self.settings.extensions.clone();
+        call.extensions_mut().insert(Params::new(request.params, facts.client));
+        let called = guard(|| span.in_scope(|| self.service.call(call)));
         let running = Running { key, body: cell, span };
         self.dispatched += 1;
         match called {
-            Ok(future) => self.run(running, Exchange::calling(future, to_head), inline),
+            Ok(future) => self.run(running, Exchange::calling(future, to_head), inline, cx),
             Err(failure) => {
                 self.answer(key, &failure, asked);
                 running.end_body(Kind::Over);
@@ -130,19 +134,32 @@ where
         running: Running,
         exchange: Exchange<S::Future, S::ResponseBody>,
         mut inline: Inline<'_, S>,
+        cx: &mut Context<'_>,
     ) {
         if self.running.is_none() {
             self.running = Some(running);
             inline.set(exchange);
+            if self.is_alone() && !Direct::is_full(&mut self.protocol) {
+                // With one thread for everything, a task for the next request gains nothing if this one can be
+                // answered at once. With several, it may run elsewhere while this one does here.
+                self.poll_inline(inline, cx);
+            }
         } else {
             self.spawned_now = true;
             self.spawned.get_or_insert_with(|| Box::new(Spawned::new())).spawn(running, exchange);
         }
     }
 
+    /// Whether the runtime has one thread for all tasks, so that none runs while another one does.
+    fn is_alone(&mut self) -> bool {
+        *self.alone.get_or_insert_with(|| {
+            tokio::runtime::Handle::try_current().is_ok_and(|runtime| runtime.metrics().num_workers() == 1)
+        })
+    }
+
     /// The body of a request that is to be dispatched, and what the connection keeps of it. `None`: there is
     /// no such request any more.
-    fn body(&mut self, key: Key, head: &Head) -> Option<(RequestBody, Option<Arc<Cell>>)> {
+    fn body(&mut self, key: Key, head: Facts) -> Option<(RequestBody, Option<Arc<Cell>>)> {
         let mut chunks = VecDeque::new();
         match self.protocol.read_body(key, &mut chunks).ok()? {
             BodyState::Ended => {
@@ -258,9 +275,4 @@ where
     pub(super) fn answer(&mut self, key: Key, failure: &Failure, asked: Asked) {
         conclude(failure, Out::Nothing(asked), &mut Direct { protocol: &mut self.protocol, key });
     }
-}
-
-fn assemble(mut head: Head, params: fcgi_core::Params, body: RequestBody) -> Request<RequestBody> {
-    head.parts.extensions.insert(Params::new(params, head.client));
-    Request::from_parts(head.parts, body)
 }

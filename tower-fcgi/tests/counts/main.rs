@@ -180,7 +180,8 @@ fn held_after<S: FcgiService>(service: impl Fn() -> S, exchange: impl Fn(&mut Se
         }
         served
     };
-    // What the first connection of a process makes for all of them is none of this one's.
+    // What the first connections of a thread make for all of them is none of this one's.
+    drop(serve());
     drop(serve());
     let mut served = None;
     let held = measure(|| served = Some(serve())).bytes_current;

@@ -244,20 +244,3 @@ fn large_pieces_of_a_body_are_shared_and_not_copied() {
     assert_eq!(chunks, [&owner[8..8 + 32_768]]);
     assert_eq!(chunks[0].as_ptr(), owner[8..].as_ptr());
 }
-
-#[test]
-fn what_is_still_to_come_of_a_stdin_record_is_known_from_its_header() {
-    let mut link = link();
-    link.open_kept(1);
-    let wire = padded(RecordType::STDIN, 1, &[1; 50], 10);
-    assert_eq!(link.app.expected_body(), 0);
-    link.send(&wire[..8]);
-    assert_eq!(link.app.expected_body(), 50);
-    link.send(&wire[8..28]);
-    assert_eq!(link.app.expected_body(), 30);
-    link.send(&wire[28..60]);
-    assert_eq!(link.app.expected_body(), 0, "in the padding");
-    link.send(&wire[60..]);
-    link.send(&params(2, b"\x01")[..8]);
-    assert_eq!(link.app.expected_body(), 0, "not a body");
-}

@@ -1,0 +1,39 @@
+//! Numbers as CGI and HTTP write them.
+
+/// A Content-Length (RFC 9110 §8.6). What is not a non-negative number (nothing, or Caddy's `-1`) is none.
+#[inline]
+pub(super) fn decimal(text: &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    if text.is_empty() { None } else { Some(number) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_digits_are_a_number_and_only_as_many_as_fit() {
+        for (text, number) in [
+            ("0", Some(0)),
+            ("007", Some(7)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("1 ", None),
+            ("1a", None),
+            ("1:", None),
+            ("1/", None),
+        ] {
+            assert_eq!(decimal(text.as_bytes()), number, "{text:?}");
+        }
+    }
+}

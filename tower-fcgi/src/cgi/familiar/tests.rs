@@ -1,0 +1,258 @@
+use proptest::prelude::*;
+
+use super::*;
+
+type Pairs = Vec<(String, String)>;
+
+/// What a thread makes of these heads, one after the other: of each the headers, in order, and the variables.
+fn mapped(heads: &[Pairs]) -> Vec<Option<(Pairs, Vec<String>)>> {
+    let each = |head: &Pairs| {
+        let params: Params = head.iter().map(|(name, value)| (name, value)).collect();
+        let mut variables = Variables::default();
+        let headers = headers(&params, &mut variables).ok()?;
+        Some(plain(&headers, &variables))
+    };
+    // A thread of its own remembers nothing of other tests.
+    std::thread::scope(|scope| scope.spawn(|| heads.iter().map(each).collect()).join().unwrap())
+}
+
+/// The same, by a thread that remembers nothing at all.
+fn mapped_alone(head: &Pairs) -> Option<(Pairs, Vec<String>)> {
+    let params: Params = head.iter().map(|(name, value)| (name, value)).collect();
+    let mut variables = Variables::default();
+    let headers = Fields::sort(&params, &mut variables).headers(&params).ok()?;
+    Some(plain(&headers, &variables))
+}
+
+fn plain(headers: &HeaderMap, variables: &Variables<'_>) -> (Pairs, Vec<String>) {
+    let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
+    let all = [
+        Variable::ContentLength,
+        Variable::ContentType,
+        Variable::Method,
+        Variable::PathInfo,
+        Variable::Protocol,
+        Variable::QueryString,
+        Variable::RemoteAddr,
+        Variable::RemotePort,
+        Variable::RequestUri,
+        Variable::ScriptName,
+    ];
+    (headers, all.map(|variable| text(variables.value(variable))).into())
+}
+
+fn pairs(list: &[(&str, &str)]) -> Pairs {
+    list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// A head as nginx sends it, short.
+fn usual() -> Pairs {
+    pairs(&[
+        ("QUERY_STRING", ""),
+        ("REQUEST_METHOD", "GET"),
+        ("CONTENT_TYPE", ""),
+        ("CONTENT_LENGTH", ""),
+        ("REQUEST_URI", "/hello"),
+        ("SERVER_PROTOCOL", "HTTP/1.1"),
+        ("SERVER_SOFTWARE", "nginx/1.22.1"),
+        ("REMOTE_ADDR", "192.0.2.1"),
+        ("SERVER_NAME", "localhost"),
+        ("HTTP_HOST", "example.org"),
+        ("HTTP_ACCEPT", "*/*"),
+        ("HTTP_COOKIE", "a=1"),
+        ("HTTP_X_OWN", "own"),
+        ("HTTP_SEC_FETCH_MODE", "navigate"),
+    ])
+}
+
+/// What one request changes of the head before.
+#[derive(Debug, Clone)]
+enum Change {
+    Value(usize, &'static str),
+    Name(usize, &'static str),
+    Remove(usize),
+    Insert(usize, &'static str, &'static str),
+    Swap(usize, usize),
+    Nothing,
+}
+
+fn apply(head: &mut Pairs, change: &Change) {
+    let len = head.len();
+    if len == 0 {
+        return;
+    }
+    match *change {
+        Change::Value(at, value) => head[at % len].1 = value.to_owned(),
+        Change::Name(at, name) => head[at % len].0 = name.to_owned(),
+        Change::Remove(at) => drop(head.remove(at % len)),
+        Change::Insert(at, name, value) => head.insert(at % len, (name.to_owned(), value.to_owned())),
+        Change::Swap(a, b) => head.swap(a % len, b % len),
+        Change::Nothing => {}
+    }
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    const NAMES: [&str; 16] = [
+        "HTTP_HOST",
+        "HTTP_ACCEPT",
+        "HTTP_ACCEPT_LANGUAGE",
+        "HTTP_COOKIE",
+        "HTTP_X_OWN",
+        "HTTP_X_OTHER",
+        "HTTP_PROXY",
+        "HTTP_CONTENT_TYPE",
+        "HTTP_",
+        "HTTP_BAD NAME",
+        "CONTENT_TYPE",
+        "CONTENT_LENGTH",
+        "REQUEST_METHOD",
+        "REQUEST_URI",
+        "SERVER_SOFTWARE",
+        "",
+    ];
+    let value = prop::sample::select(vec![
+        "",
+        "1",
+        "GET",
+        "POST",
+        "*/*",
+        "a=1",
+        "a=2",
+        "/hello",
+        "text/plain",
+        "12",
+        "-1",
+        "\u{1}",
+        "\u{fc}",
+        "a long value, of which the length needs four bytes: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    ]);
+    let name = prop::sample::select(NAMES.to_vec());
+    let at = 0..64_usize;
+    prop_oneof![
+        4 => (at.clone(), value.clone()).prop_map(|(at, value)| Change::Value(at, value)),
+        1 => (at.clone(), name.clone()).prop_map(|(at, name)| Change::Name(at, name)),
+        1 => at.clone().prop_map(Change::Remove),
+        1 => (at.clone(), name, value).prop_map(|(at, name, value)| Change::Insert(at, name, value)),
+        1 => (at.clone(), at).prop_map(|(a, b)| Change::Swap(a, b)),
+        2 => Just(Change::Nothing),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_head_becomes_the_same_whatever_came_before_it(changes in prop::collection::vec(change(), 0..60)) {
+        let mut heads = vec![usual()];
+        for change in &changes {
+            let mut head = heads.last().cloned().unwrap();
+            apply(&mut head, change);
+            heads.push(head);
+        }
+        let alone: Vec<_> = heads.iter().map(mapped_alone).collect();
+        prop_assert_eq!(mapped(&heads), alone);
+    }
+}
+
+#[test]
+fn a_head_that_is_like_one_before_is_recognised_and_its_values_are_its_own() {
+    let mut other = usual();
+    other[4].1 = "/other".to_owned();
+    other[7].1 = "192.0.2.2".to_owned();
+    other[10].1 = "text/html".to_owned();
+    other[11].1 = "b=2".to_owned();
+    let known: Params = usual().iter().map(|(name, value)| (name, value)).collect();
+    let params: Params = other.iter().map(|(name, value)| (name, value)).collect();
+
+    let mut variables = Variables::default();
+    let fields = Fields::sort(&known, &mut variables);
+    let head = Head::new(&known, &variables, &fields, &fields.headers(&known).unwrap()).unwrap();
+
+    let mut variables = Variables::default();
+    let changed = head.compare(params.encoded(), &mut variables).unwrap();
+    let changed_values: Vec<_> = changed.iter().map(|(place, value)| (*place, *value)).collect();
+    assert_eq!(changed_values, [(1, &b"text/html"[..]), (2, b"b=2"), (3, b"own")]);
+    let headers = head.headers_with(&changed, &params).unwrap();
+    assert_eq!(Some(plain(&headers, &variables)), mapped_alone(&other));
+}
+
+#[test]
+fn nothing_is_remembered_that_says_something_of_a_person() {
+    let secrets = [
+        ("HTTP_COOKIE", "secret"),
+        ("HTTP_AUTHORIZATION", "secret"),
+        ("HTTP_REFERER", "secret"),
+        ("HTTP_X_API_KEY", "secret"),
+        ("HTTP_X_FORWARDED_FOR", "secret"),
+        ("REMOTE_ADDR", "secret"),
+        ("REMOTE_USER", "secret"),
+        ("REQUEST_URI", "secret"),
+        ("QUERY_STRING", "secret"),
+        ("PATH_INFO", "secret"),
+        ("SSL_CLIENT_S_DN", "secret"),
+        ("CONTENT_TYPE", "secret"),
+    ];
+    let params: Params = secrets.into_iter().chain([("HTTP_ACCEPT", "not so")]).collect();
+    let mut variables = Variables::default();
+    let fields = Fields::sort(&params, &mut variables);
+    let head = Head::new(&params, &variables, &fields, &fields.headers(&params).unwrap()).unwrap();
+    let all = format!("{head:?}");
+    // As text, as numbers, and as a pair.
+    let numbers = format!("{:?}", b"secret");
+    assert!(all.contains("HTTP_ACCEPT") || all.contains(&format!("{:?}", b"HTTP_ACCEPT")));
+    assert!(all.contains("not so"));
+    assert!(!all.contains("secret") && !all.contains(numbers.trim_matches(['[', ']'])), "{all}");
+}
+
+#[test]
+fn what_is_too_much_is_not_remembered() {
+    let remembered = |pairs: &[(String, String)]| {
+        let params: Params = pairs.iter().map(|(name, value)| (name, value)).collect();
+        let mut variables = Variables::default();
+        let fields = Fields::sort(&params, &mut variables);
+        Head::new(&params, &variables, &fields, &fields.headers(&params).unwrap()).is_some()
+    };
+    let numbered =
+        |count: usize| -> Pairs { (0..count).map(|n| (format!("HTTP_X_{n}"), String::new())).collect() };
+    assert!(remembered(&numbered(MOST)));
+    assert!(!remembered(&numbered(MOST + 1)), "too many pairs");
+    let long = |len: usize| vec![("HTTP_ACCEPT".to_owned(), "x".repeat(len))];
+    assert!(remembered(&long(LONGEST - "HTTP_ACCEPT".len())));
+    assert!(!remembered(&long(LONGEST)), "too many bytes");
+    let cookie = vec![("HTTP_COOKIE".to_owned(), "x".repeat(2 * LONGEST))];
+    assert!(remembered(&cookie), "what is not kept does not count");
+    let twice = [numbered(1), numbered(1)].concat();
+    assert!(!remembered(&twice), "a header that comes twice");
+}
+
+#[test]
+fn a_head_gives_way_to_another_that_comes_more_often() {
+    let known = |name: &str| {
+        MEMORY.with_borrow(|places| {
+            places
+                .iter()
+                .filter_map(|place| place.head.as_ref())
+                .any(|head| *head.pairs[0].name == *name.as_bytes())
+        })
+    };
+    let come = |name: &str| {
+        let params: Params = [(name, "")].into_iter().collect();
+        headers(&params, &mut Variables::default()).unwrap();
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            come("HTTP_A");
+            assert!(known("HTTP_A"), "the first is remembered at once");
+            for _ in 0..10 {
+                for _ in 1..MISSES {
+                    come("HTTP_B");
+                }
+                come("HTTP_A");
+            }
+            assert!(known("HTTP_A") && !known("HTTP_B"), "one that still comes stays");
+            for _ in 0..MISSES {
+                come("HTTP_B");
+            }
+            assert!(known("HTTP_B") && !known("HTTP_A"));
+        });
+    });
+}

@@ -1,0 +1,91 @@
+//! What each meta-variable is to a request: a header, a part of its head, or nothing.
+
+/// The meta-variables that a request's head is made of, apart from its headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variable {
+    ContentLength,
+    ContentType,
+    Method,
+    PathInfo,
+    Protocol,
+    QueryString,
+    RemoteAddr,
+    RemotePort,
+    RequestUri,
+    ScriptName,
+}
+
+/// What the name of a meta-variable says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning<'a> {
+    /// A header; its name is what follows `HTTP_`.
+    Header(&'a [u8]),
+    Variable(Variable),
+    /// It is in `Params` alone.
+    Nothing,
+}
+
+impl<'a> Meaning<'a> {
+    #[inline]
+    pub(super) fn of(name: &'a [u8]) -> Self {
+        match name.strip_prefix(b"HTTP_") {
+            Some(name) if is_left_out(name) => Self::Nothing,
+            Some(name) => Self::Header(name),
+            None => variable(name).map_or(Self::Nothing, Self::Variable),
+        }
+    }
+}
+
+#[inline]
+fn variable(name: &[u8]) -> Option<Variable> {
+    Some(match name.len() {
+        9 if name == b"PATH_INFO" => Variable::PathInfo,
+        11 => match name {
+            b"REQUEST_URI" => Variable::RequestUri,
+            b"SCRIPT_NAME" => Variable::ScriptName,
+            b"REMOTE_ADDR" => Variable::RemoteAddr,
+            b"REMOTE_PORT" => Variable::RemotePort,
+            _ => return None,
+        },
+        12 => match name {
+            b"QUERY_STRING" => Variable::QueryString,
+            b"CONTENT_TYPE" => Variable::ContentType,
+            _ => return None,
+        },
+        14 => match name {
+            b"CONTENT_LENGTH" => Variable::ContentLength,
+            b"REQUEST_METHOD" => Variable::Method,
+            _ => return None,
+        },
+        15 if name == b"SERVER_PROTOCOL" => Variable::Protocol,
+        _ => return None,
+    })
+}
+
+/// Headers that become none: see the table in `request.rs`.
+#[inline]
+fn is_left_out(name: &[u8]) -> bool {
+    match name.len() {
+        5 => name == b"PROXY",
+        12 => name == b"CONTENT_TYPE",
+        14 => name == b"CONTENT_LENGTH",
+        17 => name == b"TRANSFER_ENCODING",
+        _ => false,
+    }
+}
+
+/// Each variable with the last value that it was given; an absent one is empty.
+#[derive(Debug, Default)]
+pub(super) struct Variables<'a>([&'a [u8]; 10]);
+
+impl<'a> Variables<'a> {
+    #[inline]
+    pub(super) fn set(&mut self, variable: Variable, value: &'a [u8]) {
+        self.0[variable as usize] = value;
+    }
+
+    #[inline]
+    pub(super) fn value(&self, variable: Variable) -> &'a [u8] {
+        self.0[variable as usize]
+    }
+}
