@@ -259,6 +259,8 @@ where
             self.poll_spawned(cx);
         }
         self.spawned_first ^= room;
+        // Behind all that can write any, and before the connection's end is thought of.
+        self.handle.lines().pour(&mut self.protocol);
         if let Some(error) = broken {
             let _ = self.poll_write(cx)?;
             return Err(error);
@@ -321,6 +323,12 @@ where
             self.handle.register(cx.waker());
             self.registered = Some(cx.waker().clone());
         }
+    }
+}
+
+impl<IO, S> Drop for Driver<IO, S> {
+    fn drop(&mut self) {
+        self.handle.lines().close();
     }
 }
 

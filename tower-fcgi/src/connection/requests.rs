@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::params::Params;
 use crate::service::FcgiService;
 use crate::sink::Direct;
+use crate::stderr::Stderr;
 
 type Inline<'a, S> = Pin<
     &'a mut Exchange<
@@ -111,7 +112,7 @@ where
         }
         let Some((body, cell)) = self.body(key, &head) else { return };
         let span = tracing::debug_span!("request", id = request.id.0, method = %head.parts.method, uri = %head.parts.uri);
-        let request = assemble(head, request.params, body);
+        let request = assemble(head, request.params, body, Stderr::new(&self.handle, key));
         let called = guard(|| span.in_scope(|| self.service.call(request)));
         let running = Running { key, body: cell, span };
         self.dispatched += 1;
@@ -235,6 +236,7 @@ where
                 running.end_body(kind);
             }
         }
+        self.handle.lines().close();
     }
 
     /// Nothing more comes into any body.
@@ -260,7 +262,12 @@ where
     }
 }
 
-fn assemble(mut head: Head, params: fcgi_core::Params, body: RequestBody) -> Request<RequestBody> {
-    head.parts.extensions.insert(Params::new(params, head.client));
+fn assemble(
+    mut head: Head,
+    params: fcgi_core::Params,
+    body: RequestBody,
+    stderr: Stderr,
+) -> Request<RequestBody> {
+    head.parts.extensions.insert(Params::new(params, head.client, stderr));
     Request::from_parts(head.parts, body)
 }
