@@ -84,6 +84,13 @@ impl Handle {
         *self.waker() = Some(waker.clone());
     }
 
+    /// The connection is gone. Handles and requests' extensions may outlive it, and are not to keep its task's
+    /// memory.
+    pub(crate) fn let_go(&self) {
+        let waker = self.waker().take();
+        drop(waker);
+    }
+
     /// What the handlers of the connection's requests want in the web server's log.
     pub(crate) fn lines(&self) -> &Lines {
         &self.shared.lines

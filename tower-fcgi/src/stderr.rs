@@ -39,6 +39,10 @@ impl Stderr {
     /// ([`Limits::stderr_record`](crate::Limits::stderr_record)); some web servers put each on a line of its
     /// own.
     ///
+    /// Write no more than a few lines before the answer's head is out: nginx reads them into the buffer that
+    /// it has for the head (`fastcgi_buffer_size`, 4 KiB), and some more than that can cost the answer ("too
+    /// big header", a 502). Behind the head there is no such bound.
+    ///
     /// # Errors
     /// [`StderrClosed`] once the request is over: answered to its end, given up by the web server, or gone
     /// with its connection.

@@ -13,6 +13,9 @@ use super::fact::rejection;
 /// A clone writes to the same request. It may be moved into the response's body, or into a task: once the
 /// request is over, [`write`](Self::write) is an error. See [`tower_fcgi::Stderr`].
 ///
+/// A few lines are in place anywhere; many, only once the answer's head is out: nginx has no more than the
+/// head's buffer for those that come before. See [`tower_fcgi::Stderr::write`].
+///
 /// Where the lines go: nginx, Apache, mod_fcgid, lighttpd and H2O write them to their error log; HAProxy does
 /// with `log-stderr global`; Caddy drops them unless `capture_stderr` is on.
 ///

@@ -38,12 +38,10 @@ use super::fact::{extractor, text};
 /// # Examples
 /// ```
 /// use axum::http::StatusCode;
-/// use axum_fcgi::{ClientVerify, TlsFacts};
+/// use axum_fcgi::TlsFacts;
 /// async fn handler(tls: TlsFacts) -> Result<String, StatusCode> {
-///     match (tls.client_verify, tls.client_subject) {
-///         (Some(ClientVerify::Success), Some(subject)) => Ok(format!("Hello, {subject}!")),
-///         _ => Err(StatusCode::FORBIDDEN),
-///     }
+///     let subject = tls.verified_subject().ok_or(StatusCode::FORBIDDEN)?;
+///     Ok(format!("Hello, {subject}!"))
 /// }
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
 /// ```
@@ -76,7 +74,7 @@ pub struct TlsFacts {
 #[non_exhaustive]
 pub enum ClientVerify {
     /// The client showed none.
-    None,
+    NoCertificate,
     /// It was verified up to a certificate that the web server trusts. The only one to be relied on.
     Success,
     /// It was taken without being verified (Apache with `optional_no_ca`).
@@ -86,6 +84,16 @@ pub enum ClientVerify {
 }
 
 impl TlsFacts {
+    /// The subject of the client's certificate, if the web server has verified that: the one to tell clients
+    /// by.
+    #[must_use]
+    pub fn verified_subject(&self) -> Option<&str> {
+        match self.client_verify {
+            Some(ClientVerify::Success) => self.client_subject.as_deref(),
+            _ => None,
+        }
+    }
+
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
         let facts = Self {
             protocol: text(params, "SSL_PROTOCOL"),
@@ -105,7 +113,7 @@ impl ClientVerify {
     /// The words of mod_ssl, which nginx and lighttpd use as well.
     fn parse(told: &str) -> Self {
         match told {
-            "NONE" => Self::None,
+            "NONE" => Self::NoCertificate,
             "SUCCESS" => Self::Success,
             "GENEROUS" => Self::Generous,
             _ => Self::Failed(told.strip_prefix("FAILED:").unwrap_or(told).to_owned()),
@@ -165,7 +173,7 @@ mod tests {
     fn nothing_but_success_is_success() {
         for (told, verify) in [
             ("SUCCESS", ClientVerify::Success),
-            ("NONE", ClientVerify::None),
+            ("NONE", ClientVerify::NoCertificate),
             ("GENEROUS", ClientVerify::Generous),
             ("FAILED:certificate has expired", ClientVerify::Failed("certificate has expired".to_owned())),
             ("FAILED:SUCCESS", ClientVerify::Failed("SUCCESS".to_owned())),
@@ -173,8 +181,13 @@ mod tests {
             ("success", ClientVerify::Failed("success".to_owned())),
             ("SUCCESS ", ClientVerify::Failed("SUCCESS ".to_owned())),
         ] {
-            let facts: TlsFacts = extracted(&[("SSL_CLIENT_VERIFY", told)]).unwrap();
+            let facts = [("SSL_CLIENT_VERIFY", told), ("SSL_CLIENT_S_DN", "CN=eve")];
+            let facts: TlsFacts = extracted(&facts).unwrap();
+            let subject = (verify == ClientVerify::Success).then_some("CN=eve");
+            assert_eq!(facts.verified_subject(), subject, "{told:?}");
             assert_eq!(facts.client_verify, Some(verify), "{told:?}");
         }
+        let unsaid: TlsFacts = extracted(&[("SSL_CLIENT_S_DN", "CN=eve")]).unwrap();
+        assert_eq!(unsaid.verified_subject(), None);
     }
 }

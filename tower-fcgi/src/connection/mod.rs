@@ -224,7 +224,8 @@ where
         Poll::Pending
     }
 
-    /// One turn, in the one order: write, read, deliver, the inline exchange, the spawned ones.
+    /// One turn, in the one order: write, read, deliver, the inline exchange, the spawned ones, lines for
+    /// STDERR.
     fn serve(
         &mut self,
         mut inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
@@ -329,6 +330,7 @@ where
 impl<IO, S> Drop for Driver<IO, S> {
     fn drop(&mut self) {
         self.handle.lines().close();
+        self.handle.let_go();
     }
 }
 
