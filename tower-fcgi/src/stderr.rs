@@ -40,8 +40,8 @@ impl Stderr {
     /// own.
     ///
     /// Write no more than a few lines before the answer's head is out: nginx reads them into the buffer that
-    /// it has for the head (`fastcgi_buffer_size`, 4 KiB), and some more than that can cost the answer ("too
-    /// big header", a 502). Behind the head there is no such bound.
+    /// it has for the head (`fastcgi_buffer_size`, 4 KiB), and what does not fit there together with the head
+    /// can cost the answer ("too big header", a 502), or hold it up. Behind the head there is no such bound.
     ///
     /// # Errors
     /// [`StderrClosed`] once the request is over: answered to its end, given up by the web server, or gone

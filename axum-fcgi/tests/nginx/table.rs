@@ -100,6 +100,7 @@ pub(crate) fn cases() -> Vec<Case> {
         ANSWERS: failures {
             panic_in_the_handler_is_a_500,
             panic_in_the_handler_is_in_nginx_error_log,
+            panic_with_a_long_text_is_a_500,
             switching_protocols_is_a_500,
             panic_in_the_body_looks_incomplete,
             error_in_the_body_looks_incomplete,

@@ -225,6 +225,21 @@ async fn lines_and_the_reason_of_a_failure_are_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_reason_of_a_failure_is_behind_the_error_page_and_before_its_end() {
+    use RecordType as Is;
+    crate::scripted::quietly();
+    let web_server = serve(handler(async |_| panic!("the handler has a bug")));
+    web_server.say([get(1, KEEP, "/"), get(2, KEEP, "/")].concat()).await;
+    for id in [1, 2] {
+        let kinds =
+            web_server.answers().order.into_iter().filter(|(_, of, _)| *of == id).map(|(kind, ..)| kind);
+        let mut kinds: Vec<_> = kinds.collect();
+        kinds.dedup();
+        assert_eq!(kinds, [Is::STDOUT, Is::STDERR, Is::STDOUT, Is::END_REQUEST]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_is_on_its_way_and_lines_do_not_hold_each_other_up() {
     let (web_server, all) = kept();
     web_server.say(post(1, KEEP, "/body", 8)).await;
