@@ -19,7 +19,14 @@
 //!   REMOTE_PORT), with no header to be trusted or not. See [`client_addr`] for what it is where the web
 //!   server tells none.
 //! - [`Params`]: everything that the web server tells, by its own names.
-//! - [`WebServerAddr`]: the address at which the web server was reached.
+//! - Extractors of single facts: [`RemoteUser`] and [`AuthType`], [`RequestScheme`], [`TlsFacts`],
+//!   [`RequestId`], [`ServerName`], [`WebServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`],
+//!   [`RedirectStatus`]. None of them reads a header, which a client could forge. Each has an optional form,
+//!   and a [`rejection`] for the other.
+//! - [`Stderr`]: a way into the web server's error log.
+//!
+//! [`SendFiles`] hands files to the web server for it to send. [`MockParams`] stands in for the web server in
+//! an application's tests.
 //!
 //! # What FastCGI cannot carry
 //! WebSockets and other upgrades (a 500, with the reason in the web server's error log), trailers, interim
@@ -33,9 +40,16 @@ mod adapter;
 mod config;
 mod connections;
 mod extract;
+pub mod rejection;
+mod send_file;
 mod serve;
 
 pub use self::config::Config;
-pub use self::extract::{MissingParams, MissingWebServerAddr, Params, WebServerAddr, client_addr};
+pub use self::extract::{
+    AuthType, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser, RequestId,
+    RequestScheme, ScriptName, ServerName, ServerSoftware, Stderr, TlsFacts, WebServerAddr, client_addr,
+};
+pub use self::send_file::{SendFile, SendFileBy, SendFiles, UnsafePath};
 pub use self::serve::{Serve, ServeFuture, ServeWithShutdown, serve};
 pub use tower_fcgi;
+pub use tower_fcgi::StderrClosed;

@@ -205,13 +205,18 @@ pub(crate) enum Out {
 /// The one place that decides what becomes of an answer that failed: a whole error where nothing is out, else
 /// an answer that does not look whole. The reason goes to STDERR, never to the client.
 pub(crate) fn conclude(failure: &Failure, out: Out, sink: &mut impl Sink) {
-    report(failure, sink);
     match out {
         Out::Nothing(asked) => {
+            // The reason comes second: nginx reads what comes before a head into the head's own buffer. A
+            // text of some 4 KiB there costs the error page, or holds it up until nginx's time-out.
             sink.stdout_with(|out| write_error(failure.status(), asked, out));
+            report(failure, sink);
             sink.end();
         }
-        Out::Head => sink.cut_off(),
+        Out::Head => {
+            report(failure, sink);
+            sink.cut_off();
+        }
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use crate::stderr::Lines;
+
 /// A handle to a running [`Connection`](crate::Connection), for the program that holds many of them.
 #[derive(Clone)]
 pub struct Handle {
@@ -19,6 +21,8 @@ struct Shared {
     idle_since: AtomicU64,
     /// Of the task that runs the connection.
     waker: Mutex<Option<Waker>>,
+    /// Error text that waits for the connection.
+    lines: Lines,
 }
 
 /// What a connection was told, each stronger than the one before.
@@ -36,6 +40,7 @@ impl Handle {
                 order: AtomicU8::new(Order::Serve as u8),
                 idle_since: AtomicU64::new(0),
                 waker: Mutex::new(None),
+                lines: Lines::default(),
             }),
         }
     }
@@ -79,14 +84,30 @@ impl Handle {
         *self.waker() = Some(waker.clone());
     }
 
+    /// The connection is gone. Handles and requests' extensions may outlive it, and are not to keep its task's
+    /// memory.
+    pub(crate) fn let_go(&self) {
+        let waker = self.waker().take();
+        drop(waker);
+    }
+
+    /// What the handlers of the connection's requests want in the web server's log.
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.shared.lines
+    }
+
+    /// Has the connection polled.
+    pub(crate) fn wake(&self) {
+        // A clone, not the waker itself: were it gone while it is woken, a second caller would find none.
+        let waker = self.waker().clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     fn give(&self, order: Order) {
         self.shared.order.fetch_max(order as u8, Ordering::AcqRel);
-        let waker = self.waker().take();
-        if let Some(waker) = waker {
-            waker.wake_by_ref();
-            // It may be told something stronger later.
-            self.waker().get_or_insert(waker);
-        }
+        self.wake();
     }
 
     fn waker(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {

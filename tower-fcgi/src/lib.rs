@@ -54,6 +54,7 @@ mod memory;
 mod params;
 mod service;
 mod sink;
+mod stderr;
 
 pub use self::body::{BodyError, RequestBody};
 pub use self::config::Config;
@@ -62,4 +63,5 @@ pub use self::error::Error;
 pub use self::handle::Handle;
 pub use self::params::Params;
 pub use self::service::FcgiService;
+pub use self::stderr::{Stderr, StderrClosed};
 pub use fcgi_core::{Limits, Overload, ParamsIter, ProtocolStatus};

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use http::uri::Scheme;
 
 use crate::cgi::client_of;
+use crate::stderr::Stderr;
 
 /// The meta-variables of a request (RFC 3875 §4.1): all that the web server sent, in its order, as raw bytes.
 ///
@@ -19,16 +20,18 @@ use crate::cgi::client_of;
 /// assert_eq!(params.client_addr(), Some("192.0.2.1:0".parse()?));
 /// # Ok::<_, std::net::AddrParseError>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Params {
     pairs: fcgi_core::Params,
     client: Option<SocketAddr>,
+    /// Here rather than beside it in the request's extensions: an extension is an allocation.
+    stderr: Option<Stderr>,
 }
 
 impl Params {
     /// `client`: what `pairs` say of it, which the mapping has read in passing.
-    pub(crate) const fn new(pairs: fcgi_core::Params, client: Option<SocketAddr>) -> Self {
-        Self { pairs, client }
+    pub(crate) const fn new(pairs: fcgi_core::Params, client: Option<SocketAddr>, stderr: Stderr) -> Self {
+        Self { pairs, client, stderr: Some(stderr) }
     }
 
     /// The client's address: REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8). `None` where that is no IP
@@ -50,7 +53,23 @@ impl Params {
         };
         if https { Scheme::HTTPS } else { Scheme::HTTP }
     }
+
+    /// The STDERR of the request that these are of, for text that is to be in the web server's error log.
+    /// `None` for params that were made by hand.
+    #[must_use]
+    pub fn stderr(&self) -> Option<Stderr> {
+        self.stderr.clone()
+    }
 }
+
+impl PartialEq for Params {
+    /// By the pairs: the client is read from them, and STDERR is no part of what the web server tells.
+    fn eq(&self, other: &Self) -> bool {
+        self.pairs == other.pairs
+    }
+}
+
+impl Eq for Params {}
 
 impl Deref for Params {
     type Target = fcgi_core::Params;
@@ -63,7 +82,7 @@ impl Deref for Params {
 impl From<fcgi_core::Params> for Params {
     fn from(pairs: fcgi_core::Params) -> Self {
         let client = client_of(&pairs);
-        Self { pairs, client }
+        Self { pairs, client, stderr: None }
     }
 }
 

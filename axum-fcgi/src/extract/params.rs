@@ -1,13 +1,8 @@
 //! All that the web server tells.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::ops::Deref;
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum::http::StatusCode;
-use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use super::fact::extractor;
 
 /// The meta-variables of a request (RFC 3875 §4.1), all of them, as the web server sent them.
 ///
@@ -25,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 /// ```
 ///
 /// # Rejection
-/// [`MissingParams`], a 500, where the request did not come over FastCGI. `Option<Params>` is `None` there.
+/// [`MissingParams`](crate::rejection::MissingParams), a 500, where the request did not come over FastCGI. `Option<Params>` is `None` there.
 #[derive(Debug, Clone, Default)]
 pub struct Params(tower_fcgi::Params);
 
@@ -49,36 +44,14 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Params {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Params {
-    type Rejection = MissingParams;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, MissingParams> {
-        parts.extensions.get::<tower_fcgi::Params>().cloned().map(Self).ok_or(MissingParams)
+impl Params {
+    fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
+        Some(Self(params.clone()))
     }
 }
 
-impl<S: Sync> OptionalFromRequestParts<S> for Params {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Infallible> {
-        Ok(parts.extensions.get::<tower_fcgi::Params>().cloned().map(Self))
-    }
-}
-
-/// A request that did not come over FastCGI has no [`Params`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MissingParams;
-
-impl fmt::Display for MissingParams {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request has no FastCGI params: it did not come through axum_fcgi::serve")
-    }
-}
-
-impl std::error::Error for MissingParams {}
-
-impl IntoResponse for MissingParams {
-    fn into_response(self) -> Response {
-        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
-    }
-}
+extractor!(
+    Params,
+    MissingParams,
+    "the request has no FastCGI params: it did not come through axum_fcgi::serve"
+);

@@ -47,6 +47,21 @@ pub(crate) async fn panic_in_the_handler_is_in_nginx_error_log(place: Place) -> 
     Ok(())
 }
 
+/// The text fills the buffer that nginx has for an answer's head, with the head or without, or more than that.
+pub(crate) async fn panic_with_a_long_text_is_a_500(place: Place) -> Outcome {
+    let panics = |Path(length): Path<usize>| async move {
+        if length > 0 {
+            panic!("{ON_PURPOSE} {}", "x".repeat(length));
+        }
+    };
+    let site = place.serve(Router::new().route("/{length}", get(panics))).await?;
+    for length in (3800..4200).step_by(7).chain(3900..3960).chain([8000, 16_000, 100_000]) {
+        let answer = site.get(&format!("/{length}")).await?;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR, "{length}");
+    }
+    Ok(())
+}
+
 async fn panics() {
     panic!("{ON_PURPOSE} the teapot has a crack");
 }

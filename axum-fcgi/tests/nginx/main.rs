@@ -9,6 +9,7 @@ mod bodies;
 mod client_address;
 mod connections;
 mod data;
+mod facts;
 mod failures;
 mod forgetful;
 mod hang_up;

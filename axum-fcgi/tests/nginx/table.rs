@@ -1,7 +1,7 @@
 //! All cases, and the variants that each is run over.
 
 use crate::{
-    basics, bodies, client_address, connections, failures, hang_up, headers, load,
+    basics, bodies, client_address, connections, facts, failures, hang_up, headers, load,
     matrix::{ANSWERS, EVERY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE},
     runner::Case,
     same_extractors, same_files, same_layers, seed, shutdown, streaming,
@@ -45,6 +45,15 @@ pub(crate) fn cases() -> Vec<Case> {
         }
         OPPOSITES: client_address {
             connect_info_of_a_unix_client_is_unspecified,
+        }
+        OPPOSITES: facts {
+            extractors_see_what_nginx_tells,
+            remote_user_is_whoever_a_client_says,
+            files_are_sent_by_nginx,
+        }
+        EVERY: facts {
+            lines_on_stderr_are_in_nginx_error_log,
+            a_flood_of_lines_holds_nobody_up,
         }
         EVERY: connections {
             are_kept_when_nginx_asks_for_it,
@@ -91,6 +100,7 @@ pub(crate) fn cases() -> Vec<Case> {
         ANSWERS: failures {
             panic_in_the_handler_is_a_500,
             panic_in_the_handler_is_in_nginx_error_log,
+            panic_with_a_long_text_is_a_500,
             switching_protocols_is_a_500,
             panic_in_the_body_looks_incomplete,
             error_in_the_body_looks_incomplete,

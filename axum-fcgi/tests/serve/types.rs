@@ -4,14 +4,18 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
 use axum::handler::HandlerWithoutStateExt as _;
 use axum::response::Response;
 use axum::routing::get;
 use axum::serve::{Listener, ListenerExt as _};
-use axum_fcgi::{Params, WebServerAddr};
+use axum_fcgi::{
+    AuthType, DocumentRoot, Params, RedirectStatus, RemoteUser, RequestId, RequestScheme, ScriptName,
+    ServerName, ServerSoftware, Stderr, StderrClosed, TlsFacts, WebServerAddr,
+};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tower::Service;
+use tower::{Service, ServiceExt as _};
 
 use crate::wire;
 
@@ -100,14 +104,69 @@ async fn what_the_web_server_tells_reaches_the_handler() {
 }
 
 #[tokio::test]
+async fn a_handler_has_a_way_into_the_web_servers_log_until_its_request_is_over() {
+    let (kept, mut late) = tokio::sync::mpsc::unbounded_channel();
+    let handler = async move |stderr: Stderr| {
+        stderr.write("a line").await.expect("the request is alive");
+        kept.send(stderr).expect("the test waits for it");
+        "served"
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(axum_fcgi::serve(listener, Router::new().route("/", get(handler))).into_future());
+    let mut io = TcpStream::connect(addr).await.unwrap();
+    for keep_conn in [true, false] {
+        let (stdout, stderr) = wire::ask_for_both(&mut io, &wire::get("/", keep_conn)).await.unwrap();
+        assert!(stdout.ends_with("\r\n\r\nserved"), "{stdout}");
+        assert_eq!(stderr, "a line\n");
+        assert_eq!(late.recv().await.unwrap().write("late").await, Err(StderrClosed));
+    }
+}
+
+#[tokio::test]
 async fn over_http_the_extractors_say_that_there_are_no_params() {
-    use tower::ServiceExt as _;
-    let router = Router::new()
-        .route("/params", get(async |_: Params| ""))
-        .route("/addr", get(async |_: WebServerAddr| ""))
-        .route("/optional", get(async |params: Option<Params>| params.is_none().to_string()));
-    for (path, status) in [("/params", 500), ("/addr", 500), ("/optional", 200)] {
-        let request = Request::builder().uri(path).body(axum::body::Body::empty()).unwrap();
-        assert_eq!(router.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+    /// A route that asks for a fact, and one that can do without.
+    macro_rules! routes {
+        ($($fact:ident)+) => {
+            Router::new()$(
+                .route(concat!("/", stringify!($fact)), get(async |_: $fact| ""))
+                .route(
+                    concat!("/optional/", stringify!($fact)),
+                    get(async |fact: Option<$fact>| fact.is_none().to_string()),
+                )
+            )+
+        };
+    }
+    let router = routes! {
+        Params WebServerAddr RemoteUser AuthType RequestScheme ServerName ServerSoftware ScriptName
+        DocumentRoot RedirectStatus TlsFacts RequestId Stderr
+    };
+    for fact in [
+        "Params",
+        "WebServerAddr",
+        "RemoteUser",
+        "AuthType",
+        "RequestScheme",
+        "ServerName",
+        "ServerSoftware",
+        "ScriptName",
+        "DocumentRoot",
+        "RedirectStatus",
+        "TlsFacts",
+        "RequestId",
+        "Stderr",
+    ] {
+        // A client can send whatever it likes.
+        let ask = |uri| {
+            let request =
+                Request::builder().uri(uri).header("remote-user", "eve").header("x-request-id", "1");
+            router.clone().oneshot(request.body(Body::empty()).unwrap())
+        };
+        let answer = ask(format!("/{fact}")).await.unwrap();
+        assert_eq!(answer.status(), 500, "{fact}");
+        let reason = to_bytes(answer.into_body(), 1000).await.unwrap();
+        assert!(!reason.is_empty(), "{fact}");
+        let answer = ask(format!("/optional/{fact}")).await.unwrap();
+        assert_eq!(to_bytes(answer.into_body(), 1000).await.unwrap(), "true", "{fact}");
     }
 }

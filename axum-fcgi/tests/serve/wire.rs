@@ -39,9 +39,22 @@ where
     answer(io).await
 }
 
+/// As [`ask`], and its STDERR.
+pub(crate) async fn ask_for_both<IO>(io: &mut IO, request: &[u8]) -> std::io::Result<(String, String)>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    io.write_all(request).await?;
+    both(io).await
+}
+
 /// The STDOUT of the next answer, read to its END_REQUEST and not a byte further.
 pub(crate) async fn answer(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<String> {
-    let mut stdout = Vec::new();
+    Ok(both(io).await?.0)
+}
+
+async fn both(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(String, String)> {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     loop {
         let mut header = [0; RecordHeader::LEN];
         io.read_exact(&mut header).await?;
@@ -51,7 +64,11 @@ pub(crate) async fn answer(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result
         content.truncate(header.content_len.into());
         match header.kind {
             RecordType::STDOUT => stdout.extend(content),
-            RecordType::END_REQUEST => return Ok(String::from_utf8(stdout).expect("text")),
+            RecordType::STDERR => stderr.extend(content),
+            RecordType::END_REQUEST => {
+                let text = |bytes| String::from_utf8(bytes).expect("text");
+                return Ok((text(stdout), text(stderr)));
+            }
             _ => {}
         }
     }

@@ -40,6 +40,7 @@ where
             self.idle = false;
             self.handle.set_idle(false);
         }
+        self.handle.lines().close();
     }
 
     /// Writes what is left, and for a [`Close::Drain`] shuts the write side down and waits for the web

@@ -225,7 +225,8 @@ where
         Poll::Pending
     }
 
-    /// One turn, in the one order: write, read, deliver, the inline exchange, the spawned ones.
+    /// One turn, in the one order: write, read, deliver, the inline exchange, the spawned ones, lines for
+    /// STDERR.
     fn serve(
         &mut self,
         mut inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
@@ -248,6 +249,8 @@ where
             cx.waker().wake_by_ref();
             return broken.map_or(Ok(Turn::Wait), Err);
         }
+        // Behind all that can write any, and before the connection's end is thought of.
+        self.handle.lines().pour(&mut self.protocol);
         if let Some(error) = broken {
             let _ = self.poll_write(cx)?;
             return Err(error);
@@ -337,6 +340,13 @@ where
             self.handle.register(cx.waker());
             self.registered = Some(cx.waker().clone());
         }
+    }
+}
+
+impl<IO, S> Drop for Driver<IO, S> {
+    fn drop(&mut self) {
+        self.handle.lines().close();
+        self.handle.let_go();
     }
 }
 

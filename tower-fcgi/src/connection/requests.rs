@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::params::Params;
 use crate::service::FcgiService;
 use crate::sink::Direct;
+use crate::stderr::Stderr;
 
 type Inline<'a, S> = Pin<
     &'a mut Exchange<
@@ -115,7 +116,11 @@ where
             tracing::debug_span!("request", id = request.id.0, method = %call.method(), uri = %call.uri());
         *call.body_mut() = body;
         *call.extensions_mut() = self.settings.extensions.clone();
-        call.extensions_mut().insert(Params::new(request.params, facts.client));
+        call.extensions_mut().insert(Params::new(
+            request.params,
+            facts.client,
+            Stderr::new(&self.handle, key),
+        ));
         let called = guard(|| span.in_scope(|| self.service.call(call)));
         let running = Running { key, body: cell, span };
         self.dispatched += 1;
@@ -252,6 +257,7 @@ where
                 running.end_body(kind);
             }
         }
+        self.handle.lines().close();
     }
 
     /// Nothing more comes into any body.

@@ -28,5 +28,6 @@ mod panics;
 mod parallel;
 mod readiness;
 mod shutdown;
+mod stderr;
 mod timeouts;
 mod writes;

@@ -1,0 +1,127 @@
+//! What the web server would have told, for tests.
+
+use axum::Extension;
+use axum::extract::connect_info::MockConnectInfo;
+use axum::middleware::AddExtension;
+use tower_layer::Layer;
+
+use super::{Params, client_addr};
+
+/// A layer for the tests of an application: what the web server would have told.
+///
+/// As axum's [`MockConnectInfo`] is for [`ConnectInfo`](axum::extract::ConnectInfo): with this layer every
+/// extractor of this crate finds in a request that did not come over FastCGI what it would find in one that
+/// came with these meta-variables. Where a request did come over FastCGI, that wins.
+///
+/// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) is there as well, by REMOTE_ADDR and REMOTE_PORT,
+/// since over FastCGI it is told by the same variables; a [`MockConnectInfo`] of the router's own, in a layer
+/// that was added before this one, wins. Lines that are written to a [`Stderr`](crate::Stderr) are dropped.
+///
+/// The request itself (target, method, headers) is the test's: no variable changes it.
+///
+/// # Examples
+/// ```
+/// use axum::{Router, body::Body, http::Request, routing::get};
+/// use axum_fcgi::{MockParams, RemoteUser};
+/// use tower::ServiceExt as _;
+///
+/// fn app() -> Router {
+///     Router::new().route("/", get(async |RemoteUser(user): RemoteUser| format!("Hello, {user}!")))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let app = app().layer(MockParams::from_iter([("REMOTE_USER", "eve")]));
+/// let response = app.oneshot(Request::new(Body::empty())).await.unwrap();
+/// let body = axum::body::to_bytes(response.into_body(), 1024).await.unwrap();
+/// assert_eq!(body, "Hello, eve!");
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct MockParams(pub Params);
+
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for MockParams {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}
+
+impl<S> Layer<S> for MockParams {
+    type Service = AddExtension<AddExtension<S, MockConnectInfo<std::net::SocketAddr>>, Self>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let client = MockConnectInfo(client_addr(&self.0));
+        Extension(self.clone()).layer(Extension(client).layer(inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::extract::{ConnectInfo, Request};
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::{RemoteUser, RequestScheme, Stderr, WebServerAddr};
+
+    async fn body(app: Router, request: Request) -> String {
+        let response = app.oneshot(request).await.unwrap();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    fn app() -> Router {
+        let handler = async |ConnectInfo(client): ConnectInfo<SocketAddr>,
+                             params: Option<Params>,
+                             user: Option<RemoteUser>,
+                             server: Option<WebServerAddr>,
+                             scheme: Option<RequestScheme>,
+                             stderr: Option<Stderr>| {
+            if let Some(stderr) = &stderr {
+                stderr.write("dropped").await.unwrap();
+            }
+            let params = params.map(|params| params.len());
+            let scheme = scheme.map(|RequestScheme(scheme)| scheme.to_string());
+            let (user, server) = (user.map(|user| user.0), server.map(|server| server.0.port()));
+            format!("{client} {params:?} {user:?} {server:?} {scheme:?} {}", stderr.is_some())
+        };
+        Router::new().route("/", get(handler))
+    }
+
+    const TOLD: [(&str, &str); 6] = [
+        ("REMOTE_ADDR", "192.0.2.1"),
+        ("REMOTE_PORT", "99"),
+        ("REMOTE_USER", "eve"),
+        ("SERVER_ADDR", "192.0.2.2"),
+        ("SERVER_PORT", "443"),
+        ("HTTPS", "on"),
+    ];
+
+    #[tokio::test]
+    async fn every_extractor_falls_back_to_it() {
+        let app = app().layer(MockParams::from_iter(TOLD));
+        let seen = body(app, Request::new(Body::empty())).await;
+        assert_eq!(seen, r#"192.0.2.1:99 Some(6) Some("eve") Some(443) Some("https") true"#);
+    }
+
+    #[tokio::test]
+    async fn what_the_web_server_tells_wins() {
+        let mut request = Request::new(Body::empty());
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 9], 1))));
+        request.extensions_mut().insert(tower_fcgi::Params::from_iter([("REMOTE_USER", "bob")]));
+        let seen = body(app().layer(MockParams::from_iter(TOLD)), request).await;
+        assert_eq!(seen, r#"192.0.2.9:1 Some(1) Some("bob") None Some("http") false"#);
+    }
+
+    #[tokio::test]
+    async fn a_mock_of_the_client_alone_in_a_layer_added_before_wins() {
+        let client = MockConnectInfo(SocketAddr::from(([192, 0, 2, 9], 1)));
+        let app = app().layer(client).layer(MockParams::default());
+        let seen = body(app, Request::new(Body::empty())).await;
+        assert_eq!(seen, r#"192.0.2.9:1 Some(0) None None Some("http") true"#);
+    }
+}

@@ -1,0 +1,63 @@
+//! By which name the web server's log knows the request.
+
+use super::fact::{extractor, text};
+
+/// The name that the web server gave to this one request, to find it again in its log: REQUEST_ID, else
+/// UNIQUE_ID. Neither is a variable of RFC 3875.
+///
+/// | web server | how it comes to be sent |
+/// | --- | --- |
+/// | nginx | `fastcgi_param REQUEST_ID $request_id;` |
+/// | Apache | mod_unique_id is loaded: UNIQUE_ID |
+/// | Caddy | `env REQUEST_ID {http.request.uuid}` |
+/// | HAProxy | `unique-id-format` in the frontend, and `set-param REQUEST_ID %[unique-id]` |
+///
+/// No header is looked at: an X-Request-Id is the client's own word, and so no name that is given only once.
+///
+/// # Rejection
+/// [`MissingRequestId`](crate::rejection::MissingRequestId), a 500, where the web server gives none, or the
+/// request did not come over FastCGI. `Option<RequestId>` is `None` there.
+///
+/// # Examples
+/// ```
+/// use axum_fcgi::RequestId;
+/// async fn handler(id: Option<RequestId>) -> String {
+///     id.map_or("unnamed".to_owned(), |RequestId(id)| id)
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RequestId(pub String);
+
+impl RequestId {
+    fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
+        // What somebody configured goes before what a module gives to all.
+        text(params, "REQUEST_ID").or_else(|| text(params, "UNIQUE_ID")).map(Self)
+    }
+}
+
+extractor!(
+    RequestId,
+    MissingRequestId,
+    "the web server sends neither REQUEST_ID nor UNIQUE_ID, or the request did not come over FastCGI"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+
+    #[test]
+    fn the_web_server_names_the_request_and_no_header_does() {
+        for (told, id) in [
+            (&[("REQUEST_ID", "a1")][..], Some("a1")),
+            (&[("UNIQUE_ID", "b2")], Some("b2")),
+            (&[("UNIQUE_ID", "b2"), ("REQUEST_ID", "a1")], Some("a1")),
+            (&[("UNIQUE_ID", "b2"), ("REQUEST_ID", "")], Some("b2")),
+            (&[("HTTP_X_REQUEST_ID", "c3"), ("HTTP_REQUEST_ID", "c3")], None),
+        ] {
+            assert_eq!(extracted(told), id.map(|id| RequestId(id.to_owned())), "{told:?}");
+        }
+        assert_eq!(extracted_from::<RequestId>(&mut parts(None)), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! By which name the client called the web server.
+
+use super::fact::{extractor, text};
+
+/// The name and the port by which the web server takes itself to have been called: SERVER_NAME and
+/// SERVER_PORT (RFC 3875 §4.1.14 and §4.1.15).
+///
+/// **Often it is what the client says**: Caddy and HAProxy take the name from the Host header, Apache does
+/// unless `UseCanonicalName` is on, and Caddy takes the port from there, too. Use it to tell virtual hosts
+/// apart; for links that are sent elsewhere, as in mails, configure the name.
+///
+/// # Rejection
+/// [`MissingServerName`](crate::rejection::MissingServerName), a 500, where the web server has no name (nginx
+/// without a `server_name` sends an empty one), or the request did not come over FastCGI.
+/// `Option<ServerName>` is `None` there.
+///
+/// # Examples
+/// ```
+/// use axum_fcgi::ServerName;
+/// async fn handler(ServerName { name, port, .. }: ServerName) -> String {
+///     port.map_or(name.clone(), |port| format!("{name}:{port}"))
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ServerName {
+    /// SERVER_NAME: a host name or an address; an IPv6 address as the web server likes, with brackets or
+    /// without. HAProxy's has the port of the Host header behind it, which is left out here.
+    pub name: String,
+    /// SERVER_PORT, where it is a port.
+    pub port: Option<u16>,
+}
+
+impl ServerName {
+    fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
+        let mut name = text(params, "SERVER_NAME")?;
+        name.truncate(without_port(&name).len());
+        let port = params.get_str("SERVER_PORT").and_then(|port| port.parse().ok());
+        (!name.is_empty()).then_some(Self { name, port })
+    }
+}
+
+/// `host` of `host:port`.
+fn without_port(name: &str) -> &str {
+    match name.rsplit_once(':') {
+        Some((host, port)) if is_whole_host(host) && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => name,
+    }
+}
+
+/// Whether the colon behind it is none of an IPv6 address's own.
+fn is_whole_host(host: &str) -> bool {
+    !host.contains(':') || host.starts_with('[') && host.ends_with(']')
+}
+
+extractor!(
+    ServerName,
+    MissingServerName,
+    "the web server sends no SERVER_NAME, or the request did not come over FastCGI"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+
+    #[test]
+    fn the_name_comes_with_a_port_or_without_and_the_port_is_server_port() {
+        for (name, port, expected) in [
+            ("example.org", "443", Some(("example.org", Some(443)))),
+            ("example.org:8080", "80", Some(("example.org", Some(80)))),
+            ("example.org:", "80", Some(("example.org", Some(80)))),
+            ("example.org:http", "", Some(("example.org:http", None))),
+            ("[2001:db8::1]:80", "80", Some(("[2001:db8::1]", Some(80)))),
+            ("[2001:db8::1]", "80", Some(("[2001:db8::1]", Some(80)))),
+            ("2001:db8::1", "65536", Some(("2001:db8::1", None))),
+            ("", "80", None),
+            (":80", "80", None),
+        ] {
+            let expected = expected.map(|(name, port)| ServerName { name: name.to_owned(), port });
+            assert_eq!(extracted(&[("SERVER_NAME", name), ("SERVER_PORT", port)]), expected, "{name:?}");
+        }
+        assert_eq!(extracted::<ServerName>(&[("HTTP_HOST", "example.org"), ("SERVER_PORT", "80")]), None);
+        assert_eq!(extracted_from::<ServerName>(&mut parts(None)), None);
+    }
+}

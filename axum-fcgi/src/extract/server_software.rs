@@ -1,0 +1,46 @@
+//! What the web server calls itself.
+
+use super::fact::{extractor, text};
+
+/// What the web server calls itself: SERVER_SOFTWARE (RFC 3875 §4.1.17), such as `nginx/1.22.1`.
+///
+/// # Rejection
+/// [`MissingServerSoftware`](crate::rejection::MissingServerSoftware), a 500, where the web server does not
+/// tell, or the request did not come over FastCGI. `Option<ServerSoftware>` is `None` there.
+///
+/// # Examples
+/// ```
+/// use axum_fcgi::ServerSoftware;
+/// async fn handler(ServerSoftware(name): ServerSoftware) -> String {
+///     format!("Behind {name}")
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServerSoftware(pub String);
+
+impl ServerSoftware {
+    fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
+        text(params, "SERVER_SOFTWARE").map(Self)
+    }
+}
+
+extractor!(
+    ServerSoftware,
+    MissingServerSoftware,
+    "the web server sends no SERVER_SOFTWARE, or the request did not come over FastCGI"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+
+    #[test]
+    fn the_web_server_has_a_name_or_not() {
+        let name = "Apache/2.4.71 (Debian)";
+        assert_eq!(extracted(&[("SERVER_SOFTWARE", name)]), Some(ServerSoftware(name.to_owned())));
+        assert_eq!(extracted::<ServerSoftware>(&[("SERVER_SOFTWARE", "")]), None);
+        assert_eq!(extracted_from::<ServerSoftware>(&mut parts(None)), None);
+    }
+}
