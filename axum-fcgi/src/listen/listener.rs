@@ -90,8 +90,9 @@ impl FcgiListener {
     /// threads with code in C that reads it.
     ///
     /// # Errors
-    /// When systemd passed none to this process (LISTEN_PID says to which), none of this name, several, or
-    /// one that does not listen for streams.
+    /// When systemd passed none to this process (LISTEN_PID says to which; without it they are for whoever has
+    /// the variables, as systemfd passes them), none of this name, several, or one that does not listen for
+    /// streams.
     ///
     /// # Panics
     /// Outside a tokio runtime whose I/O is enabled.

@@ -1,11 +1,13 @@
 //! Tests of what a process is started with: they run themselves again in a process of their own.
 
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use axum::Router;
 use axum::routing::get;
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::wire;
@@ -64,4 +66,14 @@ where
 pub(crate) async fn ask_and_stop(mut io: impl AsyncRead + AsyncWrite + Unpin) {
     assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
     assert!(wire::ask(&mut io, &wire::get("/stop", true)).await.unwrap().ends_with("stopped"));
+}
+
+/// Asserts that nobody serves at `addr` any more.
+///
+/// The system may still take a connection there and drop it: a process that another test has just started holds
+/// this one's sockets until it has become its program.
+pub(crate) async fn nobody_serves(addr: SocketAddr) {
+    if let Ok(mut io) = TcpStream::connect(addr).await {
+        wire::ask(&mut io, &wire::get("/", true)).await.unwrap_err();
+    }
 }

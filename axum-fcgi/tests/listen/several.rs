@@ -2,19 +2,21 @@
 
 use axum::Router;
 use axum::routing::get;
-use axum_fcgi::{Address, Listeners};
+use axum::serve::Listener as _;
+use axum_fcgi::{Address, FcgiAddr, Listeners};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 
-use crate::wire;
+use crate::{child, wire};
 
 #[tokio::test]
 async fn tcp_and_unix_are_served_at_once_and_stop_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("sock");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let addresses: [Address; 2] = [format!("unix:{}", path.display()).parse().unwrap(), free.into()];
+    let unix = format!("unix:{}", path.display());
+    let addresses = ["127.0.0.1:0", &unix].map(|address| address.parse::<Address>().unwrap());
     let listeners = Listeners::bind(&addresses).unwrap();
+    let FcgiAddr::Tcp(addr) = listeners.local_addr().unwrap() else { panic!("the first is the one of TCP") };
 
     let (stop, stopped) = oneshot::channel::<()>();
     let router = Router::new().route("/", get(async || "served"));
@@ -22,7 +24,7 @@ async fn tcp_and_unix_are_served_at_once_and_stop_at_once() {
     let serving =
         tokio::spawn(axum_fcgi::serve(listeners, router).with_graceful_shutdown(signal).into_future());
     for _ in 0..3 {
-        let mut tcp = TcpStream::connect(free).await.unwrap();
+        let mut tcp = TcpStream::connect(addr).await.unwrap();
         assert!(wire::ask(&mut tcp, &wire::get("/", true)).await.unwrap().ends_with("served"));
         let mut unix = UnixStream::connect(&path).await.unwrap();
         assert!(wire::ask(&mut unix, &wire::get("/", true)).await.unwrap().ends_with("served"));
@@ -30,7 +32,7 @@ async fn tcp_and_unix_are_served_at_once_and_stop_at_once() {
     stop.send(()).unwrap();
     serving.await.unwrap().unwrap();
     assert!(!path.exists());
-    TcpStream::connect(free).await.unwrap_err();
+    child::nobody_serves(addr).await;
 }
 
 #[tokio::test]

@@ -21,9 +21,16 @@ fn mode(path: &Path) -> u32 {
 
 #[tokio::test]
 async fn a_stale_file_is_replaced() {
+    const NAME: &str = "unix::a_stale_file_is_replaced";
+    if let Some(path) = child::expectation() {
+        let _listener = UnixSocket::new(path).bind().unwrap();
+        // As when it is killed: nothing is dropped.
+        std::process::exit(77);
+    }
     let dir = dir();
     let path = dir.path().join("sock");
-    drop(UnixListener::bind(&path).unwrap());
+    let mut killed = child::start(child::again(NAME, "exec", "", path.to_str().unwrap()));
+    assert_eq!(killed.wait().unwrap().code(), Some(77));
     assert!(path.exists());
     let _listener = UnixSocket::new(&path).bind().unwrap();
     UnixStream::connect(&path).unwrap();
