@@ -10,6 +10,7 @@ mod exposed;
 mod fcgi_addr;
 mod listener;
 mod networks;
+mod path_lock;
 mod several;
 mod socket_file;
 mod stale;

@@ -8,9 +8,9 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
-use super::socket_file::Identity;
-
 /// Removes the socket at `path` if nobody listens there any more.
+///
+/// The path has to be locked: a socket of another process that is bound but does not listen yet looks stale.
 ///
 /// # Errors
 /// When there is something else than a socket, somebody listens, or it cannot be told.
@@ -28,19 +28,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     if is_live(path)? {
         return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there"));
     }
-    // Another process that has just replaced the stale one must not lose its socket.
-    if Identity::at(path).map_err(replaced)? != Identity::of(&metadata) {
-        return Err(replaced(io::ErrorKind::NotFound.into()));
-    }
-    fs::remove_file(path).map_err(replaced)
-}
-
-/// What it means when a file is gone that was there a moment before.
-pub(super) fn replaced(error: io::Error) -> io::Error {
-    if error.kind() != io::ErrorKind::NotFound {
-        return error;
-    }
-    io::Error::new(io::ErrorKind::AddrInUse, "another process has just begun to listen there")
+    fs::remove_file(path)
 }
 
 /// Whether somebody listens at `path`. Asked by connecting, which is harmless to a server: it looks like a
@@ -52,7 +40,6 @@ fn is_live(path: &Path) -> io::Result<bool> {
     match rustix::net::connect(&socket, &SocketAddrUnix::new(path)?) {
         Ok(()) | Err(Errno::AGAIN) => Ok(true),
         Err(Errno::CONNREFUSED) => Ok(false),
-        Err(Errno::NOENT) => Err(replaced(io::ErrorKind::NotFound.into())),
         Err(error) => {
             let error = io::Error::from(error);
             Err(io::Error::new(

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::about;
 use super::listener::BACKLOG;
+use super::path_lock::PathLock;
 use super::socket_file::SocketFile;
 use super::{Address, FcgiListener, stale};
 
@@ -24,10 +25,8 @@ use super::{Address, FcgiListener, stale};
 /// - When the listener is dropped, its file is removed, if it is still its own. A process that is killed leaves
 ///   it, and the next one replaces it.
 ///
-/// Two processes that replace the same stale file at the same instant can see each other's socket between its
-/// bind and its listen, and take it for stale too. The one whose file is gone when it listens has an error; only
-/// within the few instructions between its last look and the other's removal would it be left without a file.
-/// There is no lock against that, since it would be a file that stays, or one that any user could hold.
+/// While it binds, it holds a lock: the file beside the socket's whose name ends in `.lock`, which is then
+/// removed. So of several processes that find the same stale file, one has the path, and the others an error.
 ///
 /// # Examples
 /// ```no_run
@@ -86,20 +85,21 @@ impl UnixSocket {
 
     fn try_bind(&self) -> io::Result<FcgiListener> {
         check(&self.path)?;
+        let _lock = PathLock::take(&self.path)?;
         let socket = tokio::net::UnixSocket::new_stream()?;
         match socket.bind(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 stale::remove(&self.path)?;
-                // Whoever is there by now was quicker, and is left alone.
                 socket.bind(&self.path)?;
             }
             bound => bound?,
         }
-        let file = SocketFile::made_at(std::path::absolute(&self.path)?).map_err(stale::replaced)?;
-        self.give_away().map_err(stale::replaced)?;
+        let file = SocketFile::made_at(std::path::absolute(&self.path)?)?;
+        self.give_away()?;
         let listener = socket.listen(BACKLOG)?;
+        // Other programs know nothing of the lock, and many remove whatever they find.
         if !file.is_still_there() {
-            return Err(stale::replaced(io::ErrorKind::NotFound.into()));
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process has just replaced it"));
         }
         Ok(FcgiListener::with_file(listener, file))
     }

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 
 use axum_fcgi::{FcgiListener, UnixSocket};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use tempfile::TempDir;
 
 use crate::child;
@@ -40,9 +42,7 @@ async fn a_stale_file_is_replaced() {
 async fn a_live_socket_is_not_stolen_also_when_its_backlog_is_full() {
     let dir = dir();
     let path = dir.path().join("sock");
-    let live =
-        rustix::net::socket(rustix::net::AddressFamily::UNIX, rustix::net::SocketType::STREAM, None).unwrap();
-    rustix::net::bind(&live, &rustix::net::SocketAddrUnix::new(&path).unwrap()).unwrap();
+    let live = bound(&path);
     rustix::net::listen(&live, 0).unwrap();
     // The second attempt finds the first one in the backlog, for which there is place for one.
     for _ in 0..3 {
@@ -56,11 +56,12 @@ async fn a_live_socket_is_not_stolen_also_when_its_backlog_is_full() {
 }
 
 #[tokio::test]
-async fn whoever_loses_a_race_for_a_stale_path_is_told_that_it_is_in_use() {
+async fn of_two_that_find_a_stale_file_at_once_one_has_the_path_and_one_is_told_that_it_is_in_use() {
     let dir = dir();
     let path = dir.path().join("sock");
-    for _ in 0..100 {
-        drop(UnixListener::bind(&path).unwrap());
+    for _ in 0..500 {
+        // It never listened, so that it is stale also while a process that another test starts holds it.
+        drop(bound(&path));
         let bind = || {
             let (socket, runtime) = (UnixSocket::new(&path), tokio::runtime::Handle::current());
             tokio::task::spawn_blocking(move || {
@@ -69,16 +70,22 @@ async fn whoever_loses_a_race_for_a_stale_path_is_told_that_it_is_in_use() {
             })
         };
         let (one, other) = tokio::join!(bind(), bind());
-        for bound in [&one, &other] {
-            let bound = bound.as_ref().unwrap();
-            assert!(
-                bound.as_ref().err().is_none_or(|error| error.kind() == ErrorKind::AddrInUse),
-                "{bound:?}"
-            );
-        }
-        drop((one, other));
-        _ = fs::remove_file(&path);
+        let (has, lost) = match (one.unwrap(), other.unwrap()) {
+            (Ok(has), Err(lost)) | (Err(lost), Ok(has)) => (has, lost),
+            both => panic!("{both:?}"),
+        };
+        assert_eq!(lost.kind(), ErrorKind::AddrInUse, "{lost}");
+        UnixStream::connect(&path).unwrap();
+        drop(has);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
     }
+}
+
+/// A socket that is bound and does not listen.
+fn bound(path: &Path) -> OwnedFd {
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
+    socket
 }
 
 #[tokio::test]
