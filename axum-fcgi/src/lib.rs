@@ -32,14 +32,28 @@
 //! WebSockets and other upgrades (a 500, with the reason in the web server's error log), trailers, interim
 //! responses: see [`tower_fcgi`].
 //!
+//! # Where to listen
+//! [`FcgiListener`] listens at an [`Address`] that a configuration says: TCP, a [unix socket](UnixSocket), what
+//! systemd passes, or the socket that a web server started the process with. [`Listeners`] is several at once.
+//! Any other [`axum::serve::Listener`] will do as well.
+//!
 //! # Whom to let in
 //! Whoever can connect to the listener can claim to be any client and any user. Bind to loopback or to a unix
-//! socket whose directory or mode keeps strangers out.
+//! socket whose directory or mode keeps strangers out; where it has to be the network, say who may connect with
+//! [`Allowed`].
+//!
+//! # Features
+//! - `serde`: [`Address`] is serialized and deserialized as its string.
+//! - `systemd-notify`: [`serve`] tells systemd when it is ready and when it stops, for units of `Type=notify`.
 
 mod adapter;
 mod config;
 mod connections;
 mod extract;
+#[cfg(unix)]
+mod listen;
+#[cfg(all(unix, feature = "systemd-notify"))]
+mod notify;
 pub mod rejection;
 mod send_file;
 mod serve;
@@ -48,6 +62,11 @@ pub use self::config::Config;
 pub use self::extract::{
     AuthType, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser, RequestId,
     RequestScheme, ScriptName, ServerName, ServerSoftware, Stderr, TlsFacts, WebServerAddr, client_addr,
+};
+#[cfg(unix)]
+pub use self::listen::{
+    Address, AddressError, Admitted, AllowList, AllowListError, Allowed, FcgiAddr, FcgiListener, FcgiStream,
+    Listeners, Peer, UnixSocket,
 };
 pub use self::send_file::{SendFile, SendFileBy, SendFiles, UnsafePath};
 pub use self::serve::{Serve, ServeFuture, ServeWithShutdown, serve};

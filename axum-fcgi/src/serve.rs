@@ -18,12 +18,15 @@ use tower_service::Service;
 use crate::adapter::Adapter;
 use crate::config::Config;
 use crate::connections::{Connections, Serving};
+#[cfg(unix)]
+use crate::listen::FcgiStream;
 
 /// Serves `service` over FastCGI to the web servers that connect to `listener`: as [`axum::serve()`] does
 /// over HTTP.
 ///
-/// `listener` is any [`axum::serve::Listener`]: tokio's `TcpListener` or `UnixListener`, or one that was
-/// adapted with [`ListenerExt`](axum::serve::ListenerExt). `service` is a [`Router`](axum::Router), a
+/// `listener` is any [`axum::serve::Listener`]: tokio's `TcpListener` or `UnixListener`, a
+/// [`FcgiListener`](crate::FcgiListener) at whatever address a configuration says, or one that was adapted with
+/// [`ListenerExt`](axum::serve::ListenerExt). `service` is a [`Router`](axum::Router), a
 /// [`MethodRouter`](axum::routing::MethodRouter), a handler [as a
 /// service](axum::handler::HandlerWithoutStateExt::into_service), or any tower service over axum's requests
 /// and responses.
@@ -32,6 +35,9 @@ use crate::connections::{Connections, Serving};
 /// The future never ends unless [`with_graceful_shutdown`](Serve::with_graceful_shutdown) tells it to, and
 /// gives no error today. An error in accepting is waited out, as axum's listeners do it, since it is mostly a
 /// matter of the system's limits; an error on a connection ends that connection.
+///
+/// At a TCP address that is not loopback, without [`Allowed`](crate::Allowed) around the listener, anyone can
+/// connect and claim to be any user: that is a line in the log, at `warn`.
 ///
 /// # Panics
 /// The future panics outside a tokio runtime whose I/O and time are enabled.
@@ -159,6 +165,10 @@ where
     let builder = Builder::new().config(config.connection.advertise_max_connections(advertised));
     let connections = Arc::new(Connections::default());
     let mut signal = pin!(signal);
+    #[cfg(unix)]
+    crate::listen::warn_if_exposed(&listener);
+    #[cfg(all(unix, feature = "systemd-notify"))]
+    crate::notify::ready();
     loop {
         let accepted = async {
             let accepted = listener.accept().await;
@@ -176,13 +186,23 @@ where
         let guard = connections.register(connection.handle());
         tokio::spawn(Serving::new(connection, guard));
     }
+    #[cfg(all(unix, feature = "systemd-notify"))]
+    crate::notify::stopping();
     drop(listener);
     connections.shut_down(config.shutdown_timeout).await;
     Ok(())
 }
 
 fn as_tcp<IO: 'static>(io: &IO) -> Option<&TcpStream> {
-    (io as &dyn Any).downcast_ref()
+    let io = io as &dyn Any;
+    #[cfg(unix)]
+    if let Some(io) = io.downcast_ref() {
+        return match io {
+            FcgiStream::Tcp(tcp) => Some(tcp),
+            FcgiStream::Unix(_) => None,
+        };
+    }
+    io.downcast_ref()
 }
 
 /// An answer that comes in pieces (events, a large body) must not wait for the acknowledgement of the piece
@@ -198,5 +218,24 @@ fn prepare<IO: 'static>(io: &IO) {
 fn reset<IO: 'static>(io: &IO) {
     if let Some(Err(error)) = as_tcp(io).map(TcpStream::set_zero_linger) {
         tracing::debug!(%error, "a connection could not be set to be reset");
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use tokio::net::{TcpListener, UnixStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn tcp_is_seen_through_the_stream_of_any_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let io = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let io = FcgiStream::Tcp(io);
+        assert!(!as_tcp(&io).unwrap().nodelay().unwrap());
+        prepare(&io);
+        assert!(as_tcp(&io).unwrap().nodelay().unwrap());
+        let (unix, _peer) = UnixStream::pair().unwrap();
+        assert!(as_tcp(&FcgiStream::Unix(unix)).is_none());
     }
 }

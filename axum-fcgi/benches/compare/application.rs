@@ -4,9 +4,11 @@ use std::{
     collections::HashMap,
     env,
     io::{self, BufRead, BufReader, Read},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
+    time::Duration,
 };
 
 use axum::{
@@ -19,9 +21,10 @@ use axum::{
 };
 use futures_util::stream;
 use http_body_util::BodyExt;
-use tokio::net::UnixListener;
+use tokio::{net::UnixListener, runtime};
 
 use crate::{
+    options::Peer,
     process::{self, Usage},
     scratch::Scratch,
 };
@@ -65,9 +68,19 @@ pub(crate) struct Application {
 impl Application {
     /// Starts one and waits until it listens; on this core only, if one is given.
     pub(crate) fn start(protocol: Protocol, scratch: &Scratch, core: Option<&str>) -> io::Result<Self> {
+        Self::start_with(protocol, 1, scratch, core)
+    }
+
+    /// The same, with so many worker threads.
+    pub(crate) fn start_with(
+        protocol: Protocol,
+        workers: usize,
+        scratch: &Scratch,
+        core: Option<&str>,
+    ) -> io::Result<Self> {
         let socket = scratch.new_path(protocol.name());
         let child = process::pinned(env::current_exe()?, core)
-            .args([ROLE, protocol.name()])
+            .args([ROLE, protocol.name(), &workers.to_string()])
             .arg(&socket)
             // Its end is how an application learns that this process is gone, however that went.
             .stdin(Stdio::piped())
@@ -82,6 +95,26 @@ impl Application {
             return Err(io::Error::other("the application did not start"));
         }
         Ok(application)
+    }
+
+    /// Starts a program that somebody else wrote, and waits until it accepts connections.
+    pub(crate) fn start_peer(peer: &Peer, scratch: &Scratch, core: Option<&str>) -> io::Result<Self> {
+        let socket = scratch.new_path("peer");
+        let child = process::pinned(&peer.program, core)
+            .arg(format!("unix:{}", socket.display()))
+            .stdin(Stdio::null())
+            .spawn()?;
+        let mut application = Self { child, socket };
+        for _ in 0..500 {
+            if UnixStream::connect(&application.socket).is_ok() {
+                return Ok(application);
+            }
+            if application.child.try_wait()?.is_some() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Err(io::Error::other(format!("{} did not start", peer.name)))
     }
 
     pub(crate) fn socket(&self) -> &Path {
@@ -108,12 +141,15 @@ pub(crate) fn stop(child: &mut Child) {
 }
 
 /// What the child process does: serves on this socket until its standard input ends.
-pub(crate) fn serve(protocol: Protocol, socket: &Path) -> io::Result<()> {
+pub(crate) fn serve(protocol: Protocol, workers: usize, socket: &Path) -> io::Result<()> {
     thread::spawn(|| {
         _ = io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = match workers {
+        1 => runtime::Builder::new_current_thread().enable_all().build()?,
+        workers => runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?,
+    };
     runtime.block_on(async {
         let listener = UnixListener::bind(socket)?;
         println!("listening");

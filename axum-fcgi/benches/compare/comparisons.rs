@@ -30,8 +30,13 @@ impl Comparison {
     }
 }
 
-static COMPARISONS: [Comparison; 7] = [
+static COMPARISONS: [Comparison; 8] = [
     Comparison::same("hello-kept", "FastCGI : HTTP, 32 kept connections", Work::hello(32)),
+    Comparison::same(
+        "hello-varied",
+        "FastCGI : HTTP, 32 kept connections, each with another browser's headers",
+        Work::hello(32).varied(),
+    ),
     Comparison {
         name: "hello-multiplexed",
         what: "FastCGI, 4 kept connections x 16 : HTTP, 64 kept connections",

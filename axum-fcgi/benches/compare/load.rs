@@ -41,7 +41,8 @@ struct Target {
     socket: PathBuf,
     protocol: Protocol,
     work: Work,
-    requests: Vec<Vec<u8>>,
+    /// By variant.
+    requests: Vec<Vec<Vec<u8>>>,
     /// Bytes of a right answer.
     answer: usize,
 }
@@ -60,7 +61,7 @@ struct Connection {
 impl Load {
     /// Opens all connections, without a request yet.
     pub(crate) fn open(socket: &Path, protocol: Protocol, work: Work) -> io::Result<Self> {
-        let requests = work.requests(protocol);
+        let requests = (0..work.variants()).map(|connection| work.requests(protocol, connection)).collect();
         let answer = right_answer(socket, protocol, &work)?;
         let target = Target { socket: socket.to_owned(), protocol, work, requests, answer };
         let mut load = Self {
@@ -207,7 +208,7 @@ impl Load {
 
     fn flush(&mut self, index: usize) -> io::Result<()> {
         let connection = &mut self.connections[index];
-        let blocked = connection.write(&self.target.requests)?;
+        let blocked = connection.write(&self.target.requests[index % self.target.requests.len()])?;
         if blocked != connection.waits_to_write {
             connection.waits_to_write = blocked;
             let interest = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
@@ -247,7 +248,7 @@ impl Connection {
 /// Asks once, looks at the answer, and returns its size, by which all others are judged.
 fn right_answer(socket: &Path, protocol: Protocol, work: &Work) -> io::Result<usize> {
     let mut stream = net::UnixStream::connect(socket)?;
-    let request = Work { in_flight: 1, ..*work }.requests(protocol).concat();
+    let request = Work { in_flight: 1, ..*work }.requests(protocol, 0).concat();
     stream.write_all(&request)?;
     let (mut answers, mut received, mut bytes) = (Answers::new(protocol, 1), Vec::new(), None);
     let mut buffer = vec![0; 64 * 1024];

@@ -1,7 +1,7 @@
 //! The same `Router` under `axum_fcgi::serve` and under `axum::serve`: what a request costs the application.
 //!
 //! ```sh
-//! cargo bench -p axum-fcgi --bench compare -- [FILTER] [--seconds S] [--rounds N] [--nginx]
+//! cargo bench -p axum-fcgi --bench compare -- [FILTER] [--seconds S] [--rounds N] [--peer NAME=PROGRAM]... [--nginx]
 //! ```
 //!
 //! Either application is a child process on one core; the load comes from this process on another, over unix
@@ -11,16 +11,19 @@
 mod answer;
 mod application;
 mod comparisons;
+mod headers;
 mod kept;
 mod load;
 mod memory;
 mod nginx;
 mod options;
+mod peers;
 mod process;
 mod request;
 mod scratch;
 mod summary;
 mod work;
+mod workers;
 
 use std::{env, io, process::ExitCode};
 
@@ -38,10 +41,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> io::Result<()> {
-    if let [role, protocol, socket] = arguments
+    if let [role, protocol, workers, socket] = arguments
         && role == application::ROLE
     {
-        return application::serve(Protocol::named(protocol)?, socket.as_ref());
+        let workers = workers.parse().map_err(io::Error::other)?;
+        return application::serve(Protocol::named(protocol)?, workers, socket.as_ref());
     }
     // Only `cargo bench` says so. `cargo test --all-targets` runs this as well, and must not wait for it.
     if !arguments.iter().any(|argument| argument == "--bench") {
@@ -59,6 +63,8 @@ fn run(arguments: &[String]) -> io::Result<()> {
     let cores = Cores::divide()?;
     println!("{cores}\n");
     comparisons::run(&options, &cores)?;
+    peers::run(&options, &cores)?;
     kept::run(&options, &cores)?;
+    workers::run(&options)?;
     memory::run(&options, &cores)
 }

@@ -10,8 +10,8 @@ use std::{
 
 use crate::{
     application::{self, Application, Protocol},
+    headers,
     options::Options,
-    request::HEADERS,
     scratch::Scratch,
     summary::Summary,
 };
@@ -158,7 +158,7 @@ fn load(application: &Application, port: u16, time: Duration) -> io::Result<Run>
     // Whole seconds are all that it takes.
     wrk.args(["-d", &time.as_secs_f64().ceil().to_string()]);
     // It sends a Host of its own, and nginx refuses a request that has two.
-    for (name, value) in HEADERS.into_iter().filter(|(name, _)| *name != "host") {
+    for (name, value) in headers::LINK.into_iter().filter(|(name, _)| *name != "host") {
         wrk.args(["-H", &format!("{name}: {value}")]);
     }
     let output = wrk.arg(format!("http://127.0.0.1:{port}/hello")).stdin(Stdio::null()).output()?;

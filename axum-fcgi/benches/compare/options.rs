@@ -1,6 +1,6 @@
 //! What the command line asks for.
 
-use std::{io, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -10,16 +10,40 @@ pub(crate) struct Options {
     pub(crate) time: Duration,
     pub(crate) rounds: usize,
     pub(crate) nginx: bool,
+    /// Other FastCGI applications to compare with.
+    pub(crate) peers: Vec<Peer>,
     /// Do nothing: what is asked for by runners that only want to know whether a benchmark starts.
     pub(crate) test: bool,
+}
+
+/// A program that serves FastCGI on the socket that its one argument names, as `unix:PATH`.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    pub(crate) program: PathBuf,
+}
+
+impl Peer {
+    fn named(argument: Option<&String>) -> io::Result<Self> {
+        let (name, program) = argument
+            .and_then(|argument| argument.split_once('='))
+            .ok_or_else(|| io::Error::other("--peer needs NAME=PROGRAM"))?;
+        Ok(Self { name: name.to_owned(), program: program.into() })
+    }
 }
 
 impl Options {
     /// # Errors
     /// Where an argument is unknown, or not a number where there has to be one.
     pub(crate) fn parse(arguments: &[String]) -> io::Result<Self> {
-        let mut options =
-            Self { filter: None, time: Duration::from_secs(1), rounds: 5, nginx: false, test: false };
+        let mut options = Self {
+            filter: None,
+            time: Duration::from_secs(1),
+            rounds: 5,
+            nginx: false,
+            peers: Vec::new(),
+            test: false,
+        };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
@@ -30,6 +54,7 @@ impl Options {
                     let seconds = number(argument, arguments.next())?;
                     options.time = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;
                 }
+                "--peer" => options.peers.push(Peer::named(arguments.next())?),
                 "--rounds" => options.rounds = number(argument, arguments.next())?,
                 other if other.starts_with('-') => {
                     return Err(io::Error::other(format!("no such option: {other}")));

@@ -1,21 +1,6 @@
 //! A request as a web server sends it on, for a browser that sent these headers.
 
-use crate::work::Work;
-
-/// What a browser sends when one follows a link.
-pub(crate) const HEADERS: [(&str, &str); 11] = [
-    ("host", "shop.example.org"),
-    ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
-    ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
-    ("accept-language", "en-GB,en;q=0.8,fr;q=0.5,de;q=0.3"),
-    ("accept-encoding", "gzip, deflate, br, zstd"),
-    ("referer", "https://shop.example.org/lamps/desk?sort=price"),
-    ("cookie", "sid=8a1c6e0b9d4f47c2b35a7e91; lang=en; basket=3"),
-    ("upgrade-insecure-requests", "1"),
-    ("sec-fetch-dest", "document"),
-    ("sec-fetch-mode", "navigate"),
-    ("sec-fetch-site", "same-origin"),
-];
+use crate::{headers::Headers, work::Work};
 
 const BODY_TYPE: &str = "application/octet-stream";
 /// What nginx puts into one STDIN record.
@@ -30,7 +15,7 @@ const RESPONDER: u8 = 1;
 const KEEP_CONN: u8 = 1;
 
 /// With the parameters of nginx's `fastcgi_params`.
-pub(crate) fn fastcgi(work: &Work, id: u16) -> Vec<u8> {
+pub(crate) fn fastcgi(work: &Work, headers: &Headers, id: u16) -> Vec<u8> {
     let (script, query) = work.path.split_once('?').unwrap_or((work.path, ""));
     let (kind, length) = if work.up > 0 { (BODY_TYPE, work.up.to_string()) } else { ("", String::new()) };
     let mut params = Vec::new();
@@ -57,7 +42,7 @@ pub(crate) fn fastcgi(work: &Work, id: u16) -> Vec<u8> {
     ] {
         pair(&mut params, name, value);
     }
-    for (name, value) in HEADERS {
+    for (name, value) in headers {
         pair(&mut params, &format!("HTTP_{}", name.to_uppercase().replace('-', "_")), value);
     }
 
@@ -74,12 +59,12 @@ pub(crate) fn fastcgi(work: &Work, id: u16) -> Vec<u8> {
 }
 
 /// With the headers by which a proxy tells who the client is.
-pub(crate) fn http(work: &Work) -> Vec<u8> {
+pub(crate) fn http(work: &Work, headers: &Headers) -> Vec<u8> {
     let mut head = format!("{} {} HTTP/1.1\r\n", method(work), work.path);
     let mut header = |name: &str, value: &str| {
         head.extend([name, ": ", value, "\r\n"]);
     };
-    for (name, value) in HEADERS {
+    for (name, value) in headers {
         header(name, value);
     }
     header("x-forwarded-for", "192.0.2.17");

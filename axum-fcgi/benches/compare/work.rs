@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use crate::{application::Protocol, request};
+use crate::{application::Protocol, headers, request};
 
 /// A kind of request, and how many are under way at once.
 #[derive(Debug, Clone, Copy)]
@@ -19,11 +19,22 @@ pub(crate) struct Work {
     /// Requests under way on each connection in use.
     pub(crate) in_flight: usize,
     pub(crate) kept: bool,
+    /// Connections send the requests of different browsers, one connection not what another does.
+    pub(crate) varied: bool,
 }
 
 impl Work {
     pub(crate) const fn hello(connections: usize) -> Self {
-        Self { path: "/hello", up: 0, down: 13, connections, active: connections, in_flight: 1, kept: true }
+        Self {
+            path: "/hello",
+            up: 0,
+            down: 13,
+            connections,
+            active: connections,
+            in_flight: 1,
+            kept: true,
+            varied: false,
+        }
     }
 
     pub(crate) const fn up(connections: usize, up: usize) -> Self {
@@ -43,15 +54,29 @@ impl Work {
         Self { kept: false, ..self }
     }
 
+    pub(crate) const fn varied(self) -> Self {
+        Self { varied: true, ..self }
+    }
+
     pub(crate) const fn active(self, active: usize) -> Self {
         Self { active, ..self }
     }
 
-    /// The requests of one connection as they go over the wire, one for each that is under way at once.
-    pub(crate) fn requests(&self, protocol: Protocol) -> Vec<Vec<u8>> {
+    /// The requests of a connection as they go over the wire, one for each that is under way at once.
+    pub(crate) fn requests(&self, protocol: Protocol, connection: usize) -> Vec<Vec<u8>> {
+        let headers = headers::of(if self.varied { connection } else { 0 });
         match protocol {
-            Protocol::FastCgi => (1..).take(self.in_flight).map(|id| request::fastcgi(self, id)).collect(),
-            Protocol::Http => iter::repeat_with(|| request::http(self)).take(self.in_flight).collect(),
+            Protocol::FastCgi => {
+                (1..).take(self.in_flight).map(|id| request::fastcgi(self, &headers, id)).collect()
+            }
+            Protocol::Http => {
+                iter::repeat_with(|| request::http(self, &headers)).take(self.in_flight).collect()
+            }
         }
+    }
+
+    /// Connections from which on they send what others have sent already.
+    pub(crate) const fn variants(&self) -> usize {
+        if self.varied { self.connections } else { 1 }
     }
 }

@@ -14,6 +14,7 @@ use axum_fcgi::{
     AuthType, DocumentRoot, Params, RedirectStatus, RemoteUser, RequestId, RequestScheme, ScriptName,
     ServerName, ServerSoftware, Stderr, StderrClosed, TlsFacts, WebServerAddr,
 };
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tower::{Service, ServiceExt as _};
 
@@ -116,7 +117,8 @@ async fn a_handler_has_a_way_into_the_web_servers_log_until_its_request_is_over(
     tokio::spawn(axum_fcgi::serve(listener, Router::new().route("/", get(handler))).into_future());
     let mut io = TcpStream::connect(addr).await.unwrap();
     for keep_conn in [true, false] {
-        let (stdout, stderr) = wire::ask_for_both(&mut io, &wire::get("/", keep_conn)).await.unwrap();
+        io.write_all(&wire::get("/", keep_conn)).await.unwrap();
+        let (stdout, stderr) = wire::streams(&mut io).await.unwrap();
         assert!(stdout.ends_with("\r\n\r\nserved"), "{stdout}");
         assert_eq!(stderr, "a line\n");
         assert_eq!(late.recv().await.unwrap().write("late").await, Err(StderrClosed));

@@ -39,21 +39,13 @@ where
     answer(io).await
 }
 
-/// As [`ask`], and its STDERR.
-pub(crate) async fn ask_for_both<IO>(io: &mut IO, request: &[u8]) -> std::io::Result<(String, String)>
-where
-    IO: AsyncRead + AsyncWrite + Unpin,
-{
-    io.write_all(request).await?;
-    both(io).await
-}
-
 /// The STDOUT of the next answer, read to its END_REQUEST and not a byte further.
 pub(crate) async fn answer(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<String> {
-    Ok(both(io).await?.0)
+    Ok(streams(io).await?.0)
 }
 
-async fn both(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(String, String)> {
+/// STDOUT and STDERR of the next answer.
+pub(crate) async fn streams(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(String, String)> {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     loop {
         let mut header = [0; RecordHeader::LEN];

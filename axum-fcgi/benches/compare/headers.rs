@@ -1,0 +1,56 @@
+//! What browsers send.
+
+use std::borrow::Cow;
+
+/// Names and values.
+pub(crate) type Headers = Vec<(&'static str, Cow<'static, str>)>;
+
+/// What a browser sends when one follows a link.
+pub(crate) const LINK: [(&str, &str); 11] = [
+    ("host", "shop.example.org"),
+    ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
+    ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
+    ("accept-language", "en-GB,en;q=0.8,fr;q=0.5,de;q=0.3"),
+    ("accept-encoding", "gzip, deflate, br, zstd"),
+    ("referer", "https://shop.example.org/lamps/desk?sort=price"),
+    ("cookie", "sid=8a1c6e0b9d4f47c2b35a7e91; lang=en; basket=3"),
+    ("upgrade-insecure-requests", "1"),
+    ("sec-fetch-dest", "document"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-site", "same-origin"),
+];
+
+/// Headers that some browsers send besides, in the order in which they come.
+const MORE: [(&str, &str); 5] = [
+    ("sec-ch-ua", r#""Chromium";v="126", "Not.A/Brand";v="24""#),
+    ("sec-ch-ua-mobile", "?0"),
+    ("sec-ch-ua-platform", r#""Linux""#),
+    ("dnt", "1"),
+    ("priority", "u=0, i"),
+];
+
+/// The headers of one of many browsers: the first is as above; of the others each has a version, a language and
+/// cookies of its own, and comes from another page. They are of six kinds, by which names they send.
+pub(crate) fn of(browser: usize) -> Headers {
+    let mut headers: Headers = LINK.map(|(name, value)| (name, value.into())).into();
+    if browser == 0 {
+        return headers;
+    }
+    for (name, value) in &mut headers {
+        match *name {
+            "user-agent" => {
+                *value =
+                    format!("Mozilla/5.0 (X11; Linux x86_64; rv:{browser}.0) Firefox/{browser}.0").into();
+            }
+            "accept-language" => {
+                *value = format!("en-GB,en;q=0.{},fr;q=0.{}", browser % 9, browser % 7).into()
+            }
+            "referer" => *value = format!("https://shop.example.org/lamps/{browser}").into(),
+            "cookie" => *value = format!("sid={:032x}; lang=en", browser * 7_919).into(),
+            _ => {}
+        }
+    }
+    let more = MORE.into_iter().take(browser % 6);
+    headers.extend(more.map(|(name, value)| (name, value.into())));
+    headers
+}

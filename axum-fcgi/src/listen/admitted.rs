@@ -1,0 +1,67 @@
+//! The peers of a listener with a list.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
+
+use super::FcgiAddr;
+
+/// The address of whoever connects, as far as an [`AllowList`](crate::AllowList) is concerned.
+pub trait Peer {
+    /// Its IP address, or `None` if it is on this machine by the nature of its socket. Who may connect to a
+    /// unix socket is a matter of its mode.
+    fn ip(&self) -> Option<IpAddr>;
+}
+
+impl Peer for SocketAddr {
+    fn ip(&self) -> Option<IpAddr> {
+        Some(self.ip())
+    }
+}
+
+impl Peer for tokio::net::unix::SocketAddr {
+    fn ip(&self) -> Option<IpAddr> {
+        None
+    }
+}
+
+impl Peer for FcgiAddr {
+    fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(addr) => Some(addr.ip()),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// An address of [`Allowed`](crate::Allowed): a peer that was let in, or where it listens.
+///
+/// It is a type of its own so that it can be seen that there is a list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Admitted<A>(pub A);
+
+impl<A> Deref for Admitted<A> {
+    type Target = A;
+
+    fn deref(&self) -> &A {
+        &self.0
+    }
+}
+
+impl<A: Peer> Peer for Admitted<A> {
+    fn ip(&self) -> Option<IpAddr> {
+        self.0.ip()
+    }
+}
+
+impl<A: fmt::Display> fmt::Display for Admitted<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<A: fmt::Debug> fmt::Debug for Admitted<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,63 @@
+//! An end of a connection.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The address of a [`FcgiListener`](crate::FcgiListener), or of a web server that connected to it.
+///
+/// Debug is Display, since it goes to the log as either: `127.0.0.1:9000`, `unix:/run/app.sock`, or `unix:`
+/// for a socket without a path, as that of a web server is.
+#[derive(Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FcgiAddr {
+    /// Of TCP.
+    Tcp(SocketAddr),
+    /// Of a unix socket; `None` if it has no path.
+    Unix(Option<PathBuf>),
+}
+
+impl From<SocketAddr> for FcgiAddr {
+    fn from(addr: SocketAddr) -> Self {
+        Self::Tcp(addr)
+    }
+}
+
+impl From<tokio::net::unix::SocketAddr> for FcgiAddr {
+    fn from(addr: tokio::net::unix::SocketAddr) -> Self {
+        Self::Unix(addr.as_pathname().map(Into::into))
+    }
+}
+
+impl fmt::Display for FcgiAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => write!(f, "{addr}"),
+            Self::Unix(None) => f.write_str("unix:"),
+            Self::Unix(Some(path)) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl fmt::Debug for FcgiAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_goes_to_the_log_as_it_goes_to_a_configuration() {
+        let tcp: SocketAddr = "[::1]:9000".parse().unwrap();
+        for (addr, text) in [
+            (FcgiAddr::from(tcp), "[::1]:9000"),
+            (FcgiAddr::Unix(Some("/run/app.sock".into())), "unix:/run/app.sock"),
+            (FcgiAddr::Unix(None), "unix:"),
+        ] {
+            assert_eq!(format!("{addr} {addr:?}"), format!("{text} {text}"));
+        }
+    }
+}

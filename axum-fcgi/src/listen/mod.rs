@@ -1,0 +1,31 @@
+//! Where web servers connect: addresses, the sockets that a process binds or was born with, and who may come in.
+
+mod address;
+mod admitted;
+mod allow;
+mod auto;
+mod descriptor;
+mod error;
+mod exposed;
+mod fcgi_addr;
+mod listener;
+mod networks;
+mod path_lock;
+mod several;
+mod socket_file;
+mod stale;
+mod stdin;
+mod stream;
+mod systemd;
+mod unix;
+
+pub use self::address::{Address, AddressError};
+pub use self::admitted::{Admitted, Peer};
+pub use self::allow::Allowed;
+pub(crate) use self::exposed::warn_if_exposed;
+pub use self::fcgi_addr::FcgiAddr;
+pub use self::listener::FcgiListener;
+pub use self::networks::{AllowList, AllowListError};
+pub use self::several::Listeners;
+pub use self::stream::FcgiStream;
+pub use self::unix::UnixSocket;

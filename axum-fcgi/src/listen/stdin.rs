@@ -1,0 +1,34 @@
+//! The socket at fd 0.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+
+use super::FcgiListener;
+use super::descriptor::{self, Unfit};
+
+pub(super) fn take() -> io::Result<FcgiListener> {
+    listener().map_err(|unfit| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "fd 0 is {unfit}; where it has to be a socket that listens: start the program from a web server \
+                 (Apache's mod_fcgid, lighttpd's bin-path, H2O's fastcgi.spawn) or with spawn-fcgi, or give it an \
+                 address such as unix:/run/app.sock or 127.0.0.1:9000"
+            ),
+        )
+    })
+}
+
+/// Takes fd 0 if it is a listening socket, and leaves it alone if not.
+pub(super) fn listener() -> Result<FcgiListener, Unfit> {
+    let taken = descriptor::listener(io::stdin().as_fd().try_clone_to_owned()?)?;
+    // Whoever reads from fd 0 later, here or in a process that this one starts, has nothing to do with the
+    // socket.
+    let replaced = File::open("/dev/null").and_then(|null| Ok(rustix::stdio::dup2_stdin(null)?));
+    if let Err(error) = replaced {
+        // In a chroot without it there is a second handle to the socket, and no more.
+        tracing::debug!(%error, "fd 0 could not be replaced by /dev/null");
+    }
+    Ok(taken)
+}

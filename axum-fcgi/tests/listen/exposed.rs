@@ -1,0 +1,57 @@
+//! Listening to the network without a list.
+
+use axum::Router;
+use axum::serve::{Listener, ListenerExt as _};
+use axum_fcgi::{Address, AllowList, Allowed, FcgiListener, Listeners, UnixSocket};
+use tokio::net::TcpListener;
+
+use crate::log::Log;
+
+/// The warnings of serving until it would wait for a connection.
+async fn warnings<L>(listener: L) -> Vec<String>
+where
+    L: Listener,
+    L::Addr: std::fmt::Debug,
+{
+    let (log, _guard) = Log::start();
+    axum_fcgi::serve(listener, Router::new()).with_graceful_shutdown(async {}).await.unwrap();
+    log.warnings()
+}
+
+fn bind(address: &str) -> FcgiListener {
+    FcgiListener::bind(&address.parse().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_tcp_address_that_is_not_loopback_is_one_warning_at_serve() {
+    let all = "0.0.0.0:0";
+    let tokio = TcpListener::bind(all).await.unwrap();
+    let tapped = TcpListener::bind(all).await.unwrap().tap_io(|_| {});
+    let addresses = ["127.0.0.1:0", all].map(|address| address.parse::<Address>().unwrap());
+    for warnings in [
+        warnings(tokio).await,
+        warnings(tapped).await,
+        warnings(bind(all)).await,
+        warnings(Listeners::bind(&addresses).unwrap()).await,
+    ] {
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("0.0.0.0:") && warnings[0].contains("allow-list"), "{warnings:?}");
+    }
+}
+
+#[tokio::test]
+async fn loopback_a_unix_socket_or_a_list_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let unix = UnixSocket::new(dir.path().join("sock")).bind().unwrap();
+    let tokio = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listed = Allowed::new(bind("0.0.0.0:0"), AllowList::loopback());
+    for warnings in [
+        warnings(tokio).await,
+        warnings(bind("127.0.0.2:0")).await,
+        warnings(unix).await,
+        warnings(Listeners::new(bind(":0")).and(bind("localhost:0"))).await,
+        warnings(listed).await,
+    ] {
+        assert_eq!(warnings, [""; 0]);
+    }
+}

@@ -1,0 +1,32 @@
+//! What systemd is told.
+
+use std::os::unix::net::UnixDatagram;
+
+use axum_fcgi::UnixSocket;
+use tokio::net::UnixStream;
+
+use crate::child;
+
+#[tokio::test]
+async fn systemd_is_told_when_it_is_ready_and_when_it_stops() {
+    const NAME: &str = "notify::systemd_is_told_when_it_is_ready_and_when_it_stops";
+    if let Some(path) = child::expectation() {
+        let listener = UnixSocket::new(&path).bind().unwrap();
+        return child::serve_until_stopped(listener).await;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (notify, path) = (dir.path().join("notify"), dir.path().join("sock"));
+    let told = UnixDatagram::bind(&notify).unwrap();
+    let next = || {
+        let mut buffer = [0; 64];
+        let len = told.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..len]).into_owned()
+    };
+    let mut command = child::again(NAME, "exec", "", path.to_str().unwrap());
+    command.env("NOTIFY_SOCKET", &notify);
+    let started = child::start(command);
+    assert_eq!(next(), "READY=1\n");
+    child::ask_and_stop(UnixStream::connect(&path).await.unwrap()).await;
+    assert_eq!(next(), "STOPPING=1\n");
+    child::passed(started);
+}
