@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fcgi_core::{Limits, Memory, Overload};
+use fcgi_core::{Limits, Memory, Overload, Roles};
 use http::Extensions;
 
 use crate::memory;
+use crate::route_on::RouteOn;
 
 /// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
 /// share one.
@@ -34,6 +35,7 @@ pub(crate) struct Driver {
     pub(crate) drain_bytes: u64,
     pub(crate) half_closed: bool,
     pub(crate) no_length_no_body: bool,
+    pub(crate) route_on: RouteOn,
     /// What each request's extensions begin as: nothing, with room.
     pub(crate) extensions: Extensions,
 }
@@ -61,6 +63,7 @@ impl Default for Config {
                 drain_bytes: 64 << 20,
                 half_closed: false,
                 no_length_no_body: false,
+                route_on: RouteOn::RequestUri,
                 extensions: roomy(),
             }),
         }
@@ -72,6 +75,25 @@ impl Config {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         Arc::make_mut(&mut self.protocol).limits = limits;
+        self
+    }
+
+    /// The roles that are played (FastCGI §6). A request for another one is answered with UNKNOWN_ROLE (§5.5),
+    /// and no service hears of it. Default: Responder.
+    ///
+    /// A service that plays several tells them apart by [`Params::role`](crate::Params::role). One that was
+    /// written for pages alone must not be asked as an Authorizer: every page that it has would be a
+    /// permission.
+    #[must_use]
+    pub fn roles(mut self, roles: Roles) -> Self {
+        Arc::make_mut(&mut self.protocol).roles = roles;
+        self
+    }
+
+    /// Which part of a request's path its target is made of. Default: [`RouteOn::RequestUri`].
+    #[must_use]
+    pub fn route_on(mut self, part: RouteOn) -> Self {
+        self.driver().route_on = part;
         self
     }
 

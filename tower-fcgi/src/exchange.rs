@@ -12,7 +12,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use crate::cgi::{Asked, Framing, write_error, write_head};
+use crate::cgi::{Asked, Call, Framing, write_error, write_head};
 use crate::failure::{BoxError, Failure};
 use crate::sink::Sink;
 
@@ -25,7 +25,7 @@ pin_project! {
     #[project = ExchangeProj]
     pub(crate) enum Exchange<F, B> {
         /// The service was called.
-        Calling { #[pin] future: F, to_head: bool },
+        Calling { #[pin] future: F, call: Call },
         /// The head is out; the body follows. `left`: bytes of it that are still to come, where that is
         /// known; `first`: none of it is out.
         Sending { #[pin] body: B, left: Option<u64>, first: bool },
@@ -40,9 +40,9 @@ where
     E: Into<BoxError>,
     B: Body<Error: Into<BoxError>>,
 {
-    /// The service was called with a request; `to_head`: its method is HEAD.
-    pub(crate) const fn calling(future: F, to_head: bool) -> Self {
-        Self::Calling { future, to_head }
+    /// The service was called with a request.
+    pub(crate) const fn calling(future: F, call: Call) -> Self {
+        Self::Calling { future, call }
     }
 
     pub(crate) const fn is_over(&self) -> bool {
@@ -52,8 +52,7 @@ where
     /// How much of the answer has been given to the sink.
     pub(crate) const fn out(&self) -> Out {
         match self {
-            Self::Calling { to_head: true, .. } => Out::Nothing(Asked::ForHead),
-            Self::Calling { to_head: false, .. } => Out::Nothing(Asked::ForBody),
+            Self::Calling { call, .. } => Out::Nothing(call.asked()),
             Self::Sending { .. } | Self::Over => Out::Head,
         }
     }
@@ -102,11 +101,11 @@ where
         sink: &mut impl Sink,
     ) -> Poll<Result<(), Failure>> {
         match self.as_mut().project() {
-            ExchangeProj::Calling { future, to_head } => {
-                let to_head = *to_head;
+            ExchangeProj::Calling { future, call } => {
+                let call = *call;
                 let result = ready!(future.poll(cx));
                 let response = result.map_err(|error| Failure::Service(error.into()));
-                Poll::Ready(response.and_then(|response| self.begin(response, to_head, sink)))
+                Poll::Ready(response.and_then(|response| self.begin(response, call, sink)))
             }
             ExchangeProj::Sending { body, left, first } => match Self::frame(body, left, first, cx, sink) {
                 Poll::Ready(Ok(true)) => {
@@ -123,14 +122,14 @@ where
     fn begin(
         mut self: Pin<&mut Self>,
         response: Response<B>,
-        to_head: bool,
+        call: Call,
         sink: &mut impl Sink,
     ) -> Result<(), Failure> {
         let (parts, body) = response.into_parts();
         let hint = body.size_hint();
         // What a sink does not want, nobody waits for.
         let mut framing = Ok(Framing::NoBody);
-        sink.stdout_with(|out| framing = write_head(&parts, &hint, to_head, out));
+        sink.stdout_with(|out| framing = write_head(&parts, &hint, call, out));
         let (left, ends) = match framing? {
             Framing::Body { length } => (length, is_complete(&body, length)),
             Framing::NoBody => (None, true),
@@ -249,6 +248,7 @@ mod tests {
     use std::task::Wake;
 
     use bytes::Bytes;
+    use fcgi_core::Role;
     use http_body::Frame;
 
     use super::*;
@@ -281,7 +281,8 @@ mod tests {
     #[test]
     fn a_body_that_is_always_ready_with_nothing_lets_others_have_their_turn_and_comes_back() {
         let response = std::future::ready(Ok::<_, Infallible>(Response::new(Nothing)));
-        let mut exchange = pin!(Exchange::calling(response, false));
+        let call = Call { role: Role::RESPONDER, to_head: false };
+        let mut exchange = pin!(Exchange::calling(response, call));
         let woken = Arc::new(Woken::default());
         let waker = Arc::clone(&woken).into();
         let polled = exchange.as_mut().poll(&mut Context::from_waker(&waker), &mut Batch::default());

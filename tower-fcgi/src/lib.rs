@@ -37,6 +37,19 @@
 //!   such paths to the web server's HTTP proxy.
 //! - **Trailers** of a response are dropped; **interim responses** (1xx) do not exist.
 //!
+//! # Roles
+//! A connection serves Responders (FastCGI §6.2) unless [`Config::roles`] says more; [`Params::role`] tells a
+//! service which one a request asks for.
+//!
+//! - An **Authorizer** (§6.3) decides whether the web server goes on with a request. A `200` allows it; its
+//!   headers that begin with `Variable-` become variables of the request that is allowed, and it has no body,
+//!   whatever the response has. Any other status is the client's answer. The request has no body either.
+//! - A **Filter** (§6.4) answers from a file that the web server sends along: [`FilterData`], in the request's
+//!   extensions.
+//!
+//! # Below a prefix
+//! A request is routed on REQUEST_URI, whole, unless [`Config::route_on`] says otherwise: see [`RouteOn`].
+//!
 //! # Panics in handlers
 //! A handler that panics costs its own request: a 500, or a connection that is cut off where its answer had
 //! begun. With `panic = "abort"` in the program's profile that cannot be, and the process ends.
@@ -49,9 +62,11 @@ mod deadline;
 mod error;
 mod exchange;
 mod failure;
+mod filter_data;
 mod handle;
 mod memory;
 mod params;
+mod route_on;
 mod service;
 mod sink;
 mod stderr;
@@ -60,8 +75,10 @@ pub use self::body::{BodyError, RequestBody};
 pub use self::config::Config;
 pub use self::connection::{Builder, Connection};
 pub use self::error::Error;
+pub use self::filter_data::FilterData;
 pub use self::handle::Handle;
 pub use self::params::Params;
+pub use self::route_on::{OriginalUri, RouteOn};
 pub use self::service::FcgiService;
 pub use self::stderr::{Stderr, StderrClosed};
-pub use fcgi_core::{Limits, Overload, ParamsIter, ProtocolStatus};
+pub use fcgi_core::{Limits, Overload, ParamsIter, ProtocolStatus, Role, Roles};

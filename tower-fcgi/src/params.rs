@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::Deref;
 
+use fcgi_core::Role;
 use http::uri::Scheme;
 
 use crate::cgi::client_of;
@@ -20,9 +21,10 @@ use crate::stderr::Stderr;
 /// assert_eq!(params.client_addr(), Some("192.0.2.1:0".parse()?));
 /// # Ok::<_, std::net::AddrParseError>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Params {
     pairs: fcgi_core::Params,
+    role: Role,
     client: Option<SocketAddr>,
     /// Here rather than beside it in the request's extensions: an extension is an allocation.
     stderr: Option<Stderr>,
@@ -30,8 +32,27 @@ pub struct Params {
 
 impl Params {
     /// `client`: what `pairs` say of it, which the mapping has read in passing.
-    pub(crate) const fn new(pairs: fcgi_core::Params, client: Option<SocketAddr>, stderr: Stderr) -> Self {
-        Self { pairs, client, stderr: Some(stderr) }
+    pub(crate) const fn new(
+        pairs: fcgi_core::Params,
+        role: Role,
+        client: Option<SocketAddr>,
+        stderr: Stderr,
+    ) -> Self {
+        Self { pairs, role, client, stderr: Some(stderr) }
+    }
+
+    /// What the request asks the application to be: one of the [roles](crate::Config::roles) that are played.
+    /// Params that were made by hand are a Responder's, unless they were [told](Self::with_role) otherwise.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The same, of a request for this role: for tests of a service that plays several.
+    #[must_use]
+    pub const fn with_role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
     }
 
     /// The client's address: REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8). `None` where that is no IP
@@ -63,7 +84,7 @@ impl Params {
 }
 
 impl PartialEq for Params {
-    /// By the pairs: the client is read from them, and STDERR is no part of what the web server tells.
+    /// By the pairs: the client is read from them, and neither the role nor STDERR is a meta-variable.
     fn eq(&self, other: &Self) -> bool {
         self.pairs == other.pairs
     }
@@ -82,7 +103,13 @@ impl Deref for Params {
 impl From<fcgi_core::Params> for Params {
     fn from(pairs: fcgi_core::Params) -> Self {
         let client = client_of(&pairs);
-        Self { pairs, client, stderr: None }
+        Self { pairs, role: Role::RESPONDER, client, stderr: None }
+    }
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        fcgi_core::Params::default().into()
     }
 }
 

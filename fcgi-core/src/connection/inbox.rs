@@ -48,7 +48,8 @@ impl Inbox {
 
     /// Moves everything to the end of `into`.
     pub(super) fn read(&mut self, into: &mut VecDeque<Bytes>) {
-        if self.charge == 0 {
+        // Not by the charge: what is consumed of a Filter's DATA may have been taken off STDIN's.
+        if self.chunks.is_empty() && self.tail.is_empty() {
             // The most frequent body is none.
             return;
         }

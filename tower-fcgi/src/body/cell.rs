@@ -5,10 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use fcgi_core::{BodyState, Misuse};
 
 use super::Kind;
 
-/// One body between the connection, which puts bytes in, and its [`RequestBody`](super::RequestBody), which
+/// One stream between the connection, which puts bytes in, and its [`RequestBody`](super::RequestBody), which
 /// takes them out.
 ///
 /// The lock is held for a few instructions, never while anything is woken, and mostly by the same task on
@@ -83,6 +84,7 @@ impl Cell {
         let mut shared = self.lock();
         shared.end = End::Closed;
         let chunks = std::mem::take(&mut shared.chunks);
+        shared.consumed += chunks.iter().map(Bytes::len).sum::<usize>();
         let wakers = (shared.reader.take(), shared.connection.take());
         drop(shared);
         drop(chunks);
@@ -141,4 +143,15 @@ pub(crate) enum Delivered {
     More,
     Last,
     Broken(Kind),
+}
+
+impl From<Result<BodyState, Misuse>> for Delivered {
+    fn from(read: Result<BodyState, Misuse>) -> Self {
+        match read {
+            Ok(BodyState::Open) => Self::More,
+            Ok(BodyState::Ended) => Self::Last,
+            Ok(BodyState::Aborted) => Self::Broken(Kind::Aborted),
+            Err(_) => Self::Broken(Kind::Over),
+        }
+    }
 }

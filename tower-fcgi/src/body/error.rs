@@ -21,13 +21,13 @@ pub(crate) enum Kind {
 }
 
 impl BodyError {
-    /// STDIN ended with fewer bytes than CONTENT_LENGTH.
+    /// STDIN ended with fewer bytes than CONTENT_LENGTH, or a Filter's DATA with fewer than FCGI_DATA_LENGTH.
     #[must_use]
     pub const fn is_too_short(&self) -> bool {
         matches!(self.kind, Kind::TooShort)
     }
 
-    /// STDIN had more bytes than CONTENT_LENGTH.
+    /// STDIN had more bytes than CONTENT_LENGTH, or a Filter's DATA more than FCGI_DATA_LENGTH.
     #[must_use]
     pub const fn is_too_long(&self) -> bool {
         matches!(self.kind, Kind::TooLong)
@@ -39,7 +39,7 @@ impl BodyError {
         matches!(self.kind, Kind::Aborted)
     }
 
-    /// The connection to the web server was lost before the terminal STDIN record.
+    /// The connection to the web server was lost before the terminal record of STDIN, or of a Filter's DATA.
     #[must_use]
     pub const fn is_disconnected(&self) -> bool {
         matches!(self.kind, Kind::Disconnected)
@@ -67,8 +67,8 @@ impl From<Kind> for BodyError {
 impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            Kind::TooShort => "the request's body ended before CONTENT_LENGTH bytes",
-            Kind::TooLong => "the request's body has more than CONTENT_LENGTH bytes",
+            Kind::TooShort => "the body ended before as many bytes as the web server has told of",
+            Kind::TooLong => "the body has more bytes than the web server has told of",
             Kind::Aborted => "the web server gave the request up before the end of its body",
             Kind::Disconnected => {
                 "the connection to the web server was lost before the end of the request's body"

@@ -1,4 +1,4 @@
-//! The body of a request: STDIN as an [`http_body::Body`].
+//! The body of a request: STDIN, or a Filter's DATA, as an [`http_body::Body`].
 
 mod cell;
 mod error;
@@ -26,6 +26,9 @@ pub(crate) use self::error::Kind;
 /// dropping it drops what is left. A body that outlives its request gives an error.
 ///
 /// `size_hint` is exact where the web server told a CONTENT_LENGTH.
+///
+/// A Filter has a second one: its DATA (FastCGI §6.4), with FCGI_DATA_LENGTH for the length. See
+/// [`FilterData`](crate::FilterData).
 pub struct RequestBody {
     source: Source,
     length: Length,

@@ -2,7 +2,7 @@
 
 /// A Content-Length (RFC 9110 §8.6). What is not a non-negative number (nothing, or Caddy's `-1`) is none.
 #[inline]
-pub(super) fn decimal(text: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for byte in text {
         let digit = byte.wrapping_sub(b'0');

@@ -3,7 +3,7 @@
 //! | meta-variable | becomes |
 //! | --- | --- |
 //! | REQUEST_METHOD | the method |
-//! | REQUEST_URI, else SCRIPT_NAME + PATH_INFO + QUERY_STRING | the target |
+//! | REQUEST_URI, else SCRIPT_NAME + PATH_INFO + QUERY_STRING | the target, or a part of it: see [`RouteOn`] |
 //! | SERVER_PROTOCOL | the version; what is not an HTTP version (`INCLUDED`, none) counts as HTTP/1.1 |
 //! | CONTENT_TYPE, CONTENT_LENGTH | the headers of these names; left out where empty |
 //! | HTTP_* | the header of that name; one that comes several times is appended in order, so the first is what `HeaderMap::get` gives |
@@ -24,6 +24,7 @@ use super::familiar;
 use super::target::Target;
 use super::variables::{Variable, Variables};
 use crate::failure::Failure;
+use crate::route_on::{OriginalUri, RouteOn};
 
 /// What else the meta-variables tell that is needed to serve a request.
 #[derive(Debug, Clone, Copy)]
@@ -34,9 +35,14 @@ pub(crate) struct Facts {
     pub(crate) client: Option<SocketAddr>,
 }
 
-/// Reads the head of a request to `request`, all of it but the extensions, or says what the client is to be told
-/// instead. In place, since a request is too large to be moved about.
-pub(crate) fn read_head<B>(params: &Params, request: &mut Request<B>) -> Result<Facts, Failure> {
+/// Reads the head of a request to `request`, with what is routed `on` for its target, or says what the client is to
+/// be told instead. In place, since a request is too large to be moved about. Of extensions there is at most an
+/// [`OriginalUri`].
+pub(crate) fn read_head<B>(
+    params: &Params,
+    on: &RouteOn,
+    request: &mut Request<B>,
+) -> Result<Facts, Failure> {
     let mut variables = Variables::default();
     *request.headers_mut() = familiar::headers(params, &mut variables)?;
     let value = |variable| variables.value(variable);
@@ -47,7 +53,14 @@ pub(crate) fn read_head<B>(params: &Params, request: &mut Request<B>) -> Result<
         path_info: value(Variable::PathInfo),
         query_string: value(Variable::QueryString),
     };
-    *request.uri_mut() = target.uri(params)?;
+    let whole = target.uri(params)?;
+    *request.uri_mut() = if *on == RouteOn::RequestUri {
+        whole
+    } else {
+        let part = target.part(&whole, on)?;
+        request.extensions_mut().insert(OriginalUri(whole));
+        part
+    };
     *request.version_mut() = version(value(Variable::Protocol));
     Ok(Facts {
         content_length: decimal(value(Variable::ContentLength)),

@@ -9,33 +9,40 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValu
 use http::{StatusCode, response};
 use http_body::SizeHint;
 
+use super::call::Call;
 use super::decimal::decimal;
+use super::permission::write_permission;
 use crate::failure::Failure;
 
 /// What follows the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// Nothing, whatever the body has: the answer to HEAD, 204 and 304.
+    /// Nothing, whatever the body has: the answer to HEAD, 204, 304, and an Authorizer's permission.
     NoBody,
     /// The body, of as many bytes as Content-Length says where there is one.
     Body { length: Option<u64> },
 }
 
 /// Appends the head of a response to `out`, and says what is to follow it. `hint`: what the body knows of its
-/// length; `to_head`: whether the request's method is HEAD.
+/// length; `call`: what it answers.
 ///
 /// # Errors
 /// The response is one that CGI cannot carry; `out` is as it was.
 pub(crate) fn write_head(
     parts: &response::Parts,
     hint: &SizeHint,
-    to_head: bool,
+    call: Call,
     out: &mut Vec<u8>,
 ) -> Result<Framing, Failure> {
     let start = out.len();
     write_status(parts.status, out);
+    if call.is_permission(parts.status) {
+        write_permission(&parts.headers, out);
+        out.extend_from_slice(b"\r\n");
+        return Ok(Framing::NoBody);
+    }
     let written = write_headers(&parts.headers, out).and_then(|declared| {
-        let (framing, length) = framing(parts.status, declared, hint, to_head)?;
+        let (framing, length) = framing(parts.status, declared, hint, call.to_head)?;
         if let Some(length) = length {
             write_line(CONTENT_LENGTH.as_str(), Decimal::new(length).as_bytes(), out);
         }
@@ -119,7 +126,7 @@ fn write_status(status: StatusCode, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn write_line(name: &str, value: &[u8], out: &mut Vec<u8>) {
+pub(super) fn write_line(name: &str, value: &[u8], out: &mut Vec<u8>) {
     out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
@@ -155,7 +162,7 @@ fn write_headers(headers: &HeaderMap, out: &mut Vec<u8>) -> Result<Option<u64>, 
 }
 
 /// RFC 9110 §7.6.1, and CGI's own `Status`.
-fn is_between_peers(name: &HeaderName) -> bool {
+pub(super) fn is_between_peers(name: &HeaderName) -> bool {
     let name = name.as_str();
     match name.len() {
         2 => name == "te",
@@ -225,13 +232,15 @@ impl Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fcgi_core::Role;
     use http::Response;
 
     fn head(response: Response<()>, exact: Option<u64>, to_head: bool) -> Result<(String, Framing), String> {
         let hint = exact.map_or_else(SizeHint::default, SizeHint::with_exact);
         let mut out = Vec::new();
         let parts = response.into_parts().0;
-        match write_head(&parts, &hint, to_head, &mut out) {
+        let call = Call { role: Role::RESPONDER, to_head };
+        match write_head(&parts, &hint, call, &mut out) {
             Ok(framing) => Ok((String::from_utf8(out).unwrap(), framing)),
             Err(failure) => {
                 assert_eq!(out, b"", "all of it is taken back");
@@ -314,6 +323,34 @@ mod tests {
             assert_eq!(framing, Framing::NoBody);
             let line = length.map_or(String::new(), |length| format!("content-length: {length}\r\n"));
             assert_eq!(text.split_once("\r\n").unwrap().1, line + "\r\n", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_permission_has_variables_in_capitals_and_nothing_about_a_body() {
+        let authorizer = |to_head, status: u16| {
+            let response = Response::builder()
+                .status(status)
+                .header("content-type", "text/plain")
+                .header("content-length", "5")
+                .header("Variable-AUTH_User", "alice")
+                .header("x-other", "1")
+                .header("connection", "close");
+            let parts = response.body(()).unwrap().into_parts().0;
+            let mut out = Vec::new();
+            let call = Call { role: Role::AUTHORIZER, to_head };
+            let framing = write_head(&parts, &SizeHint::with_exact(5), call, &mut out).unwrap();
+            (String::from_utf8(out).unwrap(), framing)
+        };
+        let permission = "Status: 200 OK\r\nVariable-AUTH_USER: alice\r\nx-other: 1\r\n\r\n".to_owned();
+        for to_head in [false, true] {
+            assert_eq!(authorizer(to_head, 200), (permission.clone(), Framing::NoBody));
+        }
+        for status in [201, 403] {
+            let (text, framing) = authorizer(false, status);
+            assert_eq!(framing, Framing::Body { length: Some(5) });
+            assert!(text.contains("content-type: text/plain\r\n") && text.contains("content-length: 5\r\n"));
+            assert_eq!(authorizer(true, status).1, Framing::NoBody, "to HEAD");
         }
     }
 

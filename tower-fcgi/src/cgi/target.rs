@@ -2,10 +2,13 @@
 
 use bytes::Bytes;
 use fcgi_core::Params;
+use http::uri::PathAndQuery;
 use http::{StatusCode, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
+use super::prefix::below;
 use crate::failure::Failure;
+use crate::route_on::RouteOn;
 
 /// What RFC 3986 §3.3 does not allow in a path, and `%`, since SCRIPT_NAME and PATH_INFO are decoded.
 const NOT_IN_PATH: &AsciiSet = &CONTROLS
@@ -45,26 +48,35 @@ impl Target<'_> {
     /// REQUEST_URI as it is where there is one: SCRIPT_NAME and PATH_INFO are decoded, and each web server
     /// splits the path between them in its own way. Without it they are put together and encoded again.
     pub(super) fn uri(&self, params: &Params) -> Result<Uri, Failure> {
-        let target = if self.request_uri.is_empty() {
-            self.put_together()
+        parsed(if self.request_uri.is_empty() {
+            self.put_together(&[self.script_name, self.path_info])
         } else {
             origin_form(self.request_uri, params)
-        };
-        if target.len() > LONGEST {
-            return Err(Failure::Request(StatusCode::URI_TOO_LONG, "its target is too long"));
-        }
-        let bad = |_| Failure::Request(StatusCode::BAD_REQUEST, "its target is none of HTTP's");
-        let uri = Uri::from_maybe_shared(target).map_err(bad)?;
-        // CONNECT's authority-form, and words that parse as a host: nothing to route on.
-        if uri.authority().is_some() || uri.path_and_query().is_none() {
-            return Err(Failure::Request(StatusCode::BAD_REQUEST, "its target has no path"));
-        }
-        Ok(uri)
+        })
     }
 
-    fn put_together(&self) -> Bytes {
+    /// What is routed on, where that is less than the `whole`.
+    pub(super) fn part(&self, whole: &Uri, on: &RouteOn) -> Result<Uri, Failure> {
+        let prefix = match on {
+            // RFC 9112 §3.2.4: it is about the server, not about a path.
+            _ if whole.path() == "*" => return Ok(whole.clone()),
+            RouteOn::RequestUri => return Ok(whole.clone()),
+            RouteOn::PathInfo => return parsed(self.put_together(&[self.path_info])),
+            RouteOn::Below(prefix) => prefix.as_bytes(),
+            RouteOn::BelowScriptName => self.script_name,
+        };
+        let target = whole.path_and_query().map_or("", PathAndQuery::as_str).as_bytes();
+        let Some(rest) = below(target, prefix) else {
+            return Err(Failure::Request(StatusCode::NOT_FOUND, "its target is not below the prefix"));
+        };
+        let slash: &[u8] = if rest.starts_with(b"/") { b"" } else { b"/" };
+        parsed([slash, rest].concat().into())
+    }
+
+    /// A path of these parts, which are decoded, and the query.
+    fn put_together(&self, parts: &[&[u8]]) -> Bytes {
         let mut path = String::new();
-        for part in [self.script_name, self.path_info] {
+        for part in parts {
             path.extend(percent_encode(part, NOT_IN_PATH));
         }
         if !path.starts_with('/') {
@@ -77,6 +89,19 @@ impl Target<'_> {
         }
         target.into()
     }
+}
+
+fn parsed(target: Bytes) -> Result<Uri, Failure> {
+    if target.len() > LONGEST {
+        return Err(Failure::Request(StatusCode::URI_TOO_LONG, "its target is too long"));
+    }
+    let bad = |_| Failure::Request(StatusCode::BAD_REQUEST, "its target is none of HTTP's");
+    let uri = Uri::from_maybe_shared(target).map_err(bad)?;
+    // CONNECT's authority-form, and words that parse as a host: nothing to route on.
+    if uri.authority().is_some() || uri.path_and_query().is_none() {
+        return Err(Failure::Request(StatusCode::BAD_REQUEST, "its target has no path"));
+    }
+    Ok(uri)
 }
 
 /// The path and query of an absolute-form target (RFC 9112 §3.2.2); any other as it is.
@@ -158,5 +183,88 @@ mod tests {
         let long = "/".repeat(LONGEST);
         assert_eq!(uri(&long, "", "", ""), Ok(long.clone()));
         assert_eq!(uri(&(long + "x"), "", "", ""), Err(StatusCode::URI_TOO_LONG));
+    }
+
+    /// What is routed on in each way: REQUEST_URI, PATH_INFO, below SCRIPT_NAME, below `/app`.
+    fn ways(request_uri: &str, script_name: &str, path_info: &str, query: &str) -> [Result<String, u16>; 4] {
+        let params: Params = [("", request_uri)].into_iter().collect();
+        let request_uri = params.iter().next().unwrap().1;
+        let [script_name, path_info, query_string] = [script_name, path_info, query].map(str::as_bytes);
+        let target = Target { request_uri, script_name, path_info, query_string };
+        let whole = target.uri(&params).map_err(|failure| failure.status()).unwrap();
+        [RouteOn::RequestUri, RouteOn::PathInfo, RouteOn::BelowScriptName, RouteOn::Below("/app".to_owned())]
+            .map(|on| {
+                let part = target.part(&whole, &on).map(|uri| uri.to_string());
+                part.map_err(|failure| failure.status().as_u16())
+            })
+    }
+
+    /// A number is a status.
+    fn expected(parts: [&str; 4]) -> [Result<String, u16>; 4] {
+        parts.map(|part| part.parse().map_or_else(|_| Ok(part.to_owned()), Err))
+    }
+
+    #[test]
+    fn mounted_at_app_as_each_web_server_tells_it() {
+        let sent = "/app/hello/x%20y?q=1";
+        let below = "/hello/x%20y?q=1";
+        let root = "/?q=1";
+        for (server, script_name, path_info, parts) in [
+            ("nginx by default", "/app/hello/x y", "", [sent, root, root, below]),
+            ("nginx with a split path", "/app", "/hello/x y", [sent, below, below, below]),
+            ("Apache's ProxyPass", "/app/hello/x y", "", [sent, root, root, below]),
+            ("Apache's proxy by SetHandler", "/app", "/hello/x y", [sent, below, below, below]),
+            ("mod_fcgid", "/app", "/hello/x y", [sent, below, below, below]),
+            ("lighttpd at /app", "/app", "/hello/x y", [sent, below, below, below]),
+            ("lighttpd at / and fixed, Caddy, H2O", "", "/app/hello/x y", [sent, sent, sent, below]),
+            ("HAProxy with path-info", "/app", "/hello/x y", [sent, below, below, below]),
+            ("HAProxy without", "/app/hello/x y", "", [sent, root, root, below]),
+            ("an authorizer", "", "", [sent, root, sent, below]),
+        ] {
+            assert_eq!(ways(sent, script_name, path_info, "q=1"), expected(parts), "{server}");
+        }
+    }
+
+    #[test]
+    fn path_info_empty_absent_a_slash_or_not_below_script_name() {
+        for (request_uri, script_name, path_info, parts) in [
+            ("/app", "/app", "", ["/app", "/", "/", "/"]),
+            ("/app/", "/app", "/", ["/app/", "/", "/", "/"]),
+            ("/", "/", "", ["/", "/", "/", "404"]),
+            ("/", "", "", ["/", "/", "/", "404"]),
+            ("/app/x", "/", "/app/x", ["/app/x", "/app/x", "/app/x", "/x"]),
+            // lighttpd at "/" and mod_fcgid without a mount: the first segment.
+            ("/ok", "/ok", "", ["/ok", "/", "/", "404"]),
+            // lighttpd at "/app", which takes this, too.
+            ("/appother/x", "/appother", "/x", ["/appother/x", "/x", "/x", "404"]),
+            // A rewritten path: SCRIPT_NAME is none of what was sent.
+            ("/shop/1", "/app/index.fcgi", "/shop/1", ["/shop/1", "/shop/1", "404", "404"]),
+            ("/a", "/a/much/longer/one", "/a", ["/a", "/a", "404", "404"]),
+            ("/app/x", "/app/x/y", "/z", ["/app/x", "/z", "404", "/x"]),
+            // Cleaned by lighttpd and Caddy, and not as it was sent.
+            ("//app//x", "/app", "/x", ["//app//x", "/x", "404", "404"]),
+            ("/app//x/%2e%2e", "/app", "/", ["/app//x/%2e%2e", "/", "//x/%2e%2e", "//x/%2e%2e"]),
+            ("/app/a%2fb", "/app", "/a/b", ["/app/a%2fb", "/a/b", "/a%2fb", "/a%2fb"]),
+            ("/app", "/app", "no slash", ["/app", "/no%20slash", "/", "/"]),
+            ("*", "", "*", ["*", "*", "*", "*"]),
+            // What Apache calls its script by is a URL; nobody takes it for a path.
+            ("/app/x", "proxy:fcgi://127.0.0.1:9000/app/x", "", ["/app/x", "/", "404", "/x"]),
+            ("/app/x", "proxy:fcgi://127.0.0.1:9000", "/app/x", ["/app/x", "/app/x", "404", "/x"]),
+        ] {
+            let found = ways(request_uri, script_name, path_info, "");
+            assert_eq!(found, expected(parts), "{request_uri} {script_name} {path_info}");
+        }
+    }
+
+    #[test]
+    fn without_request_uri_a_prefix_is_taken_off_what_was_put_together() {
+        let below = "/x%20y?q=1";
+        assert_eq!(ways("", "/app", "/x y", "q=1"), expected(["/app/x%20y?q=1", below, below, below]));
+    }
+
+    #[test]
+    fn a_path_info_that_is_too_long_once_it_is_encoded_is_a_414() {
+        let long = " ".repeat(LONGEST / 3 + 1);
+        assert!(ways("/app", "/app", &long, "")[1] == Err(414));
     }
 }

@@ -6,10 +6,10 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use fcgi_core::EndOfInput;
+use fcgi_core::{EndOfInput, Role};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
-use super::Driver;
+use super::{Driver, filter};
 use crate::body::{Cell, Reader};
 use crate::error::{Error, Kind};
 use crate::memory;
@@ -91,7 +91,7 @@ where
     fn collect_consumed(&mut self, cx: Option<&Context<'_>>) {
         let waker = cx.map(Context::waker);
         let protocol = &mut self.protocol;
-        let mut collect = |key, body: &Cell| {
+        let collect = |protocol: &mut fcgi_core::Connection, key, body: &Cell| {
             let (consumed, reader) = body.consumed(waker);
             protocol.consumed(key, consumed);
             if reader == Reader::Gone {
@@ -102,8 +102,10 @@ where
         let inline = self.running.iter();
         let spawned = self.spawned.iter().flat_map(|spawned| spawned.running());
         for running in inline.chain(spawned) {
-            if let Some(body) = &running.body {
-                collect(running.key, body);
+            if running.role == Role::FILTER {
+                filter::collect_consumed(running, protocol, waker);
+            } else if let Some(body) = &running.body {
+                collect(protocol, running.key, body);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod closing;
+mod filter;
 mod input;
 mod output;
 mod requests;

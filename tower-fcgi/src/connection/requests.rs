@@ -5,15 +5,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use fcgi_core::{BodyState, Event, Key, NewRequest, Refusal};
-use http::{Method, Request, StatusCode};
+use fcgi_core::{BodyState, Event, Key, NewRequest, Refusal, Role};
+use http::{Request, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Driver;
+use super::filter;
 use super::running::Running;
 use super::spawned::Spawned;
 use crate::body::{Cell, Delivered, Kind, Reader, RequestBody};
-use crate::cgi::{Asked, Facts, read_head};
+use crate::cgi::{Asked, Call, Facts, read_head};
 use crate::exchange::{Exchange, Out, conclude, guard};
 use crate::failure::Failure;
 use crate::params::Params;
@@ -102,32 +103,40 @@ where
         };
         let key = request.key;
         let mut call = Request::new(RequestBody::empty());
-        let facts = match read_head(&request.params, &mut call) {
+        *call.extensions_mut() = self.settings.extensions.clone();
+        let facts = match read_head(&request.params, &self.settings.route_on, &mut call) {
             Ok(facts) => facts,
             Err(failure) => return self.answer(key, &failure, Asked::Unknown),
         };
-        let to_head = call.method() == Method::HEAD;
-        let asked = if to_head { Asked::ForHead } else { Asked::ForBody };
+        let is = Call::new(request.role, call.method());
         if let Err(failure) = ready {
-            return self.answer(key, &failure, asked);
+            return self.answer(key, &failure, is.asked());
         }
-        let Some((body, cell)) = self.body(key, facts) else { return };
+        let data = match self.data_of(&request) {
+            Ok(data) => data,
+            Err(failure) => return self.answer(key, &failure, is.asked()),
+        };
+        let Some((body, cell)) = self.body(key, request.role, facts) else { return };
         let span =
             tracing::debug_span!("request", id = request.id.0, method = %call.method(), uri = %call.uri());
         *call.body_mut() = body;
-        *call.extensions_mut() = self.settings.extensions.clone();
+        let data = data.and_then(|(data, cell)| {
+            call.extensions_mut().insert(data);
+            cell
+        });
         call.extensions_mut().insert(Params::new(
             request.params,
+            request.role,
             facts.client,
             Stderr::new(&self.handle, key),
         ));
         let called = guard(|| span.in_scope(|| self.service.call(call)));
-        let running = Running { key, body: cell, span };
+        let running = Running { key, role: is.role, body: cell, data, span };
         self.dispatched += 1;
         match called {
-            Ok(future) => self.run(running, Exchange::calling(future, to_head), inline, cx),
+            Ok(future) => self.run(running, Exchange::calling(future, is), inline, cx),
             Err(failure) => {
-                self.answer(key, &failure, asked);
+                self.answer(key, &failure, is.asked());
                 running.end_body(Kind::Over);
             }
         }
@@ -164,9 +173,11 @@ where
 
     /// The body of a request that is to be dispatched, and what the connection keeps of it. `None`: there is
     /// no such request any more.
-    fn body(&mut self, key: Key, head: Facts) -> Option<(RequestBody, Option<Arc<Cell>>)> {
+    fn body(&mut self, key: Key, role: Role, head: Facts) -> Option<(RequestBody, Option<Arc<Cell>>)> {
         let mut chunks = VecDeque::new();
         match self.protocol.read_body(key, &mut chunks).ok()? {
+            // FastCGI §6.3: none, whatever length the web server tells of the client's.
+            BodyState::Ended if role == Role::AUTHORIZER => return Some((RequestBody::empty(), None)),
             BodyState::Ended => {
                 self.protocol.consumed(key, chunks.iter().map(bytes::Bytes::len).sum());
                 return Some((RequestBody::whole(chunks, head.content_length), None));
@@ -184,7 +195,10 @@ where
             None => self.settings.no_length_no_body,
         };
         if none && chunks.is_empty() {
-            self.protocol.discard_body(key).ok()?;
+            if role != Role::FILTER {
+                // The DATA would go with it.
+                self.protocol.discard_body(key).ok()?;
+            }
             return Some((RequestBody::empty(), None));
         }
         let cell = Arc::new(Cell::default());
@@ -203,14 +217,13 @@ where
             _ => self.spawned.as_ref().and_then(|spawned| spawned.find(key)),
         };
         // A request that waits to be dispatched takes its body when it is; one whose body was whole has none.
-        let Some(body) = running.and_then(|running| running.body.as_ref()) else { return };
+        let Some(running) = running else { return };
+        if running.role == Role::FILTER {
+            return filter::deliver(running, &mut self.protocol);
+        }
+        let Some(body) = &running.body else { return };
         let protocol = &mut self.protocol;
-        let reader = body.deliver(|chunks| match protocol.read_body(key, chunks) {
-            Ok(BodyState::Open) => Delivered::More,
-            Ok(BodyState::Ended) => Delivered::Last,
-            Ok(BodyState::Aborted) => Delivered::Broken(Kind::Aborted),
-            Err(_) => Delivered::Broken(Kind::Over),
-        });
+        let reader = body.deliver(|chunks| protocol.read_body(key, chunks).into());
         if reader == Reader::Gone {
             let _ = protocol.discard_body(key);
         }

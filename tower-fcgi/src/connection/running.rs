@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fcgi_core::Key;
+use fcgi_core::{Key, Role};
 use tracing::Span;
 
 use crate::body::{Cell, Kind};
@@ -13,6 +13,9 @@ pub(super) struct Running {
     pub(super) key: Key,
     /// Its body, if STDIN had not ended when it was dispatched.
     pub(super) body: Option<Arc<Cell>>,
+    /// A Filter's DATA, if they had not ended either.
+    pub(super) data: Option<Arc<Cell>>,
+    pub(super) role: Role,
     pub(super) span: Span,
 }
 
@@ -24,10 +27,10 @@ impl Drop for Running {
 }
 
 impl Running {
-    /// Nothing more comes into the body.
+    /// Nothing more comes into the body, nor into the DATA.
     pub(super) fn end_body(&self, kind: Kind) {
-        if let Some(body) = &self.body {
-            body.break_off(kind);
+        for stream in [&self.body, &self.data].into_iter().flatten() {
+            stream.break_off(kind);
         }
     }
 }

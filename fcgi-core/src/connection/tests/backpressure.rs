@@ -244,3 +244,15 @@ fn large_pieces_of_a_body_are_shared_and_not_copied() {
     assert_eq!(chunks, [&owner[8..8 + 32_768]]);
     assert_eq!(chunks[0].as_ptr(), owner[8..].as_ptr());
 }
+
+#[test]
+fn a_filters_data_that_is_read_and_consumed_before_its_stdin_takes_none_of_that_away() {
+    let mut link = link();
+    let key = link.open(1, Role::FILTER, true);
+    let data = [record(RecordType::DATA, 1, b"file"), end_of(RecordType::DATA, 1)];
+    link.send([stdin(1, b"body"), end_of_stdin(1), data.concat()].concat());
+    assert_eq!(link.data(key), (b"file".to_vec(), BodyState::Ended));
+    assert_eq!(link.app.unread(), 4);
+    assert_eq!(link.body(key), (b"body".to_vec(), BodyState::Ended));
+    assert_eq!(link.app.unread(), 0);
+}

@@ -9,7 +9,7 @@ struct Head {
 
 fn read(params: &Params) -> Result<Head, Failure> {
     let mut request = Request::new(());
-    let facts = read_head(params, &mut request)?;
+    let facts = read_head(params, &RouteOn::RequestUri, &mut request)?;
     Ok(Head { parts: request.into_parts().0, content_length: facts.content_length })
 }
 
@@ -190,4 +190,24 @@ fn nothing_but_http_star_and_content_star_becomes_a_header() {
 #[test]
 fn the_transfer_coding_that_the_web_server_has_undone_is_left_out() {
     assert_eq!(headers_of(&[("HTTP_TRANSFER_ENCODING", "chunked")]), []);
+}
+
+#[test]
+fn the_whole_target_is_there_where_less_is_routed_on() {
+    let pairs = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "http://x/app/a%20b?c"), ("SCRIPT_NAME", "/app")];
+    let params: Params = pairs.into_iter().collect();
+    for (on, target, original) in [
+        (RouteOn::RequestUri, "/app/a%20b?c", None),
+        (RouteOn::BelowScriptName, "/a%20b?c", Some("/app/a%20b?c")),
+        (RouteOn::Below("/app".to_owned()), "/a%20b?c", Some("/app/a%20b?c")),
+        (RouteOn::PathInfo, "/", Some("/app/a%20b?c")),
+    ] {
+        let mut request = Request::new(());
+        read_head(&params, &on, &mut request).unwrap();
+        assert_eq!(request.uri(), target, "{on:?}");
+        let found = request.extensions().get().map(|OriginalUri(whole)| whole.to_string());
+        assert_eq!(found.as_deref(), original, "{on:?}");
+    }
+    let failed = read_head(&params, &RouteOn::Below("/other".to_owned()), &mut Request::new(()));
+    assert_eq!(failed.unwrap_err().status(), StatusCode::NOT_FOUND);
 }

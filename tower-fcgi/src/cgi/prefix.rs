@@ -1,0 +1,88 @@
+//! Prefixes of a path.
+
+/// What is left of `target`, a path and perhaps a query as the client sent them, below `prefix`, which is
+/// decoded. It begins with `/`, `?` or not at all. `None`: it does not lie below it.
+pub(super) fn below<'a>(target: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let end = prefix.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let prefix = &prefix[..end];
+    let mut rest = target;
+    if !prefix.is_empty() && !prefix.starts_with(b"/") {
+        rest = rest.strip_prefix(b"/")?;
+    }
+    for expected in prefix {
+        let (byte, after) = decoded(rest)?;
+        if byte != *expected {
+            return None;
+        }
+        rest = after;
+    }
+    // `/app` is above `/app/x`, not above `/appother`, and not above `/app%2Fx`, which is one segment.
+    matches!(rest.first(), None | Some(b'/' | b'?')).then_some(rest)
+}
+
+/// The first byte of a path, percent-decoded (RFC 3986 §2.1), and what follows it. `None`: the path ends here.
+fn decoded(path: &[u8]) -> Option<(u8, &[u8])> {
+    let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    match path {
+        [] | [b'?', ..] => None,
+        [b'%', high, low, rest @ ..] => match (hex(*high), hex(*low)) {
+            (Some(high), Some(low)) => Some((high << 4 | low, rest)),
+            // No encoding: the web server has let it stand for itself.
+            _ => Some((b'%', &path[1..])),
+        },
+        [byte, rest @ ..] => Some((*byte, rest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(cases: &[(&str, &str, Option<&str>)]) {
+        for (target, prefix, rest) in cases {
+            let found = below(target.as_bytes(), prefix.as_bytes());
+            assert_eq!(found, rest.map(str::as_bytes), "{target} {prefix}");
+        }
+    }
+
+    #[test]
+    fn what_lies_below_a_prefix_is_told_by_whole_segments() {
+        check(&[
+            ("/app/x?q=1", "/app", Some("/x?q=1")),
+            ("/app", "/app", Some("")),
+            ("/app/", "/app", Some("/")),
+            ("/app?q=/x", "/app", Some("?q=/x")),
+            ("/app/x", "/app/", Some("/x")),
+            ("/app/x", "/app//", Some("/x")),
+            ("/app/x", "app", Some("/x")),
+            ("/app/x", "", Some("/app/x")),
+            ("/app/x", "/", Some("/app/x")),
+            ("/app//x", "/app", Some("//x")),
+            ("/a/b/c", "/a/b", Some("/c")),
+            ("/appother/x", "/app", None),
+            ("/app%2Fx", "/app", None),
+            ("/ap", "/app", None),
+            ("/", "/app", None),
+            ("", "/app", None),
+            ("/ap?p", "/app", None),
+            ("//app/x", "/app", None),
+            ("/x/../app/x", "/app", None),
+            ("/APP/x", "/app", None),
+            ("/?/app", "/app", None),
+        ]);
+    }
+
+    #[test]
+    fn a_prefix_is_decoded_and_the_path_is_not() {
+        check(&[
+            ("/my%20app/%20", "/my app", Some("/%20")),
+            ("/%61pp/x", "/app", Some("/x")),
+            ("/caf%C3%a9/x", "/caf\u{e9}", Some("/x")),
+            ("/100%/x", "/100%", Some("/x")),
+            ("/100%25/x", "/100%", Some("/x")),
+            ("/a%2", "/a%2", Some("")),
+            ("/a%zz/x", "/a%zz", Some("/x")),
+            ("/my%20app/x", "/my%20app", None),
+        ]);
+    }
+}

@@ -1,0 +1,114 @@
+//! The file that a Filter answers from.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use crate::body::RequestBody;
+use crate::cgi::decimal;
+
+/// The second input of a Filter (FastCGI §6.4): a file that the web server sends along with the request, its
+/// DATA.
+///
+/// It is in the extensions of each request for a Filter, and of no other. A clone is the same stream.
+///
+/// The stream behaves as the [`RequestBody`] that it is: read it, and input flows; leave it, and input is held
+/// back once the limits are reached, STDIN's and DATA's together. The web server sends DATA behind STDIN, so
+/// whoever wants the file reads the request's body first, or drops it. That the DATA are as many bytes as
+/// FCGI_DATA_LENGTH is checked, as §6.4 asks of an application: fewer or more are a
+/// [`BodyError`](crate::BodyError), never a clean end. A request that tells no such length is a `400`.
+#[derive(Clone)]
+pub struct FilterData {
+    length: u64,
+    last_modified: Option<SystemTime>,
+    /// Until somebody takes it.
+    stream: Arc<Mutex<Option<RequestBody>>>,
+}
+
+impl FilterData {
+    /// Of a file that is there whole: for tests of a Filter.
+    #[must_use]
+    pub fn whole(file: impl Into<Bytes>, last_modified: Option<SystemTime>) -> Self {
+        let file = file.into();
+        let length = file.len() as u64;
+        Self::new(length, last_modified, RequestBody::whole([file].into(), Some(length)))
+    }
+
+    pub(crate) fn new(length: u64, last_modified: Option<SystemTime>, stream: RequestBody) -> Self {
+        Self { length, last_modified, stream: Arc::new(Mutex::new(Some(stream))) }
+    }
+
+    /// Bytes of the file: FCGI_DATA_LENGTH. They are there only once the stream has ended well.
+    #[must_use]
+    pub const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// When the file was last changed: FCGI_DATA_LAST_MOD. `None` where the web server does not tell, or
+    /// something that is no time.
+    #[must_use]
+    pub const fn last_modified(&self) -> Option<SystemTime> {
+        self.last_modified
+    }
+
+    /// The file's content. `None`: it was taken before.
+    #[must_use]
+    pub fn take(&self) -> Option<RequestBody> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The length that a Filter's PARAMS tell of its DATA. `None`: none, or something that is no number.
+pub(crate) fn length(params: &fcgi_core::Params) -> Option<u64> {
+    decimal(params.get("FCGI_DATA_LENGTH")?)
+}
+
+/// The time that a Filter's PARAMS tell, in seconds since 1970.
+pub(crate) fn last_modified(params: &fcgi_core::Params) -> Option<SystemTime> {
+    let seconds = decimal(params.get("FCGI_DATA_LAST_MOD")?)?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+impl fmt::Debug for FilterData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FilterData")
+            .field("length", &self.length)
+            .field("last_modified", &self.last_modified)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_or_a_time_that_is_no_number_is_none() {
+        for (value, expected, seconds) in [
+            ("0", Some(0), Some(0)),
+            ("1234567890", Some(1_234_567_890), Some(1_234_567_890)),
+            ("", None, None),
+            ("-1", None, None),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", None, None),
+            // More than a time can be.
+            ("18446744073709551615", Some(u64::MAX), None),
+        ] {
+            let params = [("FCGI_DATA_LENGTH", value), ("FCGI_DATA_LAST_MOD", value)].into_iter().collect();
+            assert_eq!(length(&params), expected, "{value}");
+            let time = seconds.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(last_modified(&params), time, "{value}");
+        }
+        let nothing = fcgi_core::Params::default();
+        assert_eq!((length(&nothing), last_modified(&nothing)), (None, None));
+    }
+
+    #[test]
+    fn the_stream_can_be_taken_once_by_whichever_clone() {
+        let data = FilterData::whole("file", None);
+        assert!(data.clone().take().is_some());
+        assert!(data.take().is_none());
+        assert_eq!(data.length(), 4);
+    }
+}
