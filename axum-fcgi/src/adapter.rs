@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::{ConnectInfo, OriginalUri, Request};
 use axum::response::Response;
 use http_body::Body as _;
 use tower_fcgi::RequestBody;
@@ -41,6 +41,10 @@ where
         if let Some(params) = parts.extensions.get::<tower_fcgi::Params>() {
             let client = or_unspecified(params.client_addr());
             parts.extensions.insert(ConnectInfo(client));
+        }
+        // The Router has its own, of what it routes on, only where there is none.
+        if let Some(tower_fcgi::OriginalUri(whole)) = parts.extensions.remove() {
+            parts.extensions.insert(OriginalUri(whole));
         }
         // `Body::new` allocates; for the requests without a body, which are most, there is nothing to put
         // there.

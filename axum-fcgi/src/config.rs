@@ -43,7 +43,10 @@ impl Config {
         self
     }
 
-    /// The settings of each connection: limits and time-outs.
+    /// The settings of each connection: limits, time-outs, and [what is routed on](tower_fcgi::RouteOn) where
+    /// the application lies below a prefix. The roles are not among them: those are played that a service was
+    /// given for, by [`serve`](crate::serve()), [`with_authorizer`](crate::Serve::with_authorizer) and
+    /// [`with_filter`](crate::Serve::with_filter).
     #[must_use]
     pub fn connection(mut self, config: tower_fcgi::Config) -> Self {
         self.connection = config;

@@ -28,6 +28,25 @@
 //! [`SendFiles`] hands files to the web server for it to send. [`MockParams`] stands in for the web server in
 //! an application's tests.
 //!
+//! # Below a prefix
+//! Where the web server has the application below a prefix such as `/app`, its routes have the prefix as
+//! well, unless it is told to [route on](RouteOn) less:
+//!
+//! ```
+//! use axum_fcgi::{Config, RouteOn, tower_fcgi};
+//! let connection = tower_fcgi::Config::default().route_on(RouteOn::Below("/app".to_owned()));
+//! let config = Config::default().connection(connection);
+//! ```
+//!
+//! [`OriginalUri`](axum::extract::OriginalUri) is the whole target all the same. No web server changes what
+//! the application says: a redirect to `/login` leaves the prefix, one to `/app/login` does not, and neither
+//! does a relative one such as `login`. The same is true of links, and of the `Path` of a cookie.
+//!
+//! # Other roles
+//! The web server can ask the application whether it may go on with a request:
+//! [`with_authorizer`](Serve::with_authorizer) and [`Allow`]. It could send a file for it to answer from:
+//! [`with_filter`](Serve::with_filter) and [`FilterData`].
+//!
 //! # What FastCGI cannot carry
 //! WebSockets and other upgrades (a 500, with the reason in the web server's error log), trailers, interim
 //! responses: see [`tower_fcgi`].
@@ -55,6 +74,7 @@ mod listen;
 #[cfg(all(unix, feature = "systemd-notify"))]
 mod notify;
 pub mod rejection;
+mod roles;
 mod send_file;
 mod serve;
 
@@ -68,7 +88,8 @@ pub use self::listen::{
     Address, AddressError, Admitted, AllowList, AllowListError, Allowed, FcgiAddr, FcgiListener, FcgiStream,
     Listeners, Peer, UnixSocket,
 };
+pub use self::roles::{Allow, ByRole, ByRoleFuture, FilterData, InvalidVariable};
 pub use self::send_file::{SendFile, SendFileBy, SendFiles, UnsafePath};
 pub use self::serve::{Serve, ServeFuture, ServeWithShutdown, serve};
 pub use tower_fcgi;
-pub use tower_fcgi::StderrClosed;
+pub use tower_fcgi::{RouteOn, StderrClosed};

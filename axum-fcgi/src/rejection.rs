@@ -9,3 +9,4 @@ pub use crate::extract::{
     MissingRequestId, MissingRequestScheme, MissingScriptName, MissingServerName, MissingServerSoftware,
     MissingStderr, MissingTlsFacts, MissingWebServerAddr,
 };
+pub use crate::roles::MissingFilterData;

@@ -12,7 +12,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use axum::serve::Listener;
 use tokio::net::TcpStream;
-use tower_fcgi::Builder;
+use tower_fcgi::{Builder, Role, Roles};
 use tower_service::Service;
 
 use crate::adapter::Adapter;
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::connections::{Connections, Serving};
 #[cfg(unix)]
 use crate::listen::FcgiStream;
+use crate::roles::ByRole;
 
 /// Serves `service` over FastCGI to the web servers that connect to `listener`: as [`axum::serve()`] does
 /// over HTTP.
@@ -61,7 +62,7 @@ where
     L::Addr: fmt::Debug,
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    Serve { listener, service, config: Config::default() }
+    Serve { listener, service, config: Config::default(), roles: Roles::RESPONDER }
 }
 
 /// What [`serve`] gives: await it.
@@ -71,6 +72,8 @@ pub struct Serve<L, S> {
     listener: L,
     service: S,
     config: Config,
+    /// Those that `service` plays.
+    roles: Roles,
 }
 
 impl<L, S> Serve<L, S> {
@@ -78,6 +81,56 @@ impl<L, S> Serve<L, S> {
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
         self
+    }
+
+    /// Plays the role of an Authorizer as well (FastCGI §6.3): `authorizer` decides whether the web server
+    /// goes on with a request, whoever answers it then. Apache asks with mod_authnz_fcgi, lighttpd with
+    /// `"mode" => "authorizer"`; nginx has nothing of the kind.
+    ///
+    /// It sees the request that is to be allowed, with its method, path and headers, and without its body. It
+    /// says yes with [`Allow`](crate::Allow) and in no other way: a `200` that is none is a `500`, with a
+    /// line in the web server's log. Anything else is a no. lighttpd sends that to its client as it is;
+    /// Apache makes it a `401` of its own.
+    ///
+    /// Without this, a web server that asks for an Authorizer is told that nobody plays that role; the
+    /// service that [`serve`](crate::serve()) was given is not asked.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use axum::handler::HandlerWithoutStateExt as _;
+    /// use axum::http::StatusCode;
+    /// use axum::{Router, routing::get};
+    /// use axum_fcgi::{Allow, RemoteUser};
+    ///
+    /// async fn authorize(user: Option<RemoteUser>) -> Result<Allow, StatusCode> {
+    ///     user.filter(|RemoteUser(name)| name == "alice").map(|_| Allow::new()).ok_or(StatusCode::FORBIDDEN)
+    /// }
+    ///
+    /// # async fn run() -> std::io::Result<()> {
+    /// let router = Router::new().route("/", get(async || "Hello, alice!"));
+    /// let listener = tokio::net::UnixListener::bind("/run/app/fcgi.sock")?;
+    /// axum_fcgi::serve(listener, router).with_authorizer(authorize.into_service()).await
+    /// # }
+    /// ```
+    pub fn with_authorizer<A>(self, authorizer: A) -> Serve<L, ByRole<S, A>>
+    where
+        A: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    {
+        self.with_role(Role::AUTHORIZER, Roles::AUTHORIZER, authorizer)
+    }
+
+    /// Plays the role of a Filter as well (FastCGI §6.4): `filter` answers requests from a file that the web
+    /// server sends along, [`FilterData`](crate::FilterData). No web server is known to ask for it today.
+    pub fn with_filter<F>(self, filter: F) -> Serve<L, ByRole<S, F>>
+    where
+        F: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    {
+        self.with_role(Role::FILTER, Roles::FILTER, filter)
+    }
+
+    fn with_role<T>(self, role: Role, roles: Roles, own: T) -> Serve<L, ByRole<S, T>> {
+        let Self { listener, service, config, roles: others } = self;
+        Serve { listener, service: ByRole::new(service, role, own), config, roles: others.and(roles) }
     }
 
     /// Ends serving when `signal` does: no more connections are accepted, idle ones are closed, and requests
@@ -131,7 +184,8 @@ where
     type IntoFuture = ServeFuture;
 
     fn into_future(self) -> ServeFuture {
-        let Self { serve: Serve { listener, service, config }, signal } = self;
+        let Self { serve: Serve { listener, service, mut config, roles }, signal } = self;
+        config.connection = config.connection.roles(roles);
         ServeFuture(Box::pin(run(listener, service, config, signal)))
     }
 }

@@ -78,8 +78,8 @@ impl Config {
         self
     }
 
-    /// The roles that are played (FastCGI §6). A request for another one is answered with UNKNOWN_ROLE (§5.5),
-    /// and no service hears of it. Default: Responder.
+    /// The roles that are played (FastCGI §6). A request for another one is answered with UNKNOWN_ROLE
+    /// (§5.5), and no service hears of it. Default: Responder.
     ///
     /// A service that plays several tells them apart by [`Params::role`](crate::Params::role). One that was
     /// written for pages alone must not be asked as an Authorizer: every page that it has would be a

@@ -14,10 +14,10 @@ use crate::cgi::decimal;
 ///
 /// It is in the extensions of each request for a Filter, and of no other. A clone is the same stream.
 ///
-/// The stream behaves as the [`RequestBody`] that it is: read it, and input flows; leave it, and input is held
-/// back once the limits are reached, STDIN's and DATA's together. The web server sends DATA behind STDIN, so
-/// whoever wants the file reads the request's body first, or drops it. That the DATA are as many bytes as
-/// FCGI_DATA_LENGTH is checked, as §6.4 asks of an application: fewer or more are a
+/// The stream behaves as the [`RequestBody`] that it is: read it, and input flows; leave it, and input is
+/// held back once the limits are reached, STDIN's and DATA's together. The web server sends DATA behind
+/// STDIN, so whoever wants the file reads the request's body first, or drops it. That the DATA are as many
+/// bytes as FCGI_DATA_LENGTH is checked, as §6.4 asks of an application: fewer or more are a
 /// [`BodyError`](crate::BodyError), never a clean end. A request that tells no such length is a `400`.
 #[derive(Clone)]
 pub struct FilterData {

@@ -4,8 +4,8 @@ use http::Uri;
 
 /// Which part of a request's path its target is made of.
 ///
-/// An application at the root of its site needs none of this. One that was mounted below a prefix (`/app`) can
-/// have its routes with the prefix, which is the default, or without.
+/// An application at the root of its site needs none of this. One that was mounted below a prefix (`/app`)
+/// can have its routes with the prefix, which is the default, or without.
 ///
 /// Only what is routed on changes. The whole target is in the request's extensions, as [`OriginalUri`], for
 /// links and logs. **A response is sent as it is**: no web server puts the prefix into the `Location` of a
@@ -37,18 +37,19 @@ pub enum RouteOn {
     /// As [`Below`](Self::Below) with SCRIPT_NAME (RFC 3875 §4.1.13) for the prefix; without one, or with an
     /// empty one, the whole of REQUEST_URI.
     ///
-    /// Only where the web server tells the mount there: Apache's mod_fcgid with an `Alias`, lighttpd with a key
-    /// such as `/app`, HAProxy with a `path-info`, nginx and mod_proxy_fcgi if told so. By default nginx,
+    /// Only where the web server tells the mount there: Apache's mod_fcgid with an `Alias`, lighttpd with a
+    /// key such as `/app`, HAProxy with a `path-info`, nginx and mod_proxy_fcgi if told so. By default nginx,
     /// mod_proxy_fcgi and HAProxy send the whole path as SCRIPT_NAME, so that every request would be one to
     /// `/`; mod_fcgid and lighttpd at the root send its first segment. Where the web server has rewritten the
-    /// path, SCRIPT_NAME may be none of what the client sent, and the answer is `404`. An Authorizer is told no
-    /// SCRIPT_NAME by Apache and lighttpd, and is routed on the whole path.
+    /// path, SCRIPT_NAME may be none of what the client sent, and the answer is `404`. An Authorizer is told
+    /// no SCRIPT_NAME by Apache and lighttpd, and is routed on the whole path.
     BelowScriptName,
     /// PATH_INFO (RFC 3875 §4.1.5), encoded again, with QUERY_STRING: `/` where it is empty or absent.
     ///
-    /// For where the web server rewrites paths, and that is what is to be routed on. PATH_INFO is decoded, and
-    /// by some cleaned of `//` and `..`, so that `/a%2Fb` and `/a/b` are the same. nginx and mod_proxy_fcgi
-    /// send none unless told so: then every request is one to `/`, as every request for an Authorizer is.
+    /// For where the web server rewrites paths, and that is what is to be routed on. PATH_INFO is decoded,
+    /// and by some cleaned of `//` and `..`, so that `/a%2Fb` and `/a/b` are the same. nginx and
+    /// mod_proxy_fcgi send none unless told so: then every request is one to `/`, as every request for an
+    /// Authorizer is.
     PathInfo,
 }
 

@@ -69,7 +69,8 @@ macro_rules! rejection {
     };
 }
 
-pub(super) use {extractor, rejection};
+pub(super) use extractor;
+pub(crate) use rejection;
 
 #[cfg(test)]
 pub(super) mod tests {

@@ -19,6 +19,7 @@ mod user;
 pub use self::client::client_addr;
 pub(crate) use self::client::or_unspecified;
 pub use self::document_root::{DocumentRoot, MissingDocumentRoot};
+pub(crate) use self::fact::rejection;
 pub use self::mock::MockParams;
 pub use self::params::{MissingParams, Params};
 pub use self::redirect_status::{MissingRedirectStatus, RedirectStatus};

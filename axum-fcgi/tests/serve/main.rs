@@ -3,6 +3,7 @@
 
 mod accept;
 mod bounds;
+mod roles;
 mod shutdown;
 mod types;
 mod wire;

@@ -20,7 +20,8 @@ pub(super) fn below<'a>(target: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     matches!(rest.first(), None | Some(b'/' | b'?')).then_some(rest)
 }
 
-/// The first byte of a path, percent-decoded (RFC 3986 §2.1), and what follows it. `None`: the path ends here.
+/// The first byte of a path, percent-decoded (RFC 3986 §2.1), and what follows it. `None`: the path ends
+/// here.
 fn decoded(path: &[u8]) -> Option<(u8, &[u8])> {
     let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     match path {

@@ -35,9 +35,9 @@ pub(crate) struct Facts {
     pub(crate) client: Option<SocketAddr>,
 }
 
-/// Reads the head of a request to `request`, with what is routed `on` for its target, or says what the client is to
-/// be told instead. In place, since a request is too large to be moved about. Of extensions there is at most an
-/// [`OriginalUri`].
+/// Reads the head of a request to `request`, with what is routed `on` for its target, or says what the client
+/// is to be told instead. In place, since a request is too large to be moved about. Of extensions there is at
+/// most an [`OriginalUri`].
 pub(crate) fn read_head<B>(
     params: &Params,
     on: &RouteOn,

@@ -57,8 +57,8 @@ pub(super) fn deliver(running: &Running, protocol: &mut Connection) {
     }
 }
 
-/// Tells the protocol what the readers of both streams have consumed; with a `waker`, they wake that when they
-/// consume more.
+/// Tells the protocol what the readers of both streams have consumed; with a `waker`, they wake that when
+/// they consume more.
 pub(super) fn collect_consumed(running: &Running, protocol: &mut Connection, waker: Option<&Waker>) {
     for (cell, read) in streams(running) {
         let (consumed, reader) = cell.map_or((0, Reader::Gone), |cell| cell.consumed(waker));

@@ -1,0 +1,9 @@
+//! What else than a Responder an application can be: an Authorizer, a Filter.
+
+mod allow;
+mod by_role;
+mod filter_data;
+
+pub use self::allow::{Allow, InvalidVariable};
+pub use self::by_role::{ByRole, ByRoleFuture};
+pub use self::filter_data::{FilterData, MissingFilterData};

@@ -1,0 +1,50 @@
+//! What is guarded, and what guards it.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::handler::HandlerWithoutStateExt as _;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response, Result};
+use axum_fcgi::{Allow, Params};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+/// The application on a port of the loopback interface, as long as this lives.
+pub(crate) struct Application {
+    pub(crate) address: SocketAddr,
+    _runtime: Runtime,
+}
+
+impl Application {
+    pub(crate) fn start() -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let address = listener.local_addr()?;
+        let serve = axum_fcgi::serve(listener, Router::new().fallback(page));
+        runtime.spawn(serve.with_authorizer(authorize.into_service()).into_future());
+        Ok(Self { address, _runtime: runtime })
+    }
+}
+
+/// Tells what the authorizer has found out, and what was posted.
+async fn page(params: Params, body: Bytes) -> String {
+    let told = params.get_str("AUTH_TOLD").unwrap_or("nothing");
+    format!("told {told}, posted {}", String::from_utf8_lossy(&body))
+}
+
+/// alice may in. The body of the request that is to be allowed is none of its.
+async fn authorize(uri: Uri, headers: HeaderMap, params: Params, body: Bytes) -> Result<Response> {
+    assert!(body.is_empty());
+    if uri.path().ends_with("/page") {
+        return Ok("a page, and no permission".into_response());
+    }
+    // Apache has taken the header apart, lighttpd has not: both are `alice:pw`.
+    let basic = headers.get("authorization").is_some_and(|value| value == "Basic YWxpY2U6cHc=");
+    let told = (params.get_str("REMOTE_USER"), params.get_str("REMOTE_PASSWD"));
+    if !basic && told != (Some("alice"), Some("pw")) {
+        return Err((StatusCode::FORBIDDEN, [("x-denied", "yes")], "not you").into());
+    }
+    Ok(Allow::new().variable("AUTH_TOLD", "yes indeed")?.into_response())
+}

@@ -1,0 +1,39 @@
+//! An authorizer behind the web servers that ask one: lighttpd (mod_fastcgi) and Apache (mod_authnz_fcgi).
+//! Each guards an application that is served by the same call of `axum_fcgi::serve`.
+//!
+//! `cargo test -p axum-fcgi --test authorizers` runs them. Where a server is missing its tests are ignored,
+//! and say so; with `CI=true` they fail instead.
+
+mod apache;
+mod application;
+mod client;
+mod lighttpd;
+mod server;
+
+use std::env;
+use std::path::Path;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// A test of one web server: where its program is, and what to do with it.
+type Run = fn(&Path) -> Result<(), Failed>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = [
+        trial("lighttpd", "allows_denies_and_hands_variables_on", lighttpd::allows_denies),
+        trial("apache2", "allows_denies_and_hands_variables_on", apache::allows_denies),
+    ];
+    libtest_mimic::run(&arguments, trials.into()).exit_code()
+}
+
+fn trial(program: &'static str, name: &str, run: Run) -> Trial {
+    let found = server::find(program);
+    let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
+    Trial::ignorable_test(format!("{program}/{name}"), move || match found {
+        Some(path) => run(&path).map(|()| Completion::Completed),
+        None if must_run => Err(format!("no {program}, and CI=true").into()),
+        None => Ok(Completion::ignored_with(format!("no {program} in PATH or /usr/sbin"))),
+    })
+}

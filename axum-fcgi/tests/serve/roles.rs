@@ -1,0 +1,144 @@
+//! What is served beside a Responder, and below a prefix.
+
+use axum::Router;
+use axum::extract::OriginalUri;
+use axum::handler::HandlerWithoutStateExt as _;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response, Result};
+use axum::routing::get;
+use axum_fcgi::{Allow, Config, FilterData, Params, RouteOn};
+use fcgi_core::{BeginRequest, Enframer, RecordType, Role, encode_pair};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::wire::{ID, ask, bytes, get as get_of, streams};
+
+/// A request for `role` on a connection that is kept. Its streams are still to come.
+fn head(role: Role, pairs: &[(&str, &str)]) -> Enframer {
+    let mut out = Enframer::new();
+    out.record(RecordType::BEGIN_REQUEST, ID, &BeginRequest { role, keep_conn: true }.encode());
+    let mut encoded = Vec::new();
+    for (name, value) in pairs {
+        encode_pair(&mut encoded, name.as_bytes(), value.as_bytes());
+    }
+    out.stream(RecordType::PARAMS, ID, &encoded);
+    out.end_stream(RecordType::PARAMS, ID);
+    out
+}
+
+fn to_authorize(path: &str, token: &str) -> Vec<u8> {
+    let pairs = [("REQUEST_METHOD", "POST"), ("REQUEST_URI", path), ("HTTP_X_TOKEN", token)];
+    bytes(&head(Role::AUTHORIZER, &pairs))
+}
+
+/// Says yes to those who have a token, no to others, and what is neither to who asks for it.
+async fn authorize(uri: Uri, headers: HeaderMap) -> Result<Response> {
+    let token = headers["x-token"].to_str().unwrap_or_default();
+    Ok(match uri.path() {
+        "/page" => "a page".into_response(),
+        "/refuse" => StatusCode::UNAUTHORIZED.into_response(),
+        _ if token.is_empty() => return Err((StatusCode::FORBIDDEN, "no token").into()),
+        _ => Allow::new().variable("AUTH_TOKEN", token)?.into_response(),
+    })
+}
+
+async fn filter(file: Option<FilterData>, again: Option<FilterData>) -> Result<String, StatusCode> {
+    assert!(again.is_none(), "it is taken once");
+    let Some(file) = file else { return Ok("no file".to_owned()) };
+    let length = file.length();
+    let bytes = axum::body::to_bytes(file.into_body(), 1000).await.map_err(|_| StatusCode::BAD_GATEWAY)?;
+    Ok(format!("{length} {}", String::from_utf8_lossy(&bytes)))
+}
+
+fn router() -> Router {
+    Router::new().fallback(async |params: Params| format!("{:?}", params.role()))
+}
+
+/// One request on a connection, and its STDOUT and STDERR.
+async fn ask_both(io: &mut TcpStream, request: &[u8]) -> std::io::Result<(String, String)> {
+    io.write_all(request).await?;
+    streams(io).await
+}
+
+async fn listen() -> (TcpListener, std::net::SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    (listener, addr)
+}
+
+#[tokio::test]
+async fn a_router_is_never_asked_for_another_role_whatever_the_settings_say() {
+    let (listener, addr) = listen().await;
+    let connection = tower_fcgi::Config::default().roles(tower_fcgi::Roles::ALL);
+    let config = Config::default().connection(connection);
+    tokio::spawn(axum_fcgi::serve(listener, router()).with_config(config).into_future());
+    let mut io = TcpStream::connect(addr).await.unwrap();
+    assert_eq!(ask(&mut io, &to_authorize("/", "t")).await.unwrap(), "", "an unknown role has no answer");
+    assert!(ask(&mut io, &get_of("/", true)).await.unwrap().ends_with("RESPONDER"));
+}
+
+#[tokio::test]
+async fn each_role_has_its_service() {
+    let (listener, addr) = listen().await;
+    let serve = axum_fcgi::serve(listener, router())
+        .with_authorizer(authorize.into_service())
+        .with_filter(Router::new().fallback(filter))
+        .with_config(Config::default());
+    tokio::spawn(serve.into_future());
+    let mut io = TcpStream::connect(addr).await.unwrap();
+    assert!(ask(&mut io, &get_of("/", true)).await.unwrap().ends_with("RESPONDER"));
+    let allowed = ask(&mut io, &to_authorize("/", "t")).await.unwrap();
+    assert_eq!(allowed, "Status: 200 OK\r\nVariable-AUTH_TOKEN: t\r\n\r\n");
+    let denied = ask(&mut io, &to_authorize("/", "")).await.unwrap();
+    assert!(denied.starts_with("Status: 403 Forbidden\r\n") && denied.ends_with("no token"), "{denied}");
+    let denied = ask(&mut io, &to_authorize("/refuse", "t")).await.unwrap();
+    assert!(denied.starts_with("Status: 401 Unauthorized\r\n"), "{denied}");
+
+    for (told, expected) in [("4", "4 file"), ("5", "")] {
+        let pairs = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/"), ("FCGI_DATA_LENGTH", told)];
+        let mut out = head(Role::FILTER, &pairs);
+        out.end_stream(RecordType::STDIN, ID);
+        out.stream(RecordType::DATA, ID, b"file");
+        out.end_stream(RecordType::DATA, ID);
+        let answer = ask(&mut io, &bytes(&out)).await.unwrap();
+        let status = if expected.is_empty() { "Status: 502 " } else { "Status: 200 " };
+        assert!(answer.starts_with(status) && answer.ends_with(expected), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_no_permission() {
+    let (listener, addr) = listen().await;
+    tokio::spawn(
+        axum_fcgi::serve(listener, router()).with_authorizer(authorize.into_service()).into_future(),
+    );
+    let mut io = TcpStream::connect(addr).await.unwrap();
+    let (stdout, stderr) = ask_both(&mut io, &to_authorize("/page", "t")).await.unwrap();
+    assert!(stdout.starts_with("Status: 500 ") && !stdout.contains("a page"), "{stdout}");
+    assert!(stderr.contains("no permission"), "{stderr}");
+    // A header or a variable that cannot be carried is none either.
+    let (stdout, _) = ask_both(&mut io, &to_authorize("/", "a\tb ")).await.unwrap();
+    assert!(stdout.starts_with("Status: 500 "), "{stdout}");
+}
+
+#[tokio::test]
+async fn below_a_prefix_routes_have_none_and_the_original_uri_is_whole() {
+    let (listener, addr) = listen().await;
+    let page = get(async |OriginalUri(whole): OriginalUri, uri: Uri| format!("{whole} {uri}"));
+    let inner = Router::new().route("/deep", page.clone());
+    let router = Router::new().route("/page", page).nest("/in", inner);
+    let connection = tower_fcgi::Config::default().route_on(RouteOn::Below("/app".to_owned()));
+    let config = Config::default().connection(connection);
+    tokio::spawn(axum_fcgi::serve(listener, router).with_config(config).into_future());
+    let mut io = TcpStream::connect(addr).await.unwrap();
+    for (path, expected) in
+        [("/app/page?q=1", "/app/page?q=1 /page?q=1"), ("/app/in/deep", "/app/in/deep /deep")]
+    {
+        let answer = ask(&mut io, &get_of(path, true)).await.unwrap();
+        assert_eq!(answer.split("\r\n\r\n").nth(1), Some(expected));
+    }
+    for path in ["/page", "/appother/page", "//app/page", "/app%2Fpage"] {
+        let (stdout, stderr) = ask_both(&mut io, &get_of(path, true)).await.unwrap();
+        assert!(stdout.starts_with("Status: 404 ") && stderr.contains("not below the prefix"), "{path}");
+    }
+}
