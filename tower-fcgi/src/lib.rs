@@ -32,6 +32,9 @@
 //! # }
 //! ```
 //!
+//! # CGI
+//! [`serve_program`] serves the one request of a plain CGI program (RFC 3875), with the same mapping.
+//!
 //! # What FastCGI cannot carry
 //! - **Upgrades** (WebSocket): a `101` from the application becomes a 500, with the reason on STDERR. Leave
 //!   such paths to the web server's HTTP proxy.
@@ -52,6 +55,7 @@ mod failure;
 mod handle;
 mod memory;
 mod params;
+mod program;
 mod service;
 mod sink;
 mod stderr;
@@ -62,6 +66,7 @@ pub use self::connection::{Builder, Connection};
 pub use self::error::Error;
 pub use self::handle::Handle;
 pub use self::params::Params;
+pub use self::program::{ProgramIo, serve_program};
 pub use self::service::FcgiService;
 pub use self::stderr::{Stderr, StderrClosed};
 pub use fcgi_core::{Limits, Overload, ParamsIter, ProtocolStatus};
