@@ -51,7 +51,14 @@
 //! WebSockets and other upgrades (a 500, with the reason in the web server's error log), trailers, interim
 //! responses: see [`tower_fcgi`].
 //!
+//! # How it is started
+//! [`serve_auto`] serves whoever starts the program, so that one binary is all of these: a FastCGI application that
+//! Apache's mod_fcgid, lighttpd, H2O or spawn-fcgi starts; one that systemd starts, with the sockets that it passes;
+//! one that is started by hand or in a container, with its addresses in the variable FCGI_LISTEN; and a plain CGI
+//! program, for a web server that has nothing else.
+//!
 //! # Where to listen
+//! A program that decides for itself gives [`serve()`] a listener.
 //! [`FcgiListener`] listens at an [`Address`] that a configuration says: TCP, a [unix socket](UnixSocket), what
 //! systemd passes, or the socket that a web server started the process with. [`Listeners`] is several at once.
 //! Any other [`axum::serve::Listener`] will do as well.
@@ -66,6 +73,8 @@
 //! - `systemd-notify`: [`serve`] tells systemd when it is ready and when it stops, for units of `Type=notify`.
 
 mod adapter;
+#[cfg(unix)]
+mod auto;
 mod config;
 mod connections;
 mod extract;
@@ -78,6 +87,8 @@ mod roles;
 mod send_file;
 mod serve;
 
+#[cfg(unix)]
+pub use self::auto::{ServeAuto, serve_auto};
 pub use self::config::Config;
 pub use self::extract::{
     AuthType, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser, RequestId,

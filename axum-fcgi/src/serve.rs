@@ -186,12 +186,18 @@ where
     fn into_future(self) -> ServeFuture {
         let Self { serve: Serve { listener, service, mut config, roles }, signal } = self;
         config.connection = config.connection.roles(roles);
-        ServeFuture(Box::pin(run(listener, service, config, signal)))
+        ServeFuture::new(run(listener, service, config, signal))
     }
 }
 
-/// The future of [`Serve`]; its type says nothing.
+/// The future of [`Serve`] and of [`ServeAuto`](crate::ServeAuto); its type says nothing.
 pub struct ServeFuture(Pin<Box<dyn Future<Output = io::Result<()>> + Send>>);
+
+impl ServeFuture {
+    pub(crate) fn new(run: impl Future<Output = io::Result<()>> + Send + 'static) -> Self {
+        Self(Box::pin(run))
+    }
+}
 
 impl Future for ServeFuture {
     type Output = io::Result<()>;

@@ -5,7 +5,8 @@ use std::{fmt, io};
 
 use fcgi_core::{EndOfInput, Violation};
 
-/// A connection ended badly. Ask it how with the `is_…` methods.
+/// A connection ended badly, or the one request of a [CGI program](crate::serve_program()) did. Ask it how with the
+/// `is_…` methods.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,

@@ -32,6 +32,9 @@
 //! # }
 //! ```
 //!
+//! # CGI
+//! [`serve_program`] serves the one request of a plain CGI program (RFC 3875), with the same mapping.
+//!
 //! # What FastCGI cannot carry
 //! - **Upgrades** (WebSocket): a `101` from the application becomes a 500, with the reason on STDERR. Leave
 //!   such paths to the web server's HTTP proxy.
@@ -66,6 +69,7 @@ mod filter_data;
 mod handle;
 mod memory;
 mod params;
+mod program;
 mod route_on;
 mod service;
 mod sink;
@@ -78,6 +82,7 @@ pub use self::error::Error;
 pub use self::filter_data::FilterData;
 pub use self::handle::Handle;
 pub use self::params::Params;
+pub use self::program::{ProgramIo, serve_program};
 pub use self::route_on::{OriginalUri, RouteOn};
 pub use self::service::FcgiService;
 pub use self::stderr::{Stderr, StderrClosed};

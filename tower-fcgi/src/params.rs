@@ -1,5 +1,6 @@
 //! What the web server tells of a request.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::ops::Deref;
 
@@ -53,6 +54,14 @@ impl Params {
     pub const fn with_role(mut self, role: Role) -> Self {
         self.role = role;
         self
+    }
+
+    /// From the environment of a CGI program (RFC 3875 §4.1), as [`vars_os`](std::env::vars_os) gives it: every
+    /// variable, as the bytes that it has.
+    pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        vars.into_iter()
+            .map(|(name, value)| (name.into_encoded_bytes(), value.into_encoded_bytes()))
+            .collect()
     }
 
     /// The client's address: REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8). `None` where that is no IP

@@ -20,12 +20,18 @@ use crate::sink::Direct;
 #[derive(Clone)]
 pub struct Stderr {
     connection: Handle,
-    key: Key,
+    /// `None` in a CGI program, which has one request.
+    key: Option<Key>,
 }
 
 impl Stderr {
     pub(crate) fn new(connection: &Handle, key: Key) -> Self {
-        Self { connection: connection.clone(), key }
+        Self { connection: connection.clone(), key: Some(key) }
+    }
+
+    /// The standard error of a CGI program.
+    pub(crate) fn of_program(program: &Handle) -> Self {
+        Self { connection: program.clone(), key: None }
     }
 
     /// Writes a line, and waits until it has its place in the connection's output: before all of the answer
@@ -103,7 +109,7 @@ struct Queue {
 
 #[derive(Debug)]
 struct Line {
-    key: Key,
+    key: Option<Key>,
     text: Vec<u8>,
     /// Told when the line is in the output; dropped if it never will be.
     taken: oneshot::Sender<()>,
@@ -134,10 +140,24 @@ impl Lines {
         while !Direct::is_full(protocol) {
             let Some(line) = self.pop() else { return };
             // Whoever wrote it may have been dropped meanwhile.
-            if !line.taken.is_closed() && protocol.stderr(line.key, &line.text).is_ok() {
+            if line.taken.is_closed() {
+                continue;
+            }
+            if line.key.is_some_and(|key| protocol.stderr(key, &line.text).is_ok()) {
                 let _ = line.taken.send(());
             }
         }
+    }
+
+    /// For a CGI program: the next line that waits. Whoever wrote it is told that it has its place.
+    pub(crate) fn take(&self) -> Option<Vec<u8>> {
+        while self.state.load(Ordering::Acquire) == WAITING {
+            let line = self.pop()?;
+            if line.taken.send(()).is_ok() {
+                return Some(line.text);
+            }
+        }
+        None
     }
 
     /// For the connection: no request is alive any more, nor will be. Who waits learns of it.

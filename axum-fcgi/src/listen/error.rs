@@ -4,6 +4,6 @@ use std::fmt::Display;
 use std::io;
 
 /// The same error, with what it was about.
-pub(super) fn about(what: impl Display, error: &io::Error) -> io::Error {
+pub(crate) fn about(what: impl Display, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}"))
 }

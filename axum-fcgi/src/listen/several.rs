@@ -59,6 +59,11 @@ impl Listeners<FcgiListener> {
         for address in addresses {
             listeners.extend(FcgiListener::all(address)?);
         }
+        Self::of(listeners)
+    }
+
+    /// These, of which there must be one.
+    pub(crate) fn of(listeners: Vec<FcgiListener>) -> io::Result<Self> {
         if listeners.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no address to listen at"));
         }

@@ -23,12 +23,16 @@ pub(super) fn take() -> io::Result<FcgiListener> {
 /// Takes fd 0 if it is a listening socket, and leaves it alone if not.
 pub(super) fn listener() -> Result<FcgiListener, Unfit> {
     let taken = descriptor::listener(io::stdin().as_fd().try_clone_to_owned()?)?;
-    // Whoever reads from fd 0 later, here or in a process that this one starts, has nothing to do with the
-    // socket.
+    release();
+    Ok(taken)
+}
+
+/// Makes fd 0 `/dev/null` once what was there is taken: whoever reads from it later, here or in a process that this
+/// one starts, has nothing to do with that.
+pub(crate) fn release() {
     let replaced = File::open("/dev/null").and_then(|null| Ok(rustix::stdio::dup2_stdin(null)?));
     if let Err(error) = replaced {
-        // In a chroot without it there is a second handle to the socket, and no more.
+        // In a chroot without it there is a second handle to what was taken, and no more.
         tracing::debug!(%error, "fd 0 could not be replaced by /dev/null");
     }
-    Ok(taken)
 }

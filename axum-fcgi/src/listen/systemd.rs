@@ -13,7 +13,7 @@ use super::descriptor;
 
 /// How many sockets are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Want {
+pub(crate) enum Want {
     One,
     All,
 }

@@ -1,0 +1,207 @@
+//! The standard streams of a CGI program.
+
+use std::fs::File;
+use std::io::{self, IoSlice, Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use rustix::fs::OFlags;
+use rustix::net::AddressFamily;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::unix::pipe;
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::listen::{FcgiStream, release_stdin};
+
+/// stdin.
+pub(super) type Input = Standard<pipe::Receiver>;
+/// stdout.
+pub(super) type Output = Standard<pipe::Sender>;
+
+/// stdin or stdout, taken from the rest of the process.
+///
+/// tokio's own wait in threads of their own, and a read that waits for the rest of a body would keep the runtime, and
+/// with it the process, from its end.
+#[derive(Debug)]
+pub(super) struct Standard<P> {
+    stream: Stream<P>,
+    _mode: Mode,
+}
+
+#[derive(Debug)]
+enum Stream<P> {
+    /// What most web servers give.
+    Pipe(P),
+    /// What some do.
+    Socket(FcgiStream),
+    /// A file, in which some give the body, `/dev/null` or a terminal: read and written in place, since nothing tells
+    /// when they are ready.
+    InPlace(File),
+}
+
+/// stdin, which is then `/dev/null`.
+pub(super) fn input() -> io::Result<Input> {
+    let input = Standard::new(io::stdin().as_fd().try_clone_to_owned()?, pipe::Receiver::from_owned_fd)?;
+    release_stdin();
+    Ok(input)
+}
+
+/// stdout, which is then stderr: what the application prints is for the log, and no part of the answer.
+pub(super) fn output() -> io::Result<Output> {
+    let output = Standard::new(io::stdout().as_fd().try_clone_to_owned()?, pipe::Sender::from_owned_fd)?;
+    rustix::stdio::dup2_stdout(io::stderr())?;
+    Ok(output)
+}
+
+impl<P> Standard<P> {
+    fn new(fd: OwnedFd, pipe: fn(OwnedFd) -> io::Result<P>) -> io::Result<Self> {
+        let mode = Mode::of(&fd)?;
+        let file = File::from(fd);
+        let kind = file.metadata()?.file_type();
+        let stream = match () {
+            () if kind.is_fifo() => Stream::Pipe(pipe(file.into())?),
+            () if kind.is_socket() => Stream::Socket(socket(file.into())?),
+            () => Stream::InPlace(file),
+        };
+        Ok(Self { stream, _mode: mode })
+    }
+}
+
+fn socket(fd: OwnedFd) -> io::Result<FcgiStream> {
+    if rustix::net::getsockname(&fd)?.address_family() == AddressFamily::UNIX {
+        let unix = std::os::unix::net::UnixStream::from(fd);
+        unix.set_nonblocking(true)?;
+        UnixStream::from_std(unix).map(FcgiStream::Unix)
+    } else {
+        let tcp = std::net::TcpStream::from(fd);
+        tcp.set_nonblocking(true)?;
+        TcpStream::from_std(tcp).map(FcgiStream::Tcp)
+    }
+}
+
+/// What a stream was before it was made one that does not block, and is again in the end: other processes may have
+/// it too, and go on with it.
+#[derive(Debug)]
+struct Mode {
+    stream: OwnedFd,
+    flags: OFlags,
+}
+
+impl Mode {
+    fn of(fd: &OwnedFd) -> io::Result<Self> {
+        Ok(Self { stream: fd.try_clone()?, flags: rustix::fs::fcntl_getfl(fd)? })
+    }
+}
+
+impl Drop for Mode {
+    fn drop(&mut self) {
+        // An error has nobody to go to.
+        let _ = rustix::fs::fcntl_setfl(&self.stream, self.flags);
+    }
+}
+
+impl AsyncRead for Input {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Stream::Pipe(pipe) => Pin::new(pipe).poll_read(cx, buf),
+            Stream::Socket(socket) => Pin::new(socket).poll_read(cx, buf),
+            Stream::InPlace(file) => {
+                let read = file.read(buf.initialize_unfilled());
+                Poll::Ready(read.map(|len| buf.advance(len)))
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Output {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().stream {
+            Stream::Pipe(pipe) => Pin::new(pipe).poll_write_vectored(cx, bufs),
+            Stream::Socket(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
+            Stream::InPlace(file) => Poll::Ready(file.write_vectored(bufs)),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Nothing is held back.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// The end of the process is the end of the answer.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    fn flags(fd: impl AsFd) -> OFlags {
+        rustix::fs::fcntl_getfl(fd).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_pipe_is_waited_for_and_left_as_it_was() {
+        let (reader, writer) = io::pipe().unwrap();
+        let mut input =
+            Input::new(reader.try_clone().unwrap().into(), pipe::Receiver::from_owned_fd).unwrap();
+        let mut output = Output::new(writer.into(), pipe::Sender::from_owned_fd).unwrap();
+        assert!(flags(&reader).contains(OFlags::NONBLOCK));
+        let sent = vec![b'x'; 1 << 20];
+        let writing = tokio::spawn(async move { output.write_all(&sent).await });
+        let mut received = vec![0; 1 << 20];
+        input.read_exact(&mut received).await.unwrap();
+        writing.await.unwrap().unwrap();
+        assert_eq!(input.read(&mut received).await.unwrap(), 0);
+        drop(input);
+        assert!(!flags(&reader).contains(OFlags::NONBLOCK));
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_gone_is_an_error() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let mut output = Output::new(writer.into(), pipe::Sender::from_owned_fd).unwrap();
+        let error = output.write_all(b"for nobody").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_waited_for_as_a_pipe_is() {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut input = Input::new(ours.into(), pipe::Receiver::from_owned_fd).unwrap();
+        let mut output = Output::new(theirs.into(), pipe::Sender::from_owned_fd).unwrap();
+        let mut read = [0; 4];
+        let (read, written) = tokio::join!(input.read_exact(&mut read), output.write_all(b"body"));
+        written.unwrap();
+        assert_eq!(read.unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_in_place() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"body").unwrap();
+        io::Seek::rewind(&mut file).unwrap();
+        let mut input = Input::new(file.into(), pipe::Receiver::from_owned_fd).unwrap();
+        let mut text = String::new();
+        input.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "body");
+    }
+}

@@ -1,0 +1,178 @@
+//! As a CGI program.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+
+use crate::child::{Program, cgi, command};
+
+pub(crate) const TESTS: &[(&str, fn())] = &[
+    ("a_cgi_program_answers_one_request_and_ends", answers),
+    ("a_body_is_content_length_bytes_of_a_stdin_that_stays_open", body),
+    ("a_body_that_ends_too_soon_is_an_error", short_body),
+    ("a_body_can_be_a_file_or_a_socket", other_stdin),
+    ("an_early_answer_ends_the_program_though_its_body_is_still_coming", early),
+    ("what_is_printed_is_for_the_log_and_what_is_started_has_neither_body_nor_answer", prints),
+    ("a_panic_is_a_whole_500_with_the_reason_on_stderr", panics),
+    ("an_answer_that_breaks_off_is_told_by_the_exit_status", breaks),
+    ("a_web_server_that_goes_away_ends_the_program", reader_gone),
+    ("a_cgi_program_ends_at_once_on_sigterm", sigterm),
+    ("without_anything_the_error_says_what_was_looked_for_and_how_to_start_the_program", nothing),
+];
+
+fn answers() {
+    for threads in [&[][..], &[("THREADS", "")]] {
+        let ended = Program::start(cgi("GET", "/", threads)).ended();
+        assert!(ended.status.success(), "{ended:?}");
+        assert!(ended.stdout.starts_with("Status: 200 OK\r\n"), "{ended:?}");
+        assert_eq!((ended.body(), &*ended.stderr), ("served", ""));
+    }
+    let ended = Program::start(cgi("GET", "/client", &[])).ended();
+    assert_eq!(ended.body(), "192.0.2.1");
+    let ended = Program::start(cgi("GET", "/proxy", &[("HTTP_PROXY", "http://evil")])).ended();
+    assert_eq!(ended.body(), "None");
+    let ended = Program::start(cgi("GET", "/nowhere", &[])).ended();
+    assert!(ended.stdout.starts_with("Status: 404 Not Found\r\n"), "{ended:?}");
+}
+
+fn body() {
+    let text = "body".repeat(100_000);
+    let length = text.len().to_string();
+    let mut program = Program::start(cgi("POST", "/echo", &[("CONTENT_LENGTH", &length)]));
+    let mut stdin = program.stdin();
+    let writing = std::thread::spawn(move || {
+        stdin.write_all(text.as_bytes()).unwrap();
+        (stdin, text)
+    });
+    let ended = program.ended();
+    let (_open, text) = writing.join().unwrap();
+    assert!(ended.status.success(), "{}", ended.stderr);
+    assert!(ended.body() == text);
+
+    // Without a length there is none, though there is a stdin that has not ended.
+    let mut program = Program::start(cgi("POST", "/echo", &[]));
+    let _open = program.stdin();
+    assert_eq!(program.ended().body(), "");
+}
+
+fn short_body() {
+    let mut program = Program::start(cgi("POST", "/echo", &[("CONTENT_LENGTH", "10")]));
+    program.stdin().write_all(b"short").unwrap();
+    let ended = program.ended();
+    assert!(ended.stdout.starts_with("Status: 400 Bad Request\r\n"), "{ended:?}");
+    assert!(ended.body().contains("ended before CONTENT_LENGTH bytes"), "{ended:?}");
+}
+
+fn other_stdin() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"body and more").unwrap();
+    file.rewind().unwrap();
+    let mut command = cgi("POST", "/echo", &[("CONTENT_LENGTH", "4")]);
+    command.stdin(file);
+    assert_eq!(Program::start(command).ended().body(), "body");
+
+    // One for both, as with a super-server.
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let mut command = cgi("POST", "/echo", &[("CONTENT_LENGTH", "4")]);
+    command.stdin(OwnedFd::from(theirs.try_clone().unwrap())).stdout(OwnedFd::from(theirs));
+    let program = Program::start(command);
+    ours.write_all(b"body").unwrap();
+    assert!(program.ended().status.success());
+    let mut answer = String::new();
+    ours.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\nbody"), "{answer}");
+
+    // A file takes the answer as well.
+    let mut answer = tempfile::tempfile().unwrap();
+    let mut command = cgi("GET", "/", &[]);
+    command.stdin(Stdio::null()).stdout(answer.try_clone().unwrap());
+    assert!(Program::start(command).ended().status.success());
+    answer.rewind().unwrap();
+    let mut text = String::new();
+    File::read_to_string(&mut answer, &mut text).unwrap();
+    assert!(text.ends_with("\r\n\r\nserved"), "{text}");
+}
+
+fn early() {
+    for threads in [("SOME", "thing"), ("THREADS", "")] {
+        let mut program = Program::start(cgi("POST", "/early", &[("CONTENT_LENGTH", "10"), threads]));
+        let mut stdin = program.stdin();
+        stdin.write_all(b"some").unwrap();
+        let ended = program.ended();
+        assert!(ended.status.success(), "{ended:?}");
+        assert_eq!(ended.body(), "early");
+    }
+}
+
+fn prints() {
+    let mut program =
+        Program::start(cgi("POST", "/prints", &[("CONTENT_LENGTH", "4"), ("REQUEST_METHOD", "GET")]));
+    program.stdin().write_all(b"body").unwrap();
+    let ended = program.ended();
+    assert_eq!(ended.body(), "true \"\"");
+    for line in ["printed", "a line for the log", "echoed"] {
+        assert!(ended.stderr.lines().any(|found| found == line), "{ended:?}");
+    }
+}
+
+fn panics() {
+    let ended = Program::start(cgi("GET", "/panic", &[])).ended();
+    assert!(ended.status.success(), "the answer is whole: {ended:?}");
+    assert!(ended.stdout.starts_with("Status: 500 Internal Server Error\r\n"), "{ended:?}");
+    assert_eq!(ended.body(), "Internal Server Error\n");
+    assert!(ended.stderr.contains("the handler panicked: a bug\n"), "{ended:?}");
+}
+
+fn breaks() {
+    let ended = Program::start(cgi("GET", "/breaks", &[])).ended();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(ended.stdout.starts_with("Status: 200 OK\r\n"), "{ended:?}");
+    assert_eq!(ended.body(), "some");
+    assert!(ended.stderr.contains("the source is gone\n"), "{ended:?}");
+    assert!(ended.stderr.contains("ended: an answer could not be completed\n"), "{ended:?}");
+}
+
+fn reader_gone() {
+    let mut program = Program::start(cgi("GET", "/endless", &[]));
+    let mut stdout = program.stdout();
+    stdout.read_exact(&mut [0; 100_000]).unwrap();
+    drop(stdout);
+    let ended = program.ended();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+}
+
+fn sigterm() {
+    for threads in [&[][..], &[("THREADS", "")]] {
+        let mut program = Program::start(cgi("GET", "/wait", threads));
+        program.says("waiting");
+        program.signal("TERM");
+        let ended = program.ended();
+        assert_eq!((ended.status.code(), &*ended.stdout), (Some(1), ""), "{ended:?}");
+        assert!(ended.stderr.contains("told to end"), "{ended:?}");
+    }
+}
+
+fn nothing() {
+    for interface in [None, Some("")] {
+        let mut command = command();
+        command.envs(interface.map(|interface| ("GATEWAY_INTERFACE", interface)));
+        let ended = Program::start(command).ended();
+        assert_eq!((ended.status.code(), &*ended.stdout), (Some(1), ""), "{ended:?}");
+        for part in [
+            "FCGI_LISTEN is not set",
+            "LISTEN_FDS is not set",
+            "fd 0 is a pipe",
+            "GATEWAY_INTERFACE is not set",
+            "unix:/run/app.sock",
+            ".socket unit",
+            "mod_fcgid",
+            "bin-path",
+            "CGI program",
+            "spawn-fcgi",
+        ] {
+            assert!(ended.stderr.contains(part), "{} does not say {part}", ended.stderr);
+        }
+    }
+}

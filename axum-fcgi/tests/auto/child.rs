@@ -1,0 +1,113 @@
+//! The program as a child of the tests.
+
+use std::env;
+use std::io::Read as _;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Set in the child.
+const CHILD: &str = "AXUM_FCGI_TEST_PROGRAM";
+
+/// Turns a hang into a failure; no test measures time by it.
+const LIMIT: Duration = Duration::from_secs(30);
+
+pub(crate) fn is_one() -> bool {
+    env::var_os(CHILD).is_some()
+}
+
+/// The program, with nothing in its environment that says how it was started.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.env_clear().env(CHILD, "").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The program as a web server starts it for one request.
+pub(crate) fn cgi(method: &str, path: &str, more: &[(&str, &str)]) -> Command {
+    let mut command = command();
+    command
+        .env("GATEWAY_INTERFACE", "CGI/1.1")
+        .env("REQUEST_METHOD", method)
+        .env("SCRIPT_NAME", "")
+        .env("PATH_INFO", path)
+        .env("REMOTE_ADDR", "192.0.2.1")
+        .envs(more.iter().copied());
+    command
+}
+
+/// A child that is killed if its test fails.
+pub(crate) struct Program(Child);
+
+/// What a child wrote, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) status: ExitStatus,
+}
+
+impl Ended {
+    pub(crate) fn body(&self) -> &str {
+        self.stdout.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {self:?}")).1
+    }
+}
+
+impl Program {
+    pub(crate) fn start(mut command: Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.0.stdin.take().unwrap()
+    }
+
+    pub(crate) fn stdout(&mut self) -> std::process::ChildStdout {
+        self.0.stdout.take().unwrap()
+    }
+
+    /// Waits until this is on stderr.
+    pub(crate) fn says(&mut self, expected: &str) {
+        let mut seen = Vec::new();
+        let stderr = self.0.stderr.as_mut().unwrap();
+        while !String::from_utf8_lossy(&seen).contains(expected) {
+            let mut byte = [0];
+            stderr.read_exact(&mut byte).unwrap();
+            seen.push(byte[0]);
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for its end by itself, whatever the test still holds of it.
+    pub(crate) fn ended(mut self) -> Ended {
+        let read = |stream: Option<Box<dyn std::io::Read + Send>>| {
+            thread::spawn(move || {
+                let mut text = String::new();
+                stream.map(|mut stream| stream.read_to_string(&mut text)).transpose().unwrap();
+                text
+            })
+        };
+        let stdout = read(self.0.stdout.take().map(|stdout| Box::new(stdout) as _));
+        let stderr = read(self.0.stderr.take().map(|stderr| Box::new(stderr) as _));
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                break status;
+            }
+            assert!(start.elapsed() < LIMIT, "the program did not end");
+            thread::sleep(Duration::from_millis(5));
+        };
+        Ended { stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), status }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

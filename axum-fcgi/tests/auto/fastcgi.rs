@@ -1,0 +1,142 @@
+//! As a FastCGI application.
+
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::child::{Program, cgi, command};
+use crate::wire;
+
+pub(crate) const TESTS: &[(&str, fn())] = &[
+    ("a_listening_socket_at_fd_0_is_served_whatever_the_environment_says_of_cgi", || run(stdin())),
+    ("what_systemd_passes_is_served", || run(systemd())),
+    ("addresses_in_the_environment_come_first", || run(environment())),
+    ("an_address_that_is_none_is_an_error", || run(wrong_address())),
+    ("the_web_servers_in_fcgi_web_server_addrs_are_let_in_over_tcp", || run(allowed())),
+    ("on_sigterm_and_sigint_a_request_under_way_is_answered_and_then_the_program_ends", || run(signals())),
+];
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+/// Asks at a path that is not there yet, perhaps.
+async fn connect(path: &Path) -> UnixStream {
+    for _ in 0..3000 {
+        if let Ok(io) = UnixStream::connect(path).await {
+            return io;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("nobody listens at {}", path.display());
+}
+
+async fn is_served(mut io: UnixStream) {
+    assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
+}
+
+fn ends_well(program: Program) {
+    program.signal("TERM");
+    let ended = program.ended();
+    assert!(ended.status.success(), "{ended:?}");
+}
+
+async fn stdin() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sock");
+    let mut command = cgi("GET", "/", &[]);
+    command.stdin(OwnedFd::from(UnixListener::bind(&path).unwrap()));
+    let program = Program::start(command);
+    is_served(connect(&path).await).await;
+    ends_well(program);
+    assert!(path.exists(), "it is inherited");
+}
+
+async fn systemd() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sock");
+    let program = command();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" 3<&0 </dev/null"#])
+        .arg(program.get_program())
+        .env_clear()
+        .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .stdin(OwnedFd::from(UnixListener::bind(&path).unwrap()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let program = Program::start(command);
+    is_served(connect(&path).await).await;
+    ends_well(program);
+    assert!(path.exists(), "it is systemd's");
+}
+
+async fn environment() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    let mut command = cgi("GET", "/", &[]);
+    command.env("FCGI_LISTEN", format!("{}, unix:{}", one.display(), two.display()));
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    command.stdin(OwnedFd::from(other));
+    let program = Program::start(command);
+    is_served(connect(&one).await).await;
+    is_served(connect(&two).await).await;
+    ends_well(program);
+    assert!(!one.exists() && !two.exists());
+}
+
+async fn wrong_address() {
+    for (addresses, expected) in [
+        ("nowhere", "ended: FCGI_LISTEN: \"nowhere\" has neither a port nor a path"),
+        ("/proc/nowhere/sock", "ended: FCGI_LISTEN: unix:/proc/nowhere/sock: "),
+        ("fd:0", "ended: FCGI_LISTEN: fd 0 is a pipe"),
+    ] {
+        let mut command = command();
+        command.env("FCGI_LISTEN", addresses);
+        let ended = Program::start(command).ended();
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(ended.stderr.contains(expected), "{ended:?}");
+    }
+}
+
+async fn allowed() {
+    for (list, admitted) in [("192.0.2.1", false), ("127.0.0.0/8", true), ("", false)] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut command = command();
+        command.env("FCGI_WEB_SERVER_ADDRS", list).stdin(OwnedFd::from(listener));
+        let program = Program::start(command);
+        let mut io = TcpStream::connect(addr).await.unwrap();
+        let answer = wire::ask(&mut io, &wire::get("/", true)).await;
+        assert_eq!(answer.is_ok(), admitted, "{list}: {answer:?}");
+        ends_well(program);
+    }
+}
+
+async fn signals() {
+    for signal in ["TERM", "INT"] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sock");
+        let mut command = command();
+        command.env("FCGI_LISTEN", &path);
+        let mut program = Program::start(command);
+        let mut io = connect(&path).await;
+        let answer = tokio::spawn(async move { wire::ask(&mut io, &wire::get("/slow", true)).await });
+        let program = tokio::task::spawn_blocking(move || {
+            program.says("waiting");
+            program
+        })
+        .await
+        .unwrap();
+        program.signal(signal);
+        assert!(answer.await.unwrap().unwrap().ends_with("slow"));
+        let ended = program.ended();
+        assert!(ended.status.success(), "{ended:?}");
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,27 @@
+//! `serve_auto` in processes of its own: this program again, started in each of the ways.
+
+mod cgi;
+mod child;
+mod fastcgi;
+mod program;
+#[path = "../serve/wire.rs"]
+mod wire;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    if child::is_one() {
+        return program::run();
+    }
+    let tests = cgi::TESTS.iter().chain(fastcgi::TESTS);
+    let trials = tests.map(|(name, run)| {
+        let run = *run;
+        Trial::test(*name, move || {
+            run();
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+}

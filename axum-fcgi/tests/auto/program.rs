@@ -1,0 +1,81 @@
+//! What is served.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::process::{Command, ExitCode, Stdio};
+use std::{env, io};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{any, get};
+use axum_fcgi::{Stderr, serve_auto};
+use futures_util::stream;
+use tokio::runtime;
+
+pub(crate) fn run() -> ExitCode {
+    let mut builder = match env::var_os("THREADS") {
+        Some(_) => runtime::Builder::new_multi_thread(),
+        None => runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder.enable_all().build().unwrap();
+    let served = runtime.block_on(serve_auto(app()).into_future());
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ended: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn app() -> Router {
+    Router::new()
+        .route("/", get(async || "served"))
+        .route("/pid", get(async || std::process::id().to_string()))
+        .route("/echo", any(async |body: Bytes| body))
+        .route("/early", any(async || "early"))
+        .route("/proxy", get(async |headers: HeaderMap| format!("{:?}", headers.get("proxy"))))
+        .route("/client", get(async |ConnectInfo(client): ConnectInfo<SocketAddr>| client.ip().to_string()))
+        .route("/panic", get(async || -> &str { panic!("a bug") }))
+        .route("/breaks", get(async || Body::from_stream(breaks())))
+        .route("/endless", get(async || Body::from_stream(endless())))
+        .route("/prints", get(prints))
+        .route("/wait", get(wait))
+        .route("/slow", get(slow))
+}
+
+/// Some, and then an error; with a pause, so that some is out.
+fn breaks() -> impl stream::Stream<Item = io::Result<&'static str>> + Send {
+    stream::unfold(0, async |at| {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        let piece = if at == 0 { Ok("some") } else { Err(io::Error::other("the source is gone")) };
+        Some((piece, at + 1))
+    })
+}
+
+fn endless() -> impl stream::Stream<Item = Result<String, Infallible>> + Send {
+    stream::unfold((), async |()| Some((Ok("x".repeat(64 * 1024)), ())))
+}
+
+/// What is on the descriptors 0 and 1, to the program and to those that it starts.
+async fn prints(stderr: Stderr) -> String {
+    println!("printed");
+    let _ = stderr.write("a line for the log").await;
+    let echo = Command::new("/bin/echo").arg("echoed").status().unwrap();
+    let cat = Command::new("/bin/cat").stdin(Stdio::inherit()).output().unwrap();
+    format!("{} {:?}", echo.success(), String::from_utf8_lossy(&cat.stdout))
+}
+
+async fn wait() -> Response {
+    eprintln!("waiting");
+    std::future::pending().await
+}
+
+async fn slow() -> &'static str {
+    eprintln!("waiting");
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    "slow"
+}

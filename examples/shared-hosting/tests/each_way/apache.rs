@@ -1,0 +1,133 @@
+//! Under Apache, with the `.htaccess` as it is: as `app.fcgi` with mod_fcgid, and as `app.cgi` without.
+
+use std::env;
+use std::fs::{self, Permissions};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::{Completion, Trial};
+
+use crate::{PROGRAM, Process, Result, free_port, wait_for};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
+    let trial = |name: &str, modules: &'static [&str]| {
+        let apache = Apache::find(modules);
+        Trial::ignorable_test(name, move || match &apache {
+            Ok(apache) => match apache.run() {
+                Ok(()) => Ok(Completion::Completed),
+                Err(error) => Err(error.to_string().into()),
+            },
+            Err(missing) if must_run => Err(format!("{missing}, and CI=true").into()),
+            Err(missing) => Ok(Completion::ignored_with(missing)),
+        })
+    };
+    vec![trial("apache_with_mod_fcgid", &["fcgid", "cgid"]), trial("apache_without_mod_fcgid", &["cgid"])]
+}
+
+/// An Apache that is installed, and what it is to load.
+struct Apache {
+    program: PathBuf,
+    modules: PathBuf,
+    names: &'static [&'static str],
+}
+
+impl Apache {
+    fn find(names: &'static [&'static str]) -> std::result::Result<Self, String> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let places: Vec<PathBuf> = env::split_paths(&path).chain(["/usr/sbin".into()]).collect();
+        let mut programs = places.iter().flat_map(|place| [place.join("apache2"), place.join("httpd")]);
+        let program = programs.find(|file| file.is_file()).ok_or("Apache is not installed")?;
+        let modules = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/lib/httpd/modules"];
+        let modules = modules.map(PathBuf::from).into_iter().find(|dir| dir.is_dir());
+        let modules = modules.ok_or("Apache's modules were not found")?;
+        match names.iter().find(|name| !modules.join(format!("mod_{name}.so")).is_file()) {
+            Some(name) => Err(format!("mod_{name} is not installed")),
+            None => Ok(Self { program, modules, names }),
+        }
+    }
+
+    fn run(&self) -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let root = dir.path();
+        // Apache's children and what they start are of another user where this one is root.
+        fs::set_permissions(root, Permissions::from_mode(0o755))?;
+        let site = root.join("site");
+        fs::create_dir(&site)?;
+        fs::write(site.join(".htaccess"), include_str!("../../.htaccess"))?;
+        fs::write(site.join("file.txt"), "a file\n")?;
+        // The one that is to be used, and not the other.
+        let name = if self.names.contains(&"fcgid") { "app.fcgi" } else { "app.cgi" };
+        fs::copy(PROGRAM, site.join(name))?;
+        let port = free_port()?;
+        let config = root.join("httpd.conf");
+        fs::write(&config, self.config(root, port)?)?;
+        let apache = Command::new(&self.program)
+            .args(["-D", "FOREGROUND", "-d"])
+            .arg(root)
+            .arg("-f")
+            .arg(&config)
+            .env_remove("FCGI_LISTEN")
+            .spawn()?;
+        let _apache = Process(apache);
+        wait_for("Apache", || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+        let checked = check(port);
+        checked.map_err(|error| {
+            let log = fs::read_to_string(root.join("error.log")).unwrap_or_default();
+            format!("{error}\nApache's log:\n{log}").into()
+        })
+    }
+
+    fn config(&self, root: &Path, port: u16) -> Result<String> {
+        let mut config = String::new();
+        for name in ["mpm_event", "authz_core", "mime", "rewrite"].iter().chain(self.names) {
+            let file = self.modules.join(format!("mod_{name}.so"));
+            if file.is_file() {
+                config += &format!("LoadModule {name}_module {}\n", file.display());
+            }
+        }
+        let root = root.display();
+        config += &format!(
+            "ServerName localhost\nListen 127.0.0.1:{port}\nDefaultRuntimeDir {root}\nPidFile {root}/pid\n\
+             ErrorLog {root}/error.log\nMutex file:{root} default\nTypesConfig /dev/null\n\
+             ScriptSock {root}/cgid\nDocumentRoot {root}/site\n\
+             <Directory {root}/site>\nAllowOverride FileInfo Options\nRequire all granted\n</Directory>\n"
+        );
+        if self.names.contains(&"fcgid") {
+            config += &format!("FcgidIPCDir {root}/ipc\nFcgidProcessTableFile {root}/processes\n");
+        }
+        if fs::metadata("/proc/self")?.uid() == 0 {
+            config += "User #65534\nGroup #65534\n";
+        }
+        Ok(config)
+    }
+}
+
+/// In HTTP/1.0, since Apache sends in chunks what it has of a CGI program before that has ended.
+fn check(port: u16) -> Result<()> {
+    for (request, status, body) in [
+        ("GET / HTTP/1.0\r\n", "200 OK", "Hello, World!\n"),
+        ("GET /file.txt HTTP/1.0\r\n", "200 OK", "a file\n"),
+        ("GET /nowhere/at%20all HTTP/1.0\r\n", "404 Not Found", ""),
+        ("HEAD / HTTP/1.0\r\n", "200 OK", ""),
+        ("POST /shout HTTP/1.0\r\nContent-Length: 5\r\n", "200 OK", "HELLO"),
+    ] {
+        let answer = ask(port, request, if request.starts_with("POST") { "hello" } else { "" })?;
+        let (head, text) = answer.split_once("\r\n\r\n").ok_or("an answer without a head")?;
+        if !head.starts_with(&format!("HTTP/1.1 {status}\r\n")) || text != body {
+            return Err(format!("{request}: {answer}").into());
+        }
+    }
+    Ok(())
+}
+
+fn ask(port: u16, head: &str, body: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    write!(stream, "{head}Host: localhost\r\nConnection: close\r\n\r\n{body}")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,48 @@
+//! The web server's end, by hand.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use fcgi_core::{BeginRequest, Enframer, RecordHeader, RecordType, RequestId, Role, encode_pair};
+
+use crate::Result;
+
+/// Sends one request, and gives all of STDOUT.
+pub(crate) fn ask(path: &Path, method: &str, target: &str, body: &str) -> Result<String> {
+    let mut io = UnixStream::connect(path)?;
+    for slice in request(method, target, body).slices() {
+        io.write_all(slice)?;
+    }
+    let mut answer = Vec::new();
+    io.read_to_end(&mut answer)?;
+    let (mut answer, mut stdout) = (&answer[..], Vec::new());
+    while let Some((header, rest)) = answer.split_first_chunk() {
+        let header = RecordHeader::decode(*header).map_err(|_| "no record")?;
+        let (content, rest) = rest.split_at(header.content_len.into());
+        if header.kind == RecordType::STDOUT {
+            stdout.extend(content);
+        }
+        answer = &rest[header.padding_len.into()..];
+    }
+    Ok(String::from_utf8(stdout)?)
+}
+
+fn request(method: &str, target: &str, body: &str) -> Enframer {
+    const ID: RequestId = RequestId(1);
+    let mut out = Enframer::new();
+    let begin = BeginRequest { role: Role::RESPONDER, keep_conn: false };
+    out.record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
+    let mut pairs = Vec::new();
+    let length = body.len().to_string();
+    for (name, value) in [("REQUEST_METHOD", method), ("REQUEST_URI", target), ("CONTENT_LENGTH", &*length)] {
+        encode_pair(&mut pairs, name.as_bytes(), value.as_bytes());
+    }
+    out.stream(RecordType::PARAMS, ID, &pairs);
+    out.end_stream(RecordType::PARAMS, ID);
+    if !body.is_empty() {
+        out.stream(RecordType::STDIN, ID, body.as_bytes());
+    }
+    out.end_stream(RecordType::STDIN, ID);
+    out
+}

@@ -1,0 +1,157 @@
+//! The example as it is, started in each of the ways.
+
+mod apache;
+mod fastcgi;
+
+use std::error::Error;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Trial};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_shared-hosting");
+
+fn main() {
+    let trial = |name: &str, test: fn() -> Result<()>| {
+        Trial::test(name, move || test().map_err(|error| error.to_string().into()))
+    };
+    let mut trials = vec![
+        trial("a_listening_socket_at_fd_0", stdin),
+        trial("a_socket_that_systemd_passes", systemd),
+        trial("an_address_in_the_environment", environment),
+        trial("plain_cgi", cgi),
+        trial("nothing_is_an_error", nothing),
+    ];
+    trials.extend(apache::trials());
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// The program, with nothing in its environment.
+fn program() -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+fn stdin() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("app.sock");
+    let started = program().stdin(OwnedFd::from(UnixListener::bind(&path)?)).spawn()?;
+    is_served(started, &path)
+}
+
+fn systemd() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("app.sock");
+    let started = Command::new("sh")
+        .args(["-c", r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" 3<&0 </dev/null"#, PROGRAM])
+        .stdin(OwnedFd::from(UnixListener::bind(&path)?))
+        .spawn()?;
+    is_served(started, &path)
+}
+
+fn environment() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("app.sock");
+    let started = program().env("FCGI_LISTEN", &path).spawn()?;
+    is_served(started, &path)
+}
+
+/// A FastCGI application is there, and ends well on SIGTERM.
+fn is_served(program: Child, path: &Path) -> Result<()> {
+    let mut program = Process(program);
+    wait_for("the application", || std::os::unix::net::UnixStream::connect(path).is_ok())?;
+    let answer = fastcgi::ask(path, "GET", "/", "")?;
+    assert_eq!(answer, hello());
+    let answer = fastcgi::ask(path, "POST", "/shout", "hello")?;
+    assert!(answer.ends_with("\r\n\r\nHELLO"), "{answer}");
+    terminate(&program.0)?;
+    assert!(program.0.wait()?.success());
+    Ok(())
+}
+
+fn cgi() -> Result<()> {
+    let get = cgi_request("GET", "/", "")?;
+    assert!(get.status.success(), "{get:?}");
+    assert_eq!(String::from_utf8(get.stdout)?, hello());
+    let post = cgi_request("POST", "/shout", "hello")?;
+    assert!(post.status.success(), "{post:?}");
+    assert!(post.stdout.ends_with(b"\r\n\r\nHELLO"), "{post:?}");
+    Ok(())
+}
+
+fn cgi_request(method: &str, target: &str, body: &str) -> Result<Output> {
+    let mut program = program()
+        .env("GATEWAY_INTERFACE", "CGI/1.1")
+        .env("REQUEST_METHOD", method)
+        .env("REQUEST_URI", target)
+        .env("CONTENT_LENGTH", body.len().to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stdin = program.stdin.take().ok_or("no stdin")?;
+    stdin.write_all(body.as_bytes())?;
+    // Still open: the length says where the body ends.
+    let mut answer = Vec::new();
+    program.stdout.take().ok_or("no stdout")?.read_to_end(&mut answer)?;
+    drop(stdin);
+    Ok(Output { stdout: answer, ..program.wait_with_output()? })
+}
+
+fn nothing() -> Result<()> {
+    let output = program().output()?;
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr)?;
+    for part in ["FCGI_LISTEN is not set", "LISTEN_FDS is not set", "fd 0 is closed", "mod_fcgid"] {
+        assert!(error.contains(part), "{error}");
+    }
+    Ok(())
+}
+
+fn hello() -> String {
+    "Status: 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 14\r\n\r\nHello, World!\n"
+        .to_owned()
+}
+
+/// Nothing tells when a program is ready, so it is asked; the limit is there to turn a hang into a failure.
+fn wait_for(what: &str, ready: impl Fn() -> bool) -> Result<()> {
+    let start = Instant::now();
+    while !ready() {
+        if start.elapsed() > Duration::from_secs(60) {
+            return Err(format!("{what} did not come up").into());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// A port of this machine that nobody has.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// Ended with the test, by its process id.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = terminate(&self.0);
+            let _ = self.0.wait();
+        }
+    }
+}
+
+fn terminate(process: &Child) -> Result<()> {
+    Command::new("kill").arg(process.id().to_string()).status()?;
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! One request of a CGI program (RFC 3875): the environment, the standard streams, and the end of the process.
+
+mod input;
+mod output;
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use fcgi_core::Role;
+use http::Request;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::Instrument as _;
+
+use self::input::Input;
+use self::output::Output;
+use crate::body::{Cell, Kind, RequestBody};
+use crate::cgi::{Asked, Call, read_head};
+use crate::config::Config;
+use crate::error::Error;
+use crate::exchange::{Exchange, Out, conclude, guard};
+use crate::failure::Failure;
+use crate::handle::Handle;
+use crate::params::Params;
+use crate::route_on::RouteOn;
+use crate::service::FcgiService;
+use crate::sink::Sink as _;
+use crate::stderr::Stderr;
+
+/// The standard streams of a CGI program.
+#[derive(Debug)]
+pub struct ProgramIo<I, O, E> {
+    /// The request's body: as many bytes as CONTENT_LENGTH says, and then nothing that could be relied on.
+    pub stdin: I,
+    /// Takes the response.
+    pub stdout: O,
+    /// Takes error text, which most web servers put into their error log.
+    pub stderr: E,
+}
+
+/// Serves the one request of a CGI program (RFC 3875): the one that `params`, which are its
+/// [environment](Params::from_vars), and stdin tell of.
+///
+/// The request, the response and all failures are mapped as over FastCGI, so that `service` is the same for both.
+/// [`Params`] are the whole environment, with PATH and whatever else is in there.
+///
+/// # The body
+/// It is as many bytes of stdin as CONTENT_LENGTH says; the end of stdin is never waited for (RFC 3875 §4.2).
+/// Where that is absent or no number there is no body. An end of stdin that comes sooner is a
+/// [`BodyError`](crate::BodyError).
+///
+/// # Output
+/// `Ok` when a whole answer is out and flushed, be it an error page. The program is then to end: what is left of
+/// a body that nobody wanted is not read.
+///
+/// Of `config`, [what is routed on](Config::route_on) applies. No limit and no time-out does: a web server has its
+/// own for the programs that it starts.
+///
+/// # Errors
+/// When stdout fails, as it does when the web server has closed it; the handler is dropped then. And when the
+/// answer cannot be completed after a part of it is out ([`Error::is_cut_off`]): nothing more is written, so that
+/// the web server can see that it is not whole. The program should tell of either by its exit status.
+///
+/// # Cancel safety
+/// Dropping the future drops the handler, and leaves the answer as far as it is out.
+///
+/// # Examples
+/// ```
+/// use std::convert::Infallible;
+/// use http::{Request, Response};
+/// use tower_fcgi::{Config, Params, ProgramIo, RequestBody, serve_program};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower_fcgi::Error> {
+/// let hello = tower::service_fn(async |request: Request<RequestBody>| {
+///     Ok::<_, Infallible>(Response::new(format!("Hello, {}!", request.uri())))
+/// });
+/// let params: Params = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/x")].into_iter().collect();
+/// let mut answer = Vec::new();
+/// let io = ProgramIo { stdin: tokio::io::empty(), stdout: &mut answer, stderr: tokio::io::sink() };
+/// serve_program(params, io, Config::default(), hello).await?;
+/// assert_eq!(answer, b"Status: 200 OK\r\ncontent-length: 10\r\n\r\nHello, /x!");
+/// # Ok(())
+/// # }
+/// ```
+pub async fn serve_program<I, O, E, S>(
+    params: Params,
+    io: ProgramIo<I, O, E>,
+    config: Config,
+    mut service: S,
+) -> Result<(), Error>
+where
+    I: AsyncRead + Unpin,
+    O: AsyncWrite + Unpin,
+    E: AsyncWrite + Unpin,
+    S: FcgiService,
+{
+    let ready = poll_fn(|cx| match guard(|| service.poll_ready(cx)) {
+        Ok(ready) => ready.map_err(|error| Failure::NotReady(error.into())),
+        Err(panic) => Poll::Ready(Err(panic)),
+    });
+    let ready = ready.await;
+    let mut program = Program {
+        input: Input::new(io.stdin),
+        output: Output::new(io.stdout, io.stderr),
+        handle: Handle::new(),
+    };
+    let called = program.call(&params, &config.driver.route_on, ready, &mut service);
+    let span = called.span;
+    let mut exchange = pin!(called.exchange);
+    poll_fn(|cx| program.poll(exchange.as_mut(), cx)).instrument(span).await
+}
+
+/// The request is with the service, or refused already.
+struct Called<F, B> {
+    exchange: Exchange<F, B>,
+    span: tracing::Span,
+}
+
+/// All of it but the exchange.
+struct Program<I, O, E> {
+    input: Input<I>,
+    output: Output<O, E>,
+    handle: Handle,
+}
+
+/// Turns of one poll. A program has nothing else to do but what the handler has started.
+const TURNS: usize = 32;
+
+impl<I, O, E> Program<I, O, E>
+where
+    I: AsyncRead + Unpin,
+    O: AsyncWrite + Unpin,
+    E: AsyncWrite + Unpin,
+{
+    fn call<S: FcgiService>(
+        &mut self,
+        params: &Params,
+        on: &RouteOn,
+        ready: Result<(), Failure>,
+        service: &mut S,
+    ) -> Called<S::Future, S::ResponseBody> {
+        let mut call = Request::new(RequestBody::empty());
+        let facts = match read_head(params, on, &mut call) {
+            Ok(facts) => facts,
+            Err(failure) => return self.refuse(&failure, Asked::Unknown),
+        };
+        let is = Call::new(Role::RESPONDER, call.method());
+        if let Err(failure) = ready {
+            return self.refuse(&failure, is.asked());
+        }
+        let span = tracing::debug_span!("request", method = %call.method(), uri = %call.uri());
+        // RFC 3875 §4.1.2: without a length there is no body.
+        if let Some(length) = facts.content_length.filter(|length| *length > 0) {
+            let cell = Arc::new(Cell::default());
+            *call.body_mut() = RequestBody::streaming(Arc::clone(&cell), Some(length));
+            self.input.begin(cell, length);
+        }
+        let pairs = fcgi_core::Params::clone(params);
+        let stderr = Stderr::of_program(&self.handle);
+        call.extensions_mut().insert(Params::new(pairs, is.role, facts.client, stderr));
+        match guard(|| span.in_scope(|| service.call(call))) {
+            Ok(future) => Called { exchange: Exchange::calling(future, is), span },
+            Err(failure) => Called { span, ..self.refuse(&failure, is.asked()) },
+        }
+    }
+
+    fn refuse<F, B>(&mut self, failure: &Failure, asked: Asked) -> Called<F, B> {
+        conclude(failure, Out::Nothing(asked), &mut self.output);
+        Called { exchange: Exchange::Over, span: tracing::Span::none() }
+    }
+
+    fn poll<F, B, X>(
+        &mut self,
+        mut exchange: Pin<&mut Exchange<F, B>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>>
+    where
+        F: Future<Output = Result<http::Response<B>, X>>,
+        X: Into<crate::failure::BoxError>,
+        B: http_body::Body<Error: Into<crate::failure::BoxError>>,
+    {
+        self.handle.register(cx.waker());
+        for _ in 0..TURNS {
+            let was_full = self.output.is_full();
+            let written = match self.output.poll_write(cx) {
+                Ok(written) => written,
+                Err(error) => {
+                    // Nobody is there to be answered.
+                    self.input.end(Kind::Disconnected);
+                    exchange.discard(&mut self.output);
+                    return Poll::Ready(Err(error.into()));
+                }
+            };
+            self.input.poll_read(!self.output.is_empty(), cx);
+            if exchange.as_mut().poll(cx, &mut self.output).is_ready() {
+                self.input.end(Kind::Over);
+            }
+            while !self.output.is_full()
+                && let Some(line) = self.handle.lines().take()
+            {
+                self.output.stderr_text(line);
+            }
+            if written.is_ready() && exchange.is_over() && self.output.is_empty() {
+                return Poll::Ready(self.output.result());
+            }
+            let has_room = was_full && !self.output.is_full();
+            if !has_room && !self.output.has_new() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<I, O, E> Drop for Program<I, O, E> {
+    /// However it ends: nobody waits for bytes that do not come, or for lines to be taken.
+    fn drop(&mut self) {
+        self.input.end(Kind::Disconnected);
+        self.handle.lines().close();
+        self.handle.let_go();
+    }
+}
