@@ -73,8 +73,7 @@ async fn what_is_routed_on_is_as_over_fastcgi() {
     for (uri, expected) in
         [("/app/x?y=1", "Status: 200 OK\r\n"), ("/application/x", "Status: 404 Not Found\r\n")]
     {
-        let params: tower_fcgi::Params =
-            [("REQUEST_METHOD", "GET"), ("REQUEST_URI", uri)].into_iter().collect();
+        let params: Params = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", uri)].into_iter().collect();
         let mut answer = Vec::new();
         let io = tower_fcgi::ProgramIo {
             stdin: tokio::io::empty(),
