@@ -23,7 +23,7 @@
 //!   [`RequestId`], [`ServerName`], [`WebServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`],
 //!   [`RedirectStatus`]. None of them reads a header, which a client could forge. Each has an optional form,
 //!   and a [`rejection`] for the other.
-//! - [`Stderr`]: a way into the web server's error log.
+//! - [`Stderr`]: a way into the web server's error log; [`ErrorLog`] is one for `tracing`.
 //!
 //! [`SendFiles`] hands files to the web server for it to send. [`MockParams`] stands in for the web server in
 //! an application's tests.
@@ -103,4 +103,4 @@ pub use self::roles::{Allow, ByRole, ByRoleFuture, FilterData, InvalidVariable};
 pub use self::send_file::{SendFile, SendFileBy, SendFiles, UnsafePath};
 pub use self::serve::{Serve, ServeFuture, ServeWithShutdown, serve};
 pub use tower_fcgi;
-pub use tower_fcgi::{RouteOn, StderrClosed};
+pub use tower_fcgi::{ErrorLog, RouteOn, StderrClosed};

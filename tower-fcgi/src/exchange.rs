@@ -3,6 +3,7 @@
 //! The same description serves both ways of running it: in the connection's own future, and in a task of its
 //! own.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,6 +14,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::cgi::{Asked, Call, Framing, write_error, write_head};
+use crate::error_log::{self, Held};
 use crate::failure::{BoxError, Failure};
 use crate::sink::Sink;
 
@@ -24,8 +26,8 @@ pin_project! {
     /// The state of one request's answer.
     #[project = ExchangeProj]
     pub(crate) enum Exchange<F, B> {
-        /// The service was called.
-        Calling { #[pin] future: F, call: Call },
+        /// The service was called. `held`: what it has logged.
+        Calling { #[pin] future: F, call: Call, held: Held },
         /// The head is out; the body follows. `left`: bytes of it that are still to come, where that is
         /// known; `first`: none of it is out.
         Sending { #[pin] body: B, left: Option<u64>, first: bool },
@@ -40,9 +42,9 @@ where
     E: Into<BoxError>,
     B: Body<Error: Into<BoxError>>,
 {
-    /// The service was called with a request.
-    pub(crate) const fn calling(future: F, call: Call) -> Self {
-        Self::Calling { future, call }
+    /// The service was called with a request, and has logged what is held.
+    pub(crate) const fn calling(future: F, call: Call, held: Held) -> Self {
+        Self::Calling { future, call, held }
     }
 
     pub(crate) const fn is_over(&self) -> bool {
@@ -73,14 +75,23 @@ where
             if sink.is_full() && !self.awaits_its_end() {
                 return Poll::Pending;
             }
-            let stepped = match guard(|| self.as_mut().step(cx, sink)) {
+            let stepped = error_log::scope(|| {
+                let stepped = guard(|| self.as_mut().step(cx, sink));
+                match self.as_mut().project() {
+                    ExchangeProj::Calling { held, .. } => held.collect(),
+                    ExchangeProj::Sending { .. } | ExchangeProj::Over => error_log::pour(sink),
+                }
+                stepped
+            });
+            let stepped = match stepped {
                 Ok(stepped) => ready!(stepped),
                 Err(panic) => Err(panic),
             };
             if let Err(failure) = stepped {
                 let out = self.out();
+                let held = self.as_mut().take_held();
                 self.as_mut().discard(sink);
-                conclude(&failure, out, sink);
+                conclude(&failure, out, held, sink);
             }
         }
         cx.waker().wake_by_ref();
@@ -95,13 +106,20 @@ where
         }
     }
 
+    fn take_held(self: Pin<&mut Self>) -> Held {
+        match self.project() {
+            ExchangeProj::Calling { held, .. } => mem::take(held),
+            ExchangeProj::Sending { .. } | ExchangeProj::Over => Held::default(),
+        }
+    }
+
     fn step(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         sink: &mut impl Sink,
     ) -> Poll<Result<(), Failure>> {
         match self.as_mut().project() {
-            ExchangeProj::Calling { future, call } => {
+            ExchangeProj::Calling { future, call, .. } => {
                 let call = *call;
                 let result = ready!(future.poll(cx));
                 let response = result.map_err(|error| Failure::Service(error.into()));
@@ -134,6 +152,7 @@ where
             Framing::Body { length } => (length, is_complete(&body, length)),
             Framing::NoBody => (None, true),
         };
+        self.as_mut().take_held().pour(sink);
         // Also where there is nothing to be sent: should a drop panic, the state says that the head is out.
         self.as_mut().set(Self::Sending { body, left, first: true });
         if ends {
@@ -172,7 +191,7 @@ where
         }
         // A body that knows its end saves the poll that would only learn of it.
         let last = body.is_end_stream() && matches!(*left, None | Some(0));
-        if std::mem::take(first) && !last {
+        if mem::take(first) && !last {
             sink.seal();
         }
         // An empty frame writes nothing: an empty record would end the stream.
@@ -183,6 +202,7 @@ where
     /// The answer is whole. The body is dropped first: should that panic, the answer is none the less whole.
     fn finish(self: Pin<&mut Self>, sink: &mut impl Sink) {
         self.discard(sink);
+        error_log::pour(sink);
         sink.end();
     }
 }
@@ -203,12 +223,13 @@ pub(crate) enum Out {
 
 /// The one place that decides what becomes of an answer that failed: a whole error where nothing is out, else
 /// an answer that does not look whole. The reason goes to STDERR, never to the client.
-pub(crate) fn conclude(failure: &Failure, out: Out, sink: &mut impl Sink) {
+pub(crate) fn conclude(failure: &Failure, out: Out, mut held: Held, sink: &mut impl Sink) {
     match out {
         Out::Nothing(asked) => {
             // The reason comes second: nginx reads what comes before a head into the head's own buffer. A
             // text of some 4 KiB there costs the error page, or holds it up until nginx's time-out.
             sink.stdout_with(|out| write_error(failure.status(), asked, out));
+            held.pour(sink);
             report(failure, sink);
             sink.end();
         }
@@ -225,7 +246,7 @@ fn report(failure: &Failure, sink: &mut impl Sink) {
     } else {
         tracing::error!(%failure, "a request failed");
     }
-    sink.stderr(&failure.to_string());
+    sink.stderr(failure.to_string().as_bytes());
 }
 
 /// Runs a piece of the application's code; a panic in it is a failure of this request alone.
@@ -282,7 +303,7 @@ mod tests {
     fn a_body_that_is_always_ready_with_nothing_lets_others_have_their_turn_and_comes_back() {
         let response = std::future::ready(Ok::<_, Infallible>(Response::new(Nothing)));
         let call = Call { role: Role::RESPONDER, to_head: false };
-        let mut exchange = pin!(Exchange::calling(response, call));
+        let mut exchange = pin!(Exchange::calling(response, call, Held::default()));
         let woken = Arc::new(Woken::default());
         let waker = Arc::clone(&woken).into();
         let polled = exchange.as_mut().poll(&mut Context::from_waker(&waker), &mut Batch::default());

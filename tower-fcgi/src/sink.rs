@@ -13,8 +13,8 @@ pub(crate) trait Sink {
     fn stdout_bytes(&mut self, bytes: Bytes);
     /// What comes next is to be seen by the web server on its own: in a record of its own.
     fn seal(&mut self);
-    /// A line of error text.
-    fn stderr(&mut self, line: &str);
+    /// A line of error text, or several.
+    fn stderr(&mut self, line: &[u8]);
     /// The answer is whole.
     fn end(&mut self);
     /// The answer cannot be completed: it must not look whole.
@@ -60,8 +60,8 @@ impl Sink for Direct<'_> {
         self.protocol.output().seal();
     }
 
-    fn stderr(&mut self, line: &str) {
-        let _ = self.protocol.stderr(self.key, line.as_bytes());
+    fn stderr(&mut self, line: &[u8]) {
+        let _ = self.protocol.stderr(self.key, line);
         let _ = self.protocol.stderr(self.key, b"\n");
     }
 
@@ -91,7 +91,7 @@ enum Piece {
     Text(Vec<u8>),
     Bytes(Bytes),
     Seal,
-    Stderr(String),
+    Stderr(Vec<u8>),
     End,
     CutOff,
 }
@@ -151,7 +151,7 @@ impl Sink for Batch {
         self.push(Piece::Seal, 0);
     }
 
-    fn stderr(&mut self, line: &str) {
+    fn stderr(&mut self, line: &[u8]) {
         self.push(Piece::Stderr(line.to_owned()), line.len());
     }
 

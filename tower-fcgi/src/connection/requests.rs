@@ -15,6 +15,7 @@ use super::running::Running;
 use super::spawned::Spawned;
 use crate::body::{Cell, Delivered, Kind, Reader, RequestBody};
 use crate::cgi::{Asked, Call, Facts, read_head};
+use crate::error_log::{self, Held};
 use crate::exchange::{Exchange, Out, conclude, guard};
 use crate::failure::Failure;
 use crate::params::Params;
@@ -130,13 +131,18 @@ where
             facts.client,
             Stderr::new(&self.handle, key),
         ));
-        let called = guard(|| span.in_scope(|| self.service.call(call)));
+        let mut held = Held::default();
+        let called = error_log::scope(|| {
+            let called = guard(|| span.in_scope(|| self.service.call(call)));
+            held.collect();
+            called
+        });
         let running = Running { key, role: is.role, body: cell, data, span };
         self.dispatched += 1;
         match called {
-            Ok(future) => self.run(running, Exchange::calling(future, is), inline, cx),
+            Ok(future) => self.run(running, Exchange::calling(future, is, held), inline, cx),
             Err(failure) => {
-                self.answer(key, &failure, is.asked());
+                self.conclude(key, &failure, is.asked(), held);
                 running.end_body(Kind::Over);
             }
         }
@@ -245,7 +251,7 @@ where
         let out = out.unwrap_or(Out::Nothing(Asked::Unknown));
         self.stop(key, Kind::Overloaded, inline.as_mut());
         self.queue.retain(|request| request.key != key);
-        conclude(failure, out, &mut Direct { protocol: &mut self.protocol, key });
+        conclude(failure, out, Held::default(), &mut Direct { protocol: &mut self.protocol, key });
     }
 
     /// Drops a request's handler, wherever it runs.
@@ -292,6 +298,10 @@ where
 
     /// Answers a request that no handler has.
     pub(super) fn answer(&mut self, key: Key, failure: &Failure, asked: Asked) {
-        conclude(failure, Out::Nothing(asked), &mut Direct { protocol: &mut self.protocol, key });
+        self.conclude(key, failure, asked, Held::default());
+    }
+
+    fn conclude(&mut self, key: Key, failure: &Failure, asked: Asked, held: Held) {
+        conclude(failure, Out::Nothing(asked), held, &mut Direct { protocol: &mut self.protocol, key });
     }
 }

@@ -19,6 +19,7 @@ use crate::body::{Cell, Kind, RequestBody};
 use crate::cgi::{Asked, Call, read_head};
 use crate::config::Config;
 use crate::error::Error;
+use crate::error_log::{self, Held};
 use crate::exchange::{Exchange, Out, conclude, guard};
 use crate::failure::Failure;
 use crate::handle::Handle;
@@ -160,14 +161,23 @@ where
         let pairs = fcgi_core::Params::clone(params);
         let stderr = Stderr::of_program(&self.handle);
         call.extensions_mut().insert(Params::new(pairs, is.role, facts.client, stderr));
-        match guard(|| span.in_scope(|| service.call(call))) {
-            Ok(future) => Called { exchange: Exchange::calling(future, is), span },
-            Err(failure) => Called { span, ..self.refuse(&failure, is.asked()) },
+        let mut held = Held::default();
+        let called = error_log::scope(|| {
+            let called = guard(|| span.in_scope(|| service.call(call)));
+            held.collect();
+            called
+        });
+        match called {
+            Ok(future) => Called { exchange: Exchange::calling(future, is, held), span },
+            Err(failure) => {
+                conclude(&failure, Out::Nothing(is.asked()), held, &mut self.output);
+                Called { exchange: Exchange::Over, span }
+            }
         }
     }
 
     fn refuse<F, B>(&mut self, failure: &Failure, asked: Asked) -> Called<F, B> {
-        conclude(failure, Out::Nothing(asked), &mut self.output);
+        conclude(failure, Out::Nothing(asked), Held::default(), &mut self.output);
         Called { exchange: Exchange::Over, span: tracing::Span::none() }
     }
 

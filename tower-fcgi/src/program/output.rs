@@ -101,8 +101,8 @@ impl<O, E> Sink for Output<O, E> {
     /// There are no records: each frame of a body is written as soon as it can be.
     fn seal(&mut self) {}
 
-    fn stderr(&mut self, line: &str) {
-        self.stderr_text(format!("{line}\n").into());
+    fn stderr(&mut self, line: &[u8]) {
+        self.stderr_text([line, b"\n"].concat());
     }
 
     fn end(&mut self) {

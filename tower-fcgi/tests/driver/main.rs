@@ -18,6 +18,7 @@ mod chunking;
 mod cut_off;
 mod disconnect;
 mod early_answers;
+mod error_log;
 mod filter;
 mod hostile;
 mod keep_conn;
