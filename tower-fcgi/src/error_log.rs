@@ -127,6 +127,7 @@ pub(crate) struct Held(
 
 impl Held {
     /// Takes over what was written.
+    #[inline]
     pub(crate) fn collect(&mut self) {
         if WRITTEN.get() {
             self.0.get_or_insert_default().append(&take());
@@ -142,32 +143,46 @@ impl Held {
     }
 }
 
-/// Runs the code of a request, which does not unwind. What it writes is there for [`pour`] and [`Held::collect`] until
-/// this returns.
-pub(crate) fn scope<T>(code: impl FnOnce() -> T) -> T {
-    if IN_REQUEST.get() {
-        return nested(code);
-    }
-    IN_REQUEST.set(true);
-    let value = code();
-    IN_REQUEST.set(false);
-    value
+/// The code of a request runs until this is [left](Scope::leave). What it writes is there for [`pour`] and
+/// [`Held::collect`] until then.
+#[must_use = "it is to be left"]
+pub(crate) struct Scope {
+    /// Of another request, whose code drives this one's connection.
+    outer: Option<Box<Lines>>,
+    nested: bool,
 }
 
-/// The code of a request drives another connection, whose requests have a log of their own.
-#[cold]
-fn nested<T>(code: impl FnOnce() -> T) -> T {
-    let outer = take();
-    let value = code();
-    if !outer.text.is_empty() || outer.lost > 0 {
-        // What is left in there is nobody's.
-        LINES.replace(outer);
-        WRITTEN.set(true);
+impl Scope {
+    #[inline]
+    pub(crate) fn enter() -> Self {
+        let nested = IN_REQUEST.replace(true);
+        let outer = if WRITTEN.get() { Some(Box::new(take())) } else { None };
+        Self { outer, nested }
     }
-    value
+
+    #[inline]
+    pub(crate) fn leave(self) {
+        IN_REQUEST.set(self.nested);
+        if let Some(outer) = self.outer {
+            restore(*outer);
+        }
+    }
+}
+
+#[cold]
+fn restore(outer: Lines) {
+    LINES.replace(outer);
+    WRITTEN.set(true);
+}
+
+/// Whether there is anything for [`pour`] or [`Held::collect`].
+#[inline]
+pub(crate) fn is_written() -> bool {
+    WRITTEN.get()
 }
 
 /// Puts what was written into a sink.
+#[inline]
 pub(crate) fn pour(sink: &mut impl Sink) {
     if WRITTEN.get() {
         take().pour(sink);

@@ -14,7 +14,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::cgi::{Asked, Call, Framing, write_error, write_head};
-use crate::error_log::{self, Held};
+use crate::error_log::{self, Held, Scope};
 use crate::failure::{BoxError, Failure};
 use crate::sink::Sink;
 
@@ -75,14 +75,12 @@ where
             if sink.is_full() && !self.awaits_its_end() {
                 return Poll::Pending;
             }
-            let stepped = error_log::scope(|| {
-                let stepped = guard(|| self.as_mut().step(cx, sink));
-                match self.as_mut().project() {
-                    ExchangeProj::Calling { held, .. } => held.collect(),
-                    ExchangeProj::Sending { .. } | ExchangeProj::Over => error_log::pour(sink),
-                }
-                stepped
-            });
+            let scope = Scope::enter();
+            let stepped = guard(|| self.as_mut().step(cx, sink));
+            if error_log::is_written() {
+                self.as_mut().collect(sink);
+            }
+            scope.leave();
             let stepped = match stepped {
                 Ok(stepped) => ready!(stepped),
                 Err(panic) => Err(panic),
@@ -103,6 +101,15 @@ where
     pub(crate) fn discard(mut self: Pin<&mut Self>, sink: &mut impl Sink) {
         if let Err(failure) = guard(|| self.as_mut().set(Self::Over)) {
             report(&failure, sink);
+        }
+    }
+
+    /// Keeps what was logged until the head is out.
+    #[cold]
+    fn collect(self: Pin<&mut Self>, sink: &mut impl Sink) {
+        match self.project() {
+            ExchangeProj::Calling { held, .. } => held.collect(),
+            ExchangeProj::Sending { .. } | ExchangeProj::Over => error_log::pour(sink),
         }
     }
 

@@ -15,7 +15,7 @@ use super::running::Running;
 use super::spawned::Spawned;
 use crate::body::{Cell, Delivered, Kind, Reader, RequestBody};
 use crate::cgi::{Asked, Call, Facts, read_head};
-use crate::error_log::{self, Held};
+use crate::error_log::{Held, Scope};
 use crate::exchange::{Exchange, Out, conclude, guard};
 use crate::failure::Failure;
 use crate::params::Params;
@@ -132,11 +132,10 @@ where
             Stderr::new(&self.handle, key),
         ));
         let mut held = Held::default();
-        let called = error_log::scope(|| {
-            let called = guard(|| span.in_scope(|| self.service.call(call)));
-            held.collect();
-            called
-        });
+        let scope = Scope::enter();
+        let called = guard(|| span.in_scope(|| self.service.call(call)));
+        held.collect();
+        scope.leave();
         let running = Running { key, role: is.role, body: cell, data, span };
         self.dispatched += 1;
         match called {

@@ -19,7 +19,7 @@ use crate::body::{Cell, Kind, RequestBody};
 use crate::cgi::{Asked, Call, read_head};
 use crate::config::Config;
 use crate::error::Error;
-use crate::error_log::{self, Held};
+use crate::error_log::{Held, Scope};
 use crate::exchange::{Exchange, Out, conclude, guard};
 use crate::failure::Failure;
 use crate::handle::Handle;
@@ -162,11 +162,10 @@ where
         let stderr = Stderr::of_program(&self.handle);
         call.extensions_mut().insert(Params::new(pairs, is.role, facts.client, stderr));
         let mut held = Held::default();
-        let called = error_log::scope(|| {
-            let called = guard(|| span.in_scope(|| service.call(call)));
-            held.collect();
-            called
-        });
+        let scope = Scope::enter();
+        let called = guard(|| span.in_scope(|| service.call(call)));
+        held.collect();
+        scope.leave();
         match called {
             Ok(future) => Called { exchange: Exchange::calling(future, is, held), span },
             Err(failure) => {
