@@ -31,6 +31,9 @@ pub(crate) struct Driver {
     pub(crate) write_timeout: Duration,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) pause_timeout: Duration,
+    pub(crate) body_timeout: Option<Duration>,
+    pub(crate) request_timeout: Option<Duration>,
+    pub(crate) body_limit: u64,
     pub(crate) drain_timeout: Duration,
     pub(crate) drain_bytes: u64,
     pub(crate) half_closed: bool,
@@ -59,6 +62,9 @@ impl Default for Config {
                 write_timeout: Duration::from_secs(60),
                 idle_timeout: None,
                 pause_timeout: Duration::from_secs(10),
+                body_timeout: Some(Duration::from_secs(120)),
+                request_timeout: None,
+                body_limit: u64::MAX,
                 drain_timeout: Duration::from_secs(30),
                 drain_bytes: 64 << 20,
                 half_closed: false,
@@ -145,6 +151,40 @@ impl Config {
     #[must_use]
     pub fn pause_timeout(mut self, limit: Duration) -> Self {
         self.driver().pause_timeout = limit;
+        self
+    }
+
+    /// How long the web server may send nothing of a body that has not ended, while input is wanted. After that
+    /// a handler that waits for it is dropped and the answer is `408 Request Timeout` if it has not begun; else the
+    /// body [breaks off](crate::BodyError::is_stalled), and the handler goes on. `None`: without limit. Default:
+    /// 120 s, twice nginx's `client_body_timeout`, so that the web server, which knows its client, is first.
+    #[must_use]
+    pub fn body_timeout(mut self, limit: Option<Duration>) -> Self {
+        self.driver().body_timeout = limit;
+        self
+    }
+
+    /// How long a request may take from the end of its PARAMS to the end of its answer. After that its handler is
+    /// dropped: a `503 Service Unavailable` if the answer has not begun, else the connection is cut off, so that
+    /// the answer does not look whole. Default: without limit, since it would end long downloads and
+    /// Server-Sent Events.
+    ///
+    /// Most web servers do not tell that a client has left before something is written to it: a handler that never
+    /// answers is ended by nothing else.
+    #[must_use]
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.driver().request_timeout = Some(limit);
+        self
+    }
+
+    /// Bytes that a request's body may have. One whose CONTENT_LENGTH is more is answered with `413 Content Too
+    /// Large` and no service hears of it; one that turns out to be more while it comes has its handler dropped and
+    /// the same answer if that has not begun, else its body [breaks off](crate::BodyError::is_too_large). Default:
+    /// without limit, since what is held of a body is bounded all the same ([`Limits::body_bytes`]), and web
+    /// servers have a limit of their own (nginx: 1 MiB).
+    #[must_use]
+    pub fn body_limit(mut self, bytes: u64) -> Self {
+        self.driver().body_limit = bytes;
         self
     }
 

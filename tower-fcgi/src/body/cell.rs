@@ -22,6 +22,8 @@ pub(crate) struct Cell {
 #[derive(Debug, Default)]
 struct Shared {
     chunks: VecDeque<Bytes>,
+    /// Bytes that the connection has put in, ever.
+    received: u64,
     end: End,
     /// Bytes that were taken out and not yet reported to the connection.
     consumed: usize,
@@ -99,7 +101,12 @@ impl Cell {
         if shared.end == End::Closed {
             return Reader::Gone;
         }
+        // The last piece may be joined with what comes.
+        let last = shared.chunks.len().saturating_sub(1);
+        let before = shared.chunks.get(last).map_or(0, Bytes::len);
         let delivered = fill(&mut shared.chunks);
+        let after: usize = shared.chunks.range(last.min(shared.chunks.len())..).map(Bytes::len).sum();
+        shared.received += after.saturating_sub(before) as u64;
         if shared.end == End::Open {
             shared.end = match delivered {
                 Delivered::More => End::Open,
@@ -118,6 +125,22 @@ impl Cell {
     /// For the connection: the body breaks off for this reason, unless its end is already known.
     pub(crate) fn break_off(&self, kind: Kind) {
         self.deliver(|_| Delivered::Broken(kind));
+    }
+
+    /// For the connection: the bytes that it has put in so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.lock().received
+    }
+
+    /// For the connection: whether more is wanted, and can come.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lock().end == End::Open
+    }
+
+    /// For the connection: whether somebody waits for bytes.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let shared = self.lock();
+        shared.end == End::Open && shared.reader.is_some()
     }
 
     /// For the connection: the bytes that were consumed since the last call, and whether the body is still
