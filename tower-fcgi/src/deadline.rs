@@ -19,7 +19,7 @@ pub(crate) enum Wait {
     /// Input, paused because of unread bodies, to flow again; the number of bytes that are unread.
     Paused(usize),
     /// The next request of a kept connection.
-    Idle(u64),
+    Idle(u32),
     /// The web server's end of stream after an early answer.
     Drain,
 }

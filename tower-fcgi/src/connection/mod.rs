@@ -87,14 +87,14 @@ struct Driver<IO, S> {
     written: u64,
     /// Bytes of output that waited when the transport last took no more.
     blocked_at: usize,
-    /// Requests whose head has come since the connection began.
-    begun: u64,
+    /// Requests whose head has come since the connection began; after 4 294 967 295 it begins again with one.
+    begun: u32,
     deadline: Deadline,
     /// Makes the close that follows a cut-off answer one that the peer notices.
     reset: fn(&IO),
     idle: bool,
-    /// Requests dispatched since the connection began.
-    dispatched: u64,
+    /// Requests dispatched since the connection began; tells a turn that dispatched some from one that did not.
+    dispatched: u32,
     /// Whether the exchanges in tasks have their turn before the one that runs inline.
     spawned_first: bool,
     /// A task was begun in this turn.

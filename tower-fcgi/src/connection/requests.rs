@@ -39,7 +39,7 @@ where
     pub(super) fn take_events(&mut self, mut inline: Inline<'_, S>, cx: &mut Context<'_>) {
         while let Some(event) = self.protocol.poll_event() {
             if let Event::Request(_) | Event::Refused(..) = event {
-                self.begun += 1;
+                self.begun = self.begun.checked_add(1).unwrap_or(1);
             }
             match event {
                 Event::Request(request) if self.queue.is_empty() => {
@@ -141,7 +141,7 @@ where
         held.collect();
         scope.leave();
         let running = Running { key, role: is.role, body: cell, data, span };
-        self.dispatched += 1;
+        self.dispatched = self.dispatched.wrapping_add(1);
         match called {
             Ok(future) => self.run(running, Exchange::calling(future, is, held), inline, cx),
             Err(failure) => {
