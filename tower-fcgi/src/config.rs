@@ -9,6 +9,7 @@ use http::Extensions;
 
 use crate::memory;
 use crate::route_on::RouteOn;
+use crate::sink::HIGH_WATER;
 
 /// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
 /// share one.
@@ -215,6 +216,37 @@ impl Config {
     pub fn no_length_means_no_body(mut self, so: bool) -> Self {
         self.driver().no_length_no_body = so;
         self
+    }
+
+    /// Bytes of memory that a connection can take with these settings, whatever the web server does on it, beside
+    /// what handlers and the bodies of their responses hold of their own. An upper bound, for choosing limits; a
+    /// test holds it. What an honest connection takes is some thousandth of it.
+    ///
+    /// It is the sum of:
+    ///
+    /// - 24 bytes for each of [`Limits::all_params_bytes`]: PARAMS, and the headers that a request is made of, of
+    ///   which the smallest has nine bytes there;
+    /// - 8 for each of [`Limits::bodies_bytes`], or [`body_bytes`](Limits::body_bytes) if that is more, and of one
+    ///   read of 65 536 bytes: a piece of a body can keep so much of what came with it;
+    /// - 262 144 of output that waits, and four times [`Limits::answers_bytes`];
+    /// - 4 096 for each of [`Limits::requests`], and 512 for each of [`Limits::unfinished`];
+    /// - [`Limits::management_bytes`], and 4 096 for the connection itself.
+    #[must_use]
+    pub fn most_memory(&self) -> usize {
+        let limits = &self.protocol.limits;
+        let bodies = limits.bodies_bytes.max(limits.body_bytes).saturating_add(65_536);
+        [
+            limits.all_params_bytes.saturating_mul(24),
+            bodies.saturating_mul(8),
+            HIGH_WATER,
+            limits.answers_bytes.saturating_mul(4),
+            limits.requests.saturating_mul(4096),
+            limits.unfinished.saturating_mul(512),
+            limits.management_bytes,
+            4096,
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
     }
 
     fn driver(&mut self) -> &mut Driver {
