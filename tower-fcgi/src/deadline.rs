@@ -14,6 +14,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(crate) enum Wait {
     /// The rest of a record that begins a request, or on a new connection anything at all.
     Begin,
+    /// The first request of a connection that is to end.
+    First,
     /// The web server to read some of the output; the number of bytes it has read.
     Write(u64),
     /// Input, paused because of unread bodies, to flow again; the number of bytes that are unread.

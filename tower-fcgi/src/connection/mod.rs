@@ -154,7 +154,8 @@ where
     }
 
     /// Ends the connection as soon as no request is under way on it; one whose PARAMS are still coming
-    /// counts. The future is still to be polled to its end.
+    /// counts, and a new connection has a second for its first request to come. The future is still to be polled to
+    /// its end.
     pub fn graceful_shutdown(self: Pin<&mut Self>) {
         self.project().driver.handle.graceful_shutdown();
     }
@@ -308,8 +309,14 @@ where
     fn is_to_finish(&self, read: Read) -> bool {
         self.handle.order() >= Order::Finish
             && read != Read::Got
+            && !self.is_new()
             && self.protocol.live() == 0
             && self.protocol.end_of_input() == fcgi_core::EndOfInput::Clean
+    }
+
+    /// Whether the web server has not said yet what it has connected for.
+    fn is_new(&self) -> bool {
+        self.begun == 0 && !self.input_ended && self.protocol.end_of_input() == fcgi_core::EndOfInput::Clean
     }
 
     /// A kept connection between requests holds on to as little as can be.

@@ -17,7 +17,13 @@ use crate::deadline::{Elapsed, Stage, Wait};
 use crate::error::{Error, Kind, Timeout};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
+use crate::handle::Order;
 use crate::service::FcgiService;
+
+/// How long a connection that is to end waits for the request that it was opened for. A web server connects when it
+/// has one, so that mostly its bytes are there; an idle web server that connects for nothing (a health check) holds the
+/// end up for so long.
+const FIRST: Duration = Duration::from_secs(1);
 
 impl<IO, S> Driver<IO, S>
 where
@@ -43,6 +49,7 @@ where
             }
         };
         match wait {
+            Wait::First => self.protocol.close(),
             Wait::Begin => return Err(Kind::Timeout(Timeout::Head).into()),
             Wait::Write(_) => return Err(Kind::Timeout(Timeout::Write).into()),
             Wait::Drain => return Err(Kind::Timeout(Timeout::Drain).into()),
@@ -88,6 +95,9 @@ where
                 return Some((Wait::Paused(protocol.unread()), settings.pause_timeout));
             }
             return None;
+        }
+        if self.is_new() && self.handle.order() >= Order::Finish {
+            return Some((Wait::First, FIRST));
         }
         if self.begun == 0 || protocol.end_of_input() == EndOfInput::InRecord {
             return Some((Wait::Begin, settings.head_timeout));
