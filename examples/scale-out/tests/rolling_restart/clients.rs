@@ -1,10 +1,10 @@
 //! Those who ask, on and on: each sends its next request once it has the answer to the one before.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -14,22 +14,21 @@ const CLIENTS: usize = 8;
 
 pub(crate) struct Clients {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<Told>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
 struct Shared {
-    answers: AtomicUsize,
+    told: Mutex<Told>,
     stop: AtomicBool,
 }
 
-/// What one client tells in the end.
-#[derive(Default)]
-struct Told {
-    answered: usize,
-    lost: Vec<String>,
-    /// The processes that have answered.
-    by: BTreeSet<String>,
+/// What became of the requests.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Answers of each process, by its id.
+    pub(crate) answers: BTreeMap<u32, usize>,
+    pub(crate) lost: Vec<String>,
 }
 
 impl Clients {
@@ -37,58 +36,58 @@ impl Clients {
         let shared = Arc::new(Shared::default());
         let start = |client| {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || client_of(port, client, &shared))
+            thread::spawn(move || ask_on(port, client, &shared))
         };
         let threads = (0..CLIENTS).map(start).collect();
         Self { shared, threads }
     }
 
-    /// Until there are so many more.
-    pub(crate) fn wait_for_answers(&self, more: usize) -> Result {
-        let enough = self.shared.answers.load(Ordering::Relaxed) + more;
-        wait_for("answers", || Ok(self.shared.answers.load(Ordering::Relaxed) >= enough))
+    /// Until there are as many more of all, and of this process alone.
+    pub(crate) fn wait_for_answers(&self, more: usize, process: u32) -> Result {
+        let count = || {
+            let told = self.shared.told.lock().expect("no client panics");
+            let of_process = told.answers.get(&process).copied().unwrap_or_default();
+            (told.answers.values().sum::<usize>(), of_process, told.lost.first().cloned())
+        };
+        let (all, of_process, _) = count();
+        wait_for("answers", || match count() {
+            (_, _, Some(lost)) => Err(format!("a request is lost: {lost}").into()),
+            (all_now, now, None) => Ok(all_now >= all + more && now >= of_process + more),
+        })
     }
 
-    /// How many requests had their answer, what became of the others, and the processes that have answered.
-    pub(crate) fn stop(self) -> (usize, Vec<String>, BTreeSet<String>) {
+    /// Once all have the answer to their last request.
+    pub(crate) fn stop(self) -> Told {
         self.shared.stop.store(true, Ordering::Relaxed);
-        let mut all = Told::default();
-        for thread in self.threads {
-            let told = thread.join().expect("a client does not panic");
-            all.answered += told.answered;
-            all.lost.extend(told.lost);
-            all.by.extend(told.by);
-        }
-        (all.answered, all.lost, all.by)
+        self.threads.into_iter().for_each(|thread| thread.join().expect("no client panics"));
+        std::mem::take(&mut self.shared.told.lock().expect("no client panics"))
     }
 }
 
-fn client_of(port: u16, client: usize, shared: &Shared) -> Told {
-    let mut told = Told::default();
+fn ask_on(port: u16, client: usize, shared: &Shared) {
     let mut connection = None;
-    let mut number = 0;
-    while !shared.stop.load(Ordering::Relaxed) {
-        number += 1;
+    for number in 0.. {
+        if shared.stop.load(Ordering::Relaxed) {
+            return;
+        }
         let text = format!("{client}-{number}");
         // Half of the clients ask for what takes a while, so that requests are under way whenever an instance is told to
         // end.
         let path = if client.is_multiple_of(2) { format!("/quick/{text}") } else { format!("/slow/{text}") };
-        match ask(&mut connection, port, &path) {
-            Ok((head, body)) => match body.split_once(' ') {
-                Some((instance, echo)) if echo == text && head.starts_with("HTTP/1.1 200") => {
-                    told.answered += 1;
-                    told.by.insert(instance.to_owned());
+        let answer = ask(&mut connection, port, &path);
+        let mut told = shared.told.lock().expect("no client panics");
+        match answer {
+            Ok((head, body)) => {
+                match body.split_once(' ').and_then(|(id, echo)| Some((id.parse().ok()?, echo))) {
+                    Some((id, echo)) if echo == text && head.starts_with("HTTP/1.1 200") => {
+                        *told.answers.entry(id).or_default() += 1;
+                    }
+                    _ => told.lost.push(format!("{path}: {head}{body}")),
                 }
-                _ => told.lost.push(format!("{path}: {head}{body}")),
-            },
-            Err(error) => {
-                connection = None;
-                told.lost.push(format!("{path}: {error}"));
             }
+            Err(error) => told.lost.push(format!("{path}: {error}")),
         }
-        shared.answers.fetch_add(1, Ordering::Relaxed);
     }
-    told
 }
 
 /// One request on a connection that is kept, and all of its answer.

@@ -18,12 +18,17 @@ impl Instances {
         Ok(Self { ports, processes })
     }
 
-    /// Lets one end gracefully, and starts it again.
-    pub(crate) fn restart(&mut self, instance: usize) -> Result {
+    /// The processes' ids.
+    pub(crate) fn ids(&mut self) -> Vec<u32> {
+        self.processes.iter_mut().map(|process| process.child().id()).collect()
+    }
+
+    /// Lets one end gracefully, and starts it again; gives the id of the new process.
+    pub(crate) fn restart(&mut self, instance: usize) -> Result<u32> {
         let status = self.processes[instance].terminate()?;
         assert!(status.success(), "{status}");
         self.processes[instance] = start(self.ports[instance])?;
-        Ok(())
+        Ok(self.processes[instance].child().id())
     }
 }
 
