@@ -54,14 +54,20 @@ fn explore(settings: Settings, alphabet: &[Step]) -> Found {
         let way = std::mem::take(&mut ways[next]);
         next += 1;
         found.depth = found.depth.max(way.len());
-        for &step in alphabet {
-            // A connection cannot be cloned: the way is gone again.
+        // A connection cannot be cloned: the way is gone again for each step.
+        let on_the_way = || {
             let mut both = Both::new(&config, settings);
-            for &before in &way {
-                both.step(before);
-            }
+            way.iter().for_each(|before| both.step(*before));
+            both
+        };
+        let mut here = on_the_way();
+        let (allowed, refused): (Vec<Step>, Vec<Step>) =
+            alphabet.iter().partition(|step| here.model.allows(**step));
+        found.steps += alphabet.len();
+        refused.into_iter().for_each(|step| here.step(step));
+        for step in allowed {
+            let mut both = on_the_way();
             both.step(step);
-            found.steps += 1;
             if seen.insert(both.model.state()) {
                 ways.push([&way[..], &[step]].concat());
                 found.states += 1;

@@ -20,6 +20,7 @@ pub(crate) const LAST: &[u8] = b"the end";
 /// The application's end of a transport whose other end has sent all that it will.
 pub(crate) struct Transport {
     input: Vec<u8>,
+    read: usize,
     output: Arc<Mutex<Vec<u8>>>,
     random: Random,
     /// Whether the connection may be lost.
@@ -37,6 +38,7 @@ impl Transport {
         let output = Arc::new(Mutex::new(Vec::new()));
         let transport = Self {
             input,
+            read: 0,
             output: Arc::clone(&output),
             random: Random(seed),
             breaks,
@@ -79,7 +81,7 @@ impl AsyncRead for Transport {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.input.is_empty() {
+        if self.read == self.input.len() {
             let hour = self.hour.get_or_insert_with(|| Box::pin(sleep(Duration::from_secs(3600))));
             if hour.as_mut().poll(cx).is_ready() || self.shut {
                 return Poll::Ready(Ok(()));
@@ -87,9 +89,12 @@ impl AsyncRead for Transport {
             self.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let most = ready!(self.poll_most(cx))?.min(buffer.remaining()).min(self.input.len());
-        buffer.put_slice(&self.input[..most]);
-        self.input.drain(..most);
+        let most = ready!(self.poll_most(cx))?.min(buffer.remaining());
+        let part = &self.input[self.read..];
+        let part = &part[..most.min(part.len())];
+        buffer.put_slice(part);
+        let read = part.len();
+        self.read += read;
         Poll::Ready(Ok(()))
     }
 }
