@@ -101,6 +101,9 @@ pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, 
             assert!(is.answers.of(id).end.is_some(), "no END_REQUEST for {id}");
         }
     }
+    let breaks = matches!(wrong, Wrong::Transport(Place::Output(at), Fault::Stall | Fault::Reset | Fault::End)
+        if at < right.output.len());
+    assert!(!breaks || !matches!(is.result, Some(Ok(()))), "what could not be written is no good end");
     let harmless = match wrong {
         Wrong::Nothing => true,
         Wrong::Transport(_, fault) => fault.is_harmless(),
@@ -112,6 +115,14 @@ pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, 
             assert_eq!(is.answers.of(*id), right.answers.of(*id));
         }
         assert_eq!(is.answers.values, right.answers.values);
+    }
+    if let Wrong::Transport(Place::Output(at), fault) = wrong
+        && at < right.output.len()
+        && let Some(Err(error)) = &is.result
+    {
+        assert_eq!(error.is_timeout(), fault == Fault::Stall, "{error:?}");
+        assert_eq!(error.is_io(), matches!(fault, Fault::Reset | Fault::End), "{error:?}");
+        assert_eq!(is.output[..], right.output[..at], "what was written before");
     }
     if let Wrong::Handler(_, Poke::Abort | Poke::Panic) = wrong {
         let whole = is.answers.list.iter().filter(|answer| answer.end.is_some()).count();
