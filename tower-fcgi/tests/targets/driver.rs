@@ -28,7 +28,7 @@ const HANGS: Duration = Duration::from_secs(86_400);
 pub(crate) fn run(data: &[u8]) {
     let Some((seed, said)) = data.split_first_chunk() else { return };
     let seed = u64::from_be_bytes(*seed);
-    let input: Vec<u8> = said.iter().take(200).flat_map(|byte| say(*byte)).collect();
+    let input: Vec<u8> = said.iter().take(100).flat_map(|byte| say(*byte)).collect();
     let (begun, aborted) = count(&input);
     let (transport, output) = Transport::new(input, seed, seed & 1 != 0);
     let alive = Alive::default();

@@ -63,5 +63,5 @@ fn any_response_is_a_head_that_says_what_it_says_or_an_error() {
 
 #[test]
 fn any_web_server_and_any_handler_come_to_an_end() {
-    run_on(driver::run, "driver", 500);
+    run_on(driver::run, "driver", 200);
 }
