@@ -118,7 +118,9 @@ impl Connection {
 
     /// Gives the request up (§5.4). What came of its answer and what still comes is dropped; the
     /// [`End`](super::Event::End) is still told, and its id is taken until then. Many applications look for
-    /// ABORT_REQUEST only when they read their input, PHP not even then: do not wait for the end for long.
+    /// ABORT_REQUEST only when they read their input, PHP not even then: do not wait for the end for long. PHP
+    /// moreover closes the connection when it finds the record behind the end of the request, so that another
+    /// request is better begun on another connection.
     ///
     /// # Errors
     /// [`Misuse::Gone`] if the request was aborted before or is over.

@@ -17,7 +17,8 @@ use crate::body::Cell;
 /// not as long as its own Content-Length, is an [`Error`], never a clean end. It has no trailers.
 ///
 /// Reading it lets further input flow. Dropping it before its end gives the request up: the application is sent
-/// ABORT_REQUEST (§5.4).
+/// ABORT_REQUEST (§5.4). Once as many bytes as its Content-Length were read, or where the answer has no body,
+/// the application is left to end the request.
 pub struct ResponseBody {
     /// `None` once it has ended, cleanly or not.
     cell: Option<Arc<Cell<Kind>>>,
@@ -103,7 +104,9 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        if let Some(cell) = &self.cell {
+        // Where all of it was read, or there is nothing to read, this is no giving up: the connection sees that
+        // nobody holds the cell any more.
+        if let (Some(cell), Length::Any | Length::Left(1..)) = (&self.cell, self.length) {
             cell.close();
         }
     }

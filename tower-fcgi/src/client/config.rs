@@ -83,8 +83,9 @@ impl Config {
         self
     }
 
-    /// How long the application may take over the end of a request that was given up. After that the
-    /// connection is closed, which is the only thing that some applications notice. Default: 1 s.
+    /// How long the application may take over the end of a request that was given up. After that its
+    /// connection is closed without waiting, which is the only thing that some applications notice. Default:
+    /// 1 s.
     #[must_use]
     pub fn abort_timeout(mut self, limit: Duration) -> Self {
         self.abort_timeout = limit;

@@ -91,6 +91,8 @@ enum Wait {
 
 /// Slices of one vectored write.
 const SLICES: usize = 40;
+/// Bytes of a read from which on pieces of it may be shared. Below, the protocol would copy them all.
+const SHARED: usize = 8 * 1024;
 /// Turns of one poll. A connection that always has more to do lets other tasks run after so many.
 const TURNS: usize = 32;
 
@@ -246,8 +248,13 @@ where
         }
         let (read, received) = memory::with_read_buffer(|buffer| {
             let read = pin!(self.io.read_buf(buffer)).poll(cx);
-            let bytes: Bytes = buffer.split().freeze();
-            (read, self.protocol.receive_shared(&bytes))
+            if buffer.len() >= SHARED {
+                let shared: Bytes = buffer.split().freeze();
+                return (read, self.protocol.receive_shared(&shared));
+            }
+            let received = self.protocol.receive(buffer);
+            buffer.clear();
+            (read, received)
         });
         let Poll::Ready(read) = read else { return Ok(false) };
         let read = read.map_err(|error| self.lost(error))?;
@@ -295,7 +302,8 @@ where
                 }
                 Event::End(key, end) => {
                     if let Some(exchange) = self.exchange.take_if(|exchange| exchange.key == key) {
-                        let reusable = exchange.is_sent() && self.write_error.is_none();
+                        let reusable =
+                            exchange.is_sent() && !exchange.is_given_up() && self.write_error.is_none();
                         exchange.end(end, self.written);
                         // What nobody has read of the answer is its body's from now on.
                         let _ = self.protocol.discard(key);
@@ -317,8 +325,11 @@ where
     }
 
     /// A request has ended. A connection that has not sent all of one's body is not used again: there are
-    /// applications that take the rest for a part of the next.
+    /// applications that take the rest for a part of the next. Nor is one on which a request was aborted: the
+    /// application may have ended it before it saw that, and PHP closes the connection when it then finds
+    /// ABORT_REQUEST where it looks for the next request's begin.
     fn after(&mut self, reusable: bool) {
+        self.timer = None;
         if reusable && self.protocol.can_begin().is_ok() {
             memory::keep_output(self.protocol.output().take_buffer());
             self.protocol.shrink();

@@ -47,6 +47,8 @@ enum Reply<B> {
         partial: Partial,
     },
     Body(Arc<Cell<Kind>>),
+    /// The caller has all that it wants; the application may take its time over the end.
+    Had,
     /// Nobody waits for it.
     GivenUp,
 }
@@ -112,9 +114,15 @@ where
             Reply::Body(cell) => {
                 let (consumed, reader) = cell.consumed(Some(cx.waker()));
                 protocol.consumed(self.key, consumed);
+                if reader == Reader::Reads && Arc::strong_count(cell) == 1 {
+                    // See its drop.
+                    let _ = protocol.discard(self.key);
+                    self.reply = Reply::Had;
+                    return Caller::WasGone;
+                }
                 reader == Reader::Gone
             }
-            Reply::GivenUp => return Caller::WasGone,
+            Reply::Had | Reply::GivenUp => return Caller::WasGone,
         };
         if gone { Caller::Gone } else { Caller::Waits }
     }
@@ -164,7 +172,7 @@ where
     pub(super) fn read(&mut self, protocol: &mut Protocol, config: &Config) -> Result<(), Kind> {
         let key = self.key;
         match &mut self.reply {
-            Reply::GivenUp => {}
+            Reply::Had | Reply::GivenUp => {}
             Reply::Body(cell) => {
                 // Whether anybody reads it is asked elsewhere.
                 cell.deliver(|chunks| {
@@ -236,7 +244,7 @@ where
                 self.reply = Reply::GivenUp;
                 return;
             }
-            Reply::GivenUp => return,
+            Reply::Had | Reply::GivenUp => return,
         };
         self.fail(kind, written);
     }
@@ -244,7 +252,7 @@ where
     /// Tells the caller that there is no answer, or no more of it.
     pub(super) fn fail(&mut self, kind: Kind, written: u64) {
         match std::mem::replace(&mut self.reply, Reply::GivenUp) {
-            Reply::GivenUp => {}
+            Reply::Had | Reply::GivenUp => {}
             Reply::Body(cell) => cell.break_off(kind),
             Reply::Head { answer, partial } => {
                 let upload = std::mem::replace(&mut self.upload, Sending::Stopped);

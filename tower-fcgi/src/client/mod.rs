@@ -33,8 +33,8 @@
 //!
 //! # Giving up
 //! Dropping a response's future, or its body, gives the request up: the application is sent ABORT_REQUEST
-//! (FastCGI §5.4). If it does not end the request [in time](Config::abort_timeout), the connection is closed,
-//! which is what makes PHP stop. So a time-out around the service is all that is needed to have one.
+//! (FastCGI §5.4). Once it has ended the request, or if it does not [in time](Config::abort_timeout), the
+//! connection is closed. So a time-out around the service is all that is needed to have one.
 //!
 //! # What an answer must have
 //! END_REQUEST. The end of the stream without it is an error of the body, however much has come, and so are

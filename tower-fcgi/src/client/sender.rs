@@ -24,8 +24,7 @@ use super::mailbox::{Answer, Call, Mailbox, Unanswered};
 /// from coming; after the head, errors are the [body](ResponseBody)'s.
 ///
 /// # Cancel safety
-/// Dropping the future of a call gives the request up; the connection goes on, if the application ends the
-/// request in time.
+/// Dropping the future of a call gives the request up, and the connection with it.
 pub struct SendRequest<B> {
     mailbox: Arc<Mailbox<B>>,
 }

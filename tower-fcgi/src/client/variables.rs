@@ -50,7 +50,7 @@ pub(super) fn write(
 ) {
     let none = Params::default();
     let own = parts.extensions.get::<ExtraParams>().map_or(&none, |extra| &extra.0);
-    let is_ours = |name: &[u8]| name == b"CONTENT_LENGTH" || name == b"HTTP_PROXY";
+    let is_ours = |name: &[u8]| name == b"CONTENT_LENGTH" || name.eq_ignore_ascii_case(b"HTTP_PROXY");
     let mut derived = |name: &[u8], value: &[u8]| {
         if is_ours(name) || (own.get(name).is_none() && for_all.get(name).is_none()) {
             put(name, value);

@@ -37,6 +37,7 @@ pub(crate) const ALL: &[(&str, Run)] = &[
     ("stderr_is_told", |php| Box::pin(stderr(php))),
     ("a_status_a_redirect_and_a_head", |php| Box::pin(statuses(php))),
     ("what_is_given_up_leaves_the_others_alone", |php| Box::pin(given_up(php))),
+    ("an_abort_that_crosses_the_end", |php| Box::pin(crossing(php))),
     ("a_crash_is_never_a_whole_answer", |php| Box::pin(crash(php))),
 ];
 
@@ -143,6 +144,14 @@ async fn given_up(php: Php) {
     drop(response);
     for _ in 0..5 {
         assert_eq!(php.text(get("/digest")).await, "none d41d8cd98f00b204e9800998ecf8427e");
+    }
+}
+
+async fn crossing(php: Php) {
+    for _ in 0..50 {
+        // PHP is through with its answer before it sees that nobody wants it.
+        drop(php.ask(get("/large")).await);
+        assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
     }
 }
 
