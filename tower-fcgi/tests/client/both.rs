@@ -49,7 +49,18 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<AnyError>,
 {
-    let (server, application) = tokio::io::duplex(4096);
+    connect_over(4096, config, handle)
+}
+
+/// As [`connect`], over a transport that takes so many bytes at a time.
+pub(crate) fn connect_over<F, R, B>(pipe: usize, config: Config, handle: F) -> Both
+where
+    F: FnMut(Request<RequestBody>) -> R + Send + 'static,
+    R: Future<Output = Response<B>> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<AnyError>,
+{
+    let (server, application) = tokio::io::duplex(pipe);
     let (sender, connection) = client::handshake(server, config);
     let mut handle = handle;
     let service = service_fn(move |request| {

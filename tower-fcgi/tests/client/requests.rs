@@ -115,3 +115,26 @@ async fn a_sender_that_is_busy_gives_an_error_rather_than_mix_requests() {
     assert!(both.sender.call(get("/2")).await.unwrap_err().is_closed());
     drop(first);
 }
+
+#[tokio::test(start_paused = true)]
+async fn requests_one_after_the_other_over_pipes_of_any_size() {
+    for pipe in [1, 2, 7, 8, 9, 100, 100_000] {
+        let mut both = connect_over(pipe, Config::default(), async |request: Request<RequestBody>| {
+            let status = request.headers()["x-status"].to_str().unwrap().parse::<u16>().unwrap();
+            Response::builder().status(status).body(request.into_body()).unwrap()
+        });
+        for (number, len) in [0, 1, 20, 10_000, 5000].into_iter().enumerate() {
+            let content: Bytes = (0..=250).cycle().take(len).collect::<Vec<u8>>().into();
+            let status = 200 + u16::try_from(number).unwrap();
+            let mut request = post("/", full(content.clone()));
+            request.headers_mut().insert("x-status", status.into());
+            let response = both.sender.ready().await.unwrap().call(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), status);
+            let expected = if status == 204 { Bytes::new() } else { content };
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert!(body == expected, "{len} bytes over a pipe of {pipe}");
+        }
+        drop(both.sender);
+        both.web_server.await.unwrap().unwrap();
+    }
+}
