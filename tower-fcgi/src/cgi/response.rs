@@ -162,7 +162,7 @@ fn write_headers(headers: &HeaderMap, out: &mut Vec<u8>) -> Result<Option<u64>, 
 }
 
 /// RFC 9110 §7.6.1, and CGI's own `Status`.
-pub(super) fn is_between_peers(name: &HeaderName) -> bool {
+pub(crate) fn is_between_peers(name: &HeaderName) -> bool {
     let name = name.as_str();
     match name.len() {
         2 => name == "te",
@@ -176,7 +176,7 @@ pub(super) fn is_between_peers(name: &HeaderName) -> bool {
 }
 
 /// RFC 9110 §7.6.1: what the Connection header names goes with it.
-fn is_named_by_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
+pub(crate) fn is_named_by_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
     headers.get_all(CONNECTION).iter().any(|value| {
         value.as_bytes().split(|byte| *byte == b',').any(|option| {
             let option = option.trim_ascii();
