@@ -117,7 +117,8 @@ ServerRoot {prefix}
 DefaultRuntimeDir {prefix}
 PidFile {prefix}/httpd.pid
 ErrorLog {prefix}/error.log
-Mutex file:{prefix} default
+# With a file, mod_fcgid's processes may take each other for a deadlock.
+Mutex pthread default
 ServerName localhost
 Listen {address}
 {modules}{user}

@@ -69,6 +69,10 @@ impl Site {
         });
         let config = prefix.join("server.conf");
         fs::write(&config, text)?;
+        // For the temporary files of those who run as another user.
+        let temporary = prefix.join("tmp");
+        fs::create_dir(&temporary)?;
+        fs::set_permissions(&temporary, Permissions::from_mode(0o777))?;
         let mut server = Process::start(
             Command::new(program)
                 .args(setup.arguments)
@@ -76,6 +80,7 @@ impl Site {
                 .current_dir(prefix)
                 // Caddy keeps files of its own there.
                 .env("HOME", prefix)
+                .env("TMPDIR", &temporary)
                 .env_remove("FCGI_LISTEN")
                 .stdin(Stdio::null())
                 .stdout(File::create(prefix.join("stdout"))?)
