@@ -1,11 +1,14 @@
 //! Many requests at a time, and applications that are started anew.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use libtest_mimic::Failed;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
 
 use crate::runner::Outcome;
@@ -44,7 +47,7 @@ pub(crate) async fn application_restarts(mut site: Site) -> Outcome {
             assert_eq!(site.post("/echo", "abcd").await?.body(), "abcd");
         } else {
             let id = std::str::from_utf8(site.get("/pid").await?.body())?.parse()?;
-            kill_process(Pid::from_raw(id).ok_or("no id")?, Signal::TERM)?;
+            terminate(Pid::from_raw(id).ok_or("no id")?).await?;
             let start = Instant::now();
             // The web server starts it again when it has seen that it is gone.
             while site.get("/pid").await.is_ok_and(|answer| answer.status() != StatusCode::OK) {
@@ -53,4 +56,12 @@ pub(crate) async fn application_restarts(mut site: Site) -> Outcome {
         }
     }
     Ok(Seen::Usual)
+}
+
+/// Ends a process that another has started, and waits until it has ended.
+async fn terminate(id: Pid) -> io::Result<()> {
+    let process = pidfd_open(id, PidfdFlags::empty())?;
+    pidfd_send_signal(&process, Signal::TERM)?;
+    AsyncFd::with_interest(process, Interest::READABLE)?.readable().await?;
+    Ok(())
 }
