@@ -39,7 +39,7 @@ fn config(place: &Place<'_>, options: &str) -> String {
         "\
 global
     log stderr format raw daemon
-    # A head has to fit into one buffer; with more than a record can hold it crashes.
+    # A head has to fit into one buffer; with more than a record can hold uploads fail.
     tune.bufsize 60000
 defaults
     mode http
@@ -53,7 +53,8 @@ frontend www
     default_backend application
 backend application
     use-fcgi-app application
-    http-reuse always
+    # With `always`, and many requests on a connection, some are a 500 of its own.
+    http-reuse aggressive
     # It may take a kept connection for the next request before it has seen that it is closed.
     retry-on conn-failure empty-response
     server application unix@{application} proto fcgi
