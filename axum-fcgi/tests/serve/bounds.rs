@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::routing::get;
 use axum_fcgi::Config;
-use tokio::io::AsyncReadExt as _;
+use fcgi_core::{RecordHeader, RecordType, RequestId, encode_pair};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
@@ -59,4 +60,24 @@ async fn a_connection_over_the_limit_waits_until_one_of_the_others_is_idle() {
     assert!(answer.ends_with("slow"), "the first is not disturbed");
     assert!(waiting.await.unwrap().ends_with("served"), "and then makes room");
     assert_eq!(busy.read(&mut [0; 1]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_web_server_that_asks_for_the_number_of_connections_is_told_the_bound() {
+    let addr = serve(77, Router::new()).await;
+    let mut query = Vec::new();
+    encode_pair(&mut query, b"FCGI_MAX_CONNS", b"");
+    let header = RecordHeader::new(RecordType::GET_VALUES, RequestId::NULL, query.len().try_into().unwrap());
+    let mut expected = Vec::new();
+    encode_pair(&mut expected, b"FCGI_MAX_CONNS", b"77");
+
+    let mut io = TcpStream::connect(addr).await.unwrap();
+    io.write_all(&[&header.encode()[..], &query].concat()).await.unwrap();
+    let mut header = [0; RecordHeader::LEN];
+    io.read_exact(&mut header).await.unwrap();
+    let header = RecordHeader::decode(header).unwrap();
+    assert_eq!((header.kind, header.id), (RecordType::GET_VALUES_RESULT, RequestId::NULL));
+    let mut told = vec![0; header.content_len.into()];
+    io.read_exact(&mut told).await.unwrap();
+    assert_eq!(told, expected);
 }

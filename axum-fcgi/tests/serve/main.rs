@@ -3,6 +3,7 @@
 
 mod accept;
 mod bounds;
+mod gone;
 mod roles;
 mod shutdown;
 mod types;

@@ -61,11 +61,13 @@ impl Served {
 
 #[tokio::test]
 async fn while_idle_it_ends_at_once_and_kept_connections_are_closed() {
-    let mut served = serve(Config::default()).await;
+    // Were it to wait for its deadline, it would be seen.
+    let mut served = serve(Config::default().shutdown_timeout(Duration::from_secs(86_400))).await;
     let mut kept = TcpStream::connect(served.addr).await.unwrap();
     wire::ask(&mut kept, &wire::get("/nothing", true)).await.unwrap();
     served.stop();
-    served.task.await.unwrap().unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(60), served.task).await;
+    ended.expect("it is held up").unwrap().unwrap();
     assert_eq!(kept.read(&mut [0; 1]).await.unwrap(), 0);
     assert!(TcpStream::connect(served.addr).await.is_err(), "nobody listens any more");
 }
