@@ -3,6 +3,7 @@
 
 mod accept;
 mod bounds;
+mod figures;
 mod gone;
 mod roles;
 mod shutdown;
