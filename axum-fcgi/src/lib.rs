@@ -68,6 +68,9 @@
 //! socket whose directory or mode keeps strangers out; where it has to be the network, say who may connect with
 //! [`Allowed`].
 //!
+//! # In production
+//! [`deployment`] has notes on process managers, permissions, time-outs on both sides, and numbers of connections.
+//!
 //! # Features
 //! - `serde`: [`Address`] is serialized and deserialized as its string.
 //! - `systemd-notify`: [`serve`] tells systemd when it is ready and when it stops, for units of `Type=notify`.
@@ -77,6 +80,9 @@ mod adapter;
 mod auto;
 mod config;
 mod connections;
+#[cfg(unix)]
+#[doc = include_str!("deployment.md")]
+pub mod deployment {}
 mod extract;
 #[cfg(unix)]
 mod listen;

@@ -7,11 +7,14 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::Response;
 use axum::serve::Listener;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower_fcgi::{Builder, Role, Roles};
 use tower_service::Service;
 
@@ -133,8 +136,9 @@ impl<L, S> Serve<L, S> {
         Serve { listener, service: ByRole::new(service, role, own), config, roles: others.and(roles) }
     }
 
-    /// Ends serving when `signal` does: no more connections are accepted, idle ones are closed, and requests
-    /// under way are answered, for as long as [`Config::shutdown_timeout`] allows. Then the future is ready.
+    /// Ends serving when `signal` does: no more connections are accepted but those that wait already, idle ones are
+    /// closed, and requests under way are answered, for as long as [`Config::shutdown_timeout`] allows; a new
+    /// connection has a second for its request to come. Then the future is ready.
     pub fn with_graceful_shutdown<F>(self, signal: F) -> ServeWithShutdown<L, S, F>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -230,28 +234,53 @@ where
     #[cfg(all(unix, feature = "systemd-notify"))]
     crate::notify::ready();
     loop {
-        let accepted = async {
-            let accepted = listener.accept().await;
-            connections.room(most).await;
-            accepted
-        };
-        let (io, peer) = tokio::select! {
+        let accepted = tokio::select! {
             biased;
             () = &mut signal => break,
-            accepted = accepted => accepted,
+            accepted = listener.accept() => accepted,
         };
-        prepare(&io);
-        let connection = builder.serve_connection(io, Adapter::new(service.clone()));
-        let connection = connection.on_cut_off(reset).peer(&peer);
-        let guard = connections.register(connection.handle());
-        tokio::spawn(Serving::new(connection, guard));
+        let stop = tokio::select! {
+            biased;
+            () = &mut signal => true,
+            () = connections.room(most) => false,
+        };
+        // Also where it is to stop: whoever was let in has a request.
+        begin(accepted, service.clone(), &builder, &connections);
+        if stop {
+            break;
+        }
     }
     #[cfg(all(unix, feature = "systemd-notify"))]
     crate::notify::stopping();
+    for _ in 0..BACKLOG {
+        let Ok(accepted) = timeout(NOBODY, listener.accept()).await else { break };
+        begin(accepted, service.clone(), &builder, &connections);
+    }
     drop(listener);
     connections.shut_down(config.shutdown_timeout).await;
     Ok(())
 }
+
+/// Serves a connection in a task of its own.
+fn begin<IO, A, S>((io, peer): (IO, A), service: S, builder: &Builder, connections: &Arc<Connections>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: fmt::Debug,
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Send + 'static,
+{
+    prepare(&io);
+    let connection = builder.serve_connection(io, Adapter::new(service));
+    let connection = connection.on_cut_off(reset).peer(&peer);
+    let guard = connections.register(connection.handle());
+    tokio::spawn(Serving::new(connection, guard));
+}
+
+/// Connections that are taken in after the signal: those that the system has accepted already, which would be reset with
+/// the listener. Others may still come meanwhile, and are not to keep it open.
+const BACKLOG: usize = 4096;
+
+/// When nobody has come for so long, nobody waits.
+const NOBODY: Duration = Duration::from_millis(1);
 
 fn as_tcp<IO: 'static>(io: &IO) -> Option<&TcpStream> {
     let io = io as &dyn Any;

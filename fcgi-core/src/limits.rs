@@ -15,6 +15,11 @@ pub struct Limits {
     /// [refused](crate::Event::Refused), not the connection.
     pub params_bytes: usize,
 
+    /// Bytes of PARAMS that all requests alive on the connection may have together, answered ones not counted.
+    /// Default 524 288: four times what one may have, so that only requests which share a connection and are
+    /// all of the largest kind meet it. The request that passes it is [refused](crate::Event::Refused).
+    pub all_params_bytes: usize,
+
     /// Name-value pairs that one request may have. Default 1 000: a browser's request has about 35, and ten
     /// times the number of headers that hyper takes by default stays legal. A request over it is
     /// [refused](crate::Event::Refused).
@@ -56,6 +61,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             params_bytes: 128 * 1024,
+            all_params_bytes: 512 * 1024,
             params_pairs: 1000,
             requests: 128,
             unfinished: 128,

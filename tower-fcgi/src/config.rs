@@ -9,6 +9,7 @@ use http::Extensions;
 
 use crate::memory;
 use crate::route_on::RouteOn;
+use crate::sink::HIGH_WATER;
 
 /// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
 /// share one.
@@ -31,6 +32,9 @@ pub(crate) struct Driver {
     pub(crate) write_timeout: Duration,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) pause_timeout: Duration,
+    pub(crate) body_timeout: Option<Duration>,
+    pub(crate) request_timeout: Option<Duration>,
+    pub(crate) body_limit: u64,
     pub(crate) drain_timeout: Duration,
     pub(crate) drain_bytes: u64,
     pub(crate) half_closed: bool,
@@ -59,6 +63,9 @@ impl Default for Config {
                 write_timeout: Duration::from_secs(60),
                 idle_timeout: None,
                 pause_timeout: Duration::from_secs(10),
+                body_timeout: Some(Duration::from_secs(120)),
+                request_timeout: None,
+                body_limit: u64::MAX,
                 drain_timeout: Duration::from_secs(30),
                 drain_bytes: 64 << 20,
                 half_closed: false,
@@ -148,6 +155,40 @@ impl Config {
         self
     }
 
+    /// How long the web server may send nothing of a body that has not ended, while input is wanted. After that
+    /// a handler that waits for it is dropped and the answer is `408 Request Timeout` if it has not begun; else the
+    /// body [breaks off](crate::BodyError::is_stalled), and the handler goes on. `None`: without limit. Default:
+    /// 120 s, twice nginx's `client_body_timeout`, so that the web server, which knows its client, is first.
+    #[must_use]
+    pub fn body_timeout(mut self, limit: Option<Duration>) -> Self {
+        self.driver().body_timeout = limit;
+        self
+    }
+
+    /// How long a request may take from the end of its PARAMS to the end of its answer. After that its handler is
+    /// dropped: a `503 Service Unavailable` if the answer has not begun, else the connection is cut off, so that
+    /// the answer does not look whole. Default: without limit, since it would end long downloads and
+    /// Server-Sent Events.
+    ///
+    /// Most web servers do not tell that a client has left before something is written to it: a handler that never
+    /// answers is ended by nothing else.
+    #[must_use]
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.driver().request_timeout = Some(limit);
+        self
+    }
+
+    /// Bytes that a request's body may have. One whose CONTENT_LENGTH is more is answered with `413 Content Too
+    /// Large` and no service hears of it; one that turns out to be more while it comes has its handler dropped and
+    /// the same answer if that has not begun, else its body [breaks off](crate::BodyError::is_too_large). Default:
+    /// without limit, since what is held of a body is bounded all the same ([`Limits::body_bytes`]), and web
+    /// servers have a limit of their own (nginx: 1 MiB).
+    #[must_use]
+    pub fn body_limit(mut self, bytes: u64) -> Self {
+        self.driver().body_limit = bytes;
+        self
+    }
+
     /// How long, and for how many bytes, the rest of a body is received and dropped after an early answer on
     /// a connection that is not kept. After that the connection is closed, which may cost the answer.
     /// Default: 30 s and 67 108 864 bytes.
@@ -175,6 +216,37 @@ impl Config {
     pub fn no_length_means_no_body(mut self, so: bool) -> Self {
         self.driver().no_length_no_body = so;
         self
+    }
+
+    /// Bytes of memory that a connection can take with these settings, whatever the web server does on it, beside
+    /// what handlers and the bodies of their responses hold of their own. An upper bound, for choosing limits; a
+    /// test holds it. What an honest connection takes is some thousandth of it.
+    ///
+    /// It is the sum of:
+    ///
+    /// - 24 bytes for each of [`Limits::all_params_bytes`]: PARAMS, and the headers that a request is made of, of
+    ///   which the smallest has nine bytes there;
+    /// - 8 for each of [`Limits::bodies_bytes`], or [`body_bytes`](Limits::body_bytes) if that is more, and of one
+    ///   read of 65 536 bytes: a piece of a body can keep so much of what came with it;
+    /// - 262 144 of output that waits, and four times [`Limits::answers_bytes`];
+    /// - 4 096 for each of [`Limits::requests`], and 512 for each of [`Limits::unfinished`];
+    /// - [`Limits::management_bytes`], and 4 096 for the connection itself.
+    #[must_use]
+    pub fn most_memory(&self) -> usize {
+        let limits = &self.protocol.limits;
+        let bodies = limits.bodies_bytes.max(limits.body_bytes).saturating_add(65_536);
+        [
+            limits.all_params_bytes.saturating_mul(24),
+            bodies.saturating_mul(8),
+            HIGH_WATER,
+            limits.answers_bytes.saturating_mul(4),
+            limits.requests.saturating_mul(4096),
+            limits.unfinished.saturating_mul(512),
+            limits.management_bytes,
+            4096,
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
     }
 
     fn driver(&mut self) -> &mut Driver {

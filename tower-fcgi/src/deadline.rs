@@ -14,12 +14,14 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(crate) enum Wait {
     /// The rest of a record that begins a request, or on a new connection anything at all.
     Begin,
+    /// The first request of a connection that is to end.
+    First,
     /// The web server to read some of the output; the number of bytes it has read.
     Write(u64),
     /// Input, paused because of unread bodies, to flow again; the number of bytes that are unread.
     Paused(usize),
     /// The next request of a kept connection.
-    Idle(u64),
+    Idle(u32),
     /// The web server's end of stream after an early answer.
     Drain,
 }
@@ -28,17 +30,28 @@ pub(crate) enum Wait {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Elapsed {
     Wait(Wait),
-    /// The PARAMS of this request.
-    Head(Key),
+    /// A stage of this request.
+    Request(Key, Stage),
 }
 
-/// A timer that is set by what is waited for: the head of each request, from its own begin, and one thing
-/// more.
+/// What a request is in, under a time-out of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// Its PARAMS come.
+    Head,
+    /// Its body comes; the number of bytes that have.
+    Body(u64),
+    /// All of it, from the end of PARAMS.
+    Whole,
+}
+
+/// A timer that is set by what is waited for: the stages of each request, each from its own begin, and one
+/// thing more.
 #[derive(Debug, Default)]
 pub(crate) struct Deadline {
     /// With its end. A limit beyond what the clock can count is no limit.
     waiting: Option<(Wait, Option<Instant>)>,
-    heads: BTreeMap<Key, Instant>,
+    stages: BTreeMap<(Key, Stage), Instant>,
     /// Kept from one wait to the next.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -48,15 +61,15 @@ impl Deadline {
     pub(crate) fn poll(
         &mut self,
         wait: Option<(Wait, Duration)>,
-        heads: (impl Iterator<Item = Key>, Duration),
+        stages: impl Iterator<Item = (Key, Stage, Duration)>,
         cx: &mut Context<'_>,
     ) -> Poll<Elapsed> {
         let same = |(wait, _): (Wait, Duration)| self.waiting.filter(|(waiting, _)| *waiting == wait);
         self.waiting =
             wait.map(|wait| same(wait).unwrap_or_else(|| (wait.0, Instant::now().checked_add(wait.1))));
-        self.follow(heads);
+        self.follow(stages);
         let end = self.waiting.and_then(|(_, end)| end);
-        let Some(end) = end.into_iter().chain(self.heads.values().copied()).min() else {
+        let Some(end) = end.into_iter().chain(self.stages.values().copied()).min() else {
             return Poll::Pending;
         };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
@@ -71,23 +84,25 @@ impl Deadline {
         *self = Self::default();
     }
 
-    /// Knows the end of each head that is on its way.
-    fn follow(&mut self, (keys, limit): (impl Iterator<Item = Key>, Duration)) {
-        let mut keys = keys.peekable();
-        if keys.peek().is_none() && self.heads.is_empty() {
+    /// Knows the end of each stage that a request is in.
+    fn follow(&mut self, stages: impl Iterator<Item = (Key, Stage, Duration)>) {
+        let mut stages = stages.peekable();
+        if stages.peek().is_none() && self.stages.is_empty() {
             return;
         }
         let now = Instant::now();
-        let known = std::mem::take(&mut self.heads);
-        let end = |key: Key| known.get(&key).copied().or_else(|| now.checked_add(limit));
-        self.heads = keys.filter_map(|key| Some((key, end(key)?))).collect();
+        let known = std::mem::take(&mut self.stages);
+        let end = |stage, limit| known.get(&stage).copied().or_else(|| now.checked_add(limit));
+        self.stages = stages
+            .filter_map(|(key, stage, limit)| Some(((key, stage), end((key, stage), limit)?)))
+            .collect();
     }
 
     fn elapsed(&mut self, end: Instant) -> Elapsed {
-        let head = self.heads.iter().find(|(_, head)| **head <= end).map(|(key, _)| *key);
-        if let Some(key) = head {
-            self.heads.remove(&key);
-            return Elapsed::Head(key);
+        let stage = self.stages.iter().find(|(_, at)| **at <= end).map(|(stage, _)| *stage);
+        if let Some((key, stage)) = stage {
+            self.stages.remove(&(key, stage));
+            return Elapsed::Request(key, stage);
         }
         // Nothing else has an end.
         Elapsed::Wait(self.waiting.take().map_or(Wait::Begin, |(wait, _)| wait))

@@ -27,6 +27,12 @@ pub(crate) enum Failure {
     Head(&'static str),
     /// The request's unread body held up the other requests of its connection for too long.
     BodyUnread,
+    /// Nothing of the request's body came for too long.
+    BodyStalled,
+    /// The request's body is larger than it may be.
+    BodyTooLarge,
+    /// The request took longer than it may.
+    Expired,
     /// The request's head did not come in time.
     HeadTimeout,
     /// The request is one that `http` or the limits cannot carry.
@@ -54,15 +60,16 @@ impl Failure {
             | Self::BodyTooShort { .. }
             | Self::BodyTooLong
             | Self::Head(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NotReady(_) | Self::BodyUnread => StatusCode::SERVICE_UNAVAILABLE,
-            Self::HeadTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::NotReady(_) | Self::BodyUnread | Self::Expired => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::HeadTimeout | Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
             Self::Request(status, _) => *status,
         }
     }
 
     /// Whether the peer is to blame, so that the application's own log need not be alarmed.
     pub(crate) const fn is_peers(&self) -> bool {
-        matches!(self, Self::Request(..) | Self::HeadTimeout)
+        matches!(self, Self::Request(..) | Self::HeadTimeout | Self::BodyStalled | Self::BodyTooLarge)
     }
 }
 
@@ -79,6 +86,9 @@ impl fmt::Display for Failure {
             Self::BodyTooLong => f.write_str("the response's body is longer than its Content-Length"),
             Self::Head(reason) => write!(f, "the response cannot be sent over CGI: {reason}"),
             Self::BodyUnread => f.write_str("the request's unread body held up other requests for too long"),
+            Self::BodyStalled => f.write_str("nothing of the request's body came for too long"),
+            Self::BodyTooLarge => f.write_str("the request's body is larger than the limit"),
+            Self::Expired => f.write_str("the request took longer than it may"),
             Self::HeadTimeout => f.write_str("the request's head did not come in time"),
             Self::Request(_, reason) => write!(f, "the request cannot be served: {reason}"),
         }

@@ -46,7 +46,8 @@ impl Handle {
     }
 
     /// The connection ends as soon as no request is under way on it; one whose PARAMS are still coming
-    /// counts. An idle one ends at once.
+    /// counts. An idle one ends at once; a new one has a second for its first request to come, since a web server
+    /// connects when it has one.
     pub fn graceful_shutdown(&self) {
         self.give(Order::Finish);
     }

@@ -25,7 +25,7 @@ pub(crate) trait Sink {
 
 /// Output that waits for the transport, in bytes, at which no more is produced. Enough for several of the 16
 /// to 64 KiB that bodies give at a time, so that the next write is ready when the last is done.
-const HIGH_WATER: usize = 256 * 1024;
+pub(crate) const HIGH_WATER: usize = 256 * 1024;
 
 /// Straight into the connection's output.
 #[derive(Debug)]

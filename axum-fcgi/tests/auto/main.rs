@@ -3,6 +3,7 @@
 mod cgi;
 mod child;
 mod fastcgi;
+mod handover;
 mod program;
 #[path = "../serve/wire.rs"]
 mod wire;
@@ -15,7 +16,7 @@ fn main() -> ExitCode {
     if child::is_one() {
         return program::run();
     }
-    let tests = cgi::TESTS.iter().chain(fastcgi::TESTS);
+    let tests = cgi::TESTS.iter().chain(fastcgi::TESTS).chain(handover::TESTS);
     let trials = tests.map(|(name, run)| {
         let run = *run;
         Trial::test(*name, move || {

@@ -107,3 +107,17 @@ async fn a_handler_that_does_not_end_is_dropped_at_the_deadline() {
     served.task.await.unwrap().unwrap();
     assert!(wire::answer(&mut io).await.is_err(), "no answer, and above all none that looks whole");
 }
+
+#[tokio::test]
+async fn connections_that_wait_to_be_accepted_are_served_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut waiting = TcpStream::connect(addr).await.unwrap();
+    waiting.write_all(&wire::get("/", true)).await.unwrap();
+    let router = Router::new().route("/", get(async || "served"));
+    // It is to end before it has begun.
+    let served = axum_fcgi::serve(listener, router).with_graceful_shutdown(std::future::ready(()));
+    let served = tokio::spawn(served.into_future());
+    assert!(wire::answer(&mut waiting).await.unwrap().ends_with("served"));
+    served.await.unwrap().unwrap();
+}

@@ -1,11 +1,14 @@
-//! The smallest application behind nginx.
+//! The smallest application.
 //!
-//! Run `sh examples/hello/run` to see it on <http://127.0.0.1:8080>, with the `nginx.conf` beside it. By
-//! hand:
+//! Run `sh examples/hello/run` to see it behind nginx on <http://127.0.0.1:8080>, with the `nginx.conf` beside it.
+//! By hand:
 //!
 //! ```sh
-//! cargo run -p hello -- /tmp/hello.sock
+//! cargo run -p hello -- /run/hello.sock
 //! ```
+//!
+//! and any other web server with the file beside this: `apache.conf`, `lighttpd.conf`, `Caddyfile`, `haproxy.cfg`,
+//! `h2o.conf`; `httpd.conf` for OpenBSD. Each says how it is run.
 
 use std::io;
 

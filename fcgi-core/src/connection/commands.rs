@@ -117,9 +117,8 @@ impl Connection {
     /// # Errors
     /// As [`stdout`](Self::stdout).
     pub fn stderr(&mut self, key: Key, content: &[u8]) -> Result<(), Misuse> {
-        let most = usize::from(self.config.limits.stderr_record.max(1));
         let id = self.open(key)?.id;
-        self.output.stream_in(RecordType::STDERR, id, content, most);
+        self.output.stderr(id, content, self.config.limits.stderr_record);
         Ok(())
     }
 
@@ -165,6 +164,7 @@ impl Connection {
         self.in_params = self.in_params.saturating_sub(1);
         entry.params = Vec::new();
         entry.discard();
+        self.release_params(key);
         Ok(())
     }
 
@@ -181,7 +181,15 @@ impl Connection {
         let Ok(entry) = self.table.by_key(key) else { return };
         let freed = entry.discard();
         self.unread = self.unread.saturating_sub(freed);
+        self.release_params(key);
         self.settle(key);
+    }
+
+    /// A request's PARAMS are gone, or about to be: others may have as many.
+    pub(super) fn release_params(&mut self, key: Key) {
+        let Ok(entry) = self.table.by_key(key) else { return };
+        let freed = core::mem::take(&mut entry.held_params);
+        self.held_params = self.held_params.saturating_sub(freed);
     }
 
     pub(super) fn put_end(&mut self, id: RequestId, app_status: u32, protocol_status: ProtocolStatus) {

@@ -39,7 +39,8 @@ pub struct NewRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// [`Limits::params_bytes`](crate::Limits::params_bytes).
+    /// [`Limits::params_bytes`](crate::Limits::params_bytes), or
+    /// [`all_params_bytes`](crate::Limits::all_params_bytes).
     ParamsBytes,
     /// [`Limits::params_pairs`](crate::Limits::params_pairs).
     ParamsPairs,

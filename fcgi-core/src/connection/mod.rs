@@ -4,8 +4,6 @@ mod close;
 mod commands;
 mod config;
 mod event;
-mod inbox;
-mod key;
 mod management;
 mod queue;
 mod receive;
@@ -20,12 +18,12 @@ pub use self::close::{Close, EndOfInput};
 pub use self::commands::BodyState;
 pub use self::config::{Config, Memory, Overload};
 pub use self::event::{Event, NewRequest, Refusal};
-pub use self::key::Key;
 use self::queue::Queue;
 use self::table::Table;
 use crate::deframe::Deframer;
 use crate::enframe::Enframer;
 use crate::error::Violation;
+use crate::key::Key;
 use crate::record::BeginRequest;
 
 /// The application's side of one transport connection: the only table of its requests.
@@ -86,18 +84,21 @@ pub struct Connection {
     config: Arc<Config>,
     deframer: Deframer,
     /// BEGIN_REQUEST's content as far as it has come.
-    begin: ([u8; BeginRequest::LEN], usize),
+    begin: ([u8; BeginRequest::LEN], u8),
     /// A management record's content as far as it has come; at most `limits.management_bytes`.
     management: Vec<u8>,
     table: Table,
     events: Queue,
     output: Enframer,
-    /// Requests of `table` that are live; the others in it are answered, and their input has not ended.
-    live: usize,
+    /// Requests of `table` that are live; the others in it are answered, and their input has not ended. Each has
+    /// an id, of which there are 65 535.
+    live: u16,
     /// Those of them whose PARAMS have not ended.
-    in_params: usize,
+    in_params: u16,
     /// Sum of the charges in `table`, in bytes.
     unread: usize,
+    /// Bytes of PARAMS of the live requests, handed out or not.
+    held_params: usize,
     /// Bytes that [`answer_here`](Self::answer_here) has queued, less what of them must have been written
     /// since. No more than that is known: answers of the application lie between them.
     answered_here: usize,
@@ -135,6 +136,7 @@ impl Connection {
             live: 0,
             in_params: 0,
             unread: 0,
+            held_params: 0,
             answered_here: 0,
             keep_conn: true,
             closing: Closing::No,
@@ -180,8 +182,8 @@ impl Connection {
 
     /// Requests that have begun and are owed an answer, those included whose PARAMS have not ended.
     #[must_use]
-    pub const fn live(&self) -> usize {
-        self.live
+    pub fn live(&self) -> usize {
+        usize::from(self.live)
     }
 
     /// Whether the request can still be answered: it has neither ended nor failed.

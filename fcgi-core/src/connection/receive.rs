@@ -85,16 +85,16 @@ impl Connection {
             self.begin.1 = 0;
         }
         let (content, have) = &mut self.begin;
-        for (place, byte) in content.iter_mut().skip(*have).zip(fragment.content) {
+        for (place, byte) in content.iter_mut().skip(usize::from(*have)).zip(fragment.content) {
             *place = *byte;
+            *have = have.saturating_add(1);
         }
-        *have = have.saturating_add(fragment.content.len());
         fragment.ends.then_some(*content)
     }
 
     /// Puts the request in the table, answered at once if it cannot be served.
     fn admit(&mut self, id: RequestId, begin: BeginRequest) {
-        let full = self.live >= self.config.limits.requests;
+        let full = usize::from(self.live) >= self.config.limits.requests;
         let rejected = if !self.config.roles.contains(begin.role) {
             Some(Overload::Status(ProtocolStatus::UNKNOWN_ROLE))
         } else if full || self.closing != Closing::No {
@@ -138,12 +138,15 @@ impl Connection {
         // What fits is looked at also where not all of it does: which limit is passed first must not hang on
         // how the bytes were cut.
         let room = limits.params_bytes.saturating_sub(entry.params.len());
+        let room = room.min(limits.all_params_bytes.saturating_sub(self.held_params));
         let (fitting, over) = fragment.content.split_at_checked(room).unwrap_or((fragment.content, &[]));
         if entry.params.is_empty() {
             entry.params = (self.config.memory.take)();
             entry.params.reserve_exact(fitting.len());
         }
         entry.params.extend_from_slice(fitting);
+        entry.held_params = entry.held_params.saturating_add(fitting.len());
+        self.held_params = self.held_params.saturating_add(fitting.len());
         let refusal = match entry.scan.advance(&entry.params, limits.params_bytes, limits.params_pairs) {
             Ok(()) if over.is_empty() => None,
             Ok(()) | Err(ScanError::TooLong) => Some(Refusal::ParamsBytes),
@@ -217,6 +220,7 @@ impl Connection {
             Abort::EndHere => {
                 self.in_params = self.in_params.saturating_sub(1);
                 self.live = self.live.saturating_sub(1);
+                self.release_params(key);
                 self.answer_here(|connection| connection.put_end(id, 0, ProtocolStatus::REQUEST_COMPLETE));
                 self.settle(key);
             }
@@ -261,8 +265,8 @@ impl Connection {
     }
 
     /// Requests that are answered, or cut off, and whose input has not ended.
-    const fn unfinished(&self) -> usize {
-        self.table.len().saturating_sub(self.live)
+    fn unfinished(&self) -> usize {
+        self.table.len().saturating_sub(usize::from(self.live))
     }
 
     fn forget(&mut self, key: Key) {

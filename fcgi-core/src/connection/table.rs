@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Key;
-use super::inbox::Inbox;
 use crate::error::Misuse;
+use crate::inbox::Inbox;
 use crate::pairs::Scan;
 use crate::record::RequestId;
 use crate::request::Request;
@@ -30,6 +30,8 @@ pub(super) struct Entry {
     pub(super) state: Request,
     /// PARAMS as far as they have come; empty once they are handed out.
     pub(super) params: Vec<u8>,
+    /// Bytes of PARAMS that the request is charged, until it is answered.
+    pub(super) held_params: usize,
     pub(super) scan: Scan,
     pub(super) stdin: Inbox,
     /// A Filter's second stream, once it has content.
@@ -68,6 +70,7 @@ impl Table {
             id,
             state,
             params: Vec::new(),
+            held_params: 0,
             scan: Scan::default(),
             stdin: Inbox::default(),
             data: None,

@@ -17,6 +17,9 @@ pub(crate) enum Kind {
     Aborted,
     Disconnected,
     Overloaded,
+    Stalled,
+    TooLarge,
+    Expired,
     Over,
 }
 
@@ -51,6 +54,24 @@ impl BodyError {
         matches!(self.kind, Kind::Overloaded)
     }
 
+    /// Nothing of the body came for [longer than it may](crate::Config::body_timeout).
+    #[must_use]
+    pub const fn is_stalled(&self) -> bool {
+        matches!(self.kind, Kind::Stalled)
+    }
+
+    /// The body is [larger than it may be](crate::Config::body_limit).
+    #[must_use]
+    pub const fn is_too_large(&self) -> bool {
+        matches!(self.kind, Kind::TooLarge)
+    }
+
+    /// The request took [longer than it may](crate::Config::request_timeout).
+    #[must_use]
+    pub const fn is_expired(&self) -> bool {
+        matches!(self.kind, Kind::Expired)
+    }
+
     /// The request was answered, so that what is left of its body is not received any more.
     #[must_use]
     pub const fn is_over(&self) -> bool {
@@ -74,6 +95,9 @@ impl fmt::Display for BodyError {
                 "the connection to the web server was lost before the end of the request's body"
             }
             Kind::Overloaded => "the request's body was given up: unread, it held up other requests",
+            Kind::Stalled => "the web server sent nothing of the request's body for too long",
+            Kind::TooLarge => "the request's body is larger than the limit",
+            Kind::Expired => "the request took longer than it may",
             Kind::Over => "the request was answered before the end of its body",
         })
     }

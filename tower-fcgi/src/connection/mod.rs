@@ -87,14 +87,14 @@ struct Driver<IO, S> {
     written: u64,
     /// Bytes of output that waited when the transport last took no more.
     blocked_at: usize,
-    /// Requests whose head has come since the connection began.
-    begun: u64,
+    /// Requests whose head has come since the connection began; after 4 294 967 295 it begins again with one.
+    begun: u32,
     deadline: Deadline,
     /// Makes the close that follows a cut-off answer one that the peer notices.
     reset: fn(&IO),
     idle: bool,
-    /// Requests dispatched since the connection began.
-    dispatched: u64,
+    /// Requests dispatched since the connection began; tells a turn that dispatched some from one that did not.
+    dispatched: u32,
     /// Whether the exchanges in tasks have their turn before the one that runs inline.
     spawned_first: bool,
     /// A task was begun in this turn.
@@ -154,7 +154,8 @@ where
     }
 
     /// Ends the connection as soon as no request is under way on it; one whose PARAMS are still coming
-    /// counts. The future is still to be polled to its end.
+    /// counts, and a new connection has a second for its first request to come. The future is still to be polled to
+    /// its end.
     pub fn graceful_shutdown(self: Pin<&mut Self>) {
         self.project().driver.handle.graceful_shutdown();
     }
@@ -308,8 +309,14 @@ where
     fn is_to_finish(&self, read: Read) -> bool {
         self.handle.order() >= Order::Finish
             && read != Read::Got
+            && !self.is_new()
             && self.protocol.live() == 0
             && self.protocol.end_of_input() == fcgi_core::EndOfInput::Clean
+    }
+
+    /// Whether the web server has not said yet what it has connected for.
+    fn is_new(&self) -> bool {
+        self.begun == 0 && !self.input_ended && self.protocol.end_of_input() == fcgi_core::EndOfInput::Clean
     }
 
     /// A kept connection between requests holds on to as little as can be.

@@ -39,14 +39,14 @@ where
     pub(super) fn take_events(&mut self, mut inline: Inline<'_, S>, cx: &mut Context<'_>) {
         while let Some(event) = self.protocol.poll_event() {
             if let Event::Request(_) | Event::Refused(..) = event {
-                self.begun += 1;
+                self.begun = self.begun.checked_add(1).unwrap_or(1);
             }
             match event {
                 Event::Request(request) if self.queue.is_empty() => {
                     self.dispatch(request, inline.as_mut(), cx);
                 }
                 Event::Request(request) => self.queue.push_back(request),
-                Event::Body(key) => self.deliver(key),
+                Event::Body(key) => self.deliver(key, inline.as_mut()),
                 Event::Abort(key) => self.abort(key, inline.as_mut()),
                 Event::Refused(key, refusal) => self.refuse(key, refusal),
                 // The core has no other event; a later one that this driver does not know has nobody to go
@@ -113,11 +113,15 @@ where
         if let Err(failure) = ready {
             return self.answer(key, &failure, is.asked());
         }
+        let too_large = |length| length > self.settings.body_limit;
+        if is.role != Role::AUTHORIZER && facts.content_length.is_some_and(too_large) {
+            return self.answer(key, &Failure::BodyTooLarge, is.asked());
+        }
         let data = match self.data_of(&request) {
             Ok(data) => data,
             Err(failure) => return self.answer(key, &failure, is.asked()),
         };
-        let Some((body, cell)) = self.body(key, request.role, facts) else { return };
+        let Some((body, cell)) = self.body(key, is, facts) else { return };
         let span =
             tracing::debug_span!("request", id = request.id.0, method = %call.method(), uri = %call.uri());
         *call.body_mut() = body;
@@ -137,7 +141,7 @@ where
         held.collect();
         scope.leave();
         let running = Running { key, role: is.role, body: cell, data, span };
-        self.dispatched += 1;
+        self.dispatched = self.dispatched.wrapping_add(1);
         match called {
             Ok(future) => self.run(running, Exchange::calling(future, is, held), inline, cx),
             Err(failure) => {
@@ -178,9 +182,15 @@ where
 
     /// The body of a request that is to be dispatched, and what the connection keeps of it. `None`: there is
     /// no such request any more.
-    fn body(&mut self, key: Key, role: Role, head: Facts) -> Option<(RequestBody, Option<Arc<Cell>>)> {
+    fn body(&mut self, key: Key, is: Call, head: Facts) -> Option<(RequestBody, Option<Arc<Cell>>)> {
+        let role = is.role;
         let mut chunks = VecDeque::new();
-        match self.protocol.read_body(key, &mut chunks).ok()? {
+        let state = self.protocol.read_body(key, &mut chunks).ok()?;
+        if chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>() > self.settings.body_limit {
+            self.answer(key, &Failure::BodyTooLarge, is.asked());
+            return None;
+        }
+        match state {
             // FastCGI §6.3: none, whatever length the web server tells of the client's.
             BodyState::Ended if role == Role::AUTHORIZER => return Some((RequestBody::empty(), None)),
             BodyState::Ended => {
@@ -216,7 +226,7 @@ where
     }
 
     /// Moves what has come of a body to its reader.
-    fn deliver(&mut self, key: Key) {
+    fn deliver(&mut self, key: Key, inline: Inline<'_, S>) {
         let running = match &self.running {
             Some(running) if running.key == key => Some(running),
             _ => self.spawned.as_ref().and_then(|spawned| spawned.find(key)),
@@ -231,6 +241,8 @@ where
         let reader = body.deliver(|chunks| protocol.read_body(key, chunks).into());
         if reader == Reader::Gone {
             let _ = protocol.discard_body(key);
+        } else if self.settings.body_limit < body.received() {
+            self.too_large(key, inline);
         }
     }
 
@@ -242,15 +254,47 @@ where
     }
 
     /// Answers a request in its handler's stead: the handler is dropped.
-    pub(super) fn give_up(&mut self, key: Key, failure: &Failure, mut inline: Inline<'_, S>) {
+    pub(super) fn give_up(&mut self, key: Key, failure: &Failure, kind: Kind, mut inline: Inline<'_, S>) {
+        let out = self.out(key, inline.as_ref());
+        self.stop(key, kind, inline.as_mut());
+        self.queue.retain(|request| request.key != key);
+        conclude(failure, out, Held::default(), &mut Direct { protocol: &mut self.protocol, key });
+    }
+
+    /// The web server sends no more of a body. Whoever waits for it gets no further; others may.
+    pub(super) fn stalled(&mut self, key: Key, inline: Inline<'_, S>) {
+        let Some(running) = self.find(key) else { return };
+        if running.is_awaited() && matches!(self.out(key, inline.as_ref()), Out::Nothing(_)) {
+            self.give_up(key, &Failure::BodyStalled, Kind::Stalled, inline);
+        } else {
+            running.end_body(Kind::Stalled);
+        }
+    }
+
+    /// A body has more bytes than it may.
+    fn too_large(&mut self, key: Key, inline: Inline<'_, S>) {
+        let Some(running) = self.find(key) else { return };
+        if matches!(self.out(key, inline.as_ref()), Out::Nothing(_)) {
+            self.give_up(key, &Failure::BodyTooLarge, Kind::TooLarge, inline);
+        } else {
+            running.end_body(Kind::TooLarge);
+            let _ = self.protocol.discard_body(key);
+        }
+    }
+
+    /// A request that was dispatched and is not answered.
+    fn find(&self, key: Key) -> Option<&Running> {
+        let inline = self.running.as_ref().filter(|running| running.key == key);
+        inline.or_else(|| self.spawned.as_ref().and_then(|spawned| spawned.find(key)))
+    }
+
+    /// How much of a request's answer is out.
+    fn out(&self, key: Key, inline: Pin<&Exchange<S::Future, S::ResponseBody>>) -> Out {
         let out = match &self.running {
             Some(running) if running.key == key => Some(inline.out()),
             _ => self.spawned.as_ref().and_then(|spawned| spawned.out(key)),
         };
-        let out = out.unwrap_or(Out::Nothing(Asked::Unknown));
-        self.stop(key, Kind::Overloaded, inline.as_mut());
-        self.queue.retain(|request| request.key != key);
-        conclude(failure, out, Held::default(), &mut Direct { protocol: &mut self.protocol, key });
+        out.unwrap_or(Out::Nothing(Asked::Unknown))
     }
 
     /// Drops a request's handler, wherever it runs.

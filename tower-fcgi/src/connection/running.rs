@@ -27,6 +27,22 @@ impl Drop for Running {
 }
 
 impl Running {
+    /// While more of its streams is to come: the bytes that have.
+    pub(super) fn expects(&self) -> Option<u64> {
+        if self.body.is_none() && self.data.is_none() {
+            // Most.
+            return None;
+        }
+        let streams = [&self.body, &self.data].into_iter().flatten();
+        let open = streams.clone().any(|stream| stream.is_open());
+        open.then(|| streams.map(|stream| stream.received()).sum())
+    }
+
+    /// Whether its handler waits for one of its streams.
+    pub(super) fn is_awaited(&self) -> bool {
+        [&self.body, &self.data].into_iter().flatten().any(|stream| stream.is_awaited())
+    }
+
     /// Nothing more comes into the body, nor into the DATA.
     pub(super) fn end_body(&self, kind: Kind) {
         for stream in [&self.body, &self.data].into_iter().flatten() {

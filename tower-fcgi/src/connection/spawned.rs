@@ -68,7 +68,7 @@ impl Spawned {
         }
     }
 
-    pub(super) fn running(&self) -> impl Iterator<Item = &Running> {
+    pub(super) fn running(&self) -> impl Iterator<Item = &Running> + Clone {
         self.tasks.values().map(|task| &task.running)
     }
 

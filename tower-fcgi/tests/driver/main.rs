@@ -14,6 +14,7 @@ mod wire;
 mod abort;
 mod back_pressure;
 mod bodies;
+mod body_bounds;
 mod chunking;
 mod cut_off;
 mod disconnect;

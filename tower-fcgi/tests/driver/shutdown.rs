@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use tokio::time::sleep;
 use tower_fcgi::{Config, Connection};
 
 use crate::answers::Answers;
@@ -36,17 +37,32 @@ async fn ends(mut web_server: WebServer) {
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_while_idle_ends_the_connection_at_once() {
     let web_server = serve(handler(echo));
-    web_server.handle.graceful_shutdown();
-    ends(web_server).await;
-
-    let web_server = serve(handler(echo));
-    web_server.quiet().await;
-    web_server.handle.graceful_shutdown();
-    ends(web_server).await;
-
-    let web_server = serve(handler(echo));
     web_server.ask(1, get(1, KEEP, "/")).await;
     web_server.handle.graceful_shutdown();
+    ends(web_server).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_a_second_for_the_request_that_a_new_connection_was_opened_for() {
+    for polled in [false, true] {
+        let web_server = serve(handler(echo));
+        if polled {
+            web_server.quiet().await;
+        }
+        web_server.handle.graceful_shutdown();
+        sleep(Duration::from_millis(900)).await;
+        assert_eq!(web_server.ask(1, get(1, KEEP, "/a")).await.text(), "GET /a ");
+        ends(web_server).await;
+    }
+    let mut web_server = serve(handler(echo));
+    web_server.handle.graceful_shutdown();
+    let (result, took) = web_server.ended_after().await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(took.as_millis(), 1000);
+    // Whoever connects for nothing and leaves holds nothing up.
+    let web_server = serve(handler(echo));
+    web_server.handle.graceful_shutdown();
+    web_server.end();
     ends(web_server).await;
 }
 

@@ -71,6 +71,42 @@ fn a_refused_request_is_answered_the_rest_of_it_skipped_and_the_connection_usabl
 }
 
 #[test]
+fn params_of_all_live_requests_are_bounded_together_and_an_answered_one_makes_room() {
+    let mut link = Link::with(|config| config.limits.all_params_bytes = 30);
+    let ten = pairs(&[("N", "1234567")]);
+    let whole = |id| {
+        [begin(id, R, true), params(id, &ten), end_of(RecordType::PARAMS, id), end_of_stdin(id)].concat()
+    };
+    let heads = |link: &mut Link| {
+        let events = link.events().into_iter();
+        events.filter(|event| !matches!(event, Event::Body(_))).collect::<Vec<_>>()
+    };
+    // Two that are with the application, and one that is half there.
+    link.send([whole(1), whole(2), begin(3, R, true), params(3, &ten[..5])].concat());
+    let events = heads(&mut link);
+    let [Event::Request(first), Event::Request(second)] = &events[..] else { panic!("{events:?}") };
+    link.send(whole(4));
+    let events = heads(&mut link);
+    let [Event::Refused(fourth, Refusal::ParamsBytes)] = events[..] else { panic!("{events:?}") };
+    link.app.end(fourth, 0).unwrap();
+    // Each way in which a request can end makes room for as many bytes as it had: answered, cut short, aborted.
+    link.app.end(first.key, 0).unwrap();
+    link.send(abort(3));
+    link.send(whole(1));
+    assert!(matches!(heads(&mut link)[..], [Event::Request(_)]));
+    link.send([begin(5, R, true), params(5, &ten)].concat());
+    assert_eq!(heads(&mut link), []);
+    let key = link.app.in_params().min().unwrap();
+    link.app.refuse(key).unwrap();
+    link.app.end(key, 0).unwrap();
+    link.app.end(second.key, 0).unwrap();
+    link.send([whole(6), whole(7)].concat());
+    assert!(matches!(heads(&mut link)[..], [Event::Request(_), Event::Request(_)]));
+    link.send(whole(8));
+    assert!(matches!(heads(&mut link)[..], [Event::Refused(..)]), "it is the sum that counts");
+}
+
+#[test]
 fn a_request_refused_before_its_body_has_none_to_read() {
     let mut link = Link::with(|config| config.limits.params_bytes = 10);
     link.send([begin(1, R, true), params(1, &[11, 0]), end_of(RecordType::PARAMS, 1)].concat());
@@ -223,6 +259,7 @@ fn an_id_that_is_used_again_and_again_without_ending_its_body_is_one_id() {
 fn limits_of_zero_refuse_everything_and_nothing_panics() {
     let mut link = Link::with(|config| {
         config.limits.params_bytes = 0;
+        config.limits.all_params_bytes = 0;
         config.limits.params_pairs = 0;
         config.limits.requests = 0;
         config.limits.unfinished = 0;

@@ -1,0 +1,101 @@
+//! A new program takes over the socket of an old one, under load.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::child::{Program, command};
+use crate::wire;
+
+pub(crate) const TESTS: &[(&str, fn())] =
+    &[("a_new_program_takes_over_the_socket_of_an_old_one_and_no_request_is_lost", takes_over)];
+
+/// Web servers that ask without a pause.
+const ASKING: usize = 8;
+/// Times that a new program takes over.
+const TIMES: usize = 5;
+/// Answers of each program before the next one comes.
+const ANSWERS: usize = 200;
+
+fn takes_over() {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run());
+}
+
+async fn run() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sock");
+    // What systemd does: the socket is its own, and each program is given it.
+    let listener = UnixListener::bind(&path).unwrap();
+    let start = || {
+        let mut command = command();
+        command.env("THREADS", "").stdin(OwnedFd::from(listener.try_clone().unwrap()));
+        Program::start(command)
+    };
+    let mut program = start();
+    let (stop, stopped) = watch::channel(false);
+    let (answered, mut answers) = watch::channel(BTreeMap::<String, usize>::new());
+    let mut asking = JoinSet::new();
+    for kept in 0..ASKING {
+        asking.spawn(ask(path.clone(), kept % 2 == 0, stopped.clone(), answered.clone()));
+    }
+    answers.wait_for(|of| of.values().any(|count| *count >= ANSWERS)).await.unwrap();
+    for programs in 2..TIMES + 2 {
+        let new = start();
+        answers.wait_for(|of| of.len() == programs).await.unwrap();
+        let old = std::mem::replace(&mut program, new);
+        old.signal("TERM");
+        let ended = tokio::task::spawn_blocking(|| old.ended()).await.unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        let enough = |of: &BTreeMap<String, usize>| of.values().filter(|count| **count >= ANSWERS).count();
+        answers.wait_for(|of| enough(of) == programs).await.unwrap();
+    }
+    stop.send(true).unwrap();
+    while let Some(worker) = asking.join_next().await {
+        worker.unwrap();
+    }
+    assert_eq!(answers.borrow().len(), TIMES + 1);
+}
+
+/// Asks for the program's process id until it is told to stop: each time on a connection of its own, or on a kept one
+/// until that is closed. Every answer must come.
+async fn ask(
+    path: PathBuf,
+    kept: bool,
+    stopped: watch::Receiver<bool>,
+    answered: watch::Sender<BTreeMap<String, usize>>,
+) {
+    let mut connection = None;
+    while !*stopped.borrow() {
+        let pid = match connection.take() {
+            Some(io) => on_kept(io, &path).await,
+            None => on_new(&path, kept).await,
+        };
+        let (pid, io) = pid.unwrap_or_else(|error| panic!("a request was lost: {error}"));
+        connection = io.filter(|_| kept);
+        answered.send_modify(|answers| *answers.entry(pid).or_default() += 1);
+    }
+}
+
+async fn on_new(path: &Path, kept: bool) -> std::io::Result<(String, Option<UnixStream>)> {
+    let mut io = UnixStream::connect(path).await?;
+    let answer = wire::ask(&mut io, &wire::get("/pid", kept)).await?;
+    Ok((pid(&answer), Some(io)))
+}
+
+/// The old program closes its kept connections when it ends, which web servers expect at any time: they ask again on
+/// a new one.
+async fn on_kept(mut io: UnixStream, path: &Path) -> std::io::Result<(String, Option<UnixStream>)> {
+    match wire::ask(&mut io, &wire::get("/pid", true)).await {
+        Ok(answer) => Ok((pid(&answer), Some(io))),
+        Err(_) => on_new(path, true).await,
+    }
+}
+
+fn pid(answer: &str) -> String {
+    answer.rsplit("\r\n").next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,75 @@
+//! An application that exists already and speaks HTTP: what it speaks, and where, is now its address.
+//!
+//! ```sh
+//! cargo run -p address -- http://127.0.0.1:8080     # HTTP, as before
+//! cargo run -p address -- 127.0.0.1:9000            # FastCGI; or any other axum_fcgi::Address, such as /run/app.sock
+//! ```
+//!
+//! Its routes know nothing of where it is mounted. On its site it is below `/app`: behind nginx or lighttpd with the
+//! configuration beside this, and over HTTP too.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, OriginalUri, Path};
+use axum::response::Redirect;
+use axum::routing::get;
+use axum_fcgi::{Address, Config, FcgiListener, RouteOn, tower_fcgi};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+const PREFIX: &str = "/app";
+
+fn app() -> Router {
+    Router::new()
+        .route("/", get(async || "Hello, World!\n"))
+        .route("/hello/{name}", get(async |Path(name): Path<String>| format!("Hello, {name}!\n")))
+        // What was asked for, prefix and all.
+        .route("/whole", get(async |OriginalUri(whole): OriginalUri| format!("{whole}\n")))
+        // The client's address, which is the web server's only over HTTP.
+        .route(
+            "/client",
+            get(async |ConnectInfo(client): ConnectInfo<SocketAddr>| format!("{}\n", client.ip())),
+        )
+        // Nobody puts the prefix into what the application answers.
+        .route("/old", get(async || Redirect::to(&format!("{PREFIX}/hello/again"))))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What an address may be is in its text.
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let address = std::env::args().nth(1).ok_or("usage: address http://IP:PORT | ADDRESS")?;
+    let mut term = signal(SignalKind::terminate())?;
+    let stop = async move {
+        term.recv().await;
+    };
+    match address.strip_prefix("http://") {
+        Some(address) => {
+            let service =
+                Router::new().nest(PREFIX, app()).into_make_service_with_connect_info::<SocketAddr>();
+            let listener = TcpListener::bind(address.trim_end_matches('/')).await?;
+            axum::serve(listener, service).with_graceful_shutdown(stop).await?;
+        }
+        None => {
+            let connection = tower_fcgi::Config::default().route_on(RouteOn::Below(PREFIX.to_owned()));
+            let listener = FcgiListener::bind(&address.parse::<Address>()?)?;
+            axum_fcgi::serve(listener, app())
+                .with_config(Config::default().connection(connection))
+                .with_graceful_shutdown(stop)
+                .await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! An authorizer: lighttpd or Apache asks it whether a client may have a file, and sends the file itself.
+//!
+//! ```sh
+//! cargo run -p authorizer -- 127.0.0.1:9000
+//! lighttpd -D -f examples/authorizer/lighttpd.conf    # or Apache, with the apache.conf
+//! curl -u alice:secret http://127.0.0.1:8080/guarded/file.txt
+//! ```
+
+use axum::Router;
+use axum::handler::HandlerWithoutStateExt as _;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response, Result};
+use axum_fcgi::{Address, Allow, FcgiListener, Params};
+
+/// `alice:secret`, as a browser sends it.
+const ALICE: &str = "Basic YWxpY2U6c2VjcmV0";
+
+/// Asked with the method, path and headers of the request that is to be allowed. Only an [`Allow`] is a yes.
+async fn authorize(headers: HeaderMap, params: Params) -> Result<Response> {
+    // lighttpd hands the header on; Apache has taken it apart.
+    let from_header = headers.get("authorization").is_some_and(|value| value == ALICE);
+    let from_params =
+        (params.get_str("REMOTE_USER"), params.get_str("REMOTE_PASSWD")) == (Some("alice"), Some("secret"));
+    if from_header || from_params {
+        // Whoever answers the request that is allowed finds this among its variables.
+        return Ok(Allow::new().variable("AUTH_NAME", "alice")?.into_response());
+    }
+    // lighttpd sends this to the client as it is; Apache makes a 401 of its own of it.
+    Err((StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Basic realm=\"guarded\"")], "not you\n").into())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address: Address = std::env::args().nth(1).ok_or("usage: authorizer ADDRESS")?.parse()?;
+    // Requests for a page have a service of their own, which has none here: authorizing is all that this program does.
+    let pages = Router::new();
+    axum_fcgi::serve(FcgiListener::bind(&address)?, pages).with_authorizer(authorize.into_service()).await?;
+    Ok(())
+}

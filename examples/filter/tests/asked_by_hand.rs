@@ -1,0 +1,95 @@
+//! The web server's end by hand, since no web server asks for a Filter.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use fcgi_core::{BeginRequest, Enframer, RecordHeader, RecordType, RequestId, Role, encode_pair};
+use web_servers::{Process, Result, free_port, trial};
+
+const ID: RequestId = RequestId(1);
+
+fn main() -> ExitCode {
+    web_servers::run(vec![trial("answers_from_the_file_that_is_sent", answers)])
+}
+
+fn answers() -> Result {
+    let port = free_port()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_filter"));
+    command.arg(format!("127.0.0.1:{port}"));
+    let _filter = Process::start(&mut command, || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+
+    for (body, file, status, text) in [
+        ("", "one\ntwo\n", "200 OK", "1\tone\n2\ttwo\n"),
+        ("10", "one\ntwo\n", "200 OK", "10\tone\n11\ttwo\n"),
+        ("", "", "200 OK", ""),
+        ("ten", "one\n", "400 Bad Request", ""),
+    ] {
+        let stdout = ask(port, &filter(body, file, file.len()))?;
+        assert!(stdout.starts_with(&format!("Status: {status}\r\n")), "{stdout}");
+        assert!(stdout.ends_with(&format!("\r\n\r\n{text}")), "{stdout}");
+    }
+    // What is cut short is never taken for the file.
+    let stdout = ask(port, &filter("", "one\n", 5))?;
+    assert!(stdout.starts_with("Status: 502 "), "{stdout}");
+    // A Responder has no file.
+    let mut out = Enframer::new();
+    begin(&mut out, Role::RESPONDER, &[]);
+    out.end_stream(RecordType::STDIN, ID);
+    let stdout = ask(port, &out)?;
+    assert!(
+        stdout.starts_with("Status: 404 ") && stdout.ends_with("a file is what I answer from\n"),
+        "{stdout}"
+    );
+    Ok(())
+}
+
+/// A request for a Filter: the body in STDIN, and after that the file in DATA.
+fn filter(body: &str, file: &str, told: usize) -> Enframer {
+    let mut out = Enframer::new();
+    let (body_length, told) = (body.len().to_string(), told.to_string());
+    // FCGI_DATA_LAST_MOD is in seconds since 1970.
+    let pairs =
+        [("CONTENT_LENGTH", &*body_length), ("FCGI_DATA_LENGTH", &*told), ("FCGI_DATA_LAST_MOD", "86400")];
+    begin(&mut out, Role::FILTER, &pairs);
+    for (kind, content) in [(RecordType::STDIN, body), (RecordType::DATA, file)] {
+        if !content.is_empty() {
+            out.stream(kind, ID, content.as_bytes());
+        }
+        out.end_stream(kind, ID);
+    }
+    out
+}
+
+fn begin(out: &mut Enframer, role: Role, pairs: &[(&str, &str)]) {
+    out.record(RecordType::BEGIN_REQUEST, ID, &BeginRequest { role, keep_conn: false }.encode());
+    let mut encoded = Vec::new();
+    for (name, value) in [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/file.txt")].iter().chain(pairs) {
+        encode_pair(&mut encoded, name.as_bytes(), value.as_bytes());
+    }
+    out.stream(RecordType::PARAMS, ID, &encoded);
+    out.end_stream(RecordType::PARAMS, ID);
+}
+
+/// Sends a request, and gives all of STDOUT.
+fn ask(port: u16, request: &Enframer) -> Result<String> {
+    let mut io = TcpStream::connect(("127.0.0.1", port))?;
+    // Turns a hang into a failure.
+    io.set_read_timeout(Some(Duration::from_secs(60)))?;
+    for slice in request.slices() {
+        io.write_all(slice)?;
+    }
+    let mut answer = Vec::new();
+    io.read_to_end(&mut answer)?;
+    let (mut answer, mut stdout) = (&answer[..], Vec::new());
+    while let Some((header, rest)) = answer.split_first_chunk() {
+        let header = RecordHeader::decode(*header).map_err(|_| "no record")?;
+        let (content, rest) = rest.split_at(header.content_len.into());
+        if header.kind == RecordType::STDOUT {
+            stdout.extend(content);
+        }
+        answer = &rest[header.padding_len.into()..];
+    }
+    Ok(String::from_utf8(stdout)?)
+}

@@ -1,0 +1,67 @@
+//! The example as it is: the program, and each web server with the configuration beside it.
+
+use std::fmt::Display;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use web_servers::{Installed, Process, Result, Running, WebServer};
+
+/// For each web server: its configuration, and what stands there for the application's socket.
+const EACH: [(WebServer, &str, &str); 6] = [
+    (WebServer::Nginx, include_str!("../nginx.conf"), "app.sock"),
+    (WebServer::Apache, include_str!("../apache.conf"), "/run/hello.sock"),
+    (WebServer::Lighttpd, include_str!("../lighttpd.conf"), "/run/hello.sock"),
+    (WebServer::Caddy, include_str!("../Caddyfile"), "/run/hello.sock"),
+    (WebServer::Haproxy, include_str!("../haproxy.cfg"), "/run/hello.sock"),
+    (WebServer::H2o, include_str!("../h2o.conf"), "/run/hello.sock"),
+];
+
+fn main() -> ExitCode {
+    let trial = |(server, config, socket): (WebServer, &'static str, &'static str)| {
+        server.trial("serves_hello", move |installed| hello(&installed, config, socket))
+    };
+    web_servers::run(EACH.map(trial).into())
+}
+
+fn hello(installed: &Installed, config: &str, socket: &str) -> Result {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("hello.sock");
+    let _application = start(directory.path(), &path)?;
+    let server = installed.start(config, &[(socket, &path.display() as &dyn Display)])?;
+    // Kept connections, where there are any, are used from the second request on.
+    for _ in 0..2 {
+        check(&server)?;
+    }
+    Ok(())
+}
+
+fn start(directory: &Path, socket: &Path) -> Result<Process> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hello"));
+    let started = Process::start(command.arg(socket), || UnixStream::connect(socket).is_ok())?;
+    // Apache's workers are of another user where it is root who runs this.
+    fs::set_permissions(directory, Permissions::from_mode(0o755))?;
+    fs::set_permissions(socket, Permissions::from_mode(0o666))?;
+    Ok(started)
+}
+
+fn check(server: &Running) -> Result {
+    for (path, status, body) in [
+        ("/", 200, "Hello, World!\n"),
+        ("/hello/J%C3%BCrgen", 200, "Hello, J\u{fc}rgen!\n"),
+        ("/hello/a%2Fb?c=d", 200, "Hello, a/b!\n"),
+        ("/nowhere", 404, ""),
+    ] {
+        let answer = server.get(path)?;
+        assert_eq!(
+            (answer.status, &*answer.body),
+            (status, body),
+            "{path}: {}\n{}",
+            answer.head,
+            server.logs()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! Several instances of one application behind nginx or HAProxy, which are restarted one after another without a
+//! request being lost.
+//!
+//! ```sh
+//! cargo run -p scale-out -- 127.0.0.1:9001
+//! cargo run -p scale-out -- 127.0.0.1:9002
+//! cargo run -p scale-out -- 127.0.0.1:9003
+//! ```
+//!
+//! and then `nginx` with the `nginx.conf` beside this, or `haproxy` with the `haproxy.cfg`. On SIGTERM an instance accepts
+//! no more connections, closes those that are idle, answers what it has been asked, and ends.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::{get, post};
+use axum_fcgi::{Address, FcgiListener};
+use tokio::signal::unix::{SignalKind, signal};
+
+fn app() -> Router {
+    let instance = std::process::id();
+    Router::new()
+        .route("/quick/{text}", get(async move |Path(text): Path<String>| format!("{instance} {text}")))
+        .route("/slow/{text}", get(slow))
+        .route("/post", post(async move |text: String| format!("{instance} {text}")))
+}
+
+async fn slow(Path(text): Path<String>) -> String {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    format!("{} {text}", std::process::id())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address: Address = std::env::args().nth(1).ok_or("usage: scale-out ADDRESS")?.parse()?;
+    // Before anybody can know that the program runs, and so before anybody sends one.
+    let mut term = signal(SignalKind::terminate())?;
+    let stop = async move {
+        term.recv().await;
+    };
+    let listener = FcgiListener::bind(&address)?;
+    println!("listening at {address}");
+    axum_fcgi::serve(listener, app()).with_graceful_shutdown(stop).await?;
+    Ok(())
+}

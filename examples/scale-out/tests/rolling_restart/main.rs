@@ -1,0 +1,54 @@
+//! Each instance is told to end, ends, and is started again, while clients ask on and on: each of their requests has a
+//! whole answer of its own.
+
+mod clients;
+mod instances;
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use web_servers::{Installed, Result, WebServer};
+
+use self::clients::Clients;
+use self::instances::Instances;
+
+/// How often each instance is restarted.
+const ROUNDS: usize = 3;
+/// Answers between one restart and the next, of all and of the process that was started last: the web server has found it
+/// again.
+const BETWEEN: usize = 50;
+
+fn main() -> ExitCode {
+    web_servers::run(vec![
+        WebServer::Nginx
+            .trial("no_request_is_lost", |nginx| rolling_restart(&nginx, include_str!("../../nginx.conf"))),
+        WebServer::Haproxy.trial("no_request_is_lost", |haproxy| {
+            rolling_restart(&haproxy, include_str!("../../haproxy.cfg"))
+        }),
+    ])
+}
+
+fn rolling_restart(installed: &Installed, config: &str) -> Result {
+    let mut instances = Instances::start()?;
+    let [a, b, c] = &instances.ports;
+    let values: [(&str, &dyn Display); 3] = [("9001", a), ("9002", b), ("9003", c)];
+    let server = installed.start(config, &values)?;
+    let clients = Clients::start(server.port);
+    for process in instances.ids() {
+        clients.wait_for_answers(BETWEEN, process)?;
+    }
+    let mut restarts = 0;
+    for _ in 0..ROUNDS {
+        for instance in 0..instances.ports.len() {
+            let process = instances.restart(instance)?;
+            restarts += 1;
+            let answered = clients.wait_for_answers(BETWEEN, process);
+            answered.map_err(|error| format!("restart {restarts}: {error}\n{}", server.logs()))?;
+        }
+    }
+    let told = clients.stop();
+    assert!(told.lost.is_empty(), "{:?}\n{}", told.lost, server.logs());
+    let answers: usize = told.answers.values().sum();
+    println!("{answers} requests answered by {} processes in {restarts} restarts", told.answers.len());
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! No example, but what the tests of the examples have in common: the web servers, found, started with the
+//! configuration that is beside an example, and stopped.
+
+mod fill;
+mod http;
+mod ports;
+mod process;
+mod server;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+pub use self::http::{Answer, ask, get};
+pub use self::ports::free_port;
+pub use self::process::{Process, wait_for};
+pub use self::server::{Installed, Running, WebServer};
+
+/// A test's result; what went wrong is for people to read.
+pub type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Runs the tests as `cargo test` asks for it.
+pub fn run(trials: Vec<Trial>) -> ExitCode {
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A test that needs no web server.
+pub fn trial(name: &str, test: impl FnOnce() -> Result + Send + 'static) -> Trial {
+    Trial::test(name, move || test().map_err(|error| error.to_string().into()))
+}

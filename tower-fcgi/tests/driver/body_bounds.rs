@@ -1,0 +1,180 @@
+//! How large a body may be, how long it may stall, and how long a request may take.
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use tokio::time::sleep;
+use tower_fcgi::{Config, RequestBody};
+
+use crate::handlers::{Count, Gate, Reply, boxed, echo, full, handler, read};
+use crate::records::{CLOSE, KEEP, end_stdin, get, head, post, stdin};
+use crate::scripted::{Scripted, Step, data};
+use crate::web_server::{serve, serve_with};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The head of a POST that tells no length.
+fn upload(id: u16, uri: &str) -> Vec<u8> {
+    head(id, KEEP, "POST", uri, &[("CONTENT_LENGTH", "")])
+}
+
+/// At `/early` answers before the body is read to its end, and says then what became of that; else reads first.
+async fn reads(request: Request<RequestBody>) -> Reply {
+    if request.uri().path() != "/early" {
+        return echo(request).await;
+    }
+    let (sender, body) = http_body_util::channel::Channel::new(2);
+    let mut sender: http_body_util::channel::Sender<_, crate::handlers::BoxError> = sender;
+    tokio::spawn(async move {
+        sender.send_data("reading, ".into()).await.unwrap();
+        let text = match read(request.into_body()).await {
+            Ok(body) => format!("{} bytes", body.len()),
+            Err(error) => error.to_string(),
+        };
+        sender.send_data(text.into()).await.unwrap();
+    });
+    Response::new(boxed(body))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_length_over_the_limit_is_a_413_that_no_service_hears_of_and_the_body_is_skipped() {
+    let calls = Count::default();
+    let count = calls.clone();
+    let service = handler(move |request| {
+        count.add();
+        echo(request)
+    });
+    let web_server = serve_with(Config::default().body_limit(10), service);
+    let answer =
+        web_server.ask(1, [post(1, KEEP, "/", 11), stdin(1, &[b'x'; 11]), end_stdin(1)].concat()).await;
+    assert_eq!((answer.status(), calls.now()), (413, 0));
+    assert!(answer.errors().contains("larger than the limit"), "{}", answer.errors());
+    let answer =
+        web_server.ask(1, [post(1, KEEP, "/", 10), stdin(1, &[b'x'; 10]), end_stdin(1)].concat()).await;
+    assert_eq!((answer.status(), calls.now()), (200, 1), "as many as may be");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_without_length_that_comes_over_the_limit_is_a_413_before_the_answer_and_an_error_after_it() {
+    let web_server = serve_with(Config::default().body_limit(10), handler(reads));
+    // All of it with the head.
+    let answer = web_server.ask(1, [upload(1, "/"), stdin(1, &[b'x'; 11]), end_stdin(1)].concat()).await;
+    assert_eq!(answer.status(), 413);
+    // Piece by piece; the last one with the end, or without.
+    for end in [end_stdin(1), Vec::new()] {
+        web_server.forget();
+        web_server.say([upload(1, "/"), stdin(1, &[b'x'; 6])].concat()).await;
+        assert!(!web_server.answers().has(1));
+        web_server.say([stdin(1, &[b'x'; 5]), end.clone()].concat()).await;
+        assert_eq!(web_server.answer(1).status(), 413);
+        if end.is_empty() {
+            web_server.say([stdin(1, &[b'x'; 50_000]), end_stdin(1)].concat()).await;
+        }
+    }
+    web_server.forget();
+    web_server.say([upload(1, "/early"), stdin(1, &[b'x'; 6])].concat()).await;
+    web_server.say(stdin(1, &[b'x'; 5])).await;
+    let answer = web_server.answer(1);
+    assert_eq!(answer.text(), "reading, the request's body is larger than the limit");
+    web_server.say([stdin(1, &[b'x'; 50_000]), end_stdin(1)].concat()).await;
+    assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "GET / ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stalls_is_a_408_for_who_waits_for_it_and_each_byte_begins_a_new_time() {
+    let web_server = serve_with(Config::default().body_timeout(Some(10 * SECOND)), handler(reads));
+    web_server.say(post(1, KEEP, "/", 100)).await;
+    for _ in 0..5 {
+        sleep(9 * SECOND).await;
+        web_server.say(stdin(1, b"x")).await;
+        assert!(!web_server.answers().has(1));
+    }
+    sleep(9 * SECOND).await;
+    assert!(!web_server.answers().has(1));
+    sleep(SECOND).await;
+    let answer = web_server.answer(1);
+    assert_eq!(answer.status(), 408);
+    assert!(answer.errors().contains("nothing of the request's body came"), "{}", answer.errors());
+    web_server.say([stdin(1, b"late"), end_stdin(1)].concat()).await;
+    assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "GET / ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stalls_is_an_error_where_the_answer_has_begun_and_nothing_where_nobody_waits() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let web_server = serve(handler(move |request: Request<RequestBody>| {
+        let gate = held.clone();
+        async move {
+            if request.uri().path() == "/early" {
+                return reads(request).await;
+            }
+            gate.pass().await;
+            let error = request.into_body().collect().await.unwrap_err();
+            full(if error.is_stalled() { "stalled" } else { "another error" })
+        }
+    }));
+    web_server.say([post(1, KEEP, "/", 100), post(2, KEEP, "/early", 100)].concat()).await;
+    sleep(121 * SECOND).await;
+    let answer = web_server.answer(2);
+    assert_eq!(answer.text(), "reading, the web server sent nothing of the request's body for too long");
+    assert!(!web_server.answers().has(1), "its handler is busy with something else");
+    gate.open(1);
+    web_server.quiet().await;
+    assert_eq!(web_server.answer(1).text(), "stalled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_several_bodies_has_a_time_of_its_own() {
+    let web_server = serve_with(Config::default().body_timeout(Some(10 * SECOND)), handler(echo));
+    web_server.say([post(1, KEEP, "/", 100), post(2, KEEP, "/", 100)].concat()).await;
+    for _ in 0..4 {
+        sleep(4 * SECOND).await;
+        web_server.say(stdin(2, b"x")).await;
+    }
+    assert_eq!(web_server.answer(1).status(), 408);
+    assert!(!web_server.answers().has(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_has_all_the_time_if_it_is_told_so() {
+    let web_server = serve_with(Config::default().body_timeout(None), handler(echo));
+    web_server.say(post(1, KEEP, "/", 1)).await;
+    sleep(100_000 * SECOND).await;
+    assert_eq!(web_server.ask(1, [stdin(1, b"x"), end_stdin(1)].concat()).await.text(), "POST / x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_takes_too_long_is_a_503_or_cut_off_and_its_handler_dropped() {
+    let dropped = Count::default();
+    let count = dropped.clone();
+    let mut web_server = serve_with(
+        Config::default().request_timeout(10 * SECOND),
+        handler(move |request: Request<RequestBody>| {
+            let guard = count.on_drop();
+            async move {
+                if request.uri().path() == "/streams" {
+                    let steps = [data("some"), Step::Hang];
+                    return Response::new(boxed(Scripted::new(steps).keep((request, guard))));
+                }
+                let _guard = guard;
+                std::future::pending().await
+            }
+        }),
+    );
+    web_server.say(get(1, KEEP, "/")).await;
+    sleep(5 * SECOND).await;
+    web_server.say(get(2, KEEP, "/")).await;
+    sleep(4 * SECOND).await;
+    assert!(!web_server.answers().has(1));
+    sleep(SECOND).await;
+    assert_eq!((web_server.answer(1).status(), dropped.now()), (503, 1));
+    assert!(!web_server.answers().has(2), "five seconds are left to it");
+    sleep(5 * SECOND).await;
+    assert_eq!((web_server.answer(2).status(), dropped.now()), (503, 2));
+    web_server.say(get(3, CLOSE, "/streams")).await;
+    assert!(web_server.ended().await.unwrap_err().is_cut_off());
+    assert!(web_server.answers().of(3).is_cut_off());
+    assert_eq!(dropped.now(), 3);
+}

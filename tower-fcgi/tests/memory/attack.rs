@@ -1,0 +1,130 @@
+//! What a hostile peer sends.
+
+use fcgi_core::{BeginRequest, RecordHeader, RecordType, RequestId, Role, encode_pair};
+
+use crate::transport::Feed;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attack {
+    /// PARAMS without end, for as many ids as there are.
+    EndlessParams,
+    /// As many headers as go into PARAMS, each as small as can be.
+    ManyHeaders,
+    /// Half a record.
+    HalfRecord,
+    /// Bodies that nobody reads, a byte in each record.
+    SlowBytes,
+    /// Bodies that nobody reads, each piece among much that is of no use.
+    PinnedBodies,
+    /// Answers that are never read.
+    UnreadAnswers,
+    /// Each id is used, and its input never ended.
+    AllIds,
+    /// Requests for a role that is not played, whose answers are never read.
+    UnknownRole,
+    /// Questions whose answers are never read.
+    Questions,
+}
+
+impl Attack {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::EndlessParams,
+        Self::ManyHeaders,
+        Self::HalfRecord,
+        Self::SlowBytes,
+        Self::PinnedBodies,
+        Self::UnreadAnswers,
+        Self::AllIds,
+        Self::UnknownRole,
+        Self::Questions,
+    ];
+
+    /// Whether it reads its answers.
+    pub(crate) const fn reads(self) -> bool {
+        !matches!(self, Self::UnreadAnswers | Self::UnknownRole | Self::Questions)
+    }
+
+    /// Bytes that it gets to send at least: an attack that is refused at the door tests nothing.
+    pub(crate) const fn least(self) -> usize {
+        match self {
+            Self::HalfRecord => 8,
+            Self::UnreadAnswers => 100,
+            _ => 10_000,
+        }
+    }
+
+    pub(crate) fn feed(self) -> Feed {
+        let mut count = 0_u32;
+        Box::new(move || {
+            let turn = count;
+            count += 1;
+            let id = u16::try_from(turn % 65_535 + 1).unwrap();
+            // The requests that are let in.
+            let one_of_32 = u16::try_from(turn % 32 + 1).unwrap();
+            match self {
+                Self::EndlessParams if turn < 32 => Some(begin(id, Role::RESPONDER)),
+                Self::EndlessParams => Some(record(RecordType::PARAMS, one_of_32, &[1; 700])),
+                Self::ManyHeaders => (turn < 100).then(|| many_headers(id)),
+                Self::HalfRecord => (turn == 0).then(|| begin(1, Role::RESPONDER)[..12].to_vec()),
+                Self::SlowBytes if turn < 32 => Some(head(id, "/wait")),
+                Self::SlowBytes => Some(record(RecordType::STDIN, one_of_32, b"x")),
+                Self::PinnedBodies if turn < 32 => Some(head(id, "/wait")),
+                Self::PinnedBodies => {
+                    // A read of 64 KiB has one piece that is shared, and the rest is of no request.
+                    let mut bytes = record(RecordType::STDIN, one_of_32, &[b'x'; 8192]);
+                    bytes.extend(record(RecordType::STDIN, 60_000, &vec![0; 57_328]));
+                    Some(bytes)
+                }
+                Self::UnreadAnswers => (turn < 32).then(|| whole(id, "/endless")),
+                Self::AllIds => Some(head(id, "/")),
+                Self::UnknownRole => Some(begin(id, Role(9))),
+                Self::Questions => {
+                    let mut query = Vec::new();
+                    encode_pair(&mut query, b"FCGI_MAX_CONNS", b"");
+                    encode_pair(&mut query, b"FCGI_MAX_REQS", b"");
+                    Some(record(RecordType::GET_VALUES, 0, &query))
+                }
+            }
+        })
+    }
+}
+
+/// One request, as it should be.
+pub(crate) fn honest() -> Feed {
+    let mut request = Some(whole(1, "/"));
+    Box::new(move || request.take())
+}
+
+fn record(kind: RecordType, id: u16, content: &[u8]) -> Vec<u8> {
+    let header = RecordHeader::new(kind, RequestId(id), u16::try_from(content.len()).unwrap());
+    [&header.encode(), content].concat()
+}
+
+fn begin(id: u16, role: Role) -> Vec<u8> {
+    record(RecordType::BEGIN_REQUEST, id, &BeginRequest { role, keep_conn: true }.encode())
+}
+
+fn with_pairs(id: u16, uri: &str, more: &[u8]) -> Vec<u8> {
+    let mut pairs = Vec::new();
+    encode_pair(&mut pairs, b"REQUEST_METHOD", b"POST");
+    encode_pair(&mut pairs, b"REQUEST_URI", uri.as_bytes());
+    pairs.extend(more);
+    [begin(id, Role::RESPONDER), record(RecordType::PARAMS, id, &pairs), record(RecordType::PARAMS, id, b"")]
+        .concat()
+}
+
+fn head(id: u16, uri: &str) -> Vec<u8> {
+    with_pairs(id, uri, &[])
+}
+
+fn whole(id: u16, uri: &str) -> Vec<u8> {
+    [head(id, uri), record(RecordType::STDIN, id, b"")].concat()
+}
+
+fn many_headers(id: u16) -> Vec<u8> {
+    let mut pairs = Vec::new();
+    for number in 0..900 {
+        encode_pair(&mut pairs, format!("HTTP_{number:X}").as_bytes(), b"");
+    }
+    with_pairs(id, "/wait", &pairs)
+}

@@ -1,0 +1,156 @@
+//! What hostile connections can make a process hold, against what [`Config::most_memory`] says, and what becomes of
+//! honest ones beside them.
+//!
+//! The allocator is that of `allocation-counter`, for this test binary alone.
+
+mod attack;
+mod transport;
+
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+use allocation_counter::measure;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use tower_fcgi::{Builder, Config, FcgiService, Limits, RequestBody};
+
+use self::attack::{Attack, honest};
+use self::transport::Transport;
+
+/// Hostile connections.
+const HOSTILE: usize = 1000;
+
+/// Limits that are small enough for a thousand connections to reach them.
+fn config() -> Config {
+    let mut limits = Limits::default();
+    limits.params_bytes = 16 * 1024;
+    limits.all_params_bytes = 32 * 1024;
+    limits.body_bytes = 16 * 1024;
+    limits.bodies_bytes = 32 * 1024;
+    limits.answers_bytes = 16 * 1024;
+    limits.requests = 32;
+    limits.unfinished = 32;
+    Config::default().limits(limits)
+}
+
+/// A response that never ends, and costs nothing to make.
+struct Endless(bool);
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.then(|| Ok(Frame::data(Bytes::from_static(&[b'x'; 16 * 1024])))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        !self.0
+    }
+}
+
+/// Waits for ever without reading, answers without end, or answers at once.
+fn service() -> impl FcgiService + Clone {
+    tower::service_fn(async |request: Request<RequestBody>| match request.uri().path() {
+        "/wait" => {
+            let _held = request;
+            pending().await
+        }
+        "/endless" => Ok::<_, Infallible>(Response::new(Endless(true))),
+        _ => Ok(Response::new(Endless(false))),
+    })
+}
+
+type Served = Pin<Box<dyn Future<Output = Result<(), tower_fcgi::Error>>>>;
+
+/// Drives a connection until it wants no more of what it is sent, or has ended.
+async fn settle(connection: &mut Option<Served>, transport: &Transport) {
+    let mut quiet = 0;
+    while quiet < 3 {
+        let before = transport.progress();
+        let ended = poll_fn(|cx| {
+            let ended = connection.as_mut().is_none_or(|connection| connection.as_mut().poll(cx).is_ready());
+            Poll::Ready(ended)
+        });
+        if ended.await {
+            *connection = None;
+            return;
+        }
+        // Requests that share a connection have tasks.
+        tokio::task::yield_now().await;
+        quiet = if transport.progress() == before { quiet + 1 } else { 0 };
+    }
+}
+
+fn serve(builder: &Builder, transport: Transport) -> Served {
+    Box::pin(builder.serve_connection(transport, service()))
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+#[test]
+fn no_attack_makes_a_connection_hold_more_than_it_may() {
+    let builder = Builder::new().config(config());
+    let most = config().most_memory();
+    let runtime = runtime();
+    for attack in Attack::ALL {
+        // What a thread's first connections make for all is not this one's.
+        for _ in 0..2 {
+            let transport = Transport::new(attack.feed(), attack.reads());
+            let mut connection = Some(serve(&builder, transport.clone()));
+            let held = measure(|| runtime.block_on(settle(&mut connection, &transport))).bytes_max;
+            let held = usize::try_from(held).unwrap();
+            println!("{attack:?}: {held} bytes at most of {most}, after {} bytes", transport.taken());
+            assert!(held <= most, "{attack:?}: {held} bytes, where {most} may be");
+            assert!(transport.taken() > attack.least(), "{attack:?} was stopped after {}", transport.taken());
+        }
+    }
+}
+
+#[test]
+fn a_thousand_hostile_connections_stay_below_the_sum_and_honest_ones_beside_them_are_answered() {
+    let builder = Builder::new().config(config());
+    let runtime = runtime();
+    let alone = turns_until_answered(&runtime, &builder);
+    let mut hostile: Vec<(Option<Served>, Transport)> = Vec::with_capacity(HOSTILE);
+    let held = measure(|| {
+        for attack in Attack::ALL.into_iter().cycle().take(HOSTILE) {
+            let transport = Transport::new(attack.feed(), attack.reads());
+            hostile.push((Some(serve(&builder, transport.clone())), transport));
+        }
+        runtime.block_on(async {
+            for (connection, transport) in &mut hostile {
+                settle(connection, transport).await;
+            }
+        });
+    });
+    let (held, most) = (usize::try_from(held.bytes_max).unwrap(), HOSTILE * config().most_memory());
+    println!("{HOSTILE} hostile connections: {held} bytes at most of {most}");
+    assert!(held <= most);
+    for _ in 0..100 {
+        // Each connection is a task of its own: what others hold costs an honest one no turn.
+        assert_eq!(turns_until_answered(&runtime, &builder), alone);
+    }
+}
+
+/// Polls that an honest request takes to be answered.
+fn turns_until_answered(runtime: &tokio::runtime::Runtime, builder: &Builder) -> usize {
+    let transport = Transport::new(honest(), true);
+    let mut connection = Box::pin(builder.serve_connection(transport.clone(), service()));
+    let mut turns = 0;
+    runtime.block_on(poll_fn(|cx| {
+        turns += 1;
+        let ended = connection.as_mut().poll(cx);
+        if transport.answers() == 1 || ended.is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    assert_eq!(transport.answers(), 1);
+    turns
+}

@@ -1,0 +1,101 @@
+//! The web server's end: it sends without end, and may never read.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use fcgi_core::{Deframer, RecordType};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What is sent next; `None`: nothing more.
+pub(crate) type Feed = Box<dyn FnMut() -> Option<Vec<u8>>>;
+
+/// A clone is the same transport.
+#[derive(Clone)]
+pub(crate) struct Transport(Rc<RefCell<Wire>>);
+
+struct Wire {
+    feed: Feed,
+    /// What of the feed has not been read.
+    rest: Vec<u8>,
+    taken: usize,
+    written: usize,
+    reads: bool,
+    deframer: Deframer,
+    answers: usize,
+}
+
+impl Transport {
+    pub(crate) fn new(feed: Feed, reads: bool) -> Self {
+        let deframer = Deframer::new();
+        let wire = Wire { feed, rest: Vec::new(), taken: 0, written: 0, reads, deframer, answers: 0 };
+        Self(Rc::new(RefCell::new(wire)))
+    }
+
+    /// Bytes that the application has read.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.borrow().taken
+    }
+
+    /// Changes with every byte that goes either way.
+    pub(crate) fn progress(&self) -> (usize, usize) {
+        let wire = self.0.borrow();
+        (wire.taken, wire.written)
+    }
+
+    /// END_REQUEST records.
+    pub(crate) fn answers(&self) -> usize {
+        self.0.borrow().answers
+    }
+}
+
+/// More than any limit lets through: an attack that gets so far is not stopped.
+const ENOUGH: usize = 1 << 20;
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let wire = &mut *self.0.borrow_mut();
+        while wire.rest.len() < buffer.remaining() && wire.taken < ENOUGH {
+            let Some(more) = (wire.feed)() else { break };
+            wire.rest.extend(more);
+        }
+        if wire.rest.is_empty() || wire.taken >= ENOUGH {
+            // Polled again by the test.
+            return Poll::Pending;
+        }
+        let part = wire.rest.len().min(buffer.remaining());
+        buffer.put_slice(&wire.rest[..part]);
+        wire.rest.drain(..part);
+        wire.taken += part;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let wire = &mut *self.0.borrow_mut();
+        if !wire.reads {
+            return Poll::Pending;
+        }
+        let mut rest = bytes;
+        while let Some(fragment) = wire.deframer.next(&mut rest).expect("records of version 1") {
+            wire.answers += usize::from(fragment.ends && fragment.header.kind == RecordType::END_REQUEST);
+        }
+        wire.written += bytes.len();
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
