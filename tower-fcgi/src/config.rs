@@ -203,8 +203,7 @@ impl Config {
 
     /// How long, and for how many bytes, the rest of a body is received and dropped after an early answer on
     /// a connection that is not kept. After that the connection is closed, which may cost the answer.
-    /// Default: 30 s, as nginx's `lingering_time`, and 67 108 864 bytes: what is dropped takes no memory, and a web
-    /// server that is closed on while it sends may lose the answer, so it is let finish where that takes so long only.
+    /// Default: 30 s, as nginx's `lingering_time`, and 67 108 864 bytes: what is dropped takes no memory.
     #[must_use]
     pub fn drain(mut self, limit: Duration, bytes: u64) -> Self {
         let driver = self.driver();
