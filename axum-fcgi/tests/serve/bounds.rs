@@ -1,5 +1,7 @@
 //! The number of connections.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::get;
 use axum_fcgi::Config;
@@ -8,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::wire;
+use crate::{in_memory, wire};
 
 async fn serve(most: usize, router: Router) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -20,19 +22,26 @@ async fn serve(most: usize, router: Router) -> std::net::SocketAddr {
 
 #[tokio::test]
 async fn idle_kept_connections_never_starve_new_ones_and_the_longest_idle_goes_first() {
-    let addr = serve(2, Router::new().route("/", get(async || "served"))).await;
+    let (entrance, listener) = in_memory::listener();
+    let router = Router::new().route("/", get(async || "served"));
+    let config = Config::default().max_connections(3);
+    tokio::spawn(axum_fcgi::serve(listener, router).with_config(config).into_future());
     let mut kept = Vec::new();
-    for _ in 0..2 {
-        let mut io = TcpStream::connect(addr).await.unwrap();
+    for _ in 0..3 {
+        let mut io = entrance.connect();
         wire::ask(&mut io, &wire::get("/", true)).await.unwrap();
         kept.push(io);
-        // Idle times are counted in milliseconds.
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        // Idle times are counted in milliseconds, of a clock that cannot be paused.
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let mut third = TcpStream::connect(addr).await.unwrap();
-    assert!(wire::ask(&mut third, &wire::get("/", true)).await.unwrap().ends_with("served"));
-    assert_eq!(kept[0].read(&mut [0; 1]).await.unwrap(), 0, "the first was closed for it");
-    assert!(wire::ask(&mut kept[1], &wire::get("/", true)).await.unwrap().ends_with("served"));
+    // The first is used again, so that the second is the one that has been idle for longest.
+    wire::ask(&mut kept[0], &wire::get("/", true)).await.unwrap();
+    let mut fourth = entrance.connect();
+    assert!(wire::ask(&mut fourth, &wire::get("/", true)).await.unwrap().ends_with("served"));
+    assert_eq!(kept[1].read(&mut [0; 1]).await.unwrap(), 0, "it was closed for the fourth");
+    for open in [0, 2] {
+        assert!(wire::ask(&mut kept[open], &wire::get("/", true)).await.unwrap().ends_with("served"));
+    }
 }
 
 #[tokio::test]
