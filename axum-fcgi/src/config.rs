@@ -4,6 +4,11 @@ use std::time::Duration;
 
 /// The settings of [`serve`](crate::serve()).
 ///
+/// Whoever can connect is believed: who the client is, who the user is, whether there is TLS. Nothing here changes that;
+/// where the listener listens does, and [`Allowed`](crate::Allowed). What is bounded is how much a peer can take,
+/// by a mistake or for a client: connections and the time of a shutdown here, and all else in
+/// [`connection`](Self::connection), each with its default and the reason for it.
+///
 /// ```
 /// use std::time::Duration;
 /// let config = axum_fcgi::Config::default().max_connections(512).shutdown_timeout(Duration::from_secs(10));

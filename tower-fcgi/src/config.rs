@@ -13,6 +13,11 @@ use crate::route_on::RouteOn;
 /// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
 /// share one.
 ///
+/// Whatever the web server decides the quantity of has a bound, in bytes, in number or in time, with a default that is
+/// there for a reason: what it sends in [`limits`](Self::limits) and [`body_limit`](Self::body_limit), what it does not
+/// read in [`output_bytes`](Self::output_bytes), and the time-outs. [`most_memory`](Self::most_memory) is what comes of
+/// them together. Who it says that its client is, is believed: see [`Params`](crate::Params).
+///
 /// ```
 /// use std::time::Duration;
 /// use tower_fcgi::Config;
