@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "begin-twice",
-        section: "§3.3, §5.1",
+        section: "§3.3, §5.5",
         text: "a second BEGIN_REQUEST of an active id does not make two answers",
         run: |peer| Box::pin(begin_twice(peer)),
     },
@@ -33,14 +33,13 @@ pub(super) const RULES: &[Rule] = &[
 async fn both(peer: &Peer) -> Result<bool, Fault> {
     let (params, mut wire) = (peer.params(), peer.connect().await?);
     let pairs = encoded(&params);
-    let (front, back) = pairs.split_at(pairs.len() / 2);
     let records = Records::new()
         .begin(1, Role::RESPONDER, true)
-        .record(RecordType::PARAMS, 1, front)
         .begin(2, Role::RESPONDER, true)
-        .record(RecordType::PARAMS, 2, front)
-        .stream(RecordType::PARAMS, 1, back)
-        .stream(RecordType::PARAMS, 2, back)
+        .record(RecordType::PARAMS, 2, &pairs)
+        .record(RecordType::PARAMS, 1, &pairs)
+        .end(RecordType::PARAMS, 1)
+        .end(RecordType::PARAMS, 2)
         .end(RecordType::STDIN, 2)
         .end(RecordType::STDIN, 1);
     wire.send(records).await?;

@@ -4,8 +4,9 @@ use fcgi_core::{RecordType, Role};
 
 use crate::check::peer::Peer;
 use crate::check::records::{Records, encoded};
-use crate::check::rule::{Found, Rule, fault, pass};
+use crate::check::rule::{Fault, Found, Rule, fault, pass};
 use crate::check::wire::Next;
+use crate::request::Params;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -17,8 +18,20 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "padding",
         section: "§3.3",
-        text: "padding of 1, 7, 8, 254 and 255 bytes is skipped, behind any record",
-        run: |peer| Box::pin(padding(peer)),
+        text: "padding of 1, 7, 8, 254 and 255 bytes is skipped behind PARAMS and STDIN",
+        run: |peer| Box::pin(padding(peer, Padded::Contents)),
+    },
+    Rule {
+        name: "padding-empty",
+        section: "§3.3",
+        text: "behind the empty records that end them",
+        run: |peer| Box::pin(padding(peer, Padded::Ends)),
+    },
+    Rule {
+        name: "padding-begin",
+        section: "§3.3",
+        text: "and behind BEGIN_REQUEST",
+        run: |peer| Box::pin(padding(peer, Padded::Begin)),
     },
     Rule {
         name: "reserved",
@@ -33,10 +46,16 @@ pub(super) const RULES: &[Rule] = &[
         run: |peer| Box::pin(version(peer)),
     },
     Rule {
-        name: "unknown-ids",
+        name: "inactive-ids-before",
         section: "§3.3",
-        text: "STDIN, PARAMS, DATA and ABORT_REQUEST of an id that is not active are ignored",
-        run: |peer| Box::pin(unknown_ids(peer)),
+        text: "STDIN, PARAMS, DATA and ABORT_REQUEST of inactive ids are ignored, before a request",
+        run: |peer| Box::pin(inactive_ids(peer, Place::Before)),
+    },
+    Rule {
+        name: "inactive-ids-within",
+        section: "§3.3",
+        text: "and in the middle of one",
+        run: |peer| Box::pin(inactive_ids(peer, Place::Within)),
     },
     Rule {
         name: "byte-by-byte",
@@ -54,15 +73,32 @@ async fn ids(peer: &Peer) -> Found {
     pass("1, 2, 255, 256, 300, 32768, 65535")
 }
 
-async fn padding(peer: &Peer) -> Found {
+/// Which records have padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Padded {
+    Contents,
+    Ends,
+    Begin,
+}
+
+async fn padding(peer: &Peer, padded: Padded) -> Found {
+    let (get, body) = (peer.params(), b"0123456789");
+    let post = peer.post(true, body.len());
     for padding in [1, 7, 8, 254, 255] {
-        let records = Records::new().padded(padding).request(1, &peer.params(), false);
-        peer.is_usual(&peer.connect().await?.ask(1, records).await?)?;
-        let body = b"0123456789";
-        let params = peer.post(true, body.len());
-        let records = Records::new().padded(padding).head(1, &params, false);
-        let records = records.pieces(RecordType::STDIN, 1, body, 3).end(RecordType::STDIN, 1);
-        peer.is_echo(&peer.connect().await?.ask(1, records).await?, body)?;
+        let of = |kind| if kind == padded { padding } else { 0 };
+        let request = |params: &Params, body: &[u8]| {
+            let records = Records::new().padded(of(Padded::Begin)).begin(1, Role::RESPONDER, false);
+            let records =
+                records.padded(of(Padded::Contents)).record(RecordType::PARAMS, 1, &encoded(params));
+            let records = records.padded(of(Padded::Ends)).end(RecordType::PARAMS, 1);
+            let records = records.padded(of(Padded::Contents)).pieces(RecordType::STDIN, 1, body, 3);
+            records.padded(of(Padded::Ends)).end(RecordType::STDIN, 1)
+        };
+        let about = |what, why: Fault| Fault::new(format!("a {what} with {padding} bytes: {why}"));
+        let answer = peer.connect().await?.ask(1, request(&get, b"")).await;
+        answer.and_then(|answer| peer.is_usual(&answer)).map_err(|why| about("GET", why))?;
+        let answer = peer.connect().await?.ask(1, request(&post, body)).await;
+        answer.and_then(|answer| peer.is_echo(&answer, body)).map_err(|why| about("POST", why))?;
     }
     pass("a GET and a POST with each")
 }
@@ -88,21 +124,29 @@ async fn version(peer: &Peer) -> Found {
     }
 }
 
-async fn unknown_ids(peer: &Peer) -> Found {
-    let mut wire = peer.connect().await?;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Before,
+    Within,
+}
+
+async fn inactive_ids(peer: &Peer, place: Place) -> Found {
+    let params = encoded(&peer.params());
     let stray = |records: Records| {
         records
             .record(RecordType::STDIN, 77, b"stray")
             .record(RecordType::ABORT_REQUEST, 78, &[])
-            .record(RecordType::PARAMS, 79, &encoded(&peer.params()))
+            .record(RecordType::PARAMS, 79, &params)
             .record(RecordType::DATA, 80, b"stray")
             .end(RecordType::STDIN, 81)
     };
-    // Before the request, and in the middle of it.
-    let records = stray(Records::new()).begin(1, Role::RESPONDER, false);
-    let records = stray(records.stream(RecordType::PARAMS, 1, &encoded(&peer.params())));
-    peer.is_usual(&wire.ask(1, records.end(RecordType::STDIN, 1)).await?)?;
-    pass("a request with such records before it and in its middle is answered")
+    let records = Records::new();
+    let records = if place == Place::Before { stray(records) } else { records };
+    let records = records.begin(1, Role::RESPONDER, false).record(RecordType::PARAMS, 1, &params);
+    let records = if place == Place::Within { stray(records) } else { records };
+    let records = records.end(RecordType::PARAMS, 1).end(RecordType::STDIN, 1);
+    peer.is_usual(&peer.connect().await?.ask(1, records).await?)?;
+    pass("ids 77 to 81")
 }
 
 async fn byte_by_byte(peer: &Peer) -> Found {

@@ -25,5 +25,13 @@ pub(super) const PEER: Peer = Peer {
         run(&mut command)?;
         start(&folder.join("peer"))
     },
-    faults: &[],
+    faults: &[
+        "get-values-names",
+        "get-values-then",
+        "unknown-type",
+        "unknown-type-then",
+        "body-short",
+        "early-no-end",
+        "abort-then-next",
+    ],
 };

@@ -26,5 +26,20 @@ pub(super) const PEER: Peer = Peer {
         run(Command::new(cc).args(["-O1", "-o", "peer", "main.c", "-lfcgi"]).current_dir(&folder))?;
         start(&folder.join("peer"))
     },
-    faults: &[],
+    faults: &[
+        "padding-empty",
+        "padding-begin",
+        "inactive-ids-before",
+        "get-values",
+        "get-values-names",
+        "get-values-then",
+        "unknown-type-then",
+        "body-short",
+        "early-then-next",
+        "abort-then-next",
+        "multiplex-told",
+        "begin-twice",
+        "unknown-role",
+        "unknown-role-then",
+    ],
 };

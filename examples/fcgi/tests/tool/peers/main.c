@@ -8,12 +8,18 @@ static const char *param(FCGX_Request *request, const char *name)
     return value ? value : "";
 }
 
-/* All of the body is read before a byte of it is answered, so that a short one can be told. */
+/* To the end, wherever the library says that it is. */
 static void echo(FCGX_Request *request)
 {
-    long length = atol(param(request, "CONTENT_LENGTH"));
-    char *body = malloc(length > 0 ? length : 1);
-    if (FCGX_GetStr(body, length, request->in) < length) {
+    char *body = NULL;
+    size_t length = 0;
+    int read;
+    do {
+        body = realloc(body, length + 65536);
+        read = FCGX_GetStr(body + length, 65536, request->in);
+        length += read;
+    } while (read > 0);
+    if (FCGX_GetError(request->in) != 0) {
         FCGX_FPrintF(request->out, "Status: 400 Bad Request\r\nContent-Type: text/plain\r\n\r\ncut short");
     } else {
         FCGX_FPrintF(request->out, "Content-Type: application/octet-stream\r\n\r\n");

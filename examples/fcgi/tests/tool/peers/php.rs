@@ -44,5 +44,20 @@ pub(super) const PEER: Peer = Peer {
         let arguments = [&socket, "/", "--script", &script, "--echo", "/echo"].map(str::to_owned).to_vec();
         Ok(Started { arguments, _alive: vec![Box::new(process), Box::new(directory)] })
     },
-    faults: &[],
+    faults: &[
+        "stdout-end",
+        "padding-empty",
+        "version",
+        "inactive-ids-before",
+        "unknown-type",
+        "unknown-type-then",
+        "params-split",
+        "params-bytes",
+        "params-long",
+        "body-short",
+        "abort-then-next",
+        "multiplex",
+        "unknown-role",
+        "unknown-role-then",
+    ],
 };

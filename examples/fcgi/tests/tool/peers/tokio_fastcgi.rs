@@ -32,7 +32,16 @@ pub(super) const PEER: Peer = Peer {
         let arguments = [&socket.display().to_string(), "/", "--echo", "/echo"].map(str::to_owned).to_vec();
         Ok(Started { arguments, _alive: vec![Box::new(stop), Box::new(directory)] })
     },
-    faults: &[],
+    faults: &[
+        "inactive-ids-before",
+        "inactive-ids-within",
+        "params-split",
+        "params-bytes",
+        "params-long",
+        "body-short",
+        "unknown-role",
+        "unknown-role-then",
+    ],
 };
 
 async fn accept(listener: UnixListener) {
