@@ -14,7 +14,7 @@ use crate::target::Target;
 
 /// Sees inside FastCGI: asks applications, decodes records, measures, and checks conformance
 #[derive(Debug, Parser)]
-#[command(name = "fcgi", version, max_term_width = 100, after_help = AFTER)]
+#[command(name = "fcgi", version, max_term_width = 110, after_help = AFTER)]
 pub(crate) struct Command {
     #[command(subcommand)]
     pub(crate) action: Action,
@@ -23,8 +23,11 @@ pub(crate) struct Command {
 const AFTER: &str = "\
 ADDR is 127.0.0.1:9000, [::1]:9000, :9000 (loopback), host:9000, unix:/run/app.sock or /run/app.sock.
 
-It exits with 0 if all is well, 1 if the application is at fault (no whole answer, a 5xx, a rule that it
-breaks), 2 if the command line makes no sense, and 3 if there is nobody at the address.";
+Exit codes:
+  0  all is well
+  1  the application is at fault: no whole answer, a 5xx, a rule that it breaks; or a file cannot be read
+  2  the command line makes no sense
+  3  there is nobody at the address";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {

@@ -47,6 +47,9 @@ pub(crate) struct Input {
     pub(crate) data: Option<Body>,
 }
 
+/// Bytes that are worth a buffer of their own.
+const LARGE: usize = 16 * 1024;
+
 enum Moved {
     Written(io::Result<usize>),
     Read(io::Result<usize>),
@@ -168,7 +171,7 @@ impl Link {
                 None => std::future::pending().await,
             }
         };
-        self.buffer.reserve(64 * 1024);
+        self.buffer.reserve(LARGE);
         let moved = timeout(self.limit, async {
             tokio::select! {
                 piece = piece, if takes => Moved::Piece(piece),
@@ -182,12 +185,23 @@ impl Link {
             Moved::Written(Err(_)) => self.unwritable = true,
             Moved::Read(Ok(0)) => return Err(self.ended()),
             Moved::Read(Ok(_)) => {
-                let read = self.buffer.split().freeze();
-                self.protocol.receive_shared(&read).map_err(broken)?;
+                self.received().map_err(broken)?;
             }
             Moved::Read(Err(error)) => return Err(lost(&error)),
         }
         Ok(None)
+    }
+
+    /// Takes in what was read.
+    fn received(&mut self) -> Result<(), Violation> {
+        if self.buffer.len() < LARGE {
+            // All of a small answer: the buffer is used again.
+            let received = self.protocol.receive(&self.buffer);
+            self.buffer.clear();
+            received
+        } else {
+            self.protocol.receive_shared(&self.buffer.split().freeze())
+        }
     }
 
     fn ended(&self) -> Failure {

@@ -34,8 +34,9 @@ const QUANTILES: [(&str, f64); 5] =
 
 impl Tally {
     pub(super) fn new() -> Self {
-        // Three digits, for latencies of any length.
-        let latencies = Histogram::new(3).expect("three digits are a precision that there is");
+        // A microsecond to an hour, in nanoseconds, with three digits.
+        let latencies = Histogram::new_with_bounds(1_000, 3_600_000_000_000, 3)
+            .expect("these are bounds that there can be");
         Self { latencies, classes: [0; 10], bytes: 0, failed: 0, failing: 0, failure: None }
     }
 
@@ -62,7 +63,7 @@ impl Tally {
     }
 
     pub(super) fn add(&mut self, other: &Self) {
-        self.latencies.add(&other.latencies).expect("a histogram that grows takes in any other");
+        self.latencies.add(&other.latencies).expect("all histograms have the same bounds");
         for (class, more) in self.classes.iter_mut().zip(other.classes) {
             *class += more;
         }
@@ -96,6 +97,7 @@ impl Report {
             "statuses": statuses,
             "per_second": self.rate(),
             "body_bytes": self.tally.bytes,
+            "mean_us": self.tally.latencies.mean() / 1e3,
             "latency_us": microseconds,
         })
     }

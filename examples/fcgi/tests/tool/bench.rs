@@ -27,6 +27,10 @@ fn sound(report: &Value, answered: u64) {
         latency("p50") > 0.0 && latency("p50") <= latency("p99") && latency("p99") <= latency("max"),
         "{report}"
     );
+    // In a closed loop, the connections are busy with requests for most of the time, and for no more than all of it.
+    let number = |name: &str| report[name].as_f64().unwrap_or(-1.0);
+    let busy = number("mean_us") * number("answered") / 1e6 / (number("seconds") * number("connections"));
+    assert!((0.1..1.01).contains(&busy), "{busy}: {report}");
     assert!(report["per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{report}");
 }
 
