@@ -57,6 +57,9 @@ pub(crate) async fn run(args: GetArgs) -> Result<Code, Failure> {
 }
 
 async fn request(args: &GetArgs) -> Result<(Request, Input), Failure> {
+    if args.role == Role::AUTHORIZER && args.data.is_some() {
+        return Err(Failure::usage("an authorizer is sent no body (FastCGI §6.3): leave out --data"));
+    }
     let stdin = match &args.data {
         Some(data) => Some(Body::from_argument(data).await?),
         None => None,

@@ -110,6 +110,7 @@ fn usage() -> Result {
         &["get", ":1", "/", "-H", "no colon"],
         &["get", ":1", "/", "-p", "no equals sign"],
         &["get", ":1", "/", "--filter-data", "/dev/null"],
+        &["get", ":1", "/", "--role", "authorizer", "-d", "body"],
         &["get", "systemd", "/"],
         &["get", ":1", "/", "--role", "actor"],
         &["dump"],

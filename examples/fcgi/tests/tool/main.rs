@@ -8,7 +8,7 @@ mod bench;
 mod completions;
 mod conformance;
 mod dump;
-mod forgetful;
+mod flawed;
 mod get;
 mod nobody;
 mod peers;
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         completions::trials(),
         nobody::trials(),
         conformance::trials(),
-        forgetful::trials(),
+        flawed::trials(),
         vec![table::trial()],
     ];
     web_servers::run(trials.into_iter().flatten().collect())
