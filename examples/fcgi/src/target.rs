@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum_fcgi::{Address, AddressError, FcgiStream};
+use axum_fcgi::{Address, FcgiStream};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
@@ -66,27 +66,24 @@ impl Target {
 }
 
 impl FromStr for Target {
-    type Err = AddressError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
+    fn from_str(text: &str) -> Result<Self, String> {
         match text.parse() {
-            Ok(Address::Stdin | Address::Systemd(_) | Address::Auto) => {
-                Err("".parse::<Address>().unwrap_err())
-            }
-            Ok(address) => Ok(Self::Address(address)),
-            Err(error) => match text.rsplit_once(':') {
-                Some((host, port))
-                    if host.starts_with(|c: char| c.is_ascii_alphanumeric())
-                        && !host.contains([':', '/'])
-                        && host != "fd"
-                        && port.parse::<u16>().is_ok() =>
-                {
-                    Ok(Self::Host(text.to_owned()))
-                }
-                _ => Err(error),
-            },
+            Ok(address @ (Address::Tcp(_) | Address::Unix(_))) => Ok(Self::Address(address)),
+            Err(_) if is_host_and_port(text) => Ok(Self::Host(text.to_owned())),
+            // What a process is started with (systemd, fd:0, auto) is to listen at.
+            _ => Err("an application is at 127.0.0.1:9000, [::1]:9000, :9000 (loopback), host:9000, \
+                unix:/run/app.sock or /run/app.sock"
+                .to_owned()),
         }
     }
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let named = host.starts_with(|c: char| c.is_ascii_alphanumeric()) && !host.contains([':', '/']);
+    named && !matches!(host, "fd" | "systemd") && port.parse::<u16>().is_ok()
 }
 
 impl fmt::Display for Target {
@@ -112,7 +109,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), displayed);
         }
-        for text in ["", "systemd", "auto", "fd:0", "fd:3", "9000", "host:port", "a/b:1"] {
+        for text in ["", "systemd", "auto", "fd:0", "fd:3", "systemd:1", "9000", "host:port", "a/b:1"] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
     }

@@ -91,6 +91,11 @@ impl Report {
                 "seen": line.seen(),
             })
         });
-        json!({ "address": self.address, "timeout_seconds": self.timeout.as_secs_f64(), "broken": self.broken(), "rules": rules.collect::<Value>() })
+        json!({
+            "address": self.address,
+            "timeout_seconds": self.timeout.as_secs_f64(),
+            "broken": self.broken(),
+            "rules": rules.collect::<Value>(),
+        })
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Printed {
     /// What is kept of the body for JSON; of STDERR always.
     body: Vec<u8>,
     stderr: Vec<u8>,
+    /// What was shown last does not end its line.
+    in_line: bool,
 }
 
 /// What goes to `out`.
@@ -47,7 +49,7 @@ impl Printed {
             _ => Form::HeadAndBody,
         };
         let state = State::Head(Vec::new());
-        Self { out, progress, form, state, length: 0, body: Vec::new(), stderr: Vec::new() }
+        Self { out, progress, form, state, length: 0, body: Vec::new(), stderr: Vec::new(), in_line: false }
     }
 
     /// The answer's status, if its head has come.
@@ -68,13 +70,14 @@ impl Printed {
         self.out.flush()
     }
 
-    /// The end of the request, in a line.
+    /// The end of the request, in a line of its own.
     pub(crate) fn summary(&self, end: EndRequest, time: Duration) -> String {
         let status = self.status().map_or("no head".to_owned(), |status| status.to_string());
         let fault = self.head().and_then(|head| head.fault.as_ref());
         let fault = fault.map_or(String::new(), |fault| format!("; not as RFC 3875 has it: {fault}"));
+        let start = if self.in_line { "\n" } else { "" };
         format!(
-            "-- {status}, {} bytes of body, {} of STDERR; {:?}, application status {}; {:.1} ms{fault}",
+            "{start}-- {status}, {} bytes of body, {} of STDERR; {:?}, application status {}; {:.1} ms{fault}",
             self.length,
             self.stderr.len(),
             end.protocol_status,
@@ -113,6 +116,9 @@ impl Printed {
             Form::Json => self.body.extend_from_slice(piece),
             Form::HeadAndBody | Form::Body => self.out.write_all(piece)?,
         }
+        if let (Form::HeadAndBody, Some(last)) = (&self.form, piece.last()) {
+            self.in_line = *last != b'\n';
+        }
         Ok(())
     }
 }
@@ -136,6 +142,7 @@ impl Answer for Printed {
         if !matches!(self.form, Form::Json) {
             self.progress.clear();
             io::stderr().write_all(&piece)?;
+            self.in_line = !piece.ends_with(b"\n");
         }
         Ok(())
     }
