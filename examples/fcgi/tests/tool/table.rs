@@ -18,6 +18,11 @@ pub(crate) fn is_to_be_updated() -> bool {
     env::var_os("UPDATE_CONFORMANCE").is_some()
 }
 
+/// Whether the table is of this version.
+pub(crate) fn has(name: &str, version: &str) -> bool {
+    fs::read_to_string(path()).is_ok_and(|text| text.contains(&format!("| {name} {version} |")))
+}
+
 /// What the tests know of faults is what the table says.
 pub(crate) fn trial() -> Trial {
     web_servers::trial("check/conformance_md_has_the_known_faults", || {
