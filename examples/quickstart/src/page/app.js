@@ -30,7 +30,7 @@ const PEERS = { "web-server": "web server to application", "application": "appli
 
 /** What a step is called, and what it says in a few words. */
 function label(step) {
-  if (step.what === "closed") return { kind: "close", facts: "", gist: "this end of the connection is closed" };
+  if (step.what === "closed") return { kind: "close", facts: "", gist: "closes its end of the connection" };
   if (step.what === "leftOut") {
     return { kind: step.kind, facts: "", gist: `${count(step.records, "more record")}, ${count(step.bytes, "byte")}` };
   }
@@ -72,7 +72,9 @@ function row(step) {
   row.dataset.kind = kind;
   if (step.what === "leftOut") row.classList.add("left-out");
   const title = element("span", "title");
-  title.append(element("span", "kind", kind), element("span", "facts", facts), element("span", "gist", gist));
+  title.append(element("span", "kind", kind));
+  if (facts) title.append(element("span", "facts", facts));
+  if (gist) title.append(element("span", "gist", gist));
   const inside = detail(step.content);
   const lane = element("div", "lane");
   if (inside) {
@@ -200,8 +202,8 @@ async function send(method, target, options = {}) {
   try {
     const response = await fetch(target.slice(1), { method, cache: "no-store", ...options, headers });
     exchange.answer(String(response.status), await response.text());
-  } catch (error) {
-    exchange.answer(error.name === "AbortError" ? "given up" : "failed", "");
+  } catch {
+    exchange.answer(options.signal?.aborted ? "given up" : "failed", "");
   }
 }
 
@@ -235,6 +237,14 @@ const ACTIONS = {
   replay,
 };
 
+/** On a small screen what was asked for lies below the buttons. */
+function show(place) {
+  if (place.getBoundingClientRect().top > 0.75 * innerHeight) {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    place.scrollIntoView({ behavior: calm ? "auto" : "smooth" });
+  }
+}
+
 async function run(name) {
   try {
     await ACTIONS[name]();
@@ -246,7 +256,9 @@ async function run(name) {
 for (const form of document.querySelectorAll("form[data-do]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    await run(form.dataset.do);
+    const done = run(form.dataset.do);
+    show(byId("wire"));
+    await done;
   });
 }
 
