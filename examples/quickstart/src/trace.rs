@@ -244,7 +244,7 @@ enum Admission {
 
 impl Quota {
     /// Records with content that are shown of one request and direction.
-    const SHOWN: usize = 24;
+    const SHOWN: usize = 40;
 
     fn admit(&mut self, kind: RecordType, bytes: usize) -> Admission {
         self.has_ended |= kind == RecordType::END_REQUEST;

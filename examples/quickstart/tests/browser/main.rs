@@ -1,7 +1,7 @@
 //! The page in a real browser: a headless Chromium. Without one these tests are ignored, and with `CI=true` they fail.
 //!
-//! `SCREENSHOTS=examples/quickstart/docs cargo test -p quickstart --test browser` also makes the pictures, at a path
-//! below the workspace's.
+//! `SCREENSHOTS=target/screenshots cargo test -p quickstart --test browser` also makes pictures, in that directory of
+//! the workspace. README.md shows the one called `light.png`.
 
 mod chromium;
 mod page;

@@ -75,7 +75,9 @@ fn pictures(browser: &mut Chromium, scheme: &str, (width, height): (u32, u32), n
     fs::create_dir_all(&place)?;
     browser.scheme(scheme)?;
     browser.screen(width, height)?;
-    press(browser, "post", ANSWERED)?;
+    for button in ["get", "post"] {
+        press(browser, button, ANSWERED)?;
+    }
     let picture = browser.picture()?;
     fs::write(place.join(format!("{name}.png")), STANDARD.decode(picture)?)?;
     press(browser, "abort", "newest.querySelector('[data-from=web-server][data-kind=close]')")?;
