@@ -1,7 +1,7 @@
 //! The page in a real browser: a headless Chromium. Without one these tests are ignored, and with `CI=true` they fail.
 //!
 //! `SCREENSHOTS=target/screenshots cargo test -p quickstart --test browser` also makes pictures, in that directory of
-//! the workspace. README.md shows the one called `light.png`.
+//! the workspace. README.md shows `docs/page.png`, which is its `light.png`.
 
 mod chromium;
 mod page;
