@@ -18,6 +18,7 @@ const USAGE: &str = "usage: quickstart [--port NUMBER | --replay seed]";
 enum Task {
     Serve { port: u16 },
     Replay,
+    Help,
 }
 
 impl Task {
@@ -27,6 +28,7 @@ impl Task {
             [] => Some(Self::Serve { port: 8080 }),
             ["--port", port] => Some(Self::Serve { port: port.parse().ok()? }),
             ["--replay", "seed"] => Some(Self::Replay),
+            ["--help" | "-h"] => Some(Self::Help),
             _ => None,
         }
     }
@@ -45,6 +47,10 @@ async fn main() -> ExitCode {
         },
         Some(Task::Replay) => {
             say(&quickstart::seed().await.to_string());
+            ExitCode::SUCCESS
+        }
+        Some(Task::Help) => {
+            say(USAGE);
             ExitCode::SUCCESS
         }
         None => {

@@ -145,6 +145,8 @@ fn ctrl_c_ends_it_cleanly_whatever_is_under_way() -> Result {
     let mut wait = open(port, "/wait")?;
     let mut events = open(port, "/events")?;
     next(&mut events, "data: event 1")?;
+    // As browsers open them in advance.
+    let _unused = TcpStream::connect(("127.0.0.1", port))?;
 
     kill_process(Pid::from_child(process.child()), Signal::INT)?;
     assert!(next(&mut wait, "HTTP/1.0 503").is_ok());
@@ -178,5 +180,7 @@ fn what_it_does_not_know_it_does_not_do() -> Result {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(String::from_utf8(output.stderr)?.starts_with("usage: "));
     }
+    let output = program().arg("--help").output()?;
+    assert!(output.status.success() && output.stdout.starts_with(b"usage: "));
     Ok(())
 }

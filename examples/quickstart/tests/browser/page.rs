@@ -264,6 +264,12 @@ pub(crate) fn keyboard(browser: &mut Chromium) -> Result {
     let nameless = "[...document.querySelectorAll('button, input, summary')].filter((element) =>
         element.tabIndex < 0 || !(element.textContent.trim() || element.labels?.length)).length";
     assert_eq!(browser.run(nameless)?, 0);
+    // A row says its direction in words, and its arrow nothing.
+    let words = "[...document.querySelectorAll('.unseen')].map((words) => words.textContent)";
+    let words: Vec<String> = serde_json::from_value(browser.run(words)?)?;
+    assert_eq!(words.first().map(String::as_str), Some("web server to application: "));
+    assert_eq!(words.last().map(String::as_str), Some("application to web server: "));
+    assert_eq!(browser.run("document.querySelectorAll('.arrow:not([aria-hidden=true])').length")?, 0);
     browser.run("document.querySelector('#text').focus()")?;
     browser.run(&format!("window.before = {NEWEST}; 0"))?;
     key(browser, "Enter", "\r")?;
