@@ -224,7 +224,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_stream_is_told_by_its_beginning_and_its_end() {
-        let (mut tap, _application, seen) = tapped();
+        let (mut tap, mut application, seen) = tapped();
         tap.write_all(&bytes(|out| head(out, true, "SEEN"))).await.unwrap();
         for _ in 0..1000 {
             tap.write_all(&bytes(|out| out.stream(RecordType::STDIN, ID, b"xy"))).await.unwrap();
@@ -234,6 +234,16 @@ mod tests {
         assert_eq!(words[..3], HEAD);
         assert!(words[3..43].iter().all(|word| word == "WebServer STDIN 2"));
         assert_eq!(words[43..], ["WebServer 960 STDIN 1920", "WebServer STDIN 0"]);
+
+        // An answer that breaks off has no such end.
+        for _ in 0..50 {
+            application.write_all(&bytes(|out| out.stream(RecordType::STDOUT, ID, b"xyz"))).await.unwrap();
+        }
+        drop(application);
+        tap.read_to_end(&mut Vec::new()).await.unwrap();
+        let words = self::words(&seen);
+        assert!(words[..40].iter().all(|word| word == "Application STDOUT 3"));
+        assert_eq!(words[40..], ["Application 10 STDOUT 30", "Application closes"]);
     }
 
     #[tokio::test]

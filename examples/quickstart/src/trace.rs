@@ -158,11 +158,7 @@ impl Request {
             return;
         }
         let (kind, bytes) = (header.kind, content.len());
-        let quota = match from {
-            Peer::WebServer => &mut self.web_server,
-            Peer::Application => &mut self.application,
-        };
-        match quota.admit(kind, bytes) {
+        match self.quota(from).admit(kind, bytes) {
             Admission::LeaveOut => return,
             Admission::Show { left_out: Some(left_out) } => self.step(from, now, left_out),
             Admission::Show { left_out: None } => {}
@@ -196,7 +192,17 @@ impl Request {
     fn closed(&mut self, from: Peer, now: Instant) {
         let has_ended = self.application.has_ended;
         if self.closes || !has_ended {
+            if let Some(left_out) = self.quota(from).take_left_out() {
+                self.step(from, now, left_out);
+            }
             self.step(from, now, What::Closed);
+        }
+    }
+
+    const fn quota(&mut self, from: Peer) -> &mut Quota {
+        match from {
+            Peer::WebServer => &mut self.web_server,
+            Peer::Application => &mut self.application,
         }
     }
 
@@ -256,12 +262,11 @@ impl Quota {
             return Admission::LeaveOut;
         }
         self.shown += usize::from(long);
-        let left_out = self.left_out.take();
-        let left_out = left_out.map(|(kind, records, bytes)| What::LeftOut {
-            kind: format!("{kind:?}"),
-            records,
-            bytes,
-        });
-        Admission::Show { left_out }
+        Admission::Show { left_out: self.take_left_out() }
+    }
+
+    fn take_left_out(&mut self) -> Option<What> {
+        let (kind, records, bytes) = self.left_out.take()?;
+        Some(What::LeftOut { kind: format!("{kind:?}"), records, bytes })
     }
 }
