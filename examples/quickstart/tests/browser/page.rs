@@ -78,13 +78,19 @@ fn pictures(browser: &mut Chromium, scheme: &str, (width, height): (u32, u32), n
     for button in ["get", "post"] {
         press(browser, button, ANSWERED)?;
     }
-    let picture = browser.picture()?;
-    fs::write(place.join(format!("{name}.png")), STANDARD.decode(picture)?)?;
+    let picture = |browser: &mut Chromium, what: &str| -> Result {
+        let picture = STANDARD.decode(browser.picture()?)?;
+        Ok(fs::write(place.join(format!("{name}{what}.png")), picture)?)
+    };
+    picture(browser, "")?;
+    press(browser, "panic", ANSWERED)?;
+    newest(browser, "newest.querySelectorAll('details').forEach((details) => { details.open = true; })")?;
+    browser.run("document.querySelector('#wire').scrollIntoView()")?;
+    picture(browser, "-contents")?;
     press(browser, "abort", "newest.querySelector('[data-from=web-server][data-kind=close]')")?;
     press(browser, "replay", "newest.querySelector('.outcome.good')")?;
     browser.run("document.querySelector('#wire').scrollIntoView()")?;
-    let picture = browser.picture()?;
-    fs::write(place.join(format!("{name}-replay.png")), STANDARD.decode(picture)?)?;
+    picture(browser, "-replay")?;
     browser.run("scrollTo(0, 0)")?;
     Ok(())
 }
