@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | method, version | REQUEST_METHOD, SERVER_PROTOCOL |
 //! | target | REQUEST_URI as it is; SCRIPT_NAME empty and PATH_INFO the path, decoded; QUERY_STRING |
-//! | scheme | REQUEST_SCHEME, and HTTPS=on for `https`; nothing where the target has none |
+//! | scheme: a [`Scheme`] in the extensions, else the target's | REQUEST_SCHEME, and HTTPS=on for `https`; nothing where there is none |
 //! | `Host`, else the target's authority | HTTP_HOST, SERVER_NAME, SERVER_PORT |
 //! | the body's length, else `Content-Length` | CONTENT_LENGTH; nothing where neither tells |
 //! | `Content-Type` | CONTENT_TYPE |
@@ -81,7 +81,7 @@ fn write_head(parts: &request::Parts, length: Option<u64>, put: &mut dyn FnMut(&
     put(b"PATH_INFO", &Cow::from(percent_decode_str(path)));
     put(b"QUERY_STRING", query.as_bytes());
     put(b"SERVER_PROTOCOL", protocol(parts.version));
-    if let Some(scheme) = parts.uri.scheme() {
+    if let Some(scheme) = scheme(parts) {
         put(b"REQUEST_SCHEME", scheme.as_str().as_bytes());
         if *scheme == Scheme::HTTPS {
             put(b"HTTPS", b"on");
@@ -91,6 +91,11 @@ fn write_head(parts: &request::Parts, length: Option<u64>, put: &mut dyn FnMut(&
     if let Some(length) = length {
         put(b"CONTENT_LENGTH", length.to_string().as_bytes());
     }
+}
+
+/// A target of HTTP/1.1 has none, and in one of HTTP/2 it is the client's word.
+fn scheme(parts: &request::Parts) -> Option<&Scheme> {
+    parts.extensions.get().or(parts.uri.scheme())
 }
 
 /// RFC 3875 §4.1.14 and §4.1.15: a server has a name and a port, whatever the client said.
@@ -104,7 +109,7 @@ fn write_server(parts: &request::Parts, put: &mut dyn FnMut(&[u8], &[u8])) {
         let authority = authority.as_str();
         put(b"HTTP_HOST", authority.rsplit('@').next().unwrap_or(authority).as_bytes());
     }
-    let https = parts.uri.scheme() == Some(&Scheme::HTTPS);
+    let https = scheme(parts) == Some(&Scheme::HTTPS);
     let port = authority.and_then(Authority::port_u16).unwrap_or(if https { 443 } else { 80 });
     put(b"SERVER_NAME", authority.map_or("localhost", Authority::host).as_bytes());
     put(b"SERVER_PORT", port.to_string().as_bytes());
@@ -185,6 +190,20 @@ mod tests {
             ("HTTP_COOKIE", "a=1; b=2"),
         ] {
             assert_eq!(params.get_all(name.as_bytes()).collect::<Vec<_>>(), [value.as_bytes()], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_in_the_extensions_wins() {
+        for (target, scheme, expected) in [
+            ("/", Scheme::HTTPS, ["https", "on", "443"].map(Some)),
+            ("https://example.org/", Scheme::HTTP, [Some("http"), None, Some("80")]),
+        ] {
+            let mut request = Request::get(target).body(()).unwrap();
+            request.extensions_mut().insert(scheme);
+            let params = written(request, None, &[]);
+            let told = ["REQUEST_SCHEME", "HTTPS", "SERVER_PORT"].map(|name| params.get_str(name));
+            assert_eq!(told, expected, "{target}");
         }
     }
 
