@@ -40,6 +40,11 @@ use super::site::{Site, Symlinks};
 /// It is for `nest_service`, `fallback_service` and `route_service`. What it sends requests to is a
 /// [`Pool`](tower_fcgi::client::Pool), or any service over one, with limits of its own for example.
 ///
+/// Every mount of one php-fpm should have a clone of one pool: a connection that is kept takes a process of PHP, idle or not,
+/// so that two pools may starve each other. Where several programs share a php-fpm, have
+/// [`keep_conn(false)`](tower_fcgi::client::Config::keep_conn), or a short
+/// [`idle_timeout`](tower_fcgi::client::Config::idle_timeout).
+///
 /// # Which script
 /// A path is looked up below the document root, a name at a time, up to the first that is no directory.
 ///

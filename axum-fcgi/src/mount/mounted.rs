@@ -15,7 +15,11 @@ impl<'a> Mounted<'a> {
     /// Of the path that the client asked for, and what a Router has left of it.
     pub(super) fn new(whole: &'a str, below: &'a str) -> Self {
         match whole.strip_suffix(below) {
-            Some(prefix) => Self { prefix, below, slash: true },
+            // axum takes off a prefix and any number of slashes behind it but one.
+            Some(prefix) => {
+                let prefix = prefix.trim_end_matches('/');
+                Self { prefix, below: &whole[prefix.len()..], slash: true }
+            }
             None if below == "/" => Self { prefix: whole, below, slash: false },
             // A middleware has made another path of it, which has nothing to do with the whole one.
             None => Self { prefix: "", below, slash: true },
@@ -36,10 +40,15 @@ mod tests {
             ("/php/", "/", "/php", true),
             ("/php", "/", "/php", false),
             ("/a%20b/c", "/c", "/a%20b", true),
+            ("/php//a.php", "/a.php", "/php", true),
+            ("/php//", "/", "/php", true),
             ("/asked", "/rewritten", "", true),
             ("*", "*", "", true),
         ] {
-            assert_eq!(Mounted::new(whole, below), Mounted { prefix, below, slash }, "{whole} {below}");
+            let at = Mounted::new(whole, below);
+            assert_eq!((at.prefix, at.slash), (prefix, slash), "{whole} {below}");
+            let expected = if whole.contains("//") { &whole[prefix.len()..] } else { below };
+            assert_eq!(at.below, expected, "{whole} {below}");
         }
     }
 }
