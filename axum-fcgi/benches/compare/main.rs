@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo bench -p axum-fcgi --bench compare -- [FILTER] [--seconds S] [--rounds N] [--peer NAME=PROGRAM]... [--nginx]
+//! cargo bench -p axum-fcgi --bench compare -- --client [--instructions]
 //! ```
 //!
 //! Either application is a child process on one core; the load comes from this process on another, over unix
@@ -10,6 +11,8 @@
 
 mod answer;
 mod application;
+mod asker;
+mod clients;
 mod comparisons;
 mod headers;
 mod kept;
@@ -47,6 +50,11 @@ fn run(arguments: &[String]) -> io::Result<()> {
         let workers = workers.parse().map_err(io::Error::other)?;
         return application::serve(Protocol::named(protocol)?, workers, socket.as_ref());
     }
+    if let [role, client, requests, socket] = arguments
+        && role == asker::ROLE
+    {
+        return asker::ask(client, requests.parse().map_err(io::Error::other)?, socket.as_ref());
+    }
     // Only `cargo bench` says so. `cargo test --all-targets` runs this as well, and must not wait for it.
     if !arguments.iter().any(|argument| argument == "--bench") {
         eprintln!("compare: nothing measured; run it with `cargo bench -p axum-fcgi --bench compare`");
@@ -56,7 +64,12 @@ fn run(arguments: &[String]) -> io::Result<()> {
     if options.test {
         return Ok(());
     }
-    println!("{} rounds of {:.1} s each\n", options.rounds, options.time.as_secs_f64());
+    if !options.instructions {
+        println!("{} rounds of {:.1} s each\n", options.rounds, options.time.as_secs_f64());
+    }
+    if options.client {
+        return clients::run(&options);
+    }
     if options.nginx {
         return nginx::run(&options);
     }
