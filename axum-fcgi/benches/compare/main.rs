@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo bench -p axum-fcgi --bench compare -- [FILTER] [--seconds S] [--rounds N] [--peer NAME=PROGRAM]... [--nginx]
 //! cargo bench -p axum-fcgi --bench compare -- --client [--instructions]
+//! cargo bench -p axum-fcgi --features client --bench compare -- --php
 //! ```
 //!
 //! Either application is a child process on one core; the load comes from this process on another, over unix
@@ -21,6 +22,8 @@ mod memory;
 mod nginx;
 mod options;
 mod peers;
+#[cfg(feature = "client")]
+mod php;
 mod process;
 mod request;
 mod scratch;
@@ -55,6 +58,12 @@ fn run(arguments: &[String]) -> io::Result<()> {
     {
         return asker::ask(client, requests.parse().map_err(io::Error::other)?, socket.as_ref());
     }
+    #[cfg(feature = "client")]
+    if let [role, port, socket, root] = arguments
+        && role == php::ROLE
+    {
+        return php::serve(port.parse().map_err(io::Error::other)?, socket.as_ref(), root.as_ref());
+    }
     // Only `cargo bench` says so. `cargo test --all-targets` runs this as well, and must not wait for it.
     if !arguments.iter().any(|argument| argument == "--bench") {
         eprintln!("compare: nothing measured; run it with `cargo bench -p axum-fcgi --bench compare`");
@@ -66,6 +75,12 @@ fn run(arguments: &[String]) -> io::Result<()> {
     }
     if !options.instructions {
         println!("{} rounds of {:.1} s each\n", options.rounds, options.time.as_secs_f64());
+    }
+    if options.php {
+        #[cfg(feature = "client")]
+        return php::run(&options);
+        #[cfg(not(feature = "client"))]
+        return Err(io::Error::other("--php needs `--features client`"));
     }
     if options.client {
         return clients::run(&options);

@@ -10,6 +10,8 @@ pub(crate) struct Options {
     pub(crate) time: Duration,
     pub(crate) rounds: usize,
     pub(crate) nginx: bool,
+    /// Before PHP, against nginx.
+    pub(crate) php: bool,
     /// The client against hyper's.
     pub(crate) client: bool,
     /// Count instructions rather than time.
@@ -45,6 +47,7 @@ impl Options {
             time: Duration::from_secs(1),
             rounds: 5,
             nginx: false,
+            php: false,
             client: false,
             instructions: false,
             peers: Vec::new(),
@@ -56,6 +59,7 @@ impl Options {
                 "--bench" => {}
                 "--test" | "--list" => options.test = true,
                 "--nginx" => options.nginx = true,
+                "--php" => options.php = true,
                 "--client" => options.client = true,
                 "--instructions" => options.instructions = true,
                 "--seconds" => {

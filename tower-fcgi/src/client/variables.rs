@@ -17,12 +17,16 @@
 //! REMOTE_ADDR, SCRIPT_FILENAME and whatever else only the web server knows is for [`ExtraParams`].
 
 use std::borrow::Cow;
+use std::iter;
 
 use fcgi_core::Params;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+};
 use http::uri::{Authority, Scheme};
 use http::{Version, request};
 use percent_encoding::percent_decode_str;
+use smallvec::SmallVec;
 
 use crate::cgi::{is_between_peers, is_named_by_connection};
 
@@ -49,24 +53,52 @@ pub(super) fn write(
     put: &mut dyn FnMut(&[u8], &[u8]),
 ) {
     let none = Params::default();
-    let own = parts.extensions.get::<ExtraParams>().map_or(&none, |extra| &extra.0);
-    let is_ours = |name: &[u8]| name == b"CONTENT_LENGTH" || name.eq_ignore_ascii_case(b"HTTP_PROXY");
+    let own = Names::new(parts.extensions.get::<ExtraParams>().map_or(&none, |extra| &extra.0));
+    let for_all = Names::new(for_all);
     let mut derived = |name: &[u8], value: &[u8]| {
-        if is_ours(name) || (own.get(name).is_none() && for_all.get(name).is_none()) {
+        if is_ours(name) || !(own.have(name) || for_all.have(name)) {
             put(name, value);
         }
     };
     write_head(parts, length, &mut derived);
     write_headers(&parts.headers, &mut derived);
-    for (name, value) in for_all {
-        if !is_ours(name) && own.get(name).is_none() {
+    for (name, value) in for_all.params {
+        if !is_ours(name) && !own.have(name) {
             put(name, value);
         }
     }
-    for (name, value) in own {
+    for (name, value) in own.params {
         if !is_ours(name) {
             put(name, value);
         }
+    }
+}
+
+/// What is no extra variable's to say.
+fn is_ours(name: &[u8]) -> bool {
+    name == b"CONTENT_LENGTH" || name.eq_ignore_ascii_case(b"HTTP_PROXY")
+}
+
+/// Extra variables, asked for each of the others whether they have it too. That they have not is mostly told without
+/// a look at them.
+struct Names<'a> {
+    params: &'a Params,
+    /// A bit for each name, which others may have as well.
+    some: u64,
+}
+
+impl<'a> Names<'a> {
+    fn new(params: &'a Params) -> Self {
+        Self { params, some: params.iter().fold(0, |some, (name, _)| some | Self::bit(name)) }
+    }
+
+    fn have(&self, name: &[u8]) -> bool {
+        self.some & Self::bit(name) != 0 && self.params.get(name).is_some()
+    }
+
+    fn bit(name: &[u8]) -> u64 {
+        let last = name.last().copied().unwrap_or_default();
+        1 << ((name.len().wrapping_mul(11) ^ usize::from(last)) % 64)
     }
 }
 
@@ -126,13 +158,31 @@ const fn protocol(version: Version) -> &'static [u8] {
 }
 
 fn write_headers(headers: &HeaderMap, put: &mut dyn FnMut(&[u8], &[u8])) {
-    for name in headers.keys() {
+    let mut variable = SmallVec::<[u8; 64]>::from_slice(b"HTTP_");
+    let has_connection = headers.contains_key(CONNECTION);
+    // Those of one name come one after another.
+    let mut all = headers.iter().peekable();
+    while let Some((name, value)) = all.next() {
+        let mut more = Vec::new();
+        while let Some((_, value)) = all.next_if(|(next, _)| *next == name) {
+            more.push(value);
+        }
         if *name == CONTENT_TYPE {
-            put(b"CONTENT_TYPE", headers.get(name).map_or(&[][..], |value| value.as_bytes()));
-        } else if !is_left_out(name) && !is_named_by_connection(name, headers) {
+            put(b"CONTENT_TYPE", value.as_bytes());
+            continue;
+        }
+        if is_left_out(name) || (has_connection && is_named_by_connection(name, headers)) {
+            continue;
+        }
+        variable.truncate(b"HTTP_".len());
+        let upper = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
+        variable.extend(name.as_str().bytes().map(upper));
+        if more.is_empty() {
+            put(&variable, value.as_bytes());
+        } else {
             let separator = if *name == COOKIE { &b"; "[..] } else { b", " };
-            let values: Vec<_> = headers.get_all(name).iter().map(|value| value.as_bytes()).collect();
-            put(&variable(name), &values.join(separator));
+            let values: Vec<_> = iter::once(value).chain(more).map(HeaderValue::as_bytes).collect();
+            put(&variable, &values.join(separator));
         }
     }
 }
@@ -140,11 +190,6 @@ fn write_headers(headers: &HeaderMap, put: &mut dyn FnMut(&[u8], &[u8])) {
 fn is_left_out(name: &HeaderName) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     *name == CONTENT_LENGTH || name == "proxy" || is_between_peers(name) || !name.as_str().bytes().all(plain)
-}
-
-fn variable(name: &HeaderName) -> Vec<u8> {
-    let upper = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
-    b"HTTP_".iter().copied().chain(name.as_str().bytes().map(upper)).collect()
 }
 
 #[cfg(test)]
