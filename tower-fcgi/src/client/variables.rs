@@ -50,13 +50,14 @@ pub(super) fn write(
     parts: &request::Parts,
     length: Option<u64>,
     for_all: &Params,
-    put: &mut dyn FnMut(&[u8], &[u8]),
+    put: &mut impl FnMut(&[u8], &[u8]),
 ) {
     let none = Params::default();
     let own = Names::new(parts.extensions.get::<ExtraParams>().map_or(&none, |extra| &extra.0));
     let for_all = Names::new(for_all);
+    let none = own.some | for_all.some == 0;
     let mut derived = |name: &[u8], value: &[u8]| {
-        if is_ours(name) || !(own.have(name) || for_all.have(name)) {
+        if none || is_ours(name) || !(own.have(name) || for_all.have(name)) {
             put(name, value);
         }
     };
@@ -102,7 +103,7 @@ impl<'a> Names<'a> {
     }
 }
 
-fn write_head(parts: &request::Parts, length: Option<u64>, put: &mut dyn FnMut(&[u8], &[u8])) {
+fn write_head(parts: &request::Parts, length: Option<u64>, put: &mut impl FnMut(&[u8], &[u8])) {
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     put(b"GATEWAY_INTERFACE", b"CGI/1.1");
@@ -131,20 +132,44 @@ fn scheme(parts: &request::Parts) -> Option<&Scheme> {
 }
 
 /// RFC 3875 §4.1.14 and §4.1.15: a server has a name and a port, whatever the client said.
-fn write_server(parts: &request::Parts, put: &mut dyn FnMut(&[u8], &[u8])) {
-    let host = parts.headers.get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
-    let authority = host.as_ref().or(parts.uri.authority());
-    if !parts.headers.contains_key(HOST)
+fn write_server(parts: &request::Parts, put: &mut impl FnMut(&[u8], &[u8])) {
+    let https = scheme(parts) == Some(&Scheme::HTTPS);
+    let default = if https { "443" } else { "80" };
+    let host = parts.headers.get(HOST);
+    if let Some((name, port)) = host.and_then(|host| plain(host.as_bytes())) {
+        put(b"SERVER_NAME", name);
+        put(b"SERVER_PORT", port.unwrap_or(default.as_bytes()));
+        return;
+    }
+    let told = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let authority = told.as_ref().or(parts.uri.authority());
+    if host.is_none()
         && let Some(authority) = authority
     {
         // HTTP/2 has no Host; nor has it a use for the user that a target may name.
         let authority = authority.as_str();
         put(b"HTTP_HOST", authority.rsplit('@').next().unwrap_or(authority).as_bytes());
     }
-    let https = scheme(parts) == Some(&Scheme::HTTPS);
-    let port = authority.and_then(Authority::port_u16).unwrap_or(if https { 443 } else { 80 });
     put(b"SERVER_NAME", authority.map_or("localhost", Authority::host).as_bytes());
-    put(b"SERVER_PORT", port.to_string().as_bytes());
+    match authority.and_then(Authority::port_u16) {
+        Some(port) => put(b"SERVER_PORT", port.to_string().as_bytes()),
+        None => put(b"SERVER_PORT", default.as_bytes()),
+    }
+}
+
+/// Host and port, where it is a name of letters, digits, dots and dashes, as nearly every one is: that is an authority, and
+/// needs no more looking at.
+fn plain(host: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let end = host.iter().position(|byte| !is_name(byte)).unwrap_or(host.len());
+    let (name, port) = host.split_at_checked(end).filter(|(name, _)| !name.is_empty())?;
+    match port {
+        [] => Some((name, None)),
+        [b':', port @ ..] if matches!(port, [b'1'..=b'9', ..]) && port.len() <= 4 => {
+            port.iter().all(u8::is_ascii_digit).then_some((name, Some(port)))
+        }
+        _ => None,
+    }
 }
 
 const fn protocol(version: Version) -> &'static [u8] {
@@ -157,8 +182,8 @@ const fn protocol(version: Version) -> &'static [u8] {
     }
 }
 
-fn write_headers(headers: &HeaderMap, put: &mut dyn FnMut(&[u8], &[u8])) {
-    let mut variable = SmallVec::<[u8; 64]>::from_slice(b"HTTP_");
+fn write_headers(headers: &HeaderMap, put: &mut impl FnMut(&[u8], &[u8])) {
+    let mut variable = SmallVec::<[u8; 64]>::new();
     let has_connection = headers.contains_key(CONNECTION);
     // Those of one name come one after another.
     let mut all = headers.iter().peekable();
@@ -171,12 +196,14 @@ fn write_headers(headers: &HeaderMap, put: &mut dyn FnMut(&[u8], &[u8])) {
             put(b"CONTENT_TYPE", value.as_bytes());
             continue;
         }
-        if is_left_out(name) || (has_connection && is_named_by_connection(name, headers)) {
+        if *name == CONTENT_LENGTH
+            || name == "proxy"
+            || is_between_peers(name)
+            || (has_connection && is_named_by_connection(name, headers))
+            || !variable_of(name, &mut variable)
+        {
             continue;
         }
-        variable.truncate(b"HTTP_".len());
-        let upper = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
-        variable.extend(name.as_str().bytes().map(upper));
         if more.is_empty() {
             put(&variable, value.as_bytes());
         } else {
@@ -187,9 +214,23 @@ fn write_headers(headers: &HeaderMap, put: &mut dyn FnMut(&[u8], &[u8])) {
     }
 }
 
-fn is_left_out(name: &HeaderName) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    *name == CONTENT_LENGTH || name == "proxy" || is_between_peers(name) || !name.as_str().bytes().all(plain)
+/// Makes a header's name a variable's; whether no other header's would become the same.
+fn variable_of(name: &HeaderName, variable: &mut SmallVec<[u8; 64]>) -> bool {
+    const PREFIX: &[u8] = b"HTTP_";
+    let name = name.as_str().as_bytes();
+    variable.clear();
+    variable.resize(PREFIX.len() + name.len(), 0);
+    let (prefix, rest) = variable.split_at_mut(PREFIX.len());
+    prefix.copy_from_slice(PREFIX);
+    let mut odd = false;
+    // Without a branch, so that it is done for many bytes at once.
+    for (to, byte) in rest.iter_mut().zip(name) {
+        let small = byte.is_ascii_lowercase();
+        let dash = *byte == b'-';
+        odd |= !(small | dash | byte.is_ascii_digit());
+        *to = if dash { b'_' } else { *byte - u8::from(small) * 32 };
+    }
+    !odd
 }
 
 #[cfg(test)]
@@ -235,6 +276,26 @@ mod tests {
             ("HTTP_COOKIE", "a=1; b=2"),
         ] {
             assert_eq!(params.get_all(name.as_bytes()).collect::<Vec<_>>(), [value.as_bytes()], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_server_has_a_name_and_a_port() {
+        for (host, name, port) in [
+            ("example.org", "example.org", "80"),
+            ("a-b.example.org:8080", "a-b.example.org", "8080"),
+            ("example.org:65535", "example.org", "65535"),
+            ("example.org:65536", "example.org", "80"),
+            ("example.org:", "example.org", "80"),
+            ("192.0.2.1:81", "192.0.2.1", "81"),
+            ("[2001:db8::1]:81", "[2001:db8::1]", "81"),
+            ("my_host:81", "my_host", "81"),
+            ("not a host", "localhost", "80"),
+            ("", "localhost", "80"),
+        ] {
+            let params = written(Request::get("/").header("host", host).body(()).unwrap(), None, &[]);
+            let told = ["SERVER_NAME", "SERVER_PORT"].map(|name| params.get_str(name));
+            assert_eq!(told, [Some(name), Some(port)], "{host:?}");
         }
     }
 
