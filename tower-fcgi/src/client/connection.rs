@@ -379,6 +379,9 @@ impl<IO, B> Connection<IO, B> {
     }
 }
 
+// A body is put into a box of its own before it is polled.
+impl<IO: Unpin, B> Unpin for Connection<IO, B> {}
+
 impl<IO, B> Drop for Connection<IO, B> {
     fn drop(&mut self) {
         if let Some(exchange) = &self.exchange {

@@ -16,6 +16,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use http::uri::PathAndQuery;
 use http::{Extensions, StatusCode};
+use memchr::memchr_iter;
 
 use super::error::Kind;
 use crate::cgi::{decimal, is_between_peers, is_named_by_connection};
@@ -87,14 +88,13 @@ fn end(bytes: &[u8], searched: usize) -> Option<usize> {
             _ => {}
         }
     }
-    let rest = &bytes[searched..];
-    rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').find_map(|(at, _)| {
-        let behind = match &rest[at + 1..] {
-            [b'\n', ..] => 2,
-            [b'\r', b'\n', ..] => 3,
-            _ => return None,
-        };
-        Some(searched + at + behind)
+    memchr_iter(b'\n', &bytes[searched..]).find_map(|at| {
+        let at = searched + at + 1;
+        match &bytes[at..] {
+            [b'\n', ..] => Some(at + 1),
+            [b'\r', b'\n', ..] => Some(at + 2),
+            _ => None,
+        }
     })
 }
 
@@ -102,7 +102,10 @@ const TOO_LONG: &str = "it is longer than the limit";
 
 fn parse(head: &Bytes) -> Result<Head, &'static str> {
     let mut fields = Fields::default();
-    for (number, line) in head.split(|byte| *byte == b'\n').enumerate() {
+    let mut start = 0;
+    for (number, end) in memchr_iter(b'\n', head).enumerate() {
+        let line = &head[start..end];
+        start = end + 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             break;

@@ -214,6 +214,21 @@ fn write_headers(headers: &HeaderMap, put: &mut impl FnMut(&[u8], &[u8])) {
     }
 }
 
+/// What the bytes of a header's name are in a variable's; 0 for those that there cannot be, or that another one is as well.
+const IN_VARIABLE: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = match byte {
+            b'-' => b'_',
+            _ if byte.is_ascii_alphanumeric() => byte.to_ascii_uppercase(),
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
+
 /// Makes a header's name a variable's; whether no other header's would become the same.
 fn variable_of(name: &HeaderName, variable: &mut SmallVec<[u8; 64]>) -> bool {
     const PREFIX: &[u8] = b"HTTP_";
@@ -223,12 +238,9 @@ fn variable_of(name: &HeaderName, variable: &mut SmallVec<[u8; 64]>) -> bool {
     let (prefix, rest) = variable.split_at_mut(PREFIX.len());
     prefix.copy_from_slice(PREFIX);
     let mut odd = false;
-    // Without a branch, so that it is done for many bytes at once.
     for (to, byte) in rest.iter_mut().zip(name) {
-        let small = byte.is_ascii_lowercase();
-        let dash = *byte == b'-';
-        odd |= !(small | dash | byte.is_ascii_digit());
-        *to = if dash { b'_' } else { *byte - u8::from(small) * 32 };
+        *to = IN_VARIABLE[usize::from(*byte)];
+        odd |= *to == 0;
     }
     !odd
 }
