@@ -26,7 +26,6 @@ use http::header::{
 use http::uri::{Authority, Scheme};
 use http::{Version, request};
 use percent_encoding::percent_decode_str;
-use smallvec::SmallVec;
 
 use crate::cgi::{is_between_peers, is_named_by_connection};
 
@@ -183,7 +182,7 @@ const fn protocol(version: Version) -> &'static [u8] {
 }
 
 fn write_headers(headers: &HeaderMap, put: &mut impl FnMut(&[u8], &[u8])) {
-    let mut variable = SmallVec::<[u8; 64]>::new();
+    let mut variable = Vec::with_capacity(64);
     let has_connection = headers.contains_key(CONNECTION);
     // Those of one name come one after another.
     let mut all = headers.iter().peekable();
@@ -230,19 +229,13 @@ const IN_VARIABLE: [u8; 256] = {
 };
 
 /// Makes a header's name a variable's; whether no other header's would become the same.
-fn variable_of(name: &HeaderName, variable: &mut SmallVec<[u8; 64]>) -> bool {
+fn variable_of(name: &HeaderName, variable: &mut Vec<u8>) -> bool {
     const PREFIX: &[u8] = b"HTTP_";
     let name = name.as_str().as_bytes();
     variable.clear();
-    variable.resize(PREFIX.len() + name.len(), 0);
-    let (prefix, rest) = variable.split_at_mut(PREFIX.len());
-    prefix.copy_from_slice(PREFIX);
-    let mut odd = false;
-    for (to, byte) in rest.iter_mut().zip(name) {
-        *to = IN_VARIABLE[usize::from(*byte)];
-        odd |= *to == 0;
-    }
-    !odd
+    variable.extend_from_slice(PREFIX);
+    variable.extend(name.iter().map(|byte| IN_VARIABLE[usize::from(*byte)]));
+    !variable.contains(&0)
 }
 
 #[cfg(test)]
