@@ -72,7 +72,7 @@
 //! [`deployment`] has notes on process managers, permissions, time-outs on both sides, and numbers of connections.
 //!
 //! # Features
-//! - `client`: [`FastCgi`], which makes a Router the web server of PHP or of any other FastCGI application.
+//! - `client`: `FastCgi`, which makes a Router the web server of PHP or of any other FastCGI application.
 //! - `serde`: [`Address`] is serialized and deserialized as its string.
 //! - `systemd-notify`: [`serve`] tells systemd when it is ready and when it stops, for units of `Type=notify`.
 
