@@ -72,6 +72,7 @@
 //! [`deployment`] has notes on process managers, permissions, time-outs on both sides, and numbers of connections.
 //!
 //! # Features
+//! - `client`: `FastCgi`, which makes a Router the web server of PHP or of any other FastCGI application.
 //! - `serde`: [`Address`] is serialized and deserialized as its string.
 //! - `systemd-notify`: [`serve`] tells systemd when it is ready and when it stops, for units of `Type=notify`.
 
@@ -86,6 +87,8 @@ pub mod deployment {}
 mod extract;
 #[cfg(unix)]
 mod listen;
+#[cfg(feature = "client")]
+mod mount;
 #[cfg(all(unix, feature = "systemd-notify"))]
 mod notify;
 pub mod rejection;
@@ -105,6 +108,8 @@ pub use self::listen::{
     Address, AddressError, Admitted, AllowList, AllowListError, Allowed, FcgiAddr, FcgiListener, FcgiStream,
     Listeners, Peer, UnixSocket,
 };
+#[cfg(feature = "client")]
+pub use self::mount::{FastCgi, FastCgiFuture, Symlinks};
 pub use self::roles::{Allow, ByRole, ByRoleFuture, FilterData, InvalidVariable};
 pub use self::send_file::{SendFile, SendFileBy, SendFiles, UnsafePath};
 pub use self::serve::{Serve, ServeFuture, ServeWithShutdown, serve};

@@ -2,6 +2,8 @@
 //!
 //! ```sh
 //! cargo bench -p axum-fcgi --bench compare -- [FILTER] [--seconds S] [--rounds N] [--peer NAME=PROGRAM]... [--nginx]
+//! cargo bench -p axum-fcgi --bench compare -- --client [--instructions]
+//! cargo bench -p axum-fcgi --features client --bench compare -- --php
 //! ```
 //!
 //! Either application is a child process on one core; the load comes from this process on another, over unix
@@ -10,6 +12,8 @@
 
 mod answer;
 mod application;
+mod asker;
+mod clients;
 mod comparisons;
 mod headers;
 mod kept;
@@ -18,6 +22,8 @@ mod memory;
 mod nginx;
 mod options;
 mod peers;
+#[cfg(feature = "client")]
+mod php;
 mod process;
 mod request;
 mod scratch;
@@ -47,6 +53,17 @@ fn run(arguments: &[String]) -> io::Result<()> {
         let workers = workers.parse().map_err(io::Error::other)?;
         return application::serve(Protocol::named(protocol)?, workers, socket.as_ref());
     }
+    if let [role, client, requests, socket] = arguments
+        && role == asker::ROLE
+    {
+        return asker::ask(client, requests.parse().map_err(io::Error::other)?, socket.as_ref());
+    }
+    #[cfg(feature = "client")]
+    if let [role, port, socket, root] = arguments
+        && role == php::ROLE
+    {
+        return php::serve(port.parse().map_err(io::Error::other)?, socket.as_ref(), root.as_ref());
+    }
     // Only `cargo bench` says so. `cargo test --all-targets` runs this as well, and must not wait for it.
     if !arguments.iter().any(|argument| argument == "--bench") {
         eprintln!("compare: nothing measured; run it with `cargo bench -p axum-fcgi --bench compare`");
@@ -56,7 +73,18 @@ fn run(arguments: &[String]) -> io::Result<()> {
     if options.test {
         return Ok(());
     }
-    println!("{} rounds of {:.1} s each\n", options.rounds, options.time.as_secs_f64());
+    if !options.instructions {
+        println!("{} rounds of {:.1} s each\n", options.rounds, options.time.as_secs_f64());
+    }
+    if options.php {
+        #[cfg(feature = "client")]
+        return php::run(&options);
+        #[cfg(not(feature = "client"))]
+        return Err(io::Error::other("--php needs `--features client`"));
+    }
+    if options.client {
+        return clients::run(&options);
+    }
     if options.nginx {
         return nginx::run(&options);
     }

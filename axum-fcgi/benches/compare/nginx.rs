@@ -64,7 +64,7 @@ http {
 
 /// A running nginx. Dropped, it is stopped.
 #[derive(Debug)]
-struct Nginx(Child);
+pub(crate) struct Nginx(Child);
 
 impl Drop for Nginx {
     fn drop(&mut self) {
@@ -74,7 +74,7 @@ impl Drop for Nginx {
 
 impl Nginx {
     /// Starts one and waits until it listens on this port.
-    fn start(scratch: &Scratch, configuration: &str, port: u16) -> io::Result<Self> {
+    pub(crate) fn start(scratch: &Scratch, configuration: &str, port: u16) -> io::Result<Self> {
         fs::write(scratch.path().join("nginx.conf"), configuration)?;
         let nginx = Command::new("nginx")
             .args(["-c", "nginx.conf", "-e", "error.log", "-p"])
@@ -92,11 +92,17 @@ impl Nginx {
         }
         Ok(nginx)
     }
+
+    #[cfg(feature = "client")]
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
 }
 
-struct Run {
-    requests_per_second: f64,
-    microseconds: f64,
+pub(crate) struct Run {
+    pub(crate) requests_per_second: f64,
+    /// CPU time for each.
+    pub(crate) microseconds: f64,
 }
 
 pub(crate) fn run(options: &Options) -> io::Result<()> {
@@ -124,7 +130,8 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     for round in 0..=options.rounds {
         let mut runs = Vec::new();
         for (application, port) in &applications {
-            runs.push(load(application, *port, options.time)?);
+            let cpu = || Ok(application.usage()?.cpu);
+            runs.push(load(cpu, *port, "/hello", CONNECTIONS, options.time)?);
         }
         let Ok(pair) = <[Run; 2]>::try_from(runs) else { unreachable!("a round has two runs") };
         // The first is there to open the connections.
@@ -151,18 +158,24 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
 }
 
 /// Nothing is pinned: four processes share what cores there are, as they would where they are used.
-fn load(application: &Application, port: u16, time: Duration) -> io::Result<Run> {
-    let before = application.usage()?.cpu;
+pub(crate) fn load(
+    cpu: impl Fn() -> io::Result<Duration>,
+    port: u16,
+    path: &str,
+    connections: usize,
+    time: Duration,
+) -> io::Result<Run> {
+    let before = cpu()?;
     let mut wrk = Command::new("wrk");
-    wrk.args(["-t", "1", "-c", &CONNECTIONS.to_string()]);
+    wrk.args(["-t", "1", "-c", &connections.to_string()]);
     // Whole seconds are all that it takes.
     wrk.args(["-d", &time.as_secs_f64().ceil().to_string()]);
     // It sends a Host of its own, and nginx refuses a request that has two.
     for (name, value) in headers::LINK.into_iter().filter(|(name, _)| *name != "host") {
         wrk.args(["-H", &format!("{name}: {value}")]);
     }
-    let output = wrk.arg(format!("http://127.0.0.1:{port}/hello")).stdin(Stdio::null()).output()?;
-    let cpu = application.usage()?.cpu - before;
+    let output = wrk.arg(format!("http://127.0.0.1:{port}{path}")).stdin(Stdio::null()).output()?;
+    let cpu = cpu()? - before;
     let text = String::from_utf8_lossy(&output.stdout);
     if text.contains("Non-2xx") || text.contains("Socket errors") {
         return Err(io::Error::other(format!("wrk saw failures: {text}")));
@@ -178,7 +191,7 @@ fn load(application: &Application, port: u16, time: Duration) -> io::Result<Run>
 }
 
 /// Two ports that were free just now. Both are held until both are known, so that they differ.
-fn free_ports() -> io::Result<[u16; 2]> {
+pub(crate) fn free_ports() -> io::Result<[u16; 2]> {
     let a = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let b = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok([a.local_addr()?.port(), b.local_addr()?.port()])

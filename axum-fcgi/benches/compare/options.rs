@@ -10,6 +10,12 @@ pub(crate) struct Options {
     pub(crate) time: Duration,
     pub(crate) rounds: usize,
     pub(crate) nginx: bool,
+    /// Before PHP, against nginx.
+    pub(crate) php: bool,
+    /// The client against hyper's.
+    pub(crate) client: bool,
+    /// Count instructions rather than time.
+    pub(crate) instructions: bool,
     /// Other FastCGI applications to compare with.
     pub(crate) peers: Vec<Peer>,
     /// Do nothing: what is asked for by runners that only want to know whether a benchmark starts.
@@ -41,6 +47,9 @@ impl Options {
             time: Duration::from_secs(1),
             rounds: 5,
             nginx: false,
+            php: false,
+            client: false,
+            instructions: false,
             peers: Vec::new(),
             test: false,
         };
@@ -50,6 +59,9 @@ impl Options {
                 "--bench" => {}
                 "--test" | "--list" => options.test = true,
                 "--nginx" => options.nginx = true,
+                "--php" => options.php = true,
+                "--client" => options.client = true,
+                "--instructions" => options.instructions = true,
                 "--seconds" => {
                     let seconds = number(argument, arguments.next())?;
                     options.time = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;

@@ -1,9 +1,17 @@
 //! Where to listen, as one string.
 
 use std::fmt;
+#[cfg(feature = "client")]
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+
+#[cfg(feature = "client")]
+use tokio::net::{TcpStream, UnixStream};
+
+#[cfg(feature = "client")]
+use super::stream::FcgiStream;
 
 /// Where to listen, as a configuration file or an argument says it.
 ///
@@ -44,6 +52,40 @@ pub enum Address {
     Systemd(Option<String>),
     /// Whatever the process was started with.
     Auto,
+}
+
+impl Address {
+    /// Connects to the application that listens there: what a [`Pool`](tower_fcgi::client::Pool) makes its connections with.
+    ///
+    /// ```
+    /// use axum_fcgi::{Address, tower_fcgi::client::{Config, Pool}};
+    /// # type Body = axum::body::Body;
+    /// let address: Address = "unix:/run/php/php-fpm.sock".parse()?;
+    /// let pool: Pool<_, Body> = Pool::new(16, Config::default(), move || address.clone().connect());
+    /// # Ok::<_, axum_fcgi::AddressError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When nobody listens there, and for an address that is a socket of this process.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the connection up.
+    #[cfg(feature = "client")]
+    pub async fn connect(self) -> io::Result<FcgiStream> {
+        match self {
+            Self::Tcp(addr) => {
+                let stream = TcpStream::connect(addr).await?;
+                // What is written is whole, and waits for nothing.
+                stream.set_nodelay(true)?;
+                Ok(FcgiStream::Tcp(stream))
+            }
+            Self::Unix(path) => Ok(FcgiStream::Unix(UnixStream::connect(path).await?)),
+            Self::Stdin | Self::Systemd(_) | Self::Auto => {
+                let error = format!("{self} is where this process listens");
+                Err(io::Error::new(io::ErrorKind::InvalidInput, error))
+            }
+        }
+    }
 }
 
 impl FromStr for Address {
@@ -186,5 +228,26 @@ mod tests {
         assert_eq!(serde_json::to_string(&address).unwrap(), r#""unix:/run/app.sock""#);
         let error = serde_json::from_str::<Address>(r#""nowhere""#).unwrap_err().to_string();
         assert!(error.contains("unix:/run/app.sock"), "{error}");
+    }
+
+    #[tokio::test]
+    #[cfg(feature = "client")]
+    async fn what_listens_can_be_connected_to() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("socket");
+        let unix = tokio::net::UnixListener::bind(&path).unwrap();
+        let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = Address::Unix(path).connect().await.unwrap();
+        assert!(matches!(stream, FcgiStream::Unix(_)));
+        unix.accept().await.unwrap();
+        let FcgiStream::Tcp(stream) = Address::Tcp(tcp.local_addr().unwrap()).connect().await.unwrap() else {
+            panic!("it is TCP")
+        };
+        assert!(stream.nodelay().unwrap());
+        tcp.accept().await.unwrap();
+        for text in ["fd:0", "systemd", "auto"] {
+            let error = text.parse::<Address>().unwrap().connect().await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{text}");
+        }
     }
 }

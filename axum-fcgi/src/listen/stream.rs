@@ -1,4 +1,4 @@
-//! A connection from a web server.
+//! A connection from a web server, or to an application.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// A connection that a [`FcgiListener`](crate::FcgiListener) accepted.
+/// A connection that a [`FcgiListener`](crate::FcgiListener) accepted, or that was made to an [`Address`](crate::Address).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FcgiStream {

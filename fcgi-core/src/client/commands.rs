@@ -48,6 +48,18 @@ impl Connection {
         Ok(())
     }
 
+    /// Queues meta-variables, as many as `write` appends to the buffer that it is given, each by [`encode_pair`]: it must only
+    /// append, and nothing but whole pairs.
+    ///
+    /// # Errors
+    /// As [`param`](Self::param).
+    pub fn params_with(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.params()?;
+        self.output.stream_with(RecordType::PARAMS, entry.id, write);
+        Ok(())
+    }
+
     /// Ends the meta-variables: the application may answer from now on.
     ///
     /// # Errors

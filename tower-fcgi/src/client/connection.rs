@@ -189,6 +189,9 @@ where
         if self.write_error.is_some() {
             exchange.stop_upload();
         }
+        if exchange.is_sending() {
+            self.protocol.output().lend(memory::take_output);
+        }
         exchange.poll_upload(&mut self.protocol, cx).unwrap_or_else(|kind| {
             self.abort(kind);
             true
@@ -236,6 +239,8 @@ where
         if self.unflushed {
             ready!(Pin::new(&mut self.io).poll_flush(cx))?;
             self.unflushed = false;
+            // Other connections of this thread use the same memory, while this one waits.
+            memory::keep_output(self.protocol.output().take_buffer());
         }
         Poll::Ready(Ok(()))
     }
@@ -373,6 +378,9 @@ impl<IO, B> Connection<IO, B> {
         self.mailbox.close();
     }
 }
+
+// A body is put into a box of its own before it is polled.
+impl<IO: Unpin, B> Unpin for Connection<IO, B> {}
 
 impl<IO, B> Drop for Connection<IO, B> {
     fn drop(&mut self) {

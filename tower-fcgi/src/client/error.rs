@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Closed,
     /// There was no connection in time.
     ConnectTimeout,
+    /// All connections were in use for too long.
+    WaitTimeout,
 }
 
 impl Error {
@@ -92,7 +94,13 @@ impl Error {
         matches!(self.kind, Kind::Io(_) | Kind::Incomplete | Kind::Closed)
     }
 
-    /// A [`Pool`](super::Pool) had no connection in time.
+    /// A [`Pool`](super::Pool)'s connections were all in use, for longer than a request [may wait](super::Pool::wait_timeout).
+    #[must_use]
+    pub const fn is_wait_timeout(&self) -> bool {
+        matches!(self.kind, Kind::WaitTimeout)
+    }
+
+    /// A [`Pool`](super::Pool) could not make a connection in time.
     #[must_use]
     pub const fn is_connect_timeout(&self) -> bool {
         matches!(self.kind, Kind::ConnectTimeout)
@@ -128,6 +136,7 @@ impl fmt::Display for Error {
                 "the body that was to be sent to the application is not as long as it said"
             }
             Kind::Closed => "the connection to the application takes no request",
+            Kind::WaitTimeout => "all connections to the application were in use for too long",
             Kind::ConnectTimeout => "there was no connection to the application in time",
         })
     }

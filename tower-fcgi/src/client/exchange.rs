@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use fcgi_core::client::Connection as Protocol;
-use fcgi_core::{EndRequest, Key, Misuse, ProtocolStatus};
+use fcgi_core::{EndRequest, Key, Misuse, ProtocolStatus, encode_pair};
 use http::{Method, Request, Response, StatusCode, request};
 use http_body::Body;
 use tokio::sync::oneshot;
@@ -20,6 +20,9 @@ use super::mailbox::{Answer, Call, Unanswered};
 use super::upload::Upload;
 use super::variables;
 use crate::body::{Cell, Delivered, Reader};
+
+/// Bytes that the meta-variables of a browser's request take, with what is around them.
+const PARAMS: usize = 2048;
 
 /// A request that is under way.
 pub(super) struct Exchange<B> {
@@ -91,11 +94,13 @@ where
         let key = protocol.begin(config.role, config.keep_conn)?;
         let (parts, body) = call.request.into_parts();
         let (upload, length) = Upload::new(body, &parts.headers);
-        let mut sent = Ok(());
-        variables::write(&parts, length, &config.params, &mut |name, value| {
-            sent = sent.and_then(|()| protocol.param(key, name, value));
-        });
-        sent.and_then(|()| protocol.end_params(key))?;
+        protocol.params_with(key, |out| {
+            out.reserve(PARAMS);
+            variables::write(&parts, length, &config.params, &mut |name, value| {
+                encode_pair(out, name, value)
+            });
+        })?;
+        protocol.end_params(key)?;
         Ok(Self {
             key,
             upload: Sending::Body(upload),
@@ -125,6 +130,11 @@ where
             Reply::Had | Reply::GivenUp => return Caller::WasGone,
         };
         if gone { Caller::Gone } else { Caller::Waits }
+    }
+
+    /// Whether there is a body that goes on.
+    pub(super) const fn is_sending(&self) -> bool {
+        matches!(self.upload, Sending::Body(_))
     }
 
     /// Sends what there is of the body and room for; whether there was any.
@@ -187,7 +197,7 @@ where
                     // What follows the head in this piece was charged as well, and is not held against the
                     // reader: it is less than one read.
                     protocol.consumed(key, chunk.len());
-                    if let Some((head, rest)) = partial.push(&chunk, config.head_bytes)? {
+                    if let Some((head, rest)) = partial.push(chunk, config.head_bytes)? {
                         chunks.push_front(rest);
                         self.answer(head, chunks, protocol);
                         break;
@@ -214,7 +224,7 @@ where
         } else {
             body.retain(|chunk| !chunk.is_empty());
             cell.deliver(|chunks| {
-                chunks.append(&mut body);
+                *chunks = body;
                 Delivered::More
             });
         }

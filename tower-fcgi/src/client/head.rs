@@ -13,9 +13,10 @@
 //! status, since there are programs that send one; a head without any line is a 200, as for nginx.
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use http::uri::PathAndQuery;
 use http::{Extensions, StatusCode};
+use memchr::memchr_iter;
 
 use super::error::Kind;
 use crate::cgi::{decimal, is_between_peers, is_named_by_connection};
@@ -53,46 +54,58 @@ impl Partial {
     }
 
     /// Takes in more of STDOUT. Once the head is whole, it and what follows it of the body.
-    pub(super) fn push(&mut self, bytes: &[u8], limit: usize) -> Result<Option<(Head, Bytes)>, Kind> {
-        self.bytes.extend_from_slice(bytes);
-        let Some(end) = self.end() else {
-            self.searched = self.bytes.len().saturating_sub(2);
-            return if self.bytes.len() > limit { Err(Kind::Head(TOO_LONG)) } else { Ok(None) };
-        };
-        if end > limit {
-            return Err(Kind::Head(TOO_LONG));
+    pub(super) fn push(&mut self, bytes: Bytes, limit: usize) -> Result<Option<(Head, Bytes)>, Kind> {
+        // Mostly all of it comes at once, and stays where it is.
+        if self.bytes.is_empty()
+            && let Some(end) = end(&bytes, 0)
+        {
+            return whole(bytes, end, limit);
         }
-        let head = self.bytes.split_to(end).freeze();
-        let rest = std::mem::take(&mut self.bytes).freeze();
-        Ok(Some((parse(&head).map_err(Kind::Head)?, rest)))
+        self.bytes.extend_from_slice(&bytes);
+        if let Some(end) = end(&self.bytes, self.searched) {
+            return whole(std::mem::take(&mut self.bytes).freeze(), end, limit);
+        }
+        self.searched = self.bytes.len().saturating_sub(2);
+        if self.bytes.len() > limit { Err(Kind::Head(TOO_LONG)) } else { Ok(None) }
     }
+}
 
-    /// Where the empty line ends.
-    fn end(&self) -> Option<usize> {
-        if self.searched == 0 {
-            match &self.bytes[..] {
-                [b'\n', ..] => return Some(1),
-                [b'\r', b'\n', ..] => return Some(2),
-                _ => {}
-            }
-        }
-        let rest = &self.bytes[self.searched..];
-        rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').find_map(|(at, _)| {
-            let behind = match &rest[at + 1..] {
-                [b'\n', ..] => 2,
-                [b'\r', b'\n', ..] => 3,
-                _ => return None,
-            };
-            Some(self.searched + at + behind)
-        })
+/// A head that ends there, and what is behind it.
+fn whole(mut bytes: Bytes, end: usize, limit: usize) -> Result<Option<(Head, Bytes)>, Kind> {
+    if end > limit {
+        return Err(Kind::Head(TOO_LONG));
     }
+    let head = bytes.split_to(end);
+    Ok(Some((parse(&head).map_err(Kind::Head)?, bytes)))
+}
+
+/// Where the empty line ends, which does not lie before `searched`.
+fn end(bytes: &[u8], searched: usize) -> Option<usize> {
+    if searched == 0 {
+        match bytes {
+            [b'\n', ..] => return Some(1),
+            [b'\r', b'\n', ..] => return Some(2),
+            _ => {}
+        }
+    }
+    memchr_iter(b'\n', &bytes[searched..]).find_map(|at| {
+        let at = searched + at + 1;
+        match &bytes[at..] {
+            [b'\n', ..] => Some(at + 1),
+            [b'\r', b'\n', ..] => Some(at + 2),
+            _ => None,
+        }
+    })
 }
 
 const TOO_LONG: &str = "it is longer than the limit";
 
 fn parse(head: &Bytes) -> Result<Head, &'static str> {
     let mut fields = Fields::default();
-    for (number, line) in head.split(|byte| *byte == b'\n').enumerate() {
+    let mut start = 0;
+    for (number, end) in memchr_iter(b'\n', head).enumerate() {
+        let line = &head[start..end];
+        start = end + 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             break;
@@ -154,8 +167,10 @@ impl Fields {
                 StatusCode::FOUND
             }
         };
-        let between =
-            |name: &&HeaderName| is_between_peers(name) || is_named_by_connection(name, &self.headers);
+        let has_connection = self.headers.contains_key(CONNECTION);
+        let between = |name: &&HeaderName| {
+            is_between_peers(name) || (has_connection && is_named_by_connection(name, &self.headers))
+        };
         let dropped: Vec<_> = self.headers.keys().filter(between).cloned().collect();
         for name in dropped {
             self.headers.remove(name);
@@ -176,12 +191,15 @@ fn local_path(location: &HeaderValue) -> Option<PathAndQuery> {
 /// Content-Length, which is there once afterwards, or not at all.
 fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, &'static str> {
     let mut values = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(first) = values.next().cloned() else { return Ok(None) };
-    if values.any(|other| *other != first) {
-        return Err("it has two Content-Lengths that differ");
-    }
+    let Some(first) = values.next() else { return Ok(None) };
     let length = decimal(first.as_bytes()).ok_or("its Content-Length is no number")?;
-    headers.insert(CONTENT_LENGTH, first);
+    if let Some(second) = values.next() {
+        if second != first || values.any(|other| other != first) {
+            return Err("it has two Content-Lengths that differ");
+        }
+        let first = first.clone();
+        headers.insert(CONTENT_LENGTH, first);
+    }
     Ok(Some(length))
 }
 
@@ -190,7 +208,7 @@ mod tests {
     use super::*;
 
     fn read(head: &str) -> Result<(Head, Bytes), String> {
-        let result = Partial::default().push(head.as_bytes(), 1000);
+        let result = Partial::default().push(Bytes::copy_from_slice(head.as_bytes()), 1000);
         result.map(|head| head.expect("it is whole")).map_err(|kind| format!("{kind:?}"))
     }
 
@@ -251,16 +269,18 @@ mod tests {
         {
             for split in 0..head.len() {
                 let mut partial = Partial::default();
-                assert!(partial.push(&head.as_bytes()[..split], 100).unwrap().is_none());
+                assert!(
+                    partial.push(Bytes::copy_from_slice(&head.as_bytes()[..split]), 100).unwrap().is_none()
+                );
                 let tail = [&head.as_bytes()[split..], b"body"].concat();
-                let (read, rest) = partial.push(&tail, 100).unwrap().unwrap();
+                let (read, rest) = partial.push(tail.into(), 100).unwrap().unwrap();
                 assert_eq!(
                     (read.status, read.length, &rest[..]),
                     (StatusCode::CREATED, Some(4), &b"body"[..])
                 );
             }
             let mut partial = Partial::default();
-            let last = head.bytes().filter_map(|byte| partial.push(&[byte], 100).unwrap()).count();
+            let last = head.bytes().filter_map(|byte| partial.push(vec![byte].into(), 100).unwrap()).count();
             assert_eq!(last, 1);
         }
     }
@@ -268,9 +288,9 @@ mod tests {
     #[test]
     fn a_head_without_an_end_is_refused_at_the_limit() {
         let mut partial = Partial::default();
-        assert!(partial.push(&[b'x'; 100], 100).unwrap().is_none());
-        assert!(partial.push(b"x", 100).is_err());
+        assert!(partial.push(vec![b'x'; 100].into(), 100).unwrap().is_none());
+        assert!(partial.push(Bytes::from_static(b"x"), 100).is_err());
         let long = format!("X: {}\r\n\r\n", "y".repeat(100));
-        assert!(Partial::default().push(long.as_bytes(), 100).is_err(), "also where it comes in one piece");
+        assert!(Partial::default().push(long.into(), 100).is_err(), "also where it comes in one piece");
     }
 }

@@ -38,8 +38,8 @@ use super::sender::SendRequest;
 /// ```
 ///
 /// # Waiting
-/// With all connections busy, requests wait in the order in which they came, without limit in number and time:
-/// `poll_ready` is always ready. tower's `timeout`, `concurrency_limit` and `load_shed` bound them.
+/// With all connections busy, requests wait in the order in which they came: `poll_ready` is always ready. There is no limit
+/// in number, and one in time is [`wait_timeout`](Self::wait_timeout); tower's `concurrency_limit` and `load_shed` are others.
 ///
 /// # A request is sent twice
 /// only where nothing can come of it twice: once, over a new connection, when a kept one turns out to be closed before a
@@ -55,6 +55,7 @@ use super::sender::SendRequest;
 pub struct Pool<C, B> {
     shared: Arc<Shared<C, B>>,
     connect_timeout: Duration,
+    wait_timeout: Option<Duration>,
 }
 
 struct Shared<C, B> {
@@ -82,7 +83,7 @@ where
     pub fn new(connections: usize, config: Config, connect: C) -> Self {
         let permits = Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS)));
         let shared = Shared { connect, config, permits, idle: Mutex::new(Vec::new()) };
-        Self { shared: Arc::new(shared), connect_timeout: Duration::from_secs(5) }
+        Self { shared: Arc::new(shared), connect_timeout: Duration::from_secs(5), wait_timeout: None }
     }
 
     /// How long making a connection may take. Default: 5 s.
@@ -92,9 +93,28 @@ where
         self
     }
 
+    /// How long a request may wait while all connections are in use. Default: without limit.
+    #[must_use]
+    pub fn wait_timeout(mut self, limit: Duration) -> Self {
+        self.wait_timeout = Some(limit);
+        self
+    }
+
+    /// The right to a connection.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Kind> {
+        let permits = || Arc::clone(&self.shared.permits);
+        if let Ok(permit) = permits().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let acquired = match self.wait_timeout {
+            None => permits().acquire_owned().await,
+            Some(limit) => timeout(limit, permits().acquire_owned()).await.map_err(|_| Kind::WaitTimeout)?,
+        };
+        acquired.map_err(|_| Kind::Closed)
+    }
+
     async fn send(self, mut request: Request<B>) -> Result<Response<ResponseBody>, Error> {
-        let permits = Arc::clone(&self.shared.permits);
-        let Ok(permit) = permits.acquire_owned().await else { return Err(Kind::Closed.into()) };
+        let permit = self.permit().await?;
         let (sender, kept) = match self.shared.take_idle() {
             Some(sender) => (sender, true),
             None => (self.connect().await?, false),
@@ -235,7 +255,11 @@ where
 
 impl<C, B> Clone for Pool<C, B> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), connect_timeout: self.connect_timeout }
+        Self {
+            shared: Arc::clone(&self.shared),
+            connect_timeout: self.connect_timeout,
+            wait_timeout: self.wait_timeout,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Upload<B> {
 
 enum State<B> {
     /// Nothing of it was taken.
-    Whole(Box<B>),
+    Whole(B),
     Begun(Pin<Box<B>>),
     /// There is no more of it.
     Over,
@@ -39,7 +39,7 @@ where
         let exact = body.size_hint().exact();
         let left = exact.or(said);
         let told = left.filter(|length| *length > 0 || said.is_some());
-        (Self { state: State::Whole(Box::new(body)), left }, told)
+        (Self { state: State::Whole(body), left }, told)
     }
 
     /// The next bytes, `None` at the end.
@@ -52,7 +52,7 @@ where
                     self.state = State::Whole(body);
                     return Poll::Ready(self.end());
                 }
-                State::Whole(body) => self.state = State::Begun(Box::into_pin(body)),
+                State::Whole(body) => self.state = State::Begun(Box::pin(body)),
                 State::Begun(mut body) => {
                     let polled = body.as_mut().poll_frame(cx);
                     if !matches!(polled, Poll::Ready(None)) {
@@ -75,7 +75,7 @@ where
     /// The body, where nothing of it was taken.
     pub(super) fn into_whole(self) -> Option<B> {
         match self.state {
-            State::Whole(body) => Some(*body),
+            State::Whole(body) => Some(body),
             State::Begun(_) | State::Over => None,
         }
     }

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | method, version | REQUEST_METHOD, SERVER_PROTOCOL |
 //! | target | REQUEST_URI as it is; SCRIPT_NAME empty and PATH_INFO the path, decoded; QUERY_STRING |
-//! | scheme | REQUEST_SCHEME, and HTTPS=on for `https`; nothing where the target has none |
+//! | scheme: a [`Scheme`] in the extensions, else the target's | REQUEST_SCHEME, and HTTPS=on for `https`; nothing where there is none |
 //! | `Host`, else the target's authority | HTTP_HOST, SERVER_NAME, SERVER_PORT |
 //! | the body's length, else `Content-Length` | CONTENT_LENGTH; nothing where neither tells |
 //! | `Content-Type` | CONTENT_TYPE |
@@ -17,9 +17,12 @@
 //! REMOTE_ADDR, SCRIPT_FILENAME and whatever else only the web server knows is for [`ExtraParams`].
 
 use std::borrow::Cow;
+use std::iter;
 
 use fcgi_core::Params;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+};
 use http::uri::{Authority, Scheme};
 use http::{Version, request};
 use percent_encoding::percent_decode_str;
@@ -46,31 +49,60 @@ pub(super) fn write(
     parts: &request::Parts,
     length: Option<u64>,
     for_all: &Params,
-    put: &mut dyn FnMut(&[u8], &[u8]),
+    put: &mut impl FnMut(&[u8], &[u8]),
 ) {
     let none = Params::default();
-    let own = parts.extensions.get::<ExtraParams>().map_or(&none, |extra| &extra.0);
-    let is_ours = |name: &[u8]| name == b"CONTENT_LENGTH" || name.eq_ignore_ascii_case(b"HTTP_PROXY");
+    let own = Names::new(parts.extensions.get::<ExtraParams>().map_or(&none, |extra| &extra.0));
+    let for_all = Names::new(for_all);
+    let none = own.some | for_all.some == 0;
     let mut derived = |name: &[u8], value: &[u8]| {
-        if is_ours(name) || (own.get(name).is_none() && for_all.get(name).is_none()) {
+        if none || is_ours(name) || !(own.have(name) || for_all.have(name)) {
             put(name, value);
         }
     };
     write_head(parts, length, &mut derived);
     write_headers(&parts.headers, &mut derived);
-    for (name, value) in for_all {
-        if !is_ours(name) && own.get(name).is_none() {
+    for (name, value) in for_all.params {
+        if !is_ours(name) && !own.have(name) {
             put(name, value);
         }
     }
-    for (name, value) in own {
+    for (name, value) in own.params {
         if !is_ours(name) {
             put(name, value);
         }
     }
 }
 
-fn write_head(parts: &request::Parts, length: Option<u64>, put: &mut dyn FnMut(&[u8], &[u8])) {
+/// What is no extra variable's to say.
+fn is_ours(name: &[u8]) -> bool {
+    name == b"CONTENT_LENGTH" || name.eq_ignore_ascii_case(b"HTTP_PROXY")
+}
+
+/// Extra variables, asked for each of the others whether they have it too. That they have not is mostly told without
+/// a look at them.
+struct Names<'a> {
+    params: &'a Params,
+    /// A bit for each name, which others may have as well.
+    some: u64,
+}
+
+impl<'a> Names<'a> {
+    fn new(params: &'a Params) -> Self {
+        Self { params, some: params.iter().fold(0, |some, (name, _)| some | Self::bit(name)) }
+    }
+
+    fn have(&self, name: &[u8]) -> bool {
+        self.some & Self::bit(name) != 0 && self.params.get(name).is_some()
+    }
+
+    fn bit(name: &[u8]) -> u64 {
+        let last = name.last().copied().unwrap_or_default();
+        1 << ((name.len().wrapping_mul(11) ^ usize::from(last)) % 64)
+    }
+}
+
+fn write_head(parts: &request::Parts, length: Option<u64>, put: &mut impl FnMut(&[u8], &[u8])) {
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     put(b"GATEWAY_INTERFACE", b"CGI/1.1");
@@ -81,7 +113,7 @@ fn write_head(parts: &request::Parts, length: Option<u64>, put: &mut dyn FnMut(&
     put(b"PATH_INFO", &Cow::from(percent_decode_str(path)));
     put(b"QUERY_STRING", query.as_bytes());
     put(b"SERVER_PROTOCOL", protocol(parts.version));
-    if let Some(scheme) = parts.uri.scheme() {
+    if let Some(scheme) = scheme(parts) {
         put(b"REQUEST_SCHEME", scheme.as_str().as_bytes());
         if *scheme == Scheme::HTTPS {
             put(b"HTTPS", b"on");
@@ -93,21 +125,50 @@ fn write_head(parts: &request::Parts, length: Option<u64>, put: &mut dyn FnMut(&
     }
 }
 
+/// A target of HTTP/1.1 has none, and in one of HTTP/2 it is the client's word.
+fn scheme(parts: &request::Parts) -> Option<&Scheme> {
+    parts.extensions.get().or(parts.uri.scheme())
+}
+
 /// RFC 3875 §4.1.14 and §4.1.15: a server has a name and a port, whatever the client said.
-fn write_server(parts: &request::Parts, put: &mut dyn FnMut(&[u8], &[u8])) {
-    let host = parts.headers.get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
-    let authority = host.as_ref().or(parts.uri.authority());
-    if !parts.headers.contains_key(HOST)
+fn write_server(parts: &request::Parts, put: &mut impl FnMut(&[u8], &[u8])) {
+    let https = scheme(parts) == Some(&Scheme::HTTPS);
+    let default = if https { "443" } else { "80" };
+    let host = parts.headers.get(HOST);
+    if let Some((name, port)) = host.and_then(|host| plain(host.as_bytes())) {
+        put(b"SERVER_NAME", name);
+        put(b"SERVER_PORT", port.unwrap_or(default.as_bytes()));
+        return;
+    }
+    let told = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let authority = told.as_ref().or(parts.uri.authority());
+    if host.is_none()
         && let Some(authority) = authority
     {
         // HTTP/2 has no Host; nor has it a use for the user that a target may name.
         let authority = authority.as_str();
         put(b"HTTP_HOST", authority.rsplit('@').next().unwrap_or(authority).as_bytes());
     }
-    let https = parts.uri.scheme() == Some(&Scheme::HTTPS);
-    let port = authority.and_then(Authority::port_u16).unwrap_or(if https { 443 } else { 80 });
     put(b"SERVER_NAME", authority.map_or("localhost", Authority::host).as_bytes());
-    put(b"SERVER_PORT", port.to_string().as_bytes());
+    match authority.and_then(Authority::port_u16) {
+        Some(port) => put(b"SERVER_PORT", port.to_string().as_bytes()),
+        None => put(b"SERVER_PORT", default.as_bytes()),
+    }
+}
+
+/// Host and port, where it is a name of letters, digits, dots and dashes, as nearly every one is: that is an authority, and
+/// needs no more looking at.
+fn plain(host: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let end = host.iter().position(|byte| !is_name(byte)).unwrap_or(host.len());
+    let (name, port) = host.split_at_checked(end).filter(|(name, _)| !name.is_empty())?;
+    match port {
+        [] => Some((name, None)),
+        [b':', port @ ..] if matches!(port, [b'1'..=b'9', ..]) && port.len() <= 4 => {
+            port.iter().all(u8::is_ascii_digit).then_some((name, Some(port)))
+        }
+        _ => None,
+    }
 }
 
 const fn protocol(version: Version) -> &'static [u8] {
@@ -120,26 +181,61 @@ const fn protocol(version: Version) -> &'static [u8] {
     }
 }
 
-fn write_headers(headers: &HeaderMap, put: &mut dyn FnMut(&[u8], &[u8])) {
-    for name in headers.keys() {
+fn write_headers(headers: &HeaderMap, put: &mut impl FnMut(&[u8], &[u8])) {
+    let mut variable = Vec::with_capacity(64);
+    let has_connection = headers.contains_key(CONNECTION);
+    // Those of one name come one after another.
+    let mut all = headers.iter().peekable();
+    while let Some((name, value)) = all.next() {
+        let mut more = Vec::new();
+        while let Some((_, value)) = all.next_if(|(next, _)| *next == name) {
+            more.push(value);
+        }
         if *name == CONTENT_TYPE {
-            put(b"CONTENT_TYPE", headers.get(name).map_or(&[][..], |value| value.as_bytes()));
-        } else if !is_left_out(name) && !is_named_by_connection(name, headers) {
+            put(b"CONTENT_TYPE", value.as_bytes());
+            continue;
+        }
+        if *name == CONTENT_LENGTH
+            || name == "proxy"
+            || is_between_peers(name)
+            || (has_connection && is_named_by_connection(name, headers))
+            || !variable_of(name, &mut variable)
+        {
+            continue;
+        }
+        if more.is_empty() {
+            put(&variable, value.as_bytes());
+        } else {
             let separator = if *name == COOKIE { &b"; "[..] } else { b", " };
-            let values: Vec<_> = headers.get_all(name).iter().map(|value| value.as_bytes()).collect();
-            put(&variable(name), &values.join(separator));
+            let values: Vec<_> = iter::once(value).chain(more).map(HeaderValue::as_bytes).collect();
+            put(&variable, &values.join(separator));
         }
     }
 }
 
-fn is_left_out(name: &HeaderName) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    *name == CONTENT_LENGTH || name == "proxy" || is_between_peers(name) || !name.as_str().bytes().all(plain)
-}
+/// What the bytes of a header's name are in a variable's; 0 for those that there cannot be, or that another one is as well.
+const IN_VARIABLE: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = match byte {
+            b'-' => b'_',
+            _ if byte.is_ascii_alphanumeric() => byte.to_ascii_uppercase(),
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
 
-fn variable(name: &HeaderName) -> Vec<u8> {
-    let upper = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
-    b"HTTP_".iter().copied().chain(name.as_str().bytes().map(upper)).collect()
+/// Makes a header's name a variable's; whether no other header's would become the same.
+fn variable_of(name: &HeaderName, variable: &mut Vec<u8>) -> bool {
+    const PREFIX: &[u8] = b"HTTP_";
+    let name = name.as_str().as_bytes();
+    variable.clear();
+    variable.extend_from_slice(PREFIX);
+    variable.extend(name.iter().map(|byte| IN_VARIABLE[usize::from(*byte)]));
+    !variable.contains(&0)
 }
 
 #[cfg(test)]
@@ -185,6 +281,40 @@ mod tests {
             ("HTTP_COOKIE", "a=1; b=2"),
         ] {
             assert_eq!(params.get_all(name.as_bytes()).collect::<Vec<_>>(), [value.as_bytes()], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_server_has_a_name_and_a_port() {
+        for (host, name, port) in [
+            ("example.org", "example.org", "80"),
+            ("a-b.example.org:8080", "a-b.example.org", "8080"),
+            ("example.org:65535", "example.org", "65535"),
+            ("example.org:65536", "example.org", "80"),
+            ("example.org:", "example.org", "80"),
+            ("192.0.2.1:81", "192.0.2.1", "81"),
+            ("[2001:db8::1]:81", "[2001:db8::1]", "81"),
+            ("my_host:81", "my_host", "81"),
+            ("not a host", "localhost", "80"),
+            ("", "localhost", "80"),
+        ] {
+            let params = written(Request::get("/").header("host", host).body(()).unwrap(), None, &[]);
+            let told = ["SERVER_NAME", "SERVER_PORT"].map(|name| params.get_str(name));
+            assert_eq!(told, [Some(name), Some(port)], "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_in_the_extensions_wins() {
+        for (target, scheme, expected) in [
+            ("/", Scheme::HTTPS, ["https", "on", "443"].map(Some)),
+            ("https://example.org/", Scheme::HTTP, [Some("http"), None, Some("80")]),
+        ] {
+            let mut request = Request::get(target).body(()).unwrap();
+            request.extensions_mut().insert(scheme);
+            let params = written(request, None, &[]);
+            let told = ["REQUEST_SCHEME", "HTTPS", "SERVER_PORT"].map(|name| params.get_str(name));
+            assert_eq!(told, expected, "{target}");
         }
     }
 

@@ -197,3 +197,21 @@ async fn those_who_wait_may_go() {
     app.send(answer("third")).await;
     assert_eq!(text(third.await.unwrap().unwrap().into_body()).await.unwrap(), "third");
 }
+
+#[tokio::test(start_paused = true)]
+async fn waiting_has_a_limit_which_is_not_that_of_the_answer() {
+    let (pool, connections) = pool!(1);
+    let _counts = serve(connections);
+    let pool = pool.wait_timeout(Duration::from_millis(400));
+    let start = Instant::now();
+    let first = tokio::spawn(pool.clone().oneshot(get("/first")));
+    tokio::task::yield_now().await;
+    let error = pool.clone().oneshot(get("/second")).await.unwrap_err();
+    assert!(error.is_wait_timeout() && !error.is_connect_timeout(), "{error}");
+    assert_eq!(start.elapsed().as_millis(), 400);
+    // The first takes a second, and what waits for less than the limit is answered.
+    let response = first.await.unwrap().unwrap();
+    assert_eq!(text(response.into_body()).await.unwrap(), "/first");
+    let response = pool.oneshot(get("/third")).await.unwrap();
+    assert_eq!(text(response.into_body()).await.unwrap(), "/third");
+}

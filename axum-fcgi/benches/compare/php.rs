@@ -1,0 +1,204 @@
+//! nginx and an axum Router before the same php-fpm, with wrk in front of either.
+
+use std::{
+    env, fs, io,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use axum::{Router, body::Body};
+use axum_fcgi::{
+    FastCgi,
+    tower_fcgi::client::{Config, Pool},
+};
+use tokio::{net::TcpListener, runtime};
+
+use crate::{
+    application,
+    nginx::{self, Nginx, Run},
+    options::Options,
+    process::Usage,
+    scratch::Scratch,
+    summary::Summary,
+};
+
+/// The argument that makes this program a web server.
+pub(crate) const ROLE: &str = "front-for-compare";
+
+/// Processes of PHP, and so connections to them, and of wrk: with more, some would wait for others to be closed.
+const CHILDREN: usize = 8;
+
+const FPM: &str = "
+[global]
+error_log = FOLDER/fpm.log
+daemonize = no
+[www]
+user = root
+listen = FOLDER/php
+pm = static
+pm.max_children = CHILDREN
+";
+
+/// As Debian's snippets/fastcgi-php.conf and fastcgi.conf have it.
+const NGINX: &str = r#"
+daemon off; master_process off; pid nginx.pid; error_log error.log;
+events { worker_connections 1024; }
+http {
+    access_log off;
+    client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy;
+    uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    keepalive_requests 100000000;
+    upstream php { server unix:FOLDER/php; keepalive CHILDREN; keepalive_requests 100000000; }
+    server {
+        listen 127.0.0.1:PORT;
+        root FOLDER/root;
+        location ~ \.php$ {
+            fastcgi_split_path_info ^(.+?\.php)(/.*)$;
+            try_files $fastcgi_script_name =404;
+            fastcgi_pass php; fastcgi_keep_conn on; fastcgi_index index.php;
+            fastcgi_param PATH_INFO $fastcgi_path_info;
+            fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
+            fastcgi_param QUERY_STRING $query_string;
+            fastcgi_param REQUEST_METHOD $request_method;
+            fastcgi_param CONTENT_TYPE $content_type;
+            fastcgi_param CONTENT_LENGTH $content_length;
+            fastcgi_param SCRIPT_NAME $fastcgi_script_name;
+            fastcgi_param REQUEST_URI $request_uri;
+            fastcgi_param DOCUMENT_URI $document_uri;
+            fastcgi_param DOCUMENT_ROOT $document_root;
+            fastcgi_param SERVER_PROTOCOL $server_protocol;
+            fastcgi_param REQUEST_SCHEME $scheme;
+            fastcgi_param HTTPS $https if_not_empty;
+            fastcgi_param GATEWAY_INTERFACE CGI/1.1;
+            fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;
+            fastcgi_param REMOTE_ADDR $remote_addr;
+            fastcgi_param REMOTE_PORT $remote_port;
+            fastcgi_param SERVER_ADDR $server_addr;
+            fastcgi_param SERVER_PORT $server_port;
+            fastcgi_param SERVER_NAME $server_name;
+            fastcgi_param REDIRECT_STATUS 200;
+        }
+    }
+}
+"#;
+
+/// What the child process does: has PHP below a path.
+pub(crate) fn serve(port: u16, socket: &Path, root: &Path) -> io::Result<()> {
+    let socket = socket.to_owned();
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let pool: Pool<_, Body> =
+            Pool::new(CHILDREN, Config::default(), move || tokio::net::UnixStream::connect(socket.clone()));
+        let router = Router::new().nest_service("/php", FastCgi::new(pool, root));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+    })
+}
+
+/// A process that was started, and is stopped when this is dropped.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // php-fpm ends its children only where it is asked to.
+        let id = self.0.id().to_string();
+        if Command::new("kill").args(["-TERM", &id]).status().is_ok_and(|status| status.success()) {
+            _ = self.0.wait();
+        } else {
+            application::stop(&mut self.0);
+        }
+    }
+}
+
+impl Started {
+    fn start(mut command: Command, is_ready: impl Fn() -> bool) -> io::Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let started = Self(command.stdin(Stdio::null()).spawn()?);
+        let start = Instant::now();
+        while !is_ready() {
+            if start.elapsed() > Duration::from_secs(30) {
+                return Err(io::Error::other(format!("{name} did not start")));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(started)
+    }
+}
+
+pub(crate) fn run(options: &Options) -> io::Result<()> {
+    let fpm = find_fpm().ok_or_else(|| io::Error::other("php-fpm is not installed"))?;
+    for (program, argument) in [("nginx", "-v"), ("wrk", "-v")] {
+        if !application::is_installed(program, argument) {
+            return Err(io::Error::other(format!("{program} is not installed")));
+        }
+    }
+    let scratch = Scratch::new()?;
+    let folder = scratch.path();
+    let (root, socket) = (folder.join("root/php"), folder.join("php"));
+    fs::create_dir_all(&root)?;
+    fs::write(root.join("hello.php"), "<?php\necho \"Hello, World!\";\n")?;
+    let [ours, theirs] = nginx::free_ports()?;
+    let filled = |text: &str| {
+        text.replace("FOLDER", &folder.display().to_string())
+            .replace("CHILDREN", &CHILDREN.to_string())
+            .replace("PORT", &theirs.to_string())
+    };
+    fs::write(folder.join("fpm.conf"), filled(FPM))?;
+    let mut command = Command::new(fpm);
+    command.args(["--nodaemonize", "--allow-to-run-as-root", "--no-php-ini", "--fpm-config"]);
+    command.arg(folder.join("fpm.conf"));
+    let _fpm = Started::start(command, || UnixStream::connect(&socket).is_ok())?;
+    let listens = |port| move || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+
+    let mut rounds = Vec::new();
+    for round in 0..=options.rounds {
+        // A web server that keeps connections keeps PHP's processes: only one can be there at a time.
+        let run = |process, port| {
+            nginx::load(|| Ok(Usage::of(process)?.cpu), port, "/php/hello.php", CHILDREN, options.time)
+        };
+        let front = {
+            let mut command = Command::new(env::current_exe()?);
+            command.args([ROLE, &ours.to_string()]).arg(&socket).arg(&root);
+            let front = Started::start(command, listens(ours))?;
+            run(front.0.id(), ours)?
+        };
+        let nginx = {
+            let nginx = Nginx::start(&scratch, &filled(NGINX), theirs)?;
+            run(nginx.id(), theirs)?
+        };
+        // The first warms PHP up.
+        if round > 0 {
+            rounds.push([front, nginx]);
+        }
+    }
+    println!("GET /php/hello.php of php-fpm with {CHILDREN} processes, wrk with {CHILDREN} connections\n");
+    println!("| | axum with FastCgi | nginx | ratio: min / median / max |");
+    println!("| --- | --- | --- | --- |");
+    let of = |side: usize, figure: fn(&Run) -> f64| {
+        Summary::of(rounds.iter().map(|round| figure(&round[side]))).median
+    };
+    for (what, figure) in [
+        ("requests/s", (|run| run.requests_per_second) as fn(&Run) -> f64),
+        ("requests per CPU second of the web server", |run| 1e6 / run.microseconds),
+    ] {
+        let ratio = Summary::of(rounds.iter().map(|[front, nginx]| figure(front) / figure(nginx)));
+        println!("| {what} | {:.0} | {:.0} | {ratio} |", of(0, figure), of(1, figure));
+    }
+    Ok(())
+}
+
+/// Distributions add its version to its name.
+fn find_fpm() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    let entries = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.path())).find(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let version = name.strip_prefix("php-fpm");
+        version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
+    })
+}

@@ -1,0 +1,241 @@
+//! Paths, and what they name.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A site with scripts, uploads, hidden files, links and what else is found in one.
+fn site() -> (TempDir, Site) {
+    let directory = TempDir::new().unwrap();
+    let root = directory.path().join("root");
+    for name in ["docs", "app", "empty", "example.php", "static", ".git", ".well-known", "sub/.svn"] {
+        fs::create_dir_all(root.join(name)).unwrap();
+    }
+    for name in [
+        "index.php",
+        "hello.php",
+        "UPPER.PHP",
+        "x.jpg",
+        "evil.php.jpg",
+        "a b.php",
+        "\u{fc}.php",
+        "50%.php",
+        "x.phpx",
+        "php",
+        "x.php~",
+        "docs/index.php",
+        "docs/page.php",
+        "app/index.php",
+        "example.php/index.php",
+        "static/index.html",
+        ".git/config",
+        ".git/hook.php",
+        ".hidden.php",
+        ".well-known/x.php",
+        "sub/.svn/x.php",
+        "x.inc",
+        "x.PhP",
+    ] {
+        fs::write(root.join(name), "").unwrap();
+    }
+    fs::write(directory.path().join("secret.php"), "").unwrap();
+    symlink(directory.path().join("secret.php"), root.join("out.php")).unwrap();
+    symlink("..", root.join("up")).unwrap();
+    symlink("hello.php", root.join("in.php")).unwrap();
+    symlink("docs", root.join("to-docs")).unwrap();
+    symlink("nowhere.php", root.join("broken.php")).unwrap();
+    symlink("loop.php", root.join("loop.php")).unwrap();
+    drop(UnixListener::bind(root.join("socket.php")).unwrap());
+    let site = Site {
+        root,
+        extensions: vec![".php".into()],
+        index: vec!["index.php".into(), "index.html".into()],
+        front_controller: None,
+        hidden_files: false,
+        symlinks: Symlinks::default(),
+    };
+    (directory, site)
+}
+
+fn script(name: &str, path_info: &str) -> Found {
+    Found::Script(Script { name: name.into(), path_info: path_info.into() })
+}
+
+#[test]
+fn every_path_names_what_it_should() {
+    let (_directory, site) = site();
+    for (path, expected) in [
+        // Scripts, and what follows them.
+        ("/hello.php", script("/hello.php", "")),
+        ("/hello.php/", script("/hello.php", "/")),
+        ("/hello.php/a/b", script("/hello.php", "/a/b")),
+        ("/hello.php//a", script("/hello.php", "//a")),
+        ("/hello.php/a%2Fb%20c", script("/hello.php", "/a/b c")),
+        ("/hello.php/%61", script("/hello.php", "/a")),
+        ("/hello.php/x.php", script("/hello.php", "/x.php")),
+        ("/hello.php/x.jpg", script("/hello.php", "/x.jpg")),
+        ("/hello.php/.git", script("/hello.php", "/.git")),
+        ("/hello.php/%0a", script("/hello.php", "/\n")),
+        ("/docs/page.php", script("/docs/page.php", "")),
+        ("/UPPER.PHP/x", script("/UPPER.PHP", "/x")),
+        ("/x.PhP", script("/x.PhP", "")),
+        ("/a%20b.php", script("/a b.php", "")),
+        ("/%C3%BC.php", script("/\u{fc}.php", "")),
+        ("/50%25.php", script("/50%.php", "")),
+        ("/in.php", script("/in.php", "")),
+        ("/to-docs/page.php", script("/to-docs/page.php", "")),
+        ("/.well-known/x.php", script("/.well-known/x.php", "")),
+        // Directories.
+        ("/", script("/index.php", "")),
+        ("/docs/", script("/docs/index.php", "")),
+        ("/docs", Found::NeedsSlash),
+        ("/example.php/", script("/example.php/index.php", "")),
+        ("/example.php", Found::NeedsSlash),
+        ("/example.php/index.php/x", script("/example.php/index.php", "/x")),
+        ("/static/", Found::File),
+        ("/static", Found::NeedsSlash),
+        ("/empty/", Found::Missing),
+        ("/empty", Found::Missing),
+        // Files that are no scripts, and never will be by what is put behind them.
+        ("/x.jpg", Found::File),
+        ("/x.jpg/y.php", Found::Refused),
+        ("/x.jpg/index.php", Found::Refused),
+        ("/x.jpg/.php", Found::Refused),
+        ("/x.jpg/", Found::Refused),
+        ("/x.jpg%2Fy.php", Found::Refused),
+        ("/x.jpg%20.php", Found::Missing),
+        ("/x.jpg%0a.php", Found::Missing),
+        ("/x.jpg;.php", Found::Missing),
+        ("/evil.php.jpg", Found::File),
+        ("/evil.php.jpg/x.php", Found::Refused),
+        ("/x.phpx", Found::File),
+        ("/x.php~", Found::File),
+        ("/php", Found::File),
+        ("/x.inc/y.php", Found::Refused),
+        // Nothing.
+        ("/nothing.php", Found::Missing),
+        ("/nothing.php/hello.php", Found::Missing),
+        ("/nothing/hello.php", Found::Missing),
+        ("/hello.ph\u{17f}", Found::Missing),
+        ("/hello.%CD%BFhp", Found::Missing),
+        ("/hello.php%20", Found::Missing),
+        ("/hello.php%0A", Found::Missing),
+        ("/broken.php", Found::Missing),
+        // Second names of files.
+        ("//hello.php", Found::Refused),
+        ("/docs//page.php", Found::Refused),
+        ("//", Found::Refused),
+        ("/hello%2ephp", Found::Refused),
+        ("/%68ello.php", Found::Refused),
+        ("/docs%2Fpage.php", Found::Refused),
+        ("/docs%5Cpage.php", Found::Refused),
+        ("/docs\\page.php", Found::Refused),
+        ("/%252e%252e/secret.php", Found::Missing),
+        // Out of the root.
+        ("/../secret.php", Found::Malformed),
+        ("/docs/../../secret.php", Found::Malformed),
+        ("/docs/../hello.php", Found::Malformed),
+        ("/%2e%2e/secret.php", Found::Malformed),
+        ("/.%2E/secret.php", Found::Malformed),
+        ("/./hello.php", Found::Malformed),
+        ("/hello.php/../x", Found::Malformed),
+        ("/hello.php/%2e%2e/%2e%2e/x", Found::Malformed),
+        ("/..%2fsecret.php", Found::Malformed),
+        ("/docs%2f..%2f..%2fsecret.php", Found::Malformed),
+        ("/hello.php/..%2f..%2fx", Found::Malformed),
+        ("/out.php", Found::Refused),
+        ("/up/secret.php", Found::Refused),
+        ("/up/root/hello.php", Found::Refused),
+        ("/loop.php", Found::Refused),
+        // What ends strings, and what is no path.
+        ("/x.jpg%00.php", Found::Malformed),
+        ("/hello.php%00.jpg", Found::Malformed),
+        ("/hello.php/%00", Found::Malformed),
+        ("/hello.php/%zz", Found::Malformed),
+        ("/%", Found::Malformed),
+        ("", Found::Malformed),
+        ("*", Found::Malformed),
+        ("hello.php", Found::Malformed),
+        // Hidden files, and what is no file.
+        ("/.git/config", Found::Refused),
+        ("/.git/hook.php", Found::Refused),
+        ("/.git", Found::Refused),
+        ("/.hidden.php", Found::Refused),
+        ("/sub/.svn/x.php", Found::Refused),
+        ("/sub/.well-known/x", Found::Refused),
+        ("/socket.php", Found::Refused),
+    ] {
+        assert_eq!(site.find(path, true), expected, "{path:?}");
+    }
+    let long = format!("/{}.php", "a".repeat(5000));
+    assert_eq!(site.find(&long, true), Found::Missing);
+}
+
+#[test]
+fn a_front_controller_has_what_names_no_file() {
+    let (_directory, mut site) = site();
+    site.front_controller = Some("/app/index.php".into());
+    let front = || script("/app/index.php", "");
+    for (path, expected) in [
+        ("/pretty/path", front()),
+        ("/nothing.php", front()),
+        ("/nothing.php/x", front()),
+        ("/empty/", front()),
+        ("//pretty", front()),
+        ("/a%2Fb", front()),
+        ("/hello.php", script("/hello.php", "")),
+        ("/x.jpg", Found::File),
+        ("/docs/", script("/docs/index.php", "")),
+        ("/x.jpg/y.php", Found::Refused),
+        ("/out.php", Found::Refused),
+        ("/.git/config", Found::Refused),
+        ("/../x", Found::Malformed),
+    ] {
+        assert_eq!(site.find(path, true), expected, "{path:?}");
+    }
+    site.front_controller = Some("/missing.php".into());
+    assert_eq!(site.find("/pretty", true), Found::Refused);
+    site.front_controller = Some("/x.jpg".into());
+    assert_eq!(site.find("/pretty", true), Found::Refused);
+}
+
+#[test]
+fn links_are_followed_as_far_as_they_may() {
+    let (_directory, mut site) = site();
+    site.symlinks = Symlinks::Anywhere;
+    assert_eq!(site.find("/out.php", true), script("/out.php", ""));
+    assert_eq!(site.find("/up/secret.php", true), script("/up/secret.php", ""));
+    site.symlinks = Symlinks::Never;
+    for path in ["/out.php", "/in.php", "/to-docs/page.php", "/broken.php"] {
+        assert_eq!(site.find(path, true), Found::Refused, "{path}");
+    }
+    // The root itself may be reached by one.
+    let (directory, mut site) = self::site();
+    let link = directory.path().join("current");
+    symlink(&site.root, &link).unwrap();
+    site.root = link;
+    assert_eq!(site.find("/in.php", true), script("/in.php", ""));
+    assert_eq!(site.find("/out.php", true), Found::Refused);
+}
+
+#[test]
+fn hidden_files_are_an_option_and_so_are_the_names_of_scripts() {
+    let (_directory, mut site) = site();
+    site.hidden_files = true;
+    assert_eq!(site.find("/.hidden.php", true), script("/.hidden.php", ""));
+    site.extensions = vec![".inc".into(), ".PHPX".into()];
+    assert_eq!(site.find("/x.inc/a", true), script("/x.inc", "/a"));
+    assert_eq!(site.find("/x.phpx", true), script("/x.phpx", ""));
+    assert_eq!(site.find("/hello.php", true), Found::File);
+}
+
+#[test]
+fn the_path_of_a_mount_without_a_slash_needs_one() {
+    let (_directory, site) = site();
+    assert_eq!(site.find("/", false), Found::NeedsSlash);
+    assert_eq!(site.find("/hello.php", false), script("/hello.php", ""));
+}

@@ -1,0 +1,141 @@
+//! An application that is served by this crate.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, OriginalUri};
+use axum::http::{Request, StatusCode, Uri};
+use axum::routing::{get as get_route, post};
+use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use axum_fcgi::{FastCgi, RequestScheme, ScriptName};
+use http_body_util::BodyExt as _;
+use libtest_mimic::Trial;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Notify;
+
+use crate::asking::{ask, get, send, streamed};
+use crate::runner::block_on;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("own/it_sees_the_client", || block_on(facts())),
+        Trial::test("own/bodies_stream_both_ways", || block_on(streams())),
+        Trial::test("own/what_breaks_off_is_not_whole", || block_on(broken())),
+        Trial::test("own/what_is_refused_is_a_503", || block_on(refusals())),
+        Trial::test("own/no_connection_in_time_is_a_504", || block_on(no_connection())),
+        Trial::test("own/a_client_that_leaves_is_noticed", || block_on(leaving())),
+    ]
+}
+
+/// A Router over FastCGI, behind `/app` of another; with what has to live as long.
+fn mounted(application: Router, connections: usize) -> (Router, TempDir) {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    tokio::spawn(async move { axum_fcgi::serve(listener, application).await });
+    let pool: Pool<_, Body> =
+        Pool::new(connections, Config::default(), move || UnixStream::connect(socket.clone()));
+    (Router::new().nest_service("/app", FastCgi::application(pool).https(true)), directory)
+}
+
+async fn facts() {
+    let handler =
+        async |uri: Uri,
+               OriginalUri(original): OriginalUri,
+               ConnectInfo(client): ConnectInfo<std::net::SocketAddr>,
+               RequestScheme(scheme): RequestScheme,
+               ScriptName(script): ScriptName| format!("{uri} {original} {client} {scheme} {script}");
+    let (router, _directory) = mounted(Router::new().fallback(handler), 1);
+    let answer = get(&router, "/app/a%20b?c").await;
+    assert_eq!(answer.text(), "/app/a%20b?c /app/a%20b?c 192.0.2.7:4711 https /app");
+    let nul = get(&router, "/app/a%00b").await;
+    assert_eq!(nul.status, 400);
+    assert_eq!(get(&router, "/app").await.status, 200);
+}
+
+async fn streams() {
+    let echo = post(async |body: Body| body);
+    let (router, _directory) = mounted(Router::new().route("/app/echo", echo), 1);
+    for _ in 0..2 {
+        let request = Request::post("/app/echo").body(streamed(10_000_000)).unwrap();
+        assert_eq!(ask(&router, request).await.body.len(), 10_000_000);
+    }
+}
+
+async fn broken() {
+    let failing = get_route(async || {
+        let pieces = [Ok(Bytes::from_static(b"begun")), Err(io::Error::other("and given up"))];
+        Body::from_stream(futures_util::stream::iter(pieces))
+    });
+    let panicking = get_route(async || -> StatusCode { panic!("a handler's own failure") });
+    let (router, _directory) =
+        mounted(Router::new().route("/app/failing", failing).route("/app/panicking", panicking), 1);
+    for _ in 0..3 {
+        let request = Request::get("/app/failing").body(Body::empty()).unwrap();
+        let response = send(&router, request).await;
+        assert_eq!(response.status(), 200);
+        response.into_body().collect().await.expect_err("it is not whole");
+        assert_eq!(get(&router, "/app/panicking").await.status, 500);
+    }
+}
+
+async fn refusals() {
+    // END_REQUEST with OVERLOADED, and with nothing before it.
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    tokio::spawn(async move {
+        for status in [2, 0] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let end = [1, 3, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, status, 0, 0, 0];
+            stream.read_exact(&mut [0; 100]).await.unwrap();
+            stream.write_all(&end).await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    });
+    let config = Config::default().keep_conn(false);
+    let pool: Pool<_, Body> = Pool::new(1, config, move || UnixStream::connect(socket.clone()));
+    let router = Router::new().nest_service("/app", FastCgi::application(pool));
+    for status in [503, 502] {
+        let answer = get(&router, "/app/").await;
+        assert_eq!((answer.status, answer.text()), (status, ""));
+    }
+}
+
+async fn no_connection() {
+    let pool: Pool<_, Body> = Pool::new(1, Config::default(), pending::<io::Result<UnixStream>>);
+    let pool = pool.connect_timeout(Duration::from_millis(1));
+    let router = Router::new().nest_service("/app", FastCgi::application(pool));
+    assert_eq!(get(&router, "/app/").await.status, 504);
+}
+
+async fn leaving() {
+    struct Told(Arc<Notify>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let (begun, gone) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell_begun, tell_gone) = (Arc::clone(&begun), Arc::clone(&gone));
+    let waiting = get_route(async move || -> StatusCode {
+        let _told = Told(tell_gone);
+        tell_begun.notify_one();
+        pending().await
+    });
+    let (router, _directory) = mounted(Router::new().route("/app/waiting", waiting), 1);
+    for _ in 0..3 {
+        let request = Request::get("/app/waiting").body(Body::empty()).unwrap();
+        tokio::select! {
+            _ = send(&router, request) => panic!("there is no answer"),
+            () = begun.notified() => {}
+        }
+        gone.notified().await;
+    }
+}

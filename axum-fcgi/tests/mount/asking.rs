@@ -1,0 +1,61 @@
+//! Asking a Router as a server of HTTP does.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::response::Response;
+use http_body_util::BodyExt as _;
+use tower::ServiceExt as _;
+
+/// An answer whose body is whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) response: Response<()>,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("text")
+    }
+
+    /// The value in a line `NAME=value`.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.text().lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// What a Router answers, whose body is to be read.
+pub(crate) async fn send(router: &Router, mut request: Request<Body>) -> Response {
+    let client: SocketAddr = "[::ffff:192.0.2.7]:4711".parse().unwrap();
+    request.extensions_mut().insert(ConnectInfo(client));
+    router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+}
+
+/// A whole answer.
+pub(crate) async fn ask(router: &Router, request: Request<Body>) -> Answer {
+    let (parts, body) = send(router, request).await.into_parts();
+    let body = body.collect().await.expect("a whole answer").to_bytes();
+    Answer { status: parts.status.as_u16(), response: Response::from_parts(parts, ()), body }
+}
+
+pub(crate) async fn get(router: &Router, path: &str) -> Answer {
+    let request = Request::get(path).header("host", "shop.example.org:8080").body(Body::empty());
+    ask(router, request.unwrap()).await
+}
+
+/// So many bytes, in pieces.
+pub(crate) fn streamed(bytes: usize) -> Body {
+    const PIECE: Bytes = Bytes::from_static(&[b'x'; 64 * 1024]);
+    let lengths = (0..bytes.div_ceil(PIECE.len())).map(move |at| PIECE.len().min(bytes - at * PIECE.len()));
+    let pieces = lengths.map(|length| Ok::<_, std::io::Error>(PIECE.slice(..length)));
+    Body::from_stream(futures_util::stream::iter(pieces))
+}

@@ -1,0 +1,108 @@
+//! A running php-fpm.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum_fcgi::FastCgi;
+use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use futures_util::future::BoxFuture;
+use libtest_mimic::{Failed, Trial};
+use tempfile::TempDir;
+use tokio::net::UnixStream;
+
+use crate::process::Process;
+use crate::runner::{block_on, find, needs};
+
+/// Its processes, and so the connections that it serves at once.
+pub(crate) const CHILDREN: usize = 2;
+
+type Connect = Box<dyn Fn() -> BoxFuture<'static, io::Result<UnixStream>> + Send + Sync>;
+pub(crate) type FpmPool = Pool<Connect, Body>;
+
+pub(crate) struct Fpm {
+    program: PathBuf,
+    directory: TempDir,
+    process: Option<Process>,
+    /// What it wrote to STDERR.
+    pub(crate) log: Arc<Mutex<Vec<u8>>>,
+}
+
+/// A test with a php-fpm of its own.
+pub(crate) fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn(Fpm) -> F) -> Trial {
+    let found = find("php-fpm", |name| {
+        let version = name.strip_prefix("php-fpm");
+        version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
+    });
+    needs(format!("php/{name}"), found, move |program| {
+        let fpm = Fpm::start(program).map_err(Failed::from)?;
+        block_on(test(fpm))
+    })
+}
+
+impl Fpm {
+    fn start(program: PathBuf) -> io::Result<Self> {
+        let directory = TempDir::new()?;
+        let mut fpm = Self { program, directory, process: None, log: Arc::default() };
+        let path = fpm.directory.path();
+        fs::create_dir_all(path.join("root/docs"))?;
+        fs::create_dir(path.join("sessions"))?;
+        for (name, text) in [
+            ("index.php", include_str!("site/index.php")),
+            ("hello.php", include_str!("site/hello.php")),
+            ("do.php", include_str!("site/do.php")),
+            ("upload.php", include_str!("site/upload.php")),
+            ("session.php", include_str!("site/session.php")),
+            ("docs/index.php", include_str!("site/index.php")),
+        ] {
+            fs::write(path.join("root").join(name), text)?;
+        }
+        let text = format!(
+            "[global]\nerror_log = {0}/error.log\ndaemonize = no\n[www]\nuser = root\nlisten = {0}/socket\n\
+            pm = static\npm.max_children = {CHILDREN}\nphp_admin_flag[log_errors] = on\n\
+            php_admin_value[session.save_path] = {0}/sessions\nphp_admin_value[upload_tmp_dir] = {0}\n\
+            php_admin_value[post_max_size] = 64M\nphp_admin_value[upload_max_filesize] = 60M\n",
+            path.display()
+        );
+        fs::write(path.join("fpm.conf"), text)?;
+        fpm.restart()?;
+        Ok(fpm)
+    }
+
+    pub(crate) fn restart(&mut self) -> io::Result<()> {
+        self.stop();
+        let mut command = Command::new(&self.program);
+        command.args(["--nodaemonize", "--allow-to-run-as-root", "--no-php-ini", "--fpm-config"]);
+        command.arg(self.path().join("fpm.conf"));
+        self.process = Some(Process::start(command, self.path())?);
+        Ok(())
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.process = None;
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.path().join("root")
+    }
+
+    /// Connections to it, as many as it has processes.
+    pub(crate) fn pool(&self) -> FpmPool {
+        let socket = self.path().join("socket");
+        let log = Arc::clone(&self.log);
+        let config = Config::default().on_stderr(move |text| log.lock().unwrap().extend_from_slice(text));
+        Pool::new(CHILDREN, config, Box::new(move || Box::pin(UnixStream::connect(socket.clone()))))
+    }
+
+    /// Its scripts.
+    pub(crate) fn scripts(&self) -> FastCgi<FpmPool> {
+        FastCgi::new(self.pool(), self.root())
+    }
+}

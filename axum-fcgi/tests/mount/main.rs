@@ -1,0 +1,34 @@
+//! [`FastCgi`](axum_fcgi::FastCgi) before real applications: php-fpm, Go's `net/http/fcgi`, the C library, and this crate.
+//!
+//! `cargo test -p axum-fcgi --features client --test mount` runs it. What is not installed is ignored, and says so; with
+//! `CI=true` it fails instead.
+
+#[cfg(unix)]
+mod application;
+#[cfg(unix)]
+mod asking;
+#[cfg(unix)]
+mod fpm;
+#[cfg(unix)]
+mod peers;
+#[cfg(unix)]
+mod php;
+#[cfg(unix)]
+mod php_files;
+#[cfg(unix)]
+mod php_limits;
+#[cfg(unix)]
+mod process;
+#[cfg(unix)]
+mod runner;
+
+#[cfg(unix)]
+fn main() -> std::process::ExitCode {
+    let arguments = libtest_mimic::Arguments::from_args();
+    let trials =
+        [php::trials(), php_files::trials(), php_limits::trials(), peers::trials(), application::trials()];
+    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
+}
+
+#[cfg(not(unix))]
+fn main() {}

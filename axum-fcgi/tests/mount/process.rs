@@ -1,0 +1,49 @@
+//! An application that is a process.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running process, stopped by its id when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Process {
+    /// Starts one and waits until it takes connections at its socket, which is in this directory, as is what it says.
+    pub(crate) fn start(mut command: Command, directory: &Path) -> io::Result<Self> {
+        let output = directory.join("output");
+        let file = File::create(&output)?;
+        let child = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).spawn()?;
+        let mut process = Self { child, socket: directory.join("socket") };
+        let start = Instant::now();
+        while UnixStream::connect(&process.socket).is_err() {
+            if start.elapsed() > Duration::from_secs(60) || process.child.try_wait()?.is_some() {
+                let said = fs::read_to_string(output).unwrap_or_default();
+                return Err(io::Error::other(format!("it did not start: {said}")));
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Ok(process)
+    }
+
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // With SIGKILL php-fpm would leave its children behind.
+        _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        _ = self.child.wait();
+        _ = fs::remove_file(&self.socket);
+    }
+}

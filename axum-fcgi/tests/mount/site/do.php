@@ -1,0 +1,56 @@
+<?php
+// Does what the query's "what" says.
+switch ($_GET['what']) {
+case 'form':
+    echo json_encode([$_POST, $_SERVER['CONTENT_TYPE'] ?? null]);
+    break;
+case 'digest':
+    echo $_SERVER['CONTENT_LENGTH'] ?? 'none', ' ', md5(file_get_contents('php://input'));
+    break;
+case 'large':
+    // 50 MiB, a piece at a time.
+    for ($i = 0; $i < 800; $i++) {
+        echo str_repeat(chr(65 + $i % 26), 65536);
+    }
+    break;
+case 'log':
+    error_log('a line for the log');
+    echo 'logged';
+    break;
+case 'fatal':
+    ini_set('display_errors', '0');
+    no_such_function();
+    break;
+case 'early':
+    http_response_code(403);
+    exit('no');
+case 'killed':
+    echo 'begun';
+    flush();
+    exec('kill -9 ' . getmypid());
+    break;
+case 'killed-at-once':
+    exec('kill -9 ' . getmypid());
+    break;
+case 'wait':
+    // Says that it has begun, and waits until it may end.
+    touch($_GET['file'] . '.begun');
+    while (!file_exists($_GET['file'])) {
+        usleep(5000);
+        clearstatcache();
+    }
+    echo 'done';
+    break;
+case 'drip':
+    echo 'begun';
+    flush();
+    while (!connection_aborted()) {
+        usleep(5000);
+        echo '.';
+        flush();
+    }
+    break;
+case 'redirect':
+    header('Location: /elsewhere');
+    break;
+}
