@@ -1,0 +1,59 @@
+//! nginx without room for its temporary files.
+
+use std::process::{Command, Stdio};
+
+use web_servers::{Installed, Result, wait_for};
+
+use crate::http::Connection;
+use crate::kinds::LONG;
+use crate::setup::{DISK, NGINX};
+use crate::site::Site;
+
+/// What starts a program in a mount namespace of its own.
+type By = &'static [&'static str];
+
+/// By what means there are mounts that nobody else sees, and that are gone with the last process that does.
+pub(crate) fn private_mounts() -> std::result::Result<By, &'static str> {
+    const WAYS: [By; 2] = [&["unshare", "-m"], &["unshare", "-r", "-m"]];
+    let works = |by: &By| {
+        let mut command = Command::new(by[0]);
+        command.args(&by[1..]).args(["mount", "-t", "tmpfs", "-o", "size=64k", "none", "/mnt"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    WAYS.into_iter().find(works).ok_or("no mount namespace of its own (unshare -m), so no disk that is full")
+}
+
+/// Bytes of an answer, and of a body: more than there is room for.
+const LARGE: usize = 8 << 20;
+
+/// An answer that a slow client leaves to nginx is cut off where there is no more room, and a large body is refused, while
+/// what needs no room goes on.
+pub(crate) fn full(nginx: &Installed, by: By) -> Result {
+    let mount = format!("mkdir -p {DISK} && mount -t tmpfs -o size=256k none {DISK} && exec \"$@\"");
+    let site = Site::start_by(&[by, &["sh", "-c", &mount, "sh"]].concat(), nginx, NGINX, LONG)?;
+    let clients = site.clients();
+    for kind in ["declared", "streamed"] {
+        clients.wait_for_good(50)?;
+        let refusals = || site.server.logs().matches("No space left on device").count();
+        let before = refusals();
+        let mut slow = Connection::open(site.server.port)?;
+        slow.send(format!("GET /{kind}/7/{LARGE} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes())?;
+        let head = slow.head()?;
+        // It reads no more before there is no more room.
+        wait_for("a full disk", || Ok(refusals() > before))?;
+        if let Ok(answer) = slow.rest(&head) {
+            return Err(format!("{kind}: {} of {LARGE} bytes look whole", answer.body.len()).into());
+        }
+
+        let mut upload = Connection::open(site.server.port)?;
+        upload.send(format!("POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: {LARGE}\r\n\r\n").as_bytes())?;
+        // nginx may answer, and go, before it has been sent all.
+        let _ = upload.send(&vec![b'x'; LARGE]);
+        if let Ok(head) = upload.head() {
+            assert_eq!(head.status, 500, "{kind}: a body that nginx has no room for");
+        }
+    }
+    clients.wait_for_good(50)?;
+    site.settles(&clients.stop()?, "Nginx, disk_full")
+}
