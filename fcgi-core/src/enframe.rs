@@ -93,14 +93,23 @@ impl Enframer {
 
     /// Content of a stream, copied, in as many records as it needs. Empty content writes nothing: it would
     /// end the stream (§3.3), and that is [`end_stream`](Self::end_stream)'s to say.
-    pub fn stream(&mut self, kind: RecordType, id: RequestId, content: &[u8]) {
-        self.stream_in(kind, id, content, MAX_CONTENT);
+    pub fn stream(&mut self, kind: RecordType, id: RequestId, mut content: &[u8]) {
+        while !content.is_empty() {
+            let mut record = self.open_record(kind, id);
+            let room = MAX_CONTENT.saturating_sub(usize::from(record.content_len));
+            let (part, rest) = content.split_at_checked(room).unwrap_or((content, &[]));
+            content = rest;
+            self.small.extend_from_slice(part);
+            let part = u16::try_from(part.len()).unwrap_or(u16::MAX);
+            record.content_len = record.content_len.saturating_add(part);
+            self.patch(record);
+        }
     }
 
     /// Content of a stream that `write` appends to the buffer it is given, with no copy in between unless it
     /// is more than fits the record. `write` must only append; should it panic, what it wrote is taken back.
     pub fn stream_with(&mut self, kind: RecordType, id: RequestId, write: impl FnOnce(&mut Vec<u8>)) {
-        let record = self.open_record(kind, id, MAX_CONTENT);
+        let record = self.open_record(kind, id);
         let mut written = Written { start: self.small.len(), record, out: self, kept: 0 };
         write(&mut written.out.small);
         let len = written.out.small.len().saturating_sub(written.start);
@@ -124,17 +133,23 @@ impl Enframer {
         self.open = None;
     }
 
-    /// As [`stream`](Self::stream), in records of at most `most` bytes of content.
-    pub(crate) fn stream_in(&mut self, kind: RecordType, id: RequestId, mut content: &[u8], most: usize) {
-        while !content.is_empty() {
-            let mut record = self.open_record(kind, id, most);
-            let room = most.saturating_sub(usize::from(record.content_len));
-            let (part, rest) = content.split_at_checked(room).unwrap_or((content, &[]));
-            content = rest;
+    /// Error text, copied, in records of at most `most` bytes of content, each with some padding.
+    ///
+    /// The padding is for HAProxy (seen with 2.6.12): it takes the memory of a STDERR record whose content ends all
+    /// that it has read, and dies of it soon after. With padding behind it no content does.
+    pub(crate) fn stderr(&mut self, id: RequestId, content: &[u8], most: u16) {
+        for part in content.chunks(usize::from(most.max(1))) {
+            let content_len = u16::try_from(part.len()).unwrap_or(most);
+            // What follows stays aligned (FastCGI §3.3).
+            let padding_len = 8_u8.saturating_sub(content_len.to_be_bytes()[1] & 7);
+            let header =
+                RecordHeader { padding_len, ..RecordHeader::new(RecordType::STDERR, id, content_len) };
+            self.small.extend_from_slice(&header.encode());
             self.small.extend_from_slice(part);
-            let part = u16::try_from(part.len()).unwrap_or(u16::MAX);
-            record.content_len = record.content_len.saturating_add(part);
-            self.patch(record);
+            self.small.extend_from_slice([0; 8].get(..usize::from(padding_len)).unwrap_or_default());
+        }
+        if !content.is_empty() {
+            self.open = None;
         }
     }
 
@@ -242,7 +257,7 @@ impl Enframer {
     }
 
     /// The record that more content of this stream joins: the last one, or a new one.
-    fn open_record(&mut self, kind: RecordType, id: RequestId, most: usize) -> OpenRecord {
+    fn open_record(&mut self, kind: RecordType, id: RequestId) -> OpenRecord {
         if self.small.capacity() == 0 {
             // A small answer in one allocation.
             self.small.reserve(Self::FIRST);
@@ -252,7 +267,7 @@ impl Enframer {
                 if open.kind == kind
                     && open.id == id
                     && open.header >= self.start
-                    && usize::from(open.content_len) < most =>
+                    && usize::from(open.content_len) < MAX_CONTENT =>
             {
                 open
             }
@@ -476,7 +491,7 @@ mod tests {
         out.stream(RecordType::STDOUT, ID, &content);
         let lens: Vec<_> = records(&drain(&mut out, 1000)).iter().map(|(_, content)| content.len()).collect();
         assert_eq!(lens, [65_535, 1]);
-        out.stream_in(RecordType::STDERR, ID, &content, 8192);
+        out.stderr(ID, &content, 8192);
         assert!(records(&drain(&mut out, 1000)).iter().all(|(_, content)| content.len() == 8192));
     }
 
@@ -516,5 +531,26 @@ mod tests {
         out.advance(100);
         out.shrink();
         assert_eq!(out.small.capacity(), 0);
+    }
+
+    #[test]
+    fn error_text_is_padded_and_joins_nothing() {
+        for len in 1..=17 {
+            let mut out = Enframer::new();
+            out.stream(RecordType::STDOUT, ID, b"head");
+            for _ in 0..2 {
+                out.stderr(ID, &b"seventeen letters"[..len], 8192);
+            }
+            let wire = drain(&mut out, 100);
+            let header = RecordHeader::decode(wire[12..20].try_into().unwrap()).unwrap();
+            assert!((1..=8).contains(&header.padding_len), "{header:?}");
+            assert_eq!((wire.len() - 12) % 8, 0);
+            let records = records(&wire);
+            assert_eq!(records.len(), 3);
+            assert_eq!(records[2], (RecordType::STDERR, b"seventeen letters"[..len].to_vec()));
+        }
+        let mut out = Enframer::new();
+        out.stderr(ID, b"", 8192);
+        assert!(out.is_empty(), "an empty record would end the stream");
     }
 }

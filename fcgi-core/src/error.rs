@@ -39,8 +39,14 @@ pub enum Rule {
     StreamAfterEnd,
     /// §6.4: DATA comes after the end of STDIN, and to a Filter alone.
     DataOutOfPlace,
-    /// §4.1: the query fits the bound on management records.
+    /// §4.1: the query, or its answer, fits the bound on management records.
     ManagementLength,
+    /// §3.3: an application's record carries the id of a request that is under way.
+    UnknownRequest,
+    /// §5.5: the content of END_REQUEST is 8 bytes.
+    EndLength,
+    /// §4.2: the content of UNKNOWN_TYPE is 8 bytes.
+    UnknownTypeLength,
 }
 
 impl Rule {
@@ -61,6 +67,9 @@ impl Rule {
             Self::StreamAfterEnd => "bytes of a stream after the record that ended it (FastCGI §3.3)",
             Self::DataOutOfPlace => "DATA before the end of STDIN, or in a role without DATA (FastCGI §6.4)",
             Self::ManagementLength => "a management record longer than the limit (FastCGI §4.1)",
+            Self::UnknownRequest => "an answer to a request that is not under way (FastCGI §3.3)",
+            Self::EndLength => "the content of END_REQUEST is not 8 bytes (FastCGI §5.5)",
+            Self::UnknownTypeLength => "the content of UNKNOWN_TYPE is not 8 bytes (FastCGI §4.2)",
         }
     }
 }
@@ -86,15 +95,25 @@ impl Error for Violation {}
 pub enum Misuse {
     /// The key's request is over: it was ended, failed, or given up by the web server and ended.
     Gone,
-    /// The request's PARAMS have not ended, so nothing may answer it yet.
+    /// The request's PARAMS have not ended, so nothing may answer it yet; or, on the web server's side, the
+    /// stream that comes before has not.
     TooEarly,
+    /// The stream was ended before.
+    StreamEnded,
+    /// As many requests are under way as may be.
+    Full,
+    /// The connection takes no further request.
+    Closing,
 }
 
 impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Gone => "the request is over",
-            Self::TooEarly => "the request's PARAMS have not ended",
+            Self::TooEarly => "the stream that has to come before has not ended",
+            Self::StreamEnded => "the stream was ended before",
+            Self::Full => "as many requests are under way as may be",
+            Self::Closing => "the connection takes no further request",
         })
     }
 }

@@ -34,6 +34,7 @@
 //! - Bytes to records and back: [`Deframer`], [`Enframer`]; name-value pairs: [`Pairs`], [`encode_pair`],
 //!   [`Params`].
 //! - The application's side of a connection: [`Connection`], which see for the contract with its driver.
+//! - The web server's side: [`client::Connection`].
 //! - Bounds: [`Limits`]. Errors: [`Violation`] is the peer's, [`Misuse`] the caller's.
 //!
 //! Sections marked § are those of the [FastCGI 1.0
@@ -43,10 +44,14 @@
 
 extern crate alloc;
 
+pub mod client;
+
 mod connection;
 mod deframe;
 mod enframe;
 mod error;
+mod inbox;
+mod key;
 mod limits;
 mod pairs;
 mod params;
@@ -54,11 +59,12 @@ mod record;
 mod request;
 
 pub use connection::{
-    BodyState, Close, Config, Connection, EndOfInput, Event, Key, Memory, NewRequest, Overload, Refusal,
+    BodyState, Close, Config, Connection, EndOfInput, Event, Memory, NewRequest, Overload, Refusal,
 };
 pub use deframe::{Deframer, Fragment};
 pub use enframe::Enframer;
 pub use error::{Misuse, Rule, Violation};
+pub use key::Key;
 pub use limits::Limits;
 pub use pairs::{Pairs, encode_pair};
 pub use params::{Iter as ParamsIter, Params};

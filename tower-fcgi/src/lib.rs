@@ -32,6 +32,9 @@
 //! # }
 //! ```
 //!
+//! # The other side
+//! [`client`] sends requests to an application, as a web server does.
+//!
 //! # CGI
 //! [`serve_program`] serves the one request of a plain CGI program (RFC 3875), with the same mapping.
 //!
@@ -59,6 +62,7 @@
 
 mod body;
 mod cgi;
+pub mod client;
 mod config;
 mod connection;
 mod deadline;

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use rustix::fs::OFlags;
-use rustix::net::AddressFamily;
+use rustix::net::{AddressFamily, RecvFlags, Shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::unix::pipe;
 use tokio::net::{TcpStream, UnixStream};
@@ -27,6 +27,8 @@ pub(super) type Output = Standard<pipe::Sender>;
 #[derive(Debug)]
 pub(super) struct Standard<P> {
     stream: Stream<P>,
+    /// Dropped before the mode is what it was.
+    _rest: Option<Rest>,
     _mode: Mode,
 }
 
@@ -43,7 +45,7 @@ enum Stream<P> {
 
 /// stdin, which is then `/dev/null`.
 pub(super) fn input() -> io::Result<Input> {
-    let input = Standard::new(io::stdin().as_fd().try_clone_to_owned()?, pipe::Receiver::from_owned_fd)?;
+    let input = Input::taking(io::stdin().as_fd().try_clone_to_owned()?)?;
     release_stdin();
     Ok(input)
 }
@@ -65,7 +67,33 @@ impl<P> Standard<P> {
             () if kind.is_socket() => Stream::Socket(socket(file.into())?),
             () => Stream::InPlace(file),
         };
-        Ok(Self { stream, _mode: mode })
+        Ok(Self { stream, _rest: None, _mode: mode })
+    }
+}
+
+impl Input {
+    fn taking(fd: OwnedFd) -> io::Result<Self> {
+        let rest = fd.try_clone()?;
+        let input = Self::new(fd, pipe::Receiver::from_owned_fd)?;
+        let is_socket = matches!(input.stream, Stream::Socket(_));
+        Ok(Self { _rest: is_socket.then_some(Rest(rest)), ..input })
+    }
+}
+
+/// What is left unread in a socket when its program ends.
+///
+/// Apache's mod_cgid has one socket for the body and the answer. If that is closed with a part of the body in it, the
+/// kernel tells Apache of a reset, and Apache throws the answer away. So no more is let in, as it is where a pipe is
+/// closed, and what is in there is dropped.
+#[derive(Debug)]
+struct Rest(OwnedFd);
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        // An error has nobody to go to.
+        let _ = rustix::net::shutdown(&self.0, Shutdown::Read);
+        let mut buffer = [0; 4096];
+        while rustix::net::recv(&self.0, &mut buffer, RecvFlags::DONTWAIT).is_ok_and(|(read, _)| read > 0) {}
     }
 }
 
@@ -192,6 +220,22 @@ mod tests {
         let (read, written) = tokio::join!(input.read_exact(&mut read), output.write_all(b"body"));
         written.unwrap();
         assert_eq!(read.unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_nobody_wants_does_not_cost_the_answer() {
+        let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        theirs.write_all(&[b'x'; 100_000]).unwrap();
+        let mut input = Input::taking(ours.try_clone().unwrap().into()).unwrap();
+        let mut output = Output::new(ours.into(), pipe::Sender::from_owned_fd).unwrap();
+        input.read_exact(&mut [0; 10]).await.unwrap();
+        output.write_all(b"answer").await.unwrap();
+        drop(input);
+        assert_eq!(theirs.write_all(b"more").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        drop(output);
+        let mut answer = String::new();
+        theirs.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "answer");
     }
 
     #[tokio::test]

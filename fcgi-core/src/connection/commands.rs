@@ -117,9 +117,8 @@ impl Connection {
     /// # Errors
     /// As [`stdout`](Self::stdout).
     pub fn stderr(&mut self, key: Key, content: &[u8]) -> Result<(), Misuse> {
-        let most = usize::from(self.config.limits.stderr_record.max(1));
         let id = self.open(key)?.id;
-        self.output.stream_in(RecordType::STDERR, id, content, most);
+        self.output.stderr(id, content, self.config.limits.stderr_record);
         Ok(())
     }
 

@@ -4,8 +4,6 @@ mod close;
 mod commands;
 mod config;
 mod event;
-mod inbox;
-mod key;
 mod management;
 mod queue;
 mod receive;
@@ -20,12 +18,12 @@ pub use self::close::{Close, EndOfInput};
 pub use self::commands::BodyState;
 pub use self::config::{Config, Memory, Overload};
 pub use self::event::{Event, NewRequest, Refusal};
-pub use self::key::Key;
 use self::queue::Queue;
 use self::table::Table;
 use crate::deframe::Deframer;
 use crate::enframe::Enframer;
 use crate::error::Violation;
+use crate::key::Key;
 use crate::record::BeginRequest;
 
 /// The application's side of one transport connection: the only table of its requests.

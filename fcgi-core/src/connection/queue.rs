@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn events_come_out_in_the_order_in_which_they_went_in() {
-        let key = |generation| super::super::Key { generation, slot: 0 };
+        let key = |generation| crate::Key { generation, slot: 0 };
         for at_once in 1..8 {
             let mut queue = Queue::new();
             let mut out = Vec::new();

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Key;
-use super::inbox::Inbox;
 use crate::error::Misuse;
+use crate::inbox::Inbox;
 use crate::pairs::Scan;
 use crate::record::RequestId;
 use crate::request::Request;

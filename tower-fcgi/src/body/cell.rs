@@ -14,17 +14,19 @@ use super::Kind;
 ///
 /// The lock is held for a few instructions, never while anything is woken, and mostly by the same task on
 /// both sides.
-#[derive(Debug, Default)]
-pub(crate) struct Cell {
-    shared: Mutex<Shared>,
+///
+/// The other way round, for an answer to a [client](crate::client), it is the same; `K` is why one breaks off.
+#[derive(Debug)]
+pub(crate) struct Cell<K = Kind> {
+    shared: Mutex<Shared<K>>,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
+#[derive(Debug)]
+struct Shared<K> {
     chunks: VecDeque<Bytes>,
     /// Bytes that the connection has put in, ever.
     received: u64,
-    end: End,
+    end: End<K>,
     /// Bytes that were taken out and not yet reported to the connection.
     consumed: usize,
     /// Waits for bytes.
@@ -34,15 +36,14 @@ struct Shared {
 }
 
 /// What comes behind the chunks.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum End {
+#[derive(Debug)]
+enum End<K> {
     /// More of them.
-    #[default]
     Open,
     /// The end of the body.
     Clean,
     /// The reason why there is no more.
-    Broken(Kind),
+    Broken(K),
     /// Nobody: the body was dropped.
     Closed,
 }
@@ -55,9 +56,23 @@ pub(crate) enum Reader {
     Gone,
 }
 
-impl Cell {
+impl<K> Default for Cell<K> {
+    fn default() -> Self {
+        let shared = Shared {
+            chunks: VecDeque::new(),
+            received: 0,
+            end: End::Open,
+            consumed: 0,
+            reader: None,
+            connection: None,
+        };
+        Self { shared: Mutex::new(shared) }
+    }
+}
+
+impl<K: Clone> Cell<K> {
     /// For the body: the next bytes, `None` at the clean end.
-    pub(super) fn poll_chunk(&self, cx: &Context<'_>) -> Poll<Result<Option<Bytes>, Kind>> {
+    pub(crate) fn poll_chunk(&self, cx: &Context<'_>) -> Poll<Result<Option<Bytes>, K>> {
         let mut shared = self.lock();
         if let Some(chunk) = shared.chunks.pop_front() {
             shared.consumed += chunk.len();
@@ -68,9 +83,9 @@ impl Cell {
             }
             return Poll::Ready(Ok(Some(chunk)));
         }
-        match shared.end {
+        match &shared.end {
             End::Clean | End::Closed => Poll::Ready(Ok(None)),
-            End::Broken(kind) => Poll::Ready(Err(kind)),
+            End::Broken(kind) => Poll::Ready(Err(kind.clone())),
             End::Open => {
                 match &mut shared.reader {
                     Some(reader) => reader.clone_from(cx.waker()),
@@ -82,7 +97,7 @@ impl Cell {
     }
 
     /// For the body: nobody reads it any more.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut shared = self.lock();
         shared.end = End::Closed;
         let chunks = std::mem::take(&mut shared.chunks);
@@ -96,9 +111,9 @@ impl Cell {
     }
 
     /// For the connection: more bytes, which `fill` appends, and whether they are the last.
-    pub(crate) fn deliver(&self, fill: impl FnOnce(&mut VecDeque<Bytes>) -> Delivered) -> Reader {
+    pub(crate) fn deliver(&self, fill: impl FnOnce(&mut VecDeque<Bytes>) -> Delivered<K>) -> Reader {
         let mut shared = self.lock();
-        if shared.end == End::Closed {
+        if matches!(shared.end, End::Closed) {
             return Reader::Gone;
         }
         // The last piece may be joined with what comes.
@@ -107,7 +122,7 @@ impl Cell {
         let delivered = fill(&mut shared.chunks);
         let after: usize = shared.chunks.range(last.min(shared.chunks.len())..).map(Bytes::len).sum();
         shared.received += after.saturating_sub(before) as u64;
-        if shared.end == End::Open {
+        if matches!(shared.end, End::Open) {
             shared.end = match delivered {
                 Delivered::More => End::Open,
                 Delivered::Last => End::Clean,
@@ -123,7 +138,7 @@ impl Cell {
     }
 
     /// For the connection: the body breaks off for this reason, unless its end is already known.
-    pub(crate) fn break_off(&self, kind: Kind) {
+    pub(crate) fn break_off(&self, kind: K) {
         self.deliver(|_| Delivered::Broken(kind));
     }
 
@@ -134,13 +149,13 @@ impl Cell {
 
     /// For the connection: whether more is wanted, and can come.
     pub(crate) fn is_open(&self) -> bool {
-        self.lock().end == End::Open
+        matches!(self.lock().end, End::Open)
     }
 
     /// For the connection: whether somebody waits for bytes.
     pub(crate) fn is_awaited(&self) -> bool {
         let shared = self.lock();
-        shared.end == End::Open && shared.reader.is_some()
+        matches!(shared.end, End::Open) && shared.reader.is_some()
     }
 
     /// For the connection: the bytes that were consumed since the last call, and whether the body is still
@@ -150,11 +165,11 @@ impl Cell {
         if let Some(waker) = waker {
             shared.connection = Some(waker.clone());
         }
-        let reader = if shared.end == End::Closed { Reader::Gone } else { Reader::Reads };
+        let reader = if matches!(shared.end, End::Closed) { Reader::Gone } else { Reader::Reads };
         (std::mem::take(&mut shared.consumed), reader)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> MutexGuard<'_, Shared<K>> {
         // Nothing in here panics while it holds the lock, and each change is whole.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -162,10 +177,10 @@ impl Cell {
 
 /// What [`Cell::deliver`] was given.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Delivered {
+pub(crate) enum Delivered<K = Kind> {
     More,
     Last,
-    Broken(Kind),
+    Broken(K),
 }
 
 impl From<Result<BodyState, Misuse>> for Delivered {

@@ -1,11 +1,11 @@
 //! The head of an [`http::Response`] to a CGI head (RFC 3875 §6), and what is to follow it.
 //!
-//! The head begins with `Status: NNN Reason`. Headers follow in their order, less those that are a matter
-//! between two HTTP peers: `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`,
+//! The head begins with `Status: NNN Reason`, but for a `Location`, which comes before it. Headers follow in
+//! their order, less those that are a matter between two HTTP peers: `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`,
 //! `Transfer-Encoding`, `Upgrade`, and a `Status` of the application's own, which would be taken for the
 //! status line. Nothing is added but `Content-Length`, where the body knows it.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use http::{StatusCode, response};
 use http_body::SizeHint;
 
@@ -35,13 +35,14 @@ pub(crate) fn write_head(
     out: &mut Vec<u8>,
 ) -> Result<Framing, Failure> {
     let start = out.len();
-    write_status(parts.status, out);
     if call.is_permission(parts.status) {
+        write_status(parts.status, out);
         write_permission(&parts.headers, out);
         out.extend_from_slice(b"\r\n");
         return Ok(Framing::NoBody);
     }
-    let written = write_headers(&parts.headers, out).and_then(|declared| {
+    write_status(parts.status, out);
+    let written = write_headers(&parts.headers, start, out).and_then(|declared| {
         let (framing, length) = framing(parts.status, declared, hint, call.to_head)?;
         if let Some(length) = length {
             write_line(CONTENT_LENGTH.as_str(), Decimal::new(length).as_bytes(), out);
@@ -134,15 +135,30 @@ pub(super) fn write_line(name: &str, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes all headers but those that are not for the web server's client, and Content-Length: that is given,
-/// and written once behind the others.
-fn write_headers(headers: &HeaderMap, out: &mut Vec<u8>) -> Result<Option<u64>, Failure> {
+/// Puts what a response has of Location before its status, where the `head` begins: HAProxy (seen with 2.6.12) takes
+/// whichever comes last for the status, a Location for 302.
+fn put_location(headers: &HeaderMap, head: usize, out: &mut Vec<u8>) {
+    if is_named_by_connection(&LOCATION, headers) {
+        return;
+    }
+    let mut lines = Vec::new();
+    for value in headers.get_all(LOCATION) {
+        write_line(LOCATION.as_str(), value.as_bytes(), &mut lines);
+    }
+    out.splice(head..head, lines);
+}
+
+/// Writes all headers but those that are not for the web server's client, and Content-Length: that is given, and
+/// written once behind the others. Location comes before all else of the `head`.
+fn write_headers(headers: &HeaderMap, head: usize, out: &mut Vec<u8>) -> Result<Option<u64>, Failure> {
     let start = out.len();
     let mut length = Length::default();
-    let mut names_others = false;
+    let (mut names_others, mut has_location) = (false, false);
     for (name, value) in headers {
         if name == CONTENT_LENGTH {
             length.declare(value)?;
+        } else if name == LOCATION {
+            has_location = true;
         } else if !is_between_peers(name) {
             write_line(name.as_str(), value.as_bytes(), out);
         } else if name == CONNECTION {
@@ -153,16 +169,23 @@ fn write_headers(headers: &HeaderMap, out: &mut Vec<u8>) -> Result<Option<u64>, 
         // Rare enough to be done again.
         out.truncate(start);
         for (name, value) in headers {
-            if name != CONTENT_LENGTH && !is_between_peers(name) && !is_named_by_connection(name, headers) {
+            if name != CONTENT_LENGTH
+                && name != LOCATION
+                && !is_between_peers(name)
+                && !is_named_by_connection(name, headers)
+            {
                 write_line(name.as_str(), value.as_bytes(), out);
             }
         }
+    }
+    if has_location {
+        put_location(headers, head, out);
     }
     length.number()
 }
 
 /// RFC 9110 §7.6.1, and CGI's own `Status`.
-pub(super) fn is_between_peers(name: &HeaderName) -> bool {
+pub(crate) fn is_between_peers(name: &HeaderName) -> bool {
     let name = name.as_str();
     match name.len() {
         2 => name == "te",
@@ -176,7 +199,7 @@ pub(super) fn is_between_peers(name: &HeaderName) -> bool {
 }
 
 /// RFC 9110 §7.6.1: what the Connection header names goes with it.
-fn is_named_by_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
+pub(crate) fn is_named_by_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
     headers.get_all(CONNECTION).iter().any(|value| {
         value.as_bytes().split(|byte| *byte == b',').any(|option| {
             let option = option.trim_ascii();
@@ -260,6 +283,18 @@ mod tests {
             .unwrap();
         let text = "Status: 404 Not Found\r\nx-b: 2\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n\r\n";
         assert_eq!(head(response, None, false), Ok((text.to_owned(), Framing::Body { length: None })));
+    }
+
+    #[test]
+    fn a_location_comes_before_the_status_and_only_there() {
+        for (connection, expected) in [
+            ("close", "location: /y\r\nStatus: 308 Permanent Redirect\r\nx-a: 1\r\nx-b: 2\r\n\r\n"),
+            ("location", "Status: 308 Permanent Redirect\r\nx-a: 1\r\nx-b: 2\r\n\r\n"),
+        ] {
+            let response = Response::builder().status(308).header("x-a", "1").header("location", "/y");
+            let response = response.header("x-b", "2").header("connection", connection).body(()).unwrap();
+            assert_eq!(head(response, None, false).unwrap().0, expected);
+        }
     }
 
     #[test]

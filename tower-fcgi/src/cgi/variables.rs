@@ -66,12 +66,20 @@ fn variable(name: &[u8]) -> Option<Variable> {
 #[inline]
 fn is_left_out(name: &[u8]) -> bool {
     match name.len() {
-        5 => name == b"PROXY",
-        12 => name == b"CONTENT_TYPE",
-        14 => name == b"CONTENT_LENGTH",
-        17 => name == b"TRANSFER_ENCODING",
+        5 => is_header(name, b"PROXY"),
+        12 => is_header(name, b"CONTENT_TYPE"),
+        14 => is_header(name, b"CONTENT_LENGTH"),
+        17 => is_header(name, b"TRANSFER_ENCODING"),
         _ => false,
     }
+}
+
+/// Whether two variables become the same header. Web servers send capitals and `_`, but their settings can name a
+/// variable in any way, and to the header it makes no difference.
+#[inline]
+fn is_header(name: &[u8], other: &[u8]) -> bool {
+    let plain = |byte: &u8| if *byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
+    name.iter().map(plain).eq(other.iter().copied())
 }
 
 /// Each variable with the last value that it was given; an absent one is empty.
@@ -87,5 +95,22 @@ impl<'a> Variables<'a> {
     #[inline]
     pub(super) fn value(&self, variable: Variable) -> &'a [u8] {
         self.0[variable as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_is_left_out_is_so_however_its_name_is_written() {
+        for name in ["PROXY", "CONTENT_TYPE", "CONTENT_LENGTH", "TRANSFER_ENCODING"] {
+            for name in [name.to_owned(), name.to_lowercase(), name.replace('_', "-"), name.replace('R', "r")]
+            {
+                let variable = format!("HTTP_{name}");
+                assert_eq!(Meaning::of(variable.as_bytes()), Meaning::Nothing, "{variable}");
+            }
+        }
+        assert_eq!(Meaning::of(b"HTTP_PROXX"), Meaning::Header(b"PROXX"));
     }
 }

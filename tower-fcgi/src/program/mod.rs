@@ -48,7 +48,8 @@ pub struct ProgramIo<I, O, E> {
 ///
 /// # The body
 /// It is as many bytes of stdin as CONTENT_LENGTH says; the end of stdin is never waited for (RFC 3875 §4.2).
-/// Where that is absent or no number there is no body. An end of stdin that comes sooner is a
+/// Where that is absent or no number there is no body; only where HTTP_TRANSFER_ENCODING says that it came in chunks, as
+/// Apache passes it on, it lasts until the end of stdin. An end of stdin that comes sooner is a
 /// [`BodyError`](crate::BodyError).
 ///
 /// # Output
@@ -152,11 +153,14 @@ where
             return self.refuse(&failure, is.asked());
         }
         let span = tracing::debug_span!("request", method = %call.method(), uri = %call.uri());
-        // RFC 3875 §4.1.2: without a length there is no body.
-        if let Some(length) = facts.content_length.filter(|length| *length > 0) {
+        // RFC 3875 §4.1.2: without a length there is no body. But Apache hands on one that came in chunks, as long as
+        // it turns out to be.
+        let is_chunked = facts.content_length.is_none() && params.get("HTTP_TRANSFER_ENCODING").is_some();
+        let length = if is_chunked { None } else { facts.content_length };
+        if is_chunked || length.is_some_and(|length| length > 0) {
             let cell = Arc::new(Cell::default());
-            *call.body_mut() = RequestBody::streaming(Arc::clone(&cell), Some(length));
-            self.input.begin(cell, length);
+            *call.body_mut() = RequestBody::streaming(Arc::clone(&cell), length);
+            self.input.begin(cell, length.unwrap_or(u64::MAX));
         }
         let pairs = fcgi_core::Params::clone(params);
         let stderr = Stderr::of_program(&self.handle);

@@ -51,6 +51,22 @@ async fn nothing_behind_the_body_is_read() {
 }
 
 #[tokio::test]
+async fn a_body_that_came_in_chunks_lasts_until_the_end_of_stdin() {
+    let chunked = ("HTTP_TRANSFER_ENCODING", "chunked");
+    for (more, expected) in [
+        (&[chunked][..], "all of it"),
+        (&[chunked, ("CONTENT_LENGTH", "")], "all of it"),
+        // What the web server says comes first.
+        (&[chunked, ("CONTENT_LENGTH", "3")], "all"),
+        (&[chunked, ("CONTENT_LENGTH", "0")], ""),
+    ] {
+        let run = run(environment("POST", more), &b"all of it"[..], echo()).await;
+        run.result.unwrap();
+        assert_eq!(body(&run.stdout), expected, "{more:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_length_that_is_absent_empty_or_no_number_is_no_body_and_stdin_is_not_read() {
     for more in [&[][..], &[("CONTENT_LENGTH", "")], &[("CONTENT_LENGTH", "-1")], &[("CONTENT_LENGTH", "0")]]
     {

@@ -93,6 +93,7 @@ fn a_million_empty_pairs_do_not_overflow_the_stack() {
     let mut link = Link::with(|config| {
         config.limits.params_pairs = usize::MAX;
         config.limits.params_bytes = usize::MAX;
+        config.limits.all_params_bytes = usize::MAX;
     });
     link.send(begin(1, R, true));
     for part in vec![0; 2_000_000].chunks(65_535) {

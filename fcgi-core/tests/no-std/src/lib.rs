@@ -6,7 +6,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 
-use fcgi_core::{Connection, Event};
+use fcgi_core::{Connection, Event, Role, client};
 
 /// One exchange, so that the linker needs the deframer, the state machine, the pairs and the enframer.
 #[unsafe(no_mangle)]
@@ -22,6 +22,16 @@ pub extern "C" fn fcgi_core_without_std() -> bool {
         }
     }
     received.is_ok() && connection.output().slices().count() > 0
+}
+
+/// The same from the web server's side.
+#[unsafe(no_mangle)]
+pub extern "C" fn fcgi_core_client_without_std() -> bool {
+    let mut connection = client::Connection::new(client::Config::new());
+    let Ok(key) = connection.begin(Role::RESPONDER, true) else { return false };
+    let sent = connection.param(key, b"REQUEST_METHOD", b"GET").is_ok() && connection.end_params(key).is_ok();
+    let received = connection.receive(b"\x01\x06\x00\x01\x00\x02\x00\x00ok");
+    sent && received.is_ok() && connection.poll_event().is_some()
 }
 
 #[panic_handler]

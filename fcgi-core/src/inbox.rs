@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 /// Bytes that were received for a stream and not yet read.
 #[derive(Debug, Default)]
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     /// Whole pieces, in order.
     chunks: VecDeque<Bytes>,
     /// Small pieces that came after them, put together.
@@ -28,7 +28,7 @@ impl Inbox {
 
     /// Takes in a piece of the stream; gives the bytes that it adds to the charge. `owner`: the buffer that
     /// `content` is a slice of, to be shared where it pays.
-    pub(super) fn push(&mut self, content: &[u8], owner: Option<&Bytes>) -> usize {
+    pub(crate) fn push(&mut self, content: &[u8], owner: Option<&Bytes>) -> usize {
         if self.discards {
             return 0;
         }
@@ -47,7 +47,7 @@ impl Inbox {
     }
 
     /// Moves everything to the end of `into`.
-    pub(super) fn read(&mut self, into: &mut VecDeque<Bytes>) {
+    pub(crate) fn read(&mut self, into: &mut VecDeque<Bytes>) {
         // Not by the charge: what is consumed of a Filter's DATA may have been taken off STDIN's.
         if self.chunks.is_empty() && self.tail.is_empty() {
             // The most frequent body is none.
@@ -61,24 +61,24 @@ impl Inbox {
     }
 
     /// Whether [`discard`](Self::discard) was called.
-    pub(super) const fn discards(&self) -> bool {
+    pub(crate) const fn discards(&self) -> bool {
         self.discards
     }
 
     /// The charge, in bytes.
-    pub(super) const fn charge(&self) -> usize {
+    pub(crate) const fn charge(&self) -> usize {
         self.charge
     }
 
     /// Takes `bytes` off the charge; gives how many it really took.
-    pub(super) fn consumed(&mut self, bytes: usize) -> usize {
+    pub(crate) fn consumed(&mut self, bytes: usize) -> usize {
         let bytes = bytes.min(self.charge);
         self.charge = self.charge.saturating_sub(bytes);
         bytes
     }
 
     /// Drops what is there and what is to come; gives the charge that this frees.
-    pub(super) fn discard(&mut self) -> usize {
+    pub(crate) fn discard(&mut self) -> usize {
         self.discards = true;
         if self.chunks.capacity() > 0 {
             self.chunks = VecDeque::new();

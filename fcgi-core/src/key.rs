@@ -5,6 +5,6 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// First, so that keys are ordered by age.
-    pub(super) generation: u32,
-    pub(super) slot: u32,
+    pub(crate) generation: u32,
+    pub(crate) slot: u32,
 }

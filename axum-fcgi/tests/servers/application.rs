@@ -1,0 +1,182 @@
+//! The application: one Router, served by the tests themselves, or by a copy of their program that a web server
+//! starts.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::time::Duration;
+use std::{env, fs};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, OriginalUri, Path as Segments, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::sse::{Event, Sse};
+use axum::response::{AppendHeaders, IntoResponse};
+use axum::routing::{any, get};
+use axum_fcgi::Stderr;
+use futures_util::{Stream, stream};
+use tokio::runtime;
+
+use crate::data::{self, Digest};
+use crate::line;
+use crate::runner::ON_PURPOSE;
+
+/// What makes a copy of this program the application: web servers pass no argument.
+const NAME: &str = "application.fcgi";
+
+pub(crate) const LARGE: usize = 10_000_000;
+pub(crate) const LARGE_HEADER: usize = 48 * 1024;
+pub(crate) const EVENTS: usize = 4;
+
+pub(crate) fn is_this() -> bool {
+    env::current_exe().is_ok_and(|program| program.ends_with(NAME))
+}
+
+/// As it is started by a web server.
+pub(crate) fn run() -> ExitCode {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.and_then(|runtime| runtime.block_on(axum_fcgi::serve_auto(app()).into_future())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the application has ended: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+static COPY: OnceLock<PathBuf> = OnceLock::new();
+
+/// This program, where every user may start it.
+pub(crate) fn copy() -> &'static Path {
+    COPY.get_or_init(|| {
+        let make = || {
+            let dir = tempfile::tempdir()?.keep();
+            fs::set_permissions(&dir, fs::Permissions::from_mode(0o755))?;
+            fs::copy(env::current_exe()?, dir.join(NAME))?;
+            fs::set_permissions(dir.join(NAME), fs::Permissions::from_mode(0o755))?;
+            io::Result::Ok(dir.join(NAME))
+        };
+        make().expect("a program can be copied")
+    })
+}
+
+pub(crate) fn remove_copy() {
+    if let Some(dir) = COPY.get().and_then(|copy| copy.parent()) {
+        _ = fs::remove_dir_all(dir);
+    }
+}
+
+pub(crate) fn app() -> Router {
+    Router::new()
+        .route("/well", get(async || "well"))
+        .route("/target/{*rest}", get(async |OriginalUri(uri): OriginalUri| uri.to_string()))
+        .route("/echo", any(async |body: Bytes| body))
+        .route("/digest", any(digest))
+        .route("/early", any(async || (StatusCode::NOT_FOUND, "no")))
+        .route("/large", any(async || data::body(LARGE)))
+        .route("/status/{code}", get(status))
+        .route("/redirect/{code}", get(redirect))
+        .route("/headers/{name}", get(values))
+        .route("/cookies", get(cookies))
+        .route("/large-header", get(async || [("x-large", "x".repeat(LARGE_HEADER))]))
+        .route("/client", get(async |ConnectInfo(client): ConnectInfo<SocketAddr>| client.to_string()))
+        .route("/pid", get(async || std::process::id().to_string()))
+        .route("/panic", get(async || -> &str { panic!("{ON_PURPOSE} a teapot has a crack") }))
+        .route("/breaks/{length}", get(breaks))
+        .route("/stderr", get(stderr))
+        .route("/events", get(events))
+        .route("/silent", get(silent))
+        .route("/endless", get(endless))
+}
+
+/// Says what it received.
+async fn digest(request: Request) -> Result<String, (StatusCode, String)> {
+    let digest = data::digest(request.into_body()).await;
+    digest.map(told).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+}
+
+pub(crate) fn told(digest: Digest) -> String {
+    format!("{} bytes, {:08x}", digest.length, digest.crc32)
+}
+
+async fn status(Segments(code): Segments<u16>) -> StatusCode {
+    StatusCode::from_u16(code).expect("a status")
+}
+
+async fn redirect(Segments(code): Segments<u16>) -> impl IntoResponse {
+    (status(Segments(code)).await, [(header::LOCATION, "/well?from=here")], "elsewhere")
+}
+
+/// The values of a header, in order.
+async fn values(Segments(name): Segments<String>, headers: HeaderMap) -> String {
+    let values = headers.get_all(name).iter().map(|value| value.to_str().expect("ASCII"));
+    values.collect::<Vec<_>>().join(", ")
+}
+
+async fn cookies() -> impl IntoResponse {
+    AppendHeaders(["a=1", "b=2", "c=3"].map(|cookie| (header::SET_COOKIE, cookie)))
+}
+
+/// A body that fails when some of it is out.
+async fn breaks(Segments(length): Segments<String>) -> impl IntoResponse {
+    const PIECES: usize = 5;
+    let piece = Bytes::from(vec![b'x'; 64 * 1024]);
+    let mut headers = HeaderMap::new();
+    if length == "declared" {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from((PIECES + 1) * piece.len()));
+    }
+    let pieces = stream::unfold(0, move |n| {
+        let piece = piece.clone();
+        async move {
+            // With a pause, so that what came before is out.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let item = if n < PIECES { Ok(piece) } else { Err(io::Error::other("the source is gone")) };
+            Some((item, n + 1))
+        }
+    });
+    (headers, Body::from_stream(pieces))
+}
+
+/// Writes a line when there is nothing else to send, and waits until the test has looked for it.
+async fn stderr(headers: HeaderMap, stderr: Stderr) -> &'static str {
+    stderr.write("a line for the log").await.expect("the request lives");
+    line::call(&headers).await.hear().await;
+    "written"
+}
+
+/// Events of which each, after the first, is made when the test has seen the one before.
+async fn events(headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let call = line::call(&headers).await;
+    Sse::new(stream::unfold((0, call), async |(n, mut call)| {
+        if n > 0 {
+            call.hear().await;
+        }
+        (n < EVENTS).then(|| (Ok(Event::default().data(n.to_string())), (n + 1, call)))
+    }))
+}
+
+/// Never answers.
+async fn silent(headers: HeaderMap) {
+    let mut call = line::call(&headers).await;
+    // Until it is dropped, or its test is over.
+    call.end().await;
+}
+
+/// Never stops answering.
+async fn endless(headers: HeaderMap) -> Body {
+    let call = line::call(&headers).await;
+    let chunk = Bytes::from(vec![b'x'; 16 * 1024]);
+    Body::from_stream(stream::unfold(call, move |call| {
+        let chunk = chunk.clone();
+        async move {
+            // A body that is always ready would leave a runtime of one thread no time to see the end.
+            tokio::task::yield_now().await;
+            Some((Ok::<_, Infallible>(chunk), call))
+        }
+    }))
+}

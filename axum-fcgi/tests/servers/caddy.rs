@@ -1,0 +1,41 @@
+//! Caddy.
+
+use crate::setup::{Connected, Deviation, LOOKS_WHOLE, NOT_TOLD, Setup};
+
+pub(crate) fn setups() -> Vec<Setup> {
+    vec![Setup {
+        name: "caddy",
+        title: "Caddy",
+        how: "unix socket",
+        connected: Connected::Unix,
+        program: "caddy",
+        needs: &[],
+        version: &["caddy", "version"],
+        arguments: &["run", "--adapter", "caddyfile", "--config"],
+        config: |place| {
+            let (ip, port) = (place.address.ip(), place.address.port());
+            let application = place.application;
+            format!(
+                "\
+{{
+	admin off
+	auto_https off
+}}
+http://:{port} {{
+	bind {ip}
+	reverse_proxy unix/{application} {{
+		transport fastcgi
+		flush_interval -1
+		header_down -Status
+	}}
+}}
+"
+            )
+        },
+        deviations: vec![
+            LOOKS_WHOLE,
+            NOT_TOLD,
+            Deviation { check: "stderr_is_in_the_log", instead: "nothing", words: "STDERR in its log" },
+        ],
+    }]
+}

@@ -1,0 +1,62 @@
+//! Handlers and bodies that fail, and where it is told.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use http_body_util::BodyExt as _;
+use libtest_mimic::Failed;
+
+use crate::runner::Outcome;
+use crate::setup::Seen;
+use crate::site::Site;
+
+/// A 500 without details for the client, and the next request is served.
+pub(crate) async fn panic_is_a_500(site: Site) -> Outcome {
+    for _ in 0..3 {
+        let answer = site.get("/panic").await?;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!String::from_utf8_lossy(answer.body()).contains("teapot"));
+        assert_eq!(site.get("/well").await?.body(), "well");
+    }
+    Ok(Seen::Usual)
+}
+
+pub(crate) async fn broken_body_of_a_declared_length(site: Site) -> Outcome {
+    broken(site, "/breaks/declared").await
+}
+
+pub(crate) async fn broken_body_of_no_length(site: Site) -> Outcome {
+    broken(site, "/breaks/unknown").await
+}
+
+/// The client is told, by an error or by an answer that is cut; and the next request is served.
+async fn broken(site: Site, target: &str) -> Outcome {
+    let asked = async {
+        let answer = site.open(Request::get(target).body(Body::empty())?).await?;
+        let status = answer.status();
+        let whole = answer.into_body().collect().await.is_ok();
+        Ok::<_, Failed>((status, whole))
+    };
+    let seen = match tokio::time::timeout(site.patience, asked).await {
+        Err(_) => Seen::instead("the client waits"),
+        Ok(Ok((StatusCode::OK, true))) => Seen::instead("looks whole"),
+        Ok(_) => Seen::Usual,
+    };
+    assert_eq!(site.get("/well").await?.body(), "well");
+    Ok(seen)
+}
+
+/// What a handler writes to STDERR, and the text of its panic.
+pub(crate) async fn stderr_is_in_the_log(site: Site) -> Outcome {
+    let looked = async {
+        let mut call = site.switchboard.called().await?;
+        let logged = site.logs("a line for the log").await;
+        call.say().await;
+        Ok::<_, Failed>(logged)
+    };
+    let (answer, logged) = tokio::try_join!(site.get("/stderr"), looked)?;
+    assert_eq!(answer.body(), "written");
+    assert_eq!(site.get("/panic").await?.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let all = logged && site.logs("a teapot has a crack").await;
+    Ok(if all { Seen::Usual } else { Seen::instead("nothing") })
+}

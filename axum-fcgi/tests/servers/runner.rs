@@ -1,0 +1,105 @@
+//! How checks and setups become tests, and how a failure is told.
+
+use std::any::Any;
+use std::fmt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::time::Duration;
+use std::{env, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use libtest_mimic::{Completion, Failed, Trial};
+use tokio::runtime;
+
+use crate::setup::{Connected, Seen, Setup};
+use crate::site::{self, Site};
+
+pub(crate) type Outcome = Result<Seen, Failed>;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Check {
+    pub(crate) name: &'static str,
+    /// Whether it makes sense.
+    pub(crate) applies: fn(Connected) -> bool,
+    pub(crate) run: fn(Site) -> BoxFuture<'static, Outcome>,
+}
+
+/// Turns a hang into a failure; no test measures time by it.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A panic whose message begins so is a part of its test.
+pub(crate) const ON_PURPOSE: &str = "on purpose:";
+
+/// One test for each setup and check.
+pub(crate) fn trials(setups: Vec<Setup>, checks: &[Check]) -> Vec<Trial> {
+    let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
+    let mut trials = Vec::new();
+    for setup in setups {
+        for deviation in &setup.deviations {
+            assert!(checks.iter().any(|check| check.name == deviation.check), "{deviation:?}");
+        }
+        let found = setup.find();
+        let setup = Arc::new(setup);
+        for check in checks.iter().filter(|check| (check.applies)(setup.connected)) {
+            let (setup, found, check) = (Arc::clone(&setup), found.clone(), *check);
+            let name = format!("{}/{}", setup.name, check.name);
+            trials.push(Trial::ignorable_test(name, move || match found {
+                Ok(program) => perform(&setup, &program, check).map(|()| Completion::Completed),
+                Err(missing) if must_run => Err(format!("{missing}, and CI=true").into()),
+                Err(missing) => Ok(Completion::ignored_with(missing)),
+            }));
+        }
+    }
+    trials
+}
+
+fn perform(setup: &Arc<Setup>, program: &Path, check: Check) -> Result<(), Failed> {
+    // Short, since the path of a unix socket in it may have some 100 bytes only.
+    let prefix = tempfile::Builder::new().prefix("fcgi").tempdir()?;
+    // Apache's children and what they start are of another user where this one is root.
+    fs::set_permissions(prefix.path(), Permissions::from_mode(0o755))?;
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let run = async {
+        let site = Site::start(setup, program, prefix.path(), check.name).await?;
+        (check.run)(site).await
+    };
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async { tokio::time::timeout(LIMIT, run).await })
+    }));
+    // Not a drop, which would wait for blocking tasks, of which a failed test may have left some behind.
+    runtime.shutdown_background();
+    let expected = match setup.deviation(check.name) {
+        Some(deviation) => Seen::instead(deviation.instead),
+        None => Seen::Usual,
+    };
+    let failure = match ended {
+        Ok(Ok(Ok(seen))) if seen == expected => return Ok(()),
+        Ok(Ok(Ok(seen))) => format!("seen: {seen:?}, expected: {expected:?}"),
+        Ok(Ok(Err(failed))) => failed.message().unwrap_or_default().to_owned(),
+        Ok(Err(_)) => format!("still not done after {} s", LIMIT.as_secs()),
+        Err(panic) => panic_text(&*panic).to_owned(),
+    };
+    Err(format!("{failure}\n{}", site::logs(prefix.path())).into())
+}
+
+/// Keeps those panics out of the output that a handler was written to have.
+pub(crate) fn silence_panics_on_purpose() {
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !panic_text(info.payload()).starts_with(ON_PURPOSE) {
+            print(info);
+        }
+    }));
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a text")
+}
+
+/// Says what an error was in the way of.
+pub(crate) fn told<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> Failed {
+    move |error| format!("{what}: {error}").into()
+}

@@ -1,0 +1,15 @@
+#![no_main]
+
+#[path = "../../tests/explore/both.rs"]
+mod both;
+#[path = "../../tests/explore/model.rs"]
+#[expect(dead_code, reason = "the exploration needs more of it")]
+mod model;
+#[path = "../../tests/targets/operations.rs"]
+mod operations;
+#[path = "../../tests/explore/request.rs"]
+mod request;
+#[path = "../../tests/explore/steps.rs"]
+mod steps;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| operations::run(data));

@@ -1,0 +1,249 @@
+//! The web server's side of a connection: requests out, answers in.
+//!
+//! [`Connection`] is the counterpart of [`crate::Connection`], on the same records and with the same contract.
+//! It is what a web server, a load balancer, a health check or a test speaks to an application with.
+
+mod commands;
+mod config;
+mod event;
+mod receive;
+mod request;
+mod table;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+pub use self::commands::AnswerState;
+pub use self::config::Config;
+pub use self::event::{EndOfInput, Event};
+use self::table::Table;
+use crate::deframe::Deframer;
+use crate::enframe::Enframer;
+use crate::error::{Misuse, Violation};
+use crate::key::Key;
+
+/// The web server's side of one transport connection: the only table of its requests.
+///
+/// It does no I/O, reads no clock and calls nobody. A driver moves bytes and events, in this order:
+///
+/// 1. **Commands**: [begin](Self::begin) a request while [`can_begin`](Self::can_begin), send its
+///    [variables](Self::param), [end](Self::end_params) them, send its [body](Self::stdin) as long as there is
+///    [room](Self::has_room), and [end](Self::end_stdin) that.
+/// 2. **Output**: write what [`output`](Self::output) holds, and [advance](Enframer::advance) it.
+/// 3. **Input**: while [`wants_input`](Self::wants_input), read from the transport and hand the bytes to
+///    [`receive`](Self::receive) or [`receive_shared`](Self::receive_shared). All of them are used at once. At
+///    the end of the stream ask [`end_of_input`](Self::end_of_input) what it cut off.
+/// 4. **Events**: take [`poll_event`](Self::poll_event) until it is `None`.
+///
+/// The methods are of four kinds:
+///
+/// - *commands* (`begin`, `param`, `stdin…`, `data…`, `end_…`, `abort`, `get_values`, `discard`, `consumed`):
+///   fail with a [`Misuse`] when the state does not allow them, and then change nothing.
+/// - *bytes in* (`receive…`): fail with a [`Violation`] when the application breaks a rule, and take in nothing
+///   after it. Events from before it can still be taken.
+/// - *events out* (`poll_event`, `read_stdout`, `read_stderr`).
+/// - *getters* (`wants_input`, `has_room`, `is_idle`, `live`, …).
+///
+/// A request is *live* from [`begin`](Self::begin) until its END_REQUEST comes: see the diagram in
+/// `client/request.rs`. Its [`Key`] stays good until, beyond that, all that came of its answer has been
+/// [consumed](Self::consumed) or [discarded](Self::discard).
+///
+/// # What counts as the end
+/// END_REQUEST alone (FastCGI §5.5). The empty STDOUT record before it is not missed: PHP sends none. The end of the
+/// transport's stream never ends an answer, although some web servers take it so: an application that crashes
+/// would look as if it had finished.
+///
+/// # What is overlooked
+/// What applications were seen to do, and what harms nobody: more than one empty STDOUT record, STDERR after
+/// its end, answers to a GET_VALUES that nobody sent (PHP once added an empty one), records of types that the
+/// specification does not have, and an end of stream inside padding.
+///
+/// # Back-pressure
+/// Out: commands are always taken; [`has_room`](Self::has_room) says when to wait for the transport. In: bytes
+/// of an answer count as unread from their arrival until [`consumed`](Self::consumed), and input pauses at
+/// [`Config::body_bytes`] or, while several requests have a key, [`Config::bodies_bytes`].
+///
+/// # Example
+/// ```
+/// use std::collections::VecDeque;
+/// use fcgi_core::{Role, client};
+///
+/// let mut connection = client::Connection::new(client::Config::default());
+/// let key = connection.begin(Role::RESPONDER, true)?;
+/// connection.param(key, b"REQUEST_METHOD", b"GET")?;
+/// connection.end_params(key)?;
+/// connection.end_stdin(key)?;
+/// assert_eq!(connection.output_len(), 16 + 27 + 8 + 8);
+///
+/// // STDOUT "ok", the end of STDOUT, END_REQUEST.
+/// connection.receive(b"\x01\x06\x00\x01\x00\x02\x00\x00ok\x01\x06\x00\x01\x00\x00\x00\x00")?;
+/// connection.receive(b"\x01\x03\x00\x01\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")?;
+/// assert_eq!(connection.poll_event(), Some(client::Event::Stdout(key)));
+/// let mut answer = VecDeque::new();
+/// assert_eq!(connection.read_stdout(key, &mut answer)?, client::AnswerState::Ended);
+/// assert_eq!(answer, [&b"ok"[..]]);
+/// connection.consumed(key, 2);
+/// assert!(matches!(connection.poll_event(), Some(client::Event::End(_, end)) if end.app_status == 0));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    config: Config,
+    deframer: Deframer,
+    /// The content of an END_REQUEST or a management record as far as it has come; at most as long as one
+    /// may be.
+    partial: Vec<u8>,
+    table: Table,
+    events: VecDeque<Event>,
+    output: Enframer,
+    /// Sum of the charges in `table`, in bytes.
+    unread: usize,
+    /// GET_VALUES that were sent and not answered.
+    queries: usize,
+    /// KEEP_CONN of the last request that was begun: once it is clear, the application closes.
+    keep_conn: bool,
+    /// The rule that the application broke.
+    broken: Option<Violation>,
+}
+
+impl Connection {
+    /// A connection on which nothing was sent.
+    #[must_use]
+    pub const fn new(config: Config) -> Self {
+        Self {
+            config,
+            deframer: Deframer::new(),
+            partial: Vec::new(),
+            table: Table::new(),
+            events: VecDeque::new(),
+            output: Enframer::new(),
+            unread: 0,
+            queries: 0,
+            keep_conn: true,
+            broken: None,
+        }
+    }
+
+    /// Takes in bytes from the application, all of them.
+    ///
+    /// # Errors
+    /// The application broke a rule of the protocol. Every later call fails with the same violation.
+    pub fn receive(&mut self, input: &[u8]) -> Result<(), Violation> {
+        self.receive_from(input, None)
+    }
+
+    /// As [`receive`](Self::receive), but large pieces of answers are not copied: they are handed on as slices
+    /// that keep `input` alive, and all of the buffer that it is a part of. Pieces below 8 192 bytes, or
+    /// below an eighth of `input`, are copied.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn receive_shared(&mut self, input: &Bytes) -> Result<(), Violation> {
+        self.receive_from(input, Some(input))
+    }
+
+    /// The next thing that the application did, in the order of the wire. Its key may be good no more by the
+    /// time that it is taken.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What waits to be written.
+    pub const fn output(&mut self) -> &mut Enframer {
+        &mut self.output
+    }
+
+    /// Bytes that wait to be written.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Whether more of a body should be queued: less than [`Config::output_bytes`] wait to be written.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.output.len() < self.config.output_bytes.max(1)
+    }
+
+    /// Whether input should be read from the transport: unread answers have not reached their limit.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        let several = self.table.len() > 1;
+        let bound = if several { self.config.bodies_bytes } else { self.config.body_bytes };
+        self.unread < bound.max(1)
+    }
+
+    /// Whether a request may be begun.
+    ///
+    /// # Errors
+    /// [`Misuse::Closing`] if the last request was sent without KEEP_CONN, or the application broke a rule;
+    /// [`Misuse::Full`] if as many as [`Config::requests`] are live.
+    pub fn can_begin(&self) -> Result<(), Misuse> {
+        if !self.keep_conn || self.broken.is_some() {
+            Err(Misuse::Closing)
+        } else if self.live() >= usize::from(self.config.requests) {
+            Err(Misuse::Full)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Requests whose END_REQUEST has not come.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.live_keys().count()
+    }
+
+    /// The keys of these requests, oldest first: those that an end of the connection cuts off.
+    pub fn live_keys(&self) -> impl Iterator<Item = Key> {
+        self.table.iter().filter(|entry| entry.state.is_live()).map(|entry| entry.key)
+    }
+
+    /// Bytes of answers that were received and not yet [consumed](Self::consumed).
+    #[must_use]
+    pub const fn unread(&self) -> usize {
+        self.unread
+    }
+
+    /// Whether nothing is under way: no request is live, no query waits for its answer, the application is not
+    /// in the middle of a record, and nothing waits to be written.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.live() == 0 && self.queries == 0 && self.deframer.is_between_records() && self.output.is_empty()
+    }
+
+    /// What it means that the application's stream ends here.
+    #[must_use]
+    pub fn end_of_input(&self) -> EndOfInput {
+        if !self.deframer.is_between_records() && !self.deframer.is_in_padding() {
+            EndOfInput::InRecord
+        } else if self.live() > 0 {
+            EndOfInput::InRequest
+        } else {
+            EndOfInput::Clean
+        }
+    }
+
+    /// Sets another limit on requests at once, as an answer to GET_VALUES may tell (§4.1). Requests that are
+    /// live already stay so.
+    pub const fn set_requests(&mut self, requests: u16) {
+        self.config.requests = requests;
+    }
+
+    /// Frees what an idle connection need not keep.
+    pub fn shrink(&mut self) {
+        self.output.shrink();
+        self.table.shrink();
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
+        }
+        if self.partial.is_empty() {
+            self.partial = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! Nothing grows beyond its bound as long as its getter is heeded.
+
+use alloc::collections::VecDeque;
+use alloc::vec;
+
+use bytes::Bytes;
+
+use super::wire::*;
+use crate::Role;
+use crate::client::{Config, Connection};
+
+#[test]
+fn a_body_waits_for_room() {
+    let mut server = Connection::new(Config { output_bytes: 100, ..Config::default() });
+    let key = server.begin(Role::RESPONDER, true).unwrap();
+    server.end_params(key).unwrap();
+    assert!(server.has_room());
+    server.stdin(key, &[0; 80]).unwrap();
+    assert!(!server.has_room());
+    server.output().advance(13);
+    assert!(server.has_room());
+}
+
+#[test]
+fn an_unread_answer_pauses_the_input_until_it_is_consumed() {
+    let config = Config { body_bytes: 100, bodies_bytes: 150, requests: 2, ..Config::default() };
+    let mut server = Connection::new(config);
+    let first = ask(&mut server);
+    server.receive(&stdout(1, &[0; 60])).unwrap();
+    server.receive(&stderr(1, &[0; 40])).unwrap();
+    assert!(!server.wants_input(), "STDERR counts as well");
+    let second = ask(&mut server);
+    assert!(server.wants_input(), "several have another bound");
+    server.receive(&stdout(2, &[0; 50])).unwrap();
+    assert!(!server.wants_input());
+    let mut chunks = VecDeque::new();
+    server.read_stdout(first, &mut chunks).unwrap();
+    assert!(!server.wants_input(), "read, and not yet consumed");
+    server.consumed(first, 60);
+    assert!(server.wants_input());
+    server.discard(second).unwrap();
+    server.receive(&stdout(2, &[0; 1000])).unwrap();
+    assert_eq!(server.unread(), 40);
+}
+
+#[test]
+fn large_pieces_are_shared_in_both_directions() {
+    let content = Bytes::from(vec![7; 20_000]);
+    let mut server = Connection::new(Config::default());
+    let key = server.begin(Role::RESPONDER, true).unwrap();
+    server.end_params(key).unwrap();
+    server.stdin_bytes(key, content.clone()).unwrap();
+    assert!(server.output().slices().any(|slice| slice.as_ptr() == content.as_ptr()));
+    let wire = Bytes::from(stdout(1, &content));
+    server.receive_shared(&wire).unwrap();
+    let mut chunks = VecDeque::new();
+    server.read_stdout(key, &mut chunks).unwrap();
+    assert_eq!(chunks[0].as_ptr(), wire[8..].as_ptr());
+}
+
+#[test]
+fn an_idle_connection_keeps_nothing() {
+    let mut server = Connection::new(Config::default());
+    let key = ask(&mut server);
+    sent(&mut server);
+    server.receive(&[stdout(1, b"x"), end(1)].concat()).unwrap();
+    while server.poll_event().is_some() {}
+    server.discard(key).unwrap();
+    server.shrink();
+    assert!(server.is_idle());
+    assert_eq!((server.events.capacity(), server.partial.capacity(), server.table.len()), (0, 0, 0));
+}

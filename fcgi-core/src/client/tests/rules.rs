@@ -1,0 +1,119 @@
+//! What an application may do wrong, each by its name, and what is overlooked.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::wire::*;
+use crate::client::{Config, Connection, EndOfInput};
+use crate::{Misuse, ProtocolStatus, RecordType, RequestId, Role, Rule, Variable, Violation};
+
+/// A connection with request 1 under way.
+fn asked() -> Connection {
+    let mut server = Connection::new(Config::default());
+    ask(&mut server);
+    sent(&mut server);
+    server
+}
+
+#[test]
+fn every_broken_rule_has_its_name_whole_and_byte_by_byte() {
+    let long = vec![0; 1025];
+    let table: &[(&str, Vec<u8>, Rule, u16)] = &[
+        ("STDOUT of an unknown id", stdout(2, b"x"), Rule::UnknownRequest, 2),
+        ("its end", stdout(2, b""), Rule::UnknownRequest, 2),
+        ("STDERR of an unknown id", stderr(7, b"x"), Rule::UnknownRequest, 7),
+        ("END of an unknown id", end(300), Rule::UnknownRequest, 300),
+        ("END twice", [end(1), end(1)].concat(), Rule::UnknownRequest, 1),
+        ("STDOUT after END", [end(1), stdout(1, b"x")].concat(), Rule::UnknownRequest, 1),
+        ("STDOUT after its end", [stdout(1, b""), stdout(1, b"x")].concat(), Rule::StreamAfterEnd, 1),
+        ("short END", record(RecordType::END_REQUEST, 1, &[0; 7]), Rule::EndLength, 1),
+        ("long END", record(RecordType::END_REQUEST, 1, &[0; 9]), Rule::EndLength, 1),
+        ("empty END", record(RecordType::END_REQUEST, 1, &[]), Rule::EndLength, 1),
+        ("END without an id", end(0), Rule::RequestId, 0),
+        ("STDOUT without an id", stdout(0, b"x"), Rule::RequestId, 0),
+        ("values with an id", record(RecordType::GET_VALUES_RESULT, 1, b""), Rule::RequestId, 1),
+        ("unknown type with an id", record(RecordType::UNKNOWN_TYPE, 1, &[0; 8]), Rule::RequestId, 1),
+        ("long values", record(RecordType::GET_VALUES_RESULT, 0, &long), Rule::ManagementLength, 0),
+        ("half a pair", record(RecordType::GET_VALUES_RESULT, 0, b"\x02\x01N"), Rule::PairTruncated, 0),
+        ("short unknown type", record(RecordType::UNKNOWN_TYPE, 0, &[9]), Rule::UnknownTypeLength, 0),
+        ("long unknown type", record(RecordType::UNKNOWN_TYPE, 0, &[9; 9]), Rule::UnknownTypeLength, 0),
+        ("STDIN", record(RecordType::STDIN, 1, b"x"), Rule::Direction, 1),
+        ("BEGIN", record(RecordType::BEGIN_REQUEST, 2, &[0; 8]), Rule::Direction, 2),
+        ("GET_VALUES", record(RecordType::GET_VALUES, 0, b""), Rule::Direction, 0),
+        ("another version", [2, 6, 0, 1, 0, 0, 0, 0].to_vec(), Rule::Version, 1),
+    ];
+    for (what, wire, rule, id) in table {
+        let violation = Violation { rule: *rule, id: RequestId(*id) };
+        assert_eq!(asked().receive(wire), Err(violation), "{what}");
+        let mut server = asked();
+        let broken = wire.iter().find_map(|byte| server.receive(&[*byte]).err());
+        assert_eq!(broken, Some(violation), "{what}, byte by byte");
+        assert_eq!(server.receive(b""), Err(violation), "it stays broken");
+        assert_eq!(server.begin(Role::RESPONDER, true), Err(Misuse::Closing));
+    }
+}
+
+#[test]
+fn what_harms_nobody_is_overlooked() {
+    let unasked = record(RecordType::GET_VALUES_RESULT, 0, b"\x01\x01A1");
+    let table = [
+        ("the end of STDOUT twice", [stdout(1, b""), stdout(1, b"")].concat()),
+        ("STDERR after its end", [stderr(1, b""), stderr(1, b"x")].concat()),
+        ("values that nobody asked for", unasked),
+        ("empty ones", record(RecordType::GET_VALUES_RESULT, 0, b"")),
+        ("an unknown type that was never sent", record(RecordType::UNKNOWN_TYPE, 0, &[77; 8])),
+        ("a record of the future", record(RecordType(99), 1, b"x")),
+        ("another", record(RecordType(99), 0, b"x")),
+        ("padding", padded(RecordType::STDOUT, 1, b"", 255)),
+    ];
+    for (what, wire) in table {
+        let mut server = asked();
+        assert_eq!(server.receive(&[wire, end(1)].concat()), Ok(()), "{what}");
+        assert_eq!((server.live(), server.end_of_input()), (0, EndOfInput::Clean), "{what}");
+    }
+}
+
+#[test]
+fn an_end_of_the_stream_is_clean_only_between_requests() {
+    let wire = [stdout(1, b"x"), stdout(1, b""), padded(RecordType::END_REQUEST, 1, &[0; 8], 3)].concat();
+    let (records, whole) = ([0, 9, 17], wire.len() - 3);
+    for cut in 0..=wire.len() {
+        let mut server = asked();
+        server.receive(&wire[..cut]).unwrap();
+        let expected = match cut {
+            _ if cut >= whole => EndOfInput::Clean,
+            _ if records.contains(&cut) => EndOfInput::InRequest,
+            _ => EndOfInput::InRecord,
+        };
+        assert_eq!(server.end_of_input(), expected, "after {cut} bytes");
+        assert_eq!(server.live_keys().count(), usize::from(cut < whole));
+    }
+    let idle = Connection::new(Config::default());
+    assert_eq!(idle.end_of_input(), EndOfInput::Clean);
+}
+
+#[test]
+fn a_query_is_answered_once() {
+    let mut server = Connection::new(Config::default());
+    server.get_values(&[Variable::MaxReqs]).unwrap();
+    let result = record(RecordType::GET_VALUES_RESULT, 0, b"\x0d\x01FCGI_MAX_REQS1");
+    server.receive(&[&result[..], &record(RecordType::GET_VALUES_RESULT, 0, b"")].concat()).unwrap();
+    assert_eq!(core::iter::from_fn(|| server.poll_event()).count(), 1);
+}
+
+#[test]
+fn a_flood_of_what_is_overlooked_is_not_kept() {
+    let mut server = asked();
+    let noise = [
+        record(RecordType::GET_VALUES_RESULT, 0, b"\x01\x01A1"),
+        record(RecordType::UNKNOWN_TYPE, 0, &[9, 0, 0, 0, 0, 0, 0, 0]),
+        stderr(1, b""),
+        record(RecordType(200), 5, &[0; 500]),
+    ]
+    .concat();
+    for _ in 0..1000 {
+        server.receive(&noise).unwrap();
+    }
+    assert_eq!((server.poll_event(), server.unread()), (None, 0));
+    server.receive(&end_with(1, 0, ProtocolStatus::REQUEST_COMPLETE)).unwrap();
+}

@@ -1,0 +1,49 @@
+//! Bytes to records, in any pieces. The first byte says how large these are.
+
+use fcgi_core::{Deframer, RecordHeader, Violation};
+
+type Records = Vec<(RecordHeader, Vec<u8>)>;
+
+pub(crate) fn run(data: &[u8]) {
+    let Some((size, input)) = data.split_first() else { return };
+    let whole = records([input]);
+    assert_eq!(records(input.chunks(1)), whole);
+    assert_eq!(records(input.chunks(usize::from(*size) + 1)), whole);
+    // What was read can be written, and is then what it was.
+    let (records, violation) = whole;
+    let mut rest = input;
+    for (header, content) in records {
+        assert_eq!(RecordHeader::decode(header.encode()), Ok(header));
+        let (front, after) = rest.split_at(RecordHeader::LEN);
+        assert_eq!(header.encode()[..7], front[..7], "all but the byte that means nothing");
+        assert!(after.starts_with(&content));
+        rest = after.get(content.len() + usize::from(header.padding_len)..).unwrap_or_default();
+    }
+    if violation.is_some() {
+        assert_ne!(rest.first(), Some(&fcgi_core::VERSION));
+    }
+}
+
+fn records<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Records, Option<Violation>) {
+    let mut deframer = Deframer::new();
+    let mut records = Records::new();
+    for mut piece in pieces {
+        loop {
+            match deframer.next(&mut piece) {
+                Ok(Some(fragment)) => {
+                    if fragment.starts {
+                        records.push((fragment.header, Vec::new()));
+                    }
+                    let (header, content) = records.last_mut().unwrap();
+                    content.extend_from_slice(fragment.content);
+                    assert_eq!(*header, fragment.header);
+                    assert_eq!(fragment.ends, content.len() == usize::from(header.content_len));
+                }
+                Ok(None) => break,
+                Err(violation) => return (records, Some(violation)),
+            }
+        }
+        assert!(piece.is_empty(), "all input is used");
+    }
+    (records, None)
+}

@@ -1,0 +1,14 @@
+#![no_main]
+
+#[path = "../../tests/driver/answers.rs"]
+#[expect(dead_code, reason = "the driver's tests need more of it")]
+mod answers;
+#[path = "../../tests/targets/exchange.rs"]
+mod exchange;
+#[path = "../../tests/driver/records.rs"]
+#[expect(dead_code, reason = "the driver's tests need more of it")]
+mod records;
+#[path = "../../tests/targets/response.rs"]
+mod response;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| response::run(data));

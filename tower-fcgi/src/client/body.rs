@@ -1,0 +1,119 @@
+//! The body of an application's answer.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::error::{Error, Kind};
+use crate::body::Cell;
+
+/// The body of an answer that came over FastCGI.
+///
+/// It ends where the application says so with END_REQUEST (FastCGI §5.5). An answer that is cut off, or that is
+/// not as long as its own Content-Length, is an [`Error`], never a clean end. It has no trailers.
+///
+/// Reading it lets further input flow. Dropping it before its end gives the request up: the application is sent
+/// ABORT_REQUEST (§5.4). Once as many bytes as its Content-Length were read, or where the answer has no body,
+/// the application is left to end the request.
+pub struct ResponseBody {
+    /// `None` once it has ended, cleanly or not.
+    cell: Option<Arc<Cell<Kind>>>,
+    length: Length,
+}
+
+/// How many bytes there have to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Length {
+    /// As many as come.
+    Any,
+    /// So many more.
+    Left(u64),
+    /// None: the answer to HEAD, 204, 304. What the application sends all the same was dropped.
+    NoBody,
+}
+
+impl ResponseBody {
+    pub(super) const fn new(cell: Arc<Cell<Kind>>, length: Length) -> Self {
+        Self { cell: Some(cell), length }
+    }
+}
+
+impl Length {
+    fn take(&mut self, bytes: usize) -> Result<(), Kind> {
+        if let Self::Left(left) = self {
+            *left = left.checked_sub(bytes as u64).ok_or(Kind::TooLong)?;
+        }
+        Ok(())
+    }
+
+    const fn end(self) -> Result<(), Kind> {
+        match self {
+            Self::Any | Self::NoBody | Self::Left(0) => Ok(()),
+            Self::Left(_) => Err(Kind::TooShort),
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = &mut *self;
+        let Some(cell) = &this.cell else { return Poll::Ready(None) };
+        let checked = ready!(cell.poll_chunk(cx)).and_then(|chunk| {
+            match &chunk {
+                Some(chunk) => this.length.take(chunk.len())?,
+                None => this.length.end()?,
+            }
+            Ok(chunk)
+        });
+        Poll::Ready(match checked {
+            Ok(Some(chunk)) => Some(Ok(Frame::data(chunk))),
+            Ok(None) => {
+                this.cell = None;
+                None
+            }
+            Err(kind) => {
+                cell.close();
+                this.cell = None;
+                Some(Err(kind.into()))
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.cell.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.cell, self.length) {
+            (None, _) | (_, Length::NoBody) => SizeHint::with_exact(0),
+            (Some(_), Length::Left(left)) => SizeHint::with_exact(left),
+            (Some(_), Length::Any) => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        // Where all of it was read, or there is nothing to read, this is no giving up: the connection sees that
+        // nobody holds the cell any more.
+        if let (Some(cell), Length::Any | Length::Left(1..)) = (&self.cell, self.length) {
+            cell.close();
+        }
+    }
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").field("length", &self.length).finish_non_exhaustive()
+    }
+}

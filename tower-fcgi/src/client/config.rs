@@ -1,0 +1,133 @@
+//! How an application is asked.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fcgi_core::{Params, Role, client};
+
+use super::variables::ExtraParams;
+
+/// The settings of connections to an application. A clone is cheap.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_fcgi::client::Config;
+/// let config = Config::default().idle_timeout(Duration::from_secs(5)).keep_conn(false);
+/// ```
+#[derive(Clone)]
+pub struct Config {
+    pub(super) protocol: client::Config,
+    pub(super) role: Role,
+    pub(super) keep_conn: bool,
+    pub(super) head_bytes: usize,
+    pub(super) abort_timeout: Duration,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) params: Params,
+    pub(super) on_stderr: Option<OnStderr>,
+}
+
+type OnStderr = Arc<dyn Fn(&[u8]) + Send + Sync>;
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            protocol: client::Config::default(),
+            role: Role::RESPONDER,
+            keep_conn: true,
+            head_bytes: 64 * 1024,
+            abort_timeout: Duration::from_secs(1),
+            idle_timeout: None,
+            params: Params::default(),
+            on_stderr: None,
+        }
+    }
+}
+
+impl Config {
+    /// Whether the application is to leave a connection open after a request (`KEEP_CONN`, FastCGI §5.1), so
+    /// that it can have another. Default: yes.
+    #[must_use]
+    pub fn keep_conn(mut self, keep: bool) -> Self {
+        self.keep_conn = keep;
+        self
+    }
+
+    /// What the application is asked to be (§6). Default: Responder. An Authorizer gets no body; a Filter's
+    /// DATA cannot be sent.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// Meta-variables for every request: see [`ExtraParams`].
+    #[must_use]
+    pub fn params(mut self, extra: ExtraParams) -> Self {
+        self.params = extra.0;
+        self
+    }
+
+    /// Bytes that the head of an answer may have. Default: 65 536; nginx takes 4 096 or 8 192, and there are
+    /// applications with 64 KiB of cookies. A longer one is an [error](super::Error::is_bad_head).
+    #[must_use]
+    pub fn head_bytes(mut self, limit: usize) -> Self {
+        self.head_bytes = limit;
+        self
+    }
+
+    /// Bytes of an unread answer at which the application is held up. Default: 262 144.
+    #[must_use]
+    pub fn body_bytes(mut self, limit: usize) -> Self {
+        self.protocol.body_bytes = limit;
+        self
+    }
+
+    /// How long the application may take over the end of a request that was given up. After that its
+    /// connection is closed without waiting, which is the only thing that some applications notice. Default:
+    /// 1 s.
+    #[must_use]
+    pub fn abort_timeout(mut self, limit: Duration) -> Self {
+        self.abort_timeout = limit;
+        self
+    }
+
+    /// How long a kept connection may be idle before it is closed. Default: without limit. It should be
+    /// shorter than the application's own limit, or a request may meet its close.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = Some(limit);
+        self
+    }
+
+    /// What is done with the text that applications write to STDERR, in pieces as they come. Default: it is
+    /// a `warn` event of `tracing`.
+    #[must_use]
+    pub fn on_stderr(mut self, take: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        self.on_stderr = Some(Arc::new(take));
+        self
+    }
+
+    pub(super) fn stderr(&self, text: &[u8]) {
+        match &self.on_stderr {
+            Some(take) => take(text),
+            None => {
+                let text = String::from_utf8_lossy(text);
+                tracing::warn!(text = text.trim_end(), "the application wrote to STDERR");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("role", &self.role)
+            .field("keep_conn", &self.keep_conn)
+            .field("head_bytes", &self.head_bytes)
+            .field("abort_timeout", &self.abort_timeout)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("params", &self.params)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,145 @@
+//! Why an application's answer is not to be had.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::{fmt, io};
+
+use fcgi_core::{ProtocolStatus, Violation};
+
+/// A request could not be answered, or its answer is not whole. Ask it how with the `is_…` methods.
+#[derive(Debug, Clone)]
+pub struct Error {
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    /// The transport failed.
+    Io(Arc<io::Error>),
+    /// The application broke the protocol.
+    Violation(Violation),
+    /// The application's stream ended before END_REQUEST.
+    Incomplete,
+    /// END_REQUEST says that the request was not served.
+    Refused(ProtocolStatus),
+    /// The answer does not begin with a CGI head.
+    Head(&'static str),
+    /// The answer ended with fewer bytes than its Content-Length.
+    TooShort,
+    /// The answer has more bytes than its Content-Length.
+    TooLong,
+    /// The body that was to be sent failed.
+    RequestBody(Arc<dyn StdError + Send + Sync>),
+    /// The body that was to be sent is not as long as its Content-Length.
+    RequestLength,
+    /// The connection takes no request.
+    Closed,
+    /// There was no connection in time.
+    ConnectTimeout,
+}
+
+impl Error {
+    /// The transport failed, or there is none to be had.
+    #[must_use]
+    pub const fn is_io(&self) -> bool {
+        matches!(self.kind, Kind::Io(_))
+    }
+
+    /// The application broke the protocol.
+    #[must_use]
+    pub const fn is_protocol_violation(&self) -> bool {
+        matches!(self.kind, Kind::Violation(_))
+    }
+
+    /// The answer is not whole: the application's stream ended before END_REQUEST, or the answer has fewer or
+    /// more bytes than its own Content-Length.
+    #[must_use]
+    pub const fn is_incomplete(&self) -> bool {
+        matches!(self.kind, Kind::Incomplete | Kind::TooShort | Kind::TooLong)
+    }
+
+    /// What END_REQUEST said where the application did not serve the request at all (FastCGI §5.5): it is
+    /// overloaded, takes one request at a time, or does not play the role.
+    #[must_use]
+    pub const fn refused(&self) -> Option<ProtocolStatus> {
+        match self.kind {
+            Kind::Refused(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// What came on STDOUT does not begin with the head of a CGI response (RFC 3875 §6), or with none within
+    /// the limit.
+    #[must_use]
+    pub const fn is_bad_head(&self) -> bool {
+        matches!(self.kind, Kind::Head(_))
+    }
+
+    /// The caller's own body is at fault: it failed, or it is not as long as its Content-Length.
+    #[must_use]
+    pub const fn is_request_body(&self) -> bool {
+        matches!(self.kind, Kind::RequestBody(_) | Kind::RequestLength)
+    }
+
+    /// The connection had ended, or was busy, before the request was given to it.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.kind, Kind::Closed)
+    }
+
+    /// The connection is no more; nothing is said of what came of the request.
+    pub(super) const fn is_lost(&self) -> bool {
+        matches!(self.kind, Kind::Io(_) | Kind::Incomplete | Kind::Closed)
+    }
+
+    /// A [`Pool`](super::Pool) had no connection in time.
+    #[must_use]
+    pub const fn is_connect_timeout(&self) -> bool {
+        matches!(self.kind, Kind::ConnectTimeout)
+    }
+}
+
+impl From<Kind> for Error {
+    fn from(kind: Kind) -> Self {
+        Self { kind }
+    }
+}
+
+impl From<io::Error> for Kind {
+    fn from(error: io::Error) -> Self {
+        Self::Io(Arc::new(error))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.kind {
+            Kind::Io(_) => "the connection to the application failed",
+            Kind::Violation(_) => "the application broke the protocol",
+            Kind::Incomplete => "the application closed the connection before the end of its answer",
+            Kind::Refused(status) => {
+                return write!(f, "the application did not serve the request: {status:?}");
+            }
+            Kind::Head(why) => return write!(f, "the application's answer has no CGI head: {why}"),
+            Kind::TooShort => "the application's answer has fewer bytes than its Content-Length",
+            Kind::TooLong => "the application's answer has more bytes than its Content-Length",
+            Kind::RequestBody(_) => "the body that was to be sent to the application failed",
+            Kind::RequestLength => {
+                "the body that was to be sent to the application is not as long as it said"
+            }
+            Kind::Closed => "the connection to the application takes no request",
+            Kind::ConnectTimeout => "there was no connection to the application in time",
+        })
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.kind {
+            Kind::Io(error) => Some(&**error),
+            Kind::Violation(violation) => Some(violation),
+            Kind::RequestBody(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! One request and its answer.
+
+use std::collections::VecDeque;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use fcgi_core::client::Connection as Protocol;
+use fcgi_core::{EndRequest, Key, Misuse, ProtocolStatus};
+use http::{Method, Request, Response, StatusCode, request};
+use http_body::Body;
+use tokio::sync::oneshot;
+
+use super::body::{Length, ResponseBody};
+use super::config::Config;
+use super::error::Kind;
+use super::head::{Head, Partial};
+use super::mailbox::{Answer, Call, Unanswered};
+use super::upload::Upload;
+use super::variables;
+use crate::body::{Cell, Delivered, Reader};
+
+/// A request that is under way.
+pub(super) struct Exchange<B> {
+    pub(super) key: Key,
+    upload: Sending<B>,
+    reply: Reply<B>,
+    to_head: bool,
+    /// To give the request back where that makes sense.
+    parts: Option<request::Parts>,
+    /// Bytes that the connection had written when this began.
+    written_before: u64,
+}
+
+enum Sending<B> {
+    Body(Upload<B>),
+    /// Its end was sent. What was not polled of the body is kept as long as it may be given back.
+    Sent(Upload<B>),
+    /// It goes no further: the caller or the application has given up.
+    Stopped,
+}
+
+enum Reply<B> {
+    Head {
+        answer: oneshot::Sender<Answer<B>>,
+        partial: Partial,
+    },
+    Body(Arc<Cell<Kind>>),
+    /// The caller has all that it wants; the application may take its time over the end.
+    Had,
+    /// Nobody waits for it.
+    GivenUp,
+}
+
+/// Whether the caller still wants the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    Waits,
+    Gone,
+    /// It was gone before.
+    WasGone,
+}
+
+impl<B> Exchange<B> {
+    /// The caller is gone, or was told why there is no answer: what is awaited is the request's end.
+    pub(super) const fn is_given_up(&self) -> bool {
+        matches!(self.reply, Reply::GivenUp)
+    }
+
+    /// The connection is no more.
+    pub(super) fn cut_off(&self) {
+        if let Reply::Body(cell) = &self.reply {
+            cell.break_off(Kind::Incomplete);
+        }
+    }
+}
+
+impl<B> Exchange<B>
+where
+    B: Body,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    /// Begins a request, which needs a connection that [can](Protocol::can_begin).
+    pub(super) fn begin(
+        call: Call<B>,
+        protocol: &mut Protocol,
+        config: &Config,
+        written: u64,
+    ) -> Result<Self, Misuse> {
+        let key = protocol.begin(config.role, config.keep_conn)?;
+        let (parts, body) = call.request.into_parts();
+        let (upload, length) = Upload::new(body, &parts.headers);
+        let mut sent = Ok(());
+        variables::write(&parts, length, &config.params, &mut |name, value| {
+            sent = sent.and_then(|()| protocol.param(key, name, value));
+        });
+        sent.and_then(|()| protocol.end_params(key))?;
+        Ok(Self {
+            key,
+            upload: Sending::Body(upload),
+            reply: Reply::Head { answer: call.answer, partial: Partial::default() },
+            to_head: parts.method == Method::HEAD,
+            parts: Some(parts),
+            written_before: written,
+        })
+    }
+
+    /// Whether the caller is there. Both its kinds of waiting wake the connection when it goes, and when it has
+    /// read something.
+    pub(super) fn poll_caller(&mut self, protocol: &mut Protocol, cx: &mut Context<'_>) -> Caller {
+        let gone = match &mut self.reply {
+            Reply::Head { answer, .. } => answer.poll_closed(cx).is_ready(),
+            Reply::Body(cell) => {
+                let (consumed, reader) = cell.consumed(Some(cx.waker()));
+                protocol.consumed(self.key, consumed);
+                if reader == Reader::Reads && Arc::strong_count(cell) == 1 {
+                    // See its drop.
+                    let _ = protocol.discard(self.key);
+                    self.reply = Reply::Had;
+                    return Caller::WasGone;
+                }
+                reader == Reader::Gone
+            }
+            Reply::Had | Reply::GivenUp => return Caller::WasGone,
+        };
+        if gone { Caller::Gone } else { Caller::Waits }
+    }
+
+    /// Sends what there is of the body and room for; whether there was any.
+    pub(super) fn poll_upload(
+        &mut self,
+        protocol: &mut Protocol,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Kind> {
+        let mut progress = false;
+        while protocol.has_room() {
+            let Sending::Body(upload) = &mut self.upload else { break };
+            let Poll::Ready(chunk) = upload.poll(cx) else { break };
+            progress = true;
+            let sent = match chunk? {
+                Some(chunk) => protocol.stdin_bytes(self.key, chunk),
+                None => {
+                    let ended = protocol.end_stdin(self.key);
+                    if let Sending::Body(upload) = std::mem::replace(&mut self.upload, Sending::Stopped) {
+                        self.upload = Sending::Sent(upload);
+                    }
+                    ended
+                }
+            };
+            if sent.is_err() {
+                // An Authorizer takes no body, and a request that is over none any more.
+                self.upload = Sending::Stopped;
+            }
+        }
+        Ok(progress)
+    }
+
+    /// Whether the whole body was sent.
+    pub(super) const fn is_sent(&self) -> bool {
+        matches!(self.upload, Sending::Sent(_))
+    }
+
+    /// Sends no more of the body.
+    pub(super) fn stop_upload(&mut self) {
+        if matches!(self.upload, Sending::Body(_)) {
+            self.upload = Sending::Stopped;
+        }
+    }
+
+    /// Takes what has come on STDOUT.
+    pub(super) fn read(&mut self, protocol: &mut Protocol, config: &Config) -> Result<(), Kind> {
+        let key = self.key;
+        match &mut self.reply {
+            Reply::Had | Reply::GivenUp => {}
+            Reply::Body(cell) => {
+                // Whether anybody reads it is asked elsewhere.
+                cell.deliver(|chunks| {
+                    let _ = protocol.read_stdout(key, chunks);
+                    Delivered::More
+                });
+            }
+            Reply::Head { partial, .. } => {
+                let mut chunks = VecDeque::new();
+                let _ = protocol.read_stdout(key, &mut chunks);
+                while let Some(chunk) = chunks.pop_front() {
+                    // What follows the head in this piece was charged as well, and is not held against the
+                    // reader: it is less than one read.
+                    protocol.consumed(key, chunk.len());
+                    if let Some((head, rest)) = partial.push(&chunk, config.head_bytes)? {
+                        chunks.push_front(rest);
+                        self.answer(head, chunks, protocol);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The head is there.
+    fn answer(&mut self, head: Head, mut body: VecDeque<Bytes>, protocol: &mut Protocol) {
+        let no_body =
+            self.to_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let length = match head.length {
+            _ if no_body => Length::NoBody,
+            Some(length) => Length::Left(length),
+            None => Length::Any,
+        };
+        let cell = Arc::new(Cell::default());
+        if no_body {
+            // It is nobody's.
+            let _ = protocol.discard(self.key);
+        } else {
+            body.retain(|chunk| !chunk.is_empty());
+            cell.deliver(|chunks| {
+                chunks.append(&mut body);
+                Delivered::More
+            });
+        }
+        let mut response = Response::new(ResponseBody::new(Arc::clone(&cell), length));
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+        *response.extensions_mut() = head.extensions;
+        if let Reply::Head { answer, .. } = std::mem::replace(&mut self.reply, Reply::Body(cell)) {
+            // An error means that the caller is gone, and so is the body: that is seen on the cell.
+            let _ = answer.send(Ok(response));
+        }
+    }
+
+    /// END_REQUEST has come, and everything before it was [read](Self::read).
+    pub(super) fn end(mut self, end: EndRequest, written: u64) {
+        if end.app_status != 0 {
+            tracing::debug!(status = end.app_status, "the application ended a request with a status");
+        }
+        let kind = match &self.reply {
+            _ if end.protocol_status != ProtocolStatus::REQUEST_COMPLETE => {
+                Kind::Refused(end.protocol_status)
+            }
+            Reply::Head { partial, .. } if partial.is_empty() => Kind::Head("there is none"),
+            Reply::Head { .. } => Kind::Head("it does not end"),
+            Reply::Body(cell) => {
+                cell.deliver(|_| Delivered::Last);
+                self.reply = Reply::GivenUp;
+                return;
+            }
+            Reply::Had | Reply::GivenUp => return,
+        };
+        self.fail(kind, written);
+    }
+
+    /// Tells the caller that there is no answer, or no more of it.
+    pub(super) fn fail(&mut self, kind: Kind, written: u64) {
+        match std::mem::replace(&mut self.reply, Reply::GivenUp) {
+            Reply::Had | Reply::GivenUp => {}
+            Reply::Body(cell) => cell.break_off(kind),
+            Reply::Head { answer, partial } => {
+                let upload = std::mem::replace(&mut self.upload, Sending::Stopped);
+                let body = match upload {
+                    Sending::Body(upload) | Sending::Sent(upload) if partial.is_empty() => {
+                        upload.into_whole()
+                    }
+                    _ => None,
+                };
+                let request =
+                    self.parts.take().zip(body).map(|(parts, body)| Request::from_parts(parts, body));
+                let unsent = written == self.written_before;
+                let _ = answer.send(Err(Box::new(Unanswered { error: kind.into(), request, unsent })));
+            }
+        }
+        self.stop_upload();
+    }
+
+    /// The caller is gone.
+    pub(super) fn give_up(&mut self) {
+        self.reply = Reply::GivenUp;
+        self.stop_upload();
+    }
+}

@@ -1,0 +1,104 @@
+//! The caller's end of a connection.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tokio::sync::oneshot;
+use tower_service::Service;
+
+use super::body::ResponseBody;
+use super::error::{Error, Kind};
+use super::mailbox::{Answer, Call, Mailbox, Unanswered};
+
+/// Sends requests over a [`Connection`](super::Connection), one at a time: a tower service.
+///
+/// It is ready once the answer to the last request has ended. Dropping it lets the request that is under way
+/// end, and then the connection.
+///
+/// # Errors
+/// Of `poll_ready`: the connection has ended, [`Error::is_closed`]. Of a call: whatever keeps the answer's head
+/// from coming; after the head, errors are the [body](ResponseBody)'s.
+///
+/// # Cancel safety
+/// Dropping the future of a call gives the request up, and the connection with it.
+pub struct SendRequest<B> {
+    mailbox: Arc<Mailbox<B>>,
+}
+
+impl<B> SendRequest<B> {
+    pub(super) const fn new(mailbox: Arc<Mailbox<B>>) -> Self {
+        Self { mailbox }
+    }
+
+    /// Whether the connection takes no more requests.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
+    /// As `poll_ready` of the service.
+    pub(super) fn poll_open(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        self.mailbox.poll_ready(cx)
+    }
+
+    pub(super) fn send(&self, request: Request<B>) -> oneshot::Receiver<Answer<B>> {
+        let (answer, receiver) = oneshot::channel();
+        if let Err(call) = self.mailbox.put(Box::new(Call { request, answer })) {
+            let _ = call.answer.send(Err(Unanswered::unsent(call.request, Kind::Closed)));
+        }
+        receiver
+    }
+}
+
+impl<B: Body> Service<Request<B>> for SendRequest<B> {
+    type Response = Response<ResponseBody>;
+    type Error = Error;
+    type Future = ResponseFuture<B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_open(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture<B> {
+        ResponseFuture { answer: self.send(request) }
+    }
+}
+
+impl<B> Drop for SendRequest<B> {
+    fn drop(&mut self) {
+        self.mailbox.forget_sender();
+    }
+}
+
+impl<B> fmt::Debug for SendRequest<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendRequest").field("is_closed", &self.is_closed()).finish()
+    }
+}
+
+/// The answer to a request, up to its head.
+pub struct ResponseFuture<B> {
+    answer: oneshot::Receiver<Answer<B>>,
+}
+
+impl<B> Future for ResponseFuture<B> {
+    type Output = Result<Response<ResponseBody>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.answer).poll(cx).map(|answer| match answer {
+            Ok(answer) => answer.map_err(|unanswered| unanswered.error),
+            // The connection's future was dropped.
+            Err(_) => Err(Kind::Incomplete.into()),
+        })
+    }
+}
+
+impl<B> fmt::Debug for ResponseFuture<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

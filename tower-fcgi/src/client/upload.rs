@@ -1,0 +1,96 @@
+//! The body of a request on its way to STDIN.
+
+use std::error::Error as StdError;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http::header::{CONTENT_LENGTH, HeaderMap};
+use http_body::Body;
+
+use super::error::Kind;
+use crate::cgi::decimal;
+
+/// A body that is being sent, never more of it than it said.
+pub(super) struct Upload<B> {
+    state: State<B>,
+    /// Bytes that are still to come, where it is known how many.
+    left: Option<u64>,
+}
+
+enum State<B> {
+    /// Nothing of it was taken.
+    Whole(Box<B>),
+    Begun(Pin<Box<B>>),
+    /// There is no more of it.
+    Over,
+}
+
+impl<B> Upload<B>
+where
+    B: Body,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    /// And the length that the application is to be told: what the body knows of itself, else what the request
+    /// says. None where there is nothing to send and nobody has said so.
+    pub(super) fn new(body: B, headers: &HeaderMap) -> (Self, Option<u64>) {
+        let said = headers.get(CONTENT_LENGTH).and_then(|length| decimal(length.as_bytes()));
+        let exact = body.size_hint().exact();
+        let left = exact.or(said);
+        let told = left.filter(|length| *length > 0 || said.is_some());
+        (Self { state: State::Whole(Box::new(body)), left }, told)
+    }
+
+    /// The next bytes, `None` at the end.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Kind>> {
+        loop {
+            match std::mem::replace(&mut self.state, State::Over) {
+                State::Over => return Poll::Ready(Ok(None)),
+                // Not polled, so that it can be given back.
+                State::Whole(body) if body.is_end_stream() => {
+                    self.state = State::Whole(body);
+                    return Poll::Ready(self.end());
+                }
+                State::Whole(body) => self.state = State::Begun(Box::into_pin(body)),
+                State::Begun(mut body) => {
+                    let polled = body.as_mut().poll_frame(cx);
+                    if !matches!(polled, Poll::Ready(None)) {
+                        self.state = State::Begun(body);
+                    }
+                    let Some(frame) = ready!(polled) else { return Poll::Ready(self.end()) };
+                    let frame = frame.map_err(|error| Kind::RequestBody(Arc::from(error.into())))?;
+                    // CGI has no trailers.
+                    let Ok(mut data) = frame.into_data() else { continue };
+                    if !data.has_remaining() {
+                        continue;
+                    }
+                    self.take(data.remaining())?;
+                    return Poll::Ready(Ok(Some(data.copy_to_bytes(data.remaining()))));
+                }
+            }
+        }
+    }
+
+    /// The body, where nothing of it was taken.
+    pub(super) fn into_whole(self) -> Option<B> {
+        match self.state {
+            State::Whole(body) => Some(*body),
+            State::Begun(_) | State::Over => None,
+        }
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), Kind> {
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(bytes as u64).ok_or(Kind::RequestLength)?;
+        }
+        Ok(())
+    }
+
+    const fn end(&self) -> Result<Option<Bytes>, Kind> {
+        match self.left {
+            None | Some(0) => Ok(None),
+            Some(_) => Err(Kind::RequestLength),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What becomes of an application's answer.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use fcgi_core::RecordType;
+use http::StatusCode;
+use http_body_util::{BodyExt as _, Full};
+use tower::{Service as _, ServiceExt as _};
+use tower_fcgi::client::{Config, LocalRedirect};
+
+use crate::both::*;
+use crate::scripted::{self, answer, end, record, stdout};
+
+#[tokio::test(start_paused = true)]
+async fn end_request_without_an_empty_stdout_ends_an_answer() {
+    let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+    for body in ["one", "two"] {
+        let response = sender.ready().await.unwrap().call(get("/"));
+        app.request().await;
+        app.send(answer(body)).await;
+        assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), body);
+    }
+    drop(sender);
+    web_server.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_comes_as_it_is_sent_byte_by_byte() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let response = sender.call(get("/"));
+    app.request().await;
+    let wire: Vec<u8> =
+        b"Status: 404 No\r\nX: y\r\n\r\nbody".iter().flat_map(|byte| stdout([*byte])).collect();
+    for byte in [wire, end()].concat() {
+        app.send([byte]).await;
+    }
+    let response = response.await.unwrap();
+    assert_eq!((response.status(), &response.headers()["x"]), (StatusCode::NOT_FOUND, &"y".parse().unwrap()));
+    assert_eq!(text(response.into_body()).await.unwrap(), "body");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_local_redirect_is_told() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let response = sender.call(get("/"));
+    app.request().await;
+    app.send([stdout("Location: /other?x\r\n\r\n"), end()].concat()).await;
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert_eq!(response.extensions().get::<LocalRedirect>().unwrap().0, "/other?x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stderr_goes_where_it_is_wanted_and_not_into_the_answer() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let taken = Arc::clone(&log);
+    let config = Config::default().on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
+    let (mut sender, _web_server, mut app) = scripted::connect(config);
+    let response = sender.call(get("/"));
+    app.request().await;
+    let err = |text: &[u8]| record(RecordType::STDERR, text);
+    // More than an answer may have unread: STDERR never holds an answer up.
+    let flood = err(&[b'x'; 60_000]).repeat(10);
+    let wire = [err(b"a"), stdout("\r\n1"), err(b"b"), err(b""), stdout("2"), flood, end()].concat();
+    app.send(&wire).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "12");
+    let log = log.lock().unwrap();
+    assert!(log.starts_with(b"abxxx") && log.len() == 600_002);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_early_answer_is_whole_and_ends_the_connection() {
+    let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+    let (_body, channel) = http_body_util::Channel::<Bytes, std::io::Error>::new(1);
+    let response = sender.call(post("/", channel.boxed_unsync()));
+    app.up_to(RecordType::PARAMS).await;
+    app.send(answer("no")).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "no");
+    // Not all of its body was sent: there are applications that would take the rest for the next request's.
+    assert!(sender.ready().await.unwrap_err().is_closed());
+    web_server.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_counts_that_came_before_the_application_stopped_reading() {
+    let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+    let response = sender
+        .call(post("/", Full::new(Bytes::from(vec![0; 4 << 20])).map_err(|e| match e {}).boxed_unsync()));
+    app.up_to(RecordType::PARAMS).await;
+    app.send(answer("too large")).await;
+    drop(app);
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "too large");
+    web_server.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_reads_holds_the_application_up() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().body_bytes(1000));
+    let response = sender.call(get("/"));
+    app.request().await;
+    app.send(stdout("\r\n")).await;
+    let response = response.await.unwrap();
+    let mut sent = 0;
+    let wire = stdout([b'x'; 60_000]);
+    while tokio::time::timeout(std::time::Duration::from_secs(1), app.send(&wire)).await.is_ok() {
+        sent += 1;
+        assert!(sent < 100, "it is never held up");
+    }
+    drop(app);
+    assert!(text(response.into_body()).await.unwrap_err().is_incomplete());
+}

@@ -1,0 +1,84 @@
+//! Our own application side, at the other end of a connection in memory.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::io;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Empty, Full};
+use tokio::task::JoinHandle;
+use tower::service_fn;
+use tower_fcgi::client::{self, Config, SendRequest};
+use tower_fcgi::{Connection, RequestBody};
+
+pub(crate) type AnyError = Box<dyn StdError + Send + Sync>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// No body.
+pub(crate) fn none() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that knows its length.
+pub(crate) fn full(content: impl Into<Bytes>) -> Body {
+    Full::new(content.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+pub(crate) fn get(path: &str) -> Request<Body> {
+    Request::get(path).body(none()).unwrap()
+}
+
+pub(crate) fn post(path: &str, body: Body) -> Request<Body> {
+    Request::post(path).body(body).unwrap()
+}
+
+/// What there is at either end.
+pub(crate) struct Both {
+    pub(crate) sender: SendRequest<Body>,
+    pub(crate) web_server: JoinHandle<Result<(), client::Error>>,
+    pub(crate) application: JoinHandle<Result<(), tower_fcgi::Error>>,
+}
+
+/// A connection to an application that answers with `handle`.
+pub(crate) fn connect<F, R, B>(config: Config, handle: F) -> Both
+where
+    F: FnMut(Request<RequestBody>) -> R + Send + 'static,
+    R: Future<Output = Response<B>> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<AnyError>,
+{
+    connect_over(4096, config, handle)
+}
+
+/// As [`connect`], over a transport that takes so many bytes at a time.
+pub(crate) fn connect_over<F, R, B>(pipe: usize, config: Config, handle: F) -> Both
+where
+    F: FnMut(Request<RequestBody>) -> R + Send + 'static,
+    R: Future<Output = Response<B>> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<AnyError>,
+{
+    let (server, application) = tokio::io::duplex(pipe);
+    let (sender, connection) = client::handshake(server, config);
+    let mut handle = handle;
+    let service = service_fn(move |request| {
+        let response = handle(request);
+        async move { Ok::<_, Infallible>(response.await) }
+    });
+    Both {
+        sender,
+        web_server: tokio::spawn(connection),
+        application: tokio::spawn(Connection::new(application, service)),
+    }
+}
+
+/// All of a body, as text.
+pub(crate) async fn text<B>(body: B) -> Result<String, B::Error>
+where
+    B: http_body::Body<Data = Bytes>,
+{
+    let bytes = body.collect().await?.to_bytes();
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

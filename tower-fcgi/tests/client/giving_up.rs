@@ -1,0 +1,129 @@
+//! The caller goes away.
+
+use std::time::Duration;
+
+use fcgi_core::RecordType;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, sleep};
+use tower::{Service as _, ServiceExt as _};
+use tower_fcgi::RequestBody;
+use tower_fcgi::client::Config;
+
+use crate::both::*;
+use crate::scripted::{self, answer, end, stdout};
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_future_or_the_body_is_an_abort_and_ends_the_connection_with_the_request() {
+    for begun in [false, true] {
+        let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+        let response = sender.call(get("/"));
+        app.request().await;
+        if begun {
+            app.send(stdout("\r\nbegun")).await;
+            drop(response.await.unwrap());
+        } else {
+            drop(response);
+        }
+        app.up_to(RecordType::ABORT_REQUEST).await;
+        let start = Instant::now();
+        app.send([stdout("late"), end()].concat()).await;
+        // An application that had ended the request before it saw the abort may take that for nonsense.
+        assert!(sender.ready().await.unwrap_err().is_closed());
+        web_server.await.unwrap().unwrap();
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_that_does_not_end_what_was_given_up_loses_its_connection() {
+    let limit = Duration::from_secs(7);
+    let (mut sender, web_server, mut app) = scripted::connect(Config::default().abort_timeout(limit));
+    let response = sender.call(get("/"));
+    app.request().await;
+    sleep(Duration::from_secs(100)).await;
+    drop(response);
+    let start = Instant::now();
+    assert!(sender.ready().await.unwrap_err().is_closed());
+    assert_eq!(start.elapsed().as_secs(), limit.as_secs());
+    web_server.await.unwrap().unwrap();
+    app.up_to(RecordType::ABORT_REQUEST).await;
+    assert_eq!(app.record().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_application_drops_the_handler() {
+    struct Guard(tokio::sync::mpsc::UnboundedSender<()>);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let (dropped, mut drops) = tokio::sync::mpsc::unbounded_channel();
+    let mut both = connect(Config::default(), move |request: Request<RequestBody>| {
+        let guard = Guard(dropped.clone());
+        async move {
+            if request.uri() == "/wait" {
+                std::future::pending::<()>().await;
+            }
+            drop(guard);
+            Response::new(full("here"))
+        }
+    });
+    let response = both.sender.call(get("/wait"));
+    sleep(Duration::from_millis(1)).await;
+    drop(response);
+    drops.recv().await.unwrap();
+    assert!(both.sender.ready().await.unwrap_err().is_closed());
+    both.web_server.await.unwrap().unwrap();
+    both.application.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_may_go_before_its_answer_has_come() {
+    let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+    let response = sender.call(get("/"));
+    drop(sender);
+    app.request().await;
+    app.send(answer("whole")).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "whole");
+    web_server.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_ends_after_its_time() {
+    let limit = Duration::from_secs(4);
+    let (mut sender, web_server, mut app) = scripted::connect(Config::default().idle_timeout(limit));
+    sleep(Duration::from_secs(3)).await;
+    let response = sender.call(get("/"));
+    sleep(Duration::from_secs(100)).await;
+    app.send(answer("late")).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "late");
+    let start = Instant::now();
+    web_server.await.unwrap().unwrap();
+    assert_eq!(start.elapsed().as_secs(), limit.as_secs());
+    assert!(sender.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_a_body_that_has_all_its_bytes_is_no_giving_up() {
+    for (head, bytes) in [("Content-Length: 2\r\n\r\nok", 2), ("Status: 204\r\n\r\n", 0)] {
+        let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+        let response = sender.call(get("/1"));
+        app.request().await;
+        app.send(stdout(head)).await;
+        let mut body = response.await.unwrap().into_body();
+        if bytes > 0 {
+            assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "ok");
+        }
+        drop(body);
+        // More than may be unread: it is dropped, and holds nobody up.
+        sleep(Duration::from_secs(100)).await;
+        app.send(stdout([b'x'; 60_000]).repeat(10)).await;
+        app.send(end()).await;
+        let response = sender.ready().await.unwrap().call(get("/2"));
+        assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST, "and not ABORT_REQUEST");
+        app.send(answer("second")).await;
+        assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "second");
+    }
+}

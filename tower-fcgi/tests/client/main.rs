@@ -1,0 +1,13 @@
+//! The web server's side, in memory and with paused time: against our own application side, and against
+//! applications that are scripted record by record.
+//!
+//! `both` and `scripted` are the two kinds of applications. The other modules are the tests, by subject.
+
+mod both;
+mod scripted;
+
+mod answers;
+mod faults;
+mod giving_up;
+mod pool;
+mod requests;

@@ -1,0 +1,199 @@
+//! Connections that are shared, kept, waited for, and replaced.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use fcgi_core::RecordType;
+use http::{Request, Response};
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use tower::{ServiceExt as _, service_fn};
+use tower_fcgi::client::{Config, Error, Pool};
+use tower_fcgi::{Connection, RequestBody};
+
+use crate::both::*;
+use crate::scripted::{Application, answer, stdout};
+
+/// A pool whose connections are to be served by the other.
+macro_rules! pool {
+    ($connections:expr) => {{
+        let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
+        let pool: Pool<_, Body> = Pool::new($connections, Config::default(), move || {
+            let (ours, theirs) = tokio::io::duplex(1 << 20);
+            let sent = connected.send(theirs);
+            async move { sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }
+        });
+        (pool, connections)
+    }};
+}
+
+/// Serves all connections; gives how many there were, and how many requests at once at most.
+fn serve(mut connections: mpsc::UnboundedReceiver<DuplexStream>) -> [Arc<AtomicUsize>; 2] {
+    let [made, most, now] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+    let counts = [Arc::clone(&made), Arc::clone(&most)];
+    tokio::spawn(async move {
+        while let Some(io) = connections.recv().await {
+            made.fetch_add(1, Ordering::Relaxed);
+            let (most, now) = (Arc::clone(&most), Arc::clone(&now));
+            let service = service_fn(move |request: Request<RequestBody>| {
+                let (most, now) = (Arc::clone(&most), Arc::clone(&now));
+                async move {
+                    most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                    sleep(Duration::from_secs(1)).await;
+                    now.fetch_sub(1, Ordering::Relaxed);
+                    Ok::<_, std::convert::Infallible>(Response::new(request.uri().to_string()))
+                }
+            });
+            tokio::spawn(Connection::new(io, service));
+        }
+    });
+    counts
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_share_as_many_connections_as_may_be_in_the_order_in_which_they_came() {
+    let (pool, connections) = pool!(3);
+    let [made, most] = serve(connections);
+    let (done, mut order) = mpsc::unbounded_channel();
+    let start = Instant::now();
+    for number in 0..12 {
+        let (pool, done) = (pool.clone(), done.clone());
+        tokio::spawn(async move {
+            let path = format!("/{number}");
+            let response = pool.oneshot(get(&path)).await.unwrap();
+            assert_eq!(text(response.into_body()).await.unwrap(), path);
+            done.send(number / 3).unwrap();
+        });
+    }
+    for turn in 0..12 {
+        assert_eq!(order.recv().await, Some(turn / 3));
+    }
+    assert_eq!(start.elapsed().as_secs(), 4);
+    assert_eq!([made, most].map(|count| count.load(Ordering::Relaxed)), [3, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_counts_until_its_answer_has_ended() {
+    let (pool, mut connections) = pool!(1);
+    let first = tokio::spawn(pool.clone().oneshot(get("/1")));
+    let mut app = Application::new(connections.recv().await.unwrap());
+    app.request().await;
+    app.send(stdout("\r\nbegun")).await;
+    let first = first.await.unwrap().unwrap();
+    let second = tokio::spawn(pool.clone().oneshot(get("/2")));
+    sleep(Duration::from_secs(1)).await;
+    assert!(!second.is_finished());
+    // The body is given up: its connection is ended if the application does not end the request.
+    drop(first);
+    app.up_to(RecordType::ABORT_REQUEST).await;
+    let mut app = Application::new(connections.recv().await.unwrap());
+    app.request().await;
+    app.send(answer("second")).await;
+    assert_eq!(text(second.await.unwrap().unwrap().into_body()).await.unwrap(), "second");
+}
+
+/// What comes of a request over a kept connection that the application closes once it has seen `seen` of it.
+async fn over_a_closed_connection(request: Request<Body>, answered: bool) -> (Result<String, Error>, bool) {
+    let (pool, mut connections) = pool!(4);
+    let first = tokio::spawn(pool.clone().oneshot(get("/")));
+    let mut app = Application::new(connections.recv().await.unwrap());
+    app.request().await;
+    app.send(answer("first")).await;
+    assert_eq!(text(first.await.unwrap().unwrap().into_body()).await.unwrap(), "first");
+    sleep(Duration::from_millis(1)).await;
+    let second = tokio::spawn(pool.clone().oneshot(request));
+    app.request().await;
+    if answered {
+        app.send(stdout("Status:")).await;
+    }
+    drop(app);
+    let again = tokio::spawn(async move {
+        let mut app = Application::new(connections.recv().await.unwrap());
+        app.request().await;
+        app.send(answer("again")).await;
+    });
+    let result = match second.await.unwrap() {
+        Ok(response) => text(response.into_body()).await,
+        Err(error) => Err(error),
+    };
+    (result, again.is_finished())
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_can_do_no_harm_is_sent_again() {
+    let put = |body| Request::put("/").body(body).unwrap();
+    for (request, answered, again) in [
+        (get("/"), false, true),
+        (put(none()), false, true),
+        (post("/", none()), false, false),
+        (put(full("taken")), false, false),
+        (get("/"), true, false),
+    ] {
+        let what = format!("{} {answered}", request.method());
+        let (result, was_sent_again) = over_a_closed_connection(request, answered).await;
+        assert_eq!(was_sent_again, again, "{what}");
+        match result {
+            Ok(body) => assert!(again && body == "again", "{what}"),
+            Err(error) => assert!(!again && error.is_incomplete(), "{what}: {error}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_connection_that_is_closed_is_an_error() {
+    let (pool, mut connections) = pool!(4);
+    let response = tokio::spawn(pool.oneshot(get("/")));
+    drop(connections.recv().await.unwrap());
+    assert!(response.await.unwrap().is_err());
+    assert!(connections.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_connection_that_is_closed_while_idle_is_not_used() {
+    let (pool, mut connections) = pool!(1);
+    for body in ["one", "two"] {
+        let response = tokio::spawn(pool.clone().oneshot(post("/", full("body"))));
+        let mut app = Application::new(connections.recv().await.unwrap());
+        app.request().await;
+        app.send(answer(body)).await;
+        assert_eq!(text(response.await.unwrap().unwrap().into_body()).await.unwrap(), body);
+        drop(app);
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_has_a_limit_and_its_errors_are_told() {
+    let never: Pool<_, Body> =
+        Pool::new(1, Config::default(), std::future::pending::<io::Result<DuplexStream>>)
+            .connect_timeout(Duration::from_secs(3));
+    let start = Instant::now();
+    assert!(never.oneshot(get("/")).await.unwrap_err().is_connect_timeout());
+    assert_eq!(start.elapsed().as_secs(), 3);
+    let refused: Pool<_, Body> = Pool::new(1, Config::default(), async || {
+        Err::<DuplexStream, _>(io::ErrorKind::ConnectionRefused.into())
+    });
+    for _ in 0..3 {
+        assert!(refused.clone().oneshot(get("/")).await.unwrap_err().is_io(), "and the place is free again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_may_go() {
+    let (pool, mut connections) = pool!(1);
+    let first = tokio::spawn(pool.clone().oneshot(get("/1")));
+    let mut app = Application::new(connections.recv().await.unwrap());
+    let waiting = tokio::spawn(pool.clone().oneshot(get("/2")));
+    sleep(Duration::from_secs(1)).await;
+    waiting.abort();
+    app.request().await;
+    app.send(answer("first")).await;
+    text(first.await.unwrap().unwrap().into_body()).await.unwrap();
+    let third = tokio::spawn(pool.oneshot(get("/3")));
+    app.request().await;
+    app.send(answer("third")).await;
+    assert_eq!(text(third.await.unwrap().unwrap().into_body()).await.unwrap(), "third");
+}

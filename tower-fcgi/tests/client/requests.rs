@@ -1,0 +1,140 @@
+//! What an application gets of a request.
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Channel};
+use tower::{Service as _, ServiceExt as _};
+use tower_fcgi::client::{Config, ExtraParams};
+use tower_fcgi::{Params, RequestBody};
+
+use crate::both::*;
+
+#[tokio::test(start_paused = true)]
+async fn head_and_body_arrive_as_they_were_sent() {
+    let mut both = connect(Config::default(), async |request: Request<RequestBody>| {
+        let (parts, body) = request.into_parts();
+        assert_eq!(body.size_hint().exact(), Some(70_000));
+        let len = body.collect().await.unwrap().to_bytes().len();
+        let told = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        Response::new(format!("{} {} {:?} {:?} {len}", parts.method, parts.uri, told("host"), told("x-dup")))
+    });
+    let request = Request::put("http://example.org/a%20b?c=d").header("x-dup", "1").header("x-dup", "2");
+    let request = request.body(full(vec![7; 70_000])).unwrap();
+    let response = both.sender.ready().await.unwrap().call(request).await.unwrap();
+    let expected = r#"PUT /a%20b?c=d Some("example.org") Some("1, 2") 70000"#;
+    assert_eq!(text(response.into_body()).await.unwrap(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_stream_in_both_directions_at_once() {
+    let mut both = connect(Config::default(), async |request: Request<RequestBody>| {
+        assert_eq!(request.body().size_hint().exact(), None);
+        Response::new(request.into_body())
+    });
+    let (mut body, channel) = Channel::<Bytes, std::io::Error>::new(1);
+    let response = both.sender.call(post("/", channel.boxed_unsync())).await.unwrap();
+    let mut answer = response.into_body();
+    for number in 0..20 {
+        let content = Bytes::from(vec![number; 1 + 700 * usize::from(number)]);
+        body.send_data(content.clone()).await.unwrap();
+        let mut seen = Vec::new();
+        while seen.len() < content.len() {
+            seen.extend_from_slice(&answer.frame().await.unwrap().unwrap().into_data().unwrap());
+        }
+        assert_eq!(seen, content);
+    }
+    drop(body);
+    assert!(answer.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_bodies_pass_through_a_small_pipe_whoever_reads_slowly() {
+    let mut both = connect(Config::default().body_bytes(1000), async |request: Request<RequestBody>| {
+        Response::new(request.into_body())
+    });
+    let content: Bytes = (0..=250).cycle().take(3_000_000).collect::<Vec<u8>>().into();
+    let response = both.sender.call(post("/", full(content.clone()))).await.unwrap();
+    assert!(response.into_body().collect().await.unwrap().to_bytes() == content);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_connection_is_used_again_and_another_is_closed() {
+    for keep in [true, false] {
+        let mut both = connect(Config::default().keep_conn(keep), async |request: Request<RequestBody>| {
+            Response::new(request.uri().to_string())
+        });
+        let response = both.sender.call(get("/1")).await.unwrap();
+        assert_eq!(text(response.into_body()).await.unwrap(), "/1");
+        if keep {
+            let response = both.sender.ready().await.unwrap().call(get("/2")).await.unwrap();
+            assert_eq!(text(response.into_body()).await.unwrap(), "/2");
+            drop(both.sender);
+        } else {
+            assert!(both.sender.ready().await.unwrap_err().is_closed());
+        }
+        both.web_server.await.unwrap().unwrap();
+        both.application.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn extra_variables_of_all_requests_and_of_one() {
+    let extra = ExtraParams([("DOCUMENT_ROOT", "/srv"), ("SERVER_NAME", "all")].into_iter().collect());
+    let mut both = connect(Config::default().params(extra), async |request: Request<RequestBody>| {
+        let params = request.extensions().get::<Params>().unwrap();
+        let told = ["DOCUMENT_ROOT", "SERVER_NAME", "REMOTE_ADDR"].map(|name| params.get_str(name).unwrap());
+        Response::new(told.join(" "))
+    });
+    let mut request = get("/");
+    let own = [("REMOTE_ADDR", "192.0.2.1"), ("SERVER_NAME", "own")];
+    request.extensions_mut().insert(ExtraParams(own.into_iter().collect()));
+    let response = both.sender.call(request).await.unwrap();
+    assert_eq!(text(response.into_body()).await.unwrap(), "/srv own 192.0.2.1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_to_head_has_no_body_but_its_length() {
+    let mut both = connect(Config::default(), async |_: Request<RequestBody>| {
+        Response::builder().header("content-length", "5").body(full("")).unwrap()
+    });
+    let request = Request::builder().method(Method::HEAD).body(none()).unwrap();
+    let response = both.sender.call(request).await.unwrap();
+    assert_eq!(response.headers()["content-length"], "5");
+    assert_eq!(text(response.into_body()).await.unwrap(), "");
+    both.sender.ready().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_is_busy_gives_an_error_rather_than_mix_requests() {
+    let mut both = connect(Config::default(), async |_: Request<RequestBody>| {
+        std::future::pending::<()>().await;
+        Response::new(none())
+    });
+    let first = both.sender.call(get("/1"));
+    assert!(both.sender.call(get("/2")).await.unwrap_err().is_closed());
+    drop(first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_one_after_the_other_over_pipes_of_any_size() {
+    for pipe in [1, 2, 7, 8, 9, 100, 100_000] {
+        let mut both = connect_over(pipe, Config::default(), async |request: Request<RequestBody>| {
+            let status = request.headers()["x-status"].to_str().unwrap().parse::<u16>().unwrap();
+            Response::builder().status(status).body(request.into_body()).unwrap()
+        });
+        for (number, len) in [0, 1, 20, 10_000, 5000].into_iter().enumerate() {
+            let content: Bytes = (0..=250).cycle().take(len).collect::<Vec<u8>>().into();
+            let status = 200 + u16::try_from(number).unwrap();
+            let mut request = post("/", full(content.clone()));
+            request.headers_mut().insert("x-status", status.into());
+            let response = both.sender.ready().await.unwrap().call(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), status);
+            let expected = if status == 204 { Bytes::new() } else { content };
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert!(body == expected, "{len} bytes over a pipe of {pipe}");
+        }
+        drop(both.sender);
+        both.web_server.await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,93 @@
+//! An application whose every record is scripted.
+
+use bytes::Bytes;
+use fcgi_core::{Deframer, EndRequest, ProtocolStatus, RecordHeader, RecordType, RequestId};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::task::JoinHandle;
+use tower_fcgi::client::{self, Config, SendRequest};
+
+use crate::both::Body;
+
+/// The application's end of a connection.
+pub(crate) struct Application {
+    pub(crate) io: DuplexStream,
+    deframer: Deframer,
+    /// What was read and not yet looked at.
+    buffer: Vec<u8>,
+    content: Vec<u8>,
+}
+
+pub(crate) type WebServer = JoinHandle<Result<(), client::Error>>;
+
+pub(crate) fn connect(config: Config) -> (SendRequest<Body>, WebServer, Application) {
+    let (server, io) = tokio::io::duplex(1 << 20);
+    let (sender, connection) = client::handshake(server, config);
+    (sender, tokio::spawn(connection), Application::new(io))
+}
+
+impl Application {
+    pub(crate) fn new(io: DuplexStream) -> Self {
+        Self { io, deframer: Deframer::new(), buffer: Vec::new(), content: Vec::new() }
+    }
+
+    /// The next record; `None` at the end of the stream.
+    pub(crate) async fn record(&mut self) -> Option<(RecordType, Bytes)> {
+        loop {
+            let mut input = &self.buffer[..];
+            while let Some(fragment) = self.deframer.next(&mut input).unwrap() {
+                self.content.extend_from_slice(fragment.content);
+                if fragment.ends {
+                    let (kind, left) = (fragment.header.kind, input.len());
+                    self.buffer.drain(..self.buffer.len() - left);
+                    return Some((kind, std::mem::take(&mut self.content).into()));
+                }
+            }
+            self.buffer.clear();
+            if self.io.read_buf(&mut self.buffer).await.unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// Reads on to the end of STDIN.
+    pub(crate) async fn request(&mut self) {
+        self.up_to(RecordType::STDIN).await;
+    }
+
+    /// Reads on to the empty record of this type.
+    pub(crate) async fn up_to(&mut self, last: RecordType) {
+        while let Some((kind, content)) = self.record().await {
+            if kind == last && content.is_empty() {
+                return;
+            }
+        }
+        panic!("the stream ended before {last:?}");
+    }
+
+    pub(crate) async fn send(&mut self, wire: impl AsRef<[u8]>) {
+        self.io.write_all(wire.as_ref()).await.unwrap();
+    }
+}
+
+pub(crate) fn record(kind: RecordType, content: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(content.len()).unwrap();
+    [&RecordHeader::new(kind, RequestId(1), len).encode()[..], content].concat()
+}
+
+pub(crate) fn stdout(content: impl AsRef<[u8]>) -> Vec<u8> {
+    record(RecordType::STDOUT, content.as_ref())
+}
+
+pub(crate) fn end_with(protocol_status: ProtocolStatus) -> Vec<u8> {
+    record(RecordType::END_REQUEST, &EndRequest { app_status: 0, protocol_status }.encode())
+}
+
+/// END_REQUEST alone, as PHP ends its answers.
+pub(crate) fn end() -> Vec<u8> {
+    end_with(ProtocolStatus::REQUEST_COMPLETE)
+}
+
+/// A whole answer.
+pub(crate) fn answer(body: &str) -> Vec<u8> {
+    [stdout(format!("Content-Type: text/plain\r\n\r\n{body}")), end()].concat()
+}

@@ -1,0 +1,162 @@
+//! What PHP is asked, and what it answers.
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use libtest_mimic::Failed;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+use tower::ServiceExt as _;
+use tower::util::BoxCloneSyncService;
+use tower_fcgi::client::{Config, Error, ExtraParams, Pool, ResponseBody};
+
+use crate::fpm::Fpm;
+
+/// php-fpm as the tests see it.
+pub(crate) struct Php {
+    service: BoxCloneSyncService<Request<Full<Bytes>>, http::Response<ResponseBody>, Error>,
+    /// Connections that were made.
+    connections: Arc<AtomicUsize>,
+    log: Arc<Mutex<Vec<u8>>>,
+}
+
+type Run = fn(Php) -> Pin<Box<dyn Future<Output = ()>>>;
+
+pub(crate) const ALL: &[(&str, Run)] = &[
+    ("variables_and_headers", |php| Box::pin(variables_and_headers(php))),
+    ("bodies_up_and_down", |php| Box::pin(bodies(php))),
+    ("connections_are_kept", |php| Box::pin(kept(php))),
+    ("an_early_answer_to_a_large_body", |php| Box::pin(early(php))),
+    ("stderr_is_told", |php| Box::pin(stderr(php))),
+    ("a_status_a_redirect_and_a_head", |php| Box::pin(statuses(php))),
+    ("what_is_given_up_leaves_the_others_alone", |php| Box::pin(given_up(php))),
+    ("an_abort_that_crosses_the_end", |php| Box::pin(crossing(php))),
+    ("a_crash_is_never_a_whole_answer", |php| Box::pin(crash(php))),
+];
+
+pub(crate) fn perform(program: &Path, run: Run) -> Result<(), Failed> {
+    let fpm = Fpm::start(program)?;
+    let connections = Arc::new(AtomicUsize::new(0));
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (count, taken) = (Arc::clone(&connections), Arc::clone(&log));
+    let script = ExtraParams([("SCRIPT_FILENAME", fpm.script())].into_iter().collect());
+    let config =
+        Config::default().params(script).on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
+    let socket = fpm.socket();
+    let pool = Pool::new(2, config, move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        UnixStream::connect(socket.clone())
+    });
+    let php = Php { service: BoxCloneSyncService::new(pool), connections, log };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { timeout(Duration::from_secs(60), run(php)).await })?;
+    Ok(())
+}
+
+impl Php {
+    async fn ask(&self, request: Request<Full<Bytes>>) -> http::Response<ResponseBody> {
+        self.service.clone().oneshot(request).await.expect("an answer")
+    }
+
+    async fn text(&self, request: Request<Full<Bytes>>) -> String {
+        let body = self.ask(request).await.into_body().collect().await.expect("a whole answer");
+        String::from_utf8(body.to_bytes().to_vec()).unwrap()
+    }
+}
+
+fn get(path: &str) -> Request<Full<Bytes>> {
+    Request::get(path).body(Full::default()).unwrap()
+}
+
+fn post(path: &str, len: usize) -> Request<Full<Bytes>> {
+    Request::post(path).body(Full::from(vec![b'x'; len])).unwrap()
+}
+
+async fn variables_and_headers(php: Php) {
+    let request = Request::get("http://example.org/variables").header("x-foo", "y").header("proxy", "evil");
+    let response = php.ask(request.body(Full::default()).unwrap()).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers().get_all("x-two").iter().collect::<Vec<_>>(), ["1", "2"]);
+    let text = response.into_body().collect().await.unwrap().to_bytes();
+    let expected = "REQUEST_METHOD=GET\nQUERY_STRING=\nHTTP_X_FOO=y\nSERVER_NAME=example.org\nSCRIPT_NAME=\nHTTP_PROXY=none\n";
+    assert_eq!(text, expected);
+}
+
+async fn bodies(php: Php) {
+    // What md5sum says of so many x.
+    assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
+    assert_eq!(php.text(get("/digest")).await, "none d41d8cd98f00b204e9800998ecf8427e");
+    let text = php.text(post("/digest", 7_000_000)).await;
+    assert!(text.starts_with("7000000 "), "{text}");
+    assert_eq!(php.text(get("/large")).await.len(), 3_000_000);
+}
+
+async fn kept(php: Php) {
+    for _ in 0..20 {
+        assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
+    }
+    assert_eq!(php.connections.load(Ordering::Relaxed), 1);
+}
+
+async fn early(php: Php) {
+    for _ in 0..3 {
+        // PHP reads the body of a POST before the script runs.
+        let put = Request::put("/early").body(Full::from(vec![b'x'; 10_000_000])).unwrap();
+        let response = php.ask(put).await;
+        assert_eq!(response.status(), 403);
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "no");
+    }
+}
+
+async fn stderr(php: Php) {
+    assert_eq!(php.text(get("/log")).await, "logged");
+    let log = String::from_utf8(php.log.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("to the log"), "{log:?}");
+}
+
+async fn statuses(php: Php) {
+    let response = php.ask(get("/status")).await;
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["set-cookie"]),
+        (404, &"a=b".parse().unwrap())
+    );
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "not here");
+    // PHP adds the status by itself, so this is none of RFC 3875 §6.2.2.
+    let response = php.ask(get("/redirect")).await;
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["location"]),
+        (302, &"/variables".parse().unwrap())
+    );
+    drop(response);
+    let head = Request::head("/large").body(Full::default()).unwrap();
+    assert_eq!(php.text(head).await, "");
+}
+
+async fn given_up(php: Php) {
+    let response = php.ask(get("/slow")).await;
+    drop(response);
+    for _ in 0..5 {
+        assert_eq!(php.text(get("/digest")).await, "none d41d8cd98f00b204e9800998ecf8427e");
+    }
+}
+
+async fn crossing(php: Php) {
+    for _ in 0..50 {
+        // PHP is through with its answer before it sees that nobody wants it.
+        drop(php.ask(get("/large")).await);
+        assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
+    }
+}
+
+async fn crash(php: Php) {
+    let Ok(response) = php.service.clone().oneshot(get("/crash")).await else { return };
+    let error = response.into_body().collect().await.expect_err("it is not whole");
+    assert!(error.is_incomplete() || error.is_io(), "{error}");
+}

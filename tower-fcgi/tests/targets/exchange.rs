@@ -1,0 +1,26 @@
+//! One request and its answer, over a transport in memory.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tower_fcgi::{Builder, Config, Error, FcgiService, Roles};
+
+/// More than any input or output here.
+const ROOM: usize = 1 << 20;
+
+/// What the service answers to this input.
+pub(crate) fn exchange<S: FcgiService>(input: &[u8], service: S) -> (Result<(), Error>, Vec<u8>) {
+    thread_local! {
+        static RUNTIME: tokio::runtime::Runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    }
+    RUNTIME.with(|runtime| {
+        runtime.block_on(async {
+            let (mut web_server, application) = tokio::io::duplex(ROOM);
+            web_server.write_all(input).await.unwrap();
+            let config = Config::default().roles(Roles::ALL);
+            let ended = Builder::new().config(config).serve_connection(application, service).await;
+            let mut output = Vec::new();
+            web_server.read_to_end(&mut output).await.unwrap();
+            (ended, output)
+        })
+    })
+}
