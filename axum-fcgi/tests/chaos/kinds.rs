@@ -37,9 +37,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         .collect();
     trials.push(match disk::private_mounts() {
         Ok(by) => WebServer::Nginx.trial("disk_full", move |nginx| disk::full(&nginx, by)),
-        Err(reason) => {
-            Trial::ignorable_test("nginx/disk_full", move || Ok(libtest_mimic::Completion::ignored_with(reason)))
-        }
+        Err(reason) => Trial::ignorable_test("nginx/disk_full", move || {
+            Ok(libtest_mimic::Completion::ignored_with(reason))
+        }),
     });
     trials
 }
