@@ -30,7 +30,7 @@ impl Held {
     }
 
     /// Expects its end to be seen as what it is.
-    pub(crate) fn is_cut(mut self) -> Result {
+    pub(crate) fn expect_cut(mut self) -> Result {
         match self.connection.rest(&self.head) {
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Err(error.into()),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err("the client waits on".into()),

@@ -9,13 +9,13 @@ use web_servers::{Installed, Result, WebServer};
 use crate::clients::CLIENTS;
 use crate::disk;
 use crate::held::Held;
-use crate::setup::{ALL, HAPROXY, Length, NGINX, Setup};
+use crate::setup::{ALL, HAPROXY, Length, MULTIPLEXED, NGINX, Setup};
 use crate::site::Site;
 
 /// How often it is done.
 const ROUNDS: usize = 5;
 /// Good answers in between.
-const BETWEEN: usize = 60;
+pub(crate) const BETWEEN: usize = 60;
 /// Seconds that the application may be silent: nothing that is done lasts so long.
 pub(crate) const LONG: u32 = 60;
 
@@ -23,8 +23,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     let kinds: [(&str, Kind, &[Setup]); 4] = [
         ("killed", killed, &ALL),
         ("paused", paused, &[NGINX, HAPROXY]),
-        ("given_up", given_up, &[NGINX, HAPROXY, ALL[5]]),
-        ("web_server_restarted", web_server_restarted, &[NGINX, HAPROXY]),
+        ("given_up", given_up, &[NGINX, HAPROXY, MULTIPLEXED]),
+        ("web_server_restarted", web_server_restarted, &[NGINX, HAPROXY, MULTIPLEXED]),
     ];
     let mut trials: Vec<_> = kinds
         .into_iter()
@@ -56,7 +56,7 @@ fn killed(installed: &Installed, setup: Setup, what: &str) -> Result {
         let length = if unknown { Length::Unknown } else { Length::Declared };
         let held = Held::open(site.server.port, length)?;
         site.application.kill()?;
-        held.is_cut().map_err(|error| format!("{length:?}, killed: {error}\n{}", site.server.logs()))?;
+        held.expect_cut().map_err(|error| format!("{length:?}, killed: {error}\n{}", site.server.logs()))?;
         site.application.revive()?;
     }
     clients.wait_for_good(BETWEEN)?;

@@ -58,6 +58,14 @@ pub(crate) const NGINX: Setup = Setup {
 pub(crate) const HAPROXY: Setup =
     Setup { name: "kept", server: WebServer::Haproxy, clientele: ANY, socket: Socket::Unix, lines: "" };
 
+/// HAProxy, with a connection for several.
+pub(crate) const MULTIPLEXED: Setup = Setup {
+    name: "multiplexed, TCP",
+    socket: Socket::Tcp,
+    lines: "option get-values\n option mpxs-conns\n option max-reqs 32",
+    ..HAPROXY
+};
+
 /// Every one.
 pub(crate) const ALL: [Setup; 6] = [
     NGINX,
@@ -71,12 +79,7 @@ pub(crate) const ALL: [Setup; 6] = [
         ..NGINX
     },
     HAPROXY,
-    Setup {
-        name: "multiplexed, TCP",
-        socket: Socket::Tcp,
-        lines: "option get-values\n option mpxs-conns\n option max-reqs 32",
-        ..HAPROXY
-    },
+    MULTIPLEXED,
 ];
 
 impl Setup {

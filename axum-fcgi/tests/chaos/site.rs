@@ -4,6 +4,7 @@ use web_servers::{Installed, Result, Running, free_port, get, wait_for};
 
 use crate::application::Application;
 use crate::clients::{Clients, Told};
+use crate::kinds::BETWEEN;
 use crate::setup::{DISK, Setup, Socket};
 
 pub(crate) struct Site {
@@ -48,8 +49,15 @@ impl Site {
         Clients::start(self.server.port, self.setup.clientele)
     }
 
-    /// Once nobody asks any more: whether the application holds no more than it did before anybody asked.
+    /// Once nothing is done to the servers any more: whether every request succeeds, and the application then holds no
+    /// more than it did before anybody asked.
     pub(crate) fn settles(mut self, told: &Told, what: &str) -> Result {
+        let clients = self.clients();
+        clients.wait_for_good(BETWEEN)?;
+        let after = clients.stop()?;
+        if after.failures() > 0 {
+            return Err(format!("afterwards: {after}\n{}", self.server.logs()).into());
+        }
         // This ends the connections that it keeps.
         self.server.restart()?;
         let mut now = self.rest;
@@ -58,7 +66,7 @@ impl Site {
             Ok(now.tasks <= self.rest.tasks && now.descriptors <= self.rest.descriptors)
         });
         settled.map_err(|error| format!("{error}: {now:?} instead of {:?}", self.rest))?;
-        println!("{what}: {told}");
+        println!("{what}: {told}; then {after}");
         Ok(())
     }
 }
