@@ -27,11 +27,26 @@ pub(crate) fn private_mounts() -> std::result::Result<By, &'static str> {
 /// Bytes of an answer, and of a body: more than there is room for.
 const LARGE: usize = 8 << 20;
 
-/// An answer that a slow client leaves to nginx is cut off where there is no more room, and a large body is refused, while
-/// what needs no room goes on.
+/// nginx's words where there is no room. A piece for which there is some is written in part.
+const REFUSALS: [&str; 3] = ["No space left on device", "File too large", "has written only"];
+
+/// On a disk that is full.
 pub(crate) fn full(nginx: &Installed, by: By) -> Result {
     let mount = format!("mkdir -p {DISK} && mount -t tmpfs -o size=256k none {DISK} && exec \"$@\"");
-    let site = Site::start_by(&[by, &["sh", "-c", &mount, "sh"]].concat(), nginx, NGINX, LONG)?;
+    without_room(nginx, &[by, &["sh", "-c", &mount, "sh"]].concat(), "disk_full")
+}
+
+/// With files that may not become large, which takes no privilege.
+pub(crate) fn limited(nginx: &Installed) -> Result {
+    // In blocks of 512 bytes, of which the log needs some too. The signal would end a process that goes beyond.
+    let limit = format!("mkdir -p {DISK} && trap '' XFSZ && ulimit -f 512 && exec \"$@\"");
+    without_room(nginx, &["sh", "-c", &limit, "sh"], "file_size_limited")
+}
+
+/// An answer that a slow client leaves to nginx is cut off where there is no more room, and a large body is refused, while
+/// what needs no room goes on.
+fn without_room(nginx: &Installed, by: &[&str], what: &str) -> Result {
+    let site = Site::start_by(by, nginx, NGINX, LONG)?;
     let clients = site.clients();
     for kind in ["declared", "streamed"] {
         clients.wait_for_good(50)?;
@@ -40,11 +55,8 @@ pub(crate) fn full(nginx: &Installed, by: By) -> Result {
         slow.send(format!("{line}\r\nHost: h\r\n\r\n").as_bytes())?;
         let head = slow.head()?;
         // It reads no more before there is no more room, and that for this answer: those of the others need some too.
-        let is_refusal = |logged: &str| {
-            // The last piece for which there is some room is written in part.
-            (logged.contains("No space left on device") || logged.contains("has written only"))
-                && logged.contains(&line)
-        };
+        let is_refusal =
+            |logged: &str| logged.contains(&line) && REFUSALS.iter().any(|refusal| logged.contains(refusal));
         let refused = wait_for("a full disk", || Ok(site.server.logs().lines().any(is_refusal)));
         refused.map_err(|error| format!("{error}\n{}", site.server.logs()))?;
         if let Ok(answer) = slow.rest(&head) {
@@ -60,5 +72,5 @@ pub(crate) fn full(nginx: &Installed, by: By) -> Result {
         }
     }
     clients.wait_for_good(50)?;
-    site.settles(&clients.stop()?, "Nginx, disk_full")
+    site.settles(&clients.stop()?, &format!("Nginx, {what}"))
 }

@@ -35,6 +35,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             setup.server.trial(&what, move |installed| kind(&installed, setup, &told))
         })
         .collect();
+    trials.push(WebServer::Nginx.trial("file_size_limited", |nginx| disk::limited(&nginx)));
     trials.push(match disk::private_mounts() {
         Ok(by) => WebServer::Nginx.trial("disk_full", move |nginx| disk::full(&nginx, by)),
         Err(reason) => Trial::ignorable_test("nginx/disk_full", move || {
