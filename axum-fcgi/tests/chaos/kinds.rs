@@ -18,6 +18,8 @@ const ROUNDS: usize = 5;
 pub(crate) const BETWEEN: usize = 60;
 /// Seconds that the application may be silent: nothing that is done lasts so long.
 pub(crate) const LONG: u32 = 60;
+/// The same where it is to be given up. Nothing else keeps it from saying something for so long.
+const SHORT: u32 = 2;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let kinds: [(&str, Kind, &[Setup]); 4] = [
@@ -84,7 +86,7 @@ fn paused(installed: &Installed, setup: Setup, what: &str) -> Result {
 /// The application is stopped until the web server has given up each request, some of them more than once. What it then
 /// answers to those that are gone reaches nobody.
 fn given_up(installed: &Installed, setup: Setup, what: &str) -> Result {
-    let site = Site::start(installed, setup, 1)?;
+    let site = Site::start(installed, setup, SHORT)?;
     let clients = site.clients();
     for _ in 0..2 {
         clients.wait_for_good(BETWEEN)?;
