@@ -4,6 +4,11 @@ use std::time::Duration;
 
 /// The settings of [`serve`](crate::serve()).
 ///
+/// Whoever can connect is believed: who the client is, who the user is, whether there is TLS. Nothing here changes that;
+/// where the listener listens does, and [`Allowed`](crate::Allowed). What is bounded is how much a peer can take,
+/// by a mistake or for a client: connections and the time of a shutdown here, and all else in
+/// [`connection`](Self::connection), each with its default and the reason for it.
+///
 /// ```
 /// use std::time::Duration;
 /// let config = axum_fcgi::Config::default().max_connections(512).shutdown_timeout(Duration::from_secs(10));
@@ -27,8 +32,9 @@ impl Default for Config {
 
 impl Config {
     /// Connections that may be open at once. When the next one comes, the one that has been idle for longest
-    /// is closed for it; if none is idle, it waits until one ends or turns idle. Default: 16 384.
-    /// At least 1.
+    /// is closed for it; if none is idle, it waits until one ends or turns idle, and so do those behind it, whom the
+    /// system keeps in the listener's queue, until the web server's own time is over. Default: 16 384, far more than
+    /// web servers open unless they are told to; the process needs as many descriptors. At least 1.
     #[must_use]
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = if connections == 0 { 1 } else { connections };
@@ -36,7 +42,7 @@ impl Config {
     }
 
     /// How long a graceful shutdown waits for requests under way. After that their handlers are dropped and
-    /// their connections closed. Default: 30 s.
+    /// their connections closed. Default: 30 s, which is below the 90 s of systemd's `TimeoutStopSec`.
     #[must_use]
     pub const fn shutdown_timeout(mut self, limit: Duration) -> Self {
         self.shutdown_timeout = limit;

@@ -9,10 +9,14 @@ use http::Extensions;
 
 use crate::memory;
 use crate::route_on::RouteOn;
-use crate::sink::HIGH_WATER;
 
 /// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
 /// share one.
+///
+/// Whatever the web server decides the quantity of has a bound, in bytes, in number or in time, with a default that is
+/// there for a reason: what it sends in [`limits`](Self::limits) and [`body_limit`](Self::body_limit), what it does not
+/// read in [`output_bytes`](Self::output_bytes), and the time-outs. [`most_memory`](Self::most_memory) is what comes of
+/// them together. Who it says that its client is, is believed: see [`Params`](crate::Params).
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,6 +39,7 @@ pub(crate) struct Driver {
     pub(crate) body_timeout: Option<Duration>,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) body_limit: u64,
+    pub(crate) output_bytes: usize,
     pub(crate) drain_timeout: Duration,
     pub(crate) drain_bytes: u64,
     pub(crate) half_closed: bool,
@@ -66,6 +71,7 @@ impl Default for Config {
                 body_timeout: Some(Duration::from_secs(120)),
                 request_timeout: None,
                 body_limit: u64::MAX,
+                output_bytes: 256 * 1024,
                 drain_timeout: Duration::from_secs(30),
                 drain_bytes: 64 << 20,
                 half_closed: false,
@@ -148,7 +154,8 @@ impl Config {
     }
 
     /// How long input may be paused because several requests of a connection leave their bodies unread. After
-    /// that the one with the most unread bytes is given up: a 503 if its answer has not begun. Default: 10 s.
+    /// that the one with the most unread bytes is given up: a 503 if its answer has not begun. Default: 10 s, which
+    /// is long for a handler that means to read, and short for the others, whose answers it holds up.
     #[must_use]
     pub fn pause_timeout(mut self, limit: Duration) -> Self {
         self.driver().pause_timeout = limit;
@@ -189,9 +196,19 @@ impl Config {
         self
     }
 
+    /// Bytes of output that wait for a web server which is slow to read, at which no more is produced: bodies of
+    /// responses are not polled, and lines for STDERR wait. What is produced at a time comes on top. Default:
+    /// 262 144, several of the 16 to 64 KiB that bodies give at a time, so that the next write is ready when the
+    /// last is done. At least 1.
+    #[must_use]
+    pub fn output_bytes(mut self, bytes: usize) -> Self {
+        self.driver().output_bytes = bytes.max(1);
+        self
+    }
+
     /// How long, and for how many bytes, the rest of a body is received and dropped after an early answer on
     /// a connection that is not kept. After that the connection is closed, which may cost the answer.
-    /// Default: 30 s and 67 108 864 bytes.
+    /// Default: 30 s, as nginx's `lingering_time`, and 67 108 864 bytes: what is dropped takes no memory.
     #[must_use]
     pub fn drain(mut self, limit: Duration, bytes: u64) -> Self {
         let driver = self.driver();
@@ -228,7 +245,7 @@ impl Config {
     ///   which the smallest has nine bytes there;
     /// - 8 for each of [`Limits::bodies_bytes`], or [`body_bytes`](Limits::body_bytes) if that is more, and of one
     ///   read of 65 536 bytes: a piece of a body can keep so much of what came with it;
-    /// - 262 144 of output that waits, and four times [`Limits::answers_bytes`];
+    /// - [`output_bytes`](Self::output_bytes), and four times [`Limits::answers_bytes`];
     /// - 4 096 for each of [`Limits::requests`], and 512 for each of [`Limits::unfinished`];
     /// - [`Limits::management_bytes`], and 4 096 for the connection itself.
     #[must_use]
@@ -238,7 +255,7 @@ impl Config {
         [
             limits.all_params_bytes.saturating_mul(24),
             bodies.saturating_mul(8),
-            HIGH_WATER,
+            self.driver.output_bytes,
             limits.answers_bytes.saturating_mul(4),
             limits.requests.saturating_mul(4096),
             limits.unfinished.saturating_mul(512),

@@ -23,22 +23,13 @@ pub(crate) trait Sink {
     fn is_full(&self) -> bool;
 }
 
-/// Output that waits for the transport, in bytes, at which no more is produced. Enough for several of the 16
-/// to 64 KiB that bodies give at a time, so that the next write is ready when the last is done.
-pub(crate) const HIGH_WATER: usize = 256 * 1024;
-
 /// Straight into the connection's output.
 #[derive(Debug)]
 pub(crate) struct Direct<'a> {
     pub(crate) protocol: &'a mut fcgi_core::Connection,
     pub(crate) key: Key,
-}
-
-impl Direct<'_> {
-    /// Whether the connection's output holds as much as it should.
-    pub(crate) fn is_full(protocol: &mut fcgi_core::Connection) -> bool {
-        protocol.output().len() >= HIGH_WATER
-    }
+    /// Bytes of output that wait, at which it is full.
+    pub(crate) most: usize,
 }
 
 impl Sink for Direct<'_> {
@@ -74,7 +65,7 @@ impl Sink for Direct<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.protocol.output_len() >= HIGH_WATER
+        self.protocol.output_len() >= self.most
     }
 }
 

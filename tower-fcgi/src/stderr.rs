@@ -10,7 +10,6 @@ use fcgi_core::Key;
 use tokio::sync::oneshot;
 
 use crate::handle::Handle;
-use crate::sink::Direct;
 
 /// A request's STDERR (FastCGI §5.3): what is written there is in the web server's own error log, beside the
 /// request that it is about, and never at the client.
@@ -129,15 +128,15 @@ impl Lines {
     /// For the connection: puts what waits into its output, as far as there is room. A line of a request that
     /// is over is refused.
     #[inline]
-    pub(crate) fn pour(&self, protocol: &mut fcgi_core::Connection) {
+    pub(crate) fn pour(&self, protocol: &mut fcgi_core::Connection, most: usize) {
         if self.state.load(Ordering::Acquire) == WAITING {
-            self.pour_waiting(protocol);
+            self.pour_waiting(protocol, most);
         }
     }
 
     #[cold]
-    fn pour_waiting(&self, protocol: &mut fcgi_core::Connection) {
-        while !Direct::is_full(protocol) {
+    fn pour_waiting(&self, protocol: &mut fcgi_core::Connection, most: usize) {
+        while protocol.output_len() < most {
             let Some(line) = self.pop() else { return };
             // Whoever wrote it may have been dropped meanwhile.
             if line.taken.is_closed() {

@@ -16,9 +16,10 @@ use super::fact::{extractor, text};
 /// | [`client_serial`](Self::client_serial) | SSL_CLIENT_M_SERIAL | yes | yes | | `$ssl_client_serial` |
 /// | [`client_cert`](Self::client_cert) | SSL_CLIENT_CERT | yes | yes | | `$ssl_client_raw_cert` |
 ///
-/// The table goes by their documentation. Apache sends them with `SSLOptions +StdEnvVars`, the certificate with `+ExportCertData`; lighttpd sends the
+/// Apache sends them with `SSLOptions +StdEnvVars`, the certificate with `+ExportCertData`; lighttpd sends the
 /// client's with `ssl.verifyclient`, the certificate with `ssl.verifyclient.exportcert`. HAProxy can be told
-/// to with `set-param SSL_PROTOCOL %[ssl_fc_protocol]` and the like. nginx has no names of its own:
+/// to with `set-param SSL_PROTOCOL %[ssl_fc_protocol]` and the like, and H2O tells none. The table is tested with each of
+/// them; the configurations are in `axum-fcgi/tests/tls`. nginx has no names of its own:
 ///
 /// ```nginx
 /// fastcgi_param SSL_PROTOCOL      $ssl_protocol      if_not_empty;

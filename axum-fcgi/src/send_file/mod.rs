@@ -21,6 +21,8 @@ const NOT_IN_PATH: &AsciiSet =
 /// which header it is must be said here: nothing is guessed, since a web server that does not know the header
 /// passes it on to the client, and with it a path.
 ///
+/// `examples/files` has a configuration for each, which is tested.
+///
 /// # nginx
 /// ```nginx
 /// location /internal/ {        # XAccelRedirect { location: "/internal/".into() }
@@ -30,12 +32,7 @@ const NOT_IN_PATH: &AsciiSet =
 /// }
 /// ```
 ///
-/// # Apache, lighttpd, Caddy
-/// ```apache
-/// XSendFile on
-/// XSendFilePath /srv/files
-/// ```
-/// (mod_xsendfile, with `XSendFileUnescape` on, as it is by default.)
+/// # lighttpd, Caddy
 /// ```lighttpd
 /// fastcgi.server = ( "/" => (( "socket" => "/run/app.sock", "check-local" => "disable",
 ///     "x-sendfile" => "enable", "x-sendfile-docroot" => ("/srv/files") )) )
@@ -46,11 +43,22 @@ const NOT_IN_PATH: &AsciiSet =
 ///     @file header X-Sendfile *
 ///     handle_response @file {
 ///         root * /
-///         rewrite {rp.header.X-Sendfile}
+///         rewrite * /file
+///         uri replace /file {rp.header.X-Sendfile}
+///         method * GET
 ///         file_server
 ///     }
 /// }
 /// ```
+/// (Caddy's `rewrite` alone does not decode the path.)
+///
+/// # Apache
+/// ```apache
+/// XSendFile on
+/// XSendFilePath /srv/files
+/// ```
+/// mod_xsendfile takes the path literally in version 0.12, which is that of Debian and others
+/// ([`XSendfileVerbatim`](SendFileBy::XSendfileVerbatim)), and decodes it from 1.0 on ([`XSendfile`](SendFileBy::XSendfile)).
 ///
 /// # Symbolic links
 /// No file is looked at here: it is the web server that opens it, perhaps on another machine. A symbolic link
@@ -103,9 +111,13 @@ pub enum SendFileBy {
         /// configuration: nothing in it is percent-encoded yet. Slashes at its ends may be left out.
         location: String,
     },
-    /// `X-Sendfile` with the file's path, percent-encoded: Apache's mod_xsendfile, lighttpd, Caddy. The
-    /// directory must be an absolute path. lighttpd takes no path that is not UTF-8.
+    /// `X-Sendfile` with the file's path, percent-encoded: lighttpd, Caddy, Apache's mod_xsendfile from 1.0 on.
+    /// The directory must be an absolute path. lighttpd takes no path that is not UTF-8.
     XSendfile,
+    /// `X-Sendfile` with the file's path as it is: Apache's mod_xsendfile 0.12. The directory must be an absolute
+    /// path. A path that a header cannot carry, for a control character or a space at its end, is an
+    /// [`UnsafePath`].
+    XSendfileVerbatim,
 }
 
 impl SendFiles {
@@ -121,7 +133,8 @@ impl SendFiles {
     ///
     /// # Errors
     /// [`UnsafePath`] if `path` is absolute or empty, or if a name in it is empty, `.` or `..`, or has a NUL;
-    /// on Windows also a backslash or a colon.
+    /// on Windows also a backslash or a colon. With [`SendFileBy::XSendfileVerbatim`] also if a header cannot
+    /// carry it.
     pub fn file(&self, path: &str) -> Result<SendFile, UnsafePath> {
         path::check(path)?;
         let file = self.root.join(path);
@@ -132,6 +145,7 @@ impl SendFiles {
                 (X_ACCEL_REDIRECT, encode(format!("/{location}{slash}{path}").as_bytes()))
             }
             SendFileBy::XSendfile => (X_SENDFILE, encode(file.as_os_str().as_encoded_bytes())),
+            SendFileBy::XSendfileVerbatim => (X_SENDFILE, verbatim(file.as_os_str().as_encoded_bytes())?),
         };
         Ok(SendFile { file, header, value })
     }
@@ -144,6 +158,14 @@ const X_SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
 fn encode(path: &[u8]) -> HeaderValue {
     let encoded = percent_encode(path, NOT_IN_PATH).to_string();
     HeaderValue::try_from(encoded).expect("percent-encoded text is all visible ASCII")
+}
+
+/// As it is, if it comes through as that: what is white at the end of a header is not part of it.
+fn verbatim(path: &[u8]) -> Result<HeaderValue, UnsafePath> {
+    if path.ends_with(b" ") || path.contains(&b'\t') {
+        return Err(UnsafePath);
+    }
+    HeaderValue::from_bytes(path).map_err(|_| UnsafePath)
 }
 
 /// A file that the web server is to send: a response without a body, to which other headers may be added as
@@ -226,6 +248,22 @@ mod tests {
         let files = SendFiles::new("/srv/my files/", SendFileBy::XSendfile);
         for (path, sent) in [("a/b.txt", "/srv/my%20files/a/b.txt"), ("100%", "/srv/my%20files/100%25")] {
             assert_eq!(header(&files, path, "x-sendfile"), sent);
+        }
+    }
+
+    #[test]
+    #[cfg(not(windows))]
+    fn some_are_given_it_as_it_is() {
+        let files = SendFiles::new("/srv/my files/", SendFileBy::XSendfileVerbatim);
+        for path in ["a/b.txt", "100%", "a b", " a", "\u{fc}"] {
+            let response = files.file(path).unwrap().into_response();
+            assert_eq!(
+                response.headers()["x-sendfile"].as_bytes(),
+                format!("/srv/my files/{path}").as_bytes()
+            );
+        }
+        for path in ["a\nX: y", "a\r", "a\tb", "a\t", "a ", "\u{7f}", "../a"] {
+            assert_eq!(files.file(path), Err(UnsafePath), "{path:?}");
         }
     }
 

@@ -18,7 +18,7 @@ fn is_plain(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.bytes().any(|byte| byte == 0 || is_special(byte))
 }
 
-/// A path that is not one below the directory that it is to be below: see
+/// A path that is not one below the directory that it is to be below, or that a header cannot carry: see
 /// [`SendFiles::file`](crate::SendFiles::file).
 ///
 /// As a response it is a 404, since there is no such file, and says nothing else: the path was the client's.
@@ -27,7 +27,7 @@ pub struct UnsafePath;
 
 impl fmt::Display for UnsafePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the path is not one of plain names below its directory")
+        f.write_str("the path is not one of plain names below its directory, or cannot be sent as it is")
     }
 }
 

@@ -1,10 +1,13 @@
 //! What `accept` does when descriptors run out, and when there are many.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::wire;
@@ -63,22 +66,31 @@ fn in_few_descriptors() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let addr = serve().await;
-        // Both ends are in this process: somewhere in here accept finds no descriptor, then neither does
-        // connect.
-        let mut open = Vec::new();
-        while let Ok(io) = TcpStream::connect(addr).await {
-            open.push(io);
-            tokio::task::yield_now().await;
+        let mut first = TcpStream::connect(addr).await.unwrap();
+        assert!(wire::ask(&mut first, &wire::get("/", true)).await.unwrap().ends_with("served"));
+        // Nothing else has a turn before the next `await`, so accept finds these when there is no descriptor left.
+        let waiting = [(); 3].map(|()| std::net::TcpStream::connect(addr).unwrap());
+        let mut taken = Vec::new();
+        while let Ok(file) = File::open("/dev/null") {
+            taken.push(file);
         }
-        assert!(open.len() < 48);
-        // The first ones were accepted before that, and are served beside it.
-        assert!(wire::ask(&mut open[0], &wire::get("/", true)).await.unwrap().ends_with("served"));
-        let last = open.pop().unwrap();
-        drop(open);
-        // This one was in the backlog or accepted; once there are descriptors it is served like any other.
-        let mut last = last;
-        assert!(wire::ask(&mut last, &wire::get("/", true)).await.unwrap().ends_with("served"));
+        let before = cpu_time();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let spent = cpu_time() - before;
+        assert!(spent < Duration::from_millis(50), "accept is a hot loop: {spent:?}");
+        assert!(wire::ask(&mut first, &wire::get("/", true)).await.unwrap().ends_with("served"));
+        drop(taken);
+        for io in waiting {
+            io.set_nonblocking(true).unwrap();
+            let mut io = TcpStream::from_std(io).unwrap();
+            assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
+        }
     });
+}
+
+/// What this thread has had of a processor.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
 }
 
 async fn serve() -> SocketAddr {

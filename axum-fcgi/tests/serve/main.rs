@@ -3,6 +3,10 @@
 
 mod accept;
 mod bounds;
+mod figures;
+mod gone;
+mod grace;
+mod in_memory;
 mod roles;
 mod shutdown;
 mod types;

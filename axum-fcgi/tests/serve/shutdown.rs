@@ -1,6 +1,8 @@
 //! Graceful shutdown, as `serve` does it.
 
 use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -10,7 +12,7 @@ use fcgi_core::{BeginRequest, RecordHeader, RecordType, RequestId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::wire;
 
@@ -30,7 +32,7 @@ async fn serve(config: Config) -> Served {
     let (stop, stopped) = oneshot::channel();
     let (begin, begun) = mpsc::channel(16);
     let (release, released) = mpsc::channel(16);
-    let released = std::sync::Arc::new(tokio::sync::Mutex::new(released));
+    let released = Arc::new(tokio::sync::Mutex::new(released));
     let forever = begin.clone();
     let router = Router::new()
         .route(
@@ -61,11 +63,13 @@ impl Served {
 
 #[tokio::test]
 async fn while_idle_it_ends_at_once_and_kept_connections_are_closed() {
-    let mut served = serve(Config::default()).await;
+    // Were it to wait for its deadline, it would be seen.
+    let mut served = serve(Config::default().shutdown_timeout(Duration::from_secs(86_400))).await;
     let mut kept = TcpStream::connect(served.addr).await.unwrap();
     wire::ask(&mut kept, &wire::get("/nothing", true)).await.unwrap();
     served.stop();
-    served.task.await.unwrap().unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(60), served.task).await;
+    ended.expect("it is held up").unwrap().unwrap();
     assert_eq!(kept.read(&mut [0; 1]).await.unwrap(), 0);
     assert!(TcpStream::connect(served.addr).await.is_err(), "nobody listens any more");
 }
@@ -118,4 +122,66 @@ async fn connections_that_wait_to_be_accepted_are_served_too() {
     let served = tokio::spawn(served.into_future());
     assert!(wire::answer(&mut waiting).await.unwrap().ends_with("served"));
     served.await.unwrap().unwrap();
+}
+
+/// Clients that go on asking all the while, each over a connection that it keeps, or over a new one each time: every
+/// request that a handler was entered for has its whole answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_every_request_that_was_taken_in_is_answered() {
+    const CLIENTS: usize = 16;
+    const BEFORE_THE_STOP: usize = 500;
+    const ANSWER: usize = 20_000;
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let entered = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&entered);
+    let handler = async move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        // Stays for a while, so that the stop finds some of them inside.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        "x".repeat(ANSWER)
+    };
+    let (stop, stopped) = oneshot::channel();
+    let signal = async { stopped.await.unwrap_or(()) };
+    let router = Router::new().route("/", get(handler));
+    let served =
+        tokio::spawn(axum_fcgi::serve(listener, router).with_graceful_shutdown(signal).into_future());
+
+    let (answered, mut answers) = mpsc::unbounded_channel();
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        let (answered, keep_conn) = (answered.clone(), client % 2 == 0);
+        clients.spawn(async move {
+            let mut kept = None;
+            loop {
+                let io = match kept.take() {
+                    Some(io) => Ok(io),
+                    None => TcpStream::connect(addr).await,
+                };
+                // Nobody listens any more, or an idle connection was closed.
+                let Ok(mut io) = io else { return };
+                let Ok(answer) = wire::ask(&mut io, &wire::get("/", keep_conn)).await else { return };
+                assert!(answer.ends_with(&"x".repeat(ANSWER)));
+                answered.send(()).unwrap();
+                kept = keep_conn.then_some(io);
+            }
+        });
+    }
+    drop(answered);
+    for _ in 0..BEFORE_THE_STOP {
+        answers.recv().await.expect("the clients go on");
+    }
+    stop.send(()).unwrap();
+    served.await.unwrap().unwrap();
+    while let Some(ended) = clients.join_next().await {
+        ended.unwrap();
+    }
+    let mut all = BEFORE_THE_STOP;
+    while answers.recv().await.is_some() {
+        all += 1;
+    }
+    assert_eq!(all, entered.load(Ordering::Relaxed));
 }

@@ -47,6 +47,8 @@ async fn a_router_a_method_router_a_handler_and_any_service_can_be_served() {
     ] {
         assert!(answer.starts_with("Status: 200 OK\r\n"), "{answer}");
         assert!(answer.ends_with("\r\n\r\nserved"), "{answer}");
+        // axum's own routes set it, too.
+        assert_eq!(answer.matches("content-length: 6\r\n").count(), 1, "{answer}");
     }
 }
 

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::StatusCode;
+use http_body_util::BodyExt as _;
 use libtest_mimic::Failed;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::task::JoinSet;
 
+use crate::application::EVENTS;
 use crate::runner::Outcome;
 use crate::setup::Seen;
 use crate::site::Site;
@@ -31,6 +35,32 @@ pub(crate) async fn forty_at_once(site: Site) -> Outcome {
     }
     while let Some(ended) = clients.join_next().await {
         ended??;
+    }
+    Ok(Seen::Usual)
+}
+
+/// More requests are under way than there are connections to the application.
+pub(crate) async fn several_on_a_connection(site: Site) -> Outcome {
+    // A connection is for several once it has been used again.
+    for _ in 0..3 {
+        assert_eq!(site.get("/well").await?.body(), "well");
+    }
+    let mut answers = Vec::new();
+    let mut calls = Vec::new();
+    for _ in 0..CLIENTS {
+        answers.push(site.open(Request::get("/events").body(Body::empty())?).await?);
+        calls.push(site.switchboard.called().await?);
+    }
+    let connections = site.connections()?;
+    assert!(connections * 3 < CLIENTS * 2, "{connections} connections for {CLIENTS} requests");
+    for mut call in calls {
+        for _ in 1..EVENTS {
+            call.say().await;
+        }
+    }
+    for answer in answers {
+        let text = answer.into_body().collect().await?.to_bytes();
+        assert_eq!(text, "data: 0\n\ndata: 1\n\ndata: 2\n\ndata: 3\n\n");
     }
     Ok(Seen::Usual)
 }

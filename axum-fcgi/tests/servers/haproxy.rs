@@ -2,6 +2,8 @@
 
 use crate::setup::{Connected, Deviation, NOT_TOLD, Place, Setup};
 
+pub(crate) const MULTIPLEXED: &str = "haproxy-multiplexed";
+
 fn setup(name: &'static str, how: &'static str, config: fn(&Place<'_>) -> String) -> Setup {
     Setup {
         name,
@@ -27,7 +29,7 @@ fn setup(name: &'static str, how: &'static str, config: fn(&Place<'_>) -> String
 pub(crate) fn setups() -> Vec<Setup> {
     vec![
         setup("haproxy", "unix socket, kept connections", |place| config(place, "")),
-        setup("haproxy-multiplexed", "unix socket, multiplexed (`mpxs-conns`)", |place| {
+        setup(MULTIPLEXED, "unix socket, multiplexed (`mpxs-conns`)", |place| {
             config(place, "option get-values\n    option mpxs-conns\n    option max-reqs 32")
         }),
     ]

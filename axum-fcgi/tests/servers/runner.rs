@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use libtest_mimic::{Completion, Failed, Trial};
 use tokio::runtime;
 
-use crate::setup::{Connected, Seen, Setup};
+use crate::setup::{Seen, Setup};
 use crate::site::{self, Site};
 
 pub(crate) type Outcome = Result<Seen, Failed>;
@@ -22,7 +22,7 @@ pub(crate) type Outcome = Result<Seen, Failed>;
 pub(crate) struct Check {
     pub(crate) name: &'static str,
     /// Whether it makes sense.
-    pub(crate) applies: fn(Connected) -> bool,
+    pub(crate) applies: fn(&Setup) -> bool,
     pub(crate) run: fn(Site) -> BoxFuture<'static, Outcome>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn trials(setups: Vec<Setup>, checks: &[Check]) -> Vec<Trial> {
         }
         let found = setup.find();
         let setup = Arc::new(setup);
-        for check in checks.iter().filter(|check| (check.applies)(setup.connected)) {
+        for check in checks.iter().filter(|check| (check.applies)(&setup)) {
             let (setup, found, check) = (Arc::clone(&setup), found.clone(), *check);
             let name = format!("{}/{}", setup.name, check.name);
             trials.push(Trial::ignorable_test(name, move || match found {

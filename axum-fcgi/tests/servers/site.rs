@@ -101,6 +101,14 @@ impl Site {
         Ok(Self { address, prefix, switchboard, patience, application, _server: server })
     }
 
+    /// Connections to the application's socket that are open now.
+    pub(crate) fn connections(&self) -> io::Result<usize> {
+        let path = self.prefix.join("app.sock").display().to_string();
+        // The columns: state, where 03 is connected, inode, and the path at the end that accepted it.
+        let is_one = |line: &&str| line.ends_with(&path) && line.split_whitespace().nth(5) == Some("03");
+        Ok(fs::read_to_string("/proc/net/unix")?.lines().filter(is_one).count())
+    }
+
     pub(crate) async fn connect(&self) -> io::Result<TcpStream> {
         TcpStream::connect(self.address).await
     }

@@ -60,8 +60,13 @@ pub(crate) fn checks() -> Vec<Check> {
     checks.push(Check {
         name: "application_restarts",
         // A CGI program starts for each request anyway.
-        applies: |connected| connected != Connected::Cgi,
+        applies: |setup| setup.connected != Connected::Cgi,
         run: |site| Box::pin(connections::application_restarts(site)),
+    });
+    checks.push(Check {
+        name: "several_on_a_connection",
+        applies: |setup| setup.name == haproxy::MULTIPLEXED,
+        run: |site| Box::pin(connections::several_on_a_connection(site)),
     });
     checks
 }

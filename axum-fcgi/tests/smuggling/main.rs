@@ -17,8 +17,9 @@ mod setup;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let trials = setup::ALL
-        .iter()
-        .map(|setup| setup.server.trial(setup.name, |installed| judge::judge(setup, &installed)));
+    let trials = setup::ALL.iter().map(|setup| {
+        let name = ["sees_what_the_web_server_has_decided", setup.name].join("/");
+        setup.server.trial(&name, |installed| judge::judge(setup, &installed))
+    });
     web_servers::run(trials.collect())
 }

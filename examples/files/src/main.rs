@@ -1,12 +1,15 @@
-//! Files that nginx sends, after the application has decided who may have them.
+//! Files that the web server sends, after the application has decided who may have them.
 //!
 //! ```sh
 //! FCGI_LISTEN=127.0.0.1:9000 FILES=/srv/files cargo run -p files
 //! nginx -p /tmp -c $PWD/examples/files/nginx.conf
 //! curl -H 'X-Token: secret' -r 0-9 http://127.0.0.1:8080/files/some/file.txt
 //! ```
+//!
+//! The configurations of others are beside nginx's. They go by another header: with `SEND_BY=x-sendfile` it is that of
+//! lighttpd and Caddy, with `SEND_BY=x-sendfile-verbatim` that of Apache's mod_xsendfile 0.12.
 
-use std::io;
+use std::{env, io};
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -19,7 +22,7 @@ fn app(files: SendFiles) -> Router {
     Router::new().route("/files/{*path}", get(file)).with_state(files)
 }
 
-/// What nginx is told to send: ranges, conditions, and a 404 where there is no such file, are its business.
+/// What the web server is told to send: ranges, conditions, and a 404 where there is no such file, are its business.
 async fn file(State(files): State<SendFiles>, Path(path): Path<String>, headers: HeaderMap) -> Response {
     if headers.get("x-token").is_none_or(|token| token != "secret") {
         return StatusCode::FORBIDDEN.into_response();
@@ -27,10 +30,23 @@ async fn file(State(files): State<SendFiles>, Path(path): Path<String>, headers:
     files.file(&path).into_response()
 }
 
+/// Which header the web server goes by: each knows but one, and would pass the other on to the client.
+fn send_by(name: &str) -> Option<SendFileBy> {
+    match name {
+        // nginx knows the folder by this name, and nobody else can ask for it.
+        "x-accel-redirect" => Some(SendFileBy::XAccelRedirect { location: "/internal/".to_owned() }),
+        "x-sendfile" => Some(SendFileBy::XSendfile),
+        "x-sendfile-verbatim" => Some(SendFileBy::XSendfileVerbatim),
+        _ => None,
+    }
+}
+
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let root = std::env::var_os("FILES").ok_or_else(|| io::Error::other("FILES says where the files are"))?;
-    // nginx knows the folder by this name, and nobody else can ask for it.
-    let by = SendFileBy::XAccelRedirect { location: "/internal/".to_owned() };
+    let root = env::var_os("FILES").ok_or_else(|| io::Error::other("FILES says where the files are"))?;
+    let by = env::var("SEND_BY").unwrap_or_else(|_| "x-accel-redirect".to_owned());
+    let by = send_by(&by).ok_or_else(|| {
+        io::Error::other("SEND_BY is x-accel-redirect (nginx), x-sendfile or x-sendfile-verbatim")
+    })?;
     axum_fcgi::serve_auto(app(SendFiles::new(root, by))).await
 }

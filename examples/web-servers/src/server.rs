@@ -32,8 +32,19 @@ pub enum WebServer {
 impl WebServer {
     /// A test behind this web server. Where that is missing the test is ignored, and says so; with `CI=true` it fails.
     pub fn trial(self, name: &str, test: impl FnOnce(Installed) -> Result + Send + 'static) -> Trial {
+        self.trial_with(&[], name, test)
+    }
+
+    /// The same, of a web server with these files, by their whole paths: modules that are packages of their own.
+    pub fn trial_with(
+        self,
+        files: &[&str],
+        name: &str,
+        test: impl FnOnce(Installed) -> Result + Send + 'static,
+    ) -> Trial {
         let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
-        let found = self.find();
+        let missing = files.iter().find(|file| !Path::new(file).is_file());
+        let found = missing.map_or_else(|| self.find(), |missing| Err(format!("no {missing}")));
         Trial::ignorable_test(format!("{}/{name}", self.program()), move || match found {
             Ok(installed) => match test(installed) {
                 Ok(()) => Ok(Completion::Completed),

@@ -12,6 +12,7 @@
 
 #[path = "../explore/both.rs"]
 mod both;
+mod client;
 mod deframe;
 #[path = "../explore/model.rs"]
 #[expect(dead_code, reason = "the exploration needs more of it")]
@@ -21,6 +22,7 @@ mod pairs;
 mod raw;
 #[path = "../explore/request.rs"]
 mod request;
+mod sides;
 #[path = "../explore/steps.rs"]
 mod steps;
 
@@ -89,4 +91,14 @@ fn any_bytes_have_the_same_events_however_they_come_and_an_answer_to_each_reques
 #[test]
 fn any_operations_do_what_the_model_says() {
     run_on(operations::run, "operations", 500);
+}
+
+#[test]
+fn any_answers_have_the_same_events_however_they_come() {
+    run_on(client::run, "client", 2000);
+}
+
+#[test]
+fn both_sides_understand_each_other_whatever_they_do() {
+    run_on(sides::run, "sides", 1000);
 }

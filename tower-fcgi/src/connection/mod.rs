@@ -33,7 +33,6 @@ use crate::exchange::Exchange;
 use crate::handle::{Handle, Order};
 use crate::memory;
 use crate::service::FcgiService;
-use crate::sink::Direct;
 
 pin_project! {
     /// Serves one connection from a web server: a future that ends with it.
@@ -235,9 +234,9 @@ where
         cx: &mut Context<'_>,
     ) -> Result<Turn, Error> {
         let dispatched = self.dispatched;
-        let was_full = Direct::is_full(&mut self.protocol);
+        let was_full = self.is_full();
         let _ = self.poll_write(cx)?;
-        let has_room = was_full && !Direct::is_full(&mut self.protocol);
+        let has_room = was_full && !self.is_full();
         let (read, broken) = match self.poll_read(cx) {
             Ok(read) => (read, None),
             // What came whole before it is answered as far as that can be done at once, however the bytes
@@ -252,7 +251,7 @@ where
             return broken.map_or(Ok(Turn::Wait), Err);
         }
         // Behind all that can write any, and before the connection's end is thought of.
-        self.handle.lines().pour(&mut self.protocol);
+        self.handle.lines().pour(&mut self.protocol, self.settings.output_bytes);
         if let Some(error) = broken {
             let _ = self.poll_write(cx)?;
             return Err(error);
@@ -292,7 +291,7 @@ where
             return true;
         }
         // Each comes first in its turn, or an answer that is always ready would leave no room for the others.
-        let room = !Direct::is_full(&mut self.protocol);
+        let room = !self.is_full();
         if self.spawned_first {
             self.poll_spawned(cx);
         }
@@ -302,6 +301,11 @@ where
         }
         self.spawned_first ^= room;
         false
+    }
+
+    /// Whether as much output waits for the transport as should.
+    pub(super) fn is_full(&self) -> bool {
+        self.protocol.output_len() >= self.settings.output_bytes
     }
 
     /// Whether the connection was told to finish and nothing is under way. `read`: what this turn's read came

@@ -73,7 +73,8 @@ where
     /// Goes on with the exchange that runs in this future.
     pub(super) fn poll_inline(&mut self, inline: Inline<'_, S>, cx: &mut Context<'_>) {
         let Some(running) = &self.running else { return };
-        let mut sink = Direct { protocol: &mut self.protocol, key: running.key };
+        let most = self.settings.output_bytes;
+        let mut sink = Direct { protocol: &mut self.protocol, key: running.key, most };
         if running.span.in_scope(|| inline.poll(cx, &mut sink)).is_ready() {
             running.end_body(Kind::Over);
             self.running = None;
@@ -83,9 +84,10 @@ where
     /// Takes in what the exchanges in tasks have to say, as long as there is room for it.
     pub(super) fn poll_spawned(&mut self, cx: &mut Context<'_>) {
         let Some(spawned) = &mut self.spawned else { return };
-        while !Direct::is_full(&mut self.protocol) {
+        let most = self.settings.output_bytes;
+        while self.protocol.output_len() < most {
             let Poll::Ready((key, batch)) = spawned.poll_batch(cx) else { break };
-            batch.replay(&mut Direct { protocol: &mut self.protocol, key });
+            batch.replay(&mut Direct { protocol: &mut self.protocol, key, most });
             if !self.protocol.is_open(key)
                 && let Some(running) = spawned.remove(key)
             {
@@ -162,7 +164,7 @@ where
         if self.running.is_none() {
             self.running = Some(running);
             inline.set(exchange);
-            if self.is_alone() && !Direct::is_full(&mut self.protocol) {
+            if self.is_alone() && !self.is_full() {
                 // With one thread for everything, a task for the next request gains nothing if this one can be
                 // answered at once. With several, it may run elsewhere while this one does here.
                 self.poll_inline(inline, cx);
@@ -263,7 +265,7 @@ where
         let out = self.out(key, inline.as_ref());
         self.stop(key, kind, inline.as_mut());
         self.queue.retain(|request| request.key != key);
-        conclude(failure, out, Held::default(), &mut Direct { protocol: &mut self.protocol, key });
+        conclude(failure, out, Held::default(), &mut self.direct(key));
     }
 
     /// The web server sends no more of a body. Whoever waits for it gets no further; others may.
@@ -307,7 +309,7 @@ where
         if let Some(running) = self.running.take_if(|running| running.key == key) {
             running.end_body(kind);
             let _entered = running.span.enter();
-            inline.discard(&mut Direct { protocol: &mut self.protocol, key });
+            inline.discard(&mut self.direct(key));
         } else if let Some(running) = self.spawned.as_mut().and_then(|spawned| spawned.remove(key)) {
             running.end_body(kind);
         }
@@ -350,6 +352,11 @@ where
     }
 
     fn conclude(&mut self, key: Key, failure: &Failure, asked: Asked, held: Held) {
-        conclude(failure, Out::Nothing(asked), held, &mut Direct { protocol: &mut self.protocol, key });
+        conclude(failure, Out::Nothing(asked), held, &mut self.direct(key));
+    }
+
+    /// Where a request's answer goes.
+    fn direct(&mut self, key: Key) -> Direct<'_> {
+        Direct { protocol: &mut self.protocol, key, most: self.settings.output_bytes }
     }
 }

@@ -190,6 +190,38 @@ async fn an_answer_that_nobody_reads_is_not_produced_beyond_a_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_reads_is_produced_up_to_the_limit_for_output() {
+    for limit in [0, 1, 10_000, 256 * 1024] {
+        let polled = Count::default();
+        let count = polled.clone();
+        let web_server = serve_with(
+            Config::default().output_bytes(limit),
+            handler(move |request| {
+                let count = count.clone();
+                async move {
+                    if request.uri().path() == "/whole" {
+                        return full("whole");
+                    }
+                    let body = Scripted::endless(move || {
+                        count.add();
+                        vec![0; 1000].into()
+                    });
+                    Response::new(boxed(body))
+                }
+            }),
+        );
+        web_server.wire.make_room(0);
+        web_server.say(get(1, KEEP, "/")).await;
+        let produced = polled.now() * 1000;
+        // A frame comes on top, and the head is a part of it.
+        assert!((limit.saturating_sub(1000)..=limit + 1000).contains(&produced), "{produced} of {limit}");
+        web_server.say(abort(1)).await;
+        web_server.wire.make_room(usize::MAX);
+        assert_eq!(web_server.ask(2, get(2, KEEP, "/whole")).await.text(), "whole");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_asks_and_never_listens_is_not_listened_to_for_ever() {
     let web_server = serve(handler(echo));
     web_server.wire.make_room(0);

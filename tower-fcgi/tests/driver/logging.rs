@@ -12,6 +12,7 @@ use crate::handlers::{boxed, echo, full, handler};
 use crate::records::{CLOSE, KEEP, abort, end_stdin, get, get_values, post, post_whole, stdin};
 use crate::scripted::{Scripted, Step, data, quietly};
 use crate::web_server::{WebServer, serve};
+use crate::wire::Failure;
 
 /// Collects events of the library, and the names of its spans.
 #[derive(Clone, Default)]
@@ -131,6 +132,7 @@ async fn a_connection_that_ends_badly_is_one_debug_event_with_the_reason() {
         (get(1, KEEP, "/")[..9].to_vec(), WebServer::end, "inside a record"),
         (b"GET / HTTP/1.1\r\n".to_vec(), |_| {}, "broke the protocol"),
         (get(1, KEEP, "/wait"), |web_server| web_server.handle.kill(), "told to end"),
+        (get(1, KEEP, "/wait"), goes_away_while_it_is_written_to, "failed"),
     ] {
         let (log, _guard) = Log::start();
         let mut web_server = served();
@@ -141,6 +143,12 @@ async fn a_connection_that_ends_badly_is_one_debug_event_with_the_reason() {
         assert!(debug.len() == 1 && debug[0].contains(reason), "{debug:?}");
         assert_eq!(log.at(Level::INFO), [""; 0]);
     }
+}
+
+/// Three more answers are on their way, of which the first finds nobody.
+fn goes_away_while_it_is_written_to(web_server: &WebServer) {
+    web_server.wire.lock().failure = Some(Failure::BrokenPipe);
+    web_server.send([get(2, KEEP, "/"), get(3, KEEP, "/"), get(4, KEEP, "/")].concat());
 }
 
 #[tokio::test(start_paused = true)]

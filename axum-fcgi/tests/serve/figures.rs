@@ -1,0 +1,74 @@
+//! The figures in SECURITY.md.
+
+use std::collections::BTreeSet;
+
+use axum_fcgi::Config;
+
+/// Settings that are a number or a time, by their names, as `Debug` has them.
+fn defaults() -> Vec<(String, String)> {
+    let text = format!("{:?}", Config::default());
+    let fields = text.split(['{', '}', ',']).filter_map(|field| field.trim().split_once(": "));
+    let values = fields.map(|(name, value)| (name, value.trim_start_matches("Some(").trim_end_matches(')')));
+    let is_quantity = |value: &str| {
+        let figure = value.trim_end_matches('s');
+        value == "None" || !figure.is_empty() && figure.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    values
+        // `serve` sets it to what `max_connections` says.
+        .filter(|(name, value)| is_quantity(value) && *name != "max_conns")
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// A number as it is written there: in groups of three.
+fn grouped(figure: &str) -> String {
+    let mut text = String::new();
+    for (at, digit) in figure.chars().enumerate() {
+        if at > 0 && (figure.len() - at).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[test]
+fn the_limits_in_security_md_are_the_defaults() {
+    // It is not in the published crate.
+    let Ok(text) = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../SECURITY.md")) else {
+        return;
+    };
+    let told: Vec<(&str, &str)> = text
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|row| {
+            let [setting, told] = [1, 2].map(|column| row.split('|').nth(column).unwrap().trim());
+            (setting.trim_matches('`').rsplit("::").next().unwrap(), told)
+        })
+        .map(|(setting, told)| match (setting, told.ends_with(" s")) {
+            ("drain", true) => ("drain_timeout", told),
+            ("drain", false) => ("drain_bytes", told),
+            other => (other.0, told),
+        })
+        .collect();
+    let defaults = defaults();
+    assert!(defaults.len() > 20, "{defaults:?}");
+    for (name, value) in &defaults {
+        let (_, told) =
+            told.iter().find(|(setting, _)| setting == name).unwrap_or_else(|| panic!("no {name}"));
+        let expected = match value.strip_suffix('s') {
+            Some(seconds) => format!("{} s", grouped(seconds)),
+            None if value == "None" || *value == u64::MAX.to_string() => "none".to_owned(),
+            None if name.ends_with("_bytes") || name == "stderr_record" => {
+                format!("{} bytes", grouped(value))
+            }
+            None => grouped(value),
+        };
+        assert_eq!(*told, expected, "{name}");
+    }
+    let names: BTreeSet<_> = told.iter().map(|(setting, _)| *setting).collect();
+    assert_eq!((names.len(), told.len()), (defaults.len(), defaults.len()), "each once: {told:?}");
+
+    let most = tower_fcgi::Config::default().most_memory().to_string();
+    assert!(text.contains(&format!("at most {} bytes", grouped(&most))), "{most}");
+}

@@ -1,0 +1,50 @@
+//! A client over TLS.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use web_servers::Result;
+
+use crate::certificates::Certificates;
+
+/// What the application says that it was told.
+pub(crate) fn get(
+    port: u16,
+    certificates: &Certificates,
+    with_certificate: bool,
+) -> Result<BTreeMap<String, String>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificates.authority.clone())?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
+    let config = if with_certificate {
+        let (certificate, key) = &certificates.client;
+        config.with_client_auth_cert(vec![certificate.clone()], key.clone_key())?
+    } else {
+        config.with_no_client_auth()
+    };
+    let connection = ClientConnection::new(Arc::new(config), "localhost".try_into()?)?;
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    // Turns a hang into a failure.
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    let mut stream = StreamOwned::new(connection, stream);
+    write!(stream, "GET / HTTP/1.0\r\nHost: localhost:{port}\r\n\r\n")?;
+    let mut answer = Vec::new();
+    // Not everybody says goodbye.
+    match stream.read_to_end(&mut answer) {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {}
+        read => drop(read?),
+    }
+    let answer = String::from_utf8(answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("an answer without a head")?;
+    if head.split(' ').nth(1) != Some("200") {
+        return Err(answer.into());
+    }
+    Ok(serde_json::from_str(body)?)
+}
