@@ -52,8 +52,8 @@ impl Sink for Direct<'_> {
     }
 
     fn stderr(&mut self, line: &[u8]) {
-        let _ = self.protocol.stderr(self.key, line);
-        let _ = self.protocol.stderr(self.key, b"\n");
+        // In one piece: the end of a line in a record of its own would be a line of its own for Apache.
+        let _ = self.protocol.stderr(self.key, &[line, b"\n"].concat());
     }
 
     fn end(&mut self) {

@@ -222,6 +222,18 @@ async fn the_500_for_a_head_request_has_no_body() {
     assert_eq!((answer.status(), answer.body()), (500, &b""[..]));
 }
 
+/// Apache has a line in its log for each record.
+#[tokio::test(start_paused = true)]
+async fn a_reason_and_the_end_of_its_line_are_one_record() {
+    quietly();
+    let web_server = serve_bad(|| panic!("the handler has a bug"));
+    let answer = web_server.ask(1, get(1, KEEP, "/bad")).await;
+    assert_eq!(answer.errors(), "the handler panicked: the handler has a bug\n");
+    let order = web_server.answers().order;
+    let stderr = order.iter().filter(|(kind, ..)| *kind == fcgi_core::RecordType::STDERR);
+    assert_eq!(stderr.count(), 1, "{order:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn stderr_comes_in_records_of_at_most_eight_kilobytes_and_before_the_end() {
     quietly();

@@ -1,0 +1,86 @@
+//! The same requests over HTTP/1.1, to compare.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
+
+use super::asker::Answered;
+use crate::args::BenchArgs;
+use crate::failure::Failure;
+use crate::target::Target;
+
+pub(super) struct Http {
+    target: Target,
+    request: http::Request<Full<Bytes>>,
+    keep: bool,
+    limit: Duration,
+    connection: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Http {
+    /// # Errors
+    /// Of usage: a method, target or header that HTTP does not have.
+    pub(super) fn new(args: &BenchArgs, body: Option<&Bytes>) -> Result<Self, Failure> {
+        let method = args.request.method.as_deref().unwrap_or(if body.is_some() { "POST" } else { "GET" });
+        let mut request = http::Request::builder().method(method).uri(&args.path);
+        if !args.request.http_headers().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request = request.header("host", "localhost");
+        }
+        for (name, value) in args.request.http_headers() {
+            request = request.header(name, value);
+        }
+        if args.close {
+            request = request.header("connection", "close");
+        }
+        let request = request
+            .body(Full::new(body.cloned().unwrap_or_default()))
+            .map_err(|error| Failure::usage(format!("this is no request of HTTP: {error}")))?;
+        Ok(Self {
+            target: args.target.clone(),
+            request,
+            keep: !args.close,
+            limit: args.wait.timeout,
+            connection: None,
+        })
+    }
+
+    /// # Errors
+    /// When there is no whole answer.
+    pub(super) async fn ask(&mut self) -> Result<Answered, Failure> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let answer = async {
+            connection.ready().await?;
+            let response = connection.send_request(self.request.clone()).await?;
+            let (status, mut body, mut length) = (response.status().as_u16(), response.into_body(), 0);
+            while let Some(frame) = body.frame().await {
+                length += frame?.data_ref().map_or(0, Bytes::len) as u64;
+            }
+            Ok(Answered { status, length })
+        };
+        let answered = timeout(self.limit, answer)
+            .await
+            .map_err(|_| Failure::new("there was no answer in time; --timeout sets for how long to wait"))?
+            .map_err(|error: hyper::Error| Failure::new(format!("there is no whole answer: {error}")))?;
+        if self.keep {
+            self.connection = Some(connection);
+        }
+        Ok(answered)
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {
+        let stream = TokioIo::new(self.target.connect(self.limit).await?);
+        let (sender, connection) = handshake(stream)
+            .await
+            .map_err(|error| Failure::new(format!("the connection cannot be used: {error}")))?;
+        // What becomes of it is the answer's to say.
+        tokio::spawn(async { connection.await.ok() });
+        Ok(sender)
+    }
+}

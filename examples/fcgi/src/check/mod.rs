@@ -1,0 +1,63 @@
+//! `fcgi check`: an application against the rules.
+
+mod answer;
+mod peer;
+mod records;
+mod report;
+mod rule;
+mod rules;
+mod wire;
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use indicatif::ProgressBar;
+
+use self::peer::Peer;
+use self::report::{Line, Report};
+use self::rule::Rule;
+use crate::args::CheckArgs;
+use crate::failure::{Code, Failure};
+use crate::get::style;
+
+/// # Errors
+/// When nobody is there.
+pub(crate) async fn run(args: CheckArgs) -> Result<Code, Failure> {
+    let rules = chosen(&args.only)?;
+    let Some(target) = args.target.clone().filter(|_| !args.list) else {
+        let mut out = io::stdout().lock();
+        for rule in rules {
+            writeln!(out, "{:<22} {:<16} {}", rule.name, rule.section, rule.text)?;
+        }
+        return Ok(Code::Good);
+    };
+    let peer = Peer::meet(&args, target.clone()).await?;
+    let bar = ProgressBar::new(rules.len() as u64).with_style(style("{bar:30} {pos} of {len}: {msg}"));
+    let mut lines = Vec::new();
+    for rule in rules {
+        bar.set_message(rule.name);
+        lines.push(Line { rule, found: (rule.run)(&peer).await });
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let report = Report { address: target.to_string(), timeout: args.timeout, lines };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report.json())?);
+    } else {
+        let choice = if io::stdout().is_terminal() {
+            anstream::ColorChoice::Auto
+        } else {
+            anstream::ColorChoice::Never
+        };
+        report.write(&mut anstream::AutoStream::new(io::stdout(), choice))?;
+    }
+    Ok(if report.broken() == 0 { Code::Good } else { Code::Failed })
+}
+
+fn chosen(only: &[String]) -> Result<Vec<&'static Rule>, Failure> {
+    let wanted = |rule: &&Rule| only.is_empty() || only.iter().any(|part| rule.name.contains(part.as_str()));
+    let rules: Vec<_> = rules::ALL.iter().copied().flatten().filter(wanted).collect();
+    if rules.is_empty() {
+        return Err(Failure::usage("no rule has such a name; `fcgi check --list` has them all"));
+    }
+    Ok(rules)
+}

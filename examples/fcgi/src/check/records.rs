@@ -1,0 +1,93 @@
+//! Records to send, also such as should not be.
+
+use fcgi_core::{BeginRequest, RecordHeader, RecordType, RequestId, Role, encode_pair};
+
+use crate::request::Params;
+
+/// The bytes of records, in a row.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Records {
+    pub(super) bytes: Vec<u8>,
+    /// The requests that they begin.
+    pub(super) begun: Vec<u16>,
+    /// Bytes of padding behind each.
+    padding: u8,
+    /// What is in reserved bytes.
+    reserved: u8,
+}
+
+impl Records {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Any bytes, in which these requests begin.
+    pub(super) fn raw(bytes: Vec<u8>, begun: Vec<u16>) -> Self {
+        Self { bytes, begun, ..Self::default() }
+    }
+
+    /// From here on with so much padding.
+    pub(super) const fn padded(mut self, padding: u8) -> Self {
+        self.padding = padding;
+        self
+    }
+
+    /// From here on with this in reserved bytes.
+    pub(super) const fn reserved(mut self, reserved: u8) -> Self {
+        self.reserved = reserved;
+        self
+    }
+
+    /// A record of up to 65 535 bytes.
+    pub(super) fn record(mut self, kind: RecordType, id: u16, content: &[u8]) -> Self {
+        let length = u16::try_from(content.len()).expect("a record's content is at most 65 535 bytes");
+        let mut header = RecordHeader::new(kind, RequestId(id), length);
+        header.padding_len = self.padding;
+        let mut header = header.encode();
+        header[RecordHeader::LEN - 1] = self.reserved;
+        self.bytes.extend_from_slice(&header);
+        self.bytes.extend_from_slice(content);
+        // Not zeros, which would pass for a good deal.
+        self.bytes.resize(self.bytes.len() + usize::from(self.padding), 0xa5);
+        self
+    }
+
+    pub(super) fn begin(mut self, id: u16, role: Role, keep_conn: bool) -> Self {
+        let mut content = BeginRequest { role, keep_conn }.encode();
+        content[3..].fill(self.reserved);
+        self.begun.push(id);
+        self.record(RecordType::BEGIN_REQUEST, id, &content)
+    }
+
+    /// Content in records of `size` bytes, without an end.
+    pub(super) fn pieces(self, kind: RecordType, id: u16, content: &[u8], size: usize) -> Self {
+        content.chunks(size).fold(self, |records, piece| records.record(kind, id, piece))
+    }
+
+    /// A stream: its content, in as few records as it takes, and the empty one.
+    pub(super) fn stream(self, kind: RecordType, id: u16, content: &[u8]) -> Self {
+        self.pieces(kind, id, content, usize::from(u16::MAX)).end(kind, id)
+    }
+
+    pub(super) fn end(self, kind: RecordType, id: u16) -> Self {
+        self.record(kind, id, &[])
+    }
+
+    /// A Responder's request up to the end of PARAMS.
+    pub(super) fn head(self, id: u16, params: &Params, keep_conn: bool) -> Self {
+        self.begin(id, Role::RESPONDER, keep_conn).stream(RecordType::PARAMS, id, &encoded(params))
+    }
+
+    /// All of a request that has no body.
+    pub(super) fn request(self, id: u16, params: &Params, keep_conn: bool) -> Self {
+        self.head(id, params, keep_conn).end(RecordType::STDIN, id)
+    }
+}
+
+pub(super) fn encoded(params: &Params) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, value) in &params.0 {
+        encode_pair(&mut out, name.as_bytes(), value.as_bytes());
+    }
+    out
+}

@@ -1,0 +1,46 @@
+//! Requests that are given up.
+
+use fcgi_core::RecordType;
+
+use crate::check::peer::Peer;
+use crate::check::records::Records;
+use crate::check::rule::{Fault, Found, Rule, pass};
+use crate::check::wire::Wire;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: "abort",
+        section: "§5.4",
+        text: "ABORT_REQUEST in the middle of a body is answered with END_REQUEST of that id",
+        run: |peer| Box::pin(abort(peer)),
+    },
+    Rule {
+        name: "abort-then-next",
+        section: "§5.4",
+        text: "with KEEP_CONN, the next requests on that connection are answered, with nothing of the aborted one",
+        run: |peer| Box::pin(then_next(peer)),
+    },
+];
+
+async fn aborted(peer: &Peer, wire: &mut Wire, keep_conn: bool) -> Result<String, Fault> {
+    let records = Records::new().head(1, &peer.post(true, 8), keep_conn);
+    let records = records.record(RecordType::STDIN, 1, b"half").record(RecordType::ABORT_REQUEST, 1, &[]);
+    let answer = wire.ask(1, records).await?;
+    let status = answer.end.map_or(0, |end| end.app_status);
+    Ok(format!("{:?}, application status {status}", answer.protocol_status()))
+}
+
+async fn abort(peer: &Peer) -> Found {
+    let mut wire = peer.connect().await?;
+    pass(aborted(peer, &mut wire, false).await?)
+}
+
+async fn then_next(peer: &Peer) -> Found {
+    let mut wire = peer.connect().await?;
+    aborted(peer, &mut wire, true).await?;
+    // Several, so that what still comes of the aborted one meets one of them.
+    for keep_conn in [true, true, true, true, false] {
+        peer.is_usual(&wire.ask(1, peer.get(1, keep_conn)).await?)?;
+    }
+    pass("five of that id are")
+}

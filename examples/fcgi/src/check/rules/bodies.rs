@@ -1,0 +1,103 @@
+//! Bodies.
+
+use fcgi_core::RecordType;
+
+use crate::check::peer::Peer;
+use crate::check::records::Records;
+use crate::check::rule::{Found, Rule, fault, not_applicable, pass, skipped};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: "body-bytes",
+        section: "§3.3, §5.3",
+        text: "each byte of a body may have a record of its own",
+        run: |peer| Box::pin(whole(peer, 1_000, 1)),
+    },
+    Rule {
+        name: "body-full-records",
+        section: "§3.3",
+        text: "records may have 65 535 bytes",
+        run: |peer| Box::pin(whole(peer, 3 * 65_535, 65_535)),
+    },
+    Rule {
+        name: "body-large",
+        section: "§5.3",
+        text: "a body of 4 MiB",
+        run: |peer| Box::pin(whole(peer, 4 * 1024 * 1024, 32 * 1024)),
+    },
+    Rule {
+        name: "body-none",
+        section: "§5.3",
+        text: "a POST with an empty body",
+        run: |peer| Box::pin(whole(peer, 0, 1)),
+    },
+    Rule {
+        name: "body-short",
+        section: "§6.2",
+        text: "a body that ends before its CONTENT_LENGTH does not pass for whole",
+        run: |peer| Box::pin(short(peer)),
+    },
+    Rule {
+        name: "body-long",
+        section: "§6.2",
+        text: "a body that goes on beyond its CONTENT_LENGTH comes to an end all the same",
+        run: |peer| Box::pin(long(peer)),
+    },
+];
+
+/// Bytes with a period that no power of two has, so that what is lost or doubled shows.
+fn body(length: usize) -> Vec<u8> {
+    (0..=250).cycle().take(length).collect()
+}
+
+async fn whole(peer: &Peer, length: usize, size: usize) -> Found {
+    let body = body(length);
+    let records = Records::new().head(1, &peer.post(true, length), false);
+    let records = records.pieces(RecordType::STDIN, 1, &body, size).end(RecordType::STDIN, 1);
+    let answer = peer.connect().await?.ask(1, records).await?;
+    peer.is_echo(&answer, &body)?;
+    let count = length.div_ceil(size);
+    pass(if peer.echoes() {
+        format!("{count} records came back")
+    } else {
+        format!("{count} records are answered; without --echo nobody knows whether they were read")
+    })
+}
+
+async fn short(peer: &Peer) -> Found {
+    if !peer.echoes() {
+        return skipped("it needs --echo: only who reads a body can find it short");
+    }
+    let body = body(10);
+    let records = Records::new().head(1, &peer.post(true, 20), false).stream(RecordType::STDIN, 1, &body);
+    let mut wire = peer.connect().await?;
+    wire.send(records).await?;
+    match wire.try_answer(1).await {
+        Ok(Some(answer)) => match answer.parts() {
+            Ok((head, _)) if head.status < 400 => {
+                fault(format!("10 of 20 bytes are answered with {}, as if they were all", head.status))
+            }
+            Ok((head, _)) => pass(format!("10 of 20 bytes are answered with {}", head.status)),
+            Err(_) => pass("10 of 20 bytes are answered with END_REQUEST, and no head"),
+        },
+        Ok(None) => fault(format!("10 of 20 bytes are not answered in {}", wire.waited())),
+        Err(why) => pass(format!("10 of 20 bytes have no answer: {why}")),
+    }
+}
+
+async fn long(peer: &Peer) -> Found {
+    let body = body(20);
+    let records = Records::new().head(1, &peer.post(true, 10), false).stream(RecordType::STDIN, 1, &body);
+    let mut wire = peer.connect().await?;
+    wire.send(records).await?;
+    match wire.try_answer(1).await {
+        Ok(Some(answer)) => match answer.parts() {
+            Ok((head, body)) => {
+                pass(format!("20 bytes for 10 are answered with {} and {} bytes", head.status, body.len()))
+            }
+            Err(_) => pass("20 bytes for 10 are answered with END_REQUEST, and no head"),
+        },
+        Ok(None) => fault(format!("20 bytes for 10 are not answered in {}", wire.waited())),
+        Err(why) => not_applicable(format!("the web server is at fault; {why}")),
+    }
+}

@@ -1,0 +1,127 @@
+//! Management records.
+
+use fcgi_core::{Pairs, RecordType, Variable, encode_pair};
+
+use crate::check::peer::Peer;
+use crate::check::records::Records;
+use crate::check::rule::{Fault, Found, Rule, fault, pass};
+use crate::check::wire::{Next, Wire};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: "get-values",
+        section: "§4.1",
+        text: "GET_VALUES is answered with those that are asked for, as numbers",
+        run: |peer| Box::pin(get_values(peer)),
+    },
+    Rule {
+        name: "get-values-names",
+        section: "§4.1",
+        text: "names that it does not know, and names that were not asked for, are not in the answer",
+        run: |peer| Box::pin(names(peer)),
+    },
+    Rule {
+        name: "get-values-then",
+        section: "§4.1",
+        text: "a request on the same connection is answered after it, with nothing in between",
+        run: |peer| Box::pin(then(peer)),
+    },
+    Rule {
+        name: "unknown-type",
+        section: "§4.2",
+        text: "a management record of an unknown type is answered with UNKNOWN_TYPE",
+        run: |peer| Box::pin(unknown_type(peer)),
+    },
+    Rule {
+        name: "unknown-type-then",
+        section: "§4.2",
+        text: "a request on the same connection is answered after it",
+        run: |peer| Box::pin(unknown_type_then(peer)),
+    },
+];
+
+/// Pairs of a GET_VALUES_RESULT, as text.
+pub(super) async fn ask_values(wire: &mut Wire, names: &[&str]) -> Result<Vec<(String, String)>, Fault> {
+    let mut content = Vec::new();
+    for name in names {
+        encode_pair(&mut content, name.as_bytes(), b"");
+    }
+    wire.send(Records::new().record(RecordType::GET_VALUES, 0, &content)).await?;
+    let record = management(wire, "GET_VALUES").await?;
+    if record.0 != RecordType::GET_VALUES_RESULT {
+        return fault(format!("the answer is {:?}", record.0));
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let pairs = Pairs::new(&record.1).map(|pair| pair.map(|(name, value)| (text(name), text(value))));
+    pairs.collect::<Result<_, _>>().map_err(|_| Fault::new("the answer ends inside a pair"))
+}
+
+/// The type and the content of the management record that should come.
+async fn management(wire: &mut Wire, question: &str) -> Result<(RecordType, Vec<u8>), Fault> {
+    match wire.next().await? {
+        Next::Record(record) if record.id == 0 => Ok((record.kind, record.content)),
+        Next::Record(record) => fault(format!("the answer is {record}")),
+        Next::Closed { .. } => fault(format!("it closes the connection at {question}")),
+        Next::Silence => fault(format!("no answer in {}", wire.waited())),
+    }
+}
+
+fn all() -> Vec<&'static str> {
+    Variable::ALL.iter().map(|variable| variable.name()).collect()
+}
+
+async fn get_values(peer: &Peer) -> Found {
+    let values = ask_values(&mut peer.connect().await?, &all()).await?;
+    if let Some((name, value)) = values.iter().find(|(_, value)| value.parse::<u32>().is_err()) {
+        return fault(format!("{name} is {value:?}"));
+    }
+    // An application may leave out what it has no number for.
+    let values: Vec<_> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if values.is_empty() {
+        return fault("it tells none of the three");
+    }
+    pass(values.join(" "))
+}
+
+async fn names(peer: &Peer) -> Found {
+    let asked = ["FCGI_MAX_REQS", "FCGI_CHECK", ""];
+    let values = ask_values(&mut peer.connect().await?, &asked).await?;
+    match values.iter().find(|(name, _)| name != asked[0]) {
+        Some((name, value)) => fault(format!(
+            "FCGI_MAX_REQS, an unknown one and an empty one were asked for; {name:?}={value:?} is in the answer"
+        )),
+        None => pass("only FCGI_MAX_REQS was answered, or nothing"),
+    }
+}
+
+async fn then(peer: &Peer) -> Found {
+    let mut wire = peer.connect().await?;
+    ask_values(&mut wire, &all()).await?;
+    peer.is_usual(&wire.ask(1, peer.get(1, true)).await?)?;
+    ask_values(&mut wire, &all()).await?;
+    peer.is_usual(&wire.ask(1, peer.get(1, false)).await?)?;
+    pass("before the first request, and between two")
+}
+
+async fn unknown_type(peer: &Peer) -> Found {
+    let mut wire = peer.connect().await?;
+    ask_unknown(&mut wire).await
+}
+
+async fn ask_unknown(wire: &mut Wire) -> Found {
+    const KIND: RecordType = RecordType(99);
+    wire.send(Records::new().record(KIND, 0, b"12345678")).await?;
+    let (kind, content) = management(wire, "a record of type 99").await?;
+    match (kind, &content[..]) {
+        (RecordType::UNKNOWN_TYPE, [99, _, _, _, _, _, _, _]) => pass("UNKNOWN_TYPE 99"),
+        (RecordType::UNKNOWN_TYPE, _) => fault(format!("the content of UNKNOWN_TYPE is {content:?}")),
+        _ => fault(format!("the answer is {kind:?}")),
+    }
+}
+
+async fn unknown_type_then(peer: &Peer) -> Found {
+    let mut wire = peer.connect().await?;
+    ask_unknown(&mut wire).await?;
+    peer.is_usual(&wire.ask(1, peer.get(1, false)).await?)?;
+    pass("it is")
+}

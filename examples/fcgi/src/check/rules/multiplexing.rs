@@ -1,0 +1,100 @@
+//! Several requests on one connection at once.
+
+use fcgi_core::{ProtocolStatus, RecordType, Role, Variable};
+
+use super::management::ask_values;
+use crate::check::peer::Peer;
+use crate::check::records::{Records, encoded};
+use crate::check::rule::{Fault, Found, Rule, fault, pass};
+use crate::check::wire::Next;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: "multiplex",
+        section: "§3.3, §5.5",
+        text: "two requests whose records are mixed: both are answered, or the second with CANT_MPX_CONN",
+        run: |peer| Box::pin(multiplex(peer)),
+    },
+    Rule {
+        name: "multiplex-told",
+        section: "§4.1",
+        text: "FCGI_MPXS_CONNS says what the application does",
+        run: |peer| Box::pin(told(peer)),
+    },
+    Rule {
+        name: "begin-twice",
+        section: "§3.3, §5.5",
+        text: "a second BEGIN_REQUEST of an active id does not make two answers",
+        run: |peer| Box::pin(begin_twice(peer)),
+    },
+];
+
+/// Whether both of two requests at once are answered, rather than the second refused.
+async fn both(peer: &Peer) -> Result<bool, Fault> {
+    let (params, mut wire) = (peer.params(), peer.connect().await?);
+    let pairs = encoded(&params);
+    let records = Records::new()
+        .begin(1, Role::RESPONDER, true)
+        .begin(2, Role::RESPONDER, true)
+        .record(RecordType::PARAMS, 2, &pairs)
+        .record(RecordType::PARAMS, 1, &pairs)
+        .end(RecordType::PARAMS, 1)
+        .end(RecordType::PARAMS, 2)
+        .end(RecordType::STDIN, 2)
+        .end(RecordType::STDIN, 1);
+    wire.send(records).await?;
+    let second = wire.answer(2).await?;
+    peer.is_usual(&wire.answer(1).await?)?;
+    match second.protocol_status() {
+        ProtocolStatus::REQUEST_COMPLETE => peer.is_usual(&second).map(|()| true),
+        ProtocolStatus::CANT_MPX_CONN => Ok(false),
+        other => fault(format!("the second one is answered with {other:?}")),
+    }
+}
+
+async fn multiplex(peer: &Peer) -> Found {
+    pass(if both(peer).await? { "both are answered" } else { "CANT_MPX_CONN" })
+}
+
+async fn told(peer: &Peer) -> Found {
+    let name = Variable::MpxsConns.name();
+    let values = ask_values(&mut peer.connect().await?, &[name]).await?;
+    let Some((_, value)) = values.iter().find(|(known, _)| known == name) else {
+        return fault("it does not tell FCGI_MPXS_CONNS");
+    };
+    let does = both(peer).await;
+    match (value.as_str(), does) {
+        ("1", Ok(true)) => pass("it says 1, and answers both"),
+        // "0 if this application does not multiplex": the web server will not try, so nothing is asked of it.
+        ("0", Ok(false)) => pass("it says 0, and refuses the second"),
+        ("0", Err(why)) => pass(format!("it says 0, and does not (but see multiplex: {why})")),
+        ("0", Ok(true)) => fault("it says 0, and answers both"),
+        ("1", Ok(false)) => fault("it says 1, and refuses the second"),
+        ("1", Err(why)) => fault(format!("it says 1, but {why}")),
+        (other, _) => fault(format!("it says {other:?}, which is neither 0 nor 1")),
+    }
+}
+
+async fn begin_twice(peer: &Peer) -> Found {
+    let mut wire = peer.connect().await?;
+    let head = Records::new().head(1, &peer.post(true, 4), false);
+    let records =
+        head.begin(1, Role::RESPONDER, false).stream(RecordType::PARAMS, 1, &encoded(&peer.params()));
+    wire.send(records.stream(RecordType::STDIN, 1, b"body")).await?;
+    let mut ends = 0;
+    loop {
+        match wire.next().await? {
+            Next::Record(record) if record.kind == RecordType::END_REQUEST => ends += 1,
+            Next::Record(_) => {}
+            _ if ends > 1 => return fault(format!("{ends} END_REQUEST of one id")),
+            Next::Closed { .. } => return pass(format!("{ends} END_REQUEST, and the connection is closed")),
+            Next::Silence if ends == 0 => {
+                return fault(format!(
+                    "neither an answer nor the end of the connection in {}",
+                    wire.waited()
+                ));
+            }
+            Next::Silence => return pass("one answer"),
+        }
+    }
+}

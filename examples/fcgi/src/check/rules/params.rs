@@ -1,0 +1,110 @@
+//! Name-value pairs, however they come.
+
+use fcgi_core::{RecordType, Role};
+
+use crate::check::peer::Peer;
+use crate::check::records::{Records, encoded};
+use crate::check::rule::{Fault, Found, Rule, pass};
+use crate::check::wire::Wire;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: "params-split",
+        section: "§3.3, §5.2",
+        text: "PARAMS may be split between any two bytes",
+        run: |peer| Box::pin(split(peer)),
+    },
+    Rule {
+        name: "params-bytes",
+        section: "§3.3, §5.2",
+        text: "each byte of PARAMS may have a record of its own",
+        run: |peer| Box::pin(bytes(peer)),
+    },
+    Rule {
+        name: "params-lengths",
+        section: "§3.4",
+        text: "short lengths may be written in four bytes",
+        run: |peer| Box::pin(lengths(peer)),
+    },
+    Rule {
+        name: "params-empty",
+        section: "§3.4",
+        text: "values may be empty",
+        run: |peer| Box::pin(empty(peer)),
+    },
+    Rule {
+        name: "params-long",
+        section: "§3.4, §5.2",
+        text: "a value of 20 000 bytes, and PARAMS in several records",
+        run: |peer| Box::pin(long(peer)),
+    },
+];
+
+fn request(records: Records, keep_conn: bool, pieces: &[&[u8]]) -> Records {
+    let records = records.begin(1, Role::RESPONDER, keep_conn);
+    let records = pieces.iter().fold(records, |records, piece| records.record(RecordType::PARAMS, 1, piece));
+    records.end(RecordType::PARAMS, 1).end(RecordType::STDIN, 1)
+}
+
+async fn split(peer: &Peer) -> Found {
+    let params = encoded(&peer.params());
+    let mut wire: Option<Wire> = None;
+    for at in 1..params.len() {
+        // Over one connection where it is kept.
+        let mut current = match wire.take() {
+            Some(wire) => wire,
+            None => peer.connect().await?,
+        };
+        let (front, back) = params.split_at(at);
+        let answer = current.ask(1, request(Records::new(), true, &[front, back])).await;
+        let usual = answer.and_then(|answer| peer.is_usual(&answer));
+        usual.map_err(|why| Fault::new(format!("split before byte {at} of {}: {why}", params.len())))?;
+        wire = Some(current);
+    }
+    pass(format!("{} requests, one for each place", params.len() - 1))
+}
+
+async fn bytes(peer: &Peer) -> Found {
+    let params = encoded(&peer.params());
+    let pieces: Vec<_> = params.chunks(1).collect();
+    let answer = peer.connect().await?.ask(1, request(Records::new(), false, &pieces)).await?;
+    peer.is_usual(&answer)?;
+    pass(format!("{} records", pieces.len()))
+}
+
+async fn lengths(peer: &Peer) -> Found {
+    let mut params = Vec::new();
+    for (name, value) in peer.params().0 {
+        for length in [name.len(), value.len()] {
+            let length = u32::try_from(length).map_err(|_| Fault::new("a value is too long to be sent"))?;
+            params.extend_from_slice(&(length | 1 << 31).to_be_bytes());
+        }
+        params.extend_from_slice(name.as_bytes());
+        params.extend_from_slice(value.as_bytes());
+    }
+    let pieces: Vec<_> = params.chunks(usize::from(u16::MAX)).collect();
+    let answer = peer.connect().await?.ask(1, request(Records::new(), false, &pieces)).await?;
+    peer.is_usual(&answer)?;
+    pass("all lengths")
+}
+
+async fn empty(peer: &Peer) -> Found {
+    let mut params = peer.params();
+    for name in ["HTTP_X_EMPTY", "CONTENT_TYPE", "CONTENT_LENGTH", "REMOTE_USER"] {
+        params.remove(name);
+        params.set(name, "");
+    }
+    let answer = peer.connect().await?.ask(1, Records::new().request(1, &params, false)).await?;
+    peer.is_usual(&answer)?;
+    pass("HTTP_X_EMPTY, CONTENT_TYPE, CONTENT_LENGTH and REMOTE_USER")
+}
+
+async fn long(peer: &Peer) -> Found {
+    let mut params = peer.params();
+    for name in ["HTTP_X_A", "HTTP_X_B", "HTTP_X_C", "HTTP_X_D"] {
+        params.set(name, &"v".repeat(20_000));
+    }
+    let answer = peer.connect().await?.ask(1, Records::new().request(1, &params, false)).await?;
+    peer.is_usual(&answer)?;
+    pass("four of them, so that one lies in two records")
+}

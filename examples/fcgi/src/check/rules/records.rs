@@ -1,0 +1,157 @@
+//! Records that are unusual, and such as are to be ignored.
+
+use fcgi_core::{RecordType, Role};
+
+use crate::check::peer::Peer;
+use crate::check::records::{Records, encoded};
+use crate::check::rule::{Fault, Found, Rule, fault, pass};
+use crate::check::wire::Next;
+use crate::request::Params;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: "ids",
+        section: "§3.3",
+        text: "ids are echoed, from 1 to 65535",
+        run: |peer| Box::pin(ids(peer)),
+    },
+    Rule {
+        name: "padding",
+        section: "§3.3",
+        text: "padding of 1, 7, 8, 254 and 255 bytes is skipped behind PARAMS and STDIN",
+        run: |peer| Box::pin(padding(peer, Padded::Contents)),
+    },
+    Rule {
+        name: "padding-empty",
+        section: "§3.3",
+        text: "behind the empty records that end them",
+        run: |peer| Box::pin(padding(peer, Padded::Ends)),
+    },
+    Rule {
+        name: "padding-begin",
+        section: "§3.3",
+        text: "and behind BEGIN_REQUEST",
+        run: |peer| Box::pin(padding(peer, Padded::Begin)),
+    },
+    Rule {
+        name: "reserved",
+        section: "§3.3, §5.1",
+        text: "reserved bytes are not looked at",
+        run: |peer| Box::pin(reserved(peer)),
+    },
+    Rule {
+        name: "version",
+        section: "§3.3",
+        text: "a record of version 2 is not taken for one of version 1",
+        run: |peer| Box::pin(version(peer)),
+    },
+    Rule {
+        name: "inactive-ids-before",
+        section: "§3.3",
+        text: "STDIN, PARAMS, DATA and ABORT_REQUEST of inactive ids are ignored, before a request",
+        run: |peer| Box::pin(inactive_ids(peer, Place::Before)),
+    },
+    Rule {
+        name: "inactive-ids-within",
+        section: "§3.3",
+        text: "and in the middle of one",
+        run: |peer| Box::pin(inactive_ids(peer, Place::Within)),
+    },
+    Rule {
+        name: "byte-by-byte",
+        section: "§3.3",
+        text: "records may come one byte at a time",
+        run: |peer| Box::pin(byte_by_byte(peer)),
+    },
+];
+
+async fn ids(peer: &Peer) -> Found {
+    for id in [1, 2, 255, 256, 300, 32_768, 65_535] {
+        let answer = peer.connect().await?.ask(id, peer.get(id, false)).await?;
+        peer.is_usual(&answer)?;
+    }
+    pass("1, 2, 255, 256, 300, 32768, 65535")
+}
+
+/// Which records have padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Padded {
+    Contents,
+    Ends,
+    Begin,
+}
+
+async fn padding(peer: &Peer, padded: Padded) -> Found {
+    let (get, body) = (peer.params(), b"0123456789");
+    let post = peer.post(true, body.len());
+    for padding in [1, 7, 8, 254, 255] {
+        let of = |kind| if kind == padded { padding } else { 0 };
+        let request = |params: &Params, body: &[u8]| {
+            let records = Records::new().padded(of(Padded::Begin)).begin(1, Role::RESPONDER, false);
+            let records =
+                records.padded(of(Padded::Contents)).record(RecordType::PARAMS, 1, &encoded(params));
+            let records = records.padded(of(Padded::Ends)).end(RecordType::PARAMS, 1);
+            let records = records.padded(of(Padded::Contents)).pieces(RecordType::STDIN, 1, body, 3);
+            records.padded(of(Padded::Ends)).end(RecordType::STDIN, 1)
+        };
+        let about = |what, why: Fault| Fault::new(format!("a {what} with {padding} bytes: {why}"));
+        let answer = peer.connect().await?.ask(1, request(&get, b"")).await;
+        answer.and_then(|answer| peer.is_usual(&answer)).map_err(|why| about("GET", why))?;
+        let answer = peer.connect().await?.ask(1, request(&post, body)).await;
+        answer.and_then(|answer| peer.is_echo(&answer, body)).map_err(|why| about("POST", why))?;
+    }
+    pass("a GET and a POST with each")
+}
+
+async fn reserved(peer: &Peer) -> Found {
+    let records = Records::new().reserved(0xff).request(1, &peer.params(), false);
+    peer.is_usual(&peer.connect().await?.ask(1, records).await?)?;
+    pass("a request with 255 in all of them is answered")
+}
+
+async fn version(peer: &Peer) -> Found {
+    let mut records = peer.get(1, false);
+    // The one of BEGIN_REQUEST, and those of the records after it.
+    let (begin, rest) = records.bytes.split_at_mut(16);
+    begin[0] = 2;
+    rest[0] = 2;
+    let mut wire = peer.connect().await?;
+    wire.send(records).await?;
+    match wire.next().await? {
+        Next::Closed { .. } => pass("it closes the connection"),
+        Next::Silence => pass(format!("no answer in {}", wire.waited())),
+        Next::Record(record) => fault(format!("{record}: version 2 is answered")),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Before,
+    Within,
+}
+
+async fn inactive_ids(peer: &Peer, place: Place) -> Found {
+    let params = encoded(&peer.params());
+    let stray = |records: Records| {
+        records
+            .record(RecordType::STDIN, 77, b"stray")
+            .record(RecordType::ABORT_REQUEST, 78, &[])
+            .record(RecordType::PARAMS, 79, &params)
+            .record(RecordType::DATA, 80, b"stray")
+            .end(RecordType::STDIN, 81)
+    };
+    let records = Records::new();
+    let records = if place == Place::Before { stray(records) } else { records };
+    let records = records.begin(1, Role::RESPONDER, false).record(RecordType::PARAMS, 1, &params);
+    let records = if place == Place::Within { stray(records) } else { records };
+    let records = records.end(RecordType::PARAMS, 1).end(RecordType::STDIN, 1);
+    peer.is_usual(&peer.connect().await?.ask(1, records).await?)?;
+    pass("ids 77 to 81")
+}
+
+async fn byte_by_byte(peer: &Peer) -> Found {
+    let mut wire = peer.connect().await?;
+    wire.trickle(peer.get(1, false)).await?;
+    peer.is_usual(&wire.answer(1).await?)?;
+    pass("a request that was written so is answered")
+}

@@ -1,0 +1,20 @@
+//! A colour for each kind of record.
+
+use anstyle::{AnsiColor, Style};
+use fcgi_core::RecordType;
+
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const FAULT: Style = AnsiColor::Red.on_default().bold();
+pub(super) const NAME: Style = AnsiColor::Cyan.on_default();
+
+/// Input, output, errors and the frame around them, each of its own.
+pub(super) const fn of(kind: RecordType) -> Style {
+    match kind {
+        RecordType::BEGIN_REQUEST | RecordType::END_REQUEST => AnsiColor::Green.on_default().bold(),
+        RecordType::PARAMS => AnsiColor::Cyan.on_default().bold(),
+        RecordType::STDIN | RecordType::DATA => AnsiColor::Blue.on_default().bold(),
+        RecordType::STDOUT => AnsiColor::Yellow.on_default().bold(),
+        RecordType::STDERR | RecordType::ABORT_REQUEST => AnsiColor::Red.on_default().bold(),
+        _ => AnsiColor::Magenta.on_default().bold(),
+    }
+}

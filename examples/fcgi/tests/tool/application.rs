@@ -1,0 +1,90 @@
+//! An application of this workspace, in a thread of its own.
+
+use std::convert::Infallible;
+use std::thread::{self, JoinHandle};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Path, Request};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::{any, get, post};
+use axum_fcgi::{FcgiListener, Stderr};
+use tokio::sync::oneshot;
+use web_servers::Result;
+
+/// Bytes of a large answer.
+pub(crate) const LARGE: usize = 3_000_000;
+
+fn router() -> Router {
+    Router::new()
+        .route("/", any(async |request: Request| format!("{} {}\n", request.method(), request.uri())))
+        .route("/echo", post(async |body: Bytes| body))
+        .route("/length", post(async |body: Bytes| format!("{} bytes", body.len())))
+        .route("/agent", get(agent))
+        .route("/status/{code}", get(status))
+        .route("/stderr", get(stderr))
+        .route("/large", get(async || "x".repeat(LARGE)))
+        .route("/cut", get(cut))
+        .layer(DefaultBodyLimit::disable())
+}
+
+async fn agent(request: Request) -> impl IntoResponse {
+    let agent = request.headers().get("user-agent").cloned();
+    agent.map_or_else(|| "none".into_response(), |agent| agent.as_bytes().to_vec().into_response())
+}
+
+async fn status(Path(code): Path<u16>) -> impl IntoResponse {
+    (StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST), "as you say\n")
+}
+
+async fn stderr(stderr: Stderr) -> impl IntoResponse {
+    match stderr.write("a line for the log").await {
+        Ok(()) => "logged\n",
+        Err(_) => "not logged\n",
+    }
+}
+
+/// An answer that fails in its middle.
+async fn cut() -> Body {
+    let pieces = [Ok(Bytes::from_static(b"half")), Err("the rest is lost")];
+    Body::from_stream(futures_util::stream::iter(pieces))
+}
+
+/// It runs as long as this lives.
+pub(crate) struct Application {
+    pub(crate) address: String,
+    stop: Option<oneshot::Sender<Infallible>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Application {
+    pub(crate) fn start() -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _inside = runtime.enter();
+            FcgiListener::bind(&":0".parse()?)?
+        };
+        let address = listener.local_addr()?.to_string();
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    ended = axum_fcgi::serve(listener, router()) => panic!("it has ended: {ended:?}"),
+                    // The sender is dropped.
+                    _ = stopped => {}
+                }
+            });
+        });
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! A small application with a flaw.
+
+use std::collections::HashMap;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread;
+
+use fcgi_core::{
+    BeginRequest, Deframer, EndRequest, Enframer, Pairs, ProtocolStatus, RecordHeader, RecordType, RequestId,
+    Role,
+};
+use tempfile::TempDir;
+use web_servers::Result;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flaw {
+    None,
+    /// The record that ends the body of such a request is one of a request unknown, and the connection, which is to be
+    /// closed then, stays open: the bug that this project began with (golang/go#43901).
+    ForgetsWhatItHasAnswered,
+    LowByteOfId,
+    ShortEndRequest,
+    Overloaded,
+    NoHead,
+    LeavesStderrOpen,
+    GoesOnAfterTheEnd,
+    Closes,
+    NeverCloses,
+    LosesAByte,
+    WantsABody,
+    IgnoresAbort,
+    WantsStdinOfAnAuthorizer,
+    IgnoresFilters,
+    /// All of a request has to come in one read.
+    WantsWholeRequests,
+    LooksAtReservedBytes,
+    RefusesPadding,
+    RefusesLongLengths,
+    RefusesEmptyValues,
+}
+
+pub(super) struct Application {
+    pub(super) address: String,
+    _directory: TempDir,
+}
+
+impl Application {
+    pub(super) fn start(flaw: Flaw) -> Result<Self> {
+        let directory = TempDir::new()?;
+        let socket = directory.path().join("socket");
+        let listener = UnixListener::bind(&socket)?;
+        // It ends with the process: nothing wakes a thread that accepts.
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(io::Result::ok) {
+                thread::spawn(move || Connection::new(flaw, stream).serve());
+            }
+        });
+        Ok(Self { address: socket.display().to_string(), _directory: directory })
+    }
+}
+
+struct Connection {
+    flaw: Flaw,
+    stream: UnixStream,
+    requests: HashMap<RequestId, Request>,
+}
+
+struct Request {
+    begin: BeginRequest,
+    params: Vec<u8>,
+    stdin: Vec<u8>,
+    refused: bool,
+    answered: bool,
+}
+
+impl Connection {
+    fn new(flaw: Flaw, stream: UnixStream) -> Self {
+        Self { flaw, stream, requests: HashMap::new() }
+    }
+
+    fn serve(mut self) -> io::Result<()> {
+        let (mut deframer, mut piece, mut content) = (Deframer::new(), vec![0; 64 * 1024], Vec::new());
+        loop {
+            let read = self.stream.read(&mut piece)?;
+            if read == 0 {
+                return Ok(());
+            }
+            let mut input = &piece[..read];
+            while let Some(fragment) = deframer.next(&mut input).map_err(io::Error::other)? {
+                content.extend_from_slice(fragment.content);
+                if fragment.ends && self.record(fragment.header, &std::mem::take(&mut content))? {
+                    return Ok(());
+                }
+            }
+            if self.flaw == Flaw::WantsWholeRequests {
+                self.requests.clear();
+            }
+        }
+    }
+
+    /// Whether this was the connection's last.
+    fn record(&mut self, header: RecordHeader, content: &[u8]) -> io::Result<bool> {
+        let flaw = self.flaw;
+        if header.kind == RecordType::BEGIN_REQUEST
+            && let Ok(bytes) = content.try_into()
+        {
+            let reserved = content[3..].iter().any(|byte| *byte != 0) && flaw == Flaw::LooksAtReservedBytes;
+            let begin = BeginRequest::decode(bytes);
+            let request =
+                Request { begin, params: Vec::new(), stdin: Vec::new(), refused: reserved, answered: false };
+            self.requests.insert(header.id, request);
+        }
+        let Some(request) = self.requests.get_mut(&header.id) else { return Ok(false) };
+        request.refused |= flaw == Flaw::RefusesPadding && header.padding_len > 0;
+        let ended = content.is_empty();
+        let echoes = request.params.windows(5).any(|window| window == b"/echo");
+        match header.kind {
+            RecordType::PARAMS if !ended => request.params.extend_from_slice(content),
+            RecordType::PARAMS => {
+                let waits = flaw == Flaw::WantsStdinOfAnAuthorizer || request.begin.role != Role::AUTHORIZER;
+                // What does not read its body is answered before it comes.
+                if !waits || (request.begin.role == Role::RESPONDER && !echoes) {
+                    self.answer(header.id)?;
+                }
+            }
+            RecordType::STDIN if !ended => request.stdin.extend_from_slice(content),
+            RecordType::STDIN if request.begin.role == Role::RESPONDER => {
+                let (answered, keep_conn) = (request.answered, request.begin.keep_conn);
+                if !(answered || flaw == Flaw::WantsABody && request.stdin.is_empty()) {
+                    self.answer(header.id)?;
+                }
+                return self.ended(header.id, keep_conn);
+            }
+            RecordType::DATA if ended && flaw != Flaw::IgnoresFilters => self.answer(header.id)?,
+            RecordType::ABORT_REQUEST if flaw != Flaw::IgnoresAbort => self.answer(header.id)?,
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    /// The body of a request has ended. Whether the connection is closed.
+    fn ended(&mut self, id: RequestId, keep_conn: bool) -> io::Result<bool> {
+        self.requests.remove(&id);
+        Ok(match self.flaw {
+            Flaw::Closes => true,
+            Flaw::NeverCloses => false,
+            _ => !keep_conn,
+        })
+    }
+
+    fn answer(&mut self, id: RequestId) -> io::Result<()> {
+        let flaw = self.flaw;
+        let Some(request) = self.requests.get_mut(&id) else { return Ok(()) };
+        request.answered = true;
+        let (mut out, to) =
+            (Enframer::new(), if flaw == Flaw::LowByteOfId { RequestId(id.0 & 0xff) } else { id });
+        out.stream(RecordType::STDERR, to, b"a line\n");
+        if flaw != Flaw::LeavesStderrOpen {
+            out.end_stream(RecordType::STDERR, to);
+        }
+        out.stream(RecordType::STDOUT, to, request.head(flaw));
+        let stdin = &request.stdin;
+        let echo =
+            if flaw == Flaw::LosesAByte { &stdin[..stdin.len().saturating_sub(1)] } else { &stdin[..] };
+        out.stream(RecordType::STDOUT, to, echo);
+        out.end_stream(RecordType::STDOUT, to);
+        let refused = if flaw == Flaw::Overloaded {
+            ProtocolStatus::OVERLOADED
+        } else {
+            ProtocolStatus::REQUEST_COMPLETE
+        };
+        let end = EndRequest { app_status: 0, protocol_status: refused }.encode();
+        out.record(RecordType::END_REQUEST, to, if flaw == Flaw::ShortEndRequest { &end[..4] } else { &end });
+        if flaw == Flaw::GoesOnAfterTheEnd {
+            out.end_stream(RecordType::STDOUT, to);
+        }
+        // Without KEEP_CONN it is to be closed now, if no more than the rest of a body is to come.
+        let closes =
+            !request.begin.keep_conn && !matches!(flaw, Flaw::NeverCloses | Flaw::ForgetsWhatItHasAnswered);
+        if flaw == Flaw::ForgetsWhatItHasAnswered {
+            self.requests.remove(&id);
+        }
+        self.stream.write_all(&out.slices().collect::<Vec<_>>().concat())?;
+        if closes { self.stream.shutdown(std::net::Shutdown::Write) } else { Ok(()) }
+    }
+}
+
+impl Request {
+    fn head(&self, flaw: Flaw) -> &'static [u8] {
+        let long = self.params.starts_with(&[0x80]) && flaw == Flaw::RefusesLongLengths;
+        let empty = |(name, value): (&[u8], &[u8])| name == b"HTTP_X_EMPTY" && value.is_empty();
+        let empty = Pairs::new(&self.params).flatten().any(empty) && flaw == Flaw::RefusesEmptyValues;
+        match flaw {
+            Flaw::NoHead => b"X-Only: this\r\n\r\n",
+            _ if long || empty || self.refused => b"Status: 400 Bad Request\r\n\r\n",
+            _ => b"Content-Type: text/plain\r\n\r\n",
+        }
+    }
+}

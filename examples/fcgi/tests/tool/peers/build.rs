@@ -1,0 +1,61 @@
+//! Programs that are compiled for a test.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use web_servers::{Process, Result};
+
+use super::Started;
+
+/// The first of these programs that is there.
+pub(super) fn find(programs: &[&str]) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let places: Vec<_> =
+        env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from)).collect();
+    programs
+        .iter()
+        .flat_map(|program| places.iter().map(move |place| place.join(program)))
+        .find(|file| file.is_file())
+}
+
+/// The first line of what a program says, if there is such a program.
+pub(super) fn says(program: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Some(text.lines().next()?.to_owned())
+}
+
+/// Runs a compiler.
+pub(super) fn run(command: &mut Command) -> Result {
+    let output = command.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "{command:?}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+    .into())
+}
+
+/// A folder that stays between runs, so that a compiler need not begin anew.
+pub(super) fn folder(name: &str) -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// A program that listens at a unix socket, which is its only argument.
+pub(super) fn start(program: &Path) -> Result<Started> {
+    let directory = tempfile::TempDir::new()?;
+    let socket = directory.path().join("socket");
+    let mut command = Command::new(program);
+    command.arg(&socket).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let process = Process::start(&mut command, || std::os::unix::net::UnixStream::connect(&socket).is_ok())?;
+    let arguments =
+        vec![socket.display().to_string(), "/".to_owned(), "--echo".to_owned(), "/echo".to_owned()];
+    Ok(Started { arguments, _alive: vec![Box::new(process), Box::new(directory)] })
+}

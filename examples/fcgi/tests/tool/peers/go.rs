@@ -1,0 +1,37 @@
+//! Go's `net/http/fcgi`.
+
+use std::fs;
+use std::process::Command;
+
+use super::Peer;
+use super::build::{find, folder, run, says, start};
+
+pub(super) const PEER: Peer = Peer {
+    name: "Go net/http/fcgi",
+    find: || {
+        let go = find(&["go"]).ok_or("no go in PATH")?;
+        let version = says(&go, &["version"]).ok_or("go does not tell its version")?;
+        Ok(version.split(' ').nth(2).unwrap_or_default().trim_start_matches("go").to_owned())
+    },
+    start: || {
+        let folder = folder("peer-go")?;
+        fs::write(folder.join("main.go"), include_str!("main.go"))?;
+        let go = find(&["go"]).ok_or("no go")?;
+        let mut command = Command::new(go);
+        command.args(["build", "-o", "peer", "main.go"]).current_dir(&folder);
+        // Nothing but the standard library is used, and nothing outside of this folder written.
+        command.env("GO111MODULE", "off").env("GOFLAGS", "").env("CGO_ENABLED", "0");
+        command.env("GOCACHE", folder.join("cache")).env("GOPATH", folder.join("path"));
+        run(&mut command)?;
+        start(&folder.join("peer"))
+    },
+    faults: &[
+        "get-values-names",
+        "get-values-then",
+        "unknown-type",
+        "unknown-type-then",
+        "body-short",
+        "early-no-end",
+        "abort-then-next",
+    ],
+};

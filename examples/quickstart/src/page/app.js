@@ -1,0 +1,265 @@
+"use strict";
+
+// The page sends requests, and draws the steps that the application tells it of. Whatever comes from the wire is put
+// into the page as text, never as markup.
+
+const MOST_EXCHANGES = 12;
+const byId = (id) => document.getElementById(id);
+
+function element(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+const say = (text) => { byId("status").textContent = text; };
+
+/* ---- figures ---- */
+
+function time(micros) {
+  if (micros < 1000) return `${micros} µs`;
+  return micros < 1e7 ? `${(micros / 1000).toFixed(micros < 1e5 ? 2 : 0)} ms` : `${(micros / 1e6).toFixed(1)} s`;
+}
+
+const count = (number, what) => `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
+
+/* ---- one step, as a row of a diagram ---- */
+
+const PEERS = { "web-server": "web server to application", "application": "application to web server" };
+
+/** What a step is called, and what it says in a few words. */
+function label(step) {
+  if (step.what === "closed") return { kind: "close", facts: "", gist: "closes its end of the connection" };
+  if (step.what === "leftOut") {
+    return { kind: step.kind, facts: "", gist: `${count(step.records, "more record")}, ${count(step.bytes, "byte")}` };
+  }
+  return { kind: step.kind, facts: `id ${step.id} · ${count(step.bytes, "byte")}`, gist: gist(step.content) };
+}
+
+function gist(content) {
+  switch (content.is) {
+    case "endOfStream": return "the stream ends";
+    case "begin": return `${content.role}${content.keepConn ? ", KEEP_CONN" : ", no KEEP_CONN"}`;
+    case "params": return count(content.pairs.length, "pair");
+    case "end": return `${content.protocolStatus}, ${content.appStatus}`;
+    case "text": return content.text.trim().split("\n")[0].slice(0, 60);
+    default: return "";
+  }
+}
+
+/** What there is to unfold, if anything. */
+function detail(content) {
+  if (!content) return null;
+  if (content.is === "params") {
+    const list = element("dl");
+    for (const [name, value] of content.pairs) list.append(element("dt", "", name), element("dd", "", value || "(empty)"));
+    return list;
+  }
+  if (content.is !== "text" && content.is !== "bytes") return null;
+  const box = element("div");
+  const text = element("pre", "", content.text ?? content.hex);
+  text.tabIndex = 0;
+  box.append(text);
+  if (content.more) box.append(element("p", "", `and ${count(content.more, "more byte")}`));
+  return box;
+}
+
+function row(step) {
+  const { kind, facts, gist } = label(step);
+  const row = element("li", "step");
+  row.dataset.from = step.from;
+  row.dataset.kind = kind;
+  if (step.what === "leftOut") row.classList.add("left-out");
+  const title = element("span", "title");
+  title.append(element("span", "kind", kind));
+  if (facts) title.append(element("span", "facts", facts));
+  if (gist) title.append(element("span", "gist", gist));
+  const inside = detail(step.content);
+  const lane = element("div", "lane");
+  if (inside) {
+    const details = element("details");
+    const summary = element("summary");
+    summary.append(title);
+    details.append(summary, inside);
+    lane.append(details);
+  } else {
+    lane.append(title);
+  }
+  const arrow = element("div", "arrow");
+  arrow.setAttribute("aria-hidden", "true");
+  lane.append(arrow);
+  row.append(element("span", "time", time(step.micros)), element("span", "unseen", `${PEERS[step.from]}: `), lane);
+  return row;
+}
+
+function diagram(caption) {
+  const made = byId("diagram").content.firstElementChild.cloneNode(true);
+  if (caption) {
+    made.firstElementChild.hidden = false;
+    made.firstElementChild.textContent = caption;
+  }
+  return made;
+}
+
+/* ---- one request, and all that is shown of it ---- */
+
+let exchangeNumber = 0;
+const exchanges = new Map();
+
+class Exchange {
+  constructor(title) {
+    this.number = String(++exchangeNumber);
+    this.title = title;
+    this.records = 0;
+    this.bytes = 0;
+    this.last = 0;
+    this.element = byId("exchange").content.firstElementChild.cloneNode(true);
+    this.element.querySelector("h3").textContent = title;
+    exchanges.set(this.number, this);
+    byId("exchanges").prepend(this.element);
+    for (const [number, old] of exchanges) {
+      if (exchanges.size <= MOST_EXCHANGES) break;
+      old.element.remove();
+      exchanges.delete(number);
+    }
+  }
+
+  draw(step) {
+    if (!this.list) {
+      const made = diagram();
+      this.element.querySelector(".diagrams").append(made);
+      this.list = made.querySelector("ol");
+    }
+    this.list.append(row(step));
+    this.last = step.micros;
+    if (step.what === "record") {
+      this.records += 1;
+      this.bytes += 8 + step.bytes + step.padding;
+    } else if (step.what === "leftOut") {
+      this.records += step.records;
+      this.bytes += step.bytes + 8 * step.records;
+    }
+    this.sum();
+    if (step.kind === "END_REQUEST") say(`${this.title}: ${count(this.records, "record")} in ${time(this.last)}`);
+  }
+
+  sum() {
+    const parts = [count(this.records, "record"), count(this.bytes, "byte"), time(this.last)];
+    this.element.querySelector(".sum").textContent = parts.join(" · ");
+  }
+
+  answer(status, text) {
+    const badge = element("span", `status ${/^[23]/.test(status) ? "good" : "bad"}`, status);
+    this.element.querySelector("h3").append(" ", badge);
+    const answer = this.element.querySelector(".answer");
+    answer.hidden = !text;
+    answer.querySelector("pre").textContent = text.length > 600 ? `${text.slice(0, 600)} …` : text;
+  }
+}
+
+/* ---- the records, as they pass ---- */
+
+let viewer;
+/** Steps of requests whose PARAMS have not said yet which exchange they are. */
+const early = new Map();
+const known = new Map();
+
+function take(step) {
+  const exchange = known.get(step.request);
+  if (exchange) return exchange.draw(step);
+  const held = early.get(step.request) ?? [];
+  early.set(step.request, held);
+  held.push(step);
+  const pair = step.content?.pairs?.find(([name]) => name === "HTTP_X_EXCHANGE");
+  if (!pair) return;
+  early.delete(step.request);
+  const found = exchanges.get(pair[1]);
+  if (!found) return;
+  known.set(step.request, found);
+  held.forEach((step) => found.draw(step));
+  while (known.size > 2 * MOST_EXCHANGES) known.delete(known.keys().next().value);
+}
+
+function watch() {
+  const records = new EventSource("records");
+  records.addEventListener("viewer", (event) => {
+    const first = viewer === undefined;
+    viewer = event.data;
+    say("Watching your requests");
+    document.body.dataset.ready = "yes";
+    if (first) run("get");
+  });
+  records.addEventListener("step", (event) => take(JSON.parse(event.data)));
+  records.addEventListener("error", () => say("No connection. Is the program still running?"));
+}
+
+/* ---- what the buttons do ---- */
+
+async function send(method, target, options = {}) {
+  const exchange = new Exchange(`${method} ${target}`);
+  const headers = { ...options.headers, "X-Viewer": viewer ?? "", "X-Exchange": exchange.number };
+  try {
+    const response = await fetch(target.slice(1), { method, cache: "no-store", ...options, headers });
+    exchange.answer(String(response.status), await response.text());
+  } catch {
+    exchange.answer(options.signal?.aborted ? "given up" : "failed", "");
+  }
+}
+
+async function replay() {
+  say("Replaying: the first driver takes a second …");
+  const { patienceMillis, forgetful, ours } = await (await fetch("replay", { cache: "no-store" })).json();
+  const exchange = new Exchange("Replay: a POST that is answered before its body has come");
+  const place = exchange.element.querySelector(".diagrams");
+  place.classList.add("two");
+  const outcomes = [
+    ["A driver that forgets", forgetful, `No close. After ${patienceMillis} ms the web server gave up; nginx waits 60 s.`],
+    ["tower-fcgi", ours, `Closed after ${time(ours.closedAfterMicros)}.`],
+  ];
+  for (const [caption, run, outcome] of outcomes) {
+    const made = diagram(caption);
+    const closed = run.closedAfterMicros !== null;
+    made.querySelector("ol").append(...run.steps.map(row));
+    made.append(element("p", `outcome ${closed ? "good" : "bad"}`, outcome));
+    place.append(made);
+  }
+  say(`Replayed. The driver that forgets: no close in ${patienceMillis} ms. Ours: ${time(ours.closedAfterMicros)}.`);
+}
+
+const ACTIONS = {
+  get: () => send("GET", `/hello?name=${encodeURIComponent(byId("name").value)}`),
+  post: () => send("POST", "/echo", { body: byId("text").value, headers: { "Content-Type": "text/plain" } }),
+  upload: () => send("POST", "/upload", { body: byId("file").files[0] ?? new Uint8Array(200_000) }),
+  events: () => send("GET", "/events"),
+  abort: () => send("GET", "/wait", { signal: AbortSignal.timeout(800) }),
+  panic: () => send("GET", "/panic"),
+  replay,
+};
+
+/** On a small screen what was asked for lies below the buttons. */
+function show(place) {
+  if (place.getBoundingClientRect().top > 0.75 * innerHeight) {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    place.scrollIntoView({ behavior: calm ? "auto" : "smooth" });
+  }
+}
+
+async function run(name) {
+  try {
+    await ACTIONS[name]();
+  } catch {
+    say("No answer. Is the program still running?");
+  }
+}
+
+for (const form of document.querySelectorAll("form[data-do]")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const done = run(form.dataset.do);
+    show(byId("wire"));
+    await done;
+  });
+}
+
+watch();

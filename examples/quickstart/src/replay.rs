@@ -1,0 +1,196 @@
+//! The bug that this project began with, beside the right behaviour: the same POST to two drivers.
+//!
+//! The request asks for the connection to be closed after it (no KEEP_CONN), and is answered before its body has come.
+//! A web server that buffers answers waits for that close, nginx for `fastcgi_read_timeout`: 60 s, unless it is set.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use fcgi_core::{BeginRequest, Deframer, Enframer, Params, RecordType, RequestId, Role, encode_pair};
+use serde::Serialize;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+use tower::service_fn;
+use tower_fcgi::Connection;
+
+use crate::diagram::Diagram;
+use crate::forgetful;
+use crate::records::{Peer, Step, What};
+use crate::tap::Tapped;
+
+/// What both drivers answer.
+pub(crate) const ANSWER: &[u8] = b"Status: 404 Not Found\r\nContent-Length: 3\r\n\r\nno\n";
+
+/// How long the web server waits for the close. Its real patience is longer; this is enough to see that nothing comes.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const ID: RequestId = RequestId(1);
+
+/// Both drivers, and what became of the request.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replay {
+    /// Milliseconds that the web server waits for the close.
+    pub patience_millis: u64,
+    /// The driver that forgets a request when its handler returns.
+    pub forgetful: Run,
+    /// `tower_fcgi::Connection`.
+    pub ours: Run,
+}
+
+/// One of them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// All that passed.
+    pub steps: Vec<Step>,
+    /// When the application closed the connection, in microseconds since the request's begin.
+    pub closed_after_micros: Option<u64>,
+}
+
+/// Sends the request to both, one after the other.
+///
+/// # Panics
+/// When the system has no more sockets.
+pub async fn seed() -> Replay {
+    let (web_server, application) = UnixStream::pair().expect("there are sockets");
+    let driver = tokio::spawn(forgetful::serve(application));
+    let forgetful = run(web_server).await;
+    let _ = driver.await;
+
+    let (web_server, application) = UnixStream::pair().expect("there are sockets");
+    let not_found = service_fn(async |_| {
+        let mut response = Response::new(Body::from("no\n"));
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        Ok::<_, Infallible>(response)
+    });
+    let driver = tokio::spawn(Connection::new(application, not_found));
+    let ours = run(web_server).await;
+    let _ = driver.await;
+    Replay { patience_millis: PATIENCE.as_millis().try_into().unwrap_or(u64::MAX), forgetful, ours }
+}
+
+/// The web server, and all that it sees.
+async fn run(stream: UnixStream) -> Run {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let all = Arc::clone(&seen);
+    let audience = move |_: &Params| -> Option<crate::trace::Watcher> {
+        let seen = Arc::clone(&seen);
+        Some(Arc::new(move |step| seen.lock().unwrap_or_else(PoisonError::into_inner).push(step)))
+    };
+    // An error is a close, which is among the steps.
+    let _ = ask(Tapped::new(stream, Arc::new(audience))).await;
+    let steps = std::mem::take(&mut *all.lock().unwrap_or_else(PoisonError::into_inner));
+    let close = |step: &&Step| step.what == What::Closed && step.from == Peer::Application;
+    Run { closed_after_micros: steps.iter().find(close).map(|step| step.micros), steps }
+}
+
+async fn ask(mut io: Tapped<UnixStream>) -> io::Result<()> {
+    let mut head = Vec::new();
+    for (name, value) in [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/foo"), ("CONTENT_LENGTH", "4")] {
+        encode_pair(&mut head, name.as_bytes(), value.as_bytes());
+    }
+    let mut out = Enframer::new();
+    let begin = BeginRequest { role: Role::RESPONDER, keep_conn: false };
+    out.record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
+    out.stream(RecordType::PARAMS, ID, &head);
+    out.end_stream(RecordType::PARAMS, ID);
+    send(&mut io, &out).await?;
+
+    let mut deframer = Deframer::new();
+    let mut ended = false;
+    let mut buffer = [0; 1024];
+    while !ended {
+        let read = io.read(&mut buffer).await?;
+        let mut input = &buffer[..read];
+        if read == 0 {
+            return Ok(());
+        }
+        while let Some(piece) = deframer.next(&mut input).map_err(io::Error::other)? {
+            ended |= piece.header.kind == RecordType::END_REQUEST;
+        }
+    }
+
+    // The body was under way all the time.
+    let mut out = Enframer::new();
+    out.stream(RecordType::STDIN, ID, b"abcd");
+    out.end_stream(RecordType::STDIN, ID);
+    send(&mut io, &out).await?;
+
+    // Now the close has to come.
+    let close = async { while io.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
+    let _ = timeout(PATIENCE, close).await;
+    Ok(())
+}
+
+async fn send(io: &mut Tapped<UnixStream>, out: &Enframer) -> io::Result<()> {
+    io.write_all(&out.slices().collect::<Vec<_>>().concat()).await
+}
+
+/// For a terminal.
+impl fmt::Display for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { patience_millis, forgetful, ours } = self;
+        writeln!(f, "A POST that is answered before its body has come, on a connection that is not kept.")?;
+        for (name, run) in [
+            ("A driver that forgets the request when its handler returns", forgetful),
+            ("tower_fcgi::Connection", ours),
+        ] {
+            writeln!(f, "\n{name}:\n\n{}", Diagram(&run.steps))?;
+            match run.closed_after_micros {
+                Some(micros) => {
+                    writeln!(f, "The connection was closed after {}.", crate::diagram::Time(micros))?
+                }
+                None => writeln!(
+                    f,
+                    "The web server has waited {patience_millis} ms for a close, and given up. nginx waits 60 s, \
+                     unless fastcgi_read_timeout says otherwise."
+                )?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(run: &Run) -> Vec<(Peer, &str)> {
+        run.steps.iter().map(|step| (step.from, kind(&step.what))).collect()
+    }
+
+    fn kind(what: &What) -> &str {
+        match what {
+            What::Record { kind, .. } => kind,
+            What::LeftOut { .. } => "left out",
+            What::Closed => "close",
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_request_and_answer_but_only_one_close() {
+        use Peer::{Application, WebServer};
+        let Replay { forgetful, ours, .. } = seed().await;
+        let common = [
+            (WebServer, "BEGIN_REQUEST"),
+            (WebServer, "PARAMS"),
+            (WebServer, "PARAMS"),
+            (Application, "STDOUT"),
+            (Application, "STDOUT"),
+            (Application, "END_REQUEST"),
+            (WebServer, "STDIN"),
+            (WebServer, "STDIN"),
+        ];
+        assert_eq!(kinds(&forgetful), [&common[..], &[(WebServer, "close")]].concat());
+        assert_eq!(kinds(&ours), [&common[..], &[(Application, "close"), (WebServer, "close")]].concat());
+        assert_eq!(forgetful.closed_after_micros, None);
+        assert!(ours.closed_after_micros.is_some());
+    }
+}

@@ -1,0 +1,99 @@
+//! The application: an ordinary axum Router, which knows nothing of FastCGI.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Query, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http_body_util::BodyExt as _;
+use serde::Deserialize;
+use serde_json::json;
+use tokio_stream::{Stream, StreamExt as _};
+use tokio_util::sync::CancellationToken;
+
+use crate::page::page;
+use crate::records::Step;
+use crate::replay;
+use crate::viewers::{Viewer, Viewers};
+
+/// What handlers share.
+#[derive(Clone)]
+struct Shared {
+    viewers: Viewers,
+    stopping: CancellationToken,
+}
+
+/// The page, what its buttons ask for, and the records of that. Answers without an end have one when `stopping`.
+pub fn app(viewers: Viewers, stopping: CancellationToken) -> Router {
+    Router::new()
+        .route("/hello", get(hello))
+        .route("/echo", post(async |text: String| text))
+        .route("/upload", post(upload))
+        .route("/events", get(events))
+        .route("/wait", get(wait))
+        .route("/panic", get(fails))
+        .route("/replay", get(async || Json(replay::seed().await)))
+        .route("/records", get(records))
+        .with_state(Shared { viewers, stopping })
+        .merge(page())
+}
+
+async fn fails() {
+    panic!("this handler fails on purpose")
+}
+
+#[derive(Deserialize)]
+struct Name {
+    name: Option<String>,
+}
+
+/// The client's address is the browser's, not the web server's.
+async fn hello(ConnectInfo(client): ConnectInfo<SocketAddr>, Query(Name { name }): Query<Name>) -> String {
+    format!("Hello, {}, at {client}!\n", name.as_deref().unwrap_or("World"))
+}
+
+/// Counts what comes, as it comes, and keeps none of it.
+async fn upload(mut body: Body) -> Result<Json<serde_json::Value>, (StatusCode, String)> {
+    let (mut bytes, mut pieces) = (0, 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}\n")))?;
+        bytes += frame.data_ref().map_or(0, |data| data.len());
+        pieces += 1;
+    }
+    Ok(Json(json!({ "bytes": bytes, "pieces": pieces })))
+}
+
+/// Five events, one after another.
+async fn events() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let numbers = tokio_stream::iter(1..=5).throttle(Duration::from_millis(400));
+    Sse::new(numbers.map(|number| Ok(Event::default().data(format!("event {number} of 5")))))
+}
+
+/// Has no answer, so that there is time to give up.
+async fn wait(State(Shared { stopping, .. }): State<Shared>) -> StatusCode {
+    stopping.cancelled().await;
+    StatusCode::SERVICE_UNAVAILABLE
+}
+
+/// What passes for the requests of one page, from now on. The first event says the page's name.
+async fn records(State(Shared { viewers, stopping }): State<Shared>) -> Response {
+    let Some(viewer) = viewers.open() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open.\n").into_response();
+    };
+    let name = Event::default().event("viewer").data(viewer.id());
+    let steps = steps(viewer, stopping).map(|step| Event::default().event("step").json_data(step));
+    Sse::new(tokio_stream::once(Ok(name)).chain(steps)).keep_alive(KeepAlive::default()).into_response()
+}
+
+fn steps(viewer: Viewer, stopping: CancellationToken) -> impl Stream<Item = Step> {
+    futures_util::stream::unfold((viewer, stopping), async |(mut viewer, stopping)| {
+        let step = stopping.run_until_cancelled(viewer.next()).await??;
+        Some((step, (viewer, stopping)))
+    })
+}

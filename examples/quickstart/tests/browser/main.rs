@@ -1,0 +1,42 @@
+//! The page in a real browser: a headless Chromium. Without one these tests are ignored, and with `CI=true` they fail.
+//!
+//! `SCREENSHOTS=target/screenshots cargo test -p quickstart --test browser` also makes pictures, in that directory of
+//! the workspace. README.md shows `docs/page.png`, which is its `light.png`.
+
+mod chromium;
+mod page;
+mod site;
+mod wire;
+
+use std::env;
+use std::process::ExitCode;
+
+use libtest_mimic::{Completion, Trial};
+use web_servers::Result;
+
+use crate::chromium::{Chromium, find};
+
+fn main() -> ExitCode {
+    web_servers::run(vec![
+        trial("the_first_page_says_nothing_on_the_console", page::loads),
+        trial("each_button_does_what_it_says", page::buttons),
+        trial("the_records_shown_are_those_of_the_wire", page::records),
+        trial("the_seed_is_replayed_on_the_page", page::replay),
+        trial("nothing_overflows_on_a_phone", page::phone),
+        trial("the_keyboard_reaches_everything", page::keyboard),
+        trial("text_is_legible_in_both_schemes", page::contrast),
+        trial("markup_in_a_record_stays_text", page::markup),
+    ])
+}
+
+fn trial(name: &str, test: fn(&mut Chromium) -> Result) -> Trial {
+    let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
+    Trial::ignorable_test(format!("chromium/{name}"), move || match find() {
+        Some(program) => match Chromium::start(&program).and_then(|mut browser| test(&mut browser)) {
+            Ok(()) => Ok(Completion::Completed),
+            Err(error) => Err(error.to_string().into()),
+        },
+        None if must_run => Err("no chromium in PATH, and CI=true".into()),
+        None => Ok(Completion::ignored_with("no chromium, chromium-browser or google-chrome in PATH")),
+    })
+}

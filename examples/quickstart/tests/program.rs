@@ -1,0 +1,186 @@
+//! The program as it is run: over HTTP, at a port that is taken, to its end.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use web_servers::{Process, Result, ask, free_port, get};
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_quickstart"))
+}
+
+fn start(port: u16) -> Result<Process> {
+    let port_text = port.to_string();
+    Process::start(program().args(["--port", &port_text]).stdout(Stdio::piped()), || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    })
+}
+
+/// All that the program says until it ends.
+fn rest(process: &mut Process) -> Result<String> {
+    let mut text = String::new();
+    process.child().stdout.take().expect("it is piped").read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[test]
+fn requests_pass_through_fastcgi() -> Result {
+    let port = free_port()?;
+    let _program = start(port)?;
+    let page = get(port, "/")?;
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("This page came over FastCGI"), "{}", page.body);
+    assert!(
+        page.head.to_lowercase().contains("content-security-policy: default-src 'none';"),
+        "{}",
+        page.head
+    );
+    for (path, kind) in
+        [("/style.css", "text/css"), ("/app.js", "text/javascript"), ("/icon.svg", "image/svg+xml")]
+    {
+        let file = get(port, path)?;
+        assert!(file.status == 200 && file.head.contains(kind), "{path}: {}", file.head);
+    }
+    let hello = get(port, "/hello?name=J%C3%BCrgen")?;
+    assert!(hello.body.starts_with("Hello, J\u{fc}rgen, at 127.0.0.1:"), "{}", hello.body);
+    assert_eq!(ask(port, "POST", "/echo", "Content-Type: text/plain\r\n", "abcd")?.body, "abcd");
+    let upload = ask(port, "POST", "/upload", "", &"x".repeat(1_000_000))?;
+    assert!(upload.body.contains("\"bytes\":1000000"), "{}", upload.body);
+    assert_eq!(get(port, "/events")?.body.matches("data: event ").count(), 5);
+    assert_eq!(get(port, "/nowhere")?.status, 404);
+    assert_eq!(get(port, "/panic")?.status, 500);
+    // And is still there.
+    assert_eq!(get(port, "/")?.status, 200);
+    Ok(())
+}
+
+/// The lines of an answer that goes on.
+fn open(port: u16, path: &str) -> Result<impl Iterator<Item = std::io::Result<String>> + use<>> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    // Turns a hang into a failure.
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    write!(&stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")?;
+    Ok(BufReader::new(stream).lines())
+}
+
+fn next(lines: &mut impl Iterator<Item = std::io::Result<String>>, start: &str) -> Result<String> {
+    for line in lines {
+        if let Some(rest) = line?.strip_prefix(start) {
+            return Ok(rest.to_owned());
+        }
+    }
+    Err(format!("the answer has ended without {start:?}").into())
+}
+
+#[test]
+fn a_page_is_told_the_records_of_its_requests() -> Result {
+    let port = free_port()?;
+    let _program = start(port)?;
+    let mut records = open(port, "/records")?;
+    next(&mut records, "event: viewer")?;
+    let viewer = next(&mut records, "data: ")?;
+    let header = format!("Content-Type: text/plain\r\nX-Viewer: {viewer}\r\n");
+    // Not of this page.
+    ask(port, "POST", "/echo", "Content-Type: text/plain\r\nX-Viewer: nobody\r\n", "other")?;
+    ask(port, "POST", "/echo", &header, "mine")?;
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|step: &serde_json::Value| step["kind"] != "END_REQUEST") {
+        seen.push(serde_json::from_str(&next(&mut records, "data: ")?)?);
+    }
+    // The two directions are not in a fixed order, but what each has is.
+    let of = |peer: &str| -> Vec<_> {
+        let mine = seen.iter().filter(|step| step["from"] == peer);
+        mine.map(|step| (step["kind"].as_str(), step["content"]["is"].as_str(), step["bytes"].as_u64()))
+            .collect()
+    };
+    let web_server = of("web-server");
+    let [begin, (Some("PARAMS"), Some("params"), Some(1..)), rest @ ..] = &web_server[..] else {
+        panic!("{web_server:?}")
+    };
+    assert_eq!(*begin, (Some("BEGIN_REQUEST"), Some("begin"), Some(8)));
+    assert_eq!(
+        rest,
+        [
+            (Some("PARAMS"), Some("endOfStream"), Some(0)),
+            (Some("STDIN"), Some("text"), Some(4)),
+            (Some("STDIN"), Some("endOfStream"), Some(0)),
+        ]
+    );
+    let stdin = seen.iter().find(|step| step["kind"] == "STDIN").expect("there is one");
+    assert_eq!(stdin["content"]["text"], "mine");
+    let application = of("application");
+    assert_eq!(application.last(), Some(&(Some("END_REQUEST"), Some("end"), Some(8))));
+    let stdout = seen.iter().find(|step| step["kind"] == "STDOUT").expect("there is one");
+    let text = stdout["content"]["text"].as_str().expect("it is text");
+    assert!(text.starts_with("Status: 200") && text.ends_with("\r\n\r\nmine"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_and_the_next_one_is_used() -> Result {
+    let holder = TcpListener::bind("127.0.0.1:0")?;
+    let taken = holder.local_addr()?.port();
+    let mut command = program();
+    let mut process =
+        Process::start(command.args(["--port", &taken.to_string()]).stdout(Stdio::piped()), || true)?;
+    let mut lines = BufReader::new(process.child().stdout.take().expect("it is piped")).lines();
+    assert_eq!(next(&mut lines, "Port ")?, format!("{taken} is taken."));
+    let open = next(&mut lines, "Open http://127.0.0.1:")?;
+    let port = open.split(' ').next().unwrap_or_default().parse()?;
+    assert!(port > taken);
+    assert_eq!(get(port, "/")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn ctrl_c_ends_it_cleanly_whatever_is_under_way() -> Result {
+    let port = free_port()?;
+    let mut process = start(port)?;
+    let mut records = open(port, "/records")?;
+    next(&mut records, "event: viewer")?;
+    let mut wait = open(port, "/wait")?;
+    let mut events = open(port, "/events")?;
+    next(&mut events, "data: event 1")?;
+    // As browsers open them in advance.
+    let _unused = TcpStream::connect(("127.0.0.1", port))?;
+
+    kill_process(Pid::from_child(process.child()), Signal::INT)?;
+    assert!(next(&mut wait, "HTTP/1.0 503").is_ok());
+    assert!(next(&mut events, "data: event 5").is_ok());
+    assert!(next(&mut records, "data: nothing more").is_err());
+    let said = rest(&mut process)?;
+    assert!(process.child().wait()?.success(), "{said}");
+    assert!(said.ends_with("Stopped.\n"), "{said}");
+    let socket = said.lines().find(|line| line.ends_with("app.sock")).expect("it says where its socket is");
+    let directory = Path::new(socket).parent().expect("it is in a directory");
+    assert!(!directory.exists(), "{} is left", directory.display());
+    Ok(())
+}
+
+#[test]
+fn the_seed_is_replayed_in_a_terminal() -> Result {
+    let output = program().args(["--replay", "seed"]).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    assert!(output.status.success());
+    let (forgetful, ours) = text.split_once("tower_fcgi::Connection:").expect("both are there");
+    assert!(forgetful.contains("has waited 1000 ms for a close, and given up"), "{text}");
+    assert!(ours.contains("The connection was closed after "), "{text}");
+    assert_eq!(text.matches("STDIN id 1, empty").count(), 2, "{text}");
+    Ok(())
+}
+
+#[test]
+fn what_it_does_not_know_it_does_not_do() -> Result {
+    for arguments in [&["--replay"][..], &["--replay", "other"], &["--port", "x"], &["x"]] {
+        let output = program().args(arguments).output()?;
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(String::from_utf8(output.stderr)?.starts_with("usage: "));
+    }
+    let output = program().arg("--help").output()?;
+    assert!(output.status.success() && output.stdout.starts_with(b"usage: "));
+    Ok(())
+}
