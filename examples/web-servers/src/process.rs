@@ -4,7 +4,8 @@ use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 
 use crate::Result;
 
@@ -34,6 +35,14 @@ impl Process {
     pub fn terminate(&mut self) -> Result<ExitStatus> {
         kill_process(Pid::from_child(&self.0), Signal::TERM)?;
         Ok(self.0.wait()?)
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// When there is no such process any more.
+    pub fn signal(&self, signal: Signal) -> Result {
+        Ok(kill_process(Pid::from_child(&self.0), signal)?)
     }
 
     /// The program's end of a pipe, where it was started with one.

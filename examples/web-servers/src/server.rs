@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::fill::fill;
 use crate::ports::free_port;
-use crate::process::Process;
+use crate::process::{Process, Signal};
 use crate::{Answer, Result, ask};
 
 /// The web servers that speak FastCGI, and are packages of Debian.
@@ -65,7 +65,7 @@ impl WebServer {
         let places = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
         let program = places.map(|place| place.join(self.program())).find(|program| program.is_file());
         let missing = || format!("no {} in PATH or /usr/sbin", self.program());
-        Ok(Installed { server: self, program: program.ok_or_else(missing)? })
+        Ok(Installed { server: self, command: vec![program.ok_or_else(missing)?.into()] })
     }
 
     const fn program(self) -> &'static str {
@@ -105,13 +105,28 @@ impl WebServer {
 }
 
 /// A web server that can be started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Installed {
     server: WebServer,
-    program: PathBuf,
+    /// The program, behind what it is started by.
+    command: Vec<OsString>,
 }
 
 impl Installed {
+    /// Which one it is.
+    #[must_use]
+    pub const fn server(&self) -> WebServer {
+        self.server
+    }
+
+    /// Has it started by another program, which is given the web server's command as its last arguments and has to
+    /// become that (`exec`).
+    #[must_use]
+    pub fn started_by(mut self, command: &[&str]) -> Self {
+        self.command.splice(..0, command.iter().map(OsString::from));
+        self
+    }
+
     /// Starts it with a configuration that has it listen at port 8080, for which it gets one that is free, and with other
     /// values in place of some that are in the text. Waits until it takes connections.
     ///
@@ -119,39 +134,79 @@ impl Installed {
     /// When it does not start, with its log.
     pub fn start(&self, config: &str, values: &[(&str, &dyn Display)]) -> Result<Running> {
         let directory = TempDir::new()?;
-        let path = directory.path();
         // Apache's workers are of another user.
-        fs::set_permissions(path, Permissions::from_mode(0o755))?;
+        fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
         let port = free_port()?;
         let filled = fill(config, &[&[("8080", &port as &dyn Display)], values].concat())?;
         let root = rustix::process::geteuid().is_root();
-        let file = path.join("server.conf");
-        fs::write(&file, if root { self.server.line_for_root() } else { "" }.to_owned() + &filled)?;
-        let mut command = Command::new(&self.program);
+        let first = if root { self.server.line_for_root() } else { "" };
+        fs::write(directory.path().join(CONFIG), first.to_owned() + &filled)?;
+        let process = self.start_in(directory.path(), port, &[])?;
+        Ok(Running { port, process, predecessors: Vec::new(), installed: self.clone(), directory })
+    }
+
+    fn start_in(&self, directory: &Path, port: u16, more: &[OsString]) -> Result<Process> {
+        let log = |name| File::options().create(true).append(true).open(directory.join(name));
+        let (program, by) = self.command.split_first().ok_or("no command")?;
+        let mut command = Command::new(program);
         command
-            .args(self.server.arguments(path, &file))
-            .current_dir(path)
-            .env("HOME", path)
+            .args(by)
+            .args(self.server.arguments(directory, &directory.join(CONFIG)))
+            .args(more)
+            .current_dir(directory)
+            .env("HOME", directory)
             .env_remove("FCGI_LISTEN")
             .stdin(Stdio::null())
-            .stdout(File::create(path.join("stdout"))?)
-            .stderr(File::create(path.join("stderr"))?);
+            .stdout(log("stdout")?)
+            .stderr(log("stderr")?);
         let started = Process::start(&mut command, || TcpStream::connect(("127.0.0.1", port)).is_ok());
-        let process = started.map_err(|error| format!("{error}\n{}", logs(path)))?;
-        Ok(Running { port, _process: process, directory })
+        started.map_err(|error| format!("{error}\n{}", logs(directory)).into())
     }
 }
+
+/// The name of its configuration's file.
+const CONFIG: &str = "server.conf";
 
 /// A web server that runs as long as this lives, in a directory of its own.
 #[derive(Debug)]
 pub struct Running {
     /// The port of the loopback interface that it listens at.
     pub port: u16,
-    _process: Process,
+    process: Process,
+    /// Those that were told to end once their clients have gone.
+    predecessors: Vec<Process>,
+    installed: Installed,
     directory: TempDir,
 }
 
 impl Running {
+    /// Ends it, with whatever it has under way, and starts it again.
+    ///
+    /// # Errors
+    /// When it does not start again, with its log.
+    pub fn restart(&mut self) -> Result {
+        self.predecessors.clear();
+        self.process.terminate()?;
+        self.process = self.installed.start_in(self.directory.path(), self.port, &[])?;
+        Ok(())
+    }
+
+    /// Replaces it by itself in the way that it has for that, which keeps its port open: only nginx and HAProxy.
+    ///
+    /// # Errors
+    /// When it does not start again, with its log.
+    pub fn reload(&mut self) -> Result {
+        if self.installed.server == WebServer::Nginx {
+            return self.process.signal(Signal::HUP);
+        }
+        // The new process tells the old one to end.
+        let old = self.process.child().id().to_string();
+        let more = ["-sf".into(), old.into()];
+        let process = self.installed.start_in(self.directory.path(), self.port, &more)?;
+        self.predecessors.push(std::mem::replace(&mut self.process, process));
+        Ok(())
+    }
+
     /// Its answer to GET.
     ///
     /// # Errors

@@ -34,7 +34,8 @@ pub enum EndOfInput {
 impl Connection {
     /// Whether, and how, the connection is to be ended now: the last request's KEEP_CONN was clear (FastCGI
     /// §5.1), or [`close`](Self::close) was called, or a limit asks for it, or an answer was [cut
-    /// off](Self::fail), or the web server broke a rule; and no request is alive.
+    /// off](Self::fail) or [abandoned](Self::abandon), or the web server broke a rule; and no request is
+    /// alive.
     #[must_use]
     pub fn should_close(&self) -> Option<Close> {
         if self.live > 0 {
@@ -44,7 +45,7 @@ impl Connection {
             Closing::Abortive => Some(Close::Abortive),
             _ if self.broken.is_some() => Some(Close::Drain),
             Closing::No if self.keep_conn => None,
-            Closing::No | Closing::Orderly => Some(self.orderly()),
+            Closing::No | Closing::WhenIdle | Closing::Orderly => Some(self.orderly()),
         }
     }
 
@@ -52,7 +53,7 @@ impl Connection {
     /// [`should_close`](Self::should_close) says how to go on. A request that still comes is answered as
     /// [`Config::overload`](super::Config::overload) says.
     pub fn close(&mut self) {
-        if self.closing == Closing::No {
+        if self.closing.takes_requests() {
             self.closing = Closing::Orderly;
         }
     }

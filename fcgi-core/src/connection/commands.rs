@@ -153,6 +153,25 @@ impl Connection {
         Ok(())
     }
 
+    /// Leaves an answer as it is that has begun, and whose request the web server has given up with
+    /// ABORT_REQUEST. No END_REQUEST is sent: HAProxy aborts what is under way when it is reloaded, goes on to
+    /// give its clients what comes, and takes an END_REQUEST for the end of a whole answer. It takes an end of
+    /// the stream for what it is, so the connection ends in good order once no request is alive. Until
+    /// then it takes further ones, for a client that goes away must not cost others theirs.
+    ///
+    /// An answer of which nothing is out can be [ended](Self::end): nobody takes it for whole.
+    ///
+    /// # Errors
+    /// As [`stdout`](Self::stdout).
+    pub fn abandon(&mut self, key: Key) -> Result<(), Misuse> {
+        self.table.by_key(key)?.state.fail()?;
+        if self.closing.takes_requests() {
+            self.closing = Closing::WhenIdle;
+        }
+        self.retire(key);
+        Ok(())
+    }
+
     /// Lets a request be answered whose PARAMS have not ended, for instance because they take too long. What
     /// is still to come of its PARAMS and bodies is dropped.
     ///

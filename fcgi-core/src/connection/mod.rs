@@ -46,7 +46,7 @@ use crate::record::BeginRequest;
 ///   after it. Events from before it can still be taken, and what was begun can still be answered or [cut
 ///   off](Self::fail).
 /// - *events out* (`poll_event`, `read_body`, `read_data`).
-/// - *commands* (`stdout…`, `stderr`, `end`, `fail`, `refuse`, `discard_body`, `consumed`): fail with a
+/// - *commands* (`stdout…`, `stderr`, `end`, `fail`, `abandon`, `refuse`, `discard_body`, `consumed`): fail with a
 ///   [`Misuse`](crate::Misuse) when the request's state does not allow them, and then change nothing.
 /// - *getters* (`wants_input`, `is_idle`, `live`, …).
 ///
@@ -115,10 +115,18 @@ pub struct Connection {
 enum Closing {
     /// It takes requests.
     No,
+    /// It takes requests, and ends in good order once none is alive.
+    WhenIdle,
     /// It ends in good order after the requests that are alive.
     Orderly,
     /// An answer was cut off: it ends after the requests that are alive, such that the peer notices.
     Abortive,
+}
+
+impl Closing {
+    const fn takes_requests(self) -> bool {
+        matches!(self, Self::No | Self::WhenIdle)
+    }
 }
 
 impl Connection {

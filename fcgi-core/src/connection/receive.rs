@@ -97,7 +97,7 @@ impl Connection {
         let full = usize::from(self.live) >= self.config.limits.requests;
         let rejected = if !self.config.roles.contains(begin.role) {
             Some(Overload::Status(ProtocolStatus::UNKNOWN_ROLE))
-        } else if full || self.closing != Closing::No {
+        } else if full || !self.closing.takes_requests() {
             Some(self.config.overload.clone())
         } else {
             None
@@ -259,7 +259,7 @@ impl Connection {
         let Ok(entry) = self.table.by_key(key) else { return };
         if entry.state.is_over() {
             self.forget(key);
-        } else if self.unfinished() > self.config.limits.unfinished && self.closing == Closing::No {
+        } else if self.unfinished() > self.config.limits.unfinished && self.closing.takes_requests() {
             self.closing = Closing::Orderly;
         }
     }

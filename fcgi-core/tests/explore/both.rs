@@ -80,7 +80,7 @@ impl Both {
         match step {
             Step::Command(id, command) => {
                 let key = self.told[&id];
-                if command == Command::Fail {
+                if matches!(command, Command::Fail | Command::Abandon) {
                     self.owed.retain(|owed| *owed != id);
                 }
                 let charge = self.model.requests.get(&id).map_or(0, |request| request.charge);
@@ -251,6 +251,7 @@ fn do_command(app: &mut Connection, id: u16, key: Key, command: Command, consume
         Command::Discard => app.discard_body(key).map(|()| None),
         Command::End => app.end(key, 0).map(|()| None),
         Command::Fail => app.fail(key).map(|()| None),
+        Command::Abandon => app.abandon(key).map(|()| None),
     }?;
     assert!(chunks.iter().flatten().all(|byte| *byte == byte_of(id)), "bytes of another request");
     Ok(read.map(|state| (chunks.iter().map(bytes::Bytes::len).sum(), state)))

@@ -29,8 +29,15 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Closing {
     No,
+    WhenIdle,
     Orderly,
     Abortive,
+}
+
+impl Closing {
+    const fn takes_requests(self) -> bool {
+        matches!(self, Self::No | Self::WhenIdle)
+    }
 }
 
 /// All that decides what a connection does next. Which id a request has does not.
@@ -119,7 +126,7 @@ impl Model {
             Closing::Abortive => Some(Close::Abortive),
             _ if self.broken.is_some() => Some(Close::Drain),
             Closing::No if self.keep_conn => None,
-            Closing::No | Closing::Orderly => Some(orderly),
+            Closing::No | Closing::WhenIdle | Closing::Orderly => Some(orderly),
         }
     }
 
@@ -137,7 +144,7 @@ impl Model {
         match step {
             Step::Command(id, _) => self.is_open(id),
             Step::Refuse => self.in_params() > 0,
-            Step::Close => self.closing == Closing::No,
+            Step::Close => self.closing.takes_requests(),
             _ => self.broken.is_none() && self.wants_input(),
         }
     }
@@ -149,7 +156,7 @@ impl Model {
             Step::Command(id, command) => self.command(id, command, &mut effect)?,
             Step::Refuse => self.refuse(oldest.ok_or(Misuse::Gone)?)?,
             Step::Close => {
-                if self.closing == Closing::No {
+                if self.closing.takes_requests() {
                     self.closing = Closing::Orderly;
                 }
             }
@@ -201,7 +208,7 @@ impl Model {
         self.keep_conn = keep_conn;
         let has_role = role == Role::RESPONDER
             || (self.settings.filters_and_authorizers && [Role::AUTHORIZER, Role::FILTER].contains(&role));
-        let has_room = self.live() < self.settings.requests && self.closing == Closing::No;
+        let has_room = self.live() < self.settings.requests && self.closing.takes_requests();
         let mut request = Request {
             role,
             input: Input::Params,
@@ -290,8 +297,14 @@ impl Model {
                 request.output = Output::CutOff;
                 self.closing = Closing::Abortive;
             }
+            Command::Abandon => {
+                request.output = Output::CutOff;
+                if self.closing.takes_requests() {
+                    self.closing = Closing::WhenIdle;
+                }
+            }
         }
-        if matches!(command, Command::End | Command::Fail) {
+        if matches!(command, Command::End | Command::Fail | Command::Abandon) {
             request.drop_bodies();
         }
         self.settle(id);
@@ -304,7 +317,7 @@ impl Model {
             self.requests.remove(&id);
         }
         let unfinished = self.requests.len() - self.live();
-        if unfinished > self.settings.unfinished && self.closing == Closing::No {
+        if unfinished > self.settings.unfinished && self.closing.takes_requests() {
             self.closing = Closing::Orderly;
         }
     }

@@ -55,6 +55,7 @@ pub(crate) enum Command {
     Discard,
     End,
     Fail,
+    Abandon,
 }
 
 /// A type of records that FastCGI does not have.
@@ -117,7 +118,9 @@ pub(crate) fn alphabet(ids: &[u16], roles: &[Role]) -> Vec<Step> {
         steps.extend([Step::Data(id, 1), Step::UnknownOf(id), Step::Stdout(id)]);
         let commands = [Command::Answer, Command::Log, Command::Read, Command::Consume, Command::Discard];
         steps.extend(commands.map(|command| Step::Command(id, command)));
-        steps.extend([Command::End, Command::Fail].map(|command| Step::Command(id, command)));
+        steps.extend(
+            [Command::End, Command::Fail, Command::Abandon].map(|command| Step::Command(id, command)),
+        );
     }
     steps
 }

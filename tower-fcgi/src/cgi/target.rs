@@ -104,11 +104,15 @@ fn parsed(target: Bytes) -> Result<Uri, Failure> {
     Ok(uri)
 }
 
-/// The path and query of an absolute-form target (RFC 9112 §3.2.2); any other as it is.
+/// The path and query of an absolute-form target (RFC 9112 §3.2.2), which nginx has made a query alone where that had no
+/// path; any other as it is.
 fn origin_form(target: &[u8], params: &Params) -> Bytes {
     let sent = params.encoded().slice_ref(target);
     if target.starts_with(b"/") {
         return sent;
+    }
+    if target.starts_with(b"?") {
+        return [b"/", target].concat().into();
     }
     let Some(scheme) = target.windows(3).position(|window| window == b"://") else { return sent };
     let is_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
@@ -150,6 +154,7 @@ mod tests {
             ("http://example.org/a?b=1", "/a?b=1"),
             ("https://example.org", "/"),
             ("https://example.org?q=1", "/?q=1"),
+            ("?q=1", "/?q=1"),
             ("http://user@example.org:80/x", "/x"),
         ] {
             assert_eq!(uri(sent, "", "", ""), Ok(path.to_owned()), "{sent}");
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_is_no_target_is_a_400_and_what_is_too_long_a_414() {
-        for bad in ["/a b", "/a\u{1}", "example.org:443", "word", "", "?q=1", "://x/"] {
+        for bad in ["/a b", "/a\u{1}", "example.org:443", "word", "", "://x/"] {
             if !bad.is_empty() {
                 assert_eq!(uri(bad, "", "", ""), Err(StatusCode::BAD_REQUEST), "{bad}");
             }

@@ -248,11 +248,16 @@ where
         }
     }
 
-    /// The web server has given a request up: its handler is dropped, and its end is sent.
-    fn abort(&mut self, key: Key, inline: Inline<'_, S>) {
-        self.stop(key, Kind::Aborted, inline);
+    /// The web server has given a request up: its handler is dropped, and its end is sent, unless that would make an
+    /// answer look whole that is not.
+    fn abort(&mut self, key: Key, mut inline: Inline<'_, S>) {
+        let out = self.out(key, inline.as_ref());
+        self.stop(key, Kind::Aborted, inline.as_mut());
         self.queue.retain(|request| request.key != key);
-        let _ = self.protocol.end(key, 0);
+        let _ = match out {
+            Out::Nothing(_) => self.protocol.end(key, 0),
+            Out::Head => self.protocol.abandon(key),
+        };
     }
 
     /// Answers a request in its handler's stead: the handler is dropped.

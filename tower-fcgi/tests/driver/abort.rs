@@ -91,16 +91,34 @@ async fn abort_of_one_multiplexed_request_leaves_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_of_a_streaming_answer_drops_its_body_and_ends_it_once() {
-    let dropped = Count::default();
-    let web_server = served(&dropped);
-    web_server.say([get(1, KEEP, "/stream"), get(2, KEEP, "/stream")].concat()).await;
-    for id in [1, 2] {
-        assert_eq!(web_server.answers().of(id).text(), "some");
-        web_server.say(abort(id)).await;
-        assert_eq!(web_server.answer(id).text(), "some");
-    }
-    assert_eq!(web_server.ask(1, get(1, KEEP, "/now")).await.text(), "GET /now ");
+async fn abort_of_an_answer_that_has_begun_drops_its_body_and_the_connection_ends_without_its_end() {
+    let mut web_server = served(&Count::default());
+    web_server.say(get(1, KEEP, "/stream")).await;
+    assert_eq!(web_server.answers().of(1).text(), "some");
+    web_server.say(abort(1)).await;
+    assert!(web_server.sees_end(), "at once");
+    web_server.end();
+    web_server.ended().await.unwrap();
+    let answers = web_server.answers();
+    assert!(answers.of(1).is_cut_off() && answers.of(1).text() == "some", "{answers:?}");
+    assert!(!web_server.was_reset(), "answers to others may be on their way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn abort_of_an_answer_that_has_begun_costs_no_other_request_its_answer() {
+    let mut web_server = served(&Count::default());
+    web_server.say([post(1, KEEP, "/body", 6), get(2, KEEP, "/stream")].concat()).await;
+    web_server.say(abort(2)).await;
+    // One that comes while another is alive is served as before.
+    web_server.say(get(3, KEEP, "/now")).await;
+    assert_eq!(web_server.answer(3).text(), "GET /now ");
+    assert!(!web_server.sees_end());
+    web_server.send([stdin(1, b"abcdef"), end_stdin(1)].concat());
+    web_server.end();
+    web_server.ended().await.unwrap();
+    assert_eq!(web_server.answer(1).text(), "abcdef");
+    let answers = web_server.answers();
+    assert!(answers.of(2).is_cut_off() && answers.of(2).text() == "some", "{answers:?}");
 }
 
 #[tokio::test(start_paused = true)]

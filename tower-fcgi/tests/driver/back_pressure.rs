@@ -215,9 +215,10 @@ async fn an_answer_that_nobody_reads_is_produced_up_to_the_limit_for_output() {
         let produced = polled.now() * 1000;
         // A frame comes on top, and the head is a part of it.
         assert!((limit.saturating_sub(1000)..=limit + 1000).contains(&produced), "{produced} of {limit}");
-        web_server.say(abort(1)).await;
+        web_server.say([get(2, KEEP, "/whole"), abort(1)].concat()).await;
         web_server.wire.make_room(usize::MAX);
-        assert_eq!(web_server.ask(2, get(2, KEEP, "/whole")).await.text(), "whole");
+        web_server.quiet().await;
+        assert_eq!(web_server.answer(2).text(), "whole");
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::vec;
 
 use super::wire::*;
-use crate::{BodyState, Close, Event, Misuse, RecordType, Refusal, Role, Roles};
+use crate::{BodyState, Close, Event, Misuse, ProtocolStatus, RecordType, Refusal, Role, Roles};
 
 #[test]
 fn abort_in_the_params_ends_the_request_here_and_the_application_hears_nothing() {
@@ -144,6 +144,48 @@ fn abort_of_a_request_that_was_cut_off_changes_nothing() {
     link.send(abort(1));
     assert_eq!((link.events(), link.answers()), (vec![], vec![out(1, b"half an ans")]));
     assert_eq!(link.app.should_close(), Some(Close::Abortive));
+}
+
+#[test]
+fn an_abandoned_answer_has_no_end_and_the_connection_ends_once_no_request_is_alive() {
+    let mut link = Link::new();
+    let [abandoned, other] = [1, 2].map(|id| link.open_kept(id));
+    link.app.stdout(abandoned, b"half an ans").unwrap();
+    link.send([end_of_stdin(1), abort(1)].concat());
+    assert_eq!(link.events().last(), Some(&Event::Abort(abandoned)));
+    link.app.abandon(abandoned).unwrap();
+    for misuse in [link.app.end(abandoned, 0), link.app.fail(abandoned), link.app.abandon(abandoned)] {
+        assert_eq!(misuse, Err(Misuse::Gone));
+    }
+    assert_eq!(link.app.should_close(), None, "another is alive");
+    let late = link.open_kept(3);
+    for (id, key) in [(2, other), (3, late)] {
+        link.app.stdout(key, b"whole").unwrap();
+        link.app.end(key, 0).unwrap();
+        link.send(end_of_stdin(id));
+    }
+    let whole = [2, 3].map(|id| [out(id, b"whole"), out(id, b""), end(id)]).concat();
+    assert_eq!(link.answers(), [vec![out(1, b"half an ans")], whole].concat());
+    assert_eq!(link.app.should_close(), Some(Close::Drain));
+}
+
+#[test]
+fn abandoning_does_not_make_a_connection_that_ends_take_requests_again() {
+    for how in [Close::Drain, Close::Abortive] {
+        let mut link = Link::new();
+        let [abandoned, other] = [1, 2].map(|id| link.open_kept(id));
+        match how {
+            Close::Abortive => link.app.fail(other).unwrap(),
+            _ => link.app.close(),
+        }
+        link.app.abandon(abandoned).unwrap();
+        link.send(head(3, Role::RESPONDER, true));
+        assert_eq!(link.answers(), [ended(3, 0, ProtocolStatus::OVERLOADED)]);
+        if link.app.live() > 0 {
+            link.app.end(other, 0).unwrap();
+        }
+        assert_eq!(link.app.should_close(), Some(how));
+    }
 }
 
 #[test]

@@ -167,6 +167,7 @@ impl Run<'_> {
             Command::Discard => self.app.discard_body(key),
             Command::End => self.app.end(key, 0),
             Command::Fail => self.app.fail(key),
+            Command::Abandon => self.app.abandon(key),
             Command::Consume(len) => {
                 self.app.consumed(key, len);
                 Ok(())

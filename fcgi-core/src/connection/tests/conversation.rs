@@ -36,6 +36,7 @@ pub(super) enum Command {
     Discard,
     End,
     Fail,
+    Abandon,
     /// Of the oldest request in its PARAMS, whichever was chosen.
     Refuse,
     /// Of the whole connection.
@@ -225,6 +226,7 @@ pub(super) fn steps(most: usize, noise: bool) -> impl Strategy<Value = Vec<Step>
             }),
             hostile => Just(Step::Command(0, Command::Close)),
             hostile => (0..99_usize).prop_map(|which| Step::Command(which, Command::Fail)),
+            hostile => (0..99_usize).prop_map(|which| Step::Command(which, Command::Abandon)),
             8 => (0..600_usize).prop_map(Step::Write),
         ];
         prop::collection::vec(step, 1..most)

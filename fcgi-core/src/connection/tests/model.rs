@@ -37,6 +37,7 @@ struct Model {
     last: BTreeMap<u16, usize>,
     violation: Option<Violation>,
     cut_off: bool,
+    abandoned: bool,
     /// What was written so far.
     written: Vec<u8>,
     /// Whole records of that, and of what waits, when last looked at.
@@ -54,6 +55,7 @@ impl Model {
             last: BTreeMap::new(),
             violation: None,
             cut_off: false,
+            abandoned: false,
             written: Vec::new(),
             seen: Vec::new(),
         }
@@ -165,6 +167,7 @@ impl Model {
             Command::Discard => app.discard_body(told.key),
             Command::End => app.end(told.key, 0),
             Command::Fail => app.fail(told.key),
+            Command::Abandon => app.abandon(told.key),
             Command::Consume(len) => {
                 app.consumed(told.key, len);
                 told.charge = told.charge.saturating_sub(len);
@@ -185,11 +188,12 @@ impl Model {
                 told.discards = true;
                 told.charge = 0;
             }
-            Command::End | Command::Fail => {
+            Command::End | Command::Fail | Command::Abandon => {
                 told.open = false;
                 told.charge = 0;
-                if matches!(command, Command::Fail) {
-                    self.cut_off = true;
+                if !matches!(command, Command::End) {
+                    self.cut_off |= matches!(command, Command::Fail);
+                    self.abandoned |= matches!(command, Command::Abandon);
                     self.server.owed.insert(told.id, Owed::CutOff);
                 }
             }
@@ -226,6 +230,8 @@ impl Model {
             assert_eq!(app.should_close(), None);
         } else if self.cut_off {
             assert_eq!(app.should_close(), Some(Close::Abortive));
+        } else if self.abandoned {
+            assert_eq!(app.should_close(), Some(Close::Drain));
         }
     }
 

@@ -1,0 +1,139 @@
+//! The application: this program again, as a process that can be killed.
+
+use std::convert::Infallible;
+use std::env;
+use std::fs;
+use std::io::{self, BufRead as _, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Path;
+use axum::http::header::CONTENT_LENGTH;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum_fcgi::{Address, FcgiListener};
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio::runtime::Handle;
+use web_servers::{Process, Result, Signal};
+
+use crate::pattern::pattern;
+
+/// What this program is called with to be the application.
+pub(crate) const SERVE: &str = "--serve";
+
+/// Bytes of a piece of an answer.
+const PIECE: usize = 16 * 1024;
+/// Between two pieces, so that there are always answers that have begun and not ended.
+const BETWEEN: Duration = Duration::from_millis(1);
+
+pub(crate) fn serve(address: &str) -> ExitCode {
+    match serve_at(address) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn serve_at(address: &str) -> Result {
+    let address: Address = address.parse()?;
+    let listener = FcgiListener::bind(&address)?;
+    println!("listening");
+    Ok(axum_fcgi::serve(listener, app()).await?)
+}
+
+fn app() -> Router {
+    Router::new()
+        .route("/declared/{seed}/{len}", get(declared))
+        .route("/streamed/{seed}/{len}", get(async |Path((seed, len))| Body::from_stream(pieces(seed, len))))
+        .route("/held/declared/{seed}/{len}", get(held_declared))
+        .route("/held/streamed/{seed}/{len}", get(async |Path((seed, len))| held(seed, len)))
+        .route("/up", post(async |body: Bytes| summary(&body)))
+        .route("/tasks", get(async || Handle::current().metrics().num_alive_tasks().to_string()))
+}
+
+async fn declared(Path((seed, len)): Path<(u64, usize)>) -> impl IntoResponse {
+    ([(CONTENT_LENGTH, len.to_string())], Body::from_stream(pieces(seed, len)))
+}
+
+async fn held_declared(Path((seed, len)): Path<(u64, usize)>) -> impl IntoResponse {
+    ([(CONTENT_LENGTH, (len + 1).to_string())], held(seed, len))
+}
+
+/// An answer that is never done.
+fn held(seed: u64, len: usize) -> Body {
+    Body::from_stream(pieces(seed, len).chain(stream::pending()))
+}
+
+fn pieces(seed: u64, len: usize) -> impl Stream<Item = std::result::Result<Bytes, Infallible>> {
+    stream::iter((0..len).step_by(PIECE)).then(move |at| async move {
+        if at > 0 {
+            tokio::time::sleep(BETWEEN).await;
+        }
+        Ok(pattern(seed, at, PIECE.min(len - at)).into())
+    })
+}
+
+/// What is answered to a body that was sent.
+pub(crate) fn summary(body: &[u8]) -> String {
+    format!("{} {:08x}", body.len(), crc32fast::hash(body))
+}
+
+/// The process.
+pub(crate) struct Application {
+    address: String,
+    process: Process,
+}
+
+impl Application {
+    /// Gives it once it listens, which it says.
+    pub(crate) fn start(address: &str) -> Result<Self> {
+        Ok(Self { address: address.to_owned(), process: start(address)? })
+    }
+
+    /// SIGKILL, which leaves it no time for anything.
+    pub(crate) fn kill(&mut self) -> Result {
+        self.process.child().kill()?;
+        self.process.child().wait()?;
+        Ok(())
+    }
+
+    /// Starts it again.
+    pub(crate) fn revive(&mut self) -> Result {
+        self.process = start(&self.address)?;
+        Ok(())
+    }
+
+    pub(crate) fn pause(&self) -> Result {
+        self.process.signal(Signal::STOP)
+    }
+
+    pub(crate) fn go_on(&self) -> Result {
+        self.process.signal(Signal::CONT)
+    }
+
+    pub(crate) fn descriptors(&mut self) -> io::Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.process.child().id()))?.count())
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        // One that is stopped would take no notice of SIGTERM.
+        let _ = self.kill();
+    }
+}
+
+fn start(address: &str) -> Result<Process> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args([SERVE, address]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut process = Process::start(&mut command, || true)?;
+    let stdout = process.child().stdout.take().ok_or("no stdout")?;
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line)?;
+    if line == "listening\n" { Ok(process) } else { Err("the application does not listen".into()) }
+}

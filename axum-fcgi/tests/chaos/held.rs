@@ -1,0 +1,43 @@
+//! An answer that has begun, and will not end: what is killed now is killed in the middle of it.
+
+use web_servers::Result;
+
+use crate::http::{Connection, Head};
+use crate::setup::Length;
+
+/// More than a web server with its usual buffers keeps to itself.
+const LEN: usize = 256 * 1024;
+
+pub(crate) struct Held {
+    connection: Connection,
+    head: Head,
+}
+
+impl Held {
+    pub(crate) fn open(port: u16, length: Length) -> Result<Self> {
+        let length = match length {
+            Length::Declared => "declared",
+            Length::Unknown => "streamed",
+        };
+        let mut connection = Connection::open(port)?;
+        connection.send(
+            format!("GET /held/{length}/1/{LEN} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").as_bytes(),
+        )?;
+        let head = connection.head()?;
+        assert_eq!(head.status, 200);
+        connection.some_of_the_body()?;
+        Ok(Self { connection, head })
+    }
+
+    /// Expects its end to be seen as what it is.
+    pub(crate) fn expect_cut(mut self) -> Result {
+        match self.connection.rest(&self.head) {
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Err(error.into()),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err("the client waits on".into()),
+            Err(_) => Ok(()),
+            Ok(answer) => {
+                Err(format!("{} bytes of an unfinished answer look whole", answer.body.len()).into())
+            }
+        }
+    }
+}

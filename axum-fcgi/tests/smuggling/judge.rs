@@ -1,0 +1,189 @@
+//! Sends every case to one web server, at both of its ports, and says what is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use web_servers::{Installed, Result, Running, WebServer, free_port};
+
+use crate::application::{Application, Seen, Served};
+use crate::case::{Case, END};
+use crate::client::{Came, send};
+use crate::corpus;
+use crate::setup::Setup;
+
+/// Headers that end at each of the web server's connections, and how a body was framed on it.
+const NOT_COMPARED: [&str; 9] = [
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    // No header of an application over FastCGI, where it would pass for the environment's HTTP_PROXY.
+    "proxy",
+    // HAProxy sends none over FastCGI.
+    "host",
+];
+
+pub(crate) fn judge(setup: &Setup, installed: &Installed) -> Result {
+    let application = Application::start()?;
+    let http_port = free_port()?;
+    let (fastcgi, http) = (application.over_fastcgi.address.port(), application.over_http.address.port());
+    let mut values: Vec<(&str, &dyn std::fmt::Display)> =
+        vec![("8081", &http_port), ("9000", &fastcgi), ("9001", &http)];
+    values.extend(setup.lines.iter().map(|(name, lines)| (*name, lines as &dyn std::fmt::Display)));
+    let server = installed.start(setup.config, &values)?;
+    let (mut wrong, mut seen, cases) = (Vec::new(), 0, corpus::all());
+    for case in &cases {
+        match check(setup, case, &server, http_port, &application) {
+            Ok(count) => seen += count,
+            Err(error) => wrong.push(format!("{}: {error}", case.name)),
+        }
+    }
+    println!(
+        "{:?}, {}: {} cases, of which the handler saw {seen} requests",
+        setup.server,
+        setup.name,
+        cases.len()
+    );
+    if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n{}", wrong.join("\n"), server.logs()).into()) }
+}
+
+/// Gives how many requests were seen.
+fn check(
+    setup: &Setup,
+    case: &Case,
+    server: &Running,
+    http_port: u16,
+    application: &Application,
+) -> Result<usize> {
+    let bytes = [&case.bytes, END.as_bytes()].concat();
+    let (came, seen) = ask(server.port, &bytes, case.ends, &application.over_fastcgi)?;
+    let shown: Vec<String> = seen.iter().map(show).collect();
+    if !case.may_see.contains(&shown) {
+        return Err(format!("seen was {shown:?}, and answered {:?}", came.start()).into());
+    }
+    for request in &seen {
+        meta_variables(setup, request, &came)?;
+    }
+    if let Some(first) = seen.first() {
+        headers(case, first)?;
+    }
+    // HAProxy answers so what it cannot tell over FastCGI, for it decodes the path, and needs room for it twice.
+    if case.has_twin && !came.start().contains(" 500 ") {
+        let (_, twin) = ask(http_port, &bytes, case.ends, &application.over_http)?;
+        compare(setup, &seen, &twin)?;
+    }
+    // What the web server keeps is where it was.
+    let (_, after) = ask(server.port, END.as_bytes(), false, &application.over_fastcgi)?;
+    if after.iter().map(show).ne(["GET /end".to_owned()]) {
+        return Err(format!("the next connection's request was seen as {after:?}").into());
+    }
+    Ok(seen.len())
+}
+
+/// What came back, and what the handler saw of it: one answer for each request, in their order.
+fn ask(port: u16, bytes: &[u8], ends: bool, served: &Served) -> Result<(Came, Vec<Seen>)> {
+    let before = served.count();
+    let came = send(port, bytes, ends)?;
+    let seen = served.seen_after(before);
+    let numbers: Vec<usize> = seen.iter().map(|seen| seen.number).collect();
+    if numbers != came.answers() {
+        let shown: Vec<String> = seen.iter().map(show).collect();
+        return Err(format!("answers {:?} to the requests {numbers:?}: {shown:?}", came.answers()).into());
+    }
+    Ok((came, seen))
+}
+
+fn show(seen: &Seen) -> String {
+    let Seen { method, target, body, .. } = seen;
+    let body = String::from_utf8_lossy(body);
+    format!("{method} {} {body}", reduced(target)).trim_end_matches(' ').to_owned()
+}
+
+/// Without what web servers leave in a target: a scheme and a host before the path (HAProxy), or a query without one
+/// (nginx), and a fragment.
+fn reduced(target: &str) -> String {
+    let target = target.split('#').next().unwrap_or_default();
+    if target.starts_with('?') {
+        return format!("/{target}");
+    }
+    match target.split_once("://") {
+        Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+            rest.find('/').map_or("/", |path| &rest[path..]).to_owned()
+        }
+        _ => target.to_owned(),
+    }
+}
+
+/// None is another one's than the web server's, and none is there twice.
+fn meta_variables(setup: &Setup, seen: &Seen, came: &Came) -> Result {
+    // The client's address is one of them.
+    if seen.client != Some(came.from) {
+        return Err(format!("the client {} is {:?}", came.from, seen.client).into());
+    }
+    let mut names = BTreeSet::new();
+    for (name, value) in seen.params.iter().filter(|(name, _)| !name.starts_with("HTTP_")) {
+        let fixed = setup.fixed.iter().find(|fixed| fixed.0 == name);
+        let known = fixed.map_or_else(|| setup.others.contains(&name.as_str()), |fixed| fixed.1 == value);
+        // HAProxy tells each of them, and the handler has one.
+        let is_first = names.insert(name) || name == "CONTENT_TYPE";
+        if !known || !is_first {
+            return Err(format!("{name} is {value:?}: {:?}", seen.params).into());
+        }
+    }
+    let missing = setup.fixed.iter().find(|fixed| !names.iter().any(|name| *name == fixed.0));
+    if let Some((missing, _)) = missing {
+        return Err(format!("no {missing}").into());
+    }
+    let told = |name| seen.params.iter().find(|param| param.0 == name).map(|param| param.1.as_str());
+    let (method, target) = (told("REQUEST_METHOD"), told("REQUEST_URI"));
+    if method != Some(&seen.method) || target.map(reduced) != Some(reduced(&seen.target)) {
+        return Err(format!("{method:?} {target:?} is {:?} {:?}", seen.method, seen.target).into());
+    }
+    Ok(())
+}
+
+fn headers(case: &Case, seen: &Seen) -> Result {
+    for (name, may_be) in &case.headers {
+        let values = seen.headers.iter().filter(|(is, _)| is == name);
+        let values: Vec<_> = values.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect();
+        let values = values.join("|");
+        if !may_be.contains(&values) {
+            return Err(format!("the header {name} is {values:?}, which is none of {may_be:?}").into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether the application sees the same over HTTP.
+fn compare(setup: &Setup, seen: &[Seen], twin: &[Seen]) -> Result {
+    let (shown, other): (Vec<_>, Vec<_>) = (seen.iter().map(show).collect(), twin.iter().map(show).collect());
+    if shown != other {
+        return Err(format!("seen was {shown:?}, and over HTTP {other:?}").into());
+    }
+    for (seen, twin) in seen.iter().zip(twin) {
+        let (headers, other) = (compared(setup, seen), compared(setup, twin));
+        if headers != other {
+            return Err(format!("the headers were {headers:?}, and over HTTP {other:?}").into());
+        }
+    }
+    Ok(())
+}
+
+/// The values of each name, in their order.
+fn compared(setup: &Setup, seen: &Seen) -> BTreeMap<String, Vec<String>> {
+    let mut compared: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (name, value) in &seen.headers {
+        // HAProxy keeps such names from FastCGI.
+        if setup.server == WebServer::Haproxy && name.contains('_') {
+            continue;
+        }
+        // CGI knows no difference.
+        let name = name.replace('_', "-");
+        if !NOT_COMPARED.contains(&name.as_str()) {
+            compared.entry(name).or_default().push(String::from_utf8_lossy(value).into_owned());
+        }
+    }
+    compared
+}
