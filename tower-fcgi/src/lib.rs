@@ -79,6 +79,7 @@ mod route_on;
 mod service;
 mod sink;
 mod stderr;
+mod sync;
 
 pub use self::body::{BodyError, RequestBody};
 pub use self::config::Config;

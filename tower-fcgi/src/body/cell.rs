@@ -1,13 +1,13 @@
 //! What the connection and a body that is still being received share.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use fcgi_core::{BodyState, Misuse};
 
 use super::Kind;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One stream between the connection, which puts bytes in, and its [`RequestBody`](super::RequestBody), which
 /// takes them out.
