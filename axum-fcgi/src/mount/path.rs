@@ -23,6 +23,14 @@ pub(super) enum Form {
 /// Odd is what would reach a file by a second name. A Router compares paths as they were sent (§6.2.2 calls such
 /// spellings equivalent), so that who guards `/admin` would be passed by `/%61dmin/x.php` or `//admin/x.php`.
 pub(super) fn form(part: &str) -> Form {
+    if !cfg!(windows) && !part.bytes().any(|byte| matches!(byte, 0 | b'%' | b'\\')) {
+        // Nearly all are as they look.
+        return match part {
+            "" => Form::Odd,
+            "." | ".." => Form::Malformed,
+            _ => Form::Plain,
+        };
+    }
     let mut plain = !part.is_empty();
     let mut rest = part.as_bytes();
     while let [first, tail @ ..] = rest {
