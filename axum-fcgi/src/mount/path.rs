@@ -64,7 +64,11 @@ pub(super) fn form(part: &str) -> Form {
 
 /// A path or a part of one without its escapes, taken off once.
 pub(super) fn decoded(text: &str) -> Cow<'_, [u8]> {
-    if text.contains('%') { percent_decode_str(text).into() } else { Cow::Borrowed(text.as_bytes()) }
+    if text.as_bytes().contains(&b'%') {
+        percent_decode_str(text).into()
+    } else {
+        Cow::Borrowed(text.as_bytes())
+    }
 }
 
 fn escape(text: &[u8]) -> Option<(u8, &[u8])> {

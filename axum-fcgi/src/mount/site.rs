@@ -122,7 +122,7 @@ impl Site {
         let mut end = 0;
         while end < path.len() {
             let start = end + 1;
-            end = path[start..].find('/').map_or(path.len(), |len| start + len);
+            end = path[start..].bytes().position(|byte| byte == b'/').map_or(path.len(), |len| start + len);
             let part = &path[start..end];
             if part.is_empty() && end == path.len() {
                 return End::Directory { slash: true };
