@@ -23,7 +23,7 @@ pub(super) enum Form {
 /// Odd is what would reach a file by a second name. A Router compares paths as they were sent (§6.2.2 calls such
 /// spellings equivalent), so that who guards `/admin` would be passed by `/%61dmin/x.php` or `//admin/x.php`.
 pub(super) fn form(part: &str) -> Form {
-    if !cfg!(windows) && !part.bytes().any(|byte| matches!(byte, 0 | b'%' | b'\\')) {
+    if !cfg!(windows) && is_plain(part) {
         // Nearly all are as they look.
         return match part {
             "" => Form::Odd,
@@ -60,6 +60,11 @@ pub(super) fn form(part: &str) -> Form {
         _ if plain => Form::Plain,
         _ => Form::Odd,
     }
+}
+
+/// Whether there is nothing in it but what it looks like: no escape, no other separator, no end of a string.
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.bytes().any(|byte| matches!(byte, 0 | b'%' | b'\\'))
 }
 
 /// A path or a part of one without its escapes, taken off once.

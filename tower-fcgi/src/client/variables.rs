@@ -53,7 +53,12 @@ pub(super) fn write(parts: &request::Parts, length: Option<u64>, for_all: &Param
     write_head(parts, length, &mut derived);
     write_headers(&parts.headers, &mut derived);
     for_all.write(out, |name| own.params.get(name).is_some());
-    own.write(out, |_| false);
+    if own.ours {
+        own.write(out, |_| false);
+    } else {
+        // They are written as they will be.
+        out.extend_from_slice(own.params.encoded());
+    }
 }
 
 /// Variables beside the derived ones, or instead of them.
