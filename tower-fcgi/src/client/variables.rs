@@ -386,6 +386,31 @@ mod tests {
     }
 
     #[test]
+    fn an_extra_variable_stands_in_for_a_headers_and_for_no_other() {
+        let mut request = Request::get("/a")
+            .header("host", "example.org")
+            .header("x-one", "header")
+            .header("content-type", "text/plain")
+            .body(())
+            .unwrap();
+        let long = "x".repeat(300);
+        let own = [("HTTP_X_ONE", "own"), ("CONTENT_TYPE", "own"), ("SERVER_NAMES", &long)];
+        request.extensions_mut().insert(ExtraParams(own.into_iter().collect()));
+        let params = written(request, None, &[("HTTP_HOST", "all"), ("PATH_INFO", "all")]);
+        for (name, value) in [
+            ("HTTP_X_ONE", "own"),
+            ("CONTENT_TYPE", "own"),
+            ("SERVER_NAMES", &long),
+            ("SERVER_NAME", "example.org"),
+            ("HTTP_HOST", "all"),
+            ("PATH_INFO", "all"),
+            ("REQUEST_URI", "/a"),
+        ] {
+            assert_eq!(params.get_all(name.as_bytes()).collect::<Vec<_>>(), [value.as_bytes()], "{name}");
+        }
+    }
+
+    #[test]
     fn extra_variables_win_and_the_requests_own_most() {
         let mut request = Request::new(());
         let own = [("SCRIPT_NAME", "/own"), ("B", "own"), ("HTTP_PROXY", "no"), ("CONTENT_LENGTH", "9")];
