@@ -54,7 +54,10 @@ impl Inbox {
             return;
         }
         if self.chunks.is_empty() {
+            // Mostly all of it is one small piece, which is not put anywhere in between.
             self.join_tail(into);
+            into.extend(self.take_tail());
+            return;
         }
         self.flush_tail();
         into.append(&mut self.chunks);
@@ -108,11 +111,14 @@ impl Inbox {
     }
 
     fn flush_tail(&mut self) {
-        if !self.tail.is_empty() {
-            // Taken whole, not split off: the next small pieces begin a buffer of their own, so that a piece
-            // which its reader keeps does not pin later ones.
-            self.chunks.push_back(core::mem::take(&mut self.tail).freeze());
-        }
+        let tail = self.take_tail();
+        self.chunks.extend(tail);
+    }
+
+    fn take_tail(&mut self) -> Option<Bytes> {
+        // Taken whole, not split off: the next small pieces begin a buffer of their own, so that a piece
+        // which its reader keeps does not pin later ones.
+        (!self.tail.is_empty()).then(|| core::mem::take(&mut self.tail).freeze())
     }
 }
 

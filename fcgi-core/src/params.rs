@@ -98,7 +98,10 @@ impl<'a> IntoIterator for &'a Params {
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Params {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        let mut encoded = Vec::new();
+        let pairs = pairs.into_iter();
+        // What the pairs of a usual request take, and no more than a little on the word of an iterator.
+        let (least, most) = pairs.size_hint();
+        let mut encoded = Vec::with_capacity(most.unwrap_or(least).min(32).saturating_mul(32));
         let mut len: usize = 0;
         for (name, value) in pairs {
             crate::encode_pair(&mut encoded, name.as_ref(), value.as_ref());

@@ -3,7 +3,7 @@
 //! ```sh
 //! cargo bench -p axum-fcgi --bench compare -- [FILTER] [--seconds S] [--rounds N] [--peer NAME=PROGRAM]... [--nginx]
 //! cargo bench -p axum-fcgi --bench compare -- --client [--instructions]
-//! cargo bench -p axum-fcgi --features client --bench compare -- --php
+//! cargo bench -p axum-fcgi --features client --bench compare -- --php [--instructions]
 //! ```
 //!
 //! Either application is a child process on one core; the load comes from this process on another, over unix

@@ -23,6 +23,14 @@ pub(super) enum Form {
 /// Odd is what would reach a file by a second name. A Router compares paths as they were sent (§6.2.2 calls such
 /// spellings equivalent), so that who guards `/admin` would be passed by `/%61dmin/x.php` or `//admin/x.php`.
 pub(super) fn form(part: &str) -> Form {
+    if !cfg!(windows) && is_plain(part) {
+        // Nearly all are as they look.
+        return match part {
+            "" => Form::Odd,
+            "." | ".." => Form::Malformed,
+            _ => Form::Plain,
+        };
+    }
     let mut plain = !part.is_empty();
     let mut rest = part.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -54,9 +62,18 @@ pub(super) fn form(part: &str) -> Form {
     }
 }
 
+/// Whether there is nothing in it but what it looks like: no escape, no other separator, no end of a string.
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.bytes().any(|byte| matches!(byte, 0 | b'%' | b'\\'))
+}
+
 /// A path or a part of one without its escapes, taken off once.
 pub(super) fn decoded(text: &str) -> Cow<'_, [u8]> {
-    if text.contains('%') { percent_decode_str(text).into() } else { Cow::Borrowed(text.as_bytes()) }
+    if text.as_bytes().contains(&b'%') {
+        percent_decode_str(text).into()
+    } else {
+        Cow::Borrowed(text.as_bytes())
+    }
 }
 
 fn escape(text: &[u8]) -> Option<(u8, &[u8])> {

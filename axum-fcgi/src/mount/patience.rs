@@ -1,6 +1,6 @@
 //! How long a head is waited for.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -17,26 +17,23 @@ pub(super) struct Patience {
     begun: Instant,
     head: Option<Duration>,
     whole: Option<Duration>,
-    /// Milliseconds from the beginning to the last piece of the request's body.
-    taken: Arc<AtomicU64>,
+    /// Milliseconds from the beginning to the last piece of the request's body, where there is one to wait for.
+    taken: Option<Arc<AtomicU64>>,
 }
 
 impl Patience {
-    pub(super) fn new(settings: &Settings, begun: Instant) -> Self {
-        Self { begun, head: settings.head_timeout, whole: settings.timeout, taken: Arc::default() }
-    }
-
-    /// A body each of whose pieces begins the wait for the head anew: a client may take its time over a large one.
-    pub(super) fn watch(&self, body: Body) -> Body {
-        if self.head.is_none() || body.is_end_stream() {
-            return body;
+    /// Each piece of the body begins the wait for the head anew: a client may take its time over a large one.
+    pub(super) fn new(settings: &Settings, begun: Instant, body: &mut Body) -> Self {
+        let mut patience = Self { begun, head: settings.head_timeout, whole: settings.timeout, taken: None };
+        if patience.head.is_some() && !body.is_end_stream() {
+            let taken = Arc::clone(patience.taken.insert(Arc::default()));
+            *body = Body::new(Watched { body: std::mem::take(body), begun, taken });
         }
-        Body::new(Watched { body, begun: self.begun, taken: Arc::clone(&self.taken) })
+        patience
     }
 
     /// What comes of it, or `None` where it takes too long.
-    pub(super) async fn wait<F: Future>(&self, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
+    pub(super) async fn wait<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
         loop {
             let Some(until) = self.until() else { return Some(future.await) };
             match timeout_at(until, future.as_mut()).await {
@@ -48,7 +45,8 @@ impl Patience {
     }
 
     fn until(&self) -> Option<Instant> {
-        let taken = self.begun.checked_add(Duration::from_millis(self.taken.load(Ordering::Relaxed)))?;
+        let taken = self.taken.as_ref().map_or(0, |taken| taken.load(Ordering::Relaxed));
+        let taken = self.begun.checked_add(Duration::from_millis(taken))?;
         let head = self.head.and_then(|limit| taken.checked_add(limit));
         let whole = self.whole.and_then(|limit| self.begun.checked_add(limit));
         head.into_iter().chain(whole).min()
@@ -89,18 +87,19 @@ impl http_body::Body for Watched {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::pin::pin;
 
     use super::*;
 
     fn patience(head: u64, whole: Option<u64>) -> Patience {
         let [head, whole] = [Some(head), whole].map(|limit| limit.map(Duration::from_secs));
-        Patience { begun: Instant::now(), head, whole, taken: Arc::default() }
+        Patience { begun: Instant::now(), head, whole, taken: Some(Arc::default()) }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_head_has_its_time_from_the_last_piece_of_the_body() {
         let (patience, start) = (patience(10, None), Instant::now());
-        assert_eq!(patience.wait(pending::<()>()).await, None);
+        assert_eq!(patience.wait(pin!(pending::<()>())).await, None);
         assert_eq!(start.elapsed().as_secs(), 10);
 
         let (patience, start) = (self::patience(10, None), Instant::now());
@@ -108,19 +107,19 @@ mod tests {
             for _ in 0..5 {
                 tokio::time::sleep(Duration::from_secs(8)).await;
                 let taken = patience.begun.elapsed().as_millis().try_into().unwrap();
-                patience.taken.store(taken, Ordering::Relaxed);
+                patience.taken.as_ref().unwrap().store(taken, Ordering::Relaxed);
             }
             pending::<()>().await;
         };
-        assert_eq!(patience.wait(uploading).await, None);
+        assert_eq!(patience.wait(pin!(uploading)).await, None);
         assert_eq!(start.elapsed().as_secs(), 50);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_whole_has_its_own_time() {
         let (patience, start) = (patience(10, Some(4)), Instant::now());
-        assert_eq!(patience.wait(pending::<()>()).await, None);
+        assert_eq!(patience.wait(pin!(pending::<()>())).await, None);
         assert_eq!(start.elapsed().as_secs(), 4);
-        assert_eq!(patience.wait(std::future::ready(1)).await, Some(1));
+        assert_eq!(patience.wait(pin!(std::future::ready(1))).await, Some(1));
     }
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -11,7 +11,7 @@ use axum::BoxError;
 use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Request};
 use axum::http::uri::{PathAndQuery, Scheme};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header, request};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::Instant;
@@ -47,7 +47,8 @@ where
 
     fn call(&mut self, request: Request) -> FastCgiFuture {
         let asking = Asking { application: self.application.clone(), settings: Arc::clone(&self.settings) };
-        FastCgiFuture { answer: Box::pin(asking.answer(request)) }
+        // In a box, since a future has room for whatever it holds at any await, and for what it is given once more.
+        FastCgiFuture { answer: Box::pin(asking.answer(Box::new(request))) }
     }
 }
 
@@ -94,21 +95,19 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    async fn answer(mut self, mut request: Request) -> Response {
+    async fn answer(mut self, mut request: Box<Request>) -> Response {
         let begun = Instant::now();
         let mut left = self.settings.local_redirects;
         loop {
-            let (mut parts, body) = request.into_parts();
-            let whole = whole(&parts);
-            let again = (left > 0).then(|| Again::new(&parts, &whole));
-            match next(&mut parts, &whole, &self.settings) {
+            let whole = whole(&request);
+            let again = (left > 0).then(|| Box::new(Again::new(&request, &whole)));
+            match next(&mut request, whole, &self.settings) {
                 Next::Answer(response) => return response,
-                Next::Files => return self.files(Request::from_parts(parts, body)).await,
+                Next::Files => return Box::pin(self.files(request)).await,
                 Next::Ask => {}
             }
-            let patience = Patience::new(&self.settings, begun);
-            let asked = self.ask(parts, patience.watch(body));
-            let response = match patience.wait(asked).await {
+            let patience = Patience::new(&self.settings, begun, request.body_mut());
+            let response = match patience.wait(pin!(self.ask(request))).await {
                 Some(Ok(response)) => response,
                 Some(Err(status)) => return status.into_response(),
                 None => {
@@ -119,7 +118,7 @@ where
             let redirect = response.extensions().get::<LocalRedirect>();
             if let Some(next) = redirect.zip(again).and_then(|(to, again)| again.request(&to.0)) {
                 left -= 1;
-                request = next;
+                request = Box::new(next);
                 continue;
             }
             let deadline = self.settings.timeout.and_then(|limit| begun.checked_add(limit));
@@ -128,61 +127,65 @@ where
     }
 
     /// Sends a request to the application.
-    async fn ask(&mut self, parts: request::Parts, body: Body) -> Result<S::Response, StatusCode> {
+    async fn ask(&mut self, mut request: Box<Request>) -> Result<S::Response, StatusCode> {
         let asked = async {
-            let body = match self.settings.collect {
-                Some(limit) if is_unsized(&parts, &body) => {
-                    Body::from(Limited::new(body, limit).collect().await.map_err(RequestBody)?.to_bytes())
-                }
-                _ => body,
-            };
+            if let Some(limit) = self.settings.collect
+                && is_unsized(&request)
+            {
+                let collected = Box::pin(collect(std::mem::take(request.body_mut()), limit));
+                *request.body_mut() = collected.await?;
+            }
             poll_fn(|cx| self.application.poll_ready(cx)).await.map_err(Into::into)?;
-            self.application.call(Request::from_parts(parts, body)).await.map_err(Into::into)
+            self.application.call(*request).await.map_err(Into::into)
         };
         asked.await.map_err(|error: BoxError| failure::status(&error))
     }
 
-    async fn files(self, request: Request) -> Response {
+    async fn files(self, request: Box<Request>) -> Response {
         let others = self.settings.files.as_ref().and_then(|files| files.others.clone());
         match others {
-            Some(mut others) => others.call(request).await.unwrap_or_else(|never| match never {}),
+            Some(mut others) => others.call(*request).await.unwrap_or_else(|never| match never {}),
             None => StatusCode::NOT_FOUND.into_response(),
         }
     }
 }
 
 /// The target as the client has sent it.
-fn whole(parts: &request::Parts) -> Uri {
-    match parts.extensions.get::<OriginalUri>() {
+fn whole(request: &Request) -> Uri {
+    match request.extensions().get::<OriginalUri>() {
         Some(OriginalUri(whole)) => whole.clone(),
-        None => parts.uri.clone(),
+        None => request.uri().clone(),
     }
 }
 
+async fn collect(body: Body, limit: usize) -> Result<Body, BoxError> {
+    Ok(Limited::new(body, limit).collect().await.map_err(RequestBody)?.to_bytes().into())
+}
+
 /// Looks up what a request is for, and makes the application's of it where it is.
-fn next(parts: &mut request::Parts, whole: &Uri, settings: &Settings) -> Next {
-    let below = parts.uri.clone();
-    let at = Mounted::new(whole.path(), below.path());
+fn next(request: &mut Request, whole: Uri, settings: &Settings) -> Next {
+    let at = Mounted::new(whole.path(), request.uri().path());
+    let extensions = request.extensions();
     let extra = match &settings.files {
         // It has no files that a path could be led away from, but its language may have strings that end at a NUL.
         None if at.below.split('/').any(|part| part.contains('%') && has_nul(part)) => {
             return Next::Answer(StatusCode::BAD_REQUEST.into_response());
         }
-        None => variables::of_application(&at, settings, &parts.extensions),
+        None => variables::of_application(&at, settings, extensions),
         Some(files) => match files.site.find(at.below, at.slash) {
-            Found::Script(script) => variables::of_script(files, &script, &at, settings, &parts.extensions),
+            Found::Script(script) => variables::of_script(files, &script, &at, settings, extensions),
             Found::File | Found::Missing => return Next::Files,
-            Found::NeedsSlash => return Next::Answer(with_slash(whole)),
+            Found::NeedsSlash => return Next::Answer(with_slash(&whole)),
             Found::Refused => return Next::Answer(StatusCode::NOT_FOUND.into_response()),
             Found::Malformed => return Next::Answer(StatusCode::BAD_REQUEST.into_response()),
         },
     };
     let scheme = settings.scheme.clone().unwrap_or_else(|| {
-        parts.extensions.get::<tower_fcgi::Params>().map_or(Scheme::HTTP, tower_fcgi::Params::scheme)
+        extensions.get::<tower_fcgi::Params>().map_or(Scheme::HTTP, tower_fcgi::Params::scheme)
     });
-    parts.extensions.insert(extra);
-    parts.extensions.insert(scheme);
-    parts.uri = whole.clone();
+    request.extensions_mut().insert(extra);
+    request.extensions_mut().insert(scheme);
+    *request.uri_mut() = whole;
     Next::Ask
 }
 
@@ -201,35 +204,39 @@ fn with_slash(whole: &Uri) -> Response {
 }
 
 /// Whether nobody says how long a body is.
-fn is_unsized(parts: &request::Parts, body: &Body) -> bool {
-    http_body::Body::size_hint(body).exact().is_none() && !parts.headers.contains_key(header::CONTENT_LENGTH)
+fn is_unsized(request: &Request) -> bool {
+    http_body::Body::size_hint(request.body()).exact().is_none()
+        && !request.headers().contains_key(header::CONTENT_LENGTH)
 }
 
 /// What is kept of a request to ask for another path in its place (RFC 3875 §6.2.2).
 struct Again {
-    parts: request::Parts,
+    request: axum::http::Request<()>,
     prefix: String,
 }
 
 impl Again {
-    fn new(parts: &request::Parts, whole: &Uri) -> Self {
-        let prefix = Mounted::new(whole.path(), parts.uri.path()).prefix.to_owned();
-        Self { parts: parts.clone(), prefix }
+    fn new(request: &Request, whole: &Uri) -> Self {
+        let prefix = Mounted::new(whole.path(), request.uri().path()).prefix.to_owned();
+        let mut again = axum::http::Request::new(());
+        *again.version_mut() = request.version();
+        again.headers_mut().clone_from(request.headers());
+        again.extensions_mut().clone_from(request.extensions());
+        Self { request: again, prefix }
     }
 
-    /// The request for this path, if that is below the mount.
+    /// The request for this path, a GET, if that is below the mount.
     fn request(mut self, to: &PathAndQuery) -> Option<Request> {
         let below = to.as_str().strip_prefix(&self.prefix)?;
-        self.parts.uri = match below.as_bytes().first() {
+        *self.request.uri_mut() = match below.as_bytes().first() {
             Some(b'/') => below.parse().ok()?,
             None | Some(b'?') => format!("/{below}").parse().ok()?,
             Some(_) => return None,
         };
-        self.parts.extensions.insert(OriginalUri(to.clone().into()));
-        self.parts.method = Method::GET;
+        self.request.extensions_mut().insert(OriginalUri(to.clone().into()));
         for name in [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::TRANSFER_ENCODING] {
-            self.parts.headers.remove(name);
+            self.request.headers_mut().remove(name);
         }
-        Some(Request::from_parts(self.parts, Body::empty()))
+        Some(self.request.map(|()| Body::empty()))
     }
 }

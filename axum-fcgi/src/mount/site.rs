@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::path::{Form, decoded, form};
+use super::path::{Form, decoded, form, is_plain};
 
 /// A document root, and which of its files are scripts.
 #[derive(Debug, Clone)]
@@ -114,7 +114,9 @@ impl Site {
     /// is enough, since none of the parts leads upwards.
     fn walk(&self, path: &str) -> End {
         let Some(below) = path.strip_prefix('/') else { return End::Malformed };
-        if below.split('/').any(|part| form(part) == Form::Malformed) {
+        // Few paths have anything in them that could be malformed.
+        let is_suspect = !is_plain(path) || path.as_bytes().windows(2).any(|two| two == b"/.");
+        if is_suspect && below.split('/').any(|part| form(part) == Form::Malformed) {
             return End::Malformed;
         }
         let mut file = PathBuf::with_capacity(self.root.as_os_str().len() + path.len() + 1);
@@ -122,7 +124,7 @@ impl Site {
         let mut end = 0;
         while end < path.len() {
             let start = end + 1;
-            end = path[start..].find('/').map_or(path.len(), |len| start + len);
+            end = path[start..].bytes().position(|byte| byte == b'/').map_or(path.len(), |len| start + len);
             let part = &path[start..end];
             if part.is_empty() && end == path.len() {
                 return End::Directory { slash: true };

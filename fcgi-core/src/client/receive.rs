@@ -99,12 +99,16 @@ impl Connection {
         if self.table.by_id(id).is_none() {
             return Err(Rule::UnknownRequest);
         }
-        if !self.gather(fragment) {
-            return Ok(());
-        }
-        let content = self.partial.as_slice().try_into().map_err(|_| Rule::EndLength)?;
-        let end = EndRequest::decode(content);
-        self.partial.clear();
+        let end = match fragment.content.try_into() {
+            // Mostly it comes at once.
+            Ok(content) => EndRequest::decode(content),
+            Err(_) if !self.gather(fragment) => return Ok(()),
+            Err(_) => {
+                let content = self.partial.as_slice().try_into().map_err(|_| Rule::EndLength)?;
+                self.partial.clear();
+                EndRequest::decode(content)
+            }
+        };
         let entry = self.table.by_id(id).ok_or(Rule::UnknownRequest)?;
         let key = entry.key;
         let unsent = entry.state.end();

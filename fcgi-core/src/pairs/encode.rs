@@ -11,9 +11,21 @@ use bytes::BufMut;
 /// fcgi_core::encode_pair(&mut wire, b"REQUEST_METHOD", b"GET");
 /// assert_eq!(wire, b"\x0e\x03REQUEST_METHODGET");
 /// ```
+#[inline]
 pub fn encode_pair(out: &mut impl BufMut, name: &[u8], value: &[u8]) {
-    let name = cut(name);
-    let value = cut(value);
+    // Nearly all pairs are short in both.
+    if let (Ok(name_len @ 0..128), Ok(value_len @ 0..128)) =
+        (u8::try_from(name.len()), u8::try_from(value.len()))
+    {
+        out.put_slice(&[name_len, value_len]);
+        out.put_slice(name);
+        return out.put_slice(value);
+    }
+    encode_long(out, name, value);
+}
+
+fn encode_long(out: &mut impl BufMut, name: &[u8], value: &[u8]) {
+    let (name, value) = (cut(name), cut(value));
     put_length(out, name.len());
     put_length(out, value.len());
     out.put_slice(name);

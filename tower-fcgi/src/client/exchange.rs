@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use fcgi_core::client::Connection as Protocol;
-use fcgi_core::{EndRequest, Key, Misuse, ProtocolStatus, encode_pair};
+use fcgi_core::{EndRequest, Key, Misuse, ProtocolStatus};
 use http::{Method, Request, Response, StatusCode, request};
 use http_body::Body;
 use tokio::sync::oneshot;
@@ -96,9 +96,7 @@ where
         let (upload, length) = Upload::new(body, &parts.headers);
         protocol.params_with(key, |out| {
             out.reserve(PARAMS);
-            variables::write(&parts, length, &config.params, &mut |name, value| {
-                encode_pair(out, name, value)
-            });
+            variables::write(&parts, length, &config.params, out);
         })?;
         protocol.end_params(key)?;
         Ok(Self {

@@ -13,10 +13,10 @@
 //! status, since there are programs that send one; a head without any line is a 200, as for nginx.
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use http::uri::PathAndQuery;
 use http::{Extensions, StatusCode};
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 use super::error::Kind;
 use crate::cgi::{decimal, is_between_peers, is_named_by_connection};
@@ -119,6 +119,10 @@ fn parse(head: &Bytes) -> Result<Head, &'static str> {
 struct Fields {
     status: Option<StatusCode>,
     headers: HeaderMap,
+    /// Whether one of them tells of others that are between two HTTP peers, or is itself.
+    between_peers: bool,
+    location: bool,
+    length: bool,
 }
 
 impl Fields {
@@ -127,7 +131,7 @@ impl Fields {
             let code = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
             return self.set_status(code);
         }
-        let colon = line.iter().position(|byte| *byte == b':').ok_or("a line has no colon")?;
+        let colon = memchr(b':', line).ok_or("a line has no colon")?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"status") {
             return self.set_status(value);
@@ -136,6 +140,9 @@ impl Fields {
         let name = HeaderName::from_bytes(name).map_err(|_| "a header's name is none of HTTP's")?;
         let value = HeaderValue::from_maybe_shared(head.slice_ref(value))
             .map_err(|_| "a header's value has a control character")?;
+        self.between_peers |= is_between_peers(&name);
+        self.location |= name == LOCATION;
+        self.length |= name == CONTENT_LENGTH;
         self.headers.try_append(name, value).map_err(|_| "it has more headers than can be held")?;
         Ok(())
     }
@@ -156,7 +163,7 @@ impl Fields {
 
     fn finish(mut self) -> Result<Head, &'static str> {
         let mut extensions = Extensions::new();
-        let location = self.headers.get(LOCATION);
+        let location = if self.location { self.headers.get(LOCATION) } else { None };
         let status = match (self.status, location) {
             (Some(status), _) => status,
             (None, None) => StatusCode::OK,
@@ -167,15 +174,15 @@ impl Fields {
                 StatusCode::FOUND
             }
         };
-        let has_connection = self.headers.contains_key(CONNECTION);
-        let between = |name: &&HeaderName| {
-            is_between_peers(name) || (has_connection && is_named_by_connection(name, &self.headers))
-        };
-        let dropped: Vec<_> = self.headers.keys().filter(between).cloned().collect();
-        for name in dropped {
-            self.headers.remove(name);
+        if self.between_peers {
+            let between =
+                |name: &&HeaderName| is_between_peers(name) || is_named_by_connection(name, &self.headers);
+            let dropped: Vec<_> = self.headers.keys().filter(between).cloned().collect();
+            for name in dropped {
+                self.headers.remove(name);
+            }
         }
-        let length = content_length(&mut self.headers)?;
+        let length = if self.length { content_length(&mut self.headers)? } else { None };
         Ok(Head { status, headers: self.headers, extensions, length })
     }
 }

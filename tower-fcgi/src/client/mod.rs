@@ -47,6 +47,7 @@ mod error;
 mod exchange;
 mod head;
 mod mailbox;
+mod names;
 mod pool;
 mod sender;
 mod upload;

@@ -19,15 +19,14 @@
 use std::borrow::Cow;
 use std::iter;
 
-use fcgi_core::Params;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
-};
+use fcgi_core::{Params, encode_pair};
+use http::header::{CONNECTION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, Scheme};
 use http::{Version, request};
 use percent_encoding::percent_decode_str;
 
-use crate::cgi::{is_between_peers, is_named_by_connection};
+use super::names::variable_of;
+use crate::cgi::{decimal, is_named_by_connection};
 
 /// Meta-variables beside those that a request's head becomes, or instead of them where they have the same name.
 ///
@@ -44,32 +43,59 @@ use crate::cgi::{is_between_peers, is_named_by_connection};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExtraParams(pub Params);
 
-/// Gives `put` every meta-variable of a request whose body has `length` bytes; `for_all`: the configured ones.
-pub(super) fn write(
-    parts: &request::Parts,
-    length: Option<u64>,
-    for_all: &Params,
-    put: &mut impl FnMut(&[u8], &[u8]),
-) {
+/// Appends every meta-variable of a request whose body has `length` bytes to `out`; `for_all`: the configured ones.
+pub(super) fn write(parts: &request::Parts, length: Option<u64>, for_all: &Params, out: &mut Vec<u8>) {
     let none = Params::default();
-    let own = Names::new(parts.extensions.get::<ExtraParams>().map_or(&none, |extra| &extra.0));
-    let for_all = Names::new(for_all);
-    let none = own.some | for_all.some == 0;
-    let mut derived = |name: &[u8], value: &[u8]| {
-        if none || is_ours(name) || !(own.have(name) || for_all.have(name)) {
-            put(name, value);
-        }
-    };
+    let own = Extra::new(parts.extensions.get::<ExtraParams>().map_or(&none, |extra| &extra.0));
+    let for_all = Extra::new(for_all);
+    let mut derived =
+        Derived { out, fixed: own.fixed | for_all.fixed, extra: [&own, &for_all].map(Extra::with_headers) };
     write_head(parts, length, &mut derived);
     write_headers(&parts.headers, &mut derived);
-    for (name, value) in for_all.params {
-        if !is_ours(name) && !own.have(name) {
-            put(name, value);
-        }
+    for_all.write(out, |name| own.params.get(name).is_some());
+    if own.ours {
+        own.write(out, |_| false);
+    } else {
+        // They are written as they will be.
+        out.extend_from_slice(own.params.encoded());
     }
-    for (name, value) in own.params {
-        if !is_ours(name) {
-            put(name, value);
+}
+
+/// Variables beside the derived ones, or instead of them.
+struct Extra<'a> {
+    params: &'a Params,
+    /// A bit for each [`Fixed`] that they have.
+    fixed: u32,
+    /// Whether there may be a header's among them.
+    headers: bool,
+    /// Whether any is [ours](is_ours).
+    ours: bool,
+}
+
+impl<'a> Extra<'a> {
+    /// One look at each, so that none has to be looked for when the others are written.
+    fn new(params: &'a Params) -> Self {
+        let mut extra = Self { params, fixed: 0, headers: false, ours: false };
+        for (name, _) in params {
+            extra.fixed |= Fixed::of(name).map_or(0, Fixed::bit);
+            extra.headers |= name.starts_with(b"HTTP_");
+            extra.ours |= is_ours(name);
+        }
+        extra
+    }
+
+    /// Those that have to be asked for a header's variable.
+    fn with_headers(&self) -> Option<&'a Params> {
+        self.headers.then_some(self.params)
+    }
+
+    /// Appends those that another has not.
+    fn write(&self, out: &mut Vec<u8>, other_has: impl Fn(&[u8]) -> bool) {
+        for (name, value) in self.params {
+            if (self.ours && is_ours(name)) || other_has(name) {
+                continue;
+            }
+            encode_pair(out, name, value);
         }
     }
 }
@@ -79,49 +105,101 @@ fn is_ours(name: &[u8]) -> bool {
     name == b"CONTENT_LENGTH" || name.eq_ignore_ascii_case(b"HTTP_PROXY")
 }
 
-/// Extra variables, asked for each of the others whether they have it too. That they have not is mostly told without
-/// a look at them.
-struct Names<'a> {
-    params: &'a Params,
-    /// A bit for each name, which others may have as well.
-    some: u64,
+/// The variables that a head becomes, but for those that an extra one is instead.
+struct Derived<'a> {
+    out: &'a mut Vec<u8>,
+    /// A bit for each that there is an extra one of.
+    fixed: u32,
+    /// Those among which there may be a header's.
+    extra: [Option<&'a Params>; 2],
 }
 
-impl<'a> Names<'a> {
-    fn new(params: &'a Params) -> Self {
-        Self { params, some: params.iter().fold(0, |some, (name, _)| some | Self::bit(name)) }
-    }
-
-    fn have(&self, name: &[u8]) -> bool {
-        self.some & Self::bit(name) != 0 && self.params.get(name).is_some()
-    }
-
-    fn bit(name: &[u8]) -> u64 {
-        let last = name.last().copied().unwrap_or_default();
-        1 << ((name.len().wrapping_mul(11) ^ usize::from(last)) % 64)
-    }
-}
-
-fn write_head(parts: &request::Parts, length: Option<u64>, put: &mut impl FnMut(&[u8], &[u8])) {
-    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-    put(b"GATEWAY_INTERFACE", b"CGI/1.1");
-    put(b"SERVER_SOFTWARE", concat!("tower-fcgi/", env!("CARGO_PKG_VERSION")).as_bytes());
-    put(b"REQUEST_METHOD", parts.method.as_str().as_bytes());
-    put(b"REQUEST_URI", target.as_bytes());
-    put(b"SCRIPT_NAME", b"");
-    put(b"PATH_INFO", &Cow::from(percent_decode_str(path)));
-    put(b"QUERY_STRING", query.as_bytes());
-    put(b"SERVER_PROTOCOL", protocol(parts.version));
-    if let Some(scheme) = scheme(parts) {
-        put(b"REQUEST_SCHEME", scheme.as_str().as_bytes());
-        if *scheme == Scheme::HTTPS {
-            put(b"HTTPS", b"on");
+impl Derived<'_> {
+    #[inline]
+    fn put(&mut self, fixed: Fixed, value: &[u8]) {
+        if self.fixed & fixed.bit() == 0 {
+            encode_pair(self.out, fixed.name(), value);
         }
     }
-    write_server(parts, put);
+
+    fn put_header(&mut self, name: &[u8], value: &[u8]) {
+        if self.extra.iter().flatten().all(|extra| extra.get(name).is_none()) {
+            encode_pair(self.out, name, value);
+        }
+    }
+}
+
+/// Declares the variables whose names do not come from the request, but for CONTENT_LENGTH, which is no extra one's to say.
+macro_rules! fixed {
+    ($($variable:ident = $name:literal,)*) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        enum Fixed {
+            $($variable,)*
+        }
+
+        impl Fixed {
+            fn of(name: &[u8]) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variable),)*
+                    _ => None,
+                }
+            }
+
+            #[inline]
+            const fn name(self) -> &'static [u8] {
+                match self {
+                    $(Self::$variable => $name,)*
+                }
+            }
+        }
+    };
+}
+
+fixed! {
+    ContentType = b"CONTENT_TYPE",
+    GatewayInterface = b"GATEWAY_INTERFACE",
+    Https = b"HTTPS",
+    PathInfo = b"PATH_INFO",
+    QueryString = b"QUERY_STRING",
+    RequestMethod = b"REQUEST_METHOD",
+    RequestScheme = b"REQUEST_SCHEME",
+    RequestUri = b"REQUEST_URI",
+    ScriptName = b"SCRIPT_NAME",
+    ServerName = b"SERVER_NAME",
+    ServerPort = b"SERVER_PORT",
+    ServerProtocol = b"SERVER_PROTOCOL",
+    ServerSoftware = b"SERVER_SOFTWARE",
+}
+
+impl Fixed {
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+fn write_head(parts: &request::Parts, length: Option<u64>, derived: &mut Derived<'_>) {
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    derived.put(Fixed::GatewayInterface, b"CGI/1.1");
+    derived.put(Fixed::ServerSoftware, concat!("tower-fcgi/", env!("CARGO_PKG_VERSION")).as_bytes());
+    derived.put(Fixed::RequestMethod, parts.method.as_str().as_bytes());
+    derived.put(Fixed::RequestUri, target.as_bytes());
+    derived.put(Fixed::ScriptName, b"");
+    if derived.fixed & Fixed::PathInfo.bit() == 0 {
+        derived.put(Fixed::PathInfo, &Cow::from(percent_decode_str(path)));
+    }
+    derived.put(Fixed::QueryString, query.as_bytes());
+    derived.put(Fixed::ServerProtocol, protocol(parts.version));
+    let scheme = scheme(parts);
+    if let Some(scheme) = scheme {
+        derived.put(Fixed::RequestScheme, scheme.as_str().as_bytes());
+        if *scheme == Scheme::HTTPS {
+            derived.put(Fixed::Https, b"on");
+        }
+    }
+    write_server(parts, scheme, derived);
     if let Some(length) = length {
-        put(b"CONTENT_LENGTH", length.to_string().as_bytes());
+        encode_pair(derived.out, b"CONTENT_LENGTH", length.to_string().as_bytes());
     }
 }
 
@@ -131,13 +209,13 @@ fn scheme(parts: &request::Parts) -> Option<&Scheme> {
 }
 
 /// RFC 3875 §4.1.14 and §4.1.15: a server has a name and a port, whatever the client said.
-fn write_server(parts: &request::Parts, put: &mut impl FnMut(&[u8], &[u8])) {
-    let https = scheme(parts) == Some(&Scheme::HTTPS);
+fn write_server(parts: &request::Parts, scheme: Option<&Scheme>, derived: &mut Derived<'_>) {
+    let https = scheme == Some(&Scheme::HTTPS);
     let default = if https { "443" } else { "80" };
     let host = parts.headers.get(HOST);
     if let Some((name, port)) = host.and_then(|host| plain(host.as_bytes())) {
-        put(b"SERVER_NAME", name);
-        put(b"SERVER_PORT", port.unwrap_or(default.as_bytes()));
+        derived.put(Fixed::ServerName, name);
+        derived.put(Fixed::ServerPort, port.unwrap_or(default.as_bytes()));
         return;
     }
     let told = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
@@ -147,12 +225,12 @@ fn write_server(parts: &request::Parts, put: &mut impl FnMut(&[u8], &[u8])) {
     {
         // HTTP/2 has no Host; nor has it a use for the user that a target may name.
         let authority = authority.as_str();
-        put(b"HTTP_HOST", authority.rsplit('@').next().unwrap_or(authority).as_bytes());
+        derived.put_header(b"HTTP_HOST", authority.rsplit('@').next().unwrap_or(authority).as_bytes());
     }
-    put(b"SERVER_NAME", authority.map_or("localhost", Authority::host).as_bytes());
+    derived.put(Fixed::ServerName, authority.map_or("localhost", Authority::host).as_bytes());
     match authority.and_then(Authority::port_u16) {
-        Some(port) => put(b"SERVER_PORT", port.to_string().as_bytes()),
-        None => put(b"SERVER_PORT", default.as_bytes()),
+        Some(port) => derived.put(Fixed::ServerPort, port.to_string().as_bytes()),
+        None => derived.put(Fixed::ServerPort, default.as_bytes()),
     }
 }
 
@@ -164,8 +242,8 @@ fn plain(host: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     let (name, port) = host.split_at_checked(end).filter(|(name, _)| !name.is_empty())?;
     match port {
         [] => Some((name, None)),
-        [b':', port @ ..] if matches!(port, [b'1'..=b'9', ..]) && port.len() <= 4 => {
-            port.iter().all(u8::is_ascii_digit).then_some((name, Some(port)))
+        [b':', port @ ..] if matches!(port, [b'1'..=b'9', ..]) && port.len() <= 5 => {
+            decimal(port).filter(|number| *number <= u16::MAX.into()).map(|_| (name, Some(port)))
         }
         _ => None,
     }
@@ -181,75 +259,46 @@ const fn protocol(version: Version) -> &'static [u8] {
     }
 }
 
-fn write_headers(headers: &HeaderMap, put: &mut impl FnMut(&[u8], &[u8])) {
-    let mut variable = Vec::with_capacity(64);
+fn write_headers(headers: &HeaderMap, derived: &mut Derived<'_>) {
+    let mut scratch = Vec::new();
     let has_connection = headers.contains_key(CONNECTION);
+    let has_several = headers.len() > headers.keys_len();
     // Those of one name come one after another.
     let mut all = headers.iter().peekable();
     while let Some((name, value)) = all.next() {
         let mut more = Vec::new();
-        while let Some((_, value)) = all.next_if(|(next, _)| *next == name) {
+        while let Some((_, value)) = all.next_if(|(next, _)| has_several && *next == name) {
             more.push(value);
         }
         if *name == CONTENT_TYPE {
-            put(b"CONTENT_TYPE", value.as_bytes());
+            derived.put(Fixed::ContentType, value.as_bytes());
             continue;
         }
-        if *name == CONTENT_LENGTH
-            || name == "proxy"
-            || is_between_peers(name)
-            || (has_connection && is_named_by_connection(name, headers))
-            || !variable_of(name, &mut variable)
-        {
+        if has_connection && is_named_by_connection(name, headers) {
             continue;
         }
+        let Some(variable) = variable_of(name, &mut scratch) else { continue };
         if more.is_empty() {
-            put(&variable, value.as_bytes());
+            derived.put_header(variable, value.as_bytes());
         } else {
             let separator = if *name == COOKIE { &b"; "[..] } else { b", " };
             let values: Vec<_> = iter::once(value).chain(more).map(HeaderValue::as_bytes).collect();
-            put(&variable, &values.join(separator));
+            derived.put_header(variable, &values.join(separator));
         }
     }
-}
-
-/// What the bytes of a header's name are in a variable's; 0 for those that there cannot be, or that another one is as well.
-const IN_VARIABLE: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        table[byte as usize] = match byte {
-            b'-' => b'_',
-            _ if byte.is_ascii_alphanumeric() => byte.to_ascii_uppercase(),
-            _ => 0,
-        };
-        byte += 1;
-    }
-    table
-};
-
-/// Makes a header's name a variable's; whether no other header's would become the same.
-fn variable_of(name: &HeaderName, variable: &mut Vec<u8>) -> bool {
-    const PREFIX: &[u8] = b"HTTP_";
-    let name = name.as_str().as_bytes();
-    variable.clear();
-    variable.extend_from_slice(PREFIX);
-    variable.extend(name.iter().map(|byte| IN_VARIABLE[usize::from(*byte)]));
-    !variable.contains(&0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fcgi_core::Pairs;
     use http::Request;
 
     fn written(request: Request<()>, length: Option<u64>, for_all: &[(&str, &str)]) -> Params {
-        let mut pairs = Vec::new();
+        let mut out = Vec::new();
         let for_all = for_all.iter().copied().collect();
-        write(&request.into_parts().0, length, &for_all, &mut |name, value| {
-            pairs.push((name.to_vec(), value.to_vec()));
-        });
-        pairs.into_iter().collect()
+        write(&request.into_parts().0, length, &for_all, &mut out);
+        Pairs::new(&out).map(|pair| pair.expect("pairs are whole")).collect()
     }
 
     #[test]
@@ -334,6 +383,31 @@ mod tests {
             &[("HTTP_PROXY", "http://evil"), ("CONTENT_LENGTH", "3")],
         );
         assert!(!params.iter().any(|(name, _)| name.starts_with(b"HTTP_") || name == b"CONTENT_LENGTH"));
+    }
+
+    #[test]
+    fn an_extra_variable_stands_in_for_a_headers_and_for_no_other() {
+        let mut request = Request::get("/a")
+            .header("host", "example.org")
+            .header("x-one", "header")
+            .header("content-type", "text/plain")
+            .body(())
+            .unwrap();
+        let long = "x".repeat(300);
+        let own = [("HTTP_X_ONE", "own"), ("CONTENT_TYPE", "own"), ("SERVER_NAMES", &long)];
+        request.extensions_mut().insert(ExtraParams(own.into_iter().collect()));
+        let params = written(request, None, &[("HTTP_HOST", "all"), ("PATH_INFO", "all")]);
+        for (name, value) in [
+            ("HTTP_X_ONE", "own"),
+            ("CONTENT_TYPE", "own"),
+            ("SERVER_NAMES", &long),
+            ("SERVER_NAME", "example.org"),
+            ("HTTP_HOST", "all"),
+            ("PATH_INFO", "all"),
+            ("REQUEST_URI", "/a"),
+        ] {
+            assert_eq!(params.get_all(name.as_bytes()).collect::<Vec<_>>(), [value.as_bytes()], "{name}");
+        }
     }
 
     #[test]

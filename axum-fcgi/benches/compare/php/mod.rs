@@ -1,5 +1,7 @@
 //! nginx and an axum Router before the same php-fpm, with wrk in front of either.
 
+mod counts;
+
 use std::{
     env, fs, io,
     net::{Ipv4Addr, SocketAddr, TcpStream},
@@ -129,31 +131,69 @@ impl Started {
     }
 }
 
+/// php-fpm with a script, and what either web server in front of it needs.
+struct Setup {
+    /// Ends before its folder does.
+    _fpm: Started,
+    scratch: Scratch,
+    root: PathBuf,
+    socket: PathBuf,
+    /// The Router's, and nginx's.
+    ports: [u16; 2],
+    /// nginx's.
+    configuration: String,
+}
+
+impl Setup {
+    fn new() -> io::Result<Self> {
+        let fpm = find_fpm().ok_or_else(|| io::Error::other("php-fpm is not installed"))?;
+        let scratch = Scratch::new()?;
+        let folder = scratch.path();
+        let (root, socket) = (folder.join("root/php"), folder.join("php"));
+        fs::create_dir_all(&root)?;
+        fs::write(root.join("hello.php"), "<?php\necho \"Hello, World!\";\n")?;
+        let ports = nginx::free_ports()?;
+        let filled = |text: &str| {
+            text.replace("FOLDER", &folder.display().to_string())
+                .replace("CHILDREN", &CHILDREN.to_string())
+                .replace("PORT", &ports[1].to_string())
+        };
+        fs::write(folder.join("fpm.conf"), filled(FPM))?;
+        let configuration = filled(NGINX);
+        fs::write(folder.join("nginx.conf"), &configuration)?;
+        let mut command = Command::new(fpm);
+        command.args(["--nodaemonize", "--allow-to-run-as-root", "--no-php-ini", "--fpm-config"]);
+        command.arg(folder.join("fpm.conf"));
+        let fpm = Started::start(command, || UnixStream::connect(&socket).is_ok())?;
+        Ok(Self { root, socket, ports, configuration, _fpm: fpm, scratch })
+    }
+
+    /// The arguments of this program as a web server.
+    fn front(&self, command: &mut Command) {
+        command.args([ROLE, &self.ports[0].to_string()]).arg(&self.socket).arg(&self.root);
+    }
+
+    /// Those of nginx.
+    fn nginx(&self, command: &mut Command) {
+        command.args(["-c", "nginx.conf", "-e", "error.log", "-p"]).arg(self.scratch.path());
+    }
+}
+
+fn listens(port: u16) -> impl Fn() -> bool {
+    move || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let fpm = find_fpm().ok_or_else(|| io::Error::other("php-fpm is not installed"))?;
     for (program, argument) in [("nginx", "-v"), ("wrk", "-v")] {
         if !application::is_installed(program, argument) {
             return Err(io::Error::other(format!("{program} is not installed")));
         }
     }
-    let scratch = Scratch::new()?;
-    let folder = scratch.path();
-    let (root, socket) = (folder.join("root/php"), folder.join("php"));
-    fs::create_dir_all(&root)?;
-    fs::write(root.join("hello.php"), "<?php\necho \"Hello, World!\";\n")?;
-    let [ours, theirs] = nginx::free_ports()?;
-    let filled = |text: &str| {
-        text.replace("FOLDER", &folder.display().to_string())
-            .replace("CHILDREN", &CHILDREN.to_string())
-            .replace("PORT", &theirs.to_string())
-    };
-    fs::write(folder.join("fpm.conf"), filled(FPM))?;
-    let mut command = Command::new(fpm);
-    command.args(["--nodaemonize", "--allow-to-run-as-root", "--no-php-ini", "--fpm-config"]);
-    command.arg(folder.join("fpm.conf"));
-    let _fpm = Started::start(command, || UnixStream::connect(&socket).is_ok())?;
-    let listens = |port| move || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-
+    let setup = Setup::new()?;
+    if options.instructions {
+        return counts::run(&setup);
+    }
+    let [ours, theirs] = setup.ports;
     let mut rounds = Vec::new();
     for round in 0..=options.rounds {
         // A web server that keeps connections keeps PHP's processes: only one can be there at a time.
@@ -162,12 +202,12 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         };
         let front = {
             let mut command = Command::new(env::current_exe()?);
-            command.args([ROLE, &ours.to_string()]).arg(&socket).arg(&root);
+            setup.front(&mut command);
             let front = Started::start(command, listens(ours))?;
             run(front.0.id(), ours)?
         };
         let nginx = {
-            let nginx = Nginx::start(&scratch, &filled(NGINX), theirs)?;
+            let nginx = Nginx::start(&setup.scratch, &setup.configuration, theirs)?;
             run(nginx.id(), theirs)?
         };
         // The first warms PHP up.
