@@ -17,6 +17,8 @@ pub(super) struct Upload<B> {
     state: State<B>,
     /// Bytes that are still to come, where it is known how many.
     left: Option<u64>,
+    /// What was taken of it and is yet to be sent.
+    rest: Bytes,
 }
 
 enum State<B> {
@@ -39,11 +41,22 @@ where
         let exact = body.size_hint().exact();
         let left = exact.or(said);
         let told = left.filter(|length| *length > 0 || said.is_some());
-        (Self { state: State::Whole(body), left }, told)
+        (Self { state: State::Whole(body), left, rest: Bytes::new() }, told)
     }
 
-    /// The next bytes, `None` at the end.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Kind>> {
+    /// The next bytes, at most so many; `None` at the end.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Result<Option<Bytes>, Kind>> {
+        if self.rest.is_empty() {
+            match ready!(self.poll_body(cx))? {
+                Some(bytes) if bytes.len() > most => self.rest = bytes,
+                bytes => return Poll::Ready(Ok(bytes)),
+            }
+        }
+        let part = self.rest.split_to(most.min(self.rest.len()));
+        Poll::Ready(Ok(Some(part)))
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Kind>> {
         loop {
             match std::mem::replace(&mut self.state, State::Over) {
                 State::Over => return Poll::Ready(Ok(None)),
