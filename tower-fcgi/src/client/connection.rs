@@ -151,7 +151,7 @@ where
             return Ok(false);
         }
         if self.config.requests() > 1 {
-            self.ask();
+            self.ask(cx);
         }
         progress |= self.poll_next(cx);
         progress |= self.poll_exchanges(cx);
@@ -165,8 +165,8 @@ where
     }
 
     /// Asks the application how many requests it takes, if that is wanted now.
-    fn ask(&mut self) {
-        if let Some(question) = self.mailbox.take_question() {
+    fn ask(&mut self, cx: &Context<'_>) {
+        if let Some(question) = self.mailbox.take_question(cx) {
             self.protocol.output().lend(memory::take_output);
             if self.protocol.get_values(&QUESTION).is_ok() {
                 self.asking = Asking::Out(question);

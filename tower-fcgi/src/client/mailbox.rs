@@ -168,8 +168,8 @@ impl<B> Mailbox<B> {
         }
     }
 
-    /// For the connection: whether it is to ask now.
-    pub(super) fn take_question(&self) -> Option<Question> {
+    /// For the connection: whether it is to ask now. It is woken when it is.
+    pub(super) fn take_question(&self, cx: &Context<'_>) -> Option<Question> {
         let mut shared = self.lock();
         let question = shared.question;
         if matches!(shared.state, State::Ending | State::Closed) {
@@ -178,7 +178,11 @@ impl<B> Mailbox<B> {
         match question {
             Question::Beside => {}
             Question::Alone if shared.taken == 0 => shared.state = State::Paused,
-            Question::No | Question::Alone | Question::Asked => return None,
+            Question::Asked => return None,
+            Question::No | Question::Alone => {
+                shared.connection = Some(cx.waker().clone());
+                return None;
+            }
         }
         shared.question = Question::Asked;
         Some(question)

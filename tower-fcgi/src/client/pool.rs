@@ -278,13 +278,14 @@ impl<C, B> Shared<C, B> {
     fn take_place(&self, not: Option<&Mailbox<B>>) -> Option<Place<B>> {
         let mut links = self.links();
         links.retain(|link| !link.sender.mailbox().has_ended());
-        let several = self.config.requests() > 1 && self.room.is_multiplexed();
+        if self.config.requests() > 1 && self.room.is_multiplexed() {
+            for link in links.iter() {
+                link.sender.mailbox().ask(Question::Beside);
+            }
+        }
         let mut best: Option<(u16, &Arc<Link<B>>)> = None;
         for link in links.iter().rev() {
             let mailbox = link.sender.mailbox();
-            if several {
-                mailbox.ask(Question::Beside);
-            }
             match mailbox.load() {
                 Some(0) if mailbox.reserve() => return Some(Place::On(Arc::clone(link))),
                 Some(load)

@@ -12,3 +12,4 @@ mod giving_up;
 mod multiplex;
 mod pool;
 mod requests;
+mod shared_pool;
