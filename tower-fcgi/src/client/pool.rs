@@ -39,14 +39,21 @@ use super::sender::SendRequest;
 /// let unix: Pool<_, Body> = Pool::new(32, Config::default(), || UnixStream::connect("/run/app.sock"));
 /// ```
 ///
+/// # Which connection
+/// The idle one that was used last; else, where connections are [shared](super#multiplexing), the one with the fewest
+/// requests that takes another; else a new one, as long as there may be more.
+///
 /// # Waiting
-/// With all connections busy, requests wait in the order in which they came: `poll_ready` is always ready. There is no limit
+/// With none to be had, requests wait in the order in which they came: `poll_ready` is always ready. There is no limit
 /// in number, and one in time is [`wait_timeout`](Self::wait_timeout); tower's `concurrency_limit` and `load_shed` are others.
 ///
 /// # A request is sent twice
-/// only where nothing can come of it twice: once, over a new connection, when a kept one turns out to be closed before a
-/// byte of an answer came, and either not a byte of the request was written, or its method is idempotent (RFC 9110
-/// §9.2.2). In both cases nothing of its body may have been taken, for there is no second one.
+/// only where nothing can come of it twice. In each case nothing of its body may have been taken, for there is no second one, and it
+/// is sent once more, no oftener:
+///
+/// - when a kept connection turns out to be closed before a byte of an answer came, and either not a byte of the request was written,
+///   or its method is idempotent (RFC 9110 §9.2.2);
+/// - when the application refuses it for the others on a shared connection (CANT_MPX_CONN, OVERLOADED).
 ///
 /// # Cancel safety
 /// Dropping a call's future gives the request up, and its place in the queue. Its connection counts until the application
