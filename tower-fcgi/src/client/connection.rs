@@ -375,13 +375,14 @@ where
     }
 
     fn end_of_request(&mut self, key: Key, end: EndRequest) {
-        let Some(exchange) = self.under_way.take(key) else { return };
+        let Some(exchange) = self.under_way.by_key(key) else { return };
+        let whole = exchange.is_sent() && !exchange.is_given_up();
+        exchange.end(end, self.written);
+        self.under_way.remove(key);
         if end.protocol_status == ProtocolStatus::CANT_MPX_CONN && self.places > 1 {
             // Whatever it has said of itself.
             self.answered(1);
         }
-        let whole = exchange.is_sent() && !exchange.is_given_up();
-        exchange.end(end, self.written);
         // What nobody has read of the answer is its body's from now on.
         let _ = self.protocol.discard(key);
         self.after(whole);
@@ -406,6 +407,16 @@ where
 
     /// Ready when something has not come in time, and what follows from that was done.
     fn poll_waits(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // As it is nearly always.
+        let nothing = match self.under_way.len() {
+            0 => self.config.idle_timeout.is_none(),
+            1 => !self.under_way.any_given_up(),
+            _ => false,
+        };
+        if nothing && self.asking == Asking::No {
+            self.waits.clear();
+            return Poll::Pending;
+        }
         let idle = self.config.idle_timeout.filter(|_| self.under_way.is_empty());
         let answer = matches!(self.asking, Asking::Out(_)).then_some(ANSWER_TIMEOUT);
         let stalled = self.under_way.len() > 1 && !self.protocol.wants_input();

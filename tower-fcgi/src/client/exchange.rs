@@ -249,7 +249,7 @@ where
     }
 
     /// END_REQUEST has come, and everything before it was [read](Self::read).
-    pub(super) fn end(mut self, end: EndRequest, written: u64) {
+    pub(super) fn end(&mut self, end: EndRequest, written: u64) {
         if end.app_status != 0 {
             tracing::debug!(status = end.app_status, "the application ended a request with a status");
         }

@@ -110,10 +110,24 @@ impl<B> Mailbox<B> {
         }
     }
 
-    /// For a pool: how many requests there are, if one more may be put in.
-    pub(super) fn load(&self) -> Option<u16> {
+    /// For a pool: how many requests there are, if one more may be put in. Where there are none, a place is
+    /// [taken](Self::reserve).
+    pub(super) fn reserve_if_idle(&self) -> Option<u16> {
+        let mut shared = self.lock();
+        let load = shared.taken;
+        if !shared.is_free() {
+            return None;
+        }
+        if load == 0 {
+            shared.taken = 1;
+        }
+        Some(load)
+    }
+
+    /// For a pool: whether nothing is under way, and a request may be put in.
+    pub(super) fn is_idle(&self) -> bool {
         let shared = self.lock();
-        shared.is_free().then_some(shared.taken)
+        shared.is_free() && shared.taken == 0
     }
 
     /// For a pool: takes a place, for a request that is [put in](Self::put_reserved) at once.
@@ -139,7 +153,14 @@ impl<B> Mailbox<B> {
 
     /// For the sender: puts a request in, or gives it back.
     pub(super) fn put(&self, call: Box<Call<B>>) -> Result<(), Box<Call<B>>> {
-        if self.reserve() { self.put_reserved(call) } else { Err(call) }
+        let mut shared = self.lock();
+        if !shared.is_free() {
+            return Err(call);
+        }
+        shared.taken += 1;
+        shared.waiting.push(call);
+        wake(shared, |shared| &mut shared.connection);
+        Ok(())
     }
 
     /// For the sender: it is gone.
@@ -192,7 +213,9 @@ impl<B> Mailbox<B> {
     pub(super) fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<Call<B>>> {
         let mut shared = self.lock();
         if !shared.waiting.is_empty() {
-            return Poll::Ready(Some(*shared.waiting.remove(0)));
+            let call = shared.waiting.remove(0);
+            drop(shared);
+            return Poll::Ready(Some(*call));
         }
         if shared.sender_gone || matches!(shared.state, State::Ending | State::Closed) {
             return Poll::Ready(None);

@@ -293,8 +293,8 @@ impl<C, B> Shared<C, B> {
         let mut best: Option<(u16, &Arc<Link<B>>)> = None;
         for link in links.iter().rev() {
             let mailbox = link.sender.mailbox();
-            match mailbox.load() {
-                Some(0) if mailbox.reserve() => return Some(Place::On(Arc::clone(link))),
+            match mailbox.reserve_if_idle() {
+                Some(0) => return Some(Place::On(Arc::clone(link))),
                 Some(load)
                     if best.is_none_or(|(least, _)| load < least)
                         && !not.is_some_and(|not| std::ptr::eq(not, mailbox)) =>
@@ -326,7 +326,7 @@ impl<C, B> Shared<C, B> {
     /// Lets go of a connection that has ended, and of those that are idle: the application was started anew, or closes what is
     /// idle, and the others are no better.
     fn forget(&self, ended: &Arc<Link<B>>) {
-        let idle = |link: &Arc<Link<B>>| link.sender.mailbox().load() == Some(0);
+        let idle = |link: &Arc<Link<B>>| link.sender.mailbox().is_idle();
         self.links().retain(|link| !Arc::ptr_eq(link, ended) && !idle(link));
     }
 

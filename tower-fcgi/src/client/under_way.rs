@@ -44,13 +44,18 @@ impl<B> UnderWay<B> {
         self.list.iter_mut().find(|exchange| exchange.key == key)
     }
 
-    /// Takes a request out.
-    pub(super) fn take(&mut self, key: Key) -> Option<Exchange<B>> {
-        let at = self.list.iter().position(|exchange| exchange.key == key)?;
+    /// Drops a request.
+    pub(super) fn remove(&mut self, key: Key) {
+        let Some(at) = self.list.iter().position(|exchange| exchange.key == key) else { return };
         if at < self.next {
             self.next -= 1;
         }
-        Some(self.list.remove(at))
+        if at + 1 == self.list.len() {
+            // Where it is: it is large, and mostly the only one.
+            self.list.truncate(at);
+        } else {
+            self.list.remove(at);
+        }
     }
 
     /// Whether one at least was given up, and has not ended.

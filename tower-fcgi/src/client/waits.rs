@@ -29,6 +29,13 @@ pub(super) enum Due {
 }
 
 impl Waits {
+    /// Nothing is waited for.
+    pub(super) fn clear(&mut self) {
+        if self.timer.is_some() {
+            *self = Self::default();
+        }
+    }
+
     /// Ready when one of them has ended. `abort` is one of them as well.
     pub(super) fn poll(&mut self, abort: Option<Instant>, cx: &mut Context<'_>) -> Poll<Due> {
         let all = [
