@@ -311,3 +311,55 @@ async fn our_own_application_goes_on_when_one_of_many_is_given_up() {
     }
     assert_eq!(answer_of(pool.oneshot(get("/last"))).await.unwrap(), "/last");
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_the_only_connection_gets_no_answer_it_is_replaced() {
+    let (pool, mut connections) = pool!(1);
+    let first = tokio::spawn(answer_of(pool.clone().oneshot(get("/1"))));
+    let mut app = next(&mut connections).await;
+    app.request().await;
+    app.send(answer("first")).await;
+    assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+    let start = Instant::now();
+    let second = tokio::spawn(answer_of(pool.clone().oneshot(post("/2", full("body")))));
+    assert_eq!(app.record().await, None);
+    assert_eq!(start.elapsed().as_secs(), 1);
+    let mut app = next(&mut connections).await;
+    app.request().await;
+    app.send(answer("second")).await;
+    assert_eq!(second.await.unwrap().unwrap(), "second");
+    assert_eq!(first.await.unwrap().unwrap(), "first");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_several_threads_every_answer_is_its_own_whoever_goes() {
+    let (pool, mut connections) = pool!(3);
+    tokio::spawn(async move {
+        while let Some(io) = connections.recv().await {
+            let service = service_fn(async |request: Request<RequestBody>| {
+                tokio::task::yield_now().await;
+                let path = request.uri().path().to_owned();
+                let len = request.into_body().collect().await.map_or(0, |body| body.to_bytes().len());
+                Ok::<_, Infallible>(Response::new(full(format!("{path} {len}"))))
+            });
+            tokio::spawn(Connection::new(io, service));
+        }
+    });
+    let requests: Vec<_> = (0..2000_usize)
+        .map(|number| {
+            let (pool, path) = (pool.clone(), format!("/{number}"));
+            let body = full(vec![b'x'; number % 7 * 3000]);
+            tokio::spawn(answer_of(pool.oneshot(Request::put(path).body(body).unwrap())))
+        })
+        .collect();
+    for (number, request) in requests.into_iter().enumerate() {
+        if number % 10 == 0 {
+            request.abort();
+            continue;
+        }
+        match request.await.unwrap() {
+            Ok(answer) => assert_eq!(answer, format!("/{number} {}", number % 7 * 3000)),
+            Err(error) => panic!("{number}: {error}"),
+        }
+    }
+}
