@@ -147,6 +147,11 @@ impl<K: Clone> Cell<K> {
         self.lock().received
     }
 
+    /// For the connection: the bytes that nobody has taken out.
+    pub(crate) fn unread(&self) -> usize {
+        self.lock().chunks.iter().map(Bytes::len).sum()
+    }
+
     /// For the connection: whether more is wanted, and can come.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.lock().end, End::Open)

@@ -20,6 +20,9 @@ pub struct Config {
     pub(super) protocol: client::Config,
     pub(super) role: Role,
     pub(super) keep_conn: bool,
+    /// At least 1.
+    multiplex: u16,
+    pub(super) pause_timeout: Duration,
     pub(super) head_bytes: usize,
     pub(super) abort_timeout: Duration,
     pub(super) idle_timeout: Option<Duration>,
@@ -35,6 +38,8 @@ impl Default for Config {
             protocol: client::Config::default(),
             role: Role::RESPONDER,
             keep_conn: true,
+            multiplex: 1,
+            pause_timeout: Duration::from_secs(10),
             head_bytes: 64 * 1024,
             abort_timeout: Duration::from_secs(1),
             idle_timeout: None,
@@ -50,6 +55,33 @@ impl Config {
     #[must_use]
     pub fn keep_conn(mut self, keep: bool) -> Self {
         self.keep_conn = keep;
+        self
+    }
+
+    /// Requests that may be under way at once on a connection, where the application says that it takes several
+    /// (`FCGI_MPXS_CONNS`, §4.1), and no more than it says (`FCGI_MAX_REQS`). Default: 1, and nothing is asked, for most
+    /// applications take no more, and one unread answer holds up the others. See [Multiplexing](super#multiplexing). It
+    /// takes [`keep_conn`](Self::keep_conn).
+    #[must_use]
+    pub fn multiplex(mut self, requests: u16) -> Self {
+        self.multiplex = requests.max(1);
+        self
+    }
+
+    /// Bytes of all unread answers on a shared connection at which the application is held up. Default: 1 048 576, four times
+    /// what [one alone](Self::body_bytes) may have, so that it takes more than one slow reader to hold the others up early.
+    #[must_use]
+    pub fn bodies_bytes(mut self, limit: usize) -> Self {
+        self.protocol.bodies_bytes = limit;
+        self
+    }
+
+    /// How long unread answers may hold up the others on a shared connection. After that the request with the most of them is
+    /// given up: its body is an [error](super::Error::is_stalled), and the others go on. Default: 10 s, in which a reader
+    /// that lives has read something.
+    #[must_use]
+    pub fn pause_timeout(mut self, limit: Duration) -> Self {
+        self.pause_timeout = limit;
         self
     }
 
@@ -108,6 +140,11 @@ impl Config {
         self
     }
 
+    /// Requests that may be wanted on a connection: one that ends after the first takes one.
+    pub(super) const fn requests(&self) -> u16 {
+        if self.keep_conn { self.multiplex } else { 1 }
+    }
+
     pub(super) fn stderr(&self, text: &[u8]) {
         match &self.on_stderr {
             Some(take) => take(text),
@@ -124,6 +161,8 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("role", &self.role)
             .field("keep_conn", &self.keep_conn)
+            .field("multiplex", &self.multiplex)
+            .field("pause_timeout", &self.pause_timeout)
             .field("head_bytes", &self.head_bytes)
             .field("abort_timeout", &self.abort_timeout)
             .field("idle_timeout", &self.idle_timeout)

@@ -7,45 +7,36 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
-use fcgi_core::Key;
 use fcgi_core::client::{Connection as Protocol, EndOfInput, Event};
+use fcgi_core::{EndRequest, Key, Misuse, ProtocolStatus};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use tokio::time::{Sleep, sleep};
 
+use super::asking::{ANSWER_TIMEOUT, Asking, QUESTION, places};
 use super::config::Config;
 use super::error::{Error, Kind};
-use super::exchange::{Caller, Exchange};
-use super::mailbox::Mailbox;
+use super::exchange::Exchange;
+use super::mailbox::{Mailbox, Question};
 use super::sender::SendRequest;
+use super::under_way::UnderWay;
+use super::waits::{Due, Waits, after};
 use crate::memory;
 
 /// The two ends of a connection to an application: what requests are given to, and the future that drives the
 /// transport, which has to be polled for anything to happen.
 ///
-/// Nothing is sent before the first request: FastCGI has no greeting.
+/// Nothing is sent before the first request, for FastCGI has no greeting; but where the connection is to be
+/// [shared](Config::multiplex), the application is asked first whether it can be.
 pub fn handshake<IO, B>(io: IO, config: Config) -> (SendRequest<B>, Connection<IO, B>)
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     B: Body,
 {
-    let mailbox = Mailbox::new();
-    let connection = Connection {
-        io,
-        protocol: Protocol::new(config.protocol),
-        config,
-        mailbox: Arc::clone(&mailbox),
-        exchange: None,
-        phase: Phase::Open,
-        written: 0,
-        unflushed: false,
-        write_error: None,
-        timer: None,
-    };
-    (SendRequest::new(mailbox), connection)
+    let question = if config.requests() > 1 { Question::Beside } else { Question::No };
+    let mailbox = Mailbox::new(None, question);
+    (SendRequest::new(Arc::clone(&mailbox)), Connection::new(io, config, mailbox))
 }
 
 /// Drives one connection to an application: a future that ends with it.
@@ -55,7 +46,7 @@ where
 /// request it cost has been told as well, so it is for the log.
 ///
 /// # Cancel safety
-/// Dropping the future closes the connection, and fails the request that is under way.
+/// Dropping the future closes the connection, and fails the requests that are under way.
 ///
 /// # Panics
 /// Polling it outside a tokio runtime panics as soon as it needs a timer.
@@ -64,7 +55,10 @@ pub struct Connection<IO, B> {
     protocol: Protocol,
     config: Config,
     mailbox: Arc<Mailbox<B>>,
-    exchange: Option<Exchange<B>>,
+    under_way: UnderWay<B>,
+    /// Requests that may be under way at once.
+    places: u16,
+    asking: Asking,
     phase: Phase,
     /// Bytes written since the connection began.
     written: u64,
@@ -72,21 +66,16 @@ pub struct Connection<IO, B> {
     unflushed: bool,
     /// The transport takes no more, which an application may have a reason for: it has answered already.
     write_error: Option<io::Error>,
-    /// Of the end of a request that was given up, or of being idle: there is never more than one of them.
-    timer: Option<(Wait, Pin<Box<Sleep>>)>,
+    waits: Waits,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// It takes no more requests, and ends.
+    /// It takes no more requests, and ends with those that are under way.
+    Ending,
+    /// It ends.
     Closing,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    Idle,
-    Abort,
 }
 
 /// Slices of one vectored write.
@@ -116,12 +105,9 @@ where
                     return Poll::Ready(Ok(()));
                 }
                 Ok(true) => {}
-                Ok(false) => match this.poll_timer(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(()) => this.phase = Phase::Closing,
-                },
+                Ok(false) => ready!(this.poll_waits(cx)),
                 Err(kind) => {
-                    this.fail(kind.clone());
+                    this.fail(&kind);
                     return Poll::Ready(Err(kind.into()));
                 }
             }
@@ -131,78 +117,126 @@ where
     }
 }
 
+impl<IO, B> Connection<IO, B> {
+    pub(super) fn new(io: IO, config: Config, mailbox: Arc<Mailbox<B>>) -> Self {
+        Self {
+            io,
+            protocol: Protocol::new(config.protocol),
+            config,
+            mailbox,
+            under_way: UnderWay::new(),
+            places: 1,
+            asking: Asking::No,
+            phase: Phase::Open,
+            written: 0,
+            unflushed: false,
+            write_error: None,
+            waits: Waits::default(),
+        }
+    }
+}
+
 impl<IO, B> Connection<IO, B>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// One turn, in the one order: the next request, the caller, its body, write, read, deliver. Whether
+    /// One turn, in the one order: the next requests, the callers, their bodies, write, read, deliver. Whether
     /// there may be more to be done at once.
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Kind> {
         // First of all the input of an idle connection: where the application has closed it, a request must
         // not be taken.
-        let mut progress = self.exchange.is_none() && self.poll_read(cx)?;
+        let mut progress = self.under_way.is_empty() && self.poll_read(cx)?;
         if self.phase == Phase::Closing {
             return Ok(false);
         }
+        if self.config.requests() > 1 {
+            self.ask(cx);
+        }
         progress |= self.poll_next(cx);
-        progress |= self.poll_exchange(cx);
+        progress |= self.poll_exchanges(cx);
         progress |= self.poll_write(cx);
         progress |= self.poll_read(cx)?;
         self.take_events();
+        if self.config.requests() > 1 {
+            self.mailbox.pause(self.is_paused());
+        }
         Ok(progress)
     }
 
-    /// Takes the next request.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.exchange.is_some() || self.phase == Phase::Closing {
-            return false;
+    /// Asks the application how many requests it takes, if that is wanted now.
+    fn ask(&mut self, cx: &Context<'_>) {
+        if let Some(question) = self.mailbox.take_question(cx) {
+            self.protocol.output().lend(memory::take_output);
+            if self.protocol.get_values(&QUESTION).is_ok() {
+                self.asking = Asking::Out(question);
+            }
         }
-        match self.mailbox.poll_take(cx) {
-            Poll::Pending => return false,
-            Poll::Ready(None) => self.phase = Phase::Closing,
-            Poll::Ready(Some(call)) => {
-                self.protocol.output().lend(memory::take_output);
-                match Exchange::begin(call, &mut self.protocol, &self.config, self.written) {
-                    Ok(exchange) => self.exchange = Some(exchange),
-                    // The mailbox is opened only while one can be begun; the caller sees that it was dropped.
-                    Err(_) => self.phase = Phase::Closing,
+    }
+
+    /// Whether a request is better off on another connection for now: it would wait for an answer that nobody reads, or the
+    /// application may be about to close this one, as it may where it has no other way to end a request that it was to abort.
+    fn is_paused(&self) -> bool {
+        self.asking == Asking::Out(Question::Alone)
+            || !self.protocol.wants_input()
+            || self.under_way.any_given_up()
+    }
+
+    /// Takes the next requests.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        while self.phase == Phase::Open
+            && self.under_way.len() < usize::from(self.places)
+            // Other requests than the first wait for what is to go out before them.
+            && (self.under_way.is_empty() || self.protocol.has_room())
+        {
+            match self.mailbox.poll_take(cx) {
+                Poll::Pending => break,
+                Poll::Ready(None) => self.end(),
+                Poll::Ready(Some(call)) => {
+                    self.waits.idle = None;
+                    self.protocol.output().lend(memory::take_output);
+                    match Exchange::begin(call, &mut self.protocol, &self.config, self.written) {
+                        Ok(exchange) => self.under_way.push(exchange),
+                        // No more are taken than can be begun; the caller sees that it was dropped.
+                        Err(_) => self.end(),
+                    }
                 }
             }
+            progress = true;
         }
-        true
+        progress
     }
 
-    /// Looks after the caller, and sends its body.
-    fn poll_exchange(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(exchange) = &mut self.exchange else { return false };
-        match exchange.poll_caller(&mut self.protocol, cx) {
-            Caller::WasGone => return false,
-            Caller::Gone => {
-                exchange.give_up();
-                let _ = self.protocol.abort(exchange.key);
-                return true;
-            }
-            Caller::Waits => {}
+    /// Takes no more requests, and ends with those that are under way.
+    fn end(&mut self) {
+        if self.under_way.is_empty() {
+            self.phase = Phase::Closing;
+        } else if self.phase == Phase::Open {
+            self.phase = Phase::Ending;
+            self.mailbox.end();
         }
+    }
+
+    /// Looks after the callers, and sends their bodies.
+    fn poll_exchanges(&mut self, cx: &mut Context<'_>) -> bool {
+        let gone = self.under_way.poll_callers(&mut self.protocol, cx);
         if self.write_error.is_some() {
-            exchange.stop_upload();
+            self.under_way.stop_uploads();
         }
-        if exchange.is_sending() {
-            self.protocol.output().lend(memory::take_output);
+        if !self.under_way.is_sending() {
+            return gone;
         }
-        exchange.poll_upload(&mut self.protocol, cx).unwrap_or_else(|kind| {
-            self.abort(kind);
-            true
-        })
+        self.protocol.output().lend(memory::take_output);
+        gone | self.under_way.poll_uploads(&mut self.protocol, cx, self.places, self.written)
     }
 
-    /// Gives the request up for a reason that is its caller's to know.
-    fn abort(&mut self, kind: Kind) {
-        if let Some(exchange) = &mut self.exchange {
+    /// Gives a request up for a reason that is its caller's to know.
+    fn abort(&mut self, key: Key, kind: Kind) {
+        if let Some(exchange) = self.under_way.by_key(key) {
             exchange.fail(kind, self.written);
-            let _ = self.protocol.abort(exchange.key);
+            let _ = self.protocol.abort(key);
         }
     }
 
@@ -271,6 +305,7 @@ where
         if read == 0 {
             self.end_of_input()?;
         }
+        self.waits.stall = None;
         Ok(true)
     }
 
@@ -278,6 +313,11 @@ where
         self.take_events();
         match self.protocol.end_of_input() {
             EndOfInput::Clean => {
+                self.phase = Phase::Closing;
+                Ok(())
+            }
+            // There are applications that have no other way to end what they were to abort.
+            EndOfInput::InRequest if self.under_way.all_given_up() => {
                 self.phase = Phase::Closing;
                 Ok(())
             }
@@ -305,76 +345,117 @@ where
                         self.protocol.consumed(key, chunk.len());
                     }
                 }
-                Event::End(key, end) => {
-                    if let Some(exchange) = self.exchange.take_if(|exchange| exchange.key == key) {
-                        let reusable =
-                            exchange.is_sent() && !exchange.is_given_up() && self.write_error.is_none();
-                        exchange.end(end, self.written);
-                        // What nobody has read of the answer is its body's from now on.
-                        let _ = self.protocol.discard(key);
-                        self.after(reusable);
-                    }
-                }
-                // Nobody asks for them.
+                Event::End(key, end) => self.end_of_request(key, end),
+                Event::Values(told) => self.answered(places(&told, self.config.requests())),
+                Event::ValuesUnknown => self.answered(1),
+                // There are no others yet.
                 _ => {}
             }
         }
     }
 
     fn read_answer(&mut self, key: Key) {
-        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.key == key)
+        if let Some(exchange) = self.under_way.by_key(key)
             && let Err(kind) = exchange.read(&mut self.protocol, &self.config)
         {
-            self.abort(kind);
+            self.abort(key, kind);
         }
     }
 
-    /// A request has ended. A connection that has not sent all of one's body is not used again: there are
-    /// applications that take the rest for a part of the next. Nor is one on which a request was aborted: the
+    /// The application has said how many requests it takes.
+    fn answered(&mut self, places: u16) {
+        self.asking = Asking::No;
+        self.set_places(places);
+        self.mailbox.learn(places > 1);
+    }
+
+    fn set_places(&mut self, places: u16) {
+        self.places = places;
+        self.protocol.set_requests(places);
+        self.mailbox.set_places(places);
+    }
+
+    fn end_of_request(&mut self, key: Key, end: EndRequest) {
+        let Some(exchange) = self.under_way.by_key(key) else { return };
+        let whole = exchange.is_sent() && !exchange.is_given_up();
+        exchange.end(end, self.written);
+        self.under_way.remove(key);
+        if end.protocol_status == ProtocolStatus::CANT_MPX_CONN && self.places > 1 {
+            // Whatever it has said of itself.
+            self.answered(1);
+        }
+        // What nobody has read of the answer is its body's from now on.
+        let _ = self.protocol.discard(key);
+        self.after(whole);
+    }
+
+    /// A request has ended. A connection for one at a time that has not sent all of one's body is not used again: there
+    /// are applications that take the rest for a part of the next. Nor is one on which a request was aborted: the
     /// application may have ended it before it saw that, and PHP closes the connection when it then finds
-    /// ABORT_REQUEST where it looks for the next request's begin.
-    fn after(&mut self, reusable: bool) {
-        self.timer = None;
-        if reusable && self.protocol.can_begin().is_ok() {
+    /// ABORT_REQUEST where it looks for the next request's begin. An application that takes several has to tell one's
+    /// records from another's (FastCGI §3.3).
+    fn after(&mut self, whole: bool) {
+        let reusable = self.write_error.is_none() && (whole || self.places > 1);
+        if self.phase != Phase::Open || !reusable || self.protocol.can_begin() == Err(Misuse::Closing) {
+            return self.end();
+        }
+        if self.under_way.is_empty() {
             memory::keep_output(self.protocol.output().take_buffer());
             self.protocol.shrink();
-            self.mailbox.reopen();
-        } else {
-            self.phase = Phase::Closing;
         }
+        self.mailbox.ended();
     }
 
-    /// Ready when the connection is to be closed for what it waits for.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let wait = match &mut self.exchange {
-            None => self.config.idle_timeout.map(|limit| (Wait::Idle, limit)),
-            Some(exchange) if exchange.is_given_up() => Some((Wait::Abort, self.config.abort_timeout)),
-            Some(_) => None,
+    /// Ready when something has not come in time, and what follows from that was done.
+    fn poll_waits(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // As it is nearly always.
+        let nothing = match self.under_way.len() {
+            0 => self.config.idle_timeout.is_none(),
+            1 => !self.under_way.any_given_up(),
+            _ => false,
         };
-        let Some((wait, limit)) = wait else {
-            self.timer = None;
+        if nothing && self.asking == Asking::No {
+            self.waits.clear();
             return Poll::Pending;
-        };
-        let timer = self.timer.take().filter(|(same, _)| *same == wait);
-        let (_, timer) = self.timer.insert(timer.unwrap_or_else(|| (wait, after(limit))));
-        timer.as_mut().poll(cx)
+        }
+        let idle = self.config.idle_timeout.filter(|_| self.under_way.is_empty());
+        let answer = matches!(self.asking, Asking::Out(_)).then_some(ANSWER_TIMEOUT);
+        let stalled = self.under_way.len() > 1 && !self.protocol.wants_input();
+        let stall = stalled.then_some(self.config.pause_timeout);
+        for (wait, limit) in
+            [(&mut self.waits.idle, idle), (&mut self.waits.answer, answer), (&mut self.waits.stall, stall)]
+        {
+            *wait = limit.map(|limit| wait.unwrap_or_else(|| after(limit)));
+        }
+        // A connection that ends with the others does so whether this one ends in time or not.
+        let counts = self.phase == Phase::Open || self.under_way.all_given_up();
+        let limit = || after(self.config.abort_timeout);
+        let abort = if counts { self.under_way.deadline(limit) } else { None };
+        match ready!(self.waits.poll(abort, cx)) {
+            Due::Idle => self.phase = Phase::Closing,
+            Due::Answer if self.asking == Asking::Out(Question::Alone) => self.phase = Phase::Closing,
+            Due::Answer => self.asking = Asking::No,
+            Due::Abort if self.under_way.all_given_up() => self.phase = Phase::Closing,
+            Due::Abort => self.end(),
+            Due::Stall => {
+                self.waits.stall = None;
+                if let Some(key) = self.under_way.most_unread() {
+                    self.abort(key, Kind::Stalled);
+                }
+            }
+        }
+        Poll::Ready(())
     }
-}
-
-fn after(limit: Duration) -> Pin<Box<Sleep>> {
-    Box::pin(sleep(limit))
 }
 
 impl<IO, B> Connection<IO, B> {
     /// The connection has ended.
-    fn fail(&mut self, kind: Kind)
+    fn fail(&mut self, kind: &Kind)
     where
         B: Body,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        if let Some(mut exchange) = self.exchange.take() {
-            exchange.fail(kind, self.written);
-        }
+        self.under_way.fail(kind, self.written);
         self.mailbox.close();
     }
 }
@@ -384,9 +465,7 @@ impl<IO: Unpin, B> Unpin for Connection<IO, B> {}
 
 impl<IO, B> Drop for Connection<IO, B> {
     fn drop(&mut self) {
-        if let Some(exchange) = &self.exchange {
-            exchange.cut_off();
-        }
+        self.under_way.cut_off();
         self.mailbox.close();
     }
 }

@@ -38,6 +38,8 @@ pub(super) enum Kind {
     ConnectTimeout,
     /// All connections were in use for too long.
     WaitTimeout,
+    /// The answer was left unread while others on its connection waited.
+    Stalled,
 }
 
 impl Error {
@@ -100,6 +102,13 @@ impl Error {
         matches!(self.kind, Kind::WaitTimeout)
     }
 
+    /// The caller did not read the answer while others on the same connection had to wait for it, for longer than it
+    /// [may](super::Config::pause_timeout).
+    #[must_use]
+    pub const fn is_stalled(&self) -> bool {
+        matches!(self.kind, Kind::Stalled)
+    }
+
     /// A [`Pool`](super::Pool) could not make a connection in time.
     #[must_use]
     pub const fn is_connect_timeout(&self) -> bool {
@@ -137,6 +146,7 @@ impl fmt::Display for Error {
             }
             Kind::Closed => "the connection to the application takes no request",
             Kind::WaitTimeout => "all connections to the application were in use for too long",
+            Kind::Stalled => "the answer was left unread for too long while others had to wait for it",
             Kind::ConnectTimeout => "there was no connection to the application in time",
         })
     }

@@ -11,6 +11,7 @@ use fcgi_core::{EndRequest, Key, Misuse, ProtocolStatus};
 use http::{Method, Request, Response, StatusCode, request};
 use http_body::Body;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::body::{Length, ResponseBody};
 use super::config::Config;
@@ -34,6 +35,8 @@ pub(super) struct Exchange<B> {
     parts: Option<request::Parts>,
     /// Bytes that the connection had written when this began.
     written_before: u64,
+    /// When the application is to have ended it: once it is given up, and somebody has looked.
+    pub(super) deadline: Option<Instant>,
 }
 
 enum Sending<B> {
@@ -61,7 +64,7 @@ enum Reply<B> {
 pub(super) enum Caller {
     Waits,
     Gone,
-    /// It was gone before.
+    /// It was gone before, or has all that it wants.
     WasGone,
 }
 
@@ -69,6 +72,14 @@ impl<B> Exchange<B> {
     /// The caller is gone, or was told why there is no answer: what is awaited is the request's end.
     pub(super) const fn is_given_up(&self) -> bool {
         matches!(self.reply, Reply::GivenUp)
+    }
+
+    /// Bytes of the answer that its reader has not taken.
+    pub(super) fn unread(&self) -> usize {
+        match &self.reply {
+            Reply::Body(cell) => cell.unread(),
+            Reply::Head { .. } | Reply::Had | Reply::GivenUp => 0,
+        }
     }
 
     /// The connection is no more.
@@ -106,6 +117,7 @@ where
             to_head: parts.method == Method::HEAD,
             parts: Some(parts),
             written_before: written,
+            deadline: None,
         })
     }
 
@@ -121,6 +133,7 @@ where
                     // See its drop.
                     let _ = protocol.discard(self.key);
                     self.reply = Reply::Had;
+                    self.stop_upload();
                     return Caller::WasGone;
                 }
                 reader == Reader::Gone
@@ -135,33 +148,30 @@ where
         matches!(self.upload, Sending::Body(_))
     }
 
-    /// Sends what there is of the body and room for; whether there was any.
+    /// Sends the next piece of the body, at most so many bytes; whether there was one.
     pub(super) fn poll_upload(
         &mut self,
         protocol: &mut Protocol,
         cx: &mut Context<'_>,
+        most: usize,
     ) -> Result<bool, Kind> {
-        let mut progress = false;
-        while protocol.has_room() {
-            let Sending::Body(upload) = &mut self.upload else { break };
-            let Poll::Ready(chunk) = upload.poll(cx) else { break };
-            progress = true;
-            let sent = match chunk? {
-                Some(chunk) => protocol.stdin_bytes(self.key, chunk),
-                None => {
-                    let ended = protocol.end_stdin(self.key);
-                    if let Sending::Body(upload) = std::mem::replace(&mut self.upload, Sending::Stopped) {
-                        self.upload = Sending::Sent(upload);
-                    }
-                    ended
+        let Sending::Body(upload) = &mut self.upload else { return Ok(false) };
+        let Poll::Ready(chunk) = upload.poll(cx, most) else { return Ok(false) };
+        let sent = match chunk? {
+            Some(chunk) => protocol.stdin_bytes(self.key, chunk),
+            None => {
+                let ended = protocol.end_stdin(self.key);
+                if let Sending::Body(upload) = std::mem::replace(&mut self.upload, Sending::Stopped) {
+                    self.upload = Sending::Sent(upload);
                 }
-            };
-            if sent.is_err() {
-                // An Authorizer takes no body, and a request that is over none any more.
-                self.upload = Sending::Stopped;
+                ended
             }
+        };
+        if sent.is_err() {
+            // An Authorizer takes no body, and a request that is over none any more.
+            self.upload = Sending::Stopped;
         }
-        Ok(progress)
+        Ok(true)
     }
 
     /// Whether the whole body was sent.
@@ -237,7 +247,7 @@ where
     }
 
     /// END_REQUEST has come, and everything before it was [read](Self::read).
-    pub(super) fn end(mut self, end: EndRequest, written: u64) {
+    pub(super) fn end(&mut self, end: EndRequest, written: u64) {
         if end.app_status != 0 {
             tracing::debug!(status = end.app_status, "the application ended a request with a status");
         }

@@ -1,13 +1,15 @@
-//! Where a request is handed from its sender to the connection.
+//! Where requests are handed from their sender to the connection.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use http::{Request, Response};
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::body::ResponseBody;
 use super::error::{Error, Kind};
+use super::room::Room;
 
 /// A request, and where its answer goes.
 pub(super) struct Call<B> {
@@ -33,58 +35,130 @@ impl<B> Unanswered<B> {
     }
 }
 
-/// A place for one request.
+/// Places for requests: one, and more once the application has said that it takes them.
 ///
 /// The lock is held for a few instructions, and nothing is woken under it.
 pub(super) struct Mailbox<B> {
     shared: Mutex<Shared<B>>,
+    /// Of the pool that the connection belongs to.
+    room: Option<Arc<Room>>,
 }
 
 struct Shared<B> {
-    slot: Slot<B>,
+    state: State,
+    /// Requests that wait for the connection, in order. They are among those `taken`.
+    waiting: SmallVec<[Box<Call<B>>; 1]>,
+    places: u16,
+    /// Places that a request has, from when it was put in until it has ended.
+    taken: u16,
+    question: Question,
     /// Nobody will put a request in any more.
     sender_gone: bool,
     sender: Option<Waker>,
     connection: Option<Waker>,
 }
 
-enum Slot<B> {
-    /// A request may be put in.
-    Ready,
-    /// It waits for the connection.
-    Full(Box<Call<B>>),
-    /// The connection has one under way.
-    Busy,
-    /// The connection takes no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// For now the connection takes no request.
+    Paused,
+    /// The connection takes no more, and ends once those that are under way have.
+    Ending,
+    /// The connection has ended.
     Closed,
 }
 
+/// Whether the application is to be asked how many requests it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    No,
+    /// Once nothing is under way, and then no request is to be taken before the answer: it may never come.
+    Alone,
+    /// At once.
+    Beside,
+    /// It was asked.
+    Asked,
+}
+
 impl<B> Mailbox<B> {
-    pub(super) fn new() -> Arc<Self> {
-        let shared = Shared { slot: Slot::Ready, sender_gone: false, sender: None, connection: None };
-        Arc::new(Self { shared: Mutex::new(shared) })
+    pub(super) fn new(room: Option<Arc<Room>>, question: Question) -> Arc<Self> {
+        let shared = Shared {
+            // Whoever puts the first request in must not be before the question.
+            state: if question == Question::Alone { State::Paused } else { State::Open },
+            waiting: SmallVec::new(),
+            places: 1,
+            taken: 0,
+            question,
+            sender_gone: false,
+            sender: None,
+            connection: None,
+        };
+        Arc::new(Self { shared: Mutex::new(shared), room })
     }
 
     /// For the sender: whether a request may be put in.
     pub(super) fn poll_ready(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         let mut shared = self.lock();
-        match shared.slot {
-            Slot::Ready => Poll::Ready(Ok(())),
-            Slot::Closed => Poll::Ready(Err(Kind::Closed.into())),
-            Slot::Full(_) | Slot::Busy => {
+        match shared.state {
+            State::Open if shared.is_free() => Poll::Ready(Ok(())),
+            State::Ending | State::Closed => Poll::Ready(Err(Kind::Closed.into())),
+            State::Open | State::Paused => {
                 shared.sender = Some(cx.waker().clone());
                 Poll::Pending
             }
         }
     }
 
+    /// For a pool: how many requests there are, if one more may be put in. Where there are none, a place is
+    /// [taken](Self::reserve).
+    pub(super) fn reserve_if_idle(&self) -> Option<u16> {
+        let mut shared = self.lock();
+        let load = shared.taken;
+        if !shared.is_free() {
+            return None;
+        }
+        if load == 0 {
+            shared.taken = 1;
+        }
+        Some(load)
+    }
+
+    /// For a pool: whether nothing is under way, and a request may be put in.
+    pub(super) fn is_idle(&self) -> bool {
+        let shared = self.lock();
+        shared.is_free() && shared.taken == 0
+    }
+
+    /// For a pool: takes a place, for a request that is [put in](Self::put_reserved) at once.
+    pub(super) fn reserve(&self) -> bool {
+        let mut shared = self.lock();
+        let free = shared.is_free();
+        if free {
+            shared.taken += 1;
+        }
+        free
+    }
+
+    /// For a pool: puts a request in that has a place, or gives it back if the connection takes none any more.
+    pub(super) fn put_reserved(&self, call: Box<Call<B>>) -> Result<(), Box<Call<B>>> {
+        let mut shared = self.lock();
+        if matches!(shared.state, State::Ending | State::Closed) {
+            return Err(call);
+        }
+        shared.waiting.push(call);
+        wake(shared, |shared| &mut shared.connection);
+        Ok(())
+    }
+
     /// For the sender: puts a request in, or gives it back.
     pub(super) fn put(&self, call: Box<Call<B>>) -> Result<(), Box<Call<B>>> {
         let mut shared = self.lock();
-        if !matches!(shared.slot, Slot::Ready) {
+        if !shared.is_free() {
             return Err(call);
         }
-        shared.slot = Slot::Full(call);
+        shared.taken += 1;
+        shared.waiting.push(call);
         wake(shared, |shared| &mut shared.connection);
         Ok(())
     }
@@ -96,47 +170,148 @@ impl<B> Mailbox<B> {
         wake(shared, |shared| &mut shared.connection);
     }
 
+    /// For the sender: whether the connection takes no more.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(self.lock().slot, Slot::Closed)
+        matches!(self.lock().state, State::Ending | State::Closed)
+    }
+
+    /// For a pool: whether the connection has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().state == State::Closed
+    }
+
+    /// For a pool: the application is to be asked how many requests it takes on this connection, unless it was.
+    pub(super) fn ask(&self, question: Question) {
+        let mut shared = self.lock();
+        if shared.question == Question::No || shared.question == Question::Alone {
+            shared.question = question;
+            wake(shared, |shared| &mut shared.connection);
+        }
+    }
+
+    /// For the connection: whether it is to ask now. It is woken when it is.
+    pub(super) fn take_question(&self, cx: &Context<'_>) -> Option<Question> {
+        let mut shared = self.lock();
+        let question = shared.question;
+        if matches!(shared.state, State::Ending | State::Closed) {
+            return None;
+        }
+        match question {
+            Question::Beside => {}
+            Question::Alone if shared.taken == 0 => shared.state = State::Paused,
+            Question::Asked => return None,
+            Question::No | Question::Alone => {
+                shared.connection = Some(cx.waker().clone());
+                return None;
+            }
+        }
+        shared.question = Question::Asked;
+        Some(question)
     }
 
     /// For the connection: the next request; `None` if there will be none.
     pub(super) fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<Call<B>>> {
         let mut shared = self.lock();
-        match std::mem::replace(&mut shared.slot, Slot::Busy) {
-            Slot::Full(call) => return Poll::Ready(Some(*call)),
-            slot => shared.slot = slot,
+        if !shared.waiting.is_empty() {
+            let call = shared.waiting.remove(0);
+            drop(shared);
+            return Poll::Ready(Some(*call));
         }
-        if shared.sender_gone || matches!(shared.slot, Slot::Closed) {
+        if shared.sender_gone || matches!(shared.state, State::Ending | State::Closed) {
             return Poll::Ready(None);
         }
         shared.connection = Some(cx.waker().clone());
         Poll::Pending
     }
 
-    /// For the connection: it is ready for the next one.
-    pub(super) fn reopen(&self) {
+    /// For the connection: a request that it has taken has ended, and its place is free.
+    pub(super) fn ended(&self) {
         let mut shared = self.lock();
-        if matches!(shared.slot, Slot::Busy) {
-            shared.slot = Slot::Ready;
-            wake(shared, |shared| &mut shared.sender);
+        shared.taken = shared.taken.saturating_sub(1);
+        if shared.is_to_ask_alone() && shared.state == State::Open {
+            // Nobody is to be before the question.
+            shared.state = State::Paused;
+        }
+        self.tell(shared);
+    }
+
+    /// For the connection: so many requests may be under way at once.
+    pub(super) fn set_places(&self, places: u16) {
+        let mut shared = self.lock();
+        shared.places = places;
+        self.tell(shared);
+    }
+
+    /// For the connection: whether it takes no request for now.
+    pub(super) fn pause(&self, paused: bool) {
+        let mut shared = self.lock();
+        match (shared.state, paused) {
+            (State::Open, true) => shared.state = State::Paused,
+            (State::Paused, false) if !shared.is_to_ask_alone() => {
+                shared.state = State::Open;
+                self.tell(shared);
+            }
+            _ => {}
         }
     }
 
-    /// For the connection: it has ended. A request that nobody has taken is given back.
+    /// For the connection: it takes no more, and ends with those that it has. Requests that it has not taken are given back.
+    pub(super) fn end(&self) {
+        self.leave(State::Ending);
+    }
+
+    /// For the connection: it has ended. Requests that it has not taken are given back.
     pub(super) fn close(&self) {
+        self.leave(State::Closed);
+    }
+
+    fn leave(&self, state: State) {
         let mut shared = self.lock();
-        let slot = std::mem::replace(&mut shared.slot, Slot::Closed);
-        wake(shared, |shared| &mut shared.sender);
-        if let Slot::Full(call) = slot {
+        if shared.state == State::Closed || shared.state == state {
+            return;
+        }
+        shared.state = state;
+        let waiting = std::mem::take(&mut shared.waiting);
+        let was_not_asked = matches!(shared.question, Question::Alone | Question::Beside);
+        shared.question = Question::Asked;
+        if let Some(room) = self.room.as_ref().filter(|_| was_not_asked) {
+            room.was_not_asked();
+        }
+        self.tell(shared);
+        for call in waiting {
             // An error means that nobody waits for it.
             let _ = call.answer.send(Err(Unanswered::unsent(call.request, Kind::Closed)));
+        }
+    }
+
+    /// For the connection: whether the application takes several requests, as it has said.
+    pub(super) fn learn(&self, several: bool) {
+        if let Some(room) = &self.room {
+            room.learn(several);
+        }
+    }
+
+    /// Wakes who waits for a place.
+    fn tell(&self, shared: MutexGuard<'_, Shared<B>>) {
+        wake(shared, |shared| &mut shared.sender);
+        if let Some(room) = &self.room {
+            room.free();
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<B>> {
         // Nothing in here panics while it holds the lock, and each change is whole.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<B> Shared<B> {
+    fn is_free(&self) -> bool {
+        self.state == State::Open && self.taken < self.places
+    }
+
+    fn is_to_ask_alone(&self) -> bool {
+        self.question == Question::Alone && self.taken == 0
     }
 }
 

@@ -27,19 +27,39 @@
 //! # }
 //! ```
 //!
-//! # One request at a time
-//! A connection has one request under way, as with nginx, Apache, lighttpd and Caddy. Applications that take
-//! several are few, and PHP is none of them. [`fcgi_core::client`] multiplexes, for whom it helps.
+//! # Multiplexing
+//! A connection has one request under way, as with nginx, Apache, lighttpd and Caddy, unless
+//! [`Config::multiplex`] allows more and the application takes them (FastCGI §4.1). It pays for many requests that wait at
+//! the same time, on events for example, over few connections; large answers to slow readers are better off without.
+//! Applications that take several are those of this workspace and of Go, and others that are not one process for each
+//! request; PHP is none of them.
+//!
+//! - *Who is asked.* [`handshake`]'s connection asks before its first request, which goes out at once, alone until there is an
+//!   answer. An application that says no, does not know the question, or has not answered after 1 s gets one at a time. A [`Pool`]
+//!   asks an application that it does not know over a connection without a request, for libfcgi never
+//!   answers that question, nor anything behind it; requests go on meanwhile, over others. What it has found holds for all of its
+//!   connections. Those that take several are asked on each connection, the others again after 5 minutes.
+//! - *Fairness.* Bodies go out in turn, a record of each.
+//! - *Unread answers.* FastCGI has no flow control (§3.3): who does not read an answer holds up those behind it on the
+//!   same connection. From [`Config::bodies_bytes`] on nothing more is read; once that has lasted for
+//!   [`Config::pause_timeout`], the request with the most unread bytes is given up, and its body is
+//!   [that error](Error::is_stalled). A reader that is slow, and not stuck, slows the others down. A held-up connection is given
+//!   no further requests.
+//! - *Giving up* one is ABORT_REQUEST for that one, and the others go on. Until its end has come, the connection is given no
+//!   further requests; where that is not [in time](Config::abort_timeout), it ends with the others.
+//! - *A connection that fails* fails all of them. An application that refuses a request since it has others
+//!   (CANT_MPX_CONN, OVERLOADED) has done nothing for it, and a [`Pool`] sends it once more, over another connection or alone.
 //!
 //! # Giving up
 //! Dropping a response's future, or its body, gives the request up: the application is sent ABORT_REQUEST
 //! (FastCGI §5.4). Once it has ended the request, or if it does not [in time](Config::abort_timeout), the
-//! connection is closed. So a time-out around the service is all that is needed to have one.
+//! connection is closed, unless it has others. So a time-out around the service is all that is needed to have one.
 //!
 //! # What an answer must have
 //! END_REQUEST. The end of the stream without it is an error of the body, however much has come, and so are
 //! fewer or more bytes than the answer's own Content-Length.
 
+mod asking;
 mod body;
 mod config;
 mod connection;
@@ -49,9 +69,12 @@ mod head;
 mod mailbox;
 mod names;
 mod pool;
+mod room;
 mod sender;
+mod under_way;
 mod upload;
 mod variables;
+mod waits;
 
 pub use self::body::ResponseBody;
 pub use self::config::Config;

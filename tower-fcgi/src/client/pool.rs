@@ -2,26 +2,28 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use fcgi_core::ProtocolStatus;
 use http::{Method, Request, Response};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex as Turn;
+use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::time::timeout;
 use tower_service::Service;
 use tracing::Instrument as _;
 
 use super::body::ResponseBody;
 use super::config::Config;
-use super::connection::handshake;
+use super::connection::Connection;
 use super::error::{Error, Kind};
-use super::mailbox::{Answer, Unanswered};
+use super::mailbox::{Answer, Call, Mailbox, Question, Unanswered};
+use super::room::{Room, Slot};
 use super::sender::SendRequest;
 
 /// A bounded number of connections to one application, made when they are needed and kept for the next request: a
@@ -37,14 +39,21 @@ use super::sender::SendRequest;
 /// let unix: Pool<_, Body> = Pool::new(32, Config::default(), || UnixStream::connect("/run/app.sock"));
 /// ```
 ///
+/// # Which connection
+/// The idle one that was used last; else, where connections are [shared](super#multiplexing), the one with the fewest
+/// requests that takes another; else a new one, as long as there may be more.
+///
 /// # Waiting
-/// With all connections busy, requests wait in the order in which they came: `poll_ready` is always ready. There is no limit
+/// With none to be had, requests wait in the order in which they came: `poll_ready` is always ready. There is no limit
 /// in number, and one in time is [`wait_timeout`](Self::wait_timeout); tower's `concurrency_limit` and `load_shed` are others.
 ///
 /// # A request is sent twice
-/// only where nothing can come of it twice: once, over a new connection, when a kept one turns out to be closed before a
-/// byte of an answer came, and either not a byte of the request was written, or its method is idempotent (RFC 9110
-/// §9.2.2). In both cases nothing of its body may have been taken, for there is no second one.
+/// only where nothing can come of it twice. In each case nothing of its body may have been taken, for there is no second one, and it
+/// is sent once more, no oftener:
+///
+/// - when a kept connection turns out to be closed before a byte of an answer came, and either not a byte of the request was written,
+///   or its method is idempotent (RFC 9110 §9.2.2);
+/// - when the application refuses it for the others on a shared connection (CANT_MPX_CONN, OVERLOADED).
 ///
 /// # Cancel safety
 /// Dropping a call's future gives the request up, and its place in the queue. Its connection counts until the application
@@ -61,11 +70,26 @@ pub struct Pool<C, B> {
 struct Shared<C, B> {
     connect: C,
     config: Config,
-    /// One for each connection that may be; an idle one has given its back.
-    permits: Arc<Semaphore>,
-    /// The last is the one that was used last. Connections are made only when there is none here, so all
-    /// together are never more than there are permits.
-    idle: Mutex<Vec<SendRequest<B>>>,
+    room: Arc<Room>,
+    /// Whose turn it is to have the next place: they come in the order in which they asked for it.
+    turn: Turn<()>,
+    /// Connections that have not ended, as far as was seen. The last is the one that was used last.
+    links: Mutex<Vec<Arc<Link<B>>>>,
+}
+
+/// A connection. It counts for as long as this is there, which whoever waits for the head of an answer on it keeps as well:
+/// so its right to one is theirs if it turns out to be closed.
+struct Link<B> {
+    sender: SendRequest<B>,
+    slot: Slot,
+}
+
+/// Where a request is to be sent.
+enum Place<B> {
+    /// A place on it is taken.
+    On(Arc<Link<B>>),
+    /// On a connection that is to be made.
+    New(Slot),
 }
 
 impl<C, F, IO, B> Pool<C, B>
@@ -81,8 +105,8 @@ where
     /// An application serves as many connections at once as it has processes or threads, for PHP
     /// `pm.max_children`; those beyond wait for it, where nobody sees them.
     pub fn new(connections: usize, config: Config, connect: C) -> Self {
-        let permits = Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS)));
-        let shared = Shared { connect, config, permits, idle: Mutex::new(Vec::new()) };
+        let room = Room::new(connections);
+        let shared = Shared { connect, config, room, turn: Turn::new(()), links: Mutex::new(Vec::new()) };
         Self { shared: Arc::new(shared), connect_timeout: Duration::from_secs(5), wait_timeout: None }
     }
 
@@ -99,51 +123,122 @@ where
         self.wait_timeout = Some(limit);
         self
     }
+}
 
-    /// The right to a connection.
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, Kind> {
-        let permits = || Arc::clone(&self.shared.permits);
-        if let Ok(permit) = permits().try_acquire_owned() {
-            return Ok(permit);
+impl<C, F, IO, B> Pool<C, B>
+where
+    C: Fn() -> F + Send + Sync + 'static,
+    F: Future<Output = io::Result<IO>> + Send + 'static,
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Body + Send + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    /// A place for a request, which waits for one in its turn. With `not`, that is no other's than this connection, unless
+    /// nothing is under way on it.
+    async fn place(&self, not: Option<&Mailbox<B>>) -> Result<Place<B>, Kind> {
+        if let Ok(_turn) = self.shared.turn.try_lock()
+            && let Some(place) = self.shared.take_place(not)
+        {
+            return Ok(place);
         }
-        let acquired = match self.wait_timeout {
-            None => permits().acquire_owned().await,
-            Some(limit) => timeout(limit, permits().acquire_owned()).await.map_err(|_| Kind::WaitTimeout)?,
+        let wait = async {
+            let _turn = self.shared.turn.lock().await;
+            loop {
+                if let Some(place) = self.shared.take_place(not) {
+                    return place;
+                }
+                self.shared.room.freed().await;
+            }
         };
-        acquired.map_err(|_| Kind::Closed)
+        match self.wait_timeout {
+            None => Ok(wait.await),
+            Some(limit) => timeout(limit, wait).await.map_err(|_| Kind::WaitTimeout),
+        }
     }
 
-    async fn send(self, mut request: Request<B>) -> Result<Response<ResponseBody>, Error> {
-        let permit = self.permit().await?;
-        let (sender, kept) = match self.shared.take_idle() {
-            Some(sender) => (sender, true),
-            None => (self.connect().await?, false),
-        };
-        let mut lease = Lease { shared: Arc::clone(&self.shared), held: Some((sender, permit)) };
+    async fn send(self, request: Request<B>) -> Result<Response<ResponseBody>, Error> {
         let method = request.method().clone();
-        let Unanswered { error, request: back, unsent } = match lease.send(request).await {
+        let place = self.place(None).await?;
+        let kept = matches!(place, Place::On(_));
+        let (link, answer) = self.send_to(place, request).await?;
+        let Unanswered { error, request: back, unsent } = match answered(answer.await) {
             Ok(response) => return Ok(response),
             Err(unanswered) => *unanswered,
         };
-        match back {
-            Some(back) if kept && error.is_lost() && (unsent || is_idempotent(&method)) => request = back,
-            _ => return Err(error),
-        }
+        let lost = kept && error.is_lost() && (unsent || is_idempotent(&method));
+        let Some(request) = back.filter(|_| lost || self.is_others_fault(&error)) else { return Err(error) };
         tracing::debug!(
             error = &error as &(dyn StdError + 'static),
-            "a kept connection was closed: the request is sent again"
+            "a connection took no request: it is sent again"
         );
-        // The application was started anew, or closes what is idle: the others are no better.
-        self.shared.idle().clear();
-        let sender = self.connect().await?;
-        lease.renew(sender);
-        lease.send(request).await.map_err(|unanswered| unanswered.error)
+        let place =
+            if lost { self.another(link).await? } else { self.place(Some(link.sender.mailbox())).await? };
+        let (_link, answer) = self.send_to(place, request).await?;
+        answered(answer.await).map_err(|unanswered| unanswered.error)
     }
 
-    async fn connect(&self) -> Result<SendRequest<B>, Error> {
+    /// Whether an application has refused a request for those that it shares a connection with. It has done nothing for it
+    /// then (FastCGI §5.5).
+    fn is_others_fault(&self, error: &Error) -> bool {
+        let statuses = [ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::OVERLOADED];
+        self.shared.config.requests() > 1 && error.refused().is_some_and(|status| statuses.contains(&status))
+    }
+
+    /// Hands a request to a connection, which is made first if there is to be a new one.
+    async fn send_to(
+        &self,
+        mut place: Place<B>,
+        request: Request<B>,
+    ) -> Result<(Arc<Link<B>>, Receiver<B>), Error> {
+        let (answer, receiver) = oneshot::channel();
+        let mut call = Box::new(Call { request, answer });
+        loop {
+            let (link, made) = match place {
+                Place::On(link) => (link, false),
+                Place::New(slot) => (self.connect(slot, Question::No).await?, true),
+            };
+            let mailbox = link.sender.mailbox();
+            let put = if made { mailbox.put(call) } else { mailbox.put_reserved(call) };
+            match put {
+                Ok(()) => {
+                    self.shared.use_link(&link);
+                    self.ask(&link);
+                    return Ok((link, receiver));
+                }
+                Err(_) if made => return Err(Kind::Closed.into()),
+                Err(back) => call = back,
+            }
+            // It has ended in between.
+            place = self.another(link).await?;
+        }
+    }
+
+    /// A place instead of one on a connection that has ended.
+    async fn another(&self, ended: Arc<Link<B>>) -> Result<Place<B>, Kind> {
+        self.shared.forget(&ended);
+        match Arc::into_inner(ended) {
+            Some(link) => Ok(Place::New(link.slot)),
+            // Others have it as well, and the last of them has its right to one.
+            None => self.place(None).await,
+        }
+    }
+
+    /// A connection on which nothing is sent before the application has answered.
+    async fn connect_to_ask(self, slot: Slot) {
+        match self.connect(slot, Question::Alone).await {
+            Ok(link) => self.shared.use_link(&link),
+            Err(error) => tracing::debug!(
+                error = &error as &(dyn StdError + 'static),
+                "there was no connection to ask the application over"
+            ),
+        }
+    }
+
+    async fn connect(&self, slot: Slot, question: Question) -> Result<Arc<Link<B>>, Error> {
         let made = timeout(self.connect_timeout, (self.shared.connect)()).await;
         let io = made.map_err(|_| Kind::ConnectTimeout)?.map_err(Kind::from)?;
-        let (sender, connection) = handshake(io, self.shared.config.clone());
+        let mailbox = Mailbox::new(Some(Arc::clone(&self.shared.room)), question);
+        let connection = Connection::new(io, self.shared.config.clone(), Arc::clone(&mailbox));
         let logged = async {
             if let Err(error) = connection.await {
                 tracing::debug!(
@@ -153,8 +248,31 @@ where
             }
         };
         tokio::spawn(logged.in_current_span());
-        Ok(sender)
+        Ok(Arc::new(Link { sender: SendRequest::new(mailbox), slot }))
     }
+
+    /// Has the application asked whether it takes several requests on a connection, if that is wanted and not known: on one
+    /// that no request waits for, since there are applications that never answer; on this one, where no other may be made.
+    fn ask(&self, link: &Link<B>) {
+        if self.shared.config.requests() <= 1 || !self.shared.room.begin_to_ask() {
+            return;
+        }
+        match self.shared.room.slot() {
+            Some(slot) => {
+                let pool = self.clone();
+                tokio::spawn(async move { pool.connect_to_ask(slot).await }.in_current_span());
+            }
+            None => link.sender.mailbox().ask(Question::Alone),
+        }
+    }
+}
+
+type Receiver<B> = oneshot::Receiver<Answer<B>>;
+
+fn answered<B>(answer: Result<Answer<B>, RecvError>) -> Answer<B> {
+    // An error means that the connection's task has ended with the runtime.
+    let ended = || Unanswered { error: Kind::Incomplete.into(), request: None, unsent: false };
+    answer.unwrap_or_else(|_| Err(Box::new(ended())))
 }
 
 /// RFC 9110 §9.2.2.
@@ -163,72 +281,58 @@ fn is_idempotent(method: &Method) -> bool {
 }
 
 impl<C, B> Shared<C, B> {
-    fn take_idle(&self) -> Option<SendRequest<B>> {
-        let mut idle = self.idle();
-        while let Some(sender) = idle.pop() {
-            if !sender.is_closed() {
-                return Some(sender);
+    /// The place that a request is to have: on an idle connection, else on the one with the fewest others, else on a new one.
+    fn take_place(&self, not: Option<&Mailbox<B>>) -> Option<Place<B>> {
+        let mut links = self.links();
+        links.retain(|link| !link.sender.mailbox().has_ended());
+        if self.config.requests() > 1 && self.room.is_multiplexed() {
+            for link in links.iter() {
+                link.sender.mailbox().ask(Question::Beside);
             }
         }
-        None
+        let mut best: Option<(u16, &Arc<Link<B>>)> = None;
+        for link in links.iter().rev() {
+            let mailbox = link.sender.mailbox();
+            match mailbox.reserve_if_idle() {
+                Some(0) => return Some(Place::On(Arc::clone(link))),
+                Some(load)
+                    if best.is_none_or(|(least, _)| load < least)
+                        && !not.is_some_and(|not| std::ptr::eq(not, mailbox)) =>
+                {
+                    best = Some((load, link));
+                }
+                _ => {}
+            }
+        }
+        match best {
+            Some((_, link)) if link.sender.mailbox().reserve() => Some(Place::On(Arc::clone(link))),
+            _ => self.room.slot().map(Place::New),
+        }
     }
 
-    fn keep(&self, sender: SendRequest<B>) {
-        let mut idle = self.idle();
-        idle.retain(|sender| !sender.is_closed());
-        idle.push(sender);
+    /// Puts a connection where that is which was used last.
+    fn use_link(&self, link: &Arc<Link<B>>) {
+        let mut links = self.links();
+        match links.iter().rposition(|other| Arc::ptr_eq(other, link)) {
+            Some(at) if at + 1 == links.len() => {}
+            Some(at) => {
+                let link = links.remove(at);
+                links.push(link);
+            }
+            None => links.push(Arc::clone(link)),
+        }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<SendRequest<B>>> {
+    /// Lets go of a connection that has ended, and of those that are idle: the application was started anew, or closes what is
+    /// idle, and the others are no better.
+    fn forget(&self, ended: &Arc<Link<B>>) {
+        let idle = |link: &Arc<Link<B>>| link.sender.mailbox().is_idle();
+        self.links().retain(|link| !Arc::ptr_eq(link, ended) && !idle(link));
+    }
+
+    fn links(&self) -> MutexGuard<'_, Vec<Arc<Link<B>>>> {
         // Each change is whole.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection in use. However the use ends, the connection is kept once it is ready again, and its permit is
-/// held until then.
-struct Lease<C: Send + Sync + 'static, B: Send + 'static> {
-    shared: Arc<Shared<C, B>>,
-    held: Option<(SendRequest<B>, OwnedSemaphorePermit)>,
-}
-
-impl<C: Send + Sync + 'static, B: Send + 'static> Lease<C, B> {
-    async fn send(&self, request: Request<B>) -> Answer<B> {
-        let Some((sender, _)) = &self.held else {
-            return Err(Unanswered::unsent(request, Kind::Closed));
-        };
-        // An error means that the connection's task has ended with the runtime.
-        let ended = Unanswered { error: Kind::Incomplete.into(), request: None, unsent: false };
-        sender.send(request).await.unwrap_or_else(|_| Err(Box::new(ended)))
-    }
-
-    /// Another connection in the place of one that has ended.
-    fn renew(&mut self, sender: SendRequest<B>) {
-        if let Some((place, _)) = &mut self.held {
-            *place = sender;
-        }
-    }
-}
-
-impl<C: Send + Sync + 'static, B: Send + 'static> Drop for Lease<C, B> {
-    fn drop(&mut self) {
-        let Some((sender, permit)) = self.held.take() else { return };
-        let now = sender.poll_open(&Context::from_waker(Waker::noop()));
-        let shared = Arc::clone(&self.shared);
-        match now {
-            Poll::Ready(Ok(())) => shared.keep(sender),
-            Poll::Ready(Err(_)) => {}
-            Poll::Pending => {
-                // Without a runtime there are no connections either.
-                let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-                runtime.spawn(async move {
-                    if poll_fn(|cx| sender.poll_open(cx)).await.is_ok() {
-                        shared.keep(sender);
-                    }
-                    drop(permit);
-                });
-            }
-        }
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -265,6 +369,6 @@ impl<C, B> Clone for Pool<C, B> {
 
 impl<C, B> fmt::Debug for Pool<C, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("idle", &self.shared.idle().len()).finish_non_exhaustive()
+        f.debug_struct("Pool").field("connections", &self.shared.links().len()).finish_non_exhaustive()
     }
 }

@@ -14,17 +14,18 @@ use super::body::ResponseBody;
 use super::error::{Error, Kind};
 use super::mailbox::{Answer, Call, Mailbox, Unanswered};
 
-/// Sends requests over a [`Connection`](super::Connection), one at a time: a tower service.
+/// Sends requests over a [`Connection`](super::Connection): a tower service.
 ///
-/// It is ready once the answer to the last request has ended. Dropping it lets the request that is under way
-/// end, and then the connection.
+/// It is ready once the answer to the last request has ended or, where connections are
+/// [shared](super::Config::multiplex), while fewer are under way than the application takes. Dropping it lets
+/// those that are under way end, and then the connection.
 ///
 /// # Errors
 /// Of `poll_ready`: the connection has ended, [`Error::is_closed`]. Of a call: whatever keeps the answer's head
 /// from coming; after the head, errors are the [body](ResponseBody)'s.
 ///
 /// # Cancel safety
-/// Dropping the future of a call gives the request up, and the connection with it.
+/// Dropping the future of a call gives the request up, and the connection with it unless it is shared.
 pub struct SendRequest<B> {
     mailbox: Arc<Mailbox<B>>,
 }
@@ -40,9 +41,8 @@ impl<B> SendRequest<B> {
         self.mailbox.is_closed()
     }
 
-    /// As `poll_ready` of the service.
-    pub(super) fn poll_open(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
-        self.mailbox.poll_ready(cx)
+    pub(super) fn mailbox(&self) -> &Mailbox<B> {
+        &self.mailbox
     }
 
     pub(super) fn send(&self, request: Request<B>) -> oneshot::Receiver<Answer<B>> {
@@ -60,7 +60,7 @@ impl<B: Body> Service<Request<B>> for SendRequest<B> {
     type Future = ResponseFuture<B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_open(cx)
+        self.mailbox.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<B> {

@@ -17,6 +17,8 @@ pub(super) struct Upload<B> {
     state: State<B>,
     /// Bytes that are still to come, where it is known how many.
     left: Option<u64>,
+    /// What was taken of it and is yet to be sent, where it was too much for once; not empty.
+    rest: Option<Box<Bytes>>,
 }
 
 enum State<B> {
@@ -39,11 +41,24 @@ where
         let exact = body.size_hint().exact();
         let left = exact.or(said);
         let told = left.filter(|length| *length > 0 || said.is_some());
-        (Self { state: State::Whole(body), left }, told)
+        (Self { state: State::Whole(body), left, rest: None }, told)
     }
 
-    /// The next bytes, `None` at the end.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Kind>> {
+    /// The next bytes, at most so many; `None` at the end.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Result<Option<Bytes>, Kind>> {
+        let mut rest = match self.rest.take() {
+            Some(rest) => rest,
+            None => match ready!(self.poll_body(cx))? {
+                Some(bytes) if bytes.len() > most => Box::new(bytes),
+                bytes => return Poll::Ready(Ok(bytes)),
+            },
+        };
+        let part = rest.split_to(most.min(rest.len()));
+        self.rest = Some(rest).filter(|rest| !rest.is_empty());
+        Poll::Ready(Ok(Some(part)))
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Kind>> {
         loop {
             match std::mem::replace(&mut self.state, State::Over) {
                 State::Over => return Poll::Ready(Ok(None)),

@@ -9,5 +9,7 @@ mod scripted;
 mod answers;
 mod faults;
 mod giving_up;
+mod multiplex;
 mod pool;
 mod requests;
+mod shared_pool;

@@ -32,14 +32,19 @@ impl Application {
 
     /// The next record; `None` at the end of the stream.
     pub(crate) async fn record(&mut self) -> Option<(RecordType, Bytes)> {
+        self.record_of_any().await.map(|(_, kind, content)| (kind, content))
+    }
+
+    /// As [`record`](Self::record), and whose it is.
+    pub(crate) async fn record_of_any(&mut self) -> Option<(u16, RecordType, Bytes)> {
         loop {
             let mut input = &self.buffer[..];
             while let Some(fragment) = self.deframer.next(&mut input).unwrap() {
                 self.content.extend_from_slice(fragment.content);
                 if fragment.ends {
-                    let (kind, left) = (fragment.header.kind, input.len());
+                    let (header, left) = (fragment.header, input.len());
                     self.buffer.drain(..self.buffer.len() - left);
-                    return Some((kind, std::mem::take(&mut self.content).into()));
+                    return Some((header.id.0, header.kind, std::mem::take(&mut self.content).into()));
                 }
             }
             self.buffer.clear();
@@ -72,6 +77,21 @@ impl Application {
 pub(crate) fn record(kind: RecordType, content: &[u8]) -> Vec<u8> {
     let len = u16::try_from(content.len()).unwrap();
     [&RecordHeader::new(kind, RequestId(1), len).encode()[..], content].concat()
+}
+
+/// A record of another request than the first.
+pub(crate) fn of(id: u16, mut record: Vec<u8>) -> Vec<u8> {
+    record[2..4].copy_from_slice(&id.to_be_bytes());
+    record
+}
+
+/// An answer to GET_VALUES.
+pub(crate) fn values(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let mut content = Vec::new();
+    for (name, value) in pairs {
+        fcgi_core::encode_pair(&mut content, name.as_bytes(), value.as_bytes());
+    }
+    of(0, record(RecordType::GET_VALUES_RESULT, &content))
 }
 
 pub(crate) fn stdout(content: impl AsRef<[u8]>) -> Vec<u8> {

@@ -22,6 +22,8 @@ use crate::fpm::Fpm;
 /// php-fpm as the tests see it.
 pub(crate) struct Php {
     service: BoxCloneSyncService<Request<Full<Bytes>>, http::Response<ResponseBody>, Error>,
+    /// The same, where several requests on a connection are wanted.
+    shared: BoxCloneSyncService<Request<Full<Bytes>>, http::Response<ResponseBody>, Error>,
     /// Connections that were made.
     connections: Arc<AtomicUsize>,
     log: Arc<Mutex<Vec<u8>>>,
@@ -33,6 +35,7 @@ pub(crate) const ALL: &[(&str, Run)] = &[
     ("variables_and_headers", |php| Box::pin(variables_and_headers(php))),
     ("bodies_up_and_down", |php| Box::pin(bodies(php))),
     ("connections_are_kept", |php| Box::pin(kept(php))),
+    ("several_are_wanted_and_php_takes_one", |php| Box::pin(one_at_a_time(php))),
     ("an_early_answer_to_a_large_body", |php| Box::pin(early(php))),
     ("stderr_is_told", |php| Box::pin(stderr(php))),
     ("a_status_a_redirect_and_a_head", |php| Box::pin(statuses(php))),
@@ -50,11 +53,13 @@ pub(crate) fn perform(program: &Path, run: Run) -> Result<(), Failed> {
     let config =
         Config::default().params(script).on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
     let socket = fpm.socket();
-    let pool = Pool::new(2, config, move || {
+    let connect = move || {
         count.fetch_add(1, Ordering::Relaxed);
         UnixStream::connect(socket.clone())
-    });
-    let php = Php { service: BoxCloneSyncService::new(pool), connections, log };
+    };
+    let shared = BoxCloneSyncService::new(Pool::new(2, config.clone().multiplex(8), connect.clone()));
+    let service = BoxCloneSyncService::new(Pool::new(2, config, connect));
+    let php = Php { service, shared, connections, log };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { timeout(Duration::from_secs(60), run(php)).await })?;
     Ok(())
@@ -103,6 +108,24 @@ async fn kept(php: Php) {
         assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
     }
     assert_eq!(php.connections.load(Ordering::Relaxed), 1);
+}
+
+async fn one_at_a_time(php: Php) {
+    for _ in 0..5 {
+        let mut requests = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            requests.spawn(php.shared.clone().oneshot(post("/digest", 3)));
+        }
+        while let Some(response) = requests.join_next().await {
+            let body = response.unwrap().expect("an answer").into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
+        }
+    }
+    assert_eq!(
+        php.connections.load(Ordering::Relaxed),
+        2,
+        "it says so on one of them, and each can be used again"
+    );
 }
 
 async fn early(php: Php) {

@@ -1,0 +1,67 @@
+//! What a connection waits for with a limit, on one timer.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// When each wait ends; those that are `None` are not waited for.
+#[derive(Default)]
+pub(super) struct Waits {
+    pub(super) idle: Option<Instant>,
+    pub(super) answer: Option<Instant>,
+    pub(super) stall: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// What has not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// A request, on a connection that has none.
+    Idle,
+    /// The application's answer to how many requests it takes.
+    Answer,
+    /// The end of a request that was given up.
+    Abort,
+    /// Somebody who reads an answer that holds up the others.
+    Stall,
+}
+
+impl Waits {
+    /// Nothing is waited for.
+    pub(super) fn clear(&mut self) {
+        if self.timer.is_some() {
+            *self = Self::default();
+        }
+    }
+
+    /// Ready when one of them has ended. `abort` is one of them as well.
+    pub(super) fn poll(&mut self, abort: Option<Instant>, cx: &mut Context<'_>) -> Poll<Due> {
+        let all = [
+            (Due::Idle, self.idle),
+            (Due::Answer, self.answer),
+            (Due::Abort, abort),
+            (Due::Stall, self.stall),
+        ];
+        let first = all.into_iter().filter_map(|(due, at)| Some((due, at?))).min_by_key(|(_, at)| *at);
+        let Some((due, at)) = first else {
+            self.timer = None;
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if timer.deadline() != at {
+            timer.as_mut().reset(at);
+        }
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(due)
+    }
+}
+
+/// When so much time has passed from now.
+pub(super) fn after(limit: Duration) -> Instant {
+    // As good as never, where a clock does not count as far.
+    const LONG: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    let now = Instant::now();
+    now.checked_add(limit).unwrap_or_else(|| now + LONG)
+}

@@ -1,0 +1,279 @@
+//! Several requests on a connection.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fcgi_core::{ProtocolStatus, RecordType, UnknownType};
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, sleep};
+use tower::{Service as _, ServiceExt as _};
+use tower_fcgi::client::{Config, ResponseFuture, SendRequest};
+
+use crate::both::*;
+use crate::scripted::{self, Application, WebServer, answer, end, end_with, of, record, stdout, values};
+
+const SEVERAL: [(&str, &str); 1] = [("FCGI_MPXS_CONNS", "1")];
+
+/// As many requests as `paths`, all of them under way on a connection to an application that takes them.
+async fn several<const N: usize>(
+    config: Config,
+    paths: [&str; N],
+) -> (SendRequest<Body>, WebServer, Application, [ResponseFuture<Body>; N]) {
+    let (mut sender, web_server, mut app) = scripted::connect(config.multiplex(8));
+    assert_eq!(app.record_of_any().await.unwrap().1, RecordType::GET_VALUES);
+    app.send(values(&SEVERAL)).await;
+    let mut responses = Vec::new();
+    for path in paths {
+        responses.push(sender.ready().await.unwrap().call(get(path)));
+        app.request().await;
+    }
+    (sender, web_server, app, responses.try_into().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_where_one_at_a_time_is_wanted() {
+    for config in [Config::default(), Config::default().multiplex(8).keep_conn(false)] {
+        let (mut sender, _web_server, mut app) = scripted::connect(config);
+        let _response = sender.call(get("/"));
+        assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_request_does_not_wait_for_the_answer_and_others_do() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().multiplex(8));
+    let first = sender.call(get("/1"));
+    assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+    app.request().await;
+    assert!(sender.call(get("/2")).await.unwrap_err().is_closed());
+    app.send(values(&SEVERAL)).await;
+    let second = sender.ready().await.unwrap().call(get("/2"));
+    let (id, kind, _) = app.record_of_any().await.unwrap();
+    assert_eq!((id, kind), (2, RecordType::BEGIN_REQUEST));
+    app.request().await;
+    // In pieces, and the second first.
+    let wire =
+        [of(2, stdout("\r\nsec")), stdout("\r\nfi"), of(2, stdout("ond")), of(2, end()), stdout("rst")];
+    app.send([wire.concat(), end()].concat()).await;
+    assert_eq!(text(first.await.unwrap().into_body()).await.unwrap(), "first");
+    assert_eq!(text(second.await.unwrap().into_body()).await.unwrap(), "second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_that_does_not_say_that_it_takes_several_gets_one_at_a_time() {
+    let unknown = of(0, record(RecordType::UNKNOWN_TYPE, &UnknownType(RecordType::GET_VALUES).encode()));
+    for told in [unknown, values(&[]), values(&[("FCGI_MPXS_CONNS", "0")]), Vec::new()] {
+        let (mut sender, _web_server, mut app) = scripted::connect(Config::default().multiplex(8));
+        for path in ["/1", "/2"] {
+            let response = sender.ready().await.unwrap().call(get(path));
+            app.request().await;
+            app.send(&told).await;
+            // Longer than an answer may take.
+            sleep(Duration::from_secs(5)).await;
+            assert!(sender.call(get("/other")).await.unwrap_err().is_closed());
+            app.send(answer(path)).await;
+            assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), path);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_at_once_as_are_wanted_and_taken() {
+    for (told, most) in [(None, 8), (Some("3"), 3), (Some("100"), 8)] {
+        let (mut sender, _web_server, mut app) = scripted::connect(Config::default().multiplex(8));
+        let mut pairs = SEVERAL.to_vec();
+        pairs.extend(told.map(|told| ("FCGI_MAX_REQS", told)));
+        assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+        app.send(values(&pairs)).await;
+        let mut responses = Vec::new();
+        for _ in 0..most {
+            responses.push(sender.ready().await.unwrap().call(get("/")));
+            app.request().await;
+        }
+        assert!(sender.call(get("/")).await.unwrap_err().is_closed(), "{told:?}");
+        app.send([of(2, stdout("\r\n")), of(2, end())].concat()).await;
+        let response = sender.ready().await.unwrap().call(get("/"));
+        assert_eq!(app.record_of_any().await.unwrap().0, 2, "and its id is free again");
+        drop(response);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_one_of_several_up_is_its_own_abort_and_the_connection_goes_on() {
+    for begun in [false, true] {
+        let (mut sender, _web_server, mut app, [first, second]) =
+            several(Config::default(), ["/1", "/2"]).await;
+        if begun {
+            app.send(stdout("\r\nbegun")).await;
+            drop(first.await.unwrap());
+        } else {
+            drop(first);
+        }
+        let (id, kind, _) = app.record_of_any().await.unwrap();
+        assert_eq!((id, kind), (1, RecordType::ABORT_REQUEST));
+        assert!(sender.call(get("/3")).await.unwrap_err().is_closed(), "not before the end has come");
+        app.send([stdout("late"), end()].concat()).await;
+        let third = sender.ready().await.unwrap().call(get("/3"));
+        app.request().await;
+        for (id, response) in [(1, third), (2, second)] {
+            app.send([of(id, stdout("\r\nwhole")), of(id, end())].concat()).await;
+            assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "whole");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_does_not_come_in_time_is_the_connections_once_the_others_have_ended() {
+    let limit = Duration::from_secs(7);
+    let config = Config::default().abort_timeout(limit);
+    let (mut sender, web_server, mut app, [first, second, third]) = several(config, ["/1", "/2", "/3"]).await;
+    drop(first);
+    let start = Instant::now();
+    app.up_to(RecordType::ABORT_REQUEST).await;
+    assert!(sender.ready().await.unwrap_err().is_closed());
+    assert_eq!(start.elapsed().as_secs(), limit.as_secs());
+    sleep(Duration::from_secs(100)).await;
+    app.send([of(2, stdout("\r\nsecond")), of(2, end())].concat()).await;
+    assert_eq!(text(second.await.unwrap().into_body()).await.unwrap(), "second");
+    assert!(!web_server.is_finished());
+    let start = Instant::now();
+    drop(third);
+    web_server.await.unwrap().unwrap();
+    assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_may_end_what_it_was_to_abort_by_closing() {
+    let (_sender, web_server, mut app, [first, second]) = several(Config::default(), ["/1", "/2"]).await;
+    app.send(stdout("\r\nbegun")).await;
+    drop(first.await.unwrap());
+    app.up_to(RecordType::ABORT_REQUEST).await;
+    app.send([of(2, stdout("\r\nsecond")), of(2, end())].concat()).await;
+    drop(app);
+    assert_eq!(text(second.await.unwrap().into_body()).await.unwrap(), "second");
+    web_server.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_ends_is_an_error_of_each_request_on_it() {
+    for violation in [false, true] {
+        let (mut sender, web_server, mut app, [first, second, third]) =
+            several(Config::default(), ["/1", "/2", "/3"]).await;
+        app.send([of(3, stdout("\r\nwhole")), of(3, end()), of(2, stdout("\r\nbegun"))].concat()).await;
+        let second = second.await.unwrap().into_body();
+        if violation {
+            app.send(record(RecordType::STDIN, b"x")).await;
+        } else {
+            drop(app);
+        }
+        let errors = [first.await.unwrap_err(), text(second).await.unwrap_err()];
+        for error in errors.iter().chain([&web_server.await.unwrap().unwrap_err()]) {
+            assert!(
+                error.is_incomplete() != violation && error.is_protocol_violation() == violation,
+                "{error}"
+            );
+        }
+        assert_eq!(text(third.await.unwrap().into_body()).await.unwrap(), "whole");
+        assert!(sender.ready().await.unwrap_err().is_closed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_fails_costs_the_others_nothing() {
+    let (mut sender, _web_server, mut app, [first]) = several(Config::default(), ["/1"]).await;
+    let (body, channel) = http_body_util::Channel::<Bytes, std::io::Error>::new(4);
+    let second = sender.ready().await.unwrap().call(post("/2", channel.boxed_unsync()));
+    body.abort(std::io::Error::other("it broke"));
+    assert!(second.await.unwrap_err().is_request_body());
+    app.up_to(RecordType::ABORT_REQUEST).await;
+    app.send(answer("first")).await;
+    assert_eq!(text(first.await.unwrap().into_body()).await.unwrap(), "first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_reads_is_given_up_and_the_others_go_on() {
+    let limit = Duration::from_secs(9);
+    let config = Config::default().bodies_bytes(100_000).pause_timeout(limit);
+    let (_sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
+    app.send([stdout("\r\n"), of(2, stdout("\r\na"))].concat()).await;
+    let (first, mut second) = (first.await.unwrap().into_body(), second.await.unwrap().into_body());
+    assert_eq!(second.frame().await.unwrap().unwrap().into_data().unwrap(), "a");
+    let start = Instant::now();
+    app.send(stdout([b'x'; 60_000]).repeat(3)).await;
+    app.send([of(2, stdout("b")), of(2, end())].concat()).await;
+    assert_eq!(text(second).await.unwrap(), "b");
+    assert_eq!(start.elapsed().as_secs(), limit.as_secs());
+    assert!(text(first).await.unwrap_err().is_stalled());
+    let (id, kind, _) = app.record_of_any().await.unwrap();
+    assert_eq!((id, kind), (1, RecordType::ABORT_REQUEST));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_read_slowly_is_not_given_up_and_one_alone_may_take_its_time() {
+    for others in [true, false] {
+        let config = Config::default().body_bytes(100_000).bodies_bytes(100_000);
+        let (_sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
+        if !others {
+            app.send([of(2, stdout("\r\n")), of(2, end())].concat()).await;
+            second.await.unwrap();
+        } else {
+            tokio::spawn(second);
+        }
+        let wire = [stdout("\r\n"), stdout([b'x'; 60_000]).repeat(8), end()].concat();
+        let sent = tokio::spawn(async move {
+            app.send(wire).await;
+            app
+        });
+        let mut body = first.await.unwrap().into_body();
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            bytes += frame.unwrap().into_data().unwrap().len();
+            // Each wait is shorter than the limit, and all together are longer.
+            sleep(Duration::from_secs(if others { 4 } else { 60 })).await;
+        }
+        assert_eq!(bytes, 480_000);
+        sent.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_go_out_in_turn_a_record_of_each() {
+    let (mut sender, _web_server, mut app, []) = several(Config::default(), []).await;
+    sleep(Duration::from_millis(1)).await;
+    let bodies = [3 << 20, 3 << 20, 100_000].map(|len| full(vec![7; len]));
+    let mut responses = Vec::new();
+    for body in bodies {
+        responses.push(sender.ready().await.unwrap().call(post("/", body)));
+    }
+    let (mut sent, mut ends) = ([0; 3], Vec::new());
+    while ends.len() < 3 {
+        let (id, kind, content) = app.record_of_any().await.unwrap();
+        if kind != RecordType::STDIN {
+            continue;
+        }
+        sent[usize::from(id) - 1] += content.len();
+        if content.is_empty() {
+            ends.push(id);
+        }
+        if ends.is_empty() {
+            // What was in the pipe before the others came is the first's.
+            assert!(
+                sent[0].abs_diff(sent[1]) <= 2 << 20 && sent[2] + 131_072 >= sent[1].min(100_000),
+                "{sent:?}"
+            );
+        }
+    }
+    assert_eq!(sent, [3 << 20, 3 << 20, 100_000]);
+    assert_eq!(ends[0], 3, "a small one does not wait for the large ones");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_that_takes_no_second_one_after_all_gets_one_at_a_time() {
+    let (mut sender, _web_server, mut app, [first, second]) = several(Config::default(), ["/1", "/2"]).await;
+    app.send(of(2, end_with(ProtocolStatus::CANT_MPX_CONN))).await;
+    assert_eq!(second.await.unwrap_err().refused(), Some(ProtocolStatus::CANT_MPX_CONN));
+    assert!(sender.call(get("/3")).await.unwrap_err().is_closed());
+    app.send(answer("first")).await;
+    assert_eq!(text(first.await.unwrap().into_body()).await.unwrap(), "first");
+    sender.ready().await.unwrap();
+}
