@@ -108,6 +108,9 @@ pub struct Connection {
     broken: Option<Violation>,
 }
 
+/// Events that one small answer makes, and that a queue has room for when it is first made.
+const FEW: usize = 4;
+
 impl Connection {
     /// A connection on which nothing was sent.
     #[must_use]
@@ -232,11 +235,12 @@ impl Connection {
         self.config.requests = requests;
     }
 
-    /// Frees what an idle connection need not keep.
+    /// Frees what an idle connection need not keep. It keeps what a single request needs of its tables, some 400
+    /// bytes.
     pub fn shrink(&mut self) {
         self.output.shrink();
         self.table.shrink();
-        if self.events.is_empty() {
+        if self.events.is_empty() && self.events.capacity() > FEW {
             self.events = VecDeque::new();
         }
         if self.partial.is_empty() {

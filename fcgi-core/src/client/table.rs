@@ -66,6 +66,10 @@ impl Table {
         let key = Key { slot: id.0.into(), generation: self.generation };
         self.generation = self.generation.wrapping_add(1);
         let state = Request::begin(role);
+        if self.entries.is_empty() {
+            // Mostly there is no second one.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push(Entry { key, id, state, stdout: Answer::default(), stderr: Answer::default() });
         Some((key, id))
     }
@@ -92,8 +96,14 @@ impl Table {
         self.entries.len()
     }
 
+    #[cfg(test)]
+    pub(super) const fn capacity(&self) -> usize {
+        self.entries.capacity()
+    }
+
+    /// Keeps the place of one request, which a connection that is used again needs again.
     pub(super) fn shrink(&mut self) {
-        if self.entries.is_empty() {
+        if self.entries.is_empty() && self.entries.capacity() > 1 {
             self.entries = Vec::new();
         }
     }

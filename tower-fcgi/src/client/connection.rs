@@ -69,6 +69,14 @@ pub struct Connection<IO, B> {
     waits: Waits,
 }
 
+/// What is known of the transport's input within one poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Input {
+    MayBeThere,
+    /// There was none. Should some come, the connection is polled again.
+    Awaited,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
@@ -95,8 +103,9 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let mut input = Input::MayBeThere;
         for _ in 0..TURNS {
-            let turn = this.turn(cx);
+            let turn = this.turn(cx, &mut input);
             match turn {
                 Ok(_) if this.phase == Phase::Closing => {
                     this.mailbox.close();
@@ -144,25 +153,27 @@ where
 {
     /// One turn, in the one order: the next requests, the callers, their bodies, write, read, deliver. Whether
     /// there may be more to be done at once.
-    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Kind> {
+    fn turn(&mut self, cx: &mut Context<'_>, input: &mut Input) -> Result<bool, Kind> {
         // First of all the input of an idle connection: where the application has closed it, a request must
         // not be taken.
-        let mut progress = self.under_way.is_empty() && self.poll_read(cx)?;
+        let mut read = self.under_way.is_empty() && self.poll_read(cx, input)?;
         if self.phase == Phase::Closing {
             return Ok(false);
         }
         if self.config.requests() > 1 {
             self.ask(cx);
         }
-        progress |= self.poll_next(cx);
+        let mut progress = self.poll_next(cx);
         progress |= self.poll_exchanges(cx);
         progress |= self.poll_write(cx);
-        progress |= self.poll_read(cx)?;
-        self.take_events();
+        read |= self.poll_read(cx, input)?;
+        if read {
+            self.take_events();
+        }
         if self.config.requests() > 1 {
             self.mailbox.pause(self.is_paused());
         }
-        Ok(progress)
+        Ok(progress || read)
     }
 
     /// Asks the application how many requests it takes, if that is wanted now.
@@ -280,9 +291,9 @@ where
     }
 
     /// Reads once; whether there was anything.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<bool, Kind> {
-        if !self.protocol.wants_input() {
-            // The caller's reading wakes this.
+    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut Input) -> Result<bool, Kind> {
+        if *input == Input::Awaited || !self.protocol.wants_input() {
+            // The transport wakes this, or the caller's reading.
             return Ok(false);
         }
         let (read, received) = memory::with_read_buffer(|buffer| {
@@ -291,11 +302,14 @@ where
                 let shared: Bytes = buffer.split().freeze();
                 return (read, self.protocol.receive_shared(&shared));
             }
-            let received = self.protocol.receive(buffer);
+            let received = if buffer.is_empty() { Ok(()) } else { self.protocol.receive(buffer) };
             buffer.clear();
             (read, received)
         });
-        let Poll::Ready(read) = read else { return Ok(false) };
+        let Poll::Ready(read) = read else {
+            *input = Input::Awaited;
+            return Ok(false);
+        };
         let read = read.map_err(|error| self.lost(error))?;
         if let Err(violation) = received {
             // What came whole before it counts.

@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -59,14 +60,27 @@ fn large_pieces_are_shared_in_both_directions() {
 }
 
 #[test]
-fn an_idle_connection_keeps_nothing() {
-    let mut server = Connection::new(Config::default());
-    let key = ask(&mut server);
-    sent(&mut server);
-    server.receive(&[stdout(1, b"x"), end(1)].concat()).unwrap();
-    while server.poll_event().is_some() {}
-    server.discard(key).unwrap();
-    server.shrink();
-    assert!(server.is_idle());
-    assert_eq!((server.events.capacity(), server.partial.capacity(), server.table.len()), (0, 0, 0));
+fn an_idle_connection_keeps_no_more_than_one_small_request_needs() {
+    // What a connection has that has had `requests` at once, each with so many pieces of an answer.
+    let kept = |requests: u16, pieces| {
+        let mut server = Connection::new(Config { requests, ..Config::default() });
+        let keys: Vec<_> = (0..requests).map(|_| ask(&mut server)).collect();
+        sent(&mut server);
+        for (id, key) in (1..).zip(keys) {
+            for _ in 0..pieces {
+                server.receive(&[stdout(id, b"x"), stderr(id, b"y")].concat()).unwrap();
+                let mut chunks = VecDeque::new();
+                server.read_stdout(key, &mut chunks).unwrap();
+                server.read_stderr(key, &mut chunks).unwrap();
+            }
+            server.receive(&end(id)).unwrap();
+            server.discard(key).unwrap();
+        }
+        while server.poll_event().is_some() {}
+        server.shrink();
+        assert!(server.is_idle());
+        (server.events.capacity(), server.partial.capacity(), server.table.len(), server.table.capacity())
+    };
+    assert_eq!(kept(1, 1), (super::super::FEW, 0, 0, 1));
+    assert_eq!(kept(5, 10), (0, 0, 0, 0));
 }
