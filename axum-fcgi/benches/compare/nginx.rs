@@ -20,16 +20,8 @@ const CONNECTIONS: usize = 64;
 
 /// One process: on few cores a second worker would only add noise, and a single process that is killed leaves
 /// nobody behind.
-const CONFIGURATION: &str = r#"
-daemon off; master_process off; pid nginx.pid; error_log error.log;
-events { worker_connections 4096; }
-http {
-    access_log off;
-    client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy;
-    uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-    keepalive_requests 1000000;
-    upstream fastcgi { server unix:FASTCGI_SOCKET; keepalive 64; keepalive_requests 1000000; }
-    upstream http { server unix:HTTP_SOCKET; keepalive 64; keepalive_requests 1000000; }
+/// What a web server tells of any request, as Debian's `fastcgi_params` has it.
+pub(crate) const PARAMS: &str = "\
     fastcgi_param QUERY_STRING $query_string;
     fastcgi_param REQUEST_METHOD $request_method;
     fastcgi_param CONTENT_TYPE $content_type;
@@ -47,6 +39,19 @@ http {
     fastcgi_param SERVER_ADDR $server_addr;
     fastcgi_param SERVER_PORT $server_port;
     fastcgi_param SERVER_NAME $server_name;
+";
+
+const CONFIGURATION: &str = r#"
+daemon off; master_process off; pid nginx.pid; error_log error.log;
+events { worker_connections 4096; }
+http {
+    access_log off;
+    client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy;
+    uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    keepalive_requests 1000000;
+    upstream fastcgi { server unix:FASTCGI_SOCKET; keepalive 64; keepalive_requests 1000000; }
+    upstream http { server unix:HTTP_SOCKET; keepalive 64; keepalive_requests 1000000; }
+PARAMS
     server {
         listen 127.0.0.1:FASTCGI_PORT;
         location / { fastcgi_pass fastcgi; fastcgi_keep_conn on; }
@@ -113,7 +118,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     }
     let scratch = Scratch::new()?;
     let mut applications = Vec::new();
-    let mut configuration = CONFIGURATION.to_owned();
+    let mut configuration = CONFIGURATION.replace("PARAMS", PARAMS);
     let ports = free_ports()?;
     for (protocol, port) in Protocol::BOTH.into_iter().zip(ports) {
         let application = Application::start(protocol, &scratch, None)?;

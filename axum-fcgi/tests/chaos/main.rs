@@ -10,6 +10,7 @@ mod disk;
 mod held;
 mod http;
 mod kinds;
+#[path = "../../../examples/soak/src/pattern.rs"]
 mod pattern;
 mod setup;
 mod site;

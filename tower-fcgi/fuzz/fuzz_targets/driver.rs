@@ -7,7 +7,7 @@ mod answers;
 mod chaos;
 #[path = "../../tests/targets/driver.rs"]
 mod driver;
-#[path = "../../tests/targets/random.rs"]
+#[path = "../../../fcgi-core/tests/targets/random.rs"]
 mod random;
 #[path = "../../tests/driver/records.rs"]
 #[expect(dead_code, reason = "the driver's tests need more of it")]

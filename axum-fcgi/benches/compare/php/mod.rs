@@ -64,24 +64,8 @@ http {
             fastcgi_pass php; fastcgi_keep_conn on; fastcgi_index index.php;
             fastcgi_param PATH_INFO $fastcgi_path_info;
             fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
-            fastcgi_param QUERY_STRING $query_string;
-            fastcgi_param REQUEST_METHOD $request_method;
-            fastcgi_param CONTENT_TYPE $content_type;
-            fastcgi_param CONTENT_LENGTH $content_length;
-            fastcgi_param SCRIPT_NAME $fastcgi_script_name;
-            fastcgi_param REQUEST_URI $request_uri;
-            fastcgi_param DOCUMENT_URI $document_uri;
-            fastcgi_param DOCUMENT_ROOT $document_root;
-            fastcgi_param SERVER_PROTOCOL $server_protocol;
-            fastcgi_param REQUEST_SCHEME $scheme;
+PARAMS
             fastcgi_param HTTPS $https if_not_empty;
-            fastcgi_param GATEWAY_INTERFACE CGI/1.1;
-            fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;
-            fastcgi_param REMOTE_ADDR $remote_addr;
-            fastcgi_param REMOTE_PORT $remote_port;
-            fastcgi_param SERVER_ADDR $server_addr;
-            fastcgi_param SERVER_PORT $server_port;
-            fastcgi_param SERVER_NAME $server_name;
             fastcgi_param REDIRECT_STATUS 200;
         }
     }
@@ -154,7 +138,8 @@ impl Setup {
         fs::write(root.join("hello.php"), "<?php\necho \"Hello, World!\";\n")?;
         let ports = nginx::free_ports()?;
         let filled = |text: &str| {
-            text.replace("FOLDER", &folder.display().to_string())
+            text.replace("PARAMS", nginx::PARAMS)
+                .replace("FOLDER", &folder.display().to_string())
                 .replace("CHILDREN", &CHILDREN.to_string())
                 .replace("PORT", &ports[1].to_string())
         };
