@@ -49,8 +49,8 @@ impl Config {
         self
     }
 
-    /// The settings of each connection: limits, time-outs, and [what is routed on](tower_fcgi::RouteOn) where
-    /// the application lies below a prefix. The roles are not among them: those are played that a service was
+    /// The settings of each connection: limits, timeouts, the [target](tower_fcgi::RequestTarget) of requests and the
+    /// [front controllers](tower_fcgi::Config::front_controllers). The roles are not among them: those are played that a service was
     /// given for, by [`serve`](crate::serve()), [`with_authorizer`](crate::Serve::with_authorizer) and
     /// [`with_filter`](crate::Serve::with_filter).
     #[must_use]

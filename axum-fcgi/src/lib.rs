@@ -14,7 +14,9 @@
 //! it, and the application runs as it does over HTTP: extractors, middleware, streaming and all.
 //!
 //! # What an application sees
-//! - The request as the client sent it: the target is REQUEST_URI, byte by byte.
+//! - The request, with the target that the web server decided on, after its rewrites, internal redirects and
+//!   subrequests, in the client's spelling where that means the same path: see [`RequestTarget`]. [`RequestUri`] is what
+//!   the client sent.
 //! - [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) is the *real client* (REMOTE_ADDR and
 //!   REMOTE_PORT), with no header to be trusted or not. See [`client_addr`] for what it is where the web
 //!   server tells none.
@@ -30,11 +32,12 @@
 //!
 //! # Below a prefix
 //! Where the web server has the application below a prefix such as `/app`, its routes have the prefix as
-//! well, unless it is told to [route on](RouteOn) less:
+//! well, unless [`RequestTarget`] strips it:
 //!
 //! ```
-//! use axum_fcgi::{Config, RouteOn, tower_fcgi};
-//! let connection = tower_fcgi::Config::default().route_on(RouteOn::Below("/app".to_owned()));
+//! use axum_fcgi::{Config, RequestTarget, tower_fcgi};
+//! let target = RequestTarget::StripPrefix("/app".to_owned());
+//! let connection = tower_fcgi::Config::default().request_target(target);
 //! let config = Config::default().connection(connection);
 //! ```
 //!
@@ -101,7 +104,8 @@ pub use self::auto::{ServeAuto, serve_auto};
 pub use self::config::Config;
 pub use self::extract::{
     AuthType, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser, RequestId,
-    RequestScheme, ScriptName, ServerName, ServerSoftware, Stderr, TlsFacts, WebServerAddr, client_addr,
+    RequestScheme, RequestUri, ScriptName, ServerName, ServerSoftware, Stderr, TlsFacts, WebServerAddr,
+    client_addr,
 };
 #[cfg(unix)]
 pub use self::listen::{
@@ -114,4 +118,4 @@ pub use self::roles::{Allow, ByRole, ByRoleFuture, FilterData, InvalidVariable};
 pub use self::send_file::{SendFile, SendFileBy, SendFiles, UnsafePath};
 pub use self::serve::{Serve, ServeFuture, ServeWithShutdown, serve};
 pub use tower_fcgi;
-pub use tower_fcgi::{ErrorLog, RouteOn, StderrClosed};
+pub use tower_fcgi::{ErrorLog, RequestTarget, StderrClosed};

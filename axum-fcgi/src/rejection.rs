@@ -6,7 +6,7 @@
 
 pub use crate::extract::{
     MissingAuthType, MissingDocumentRoot, MissingParams, MissingRedirectStatus, MissingRemoteUser,
-    MissingRequestId, MissingRequestScheme, MissingScriptName, MissingServerName, MissingServerSoftware,
-    MissingStderr, MissingTlsFacts, MissingWebServerAddr,
+    MissingRequestId, MissingRequestScheme, MissingRequestUri, MissingScriptName, MissingServerName,
+    MissingServerSoftware, MissingStderr, MissingTlsFacts, MissingWebServerAddr,
 };
 pub use crate::roles::MissingFilterData;

@@ -8,7 +8,7 @@ use fcgi_core::{Limits, Memory, Overload, Roles};
 use http::Extensions;
 
 use crate::memory;
-use crate::route_on::RouteOn;
+use crate::request_target::{RequestTarget, TargetSettings};
 
 /// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
 /// share one.
@@ -44,7 +44,7 @@ pub(crate) struct Driver {
     pub(crate) drain_bytes: u64,
     pub(crate) half_closed: bool,
     pub(crate) no_length_no_body: bool,
-    pub(crate) route_on: RouteOn,
+    pub(crate) target: TargetSettings,
     /// What each request's extensions begin as: nothing, with room.
     pub(crate) extensions: Extensions,
 }
@@ -76,7 +76,7 @@ impl Default for Config {
                 drain_bytes: 64 << 20,
                 half_closed: false,
                 no_length_no_body: false,
-                route_on: RouteOn::RequestUri,
+                target: TargetSettings::default(),
                 extensions: roomy(),
             }),
         }
@@ -103,10 +103,42 @@ impl Config {
         self
     }
 
-    /// Which part of a request's path its target is made of. Default: [`RouteOn::RequestUri`].
+    /// Which target a request gets. Default: [`RequestTarget::Decided`], the one that the web server decided on.
     #[must_use]
-    pub fn route_on(mut self, part: RouteOn) -> Self {
-        self.driver().route_on = part;
+    pub fn request_target(mut self, target: RequestTarget) -> Self {
+        self.driver().target.target = target;
+        self
+    }
+
+    /// The application's front controllers: paths of the web server, decoded, to which it rewrites requests that
+    /// the application answers by the client's own path. With a name here, a request that the web server sent to
+    /// that SCRIPT_NAME, or to that decided path, keeps the client's path and query; with
+    /// [`RequestTarget::Decided`] it is a request to the front controller itself otherwise. Default: none.
+    ///
+    /// Needed for Apache's `SetHandler`, `FallbackResource`, `DirectoryIndex` and `MultiViews` in front of an
+    /// application that listens at a socket, for lighttpd's `url.rewrite-if-not-file` and
+    /// `server.error-handler-404`, for nginx's `try_files … /app.fcgi`, and for a SCRIPT_NAME that the web server's
+    /// configuration sets by hand without DOCUMENT_URI. A program that the web server starts itself as its
+    /// SCRIPT_FILENAME (mod_fcgid, CGI) is known without this.
+    ///
+    /// The web server's rules for a path hold only until it rewrites that path: name a front controller only where all
+    /// requests that are rewritten to it may reach every route. An error document is not taken for one, unless its
+    /// REDIRECT_STATUS is 404.
+    ///
+    /// ```
+    /// use tower_fcgi::Config;
+    /// let config = Config::default().front_controllers(["/app.fcgi"]);
+    /// ```
+    ///
+    /// # Panics
+    /// If a path does not begin with a slash.
+    #[must_use]
+    pub fn front_controllers(mut self, paths: impl IntoIterator<Item: Into<String>>) -> Self {
+        let paths: Vec<String> = paths.into_iter().map(Into::into).collect();
+        for path in &paths {
+            assert!(path.starts_with('/'), "the front controller {path:?} must begin with a slash");
+        }
+        self.driver().target.front_controllers = paths;
         self
     }
 

@@ -54,7 +54,8 @@
 //!   extensions.
 //!
 //! # Below a prefix
-//! A request is routed on REQUEST_URI, whole, unless [`Config::route_on`] says otherwise: see [`RouteOn`].
+//! A request's target is the one that the web server decided on, unless [`Config::request_target`] says otherwise: see
+//! [`RequestTarget`].
 //!
 //! # Panics in handlers
 //! A handler that panics costs its own request: a 500, or a connection that is cut off where its answer had
@@ -75,7 +76,7 @@ mod handle;
 mod memory;
 mod params;
 mod program;
-mod route_on;
+mod request_target;
 mod service;
 mod sink;
 mod stderr;
@@ -90,7 +91,7 @@ pub use self::filter_data::FilterData;
 pub use self::handle::Handle;
 pub use self::params::Params;
 pub use self::program::{ProgramIo, serve_program};
-pub use self::route_on::{OriginalUri, RouteOn};
+pub use self::request_target::{OriginalUri, RequestTarget};
 pub use self::service::FcgiService;
 pub use self::stderr::{Stderr, StderrClosed};
 pub use fcgi_core::{Limits, Overload, ParamsIter, ProtocolStatus, Role, Roles};

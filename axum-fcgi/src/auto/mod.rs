@@ -1,5 +1,6 @@
 //! `serve_auto`: whatever starts the program.
 
+mod front_controllers;
 mod program;
 mod standard;
 mod start;
@@ -37,6 +38,10 @@ use crate::serve::{ServeFuture, serve};
 /// An [`AllowList`](crate::AllowList) in FCGI_WEB_SERVER_ADDRS (FastCGI §3.2) holds for TCP sockets; without it, one
 /// that is open to the network is a warning in the log, as with [`serve`](crate::serve()).
 ///
+/// FCGI_FRONT_CONTROLLERS in the environment, paths separated by commas or spaces, replaces the [front
+/// controllers](tower_fcgi::Config::front_controllers) of the configuration: the operator rewrites requests to them, and
+/// knows their names.
+///
 /// # The end
 /// SIGTERM, which systemd and web servers send, and SIGINT, which is Ctrl-C, end it gracefully: no more connections
 /// are accepted, and requests under way are answered, for as long as [`Config::shutdown_timeout`] allows. The program
@@ -51,12 +56,12 @@ use crate::serve::{ServeFuture, serve};
 /// - stdin is `/dev/null` for everything else in the program, and stdout is stderr: what is printed would be a part of
 ///   the answer. That cannot be helped for what is printed before the future is first polled.
 /// - Every request is a process, with all that `main` does before it serves. A runtime of one thread starts sooner.
-/// - Of [`Config`], what is routed on applies. The web server has limits and time-outs of its own for CGI programs.
+/// - Of [`Config`], the request's target and the front controllers apply. The web server has limits and time-outs of its own for CGI programs.
 ///
 /// See [`tower_fcgi::serve_program`] for the rest.
 ///
 /// # Output
-/// An error where nothing says how to serve, which has all that was looked for and how to start the program instead;
+/// An error where FCGI_FRONT_CONTROLLERS has something else than paths; where nothing says how to serve, which has all that was looked for and how to start the program instead;
 /// where FCGI_LISTEN cannot be listened at; where a socket that was passed cannot be served; and, as a CGI program,
 /// where the answer is not whole.
 ///
@@ -123,12 +128,15 @@ impl<S> fmt::Debug for ServeAuto<S> {
     }
 }
 
-async fn run<S>(ServeAuto { service, config, signal }: ServeAuto<S>) -> io::Result<()>
+async fn run<S>(ServeAuto { service, mut config, signal }: ServeAuto<S>) -> io::Result<()>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
     // Before anything is there to be served: whoever sees a socket may send a signal.
     let signals = Signals::install()?;
+    if let Some(paths) = front_controllers::from_env()? {
+        config.connection = config.connection.front_controllers(paths);
+    }
     let stop = async {
         tokio::select! {
             () = signals.received() => {}

@@ -8,7 +8,7 @@ use super::fact::extractor;
 /// It says where the application is mounted only if the web server was told that. Without it nginx, Apache's
 /// mod_proxy_fcgi and HAProxy send the whole path, and mod_fcgid and lighttpd the first segment of it,
 /// whatever that is. It says nothing about routing, unless the connection's settings make it:
-/// [`RouteOn::BelowScriptName`](tower_fcgi::RouteOn::BelowScriptName).
+/// [`RequestTarget::StripScriptName`](tower_fcgi::RequestTarget::StripScriptName).
 ///
 /// # Rejection
 /// [`MissingScriptName`](crate::rejection::MissingScriptName), a 500, where the web server sends none (HAProxy

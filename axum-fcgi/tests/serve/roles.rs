@@ -6,7 +6,7 @@ use axum::handler::HandlerWithoutStateExt as _;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response, Result};
 use axum::routing::get;
-use axum_fcgi::{Allow, Config, FilterData, Params, RouteOn};
+use axum_fcgi::{Allow, Config, FilterData, Params, RequestTarget};
 use fcgi_core::{BeginRequest, Enframer, RecordType, Role, encode_pair};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -127,7 +127,8 @@ async fn below_a_prefix_routes_have_none_and_the_original_uri_is_whole() {
     let page = get(async |OriginalUri(whole): OriginalUri, uri: Uri| format!("{whole} {uri}"));
     let inner = Router::new().route("/deep", page.clone());
     let router = Router::new().route("/page", page).nest("/in", inner);
-    let connection = tower_fcgi::Config::default().route_on(RouteOn::Below("/app".to_owned()));
+    let connection =
+        tower_fcgi::Config::default().request_target(RequestTarget::StripPrefix("/app".to_owned()));
     let config = Config::default().connection(connection);
     tokio::spawn(axum_fcgi::serve(listener, router).with_config(config).into_future());
     let mut io = TcpStream::connect(addr).await.unwrap();

@@ -16,7 +16,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, OriginalUri, Path};
 use axum::response::Redirect;
 use axum::routing::get;
-use axum_fcgi::{Address, Config, FcgiListener, RouteOn, tower_fcgi};
+use axum_fcgi::{Address, Config, FcgiListener, RequestTarget, tower_fcgi};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -63,7 +63,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
             axum::serve(listener, service).with_graceful_shutdown(stop).await?;
         }
         None => {
-            let connection = tower_fcgi::Config::default().route_on(RouteOn::Below(PREFIX.to_owned()));
+            let connection =
+                tower_fcgi::Config::default().request_target(RequestTarget::StripPrefix(PREFIX.to_owned()));
             let listener = FcgiListener::bind(&address.parse::<Address>()?)?;
             axum_fcgi::serve(listener, app())
                 .with_config(Config::default().connection(connection))

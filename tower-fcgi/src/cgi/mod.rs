@@ -20,3 +20,4 @@ pub(crate) use self::request::{Facts, read_head};
 pub(crate) use self::response::{
     Asked, Framing, is_between_peers, is_named_by_connection, write_error, write_head,
 };
+pub(crate) use self::target::{OwnProgram, TargetContext};

@@ -3,7 +3,7 @@
 //! | meta-variable | becomes |
 //! | --- | --- |
 //! | REQUEST_METHOD | the method |
-//! | REQUEST_URI, else SCRIPT_NAME + PATH_INFO + QUERY_STRING | the target, or a part of it: see [`RouteOn`] |
+//! | REQUEST_URI, SCRIPT_NAME, PATH_INFO, QUERY_STRING | the target: see [`RequestTarget`](crate::RequestTarget) |
 //! | SERVER_PROTOCOL | the version; what is not an HTTP version (`INCLUDED`, none) counts as HTTP/1.1 |
 //! | CONTENT_TYPE, CONTENT_LENGTH | the headers of these names; left out where empty |
 //! | HTTP_* | the header of that name; one that comes several times is appended in order, so the first is what `HeaderMap::get` gives |
@@ -21,10 +21,10 @@ use http::{Method, Request, StatusCode, Version};
 use super::client::client;
 use super::decimal::decimal;
 use super::familiar;
-use super::target::Target;
+use super::target::{Target, TargetContext};
 use super::variables::{Variable, Variables};
 use crate::failure::Failure;
-use crate::route_on::{OriginalUri, RouteOn};
+use crate::request_target::OriginalUri;
 
 /// What else the meta-variables tell that is needed to serve a request.
 #[derive(Debug, Clone, Copy)]
@@ -35,12 +35,14 @@ pub(crate) struct Facts {
     pub(crate) client: Option<SocketAddr>,
 }
 
-/// Reads the head of a request to `request`, with what is routed `on` for its target, or says what the client
-/// is to be told instead. In place, since a request is too large to be moved about. Of extensions there is at
-/// most an [`OriginalUri`].
+/// Fills in the head of `request` from the meta-variables. In place, since a request is too large to move. The only
+/// extension that it may set is an [`OriginalUri`].
+///
+/// # Errors
+/// What the response is instead of the service's.
 pub(crate) fn read_head<B>(
     params: &Params,
-    on: &RouteOn,
+    context: TargetContext<'_>,
     request: &mut Request<B>,
 ) -> Result<Facts, Failure> {
     let mut variables = Variables::default();
@@ -50,16 +52,17 @@ pub(crate) fn read_head<B>(
     let target = Target {
         request_uri: value(Variable::RequestUri),
         script_name: value(Variable::ScriptName),
-        path_info: value(Variable::PathInfo),
-        query_string: value(Variable::QueryString),
+        path_info: variables.get(Variable::PathInfo),
+        query_string: variables.get(Variable::QueryString),
+        protocol: value(Variable::Protocol),
     };
-    let whole = target.uri(params)?;
-    *request.uri_mut() = if *on == RouteOn::RequestUri {
-        whole
-    } else {
-        let part = target.part(&whole, on)?;
-        request.extensions_mut().insert(OriginalUri(whole));
-        part
+    let whole = target.whole(params, context)?;
+    *request.uri_mut() = match target.part(&whole, &context.settings.target)? {
+        None => whole,
+        Some(part) => {
+            request.extensions_mut().insert(OriginalUri(whole));
+            part
+        }
     };
     *request.version_mut() = version(value(Variable::Protocol));
     Ok(Facts {

@@ -82,19 +82,26 @@ fn is_header(name: &[u8], other: &[u8]) -> bool {
     name.iter().map(plain).eq(other.iter().copied())
 }
 
-/// Each variable with the last value that it was given; an absent one is empty.
+/// Each variable with the last value that it was given.
 #[derive(Debug, Default)]
-pub(super) struct Variables<'a>([&'a [u8]; 10]);
+pub(super) struct Variables<'a>([Option<&'a [u8]>; 10]);
 
 impl<'a> Variables<'a> {
     #[inline]
     pub(super) fn set(&mut self, variable: Variable, value: &'a [u8]) {
-        self.0[variable as usize] = value;
+        self.0[variable as usize] = Some(value);
     }
 
+    /// `None`: absent, which is not the same as empty.
+    #[inline]
+    pub(super) fn get(&self, variable: Variable) -> Option<&'a [u8]> {
+        self.0[variable as usize]
+    }
+
+    /// Empty if absent.
     #[inline]
     pub(super) fn value(&self, variable: Variable) -> &'a [u8] {
-        self.0[variable as usize]
+        self.get(variable).unwrap_or_default()
     }
 }
 

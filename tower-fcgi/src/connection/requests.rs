@@ -14,7 +14,7 @@ use super::filter;
 use super::running::Running;
 use super::spawned::Spawned;
 use crate::body::{Cell, Delivered, Kind, Reader, RequestBody};
-use crate::cgi::{Asked, Call, Facts, read_head};
+use crate::cgi::{Asked, Call, Facts, OwnProgram, TargetContext, read_head};
 use crate::error_log::{Held, Scope};
 use crate::exchange::{Exchange, Out, conclude, guard};
 use crate::failure::Failure;
@@ -107,7 +107,12 @@ where
         let key = request.key;
         let mut call = Request::new(RequestBody::empty());
         *call.extensions_mut() = self.settings.extensions.clone();
-        let facts = match read_head(&request.params, &self.settings.route_on, &mut call) {
+        let context = TargetContext {
+            settings: &self.settings.target,
+            program: OwnProgram::Application,
+            role: request.role,
+        };
+        let facts = match read_head(&request.params, context, &mut call) {
             Ok(facts) => facts,
             Err(failure) => return self.answer(key, &failure, Asked::Unknown),
         };

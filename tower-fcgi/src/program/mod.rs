@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 use self::input::Input;
 use self::output::Output;
 use crate::body::{Cell, Kind, RequestBody};
-use crate::cgi::{Asked, Call, read_head};
+use crate::cgi::{Asked, Call, OwnProgram, TargetContext, read_head};
 use crate::config::Config;
 use crate::error::Error;
 use crate::error_log::{Held, Scope};
@@ -24,7 +24,7 @@ use crate::exchange::{Exchange, Out, conclude, guard};
 use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::params::Params;
-use crate::route_on::RouteOn;
+use crate::request_target::TargetSettings;
 use crate::service::FcgiService;
 use crate::sink::Sink as _;
 use crate::stderr::Stderr;
@@ -56,8 +56,8 @@ pub struct ProgramIo<I, O, E> {
 /// `Ok` when a whole answer is out and flushed, be it an error page. The program is then to end: what is left of
 /// a body that nobody wanted is not read.
 ///
-/// Of `config`, [what is routed on](Config::route_on) applies. No limit and no time-out does: a web server has its
-/// own for the programs that it starts.
+/// Of `config`, [`request_target`](Config::request_target) and [`front_controllers`](Config::front_controllers) apply.
+/// No limit and no timeout does: a web server has its own for the programs that it starts.
 ///
 /// # Errors
 /// When stdout fails, as it does when the web server has closed it; the handler is dropped then. And when the
@@ -108,7 +108,7 @@ where
         output: Output::new(io.stdout, io.stderr),
         handle: Handle::new(),
     };
-    let called = program.call(&params, &config.driver.route_on, ready, &mut service);
+    let called = program.call(&params, &config.driver.target, ready, &mut service);
     let span = called.span;
     let mut exchange = pin!(called.exchange);
     poll_fn(|cx| program.poll(exchange.as_mut(), cx)).instrument(span).await
@@ -139,12 +139,13 @@ where
     fn call<S: FcgiService>(
         &mut self,
         params: &Params,
-        on: &RouteOn,
+        settings: &TargetSettings,
         ready: Result<(), Failure>,
         service: &mut S,
     ) -> Called<S::Future, S::ResponseBody> {
         let mut call = Request::new(RequestBody::empty());
-        let facts = match read_head(params, on, &mut call) {
+        let context = TargetContext { settings, program: OwnProgram::Cgi, role: Role::RESPONDER };
+        let facts = match read_head(params, context, &mut call) {
             Ok(facts) => facts,
             Err(failure) => return self.refuse(&failure, Asked::Unknown),
         };

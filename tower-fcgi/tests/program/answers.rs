@@ -69,7 +69,8 @@ async fn a_method_that_is_none_is_a_whole_400_with_the_reason_on_stderr() {
 
 #[tokio::test]
 async fn what_is_routed_on_is_as_over_fastcgi() {
-    let config = tower_fcgi::Config::default().route_on(tower_fcgi::RouteOn::Below("/app".to_owned()));
+    let config = tower_fcgi::Config::default()
+        .request_target(tower_fcgi::RequestTarget::StripPrefix("/app".to_owned()));
     for (uri, expected) in
         [("/app/x?y=1", "Status: 200 OK\r\n"), ("/application/x", "Status: 404 Not Found\r\n")]
     {

@@ -1,5 +1,9 @@
-use super::*;
+use fcgi_core::Role;
 use http::HeaderValue;
+
+use super::*;
+use crate::cgi::target::OwnProgram;
+use crate::request_target::{RequestTarget, TargetSettings};
 
 #[derive(Debug)]
 struct Head {
@@ -7,9 +11,13 @@ struct Head {
     content_length: Option<u64>,
 }
 
+fn context(settings: &TargetSettings) -> TargetContext<'_> {
+    TargetContext { settings, program: OwnProgram::Application, role: Role::RESPONDER }
+}
+
 fn read(params: &Params) -> Result<Head, Failure> {
     let mut request = Request::new(());
-    let facts = read_head(params, &RouteOn::RequestUri, &mut request)?;
+    let facts = read_head(params, context(&TargetSettings::default()), &mut request)?;
     Ok(Head { parts: request.into_parts().0, content_length: facts.content_length })
 }
 
@@ -193,21 +201,31 @@ fn the_transfer_coding_that_the_web_server_has_undone_is_left_out() {
 }
 
 #[test]
-fn the_whole_target_is_there_where_less_is_routed_on() {
-    let pairs = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "http://x/app/a%20b?c"), ("SCRIPT_NAME", "/app")];
+fn the_whole_target_is_beside_a_part_of_it() {
+    let pairs = [
+        ("REQUEST_METHOD", "GET"),
+        ("REQUEST_URI", "http://x/app/a%20b?c"),
+        ("SCRIPT_NAME", "/app"),
+        ("PATH_INFO", "/a b"),
+    ];
     let params: Params = pairs.into_iter().collect();
-    for (on, target, original) in [
-        (RouteOn::RequestUri, "/app/a%20b?c", None),
-        (RouteOn::BelowScriptName, "/a%20b?c", Some("/app/a%20b?c")),
-        (RouteOn::Below("/app".to_owned()), "/a%20b?c", Some("/app/a%20b?c")),
-        (RouteOn::PathInfo, "/", Some("/app/a%20b?c")),
+    for (target, expected, original) in [
+        (RequestTarget::Decided, "/app/a%20b?c", None),
+        (RequestTarget::RequestUri, "/app/a%20b?c", None),
+        (RequestTarget::ScriptNameAndPathInfo, "/app/a%20b", None),
+        (RequestTarget::StripScriptName, "/a%20b?c", Some("/app/a%20b?c")),
+        (RequestTarget::StripPrefix("/app".to_owned()), "/a%20b?c", Some("/app/a%20b?c")),
+        (RequestTarget::PathInfo, "/a%20b", Some("/app/a%20b?c")),
     ] {
+        let settings = TargetSettings { target, ..Default::default() };
         let mut request = Request::new(());
-        read_head(&params, &on, &mut request).unwrap();
-        assert_eq!(request.uri(), target, "{on:?}");
+        read_head(&params, context(&settings), &mut request).unwrap();
+        assert_eq!(request.uri(), expected, "{settings:?}");
         let found = request.extensions().get().map(|OriginalUri(whole)| whole.to_string());
-        assert_eq!(found.as_deref(), original, "{on:?}");
+        assert_eq!(found.as_deref(), original, "{settings:?}");
     }
-    let failed = read_head(&params, &RouteOn::Below("/other".to_owned()), &mut Request::new(()));
+    let other = RequestTarget::StripPrefix("/other".to_owned());
+    let settings = TargetSettings { target: other, ..Default::default() };
+    let failed = read_head(&params, context(&settings), &mut Request::new(()));
     assert_eq!(failed.unwrap_err().status(), StatusCode::NOT_FOUND);
 }

@@ -1,0 +1,90 @@
+//! Bytes that a target cannot have are percent-encoded (RFC 3986 §2.1).
+
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+
+use super::path::Path;
+
+/// What [`Uri`](http::Uri) does not take in a path, and the quote, which RFC 3986 does not allow there either. Bytes
+/// over 127 are always encoded.
+const NOT_IN_SENT_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
+
+/// The same of a query.
+const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
+
+/// What RFC 3986 §3.3 does not allow in a path, and `%`, since the path is decoded.
+const NOT_IN_DECODED_PATH: &AsciiSet = &NOT_IN_SENT_PATH
+    .add(b'#')
+    .add(b'%')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// Whether every byte of a path may stand in a target.
+pub(super) fn is_valid_path(path: &[u8]) -> bool {
+    path.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x3b | 0x3d | 0x3f..=0x5f | 0x61..=0x7e))
+}
+
+/// Whether every byte of a query may stand in a target.
+pub(super) fn is_valid_query(query: &[u8]) -> bool {
+    query.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x3b | 0x3d | 0x3f..=0x7e))
+}
+
+/// A target of a path that is decoded.
+pub(super) fn decoded_path(path: Path<'_>, query: Option<&[u8]>) -> Bytes {
+    let mut target = String::new();
+    for part in path.parts() {
+        target.extend(percent_encode(part, NOT_IN_DECODED_PATH));
+    }
+    with_query(target, query.filter(|query| !query.is_empty()))
+}
+
+/// A target of a path in the client's spelling, in which only the bytes that a URI cannot have are encoded.
+pub(super) fn sent_path(path: &[u8], query: Option<&[u8]>) -> Bytes {
+    with_query(percent_encode(path, NOT_IN_SENT_PATH).to_string(), query)
+}
+
+fn with_query(mut target: String, query: Option<&[u8]>) -> Bytes {
+    if !target.starts_with('/') {
+        target.insert(0, '/');
+    }
+    if let Some(query) = query {
+        // A fragment is no part of a target (RFC 9110 §4.2.5).
+        let end = query.iter().position(|byte| *byte == b'#').unwrap_or(query.len());
+        target.push('?');
+        target.extend(percent_encode(&query[..end], NOT_IN_QUERY));
+    }
+    target.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_valid_is_not_encoded_and_a_uri_takes_it() {
+        for byte in 0..=u8::MAX {
+            if byte == b'#' {
+                continue;
+            }
+            let path = [b'/', byte];
+            let encoded = sent_path(&path, None);
+            if byte != b'?' {
+                assert_eq!(encoded == path[..], is_valid_path(&path), "{byte:#x}");
+            }
+            assert!(http::Uri::from_maybe_shared(encoded).is_ok(), "{byte:#x}");
+            let encoded = sent_path(b"/", Some(&[byte]));
+            assert_eq!(encoded == [b'/', b'?', byte][..], is_valid_query(&[byte]), "{byte:#x}");
+            assert!(http::Uri::from_maybe_shared(encoded).is_ok(), "{byte:#x}");
+            let decoded = decoded_path(Path::new([&path, b""]), None);
+            let uri = http::Uri::from_maybe_shared(decoded).unwrap();
+            let bytes: Vec<u8> = percent_encoding::percent_decode_str(uri.path()).collect();
+            assert_eq!(bytes, path, "a decoded path keeps its meaning");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Whether SCRIPT_FILENAME is this very program.
+
+use std::env;
+use std::sync::LazyLock;
+
+/// What is known of the program that serves a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OwnProgram {
+    /// A CGI program: the web server started it as SCRIPT_FILENAME.
+    Cgi,
+    /// A FastCGI application. One that a web server starts is told its own path as SCRIPT_FILENAME; one that was
+    /// started in another way is told whatever file the path would be.
+    Application,
+}
+
+/// The paths that this program was started by: the executable, and how it was called, which may be a link to it.
+static PATHS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+    let executable = env::current_exe().unwrap_or_default().into_os_string();
+    let called = env::args_os().next().unwrap_or_default();
+    [executable, called].map(std::ffi::OsString::into_encoded_bytes)
+});
+
+impl OwnProgram {
+    /// Whether `script_filename` is this program, by its full path.
+    pub(super) fn is(self, script_filename: &[u8]) -> bool {
+        match self {
+            Self::Cgi => true,
+            Self::Application => {
+                script_filename.starts_with(b"/") && PATHS.iter().any(|path| path == script_filename)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_full_path_is_this_program_or_another() {
+        let own = env::current_exe().unwrap().into_os_string().into_encoded_bytes();
+        assert!(OwnProgram::Application.is(&own));
+        for other in [&b""[..], b"/", b"app.fcgi", b"/srv/app.fcgi"] {
+            assert!(!OwnProgram::Application.is(other));
+            assert!(OwnProgram::Cgi.is(other));
+        }
+    }
+}
