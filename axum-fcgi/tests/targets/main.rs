@@ -1,0 +1,35 @@
+//! The target that each web server decides on, in configurations that rewrite, deny, redirect internally and send
+//! subrequests: which handlers run over FastCGI, and which over HTTP behind the same configuration.
+//!
+//! `cargo test -p axum-fcgi --test targets` starts each web server once. Without the web server a test is ignored with
+//! a reason; with `CI=true` it fails instead.
+
+mod apache;
+mod application;
+mod caddy;
+mod check;
+mod client;
+mod haproxy;
+mod lighttpd;
+mod nginx;
+mod row;
+
+use std::process::ExitCode;
+
+use web_servers::WebServer;
+
+fn main() -> ExitCode {
+    let trials = [
+        (WebServer::Nginx, nginx::setup as fn() -> row::Setup),
+        (WebServer::Apache, apache::setup),
+        (WebServer::Lighttpd, lighttpd::setup),
+        (WebServer::Caddy, caddy::setup),
+        (WebServer::Haproxy, haproxy::setup),
+    ];
+    let trials = trials.map(|(server, setup)| {
+        server.trial("runs_the_handlers_that_were_decided_on", move |installed| {
+            check::check(&setup(), &installed)
+        })
+    });
+    web_servers::run(trials.into())
+}
