@@ -109,7 +109,7 @@ async fn a_request_that_http_cannot_carry_is_a_400_with_a_line_on_stderr_and_not
     for more in [
         &[("REQUEST_METHOD", "G T")][..],
         &[("REQUEST_METHOD", "")],
-        &[("REQUEST_URI", "/a b")],
+        &[("REQUEST_URI", "/a/../b")],
         &[("HTTP_X", "a\nb")],
         &[("HTTP_A B", "c")],
         &[("REQUEST_METHOD", "CONNECT"), ("REQUEST_URI", "example.org:443")],
@@ -118,6 +118,21 @@ async fn a_request_that_http_cannot_carry_is_a_400_with_a_line_on_stderr_and_not
         assert_eq!((answer.status(), answer.body()), (400, &b""[..]), "{more:?}");
         assert_eq!(answer.errors().lines().count(), 1);
         assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "GET / ");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_gets_the_decided_target() {
+    let web_server = serve(handler(echo));
+    for (sent, script, expected) in [
+        ("/guarded/x?q", "/authz", "GET /authz?q "),
+        ("/env/../hello", "/hello", "GET /hello "),
+        ("/a%20b//c", "/a b/c", "GET /a%20b//c "),
+        ("/a b", "/a b", "GET /a%20b "),
+    ] {
+        let answer =
+            web_server.ask(1, request("GET", &[("REQUEST_URI", sent), ("SCRIPT_NAME", script)])).await;
+        assert_eq!(answer.text(), expected);
     }
 }
 
@@ -133,7 +148,7 @@ async fn a_bad_request_without_keep_conn_is_answered_and_closed() {
 #[tokio::test(start_paused = true)]
 async fn a_target_over_the_limit_is_a_414() {
     let web_server = serve(handler(echo));
-    let uri = format!("/{}", "x".repeat(66_000));
+    let uri = format!("/?{}", "x".repeat(66_000));
     assert_eq!(web_server.ask(1, request("GET", &[("REQUEST_URI", &uri)])).await.status(), 414);
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "GET / ");
 }

@@ -63,9 +63,17 @@ pub(crate) fn get_values(names: &[&str]) -> Vec<u8> {
     record(RecordType::GET_VALUES, 0, &query)
 }
 
-/// A request up to the end of its PARAMS; the body is to come. The caller's pairs come last, and so win.
+/// A request up to the end of its PARAMS; the body follows. SCRIPT_NAME is REQUEST_URI's path. The caller's pairs come
+/// last, and so win.
 pub(crate) fn head(id: u16, keep: bool, method: &str, uri: &str, more: &[(&str, &str)]) -> Vec<u8> {
-    let mut pairs = vec![("REQUEST_METHOD", method), ("REQUEST_URI", uri), ("SERVER_PROTOCOL", "HTTP/1.1")];
+    let sent = more.iter().rev().find(|(name, _)| *name == "REQUEST_URI").map_or(uri, |(_, uri)| uri);
+    let path = sent.split('?').next().unwrap_or_default();
+    let mut pairs = vec![
+        ("REQUEST_METHOD", method),
+        ("REQUEST_URI", uri),
+        ("SCRIPT_NAME", path),
+        ("SERVER_PROTOCOL", "HTTP/1.1"),
+    ];
     pairs.extend(more);
     [begin(id, keep), params(id, &pairs)].concat()
 }

@@ -46,13 +46,14 @@ fn check(request: &Request<RequestBody>, pairs: &[Pair<'_>]) {
     let params = request.extensions().get::<Params>().unwrap();
     assert!(params.iter().eq(pairs.iter().copied()), "what was sent, in its order");
     assert_eq!(Some(request.method().as_str().as_bytes()), last(b"REQUEST_METHOD"));
-    if let Some(target) = last(b"REQUEST_URI")
-        && target.starts_with(b"/")
-    {
-        let target = target.split(|byte| *byte == b'#').next().unwrap();
-        let uri = request.uri();
-        assert_eq!(uri.path_and_query().unwrap().as_str().as_bytes(), target);
-        assert!(uri.scheme().is_none() && uri.authority().is_none());
+    let uri = request.uri();
+    assert!(uri.scheme().is_none() && uri.authority().is_none());
+    if uri.path() != "*" {
+        let paths = decided(&last);
+        let found = [decode(uri.path().as_bytes(), false), decode(uri.path().as_bytes(), true)];
+        assert!(found.iter().any(|path| paths.contains(&merge(path))), "{uri} is none of {paths:?}");
+        let mut segments = found[1].split(|byte| *byte == b'/');
+        assert!(!segments.any(|segment| [&b"."[..], b".."].contains(&segment)), "{uri}");
     }
     for (name, value) in request.headers() {
         assert!(value.as_bytes().iter().all(|byte| *byte == b'\t' || !byte.is_ascii_control()));
@@ -68,6 +69,54 @@ fn check(request: &Request<RequestBody>, pairs: &[Pair<'_>]) {
             }
         }
     }
+}
+
+/// The paths that the web server may have decided on, with `//` merged.
+fn decided<'a>(last: &impl Fn(&[u8]) -> Option<&'a [u8]>) -> Vec<Vec<u8>> {
+    let value = |name: &[u8]| last(name).unwrap_or_default();
+    let (script, info, document) = (value(b"SCRIPT_NAME"), last(b"PATH_INFO"), last(b"DOCUMENT_URI"));
+    let info_or_none = info.unwrap_or_default();
+    let mut paths = vec![[script, info_or_none].concat()];
+    if value(b"SERVER_PROTOCOL") == b"INCLUDED" {
+        paths.push(script.to_vec());
+    }
+    paths.extend(document.map(|path| if path.is_empty() { info_or_none } else { path }.to_vec()));
+    if script.is_empty() && info.is_none() {
+        // REQUEST_URI alone: whatever path it has.
+        let sent = value(b"REQUEST_URI");
+        let path = |sent: &[u8]| sent.split(|byte| b"?#".contains(byte)).next().unwrap_or_default().to_vec();
+        let authority = sent.windows(3).position(|window| window == b"://").map_or(0, |at| at + 3);
+        let after = sent[authority..]
+            .iter()
+            .position(|byte| b"/?#".contains(byte))
+            .map_or(sent.len(), |at| authority + at);
+        paths.extend([path(sent), path(&sent[after..])].map(|path| decode(&path, false)));
+    }
+    let rooted = |path: Vec<u8>| if path.starts_with(b"/") { path } else { [b"/", &*path].concat() };
+    paths.into_iter().map(|path| merge(&rooted(path))).collect()
+}
+
+fn merge(path: &[u8]) -> Vec<u8> {
+    let mut merged = path.to_vec();
+    merged.dedup_by(|next, byte| *next == b'/' && *byte == b'/');
+    merged
+}
+
+fn decode(path: &[u8], keeps_slash: bool) -> Vec<u8> {
+    let hex = |digit: &u8| char::from(*digit).to_digit(16);
+    let (mut decoded, mut rest) = (Vec::new(), path);
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        let digits = after.first().and_then(hex).zip(after.get(1).and_then(hex));
+        match digits.filter(|digits| *byte == b'%' && !(keeps_slash && *digits == (2, 15))) {
+            Some((high, low)) => {
+                decoded.push(u8::try_from(high << 4 | low).unwrap());
+                rest = &after[2..];
+            }
+            None => decoded.push(*byte),
+        }
+    }
+    decoded
 }
 
 /// The header that a variable is.
