@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use percent_encoding::percent_decode_str;
 use web_servers::{Installed, Result, Running, WebServer, free_port};
 
 use crate::application::{Application, Seen, Served};
@@ -137,11 +138,24 @@ fn meta_variables(setup: &Setup, seen: &Seen, came: &Came) -> Result {
         return Err(format!("no {missing}").into());
     }
     let told = |name| seen.params.iter().find(|param| param.0 == name).map(|param| param.1.as_str());
-    let (method, target) = (told("REQUEST_METHOD"), told("REQUEST_URI"));
-    if method != Some(&seen.method) || target.map(reduced) != Some(reduced(&seen.target)) {
-        return Err(format!("{method:?} {target:?} is {:?} {:?}", seen.method, seen.target).into());
+    let method = told("REQUEST_METHOD");
+    let decided = ["SCRIPT_NAME", "PATH_INFO"].map(|name| told(name).unwrap_or_default()).concat();
+    if method != Some(&seen.method) || !means(&seen.target, &decided) {
+        return Err(format!("{method:?} {decided:?} is {:?} {:?}", seen.method, seen.target).into());
     }
     Ok(())
+}
+
+/// Whether a target means the path that the web server decided on.
+fn means(target: &str, decided: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default();
+    let mut forms = [percent_decode_str(path).decode_utf8_lossy().into_owned(), decided.to_owned()];
+    for form in &mut forms {
+        while form.contains("//") {
+            *form = form.replace("//", "/");
+        }
+    }
+    target == "*" || forms[0] == forms[1]
 }
 
 fn headers(case: &Case, seen: &Seen) -> Result {
