@@ -5,7 +5,7 @@ use std::path::Path;
 use libtest_mimic::Failed;
 
 use crate::application::Application;
-use crate::client::{ALICE, EVE, post};
+use crate::client::{ALICE, EVE, SECRETS, post};
 use crate::server::Server;
 
 /// Where Debian has its modules.
@@ -64,6 +64,11 @@ ProxyPass / fcgi://127.0.0.1:{port}/
     assert!(denied.to_ascii_lowercase().contains("x-denied: yes\r\n"), "{denied}");
     let unnamed = ask("/x", "")?;
     assert!(unnamed.contains(" 401 Unauthorized\r\n") && !unnamed.contains("told"), "{unnamed}");
+
+    for secret in SECRETS {
+        let denied = ask(secret, ALICE)?;
+        assert!(!denied.contains(" 200 ") && !denied.contains("told"), "{secret}: {denied}");
+    }
 
     let page = ask("/page", ALICE)?;
     assert!(!page.contains(" 200 ") && !page.contains("told"), "{page}");

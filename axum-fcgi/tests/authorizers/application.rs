@@ -40,6 +40,9 @@ async fn authorize(uri: Uri, headers: HeaderMap, params: Params, body: Bytes) ->
     if uri.path().ends_with("/page") {
         return Ok("a page, and no permission".into_response());
     }
+    if uri.path().ends_with("/secret") {
+        return Err((StatusCode::FORBIDDEN, "a secret").into());
+    }
     // Apache has taken the header apart, lighttpd has not: both are `alice:pw`.
     let basic = headers.get("authorization").is_some_and(|value| value == "Basic YWxpY2U6cHc=");
     let told = (params.get_str("REMOTE_USER"), params.get_str("REMOTE_PASSWD"));

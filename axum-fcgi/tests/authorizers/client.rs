@@ -8,6 +8,10 @@ use std::time::Duration;
 pub(crate) const ALICE: &str = "Authorization: Basic YWxpY2U6cHc=\r\n";
 pub(crate) const EVE: &str = "Authorization: Basic ZXZlOnB3\r\n";
 
+/// Spellings of `/secret`, which the authorizer denies.
+pub(crate) const SECRETS: [&str; 7] =
+    ["/secret", "/%73ecret", "//secret", "/x/../secret", "/x/%2e%2e/secret", "/./secret", "/secret?q"];
+
 /// Posts four bytes; gives the whole answer.
 pub(crate) fn post(to: SocketAddr, path: &str, header: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(to)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use libtest_mimic::Failed;
 
 use crate::application::Application;
-use crate::client::{ALICE, EVE, post};
+use crate::client::{ALICE, EVE, SECRETS, post};
 use crate::server::Server;
 
 /// A denial reaches the client as it is.
@@ -17,7 +17,7 @@ pub(crate) fn allows_denies(program: &Path) -> Result<(), Failed> {
         // Once it is allowed to go on, lighttpd wants to find what was asked for, whoever is to answer.
         let app = prefix.join("app");
         fs::create_dir(&app).expect("a new directory");
-        for name in ["x", "page"] {
+        for name in ["x", "page", "secret"] {
             fs::write(app.join(name), "a file").expect("a new file");
         }
         let prefix = prefix.display();
@@ -48,6 +48,11 @@ fastcgi.server = ( "/app" => (
         let denied = ask("/app/x", header)?;
         assert!(denied.contains(" 403 Forbidden\r\n") && denied.ends_with("not you"), "{denied}");
         assert!(denied.to_ascii_lowercase().contains("x-denied: yes\r\n"), "{denied}");
+    }
+
+    for secret in SECRETS {
+        let denied = ask(&format!("/app{secret}"), ALICE)?;
+        assert!(!denied.contains(" 200 ") && !denied.contains("told"), "{secret}: {denied}");
     }
 
     let page = ask("/app/page", ALICE)?;

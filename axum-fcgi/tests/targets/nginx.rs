@@ -42,6 +42,13 @@ const BY_HAND: &[(&str, &str)] = &[
     ),
 ];
 
+/// What the notes on deployment say, with the same parameters as `fastcgi_params`.
+fn recipe() -> String {
+    let notes = include_str!("../../src/deployment.md");
+    let text = notes.split("```nginx\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
+    text.replace("fastcgi_pass app;", "fastcgi_pass fastcgi;").replace("include fastcgi_params;", PARAMS)
+}
+
 const LEAN: &str = "fastcgi_pass fastcgi; fastcgi_keep_conn on; fastcgi_param REQUEST_METHOD $request_method;
     fastcgi_param REQUEST_URI $request_uri;";
 const PARAMS: &str = "fastcgi_keep_conn on; fastcgi_param REQUEST_METHOD $request_method;
@@ -80,6 +87,7 @@ pub(crate) fn setup() -> Setup {
         let own = fastcgi("fastcgi").replace("fastcgi_param SCRIPT_NAME $fastcgi_script_name;", "");
         add(name, "fcgi", &text.replace("PASS", &own).replace("LEAN", LEAN));
     }
+    add("recipe", "fcgi", &recipe().replace("fastcgi_keep_conn on; fastcgi_param", "fastcgi_param"));
     let config = format!(
         "daemon off; worker_processes 1; pid nginx.pid; error_log stderr warn; events {{ worker_connections 128; }}
          http {{ access_log off; client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy;
@@ -123,6 +131,8 @@ const ROWS: &[Row] = &[
     row("lean", "GET /app/x", &["GET /app"], None),
     row("document", "GET /a%20b?q", &["GET /a%20b?q"], None),
     row("document", "GET /rw?q", &["GET /to?q"], None),
+    row("recipe", "POST /guarded/x?q", &["GET /authz", "POST /guarded/x?q body"], None),
+    row("recipe", "GET /authz", &["404"], None),
     row("sent", "GET /x?q", &["GET /x?q"], None),
     row("sent", "GET /guarded/x", &["GET /guarded/x", "GET /guarded/x"], None),
     row("sent", "GET /x/../y", &["400"], None),

@@ -169,6 +169,29 @@ async fn a_request_that_fails_is_one_error_event_and_a_cut_off_connection_one_de
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_target_hides_is_one_warning_each() {
+    let (log, _guard) = Log::start();
+    let web_server = served();
+    for (pairs, warnings) in [
+        (&[("SCRIPT_NAME", "/")][..], 0),
+        (&[("SCRIPT_NAME", "")], 1),
+        (&[("SCRIPT_NAME", "/app.fcgi")], 2),
+        (&[("SCRIPT_NAME", "")], 2),
+        (&[("SCRIPT_NAME", "/other.fcgi")], 2),
+    ] {
+        web_server.ask(1, [crate::records::head(1, KEEP, "GET", "/", pairs), end_stdin(1)].concat()).await;
+        let logged = log.at(Level::WARN);
+        assert_eq!(logged.len(), warnings, "{logged:?}");
+    }
+    let logged = log.at(Level::WARN);
+    assert!(logged[0].contains("sends no SCRIPT_NAME"), "{logged:?}");
+    assert!(
+        logged[1].contains("script=/app.fcgi") && logged[1].contains("FCGI_FRONT_CONTROLLERS"),
+        "{logged:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_the_web_server_is_to_blame_for_does_not_alarm_the_applications_log() {
     let (log, _guard) = Log::start();
     let web_server = served();
