@@ -13,11 +13,13 @@ use fcgi_core::client::{Connection as Protocol, EndOfInput, Event};
 use fcgi_core::{EndRequest, Key, Misuse, ProtocolStatus};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tracing::Span;
 
 use super::asking::{ANSWER_TIMEOUT, Asking, QUESTION, places};
 use super::config::Config;
 use super::error::{Error, Kind};
 use super::exchange::Exchange;
+use super::guard::guard;
 use super::mailbox::{Mailbox, Question};
 use super::sender::SendRequest;
 use super::under_way::UnderWay;
@@ -131,9 +133,9 @@ impl<IO, B> Connection<IO, B> {
         Self {
             io,
             protocol: Protocol::new(config.protocol),
+            under_way: UnderWay::new(config.abort_timeout),
             config,
             mailbox,
-            under_way: UnderWay::new(),
             places: 1,
             asking: Asking::No,
             phase: Phase::Open,
@@ -199,8 +201,9 @@ where
         let mut progress = false;
         while self.phase == Phase::Open
             && self.under_way.len() < usize::from(self.places)
-            // Other requests than the first wait for what is to go out before them.
-            && (self.under_way.is_empty() || self.protocol.has_room())
+            // Other requests than the first wait for what is to go out before them, and for the end of those that were
+            // given up: it may be the connection's.
+            && (self.under_way.is_empty() || self.protocol.has_room() && !self.under_way.any_given_up())
         {
             match self.mailbox.poll_take(cx) {
                 Poll::Pending => break,
@@ -209,7 +212,8 @@ where
                     self.waits.idle = None;
                     self.protocol.output().lend(memory::take_output);
                     match Exchange::begin(call, &mut self.protocol, &self.config, self.written) {
-                        Ok(exchange) => self.under_way.push(exchange),
+                        Ok(Some(exchange)) => self.under_way.push(exchange),
+                        Ok(None) => self.mailbox.ended(),
                         // No more are taken than can be begun; the caller sees that it was dropped.
                         Err(_) => self.end(),
                     }
@@ -232,7 +236,7 @@ where
 
     /// Looks after the callers, and sends their bodies.
     fn poll_exchanges(&mut self, cx: &mut Context<'_>) -> bool {
-        let gone = self.under_way.poll_callers(&mut self.protocol, cx);
+        let gone = self.under_way.poll_callers(&mut self.protocol, cx, self.written);
         if self.write_error.is_some() {
             self.under_way.stop_uploads();
         }
@@ -245,10 +249,7 @@ where
 
     /// Gives a request up for a reason that is its caller's to know.
     fn abort(&mut self, key: Key, kind: Kind) {
-        if let Some(exchange) = self.under_way.by_key(key) {
-            exchange.fail(kind, self.written);
-            let _ = self.protocol.abort(key);
-        }
+        self.under_way.give_up(key, Some(kind), &mut self.protocol, self.written);
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
@@ -351,14 +352,7 @@ where
         while let Some(event) = self.protocol.poll_event() {
             match event {
                 Event::Stdout(key) => self.read_answer(key),
-                Event::Stderr(key) => {
-                    let mut chunks = VecDeque::new();
-                    let _ = self.protocol.read_stderr(key, &mut chunks);
-                    for chunk in chunks {
-                        self.config.stderr(&chunk);
-                        self.protocol.consumed(key, chunk.len());
-                    }
-                }
+                Event::Stderr(key) => self.read_stderr(key),
                 Event::End(key, end) => self.end_of_request(key, end),
                 Event::Values(told) => self.answered(places(&told, self.config.requests())),
                 Event::ValuesUnknown => self.answered(1),
@@ -376,11 +370,34 @@ where
         }
     }
 
+    /// Logs what a request's application has written, in the span of that request.
+    fn read_stderr(&mut self, key: Key) {
+        let mut chunks = VecDeque::new();
+        let _ = self.protocol.read_stderr(key, &mut chunks);
+        let span = self.under_way.by_key(key).map_or_else(Span::none, |exchange| exchange.span.clone());
+        let _entered = span.enter();
+        for chunk in chunks {
+            if guard(|| self.config.stderr(&chunk)).is_err() {
+                tracing::error!("what takes the application's STDERR panicked");
+            }
+            self.protocol.consumed(key, chunk.len());
+        }
+    }
+
     /// The application has said how many requests it takes.
     fn answered(&mut self, places: u16) {
         self.asking = Asking::No;
         self.set_places(places);
         self.mailbox.learn(places > 1);
+    }
+
+    /// The application has not answered in time.
+    fn no_answer(&mut self) {
+        if self.asking == Asking::Out(Question::Alone) {
+            self.phase = Phase::Closing;
+        }
+        self.asking = Asking::No;
+        self.mailbox.no_answer();
     }
 
     fn set_places(&mut self, places: u16) {
@@ -443,12 +460,10 @@ where
         }
         // A connection that ends with the others does so whether this one ends in time or not.
         let counts = self.phase == Phase::Open || self.under_way.all_given_up();
-        let limit = || after(self.config.abort_timeout);
-        let abort = if counts { self.under_way.deadline(limit) } else { None };
+        let abort = if counts { self.under_way.deadline() } else { None };
         match ready!(self.waits.poll(abort, cx)) {
             Due::Idle => self.phase = Phase::Closing,
-            Due::Answer if self.asking == Asking::Out(Question::Alone) => self.phase = Phase::Closing,
-            Due::Answer => self.asking = Asking::No,
+            Due::Answer => self.no_answer(),
             Due::Abort if self.under_way.all_given_up() => self.phase = Phase::Closing,
             Due::Abort => self.end(),
             Due::Stall => {

@@ -65,6 +65,7 @@ mod config;
 mod connection;
 mod error;
 mod exchange;
+mod guard;
 mod head;
 mod mailbox;
 mod names;
