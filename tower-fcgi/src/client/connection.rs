@@ -1,6 +1,5 @@
 //! One connection to an application, as a future.
 
-use std::collections::VecDeque;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -9,17 +8,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use fcgi_core::client::{Connection as Protocol, EndOfInput, Event};
-use fcgi_core::{EndRequest, Key, Misuse, ProtocolStatus};
+use fcgi_core::Key;
+use fcgi_core::client::{Connection as Protocol, EndOfInput};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use tracing::Span;
 
-use super::asking::{ANSWER_TIMEOUT, Asking, QUESTION, places};
+use super::asking::{ANSWER_TIMEOUT, Asking, QUESTION};
 use super::config::Config;
 use super::error::{Error, Kind};
 use super::exchange::Exchange;
-use super::guard::guard;
 use super::mailbox::{Mailbox, Question};
 use super::sender::SendRequest;
 use super::under_way::UnderWay;
@@ -54,20 +51,20 @@ where
 /// Polling it outside a tokio runtime panics as soon as it needs a timer.
 pub struct Connection<IO, B> {
     io: IO,
-    protocol: Protocol,
-    config: Config,
-    mailbox: Arc<Mailbox<B>>,
-    under_way: UnderWay<B>,
+    pub(super) protocol: Protocol,
+    pub(super) config: Config,
+    pub(super) mailbox: Arc<Mailbox<B>>,
+    pub(super) under_way: UnderWay<B>,
     /// Requests that may be under way at once.
-    places: u16,
-    asking: Asking,
-    phase: Phase,
+    pub(super) places: u16,
+    pub(super) asking: Asking,
+    pub(super) phase: Phase,
     /// Bytes written since the connection began.
-    written: u64,
+    pub(super) written: u64,
     /// The transport may hold back what was written.
     unflushed: bool,
     /// The transport takes no more, which an application may have a reason for: it has answered already.
-    write_error: Option<io::Error>,
+    pub(super) write_error: Option<io::Error>,
     waits: Waits,
 }
 
@@ -80,7 +77,7 @@ enum Input {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Open,
     /// It takes no more requests, and ends with those that are under way.
     Ending,
@@ -225,7 +222,7 @@ where
     }
 
     /// Takes no more requests, and ends with those that are under way.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if self.under_way.is_empty() {
             self.phase = Phase::Closing;
         } else if self.phase == Phase::Open {
@@ -248,7 +245,7 @@ where
     }
 
     /// Gives a request up for a reason that is its caller's to know.
-    fn abort(&mut self, key: Key, kind: Kind) {
+    pub(super) fn abort(&mut self, key: Key, kind: Kind) {
         self.under_way.give_up(key, Some(kind), &mut self.protocol, self.written);
     }
 
@@ -346,95 +343,6 @@ where
     fn lost(&mut self, error: io::Error) -> Kind {
         self.take_events();
         self.write_error.take().unwrap_or(error).into()
-    }
-
-    fn take_events(&mut self) {
-        while let Some(event) = self.protocol.poll_event() {
-            match event {
-                Event::Stdout(key) => self.read_answer(key),
-                Event::Stderr(key) => self.read_stderr(key),
-                Event::End(key, end) => self.end_of_request(key, end),
-                Event::Values(told) => self.answered(places(&told, self.config.requests())),
-                Event::ValuesUnknown => self.answered(1),
-                // There are no others yet.
-                _ => {}
-            }
-        }
-    }
-
-    fn read_answer(&mut self, key: Key) {
-        if let Some(exchange) = self.under_way.by_key(key)
-            && let Err(kind) = exchange.read(&mut self.protocol, &self.config)
-        {
-            self.abort(key, kind);
-        }
-    }
-
-    /// Logs what a request's application has written, in the span of that request.
-    fn read_stderr(&mut self, key: Key) {
-        let mut chunks = VecDeque::new();
-        let _ = self.protocol.read_stderr(key, &mut chunks);
-        let span = self.under_way.by_key(key).map_or_else(Span::none, |exchange| exchange.span.clone());
-        let _entered = span.enter();
-        for chunk in chunks {
-            if guard(|| self.config.stderr(&chunk)).is_err() {
-                tracing::error!("what takes the application's STDERR panicked");
-            }
-            self.protocol.consumed(key, chunk.len());
-        }
-    }
-
-    /// The application has said how many requests it takes.
-    fn answered(&mut self, places: u16) {
-        self.asking = Asking::No;
-        self.set_places(places);
-        self.mailbox.learn(places > 1);
-    }
-
-    /// The application has not answered in time.
-    fn no_answer(&mut self) {
-        if self.asking == Asking::Out(Question::Alone) {
-            self.phase = Phase::Closing;
-        }
-        self.asking = Asking::No;
-        self.mailbox.no_answer();
-    }
-
-    fn set_places(&mut self, places: u16) {
-        self.places = places;
-        self.protocol.set_requests(places);
-        self.mailbox.set_places(places);
-    }
-
-    fn end_of_request(&mut self, key: Key, end: EndRequest) {
-        let Some(exchange) = self.under_way.by_key(key) else { return };
-        let whole = exchange.is_sent() && !exchange.is_given_up();
-        exchange.end(end, self.written);
-        self.under_way.remove(key);
-        if end.protocol_status == ProtocolStatus::CANT_MPX_CONN && self.places > 1 {
-            // Whatever it has said of itself.
-            self.answered(1);
-        }
-        // What nobody has read of the answer is its body's from now on.
-        let _ = self.protocol.discard(key);
-        self.after(whole);
-    }
-
-    /// A request has ended. A connection for one at a time that has not sent all of one's body is not used again: there
-    /// are applications that take the rest for a part of the next. Nor is one on which a request was aborted: the
-    /// application may have ended it before it saw that, and PHP closes the connection when it then finds
-    /// ABORT_REQUEST where it looks for the next request's begin. An application that takes several has to tell one's
-    /// records from another's (FastCGI §3.3).
-    fn after(&mut self, whole: bool) {
-        let reusable = self.write_error.is_none() && (whole || self.places > 1);
-        if self.phase != Phase::Open || !reusable || self.protocol.can_begin() == Err(Misuse::Closing) {
-            return self.end();
-        }
-        if self.under_way.is_empty() {
-            memory::keep_output(self.protocol.output().take_buffer());
-            self.protocol.shrink();
-        }
-        self.mailbox.ended();
     }
 
     /// Ready when something has not come in time, and what follows from that was done.

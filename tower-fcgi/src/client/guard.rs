@@ -16,7 +16,12 @@ pub(super) fn guard<T>(code: impl FnOnce() -> T) -> Result<T, Kind> {
 
 /// Drops what is a caller's, whose drop is the caller's code as well.
 pub(super) fn let_go<T>(value: T) {
-    if let Err(Kind::Panic(text)) = guard(|| drop(value)) {
+    let_go_by(|| drop(value));
+}
+
+/// As [`let_go`], where something else does the drop.
+pub(super) fn let_go_by(drop: impl FnOnce()) {
+    if let Err(Kind::Panic(text)) = guard(drop) {
         tracing::error!(panic = &*text, "the drop of a request's body panicked");
     }
 }

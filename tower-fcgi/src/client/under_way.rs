@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::error::Kind;
 use super::exchange::{Caller, Exchange};
-use super::guard::{guard, let_go};
+use super::guard::{let_go, let_go_by};
 use super::waits::after;
 
 /// Bytes of a body that are sent before it is another request's turn: what one record holds, rounded down so that the next
@@ -71,8 +71,8 @@ impl<B> UnderWay<B> {
             self.next -= 1;
         }
         if at + 1 == self.list.len() {
-            // Where it is: it is large, and mostly the only one. What it drops of its caller's has no more to say.
-            let _ = guard(|| self.list.truncate(at));
+            // Where it is: it is large, and mostly the only one.
+            let_go_by(|| self.list.truncate(at));
         } else {
             let_go(self.list.remove(at));
         }

@@ -302,8 +302,10 @@ async fn a_call_that_was_ready_outlasts_a_full_buffer() {
     let config = Config::default().body_bytes(1).bodies_bytes(1);
     let (mut sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
     sender.ready().await.unwrap();
-    app.send(stdout("\r\nfirst")).await;
+    app.send(stdout("\r\n")).await;
     let first = first.await.unwrap();
+    app.send(stdout("first")).await;
+    sleep(Duration::from_millis(1)).await;
     let third = sender.call(get("/3"));
     app.request().await;
     app.send([end(), of(2, stdout("\r\nsecond")), of(2, end())].concat()).await;
