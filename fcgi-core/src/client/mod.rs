@@ -196,12 +196,13 @@ impl Connection {
     /// Requests whose END_REQUEST has not come.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.live_keys().count()
+        self.table.live()
     }
 
     /// The keys of these requests, oldest first: those that an end of the connection cuts off.
     pub fn live_keys(&self) -> impl Iterator<Item = Key> {
-        self.table.iter().filter(|entry| entry.state.is_live()).map(|entry| entry.key)
+        let entries = self.table.oldest_first().into_iter();
+        entries.filter(|entry| entry.state.is_live()).map(|entry| entry.key)
     }
 
     /// Bytes of answers that were received and not yet [consumed](Self::consumed).

@@ -109,9 +109,7 @@ impl Connection {
                 EndRequest::decode(content)
             }
         };
-        let entry = self.table.by_id(id).ok_or(Rule::UnknownRequest)?;
-        let key = entry.key;
-        let unsent = entry.state.end();
+        let (key, unsent) = self.table.end(id).ok_or(Rule::UnknownRequest)?;
         if self.keep_conn {
             // The application keeps the id until its streams have ended. What it has not been sent of them it
             // did not want.

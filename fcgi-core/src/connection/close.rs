@@ -1,7 +1,6 @@
 //! When and how the connection ends.
 
 use super::{Closing, Connection};
-use crate::request::Output;
 
 /// How to end a connection whose requests are all answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +67,7 @@ impl Connection {
     /// What it means that the web server's stream ends here.
     #[must_use]
     pub fn end_of_input(&self) -> EndOfInput {
-        let waiting = self.table.iter().any(|(_, entry)| entry.state.output() == Output::Waiting);
-        if waiting {
+        if !self.heads.is_empty() {
             EndOfInput::InParams
         } else if self.live > 0 {
             EndOfInput::InRequest

@@ -180,9 +180,9 @@ impl Connection {
     pub fn refuse(&mut self, key: Key) -> Result<(), Misuse> {
         let entry = self.table.by_key(key)?;
         entry.state.refuse()?;
-        self.in_params = self.in_params.saturating_sub(1);
         entry.params = Vec::new();
         entry.discard();
+        self.heads.remove(key);
         self.release_params(key);
         Ok(())
     }

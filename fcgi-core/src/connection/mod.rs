@@ -4,6 +4,7 @@ mod close;
 mod commands;
 mod config;
 mod event;
+mod heads;
 mod management;
 mod queue;
 mod receive;
@@ -18,6 +19,7 @@ pub use self::close::{Close, EndOfInput};
 pub use self::commands::BodyState;
 pub use self::config::{Config, Memory, Overload};
 pub use self::event::{Event, NewRequest, Refusal};
+use self::heads::Heads;
 use self::queue::Queue;
 use self::table::Table;
 use crate::deframe::Deframer;
@@ -94,7 +96,7 @@ pub struct Connection {
     /// an id, of which there are 65 535.
     live: u16,
     /// Those of them whose PARAMS have not ended.
-    in_params: u16,
+    heads: Heads,
     /// Sum of the charges in `table`, in bytes.
     unread: usize,
     /// Bytes of PARAMS of the live requests, handed out or not.
@@ -142,7 +144,7 @@ impl Connection {
             events: Queue::new(),
             output: Enframer::new(),
             live: 0,
-            in_params: 0,
+            heads: Heads::None,
             unread: 0,
             held_params: 0,
             answered_here: 0,
@@ -226,13 +228,21 @@ impl Connection {
         unread.max_by_key(|(_, entry)| entry.charge()).map(|(key, _)| key)
     }
 
-    /// The live requests whose PARAMS have not ended, in no particular order; the smallest key is the oldest.
+    /// The live requests whose PARAMS have not ended, oldest first.
     pub fn in_params(&self) -> impl Iterator<Item = Key> {
-        let waiting = |entry: &table::Entry| entry.state.output() == crate::request::Output::Waiting;
-        // Mostly there are none, and the table need not be looked through to know.
-        let table = (self.in_params > 0).then_some(&self.table);
-        let entries = table.into_iter().flat_map(Table::iter);
-        entries.filter(move |(_, entry)| waiting(entry)).map(|(key, _)| key)
+        self.heads.iter()
+    }
+
+    /// Whether the request's PARAMS have not ended.
+    #[must_use]
+    pub fn is_in_params(&self, key: Key) -> bool {
+        self.heads.contains(key)
+    }
+
+    /// The next request that has begun, and whose PARAMS have not ended by now. Each is given once, oldest first: a driver that
+    /// bounds how long PARAMS take has the time of each begin from it.
+    pub fn poll_in_params(&mut self) -> Option<Key> {
+        self.heads.poll_new()
     }
 
     /// Frees what an idle connection need not keep.
@@ -240,6 +250,7 @@ impl Connection {
         self.output.shrink();
         self.table.shrink();
         self.events.shrink();
+        self.heads.shrink();
         if self.management.is_empty() {
             self.management = Vec::new();
         }

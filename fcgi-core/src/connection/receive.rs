@@ -104,9 +104,9 @@ impl Connection {
         };
         let mut request = Request::begin(begin.role);
         let Some(answer) = rejected else {
-            self.table.insert(id, request);
+            let key = self.table.insert(id, request);
             self.live = self.live.saturating_add(1);
-            self.in_params = self.in_params.saturating_add(1);
+            self.heads.push(key);
             return;
         };
         self.answer_here(|connection| match answer {
@@ -166,7 +166,7 @@ impl Connection {
             return Err(Rule::PairTruncated);
         }
         if entry.state.params_end()? == Content::Keep {
-            self.in_params = self.in_params.saturating_sub(1);
+            self.heads.remove(key);
             let encoded = (self.config.memory.share)(core::mem::take(&mut entry.params));
             let params = Params::from_whole(encoded, entry.scan.pairs());
             let request = NewRequest { key, id: entry.id, role: entry.state.role(), params };
@@ -218,7 +218,7 @@ impl Connection {
         let Some((key, entry)) = self.table.by_id(id) else { return };
         match entry.state.abort() {
             Abort::EndHere => {
-                self.in_params = self.in_params.saturating_sub(1);
+                self.heads.remove(key);
                 self.live = self.live.saturating_sub(1);
                 self.release_params(key);
                 self.answer_here(|connection| connection.put_end(id, 0, ProtocolStatus::REQUEST_COMPLETE));

@@ -133,7 +133,8 @@ impl Config {
     }
 
     /// What is done with the text that applications write to STDERR, in pieces as they come. Default: it is
-    /// a `warn` event of `tracing`.
+    /// a `warn` event of `tracing`. It is called in the span that the request was called in; where it panics, that piece is
+    /// lost and nothing else.
     #[must_use]
     pub fn on_stderr(mut self, take: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
         self.on_stderr = Some(Arc::new(take));

@@ -1,6 +1,5 @@
 //! One connection to an application, as a future.
 
-use std::collections::VecDeque;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -9,12 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use fcgi_core::client::{Connection as Protocol, EndOfInput, Event};
-use fcgi_core::{EndRequest, Key, Misuse, ProtocolStatus};
+use fcgi_core::Key;
+use fcgi_core::client::{Connection as Protocol, EndOfInput};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
-use super::asking::{ANSWER_TIMEOUT, Asking, QUESTION, places};
+use super::asking::{ANSWER_TIMEOUT, Asking, QUESTION};
 use super::config::Config;
 use super::error::{Error, Kind};
 use super::exchange::Exchange;
@@ -52,20 +51,20 @@ where
 /// Polling it outside a tokio runtime panics as soon as it needs a timer.
 pub struct Connection<IO, B> {
     io: IO,
-    protocol: Protocol,
-    config: Config,
-    mailbox: Arc<Mailbox<B>>,
-    under_way: UnderWay<B>,
+    pub(super) protocol: Protocol,
+    pub(super) config: Config,
+    pub(super) mailbox: Arc<Mailbox<B>>,
+    pub(super) under_way: UnderWay<B>,
     /// Requests that may be under way at once.
-    places: u16,
-    asking: Asking,
-    phase: Phase,
+    pub(super) places: u16,
+    pub(super) asking: Asking,
+    pub(super) phase: Phase,
     /// Bytes written since the connection began.
-    written: u64,
+    pub(super) written: u64,
     /// The transport may hold back what was written.
     unflushed: bool,
     /// The transport takes no more, which an application may have a reason for: it has answered already.
-    write_error: Option<io::Error>,
+    pub(super) write_error: Option<io::Error>,
     waits: Waits,
 }
 
@@ -78,7 +77,7 @@ enum Input {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Open,
     /// It takes no more requests, and ends with those that are under way.
     Ending,
@@ -131,9 +130,9 @@ impl<IO, B> Connection<IO, B> {
         Self {
             io,
             protocol: Protocol::new(config.protocol),
+            under_way: UnderWay::new(config.abort_timeout),
             config,
             mailbox,
-            under_way: UnderWay::new(),
             places: 1,
             asking: Asking::No,
             phase: Phase::Open,
@@ -199,8 +198,9 @@ where
         let mut progress = false;
         while self.phase == Phase::Open
             && self.under_way.len() < usize::from(self.places)
-            // Other requests than the first wait for what is to go out before them.
-            && (self.under_way.is_empty() || self.protocol.has_room())
+            // Other requests than the first wait for what is to go out before them, and for the end of those that were
+            // given up: it may be the connection's.
+            && (self.under_way.is_empty() || self.protocol.has_room() && !self.under_way.any_given_up())
         {
             match self.mailbox.poll_take(cx) {
                 Poll::Pending => break,
@@ -209,7 +209,8 @@ where
                     self.waits.idle = None;
                     self.protocol.output().lend(memory::take_output);
                     match Exchange::begin(call, &mut self.protocol, &self.config, self.written) {
-                        Ok(exchange) => self.under_way.push(exchange),
+                        Ok(Some(exchange)) => self.under_way.push(exchange),
+                        Ok(None) => self.mailbox.ended(),
                         // No more are taken than can be begun; the caller sees that it was dropped.
                         Err(_) => self.end(),
                     }
@@ -221,7 +222,7 @@ where
     }
 
     /// Takes no more requests, and ends with those that are under way.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if self.under_way.is_empty() {
             self.phase = Phase::Closing;
         } else if self.phase == Phase::Open {
@@ -232,7 +233,7 @@ where
 
     /// Looks after the callers, and sends their bodies.
     fn poll_exchanges(&mut self, cx: &mut Context<'_>) -> bool {
-        let gone = self.under_way.poll_callers(&mut self.protocol, cx);
+        let gone = self.under_way.poll_callers(&mut self.protocol, cx, self.written);
         if self.write_error.is_some() {
             self.under_way.stop_uploads();
         }
@@ -244,11 +245,8 @@ where
     }
 
     /// Gives a request up for a reason that is its caller's to know.
-    fn abort(&mut self, key: Key, kind: Kind) {
-        if let Some(exchange) = self.under_way.by_key(key) {
-            exchange.fail(kind, self.written);
-            let _ = self.protocol.abort(key);
-        }
+    pub(super) fn abort(&mut self, key: Key, kind: Kind) {
+        self.under_way.give_up(key, Some(kind), &mut self.protocol, self.written);
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
@@ -347,79 +345,6 @@ where
         self.write_error.take().unwrap_or(error).into()
     }
 
-    fn take_events(&mut self) {
-        while let Some(event) = self.protocol.poll_event() {
-            match event {
-                Event::Stdout(key) => self.read_answer(key),
-                Event::Stderr(key) => {
-                    let mut chunks = VecDeque::new();
-                    let _ = self.protocol.read_stderr(key, &mut chunks);
-                    for chunk in chunks {
-                        self.config.stderr(&chunk);
-                        self.protocol.consumed(key, chunk.len());
-                    }
-                }
-                Event::End(key, end) => self.end_of_request(key, end),
-                Event::Values(told) => self.answered(places(&told, self.config.requests())),
-                Event::ValuesUnknown => self.answered(1),
-                // There are no others yet.
-                _ => {}
-            }
-        }
-    }
-
-    fn read_answer(&mut self, key: Key) {
-        if let Some(exchange) = self.under_way.by_key(key)
-            && let Err(kind) = exchange.read(&mut self.protocol, &self.config)
-        {
-            self.abort(key, kind);
-        }
-    }
-
-    /// The application has said how many requests it takes.
-    fn answered(&mut self, places: u16) {
-        self.asking = Asking::No;
-        self.set_places(places);
-        self.mailbox.learn(places > 1);
-    }
-
-    fn set_places(&mut self, places: u16) {
-        self.places = places;
-        self.protocol.set_requests(places);
-        self.mailbox.set_places(places);
-    }
-
-    fn end_of_request(&mut self, key: Key, end: EndRequest) {
-        let Some(exchange) = self.under_way.by_key(key) else { return };
-        let whole = exchange.is_sent() && !exchange.is_given_up();
-        exchange.end(end, self.written);
-        self.under_way.remove(key);
-        if end.protocol_status == ProtocolStatus::CANT_MPX_CONN && self.places > 1 {
-            // Whatever it has said of itself.
-            self.answered(1);
-        }
-        // What nobody has read of the answer is its body's from now on.
-        let _ = self.protocol.discard(key);
-        self.after(whole);
-    }
-
-    /// A request has ended. A connection for one at a time that has not sent all of one's body is not used again: there
-    /// are applications that take the rest for a part of the next. Nor is one on which a request was aborted: the
-    /// application may have ended it before it saw that, and PHP closes the connection when it then finds
-    /// ABORT_REQUEST where it looks for the next request's begin. An application that takes several has to tell one's
-    /// records from another's (FastCGI §3.3).
-    fn after(&mut self, whole: bool) {
-        let reusable = self.write_error.is_none() && (whole || self.places > 1);
-        if self.phase != Phase::Open || !reusable || self.protocol.can_begin() == Err(Misuse::Closing) {
-            return self.end();
-        }
-        if self.under_way.is_empty() {
-            memory::keep_output(self.protocol.output().take_buffer());
-            self.protocol.shrink();
-        }
-        self.mailbox.ended();
-    }
-
     /// Ready when something has not come in time, and what follows from that was done.
     fn poll_waits(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // As it is nearly always.
@@ -443,12 +368,10 @@ where
         }
         // A connection that ends with the others does so whether this one ends in time or not.
         let counts = self.phase == Phase::Open || self.under_way.all_given_up();
-        let limit = || after(self.config.abort_timeout);
-        let abort = if counts { self.under_way.deadline(limit) } else { None };
+        let abort = if counts { self.under_way.deadline() } else { None };
         match ready!(self.waits.poll(abort, cx)) {
             Due::Idle => self.phase = Phase::Closing,
-            Due::Answer if self.asking == Asking::Out(Question::Alone) => self.phase = Phase::Closing,
-            Due::Answer => self.asking = Asking::No,
+            Due::Answer => self.no_answer(),
             Due::Abort if self.under_way.all_given_up() => self.phase = Phase::Closing,
             Due::Abort => self.end(),
             Due::Stall => {

@@ -32,6 +32,8 @@ pub(super) enum Kind {
     RequestBody(Arc<dyn StdError + Send + Sync>),
     /// The body that was to be sent is not as long as its Content-Length.
     RequestLength,
+    /// The body that was to be sent panicked, with this text.
+    Panic(Arc<str>),
     /// The connection takes no request.
     Closed,
     /// There was no connection in time.
@@ -79,13 +81,21 @@ impl Error {
         matches!(self.kind, Kind::Head(_))
     }
 
-    /// The caller's own body is at fault: it failed, or it is not as long as its Content-Length.
+    /// The caller's own body is at fault: it failed or [panicked](Self::is_panic), or it is not as long as its
+    /// Content-Length.
     #[must_use]
     pub const fn is_request_body(&self) -> bool {
-        matches!(self.kind, Kind::RequestBody(_) | Kind::RequestLength)
+        matches!(self.kind, Kind::RequestBody(_) | Kind::RequestLength | Kind::Panic(_))
     }
 
-    /// The connection had ended, or was busy, before the request was given to it.
+    /// The caller's own body panicked. The other requests of its connection go on.
+    #[must_use]
+    pub const fn is_panic(&self) -> bool {
+        matches!(self.kind, Kind::Panic(_))
+    }
+
+    /// The connection had ended, or was busy, before it took the request. Nothing of the request was sent, so that it may be
+    /// sent over another connection, whatever its method.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self.kind, Kind::Closed)
@@ -143,6 +153,9 @@ impl fmt::Display for Error {
             Kind::RequestBody(_) => "the body that was to be sent to the application failed",
             Kind::RequestLength => {
                 "the body that was to be sent to the application is not as long as it said"
+            }
+            Kind::Panic(text) => {
+                return write!(f, "the body that was to be sent to the application panicked: {text}");
             }
             Kind::Closed => "the connection to the application takes no request",
             Kind::WaitTimeout => "all connections to the application were in use for too long",

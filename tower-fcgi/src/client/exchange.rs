@@ -12,10 +12,12 @@ use http::{Method, Request, Response, StatusCode, request};
 use http_body::Body;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::body::{Length, ResponseBody};
 use super::config::Config;
 use super::error::Kind;
+use super::guard::{guard, let_go};
 use super::head::{Head, Partial};
 use super::mailbox::{Answer, Call, Unanswered};
 use super::upload::Upload;
@@ -35,8 +37,10 @@ pub(super) struct Exchange<B> {
     parts: Option<request::Parts>,
     /// Bytes that the connection had written when this began.
     written_before: u64,
-    /// When the application is to have ended it: once it is given up, and somebody has looked.
+    /// When the application has to have ended it: once it is given up.
     pub(super) deadline: Option<Instant>,
+    /// The caller's, in which everything of this request is logged.
+    pub(super) span: Span,
 }
 
 enum Sending<B> {
@@ -95,22 +99,31 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Begins a request, which needs a connection that [can](Protocol::can_begin).
+    /// Begins a request, which needs a connection that [can](Protocol::can_begin). `None`: its body panicked before anything
+    /// was sent.
     pub(super) fn begin(
         call: Call<B>,
         protocol: &mut Protocol,
         config: &Config,
         written: u64,
-    ) -> Result<Self, Misuse> {
-        let key = protocol.begin(config.role, config.keep_conn)?;
+    ) -> Result<Option<Self>, Misuse> {
+        protocol.can_begin()?;
         let (parts, body) = call.request.into_parts();
-        let (upload, length) = Upload::new(body, &parts.headers);
+        let (upload, length) = match call.span.in_scope(|| guard(|| Upload::new(body, &parts.headers))) {
+            Ok(upload) => upload,
+            Err(kind) => {
+                let unanswered = Unanswered { error: kind.into(), request: None, unsent: true };
+                let_go((call.answer.send(Err(Box::new(unanswered))), parts));
+                return Ok(None);
+            }
+        };
+        let key = protocol.begin(config.role, config.keep_conn)?;
         protocol.params_with(key, |out| {
             out.reserve(PARAMS);
             variables::write(&parts, length, &config.params, out);
         })?;
         protocol.end_params(key)?;
-        Ok(Self {
+        Ok(Some(Self {
             key,
             upload: Sending::Body(upload),
             reply: Reply::Head { answer: call.answer, partial: Partial::default() },
@@ -118,7 +131,8 @@ where
             parts: Some(parts),
             written_before: written,
             deadline: None,
-        })
+            span: call.span,
+        }))
     }
 
     /// Whether the caller is there. Both its kinds of waiting wake the connection when it goes, and when it has
@@ -156,7 +170,9 @@ where
         most: usize,
     ) -> Result<bool, Kind> {
         let Sending::Body(upload) = &mut self.upload else { return Ok(false) };
-        let Poll::Ready(chunk) = upload.poll(cx, most) else { return Ok(false) };
+        let Poll::Ready(chunk) = self.span.in_scope(|| guard(|| upload.poll(cx, most)))? else {
+            return Ok(false);
+        };
         let sent = match chunk? {
             Some(chunk) => protocol.stdin_bytes(self.key, chunk),
             None => {
@@ -169,7 +185,7 @@ where
         };
         if sent.is_err() {
             // An Authorizer takes no body, and a request that is over none any more.
-            self.upload = Sending::Stopped;
+            self.drop_upload();
         }
         Ok(true)
     }
@@ -182,8 +198,12 @@ where
     /// Sends no more of the body.
     pub(super) fn stop_upload(&mut self) {
         if matches!(self.upload, Sending::Body(_)) {
-            self.upload = Sending::Stopped;
+            self.drop_upload();
         }
+    }
+
+    fn drop_upload(&mut self) {
+        let_go(std::mem::replace(&mut self.upload, Sending::Stopped));
     }
 
     /// Takes what has come on STDOUT.
@@ -249,7 +269,7 @@ where
     /// END_REQUEST has come, and everything before it was [read](Self::read).
     pub(super) fn end(&mut self, end: EndRequest, written: u64) {
         if end.app_status != 0 {
-            tracing::debug!(status = end.app_status, "the application ended a request with a status");
+            tracing::debug!(parent: &self.span, status = end.app_status, "the application ended a request with a status");
         }
         let kind = match &self.reply {
             _ if end.protocol_status != ProtocolStatus::REQUEST_COMPLETE => {
@@ -278,12 +298,15 @@ where
                     Sending::Body(upload) | Sending::Sent(upload) if partial.is_empty() => {
                         upload.into_whole()
                     }
-                    _ => None,
+                    other => {
+                        let_go(other);
+                        None
+                    }
                 };
                 let request =
                     self.parts.take().zip(body).map(|(parts, body)| Request::from_parts(parts, body));
                 let unsent = written == self.written_before;
-                let _ = answer.send(Err(Box::new(Unanswered { error: kind.into(), request, unsent })));
+                let_go(answer.send(Err(Box::new(Unanswered { error: kind.into(), request, unsent }))));
             }
         }
         self.stop_upload();

@@ -1,20 +1,32 @@
 //! Where requests are handed from their sender to the connection.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use http::{Request, Response};
-use smallvec::SmallVec;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::body::ResponseBody;
 use super::error::{Error, Kind};
-use super::room::Room;
+use super::guard::let_go;
+use super::room::{Room, Unheard};
 
 /// A request, and where its answer goes.
 pub(super) struct Call<B> {
     pub(super) request: Request<B>,
     pub(super) answer: oneshot::Sender<Answer<B>>,
+    /// Where it was called from.
+    pub(super) span: Span,
+}
+
+impl<B> Call<B> {
+    /// A request of the caller whose code runs now.
+    pub(super) fn new(request: Request<B>) -> (Box<Self>, oneshot::Receiver<Answer<B>>) {
+        let (answer, receiver) = oneshot::channel();
+        (Box::new(Self { request, answer, span: Span::current() }), receiver)
+    }
 }
 
 pub(super) type Answer<B> = Result<Response<ResponseBody>, Box<Unanswered<B>>>;
@@ -47,7 +59,7 @@ pub(super) struct Mailbox<B> {
 struct Shared<B> {
     state: State,
     /// Requests that wait for the connection, in order. They are among those `taken`.
-    waiting: SmallVec<[Box<Call<B>>; 1]>,
+    waiting: VecDeque<Box<Call<B>>>,
     places: u16,
     /// Places that a request has, from when it was put in until it has ended.
     taken: u16,
@@ -77,8 +89,10 @@ pub(super) enum Question {
     Alone,
     /// At once.
     Beside,
-    /// It was asked.
+    /// It was asked, and has not answered.
     Asked,
+    /// It has answered, or does not do so in time.
+    Over,
 }
 
 impl<B> Mailbox<B> {
@@ -86,7 +100,7 @@ impl<B> Mailbox<B> {
         let shared = Shared {
             // Whoever puts the first request in must not be before the question.
             state: if question == Question::Alone { State::Paused } else { State::Open },
-            waiting: SmallVec::new(),
+            waiting: VecDeque::new(),
             places: 1,
             taken: 0,
             question,
@@ -97,11 +111,14 @@ impl<B> Mailbox<B> {
         Arc::new(Self { shared: Mutex::new(shared), room })
     }
 
-    /// For the sender: whether a request may be put in.
-    pub(super) fn poll_ready(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+    /// For the sender: takes a place, for a request that is [put in](Self::put_reserved) later.
+    pub(super) fn poll_reserve(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         let mut shared = self.lock();
         match shared.state {
-            State::Open if shared.is_free() => Poll::Ready(Ok(())),
+            State::Open if shared.is_free() => {
+                shared.taken += 1;
+                Poll::Ready(Ok(()))
+            }
             State::Ending | State::Closed => Poll::Ready(Err(Kind::Closed.into())),
             State::Open | State::Paused => {
                 shared.sender = Some(cx.waker().clone());
@@ -130,7 +147,7 @@ impl<B> Mailbox<B> {
         shared.is_free() && shared.taken == 0
     }
 
-    /// For a pool: takes a place, for a request that is [put in](Self::put_reserved) at once.
+    /// For a pool: takes a place, for a request that is [put in](Self::put_reserved) later.
     pub(super) fn reserve(&self) -> bool {
         let mut shared = self.lock();
         let free = shared.is_free();
@@ -140,13 +157,14 @@ impl<B> Mailbox<B> {
         free
     }
 
-    /// For a pool: puts a request in that has a place, or gives it back if the connection takes none any more.
+    /// Puts a request in that has a place, or gives it back if the connection takes none any more. One that is paused by now
+    /// takes it later.
     pub(super) fn put_reserved(&self, call: Box<Call<B>>) -> Result<(), Box<Call<B>>> {
         let mut shared = self.lock();
         if matches!(shared.state, State::Ending | State::Closed) {
             return Err(call);
         }
-        shared.waiting.push(call);
+        shared.waiting.push_back(call);
         wake(shared, |shared| &mut shared.connection);
         Ok(())
     }
@@ -158,7 +176,7 @@ impl<B> Mailbox<B> {
             return Err(call);
         }
         shared.taken += 1;
-        shared.waiting.push(call);
+        shared.waiting.push_back(call);
         wake(shared, |shared| &mut shared.connection);
         Ok(())
     }
@@ -180,11 +198,26 @@ impl<B> Mailbox<B> {
         self.lock().state == State::Closed
     }
 
-    /// For a pool: the application is to be asked how many requests it takes on this connection, unless it was.
-    pub(super) fn ask(&self, question: Question) {
+    /// For a pool that does not know the application: that is to be asked how many requests it takes, over this connection, again
+    /// if it was asked before. Whether it will be.
+    pub(super) fn ask_alone(&self) -> bool {
         let mut shared = self.lock();
-        if shared.question == Question::No || shared.question == Question::Alone {
-            shared.question = question;
+        if matches!(shared.state, State::Ending | State::Closed) {
+            return false;
+        }
+        if matches!(shared.question, Question::No | Question::Over) {
+            shared.question = Question::Alone;
+            wake(shared, |shared| &mut shared.connection);
+        }
+        true
+    }
+
+    /// For a pool that knows that the application takes several requests: that is asked how many it takes on this connection,
+    /// unless it was.
+    pub(super) fn ask_beside(&self) {
+        let mut shared = self.lock();
+        if matches!(shared.question, Question::No | Question::Alone) {
+            shared.question = Question::Beside;
             wake(shared, |shared| &mut shared.connection);
         }
     }
@@ -199,8 +232,7 @@ impl<B> Mailbox<B> {
         match question {
             Question::Beside => {}
             Question::Alone if shared.taken == 0 => shared.state = State::Paused,
-            Question::Asked => return None,
-            Question::No | Question::Alone => {
+            Question::No | Question::Alone | Question::Asked | Question::Over => {
                 shared.connection = Some(cx.waker().clone());
                 return None;
             }
@@ -212,8 +244,7 @@ impl<B> Mailbox<B> {
     /// For the connection: the next request; `None` if there will be none.
     pub(super) fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<Call<B>>> {
         let mut shared = self.lock();
-        if !shared.waiting.is_empty() {
-            let call = shared.waiting.remove(0);
+        if let Some(call) = shared.waiting.pop_front() {
             drop(shared);
             return Poll::Ready(Some(*call));
         }
@@ -272,22 +303,34 @@ impl<B> Mailbox<B> {
         }
         shared.state = state;
         let waiting = std::mem::take(&mut shared.waiting);
-        let was_not_asked = matches!(shared.question, Question::Alone | Question::Beside);
-        shared.question = Question::Asked;
-        if let Some(room) = self.room.as_ref().filter(|_| was_not_asked) {
-            room.was_not_asked();
+        let question = std::mem::replace(&mut shared.question, Question::Over);
+        if let Some(room) = &self.room {
+            match question {
+                Question::Alone | Question::Beside => room.was_not_asked(),
+                Question::Asked => room.unheard(Unheard::Unreachable),
+                Question::No | Question::Over => {}
+            }
         }
         self.tell(shared);
         for call in waiting {
             // An error means that nobody waits for it.
-            let _ = call.answer.send(Err(Unanswered::unsent(call.request, Kind::Closed)));
+            let_go(call.answer.send(Err(Unanswered::unsent(call.request, Kind::Closed))));
         }
     }
 
     /// For the connection: whether the application takes several requests, as it has said.
     pub(super) fn learn(&self, several: bool) {
+        self.lock().question = Question::Over;
         if let Some(room) = &self.room {
             room.learn(several);
+        }
+    }
+
+    /// For the connection: the application has not answered in time.
+    pub(super) fn no_answer(&self) {
+        self.lock().question = Question::Over;
+        if let Some(room) = &self.room {
+            room.unheard(Unheard::Silent);
         }
     }
 

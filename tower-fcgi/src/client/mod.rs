@@ -38,7 +38,9 @@
 //!   answer. An application that says no, does not know the question, or has not answered after 1 s gets one at a time. A [`Pool`]
 //!   asks an application that it does not know over a connection without a request, for libfcgi never
 //!   answers that question, nor anything behind it; requests go on meanwhile, over others. What it has found holds for all of its
-//!   connections. Those that take several are asked on each connection, the others again after 5 minutes.
+//!   connections. Those that take several are asked on each connection, those that say no again after 5 minutes. An
+//!   application that could not be reached is asked again after 1 s, one that has not answered after 10 s; either pause doubles
+//!   each time, up to 5 minutes.
 //! - *Fairness.* Bodies go out in turn, a record of each.
 //! - *Unread answers.* FastCGI has no flow control (§3.3): who does not read an answer holds up those behind it on the
 //!   same connection. From [`Config::bodies_bytes`] on nothing more is read; once that has lasted for
@@ -47,6 +49,7 @@
 //!   no further requests.
 //! - *Giving up* one is ABORT_REQUEST for that one, and the others go on. Until its end has come, the connection is given no
 //!   further requests; where that is not [in time](Config::abort_timeout), it ends with the others.
+//! - *A body that panics*, when it is polled or dropped, fails its own request alone, and that [says so](Error::is_panic).
 //! - *A connection that fails* fails all of them. An application that refuses a request since it has others
 //!   (CANT_MPX_CONN, OVERLOADED) has done nothing for it, and a [`Pool`] sends it once more, over another connection or alone.
 //!
@@ -54,6 +57,11 @@
 //! Dropping a response's future, or its body, gives the request up: the application is sent ABORT_REQUEST
 //! (FastCGI §5.4). Once it has ended the request, or if it does not [in time](Config::abort_timeout), the
 //! connection is closed, unless it has others. So a time-out around the service is all that is needed to have one.
+//!
+//! # Spans
+//! What is logged of a request, its application's STDERR among it, is logged in the [`tracing`] span that the request was called in,
+//! and its body is polled there. The span is kept until the application has ended the request. A [`Pool`]'s connections are in
+//! no span, for they outlive the requests that they are made for.
 //!
 //! # What an answer must have
 //! END_REQUEST. The end of the stream without it is an error of the body, however much has come, and so are
@@ -64,7 +72,9 @@ mod body;
 mod config;
 mod connection;
 mod error;
+mod events;
 mod exchange;
+mod guard;
 mod head;
 mod mailbox;
 mod names;

@@ -13,17 +13,16 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex as Turn;
-use tokio::sync::oneshot::{self, error::RecvError};
+use tokio::sync::oneshot::{Receiver, error::RecvError};
 use tokio::time::timeout;
 use tower_service::Service;
-use tracing::Instrument as _;
 
 use super::body::ResponseBody;
 use super::config::Config;
 use super::connection::Connection;
 use super::error::{Error, Kind};
 use super::mailbox::{Answer, Call, Mailbox, Question, Unanswered};
-use super::room::{Room, Slot};
+use super::room::{Room, Slot, Unheard};
 use super::sender::SendRequest;
 
 /// A bounded number of connections to one application, made when they are needed and kept for the next request: a
@@ -189,9 +188,8 @@ where
         &self,
         mut place: Place<B>,
         request: Request<B>,
-    ) -> Result<(Arc<Link<B>>, Receiver<B>), Error> {
-        let (answer, receiver) = oneshot::channel();
-        let mut call = Box::new(Call { request, answer });
+    ) -> Result<(Arc<Link<B>>, Receiver<Answer<B>>), Error> {
+        let (mut call, receiver) = Call::new(request);
         loop {
             let (link, made) = match place {
                 Place::On(link) => (link, false),
@@ -225,8 +223,13 @@ where
 
     /// A connection on which nothing is sent before the application has answered.
     async fn connect_to_ask(self, slot: Slot) {
+        let reached = Reached { room: &self.shared.room };
         match self.connect(slot, Question::Alone).await {
-            Ok(link) => self.shared.use_link(&link),
+            Ok(link) => {
+                self.shared.use_link(&link);
+                // From here on its connection says what comes of the question.
+                std::mem::forget(reached);
+            }
             Err(error) => tracing::debug!(
                 error = &error as &(dyn StdError + 'static),
                 "there was no connection to ask the application over"
@@ -247,7 +250,8 @@ where
                 );
             }
         };
-        tokio::spawn(logged.in_current_span());
+        // In no span: the connection outlives the request that it is made for, and serves others.
+        tokio::spawn(logged);
         Ok(Arc::new(Link { sender: SendRequest::new(mailbox), slot }))
     }
 
@@ -259,20 +263,29 @@ where
         }
         match self.shared.room.slot() {
             Some(slot) => {
-                let pool = self.clone();
-                tokio::spawn(async move { pool.connect_to_ask(slot).await }.in_current_span());
+                tokio::spawn(self.clone().connect_to_ask(slot));
             }
-            None => link.sender.mailbox().ask(Question::Alone),
+            None if link.sender.mailbox().ask_alone() => {}
+            None => self.shared.room.was_not_asked(),
         }
     }
 }
-
-type Receiver<B> = oneshot::Receiver<Answer<B>>;
 
 fn answered<B>(answer: Result<Answer<B>, RecvError>) -> Answer<B> {
     // An error means that the connection's task has ended with the runtime.
     let ended = || Unanswered { error: Kind::Incomplete.into(), request: None, unsent: false };
     answer.unwrap_or_else(|_| Err(Box::new(ended())))
+}
+
+/// An attempt to reach an application with a question. Dropping it says that it failed, also where `connect` has panicked.
+struct Reached<'a> {
+    room: &'a Room,
+}
+
+impl Drop for Reached<'_> {
+    fn drop(&mut self) {
+        self.room.unheard(Unheard::Unreachable);
+    }
 }
 
 /// RFC 9110 §9.2.2.
@@ -287,7 +300,7 @@ impl<C, B> Shared<C, B> {
         links.retain(|link| !link.sender.mailbox().has_ended());
         if self.config.requests() > 1 && self.room.is_multiplexed() {
             for link in links.iter() {
-                link.sender.mailbox().ask(Question::Beside);
+                link.sender.mailbox().ask_beside();
             }
         }
         let mut best: Option<(u16, &Arc<Link<B>>)> = None;

@@ -9,7 +9,7 @@ use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 /// How long an application that takes one request at a time on a connection is not asked again whether it takes more. It can
-/// be another one by then, and one that never answers loses [a second](super::asking::ANSWER_TIMEOUT) of one process to it.
+/// be another one by then. No question waits longer.
 const ASK_AGAIN: Duration = Duration::from_secs(5 * 60);
 
 /// Bounds the connections of a pool; wakes who waits for one.
@@ -27,10 +27,34 @@ pub(super) struct Room {
 enum Answer {
     /// It was not asked.
     Unknown,
-    /// It was asked, and has not said that it takes several requests on a connection. Not to be asked again before this.
+    /// It is being asked, after it was so many times in a row without an answer.
+    Asked(u32),
+    /// It was asked so many times in a row without an answer. Not to be asked again before this.
+    Unheard(u32, Instant),
+    /// It takes one request at a time. Not to be asked again before this.
     OneAtATime(Instant),
     /// It takes several requests on a connection.
     Several,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unheard {
+    /// There was no connection, or it ended before the answer: mostly the application is being started anew.
+    Unreachable,
+    /// None has come in time: the application is busy, or never answers.
+    Silent,
+}
+
+impl Unheard {
+    /// How long the application is not asked again after the first time; twice as long after each further one.
+    const fn pause(self) -> Duration {
+        match self {
+            Self::Unreachable => Duration::from_secs(1),
+            // A process that never answers loses a second to each question.
+            Self::Silent => Duration::from_secs(10),
+        }
+    }
 }
 
 /// The right to one connection.
@@ -63,28 +87,37 @@ impl Room {
     /// Whether the application is to be asked now, which is then for the caller to do.
     pub(super) fn begin_to_ask(&self) -> bool {
         let mut answer = self.answer();
-        let due = match *answer {
-            Answer::Unknown => true,
-            Answer::OneAtATime(until) => Instant::now() >= until,
-            Answer::Several => false,
+        let unheard = match *answer {
+            Answer::Unknown => 0,
+            Answer::Unheard(times, until) if Instant::now() >= until => times,
+            Answer::OneAtATime(until) if Instant::now() >= until => 0,
+            Answer::Asked(_) | Answer::Unheard(..) | Answer::OneAtATime(_) | Answer::Several => return false,
         };
-        if due {
-            *answer = one_at_a_time();
-        }
-        due
+        *answer = Answer::Asked(unheard);
+        true
     }
 
     /// The question was not sent after all.
     pub(super) fn was_not_asked(&self) {
         let mut answer = self.answer();
-        if matches!(*answer, Answer::OneAtATime(_)) {
-            *answer = Answer::Unknown;
+        if let Answer::Asked(times) = *answer {
+            *answer = if times == 0 { Answer::Unknown } else { Answer::Unheard(times, Instant::now()) };
+        }
+    }
+
+    /// The question has no answer. One failure says little of the application, so that it is asked again soon.
+    pub(super) fn unheard(&self, why: Unheard) {
+        let mut answer = self.answer();
+        if let Answer::Asked(times) = *answer {
+            let pause = why.pause().saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX));
+            *answer = Answer::Unheard(times.saturating_add(1), Instant::now() + pause.min(ASK_AGAIN));
         }
     }
 
     /// The application has said whether it takes several requests on a connection.
     pub(super) fn learn(&self, several: bool) {
-        *self.answer() = if several { Answer::Several } else { one_at_a_time() };
+        *self.answer() =
+            if several { Answer::Several } else { Answer::OneAtATime(Instant::now() + ASK_AGAIN) };
     }
 
     /// Whether the application takes several requests on a connection, so that each one can be asked how many.
@@ -96,10 +129,6 @@ impl Room {
         // Each change is whole.
         self.answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn one_at_a_time() -> Answer {
-    Answer::OneAtATime(Instant::now() + ASK_AGAIN)
 }
 
 impl Drop for Slot {

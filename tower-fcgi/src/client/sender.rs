@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use http_body::Body;
@@ -22,17 +22,26 @@ use super::mailbox::{Answer, Call, Mailbox, Unanswered};
 ///
 /// # Errors
 /// Of `poll_ready`: the connection has ended, [`Error::is_closed`]. Of a call: whatever keeps the answer's head
-/// from coming; after the head, errors are the [body](ResponseBody)'s.
+/// from coming; after the head, errors are the [body](ResponseBody)'s. A call for which `poll_ready` was ready is refused only
+/// if the connection has ended since: that is [`Error::is_closed`] too, and nothing of the request was sent.
 ///
 /// # Cancel safety
 /// Dropping the future of a call gives the request up, and the connection with it unless it is shared.
 pub struct SendRequest<B> {
     mailbox: Arc<Mailbox<B>>,
+    place: Place,
+}
+
+/// Whether `poll_ready` has a place for the next request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    None,
+    Reserved,
 }
 
 impl<B> SendRequest<B> {
     pub(super) const fn new(mailbox: Arc<Mailbox<B>>) -> Self {
-        Self { mailbox }
+        Self { mailbox, place: Place::None }
     }
 
     /// Whether the connection takes no more requests.
@@ -45,9 +54,13 @@ impl<B> SendRequest<B> {
         &self.mailbox
     }
 
-    pub(super) fn send(&self, request: Request<B>) -> oneshot::Receiver<Answer<B>> {
-        let (answer, receiver) = oneshot::channel();
-        if let Err(call) = self.mailbox.put(Box::new(Call { request, answer })) {
+    fn send(&mut self, request: Request<B>) -> oneshot::Receiver<Answer<B>> {
+        let (call, receiver) = Call::new(request);
+        let put = match std::mem::replace(&mut self.place, Place::None) {
+            Place::Reserved => self.mailbox.put_reserved(call),
+            Place::None => self.mailbox.put(call),
+        };
+        if let Err(call) = put {
             let _ = call.answer.send(Err(Unanswered::unsent(call.request, Kind::Closed)));
         }
         receiver
@@ -60,7 +73,15 @@ impl<B: Body> Service<Request<B>> for SendRequest<B> {
     type Future = ResponseFuture<B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.mailbox.poll_ready(cx)
+        match self.place {
+            Place::Reserved if self.is_closed() => Poll::Ready(Err(Kind::Closed.into())),
+            Place::Reserved => Poll::Ready(Ok(())),
+            Place::None => {
+                ready!(self.mailbox.poll_reserve(cx))?;
+                self.place = Place::Reserved;
+                Poll::Ready(Ok(()))
+            }
+        }
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<B> {

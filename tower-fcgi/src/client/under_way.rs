@@ -1,7 +1,9 @@
 //! The requests that are under way on one connection.
 
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::task::Context;
+use std::time::Duration;
 
 use fcgi_core::Key;
 use fcgi_core::client::Connection as Protocol;
@@ -11,6 +13,8 @@ use tokio::time::Instant;
 
 use super::error::Kind;
 use super::exchange::{Caller, Exchange};
+use super::guard::{let_go, let_go_by};
+use super::waits::after;
 
 /// Bytes of a body that are sent before it is another request's turn: what one record holds, rounded down so that the next
 /// one is aligned (FastCGI §3.3).
@@ -21,11 +25,14 @@ pub(super) struct UnderWay<B> {
     list: SmallVec<[Exchange<B>; 1]>,
     /// Whose turn to send it is.
     next: usize,
+    /// When each one that was given up has to have ended.
+    given_up: BTreeSet<(Instant, Key)>,
+    abort_timeout: Duration,
 }
 
 impl<B> UnderWay<B> {
-    pub(super) fn new() -> Self {
-        Self { list: SmallVec::new(), next: 0 }
+    pub(super) fn new(abort_timeout: Duration) -> Self {
+        Self { list: SmallVec::new(), next: 0, given_up: BTreeSet::new(), abort_timeout }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -41,38 +48,49 @@ impl<B> UnderWay<B> {
     }
 
     pub(super) fn by_key(&mut self, key: Key) -> Option<&mut Exchange<B>> {
-        self.list.iter_mut().find(|exchange| exchange.key == key)
+        let at = self.position(key)?;
+        self.list.get_mut(at)
+    }
+
+    fn position(&self, key: Key) -> Option<usize> {
+        let first = self.list.first()?.key;
+        if self.list.last().is_some_and(|last| last.key < first) {
+            // The keys of a connection have come round.
+            return self.list.iter().position(|exchange| exchange.key == key);
+        }
+        self.list.binary_search_by_key(&key, |exchange| exchange.key).ok()
     }
 
     /// Drops a request.
     pub(super) fn remove(&mut self, key: Key) {
-        let Some(at) = self.list.iter().position(|exchange| exchange.key == key) else { return };
+        let Some(at) = self.position(key) else { return };
+        if let Some(end) = self.list.get(at).and_then(|exchange| exchange.deadline) {
+            self.given_up.remove(&(end, key));
+        }
         if at < self.next {
             self.next -= 1;
         }
         if at + 1 == self.list.len() {
             // Where it is: it is large, and mostly the only one.
-            self.list.truncate(at);
+            let_go_by(|| self.list.truncate(at));
         } else {
-            self.list.remove(at);
+            let_go(self.list.remove(at));
         }
     }
 
     /// Whether one at least was given up, and has not ended.
     pub(super) fn any_given_up(&self) -> bool {
-        self.list.iter().any(Exchange::is_given_up)
+        !self.given_up.is_empty()
     }
 
     /// Whether nobody waits for any of them.
     pub(super) fn all_given_up(&self) -> bool {
-        self.list.iter().all(Exchange::is_given_up)
+        self.given_up.len() == self.list.len()
     }
 
-    /// When the first of those that were given up is to have ended; `limit`: when one is that was given up since the last
-    /// call.
-    pub(super) fn deadline(&mut self, limit: impl Fn() -> Instant) -> Option<Instant> {
-        let given_up = self.list.iter_mut().filter(|exchange| exchange.is_given_up());
-        given_up.map(|exchange| *exchange.deadline.get_or_insert_with(&limit)).min()
+    /// When the first of those that were given up has to have ended.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.given_up.first().map(|(end, _)| *end)
     }
 
     /// The one with most unread bytes.
@@ -82,9 +100,10 @@ impl<B> UnderWay<B> {
     }
 
     /// The connection is no more.
-    pub(super) fn cut_off(&self) {
-        for exchange in &self.list {
+    pub(super) fn cut_off(&mut self) {
+        for exchange in self.list.drain(..) {
             exchange.cut_off();
+            let_go(exchange);
         }
     }
 }
@@ -94,13 +113,33 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
+    /// Gives a request up, and has the application abort it. With a reason, its caller is told.
+    pub(super) fn give_up(&mut self, key: Key, why: Option<Kind>, protocol: &mut Protocol, written: u64) {
+        let end = after(self.abort_timeout);
+        let Some(exchange) = self.by_key(key) else { return };
+        match why {
+            Some(kind) => exchange.fail(kind, written),
+            None => exchange.give_up(),
+        }
+        let end = *exchange.deadline.get_or_insert(end);
+        self.given_up.insert((end, key));
+        let _ = protocol.abort(key);
+    }
+
     /// Looks after the callers; whether one has gone. Its request is given up.
-    pub(super) fn poll_callers(&mut self, protocol: &mut Protocol, cx: &mut Context<'_>) -> bool {
+    pub(super) fn poll_callers(
+        &mut self,
+        protocol: &mut Protocol,
+        cx: &mut Context<'_>,
+        written: u64,
+    ) -> bool {
         let mut gone = false;
-        for exchange in &mut self.list {
-            if exchange.poll_caller(protocol, cx) == Caller::Gone {
-                exchange.give_up();
-                let _ = protocol.abort(exchange.key);
+        for at in 0..self.list.len() {
+            if let Some(exchange) = self.list.get_mut(at)
+                && exchange.poll_caller(protocol, cx) == Caller::Gone
+            {
+                let key = exchange.key;
+                self.give_up(key, None, protocol, written);
                 gone = true;
             }
         }
@@ -144,8 +183,8 @@ where
                 }
                 Ok(true) => {}
                 Err(kind) => {
-                    exchange.fail(kind, written);
-                    let _ = protocol.abort(exchange.key);
+                    let key = exchange.key;
+                    self.give_up(key, Some(kind), protocol, written);
                 }
             }
             quiet = 0;
@@ -156,8 +195,10 @@ where
 
     /// The connection has failed, and with it all of them.
     pub(super) fn fail(&mut self, kind: &Kind, written: u64) {
+        self.given_up.clear();
         for mut exchange in self.list.drain(..) {
             exchange.fail(kind.clone(), written);
+            let_go(exchange);
         }
     }
 }

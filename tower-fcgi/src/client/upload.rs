@@ -10,6 +10,7 @@ use http::header::{CONTENT_LENGTH, HeaderMap};
 use http_body::Body;
 
 use super::error::Kind;
+use super::guard::let_go;
 use crate::cgi::decimal;
 
 /// A body that is being sent, never more of it than it said.
@@ -59,40 +60,48 @@ where
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Kind>> {
-        loop {
-            match std::mem::replace(&mut self.state, State::Over) {
-                State::Over => return Poll::Ready(Ok(None)),
+        if let State::Whole(body) = &self.state {
+            if body.is_end_stream() {
                 // Not polled, so that it can be given back.
-                State::Whole(body) if body.is_end_stream() => {
-                    self.state = State::Whole(body);
-                    return Poll::Ready(self.end());
-                }
-                State::Whole(body) => self.state = State::Begun(Box::pin(body)),
-                State::Begun(mut body) => {
-                    let polled = body.as_mut().poll_frame(cx);
-                    if !matches!(polled, Poll::Ready(None)) {
-                        self.state = State::Begun(body);
-                    }
-                    let Some(frame) = ready!(polled) else { return Poll::Ready(self.end()) };
-                    let frame = frame.map_err(|error| Kind::RequestBody(Arc::from(error.into())))?;
-                    // CGI has no trailers.
-                    let Ok(mut data) = frame.into_data() else { continue };
-                    if !data.has_remaining() {
-                        continue;
-                    }
-                    self.take(data.remaining())?;
-                    return Poll::Ready(Ok(Some(data.copy_to_bytes(data.remaining()))));
-                }
+                return Poll::Ready(self.end());
+            }
+            if let State::Whole(body) = std::mem::replace(&mut self.state, State::Over) {
+                self.state = State::Begun(Box::pin(body));
             }
         }
+        // It is polled where it lies: one that panics is dropped later, and not while that unwinds.
+        while let State::Begun(body) = &mut self.state {
+            let Some(frame) = ready!(body.as_mut().poll_frame(cx)) else {
+                self.let_go();
+                return Poll::Ready(self.end());
+            };
+            let frame = frame.map_err(|error| Kind::RequestBody(Arc::from(error.into())))?;
+            // CGI has no trailers.
+            let Ok(mut data) = frame.into_data() else { continue };
+            if !data.has_remaining() {
+                continue;
+            }
+            self.take(data.remaining())?;
+            return Poll::Ready(Ok(Some(data.copy_to_bytes(data.remaining()))));
+        }
+        Poll::Ready(Ok(None))
     }
 
     /// The body, where nothing of it was taken.
-    pub(super) fn into_whole(self) -> Option<B> {
-        match self.state {
+    pub(super) fn into_whole(mut self) -> Option<B> {
+        match std::mem::replace(&mut self.state, State::Over) {
             State::Whole(body) => Some(body),
-            State::Begun(_) | State::Over => None,
+            State::Begun(body) => {
+                let_go(body);
+                None
+            }
+            State::Over => None,
         }
+    }
+
+    /// Drops the body.
+    pub(super) fn let_go(&mut self) {
+        let_go(std::mem::replace(&mut self.state, State::Over));
     }
 
     fn take(&mut self, bytes: usize) -> Result<(), Kind> {

@@ -15,6 +15,7 @@ use super::running::Running;
 use super::spawned::Spawned;
 use crate::body::{Cell, Delivered, Kind, Reader, RequestBody};
 use crate::cgi::{Asked, Call, Facts, OwnProgram, TargetContext, read_head};
+use crate::deadline::Stage;
 use crate::error_log::{Held, Scope};
 use crate::exchange::{Exchange, Out, conclude, guard};
 use crate::failure::Failure;
@@ -40,6 +41,11 @@ where
         while let Some(event) = self.protocol.poll_event() {
             if let Event::Request(_) | Event::Refused(..) = event {
                 self.begun = self.begun.checked_add(1).unwrap_or(1);
+            }
+            if let Event::Request(request) = &event
+                && self.settings.request_timeout.is_some()
+            {
+                self.deadline.begin(request.key, Stage::Whole);
             }
             match event {
                 Event::Request(request) if self.queue.is_empty() => {
@@ -148,6 +154,9 @@ where
         held.collect();
         scope.leave();
         let running = Running { key, role: is.role, body: cell, data, span };
+        if self.settings.body_timeout.is_some() && (running.body.is_some() || running.data.is_some()) {
+            self.deadline.begin(key, Stage::Body);
+        }
         self.dispatched = self.dispatched.wrapping_add(1);
         match called {
             Ok(future) => self.run(running, Exchange::calling(future, is, held), inline, cx),
@@ -240,6 +249,7 @@ where
         };
         // A request that waits to be dispatched takes its body when it is; one whose body was whole has none.
         let Some(running) = running else { return };
+        self.deadline.got_on(key);
         if running.role == Role::FILTER {
             return filter::deliver(running, &mut self.protocol);
         }

@@ -27,15 +27,9 @@ impl Drop for Running {
 }
 
 impl Running {
-    /// While more of its streams is to come: the bytes that have.
-    pub(super) fn expects(&self) -> Option<u64> {
-        if self.body.is_none() && self.data.is_none() {
-            // Most.
-            return None;
-        }
-        let streams = [&self.body, &self.data].into_iter().flatten();
-        let open = streams.clone().any(|stream| stream.is_open());
-        open.then(|| streams.map(|stream| stream.received()).sum())
+    /// Whether more of its streams may come.
+    pub(super) fn expects_more(&self) -> bool {
+        [&self.body, &self.data].into_iter().flatten().any(|stream| stream.is_open())
     }
 
     /// Whether its handler waits for one of its streams.

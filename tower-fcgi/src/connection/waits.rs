@@ -1,18 +1,16 @@
 //! What a connection waits for, how long it may, and what happens when it was too long.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use fcgi_core::{Connection, EndOfInput, Key, NewRequest};
+use fcgi_core::{EndOfInput, Key};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::running::Running;
 use super::{Driver, Phase};
 use crate::body;
 use crate::cgi::Asked;
-use crate::config;
 use crate::deadline::{Elapsed, Stage, Wait};
 use crate::error::{Error, Kind, Timeout};
 use crate::exchange::Exchange;
@@ -37,10 +35,24 @@ where
         cx: &mut Context<'_>,
     ) -> Result<Poll<()>, Error> {
         let wait = self.wait();
-        let spawned = self.spawned.iter().flat_map(|spawned| spawned.running());
-        let running = self.running.iter().chain(spawned);
-        let stages = stages(&self.settings, &self.protocol, running, &self.queue);
-        let Poll::Ready(elapsed) = self.deadline.poll(wait, stages, cx) else { return Ok(Poll::Pending) };
+        while let Some(key) = self.protocol.poll_in_params() {
+            self.deadline.begin(key, Stage::Head);
+        }
+        let (settings, protocol) = (&self.settings, &self.protocol);
+        let (inline_one, spawned) = (self.running.as_ref(), self.spawned.as_ref());
+        let find = |key| {
+            let inline_one = inline_one.filter(|running| running.key == key);
+            inline_one.or_else(|| spawned.and_then(|spawned| spawned.find(key)))
+        };
+        let limit = |key, stage| match stage {
+            Stage::Head => protocol.is_in_params(key).then_some(settings.head_timeout),
+            Stage::Body => settings.body_timeout.filter(|_| find(key).is_some_and(Running::expects_more)),
+            Stage::Whole => settings.request_timeout.filter(|_| protocol.is_open(key)),
+        };
+        let flows = protocol.wants_input();
+        let Poll::Ready(elapsed) = self.deadline.poll(wait, limit, protocol.live(), flows, cx) else {
+            return Ok(Poll::Pending);
+        };
         let wait = match elapsed {
             Elapsed::Wait(wait) => wait,
             Elapsed::Request(key, stage) => {
@@ -75,7 +87,7 @@ where
                     self.answer(key, &Failure::HeadTimeout, Asked::Unknown);
                 }
             }
-            Stage::Body(_) => self.stalled(key, inline),
+            Stage::Body => self.stalled(key, inline),
             Stage::Whole => self.give_up(key, &Failure::Expired, body::Kind::Expired, inline),
         }
     }
@@ -104,25 +116,4 @@ where
         }
         Some((Wait::Idle(self.begun), settings.idle_timeout?))
     }
-}
-
-/// The stages of requests that are under a time-out.
-fn stages<'a>(
-    settings: &config::Driver,
-    protocol: &'a Connection,
-    running: impl Iterator<Item = &'a Running> + Clone,
-    queue: &'a VecDeque<NewRequest>,
-) -> impl Iterator<Item = (Key, Stage, Duration)> {
-    let head = settings.head_timeout;
-    let heads = protocol.in_params().map(move |key| (key, Stage::Head, head));
-
-    // While the input is paused it is not the web server that keeps bodies waiting.
-    let body = settings.body_timeout.filter(|_| protocol.wants_input());
-    let bodies = running.clone().filter_map(move |running| Some((running.key, running.expects()?, body?)));
-    let bodies = bodies.map(|(key, received, limit)| (key, Stage::Body(received), limit));
-
-    let whole = settings.request_timeout;
-    let all = running.map(|running| running.key).chain(queue.iter().map(|request| request.key));
-    let wholes = all.filter_map(move |key| Some((key, Stage::Whole, whole?)));
-    heads.chain(bodies).chain(wholes)
 }

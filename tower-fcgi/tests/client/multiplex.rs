@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fcgi_core::{ProtocolStatus, RecordType, UnknownType};
 use http_body_util::BodyExt as _;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::client::{Config, ResponseFuture, SendRequest};
 
@@ -276,4 +276,63 @@ async fn an_application_that_takes_no_second_one_after_all_gets_one_at_a_time() 
     app.send(answer("first")).await;
     assert_eq!(text(first.await.unwrap().into_body()).await.unwrap(), "first");
     sender.ready().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_ready_outlasts_a_pause() {
+    let (mut sender, _web_server, mut app, [first, second]) = several(Config::default(), ["/1", "/2"]).await;
+    sender.ready().await.unwrap();
+    drop(first);
+    app.up_to(RecordType::ABORT_REQUEST).await;
+    // The connection takes no request for now, and keeps the place for this one.
+    timeout(Duration::ZERO, sender.ready()).await.unwrap().unwrap();
+    let third = sender.call(get("/3"));
+    assert!(timeout(Duration::from_millis(1), app.record()).await.is_err(), "nothing is sent");
+    app.send(end()).await;
+    assert_eq!(app.record_of_any().await.unwrap().0, 1);
+    app.request().await;
+    for (id, response, body) in [(2, second, "second"), (1, third, "third")] {
+        app.send([of(id, stdout(format!("\r\n{body}"))), of(id, end())].concat()).await;
+        assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_ready_outlasts_a_full_buffer() {
+    let config = Config::default().body_bytes(1).bodies_bytes(1);
+    let (mut sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
+    sender.ready().await.unwrap();
+    app.send(stdout("\r\n")).await;
+    let first = first.await.unwrap();
+    app.send(stdout("first")).await;
+    sleep(Duration::from_millis(1)).await;
+    let third = sender.call(get("/3"));
+    app.request().await;
+    app.send([end(), of(2, stdout("\r\nsecond")), of(2, end())].concat()).await;
+    assert_eq!(text(first.into_body()).await.unwrap(), "first");
+    assert_eq!(text(second.await.unwrap().into_body()).await.unwrap(), "second");
+    app.send([of(3, stdout("\r\nthird")), of(3, end())].concat()).await;
+    assert_eq!(text(third.await.unwrap().into_body()).await.unwrap(), "third");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_ready_is_unsent_if_all_ends() {
+    // Before the call, and after it, while the connection takes nothing.
+    for called_first in [false, true] {
+        let (mut sender, _web_server, mut app, [first, second]) =
+            several(Config::default(), ["/1", "/2"]).await;
+        sender.ready().await.unwrap();
+        drop(first);
+        app.up_to(RecordType::ABORT_REQUEST).await;
+        let third = called_first.then(|| sender.call(get("/3")));
+        app.send([of(2, stdout("\r\nsecond")), of(2, end())].concat()).await;
+        assert_eq!(text(second.await.unwrap().into_body()).await.unwrap(), "second");
+        // The end of the aborted one does not come.
+        assert_eq!(app.record().await, None, "nothing more is sent");
+        if !called_first {
+            assert!(sender.ready().await.unwrap_err().is_closed());
+        }
+        let third = third.unwrap_or_else(|| sender.call(get("/3")));
+        assert!(third.await.unwrap_err().is_closed());
+    }
 }

@@ -169,10 +169,6 @@ async fn an_application_that_never_answers_the_question_keeps_nobody_waiting() {
         last = Instant::now();
     }
     assert_eq!((questions.try_recv().unwrap() - start).as_secs(), 1);
-    assert!(questions.try_recv().is_err(), "it is asked once");
-    sleep(Duration::from_secs(300)).await;
-    assert_eq!(answer_of(pool.oneshot(get("/"))).await.unwrap(), "here");
-    questions.recv().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

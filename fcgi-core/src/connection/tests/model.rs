@@ -223,7 +223,7 @@ impl Model {
         assert!(live <= self.limits.requests);
         // The application was told of all the others.
         let open = self.told.iter().filter(|told| told.open).count();
-        assert_eq!((app.in_params().count(), usize::from(app.in_params)), (live - open, live - open));
+        assert_eq!(app.in_params().count(), live - open);
         assert!(app.table.len() <= self.limits.requests + self.limits.unfinished + 1);
         assert_eq!(app.unread(), self.told.iter().map(|told| told.charge).sum::<usize>());
         if live > 0 {

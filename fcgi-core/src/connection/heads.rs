@@ -1,0 +1,162 @@
+//! The requests whose PARAMS have not ended.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+
+use crate::key::Key;
+
+/// Their keys, in the order in which they began. A driver that bounds how long PARAMS take is given each once, so that it
+/// need not look through all of them to see which are new.
+#[derive(Debug)]
+pub(super) enum Heads {
+    None,
+    /// What most connections ever have.
+    One(Key, Known),
+    Many(Box<Many>),
+}
+
+/// Whether a key was [given](Heads::poll_new).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    New,
+    Given,
+}
+
+#[derive(Debug)]
+pub(super) struct Many {
+    keys: VecDeque<Key>,
+    /// Keys at the end that were not given.
+    new: usize,
+}
+
+impl Heads {
+    /// A request has begun.
+    pub(super) fn push(&mut self, key: Key) {
+        match self {
+            Self::None => *self = Self::One(key, Known::New),
+            Self::One(first, known) => {
+                let new = if *known == Known::New { 2 } else { 1 };
+                *self = Self::Many(Box::new(Many { keys: VecDeque::from([*first, key]), new }));
+            }
+            Self::Many(many) => {
+                many.keys.push_back(key);
+                many.new = many.new.saturating_add(1);
+            }
+        }
+    }
+
+    /// A request's PARAMS have ended, or it was given up before.
+    pub(super) fn remove(&mut self, key: Key) {
+        match self {
+            Self::One(one, _) if *one == key => *self = Self::None,
+            Self::None | Self::One(..) => {}
+            Self::Many(many) => many.remove(key),
+        }
+    }
+
+    /// The oldest that was not given yet.
+    pub(super) fn poll_new(&mut self) -> Option<Key> {
+        match self {
+            Self::One(key, known @ Known::New) => {
+                *known = Known::Given;
+                Some(*key)
+            }
+            Self::None | Self::One(..) => None,
+            Self::Many(many) => many.poll_new(),
+        }
+    }
+
+    pub(super) fn contains(&self, key: Key) -> bool {
+        match self {
+            Self::None => false,
+            Self::One(one, _) => *one == key,
+            Self::Many(many) => many.position(key).is_some(),
+        }
+    }
+
+    /// Oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Key> {
+        let (one, many) = match self {
+            Self::None => (None, None),
+            Self::One(key, _) => (Some(*key), None),
+            Self::Many(many) => (None, Some(many)),
+        };
+        one.into_iter().chain(many.into_iter().flat_map(|many| many.keys.iter().copied()))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    pub(super) fn shrink(&mut self) {
+        if self.is_empty() {
+            *self = Self::None;
+        }
+    }
+}
+
+impl Many {
+    fn remove(&mut self, key: Key) {
+        let Some(at) = self.position(key) else { return };
+        if at >= self.keys.len().saturating_sub(self.new) {
+            self.new = self.new.saturating_sub(1);
+        }
+        self.keys.remove(at);
+    }
+
+    fn poll_new(&mut self) -> Option<Key> {
+        let key = *self.keys.get(self.keys.len().checked_sub(self.new)?)?;
+        self.new = self.new.saturating_sub(1);
+        Some(key)
+    }
+
+    fn position(&self, key: Key) -> Option<usize> {
+        if self.keys.back() < self.keys.front() {
+            // The keys of a connection have come round, and are in order no more.
+            return self.keys.iter().position(|other| *other == key);
+        }
+        self.keys.binary_search(&key).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn key(generation: u32) -> Key {
+        Key { generation, slot: 0 }
+    }
+
+    #[test]
+    fn each_head_is_given_once_while_it_lasts() {
+        let mut heads = Heads::None;
+        assert_eq!(heads.poll_new(), None);
+        for generation in 0..4 {
+            heads.push(key(generation));
+        }
+        heads.remove(key(1));
+        assert_eq!((heads.poll_new(), heads.poll_new()), (Some(key(0)), Some(key(2))));
+        heads.push(key(4));
+        for generation in [0, 3, 3] {
+            heads.remove(key(generation));
+        }
+        assert_eq!((heads.poll_new(), heads.poll_new()), (Some(key(4)), None));
+        assert_eq!(heads.iter().collect::<Vec<_>>(), [key(2), key(4)]);
+        assert!(heads.contains(key(2)) && !heads.contains(key(3)));
+        heads.remove(key(2));
+        heads.remove(key(4));
+        assert!(heads.is_empty() && heads.poll_new().is_none());
+    }
+
+    #[test]
+    fn heads_are_found_when_generations_come_round() {
+        let mut heads = Heads::None;
+        let generations = [u32::MAX - 1, u32::MAX, 0, 1];
+        for generation in generations {
+            heads.push(key(generation));
+        }
+        assert!(generations.iter().all(|generation| heads.contains(key(*generation))));
+        assert!(!heads.contains(key(2)));
+    }
+}
