@@ -53,7 +53,7 @@ ProxyPass / fcgi://127.0.0.1:{port}/
 "
         )
     })?;
-    let ask = |path, header| post(server.address, path, header);
+    let ask = |path: &str, header| post(server.address, path, header);
 
     let allowed = ask("/x", ALICE)?;
     assert!(allowed.contains(" 200 OK\r\n"), "{allowed}\n{}", server.logs());

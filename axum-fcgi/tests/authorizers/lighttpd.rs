@@ -38,7 +38,7 @@ fastcgi.server = ( "/app" => (
             http = address.port(),
         )
     })?;
-    let ask = |path, header| post(server.address, path, header);
+    let ask = |path: &str, header| post(server.address, path, header);
 
     let allowed = ask("/app/x", ALICE)?;
     assert!(allowed.contains(" 200 OK\r\n"), "{allowed}\n{}", server.logs());
