@@ -57,8 +57,8 @@
 //! A request is routed on REQUEST_URI, whole, unless [`Config::route_on`] says otherwise: see [`RouteOn`].
 //!
 //! # Panics in handlers
-//! A handler that panics costs its own request: a 500, or a connection that is cut off where its answer had
-//! begun. With `panic = "abort"` in the program's profile that cannot be, and the process ends.
+//! A handler that panics costs its own request: a 500, or a connection that is cut off where some of its answer was
+//! written. With `panic = "abort"` in the program's profile that cannot be, and the process ends.
 
 mod body;
 mod cgi;

@@ -40,6 +40,8 @@ pub(super) struct Entry {
     pub(super) announced: bool,
     /// An [`Event::Abort`](super::Event::Abort) was given.
     pub(super) told_of_abort: bool,
+    /// Where in the output the response begins, once it has begun.
+    pub(super) response_at: Option<u64>,
     generation: u32,
 }
 
@@ -76,6 +78,7 @@ impl Table {
             data: None,
             announced: false,
             told_of_abort: false,
+            response_at: None,
             generation,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -134,6 +137,11 @@ impl Table {
             let entry = entry.as_ref()?;
             Some((Key { slot, generation: entry.generation }, entry))
         })
+    }
+
+    /// Where in the output the responses begin, in no order that means something.
+    pub(super) fn responses_at(&mut self) -> impl Iterator<Item = &mut u64> {
+        self.slots.iter_mut().flatten().filter_map(|entry| entry.response_at.as_mut())
     }
 
     /// Gives the room of many requests back once they are gone.
