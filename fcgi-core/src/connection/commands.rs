@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::table::Entry;
+use super::table::{Entry, NOT_BEGUN};
 use super::{Closing, Connection, Key};
 use crate::error::Misuse;
 use crate::record::{EndRequest, ProtocolStatus, RecordType, RequestId, Role};
@@ -126,7 +126,9 @@ impl Connection {
     pub fn replace_response(&mut self, key: Key, content: &[u8]) -> Result<bool, Misuse> {
         let entry = self.open(key)?;
         let (id, begins) = (entry.id, entry.response_at);
-        let Some(begins) = begins else { return self.stdout(key, content).map(|()| true) };
+        if begins == NOT_BEGUN {
+            return self.stdout(key, content).map(|()| true);
+        }
         let mut others: Vec<_> = self.table.responses_at().filter(|other| **other > begins).collect();
         others.sort_unstable();
         Ok(self.output.replace_stream((RecordType::STDOUT, id), begins, content, others))
@@ -220,8 +222,8 @@ impl Connection {
     fn begin_response(&mut self, key: Key) -> Result<RequestId, Misuse> {
         let entry = self.table.by_key(key)?;
         entry.state.answer()?;
-        if entry.response_at.is_none() {
-            entry.response_at = Some(self.output.position());
+        if entry.response_at == NOT_BEGUN {
+            entry.response_at = self.output.position();
             // So that a record begins there, whatever comes first.
             self.output.seal();
         }

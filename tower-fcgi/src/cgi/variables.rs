@@ -99,10 +99,25 @@ pub(super) struct Variables<'a>([&'a [u8]; 10]);
 impl<'a> Variables<'a> {
     #[inline]
     pub(super) fn set(&mut self, variable: Variable, value: &'a [u8]) {
-        let place = &mut self.0[variable as usize];
-        if variable != Variable::ContentType || place.is_empty() {
+        if variable == Variable::ContentType {
+            self.set_content_type(value);
+        } else {
+            self.set_last(variable, value);
+        }
+    }
+
+    #[inline]
+    pub(super) fn set_content_type(&mut self, value: &'a [u8]) {
+        let place = &mut self.0[Variable::ContentType as usize];
+        if place.is_empty() {
             *place = value;
         }
+    }
+
+    /// Of a variable other than CONTENT_TYPE.
+    #[inline]
+    pub(super) fn set_last(&mut self, variable: Variable, value: &'a [u8]) {
+        self.0[variable as usize] = value;
     }
 
     #[inline]
