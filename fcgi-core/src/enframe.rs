@@ -1,5 +1,7 @@
 //! Records to bytes: what waits to be written, as buffers fit for one vectored write.
 
+mod replace;
+
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -42,6 +44,8 @@ pub struct Enframer {
     large_len: usize,
     /// The last record, if more content of its stream may still join it.
     open: Option<OpenRecord>,
+    /// Bytes that were ever written.
+    written: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +68,15 @@ impl Enframer {
     /// Nothing to write.
     #[must_use]
     pub const fn new() -> Self {
-        Self { small: Vec::new(), start: 0, large: VecDeque::new(), claimed: 0, large_len: 0, open: None }
+        Self {
+            small: Vec::new(),
+            start: 0,
+            large: VecDeque::new(),
+            claimed: 0,
+            large_len: 0,
+            open: None,
+            written: 0,
+        }
     }
 
     /// Bytes that wait.
@@ -77,6 +89,11 @@ impl Enframer {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.small.len() == self.start && self.large.is_empty()
+    }
+
+    /// Where the next record begins: bytes from the beginning of all output, whether written or not.
+    pub(crate) fn position(&self) -> u64 {
+        self.written.saturating_add(u64::try_from(self.len()).unwrap_or(u64::MAX))
     }
 
     /// A whole record with a short content, such as BEGIN_REQUEST or END_REQUEST.
@@ -161,14 +178,19 @@ impl Enframer {
             let whole = content.len() <= MAX_CONTENT;
             let part = content.split_to(if whole { content.len() } else { MAX_ALIGNED });
             let len = u16::try_from(part.len()).unwrap_or(u16::MAX);
-            self.small.extend_from_slice(&RecordHeader::new(kind, id, len).encode());
-            let gap = self.small.len().saturating_sub(self.start).saturating_sub(self.claimed);
-            self.claimed = self.claimed.saturating_add(gap);
-            self.large_len = self.large_len.saturating_add(part.len());
-            self.large.push_back((gap, part));
-            self.open = None;
+            self.push_large(RecordHeader::new(kind, id, len), part);
         }
         self.stream(kind, id, &content);
+    }
+
+    /// A record whose content is not copied.
+    fn push_large(&mut self, header: RecordHeader, content: Bytes) {
+        self.small.extend_from_slice(&header.encode());
+        let gap = self.small.len().saturating_sub(self.start).saturating_sub(self.claimed);
+        self.claimed = self.claimed.saturating_add(gap);
+        self.large_len = self.large_len.saturating_add(content.len());
+        self.large.push_back((gap, content));
+        self.open = None;
     }
 
     /// The empty record that ends a stream (§3.3).
@@ -213,6 +235,8 @@ impl Enframer {
 
     /// Takes the first `written` bytes off; more than there are takes all.
     pub fn advance(&mut self, mut written: usize) {
+        let known = u64::try_from(written.min(self.len())).unwrap_or(u64::MAX);
+        self.written = self.written.saturating_add(known);
         while written > 0 {
             let Some((gap, content)) = self.large.front_mut() else {
                 self.start = self.start.saturating_add(written).min(self.small.len());

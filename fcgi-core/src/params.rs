@@ -13,7 +13,7 @@ use crate::pairs::Pairs;
 /// as raw bytes.
 ///
 /// Nothing is lost: duplicates, empty names and empty values are all there, and no byte was decoded. A
-/// look-up by name gives the last value of that name, as PHP and Go do.
+/// look-up by name gives the last value of that name, as PHP and Go do, whatever the name is.
 ///
 /// A clone shares the bytes. Look-ups walk the pairs (a request has some thirty); nothing is indexed, so that
 /// a request which asks for none pays for none.

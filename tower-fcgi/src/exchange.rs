@@ -28,9 +28,9 @@ pin_project! {
     pub(crate) enum Exchange<F, B> {
         /// The service was called. `held`: what it has logged.
         Calling { #[pin] future: F, call: Call, held: Held },
-        /// The head is out; the body follows. `left`: bytes of it that are still to come, where that is
-        /// known; `first`: none of it is out.
-        Sending { #[pin] body: B, left: Option<u64>, first: bool },
+        /// The head is with the sink; the body follows. `left`: bytes of it that are still to come, where that
+        /// is known; `first`: nothing of it has come.
+        Sending { #[pin] body: B, left: Option<u64>, first: bool, asked: Asked },
         /// The answer has ended, one way or the other. Also the state in which no exchange is running.
         Over,
     }
@@ -55,7 +55,8 @@ where
     pub(crate) const fn out(&self) -> Out {
         match self {
             Self::Calling { call, .. } => Out::Nothing(call.asked()),
-            Self::Sending { .. } | Self::Over => Out::Head,
+            Self::Sending { asked, .. } => Out::Head(*asked),
+            Self::Over => Out::Head(Asked::Unknown),
         }
     }
 
@@ -86,10 +87,10 @@ where
                 Err(panic) => Err(panic),
             };
             if let Err(failure) = stepped {
-                let out = self.out();
+                let asked = self.out().asked();
                 let held = self.as_mut().take_held();
                 self.as_mut().discard(sink);
-                conclude(&failure, out, held, sink);
+                conclude(&failure, asked, held, sink);
             }
         }
         cx.waker().wake_by_ref();
@@ -132,7 +133,8 @@ where
                 let response = result.map_err(|error| Failure::Service(error.into()));
                 Poll::Ready(response.and_then(|response| self.begin(response, call, sink)))
             }
-            ExchangeProj::Sending { body, left, first } => match Self::frame(body, left, first, cx, sink) {
+            ExchangeProj::Sending { body, left, first, .. } => match Self::frame(body, left, first, cx, sink)
+            {
                 Poll::Ready(Ok(true)) => {
                     self.finish(sink);
                     Poll::Ready(Ok(()))
@@ -161,7 +163,7 @@ where
         };
         self.as_mut().take_held().pour(sink);
         // Also where there is nothing to be sent: should a drop panic, the state says that the head is out.
-        self.as_mut().set(Self::Sending { body, left, first: true });
+        self.as_mut().set(Self::Sending { body, left, first: true, asked: call.asked() });
         if ends {
             self.finish(sink);
         }
@@ -198,11 +200,13 @@ where
         }
         // A body that knows its end saves the poll that would only learn of it.
         let last = body.is_end_stream() && matches!(*left, None | Some(0));
-        if mem::take(first) && !last {
-            sink.seal();
-        }
         // An empty frame writes nothing: an empty record would end the stream.
-        sink.stdout_bytes(data.copy_to_bytes(len));
+        if len > 0 {
+            if mem::take(first) && !last {
+                sink.seal();
+            }
+            sink.stdout_bytes(data.copy_to_bytes(len));
+        }
         Poll::Ready(Ok(last))
     }
 
@@ -219,40 +223,41 @@ fn is_complete<B: Body>(body: &B, length: Option<u64>) -> bool {
     body.is_end_stream() && matches!(length, None | Some(0))
 }
 
-/// How much of an answer is out.
+/// How much of an answer the sink was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Out {
-    /// Nothing: there can still be an answer of another kind.
     Nothing(Asked),
     /// The head, and perhaps some of the body.
-    Head,
+    Head(Asked),
 }
 
-/// The one place that decides what becomes of an answer that failed: a whole error where nothing is out, else
-/// an answer that does not look whole. The reason goes to STDERR, never to the client.
-pub(crate) fn conclude(failure: &Failure, out: Out, mut held: Held, sink: &mut impl Sink) {
-    match out {
-        Out::Nothing(asked) => {
-            // The reason comes second: nginx reads what comes before a head into the head's own buffer. A
-            // text of some 4 KiB there costs the error page, or holds it up until nginx's time-out.
-            sink.stdout_with(|out| write_error(failure.status(), asked, out));
-            held.pour(sink);
-            report(failure, sink);
-            sink.end();
-        }
-        Out::Head => {
-            report(failure, sink);
-            sink.cut_off();
+impl Out {
+    /// What an error may be answered with.
+    pub(crate) const fn asked(self) -> Asked {
+        match self {
+            Self::Nothing(asked) | Self::Head(asked) => asked,
         }
     }
+}
+
+/// The one place that decides what becomes of an answer that failed: a whole error where nothing of it was
+/// written, else an answer that does not look whole. The reason goes to STDERR, never to the client.
+pub(crate) fn conclude(failure: &Failure, asked: Asked, mut held: Held, sink: &mut impl Sink) {
+    // The reason comes second: nginx reads what comes before a head into the head's own buffer. A text of some
+    // 4 KiB there costs the error page, or holds it up until nginx's time-out.
+    sink.fail(|out| write_error(failure.status(), asked, out));
+    held.pour(sink);
+    report(failure, sink);
+    sink.end();
 }
 
 fn report(failure: &Failure, sink: &mut impl Sink) {
     if failure.is_peers() {
+        // Not to STDERR, which web servers log as errors: a client could fill that log.
         tracing::debug!(%failure, "a request was refused");
-    } else {
-        tracing::error!(%failure, "a request failed");
+        return;
     }
+    tracing::error!(%failure, "a request failed");
     sink.stderr(failure.to_string().as_bytes());
 }
 

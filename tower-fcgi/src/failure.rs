@@ -95,17 +95,72 @@ impl fmt::Display for Failure {
     }
 }
 
-/// An error and its sources on one line.
+/// An error and its sources on one line. A source that the text before it ends with is not repeated: many
+/// errors have their source's text in their own.
 struct Chain<'a>(&'a dyn Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut text = self.0.to_string();
         let mut source = self.0.source();
         while let Some(error) = source {
-            write!(f, ": {error}")?;
+            let more = error.to_string();
+            if !ends_with(&text, &more) {
+                text.push_str(": ");
+                text.push_str(&more);
+            }
             source = error.source();
         }
-        Ok(())
+        f.write_str(&text)
+    }
+}
+
+/// Whether the last words of a text are these.
+fn ends_with(text: &str, words: &str) -> bool {
+    let before = text.strip_suffix(words);
+    before.is_some_and(|before| !before.ends_with(char::is_alphanumeric) || words.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text, and the errors behind it.
+    #[derive(Debug)]
+    struct Link(&'static str, Option<Box<Self>>);
+
+    impl fmt::Display for Link {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Link {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|error| error as _)
+        }
+    }
+
+    #[test]
+    fn a_source_that_was_told_is_not_repeated() {
+        for (texts, expected) in [
+            (&["failed"][..], "failed"),
+            (&["failed", "mid", "leaf"], "failed: mid: leaf"),
+            (&["failed: mid", "mid"], "failed: mid"),
+            (&["failed: mid: leaf", "mid: leaf", "leaf"], "failed: mid: leaf"),
+            (&["failed (mid)", "mid"], "failed (mid): mid"),
+            (&["failed: mid", "mid", "leaf"], "failed: mid: leaf"),
+            (&["failed: mid", "mid", "mid"], "failed: mid"),
+            (&["mid", "mid"], "mid"),
+            (&["failed", "", "leaf"], "failed: leaf"),
+            (&["error 15", "5"], "error 15: 5"),
+            (&["mid failed", "mid"], "mid failed: mid"),
+        ] {
+            let mut chain = None;
+            for text in texts.iter().rev() {
+                chain = Some(Box::new(Link(text, chain)));
+            }
+            assert_eq!(Chain(&*chain.unwrap()).to_string(), expected, "{texts:?}");
+        }
     }
 }

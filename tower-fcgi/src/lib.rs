@@ -58,8 +58,8 @@
 //! [`RequestTarget`].
 //!
 //! # Panics in handlers
-//! A handler that panics costs its own request: a 500, or a connection that is cut off where its answer had
-//! begun. With `panic = "abort"` in the program's profile that cannot be, and the process ends.
+//! A handler that panics costs its own request: a 500, or a connection that is cut off where some of its answer was
+//! written. With `panic = "abort"` in the program's profile that cannot be, and the process ends.
 
 mod body;
 mod cgi;

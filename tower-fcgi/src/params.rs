@@ -7,13 +7,20 @@ use std::ops::Deref;
 use fcgi_core::Role;
 use http::uri::Scheme;
 
-use crate::cgi::client_of;
+use crate::cgi::{client_of, first_counts, server_of};
 use crate::stderr::Stderr;
 
 /// The meta-variables of a request (RFC 3875 §4.1): all that the web server sent, in its order, as raw bytes.
 ///
-/// They are in the extensions of each request. Derefs to [`fcgi_core::Params`], which has the look-ups; a
+/// They are in the extensions of each request. Derefs to [`fcgi_core::Params`], which has the rest of the look-ups; a
 /// clone shares the bytes.
+///
+/// # A variable that comes several times
+/// [`get`](Self::get) gives the value that the request's headers, its target and [`client_addr`](Self::client_addr) are
+/// made of: the last. So what a web server's configuration says once more, behind a file that it includes,
+/// replaces what was said before. Of HTTP_* other than HTTP_HOST and HTTP_AUTHORIZATION it is the
+/// first, as `HeaderMap::get` has it, and of CONTENT_TYPE the first that is not empty: HAProxy and H2O send each of a
+/// client's headers. [`get_all`](fcgi_core::Params::get_all) gives every value.
 ///
 /// ```
 /// use tower_fcgi::Params;
@@ -64,12 +71,37 @@ impl Params {
             .collect()
     }
 
+    /// The value of a variable; [of several](Self#a-variable-that-comes-several-times) the one that counts. Names are
+    /// compared byte by byte.
+    pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
+        let name = name.as_ref();
+        if !first_counts(name) {
+            return self.pairs.get(name);
+        }
+        let may_be_empty = name != b"CONTENT_TYPE";
+        let mut values = self.pairs.iter().filter(|(other, _)| *other == name).map(|(_, value)| value);
+        values.find(|value| may_be_empty || !value.is_empty()).or_else(|| self.pairs.get(name))
+    }
+
+    /// The same, where it is UTF-8.
+    pub fn get_str(&self, name: impl AsRef<[u8]>) -> Option<&str> {
+        self.get(name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
     /// The client's address: REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8). `None` where that is no IP
-    /// address, as with a client that reached the web server by a unix socket. A port that is missing or
-    /// wrong is 0.
+    /// address, as with a client that reached the web server by a unix socket. Brackets and a zone (`fe80::1%eth0`)
+    /// are left out. A port that is missing or wrong is the one in REMOTE_ADDR (`192.0.2.1:4711`), else 0.
     #[must_use]
     pub const fn client_addr(&self) -> Option<SocketAddr> {
         self.client
+    }
+
+    /// The address at which the web server received the request: SERVER_ADDR, which RFC 3875 does not have, and
+    /// SERVER_PORT. `None` where the one is no IP address or there is no port. Read as
+    /// [`client_addr`](Self::client_addr).
+    #[must_use]
+    pub fn server_addr(&self) -> Option<SocketAddr> {
+        server_of(&self.pairs)
     }
 
     /// The scheme of the client's request: `https` where HTTPS says so (any value but an empty one, `off` and
@@ -131,6 +163,38 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Params {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_values_the_one_that_counts_is_given() {
+        let params: Params = [
+            ("REMOTE_USER", "a"),
+            ("CONTENT_TYPE", ""),
+            ("HTTP_HOST", "example.org"),
+            ("HTTP_X", ""),
+            ("CONTENT_TYPE", "text/a"),
+            ("REMOTE_USER", "b"),
+            ("HTTP_X", "2"),
+            ("HTTP_HOST", "example.org:8080"),
+            ("CONTENT_TYPE", "text/b"),
+            ("HTTP_AUTHORIZATION", "a"),
+            ("HTTP_AUTHORIZATION", "b"),
+        ]
+        .into_iter()
+        .collect();
+        for (name, value) in [
+            ("REMOTE_USER", Some("b")),
+            ("CONTENT_TYPE", Some("text/a")),
+            ("HTTP_HOST", Some("example.org:8080")),
+            ("HTTP_AUTHORIZATION", Some("b")),
+            ("HTTP_X", Some("")),
+            ("HTTP_Y", None),
+        ] {
+            assert_eq!(params.get_str(name), value, "{name}");
+            assert_eq!(params.get(name), value.map(str::as_bytes), "{name}");
+        }
+        let empty: Params = [("CONTENT_TYPE", "")].into_iter().collect();
+        assert_eq!(empty.get("CONTENT_TYPE"), Some(&b""[..]));
+    }
 
     #[test]
     fn https_on_1_off_or_empty_decides_the_scheme() {

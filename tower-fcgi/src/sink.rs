@@ -15,10 +15,11 @@ pub(crate) trait Sink {
     fn seal(&mut self);
     /// A line of error text, or several.
     fn stderr(&mut self, line: &[u8]);
-    /// The answer is whole.
+    /// The answer cannot be completed. What `write` appends takes its place if nothing of it was written to the
+    /// transport; else it must not look whole.
+    fn fail(&mut self, write: impl FnOnce(&mut Vec<u8>));
+    /// The answer has ended: whole, unless it [failed](Self::fail).
     fn end(&mut self);
-    /// The answer cannot be completed: it must not look whole.
-    fn cut_off(&mut self);
     /// Whether it had better not be given more for now.
     fn is_full(&self) -> bool;
 }
@@ -26,10 +27,24 @@ pub(crate) trait Sink {
 /// Straight into the connection's output.
 #[derive(Debug)]
 pub(crate) struct Direct<'a> {
-    pub(crate) protocol: &'a mut fcgi_core::Connection,
-    pub(crate) key: Key,
+    protocol: &'a mut fcgi_core::Connection,
+    key: Key,
     /// Bytes of output that wait, at which it is full.
-    pub(crate) most: usize,
+    most: usize,
+    ending: Ending,
+}
+
+/// How the answer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Whole,
+    CutOff,
+}
+
+impl<'a> Direct<'a> {
+    pub(crate) const fn new(protocol: &'a mut fcgi_core::Connection, key: Key, most: usize) -> Self {
+        Self { protocol, key, most, ending: Ending::Whole }
+    }
 }
 
 impl Sink for Direct<'_> {
@@ -56,12 +71,19 @@ impl Sink for Direct<'_> {
         let _ = self.protocol.stderr(self.key, &[line, b"\n"].concat());
     }
 
-    fn end(&mut self) {
-        let _ = self.protocol.end(self.key, 0);
+    fn fail(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut error = Vec::new();
+        write(&mut error);
+        if self.protocol.replace_response(self.key, &error) == Ok(false) {
+            self.ending = Ending::CutOff;
+        }
     }
 
-    fn cut_off(&mut self) {
-        let _ = self.protocol.fail(self.key);
+    fn end(&mut self) {
+        let _ = match self.ending {
+            Ending::Whole => self.protocol.end(self.key, 0),
+            Ending::CutOff => self.protocol.fail(self.key),
+        };
     }
 
     fn is_full(&self) -> bool {
@@ -83,8 +105,8 @@ enum Piece {
     Bytes(Bytes),
     Seal,
     Stderr(Vec<u8>),
+    Fail(Vec<u8>),
     End,
-    CutOff,
 }
 
 impl Batch {
@@ -106,8 +128,8 @@ impl Batch {
                 Piece::Bytes(bytes) => sink.stdout_bytes(bytes),
                 Piece::Seal => sink.seal(),
                 Piece::Stderr(line) => sink.stderr(&line),
+                Piece::Fail(error) => sink.fail(|out| out.extend_from_slice(&error)),
                 Piece::End => sink.end(),
-                Piece::CutOff => sink.cut_off(),
             }
         }
     }
@@ -146,12 +168,16 @@ impl Sink for Batch {
         self.push(Piece::Stderr(line.to_owned()), line.len());
     }
 
-    fn end(&mut self) {
-        self.push(Piece::End, 0);
+    /// Its connection knows what was written.
+    fn fail(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut error = Vec::new();
+        write(&mut error);
+        let len = error.len();
+        self.push(Piece::Fail(error), len);
     }
 
-    fn cut_off(&mut self) {
-        self.push(Piece::CutOff, 0);
+    fn end(&mut self) {
+        self.push(Piece::End, 0);
     }
 
     fn is_full(&self) -> bool {

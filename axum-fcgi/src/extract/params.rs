@@ -6,7 +6,8 @@ use super::fact::extractor;
 
 /// The meta-variables of a request (RFC 3875 §4.1), all of them, as the web server sent them.
 ///
-/// Derefs to [`tower_fcgi::Params`]. A clone shares the bytes.
+/// Derefs to [`tower_fcgi::Params`], which says what is found where a variable comes several times. A clone shares the
+/// bytes.
 ///
 /// They are as trustworthy as the web server's configuration: nginx and HAProxy send the *unchecked* name of
 /// Basic credentials as REMOTE_USER where no authentication is configured.

@@ -18,11 +18,7 @@ pub struct WebServerAddr(pub SocketAddr);
 
 impl WebServerAddr {
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        let addr = params.get_str("SERVER_ADDR")?;
-        // IPv6 comes with brackets or without, as the web server likes.
-        let addr = addr.strip_prefix('[').and_then(|addr| addr.strip_suffix(']')).unwrap_or(addr);
-        let port = params.get_str("SERVER_PORT")?;
-        Some(Self(SocketAddr::new(addr.parse().ok()?, port.parse().ok()?)))
+        params.server_addr().map(Self)
     }
 }
 

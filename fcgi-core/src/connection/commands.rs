@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::table::Entry;
+use super::table::{Entry, NOT_BEGUN};
 use super::{Closing, Connection, Key};
 use crate::error::Misuse;
 use crate::record::{EndRequest, ProtocolStatus, RecordType, RequestId, Role};
@@ -85,7 +85,7 @@ impl Connection {
     /// # Errors
     /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] after the end of the request.
     pub fn stdout(&mut self, key: Key, content: &[u8]) -> Result<(), Misuse> {
-        let id = self.open(key)?.id;
+        let id = self.begin_response(key)?;
         self.output.stream(RecordType::STDOUT, id, content);
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Connection {
     /// # Errors
     /// As [`stdout`](Self::stdout); `write` is not called then.
     pub fn stdout_with(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Misuse> {
-        let id = self.open(key)?.id;
+        let id = self.begin_response(key)?;
         self.output.stream_with(RecordType::STDOUT, id, write);
         Ok(())
     }
@@ -106,9 +106,32 @@ impl Connection {
     /// # Errors
     /// As [`stdout`](Self::stdout).
     pub fn stdout_bytes(&mut self, key: Key, content: Bytes) -> Result<(), Misuse> {
-        let id = self.open(key)?.id;
+        let id = self.begin_response(key)?;
         self.output.stream_bytes(RecordType::STDOUT, id, content);
         Ok(())
+    }
+
+    /// Replaces all that was queued of the response by `content`, if none of it was written: if
+    /// [`output`](Self::output) was not [advanced](crate::Enframer::advance) beyond where the response begins. So a response
+    /// that fails can still become an error page, or with an empty `content` none at all.
+    ///
+    /// `content` has the place of what it replaces: STDERR that was queued before the response stays before it,
+    /// and what was queued behind it stays behind. Other requests' records are not touched.
+    ///
+    /// `false`: some of the response was written already, and nothing changes. What is left then is to
+    /// [cut it off](Self::fail).
+    ///
+    /// # Errors
+    /// As [`stdout`](Self::stdout).
+    pub fn replace_response(&mut self, key: Key, content: &[u8]) -> Result<bool, Misuse> {
+        let entry = self.open(key)?;
+        let (id, begins) = (entry.id, entry.response_at);
+        if begins == NOT_BEGUN {
+            return self.stdout(key, content).map(|()| true);
+        }
+        let mut others: Vec<_> = self.table.responses_at().filter(|other| **other > begins).collect();
+        others.sort_unstable();
+        Ok(self.output.replace_stream((RecordType::STDOUT, id), begins, content, others))
     }
 
     /// Queues a part of the error text, which the web server writes to its log, in records of at most
@@ -159,7 +182,8 @@ impl Connection {
     /// the stream for what it is, so the connection ends in good order once no request is alive. Until
     /// then it takes further ones, for a client that goes away must not cost others theirs.
     ///
-    /// An answer of which nothing is out can be [ended](Self::end): nobody takes it for whole.
+    /// An answer of which nothing was written can be [taken back](Self::replace_response) and
+    /// [ended](Self::end) instead: an empty one cannot be mistaken for a whole one.
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -192,6 +216,18 @@ impl Connection {
         let entry = self.table.by_key(key)?;
         entry.state.answer()?;
         Ok(entry)
+    }
+
+    /// The request's id, if it may be answered. Notes where its response begins.
+    fn begin_response(&mut self, key: Key) -> Result<RequestId, Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.answer()?;
+        if entry.response_at == NOT_BEGUN {
+            entry.response_at = self.output.position();
+            // So that a record begins there, whatever comes first.
+            self.output.seal();
+        }
+        Ok(entry.id)
     }
 
     /// A request has stopped to be live.

@@ -48,7 +48,7 @@ use crate::record::BeginRequest;
 ///   after it. Events from before it can still be taken, and what was begun can still be answered or [cut
 ///   off](Self::fail).
 /// - *events out* (`poll_event`, `read_body`, `read_data`).
-/// - *commands* (`stdout…`, `stderr`, `end`, `fail`, `abandon`, `refuse`, `discard_body`, `consumed`): fail with a
+/// - *commands* (`stdout…`, `replace_response`, `stderr`, `end`, `fail`, `abandon`, `refuse`, `discard_body`, `consumed`): fail with a
 ///   [`Misuse`](crate::Misuse) when the request's state does not allow them, and then change nothing.
 /// - *getters* (`wants_input`, `is_idle`, `live`, …).
 ///

@@ -23,6 +23,9 @@ pub(super) struct Table {
     generation: u32,
 }
 
+/// No place in an output; half the size of an `Option` in each [`Entry`].
+pub(super) const NOT_BEGUN: u64 = u64::MAX;
+
 /// One request.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -40,6 +43,8 @@ pub(super) struct Entry {
     pub(super) announced: bool,
     /// An [`Event::Abort`](super::Event::Abort) was given.
     pub(super) told_of_abort: bool,
+    /// Where in the output the response begins; [`NOT_BEGUN`] before it has.
+    pub(super) response_at: u64,
     generation: u32,
 }
 
@@ -76,6 +81,7 @@ impl Table {
             data: None,
             announced: false,
             told_of_abort: false,
+            response_at: NOT_BEGUN,
             generation,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -134,6 +140,12 @@ impl Table {
             let entry = entry.as_ref()?;
             Some((Key { slot, generation: entry.generation }, entry))
         })
+    }
+
+    /// Where in the output the responses begin, in no order that means something.
+    pub(super) fn responses_at(&mut self) -> impl Iterator<Item = &mut u64> {
+        let all = self.slots.iter_mut().flatten().map(|entry| &mut entry.response_at);
+        all.filter(|at| **at != NOT_BEGUN)
     }
 
     /// Gives the room of many requests back once they are gone.

@@ -1,11 +1,18 @@
-//! The client's address (RFC 3875 §4.1.8).
+//! The addresses of the client and of the web server (RFC 3875 §4.1.8).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// From REMOTE_ADDR and REMOTE_PORT. `None` where the address is none of IP's, as with a client that came to
-/// the web server by a unix socket (nginx says `unix:`). A port that is missing or no number is 0.
+/// the web server by a unix socket (nginx says `unix:`). A port that is missing or no number is the one behind the
+/// address, else 0.
 pub(super) fn client(addr: &[u8], port: &[u8]) -> Option<SocketAddr> {
-    Some(SocketAddr::new(ip(addr)?, number(port).unwrap_or(0)))
+    let port = number(port);
+    // By far most of them, at a quarter of the general parser's cost.
+    if let Some(v4) = dotted(addr) {
+        return Some(SocketAddr::new(IpAddr::V4(v4), port.unwrap_or(0)));
+    }
+    let (ip, own) = address(addr)?;
+    Some(SocketAddr::new(ip, port.or(own).unwrap_or(0)))
 }
 
 /// The client that `params` tell of.
@@ -13,15 +20,27 @@ pub(crate) fn client_of(params: &fcgi_core::Params) -> Option<SocketAddr> {
     client(params.get("REMOTE_ADDR")?, params.get("REMOTE_PORT").unwrap_or_default())
 }
 
-/// An address as web servers write it; some put IPv6 into brackets.
-fn ip(text: &[u8]) -> Option<IpAddr> {
-    // By far most of them, at a quarter of the general parser's cost; it has the last word on what this does
-    // not take.
-    if let Some(v4) = dotted(text) {
-        return Some(IpAddr::V4(v4));
-    }
-    let text = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]")).unwrap_or(text);
-    std::str::from_utf8(text).ok()?.parse().ok()
+/// The web server that `params` tell of: SERVER_ADDR and SERVER_PORT. `None` where either is missing.
+pub(crate) fn server_of(params: &fcgi_core::Params) -> Option<SocketAddr> {
+    let (ip, own) = address(params.get("SERVER_ADDR")?)?;
+    Some(SocketAddr::new(ip, params.get("SERVER_PORT").and_then(number).or(own)?))
+}
+
+/// An address as web servers and what stands before them write it, and the port behind it: `192.0.2.1`, `192.0.2.1:80`,
+/// `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`, each IPv6 address with or without a zone (`fe80::1%eth0`),
+/// which means something on the web server's machine alone and is dropped.
+fn address(text: &[u8]) -> Option<(IpAddr, Option<u16>)> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (addr, port) = match text.strip_prefix('[') {
+        Some(text) => match text.split_once(']')? {
+            (addr, "") => (addr, ""),
+            (addr, port) => (addr, port.strip_prefix(':')?),
+        },
+        // An IPv6 address has two colons at least.
+        None => text.split_once(':').filter(|(_, port)| !port.contains(':')).unwrap_or((text, "")),
+    };
+    let addr = addr.split_once('%').map_or(addr, |(addr, _zone)| addr);
+    Some((addr.parse().ok()?, number(port.as_bytes())))
 }
 
 /// Four decimal numbers without leading zeros.
@@ -90,10 +109,51 @@ mod tests {
             ("192.0.2.1", "65536", Some("192.0.2.1:0")),
             ("192.0.2.1", "-1", Some("192.0.2.1:0")),
             ("192.0.2.1", "http", Some("192.0.2.1:0")),
+            ("192.0.2.1:55", "", Some("192.0.2.1:55")),
+            ("192.0.2.1:55", "4711", Some("192.0.2.1:4711")),
+            ("192.0.2.1:", "", Some("192.0.2.1:0")),
+            ("192.0.2.1:65536", "", Some("192.0.2.1:0")),
+            ("[::1]:55", "", Some("[::1]:55")),
+            ("[::1]:55", "x", Some("[::1]:55")),
+            ("[::1]:", "1", Some("[::1]:1")),
+            ("::1:55", "1", Some("[::1:55]:1")),
+            ("::", "1", Some("[::]:1")),
+            ("fe80::1%eth0", "1", Some("[fe80::1]:1")),
+            ("fe80::1%2", "1", Some("[fe80::1]:1")),
+            ("[fe80::1%eth0]", "1", Some("[fe80::1]:1")),
+            ("[fe80::1%eth0]:55", "", Some("[fe80::1]:55")),
+            ("::ffff:192.0.2.1", "1", Some("[::ffff:192.0.2.1]:1")),
+            ("[192.0.2.1]", "1", Some("192.0.2.1:1")),
             ("unix:", "", None),
+            ("unix:/run/x.sock", "", None),
+            ("localhost:80", "", None),
+            ("[::1", "", None),
+            ("[::1]55", "", None),
+            ("::1]", "", None),
+            ("%eth0", "", None),
+            (":55", "", None),
             ("", "80", None),
         ] {
             let found = client(addr.as_bytes(), port.as_bytes()).map(|client| client.to_string());
+            assert_eq!(found.as_deref(), expected, "{addr:?} {port:?}");
+        }
+    }
+
+    #[test]
+    fn the_web_servers_address_needs_a_port() {
+        for (addr, port, expected) in [
+            ("192.0.2.1", Some("80"), Some("192.0.2.1:80")),
+            ("[2001:db8::1]", Some("80"), Some("[2001:db8::1]:80")),
+            ("fe80::1%eth0", Some("80"), Some("[fe80::1]:80")),
+            ("192.0.2.1:8080", Some("80"), Some("192.0.2.1:80")),
+            ("192.0.2.1:8080", None, Some("192.0.2.1:8080")),
+            ("192.0.2.1", Some("65536"), None),
+            ("192.0.2.1", None, None),
+            ("unix:", Some("80"), None),
+        ] {
+            let params: fcgi_core::Params =
+                [("SERVER_ADDR", addr)].into_iter().chain(port.map(|port| ("SERVER_PORT", port))).collect();
+            let found = server_of(&params).map(|server| server.to_string());
             assert_eq!(found.as_deref(), expected, "{addr:?} {port:?}");
         }
     }

@@ -66,7 +66,9 @@ struct Pair {
 enum Means {
     /// The header at this place, and its value if that is remembered.
     Header(usize, Option<Box<[u8]>>),
+    /// Other than CONTENT_TYPE.
     Variable(Variable),
+    ContentType,
     Nothing,
 }
 
@@ -75,7 +77,7 @@ enum Means {
 struct Run {
     encoded: Vec<u8>,
     pairs: usize,
-    /// The variables among them, and where in `encoded` their values are.
+    /// The variables among them, of which none is CONTENT_TYPE, and where in `encoded` their values are.
     variables: Vec<(Variable, Range<usize>)>,
 }
 
@@ -132,6 +134,7 @@ impl Head {
                     own.push((name.to_vec(), known.unwrap_or_default().to_vec()));
                     Means::Header(own.len() - 1, known.map(Box::from))
                 }
+                Meaning::Variable(Variable::ContentType) => Means::ContentType,
                 Meaning::Variable(variable) => Means::Variable(variable),
                 Meaning::Nothing => Means::Nothing,
             };
@@ -173,7 +176,7 @@ impl Head {
                 && same == run.encoded
             {
                 for (variable, value) in &run.variables {
-                    variables.set(*variable, same.get(value.clone())?);
+                    variables.set_last(*variable, same.get(value.clone())?);
                 }
                 at += run.pairs;
                 rest = after;
@@ -185,7 +188,8 @@ impl Head {
                 return None;
             }
             match &pair.means {
-                Means::Variable(variable) => variables.set(*variable, value),
+                Means::Variable(variable) => variables.set_last(*variable, value),
+                Means::ContentType => variables.set_content_type(value),
                 Means::Header(_, Some(known)) if **known == *value => {}
                 Means::Header(place, _) => changed.push((*place, value)),
                 Means::Nothing => {}

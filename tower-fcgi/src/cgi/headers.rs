@@ -2,7 +2,7 @@
 
 use fcgi_core::Params;
 use http::StatusCode;
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
 use smallvec::SmallVec;
 
 use super::decimal::decimal;
@@ -45,7 +45,8 @@ impl<'a> Fields<'a> {
         &self.0
     }
 
-    /// The headers; values are slices of `params`. A field whose name came before is appended, in order.
+    /// The headers; values are slices of `params`. A field whose name came before is appended, in order, but the
+    /// last Host and the last Authorization stand alone: see [`first_counts`](super::variables::first_counts).
     pub(super) fn headers(&self, params: &Params) -> Result<HeaderMap, Failure> {
         // Not more than a browser's worth is allocated on the peer's word; the map grows as headers really come.
         let mut map = HeaderMap::with_capacity(self.0.len().min(USUAL));
@@ -53,7 +54,14 @@ impl<'a> Fields<'a> {
             let Ok(name) = header_name(name) else {
                 return Err(Failure::Request(StatusCode::BAD_REQUEST, "a header's name is none of HTTP's"));
             };
-            map.try_append(name, header_value(value, params)?).map_err(|_full| {
+            let value = header_value(value, params)?;
+            let stands_alone = name == HOST || name == AUTHORIZATION;
+            let added = if stands_alone {
+                map.try_insert(name, value).map(drop)
+            } else {
+                map.try_append(name, value).map(drop)
+            };
+            added.map_err(|_full| {
                 Failure::Request(
                     StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                     "it has more headers than can be held",

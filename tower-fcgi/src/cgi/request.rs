@@ -7,9 +7,13 @@
 //! | SERVER_PROTOCOL | the version; what is not an HTTP version (`INCLUDED`, none) counts as HTTP/1.1 |
 //! | CONTENT_TYPE, CONTENT_LENGTH | the headers of these names; left out where empty |
 //! | HTTP_* | the header of that name; one that comes several times is appended in order, so the first is what `HeaderMap::get` gives |
+//! | HTTP_HOST, HTTP_AUTHORIZATION | the header of that name; of several the last alone |
 //! | HTTP_PROXY | nothing: programs take the variable of that name for a setting (httpoxy) |
 //! | HTTP_CONTENT_TYPE, HTTP_CONTENT_LENGTH | nothing: web servers send them beside the real ones, or where there is no body at all |
 //! | HTTP_TRANSFER_ENCODING | nothing: the web server has undone that coding |
+//!
+//! Of a variable that comes several times and is no HTTP_*, the last value counts; of CONTENT_TYPE the first that is
+//! not empty, since HAProxy and H2O send each of a client's.
 //!
 //! All of them, these included, are in `Params`.
 

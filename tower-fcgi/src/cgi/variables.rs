@@ -82,13 +82,41 @@ fn is_header(name: &[u8], other: &[u8]) -> bool {
     name.iter().map(plain).eq(other.iter().copied())
 }
 
-/// Each variable with the last value that it was given.
+/// Which of several values of one variable counts. It is the last, since a web server's own settings follow those
+/// that they add to; but of CONTENT_TYPE, and of headers other than Host and Authorization, the first:
+/// HAProxy and H2O pass on a client's headers one by one, and the first is what a `HeaderMap` gives.
+pub(crate) fn first_counts(name: &[u8]) -> bool {
+    match name.strip_prefix(b"HTTP_") {
+        Some(name) => !is_header(name, b"HOST") && !is_header(name, b"AUTHORIZATION"),
+        None => name == b"CONTENT_TYPE",
+    }
+}
+
+/// Each variable with the value that [counts](first_counts).
 #[derive(Debug, Default)]
 pub(super) struct Variables<'a>([Option<&'a [u8]>; 10]);
 
 impl<'a> Variables<'a> {
     #[inline]
     pub(super) fn set(&mut self, variable: Variable, value: &'a [u8]) {
+        if variable == Variable::ContentType {
+            self.set_content_type(value);
+        } else {
+            self.set_last(variable, value);
+        }
+    }
+
+    #[inline]
+    pub(super) fn set_content_type(&mut self, value: &'a [u8]) {
+        let place = &mut self.0[Variable::ContentType as usize];
+        if place.is_none_or(<[u8]>::is_empty) {
+            *place = Some(value);
+        }
+    }
+
+    /// Of a variable other than CONTENT_TYPE.
+    #[inline]
+    pub(super) fn set_last(&mut self, variable: Variable, value: &'a [u8]) {
         self.0[variable as usize] = Some(value);
     }
 
@@ -119,5 +147,17 @@ mod tests {
             }
         }
         assert_eq!(Meaning::of(b"HTTP_PROXX"), Meaning::Header(b"PROXX"));
+    }
+
+    #[test]
+    fn the_value_that_counts_is_the_last_or_the_first() {
+        for name in ["CONTENT_TYPE", "HTTP_X", "HTTP_COOKIE", "HTTP_HOST2", "HTTP_"] {
+            assert!(first_counts(name.as_bytes()), "{name}");
+        }
+        for name in
+            ["HTTP_HOST", "HTTP_Host", "HTTP_AUTHORIZATION", "CONTENT_LENGTH", "REMOTE_USER", "HOST", ""]
+        {
+            assert!(!first_counts(name.as_bytes()), "{name}");
+        }
     }
 }

@@ -80,7 +80,7 @@ where
     pub(super) fn poll_inline(&mut self, inline: Inline<'_, S>, cx: &mut Context<'_>) {
         let Some(running) = &self.running else { return };
         let most = self.settings.output_bytes;
-        let mut sink = Direct { protocol: &mut self.protocol, key: running.key, most };
+        let mut sink = Direct::new(&mut self.protocol, running.key, most);
         if running.span.in_scope(|| inline.poll(cx, &mut sink)).is_ready() {
             running.end_body(Kind::Over);
             self.running = None;
@@ -93,7 +93,7 @@ where
         let most = self.settings.output_bytes;
         while self.protocol.output_len() < most {
             let Poll::Ready((key, batch)) = spawned.poll_batch(cx) else { break };
-            batch.replay(&mut Direct { protocol: &mut self.protocol, key, most });
+            batch.replay(&mut Direct::new(&mut self.protocol, key, most));
             if !self.protocol.is_open(key)
                 && let Some(running) = spawned.remove(key)
             {
@@ -265,13 +265,13 @@ where
 
     /// The web server has given a request up: its handler is dropped, and its end is sent, unless that would make an
     /// answer look whole that is not.
-    fn abort(&mut self, key: Key, mut inline: Inline<'_, S>) {
-        let out = self.out(key, inline.as_ref());
-        self.stop(key, Kind::Aborted, inline.as_mut());
+    fn abort(&mut self, key: Key, inline: Inline<'_, S>) {
+        self.stop(key, Kind::Aborted, inline);
         self.queue.retain(|request| request.key != key);
-        let _ = match out {
-            Out::Nothing(_) => self.protocol.end(key, 0),
-            Out::Head => self.protocol.abandon(key),
+        let _ = match self.protocol.replace_response(key, b"") {
+            Ok(true) => self.protocol.end(key, 0),
+            Ok(false) => self.protocol.abandon(key),
+            Err(over) => Err(over),
         };
     }
 
@@ -280,7 +280,7 @@ where
         let out = self.out(key, inline.as_ref());
         self.stop(key, kind, inline.as_mut());
         self.queue.retain(|request| request.key != key);
-        conclude(failure, out, Held::default(), &mut self.direct(key));
+        conclude(failure, out.asked(), Held::default(), &mut self.direct(key));
     }
 
     /// The web server sends no more of a body. Whoever waits for it gets no further; others may.
@@ -367,11 +367,11 @@ where
     }
 
     fn conclude(&mut self, key: Key, failure: &Failure, asked: Asked, held: Held) {
-        conclude(failure, Out::Nothing(asked), held, &mut self.direct(key));
+        conclude(failure, asked, held, &mut self.direct(key));
     }
 
     /// Where a request's answer goes.
     fn direct(&mut self, key: Key) -> Direct<'_> {
-        Direct { protocol: &mut self.protocol, key, most: self.settings.output_bytes }
+        Direct::new(&mut self.protocol, key, self.settings.output_bytes)
     }
 }

@@ -61,7 +61,7 @@ impl Spawned {
             // The channel never closes: `self` holds a sender.
             let Poll::Ready(Some((key, batch))) = self.batches.poll_recv(cx) else { return Poll::Pending };
             if let Some(task) = self.tasks.get_mut(&key) {
-                task.out = Out::Head;
+                task.out = Out::Head(task.out.asked());
                 return Poll::Ready((key, batch));
             }
             // The request was given up, but its task had this under way.

@@ -20,7 +20,7 @@ use crate::cgi::{Asked, Call, OwnProgram, TargetContext, read_head};
 use crate::config::Config;
 use crate::error::Error;
 use crate::error_log::{Held, Scope};
-use crate::exchange::{Exchange, Out, conclude, guard};
+use crate::exchange::{Exchange, conclude, guard};
 use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::params::Params;
@@ -174,14 +174,14 @@ where
         match called {
             Ok(future) => Called { exchange: Exchange::calling(future, is, held), span },
             Err(failure) => {
-                conclude(&failure, Out::Nothing(is.asked()), held, &mut self.output);
+                conclude(&failure, is.asked(), held, &mut self.output);
                 Called { exchange: Exchange::Over, span }
             }
         }
     }
 
     fn refuse<F, B>(&mut self, failure: &Failure, asked: Asked) -> Called<F, B> {
-        conclude(failure, Out::Nothing(asked), Held::default(), &mut self.output);
+        conclude(failure, asked, Held::default(), &mut self.output);
         Called { exchange: Exchange::Over, span: tracing::Span::none() }
     }
 

@@ -105,16 +105,20 @@ impl<O, E> Sink for Output<O, E> {
         self.stderr_text([line, b"\n"].concat());
     }
 
-    fn end(&mut self) {
-        self.end = End::Whole;
-        self.new = true;
+    /// What waits is dropped: the sooner the answer breaks off, the surer it is that the web server notices.
+    fn fail(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.stdout.clear();
+        if self.stdout.written == 0 {
+            self.stdout_with(write);
+        } else {
+            self.end = End::CutOff;
+        }
     }
 
-    /// What waits is dropped: the sooner the answer breaks off, the surer it is that the web server notices. Where
-    /// none of it is out, it sees a program that gave no answer, and says so with a 500 of its own.
-    fn cut_off(&mut self) {
-        self.stdout.clear();
-        self.end = End::CutOff;
+    fn end(&mut self) {
+        if self.end == End::NotYet {
+            self.end = End::Whole;
+        }
         self.new = true;
     }
 
@@ -131,12 +135,14 @@ struct Stream<W> {
     pieces: VecDeque<Bytes>,
     /// Bytes in them.
     len: usize,
+    /// Bytes that `io` took.
+    written: u64,
     unflushed: bool,
 }
 
 impl<W> Stream<W> {
     const fn new(io: W) -> Self {
-        Self { io, pieces: VecDeque::new(), len: 0, unflushed: false }
+        Self { io, pieces: VecDeque::new(), len: 0, written: 0, unflushed: false }
     }
 
     fn push(&mut self, piece: Bytes) {
@@ -154,6 +160,7 @@ impl<W> Stream<W> {
 
     fn advance(&mut self, mut written: usize) {
         self.len = self.len.saturating_sub(written);
+        self.written = self.written.saturating_add(written as u64);
         while let Some(piece) = self.pieces.front_mut() {
             if piece.len() > written {
                 piece.advance(written);

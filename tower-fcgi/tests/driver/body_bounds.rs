@@ -49,7 +49,7 @@ async fn a_length_over_the_limit_is_a_413_that_no_service_hears_of_and_the_body_
     let answer =
         web_server.ask(1, [post(1, KEEP, "/", 11), stdin(1, &[b'x'; 11]), end_stdin(1)].concat()).await;
     assert_eq!((answer.status(), calls.now()), (413, 0));
-    assert!(answer.errors().contains("larger than the limit"), "{}", answer.errors());
+    assert_eq!(answer.errors(), "");
     let answer =
         web_server.ask(1, [post(1, KEEP, "/", 10), stdin(1, &[b'x'; 10]), end_stdin(1)].concat()).await;
     assert_eq!((answer.status(), calls.now()), (200, 1), "as many as may be");
@@ -95,7 +95,7 @@ async fn a_body_that_stalls_is_a_408_for_who_waits_for_it_and_each_byte_begins_a
     sleep(SECOND).await;
     let answer = web_server.answer(1);
     assert_eq!(answer.status(), 408);
-    assert!(answer.errors().contains("nothing of the request's body came"), "{}", answer.errors());
+    assert_eq!(answer.errors(), "");
     web_server.say([stdin(1, b"late"), end_stdin(1)].concat()).await;
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "GET / ");
 }

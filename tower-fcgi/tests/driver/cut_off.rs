@@ -1,4 +1,4 @@
-//! Failures after the head: an answer that cannot be completed must never look complete.
+//! Failures after some of a response was written: an answer that cannot be completed must never look complete.
 
 use http::{Response, StatusCode};
 
@@ -21,13 +21,6 @@ fn bad(path: &str, gate: Gate) -> Scripted {
 }
 
 const ALL: [&str; 5] = ["/bad/error", "/bad/panic", "/bad/short", "/bad/long", "/bad/longer"];
-
-/// A gate that is open.
-fn open() -> Gate {
-    let gate = Gate::new();
-    gate.open(100);
-    gate
-}
 
 /// Also `/wait`, which waits for its own gate, and `/echo`, which reads its body.
 fn served(fails: &Gate, waits: &Gate) -> WebServer {
@@ -63,8 +56,10 @@ fn assert_cut_off(web_server: &WebServer, id: u16) {
 async fn a_failure_after_the_head_sends_no_end_and_closes_with_a_reset() {
     for keep in [KEEP, CLOSE] {
         for path in ALL {
-            let mut web_server = served(&open(), &Gate::new());
-            web_server.send(get(1, keep, path));
+            let fails = Gate::new();
+            let mut web_server = served(&fails, &Gate::new());
+            web_server.say(get(1, keep, path)).await;
+            fails.open(1);
             let (result, took) = web_server.ended_after().await;
             assert!(result.unwrap_err().is_cut_off());
             assert_eq!(took.as_millis(), 0, "at once");
@@ -77,17 +72,23 @@ async fn a_failure_after_the_head_sends_no_end_and_closes_with_a_reset() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_after_the_head_closes_although_the_requests_body_has_not_ended() {
-    let mut web_server = served(&open(), &Gate::new());
-    web_server.send([post(1, KEEP, "/bad/error", 9), stdin(1, b"abc")].concat());
+    let fails = Gate::new();
+    let mut web_server = served(&fails, &Gate::new());
+    web_server.say([post(1, KEEP, "/bad/error", 9), stdin(1, b"abc")].concat()).await;
+    fails.open(1);
     assert!(web_server.ended().await.unwrap_err().is_cut_off());
     assert_cut_off(&web_server, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_answered_before_a_failure_is_written_before_the_close() {
-    let mut web_server = served(&open(), &Gate::new());
-    web_server.wire.make_room(0);
+    let fails = Gate::new();
+    let mut web_server = served(&fails, &Gate::new());
+    // One byte is one too many for another answer.
+    web_server.wire.make_room(1);
     web_server.say(get(1, KEEP, "/bad/error")).await;
+    fails.open(1);
+    web_server.quiet().await;
     assert!(!web_server.is_closed());
     web_server.wire.make_room(usize::MAX);
     assert!(web_server.ended().await.unwrap_err().is_cut_off());
@@ -129,8 +130,11 @@ async fn after_a_failure_the_live_requests_of_the_connection_finish_first_and_ne
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_request_is_held_open_until_the_last_live_one_is_aborted() {
-    let mut web_server = served(&open(), &Gate::new());
+    let fails = Gate::new();
+    let mut web_server = served(&fails, &Gate::new());
     web_server.say([get(1, KEEP, "/wait"), get(2, KEEP, "/bad/panic")].concat()).await;
+    fails.open(1);
+    web_server.quiet().await;
     assert_cut_off(&web_server, 2);
     web_server.say([abort(2), abort(1)].concat()).await;
     assert!(web_server.ended().await.unwrap_err().is_cut_off());
@@ -138,14 +142,21 @@ async fn a_failed_request_is_held_open_until_the_last_live_one_is_aborted() {
     assert!(web_server.answer(1).stdout.is_empty());
 }
 
-/// An answer whose Content-Length header says `length` and whose body is `steps`.
+/// An answer whose Content-Length header says `length` and whose body is `steps`, once the head is out.
 async fn declared(length: &'static str, steps: fn() -> Vec<Step>) -> WebServer {
-    let web_server = serve(handler(move |_| async move {
-        let mut reply: Reply = Response::new(boxed(Scripted::new(steps())));
-        reply.headers_mut().insert("content-length", length.parse().unwrap());
-        reply
+    let gate = Gate::new();
+    let held = gate.clone();
+    let web_server = serve(handler(move |_| {
+        let steps = [Step::Wait(held.clone())].into_iter().chain(steps());
+        async move {
+            let mut reply: Reply = Response::new(boxed(Scripted::new(steps)));
+            reply.headers_mut().insert("content-length", length.parse().unwrap());
+            reply
+        }
     }));
     web_server.say(get(1, KEEP, "/")).await;
+    gate.open(1);
+    web_server.quiet().await;
     web_server
 }
 

@@ -8,7 +8,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, Interest};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
-use crate::handlers::{boxed, echo, full, handler};
+use crate::handlers::{Gate, boxed, echo, full, handler};
 use crate::records::{CLOSE, KEEP, abort, end_stdin, get, get_values, post, post_whole, stdin};
 use crate::scripted::{Scripted, Step, data, quietly};
 use crate::web_server::{WebServer, serve};
@@ -88,7 +88,12 @@ fn served() -> WebServer {
             "/wait" => std::future::pending().await,
             "/early" => full("early"),
             "/panic" => panic!("it has a bug"),
-            "/cut" => http::Response::new(boxed(Scripted::new([data("some"), Step::Error]))),
+            "/cut" => {
+                let gate = Gate::new();
+                let body = Scripted::new([data("some"), Step::Wait(gate.clone()), Step::Error]);
+                tokio::spawn(async move { gate.open(1) });
+                http::Response::new(boxed(body))
+            }
             _ => echo(request).await,
         }
     }))
@@ -192,11 +197,18 @@ async fn what_the_target_hides_is_one_warning_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_the_web_server_is_to_blame_for_does_not_alarm_the_applications_log() {
+async fn a_client_error_is_a_debug_event_and_no_stderr() {
     let (log, _guard) = Log::start();
     let web_server = served();
-    let bad = crate::records::head(1, KEEP, "NO METHOD", "/", &[]);
-    web_server.say([bad, end_stdin(1)].concat()).await;
-    assert_eq!(web_server.answer(1).status(), 400);
-    assert_eq!((log.at(Level::DEBUG).len(), log.at(Level::INFO).len()), (1, 0));
+    let long = format!("/?{}", "x".repeat(70_000));
+    for (method, target, status) in
+        [("NO METHOD", "/", 400), ("GET", "/a b", 400), ("GET", long.as_str(), 414)]
+    {
+        let bad = crate::records::head(1, KEEP, method, target, &[]);
+        let answer = web_server.ask(1, [bad, end_stdin(1)].concat()).await;
+        assert_eq!((answer.status(), answer.errors().as_str()), (status, ""));
+    }
+    let events = log.at(Level::DEBUG);
+    assert!(events.iter().all(|event| event.contains("a request was refused")), "{events:?}");
+    assert_eq!((events.len(), log.at(Level::INFO).len()), (3, 0));
 }

@@ -34,4 +34,5 @@ mod roles;
 mod shutdown;
 mod stderr;
 mod timeouts;
+mod unwritten;
 mod writes;

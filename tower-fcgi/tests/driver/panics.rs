@@ -97,14 +97,8 @@ async fn an_error_of_the_service_is_a_500_with_its_whole_chain_on_stderr() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_the_bodys_first_poll_comes_after_the_head_and_cuts_the_answer_off() {
-    quietly();
-    let mut web_server = serve_bad(|| Response::new(boxed(Scripted::new([Step::Panic]))));
-    web_server.send(get(1, KEEP, "/bad"));
-    assert!(web_server.ended().await.unwrap_err().is_cut_off());
-    let answers = web_server.answers();
-    assert!(answers.of(1).is_cut_off(), "{answers:?}");
-    assert!(answers.of(1).errors().contains("the body has a bug"));
+async fn a_panic_in_the_bodys_first_poll_is_a_500() {
+    is_a_500(&serve_bad(|| Response::new(boxed(Scripted::new([Step::Panic])))), "the body has a bug").await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -132,6 +132,9 @@ pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, 
         let whole = is.answers.list.iter().filter(|answer| answer.end.is_some()).count();
         let cut_off = matches!(&is.result, Some(Err(error)) if error.is_cut_off());
         assert!(cut_off || whole == conversation.ids.len(), "{:?}", is.answers);
+        // What comes in one piece has not begun when it fails.
+        let in_one_piece = |id: &u16| right.answers.of(*id).header("content-length").is_some();
+        assert!(!cut_off || !conversation.ids.iter().all(in_one_piece), "{:?}", is.answers);
     }
     assert!(!aborted || matches!(is.result, Some(Ok(()))), "{:?}", is.result);
 }

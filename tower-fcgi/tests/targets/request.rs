@@ -58,12 +58,18 @@ fn check(request: &Request<RequestBody>, pairs: &[Pair<'_>]) {
     for (name, value) in request.headers() {
         assert!(value.as_bytes().iter().all(|byte| *byte == b'\t' || !byte.is_ascii_control()));
         match name.as_str() {
-            "content-type" => assert_eq!(Some(value.as_bytes()), last(b"CONTENT_TYPE")),
+            "content-type" => {
+                let first = pairs.iter().find(|(name, value)| *name == b"CONTENT_TYPE" && !value.is_empty());
+                assert_eq!(Some(value.as_bytes()), first.map(|(_, value)| *value));
+            }
             "content-length" => assert_eq!(Some(value.as_bytes()), last(b"CONTENT_LENGTH")),
             "proxy" | "transfer-encoding" => panic!("{name} is never one"),
             name => {
                 let is_it = |pair: &&Pair<'_>| header(pair.0).is_some_and(|header| header == name);
-                let sent = pairs.iter().filter(is_it).map(|(_, value)| *value);
+                let mut sent: Vec<_> = pairs.iter().filter(is_it).map(|(_, value)| *value).collect();
+                if ["host", "authorization"].contains(&name) {
+                    sent.drain(..sent.len() - 1);
+                }
                 let all = request.headers().get_all(name).iter();
                 assert!(all.map(http::HeaderValue::as_bytes).eq(sent), "{name}: all of them, in their order");
             }

@@ -30,6 +30,8 @@ pub(super) enum Command {
     Stdout(usize),
     StdoutShared(usize),
     StdoutInPlace(usize),
+    /// What was queued of the response becomes so many bytes.
+    Replace(usize),
     Stderr(usize),
     Read,
     Consume(usize),
@@ -201,6 +203,7 @@ fn command() -> impl Strategy<Value = Command> {
         2 => (0..300_usize).prop_map(Command::Stdout),
         1 => (0..300_usize).prop_map(Command::StdoutInPlace),
         1 => prop_oneof![0..9000_usize, 4000..4200_usize].prop_map(Command::StdoutShared),
+        1 => (0..300_usize).prop_map(Command::Replace),
         2 => (0..50_usize).prop_map(Command::Stderr),
         3 => Just(Command::Read),
         3 => (0..100_usize).prop_map(Command::Consume),

@@ -15,5 +15,6 @@ mod limits;
 mod management;
 mod model;
 mod multiplex;
+mod replace;
 mod round_trip;
 mod wire;

@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::conversation::{Command, Owed, Sent, Step, WebServer, config, steps};
-use super::wire::{Link, Record, parse_some, waiting};
+use super::wire::{Link, Record, out, parse_some, waiting};
 use crate::{
-    BodyState, Close, Config, Connection, Event, Key, Limits, Misuse, RecordType, RequestId, Role, Rule,
-    Violation,
+    BodyState, Close, Config, Connection, Event, Key, Limits, Misuse, RecordHeader, RecordType, RequestId,
+    Role, Rule, Violation,
 };
 
 /// A request that the application was told of.
@@ -26,6 +26,29 @@ struct Told {
     discards: bool,
     /// Bytes of its bodies that came and were not consumed.
     charge: usize,
+    /// Where in all that is written and waits its response begins.
+    begins: Option<usize>,
+}
+
+/// A record in some bytes.
+struct Placed {
+    kind: RecordType,
+    id: u16,
+    at: usize,
+    /// Of all of it.
+    len: usize,
+}
+
+fn placed(wire: &[u8]) -> Vec<Placed> {
+    let mut all = Vec::new();
+    let mut at = 0;
+    while let Some(header) = wire[at..].first_chunk() {
+        let header = RecordHeader::decode(*header).unwrap();
+        let len = RecordHeader::LEN + usize::from(header.content_len) + usize::from(header.padding_len);
+        all.push(Placed { kind: header.kind, id: header.id.0, at, len });
+        at += len;
+    }
+    all
 }
 
 struct Model {
@@ -78,11 +101,14 @@ impl Model {
             Step::Noise(_) => unreachable!("the model knows records alone"),
             Step::Command(_, Command::Close) => self.link.app.close(),
             Step::Command(_, Command::Refuse) => self.refuse(),
-            Step::Command(which, command) => {
-                if !self.told.is_empty() {
-                    self.command(which % self.told.len(), *command);
+            Step::Command(which, command) if !self.told.is_empty() => {
+                let at = which % self.told.len();
+                match command {
+                    Command::Replace(len) => self.replace(at, *len),
+                    command => self.command(at, *command),
                 }
             }
+            Step::Command(..) => {}
             Step::Write(len) => self.written.extend(self.link.written_up_to(*len)),
         }
         self.check();
@@ -138,7 +164,7 @@ impl Model {
     fn tell(&mut self, key: Key, id: u16, role: Role, discards: bool) {
         assert!(self.told.iter().all(|told| told.key != key), "a key comes once");
         self.last.insert(id, self.told.len());
-        self.told.push(Told { key, id, role, open: true, aborted: false, discards, charge: 0 });
+        self.told.push(Told { key, id, role, open: true, aborted: false, discards, charge: 0, begins: None });
     }
 
     fn refuse(&mut self) {
@@ -150,7 +176,50 @@ impl Model {
         self.tell(key, id, Role::RESPONDER, true);
     }
 
+    /// What was written and what waits.
+    fn wire(&mut self) -> Vec<u8> {
+        let mut wire = self.written.clone();
+        wire.extend(waiting(self.link.app.output()));
+        wire
+    }
+
+    fn replace(&mut self, at: usize, len: usize) {
+        let before = self.wire();
+        let content = vec![b'r'; len];
+        let replaced = self.link.app.replace_response(self.told[at].key, &content);
+        let after = self.wire();
+        let told = &mut self.told[at];
+        if !told.open {
+            assert_eq!(replaced, Err(Misuse::Gone));
+            return assert_eq!(before, after);
+        }
+        let begins = *told.begins.get_or_insert(before.len());
+        assert_eq!(replaced, Ok(begins >= self.written.len()));
+        if replaced == Ok(false) {
+            return assert_eq!(before, after);
+        }
+        let (mut expected, left) = parse_some(&before[..begins]);
+        assert_eq!(left, 0, "a response begins with a record");
+        expected.extend((len > 0).then(|| out(told.id, &content)));
+        let is_others = |record: &Record| (record.kind, record.id) != (RecordType::STDOUT, told.id);
+        expected.extend(parse_some(&before[begins..]).0.into_iter().filter(is_others));
+        self.seen = parse_some(&after).0;
+        assert_eq!(self.seen, expected, "{told:?}");
+        // The records behind it have moved, and with them where others begin.
+        let (id, page) = (told.id, if len > 0 { RecordHeader::LEN + len } else { 0 });
+        let is_own = |record: &&Placed| (record.kind, record.id) == (RecordType::STDOUT, id);
+        let own: Vec<_> = placed(&before).into_iter().filter(|record| record.at >= begins).collect();
+        for other in self.told.iter_mut().filter_map(|told| told.begins.as_mut()) {
+            if *other > begins {
+                // What is taken out before it; at a record that is taken out itself begins nothing.
+                let removed = own.iter().filter(is_own).filter(|record| record.at < *other);
+                *other = *other + page - removed.map(|record| record.len).sum::<usize>();
+            }
+        }
+    }
+
     fn command(&mut self, at: usize, command: Command) {
+        let end = self.wire().len();
         let told = &mut self.told[at];
         let app = &mut self.link.app;
         let before = (app.unread(), app.live(), app.output().len(), app.should_close());
@@ -173,6 +242,7 @@ impl Model {
                 told.charge = told.charge.saturating_sub(len);
                 return;
             }
+            Command::Replace(_) => unreachable!("it has a function of its own"),
             Command::Refuse | Command::Close => unreachable!("not of one request"),
         };
         if !told.open {
@@ -183,6 +253,9 @@ impl Model {
         }
         assert_eq!(taken, Ok(()), "{command:?} of {told:?}");
         match command {
+            Command::Stdout(_) | Command::StdoutInPlace(_) | Command::StdoutShared(_) => {
+                told.begins.get_or_insert(end);
+            }
             Command::Read if state == Some(BodyState::Aborted) => assert!(told.aborted),
             Command::Discard => {
                 told.discards = true;

@@ -93,8 +93,10 @@ fn apply(head: &mut Pairs, change: &Change) {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 18] = [
         "HTTP_HOST",
+        "HTTP_Host",
+        "HTTP_AUTHORIZATION",
         "HTTP_ACCEPT",
         "HTTP_ACCEPT_LANGUAGE",
         "HTTP_COOKIE",

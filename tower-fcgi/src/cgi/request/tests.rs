@@ -76,6 +76,73 @@ fn what_nginx_sends_for_a_post() {
 }
 
 #[test]
+fn of_repeated_variables_the_last_counts() {
+    let params: Params = [
+        ("REQUEST_METHOD", "GET"),
+        ("REQUEST_URI", "/first"),
+        ("SERVER_PROTOCOL", "HTTP/1.0"),
+        ("CONTENT_LENGTH", "1"),
+        ("REMOTE_ADDR", "192.0.2.1"),
+        ("REMOTE_PORT", "1"),
+        ("REQUEST_METHOD", "POST"),
+        ("REQUEST_URI", "/last"),
+        ("SERVER_PROTOCOL", "HTTP/1.1"),
+        ("CONTENT_LENGTH", "2"),
+        ("REMOTE_ADDR", "192.0.2.2"),
+        ("REMOTE_PORT", "2"),
+    ]
+    .into_iter()
+    .collect();
+    let mut request = Request::new(());
+    let facts = read_head(&params, &RouteOn::RequestUri, &mut request).unwrap();
+    assert_eq!((request.method(), request.version()), (&Method::POST, Version::HTTP_11));
+    assert_eq!(request.uri(), "/last");
+    assert_eq!((facts.content_length, facts.client), (Some(2), "192.0.2.2:2".parse().ok()));
+    assert_eq!(request.headers()["content-length"], "2");
+}
+
+#[test]
+fn of_repeated_headers_the_last_host_stands_alone() {
+    let pairs = [
+        ("HTTP_HOST", "example.org"),
+        ("HTTP_AUTHORIZATION", "Basic YQ=="),
+        ("HTTP_X", "1"),
+        ("HTTP_Host", "example.org:8080"),
+        ("HTTP_COOKIE", "a=1"),
+        ("HTTP_AUTHORIZATION", "Basic Yg=="),
+        ("HTTP_X", "2"),
+        ("HTTP_COOKIE", "b=2"),
+    ];
+    let expected = [
+        ("host", "example.org:8080"),
+        ("authorization", "Basic Yg=="),
+        ("x", "1"),
+        ("x", "2"),
+        ("cookie", "a=1"),
+        ("cookie", "b=2"),
+    ];
+    // Once more, with what the thread remembers of the first time, and beside a head without repetitions.
+    for _ in 0..2 {
+        assert_eq!(headers_of(&pairs), owned(&expected));
+        assert_eq!(headers_of(&pairs[3..]).len(), 5);
+    }
+}
+
+#[test]
+fn of_repeated_content_types_the_first_counts() {
+    for (types, expected) in [
+        (&["text/a", "text/b"][..], "text/a"),
+        (&["", "text/b", "text/c"], "text/b"),
+        (&["text/a", ""], "text/a"),
+    ] {
+        let pairs: Vec<_> = types.iter().map(|kind| ("CONTENT_TYPE", *kind)).collect();
+        for _ in 0..6 {
+            assert_eq!(headers_of(&pairs), owned(&[("content-type", expected)]), "{types:?}");
+        }
+    }
+}
+
+#[test]
 fn http_proxy_never_becomes_a_header() {
     assert_eq!(headers_of(&[("HTTP_PROXY", "http://evil")]), []);
     assert_eq!(
