@@ -73,6 +73,7 @@ mod failure;
 mod filter_data;
 mod handle;
 mod memory;
+mod oneshot;
 mod params;
 mod program;
 mod route_on;

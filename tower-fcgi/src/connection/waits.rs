@@ -1,11 +1,10 @@
 //! What a connection waits for, how long it may, and what happens when it was too long.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use fcgi_core::{Connection, EndOfInput, Key, NewRequest};
+use fcgi_core::{Connection, EndOfInput, Key};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::running::Running;
@@ -18,6 +17,7 @@ use crate::error::{Error, Kind, Timeout};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::handle::Order;
+use crate::oneshot::Oneshot;
 use crate::service::FcgiService;
 
 /// How long a connection that is to end waits for the request that it was opened for. A web server connects when it
@@ -33,13 +33,13 @@ where
     /// `Ready`: a time-out was dealt with, and there may be something to do.
     pub(super) fn poll_deadline(
         &mut self,
-        inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
+        inline: Pin<&mut Exchange<Oneshot<S>, S::ResponseBody>>,
         cx: &mut Context<'_>,
     ) -> Result<Poll<()>, Error> {
         let wait = self.wait();
         let spawned = self.spawned.iter().flat_map(|spawned| spawned.running());
         let running = self.running.iter().chain(spawned);
-        let stages = stages(&self.settings, &self.protocol, running, &self.queue);
+        let stages = stages(&self.settings, &self.protocol, running);
         let Poll::Ready(elapsed) = self.deadline.poll(wait, stages, cx) else { return Ok(Poll::Pending) };
         let wait = match elapsed {
             Elapsed::Wait(wait) => wait,
@@ -67,7 +67,7 @@ where
         &mut self,
         key: Key,
         stage: Stage,
-        inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
+        inline: Pin<&mut Exchange<Oneshot<S>, S::ResponseBody>>,
     ) {
         match stage {
             Stage::Head => {
@@ -111,7 +111,6 @@ fn stages<'a>(
     settings: &config::Driver,
     protocol: &'a Connection,
     running: impl Iterator<Item = &'a Running> + Clone,
-    queue: &'a VecDeque<NewRequest>,
 ) -> impl Iterator<Item = (Key, Stage, Duration)> {
     let head = settings.head_timeout;
     let heads = protocol.in_params().map(move |key| (key, Stage::Head, head));
@@ -122,7 +121,6 @@ fn stages<'a>(
     let bodies = bodies.map(|(key, received, limit)| (key, Stage::Body(received), limit));
 
     let whole = settings.request_timeout;
-    let all = running.map(|running| running.key).chain(queue.iter().map(|request| request.key));
-    let wholes = all.filter_map(move |key| Some((key, Stage::Whole, whole?)));
+    let wholes = running.filter_map(move |running| Some((running.key, Stage::Whole, whole?)));
     heads.chain(bodies).chain(wholes)
 }
