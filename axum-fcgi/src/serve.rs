@@ -33,7 +33,8 @@ use crate::roles::ByRole;
 /// [`ListenerExt`](axum::serve::ListenerExt). `service` is a [`Router`](axum::Router), a
 /// [`MethodRouter`](axum::routing::MethodRouter), a handler [as a
 /// service](axum::handler::HandlerWithoutStateExt::into_service), or any tower service over axum's requests
-/// and responses.
+/// and responses. Each request has a clone of it, and waits until that is
+/// [ready](tower_fcgi::FcgiService#readiness).
 ///
 /// # Output
 /// The future never ends unless [`with_graceful_shutdown`](Serve::with_graceful_shutdown) tells it to, and
@@ -266,7 +267,7 @@ fn begin<IO, A, S>((io, peer): (IO, A), service: S, builder: &Builder, connectio
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: fmt::Debug,
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Send + 'static,
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
     prepare(&io);
     let connection = builder.serve_connection(io, Adapter::new(service));

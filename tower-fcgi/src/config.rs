@@ -209,8 +209,8 @@ impl Config {
     /// the answer does not look whole. Default: without limit, since it would end long downloads and
     /// Server-Sent Events.
     ///
-    /// Most web servers do not tell that a client has left before something is written to it: a handler that never
-    /// answers is ended by nothing else.
+    /// Most web servers do not tell that a client has left before something is written to it: nothing else ends a handler
+    /// that never answers, or the wait for a service that never becomes [ready](crate::FcgiService#readiness).
     #[must_use]
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.driver().request_timeout = Some(limit);

@@ -26,7 +26,7 @@ pin_project! {
     /// The state of one request's answer.
     #[project = ExchangeProj]
     pub(crate) enum Exchange<F, B> {
-        /// The service was called. `held`: what it has logged.
+        /// The request is with the service, or waits for it to be ready. `held`: what it has logged.
         Calling { #[pin] future: F, call: Call, held: Held },
         /// The head is with the sink; the body follows. `left`: bytes of it that are still to come, where that
         /// is known; `first`: nothing of it has come.
@@ -36,13 +36,12 @@ pin_project! {
     }
 }
 
-impl<F, B, E> Exchange<F, B>
+impl<F, B> Exchange<F, B>
 where
-    F: Future<Output = Result<Response<B>, E>>,
-    E: Into<BoxError>,
+    F: Future<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
-    /// The service was called with a request, and has logged what is held.
+    /// A request is with the service, which has logged what is held.
     pub(crate) const fn calling(future: F, call: Call, held: Held) -> Self {
         Self::Calling { future, call, held }
     }
@@ -129,8 +128,7 @@ where
         match self.as_mut().project() {
             ExchangeProj::Calling { future, call, .. } => {
                 let call = *call;
-                let result = ready!(future.poll(cx));
-                let response = result.map_err(|error| Failure::Service(error.into()));
+                let response = ready!(future.poll(cx));
                 Poll::Ready(response.and_then(|response| self.begin(response, call, sink)))
             }
             ExchangeProj::Sending { body, left, first, .. } => match Self::frame(body, left, first, cx, sink)
@@ -313,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_body_that_is_always_ready_with_nothing_lets_others_have_their_turn_and_comes_back() {
-        let response = std::future::ready(Ok::<_, Infallible>(Response::new(Nothing)));
+        let response = std::future::ready(Ok(Response::new(Nothing)));
         let call = Call { role: Role::RESPONDER, to_head: false };
         let mut exchange = pin!(Exchange::calling(response, call, Held::default()));
         let woken = Arc::new(Woken::default());

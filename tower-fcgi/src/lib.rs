@@ -74,6 +74,7 @@ mod failure;
 mod filter_data;
 mod handle;
 mod memory;
+mod oneshot;
 mod params;
 mod program;
 mod request_target;

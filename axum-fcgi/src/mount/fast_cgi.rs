@@ -89,9 +89,12 @@ use super::site::{Site, Symlinks};
 /// | | |
 /// | --- | --- |
 /// | 503 | no connection was free [in time](tower_fcgi::client::Pool::wait_timeout), or the application says it is overloaded |
-/// | 504 | no connection was made in time, or there was no head in time: [`head_timeout`](Self::head_timeout) |
+/// | 504 | no connection was made in time, the application's service was not ready in time, or there was no head in time: [`head_timeout`](Self::head_timeout) |
 /// | 502 | anything else that is the application's doing |
 /// | 400, 413 | the client's body failed, or was too long |
+///
+/// The application's service is asked whether it is ready for a request of its own: on a clone, which is dropped right after
+/// the call. What is answered without the application waits for nothing. An error of `poll_ready` is as one of the call.
 ///
 /// Once its head is there, an answer that is not whole ends in an error of its body, and so in a connection that is cut off.
 ///
@@ -232,8 +235,8 @@ impl<S> FastCgi<S> {
         self.set(|settings| settings.collect = limit)
     }
 
-    /// How long the head of an answer may take, from when the request is there: waiting for a connection and sending the
-    /// request's body are a part of it. Default: 60 s.
+    /// How long the head of an answer may take, from when the request is there: waiting for the application's service to
+    /// be ready, waiting for a connection, and sending the request's body are a part of it. Default: 60 s.
     #[must_use]
     pub fn head_timeout(self, limit: impl Into<Option<Duration>>) -> Self {
         let limit = limit.into();

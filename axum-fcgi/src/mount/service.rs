@@ -90,7 +90,7 @@ enum Next {
 
 impl<S, B> Asking<S>
 where
-    S: Service<Request, Response = axum::http::Response<B>>,
+    S: Service<Request, Response = axum::http::Response<B>> + Clone,
     S::Error: Into<BoxError>,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -128,6 +128,8 @@ where
 
     /// Sends a request to the application.
     async fn ask(&mut self, mut request: Box<Request>) -> Result<S::Response, StatusCode> {
+        // Dropped right after the call: what it has reserved beyond that must not be kept while the answer is awaited.
+        let mut application = self.application.clone();
         let asked = async {
             if let Some(limit) = self.settings.collect
                 && is_unsized(&request)
@@ -135,8 +137,10 @@ where
                 let collected = Box::pin(collect(std::mem::take(request.body_mut()), limit));
                 *request.body_mut() = collected.await?;
             }
-            poll_fn(|cx| self.application.poll_ready(cx)).await.map_err(Into::into)?;
-            self.application.call(*request).await.map_err(Into::into)
+            poll_fn(|cx| application.poll_ready(cx)).await.map_err(Into::into)?;
+            let response = application.call(*request);
+            drop(application);
+            response.await.map_err(Into::into)
         };
         asked.await.map_err(|error: BoxError| failure::status(&error))
     }
@@ -240,3 +244,6 @@ impl Again {
         Some(self.request.map(|()| Body::empty()))
     }
 }
+
+#[cfg(test)]
+mod tests;

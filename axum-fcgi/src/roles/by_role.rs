@@ -9,6 +9,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use pin_project_lite::pin_project;
+use tower::util::Oneshot;
 use tower_fcgi::{Role, Stderr};
 use tower_service::Service;
 
@@ -17,6 +18,8 @@ use super::allow::Allowed;
 /// Gives the requests for one role to a service of their own, and all others to another one: what
 /// [`Serve::with_authorizer`](crate::Serve::with_authorizer) and [`with_filter`](crate::Serve::with_filter)
 /// serve.
+///
+/// Only the service that a request is for is waited for, on a clone: if the one is busy, requests for the other go on.
 #[derive(Debug, Clone)]
 pub struct ByRole<S, T> {
     others: S,
@@ -32,28 +35,27 @@ impl<S, T> ByRole<S, T> {
 
 impl<S, T> Service<Request> for ByRole<S, T>
 where
-    S: Service<Request, Response = Response, Error = Infallible>,
-    T: Service<Request, Response = Response, Error = Infallible>,
+    S: Service<Request, Response = Response, Error = Infallible> + Clone,
+    T: Service<Request, Response = Response, Error = Infallible> + Clone,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = ByRoleFuture<S::Future, T::Future>;
+    type Future = ByRoleFuture<S, T>;
 
-    /// Ready when both are, since nobody knows yet whom the next request is for.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        let Ok(()) = ready!(self.others.poll_ready(cx));
-        self.own.poll_ready(cx)
+    /// Always ready: the role is known with the request, and only its service is waited for, in the future.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
         let params = request.extensions().get::<tower_fcgi::Params>();
         let state = match params.filter(|params| params.role() == self.role) {
-            None => State::Others { future: self.others.call(request) },
+            None => State::Others { future: Oneshot::new(self.others.clone(), request) },
             Some(params) if self.role == Role::AUTHORIZER => {
                 let stderr = params.stderr();
-                State::Authorizer { future: self.own.call(request), stderr }
+                State::Authorizer { future: Oneshot::new(self.own.clone(), request), stderr }
             }
-            Some(_) => State::Own { future: self.own.call(request) },
+            Some(_) => State::Own { future: Oneshot::new(self.own.clone(), request) },
         };
         ByRoleFuture { state }
     }
@@ -61,9 +63,13 @@ where
 
 pin_project! {
     /// The answer of whichever service was asked.
-    pub struct ByRoleFuture<F, G> {
+    pub struct ByRoleFuture<S, T>
+    where
+        S: Service<Request>,
+        T: Service<Request>,
+    {
         #[pin]
-        state: State<F, G>,
+        state: State<Oneshot<S, Request>, Oneshot<T, Request>>,
     }
 }
 
@@ -78,10 +84,10 @@ pin_project! {
     }
 }
 
-impl<F, G> Future for ByRoleFuture<F, G>
+impl<S, T> Future for ByRoleFuture<S, T>
 where
-    F: Future<Output = Result<Response, Infallible>>,
-    G: Future<Output = Result<Response, Infallible>>,
+    S: Service<Request, Response = Response, Error = Infallible>,
+    T: Service<Request, Response = Response, Error = Infallible>,
 {
     type Output = Result<Response, Infallible>;
 
@@ -122,7 +128,11 @@ fn tell(stderr: Option<Stderr>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     })
 }
 
-impl<F, G> fmt::Debug for ByRoleFuture<F, G> {
+impl<S, T> fmt::Debug for ByRoleFuture<S, T>
+where
+    S: Service<Request>,
+    T: Service<Request>,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ByRoleFuture").finish_non_exhaustive()
     }

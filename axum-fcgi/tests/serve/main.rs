@@ -7,6 +7,7 @@ mod figures;
 mod gone;
 mod grace;
 mod in_memory;
+mod readiness;
 mod roles;
 mod shutdown;
 mod types;

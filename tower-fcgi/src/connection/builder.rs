@@ -1,6 +1,5 @@
 //! What a connection is made of.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -56,7 +55,6 @@ impl Builder {
             settings: Arc::clone(&self.config.driver),
             running: None,
             spawned: None,
-            queue: VecDeque::new(),
             phase: Phase::Serving,
             input_ended: false,
             unflushed: false,
@@ -66,7 +64,6 @@ impl Builder {
             deadline: Deadline::default(),
             reset: |_| {},
             idle: false,
-            dispatched: 0,
             spawned_first: false,
             spawned_now: false,
             alone: None,

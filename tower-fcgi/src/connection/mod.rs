@@ -10,13 +10,11 @@ mod running;
 mod spawned;
 mod waits;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use fcgi_core::NewRequest;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::Span;
@@ -32,6 +30,7 @@ use crate::error::{Error, Kind};
 use crate::exchange::Exchange;
 use crate::handle::{Handle, Order};
 use crate::memory;
+use crate::oneshot::Oneshot;
 use crate::service::FcgiService;
 
 pin_project! {
@@ -41,8 +40,9 @@ pin_project! {
     /// itself, with no task and no channel. One that begins while another runs gets a task of its own
     /// ([`tokio::spawn`]), so that requests which share a connection run in parallel.
     ///
-    /// The service's `poll_ready` is asked before each call. While it is pending, requests wait, and the
-    /// input is held back once their bodies reach the [limits](crate::Limits); ABORT is seen all the while.
+    /// Each request has a clone of the service, and waits until that is ready: see [`FcgiService`]. While requests
+    /// wait, others are served, input is held back once unread bodies reach the [limits](crate::Limits), and ABORT
+    /// is seen.
     ///
     /// # Output
     /// `Ok` when the connection ended in good order: after a request without KEEP_CONN, or by the web server
@@ -59,7 +59,7 @@ pin_project! {
         S: FcgiService,
     {
         #[pin]
-        inline: Exchange<S::Future, S::ResponseBody>,
+        inline: Exchange<Oneshot<S>, S::ResponseBody>,
         driver: Driver<IO, S>,
     }
 }
@@ -67,6 +67,7 @@ pin_project! {
 /// All of a connection but the exchange that runs in its future.
 struct Driver<IO, S> {
     io: IO,
+    /// Never polled nor called: each request has a clone.
     service: S,
     /// The only table of requests.
     protocol: fcgi_core::Connection,
@@ -75,8 +76,6 @@ struct Driver<IO, S> {
     running: Option<Running>,
     /// Exchanges that run in tasks; made when the first one does.
     spawned: Option<Box<Spawned>>,
-    /// Requests that wait for the service to be ready.
-    queue: VecDeque<NewRequest>,
     phase: Phase,
     /// The web server has shut its side down.
     input_ended: bool,
@@ -92,8 +91,6 @@ struct Driver<IO, S> {
     /// Makes the close that follows a cut-off answer one that the peer notices.
     reset: fn(&IO),
     idle: bool,
-    /// Requests dispatched since the connection began; tells a turn that dispatched some from one that did not.
-    dispatched: u32,
     /// Whether the exchanges in tasks have their turn before the one that runs inline.
     spawned_first: bool,
     /// A task was begun in this turn.
@@ -192,7 +189,7 @@ where
 {
     fn poll(
         &mut self,
-        mut inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
+        mut inline: Pin<&mut Exchange<Oneshot<S>, S::ResponseBody>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         self.watch(cx);
@@ -230,10 +227,9 @@ where
     /// STDERR.
     fn serve(
         &mut self,
-        mut inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
+        mut inline: Pin<&mut Exchange<Oneshot<S>, S::ResponseBody>>,
         cx: &mut Context<'_>,
     ) -> Result<Turn, Error> {
-        let dispatched = self.dispatched;
         let was_full = self.is_full();
         let _ = self.poll_write(cx)?;
         let has_room = was_full && !self.is_full();
@@ -272,21 +268,17 @@ where
         // What was put out in this turn has not met the transport yet; what was left of the last has, and
         // waits.
         let unwritten = self.has_new_output();
-        // A request that was dispatched with the input paused may have read its body already, and woken
-        // nobody.
-        let unpaused = read == Read::Paused && self.dispatched != dispatched;
-        Ok(if read == Read::Got || has_room || unwritten || unpaused { Turn::Again } else { Turn::Wait })
+        Ok(if read == Read::Got || has_room || unwritten { Turn::Again } else { Turn::Wait })
     }
 
     /// Delivers what was read, and goes on with the exchanges. `true`: a task was begun, and the exchanges have
     /// not had their turn.
     fn deliver_and_go_on(
         &mut self,
-        mut inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
+        mut inline: Pin<&mut Exchange<Oneshot<S>, S::ResponseBody>>,
         cx: &mut Context<'_>,
     ) -> bool {
         self.take_events(inline.as_mut(), cx);
-        self.dispatch_queue(inline.as_mut(), cx);
         if std::mem::take(&mut self.spawned_now) {
             return true;
         }
@@ -336,9 +328,6 @@ where
                 self.protocol.shrink();
                 // Nothing is alive, so whatever task is still to be ended has nobody to tell.
                 self.spawned = None;
-                if self.queue.capacity() > 0 {
-                    self.queue = VecDeque::new();
-                }
                 if self.settings.idle_timeout.is_none() {
                     self.deadline.release();
                 }

@@ -19,17 +19,13 @@ use crate::deadline::Stage;
 use crate::error_log::{Held, Scope};
 use crate::exchange::{Exchange, Out, conclude, guard};
 use crate::failure::Failure;
+use crate::oneshot::Oneshot;
 use crate::params::Params;
 use crate::service::FcgiService;
 use crate::sink::Direct;
 use crate::stderr::Stderr;
 
-type Inline<'a, S> = Pin<
-    &'a mut Exchange<
-        <S as tower_service::Service<Request<RequestBody>>>::Future,
-        <S as FcgiService>::ResponseBody,
-    >,
->;
+type Inline<'a, S> = Pin<&'a mut Exchange<Oneshot<S>, <S as FcgiService>::ResponseBody>>;
 
 impl<IO, S> Driver<IO, S>
 where
@@ -48,30 +44,13 @@ where
                 self.deadline.begin(request.key, Stage::Whole);
             }
             match event {
-                Event::Request(request) if self.queue.is_empty() => {
-                    self.dispatch(request, inline.as_mut(), cx);
-                }
-                Event::Request(request) => self.queue.push_back(request),
+                Event::Request(request) => self.dispatch(request, inline.as_mut(), cx),
                 Event::Body(key) => self.deliver(key, inline.as_mut()),
                 Event::Abort(key) => self.abort(key, inline.as_mut()),
                 Event::Refused(key, refusal) => self.refuse(key, refusal),
                 // The core has no other event; a later one that this driver does not know has nobody to go
                 // to.
                 _ => {}
-            }
-        }
-    }
-
-    /// Dispatches what waits, as far as the service is ready.
-    pub(super) fn dispatch_queue(&mut self, mut inline: Inline<'_, S>, cx: &mut Context<'_>) {
-        for _ in 0..self.queue.len() {
-            let Some(request) = self.queue.pop_front() else { return };
-            let waiting = self.queue.len();
-            self.dispatch(request, inline.as_mut(), cx);
-            if self.queue.len() > waiting {
-                // It went back, to the end: bring it to the front again, and wait.
-                self.queue.rotate_right(1);
-                return;
             }
         }
     }
@@ -102,14 +81,9 @@ where
         }
     }
 
-    /// Calls the service, if it is ready; else the request waits at the end of the queue.
+    /// Checks the request, and only then gives it a clone of the service: a rejected request must reserve nothing.
+    /// The clone is called if it is ready; else its exchange waits for it, beside all others.
     fn dispatch(&mut self, request: NewRequest, inline: Inline<'_, S>, cx: &mut Context<'_>) {
-        let ready = match guard(|| self.service.poll_ready(cx)) {
-            Ok(Poll::Pending) => return self.queue.push_back(request),
-            Ok(Poll::Ready(Ok(()))) => Ok(()),
-            Ok(Poll::Ready(Err(error))) => Err(Failure::NotReady(error.into())),
-            Err(panic) => Err(panic),
-        };
         let key = request.key;
         let mut call = Request::new(RequestBody::empty());
         *call.extensions_mut() = self.settings.extensions.clone();
@@ -123,9 +97,6 @@ where
             Err(failure) => return self.answer(key, &failure, Asked::Unknown),
         };
         let is = Call::new(request.role, call.method());
-        if let Err(failure) = ready {
-            return self.answer(key, &failure, is.asked());
-        }
         let too_large = |length| length > self.settings.body_limit;
         if is.role != Role::AUTHORIZER && facts.content_length.is_some_and(too_large) {
             return self.answer(key, &Failure::BodyTooLarge, is.asked());
@@ -150,15 +121,14 @@ where
         ));
         let mut held = Held::default();
         let scope = Scope::enter();
-        let called = guard(|| span.in_scope(|| self.service.call(call)));
+        let started = guard(|| span.in_scope(|| Oneshot::start(self.service.clone(), call, cx)));
         held.collect();
         scope.leave();
         let running = Running { key, role: is.role, body: cell, data, span };
         if self.settings.body_timeout.is_some() && (running.body.is_some() || running.data.is_some()) {
             self.deadline.begin(key, Stage::Body);
         }
-        self.dispatched = self.dispatched.wrapping_add(1);
-        match called {
+        match started.and_then(|started| started) {
             Ok(future) => self.run(running, Exchange::calling(future, is, held), inline, cx),
             Err(failure) => {
                 self.conclude(key, &failure, is.asked(), held);
@@ -171,7 +141,7 @@ where
     fn run(
         &mut self,
         running: Running,
-        exchange: Exchange<S::Future, S::ResponseBody>,
+        exchange: Exchange<Oneshot<S>, S::ResponseBody>,
         mut inline: Inline<'_, S>,
         cx: &mut Context<'_>,
     ) {
@@ -247,7 +217,7 @@ where
             Some(running) if running.key == key => Some(running),
             _ => self.spawned.as_ref().and_then(|spawned| spawned.find(key)),
         };
-        // A request that waits to be dispatched takes its body when it is; one whose body was whole has none.
+        // One whose body was whole has none.
         let Some(running) = running else { return };
         self.deadline.got_on(key);
         if running.role == Role::FILTER {
@@ -267,7 +237,6 @@ where
     /// answer look whole that is not.
     fn abort(&mut self, key: Key, inline: Inline<'_, S>) {
         self.stop(key, Kind::Aborted, inline);
-        self.queue.retain(|request| request.key != key);
         let _ = match self.protocol.replace_response(key, b"") {
             Ok(true) => self.protocol.end(key, 0),
             Ok(false) => self.protocol.abandon(key),
@@ -279,7 +248,6 @@ where
     pub(super) fn give_up(&mut self, key: Key, failure: &Failure, kind: Kind, mut inline: Inline<'_, S>) {
         let out = self.out(key, inline.as_ref());
         self.stop(key, kind, inline.as_mut());
-        self.queue.retain(|request| request.key != key);
         conclude(failure, out.asked(), Held::default(), &mut self.direct(key));
     }
 
@@ -311,7 +279,7 @@ where
     }
 
     /// How much of a request's answer is out.
-    fn out(&self, key: Key, inline: Pin<&Exchange<S::Future, S::ResponseBody>>) -> Out {
+    fn out(&self, key: Key, inline: Pin<&Exchange<Oneshot<S>, S::ResponseBody>>) -> Out {
         let out = match &self.running {
             Some(running) if running.key == key => Some(inline.out()),
             _ => self.spawned.as_ref().and_then(|spawned| spawned.out(key)),
@@ -332,7 +300,6 @@ where
 
     /// Drops every handler: nobody is there to be answered.
     pub(super) fn cancel_all(&mut self, inline: Inline<'_, S>, kind: Kind) {
-        self.queue.clear();
         if let Some(Running { key, .. }) = self.running {
             self.stop(key, kind, inline);
         }

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use super::running::Running;
 use crate::exchange::{Exchange, Out};
-use crate::failure::BoxError;
+use crate::failure::{BoxError, Failure};
 use crate::sink::Batch;
 
 /// The spawned exchanges of one connection. Dropping it drops them.
@@ -42,10 +42,9 @@ impl Spawned {
     }
 
     /// Runs `exchange` in a task.
-    pub(super) fn spawn<F, B, E>(&mut self, running: Running, exchange: Exchange<F, B>)
+    pub(super) fn spawn<F, B>(&mut self, running: Running, exchange: Exchange<F, B>)
     where
-        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
-        E: Into<BoxError> + 'static,
+        F: Future<Output = Result<Response<B>, Failure>> + Send + 'static,
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let out = exchange.out();
@@ -98,10 +97,9 @@ impl Drop for Spawned {
     }
 }
 
-async fn run<F, B, E>(key: Key, exchange: Exchange<F, B>, connection: mpsc::Sender<(Key, Batch)>)
+async fn run<F, B>(key: Key, exchange: Exchange<F, B>, connection: mpsc::Sender<(Key, Batch)>)
 where
-    F: Future<Output = Result<Response<B>, E>>,
-    E: Into<BoxError>,
+    F: Future<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
     let mut exchange = pin!(exchange);

@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Timeout};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::handle::Order;
+use crate::oneshot::Oneshot;
 use crate::service::FcgiService;
 
 /// How long a connection that is to end waits for the request that it was opened for. A web server connects when it
@@ -31,7 +32,7 @@ where
     /// `Ready`: a time-out was dealt with, and there may be something to do.
     pub(super) fn poll_deadline(
         &mut self,
-        inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
+        inline: Pin<&mut Exchange<Oneshot<S>, S::ResponseBody>>,
         cx: &mut Context<'_>,
     ) -> Result<Poll<()>, Error> {
         let wait = self.wait();
@@ -79,7 +80,7 @@ where
         &mut self,
         key: Key,
         stage: Stage,
-        inline: Pin<&mut Exchange<S::Future, S::ResponseBody>>,
+        inline: Pin<&mut Exchange<Oneshot<S>, S::ResponseBody>>,
     ) {
         match stage {
             Stage::Head => {

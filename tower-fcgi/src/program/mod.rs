@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use fcgi_core::Role;
-use http::Request;
+use http::{Request, Response};
+use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tower_service::Service;
 use tracing::Instrument as _;
 
 use self::input::Input;
@@ -19,13 +21,13 @@ use crate::body::{Cell, Kind, RequestBody};
 use crate::cgi::{Asked, Call, OwnProgram, TargetContext, read_head};
 use crate::config::Config;
 use crate::error::Error;
-use crate::error_log::{Held, Scope};
-use crate::exchange::{Exchange, conclude, guard};
-use crate::failure::Failure;
+use crate::error_log::Held;
+use crate::exchange::{Exchange, conclude};
+use crate::failure::{BoxError, Failure};
 use crate::handle::Handle;
+use crate::oneshot::Oneshot;
 use crate::params::Params;
 use crate::request_target::TargetSettings;
-use crate::service::FcgiService;
 use crate::sink::Sink as _;
 use crate::stderr::Stderr;
 
@@ -59,6 +61,11 @@ pub struct ProgramIo<I, O, E> {
 /// Of `config`, [`request_target`](Config::request_target) and [`front_controllers`](Config::front_controllers) apply.
 /// No limit and no timeout does: a web server has its own for the programs that it starts.
 ///
+/// # Readiness
+/// `service` is asked whether it is ready once the head of the request was checked, so that a rejected request does
+/// not wait for it. It need not be `Clone`, since there is one request. An error of `poll_ready` is a 503; a
+/// readiness that never comes is ended by the web server's own time limit.
+///
 /// # Errors
 /// When stdout fails, as it does when the web server has closed it; the handler is dropped then. And when the
 /// answer cannot be completed after a part of it is out ([`Error::is_cut_off`]): nothing more is written, so that
@@ -86,35 +93,31 @@ pub struct ProgramIo<I, O, E> {
 /// # Ok(())
 /// # }
 /// ```
-pub async fn serve_program<I, O, E, S>(
+pub async fn serve_program<I, O, E, S, B>(
     params: Params,
     io: ProgramIo<I, O, E>,
     config: Config,
-    mut service: S,
+    service: S,
 ) -> Result<(), Error>
 where
     I: AsyncRead + Unpin,
     O: AsyncWrite + Unpin,
     E: AsyncWrite + Unpin,
-    S: FcgiService,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>>,
+    B: Body<Error: Into<BoxError>>,
 {
-    let ready = poll_fn(|cx| match guard(|| service.poll_ready(cx)) {
-        Ok(ready) => ready.map_err(|error| Failure::NotReady(error.into())),
-        Err(panic) => Poll::Ready(Err(panic)),
-    });
-    let ready = ready.await;
     let mut program = Program {
         input: Input::new(io.stdin),
         output: Output::new(io.stdout, io.stderr),
         handle: Handle::new(),
     };
-    let called = program.call(&params, &config.driver.target, ready, &mut service);
+    let called = program.call(&params, &config.driver.target, service);
     let span = called.span;
     let mut exchange = pin!(called.exchange);
     poll_fn(|cx| program.poll(exchange.as_mut(), cx)).instrument(span).await
 }
 
-/// The request is with the service, or refused already.
+/// The request is with the service, or rejected already.
 struct Called<F, B> {
     exchange: Exchange<F, B>,
     span: tracing::Span,
@@ -136,13 +139,12 @@ where
     O: AsyncWrite + Unpin,
     E: AsyncWrite + Unpin,
 {
-    fn call<S: FcgiService>(
-        &mut self,
-        params: &Params,
-        settings: &TargetSettings,
-        ready: Result<(), Failure>,
-        service: &mut S,
-    ) -> Called<S::Future, S::ResponseBody> {
+    /// Checks the request, and only then gives it to the service.
+    fn call<S, B>(&mut self, params: &Params, settings: &TargetSettings, service: S) -> Called<Oneshot<S>, B>
+    where
+        S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>>,
+        B: Body<Error: Into<BoxError>>,
+    {
         let mut call = Request::new(RequestBody::empty());
         let context = TargetContext { settings, program: OwnProgram::Cgi, role: Role::RESPONDER };
         let facts = match read_head(params, context, &mut call) {
@@ -150,9 +152,6 @@ where
             Err(failure) => return self.refuse(&failure, Asked::Unknown),
         };
         let is = Call::new(Role::RESPONDER, call.method());
-        if let Err(failure) = ready {
-            return self.refuse(&failure, is.asked());
-        }
         let span = tracing::debug_span!("request", method = %call.method(), uri = %call.uri());
         // RFC 3875 §4.1.2: without a length there is no body. But Apache hands on one that came in chunks, as long as
         // it turns out to be.
@@ -166,18 +165,7 @@ where
         let pairs = fcgi_core::Params::clone(params);
         let stderr = Stderr::of_program(&self.handle);
         call.extensions_mut().insert(Params::new(pairs, is.role, facts.client, stderr));
-        let mut held = Held::default();
-        let scope = Scope::enter();
-        let called = guard(|| span.in_scope(|| service.call(call)));
-        held.collect();
-        scope.leave();
-        match called {
-            Ok(future) => Called { exchange: Exchange::calling(future, is, held), span },
-            Err(failure) => {
-                conclude(&failure, is.asked(), held, &mut self.output);
-                Called { exchange: Exchange::Over, span }
-            }
-        }
+        Called { exchange: Exchange::calling(Oneshot::new(service, call), is, Held::default()), span }
     }
 
     fn refuse<F, B>(&mut self, failure: &Failure, asked: Asked) -> Called<F, B> {
@@ -185,15 +173,14 @@ where
         Called { exchange: Exchange::Over, span: tracing::Span::none() }
     }
 
-    fn poll<F, B, X>(
+    fn poll<F, B>(
         &mut self,
         mut exchange: Pin<&mut Exchange<F, B>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>>
     where
-        F: Future<Output = Result<http::Response<B>, X>>,
-        X: Into<crate::failure::BoxError>,
-        B: http_body::Body<Error: Into<crate::failure::BoxError>>,
+        F: Future<Output = Result<Response<B>, Failure>>,
+        B: Body<Error: Into<BoxError>>,
     {
         self.handle.register(cx.waker());
         for _ in 0..TURNS {

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::io;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -62,9 +63,9 @@ where
 {
     let (server, application) = tokio::io::duplex(pipe);
     let (sender, connection) = client::handshake(server, config);
-    let mut handle = handle;
+    let handle = Arc::new(Mutex::new(handle));
     let service = service_fn(move |request| {
-        let response = handle(request);
+        let response = (*handle.lock().unwrap())(request);
         async move { Ok::<_, Infallible>(response.await) }
     });
     Both {

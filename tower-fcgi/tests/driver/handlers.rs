@@ -1,8 +1,8 @@
 //! What is served, and how a test watches it.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -15,14 +15,17 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) type Reply = Response<Body>;
 
-/// A service that is a function.
-pub(crate) fn handler<H, F>(mut handle: H) -> impl FcgiService + Send + 'static
+/// A service that is a function, which all its clones share.
+pub(crate) fn handler<H, F>(handle: H) -> impl FcgiService<ResponseBody = Body, Error = Infallible>
 where
     H: FnMut(Request<RequestBody>) -> F + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
+    let handle = Arc::new(Mutex::new(handle));
     tower::service_fn(move |request| {
-        let reply = handle(request);
+        // A test may have it panic.
+        let mut handle = handle.lock().unwrap_or_else(PoisonError::into_inner);
+        let reply = (*handle)(request);
         async move { Ok::<_, Infallible>(reply.await) }
     })
 }

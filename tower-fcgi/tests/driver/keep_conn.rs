@@ -1,13 +1,8 @@
 //! The life of a connection over several requests.
 
-use std::convert::Infallible;
-use std::task::{Context, Poll};
+use tower_fcgi::{Config, Params};
 
-use http::{Request, Response};
-use tower_fcgi::{Config, Params, RequestBody};
-use tower_service::Service;
-
-use crate::handlers::{Count, echo, full, handler};
+use crate::handlers::{echo, full, handler};
 use crate::records::{CLOSE, KEEP, begin, end_stdin, get, head, params, post_whole};
 use crate::web_server::{serve, serve_with};
 
@@ -97,35 +92,6 @@ async fn without_a_length_the_body_waits_for_the_terminal_record_unless_the_opti
     assert_eq!(web_server.ask(1, head(1, KEEP, "GET", "/", &[("CONTENT_LENGTH", "")])).await.status(), 200);
     // A length is a body, with the option as without it.
     assert_eq!(web_server.ask(1, post_whole(1, KEEP, "/", b"abc")).await.text(), "POST / abc");
-}
-
-/// Counts its calls in a field of its own, and cannot be cloned.
-struct NotClone {
-    calls: Count,
-    _only: Box<dyn FnOnce() + Send>,
-}
-
-impl Service<Request<RequestBody>> for NotClone {
-    type Response = Response<String>;
-    type Error = Infallible;
-    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<RequestBody>) -> Self::Future {
-        self.calls.add();
-        std::future::ready(Ok(Response::new(self.calls.now().to_string())))
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_service_that_is_not_clone_serves_every_request_of_its_connection() {
-    let web_server = serve(NotClone { calls: Count::default(), _only: Box::new(|| {}) });
-    for id in 1..=3 {
-        assert_eq!(web_server.ask(id, get(id, KEEP, "/")).await.text(), id.to_string());
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@
 mod answers;
 mod handlers;
 mod records;
+mod reserving;
 mod scripted;
 mod web_server;
 mod wire;
@@ -34,5 +35,6 @@ mod roles;
 mod shutdown;
 mod stderr;
 mod timeouts;
+mod tower_limits;
 mod unwritten;
 mod writes;

@@ -138,7 +138,7 @@ async fn a_panic_in_the_drop_of_a_future_that_is_ready_leaves_one_head() {
 
 async fn serve_of_drop<S>(service: &S, path: &str) -> WebServer
 where
-    S: tower_fcgi::FcgiService + Clone + Send + 'static,
+    S: tower_fcgi::FcgiService,
 {
     let web_server = serve(service.clone());
     web_server.say(get(1, KEEP, path)).await;

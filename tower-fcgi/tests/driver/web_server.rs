@@ -23,21 +23,21 @@ const HANGS: Duration = Duration::from_secs(86_400);
 /// Serves with the default settings.
 pub(crate) fn serve<S>(service: S) -> WebServer
 where
-    S: FcgiService + Send + 'static,
+    S: FcgiService,
 {
     serve_with(Config::default(), service)
 }
 
 pub(crate) fn serve_with<S>(config: Config, service: S) -> WebServer
 where
-    S: FcgiService + Send + 'static,
+    S: FcgiService,
 {
     serve_on(Wire::default(), config, service)
 }
 
 pub(crate) fn serve_on<S>(wire: Wire, config: Config, service: S) -> WebServer
 where
-    S: FcgiService + Send + 'static,
+    S: FcgiService,
 {
     let connection = Builder::new().config(config).serve_connection(wire.transport(), service);
     let connection = connection.on_cut_off(Transport::reset);

@@ -56,7 +56,7 @@ impl Body for Endless {
 }
 
 /// Waits for ever without reading, answers without end, or answers at once.
-fn service() -> impl FcgiService + Clone {
+fn service() -> impl FcgiService {
     tower::service_fn(async |request: Request<RequestBody>| match request.uri().path() {
         "/wait" => {
             let _held = request;

@@ -4,4 +4,5 @@ mod answers;
 mod bodies;
 mod endings;
 mod program;
+mod readiness;
 mod streams;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use http::{Request, Response};
 use tokio::io::AsyncRead;
 use tower::util::BoxCloneService;
-use tower_fcgi::{Config, Error, FcgiService, Params, ProgramIo, RequestBody, serve_program};
+use tower_fcgi::{Config, Error, Params, ProgramIo, RequestBody, serve_program};
 
 /// What a program did.
 #[derive(Debug)]
@@ -29,7 +29,11 @@ pub(crate) fn environment(method: &str, more: &[(&str, &str)]) -> Params {
 }
 
 /// Runs a program whose output nothing is in the way of.
-pub(crate) async fn run<S: FcgiService>(params: Params, stdin: impl AsyncRead + Unpin, service: S) -> Run {
+pub(crate) async fn run<S, B>(params: Params, stdin: impl AsyncRead + Unpin, service: S) -> Run
+where
+    S: tower::Service<Request<RequestBody>, Response = Response<B>, Error: Into<tower::BoxError>>,
+    B: http_body::Body<Error: Into<tower::BoxError>>,
+{
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let io = ProgramIo { stdin, stdout: &mut stdout, stderr: &mut stderr };
     let result = serve_program(params, io, Config::default(), service).await;

@@ -3,19 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use fcgi_core::{Deframer, RecordType, Role};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::task::yield_now;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Sleep, sleep, timeout};
+use tower::Service;
 use tower_fcgi::{Builder, Config, RequestBody, Roles};
 
 use super::answers::Answers;
-use super::chaos::{Alive, Chaos, LAST, Transport, bug};
+use super::chaos::{Alive, Chaos, LAST, One, Transport, bug};
 use super::random::Random;
 use super::records::{
     CLOSE, KEEP, abort, begin_as, end_params, end_stdin, get, get_values, head, post, record, some_params,
@@ -33,16 +36,13 @@ pub(crate) fn run(data: &[u8]) {
     let (transport, output) = Transport::new(input, seed, seed & 1 != 0);
     let alive = Alive::default();
     let mixed = Arc::new(AtomicBool::new(false));
-    let (counted, saw_mixed) = (alive.clone(), Arc::clone(&mixed));
-    let mut seeds = Random(!seed);
-    let service = tower::service_fn(move |request| {
-        let (random, one) = (Random(seeds.below(usize::MAX) as u64), counted.one_more());
-        let (counted, mixed) = (counted.clone(), Arc::clone(&saw_mixed));
-        async move {
-            let _one = one;
-            handle(request, random, counted, mixed).await
-        }
-    });
+    let service = Handlers {
+        seeds: Arc::new(Mutex::new(Random(!seed))),
+        mixed: Arc::clone(&mixed),
+        wait: None,
+        alive: alive.clone(),
+        _one: alive.one_more(),
+    };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -59,7 +59,7 @@ pub(crate) fn run(data: &[u8]) {
         // Tasks that were ended have their turn.
         sleep(Duration::from_millis(1)).await;
     });
-    assert_eq!(alive.now(), 0, "handlers and bodies that are left");
+    assert_eq!(alive.now(), 0, "handlers, bodies and clones that are left");
     assert!(!mixed.load(Ordering::SeqCst), "a body with bytes of another request");
     check(&Answers::parse(&output.lock().unwrap()), &begun, &aborted);
 }
@@ -118,6 +118,64 @@ fn count(mut input: &[u8]) -> (BTreeMap<u16, usize>, BTreeMap<u16, usize>) {
         }
     }
     (begun, aborted)
+}
+
+/// A service that is not always ready, nor with every clone.
+struct Handlers {
+    seeds: Arc<Mutex<Random>>,
+    mixed: Arc<AtomicBool>,
+    wait: Option<Pin<Box<Sleep>>>,
+    alive: Alive,
+    _one: One,
+}
+
+impl Handlers {
+    fn random(&self) -> Random {
+        Random(self.seeds.lock().unwrap().below(usize::MAX) as u64)
+    }
+}
+
+impl Clone for Handlers {
+    fn clone(&self) -> Self {
+        Self {
+            seeds: Arc::clone(&self.seeds),
+            mixed: Arc::clone(&self.mixed),
+            wait: None,
+            alive: self.alive.clone(),
+            _one: self.alive.one_more(),
+        }
+    }
+}
+
+impl Service<Request<RequestBody>> for Handlers {
+    type Response = Response<Chaos>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Response<Chaos>>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(wait) = &mut self.wait {
+            return wait.as_mut().poll(cx).map(Ok);
+        }
+        let mut random = self.random();
+        match random.below(40) {
+            0 => bug(),
+            1 => Poll::Ready(Err(io::ErrorKind::Other.into())),
+            2..14 => {
+                let millis = random.below(9000) as u64;
+                self.wait.insert(Box::pin(sleep(Duration::from_millis(millis)))).as_mut().poll(cx).map(Ok)
+            }
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let (random, one) = (self.random(), self.alive.one_more());
+        let (alive, mixed) = (self.alive.clone(), Arc::clone(&self.mixed));
+        Box::pin(async move {
+            let _one = one;
+            handle(request, random, alive, mixed).await
+        })
+    }
 }
 
 async fn handle(

@@ -1,7 +1,8 @@
 //! Meta-variables to a request. A line of the input is a variable: `NAME=value`.
 
-use std::cell::Cell;
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Request, Response};
 use tower_fcgi::{Params, RequestBody};
@@ -21,19 +22,22 @@ pub(crate) fn run(data: &[u8]) {
     }
     let params = if params.is_empty() { vec![] } else { record(fcgi_core::RecordType::PARAMS, 1, &params) };
     let input = [begin(1, CLOSE), params, end_params(1), end_stdin(1)].concat();
-    let called = Cell::new(false);
-    let service = tower::service_fn(|request: Request<RequestBody>| {
-        called.set(true);
-        check(&request, &pairs);
+    let called = Arc::new(AtomicBool::new(false));
+    let sent: Arc<[_]> = pairs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+    let is_called = Arc::clone(&called);
+    let service = tower::service_fn(move |request: Request<RequestBody>| {
+        is_called.store(true, Ordering::Relaxed);
+        check(&request, &sent.iter().map(|(name, value)| (&name[..], &value[..])).collect::<Vec<_>>());
         async { Ok::<_, Infallible>(Response::new(String::from("served"))) }
     });
     let (ended, output) = exchange(&input, service);
+    let called = called.load(Ordering::Relaxed);
     ended.unwrap();
     let answers = Answers::parse(&output);
     let answer = answers.of(1);
     assert!(answer.is_whole() && !answers.torn, "{answer:?}");
-    assert_eq!(called.get(), answer.status() == 200, "{answer:?}");
-    assert!(called.get() || [400, 414, 431].contains(&answer.status()), "{answer:?}");
+    assert_eq!(called, answer.status() == 200, "{answer:?}");
+    assert!(called || [400, 414, 431].contains(&answer.status()), "{answer:?}");
 }
 
 fn split(line: &[u8]) -> Option<Pair<'_>> {

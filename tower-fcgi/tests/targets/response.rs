@@ -26,10 +26,11 @@ pub(crate) fn run(data: &[u8]) {
     let body = rest.get(end + 2..).unwrap_or_default();
     let method = if flags & 1 != 0 { "HEAD" } else { "GET" };
     let input = [head(1, CLOSE, method, "/", &[]), end_stdin(1)].concat();
-    let service = tower::service_fn(|_: Request<RequestBody>| {
-        let mut response = Response::new(Full::new(bytes::Bytes::copy_from_slice(body)));
+    let (content, sent) = (bytes::Bytes::copy_from_slice(body), headers.clone());
+    let service = tower::service_fn(move |_: Request<RequestBody>| {
+        let mut response = Response::new(Full::new(content.clone()));
         *response.status_mut() = status;
-        *response.headers_mut() = headers.clone();
+        *response.headers_mut() = sent.clone();
         async { Ok::<_, Infallible>(response) }
     });
     let (ended, output) = exchange(&input, service);

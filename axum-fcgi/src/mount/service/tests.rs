@@ -1,0 +1,186 @@
+//! Readiness of the application's service: it is a request's own.
+
+use std::fs;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use tempfile::TempDir;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{advance, timeout};
+use tower::ServiceExt as _;
+use tower::buffer::Buffer;
+use tower::limit::{ConcurrencyLimit, RateLimit, rate::Rate};
+use tower::load_shed::LoadShed;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Has a permit from `poll_ready` until it is dropped.
+struct Greedy {
+    permits: Arc<Semaphore>,
+    permit: Option<OwnedSemaphorePermit>,
+    mood: Mood,
+}
+
+#[derive(Clone, Copy)]
+enum Mood {
+    /// Answers with the target.
+    Answers,
+    Hangs,
+    Fails,
+    /// Leads from `/app/a` to `/app/b`.
+    Redirects,
+}
+
+impl Greedy {
+    fn new(permits: usize, mood: Mood) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits)), permit: None, mood }
+    }
+}
+
+impl Clone for Greedy {
+    fn clone(&self) -> Self {
+        Self { permits: Arc::clone(&self.permits), permit: None, mood: self.mood }
+    }
+}
+
+impl Service<Request> for Greedy {
+    type Response = Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        if let Mood::Fails = self.mood {
+            return Poll::Ready(Err("closed for today".into()));
+        }
+        self.permit = Arc::clone(&self.permits).try_acquire_owned().ok();
+        if self.permit.is_some() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        assert!(self.permit.is_some(), "a call of a clone that was not ready");
+        let (mood, permits) = (self.mood, Arc::clone(&self.permits));
+        Box::pin(async move {
+            assert_eq!(permits.available_permits(), 1, "the clone that was called is still there");
+            let mut response = request.uri().to_string().into_response();
+            match mood {
+                Mood::Hangs => std::future::pending().await,
+                Mood::Redirects if request.uri() == "/app/a" => {
+                    response.extensions_mut().insert(LocalRedirect(PathAndQuery::from_static("/app/b")));
+                }
+                _ => {}
+            }
+            Ok(response)
+        })
+    }
+}
+
+fn request(path: &str) -> Request {
+    Request::get(path).body(Body::empty()).unwrap()
+}
+
+async fn text(response: Response) -> String {
+    let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+/// A root with a script, a file and a directory.
+fn root() -> TempDir {
+    let root = TempDir::new().unwrap();
+    fs::create_dir(root.path().join("docs")).unwrap();
+    for name in ["a.php", "x.css", "docs/index.php"] {
+        fs::write(root.path().join(name), "").unwrap();
+    }
+    root
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_the_applications_waits_for_nobody() {
+    let root = root();
+    let files = tower::service_fn(async |_: Request| Ok::<_, Infallible>("a file".into_response()));
+    let mount = FastCgi::new(Greedy::new(0, Mood::Answers), root.path()).files(files);
+    let paths = [("/%2e%2e/a.php", 400), ("/%zz", 400), ("/docs", 308), ("/x.css", 200), ("/none", 200)];
+    for (path, status) in paths.into_iter().chain([("/x.css/a.php", 404), ("/.git/a.php", 404)]) {
+        let answer = timeout(SECOND, mount.clone().oneshot(request(path))).await.expect(path).unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn busy_files_hold_up_no_script() {
+    let root = root();
+    let mut files = ConcurrencyLimit::new(Router::new().fallback(get(async || "a file")), 1);
+    poll_fn(|cx| Service::<Request>::poll_ready(&mut files, cx)).await.unwrap();
+    let mount = FastCgi::new(Greedy::new(1, Mood::Answers), root.path()).files(files.clone());
+    let script = timeout(SECOND, mount.clone().oneshot(request("/a.php"))).await.expect("it waits").unwrap();
+    assert_eq!(text(script).await, "/a.php");
+    assert!(timeout(SECOND, mount.clone().oneshot(request("/x.css"))).await.is_err());
+    drop(files);
+    assert_eq!(text(mount.oneshot(request("/x.css")).await.unwrap()).await, "a file");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_is_dropped_right_after_the_call() {
+    let application = Greedy::new(1, Mood::Hangs);
+    let permits = Arc::clone(&application.permits);
+    let mount = FastCgi::application(application);
+    let held = tokio::spawn(mount.clone().oneshot(request("/held")));
+    advance(SECOND).await;
+    assert_eq!(permits.available_permits(), 1);
+    held.abort();
+
+    let mount = FastCgi::application(Greedy::new(1, Mood::Redirects)).local_redirects(1);
+    let router = Router::new().nest_service("/app", mount);
+    for _ in 0..2 {
+        let answer = timeout(SECOND, router.clone().oneshot(request("/app/a"))).await.expect("it waits");
+        assert_eq!(text(answer.unwrap()).await, "/app/b");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_fails_with_502_or_never_comes_with_504() {
+    let failed = FastCgi::application(Greedy::new(1, Mood::Fails)).oneshot(request("/")).await.unwrap();
+    assert_eq!(failed.status(), StatusCode::BAD_GATEWAY);
+
+    let limited = ConcurrencyLimit::new(Greedy::new(1, Mood::Answers), 1);
+    let mut busy = limited.clone();
+    poll_fn(|cx| busy.poll_ready(cx)).await.unwrap();
+    let mount = FastCgi::application(limited).head_timeout(SECOND);
+    let given_up = tokio::spawn(mount.clone().oneshot(request("/given-up")));
+    let late = timeout(2 * SECOND, mount.clone().oneshot(request("/late"))).await.unwrap().unwrap();
+    assert_eq!(late.status(), StatusCode::GATEWAY_TIMEOUT);
+    given_up.abort();
+    drop(busy);
+    let next = timeout(SECOND, mount.oneshot(request("/next"))).await.expect("its place is kept").unwrap();
+    assert_eq!(text(next).await, "/next");
+}
+
+#[tokio::test(start_paused = true)]
+async fn towers_limits_go_around_an_application() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let paths = Arc::clone(&seen);
+    let application = tower::service_fn(move |request: Request| {
+        paths.lock().unwrap().push(request.uri().to_string());
+        async {
+            tokio::time::sleep(SECOND).await;
+            Ok::<_, Infallible>("served".into_response())
+        }
+    });
+    let mount = FastCgi::application(LoadShed::new(ConcurrencyLimit::new(application.clone(), 1)));
+    let first = tokio::spawn(mount.clone().oneshot(request("/1")));
+    tokio::task::yield_now().await;
+    assert_eq!(mount.clone().oneshot(request("/2")).await.unwrap().status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(first.await.unwrap().unwrap().status(), StatusCode::OK);
+    assert_eq!(mount.oneshot(request("/3")).await.unwrap().status(), StatusCode::OK);
+
+    let rate = RateLimit::new(application, Rate::new(1, 10 * SECOND));
+    let mount = FastCgi::application(Buffer::new(rate, 1));
+    let all = (4..8).map(|path| tokio::spawn(mount.clone().oneshot(request(&format!("/{path}")))));
+    for answer in all.collect::<Vec<_>>() {
+        assert_eq!(answer.await.unwrap().unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(*seen.lock().unwrap(), ["/1", "/3", "/4", "/5", "/6", "/7"]);
+}
