@@ -15,7 +15,7 @@ use crate::failure::BoxError;
 ///
 /// # Readiness
 /// Each request has a clone of the service, as under `axum::serve` and hyper-util: it is made once the request was
-/// checked (its head, its limits, its role, the [prefix](crate::RouteOn) of its path), polled until it is ready, called
+/// checked (its head, its limits, its role, the [prefix](crate::RequestTarget) of its path), polled until it is ready, called
 /// once, and dropped right after the call. What a service reserves in `poll_ready`, such as a permit of tower's
 /// `ConcurrencyLimit`, is thus held for a request that is served, and never by a rejected request or an idle
 /// connection. Requests that wait do not block each other, and wait in the order in which they came where the service

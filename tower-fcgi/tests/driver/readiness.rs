@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tower_fcgi::{Config, Limits, Role, Roles, RouteOn};
+use tower_fcgi::{Config, Limits, RequestTarget, Role, Roles};
 
 use crate::records::{CLOSE, KEEP, abort, begin_as, end_stdin, get, head, params, post, post_whole, stdin};
 use crate::reserving::{Reserving, State};
@@ -65,7 +65,10 @@ async fn a_clone_is_dropped_right_after_the_call() {
 fn rejected() -> (Config, Vec<(Vec<u8>, u16)>) {
     let mut limits = Limits::default();
     limits.params_bytes = 100_000;
-    let config = Config::default().limits(limits).body_limit(10).route_on(RouteOn::Below("/app".to_owned()));
+    let config = Config::default()
+        .limits(limits)
+        .body_limit(10)
+        .request_target(RequestTarget::StripPrefix("/app".to_owned()));
     let config = config.roles(Roles::RESPONDER.and(Roles::FILTER));
     let whole = |head: Vec<u8>| [head, end_stdin(1)].concat();
     let filter = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/app")];

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use tower::Service;
 use tower::limit::{ConcurrencyLimit, RateLimit, rate::Rate};
 use tower::load_shed::LoadShed;
-use tower_fcgi::{Config, Params, ProgramIo, RequestBody, RouteOn, serve_program};
+use tower_fcgi::{Config, Params, ProgramIo, RequestBody, RequestTarget, serve_program};
 
 use crate::program::{environment, handler, run};
 
@@ -85,7 +85,7 @@ async fn a_rejected_request_waits_for_no_service() {
         let (service, asked) = moody(|| Poll::Pending);
         let (mut stdout, stderr) = (Vec::new(), tokio::io::sink());
         let io = ProgramIo { stdin: tokio::io::empty(), stdout: &mut stdout, stderr };
-        let config = Config::default().route_on(RouteOn::Below("/app".to_owned()));
+        let config = Config::default().request_target(RequestTarget::StripPrefix("/app".to_owned()));
         timeout(SECOND, serve_program(params, io, config, service)).await.expect("it waits").unwrap();
         assert!(stdout.starts_with(format!("Status: {status} ").as_bytes()), "{uri}");
         assert_eq!(asked.get(), 0);

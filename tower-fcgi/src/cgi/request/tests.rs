@@ -94,7 +94,7 @@ fn of_repeated_variables_the_last_counts() {
     .into_iter()
     .collect();
     let mut request = Request::new(());
-    let facts = read_head(&params, &RouteOn::RequestUri, &mut request).unwrap();
+    let facts = read_head(&params, context(&TargetSettings::default()), &mut request).unwrap();
     assert_eq!((request.method(), request.version()), (&Method::POST, Version::HTTP_11));
     assert_eq!(request.uri(), "/last");
     assert_eq!((facts.content_length, facts.client), (Some(2), "192.0.2.2:2".parse().ok()));
