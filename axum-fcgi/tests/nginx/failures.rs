@@ -125,6 +125,7 @@ async fn looks_incomplete(place: Place, failure: Failure) -> Outcome {
                 Err(_) => {}
                 // An error is what it is, whole or not, whether nginx says so or the application still could.
                 Ok(answer) if answer.status().is_server_error() => {}
+                Ok(_) if before < 300_000 => return Err(format!("{uri}: nothing of it was sent").into()),
                 Ok(answer) => expect_cut(&uri, answer).await?,
             }
         }

@@ -1,6 +1,6 @@
 //! Apache httpd: mod_proxy_fcgi, mod_fcgid, and CGI with mod_cgid.
 
-use crate::setup::{Connected, Deviation, LOOKS_WHOLE, NOT_TOLD, Place, Setup};
+use crate::setup::{Connected, Deviation, LOOKS_EMPTY, LOOKS_WHOLE, NOT_TOLD, Place, Setup};
 
 /// Where Debian has its modules.
 const MODULES: &str = "/usr/lib/apache2/modules";
@@ -97,7 +97,7 @@ FcgidMaxProcessesPerClass 8
         Setup {
             title: "Apache mod_cgid",
             how: "as a CGI program",
-            deviations: vec![LARGE_RESPONSE_HEADER, LOOKS_WHOLE, NOT_TOLD],
+            deviations: vec![LARGE_RESPONSE_HEADER, LOOKS_WHOLE, LOOKS_EMPTY, NOT_TOLD],
             ..cgi
         },
     ]

@@ -19,7 +19,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{AppendHeaders, IntoResponse};
 use axum::routing::{any, get};
 use axum_fcgi::Stderr;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use tokio::runtime;
 
 use crate::data::{self, Digest};
@@ -88,6 +88,7 @@ pub(crate) fn app() -> Router {
         .route("/pid", get(async || std::process::id().to_string()))
         .route("/panic", get(async || -> &str { panic!("{ON_PURPOSE} a teapot has a crack") }))
         .route("/breaks/{length}", get(breaks))
+        .route("/fails/{how}", get(fails))
         .route("/stderr", get(stderr))
         .route("/events", get(events))
         .route("/silent", get(silent))
@@ -140,6 +141,27 @@ async fn breaks(Segments(length): Segments<String>) -> impl IntoResponse {
         }
     });
     (headers, Body::from_stream(pieces))
+}
+
+/// A body that fails with nothing to wait for, or right behind its head.
+async fn fails(Segments(how): Segments<String>) -> impl IntoResponse {
+    let mut headers = HeaderMap::new();
+    if how == "short" {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(5));
+    }
+    let first = (how == "frame" || how == "short").then(|| Ok(Bytes::from("some")));
+    let last = stream::iter((how != "short").then_some(how)).then(async |how| match how.as_str() {
+        "panic" => panic!("{ON_PURPOSE} the body's source has run dry"),
+        "behind" => {
+            // As often as it takes until the head is sent, on one thread and on several.
+            for _ in 0..4 {
+                tokio::task::yield_now().await;
+            }
+            Err(io::Error::other("the source is gone"))
+        }
+        _ => Err(io::Error::other("the source is gone")),
+    });
+    (headers, Body::from_stream(stream::iter(first).chain(last)))
 }
 
 /// Writes a line when there is nothing else to send, and waits until the test has looked for it.

@@ -1,6 +1,6 @@
 //! Caddy.
 
-use crate::setup::{Connected, Deviation, LOOKS_WHOLE, NOT_TOLD, Setup};
+use crate::setup::{Connected, Deviation, LOOKS_EMPTY, LOOKS_WHOLE, NOT_TOLD, Setup};
 
 pub(crate) fn setups() -> Vec<Setup> {
     vec![Setup {
@@ -34,6 +34,7 @@ http://:{port} {{
         },
         deviations: vec![
             LOOKS_WHOLE,
+            LOOKS_EMPTY,
             NOT_TOLD,
             Deviation { check: "stderr_is_in_the_log", instead: "nothing", words: "STDERR in its log" },
         ],

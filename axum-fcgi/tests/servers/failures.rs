@@ -1,10 +1,13 @@
 //! Handlers and bodies that fail, and where it is told.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use http_body_util::BodyExt as _;
 use libtest_mimic::Failed;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::runner::Outcome;
 use crate::setup::Seen;
@@ -22,15 +25,38 @@ pub(crate) async fn panic_is_a_500(site: Site) -> Outcome {
 }
 
 pub(crate) async fn broken_body_of_a_declared_length(site: Site) -> Outcome {
-    broken(site, "/breaks/declared").await
+    broken(&site, "/breaks/declared").await
 }
 
 pub(crate) async fn broken_body_of_no_length(site: Site) -> Outcome {
-    broken(site, "/breaks/unknown").await
+    broken(&site, "/breaks/unknown").await
+}
+
+/// A body that fails before any of the response was sent: over HTTP the web server would answer 502.
+pub(crate) async fn failure_at_once_is_a_500(site: Site) -> Outcome {
+    for how in ["error", "panic", "frame", "short"].into_iter().cycle().take(20) {
+        let answer = site.get(&format!("/fails/{how}")).await?;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR, "{how}");
+        assert!(!String::from_utf8_lossy(answer.body()).contains("some"), "{how}");
+    }
+    assert_eq!(site.get("/well").await?.body(), "well");
+    Ok(Seen::Usual)
+}
+
+/// One that fails when the head is sent and nothing else, so that a web server may see both at once. Which comes
+/// first is chance, so it is asked for until it is seen.
+pub(crate) async fn broken_body_right_behind_the_head(site: Site) -> Outcome {
+    for _ in 0..40 {
+        let seen = broken(&site, "/fails/behind").await?;
+        if seen != Seen::Usual {
+            return Ok(seen);
+        }
+    }
+    Ok(Seen::Usual)
 }
 
 /// The client is told, by an error or by an answer that is cut; and the next request is served.
-async fn broken(site: Site, target: &str) -> Outcome {
+async fn broken(site: &Site, target: &str) -> Outcome {
     let asked = async {
         let answer = site.open(Request::get(target).body(Body::empty())?).await?;
         let status = answer.status();
@@ -44,6 +70,21 @@ async fn broken(site: Site, target: &str) -> Outcome {
     };
     assert_eq!(site.get("/well").await?.body(), "well");
     Ok(seen)
+}
+
+/// What is wrong with a client's request is no error of the web server's, which would be a line for each.
+pub(crate) async fn client_errors_are_not_in_the_log(site: Site) -> Outcome {
+    let mut connection = site.connect().await?;
+    connection.write_all(b"GET /\xff HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await?;
+    assert!(answer.starts_with(b"HTTP/1.1 4"), "{}", answer.escape_ascii());
+    // What is an error comes behind it, where the web server logs any.
+    assert_eq!(site.get("/panic").await?.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let logged = site.logs("a teapot has a crack");
+    let _ = tokio::time::timeout(Duration::from_millis(500), logged).await;
+    assert!(!site.log().contains("cannot be served"), "{}", site.log());
+    Ok(Seen::Usual)
 }
 
 /// What a handler writes to STDERR, and the text of its panic.

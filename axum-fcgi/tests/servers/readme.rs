@@ -55,7 +55,8 @@ fn rows<'a>(setups: &[Setup], versions: impl Iterator<Item = &'a str>) -> String
         "| web server | tested | connected | what does not work |\n| --- | --- | --- | --- |\n".to_owned();
     for (setups, version) in lines(setups).iter().zip(versions) {
         let ways: Vec<_> = setups.iter().map(|setup| setup.how).collect();
-        let words: Vec<_> = setups[0].deviations.iter().map(|deviation| deviation.words).collect();
+        let words = setups[0].deviations.iter().map(|deviation| deviation.words);
+        let words: Vec<_> = words.filter(|words| !words.is_empty()).collect();
         let line = [setups[0].title, version, &ways.join("; "), &words.join("; ")].join(" | ");
         table += &format!("| {line} |\n");
     }

@@ -60,7 +60,7 @@ pub(crate) struct Deviation {
     pub(crate) check: &'static str,
     /// What the check sees.
     pub(crate) instead: &'static str,
-    /// For README: what does not work.
+    /// For README: what does not work. Empty where another one says it.
     pub(crate) words: &'static str,
 }
 
@@ -77,6 +77,10 @@ pub(crate) const LOOKS_WHOLE: Deviation = Deviation {
     instead: "looks whole",
     words: "a cut-off, for the client, without Content-Length",
 };
+
+/// The same: it tells neither of this.
+pub(crate) const LOOKS_EMPTY: Deviation =
+    Deviation { check: "broken_body_right_behind_the_head", instead: "looks whole", words: "" };
 
 /// How a web server does what a check is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -147,11 +147,16 @@ impl Site {
         self.send(request.body(body)?).await
     }
 
+    /// What the web server has in its log.
+    pub(crate) fn log(&self) -> String {
+        logs(&self.prefix)
+    }
+
     /// Whether the web server has this in its log, now or soon.
     pub(crate) async fn logs(&self, text: &str) -> bool {
         let start = Instant::now();
         while start.elapsed() < self.patience {
-            if logs(&self.prefix).contains(text) {
+            if self.log().contains(text) {
                 return true;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -51,12 +51,20 @@ pub(crate) fn checks() -> Vec<Check> {
         failures::panic_is_a_500,
         failures::broken_body_of_a_declared_length,
         failures::broken_body_of_no_length,
+        failures::failure_at_once_is_a_500,
+        failures::client_errors_are_not_in_the_log,
         failures::stderr_is_in_the_log,
         streaming::events_arrive_one_by_one,
         streaming::hang_up_while_waiting,
         streaming::hang_up_while_answering,
         connections::forty_at_once,
     ];
+    checks.push(Check {
+        name: "broken_body_right_behind_the_head",
+        // Each costs mod_fcgid a process, and a second until there is another.
+        applies: |setup| setup.name != "apache-fcgid",
+        run: |site| Box::pin(failures::broken_body_right_behind_the_head(site)),
+    });
     checks.push(Check {
         name: "application_restarts",
         // A CGI program starts for each request anyway.
