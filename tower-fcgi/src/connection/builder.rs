@@ -10,7 +10,7 @@ use super::{Connection, Driver};
 use crate::config::Config;
 use crate::deadline::Deadline;
 use crate::exchange::Exchange;
-use crate::handle::Handle;
+use crate::handle::{Activity, Handle};
 use crate::service::FcgiService;
 
 /// Makes [`Connection`]s that share their settings.
@@ -65,7 +65,8 @@ impl Builder {
             begun: 0,
             deadline: Deadline::default(),
             reset: |_| {},
-            idle: false,
+            activity: Activity::Busy,
+            discarding: None,
             dispatched: 0,
             spawned_first: false,
             spawned_now: false,
