@@ -16,6 +16,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) max_connections: usize,
+    pub(crate) raise_descriptor_limit: bool,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) connection: tower_fcgi::Config,
 }
@@ -24,6 +25,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_connections: 16_384,
+            raise_descriptor_limit: true,
             shutdown_timeout: Duration::from_secs(30),
             connection: tower_fcgi::Config::default(),
         }
@@ -34,10 +36,26 @@ impl Config {
     /// Connections that may be open at once. When the next one comes, the one that has been idle for longest
     /// is closed for it; if none is idle, it waits until one ends or turns idle, and so do those behind it, whom the
     /// system keeps in the listener's queue, until the web server's own time is over. Default: 16 384, far more than
-    /// web servers open unless they are told to; the process needs as many descriptors. At least 1.
+    /// web servers open unless they are told to. At least 1.
+    ///
+    /// Each needs a file descriptor. Where the process may not have so many, fewer connections are kept open: an eighth of
+    /// the limit (RLIMIT_NOFILE), at least 32 and at most 1 024, is left to the rest of the program. A line in the log at
+    /// `warn` says so. Listeners that are served apart from each other do not know of each other's connections.
     #[must_use]
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = if connections == 0 { 1 } else { connections };
+        self
+    }
+
+    /// Whether the soft limit for file descriptors (RLIMIT_NOFILE) is raised as far as
+    /// [`max_connections`](Self::max_connections) needs it, where the hard limit allows it. It is the whole process's, and
+    /// what the program starts inherits it. Default: yes. systemd and most shells give a program a soft limit of 1 024 and
+    /// a hard one of 524 288 or more, for the sake of programs that use `select`, which cannot deal with larger
+    /// descriptors; others are meant to raise the soft limit by themselves, as Go's and Node's runtimes do. Say no if a C
+    /// library in the program uses `select`.
+    #[must_use]
+    pub const fn raise_descriptor_limit(mut self, raise: bool) -> Self {
+        self.raise_descriptor_limit = raise;
         self
     }
 

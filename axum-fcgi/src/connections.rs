@@ -1,92 +1,131 @@
 //! The connections that are open.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tower_fcgi::Handle;
+
+/// How long connections that were [killed](Handle::kill) are waited for. They end when they are polled, unless the code
+/// of one does not return from its poll; then only the end of the process ends it.
+const KILLED: Duration = Duration::from_secs(1);
 
 /// All open connections of one listener.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     open: Mutex<Open>,
-    /// One has ended.
-    ended: Notify,
+    /// One has ended, or the one that was asked to make room got a request.
+    changed: Notify,
     /// The next connection that turns idle is to end: another one waits for its place.
     wanted: AtomicBool,
+    /// The connection that was asked last to make room, until it has ended or got a request. 0: none.
+    asked: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Open {
     handles: HashMap<u64, Handle>,
-    next: u64,
+    /// The number of the last one.
+    last: u64,
 }
 
 impl Connections {
     /// Takes a connection in; it counts as open until the guard is dropped.
     pub(crate) fn register(self: &Arc<Self>, handle: Handle) -> Guard {
         let mut open = self.open();
-        let number = open.next;
-        open.next += 1;
+        open.last += 1;
+        let number = open.last;
         open.handles.insert(number, handle.clone());
         drop(open);
         Guard { connections: Arc::clone(self), number, handle }
     }
 
-    /// Waits until fewer than `most` are open, and ends one that is idle if there are not: the one that has
-    /// been for longest, or the first that turns idle.
+    /// Waits until fewer than `most` are open. If there are not, it asks one that is idle to end, and another one if that
+    /// got a request meanwhile; whichever ends or turns idle first makes room.
     pub(crate) async fn room(&self, most: usize) {
         loop {
-            let mut ended = pin!(self.ended.notified());
-            ended.as_mut().enable();
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
             if self.len() < most {
-                return;
+                break;
             }
-            // Before the search, so that one which turns idle behind the search's back sees it.
-            self.wanted.store(true, Ordering::SeqCst);
-            if let Some(longest) = self.longest_idle() {
-                self.wanted.store(false, Ordering::SeqCst);
-                longest.graceful_shutdown();
-            }
-            ended.await;
+            self.ask_one();
+            changed.await;
+        }
+        self.wanted.store(false, Ordering::SeqCst);
+    }
+
+    /// Asks one that is idle to end, and waits until any has ended, for as long as `limit`.
+    pub(crate) async fn make_room(&self, limit: Duration) {
+        let mut changed = pin!(self.changed.notified());
+        changed.as_mut().enable();
+        self.ask_one();
+        let _ = timeout(limit, changed).await;
+        self.wanted.store(false, Ordering::SeqCst);
+    }
+
+    /// Asks the connection to end that can do so the soonest, and of those the one that has been idle for longest. Where
+    /// none can at once, also the first that turns idle.
+    fn ask_one(&self) {
+        // Before the search, so that one which turns idle behind the search's back sees it.
+        self.wanted.store(true, Ordering::SeqCst);
+        let Some((number, handle, takes)) = self.best() else { return };
+        if takes.is_zero() {
             self.wanted.store(false, Ordering::SeqCst);
         }
+        self.asked.store(number, Ordering::SeqCst);
+        handle.close_if_idle();
+    }
+
+    fn best(&self) -> Option<(u64, Handle, Duration)> {
+        let open = self.open();
+        let closable = open.handles.iter().filter_map(|(number, handle)| {
+            Some((handle.closes_within()?, handle.idle_for(), number, handle))
+        });
+        let best = closable.min_by_key(|(takes, idle, ..)| (*takes, Reverse(*idle)));
+        best.map(|(takes, _, number, handle)| (*number, handle.clone(), takes))
+    }
+
+    /// Lets every connection finish what is under way.
+    pub(crate) fn finish(&self) {
+        self.each(Handle::graceful_shutdown);
     }
 
     /// Lets every connection finish what is under way, for as long as `limit`; then ends those that are left.
     pub(crate) async fn shut_down(&self, limit: Duration) {
-        self.each(Handle::graceful_shutdown);
-        if tokio::time::timeout(limit, self.all_ended()).await.is_err() {
+        self.finish();
+        if timeout(limit, self.all_ended()).await.is_err() {
             tracing::warn!(connections = self.len(), "the time for a graceful shutdown is over");
             self.each(Handle::kill);
-            self.all_ended().await;
+            if timeout(KILLED, self.all_ended()).await.is_err() {
+                tracing::error!(
+                    connections = self.len(),
+                    "connections do not end: a handler blocks its thread"
+                );
+            }
         }
     }
 
     async fn all_ended(&self) {
         loop {
-            let mut ended = pin!(self.ended.notified());
-            ended.as_mut().enable();
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
             if self.len() == 0 {
                 return;
             }
-            ended.await;
+            changed.await;
         }
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.open().handles.len()
-    }
-
-    fn longest_idle(&self) -> Option<Handle> {
-        let open = self.open();
-        let idle = open.handles.values().filter_map(|handle| Some((handle.idle_for()?, handle)));
-        idle.max_by_key(|(time, _)| *time).map(|(_, handle)| handle.clone())
     }
 
     fn each(&self, tell: impl Fn(&Handle)) {
@@ -107,10 +146,51 @@ pub(crate) struct Guard {
     handle: Handle,
 }
 
+impl Guard {
+    /// After a poll of the connection: whether it was told to make room just now, and is to be polled again. In the same
+    /// poll, since a busy web server may have sent the next request by the next.
+    fn offers_room(&self) -> bool {
+        let Connections { wanted, asked, changed, .. } = &*self.connections;
+        let is_asked = asked.load(Ordering::SeqCst) == self.number;
+        if !is_asked && !wanted.load(Ordering::SeqCst) {
+            return false;
+        }
+        match self.handle.closes_within() {
+            None => {
+                if is_asked && self.forget_asked() {
+                    changed.notify_waiters();
+                }
+                return false;
+            }
+            Some(_) if is_asked => return false,
+            Some(Duration::ZERO) => {
+                if !wanted.swap(false, Ordering::SeqCst) {
+                    return false;
+                }
+                asked.store(self.number, Ordering::SeqCst);
+            }
+            // One that lingers is of use only where no other one does.
+            Some(_) => {
+                if asked.compare_exchange(0, self.number, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+                    return false;
+                }
+            }
+        }
+        self.handle.close_if_idle();
+        true
+    }
+
+    fn forget_asked(&self) -> bool {
+        let asked = &self.connections.asked;
+        asked.compare_exchange(self.number, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         self.connections.open().handles.remove(&self.number);
-        self.connections.ended.notify_waiters();
+        self.forget_asked();
+        self.connections.changed.notify_waiters();
     }
 }
 
@@ -135,16 +215,16 @@ impl<C: Future> Future for Serving<C> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        let polled = this.connection.poll(cx).map(drop);
-        let wanted = &this.guard.connections.wanted;
-        if polled.is_pending()
-            && wanted.load(Ordering::SeqCst)
-            && this.guard.handle.idle_for().is_some()
-            && wanted.swap(false, Ordering::SeqCst)
-        {
-            this.guard.handle.graceful_shutdown();
+        let mut this = self.project();
+        let polled = this.connection.as_mut().poll(cx);
+        if polled.is_pending() && this.guard.offers_room() {
+            let polled = this.connection.poll(cx);
+            // A request came all the same: another connection is asked.
+            if polled.is_pending() {
+                this.guard.offers_room();
+            }
+            return polled.map(drop);
         }
-        polled
+        polled.map(drop)
     }
 }

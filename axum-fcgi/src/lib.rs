@@ -79,11 +79,13 @@
 //! - `serde`: [`Address`] is serialized and deserialized as its string.
 //! - `systemd-notify`: [`serve`] tells systemd when it is ready and when it stops, for units of `Type=notify`.
 
+mod accept;
 mod adapter;
 #[cfg(unix)]
 mod auto;
 mod config;
 mod connections;
+mod descriptors;
 #[cfg(unix)]
 #[doc = include_str!("deployment.md")]
 pub mod deployment {}

@@ -18,9 +18,11 @@ use tokio::time::timeout;
 use tower_fcgi::{Builder, Role, Roles};
 use tower_service::Service;
 
+use crate::accept::Accepting;
 use crate::adapter::Adapter;
 use crate::config::Config;
 use crate::connections::{Connections, Serving};
+use crate::descriptors;
 #[cfg(unix)]
 use crate::listen::FcgiStream;
 use crate::roles::ByRole;
@@ -38,8 +40,21 @@ use crate::roles::ByRole;
 ///
 /// # Output
 /// The future never ends unless [`with_graceful_shutdown`](Serve::with_graceful_shutdown) tells it to, and
-/// gives no error today. An error in accepting is waited out, as axum's listeners do it, since it is mostly a
-/// matter of the system's limits; an error on a connection ends that connection.
+/// gives no error today. An error in accepting is a line in the log, at `error` and not more often than every 10 s, and
+/// is waited out for up to a second, since it is mostly a matter of the system's limits; an error on a connection ends
+/// that connection.
+///
+/// # File descriptors
+/// Each connection needs a descriptor. When the future is first polled it raises the process's soft limit for them
+/// (RLIMIT_NOFILE) as far as [`Config::max_connections`] needs it and the hard limit lets it, as
+/// [`Config::raise_descriptor_limit`] says; where that is not enough, fewer connections are kept open, and a line in the
+/// log at `warn` has both numbers. Where descriptors run out all the same, since the program needs them elsewhere, the
+/// connection that has been idle for longest is closed, and whoever waits is accepted.
+///
+/// That is seen at once with the listeners of tokio and of this crate, and within a second with those that
+/// [`ListenerExt`](axum::serve::ListenerExt) or other wrappers are around, as long as they are polled again after the
+/// error. It is not seen where a listener accepts in a task or a thread of its own, nor where it returns connections that
+/// need no descriptor.
 ///
 /// At a TCP address that is not loopback, without [`Allowed`](crate::Allowed) around the listener, anyone can
 /// connect and claim to be any user: that is a line in the log, at `warn`.
@@ -218,27 +233,49 @@ impl fmt::Debug for ServeFuture {
     }
 }
 
-async fn run<L, S, F>(mut listener: L, service: S, config: Config, signal: F) -> io::Result<()>
+async fn run<L, S, F>(listener: L, service: S, config: Config, signal: F) -> io::Result<()>
 where
     L: Listener,
     L::Addr: fmt::Debug,
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     F: Future<Output = ()>,
 {
-    let most = config.max_connections;
+    let most = descriptors::connections(&config);
     let advertised = u32::try_from(most).unwrap_or(u32::MAX);
     let builder = Builder::new().config(config.connection.advertise_max_connections(advertised));
     let connections = Arc::new(Connections::default());
-    let mut signal = pin!(signal);
     #[cfg(unix)]
     crate::listen::warn_if_exposed(&listener);
+    let accepting = Accepting::new(&connections);
+    let accept = accept(listener, service, most, &builder, signal, &connections, &accepting);
+    Arc::clone(&accepting).scope(accept).await;
+    connections.shut_down(config.shutdown_timeout).await;
+    Ok(())
+}
+
+/// Accepts until `signal`, and then those who wait.
+async fn accept<L, S, F>(
+    mut listener: L,
+    service: S,
+    most: usize,
+    builder: &Builder,
+    signal: F,
+    connections: &Arc<Connections>,
+    accepting: &Accepting,
+) where
+    L: Listener,
+    L::Addr: fmt::Debug,
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    F: Future<Output = ()>,
+{
+    let mut signal = pin!(signal);
     #[cfg(all(unix, feature = "systemd-notify"))]
     crate::notify::ready();
     loop {
         let accepted = tokio::select! {
             biased;
             () = &mut signal => break,
-            accepted = listener.accept() => accepted,
+            accepted = accepting.next(&mut listener) => accepted,
         };
         let stop = tokio::select! {
             biased;
@@ -246,20 +283,19 @@ where
             () = connections.room(most) => false,
         };
         // Also where it is to stop: whoever was let in has a request.
-        begin(accepted, service.clone(), &builder, &connections);
+        begin(accepted, service.clone(), builder, connections);
         if stop {
             break;
         }
     }
     #[cfg(all(unix, feature = "systemd-notify"))]
     crate::notify::stopping();
+    // Those that are idle make room for those who wait.
+    connections.finish();
     for _ in 0..BACKLOG {
-        let Ok(accepted) = timeout(NOBODY, listener.accept()).await else { break };
-        begin(accepted, service.clone(), &builder, &connections);
+        let Ok(accepted) = timeout(NOBODY, accepting.next(&mut listener)).await else { break };
+        begin(accepted, service.clone(), builder, connections);
     }
-    drop(listener);
-    connections.shut_down(config.shutdown_timeout).await;
-    Ok(())
 }
 
 /// Serves a connection in a task of its own.

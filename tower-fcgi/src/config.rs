@@ -9,6 +9,7 @@ use http::Extensions;
 
 use crate::memory;
 use crate::request_target::{RequestTarget, TargetSettings};
+use crate::stderr;
 
 /// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
 /// share one.
@@ -238,9 +239,13 @@ impl Config {
         self
     }
 
-    /// How long, and for how many bytes, the rest of a body is received and dropped after an early answer on
-    /// a connection that is not kept. After that the connection is closed, which may cost the answer.
+    /// How long, and for how many bytes, the rest of an answered request is received and dropped: of a body after an
+    /// early answer, or of PARAMS that were refused. After that the connection is closed, which may cost the answer.
     /// Default: 30 s, as nginx's `lingering_time`, and 67 108 864 bytes: what is dropped takes no memory.
+    ///
+    /// On a kept connection the time begins with the first byte that is dropped, both begin anew with the next request,
+    /// and the requests that are under way are answered before it is closed. Once the connection is told
+    /// [to end](crate::Handle::graceful_shutdown), a second is the most.
     #[must_use]
     pub fn drain(mut self, limit: Duration, bytes: u64) -> Self {
         let driver = self.driver();
@@ -279,7 +284,7 @@ impl Config {
     ///   read of 65 536 bytes: a piece of a body can keep so much of what came with it;
     /// - [`output_bytes`](Self::output_bytes), and four times [`Limits::answers_bytes`];
     /// - 4 096 for each of [`Limits::requests`], and 512 for each of [`Limits::unfinished`];
-    /// - [`Limits::management_bytes`], and 4 096 for the connection itself.
+    /// - [`Limits::management_bytes`], 65 536 for lines that wait for STDERR, and 4 096 for the connection itself.
     #[must_use]
     pub fn most_memory(&self) -> usize {
         let limits = &self.protocol.limits;
@@ -292,6 +297,7 @@ impl Config {
             limits.requests.saturating_mul(4096),
             limits.unfinished.saturating_mul(512),
             limits.management_bytes,
+            stderr::ROOM as usize,
             4096,
         ]
         .into_iter()

@@ -25,6 +25,8 @@ pub(crate) enum Wait {
     Idle(u32),
     /// The web server's end of stream after an early answer.
     Drain,
+    /// The same, on a connection that was told to end.
+    Linger,
 }
 
 /// What has taken too long.

@@ -16,7 +16,7 @@ use crate::sink::Sink;
 /// Nothing waits here, as loggers cannot. What is written before the head of the answer is out follows the head,
 /// since nginx has room for a few lines at most before it; a handler that waits keeps its lines until it answers.
 /// What is written after that goes out with the next piece of the answer. More than 64 KiB at a time are dropped, and
-/// a line says how many lines that were. So are the lines of a request that the web server gives up before it is
+/// a last line has the number of lines that were. So are the lines of a request that the web server gives up before it is
 /// answered.
 ///
 /// What comes from a client can forge lines in a log that shows the text as it is: log it with `{:?}`.
@@ -93,12 +93,22 @@ impl Lines {
 
     fn push(&mut self, text: &[u8]) {
         let text = text.strip_suffix(b"\n").unwrap_or(text);
-        if self.text.len() + text.len() >= MOST {
-            self.lost += 1;
-            return;
+        if self.text.len() + text.len() < MOST {
+            self.text.extend_from_slice(text);
+            self.text.push(b'\n');
+        } else {
+            self.push_what_fits(text);
         }
-        self.text.extend_from_slice(text);
-        self.text.push(b'\n');
+    }
+
+    /// The whole lines at the front of `text` that there is room for; the others are counted.
+    #[cold]
+    fn push_what_fits(&mut self, text: &[u8]) {
+        let room = MOST.saturating_sub(self.text.len()).min(text.len());
+        let fitting = memchr::memrchr(b'\n', &text[..room]).map_or(0, |end| end + 1);
+        let (fitting, over) = text.split_at(fitting);
+        self.text.extend_from_slice(fitting);
+        self.lost += memchr::memchr_iter(b'\n', over).count() + 1;
     }
 
     fn append(&mut self, later: &Self) {

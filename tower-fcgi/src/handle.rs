@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use tokio::time::Instant as Clock;
+
 use crate::stderr::Lines;
 
 /// A handle to a running [`Connection`](crate::Connection), for the program that holds many of them.
@@ -16,9 +18,9 @@ pub struct Handle {
 
 struct Shared {
     order: AtomicU8,
-    /// Milliseconds from the process's first connection to when this one turned idle, plus one; 0 while it is
-    /// not.
-    idle_since: AtomicU64,
+    /// 0 while it is busy. Else its [`Activity`] in the lowest two bits, and above them the milliseconds from the
+    /// process's first connection to when this one stopped to be busy.
+    activity: AtomicU64,
     /// Of the task that runs the connection.
     waker: Mutex<Option<Waker>>,
     /// Error text that waits for the connection.
@@ -29,16 +31,35 @@ struct Shared {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Order {
     Serve,
+    /// Withdrawn by the connection itself where it is busy.
+    CloseIfIdle,
     Finish,
     Die,
 }
+
+/// What the end of a connection would interrupt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// A request that is under way or awaited, or an answer that waits to be written.
+    Busy,
+    /// Nothing.
+    Idle,
+    /// The rest of an answered request's input.
+    Unfinished,
+    /// The same, and the connection takes no further request.
+    Draining,
+}
+
+/// How long a connection that is told to end goes on receiving the rest of an answered request, from when it was
+/// answered. To close at once could cost the answer on its way, and by then the web server has read it.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 impl Handle {
     pub(crate) fn new() -> Self {
         Self {
             shared: Arc::new(Shared {
                 order: AtomicU8::new(Order::Serve as u8),
-                idle_since: AtomicU64::new(0),
+                activity: AtomicU64::new(0),
                 waker: Mutex::new(None),
                 lines: Lines::default(),
             }),
@@ -46,10 +67,33 @@ impl Handle {
     }
 
     /// The connection ends as soon as no request is under way on it; one whose PARAMS are still coming
-    /// counts. An idle one ends at once; a new one has a second for its first request to come, since a web server
-    /// connects when it has one.
+    /// counts. An idle one ends at once, or where the input of an answered request has not ended, within a second of its
+    /// answer, whatever [`Config::drain`](crate::Config::drain) says. A new one has a second for its first request to
+    /// come, since a web server connects when it has one.
     pub fn graceful_shutdown(&self) {
         self.give(Order::Finish);
+    }
+
+    /// Ends the connection if that costs no request: if it is idle, or receives no more than the rest of an answered
+    /// request. Else nothing happens, now or later. A request that comes in the same moment is served; only where it is
+    /// answered at once, without waiting for anything, is the connection idle again and ends.
+    /// [`closes_within`](Self::closes_within) says how long it takes.
+    ///
+    /// This is for making room: of many connections, one that got a request in this moment goes on, and another one can
+    /// be asked.
+    pub fn close_if_idle(&self) {
+        self.give(Order::CloseIfIdle);
+    }
+
+    /// How long [`close_if_idle`](Self::close_if_idle) takes at most: zero, or up to a second where the input of an
+    /// answered request has not ended. `None`: a request is under way or awaited, and it would have no effect.
+    #[must_use]
+    pub fn closes_within(&self) -> Option<Duration> {
+        match self.activity() {
+            (Activity::Busy, _) => None,
+            (Activity::Idle, _) => Some(Duration::ZERO),
+            (Activity::Unfinished | Activity::Draining, time) => Some(LINGER.saturating_sub(time)),
+        }
     }
 
     /// The connection ends at once; handlers that run are dropped.
@@ -61,23 +105,53 @@ impl Handle {
     /// and before its first request.
     #[must_use]
     pub fn idle_for(&self) -> Option<Duration> {
-        let since = self.shared.idle_since.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(epoch().elapsed().saturating_sub(Duration::from_millis(since)))
+        match self.activity() {
+            (Activity::Idle | Activity::Unfinished, time) => Some(time),
+            (Activity::Busy | Activity::Draining, _) => None,
+        }
     }
 
     pub(crate) fn order(&self) -> Order {
         match self.shared.order.load(Ordering::Acquire) {
             0 => Order::Serve,
-            1 => Order::Finish,
+            1 => Order::CloseIfIdle,
+            2 => Order::Finish,
             _ => Order::Die,
         }
     }
 
-    /// The connection tells whether it is idle.
-    pub(crate) fn set_idle(&self, idle: bool) {
-        let since =
-            if idle { u64::try_from(epoch().elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1 } else { 0 };
-        self.shared.idle_since.store(since, Ordering::Relaxed);
+    /// The connection is busy: [`close_if_idle`](Self::close_if_idle) has no effect.
+    pub(crate) fn stay_open(&self) {
+        let (from, to) = (Order::CloseIfIdle as u8, Order::Serve as u8);
+        // Another result means that it was told something stronger meanwhile.
+        let _ = self.shared.order.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// Sets what the end of the connection would interrupt; only the connection does so.
+    pub(crate) fn set_activity(&self, activity: Activity) {
+        let bits = match activity {
+            Activity::Busy => return self.shared.activity.store(0, Ordering::Relaxed),
+            Activity::Idle => 1,
+            Activity::Unfinished => 2,
+            Activity::Draining => 3,
+        };
+        let since = match self.shared.activity.load(Ordering::Relaxed) {
+            0 => now() << 2,
+            known => known & !3,
+        };
+        self.shared.activity.store(since | bits, Ordering::Relaxed);
+    }
+
+    /// With how long the connection has not been busy.
+    fn activity(&self) -> (Activity, Duration) {
+        let value = self.shared.activity.load(Ordering::Relaxed);
+        let activity = match value & 3 {
+            0 => return (Activity::Busy, Duration::ZERO),
+            1 => Activity::Idle,
+            2 => Activity::Unfinished,
+            _ => Activity::Draining,
+        };
+        (activity, Duration::from_millis(now().saturating_sub(value >> 2)))
     }
 
     /// The connection says whom to wake.
@@ -122,7 +196,10 @@ impl fmt::Debug for Handle {
     }
 }
 
-fn epoch() -> Instant {
+/// Milliseconds since the process's first connection, by the runtime's clock, which tests can pause.
+fn now() -> u64 {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
-    *EPOCH.get_or_init(Instant::now)
+    let epoch = *EPOCH.get_or_init(Instant::now);
+    let time = Clock::now().into_std().saturating_duration_since(epoch);
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

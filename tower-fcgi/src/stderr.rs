@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use fcgi_core::Key;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::handle::Handle;
 
@@ -35,7 +35,9 @@ impl Stderr {
 
     /// Writes a line, and waits until it has its place in the connection's output: before all of the answer
     /// that is given after that. While the web server is slow to read, that takes as long as the web server
-    /// does, so that a flood of lines does not pile up.
+    /// does, so that a flood of lines does not pile up: of those that wait, at most 64 KiB of a connection, or one
+    /// that is longer, are held by the connection, also where their futures were dropped. The others are held by their
+    /// futures.
     ///
     /// A line break is added. One that is inside stays there, and nothing is escaped: what comes from a
     /// client can forge lines in a log that shows the text as it is, so write it with `{:?}`.
@@ -57,8 +59,10 @@ impl Stderr {
     pub async fn write(&self, line: impl Into<Vec<u8>>) -> Result<(), StderrClosed> {
         let mut text = line.into();
         text.push(b'\n');
+        let room = room_for(&text);
+        self.connection.lines().take_room(room).await?;
         let (taken, waits) = oneshot::channel();
-        self.connection.lines().push(Line { key: self.key, text, taken })?;
+        self.connection.lines().push(Line { key: self.key, text, room, taken })?;
         self.connection.wake();
         waits.await.map_err(|_| StderrClosed)
     }
@@ -92,6 +96,19 @@ pub(crate) struct Lines {
     state: AtomicU8,
     /// `None` while nothing waits, which is nearly always: an idle connection holds as little as can be.
     queue: Mutex<Option<Box<Queue>>>,
+    /// Bytes that there is room for in the queue. A line whose future was dropped keeps its room until the connection
+    /// comes to it. Made for the first line, since most connections have none.
+    room: OnceLock<Box<Semaphore>>,
+}
+
+/// Bytes of lines that wait in a queue. A longer line waits alone.
+pub(crate) const ROOM: u32 = 64 * 1024;
+/// Bytes that a line takes in the queue beside its text.
+const LINE: usize = 128;
+
+/// What a line takes of the room.
+fn room_for(text: &[u8]) -> u32 {
+    u32::try_from(text.len().saturating_add(LINE)).unwrap_or(ROOM).min(ROOM)
 }
 
 /// Nothing waits.
@@ -110,14 +127,32 @@ struct Queue {
 struct Line {
     key: Option<Key>,
     text: Vec<u8>,
+    /// What it has taken of the room, which it gives back once it has left the queue.
+    room: u32,
     /// Told when the line is in the output; dropped if it never will be.
     taken: oneshot::Sender<()>,
 }
 
 impl Lines {
+    /// Waits for room in the queue, in the order in which it was asked for.
+    async fn take_room(&self, bytes: u32) -> Result<(), StderrClosed> {
+        let room = self.room.get_or_init(|| Box::new(Semaphore::new(ROOM as usize)));
+        room.acquire_many(bytes).await.map_err(|_| StderrClosed)?.forget();
+        Ok(())
+    }
+
+    fn give_room_back(&self, bytes: u32) {
+        if let Some(room) = self.room.get() {
+            room.add_permits(bytes as usize);
+        }
+    }
+
     fn push(&self, line: Line) -> Result<(), StderrClosed> {
         let mut queue = self.lock();
         if self.state.load(Ordering::Relaxed) == CLOSED {
+            drop(queue);
+            // For those who came to wait in the moment of the close; they learn of it here too.
+            self.give_room_back(line.room);
             return Err(StderrClosed);
         }
         queue.get_or_insert_default().lines.push_back(line);
@@ -165,6 +200,9 @@ impl Lines {
         self.state.store(CLOSED, Ordering::Release);
         let lines = queue.take();
         drop(queue);
+        if let Some(room) = self.room.get() {
+            room.close();
+        }
         // Wakes those who wait, hence not under the lock.
         drop(lines);
     }
@@ -175,6 +213,10 @@ impl Lines {
         if queue.as_ref().is_none_or(|queue| queue.lines.is_empty()) {
             *queue = None;
             self.state.store(EMPTY, Ordering::Release);
+        }
+        drop(queue);
+        if let Some(line) = &line {
+            self.give_room_back(line.room);
         }
         line
     }

@@ -6,6 +6,7 @@ use std::io;
 use axum::serve::Listener;
 
 use super::{Admitted, AllowList, Peer};
+use crate::accept::accept;
 
 /// A listener that lets in only who is in a list. Anyone else is closed at once, unread, with a line in the log
 /// at `warn`.
@@ -48,7 +49,7 @@ where
     /// That of the listener inside.
     async fn accept(&mut self) -> (L::Io, Admitted<L::Addr>) {
         loop {
-            let (io, peer) = self.listener.accept().await;
+            let (io, peer) = accept(&mut self.listener).await;
             if peer.ip().is_none_or(|ip| self.list.allows(ip)) {
                 return (io, Admitted(peer));
             }

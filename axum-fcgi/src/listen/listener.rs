@@ -10,6 +10,7 @@ use super::error::about;
 use super::socket_file::SocketFile;
 use super::systemd::Want;
 use super::{Address, FcgiAddr, FcgiStream, UnixSocket, auto, stdin, systemd};
+use crate::accept::accept;
 
 /// Connections that may wait to be accepted, as in tokio's own `bind`. The system has a bound of its own.
 pub(super) const BACKLOG: u32 = 1024;
@@ -160,11 +161,11 @@ impl Listener for FcgiListener {
     async fn accept(&mut self) -> (FcgiStream, FcgiAddr) {
         match &mut self.socket {
             Socket::Tcp(listener) => {
-                let (io, addr) = Listener::accept(listener).await;
+                let (io, addr) = accept(listener).await;
                 (FcgiStream::Tcp(io), addr.into())
             }
             Socket::Unix(listener) => {
-                let (io, addr) = Listener::accept(listener).await;
+                let (io, addr) = accept(listener).await;
                 (FcgiStream::Unix(io), addr.into())
             }
         }

@@ -7,6 +7,7 @@ use std::task::Poll;
 use axum::serve::Listener;
 
 use super::{Address, FcgiListener};
+use crate::accept::accept;
 
 /// Several listeners that are served as one. They take turns: one that has many connections waiting does not
 /// keep the others from theirs.
@@ -83,7 +84,7 @@ impl<L: Listener> Listener for Listeners<L> {
         let first = self.first;
         // A box each: few, beside what a connection costs. One future for each poll would lose its waker.
         let mut accepting: Vec<_> =
-            self.listeners.iter_mut().map(|listener| Box::pin(listener.accept())).collect();
+            self.listeners.iter_mut().map(|listener| Box::pin(accept(listener))).collect();
         let (accepted, at) = poll_fn(|cx| {
             for at in (first..count).chain(0..first) {
                 if let Poll::Ready(accepted) = accepting[at].as_mut().poll(cx) {

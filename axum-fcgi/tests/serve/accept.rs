@@ -1,15 +1,22 @@
 //! What `accept` does when descriptors run out, and when there are many.
 
 use std::fs::File;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use axum::serve::{Listener, ListenerExt as _};
+use axum_fcgi::{AllowList, Allowed, Config, FcgiListener, Listeners};
+use fcgi_core::{RecordHeader, RecordType, RequestId};
+use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::log::Log;
 use crate::wire;
 
 /// Set in the process whose descriptors are limited.
@@ -18,25 +25,43 @@ const LIMITED: &str = "AXUM_FCGI_TEST_LIMITED";
 #[test]
 fn without_descriptors_accept_backs_off_and_goes_on_when_there_are_some_again() {
     let name = "accept::without_descriptors_accept_backs_off_and_goes_on_when_there_are_some_again";
-    with_descriptors(48, name, in_few_descriptors);
+    with_descriptors("-n 48", name, in_few_descriptors);
+}
+
+#[test]
+fn without_descriptors_the_longest_idle_makes_room() {
+    let name = "accept::without_descriptors_the_longest_idle_makes_room";
+    with_descriptors("-n 80", name, || in_a_runtime(with_none_left()));
+}
+
+#[test]
+fn max_connections_is_capped_by_the_descriptors() {
+    let name = "accept::max_connections_is_capped_by_the_descriptors";
+    with_descriptors("-n 100", name, || in_a_runtime(capped()));
+}
+
+#[test]
+fn the_soft_limit_is_raised_as_far_as_needed() {
+    let name = "accept::the_soft_limit_is_raised_as_far_as_needed";
+    with_descriptors("-Sn 64", name, || in_a_runtime(raised()));
 }
 
 #[test]
 fn more_than_1024_descriptors_work() {
-    with_descriptors(4096, "accept::more_than_1024_descriptors_work", with_many_connections);
+    with_descriptors("-n 4096", "accept::more_than_1024_descriptors_work", with_many_connections);
 }
 
 /// The limit is a whole process's, so the test `name` runs itself again in one of its own.
-fn with_descriptors(limit: u32, name: &str, test: fn()) {
+fn with_descriptors(limit: &str, name: &str, test: fn()) {
     if std::env::var_os(LIMITED).is_some() {
         return test();
     }
     let this = std::env::current_exe().unwrap();
     let output = Command::new("sh")
-        .args(["-c", "ulimit -n $2 && exec \"$0\" --exact --nocapture \"$1\""])
+        .args(["-c", "ulimit $2 && exec \"$0\" --exact --nocapture \"$1\""])
         .arg(this)
         .arg(name)
-        .arg(limit.to_string())
+        .arg(limit)
         .env(LIMITED, "1")
         .output()
         .unwrap();
@@ -66,8 +91,14 @@ fn in_few_descriptors() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let addr = serve().await;
+        // One with a request under way: an idle one would be closed for those that wait.
         let mut first = TcpStream::connect(addr).await.unwrap();
-        assert!(wire::ask(&mut first, &wire::get("/", true)).await.unwrap().ends_with("served"));
+        let request = wire::get("/", true);
+        let (begin, rest) = request.split_at(40);
+        let query = RecordHeader::new(RecordType::GET_VALUES, RequestId::NULL, 0).encode();
+        first.write_all(&query).await.unwrap();
+        first.read_exact(&mut [0; RecordHeader::LEN]).await.unwrap();
+        first.write_all(begin).await.unwrap();
         // Nothing else has a turn before the next `await`, so accept finds these when there is no descriptor left.
         let waiting = [(); 3].map(|()| std::net::TcpStream::connect(addr).unwrap());
         let mut taken = Vec::new();
@@ -78,7 +109,7 @@ fn in_few_descriptors() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let spent = cpu_time() - before;
         assert!(spent < Duration::from_millis(50), "accept is a hot loop: {spent:?}");
-        assert!(wire::ask(&mut first, &wire::get("/", true)).await.unwrap().ends_with("served"));
+        assert!(wire::ask(&mut first, rest).await.unwrap().ends_with("served"));
         drop(taken);
         for io in waiting {
             io.set_nonblocking(true).unwrap();
@@ -86,6 +117,112 @@ fn in_few_descriptors() {
             assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
         }
     });
+}
+
+fn in_a_runtime(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+async fn bind() -> (SocketAddr, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    (listener.local_addr().unwrap(), listener)
+}
+
+fn router() -> Router {
+    Router::new().route("/", get(async || "served"))
+}
+
+async fn with_none_left() {
+    let (addr, listener) = bind().await;
+    makes_room(addr, listener).await;
+    let (addr, listener) = bind().await;
+    makes_room(addr, FcgiListener::from(listener)).await;
+    let (addr, listener) = bind().await;
+    let listeners = Listeners::new(listener).and(bind().await.1);
+    makes_room(addr, Allowed::new(listeners, AllowList::loopback())).await;
+    let (addr, listener) = bind().await;
+    makes_room(addr, FcgiListener::from(listener).tap_io(|_| {})).await;
+    // One that keeps the error to itself.
+    let (addr, listener) = bind().await;
+    makes_room(addr, listener.tap_io(|_| {})).await;
+}
+
+/// With idle connections, and no descriptor for the next one.
+async fn makes_room<L>(addr: SocketAddr, listener: L)
+where
+    L: Listener<Addr: std::fmt::Debug>,
+{
+    let serve = axum_fcgi::serve(listener, router()).with_config(Config::default().max_connections(16));
+    let serve = tokio::spawn(serve.into_future());
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let mut io = TcpStream::connect(addr).await.unwrap();
+        assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
+        kept.push(io);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let (log, _guard) = Log::start();
+    let new = std::net::TcpStream::connect(addr).unwrap();
+    new.set_nonblocking(true).unwrap();
+    let mut new = TcpStream::from_std(new).unwrap();
+    let mut taken = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        taken.push(file);
+    }
+    let request = wire::get("/", true);
+    let answer = tokio::time::timeout(Duration::from_secs(60), wire::ask(&mut new, &request));
+    assert!(answer.await.expect("it starves").unwrap().ends_with("served"));
+    assert_eq!(kept[0].read(&mut [0; 1]).await.unwrap(), 0, "the longest idle one was closed");
+    drop(taken);
+    // The second may have been too: Linux's accept fails without a descriptor also where nobody waits.
+    for io in &mut kept[2..] {
+        assert!(wire::ask(io, &wire::get("/", true)).await.unwrap().ends_with("served"));
+    }
+    let said = log.warnings();
+    assert!(said.len() == 1 && said[0].contains("no connection can be accepted"), "{said:?}");
+    serve.abort();
+    assert!(serve.await.unwrap_err().is_cancelled());
+}
+
+/// What a web server is told that asks for the number of connections.
+async fn advertised(config: Config) -> String {
+    let (addr, listener) = bind().await;
+    let serve = tokio::spawn(axum_fcgi::serve(listener, router()).with_config(config).into_future());
+    let mut query = Vec::new();
+    fcgi_core::encode_pair(&mut query, b"FCGI_MAX_CONNS", b"");
+    let header = RecordHeader::new(RecordType::GET_VALUES, RequestId::NULL, query.len().try_into().unwrap());
+    let mut io = TcpStream::connect(addr).await.unwrap();
+    io.write_all(&[&header.encode()[..], &query].concat()).await.unwrap();
+    let mut header = [0; RecordHeader::LEN];
+    io.read_exact(&mut header).await.unwrap();
+    let mut told = vec![0; RecordHeader::decode(header).unwrap().content_len.into()];
+    io.read_exact(&mut told).await.unwrap();
+    serve.abort();
+    String::from_utf8(told).unwrap().split_off(2 + "FCGI_MAX_CONNS".len())
+}
+
+async fn capped() {
+    let (log, _guard) = Log::start();
+    // 32 are left to the rest of the program.
+    assert_eq!(advertised(Config::default()).await, "68");
+    let said = log.warnings();
+    let numbers = ["max_connections", "16384", "68", "100"];
+    assert!(said.len() == 1 && numbers.iter().all(|number| said[0].contains(number)), "{said:?}");
+    assert_eq!(advertised(Config::default().max_connections(68)).await, "68");
+    assert_eq!(log.warnings().len(), 1);
+}
+
+async fn raised() {
+    let soft = || getrlimit(Resource::Nofile).current;
+    let (log, _guard) = Log::start();
+    let config = Config::default().max_connections(200);
+    assert_eq!(advertised(config.clone().raise_descriptor_limit(false)).await, "32");
+    assert_eq!((soft(), log.warnings().len()), (Some(64), 1));
+    assert_eq!(advertised(config).await, "200");
+    assert_eq!((soft(), log.warnings().len()), (Some(232), 1));
+    // It is never lowered.
+    assert_eq!(advertised(Config::default().max_connections(10)).await, "10");
+    assert_eq!(soft(), Some(232));
 }
 
 /// What this thread has had of a processor.

@@ -6,9 +6,11 @@ use axum::Router;
 use axum::routing::get;
 use axum_fcgi::Config;
 use fcgi_core::{RecordHeader, RecordType, RequestId, encode_pair};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{in_memory, wire};
 
@@ -20,7 +22,7 @@ async fn serve(most: usize, router: Router) -> std::net::SocketAddr {
     addr
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn idle_kept_connections_never_starve_new_ones_and_the_longest_idle_goes_first() {
     let (entrance, listener) = in_memory::listener();
     let router = Router::new().route("/", get(async || "served"));
@@ -31,8 +33,8 @@ async fn idle_kept_connections_never_starve_new_ones_and_the_longest_idle_goes_f
         let mut io = entrance.connect();
         wire::ask(&mut io, &wire::get("/", true)).await.unwrap();
         kept.push(io);
-        // Idle times are counted in milliseconds, of a clock that cannot be paused.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        // Idle times are counted in milliseconds.
+        sleep(Duration::from_millis(5)).await;
     }
     // The first is used again, so that the second is the one that has been idle for longest.
     wire::ask(&mut kept[0], &wire::get("/", true)).await.unwrap();
@@ -69,6 +71,114 @@ async fn a_connection_over_the_limit_waits_until_one_of_the_others_is_idle() {
     assert!(answer.ends_with("slow"), "the first is not disturbed");
     assert!(waiting.await.unwrap().ends_with("served"), "and then makes room");
     assert_eq!(busy.read(&mut [0; 1]).await.unwrap(), 0);
+}
+
+/// Serves at most `most` connections; `/wait` is never answered.
+fn in_memory(most: usize) -> in_memory::Entrance {
+    let (entrance, listener) = in_memory::listener();
+    let router = Router::new().route("/", get(async || "served")).route(
+        "/wait",
+        get(async || {
+            std::future::pending::<()>().await;
+        }),
+    );
+    let config = Config::default().max_connections(most);
+    tokio::spawn(axum_fcgi::serve(listener, router).with_config(config).into_future());
+    entrance
+}
+
+/// Connects, and is answered before the end of its STDIN, which never comes.
+async fn answered_early(entrance: &in_memory::Entrance, keep_conn: bool) -> DuplexStream {
+    let mut io = entrance.connect();
+    let request = wire::get("/", keep_conn);
+    let answer = wire::ask(&mut io, &request[..request.len() - RecordHeader::LEN]).await.unwrap();
+    assert!(answer.ends_with("served"));
+    io
+}
+
+/// Connects and is served, after how long.
+async fn served(entrance: &in_memory::Entrance) -> Duration {
+    let start = Instant::now();
+    let mut io = entrance.connect();
+    assert!(wire::ask(&mut io, &wire::get("/", false)).await.unwrap().ends_with("served"));
+    start.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_bodies_delay_a_new_connection_by_a_second() {
+    for keep_conn in [true, false] {
+        let entrance = in_memory(50);
+        let mut kept = Vec::new();
+        for _ in 0..50 {
+            kept.push(answered_early(&entrance, keep_conn).await);
+        }
+        assert!(served(&entrance).await <= Duration::from_secs(1));
+        // The others were answered long ago by then.
+        let refill = answered_early(&entrance, keep_conn).await;
+        sleep(Duration::from_secs(2)).await;
+        for _ in 0..10 {
+            let took = served(&entrance).await;
+            assert!(took < Duration::from_millis(10), "{took:?}");
+        }
+        drop((kept, refill));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_close_at_once_make_room_first() {
+    let entrance = in_memory(2);
+    let mut open = answered_early(&entrance, true).await;
+    let mut idle = entrance.connect();
+    wire::ask(&mut idle, &wire::get("/", true)).await.unwrap();
+    assert!(served(&entrance).await < Duration::from_millis(10));
+    assert_eq!(idle.read(&mut [0; 1]).await.unwrap(), 0);
+    // The other one goes on, with the end of its STDIN and another request.
+    let request = wire::get("/", true);
+    let late = [&request[request.len() - RecordHeader::LEN..], &request].concat();
+    assert!(wire::ask(&mut open, &late).await.unwrap().ends_with("served"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_gets_a_request_is_not_waited_for() {
+    let entrance = in_memory(4);
+    let mut kept = Vec::new();
+    for _ in 0..4 {
+        let mut io = entrance.connect();
+        wire::ask(&mut io, &wire::get("/", true)).await.unwrap();
+        kept.push(io);
+        sleep(Duration::from_millis(5)).await;
+    }
+    // In one moment: a new connection, and requests on all but one of those that are idle. The longest idle ones are
+    // asked first.
+    let mut new = entrance.connect();
+    new.write_all(&wire::get("/", true)).await.unwrap();
+    for io in &mut kept[..3] {
+        io.write_all(&wire::get("/wait", true)).await.unwrap();
+    }
+    let answer = timeout(Duration::from_secs(3600), wire::answer(&mut new)).await.expect("it starves");
+    assert!(answer.unwrap().ends_with("served"));
+    assert_eq!(kept[3].read(&mut [0; 1]).await.unwrap(), 0);
+    // Those that were asked in vain are kept.
+    sleep(Duration::from_secs(10)).await;
+    for io in &mut kept[..3] {
+        assert!(timeout(Duration::from_secs(1), io.read(&mut [0; 1])).await.is_err());
+    }
+}
+
+/// Each client has its next request on its way at once when it has an answer: no connection is idle for long.
+#[tokio::test]
+async fn busy_connections_do_not_starve_a_new_one() {
+    let entrance = in_memory(4);
+    let mut busy = JoinSet::new();
+    for _ in 0..4 {
+        let mut io = entrance.connect();
+        wire::ask(&mut io, &wire::get("/", true)).await.unwrap();
+        busy.spawn(async move { while wire::ask(&mut io, &wire::get("/", true)).await.is_ok() {} });
+    }
+    for _ in 0..4 {
+        let served = timeout(Duration::from_secs(600), served(&entrance)).await;
+        served.expect("it starves");
+    }
 }
 
 #[tokio::test]

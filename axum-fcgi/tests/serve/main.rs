@@ -7,6 +7,8 @@ mod figures;
 mod gone;
 mod grace;
 mod in_memory;
+#[path = "../listen/log.rs"]
+mod log;
 mod readiness;
 mod roles;
 mod shutdown;

@@ -110,6 +110,30 @@ async fn a_handler_that_does_not_end_is_dropped_at_the_deadline() {
     assert!(wire::answer(&mut io).await.is_err(), "no answer, and above all none that looks whole");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_blocks_does_not_hold_serve_up() {
+    let (entrance, listener) = crate::in_memory::listener();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (begin, mut begun) = mpsc::channel(1);
+    let released = Arc::new(std::sync::Mutex::new(released));
+    let blocks = async move || {
+        begin.send(()).await.unwrap();
+        let _ = released.lock().unwrap().recv();
+        "blocked"
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serve = axum_fcgi::serve(listener, Router::new().route("/", get(blocks)))
+        .with_config(Config::default().shutdown_timeout(Duration::ZERO))
+        .with_graceful_shutdown(async { stopped.await.unwrap_or(()) });
+    let served = tokio::spawn(serve.into_future());
+    let mut io = entrance.connect();
+    io.write_all(&wire::get("/", true)).await.unwrap();
+    begun.recv().await.unwrap();
+    stop.send(()).unwrap();
+    served.await.unwrap().unwrap();
+    release.send(()).unwrap();
+}
+
 #[tokio::test]
 async fn connections_that_wait_to_be_accepted_are_served_too() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

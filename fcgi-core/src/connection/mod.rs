@@ -101,6 +101,8 @@ pub struct Connection {
     unread: usize,
     /// Bytes of PARAMS of the live requests, handed out or not.
     held_params: usize,
+    /// Bytes that were dropped since the last request that the application was told of.
+    discarded: u64,
     /// Bytes that [`answer_here`](Self::answer_here) has queued, less what of them must have been written
     /// since. No more than that is known: answers of the application lie between them.
     answered_here: usize,
@@ -147,6 +149,7 @@ impl Connection {
             heads: Heads::None,
             unread: 0,
             held_params: 0,
+            discarded: 0,
             answered_here: 0,
             keep_conn: true,
             closing: Closing::No,
@@ -194,6 +197,21 @@ impl Connection {
     #[must_use]
     pub fn live(&self) -> usize {
         usize::from(self.live)
+    }
+
+    /// Requests that are answered, or cut off, and whose input has not ended.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.table.len().saturating_sub(usize::from(self.live))
+    }
+
+    /// Bytes of records that were dropped since the last request that the application was told of: the rest of answered
+    /// requests, PARAMS of refused ones, and what belongs to no request. A driver that keeps the connection bounds
+    /// them, for nothing else does: call [`close`](Self::close) when they are too many. Not counted are bodies that
+    /// were [discarded](Self::discard_body) while their request is live.
+    #[must_use]
+    pub const fn discarded(&self) -> u64 {
+        self.discarded
     }
 
     /// Whether the request can still be answered: it has neither ended nor failed.

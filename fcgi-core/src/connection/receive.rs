@@ -24,8 +24,10 @@ impl Connection {
                 Ok(None) => return Ok(()),
                 Err(violation) => return Err(self.broken(violation)),
             };
-            if let Err(rule) = self.fragment(fragment, owner) {
-                return Err(self.broken(Violation { rule, id: fragment.header.id }));
+            match self.fragment(fragment, owner) {
+                Ok(Content::Keep) => {}
+                Ok(Content::Drop) => self.discarded = self.discarded.saturating_add(cost(fragment)),
+                Err(rule) => return Err(self.broken(Violation { rule, id: fragment.header.id })),
             }
         }
     }
@@ -35,25 +37,25 @@ impl Connection {
         violation
     }
 
-    fn fragment(&mut self, fragment: Fragment<'_>, owner: Option<&Bytes>) -> Result<(), Rule> {
+    fn fragment(&mut self, fragment: Fragment<'_>, owner: Option<&Bytes>) -> Result<Content, Rule> {
         let RecordHeader { kind, id, .. } = fragment.header;
         // FastCGI §3.3: the null id is for management records, and these have no other.
         if id.is_null() || kind == RecordType::GET_VALUES {
-            return self.management_record(fragment);
+            return self.management_record(fragment).map(|()| Content::Keep);
         }
         match kind {
             RecordType::PARAMS => self.params(id, fragment),
             RecordType::STDIN => self.stdin(id, fragment, owner),
-            RecordType::BEGIN_REQUEST => self.begin(id, fragment),
+            RecordType::BEGIN_REQUEST => self.begin(id, fragment).map(|()| Content::Keep),
             RecordType::DATA => self.data(id, fragment, owner),
             RecordType::ABORT_REQUEST if fragment.ends => {
                 self.abort(id);
-                Ok(())
+                Ok(Content::Keep)
             }
             _ if kind.sender() == Sender::Application => Err(Rule::Direction),
             // FastCGI §4.2 answers unknown types of management records alone; of a request's it says nothing,
             // so that a later version's additions do no harm.
-            _ => Ok(()),
+            _ => Ok(Content::Drop),
         }
     }
 
@@ -126,14 +128,14 @@ impl Connection {
         }
     }
 
-    fn params(&mut self, id: RequestId, fragment: Fragment<'_>) -> Result<(), Rule> {
+    fn params(&mut self, id: RequestId, fragment: Fragment<'_>) -> Result<Content, Rule> {
         let limits = self.config.limits;
-        let Some((key, entry)) = self.table.by_id(id) else { return Ok(()) };
+        let Some((key, entry)) = self.table.by_id(id) else { return Ok(Content::Drop) };
         if fragment.header.content_len == 0 {
-            return self.params_end(key);
+            return self.params_end(key).map(|()| Content::Keep);
         }
         if entry.state.params()? == Content::Drop {
-            return Ok(());
+            return Ok(Content::Drop);
         }
         // What fits is looked at also where not all of it does: which limit is passed first must not hang on
         // how the bytes were cut.
@@ -157,7 +159,7 @@ impl Connection {
         {
             self.events.push(Event::Refused(key, refusal));
         }
-        Ok(())
+        Ok(Content::Keep)
     }
 
     fn params_end(&mut self, key: Key) -> Result<(), Rule> {
@@ -167,6 +169,7 @@ impl Connection {
         }
         if entry.state.params_end()? == Content::Keep {
             self.heads.remove(key);
+            self.discarded = 0;
             let encoded = (self.config.memory.share)(core::mem::take(&mut entry.params));
             let params = Params::from_whole(encoded, entry.scan.pairs());
             let request = NewRequest { key, id: entry.id, role: entry.state.role(), params };
@@ -177,40 +180,52 @@ impl Connection {
         Ok(())
     }
 
-    fn stdin(&mut self, id: RequestId, fragment: Fragment<'_>, owner: Option<&Bytes>) -> Result<(), Rule> {
-        let Some((key, entry)) = self.table.by_id(id) else { return Ok(()) };
+    fn stdin(
+        &mut self,
+        id: RequestId,
+        fragment: Fragment<'_>,
+        owner: Option<&Bytes>,
+    ) -> Result<Content, Rule> {
+        let Some((key, entry)) = self.table.by_id(id) else { return Ok(Content::Drop) };
         let charged = if fragment.header.content_len == 0 {
             if entry.state.stdin_end()? == Content::Drop {
                 self.settle(key);
-                return Ok(());
+                return Ok(Content::Keep);
             }
             0
         } else if entry.state.stdin()? == Content::Keep {
             entry.stdin.push(fragment.content, owner)
         } else {
-            return Ok(());
+            return Ok(Content::Drop);
         };
         self.unread = self.unread.saturating_add(charged);
         self.announce(key);
-        Ok(())
+        Ok(Content::Keep)
     }
 
-    fn data(&mut self, id: RequestId, fragment: Fragment<'_>, owner: Option<&Bytes>) -> Result<(), Rule> {
-        let Some((key, entry)) = self.table.by_id(id) else { return Ok(()) };
+    fn data(
+        &mut self,
+        id: RequestId,
+        fragment: Fragment<'_>,
+        owner: Option<&Bytes>,
+    ) -> Result<Content, Rule> {
+        let Some((key, entry)) = self.table.by_id(id) else { return Ok(Content::Drop) };
         let charged = if fragment.header.content_len == 0 {
             if entry.state.data_end()? == Content::Drop {
                 self.settle(key);
-                return Ok(());
+                return Ok(Content::Keep);
             }
             0
-        } else if entry.state.data()? == Content::Keep && !entry.stdin.discards() {
-            entry.data.get_or_insert_with(Box::default).push(fragment.content, owner)
+        } else if entry.state.data()? == Content::Drop {
+            return Ok(Content::Drop);
+        } else if entry.stdin.discards() {
+            return Ok(Content::Keep);
         } else {
-            return Ok(());
+            entry.data.get_or_insert_with(Box::default).push(fragment.content, owner)
         };
         self.unread = self.unread.saturating_add(charged);
         self.announce(key);
-        Ok(())
+        Ok(Content::Keep)
     }
 
     fn abort(&mut self, id: RequestId) {
@@ -264,13 +279,18 @@ impl Connection {
         }
     }
 
-    /// Requests that are answered, or cut off, and whose input has not ended.
-    fn unfinished(&self) -> usize {
-        self.table.len().saturating_sub(usize::from(self.live))
-    }
-
     fn forget(&mut self, key: Key) {
         let charge = self.table.remove(key).unwrap_or(0);
         self.unread = self.unread.saturating_sub(charge);
     }
+}
+
+/// Bytes on the wire of a piece that is dropped. The end of a stream, which a late body has to have, costs nothing.
+fn cost(Fragment { header, content, starts, .. }: Fragment<'_>) -> u64 {
+    let around = if starts && header.content_len > 0 {
+        u64::try_from(RecordHeader::LEN).unwrap_or(0).saturating_add(header.padding_len.into())
+    } else {
+        0
+    };
+    u64::try_from(content.len()).unwrap_or(u64::MAX).saturating_add(around)
 }

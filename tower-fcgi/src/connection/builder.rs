@@ -9,7 +9,7 @@ use super::{Connection, Driver};
 use crate::config::Config;
 use crate::deadline::Deadline;
 use crate::exchange::Exchange;
-use crate::handle::Handle;
+use crate::handle::{Activity, Handle};
 use crate::service::FcgiService;
 
 /// Makes [`Connection`]s that share their settings.
@@ -63,7 +63,8 @@ impl Builder {
             begun: 0,
             deadline: Deadline::default(),
             reset: |_| {},
-            idle: false,
+            activity: Activity::Busy,
+            discarding: None,
             spawned_first: false,
             spawned_now: false,
             alone: None,

@@ -2,12 +2,15 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use fcgi_core::Close;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use super::{Driver, Turn};
 use crate::error::{Error, Kind, Timeout};
+use crate::handle::Activity;
 use crate::service::FcgiService;
 
 /// What a connection is about.
@@ -29,16 +32,23 @@ pub(super) struct Closing {
     left: u64,
 }
 
+/// Input that is received and dropped on a kept connection.
+#[derive(Debug)]
+pub(super) struct Discarding {
+    since: Instant,
+    bytes: u64,
+}
+
 impl<IO, S> Driver<IO, S>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     S: FcgiService,
 {
     pub(super) fn begin_close(&mut self, how: Close) {
-        self.phase = Phase::Closing(Closing { how, shut: false, left: self.settings.drain_bytes });
-        if self.idle {
-            self.idle = false;
-            self.handle.set_idle(false);
+        let left = self.settings.drain_bytes.saturating_sub(self.protocol.discarded());
+        self.phase = Phase::Closing(Closing { how, shut: false, left });
+        if how != Close::Drain {
+            self.set_activity(Activity::Busy);
         }
         self.handle.lines().close();
     }
@@ -63,6 +73,7 @@ where
                 Poll::Pending => return Ok(Turn::Wait),
             }
             closing.shut = true;
+            self.set_activity(Activity::Draining);
         }
         let turn = self.drain(&mut closing, cx)?;
         self.phase = Phase::Closing(closing);
@@ -93,6 +104,39 @@ where
             None => return Err(Kind::Timeout(Timeout::Drain).into()),
         }
         Ok(Turn::Again)
+    }
+
+    /// The rest of an answered request is waited for no longer.
+    pub(super) fn end_drain(&mut self) {
+        self.phase = Phase::Closing(Closing { how: Close::Now, shut: true, left: 0 });
+    }
+
+    /// How long the rest of an answered request may still come: what was discarded before counts.
+    pub(super) fn drain_time(&self) -> Duration {
+        let Some(discarding) = &self.discarding else { return self.settings.drain_timeout };
+        if discarding.bytes > self.settings.drain_bytes {
+            return Duration::ZERO;
+        }
+        self.settings.drain_timeout.saturating_sub(discarding.since.elapsed())
+    }
+
+    /// Bounds what is received and dropped on a connection that is kept: beyond it, the connection ends after the
+    /// requests that are live.
+    pub(super) fn bound_discarded(&mut self) {
+        let bytes = self.protocol.discarded();
+        if bytes == 0 {
+            self.discarding = None;
+            return;
+        }
+        let begin = || Box::new(Discarding { since: Instant::now(), bytes: 0 });
+        let discarding = self.discarding.get_or_insert_with(begin);
+        if bytes == discarding.bytes {
+            return;
+        }
+        discarding.bytes = bytes;
+        if self.drain_time().is_zero() {
+            self.protocol.close();
+        }
     }
 
     /// Whether the connection waits for nothing but the web server's end of stream.

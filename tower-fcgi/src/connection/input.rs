@@ -59,6 +59,9 @@ where
         let Poll::Ready(read) = read else { return Ok(Read::Nothing) };
         let read = read?;
         received?;
+        if self.protocol.discarded() > 0 || self.discarding.is_some() {
+            self.bound_discarded();
+        }
         if read == 0 {
             return self.end_of_input();
         }

@@ -1,5 +1,6 @@
 //! One connection from a web server, as a future.
 
+mod activity;
 mod builder;
 mod closing;
 mod filter;
@@ -20,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::Span;
 
 pub use self::builder::Builder;
-use self::closing::Phase;
+use self::closing::{Discarding, Phase};
 use self::input::Read;
 use self::running::Running;
 use self::spawned::Spawned;
@@ -28,8 +29,7 @@ use crate::config;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::exchange::Exchange;
-use crate::handle::{Handle, Order};
-use crate::memory;
+use crate::handle::{Activity, Handle, Order};
 use crate::oneshot::Oneshot;
 use crate::service::FcgiService;
 
@@ -90,7 +90,8 @@ struct Driver<IO, S> {
     deadline: Deadline,
     /// Makes the close that follows a cut-off answer one that the peer notices.
     reset: fn(&IO),
-    idle: bool,
+    activity: Activity,
+    discarding: Option<Box<Discarding>>,
     /// Whether the exchanges in tasks have their turn before the one that runs inline.
     spawned_first: bool,
     /// A task was begun in this turn.
@@ -210,7 +211,12 @@ where
             };
             if !again {
                 match self.poll_deadline(inline.as_mut(), cx) {
-                    Ok(Poll::Pending) => return Poll::Pending,
+                    Ok(Poll::Pending) => {
+                        if self.handle.order() == Order::CloseIfIdle && self.activity == Activity::Busy {
+                            self.handle.stay_open();
+                        }
+                        return Poll::Pending;
+                    }
                     Ok(Poll::Ready(())) => {}
                     Err(error) => {
                         self.cancel_all(inline, crate::body::Kind::Disconnected);
@@ -303,9 +309,15 @@ where
     /// Whether the connection was told to finish and nothing is under way. `read`: what this turn's read came
     /// to: bytes that the web server has already sent may be a request.
     fn is_to_finish(&self, read: Read) -> bool {
-        self.handle.order() >= Order::Finish
-            && read != Read::Got
-            && !self.is_new()
+        if read == Read::Got {
+            return false;
+        }
+        match self.handle.order() {
+            Order::Serve => return false,
+            Order::CloseIfIdle => return self.activity != Activity::Busy,
+            Order::Finish | Order::Die => {}
+        }
+        !self.is_new()
             && self.protocol.live() == 0
             && self.protocol.end_of_input() == fcgi_core::EndOfInput::Clean
     }
@@ -313,26 +325,6 @@ where
     /// Whether the web server has not said yet what it has connected for.
     fn is_new(&self) -> bool {
         self.begun == 0 && !self.input_ended && self.protocol.end_of_input() == fcgi_core::EndOfInput::Clean
-    }
-
-    /// A kept connection between requests holds on to as little as can be.
-    fn turn_idle(&mut self) {
-        // A connection that is waited for its first request is not idle, but new: to close it would cost that
-        // request.
-        let idle = self.begun > 0 && self.protocol.is_idle();
-        if idle != self.idle {
-            self.idle = idle;
-            self.handle.set_idle(idle);
-            if idle {
-                memory::keep_output(self.protocol.output().take_buffer());
-                self.protocol.shrink();
-                // Nothing is alive, so whatever task is still to be ended has nobody to tell.
-                self.spawned = None;
-                if self.settings.idle_timeout.is_none() {
-                    self.deadline.release();
-                }
-            }
-        }
     }
 
     /// Sees to it that the handle can wake whoever polls this connection.

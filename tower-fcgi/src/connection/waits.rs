@@ -15,7 +15,7 @@ use crate::deadline::{Elapsed, Stage, Wait};
 use crate::error::{Error, Kind, Timeout};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
-use crate::handle::Order;
+use crate::handle::{LINGER, Order};
 use crate::oneshot::Oneshot;
 use crate::service::FcgiService;
 
@@ -66,6 +66,7 @@ where
             Wait::Begin => return Err(Kind::Timeout(Timeout::Head).into()),
             Wait::Write(_) => return Err(Kind::Timeout(Timeout::Write).into()),
             Wait::Drain => return Err(Kind::Timeout(Timeout::Drain).into()),
+            Wait::Linger => self.end_drain(),
             Wait::Paused(_) => {
                 if let Some(key) = self.protocol.fullest() {
                     self.give_up(key, &Failure::BodyUnread, body::Kind::Overloaded, inline);
@@ -97,10 +98,14 @@ where
     fn wait(&self) -> Option<(Wait, Duration)> {
         let settings = &self.settings;
         let protocol = &self.protocol;
-        if self.is_draining() {
-            return Some((Wait::Drain, settings.drain_timeout));
+        let writes = protocol.output_len() > 0 || self.unflushed;
+        if matches!(self.phase, Phase::Closing(_)) && !writes && self.handle.order() > Order::Serve {
+            return Some((Wait::Linger, self.handle.closes_within().unwrap_or(LINGER)));
         }
-        if protocol.output_len() > 0 || self.unflushed || matches!(self.phase, Phase::Closing(_)) {
+        if self.is_draining() {
+            return Some((Wait::Drain, self.drain_time()));
+        }
+        if writes || matches!(self.phase, Phase::Closing(_)) {
             return Some((Wait::Write(self.written), settings.write_timeout));
         }
         if protocol.live() > 0 {

@@ -125,6 +125,33 @@ async fn a_flood_is_cut_and_says_how_much() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn dropped_lines_are_counted_one_by_one() {
+    // All at once; in a batch that a handler held back for its head; and in one piece.
+    let web_server = serve(handler(async |request: Request<RequestBody>| {
+        let line = format!("{}\n", "x".repeat(99));
+        match request.uri().path() {
+            "/late" => {
+                for _ in 0..2 {
+                    for _ in 0..600 {
+                        log(&line);
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+            _ => log(&line.repeat(1200)),
+        }
+        full("done")
+    }));
+    for path in ["/late", "/"] {
+        let errors = web_server.ask(1, get(1, KEEP, path)).await.errors();
+        let kept = errors.lines().filter(|line| line.starts_with('x')).count();
+        assert!((600..700).contains(&kept), "{path}: {kept}");
+        let last = format!("{} more lines were dropped here", 1200 - kept);
+        assert_eq!(errors.lines().last().unwrap(), last, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_of_tracing_are_lines_at_the_level_that_was_set() {
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)

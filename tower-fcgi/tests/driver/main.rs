@@ -17,6 +17,7 @@ mod back_pressure;
 mod bodies;
 mod body_bounds;
 mod chunking;
+mod closing;
 mod cut_off;
 mod disconnect;
 mod early_answers;

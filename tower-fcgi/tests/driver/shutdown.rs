@@ -208,8 +208,8 @@ async fn a_shutdown_ends_also_if_the_last_request_never_comes_whole() {
     web_server.say(begin(1, KEEP)).await;
     web_server.handle.graceful_shutdown();
     let (result, took) = web_server.ended_after().await;
-    // The 408, then the drain of a web server that says nothing any more.
-    assert!(took.as_secs() <= 3 + 30, "{took:?}");
-    assert!(result.is_err());
+    // The 408, then a second for a web server that says nothing any more.
+    assert!(took.as_secs() <= 3 + 1, "{took:?}");
+    assert!(result.is_ok(), "{result:?}");
     assert_eq!(web_server.answer(1).status(), 408);
 }

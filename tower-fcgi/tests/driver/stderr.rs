@@ -1,6 +1,7 @@
 //! Error text of handlers, on a request's STDERR.
 
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -210,6 +211,54 @@ async fn a_line_that_is_given_up_while_it_waits_is_not_written() {
     web_server.quiet().await;
     let errors = web_server.answers().of(1).errors();
     assert!(errors.ends_with("x\nkept\n"), "{} bytes", errors.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_given_up_lines_hangs_no_later_one() {
+    let (web_server, all) = kept();
+    web_server.say(get(1, KEEP, "/wait")).await;
+    let stderr = all.lock().unwrap()[0].clone();
+    web_server.wire.make_room(0);
+    stderr.write(vec![b'x'; 1 << 20]).await.unwrap();
+    for _ in 0..1000 {
+        let mut write = std::pin::pin!(stderr.write(vec![b'y'; 1000]));
+        assert!(std::future::poll_fn(|cx| Poll::Ready(write.as_mut().poll(cx).is_pending())).await);
+    }
+    // One that is longer than all that may wait.
+    let waiting = tokio::spawn({
+        let stderr = stderr.clone();
+        async move { stderr.write(vec![b'z'; 1 << 20]).await }
+    });
+    web_server.quiet().await;
+    assert!(!waiting.is_finished());
+    web_server.wire.make_room(usize::MAX);
+    waiting.await.unwrap().unwrap();
+    write(&stderr).await.unwrap();
+    web_server.quiet().await;
+    let errors = web_server.answers().of(1).errors();
+    assert!(errors.ends_with("z\nlate\n") && !errors.contains('y'), "{} bytes", errors.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_waits_learns_of_the_end_of_its_connection() {
+    let (mut web_server, all) = kept();
+    web_server.say(get(1, KEEP, "/wait")).await;
+    let stderr = all.lock().unwrap()[0].clone();
+    web_server.wire.make_room(0);
+    stderr.write(vec![b'x'; 1 << 20]).await.unwrap();
+    let waiting: Vec<_> = (0..100)
+        .map(|_| {
+            let stderr = stderr.clone();
+            tokio::spawn(async move { stderr.write(vec![b'x'; 10_000]).await })
+        })
+        .collect();
+    web_server.quiet().await;
+    web_server.handle.kill();
+    assert!(web_server.ended().await.is_err());
+    for write in waiting {
+        let written = timeout(HANGS, write).await.expect("a write hangs").unwrap();
+        assert_eq!(written, Err(StderrClosed));
+    }
 }
 
 #[tokio::test(start_paused = true)]

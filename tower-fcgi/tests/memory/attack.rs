@@ -24,6 +24,8 @@ pub(crate) enum Attack {
     UnknownRole,
     /// Questions whose answers are never read.
     Questions,
+    /// A request whose handler gives up lines for STDERR; the handler's attack, so not among `ALL`.
+    Lines,
 }
 
 impl Attack {
@@ -41,13 +43,14 @@ impl Attack {
 
     /// Whether it reads its answers.
     pub(crate) const fn reads(self) -> bool {
-        !matches!(self, Self::UnreadAnswers | Self::UnknownRole | Self::Questions)
+        !matches!(self, Self::Lines | Self::UnreadAnswers | Self::UnknownRole | Self::Questions)
     }
 
     /// Bytes that it gets to send at least: an attack that is refused at the door tests nothing.
     pub(crate) const fn least(self) -> usize {
         match self {
             Self::HalfRecord => 8,
+            Self::Lines => 50,
             Self::UnreadAnswers => 100,
             _ => 10_000,
         }
@@ -75,6 +78,7 @@ impl Attack {
                     bytes.extend(record(RecordType::STDIN, 60_000, &vec![0; 57_328]));
                     Some(bytes)
                 }
+                Self::Lines => (turn == 0).then(|| whole(id, "/lines")),
                 Self::UnreadAnswers => (turn < 32).then(|| whole(id, "/endless")),
                 Self::AllIds => Some(head(id, "/")),
                 Self::UnknownRole => Some(begin(id, Role(9))),

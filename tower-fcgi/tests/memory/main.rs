@@ -8,14 +8,14 @@ mod transport;
 
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use allocation_counter::measure;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
-use tower_fcgi::{Builder, Config, FcgiService, Limits, RequestBody};
+use tower_fcgi::{Builder, Config, FcgiService, Limits, Params, RequestBody};
 
 use self::attack::{Attack, honest};
 use self::transport::Transport;
@@ -62,9 +62,22 @@ fn service() -> impl FcgiService {
             let _held = request;
             pending().await
         }
+        "/lines" => {
+            give_lines_up(&request).await;
+            pending().await
+        }
         "/endless" => Ok::<_, Infallible>(Response::new(Endless(true))),
         _ => Ok(Response::new(Endless(false))),
     })
+}
+
+/// Writes lines to STDERR, and does not wait for any of them.
+async fn give_lines_up(request: &Request<RequestBody>) {
+    let stderr = request.extensions().get::<Params>().and_then(Params::stderr).unwrap();
+    for _ in 0..20_000 {
+        let mut line = pin!(stderr.write(vec![b'x'; 1000]));
+        let _ = poll_fn(|cx| Poll::Ready(line.as_mut().poll(cx).is_ready())).await;
+    }
 }
 
 type Served = Pin<Box<dyn Future<Output = Result<(), tower_fcgi::Error>>>>;
@@ -113,6 +126,17 @@ fn no_attack_makes_a_connection_hold_more_than_it_may() {
             assert!(transport.taken() > attack.least(), "{attack:?} was stopped after {}", transport.taken());
         }
     }
+}
+
+#[test]
+fn given_up_lines_of_stderr_do_not_pile_up() {
+    let builder = Builder::new().config(config());
+    let runtime = runtime();
+    let transport = Transport::new(Attack::Lines.feed(), Attack::Lines.reads());
+    let mut connection = Some(serve(&builder, transport.clone()));
+    let held = measure(|| runtime.block_on(settle(&mut connection, &transport))).bytes_max;
+    println!("{held} bytes");
+    assert!(held < 256 * 1024, "{held} bytes");
 }
 
 #[test]

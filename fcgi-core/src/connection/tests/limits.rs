@@ -286,3 +286,26 @@ fn limits_of_zero_refuse_everything_and_nothing_panics() {
     link.app.end(key, 0).unwrap();
     assert_eq!(link.app.end(key, 0), Err(Misuse::Gone));
 }
+
+#[test]
+fn what_is_dropped_is_counted_until_a_request_comes() {
+    let mut link = Link::with(|config| config.limits.params_bytes = 10);
+    link.send([begin(1, R, true), params(1, &[11, 0])].concat());
+    let events = link.events();
+    let [Event::Refused(key, _)] = events[..] else { panic!("{events:?}") };
+    link.app.end(key, 0).unwrap();
+    assert_eq!((link.app.discarded(), link.app.unfinished()), (0, 1), "it was looked at");
+    let over = params(1, &[0; 100]);
+    link.send(over[..50].to_vec());
+    assert_eq!(link.app.discarded(), 50, "as it comes");
+    link.send(over[50..].to_vec());
+    link.send(params(1, &[0; 100]));
+    assert_eq!(link.app.discarded(), 2 * 108);
+    // The end of the PARAMS, and of STDIN, is nothing that is dropped.
+    link.send([params(1, b""), stdin(1, b"")].concat());
+    assert_eq!((link.app.discarded(), link.app.unfinished()), (216, 0));
+    link.send([stdin(1, b"late"), stdin(7, b"of none")].concat());
+    assert_eq!(link.app.discarded(), 216 + 12 + 15);
+    link.send([begin(1, R, true), params(1, b"")].concat());
+    assert_eq!(link.app.discarded(), 0);
+}
