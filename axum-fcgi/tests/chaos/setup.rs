@@ -71,6 +71,8 @@ pub(crate) const HAPROXY: Setup = Setup {
 pub(crate) const MULTIPLEXED: Setup = Setup {
     name: "multiplexed, TCP",
     socket: Socket::Tcp,
+    // Some while connections come and go: an error of its own, before the application has heard of the request.
+    own: &["500"],
     lines: "option mpxs-conns\n option max-reqs 16",
     ..HAPROXY
 };

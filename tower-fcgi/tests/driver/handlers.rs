@@ -9,22 +9,24 @@ use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use tokio::sync::Semaphore;
-use tower_fcgi::{BodyError, FcgiService, RequestBody};
+use tower::util::BoxService;
+use tower_fcgi::{BodyError, RequestBody};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) type Reply = Response<Body>;
 
-/// A service that is a function.
-pub(crate) fn handler<H, F>(mut handle: H) -> impl FcgiService + Send + 'static
+/// A service that is a function. All of them are of one type: the driver of a connection is compiled for each type of
+/// service, and there are some 140 functions.
+pub(crate) fn handler<H, F>(mut handle: H) -> BoxService<Request<RequestBody>, Reply, Infallible>
 where
     H: FnMut(Request<RequestBody>) -> F + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    tower::service_fn(move |request| {
+    BoxService::new(tower::service_fn(move |request| {
         let reply = handle(request);
-        async move { Ok::<_, Infallible>(reply.await) }
-    })
+        async move { Ok(reply.await) }
+    }))
 }
 
 /// A response with a body of known length.
