@@ -159,6 +159,16 @@ impl Config {
         self
     }
 
+    /// The number of requests at once that is told to web servers which ask for `FCGI_MAX_REQS` (FastCGI §4.1), of
+    /// which HAProxy then sends as many on one connection. What is told is never more than [`Limits::requests`], which
+    /// bounds what is taken. Default: 4, as [`fcgi_core::Config::max_reqs`] says why. A larger one is for an HAProxy
+    /// with a larger `tune.bufsize`: this number times the largest usual head has to stay below it.
+    #[must_use]
+    pub fn advertise_max_requests(mut self, requests: u32) -> Self {
+        Arc::make_mut(&mut self.protocol).max_reqs = requests;
+        self
+    }
+
     /// How long the head of a request may take, from the first byte that is seen of it to the end of PARAMS;
     /// on a new connection from its beginning. After that the answer is `408 Request Timeout`, or the
     /// connection is closed if not even BEGIN_REQUEST is there. Default: 60 s; a web server sends a head in

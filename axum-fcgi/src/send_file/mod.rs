@@ -57,8 +57,9 @@ const NOT_IN_PATH: &AsciiSet =
 /// XSendFile on
 /// XSendFilePath /srv/files
 /// ```
-/// mod_xsendfile takes the path literally in version 0.12, which is that of Debian and others
-/// ([`XSendfileVerbatim`](SendFileBy::XSendfileVerbatim)), and decodes it from 1.0 on ([`XSendfile`](SendFileBy::XSendfile)).
+/// mod_xsendfile takes the path literally in version 0.12, which is that of Debian 12 and others
+/// ([`XSendfileVerbatim`](SendFileBy::XSendfileVerbatim)), and decodes it from 1.0 on and in Debian 13, whose version says 0.12 as well
+/// ([`XSendfile`](SendFileBy::XSendfile)). Those that decode know the directive `XSendFileUnescape`.
 ///
 /// # Symbolic links
 /// No file is looked at here: it is the web server that opens it, perhaps on another machine. A symbolic link
@@ -111,10 +112,10 @@ pub enum SendFileBy {
         /// configuration: nothing in it is percent-encoded yet. Slashes at its ends may be left out.
         location: String,
     },
-    /// `X-Sendfile` with the file's path, percent-encoded: lighttpd, Caddy, Apache's mod_xsendfile from 1.0 on.
+    /// `X-Sendfile` with the file's path, percent-encoded: lighttpd, Caddy, Apache's mod_xsendfile from 1.0 on and Debian 13's.
     /// The directory must be an absolute path. lighttpd takes no path that is not UTF-8.
     XSendfile,
-    /// `X-Sendfile` with the file's path as it is: Apache's mod_xsendfile 0.12. The directory must be an absolute
+    /// `X-Sendfile` with the file's path as it is: Apache's mod_xsendfile 0.12, but for Debian 13's. The directory must be an absolute
     /// path. A path that a header cannot carry, for a control character or a space at its end, is an
     /// [`UnsafePath`].
     XSendfileVerbatim,

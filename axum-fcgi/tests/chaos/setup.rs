@@ -71,9 +71,9 @@ pub(crate) const HAPROXY: Setup = Setup {
 pub(crate) const MULTIPLEXED: Setup = Setup {
     name: "multiplexed, TCP",
     socket: Socket::Tcp,
-    // 5 of 3 200 requests; `IH--` in its log: an error of its own, before the application has heard of the request.
+    // Some while connections come and go: an error of its own, before the application has heard of the request.
     own: &["500"],
-    lines: "option get-values\n option mpxs-conns\n option max-reqs 32",
+    lines: "option mpxs-conns\n option max-reqs 16",
     ..HAPROXY
 };
 
@@ -145,6 +145,8 @@ http {{
         let application = application.replace("unix:", "unix@");
         format!(
             "\
+global
+ tune.bufsize 65536
 defaults
  mode http
  timeout connect 5s

@@ -9,18 +9,46 @@ use std::{
 };
 
 use tokio::net::{TcpListener, TcpSocket};
+use web_servers::Version;
 
 use crate::matrix::{Variant, on_or_off};
 
 /// Where nginx is, if it is.
 ///
 /// Distributions put it in a directory for the superuser's programs, which is not in the PATH of others.
-pub(crate) fn find() -> Option<PathBuf> {
+fn find() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
         .map(|directory| directory.join("nginx"))
         .find(|program| program.is_file())
+}
+
+/// What nginx does otherwise from one version to the next, as far as a test can tell.
+#[derive(Clone, Debug)]
+pub(crate) struct Installed {
+    pub(crate) program: PathBuf,
+    version: Version,
+}
+
+impl Installed {
+    /// nginx, if there is one.
+    pub(crate) fn find() -> Option<Self> {
+        let program = find()?;
+        let version = Version::told_by(&program, &["-v"])?;
+        Some(Self { program, version })
+    }
+
+    /// Whether a header that a client repeats becomes one, with the values of all.
+    pub(crate) fn joins_headers(&self) -> bool {
+        self.version >= Version::from([1, 23, 0])
+    }
+
+    /// Whether an `upstream` keeps connections without being told to, among them, where answers are not buffered, those
+    /// that the application was asked to close.
+    fn keeps_connections_unasked(&self) -> bool {
+        self.version >= Version::from([1, 29, 7])
+    }
 }
 
 /// A running nginx, stopped when this is dropped.
@@ -38,14 +66,14 @@ impl Nginx {
     /// predecessor when its binary is upgraded: `NGINX` in the environment names the descriptor. So nobody
     /// else can take the port in between, and it can be connected to before nginx is up: the kernel holds the
     /// connection.
-    pub(crate) fn start(program: &Path, prefix: &Path, site: &Config) -> io::Result<Self> {
+    pub(crate) fn start(installed: &Installed, prefix: &Path, site: &Config) -> io::Result<Self> {
         // Not one of std's, since nginx takes an inherited socket as it is, and would block in it.
         let listener = listen()?.into_std()?;
         let address = listener.local_addr()?;
 
-        fs::write(prefix.join("nginx.conf"), site.text(address, prefix)?)?;
+        fs::write(prefix.join("nginx.conf"), site.text(installed, address, prefix)?)?;
         let error_log = prefix.join("error.log");
-        let process = Command::new(program)
+        let process = Command::new(&installed.program)
             .arg("-p")
             .arg(prefix)
             .args(["-c", "nginx.conf", "-e", "error.log"])
@@ -101,7 +129,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    fn text(&self, address: SocketAddr, prefix: &Path) -> io::Result<String> {
+    fn text(&self, installed: &Installed, address: SocketAddr, prefix: &Path) -> io::Result<String> {
         let Self { variant, application, directives } = self;
         let keep_conn = on_or_off(variant.keep_conn);
         let buffering = on_or_off(variant.buffering);
@@ -110,8 +138,12 @@ impl Config {
         let user = if fs::metadata(prefix)?.uid() == 0 { "user root;" } else { "" };
         // Only where connections are to be kept: otherwise, and without buffering, nginx puts a connection
         // into the pool although it has asked for its close, and the next request loses a race against that
-        // close.
-        let keepalive = if variant.keep_conn { "keepalive 8;" } else { "" };
+        // close. Older versions do not take 0.
+        let keepalive = match variant.keep_conn {
+            true => "keepalive 8;",
+            false if installed.keeps_connections_unasked() => "keepalive 0;",
+            false => "",
+        };
         // The parameters are those of the `fastcgi_params` that nginx comes with, and no more: it leaves
         // HTTP_PROXY in, and CONTENT_LENGTH is there and empty when there is no body.
         Ok(format!(

@@ -4,7 +4,6 @@ use std::{
     any::Any,
     env, fmt,
     panic::{self, AssertUnwindSafe},
-    path::Path,
     time::Duration,
 };
 
@@ -14,7 +13,7 @@ use tokio::runtime;
 
 use crate::{
     matrix::{Selection, Variant, variants},
-    nginx,
+    nginx::Installed,
     prefix::Prefix,
     site::Place,
 };
@@ -40,7 +39,7 @@ pub(crate) const ON_PURPOSE: &str = "on purpose:";
 
 /// One test for each case and each of its variants.
 pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
-    let nginx = nginx::find();
+    let nginx = Installed::find();
     let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
     let mut trials = Vec::new();
     for case in cases {
@@ -58,7 +57,7 @@ pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
     trials
 }
 
-fn perform(run: Run, variant: Variant, nginx: &Path) -> Outcome {
+fn perform(run: Run, variant: Variant, nginx: &Installed) -> Outcome {
     let prefix = Prefix::new().map_err(told("no prefix for nginx"))?;
     let place = Place::new(variant, nginx, prefix.path());
     let runtime = runtime::Builder::new_multi_thread()

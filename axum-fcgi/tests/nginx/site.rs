@@ -32,7 +32,7 @@ use tokio::{
 use crate::{
     http,
     matrix::{Socket, Variant},
-    nginx::{self, Config, Nginx},
+    nginx::{self, Config, Installed, Nginx},
     runner::told,
 };
 
@@ -40,14 +40,14 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) variant: Variant,
-    nginx: PathBuf,
+    pub(crate) nginx: Installed,
     prefix: PathBuf,
     directives: String,
 }
 
 impl Place {
-    pub(crate) fn new(variant: Variant, nginx: &Path, prefix: &Path) -> Self {
-        Self { variant, nginx: nginx.into(), prefix: prefix.into(), directives: String::new() }
+    pub(crate) fn new(variant: Variant, nginx: &Installed, prefix: &Path) -> Self {
+        Self { variant, nginx: nginx.clone(), prefix: prefix.into(), directives: String::new() }
     }
 
     /// Adds lines to nginx's location.

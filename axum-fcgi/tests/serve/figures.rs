@@ -14,8 +14,8 @@ fn defaults() -> Vec<(String, String)> {
         value == "None" || !figure.is_empty() && figure.bytes().all(|byte| byte.is_ascii_digit())
     };
     values
-        // `serve` sets it to what `max_connections` says.
-        .filter(|(name, value)| is_quantity(value) && *name != "max_conns")
+        // They are told, and bound nothing. `serve` sets the first to what `max_connections` says.
+        .filter(|(name, value)| is_quantity(value) && !matches!(*name, "max_conns" | "max_reqs"))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }

@@ -5,12 +5,17 @@ use crate::setup::{Connected, Deviation, LOOKS_EMPTY, LOOKS_WHOLE, NOT_TOLD, Pla
 /// Where Debian has its modules.
 const MODULES: &str = "/usr/lib/apache2/modules";
 
-const LARGE_RESPONSE_HEADER: Deviation =
-    Deviation { check: "large_response_header", instead: "500", words: "response headers over 8 KB (500)" };
+const LARGE_RESPONSE_HEADER: Deviation = Deviation {
+    check: "large_response_header",
+    instead: "500",
+    since: &[],
+    words: "response headers over 8 KB (500)",
+};
 
 const LARGE_REQUEST_HEADER: Deviation = Deviation {
     check: "large_request_header",
     instead: "left out",
+    since: &[],
     words: "request headers over 16 KB (left out)",
 };
 

@@ -19,6 +19,7 @@ fn setup(name: &'static str, how: &'static str, config: fn(&Place<'_>) -> String
             Deviation {
                 check: "chunked_upload",
                 instead: "400",
+                since: &[],
                 words: "chunked uploads over its buffer (400)",
             },
             NOT_TOLD,
@@ -30,7 +31,7 @@ pub(crate) fn setups() -> Vec<Setup> {
     vec![
         setup("haproxy", "unix socket, kept connections", |place| config(place, "")),
         setup(MULTIPLEXED, "unix socket, multiplexed (`mpxs-conns`)", |place| {
-            config(place, "option get-values\n    option mpxs-conns\n    option max-reqs 32")
+            config(place, "option mpxs-conns\n    option max-reqs 16")
         }),
     ]
 }
@@ -41,8 +42,9 @@ fn config(place: &Place<'_>, options: &str) -> String {
         "\
 global
     log stderr format raw daemon
-    # A head has to fit into one buffer; with more than a record can hold uploads fail.
-    tune.bufsize 60000
+    # A head has to fit into one buffer, as have those of all requests that are sent at once on a connection. With more than a
+    # record can hold uploads fail.
+    tune.bufsize 65536
 defaults
     mode http
     log global
@@ -55,8 +57,7 @@ frontend www
     default_backend application
 backend application
     use-fcgi-app application
-    # With `always`, and many requests on a connection, some are a 500 of its own.
-    http-reuse aggressive
+    http-reuse always
     # It may take a kept connection for the next request before it has seen that it is closed.
     retry-on conn-failure empty-response
     server application unix@{application} proto fcgi

@@ -2,7 +2,7 @@
 //!
 //! `cargo test -p axum-fcgi --test servers` runs each check against each setup; a filter such as `haproxy` or
 //! `events` picks some. Where a web server is missing its tests are ignored, and say so; with `CI=true` they
-//! fail instead. `UPDATE_README=1` writes README's table of web servers anew once all has passed.
+//! fail instead. `WEB_SERVERS` lists those that a run is about. `UPDATE_README=1` writes README's table of web servers anew once all has passed.
 //!
 //! A web server is a file: its configuration, and what it is known to do otherwise than the others.
 
@@ -47,10 +47,13 @@ fn main() -> ExitCode {
     let mut trials = runner::trials(setups.clone(), &checks);
     let update = readme::is_to_be_updated();
     if !update {
-        trials.push(readme::trial(&setups));
+        trials.extend(readme::trials(&setups));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     application::remove_copy();
+    if !conclusion.has_failed() && arguments.filter.is_none() {
+        readme::record(&setups).expect("the file can be written");
+    }
     if update && !conclusion.has_failed() {
         readme::update(&setups).expect("README.md can be written");
     }

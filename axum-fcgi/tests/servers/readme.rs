@@ -1,9 +1,16 @@
-//! README's table of web servers, which is made of the setups and their deviations.
+//! README's table of web servers, which is made of the setups and their deviations, and of the versions that passed.
+//!
+//! Each run that passes writes the versions that it was about to the file that `WEB_SERVERS_PASSED` names. With the runs of
+//! several generations of web servers in it, the file says what README lists: `WEB_SERVERS_SEEN` names it then.
 
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::{env, fs, io};
+use std::{env, io};
 
 use libtest_mimic::{Failed, Trial};
+use web_servers::Version;
 
 use crate::setup::Setup;
 
@@ -14,28 +21,76 @@ pub(crate) fn is_to_be_updated() -> bool {
     env::var_os("UPDATE_README").is_some()
 }
 
-/// README is as the table would be, but for the versions: those are of the machine that has made it.
-pub(crate) fn trial(setups: &[Setup]) -> Trial {
-    let setups = setups.to_vec();
-    Trial::test("readme_has_the_table", move || {
+/// README is as the table would be, but for the versions: those are of the machines that have made it.
+pub(crate) fn trials(setups: &[Setup]) -> Vec<Trial> {
+    let table = setups.to_vec();
+    let mut trials = vec![Trial::test("readme_has_the_table", move || {
         let text = fs::read_to_string(path())?;
-        let (_, table, _) = split(&text)?;
-        let versions = table.lines().skip(2).map(version);
-        let expected = rows(&setups, versions.chain(std::iter::repeat("")));
-        if table == expected {
+        let (_, found, _) = split(&text)?;
+        let expected = rows(&table, |row, _| versions_in(found, row));
+        if found == expected {
             return Ok(());
         }
-        Err(format!("README.md has\n{table}\nrather than\n{expected}").into())
-    })
+        Err(format!("README.md has\n{found}\nrather than\n{expected}").into())
+    })];
+    if let Some(seen) = env::var_os("WEB_SERVERS_SEEN") {
+        let setups = setups.to_vec();
+        trials.push(Trial::test("readme_has_the_versions", move || {
+            versions(&setups, &fs::read_to_string(&seen)?)
+        }));
+    }
+    trials
 }
 
-/// Writes it anew.
+/// A web server's updates change the last number alone, so that the two before it are what has to be the same.
+fn versions(setups: &[Setup], seen: &str) -> Result<(), Failed> {
+    let text = fs::read_to_string(path())?;
+    let (_, found, _) = split(&text)?;
+    let series = |list: &[Version]| list.iter().map(Version::series).collect::<BTreeSet<_>>();
+    for (row, setups) in lines(setups).iter().enumerate() {
+        let title = setups[0].title;
+        let (passed, listed) = (passed(seen, title), versions_in(found, row));
+        let listed: Option<Vec<_>> = listed.split(", ").map(Version::of).collect();
+        if listed.is_none_or(|listed| series(&listed) != series(&passed)) {
+            let passed: Vec<_> = passed.iter().map(Version::to_string).collect();
+            let hint = "with UPDATE_README=1 the table is written anew";
+            return Err(format!("{title}: {} passed, README.md has others; {hint}", passed.join(", ")).into());
+        }
+    }
+    Ok(())
+}
+
+/// The versions of a web server in the file, in their order.
+fn passed(seen: &str, title: &str) -> Vec<Version> {
+    let lines = seen.lines().filter_map(|line| line.split_once('\t'));
+    let versions = lines.filter(|(is, _)| *is == title).filter_map(|(_, version)| Version::of(version));
+    versions.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Adds the versions that this run was about.
+pub(crate) fn record(setups: &[Setup]) -> io::Result<()> {
+    let Some(file) = env::var_os("WEB_SERVERS_PASSED") else { return Ok(()) };
+    let mut file = File::options().create(true).append(true).open(file)?;
+    for setup in setups.iter().filter(|setup| setup.is_wanted()) {
+        if let Some(version) = setup.installed_version() {
+            writeln!(file, "{}\t{version}", setup.title)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes it anew: with the versions in the file, or else with what is installed.
 pub(crate) fn update(setups: &[Setup]) -> io::Result<()> {
     let text = fs::read_to_string(path())?;
     let (before, _, after) = split(&text).map_err(|_| io::Error::other("README.md has no marks"))?;
-    let versions: Vec<_> =
-        lines(setups).iter().map(|setups| setups[0].installed_version().unwrap_or_default()).collect();
-    let table = rows(setups, versions.iter().map(String::as_str));
+    let seen = env::var_os("WEB_SERVERS_SEEN").map(fs::read_to_string).transpose()?;
+    let table = rows(setups, |_, setup| {
+        let versions = match &seen {
+            Some(seen) => passed(seen, setup.title),
+            None => setup.installed_version().into_iter().collect(),
+        };
+        versions.iter().map(Version::to_string).collect::<Vec<_>>().join(", ")
+    });
     fs::write(path(), format!("{before}{BEGIN}{table}{END}{after}"))
 }
 
@@ -50,14 +105,15 @@ fn split(text: &str) -> Result<(&str, &str, &str), Failed> {
     Ok((before, table, after))
 }
 
-fn rows<'a>(setups: &[Setup], versions: impl Iterator<Item = &'a str>) -> String {
+fn rows(setups: &[Setup], versions: impl Fn(usize, &Setup) -> String) -> String {
     let mut table =
         "| web server | tested | connected | what does not work |\n| --- | --- | --- | --- |\n".to_owned();
-    for (setups, version) in lines(setups).iter().zip(versions) {
+    for (row, setups) in lines(setups).iter().enumerate() {
         let ways: Vec<_> = setups.iter().map(|setup| setup.how).collect();
         let words = setups[0].deviations.iter().map(|deviation| deviation.words);
         let words: Vec<_> = words.filter(|words| !words.is_empty()).collect();
-        let line = [setups[0].title, version, &ways.join("; "), &words.join("; ")].join(" | ");
+        let versions = versions(row, &setups[0]);
+        let line = [setups[0].title, &versions, &ways.join("; "), &words.join("; ")].join(" | ");
         table += &format!("| {line} |\n");
     }
     table
@@ -69,7 +125,8 @@ fn lines(setups: &[Setup]) -> Vec<&[Setup]> {
     setups.chunk_by(|a, b| a.title == b.title && words(a) == words(b)).collect()
 }
 
-/// The version in a row.
-fn version(row: &str) -> &str {
-    row.split('|').nth(2).unwrap_or_default().trim()
+/// What a row of the table has for versions.
+fn versions_in(table: &str, row: usize) -> String {
+    let row = table.lines().nth(row + 2).unwrap_or_default();
+    row.split('|').nth(2).unwrap_or_default().trim().to_owned()
 }

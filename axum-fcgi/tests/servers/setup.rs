@@ -3,7 +3,8 @@
 use std::env;
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use web_servers::Version;
 
 /// How the application is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub(crate) struct Deviation {
     pub(crate) check: &'static str,
     /// What the check sees.
     pub(crate) instead: &'static str,
+    /// The first version that does so; empty for all of them.
+    pub(crate) since: &'static [u32],
     /// For README: what does not work. Empty where another one says it.
     pub(crate) words: &'static str,
 }
@@ -68,6 +71,7 @@ pub(crate) struct Deviation {
 pub(crate) const NOT_TOLD: Deviation = Deviation {
     check: "hang_up_while_waiting",
     instead: "not told",
+    since: &[],
     words: "a client's leaving, for a handler that waits",
 };
 
@@ -75,12 +79,13 @@ pub(crate) const NOT_TOLD: Deviation = Deviation {
 pub(crate) const LOOKS_WHOLE: Deviation = Deviation {
     check: "broken_body_of_no_length",
     instead: "looks whole",
+    since: &[],
     words: "a cut-off, for the client, without Content-Length",
 };
 
 /// The same: it tells neither of this.
 pub(crate) const LOOKS_EMPTY: Deviation =
-    Deviation { check: "broken_body_right_behind_the_head", instead: "looks whole", words: "" };
+    Deviation { check: "broken_body_right_behind_the_head", instead: "looks whole", since: &[], words: "" };
 
 /// How a web server does what a check is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,8 +102,16 @@ impl Seen {
 }
 
 impl Setup {
+    /// What is expected in a check of the version that is installed.
     pub(crate) fn deviation(&self, check: &str) -> Option<&Deviation> {
-        self.deviations.iter().find(|deviation| deviation.check == check)
+        let deviation = self.deviations.iter().find(|deviation| deviation.check == check)?;
+        let is_so = deviation.since.is_empty() || self.installed_version()? >= Version::from(deviation.since);
+        is_so.then_some(deviation)
+    }
+
+    /// Whether this run is about its web server.
+    pub(crate) fn is_wanted(&self) -> bool {
+        web_servers::is_wanted(self.program)
     }
 
     /// Where its program is; or what is missing.
@@ -109,15 +122,10 @@ impl Setup {
         find(self.program).ok_or_else(|| format!("no {}", self.program))
     }
 
-    /// The version of what is installed: the first word of digits and dots.
-    pub(crate) fn installed_version(&self) -> Option<String> {
+    /// The version of what is installed.
+    pub(crate) fn installed_version(&self) -> Option<Version> {
         let (program, arguments) = self.version.split_first()?;
-        let output = Command::new(find(program)?).args(arguments).output().ok()?;
-        let text = String::from_utf8([output.stdout, output.stderr].concat()).ok()?;
-        let mut words = text.split(|c: char| !c.is_ascii_digit() && c != '.');
-        words
-            .find(|word| word.contains('.') && word.starts_with(|c: char| c.is_ascii_digit()))
-            .map(Into::into)
+        Version::told_by(find(program)?, arguments)
     }
 }
 

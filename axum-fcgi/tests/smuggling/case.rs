@@ -9,6 +9,8 @@ pub(crate) struct Case {
     pub(crate) may_see: Vec<Vec<String>>,
     /// What it may see of a header in the first of them: the values of one name, `|` between two; one of these.
     pub(crate) headers: Vec<(&'static str, Vec<String>)>,
+    /// The same behind a web server that joins what a client repeats, where that is something else.
+    pub(crate) joined: Vec<(&'static str, Vec<String>)>,
     /// Whether the client sends no more than this, and says so.
     pub(crate) ends: bool,
     /// Whether HTTP can tell the application the same.
@@ -36,6 +38,7 @@ impl Case {
             bytes: bytes.into(),
             may_see: vec![Vec::new()],
             headers: Vec::new(),
+            joined: Vec::new(),
             ends: false,
             has_twin: true,
         }
@@ -64,6 +67,12 @@ impl Case {
     /// What the handler may see of a header.
     pub(crate) fn header(mut self, name: &'static str, may_be: &[&str]) -> Self {
         self.headers.push((name, may_be.iter().map(|value| (*value).to_owned()).collect()));
+        self
+    }
+
+    /// What the handler may see of a header that the web server has joined.
+    pub(crate) fn joined(mut self, name: &'static str, may_be: &[&str]) -> Self {
+        self.joined.push((name, may_be.iter().map(|value| (*value).to_owned()).collect()));
         self
     }
 

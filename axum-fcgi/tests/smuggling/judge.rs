@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::percent_decode_str;
-use web_servers::{Installed, Result, Running, WebServer, free_port};
+use web_servers::{Installed, Result, Running, Version, WebServer, free_port};
 
 use crate::application::{Application, Seen, Served};
 use crate::case::{Case, END};
@@ -34,9 +34,10 @@ pub(crate) fn judge(setup: &Setup, installed: &Installed) -> Result {
         vec![("8081", &http_port), ("9000", &fastcgi), ("9001", &http)];
     values.extend(setup.lines.iter().map(|(name, lines)| (*name, lines as &dyn std::fmt::Display)));
     let server = installed.start(setup.config, &values)?;
+    let joins = setup.server == WebServer::Nginx && installed.version()? >= Version::from([1, 23]);
     let (mut wrong, mut seen, cases) = (Vec::new(), 0, corpus::all());
     for case in &cases {
-        match check(setup, case, &server, http_port, &application) {
+        match check((setup, joins), case, &server, http_port, &application) {
             Ok(count) => seen += count,
             Err(error) => wrong.push(format!("{}: {error}", case.name)),
         }
@@ -50,9 +51,9 @@ pub(crate) fn judge(setup: &Setup, installed: &Installed) -> Result {
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n{}", wrong.join("\n"), server.logs()).into()) }
 }
 
-/// Gives how many requests were seen.
+/// Gives how many requests were seen. `joins`: whether the web server makes one header of what a client repeats.
 fn check(
-    setup: &Setup,
+    (setup, joins): (&Setup, bool),
     case: &Case,
     server: &Running,
     http_port: u16,
@@ -68,12 +69,12 @@ fn check(
         meta_variables(setup, request, &came)?;
     }
     if let Some(first) = seen.first() {
-        headers(case, first)?;
+        headers(case, joins, first)?;
     }
     // HAProxy answers so what it cannot tell over FastCGI, for it decodes the path, and needs room for it twice.
     if case.has_twin && !came.start().contains(" 500 ") {
         let (_, twin) = ask(http_port, &bytes, case.ends, &application.over_http)?;
-        compare(setup, &seen, &twin)?;
+        compare((setup, joins), &seen, &twin)?;
     }
     // What the web server keeps is where it was.
     let (_, after) = ask(server.port, END.as_bytes(), false, &application.over_fastcgi)?;
@@ -158,8 +159,10 @@ fn means(target: &str, decided: &str) -> bool {
     target == "*" || forms[0] == forms[1]
 }
 
-fn headers(case: &Case, seen: &Seen) -> Result {
+fn headers(case: &Case, joins: bool, seen: &Seen) -> Result {
     for (name, may_be) in &case.headers {
+        let joined = case.joined.iter().find(|(joined, _)| joins && joined == name);
+        let may_be = joined.map_or(may_be, |(_, may_be)| may_be);
         let values = seen.headers.iter().filter(|(is, _)| is == name);
         let values: Vec<_> = values.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect();
         let values = values.join("|");
@@ -171,13 +174,13 @@ fn headers(case: &Case, seen: &Seen) -> Result {
 }
 
 /// Whether the application sees the same over HTTP.
-fn compare(setup: &Setup, seen: &[Seen], twin: &[Seen]) -> Result {
+fn compare((setup, joins): (&Setup, bool), seen: &[Seen], twin: &[Seen]) -> Result {
     let (shown, other): (Vec<_>, Vec<_>) = (seen.iter().map(show).collect(), twin.iter().map(show).collect());
     if shown != other {
         return Err(format!("seen was {shown:?}, and over HTTP {other:?}").into());
     }
     for (seen, twin) in seen.iter().zip(twin) {
-        let (headers, other) = (compared(setup, seen), compared(setup, twin));
+        let (headers, other) = (compared(setup, joins, seen), compared(setup, joins, twin));
         if headers != other {
             return Err(format!("the headers were {headers:?}, and over HTTP {other:?}").into());
         }
@@ -185,8 +188,8 @@ fn compare(setup: &Setup, seen: &[Seen], twin: &[Seen]) -> Result {
     Ok(())
 }
 
-/// The values of each name, in their order.
-fn compared(setup: &Setup, seen: &Seen) -> BTreeMap<String, Vec<String>> {
+/// The values of each name, in their order; as one, where the web server joins them over FastCGI and not over HTTP.
+fn compared(setup: &Setup, joins: bool, seen: &Seen) -> BTreeMap<String, Vec<String>> {
     let mut compared: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (name, value) in &seen.headers {
         // HAProxy keeps such names from FastCGI.
@@ -198,6 +201,9 @@ fn compared(setup: &Setup, seen: &Seen) -> BTreeMap<String, Vec<String>> {
         if !NOT_COMPARED.contains(&name.as_str()) {
             compared.entry(name).or_default().push(String::from_utf8_lossy(value).into_owned());
         }
+    }
+    if joins {
+        compared.values_mut().for_each(|values| *values = vec![values.join(", ")]);
     }
     compared
 }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The configurations of others are beside nginx's. They go by another header: with `SEND_BY=x-sendfile` it is that of
-//! lighttpd and Caddy, with `SEND_BY=x-sendfile-verbatim` that of Apache's mod_xsendfile 0.12.
+//! lighttpd, Caddy and Debian 13's Apache, with `SEND_BY=x-sendfile-verbatim` that of the mod_xsendfile 0.12 of Debian 12.
 
 use std::{env, io};
 

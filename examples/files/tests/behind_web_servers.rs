@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         let Setup { server, config, by, link } = setup;
         let modules: &[&str] = if server == WebServer::Apache { &[XSENDFILE] } else { &[] };
         server.trial_with(modules, "sends_what_may_be_had", move |installed| {
+            let by = if server == WebServer::Apache && decodes()? { "x-sendfile" } else { by };
             files(&installed, config, by, link)
         })
     };
@@ -53,6 +54,13 @@ fn main() -> ExitCode {
 }
 
 const XSENDFILE: &str = "/usr/lib/apache2/modules/mod_xsendfile.so";
+/// Whether Apache's mod_xsendfile decodes the path. There is a switch for that in those versions that do: Debian 13's does,
+/// and Debian 12's does not.
+fn decodes() -> Result<bool> {
+    const SWITCH: &[u8] = b"XSendFileUnescape";
+    Ok(fs::read(XSENDFILE)?.windows(SWITCH.len()).any(|bytes| bytes == SWITCH))
+}
+
 const TOKEN: &str = "X-Token: secret\r\n";
 
 fn files(web_server: &Installed, config: &str, by: &str, link: u16) -> Result {

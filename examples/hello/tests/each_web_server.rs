@@ -9,19 +9,22 @@ use std::process::{Command, ExitCode};
 
 use web_servers::{Installed, Process, Result, Running, WebServer};
 
-/// For each web server: its configuration, and what stands there for the application's socket.
-const EACH: [(WebServer, &str, &str); 6] = [
-    (WebServer::Nginx, include_str!("../nginx.conf"), "app.sock"),
-    (WebServer::Apache, include_str!("../apache.conf"), "/run/hello.sock"),
-    (WebServer::Lighttpd, include_str!("../lighttpd.conf"), "/run/hello.sock"),
-    (WebServer::Caddy, include_str!("../Caddyfile"), "/run/hello.sock"),
-    (WebServer::Haproxy, include_str!("../haproxy.cfg"), "/run/hello.sock"),
-    (WebServer::H2o, include_str!("../h2o.conf"), "/run/hello.sock"),
+/// For each web server: the name of its test, its configuration, and what stands there for the application's socket.
+const EACH: [(WebServer, &str, &str, &str); 7] = [
+    (WebServer::Nginx, "serves_hello", include_str!("../nginx.conf"), "app.sock"),
+    (WebServer::Apache, "serves_hello", include_str!("../apache.conf"), "/run/hello.sock"),
+    (WebServer::Lighttpd, "serves_hello", include_str!("../lighttpd.conf"), "/run/hello.sock"),
+    (WebServer::Caddy, "serves_hello", include_str!("../Caddyfile"), "/run/hello.sock"),
+    (WebServer::Haproxy, "serves_hello", include_str!("../haproxy.cfg"), "/run/hello.sock"),
+    (WebServer::Haproxy, "serves_hello_multiplexed", MULTIPLEXED, "/run/hello.sock"),
+    (WebServer::H2o, "serves_hello", include_str!("../h2o.conf"), "/run/hello.sock"),
 ];
 
+const MULTIPLEXED: &str = include_str!("../haproxy-multiplexed.cfg");
+
 fn main() -> ExitCode {
-    let trial = |(server, config, socket): (WebServer, &'static str, &'static str)| {
-        server.trial("serves_hello", move |installed| hello(&installed, config, socket))
+    let trial = |(server, name, config, socket): (WebServer, &str, &'static str, &'static str)| {
+        server.trial(name, move |installed| hello(&installed, config, socket))
     };
     web_servers::run(EACH.map(trial).into())
 }

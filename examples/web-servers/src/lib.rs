@@ -6,6 +6,8 @@ mod http;
 mod ports;
 mod process;
 mod server;
+mod version;
+mod wanted;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -16,12 +18,15 @@ pub use self::http::{Answer, ask, get};
 pub use self::ports::free_port;
 pub use self::process::{Process, Signal, wait_for};
 pub use self::server::{Installed, Running, WebServer};
+pub use self::version::Version;
+pub use self::wanted::is_wanted;
 
 /// A test's result; what went wrong is for people to read.
 pub type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Runs the tests as `cargo test` asks for it.
-pub fn run(trials: Vec<Trial>) -> ExitCode {
+/// Runs the tests as `cargo test` asks for it, but for those of web servers that are not [wanted](is_wanted).
+pub fn run(mut trials: Vec<Trial>) -> ExitCode {
+    trials.retain(|trial| trial.name().split_once('/').is_none_or(|(program, _)| is_wanted(program)));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

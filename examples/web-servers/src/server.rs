@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use crate::fill::fill;
 use crate::ports::free_port;
 use crate::process::{Process, Signal};
+use crate::version::Version;
 use crate::{Answer, Result, ask};
 
 /// The web servers that speak FastCGI, and are packages of Debian.
@@ -93,6 +94,14 @@ impl WebServer {
         before.iter().map(there).chain([config.into()]).collect()
     }
 
+    /// What it is asked for its version with.
+    const fn tells_version(self) -> &'static [&'static str] {
+        match self {
+            Self::Caddy => &["version"],
+            Self::Nginx | Self::Apache | Self::Lighttpd | Self::Haproxy | Self::H2o => &["-v"],
+        }
+    }
+
     /// Whom the workers run as is said in no example's configuration, and has to be where it is root who starts them.
     const fn line_for_root(self) -> &'static str {
         match self {
@@ -117,6 +126,16 @@ impl Installed {
     #[must_use]
     pub const fn server(&self) -> WebServer {
         self.server
+    }
+
+    /// Its version.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub fn version(&self) -> Result<Version> {
+        let program = self.command.last().ok_or("no command")?;
+        let version = Version::told_by(program, self.server.tells_version());
+        version.ok_or_else(|| format!("{} does not tell its version", self.server.program()).into())
     }
 
     /// Has it started by another program, which is given the web server's command as its last arguments and has to

@@ -20,6 +20,12 @@ pub struct Config {
     /// Told to web servers that ask with GET_VALUES (FastCGI §4.1): `FCGI_MAX_CONNS`. Default 1 024. Nothing
     /// here enforces it, since a connection knows nothing of the others.
     pub max_conns: u32,
+    /// Told to web servers that ask with GET_VALUES: `FCGI_MAX_REQS`, but never more than [`Limits::requests`], which
+    /// is what a connection takes. Default 4: HAProxy, the one web server that asks, then sends no more than so many
+    /// requests at once on a connection, and without the fix of haproxy/haproxy#3346 it answers some with a 500 of its
+    /// own where their heads do not fit into its buffer together. That has 16 384 bytes, the room of four heads of
+    /// 4 KB. With 8 one in ten failed whose head had 2 KB.
+    pub max_reqs: u32,
     /// Where the memory of PARAMS comes from, and goes to. Default: the allocator.
     pub memory: Memory,
 }
@@ -49,20 +55,22 @@ impl Default for Config {
             roles: Roles::RESPONDER,
             overload: Overload::Status(ProtocolStatus::OVERLOADED),
             max_conns: 1024,
+            max_reqs: 4,
             memory: Memory::default(),
         }
     }
 }
 
 impl Config {
-    /// The value of a variable that GET_VALUES asks for: what this configuration really does.
+    /// The value of a variable that GET_VALUES asks for: no more than what this configuration really does.
     ///
     /// FastCGI §4.1 means `FCGI_MAX_REQS` for the whole application, HAProxy takes it for a connection. It is
-    /// told what one connection takes, which is right for the one and on the safe side for the other.
+    /// told what one connection should get, which is right for the one and on the safe side for the other.
     pub(super) fn value(&self, variable: Variable) -> usize {
         match variable {
             Variable::MaxConns => usize::try_from(self.max_conns).unwrap_or(usize::MAX),
-            Variable::MaxReqs => self.limits.requests,
+            Variable::MaxReqs => usize::try_from(self.max_reqs)
+                .map_or(self.limits.requests, |told| told.min(self.limits.requests)),
             Variable::MpxsConns => usize::from(self.limits.requests > 1),
         }
     }

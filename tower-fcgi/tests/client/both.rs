@@ -11,6 +11,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use tokio::task::JoinHandle;
 use tower::service_fn;
+use tower::util::BoxCloneService;
 use tower_fcgi::client::{self, Config, SendRequest};
 use tower_fcgi::{Connection, RequestBody};
 
@@ -63,11 +64,16 @@ where
 {
     let (server, application) = tokio::io::duplex(pipe);
     let (sender, connection) = client::handshake(server, config);
+    // Of one type whatever the handler is: the driver is compiled for each type of service.
     let handle = Arc::new(Mutex::new(handle));
-    let service = service_fn(move |request| {
+    let service = BoxCloneService::new(service_fn(move |request| {
         let response = (*handle.lock().unwrap())(request);
-        async move { Ok::<_, Infallible>(response.await) }
-    });
+        async move {
+            Ok::<_, Infallible>(
+                response.await.map(|body| body.map_err(Into::<AnyError>::into).boxed_unsync()),
+            )
+        }
+    }));
     Both {
         sender,
         web_server: tokio::spawn(connection),

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{ServiceExt as _, service_fn};
 use tower_fcgi::client::{Config, Error, Pool, ResponseBody};
-use tower_fcgi::{Connection, RequestBody};
+use tower_fcgi::{Builder, Connection, RequestBody};
 
 use crate::both::*;
 use crate::scripted::{Application, answer, end, end_with, of, stdout, values};
@@ -86,7 +86,9 @@ async fn a_hundred_requests_at_once_over_four_connections_and_every_answer_is_it
                     Ok::<_, Infallible>(Response::new(full(answer)))
                 }
             });
-            tokio::spawn(Connection::new(io, service));
+            // It tells 4 by default, for HAProxy's sake.
+            let config = tower_fcgi::Config::default().advertise_max_requests(32);
+            tokio::spawn(Builder::new().config(config).serve_connection(io, service));
         }
     });
     let requests: Vec<_> = (0..128_usize)

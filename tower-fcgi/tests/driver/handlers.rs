@@ -9,25 +9,27 @@ use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use tokio::sync::Semaphore;
-use tower_fcgi::{BodyError, FcgiService, RequestBody};
+use tower::util::BoxCloneService;
+use tower_fcgi::{BodyError, RequestBody};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) type Reply = Response<Body>;
 
-/// A service that is a function, which all its clones share.
-pub(crate) fn handler<H, F>(handle: H) -> impl FcgiService<ResponseBody = Body, Error = Infallible>
+/// A service that is a function, which all its clones share. All of them are of one type: the driver of a connection is
+/// compiled for each type of service, and there are some 140 functions.
+pub(crate) fn handler<H, F>(handle: H) -> BoxCloneService<Request<RequestBody>, Reply, Infallible>
 where
     H: FnMut(Request<RequestBody>) -> F + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     let handle = Arc::new(Mutex::new(handle));
-    tower::service_fn(move |request| {
+    BoxCloneService::new(tower::service_fn(move |request| {
         // A test may have it panic.
         let mut handle = handle.lock().unwrap_or_else(PoisonError::into_inner);
         let reply = (*handle)(request);
-        async move { Ok::<_, Infallible>(reply.await) }
-    })
+        async move { Ok(reply.await) }
+    }))
 }
 
 /// A response with a body of known length.

@@ -21,8 +21,8 @@ async fn get_values_is_answered_with_one_record_and_the_connection_stays_open() 
     for (query, answer) in [
         (&[][..], pairs(&[])),
         (&["FCGI_MPXS_CONNS"], pairs(&[("FCGI_MPXS_CONNS", "1")])),
-        (&["X", "FCGI_MAX_REQS", "", "FCGI_MAX_REQS"], pairs(&[("FCGI_MAX_REQS", "128")])),
-        (&ALL, pairs(&[(ALL[0], "1024"), (ALL[1], "128"), (ALL[2], "1")])),
+        (&["X", "FCGI_MAX_REQS", "", "FCGI_MAX_REQS"], pairs(&[("FCGI_MAX_REQS", "4")])),
+        (&ALL, pairs(&[(ALL[0], "1024"), (ALL[1], "4"), (ALL[2], "1")])),
     ] {
         web_server.forget();
         web_server.say(get_values(query)).await;
@@ -70,7 +70,8 @@ async fn what_get_values_tells_is_what_the_connection_does() {
     for requests in [1_u16, 5] {
         let mut limits = Limits::default();
         limits.requests = requests.into();
-        let config = Config::default().limits(limits).advertise_max_connections(77);
+        let config =
+            Config::default().limits(limits).advertise_max_connections(77).advertise_max_requests(88);
         let web_server = serve_with(config, handler(|_| std::future::pending()));
         web_server.say(get_values(&ALL)).await;
         let mpxs = if requests > 1 { "1" } else { "0" };

@@ -22,7 +22,7 @@ fn unknown_type(kind: u8) -> Record {
 #[test]
 fn get_values_in_all_its_forms_is_answered_with_one_record() {
     const CONNS: (&str, &str) = ("FCGI_MAX_CONNS", "1024");
-    const REQS: (&str, &str) = ("FCGI_MAX_REQS", "128");
+    const REQS: (&str, &str) = ("FCGI_MAX_REQS", "4");
     const MPXS: (&str, &str) = ("FCGI_MPXS_CONNS", "1");
     let asks = |names: &[&'static str]| names.iter().map(|name| (*name, "")).collect::<Vec<_>>();
     let table = [
@@ -62,6 +62,7 @@ fn what_get_values_advertises_is_what_the_connection_does() {
         let mut link = Link::with(|config| {
             config.limits.requests = requests;
             config.max_conns = 77;
+            config.max_reqs = 88;
         });
         link.send(get_values(&[("FCGI_MAX_CONNS", ""), ("FCGI_MAX_REQS", ""), ("FCGI_MPXS_CONNS", "")]));
         let answers = link.answers();
@@ -81,6 +82,24 @@ fn what_get_values_advertises_is_what_the_connection_does() {
         link.send(head(100, Role::RESPONDER, true));
         assert_eq!(link.events(), [], "and not one more");
         assert_eq!(link.answers(), [ended(100, 0, ProtocolStatus::OVERLOADED)]);
+    }
+}
+
+/// What is taken bounds what is told, and what is told does not bound what is taken.
+#[test]
+fn max_reqs_is_told_within_what_is_taken() {
+    for (max_reqs, requests, told) in
+        [(8, 128, "8"), (16, 128, "16"), (200, 128, "128"), (8, 5, "5"), (8, 1, "1")]
+    {
+        let mut link = Link::with(|config| {
+            config.max_reqs = max_reqs;
+            config.limits.requests = requests;
+        });
+        link.send(get_values(&[("FCGI_MAX_REQS", "")]));
+        assert_eq!(link.answers(), [result(&[("FCGI_MAX_REQS", told)])]);
+        let ids = u16::try_from(requests).unwrap();
+        (1..=ids).for_each(|id| _ = link.open_kept(id));
+        assert_eq!((link.app.live(), link.answers()), (requests, vec![]));
     }
 }
 

@@ -1,0 +1,54 @@
+//! An application that sends each body back, at a TCP port and at a unix socket.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use axum::Router;
+use axum::body::Bytes;
+use tempfile::TempDir;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime::{Builder, Runtime};
+use web_servers::Result;
+
+/// It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Application {
+    port: u16,
+    socket: PathBuf,
+    _directory: TempDir,
+    _runtime: Runtime,
+}
+
+impl Application {
+    pub(crate) fn start() -> Result<Self> {
+        let directory = TempDir::new()?;
+        let socket = directory.path().join("app.sock");
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let port = runtime.block_on(async {
+            let tcp = TcpListener::bind(("127.0.0.1", 0)).await?;
+            let port = tcp.local_addr()?.port();
+            let app = Router::new().fallback(async |body: Bytes| body);
+            tokio::spawn(axum_fcgi::serve(UnixListener::bind(&socket)?, app.clone()).into_future());
+            tokio::spawn(axum_fcgi::serve(tcp, app).into_future());
+            Result::Ok(port)
+        })?;
+        Ok(Self { port, socket, _directory: directory, _runtime: runtime })
+    }
+
+    /// What stands for the application in a configuration, and where it really is.
+    pub(crate) fn values(&self, config: &str) -> Vec<(&'static str, String)> {
+        let sockets =
+            ["/run/app/fcgi.sock", "/run/hello.sock", "app.sock"].map(|name| (name, shown(&self.socket)));
+        let ports = ["9000", "9001", "9002", "9003"].map(|name| (name, self.port.to_string()));
+        sockets.into_iter().chain(ports).filter(|(name, _)| config.contains(name)).collect()
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// As a web server is started with.
+pub(crate) fn as_displayed<'a>(values: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a dyn Display)> {
+    values.iter().map(|(name, value)| (*name, value as &dyn Display)).collect()
+}

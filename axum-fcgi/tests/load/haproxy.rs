@@ -1,0 +1,54 @@
+//! Requests that share connections.
+
+use libtest_mimic::Trial;
+use web_servers::{Installed, Result, WebServer};
+
+use crate::application::{Application, as_displayed};
+use crate::clients::{Request, send};
+use crate::requests;
+
+const CLIENTS: usize = 64;
+
+/// What the example hands out.
+const SHIPPED: &str = include_str!("../../../examples/hello/haproxy-multiplexed.cfg");
+
+pub(crate) fn trials() -> Vec<Trial> {
+    // The buffer is HAProxy's usual one, and the number of requests what the application says.
+    let asked = SHIPPED
+        .replace("    tune.bufsize 65536\n", "")
+        .replace("    option max-reqs 16\n", "    option get-values\n");
+    let mut trials = Vec::new();
+    for (how, config) in [("multiplexed", SHIPPED.to_owned()), ("multiplexed as the application says", asked)]
+    {
+        for bytes in [500, 2000, 3500] {
+            let config = config.clone();
+            let name = ["no_request_is_lost", &format!("{how}, heads of {bytes} bytes")].join("/");
+            trials
+                .push(WebServer::Haproxy.trial(&name, move |haproxy| none_is_lost(&haproxy, &config, bytes)));
+        }
+    }
+    trials
+}
+
+fn none_is_lost(haproxy: &Installed, config: &str, bytes: usize) -> Result {
+    let application = Application::start()?;
+    let values = application.values(config);
+    let server = haproxy.start(config, &as_displayed(&values))?;
+    let headers = headers(bytes);
+    let request = Request { method: "GET", headers: &headers, has_body: false };
+    let lost = send(server.port, CLIENTS, requests(5000), request);
+    if lost.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{} are lost, as {:?}", lost.len(), lost.first()).into())
+    }
+}
+
+/// A browser's headers, with a cookie that fills the head of the request up to so many bytes.
+fn headers(bytes: usize) -> String {
+    const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
+        Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
+        Accept-Language: en-GB,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\nReferer: http://example.org/app/\r\n";
+    let line = "GET /app/12345 HTTP/1.1\r\nHost: example.org\r\nCookie: \r\n\r\n";
+    format!("{BROWSER}Cookie: {}\r\n", "c".repeat(bytes.saturating_sub(BROWSER.len() + line.len())))
+}
