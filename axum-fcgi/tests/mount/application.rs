@@ -12,6 +12,8 @@ use axum::http::{Request, StatusCode, Uri};
 use axum::routing::{get as get_route, post};
 use axum_fcgi::tower_fcgi::client::{Config, Pool};
 use axum_fcgi::{FastCgi, RequestScheme, ScriptName};
+use futures_util::StreamExt as _;
+use futures_util::stream::{iter, once};
 use http_body_util::BodyExt as _;
 use libtest_mimic::Trial;
 use tempfile::TempDir;
@@ -69,9 +71,15 @@ async fn streams() {
 }
 
 async fn broken() {
-    let failing = get_route(async || {
-        let pieces = [Ok(Bytes::from_static(b"begun")), Err(io::Error::other("and given up"))];
-        Body::from_stream(futures_util::stream::iter(pieces))
+    let begun = Arc::new(Notify::new());
+    let seen = Arc::clone(&begun);
+    let failing = get_route(async move || {
+        // Once the head was seen: before that the response would be a whole 500.
+        let failure = once(async move {
+            seen.notified().await;
+            Err(io::Error::other("and given up"))
+        });
+        Body::from_stream(iter([Ok(Bytes::from_static(b"begun"))]).chain(failure))
     });
     let panicking = get_route(async || -> StatusCode { panic!("a handler's own failure") });
     let (router, _directory) =
@@ -80,6 +88,7 @@ async fn broken() {
         let request = Request::get("/app/failing").body(Body::empty()).unwrap();
         let response = send(&router, request).await;
         assert_eq!(response.status(), 200);
+        begun.notify_one();
         response.into_body().collect().await.expect_err("it is not whole");
         assert_eq!(get(&router, "/app/panicking").await.status, 500);
     }

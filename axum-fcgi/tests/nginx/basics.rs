@@ -116,7 +116,8 @@ pub(crate) async fn cookies(place: Place) -> Outcome {
     Ok(())
 }
 
-/// The target arrives as it was sent: nothing is decoded, merged or resolved on the way.
+/// The target arrives in the client's spelling: nothing is decoded or merged on the way. A path with dot segments
+/// arrives as nginx resolved it.
 pub(crate) async fn query_and_percent_encoding(place: Place) -> Outcome {
     let handler = |OriginalUri(uri): OriginalUri| async move { uri.to_string() };
     let site = place.serve(Router::new().fallback(handler)).await?;
@@ -124,12 +125,13 @@ pub(crate) async fn query_and_percent_encoding(place: Place) -> Outcome {
         "/?",
         "/?a=1&b=%26&c=a+b&&d",
         "/a%2Fb/%C3%A9%20x",
-        "/a//b/./c/../d?x=/../",
+        "/a//b/.c/..d?x=/../",
         "/%7Euser/~user;v=1?q=%00%ff",
         "/plus+plus/at@colon:?a[]=1&q='{}",
     ];
     for target in targets {
         assert_eq!(site.get(target).await?.body(), target);
     }
+    assert_eq!(site.get("/a//b/./c/../d?x=/../").await?.body(), "/a/b/d?x=/../");
     Ok(())
 }

@@ -128,6 +128,8 @@ pub(crate) async fn files_are_sent_by_nginx(place: Place) -> Outcome {
         ("/files/sub%20dir/a%3Fb%23c%2520d.txt", "sub dir/a?b#c%20d.txt"),
         ("/files/sub%20dir/%C3%BC.txt", "sub dir/ü.txt"),
         ("/files/%252e%252e", "%2e%2e"),
+        // nginx has resolved the path.
+        ("/files/sub%20dir%2F..%2Fplain.txt", "plain.txt"),
     ] {
         let answer = site.get(uri).await?;
         assert_eq!(answer.body(), &format!("this is {name}"), "{uri}");
@@ -141,12 +143,7 @@ pub(crate) async fn files_are_sent_by_nginx(place: Place) -> Outcome {
     let head = site.send(Request::head("/files/plain.txt").body(Body::empty())?).await?;
     assert_eq!((head.status(), &head.headers()[header::CONTENT_LENGTH]), (StatusCode::OK, &"17".parse()?));
 
-    for uri in [
-        "/files/none",
-        "/files/..%2Fnginx.conf",
-        "/files/sub%20dir%2F..%2Fplain.txt",
-        "/in%20ternal/plain.txt",
-    ] {
+    for uri in ["/files/none", "/files/..%2Fnginx.conf", "/in%20ternal/plain.txt"] {
         assert_eq!(site.get(uri).await?.status(), StatusCode::NOT_FOUND, "{uri}");
     }
     Ok(())

@@ -15,7 +15,8 @@ fn setup(name: &'static str, connected: Connected, config: fn(&Place<'_>) -> Str
         config,
         deviations: vec![
             Deviation {
-                since: &[],
+                // A race of the web server's own: some runs see none.
+                instead: "sometimes looks whole",
                 words: "a cut-off right behind the head, for the client, without Content-Length",
                 ..LOOKS_EMPTY
             },

@@ -59,7 +59,7 @@ pub(crate) struct Place<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deviation {
     pub(crate) check: &'static str,
-    /// What the check sees.
+    /// What the check sees; behind the word `sometimes` it may see the usual as well.
     pub(crate) instead: &'static str,
     /// The first version that does so; empty for all of them.
     pub(crate) since: &'static [u32],
