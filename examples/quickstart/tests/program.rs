@@ -153,7 +153,7 @@ fn ctrl_c_ends_it_cleanly_whatever_is_under_way() -> Result {
     assert!(next(&mut events, "data: event 5").is_ok());
     assert!(next(&mut records, "data: nothing more").is_err());
     let said = rest(&mut process)?;
-    assert!(process.child().wait()?.success(), "{said}");
+    assert!(process.wait()?.success(), "{said}");
     assert!(said.ends_with("Stopped.\n"), "{said}");
     let socket = said.lines().find(|line| line.ends_with("app.sock")).expect("it says where its socket is");
     let directory = Path::new(socket).parent().expect("it is in a directory");

@@ -199,6 +199,6 @@ impl Drop for Chromium {
         self.session = None;
         let _ = self.call("Browser.close", &json!({}));
         self.commands = None;
-        let _ = self.process.wait();
+        web_servers::end(&mut self.process);
     }
 }
