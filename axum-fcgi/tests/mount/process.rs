@@ -8,7 +8,6 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-
 /// A running process, stopped by its id when this is dropped.
 pub(crate) struct Process {
     child: Child,

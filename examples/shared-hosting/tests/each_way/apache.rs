@@ -67,12 +67,7 @@ impl Apache {
         let config = root.join("httpd.conf");
         fs::write(&config, self.config(root, port)?)?;
         let mut apache = Command::new(&self.program);
-        apache
-            .args(["-D", "FOREGROUND", "-d"])
-            .arg(root)
-            .arg("-f")
-            .arg(&config)
-            .env_remove("FCGI_LISTEN");
+        apache.args(["-D", "FOREGROUND", "-d"]).arg(root).arg("-f").arg(&config).env_remove("FCGI_LISTEN");
         let _apache = Process::start(&mut apache, || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
         let checked = check(port);
         checked.map_err(|error| {
