@@ -7,8 +7,8 @@
 mod application;
 mod texts;
 
-use std::net::TcpStream;
-use std::process::{Command, ExitCode};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, ExitCode, Stdio};
 
 use libtest_mimic::{Completion, Trial};
 use web_servers::{Installed, Process, Result, Signal, WebServer, free_port, get};
@@ -67,7 +67,7 @@ fn lives_behind(nginx: &Installed, mut application: Application) -> Result {
 /// A second start beside a running program fails, says why, and leaves the first one its socket.
 fn is_not_replaced_while_it_lives(first: &mut Application) -> Result {
     first.start()?;
-    let second = first.command().stderr(std::process::Stdio::piped()).spawn()?.wait_with_output()?;
+    let second = first.command().stderr(Stdio::piped()).spawn()?.wait_with_output()?;
     let text = String::from_utf8_lossy(&second.stderr);
     assert!(!second.status.success() && text.contains("another process listens there"), "{text}");
     assert!(first.is_up());
@@ -84,11 +84,13 @@ fn php() -> Result {
     let _fpm = Process::start(command.env("FCGI_LISTEN", &socket), || {
         std::os::unix::net::UnixStream::connect(&socket).is_ok()
     })?;
-    let port = free_port()?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_php"));
-    command.env("LISTEN", format!("127.0.0.1:{port}")).env("SOCKET", &socket).env("SITE", &site);
+    command.env("SOCKET", &socket).env("SITE", &site).stdout(Stdio::piped());
     for end in [Some(Signal::KILL), Some(Signal::TERM), None] {
-        let mut router = Process::start(&mut command, || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+        let mut router = Process::start(&mut command, || true)?;
+        let mut port = String::new();
+        BufReader::new(router.child().stdout.take().ok_or("it is piped")?).read_line(&mut port)?;
+        let port = port.trim_end().parse()?;
         for path in ["/health", "/shop/", "/shop/index.php", "/shop/a/b"] {
             let answer = get(port, path)?;
             assert_eq!((answer.status, &*answer.body), (200, "Hello, World!"), "{path}: {}", answer.head);
