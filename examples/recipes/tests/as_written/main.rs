@@ -21,15 +21,18 @@ const PARAMS: &str = "/etc/nginx/fastcgi_params";
 fn main() -> ExitCode {
     web_servers::run(vec![
         as_another_user("readme_serve", |nginx| {
-            let mut application = Application::at_socket(env!("CARGO_BIN_EXE_serve"), "SOCKET")?;
+            let mut application = Application::at_socket(env!("CARGO_BIN_EXE_recipe_serve"), "SOCKET")?;
             is_not_replaced_while_it_lives(&mut application)?;
             lives_behind(&nginx, application)
         }),
         as_another_user("readme_serve_auto", |nginx| {
-            lives_behind(&nginx, Application::at_socket(env!("CARGO_BIN_EXE_serve_auto"), "FCGI_LISTEN")?)
+            lives_behind(
+                &nginx,
+                Application::at_socket(env!("CARGO_BIN_EXE_recipe_serve_auto"), "FCGI_LISTEN")?,
+            )
         }),
         as_another_user("deployment_backlog", |nginx| {
-            lives_behind(&nginx, Application::at_port(env!("CARGO_BIN_EXE_backlog"), free_port()?)?)
+            lives_behind(&nginx, Application::at_port(env!("CARGO_BIN_EXE_recipe_backlog"), free_port()?)?)
         }),
         web_servers::trial("readme_php", php),
     ])
@@ -80,11 +83,11 @@ fn php() -> Result {
     let (socket, site) = (directory.path().join("php.sock"), directory.path().join("shop"));
     std::fs::create_dir(&site)?;
     std::fs::write(site.join("index.php"), "")?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_serve_auto"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_recipe_serve_auto"));
     let _fpm = Process::start(command.env("FCGI_LISTEN", &socket), || {
         std::os::unix::net::UnixStream::connect(&socket).is_ok()
     })?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_php"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_recipe_php"));
     command.env("SOCKET", &socket).env("SITE", &site).stdout(Stdio::piped());
     for end in [Some(Signal::KILL), Some(Signal::TERM), None] {
         let mut router = Process::start(&mut command, || true)?;
