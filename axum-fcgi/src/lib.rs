@@ -112,7 +112,7 @@ pub use self::extract::{
 #[cfg(unix)]
 pub use self::listen::{
     Address, AddressError, Admitted, AllowList, AllowListError, Allowed, FcgiAddr, FcgiListener, FcgiStream,
-    Listeners, Peer, UnixSocket,
+    IdOrName, Listeners, Peer, UnixSocket,
 };
 #[cfg(feature = "client")]
 pub use self::mount::{FastCgi, FastCgiFuture, Symlinks};

@@ -30,8 +30,8 @@ use crate::roles::ByRole;
 /// Serves `service` over FastCGI to the web servers that connect to `listener`: as [`axum::serve()`] does
 /// over HTTP.
 ///
-/// `listener` is any [`axum::serve::Listener`]: tokio's `TcpListener` or `UnixListener`, a
-/// [`FcgiListener`](crate::FcgiListener) at whatever address a configuration says, or one that was adapted with
+/// `listener` is any [`axum::serve::Listener`]: a [`UnixSocket`](crate::UnixSocket) that was bound, a
+/// [`FcgiListener`](crate::FcgiListener) at whatever address a configuration says, tokio's `TcpListener`, or one that was adapted with
 /// [`ListenerExt`](axum::serve::ListenerExt). `service` is a [`Router`](axum::Router), a
 /// [`MethodRouter`](axum::routing::MethodRouter), a handler [as a
 /// service](axum::handler::HandlerWithoutStateExt::into_service), or any tower service over axum's requests
@@ -65,10 +65,12 @@ use crate::roles::ByRole;
 /// # Examples
 /// ```no_run
 /// use axum::{Router, routing::get};
+/// use axum_fcgi::UnixSocket;
 ///
 /// # async fn run() -> std::io::Result<()> {
 /// let router = Router::new().route("/", get(async || "Hello, World!"));
-/// let listener = tokio::net::UnixListener::bind("/run/app/fcgi.sock")?;
+/// // tokio's `UnixListener` leaves its file behind, and the mode to the umask: nginx, as www-data, may not connect.
+/// let listener = UnixSocket::new("/run/app/fcgi.sock").mode(0o660).group("www-data").bind()?;
 /// axum_fcgi::serve(listener, router)
 ///     .with_config(axum_fcgi::Config::default().max_connections(512))
 ///     .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.unwrap_or(()) })
@@ -127,7 +129,7 @@ impl<L, S> Serve<L, S> {
     ///
     /// # async fn run() -> std::io::Result<()> {
     /// let router = Router::new().route("/", get(async || "Hello, alice!"));
-    /// let listener = tokio::net::UnixListener::bind("/run/app/fcgi.sock")?;
+    /// let listener = axum_fcgi::UnixSocket::new("/run/app/fcgi.sock").group("www-data").bind()?;
     /// axum_fcgi::serve(listener, router).with_authorizer(authorize.into_service()).await
     /// # }
     /// ```

@@ -9,7 +9,7 @@ use super::error::about;
 use super::listener::BACKLOG;
 use super::path_lock::PathLock;
 use super::socket_file::SocketFile;
-use super::{Address, FcgiListener, stale};
+use super::{Address, FcgiListener, IdOrName, stale};
 
 /// A unix socket to be bound at a path, with a mode and an owner.
 ///
@@ -32,7 +32,8 @@ use super::{Address, FcgiListener, stale};
 /// ```no_run
 /// use axum_fcgi::UnixSocket;
 /// # async fn run(router: axum::Router) -> std::io::Result<()> {
-/// let listener = UnixSocket::new("/run/app/fcgi.sock").mode(0o600).owner(33).bind()?;
+/// // Debian's nginx, Apache and lighttpd run as www-data.
+/// let listener = UnixSocket::new("/run/app/fcgi.sock").mode(0o660).group("www-data").bind()?;
 /// axum_fcgi::serve(listener, router).await
 /// # }
 /// ```
@@ -41,8 +42,8 @@ use super::{Address, FcgiListener, stale};
 pub struct UnixSocket {
     path: PathBuf,
     mode: u32,
-    owner: Option<u32>,
-    group: Option<u32>,
+    owner: Option<IdOrName>,
+    group: Option<IdOrName>,
 }
 
 impl UnixSocket {
@@ -57,16 +58,18 @@ impl UnixSocket {
         self
     }
 
-    /// The user that owns the file, by number. To give it away needs CAP_CHOWN.
-    pub const fn owner(mut self, user: u32) -> Self {
-        self.owner = Some(user);
+    /// The user that owns the file. To give it away needs CAP_CHOWN.
+    pub fn owner(mut self, user: impl Into<IdOrName>) -> Self {
+        self.owner = Some(user.into());
         self
     }
 
-    /// The file's group, by number: the web server's, so that it may connect. The process has to be in the
-    /// group, or needs CAP_CHOWN.
-    pub const fn group(mut self, group: u32) -> Self {
-        self.group = Some(group);
+    /// The file's group: the web server's, so that it may connect.
+    ///
+    /// The process has to be in the group, or needs CAP_CHOWN, unless new files in the directory get this group
+    /// anyway, because the directory has it and its mode has the setgid bit.
+    pub fn group(mut self, group: impl Into<IdOrName>) -> Self {
+        self.group = Some(group.into());
         self
     }
 
@@ -74,8 +77,8 @@ impl UnixSocket {
     ///
     /// # Errors
     /// When the path is too long (on Linux 107 bytes are the most), in use, taken by something that is no
-    /// socket, in a directory where this process may not write, or the owner cannot be set. No file is left
-    /// then.
+    /// socket, in a directory where this process may not write, or the owner or the group is unknown or cannot
+    /// be set. No file is left then.
     ///
     /// # Panics
     /// Outside a tokio runtime whose I/O is enabled.
@@ -85,6 +88,8 @@ impl UnixSocket {
 
     fn try_bind(&self) -> io::Result<FcgiListener> {
         check(&self.path)?;
+        let owner = self.owner.as_ref().map(IdOrName::user_id).transpose()?;
+        let group = self.group.as_ref().map(IdOrName::group_id).transpose()?;
         let _lock = PathLock::take(&self.path)?;
         let socket = tokio::net::UnixSocket::new_stream()?;
         match socket.bind(&self.path) {
@@ -95,7 +100,7 @@ impl UnixSocket {
             bound => bound?,
         }
         let file = SocketFile::made_at(std::path::absolute(&self.path)?)?;
-        self.give_away()?;
+        self.give_away(owner, group)?;
         let listener = socket.listen(BACKLOG)?;
         // Other programs know nothing of the lock, and many remove whatever they find.
         if !file.is_still_there() {
@@ -106,8 +111,10 @@ impl UnixSocket {
 
     /// By path, since a mode set on the socket itself is that of something else. Whoever could put another file
     /// there may write to the directory, and so could have bound the path.
-    fn give_away(&self) -> io::Result<()> {
-        std::os::unix::fs::lchown(&self.path, self.owner, self.group)?;
+    fn give_away(&self, owner: Option<u32>, group: Option<u32>) -> io::Result<()> {
+        std::os::unix::fs::lchown(&self.path, owner, group).map_err(|error| {
+            io::Error::new(error.kind(), format!("its owner and group cannot be set: {error}"))
+        })?;
         fs::set_permissions(&self.path, Permissions::from_mode(self.mode))
     }
 }

@@ -67,13 +67,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both end their children on SIGTERM; on SIGKILL, the one signal that std can send, they would leave
-        // them.
-        let id = self.process.id();
-        let terminated = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status();
-        if !terminated.is_ok_and(|status| status.success()) {
-            _ = self.process.kill();
-        }
-        _ = self.process.wait();
+        // Both end their children on SIGTERM; on SIGKILL they would leave them.
+        web_servers::end(&mut self.process);
     }
 }

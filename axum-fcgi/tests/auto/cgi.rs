@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
-use crate::child::{Program, cgi, command};
+use crate::child::{Program, Signal, cgi, command};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_cgi_program_answers_one_request_and_ends", answers),
@@ -148,7 +148,7 @@ fn sigterm() {
     for threads in [&[][..], &[("THREADS", "")]] {
         let mut program = Program::start(cgi("GET", "/wait", threads));
         program.says("waiting");
-        program.signal("TERM");
+        program.signal(Signal::TERM);
         let ended = program.ended();
         assert_eq!((ended.status.code(), &*ended.stdout), (Some(1), ""), "{ended:?}");
         assert!(ended.stderr.contains("told to end"), "{ended:?}");

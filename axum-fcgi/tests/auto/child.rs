@@ -6,6 +6,9 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
+
 /// Set in the child.
 const CHILD: &str = "AXUM_FCGI_TEST_PROGRAM";
 
@@ -77,9 +80,8 @@ impl Program {
         }
     }
 
-    pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
     }
 
     /// Waits for its end by itself, whatever the test still holds of it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::child::{Program, cgi, command};
+use crate::child::{Program, Signal, cgi, command};
 use crate::wire;
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
@@ -41,7 +41,7 @@ async fn is_served(mut io: UnixStream) {
 }
 
 fn ends_well(program: Program) {
-    program.signal("TERM");
+    program.signal(Signal::TERM);
     let ended = program.ended();
     assert!(ended.status.success(), "{ended:?}");
 }
@@ -119,7 +119,7 @@ async fn allowed() {
 }
 
 async fn signals() {
-    for signal in ["TERM", "INT"] {
+    for signal in [Signal::TERM, Signal::INT] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sock");
         let mut command = command();

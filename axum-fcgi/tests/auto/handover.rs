@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::child::{Program, command};
+use crate::child::{Program, Signal, command};
 use crate::wire;
 
 pub(crate) const TESTS: &[(&str, fn())] =
@@ -48,7 +48,7 @@ async fn run() {
         let new = start();
         answers.wait_for(|of| of.len() == programs).await.unwrap();
         let old = std::mem::replace(&mut program, new);
-        old.signal("TERM");
+        old.signal(Signal::TERM);
         let ended = tokio::task::spawn_blocking(|| old.ended()).await.unwrap();
         assert!(ended.status.success(), "{ended:?}");
         let enough = |of: &BTreeMap<String, usize>| of.values().filter(|count| **count >= ANSWERS).count();

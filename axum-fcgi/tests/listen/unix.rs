@@ -154,6 +154,42 @@ async fn the_owner_and_the_group_are_set_or_it_is_an_error_and_no_file_is_left()
 }
 
 #[tokio::test]
+async fn owner_and_group_can_be_names() {
+    let dir = dir();
+    let path = dir.path().join("sock");
+    // Number 1 on every Linux.
+    match UnixSocket::new(&path).owner("daemon").group("daemon".to_owned()).bind() {
+        Ok(listener) => {
+            let metadata = fs::metadata(&path).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid()), (1, 1));
+            drop(listener);
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            assert!(error.to_string().contains("its owner and group cannot be set"), "{error}");
+        }
+    }
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn an_unknown_owner_or_group_is_an_error() {
+    let dir = dir();
+    let path = dir.path().join("sock");
+    for name in ["", "no such name", "daemon\0"] {
+        for (socket, what) in
+            [(UnixSocket::new(&path).owner(name), "user"), (UnixSocket::new(&path).group(name), "group")]
+        {
+            let error = socket.bind().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            let expected = format!("{what} {name:?}: this system has no such {what}");
+            assert!(error.to_string().ends_with(&expected), "{error}");
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_length_of_the_path_is_checked() {
     let dir = dir();
     let room = 107 - dir.path().as_os_str().len() - 1;

@@ -8,8 +8,6 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
-
 /// A running process, stopped by its id when this is dropped.
 pub(crate) struct Process {
     child: Child,
@@ -42,8 +40,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // With SIGKILL php-fpm would leave its children behind.
-        _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        _ = self.child.wait();
+        web_servers::end(&mut self.child);
         _ = fs::remove_file(&self.socket);
     }
 }

@@ -97,14 +97,8 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // The master ends its worker on SIGTERM. On SIGKILL, the one signal that std can send, it would leave
-        // it behind.
-        let terminated =
-            Command::new("sh").args(["-c", &format!("kill -TERM {}", self.process.id())]).status();
-        if !terminated.is_ok_and(|status| status.success()) {
-            _ = self.process.kill();
-        }
-        _ = self.process.wait();
+        // The master ends its worker on SIGTERM. On SIGKILL it would leave it behind.
+        web_servers::end(&mut self.process);
     }
 }
 

@@ -4,10 +4,10 @@
 //! By hand:
 //!
 //! ```sh
-//! cargo run -p hello -- /run/hello.sock
+//! cargo run -p hello -- /run/hello.sock www-data
 //! ```
 //!
-//! and any other web server with the file beside this: `apache.conf`, `lighttpd.conf`, `Caddyfile`, `haproxy.cfg`,
+//! (as root, who alone may write to `/run`; `www-data` is the group that Debian's web servers run as) and any other web server with the file beside this: `apache.conf`, `lighttpd.conf`, `Caddyfile`, `haproxy.cfg`,
 //! `h2o.conf`; `httpd.conf` for OpenBSD. Each says how it is run.
 
 use std::io;
@@ -15,7 +15,7 @@ use std::io;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use tokio::net::UnixListener;
+use axum_fcgi::UnixSocket;
 
 fn app() -> Router {
     Router::new()
@@ -25,10 +25,16 @@ fn app() -> Router {
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let Some(path) = std::env::args_os().nth(1) else {
-        return Err(io::Error::other("usage: hello PATH_OF_SOCKET"));
+    let mut arguments = std::env::args_os().skip(1);
+    let Some(path) = arguments.next() else {
+        return Err(io::Error::other("usage: hello PATH_OF_SOCKET [GROUP_OF_WEB_SERVER]"));
     };
-    let listener = UnixListener::bind(path)?;
+    // The file that a killed process left is replaced, a live socket is not. The web server's group may connect.
+    let mut socket = UnixSocket::new(path).mode(0o660);
+    if let Some(group) = arguments.next() {
+        socket = socket.group(group.to_string_lossy().into_owned());
+    }
+    let listener = socket.bind()?;
     axum_fcgi::serve(listener, app()).with_graceful_shutdown(stop()).await
 }
 

@@ -2,12 +2,13 @@
 
 use std::fmt::Display;
 use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
-use web_servers::{Installed, Process, Result, Running, WebServer};
+use web_servers::{Installed, Process, Result, Running, Signal, WebServer, free_port};
 
 /// For each web server: the name of its test, its configuration, and what stands there for the application's socket.
 const EACH: [(WebServer, &str, &str, &str); 7] = [
@@ -26,7 +27,39 @@ fn main() -> ExitCode {
     let trial = |(server, name, config, socket): (WebServer, &str, &'static str, &'static str)| {
         server.trial(name, move |installed| hello(&installed, config, socket))
     };
-    web_servers::run(EACH.map(trial).into())
+    let mut trials: Vec<_> = EACH.map(trial).into();
+    trials.push(WebServer::Nginx.trial("hello_run_says_how_to_try_it", |_| run()));
+    web_servers::run(trials)
+}
+
+/// `run` from its start to its end, of each kind: one address, one command, and nothing is left.
+fn run() -> Result {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let port = free_port()?;
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/hello-{port}"));
+        let mut command = Command::new("sh");
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/run")).arg(env!("CARGO_BIN_EXE_hello"));
+        command.env("PORT", port.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = Process::start(&mut command, || true)?;
+        let mut said = BufReader::new(process.child().stdout.take().ok_or("it is piped")?).lines();
+        let mut text = String::new();
+        for line in said.by_ref() {
+            text += &(line? + "\n");
+            if text.contains("Ctrl-C") {
+                break;
+            }
+        }
+        assert_eq!(text.matches("http://").count(), 1, "{text}");
+        let commands: Vec<_> = text.lines().filter(|line| line.trim_start().starts_with("curl ")).collect();
+        assert_eq!(commands, [format!("    curl -i 127.0.0.1:{port}/hello/you")], "{text}");
+        assert_eq!(web_servers::get(port, "/hello/you")?.body, "Hello, you!\n");
+        assert!(directory.join("app.sock").exists());
+        process.signal(signal)?;
+        assert!(process.wait()?.success());
+        assert_eq!(said.next().ok_or("it says nothing at its end")??, "Stopped.");
+        assert!(!directory.exists());
+    }
+    Ok(())
 }
 
 fn hello(installed: &Installed, config: &str, socket: &str) -> Result {

@@ -19,7 +19,7 @@ mod trace;
 mod viewers;
 
 pub use self::front::{front, listen};
-pub use self::records::{Content, Peer, Step, What};
+pub use self::records::{Content, HttpRequest, Notice, Peer, Step, What};
 pub use self::replay::{Replay, Run, seed};
 pub use self::sample::app;
 pub use self::serve::serve;

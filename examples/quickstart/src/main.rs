@@ -41,7 +41,7 @@ async fn main() -> ExitCode {
         Some(Task::Serve { port }) => match serve(port).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("quickstart: {error}");
+                let _ = writeln!(io::stderr(), "quickstart: {error}");
                 ExitCode::FAILURE
             }
         },
@@ -54,7 +54,7 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         None => {
-            eprintln!("{USAGE}");
+            let _ = writeln!(io::stderr(), "{USAGE}");
             ExitCode::from(2)
         }
     }
@@ -63,6 +63,8 @@ async fn main() -> ExitCode {
 async fn serve(port: u16) -> io::Result<()> {
     // Before anything is said of Ctrl-C.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    // Of a terminal that was closed. Without this the directory would be left.
+    let mut hang_up = signal(SignalKind::hangup())?;
     let http = quickstart::listen(port, |port| say(&format!("Port {port} is taken."))).await?;
     // Nobody else may enter this directory.
     let directory = tempfile::Builder::new().prefix("quickstart-").tempdir()?;
@@ -72,7 +74,8 @@ async fn serve(port: u16) -> io::Result<()> {
          A small web server listens there. It passes every request on over FastCGI, on the unix socket\n\
          {socket}\n\
          to an axum Router behind axum_fcgi::serve, and the page shows the records as they pass.\n\
-         Ctrl-C ends both.",
+         Ctrl-C ends both. To ask the application itself, from the same directory in another terminal:\n\
+         cargo run -p fcgi -- get {socket} /hello",
         address = http.local_addr()?,
         socket = socket.display(),
     ));
@@ -80,6 +83,7 @@ async fn serve(port: u16) -> io::Result<()> {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
         }
     })
     .await?;

@@ -5,6 +5,24 @@ use std::fmt::Write as _;
 use fcgi_core::{BeginRequest, EndRequest, Pairs, RecordType};
 use serde::Serialize;
 
+/// Something to show on the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// On the wire between the web server and the application.
+    Step(Step),
+    /// A request as the web server got it from the browser.
+    Http(HttpRequest),
+}
+
+/// What the web server makes records of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HttpRequest {
+    /// The page's number for it: the header `X-Exchange`.
+    pub exchange: String,
+    /// The request line and the headers.
+    pub head: String,
+}
+
 /// One thing that happened on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,18 +15,24 @@ use axum::{Json, Router};
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::page::page;
-use crate::records::Step;
+use crate::records::Notice;
 use crate::replay;
 use crate::viewers::{Viewer, Viewers};
+
+/// Requests that may wait for nothing at once.
+const MOST_WAITING: usize = 16;
 
 /// What handlers share.
 #[derive(Clone)]
 struct Shared {
     viewers: Viewers,
+    /// For those that ask for no answer. Each holds a connection, of which others want some too.
+    waiting: Arc<Semaphore>,
     stopping: CancellationToken,
 }
 
@@ -40,7 +47,7 @@ pub fn app(viewers: Viewers, stopping: CancellationToken) -> Router {
         .route("/panic", get(fails))
         .route("/replay", get(async || Json(replay::seed().await)))
         .route("/records", get(records))
-        .with_state(Shared { viewers, stopping })
+        .with_state(Shared { viewers, waiting: Arc::new(Semaphore::new(MOST_WAITING)), stopping })
         .merge(page())
 }
 
@@ -55,7 +62,8 @@ struct Name {
 
 /// The client's address is the browser's, not the web server's.
 async fn hello(ConnectInfo(client): ConnectInfo<SocketAddr>, Query(Name { name }): Query<Name>) -> String {
-    format!("Hello, {}, at {client}!\n", name.as_deref().unwrap_or("World"))
+    let name = name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    format!("Hello, {}, at {client}!\n", name.unwrap_or("World"))
 }
 
 /// Counts what comes, as it comes, and keeps none of it.
@@ -76,24 +84,30 @@ async fn events() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
 }
 
 /// Has no answer, so that there is time to give up.
-async fn wait(State(Shared { stopping, .. }): State<Shared>) -> StatusCode {
+async fn wait(State(Shared { stopping, waiting, .. }): State<Shared>) -> (StatusCode, &'static str) {
+    let Ok(_place) = waiting.try_acquire() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "Too many are waiting.\n");
+    };
     stopping.cancelled().await;
-    StatusCode::SERVICE_UNAVAILABLE
+    (StatusCode::SERVICE_UNAVAILABLE, "The program is ending.\n")
 }
 
 /// What passes for the requests of one page, from now on. The first event says the page's name.
-async fn records(State(Shared { viewers, stopping }): State<Shared>) -> Response {
+async fn records(State(Shared { viewers, stopping, .. }): State<Shared>) -> Response {
     let Some(viewer) = viewers.open() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open.\n").into_response();
     };
     let name = Event::default().event("viewer").data(viewer.id());
-    let steps = steps(viewer, stopping).map(|step| Event::default().event("step").json_data(step));
-    Sse::new(tokio_stream::once(Ok(name)).chain(steps)).keep_alive(KeepAlive::default()).into_response()
+    let notices = notices(viewer, stopping).map(|notice| match notice {
+        Notice::Step(step) => Event::default().event("step").json_data(step),
+        Notice::Http(request) => Event::default().event("http").json_data(request),
+    });
+    Sse::new(tokio_stream::once(Ok(name)).chain(notices)).keep_alive(KeepAlive::default()).into_response()
 }
 
-fn steps(viewer: Viewer, stopping: CancellationToken) -> impl Stream<Item = Step> {
+fn notices(viewer: Viewer, stopping: CancellationToken) -> impl Stream<Item = Notice> {
     futures_util::stream::unfold((viewer, stopping), async |(mut viewer, stopping)| {
-        let step = stopping.run_until_cancelled(viewer.next()).await??;
-        Some((step, (viewer, stopping)))
+        let notice = stopping.run_until_cancelled(viewer.next()).await??;
+        Some((notice, (viewer, stopping)))
     })
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fcgi_core::Params;
 use tokio::sync::mpsc;
 
-use crate::records::Step;
+use crate::records::Notice;
 use crate::trace::Watcher;
 
 /// The pages that are open. A clone shares them.
@@ -19,7 +19,7 @@ pub struct Viewers(Arc<Mutex<Table>>);
 struct Table {
     /// How many there have ever been.
     count: u64,
-    open: HashMap<String, mpsc::Sender<Step>>,
+    open: HashMap<String, mpsc::Sender<Notice>>,
 }
 
 impl Viewers {
@@ -29,7 +29,7 @@ impl Viewers {
     /// Pages that may be open at once. Each holds a connection to the application.
     pub const MOST: usize = 32;
 
-    /// Steps that may wait for a page to read them.
+    /// Notices that may wait for a page to read them.
     const WAITING: usize = 1024;
 
     /// One more page, unless there are too many.
@@ -42,25 +42,37 @@ impl Viewers {
         table.count += 1;
         // Each `RandomState` has keys of its own, so that no page can guess another's name.
         let id = format!("{:016x}", RandomState::new().hash_one(table.count));
-        let (sender, steps) = mpsc::channel(Self::WAITING);
+        let (sender, notices) = mpsc::channel(Self::WAITING);
         table.open.insert(id.clone(), sender);
-        Some(Viewer { id, steps, viewers: self.clone() })
+        Some(Viewer { id, notices, viewers: self.clone() })
     }
 
     /// Who watches a request with these PARAMS.
     #[must_use]
     pub fn watcher(&self, params: &Params) -> Option<Watcher> {
-        let id = params.get_str(Self::VARIABLE)?.to_owned();
+        let watch = self.watch(params.get_str(Self::VARIABLE)?)?;
+        Some(Arc::new(move |step| watch(Notice::Step(step))))
+    }
+
+    /// Shows a page a request of its own, as the web server got it.
+    pub fn show(&self, id: &str, request: Notice) {
+        if let Some(watch) = self.watch(id) {
+            watch(request);
+        }
+    }
+
+    fn watch(&self, id: &str) -> Option<impl Fn(Notice) + Send + Sync + use<>> {
+        let id = id.to_owned();
         let sender = self.table().open.get(&id)?.clone();
         // Closed with the page. One that reads too slowly is closed here, and opens anew: it is never left with gaps.
         let sender = sender.downgrade();
         let viewers = self.clone();
-        Some(Arc::new(move |step| {
-            let kept = sender.upgrade().is_none_or(|sender| sender.try_send(step).is_ok());
+        Some(move |notice| {
+            let kept = sender.upgrade().is_none_or(|sender| sender.try_send(notice).is_ok());
             if !kept {
                 viewers.table().open.remove(&id);
             }
-        }))
+        })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -73,7 +85,7 @@ impl Viewers {
 #[derive(Debug)]
 pub struct Viewer {
     id: String,
-    steps: mpsc::Receiver<Step>,
+    notices: mpsc::Receiver<Notice>,
     viewers: Viewers,
 }
 
@@ -84,12 +96,12 @@ impl Viewer {
         &self.id
     }
 
-    /// The next step of the page's requests; none once the page has read too slowly.
+    /// The next thing to show of the page's requests; none once the page has read too slowly.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
-    pub async fn next(&mut self) -> Option<Step> {
-        self.steps.recv().await
+    pub async fn next(&mut self) -> Option<Notice> {
+        self.notices.recv().await
     }
 }
 
@@ -102,10 +114,14 @@ impl Drop for Viewer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::{Peer, What};
+    use crate::records::{Peer, Step, What};
 
     fn of(viewer: &str) -> Params {
         [(Viewers::VARIABLE, viewer)].into_iter().collect()
+    }
+
+    fn notice(request: u64) -> Notice {
+        Notice::Step(step(request))
     }
 
     fn step(request: u64) -> Step {
@@ -119,7 +135,7 @@ mod tests {
         assert_ne!(one.id(), other.id());
         viewers.watcher(&of(one.id())).unwrap()(step(1));
         viewers.watcher(&of(other.id())).unwrap()(step(2));
-        assert_eq!((one.next().await, other.next().await), (Some(step(1)), Some(step(2))));
+        assert_eq!((one.next().await, other.next().await), (Some(notice(1)), Some(notice(2))));
         assert!(viewers.watcher(&of("")).is_none());
         assert!(viewers.watcher(&Params::default()).is_none());
         let id = one.id().to_owned();
@@ -137,7 +153,7 @@ mod tests {
         }
         assert!(viewers.watcher(&of(page.id())).is_none());
         for number in 0..Viewers::WAITING as u64 {
-            assert_eq!(page.next().await, Some(step(number)));
+            assert_eq!(page.next().await, Some(notice(number)));
         }
         assert_eq!(page.next().await, None);
         // To nobody, which does no harm.

@@ -3,34 +3,64 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-use web_servers::{Process, Result, ask, free_port, get};
+use web_servers::{Process, Result, Signal, ask, get};
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_quickstart"))
 }
 
-fn start(port: u16) -> Result<Process> {
-    let port_text = port.to_string();
-    Process::start(program().args(["--port", &port_text]).stdout(Stdio::piped()), || {
-        TcpStream::connect(("127.0.0.1", port)).is_ok()
-    })
+/// The program, at a port that the system chose for it.
+struct Quickstart {
+    process: Process,
+    port: u16,
+    stdout: BufReader<ChildStdout>,
+    said: String,
 }
 
-/// All that the program says until it ends.
-fn rest(process: &mut Process) -> Result<String> {
-    let mut text = String::new();
-    process.child().stdout.take().expect("it is piped").read_to_string(&mut text)?;
-    Ok(text)
+impl Quickstart {
+    fn start() -> Result<Self> {
+        Self::start_at("0")
+    }
+
+    fn start_at(port: &str) -> Result<Self> {
+        let mut process = Process::start(program().args(["--port", port]).stdout(Stdio::piped()), || true)?;
+        let mut stdout = BufReader::new(process.child().stdout.take().expect("it is piped"));
+        let mut said = String::new();
+        loop {
+            if stdout.read_line(&mut said)? == 0 {
+                return Err(format!("it has ended: {said}").into());
+            }
+            if let Some((_, after)) = said.split_once("Open http://127.0.0.1:") {
+                let port = after.split(' ').next().unwrap_or_default().parse()?;
+                return Ok(Self { process, port, stdout, said });
+            }
+        }
+    }
+
+    /// Ends it with a signal; all that it has said.
+    fn end(mut self, signal: Signal) -> Result<String> {
+        self.process.signal(signal)?;
+        self.stdout.read_to_string(&mut self.said)?;
+        assert!(self.process.wait()?.success(), "{}", self.said);
+        assert!(self.said.ends_with("Stopped.\n"), "{}", self.said);
+        Ok(self.said)
+    }
+}
+
+/// The directory of the socket, which is gone with the program.
+fn is_clean(said: &str) {
+    let socket = said.lines().find(|line| line.ends_with("app.sock")).expect("it says where its socket is");
+    let directory = Path::new(socket).parent().expect("it is in a directory");
+    assert!(!directory.exists(), "{} is left", directory.display());
 }
 
 #[test]
 fn requests_pass_through_fastcgi() -> Result {
-    let port = free_port()?;
-    let _program = start(port)?;
+    let program = Quickstart::start()?;
+    let port = program.port;
     let page = get(port, "/")?;
     assert_eq!(page.status, 200);
     assert!(page.body.contains("This page came over FastCGI"), "{}", page.body);
@@ -78,8 +108,8 @@ fn next(lines: &mut impl Iterator<Item = std::io::Result<String>>, start: &str) 
 
 #[test]
 fn a_page_is_told_the_records_of_its_requests() -> Result {
-    let port = free_port()?;
-    let _program = start(port)?;
+    let program = Quickstart::start()?;
+    let port = program.port;
     let mut records = open(port, "/records")?;
     next(&mut records, "event: viewer")?;
     let viewer = next(&mut records, "data: ")?;
@@ -124,22 +154,17 @@ fn a_page_is_told_the_records_of_its_requests() -> Result {
 fn a_port_that_is_taken_is_said_and_the_next_one_is_used() -> Result {
     let holder = TcpListener::bind("127.0.0.1:0")?;
     let taken = holder.local_addr()?.port();
-    let mut command = program();
-    let mut process =
-        Process::start(command.args(["--port", &taken.to_string()]).stdout(Stdio::piped()), || true)?;
-    let mut lines = BufReader::new(process.child().stdout.take().expect("it is piped")).lines();
-    assert_eq!(next(&mut lines, "Port ")?, format!("{taken} is taken."));
-    let open = next(&mut lines, "Open http://127.0.0.1:")?;
-    let port = open.split(' ').next().unwrap_or_default().parse()?;
-    assert!(port > taken);
-    assert_eq!(get(port, "/")?.status, 200);
+    let program = Quickstart::start_at(&taken.to_string())?;
+    assert!(program.said.starts_with(&format!("Port {taken} is taken.\n")), "{}", program.said);
+    assert_ne!(program.port, taken);
+    assert_eq!(get(program.port, "/")?.status, 200);
     Ok(())
 }
 
 #[test]
 fn ctrl_c_ends_it_cleanly_whatever_is_under_way() -> Result {
-    let port = free_port()?;
-    let mut process = start(port)?;
+    let program = Quickstart::start()?;
+    let port = program.port;
     let mut records = open(port, "/records")?;
     next(&mut records, "event: viewer")?;
     let mut wait = open(port, "/wait")?;
@@ -148,16 +173,54 @@ fn ctrl_c_ends_it_cleanly_whatever_is_under_way() -> Result {
     // As browsers open them in advance.
     let _unused = TcpStream::connect(("127.0.0.1", port))?;
 
-    kill_process(Pid::from_child(process.child()), Signal::INT)?;
+    program.process.signal(Signal::INT)?;
     assert!(next(&mut wait, "HTTP/1.0 503").is_ok());
     assert!(next(&mut events, "data: event 5").is_ok());
     assert!(next(&mut records, "data: nothing more").is_err());
-    let said = rest(&mut process)?;
-    assert!(process.child().wait()?.success(), "{said}");
-    assert!(said.ends_with("Stopped.\n"), "{said}");
-    let socket = said.lines().find(|line| line.ends_with("app.sock")).expect("it says where its socket is");
-    let directory = Path::new(socket).parent().expect("it is in a directory");
-    assert!(!directory.exists(), "{} is left", directory.display());
+    // Sent again, which changes nothing.
+    is_clean(&program.end(Signal::INT)?);
+    Ok(())
+}
+
+#[test]
+fn a_closed_terminal_leaves_no_directory() -> Result {
+    for signal in [Signal::HUP, Signal::TERM] {
+        is_clean(&Quickstart::start()?.end(signal)?);
+    }
+    Ok(())
+}
+
+#[test]
+fn slow_clients_do_not_block_others() -> Result {
+    let program = Quickstart::start()?;
+    let mut slow = Vec::new();
+    for (request, sent) in [
+        ("POST /echo HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 1000", 10),
+        // Longer than what is collected before the application is asked.
+        ("POST /upload HTTP/1.1\r\nContent-Length: 9000000", 300_000),
+        ("GET /wait HTTP/1.1", 0),
+    ] {
+        for _ in 0..64 {
+            let mut stream = TcpStream::connect(("127.0.0.1", program.port))?;
+            write!(stream, "{request}\r\nHost: 127.0.0.1\r\n\r\n{}", "x".repeat(sent))?;
+            slow.push(stream);
+        }
+        for _ in 0..3 {
+            assert_eq!(get(program.port, "/hello")?.status, 200, "{request}");
+            let posted = ask(program.port, "POST", "/echo", "Content-Type: text/plain\r\n", "abcd")?;
+            assert_eq!(posted.body, "abcd", "{request}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn nobody_is_greeted_without_a_name() -> Result {
+    let program = Quickstart::start()?;
+    for path in ["/hello", "/hello?name=", "/hello?name=+", "/hello?name=%09"] {
+        let hello = get(program.port, path)?.body;
+        assert!(hello.starts_with("Hello, World, at 127.0.0.1:"), "{path}: {hello}");
+    }
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use libtest_mimic::{Arguments, Trial};
 
 pub use self::http::{Answer, ask, get};
 pub use self::ports::free_port;
-pub use self::process::{Process, Signal, wait_for};
+pub use self::process::{Process, Signal, end, wait_for};
 pub use self::server::{Installed, Running, WebServer};
 pub use self::version::Version;
 pub use self::wanted::is_wanted;

@@ -102,7 +102,7 @@ impl WebServer {
         }
     }
 
-    /// Whom the workers run as is said in no example's configuration, and has to be where it is root who starts them.
+    /// Most examples' configurations do not say whom the workers run as, which matters where root starts them.
     const fn line_for_root(self) -> &'static str {
         match self {
             Self::Nginx => "user root;\n",
@@ -158,7 +158,8 @@ impl Installed {
         let port = free_port()?;
         let filled = fill(config, &[&[("8080", &port as &dyn Display)], values].concat())?;
         let root = rustix::process::geteuid().is_root();
-        let first = if root { self.server.line_for_root() } else { "" };
+        let says_user = config.lines().any(|line| line.starts_with("user "));
+        let first = if root && !says_user { self.server.line_for_root() } else { "" };
         fs::write(directory.path().join(CONFIG), first.to_owned() + &filled)?;
         let process = self.start_in(directory.path(), port, &[])?;
         Ok(Running { port, process, predecessors: Vec::new(), installed: self.clone(), directory })

@@ -73,13 +73,7 @@ impl Fpm {
 
 impl Drop for Fpm {
     fn drop(&mut self) {
-        // SIGTERM makes it end its children at once; SIGKILL, the one signal that std can send, would leave
-        // them.
-        let id = self.process.id();
-        let terminated = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status();
-        if !terminated.is_ok_and(|status| status.success()) {
-            _ = self.process.kill();
-        }
-        _ = self.process.wait();
+        // SIGTERM makes it end its children at once; SIGKILL would leave them.
+        web_servers::end(&mut self.process);
     }
 }

@@ -91,12 +91,7 @@ struct Started(Child);
 impl Drop for Started {
     fn drop(&mut self) {
         // php-fpm ends its children only where it is asked to.
-        let id = self.0.id().to_string();
-        if Command::new("kill").args(["-TERM", &id]).status().is_ok_and(|status| status.success()) {
-            _ = self.0.wait();
-        } else {
-            application::stop(&mut self.0);
-        }
+        web_servers::end(&mut self.0);
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) const LARGE: usize = 3_000_000;
 fn router() -> Router {
     Router::new()
         .route("/", any(async |request: Request| format!("{} {}\n", request.method(), request.uri())))
+        .route("/hello/{name}", get(async |Path(name): Path<String>| format!("Hello, {name}!\n")))
         .route("/echo", post(async |body: Bytes| body))
         .route("/length", post(async |body: Bytes| format!("{} bytes", body.len())))
         .route("/agent", get(agent))

@@ -13,6 +13,7 @@ mod get;
 mod nobody;
 mod peers;
 mod proxy;
+mod readme;
 mod run;
 mod table;
 mod values;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         proxy::trials(),
         bench::trials(),
         completions::trials(),
+        readme::trials(),
         nobody::trials(),
         conformance::trials(),
         flawed::trials(),

@@ -104,13 +104,23 @@ function diagram(caption) {
 
 /* ---- one request, and all that is shown of it ---- */
 
+/** What is said where there is no text of an answer. */
+const NOTHING = {
+  "given up": "None: the browser has left, and the web server told the application.",
+  "failed": "None: the connection was lost.",
+};
+
+const short = (text) => (text.length > 600 ? `${text.slice(0, 600)} …` : text);
+
 let exchangeNumber = 0;
 const exchanges = new Map();
 
 class Exchange {
-  constructor(title) {
+  /** `body`: what the browser sends, as far as it is shown. */
+  constructor(title, body) {
     this.number = String(++exchangeNumber);
     this.title = title;
+    this.body = body;
     this.records = 0;
     this.bytes = 0;
     this.last = 0;
@@ -118,6 +128,7 @@ class Exchange {
     this.element.querySelector("h3").textContent = title;
     exchanges.set(this.number, this);
     byId("exchanges").prepend(this.element);
+    show(this.element);
     for (const [number, old] of exchanges) {
       if (exchanges.size <= MOST_EXCHANGES) break;
       old.element.remove();
@@ -131,7 +142,12 @@ class Exchange {
       this.element.querySelector(".diagrams").append(made);
       this.list = made.querySelector("ol");
     }
-    this.list.append(row(step));
+    const made = row(step);
+    // The first PARAMS of the page is open, to say that there is something inside.
+    if (this.number === "1" && step.kind === "PARAMS" && !this.element.querySelector("details")) {
+      made.querySelector("details").open = true;
+    }
+    this.list.append(made);
     this.last = step.micros;
     if (step.what === "record") {
       this.records += 1;
@@ -149,12 +165,20 @@ class Exchange {
     this.element.querySelector(".sum").textContent = parts.join(" · ");
   }
 
+  /** The request as the web server got it. */
+  request(head) {
+    const place = this.element.querySelector(".request");
+    place.hidden = false;
+    place.querySelector("pre").textContent = this.body ? `${head}\n${this.body}` : head.trimEnd();
+  }
+
   answer(status, text) {
     const badge = element("span", `status ${/^[23]/.test(status) ? "good" : "bad"}`, status);
     this.element.querySelector("h3").append(" ", badge);
-    const answer = this.element.querySelector(".answer");
-    answer.hidden = !text;
-    answer.querySelector("pre").textContent = text.length > 600 ? `${text.slice(0, 600)} …` : text;
+    // What was said above it may have changed the number of its lines.
+    const { top } = this.element.getBoundingClientRect();
+    if (top > -120) show(this.element);
+    this.element.querySelector(".answer pre").textContent = short(text) || NOTHING[status] || "(empty)";
   }
 }
 
@@ -190,6 +214,10 @@ function watch() {
     document.body.dataset.ready = "yes";
     if (first) run("get");
   });
+  records.addEventListener("http", (event) => {
+    const { exchange, head } = JSON.parse(event.data);
+    exchanges.get(exchange)?.request(head);
+  });
   records.addEventListener("step", (event) => take(JSON.parse(event.data)));
   records.addEventListener("error", () => say("No connection. Is the program still running?"));
 }
@@ -197,7 +225,8 @@ function watch() {
 /* ---- what the buttons do ---- */
 
 async function send(method, target, options = {}) {
-  const exchange = new Exchange(`${method} ${target}`);
+  const { body } = options;
+  const exchange = new Exchange(`${method} ${target}`, typeof body === "string" ? short(body) : body && count(body.size ?? body.length, "byte"));
   const headers = { ...options.headers, "X-Viewer": viewer ?? "", "X-Exchange": exchange.number };
   try {
     const response = await fetch(target.slice(1), { method, cache: "no-store", ...options, headers });
@@ -208,23 +237,28 @@ async function send(method, target, options = {}) {
 }
 
 async function replay() {
-  say("Replaying: the first driver takes a second …");
-  const { patienceMillis, forgetful, ours } = await (await fetch("replay", { cache: "no-store" })).json();
   const exchange = new Exchange("Replay: a POST that is answered before its body has come");
+  const verdicts = exchange.element.querySelector(".answer");
+  const waiting = "The first driver takes a second …";
+  verdicts.replaceChildren(element("p", "", waiting));
+  say(`Replaying. ${waiting}`);
+  const { patienceMillis, forgetful, ours } = await (await fetch("replay", { cache: "no-store" })).json();
   const place = exchange.element.querySelector(".diagrams");
   place.classList.add("two");
+  verdicts.replaceChildren();
   const outcomes = [
-    ["A driver that forgets", forgetful, `No close. After ${patienceMillis} ms the web server gave up; nginx waits 60 s.`],
-    ["tower-fcgi", ours, `Closed after ${time(ours.closedAfterMicros)}.`],
+    ["A driver that forgets", forgetful, `no close. After ${patienceMillis} ms the web server gave up; nginx waits 60 s.`],
+    ["tower-fcgi", ours, `closed after ${time(ours.closedAfterMicros)}.`],
   ];
   for (const [caption, run, outcome] of outcomes) {
     const made = diagram(caption);
     const closed = run.closedAfterMicros !== null;
     made.querySelector("ol").append(...run.steps.map(row));
-    made.append(element("p", `outcome ${closed ? "good" : "bad"}`, outcome));
     place.append(made);
+    verdicts.append(element("p", `outcome ${closed ? "good" : "bad"}`, `${caption}: ${outcome}`));
   }
-  say(`Replayed. The driver that forgets: no close in ${patienceMillis} ms. Ours: ${time(ours.closedAfterMicros)}.`);
+  show(exchange.element);
+  say(`Replayed: no close in ${patienceMillis} ms, and a close after ${time(ours.closedAfterMicros)}.`);
 }
 
 const ACTIONS = {
@@ -237,11 +271,16 @@ const ACTIONS = {
   replay,
 };
 
-/** On a small screen what was asked for lies below the buttons. */
+/** Whether somebody has pressed a button: before that the page does not move. */
+let pressed = false;
+
+/** What was asked for may lie below the buttons, or above what is being read. */
 function show(place) {
-  if (place.getBoundingClientRect().top > 0.75 * innerHeight) {
+  if (!pressed) return;
+  const { top } = place.getBoundingClientRect();
+  if (top < 0 || top > 0.4 * innerHeight) {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    place.scrollIntoView({ behavior: calm ? "auto" : "smooth" });
+    place.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
   }
 }
 
@@ -256,10 +295,10 @@ async function run(name) {
 for (const form of document.querySelectorAll("form[data-do]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const done = run(form.dataset.do);
-    show(byId("wire"));
-    await done;
+    pressed = true;
+    await run(form.dataset.do);
   });
 }
 
+byId("live").hidden = false;
 watch();

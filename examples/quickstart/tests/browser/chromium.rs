@@ -158,14 +158,25 @@ impl Chromium {
 
     /// Opens the page, and waits until its first request is answered.
     pub(crate) fn open(&mut self, port: u16) -> Result {
+        self.load(port)?;
+        self.until("document.querySelector('.exchange [data-kind=END_REQUEST]')")?;
+        self.until("document.querySelector('.exchange .status')")
+    }
+
+    /// Opens the page without its script.
+    pub(crate) fn open_without_script(&mut self, port: u16) -> Result {
+        self.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }))?;
+        self.load(port)
+    }
+
+    fn load(&mut self, port: u16) -> Result {
         self.loaded = false;
         self.call("Page.navigate", &json!({ "url": format!("http://127.0.0.1:{port}/") }))?;
         while !self.loaded {
             let message = self.messages.recv_timeout(LIMIT)?;
             self.listen(&message);
         }
-        self.until("document.querySelector('.exchange [data-kind=END_REQUEST]')")?;
-        self.until("document.querySelector('.exchange .status')")
+        Ok(())
     }
 
     pub(crate) fn press(&mut self, button: &str) -> Result {
@@ -180,11 +191,33 @@ impl Chromium {
     }
 
     pub(crate) fn scheme(&mut self, scheme: &str) -> Result {
+        self.colors(scheme, false)
+    }
+
+    /// `forced`: the colours are the user's own.
+    pub(crate) fn colors(&mut self, scheme: &str, forced: bool) -> Result {
         let features = [
             json!({ "name": "prefers-color-scheme", "value": scheme }),
+            json!({ "name": "forced-colors", "value": if forced { "active" } else { "none" } }),
             json!({ "name": "prefers-reduced-motion", "value": "reduce" }),
         ];
         self.call("Emulation.setEmulatedMedia", &json!({ "features": features })).map(drop)
+    }
+
+    /// As if the pointer were over each of these elements.
+    pub(crate) fn hover(&mut self, selector: &str) -> Result {
+        for domain in ["DOM", "CSS"] {
+            self.call(&format!("{domain}.enable"), &json!({}))?;
+        }
+        let root = self.call("DOM.getDocument", &json!({ "depth": 0 }))?["root"]["nodeId"].take();
+        let query = json!({ "nodeId": root, "selector": selector });
+        let found = self.call("DOM.querySelectorAll", &query)?["nodeIds"].take();
+        let nodes = found.as_array().filter(|nodes| !nodes.is_empty()).ok_or("there is none")?;
+        for node in nodes {
+            let forced = json!({ "nodeId": node, "forcedPseudoClasses": ["hover"] });
+            self.call("CSS.forcePseudoState", &forced)?;
+        }
+        Ok(())
     }
 
     /// A picture of what is on the screen, as PNG in Base64.
@@ -199,6 +232,6 @@ impl Drop for Chromium {
         self.session = None;
         let _ = self.call("Browser.close", &json!({}));
         self.commands = None;
-        let _ = self.process.wait();
+        web_servers::end(&mut self.process);
     }
 }

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libtest_mimic::{Completion, Trial};
+use web_servers::{Process, Result, free_port};
 
-use crate::{PROGRAM, Process, Result, free_port, wait_for};
+use crate::PROGRAM;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
@@ -65,15 +66,9 @@ impl Apache {
         let port = free_port()?;
         let config = root.join("httpd.conf");
         fs::write(&config, self.config(root, port)?)?;
-        let apache = Command::new(&self.program)
-            .args(["-D", "FOREGROUND", "-d"])
-            .arg(root)
-            .arg("-f")
-            .arg(&config)
-            .env_remove("FCGI_LISTEN")
-            .spawn()?;
-        let _apache = Process(apache);
-        wait_for("Apache", || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+        let mut apache = Command::new(&self.program);
+        apache.args(["-D", "FOREGROUND", "-d"]).arg(root).arg("-f").arg(&config).env_remove("FCGI_LISTEN");
+        let _apache = Process::start(&mut apache, || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
         let checked = check(port);
         checked.map_err(|error| {
             let log = fs::read_to_string(root.join("error.log")).unwrap_or_default();

@@ -3,19 +3,14 @@
 mod apache;
 mod fastcgi;
 
-use std::error::Error;
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
 use libtest_mimic::{Arguments, Trial};
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use web_servers::{Process, Result};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_shared-hosting");
 
@@ -44,37 +39,31 @@ fn program() -> Command {
 fn stdin() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("app.sock");
-    let started = program().stdin(OwnedFd::from(UnixListener::bind(&path)?)).spawn()?;
-    is_served(started, &path)
+    is_served(program().stdin(OwnedFd::from(UnixListener::bind(&path)?)), &path)
 }
 
 fn systemd() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("app.sock");
-    let started = Command::new("sh")
-        .args(["-c", r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" 3<&0 </dev/null"#, PROGRAM])
-        .stdin(OwnedFd::from(UnixListener::bind(&path)?))
-        .spawn()?;
-    is_served(started, &path)
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" 3<&0 </dev/null"#, PROGRAM]);
+    is_served(command.stdin(OwnedFd::from(UnixListener::bind(&path)?)), &path)
 }
 
 fn environment() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("app.sock");
-    let started = program().env("FCGI_LISTEN", &path).spawn()?;
-    is_served(started, &path)
+    is_served(program().env("FCGI_LISTEN", &path), &path)
 }
 
 /// A FastCGI application is there, and ends well on SIGTERM.
-fn is_served(program: Child, path: &Path) -> Result<()> {
-    let mut program = Process(program);
-    wait_for("the application", || std::os::unix::net::UnixStream::connect(path).is_ok())?;
+fn is_served(command: &mut Command, path: &Path) -> Result<()> {
+    let mut program = Process::start(command, || std::os::unix::net::UnixStream::connect(path).is_ok())?;
     let answer = fastcgi::ask(path, "GET", "/", "")?;
     assert_eq!(answer, hello());
     let answer = fastcgi::ask(path, "POST", "/shout", "hello")?;
     assert!(answer.ends_with("\r\n\r\nHELLO"), "{answer}");
-    terminate(&program.0)?;
-    assert!(program.0.wait()?.success());
+    assert!(program.terminate()?.success());
     Ok(())
 }
 
@@ -120,38 +109,4 @@ fn nothing() -> Result<()> {
 fn hello() -> String {
     "Status: 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 14\r\n\r\nHello, World!\n"
         .to_owned()
-}
-
-/// Nothing tells when a program is ready, so it is asked; the limit is there to turn a hang into a failure.
-fn wait_for(what: &str, ready: impl Fn() -> bool) -> Result<()> {
-    let start = Instant::now();
-    while !ready() {
-        if start.elapsed() > Duration::from_secs(60) {
-            return Err(format!("{what} did not come up").into());
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
-/// A port of this machine that nobody has.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-/// Ended with the test, by its process id.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) {
-            let _ = terminate(&self.0);
-            let _ = self.0.wait();
-        }
-    }
-}
-
-fn terminate(process: &Child) -> Result<()> {
-    Command::new("kill").arg(process.id().to_string()).status()?;
-    Ok(())
 }

@@ -1,0 +1,49 @@
+//! Takes the Rust snippets out of the texts, so that the programs in `src/bin` are what readers copy.
+//!
+//! A place that a reader chooses, such as the path of the socket, becomes a variable of the environment.
+
+use std::path::Path;
+use std::{env, fs};
+
+const README: &str = "../../README.md";
+const DEPLOYMENT: &str = "../../axum-fcgi/src/deployment.md";
+
+fn main() {
+    let [serve, serve_auto, php] = snippets(README);
+    let [backlog] = snippets(DEPLOYMENT);
+    let socket = "place(\"SOCKET\")";
+    write("serve", &serve, &[("\"/run/app/fcgi.sock\"", socket)]);
+    write("serve_auto", &serve_auto, &[]);
+    let places = [("\"/run/php/php-fpm.sock\"", socket), ("\"/srv/shop\"", "place(\"SITE\")")];
+    write("php", &format!("{{ {php}\nlisten(router).await }}"), &places);
+    // Rustdoc hides these lines from readers, and compiles them.
+    let whole: Vec<_> = backlog.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
+    write("backlog", &whole.join("\n"), &[("9000", "port()")]);
+}
+
+/// The Rust blocks of a text. A text with more or less of them than are tested is a failure.
+fn snippets<const N: usize>(path: &str) -> [String; N] {
+    println!("cargo::rerun-if-changed={path}");
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let mut found = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if matches!(line, "```rust" | "```no_run") {
+            let block: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
+            found.push(block.join("\n"));
+        }
+    }
+    let count = found.len();
+    found.try_into().unwrap_or_else(|_| panic!("{path} has {count} snippets in Rust, and {N} are tested"))
+}
+
+fn write(name: &str, snippet: &str, places: &[(&str, &str)]) {
+    let mut program = snippet.to_owned();
+    for (place, expression) in places {
+        assert!(program.contains(place), "the snippet {name} has no {place}");
+        program = program.replace(place, expression);
+    }
+    let out = env::var_os("OUT_DIR").expect("cargo sets it");
+    let path = Path::new(&out).join(name).with_extension("rs");
+    fs::write(&path, program).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}

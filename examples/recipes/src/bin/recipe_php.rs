@@ -1,0 +1,29 @@
+//! README.md's snippet of a Router with PHP below a path.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::routing::get;
+use axum_fcgi::FastCgi;
+use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use tokio::net::{TcpListener, UnixStream};
+use tower_http::services::ServeDir;
+
+async fn health() -> &'static str {
+    "Hello, World!"
+}
+
+fn place(variable: &str) -> String {
+    std::env::var(variable).expect("the test says where it is")
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    include!(concat!(env!("OUT_DIR"), "/php.rs"))
+}
+
+async fn listen(router: Router) -> std::io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?.port());
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+}

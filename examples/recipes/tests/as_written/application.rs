@@ -1,0 +1,97 @@
+//! A program of a snippet, run by another user than nginx.
+
+use std::fs::{self, Permissions};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+use web_servers::{Process, Result, Signal};
+
+use crate::texts;
+
+/// `nobody`, on each Linux distribution.
+const USER: (&str, u32) = ("nobody", 65_534);
+
+/// Where the program listens, and the variable that it is told in.
+#[derive(Debug, Clone)]
+enum Place {
+    Socket { variable: &'static str, path: PathBuf },
+    Port(u16),
+}
+
+#[derive(Debug)]
+pub(crate) struct Application {
+    program: PathBuf,
+    place: Place,
+    running: Option<Process>,
+    directory: TempDir,
+}
+
+impl Application {
+    /// At a socket in a directory that README's command has made.
+    pub(crate) fn at_socket(program: &str, variable: &'static str) -> Result<Self> {
+        let mut made = Self::new(program, Place::Port(0))?;
+        let run = made.directory.path().join("run");
+        let command = texts::directory_command().replace("/run/app", &run.display().to_string());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("sudo() {{ \"$@\"; }}\n{command}")]).env("USER", USER.0);
+        let status = shell.status()?;
+        assert!(status.success(), "{command}: {status}");
+        made.place = Place::Socket { variable, path: run.join("fcgi.sock") };
+        Ok(made)
+    }
+
+    pub(crate) fn at_port(program: &str, port: u16) -> Result<Self> {
+        Self::new(program, Place::Port(port))
+    }
+
+    /// The user may not be allowed into the directory of the workspace, so the program is copied.
+    fn new(program: &str, place: Place) -> Result<Self> {
+        let directory = TempDir::new()?;
+        fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
+        let copy = directory.path().join("program");
+        fs::copy(program, &copy)?;
+        Ok(Self { program: copy, place, running: None, directory })
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.uid(USER.1).gid(USER.1).current_dir("/");
+        match &self.place {
+            Place::Socket { variable, path } => command.env(variable, path),
+            Place::Port(port) => command.env("PORT", port.to_string()),
+        };
+        command
+    }
+
+    pub(crate) fn start(&mut self) -> Result {
+        self.running = Some(Process::start(&mut self.command(), || self.is_up())?);
+        Ok(())
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        match &self.place {
+            Place::Socket { path, .. } => UnixStream::connect(path).is_ok(),
+            Place::Port(port) => TcpStream::connect(("127.0.0.1", *port)).is_ok(),
+        }
+    }
+
+    /// Sends a signal that ends it.
+    pub(crate) fn end(&mut self, signal: Signal) -> Result {
+        let mut process = self.running.take().ok_or("it does not run")?;
+        process.signal(signal)?;
+        process.wait().map(drop)
+    }
+
+    /// As nginx writes it.
+    pub(crate) fn place(&self) -> String {
+        match &self.place {
+            Place::Socket { path, .. } => format!("unix:{}", path.display()),
+            Place::Port(port) => format!("127.0.0.1:{port}"),
+        }
+    }
+}

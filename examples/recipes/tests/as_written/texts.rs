@@ -1,0 +1,30 @@
+//! Snippets of README.md that are not in Rust.
+
+const README: &str = include_str!("../../../../README.md");
+
+/// README's configuration of nginx, inside the least that Debian's own has around it.
+pub(crate) fn nginx_configuration() -> String {
+    let snippet = only("nginx");
+    format!(
+        "user www-data;\ndaemon off;\npid nginx.pid;\nerror_log stderr warn;\nevents {{}}\nhttp {{\naccess_log off;\n\
+         client_body_temp_path body;\nfastcgi_temp_path fastcgi;\nproxy_temp_path proxy;\nuwsgi_temp_path uwsgi;\n\
+         scgi_temp_path scgi;\n{snippet}}}\n"
+    )
+}
+
+/// README's command that makes the socket's directory.
+pub(crate) fn directory_command() -> &'static str {
+    let mut commands = README.lines().filter(|line| line.starts_with("sudo install "));
+    let command = commands.next().expect("README.md makes the directory");
+    assert_eq!(commands.next(), None, "README.md makes one directory");
+    command
+}
+
+/// The text's only block of this language.
+fn only(language: &str) -> &'static str {
+    let fence = format!("```{language}\n");
+    let mut blocks = README.split(&fence).skip(1);
+    let block = blocks.next().and_then(|rest| rest.split("```").next());
+    assert_eq!(blocks.next(), None, "README.md has one snippet of {language}");
+    block.expect("README.md has a snippet")
+}
