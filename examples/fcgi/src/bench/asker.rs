@@ -5,8 +5,8 @@ use super::http::Http;
 use crate::failure::Failure;
 
 pub(super) enum Asker {
-    FastCgi(FastCgi),
-    Http(Http),
+    FastCgi(Box<FastCgi>),
+    Http(Box<Http>),
 }
 
 /// What is of interest in an answer.

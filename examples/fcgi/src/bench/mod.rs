@@ -45,9 +45,9 @@ pub(crate) async fn run(args: BenchArgs) -> Result<Code, Failure> {
 
 fn asker(args: &BenchArgs, body: Option<&Bytes>) -> Result<Asker, Failure> {
     Ok(if args.http {
-        Asker::Http(Http::new(args, body)?)
+        Asker::Http(Box::new(Http::new(args, body)?))
     } else {
-        Asker::FastCgi(FastCgi::new(args, body)?)
+        Asker::FastCgi(Box::new(FastCgi::new(args, body)?))
     })
 }
 

@@ -296,9 +296,9 @@ fn what_is_dropped_is_counted_until_a_request_comes() {
     link.app.end(key, 0).unwrap();
     assert_eq!((link.app.discarded(), link.app.unfinished()), (0, 1), "it was looked at");
     let over = params(1, &[0; 100]);
-    link.send(over[..50].to_vec());
+    link.send(&over[..50]);
     assert_eq!(link.app.discarded(), 50, "as it comes");
-    link.send(over[50..].to_vec());
+    link.send(&over[50..]);
     link.send(params(1, &[0; 100]));
     assert_eq!(link.app.discarded(), 2 * 108);
     // The end of the PARAMS, and of STDIN, is nothing that is dropped.

@@ -60,7 +60,7 @@ impl<'a> Sent<'a> {
 
     /// The target in the client's spelling, with the bytes encoded that a URI cannot have. Shares the PARAMS where
     /// it can.
-    pub(super) fn to_uri(&self, query: Option<&[u8]>, params: &Params) -> Result<Uri, Failure> {
+    pub(super) fn to_uri(self, query: Option<&[u8]>, params: &Params) -> Result<Uri, Failure> {
         if let Some(whole) = self.whole
             && query == self.query
             && encode::is_valid_path(self.path)
