@@ -147,7 +147,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// After a poll of the connection: whether it was told to make room just now, and is to be polled again. In the same
+    /// After a poll of the connection: whether it was told to make room just now, and has to be polled again. In the same
     /// poll, since a busy web server may have sent the next request by the next.
     fn offers_room(&self) -> bool {
         let Connections { wanted, asked, changed, .. } = &*self.connections;

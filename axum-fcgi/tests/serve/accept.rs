@@ -174,7 +174,7 @@ where
     assert!(answer.await.expect("it starves").unwrap().ends_with("served"));
     assert_eq!(kept[0].read(&mut [0; 1]).await.unwrap(), 0, "the longest idle one was closed");
     drop(taken);
-    // The second may have been too: Linux's accept fails without a descriptor also where nobody waits.
+    // The second may have been too: Linux's accept fails without a descriptor also where no connection waits.
     for io in &mut kept[2..] {
         assert!(wire::ask(io, &wire::get("/", true)).await.unwrap().ends_with("served"));
     }

@@ -20,7 +20,7 @@ pub(crate) fn client_of(params: &fcgi_core::Params) -> Option<SocketAddr> {
     client(params.get("REMOTE_ADDR")?, params.get("REMOTE_PORT").unwrap_or_default())
 }
 
-/// The web server that `params` tell of: SERVER_ADDR and SERVER_PORT. `None` where either is missing.
+/// The web server's address in `params`: SERVER_ADDR and SERVER_PORT. `None` where either is missing.
 pub(crate) fn server_of(params: &fcgi_core::Params) -> Option<SocketAddr> {
     let (ip, own) = address(params.get("SERVER_ADDR")?)?;
     Some(SocketAddr::new(ip, params.get("SERVER_PORT").and_then(number).or(own)?))

@@ -88,7 +88,7 @@ where
             // Whatever it has said of itself.
             self.answered(1);
         }
-        // What nobody has read of the answer is its body's from now on.
+        // The unread rest of the answer is its body's from now on.
         let _ = self.protocol.discard(key);
         self.after(whole);
     }

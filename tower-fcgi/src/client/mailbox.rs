@@ -198,7 +198,7 @@ impl<B> Mailbox<B> {
         self.lock().state == State::Closed
     }
 
-    /// For a pool that does not know the application: that is to be asked how many requests it takes, over this connection, again
+    /// For a pool that does not know the application: that has to be asked how many requests it takes, over this connection, again
     /// if it was asked before. Whether it will be.
     pub(super) fn ask_alone(&self) -> bool {
         let mut shared = self.lock();

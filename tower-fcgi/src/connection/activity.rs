@@ -21,7 +21,7 @@ where
         if was_busy && activity != Activity::Busy {
             memory::keep_output(self.protocol.output().take_buffer());
             self.protocol.shrink();
-            // Nothing is alive, so whatever task is still to be ended has nobody to tell.
+            // Nothing is alive, so a task that still has to end has no request left.
             self.spawned = None;
             if self.settings.idle_timeout.is_none() {
                 self.deadline.release();

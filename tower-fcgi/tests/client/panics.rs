@@ -1,4 +1,4 @@
-//! A panic in a caller's code is its own request's failure, and nobody else's.
+//! A panic in a caller's code is its own request's failure, and no other's.
 
 use std::io;
 use std::pin::Pin;

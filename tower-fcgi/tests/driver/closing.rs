@@ -97,7 +97,7 @@ async fn close_if_idle_costs_no_request() {
     web_server.quiet().await;
     assert_eq!(web_server.answer(1).text(), "done");
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "done");
-    // An answer that nobody has read yet.
+    // An answer that was not read yet.
     web_server.wire.make_room(0);
     web_server.say(get(1, KEEP, "/")).await;
     assert_eq!(web_server.handle.closes_within(), None);

@@ -212,7 +212,7 @@ impl Chromium {
         let root = self.call("DOM.getDocument", &json!({ "depth": 0 }))?["root"]["nodeId"].take();
         let query = json!({ "nodeId": root, "selector": selector });
         let found = self.call("DOM.querySelectorAll", &query)?["nodeIds"].take();
-        let nodes = found.as_array().filter(|nodes| !nodes.is_empty()).ok_or("there is none")?;
+        let nodes = found.as_array().filter(|nodes| !nodes.is_empty()).ok_or("no element matches")?;
         for node in nodes {
             let forced = json!({ "nodeId": node, "forcedPseudoClasses": ["hover"] });
             self.call("CSS.forcePseudoState", &forced)?;
