@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::routing::post;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
@@ -27,7 +28,9 @@ impl Application {
         let port = runtime.block_on(async {
             let tcp = TcpListener::bind(("127.0.0.1", 0)).await?;
             let port = tcp.local_addr()?.port();
-            let app = Router::new().fallback(async |body: Bytes| body);
+            let app = Router::new()
+                .route("/unread/{number}", post(async || "unread"))
+                .fallback(async |body: Bytes| body);
             tokio::spawn(axum_fcgi::serve(UnixListener::bind(&socket)?, app.clone()).into_future());
             tokio::spawn(axum_fcgi::serve(tcp, app).into_future());
             Result::Ok(port)

@@ -14,8 +14,17 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'static str,
     /// Lines of headers, each with its end.
     pub(crate) headers: &'a str,
-    /// Whether it has a body, which then comes back.
-    pub(crate) has_body: bool,
+    pub(crate) body: Body,
+}
+
+/// The body of a request, and what comes back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Body {
+    None,
+    /// A short one, which comes back.
+    Echoed,
+    /// One of so many bytes, of which the application reads nothing.
+    Unread(usize),
 }
 
 /// Sends so many requests to a port of the loopback interface; gives what became of those that were lost.
@@ -41,15 +50,25 @@ fn send_all(port: u16, left: &AtomicUsize, request: Request<'_>) -> Vec<String> 
 
 /// On the connection that is kept, if there is one; leaves one there that may be used again.
 fn ask(kept: &mut Option<BufReader<TcpStream>>, port: u16, number: usize, request: Request<'_>) -> Result {
-    let Request { method, headers, has_body } = request;
+    let Request { method, headers, body } = request;
     let mut stream = match kept.take() {
         Some(stream) => stream,
         None => connect(port)?,
     };
-    let body = if has_body { format!("the body of request {number}") } else { String::new() };
-    let length = if has_body { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
-    let head = format!("{method} /app/{number} HTTP/1.1\r\nHost: example.org\r\n{headers}{length}\r\n");
-    stream.get_mut().write_all((head + &body).as_bytes())?;
+    let (path, body, expected) = match body {
+        Body::None => ("app", String::new(), String::new()),
+        Body::Echoed => {
+            ("app", format!("the body of request {number}"), format!("the body of request {number}"))
+        }
+        Body::Unread(bytes) => ("unread", "x".repeat(bytes), "unread".to_owned()),
+    };
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    let head = format!("{method} /{path}/{number} HTTP/1.1\r\nHost: example.org\r\n{headers}{length}\r\n");
+    let written = stream.get_mut().write_all((head + &body).as_bytes());
+    // The answer may come before all of the body was taken.
+    if expected == body {
+        written?;
+    }
 
     let (mut status, mut length, mut closes) = (String::new(), None, false);
     stream.read_line(&mut status)?;
@@ -66,10 +85,10 @@ fn ask(kept: &mut Option<BufReader<TcpStream>>, port: u16, number: usize, reques
     }
     let mut answer = vec![0; length.ok_or_else(|| format!("no length: {status:?}"))?];
     stream.read_exact(&mut answer)?;
-    if !status.starts_with("HTTP/1.1 200 ") || answer != body.as_bytes() {
+    if !status.starts_with("HTTP/1.1 200 ") || answer != expected.as_bytes() {
         return Err(format!("{status:?}").into());
     }
-    if !closes {
+    if !closes && expected == body {
         *kept = Some(stream);
     }
     Ok(())

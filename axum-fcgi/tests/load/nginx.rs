@@ -4,12 +4,12 @@ use libtest_mimic::Trial;
 use web_servers::{Installed, Result, Version, WebServer, trial};
 
 use crate::application::{Application, as_displayed};
-use crate::clients::{Request, send};
+use crate::clients::{Body, Request, send};
 use crate::{requests, shipped};
 
 const CLIENTS: usize = 16;
 const POST: Request<'static> =
-    Request { method: "POST", headers: "Content-Type: text/plain\r\n", has_body: true };
+    Request { method: "POST", headers: "Content-Type: text/plain\r\n", body: Body::Echoed };
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
