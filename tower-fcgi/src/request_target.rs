@@ -100,7 +100,7 @@ impl Warned {
     /// The web server decided on `script`, which looks like a program of its own.
     #[cold]
     pub(crate) fn front_controller(&self, script: &[u8], request_uri: &[u8]) {
-        if !self.front_controller.swap(true, Ordering::Relaxed) {
+        if is_first(&self.front_controller) {
             tracing::warn!(
                 script = %script.escape_ascii(),
                 request_uri = %request_uri.escape_ascii(),
@@ -113,7 +113,7 @@ impl Warned {
 
     #[cold]
     pub(crate) fn script_name(&self) {
-        if !self.script_name.swap(true, Ordering::Relaxed) {
+        if is_first(&self.script_name) {
             tracing::warn!(
                 "the web server sends no SCRIPT_NAME: requests are routed on REQUEST_URI, and the web server's rewrites, \
                  access rules and subrequests may have decided on another path; add SCRIPT_NAME and QUERY_STRING \
@@ -121,4 +121,9 @@ impl Warned {
             );
         }
     }
+}
+
+/// Only the first call writes: the flag is shared by all threads.
+fn is_first(logged: &AtomicBool) -> bool {
+    !logged.load(Ordering::Relaxed) && !logged.swap(true, Ordering::Relaxed)
 }
