@@ -81,12 +81,14 @@ fn files(web_server: &Installed, config: &str, by: &str, link: u16) -> Result {
     }
     let server = web_server.start(config, &values)?;
 
+    // Caddy does not resolve dot segments, and so they are rejected; for the others the path is another one.
+    let outside = if web_server.server() == WebServer::Caddy { 400 } else { 404 };
     let file = "/files/a%20b/fil%C3%A9+%2541.txt";
     for (path, headers, status, body) in [
         (file, TOKEN, 200, "0123456789"),
         (file, "", 403, ""),
         ("/files/nothing.txt", TOKEN, 404, ""),
-        ("/files/..%2Fsecret.txt", TOKEN, 404, ""),
+        ("/files/..%2Fsecret.txt", TOKEN, outside, ""),
         ("/files/link.txt", TOKEN, link, "secret"),
         ("/internal/a%20b/file.txt", TOKEN, 404, ""),
     ] {

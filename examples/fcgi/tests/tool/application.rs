@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -10,6 +11,8 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use axum_fcgi::{FcgiListener, Stderr};
+use futures_util::StreamExt as _;
+use futures_util::stream::{iter, once};
 use tokio::sync::oneshot;
 use web_servers::Result;
 
@@ -46,10 +49,13 @@ async fn stderr(stderr: Stderr) -> impl IntoResponse {
     }
 }
 
-/// An answer that fails in its middle.
+/// A response that fails in its middle: in a later turn of the runtime, when the first piece is written.
 async fn cut() -> Body {
-    let pieces = [Ok(Bytes::from_static(b"half")), Err("the rest is lost")];
-    Body::from_stream(futures_util::stream::iter(pieces))
+    let failure = once(async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Err("the rest is lost")
+    });
+    Body::from_stream(iter([Ok(Bytes::from_static(b"half"))]).chain(failure))
 }
 
 /// It runs as long as this lives.

@@ -38,7 +38,7 @@ fn variables() -> Result {
     let app = Application::start()?;
     let ran = fcgi(&["get", &app.address, "/agent", "-b", "-H", "User-Agent: a: b"])?.exits(0)?;
     assert_eq!(ran.stdout, "a: b");
-    let ran = fcgi(&["get", &app.address, "/", "-b", "-p", "REQUEST_URI=/?other"])?.exits(0)?;
+    let ran = fcgi(&["get", &app.address, "/", "-b", "-p", "QUERY_STRING=other"])?.exits(0)?;
     assert_eq!(ran.stdout, "GET /?other\n");
     Ok(())
 }
