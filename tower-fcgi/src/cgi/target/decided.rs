@@ -7,11 +7,12 @@
 
 use fcgi_core::{Params, Role};
 use http::Uri;
+use memchr::memchr;
 
 use super::front_controller::{Controlled, controlled};
 use super::path::{EncodedSlash, Path, decode, merge_slashes};
 use super::sent::{Meaning, Sent};
-use super::{Target, TargetContext, dot_segment, encode, encoded, to_uri};
+use super::{Target, TargetContext, classes, dot_segment, encoded, to_uri};
 use crate::failure::Failure;
 
 /// What the variables say of the path.
@@ -61,27 +62,13 @@ impl<'a> Target<'a> {
     /// Whether REQUEST_URI is the decided target to the byte, with nothing to decode, encode, merge or reject. All
     /// rules below come to the same for such a request, and most requests are such.
     fn is_as_sent(&self) -> bool {
-        let mut after_slash = false;
-        let mut end = self.request_uri.len();
-        for (at, byte) in self.request_uri.iter().enumerate() {
-            after_slash = match byte {
-                b'/' => true,
-                b'?' => {
-                    end = at;
-                    break;
-                }
-                b'.' if after_slash => return false,
-                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'&'..=b'.' => false,
-                b'!' | b'$' | b':' | b';' | b'=' | b'@' | b'_' | b'~' => false,
-                _ => return false,
-            };
-        }
+        let end = memchr(b'?', self.request_uri).unwrap_or(self.request_uri.len());
         let (path, query) = self.request_uri.split_at(end);
         let query = query.get(1..).unwrap_or_default();
-        path.starts_with(b"/")
-            && self.path().is(path)
+        self.path().is(path)
             && self.query_string.is_none_or(|decided| decided == query)
-            && encode::is_valid_query(query)
+            && classes::is_plain_path(path)
+            && classes::is_valid_query(query)
     }
 
     fn decision(&self, sent: Sent<'a>, params: &'a Params, context: TargetContext<'_>) -> Decision<'a> {

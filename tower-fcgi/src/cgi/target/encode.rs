@@ -25,16 +25,6 @@ const NOT_IN_DECODED_PATH: &AsciiSet = &NOT_IN_SENT_PATH
     .add(b'|')
     .add(b'}');
 
-/// Whether every byte of a path may stand in a target.
-pub(super) fn is_valid_path(path: &[u8]) -> bool {
-    path.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x3b | 0x3d | 0x3f..=0x5f | 0x61..=0x7e))
-}
-
-/// Whether every byte of a query may stand in a target.
-pub(super) fn is_valid_query(query: &[u8]) -> bool {
-    query.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x3b | 0x3d | 0x3f..=0x7e))
-}
-
 /// A target of a path that is decoded.
 pub(super) fn decoded_path(path: Path<'_>, query: Option<&[u8]>) -> Bytes {
     let mut target = String::new();
@@ -64,6 +54,7 @@ fn with_query(mut target: String, query: Option<&[u8]>) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::classes::{is_valid_path, is_valid_query};
     use super::*;
 
     #[test]

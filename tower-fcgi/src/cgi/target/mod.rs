@@ -1,5 +1,6 @@
 //! The request's target: from the meta-variables to a [`Uri`].
 
+mod classes;
 mod decided;
 mod encode;
 mod front_controller;

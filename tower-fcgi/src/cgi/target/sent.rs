@@ -4,7 +4,7 @@ use fcgi_core::Params;
 use http::{StatusCode, Uri};
 
 use super::path::{EncodedSlash, Path, decode, has_dot_segment, merge_slashes};
-use super::{encode, to_uri};
+use super::{classes, encode, to_uri};
 use crate::failure::Failure;
 
 /// The parts of REQUEST_URI, without a fragment.
@@ -63,8 +63,8 @@ impl<'a> Sent<'a> {
     pub(super) fn to_uri(self, query: Option<&[u8]>, params: &Params) -> Result<Uri, Failure> {
         if let Some(whole) = self.whole
             && query == self.query
-            && encode::is_valid_path(self.path)
-            && encode::is_valid_query(query.unwrap_or_default())
+            && classes::is_valid_path(self.path)
+            && classes::is_valid_query(query.unwrap_or_default())
         {
             return to_uri(params.encoded().slice_ref(whole));
         }
