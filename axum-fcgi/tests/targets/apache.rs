@@ -1,5 +1,7 @@
 //! Apache, mod_proxy_fcgi: rules for paths, rewrites, error documents, front controllers.
 
+use web_servers::Version;
+
 use crate::row::Http::{Differs, None, Same};
 use crate::row::{Row, Setup, row};
 
@@ -48,7 +50,7 @@ LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
 StartServers 1\nServerLimit 1\nThreadsPerChild 8\nMaxRequestWorkers 8\nDocumentRoot .
 ";
 
-pub(crate) fn setup() -> Setup {
+pub(crate) fn setup(_: &Version) -> Setup {
     let mut config = HEAD.to_owned();
     let mut add = |name: &str, protocol: &str, text: &str, upstream: &str| {
         let text = text.replace("UPSTREAM", upstream).replace("NAMED", "fcgi://127.0.0.1:9002");
@@ -62,7 +64,7 @@ pub(crate) fn setup() -> Setup {
     for (name, text) in BY_HAND {
         add(name, "fcgi", text, "fcgi://127.0.0.1:9000");
     }
-    Setup { config, rows: ROWS }
+    Setup { config, rows: ROWS.to_vec() }
 }
 
 const ROWS: &[Row] = &[

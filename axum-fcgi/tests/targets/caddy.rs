@@ -1,5 +1,7 @@
 //! Caddy: rewrites, prefixes, forward_auth, error handlers. It does not clean paths.
 
+use web_servers::Version;
+
 use crate::row::Http::{Differs, None, Same};
 use crate::row::{Row, Setup, row};
 
@@ -16,7 +18,7 @@ const SITES: &[(&str, &str)] = &[
 
 const BY_HAND: &str = "handle_path /app/* {\nreverse_proxy 127.0.0.1:9000 {\ntransport fastcgi {\nenv SCRIPT_NAME /app\n}\n}\n}";
 
-pub(crate) fn setup() -> Setup {
+pub(crate) fn setup(_: &Version) -> Setup {
     let mut config = String::from("{\nadmin off\nauto_https off\n}\n");
     let mut add = |name: &str, text: &str| {
         config += &format!("http://{name}:8080 {{\nbind 127.0.0.1\n{text}\n}}\n");
@@ -38,7 +40,7 @@ pub(crate) fn setup() -> Setup {
     }
     add("constant.fcgi", BY_HAND);
     add("named.fcgi", "rewrite * /app.fcgi\nreverse_proxy 127.0.0.1:9002 {\ntransport fastcgi\n}");
-    Setup { config, rows: ROWS }
+    Setup { config, rows: ROWS.to_vec() }
 }
 
 const ROWS: &[Row] = &[

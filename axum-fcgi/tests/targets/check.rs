@@ -14,7 +14,7 @@ pub(crate) fn check(setup: &Setup, installed: &Installed) -> Result {
     let values: [(&str, &dyn Display); 3] = [("9000", fastcgi), ("9001", http), ("9002", named)];
     let server = installed.start(&setup.config, &values)?;
     let mut wrong = Vec::new();
-    for row in setup.rows {
+    for row in &setup.rows {
         let run = |protocol: &str| -> Result<Vec<String>> {
             application.seen.take();
             let (status, _) = send(server.port, &format!("{}.{protocol}", row.site), row.sent)?;

@@ -1,9 +1,11 @@
 //! HAProxy: it rewrites REQUEST_URI itself, and does not clean paths.
 
+use web_servers::Version;
+
 use crate::row::Http::{Differs, Same};
 use crate::row::{Row, Setup, row};
 
-pub(crate) fn setup() -> Setup {
+pub(crate) fn setup(_: &Version) -> Setup {
     let config = "defaults
  mode http
  timeout connect 60s
@@ -29,7 +31,7 @@ fcgi-app app
  option keep-conn
 "
     .to_owned();
-    Setup { config, rows: ROWS }
+    Setup { config, rows: ROWS.to_vec() }
 }
 
 const ROWS: &[Row] = &[

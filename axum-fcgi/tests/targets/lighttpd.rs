@@ -1,5 +1,7 @@
 //! lighttpd: rules for paths, rewrites, error handlers.
 
+use web_servers::Version;
+
 use crate::row::Http::{Differs, None, Same};
 use crate::row::{Row, Setup, row};
 
@@ -20,7 +22,7 @@ const BY_HAND: &[(&str, &str)] = &[
     ),
 ];
 
-pub(crate) fn setup() -> Setup {
+pub(crate) fn setup(version: &Version) -> Setup {
     let mut config = String::from(
         "server.port = 8080\nserver.bind = \"127.0.0.1\"\nserver.document-root = \"/usr/share/empty\"
 server.errorlog = \"/dev/stderr\"
@@ -45,7 +47,12 @@ server.modules = ( \"mod_access\", \"mod_rewrite\", \"mod_fastcgi\", \"mod_proxy
         let port = if *name == "files" { 9000 } else { 9002 };
         add(&format!("{name}.fcgi"), text, &fastcgi("/app.fcgi", port));
     }
-    Setup { config, rows: ROWS }
+    let mut rows = ROWS.to_vec();
+    // Older ones send a denied request to the error handler, as 404 or 403.
+    let denied: &'static [&'static str] =
+        if *version >= Version::from([1, 4, 79]) { &["403"] } else { &["GET /app.fcgi"] };
+    rows.push(row("handler", "GET /env/x", denied, None));
+    Setup { config, rows }
 }
 
 const ROWS: &[Row] = &[
@@ -65,5 +72,4 @@ const ROWS: &[Row] = &[
     row("named", "GET /x%79?q", &["GET /x%79?q"], None),
     row("named", "GET /env/../x", &["400"], None),
     row("handler", "GET /x%79?q", &["GET /x%79?q"], None),
-    row("handler", "GET /env/x", &["GET /app.fcgi"], None),
 ];

@@ -16,11 +16,11 @@ mod row;
 
 use std::process::ExitCode;
 
-use web_servers::WebServer;
+use web_servers::{Version, WebServer};
 
 fn main() -> ExitCode {
     let trials = [
-        (WebServer::Nginx, nginx::setup as fn() -> row::Setup),
+        (WebServer::Nginx, nginx::setup as fn(&Version) -> row::Setup),
         (WebServer::Apache, apache::setup),
         (WebServer::Lighttpd, lighttpd::setup),
         (WebServer::Caddy, caddy::setup),
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     ];
     let trials = trials.map(|(server, setup)| {
         server.trial("runs_the_handlers_that_were_decided_on", move |installed| {
-            check::check(&setup(), &installed)
+            check::check(&setup(&installed.version()?), &installed)
         })
     });
     web_servers::run(trials.into())

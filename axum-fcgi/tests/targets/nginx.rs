@@ -1,5 +1,7 @@
 //! nginx: rewrites, error pages, subrequests, internal redirects.
 
+use web_servers::Version;
+
 use crate::row::Http::{Differs, None, Same};
 use crate::row::{Row, Setup, row};
 
@@ -62,7 +64,7 @@ const PROXY: &str = "proxy_pass http://http; proxy_http_version 1.1; proxy_set_h
 const PROXY_ASK: &str =
     "proxy_method GET; proxy_pass_request_body off; proxy_set_header Content-Length \"\";";
 
-pub(crate) fn setup() -> Setup {
+pub(crate) fn setup(_: &Version) -> Setup {
     let fastcgi = |upstream: &str| format!("fastcgi_pass {upstream}; {PARAMS}");
     let mut sites = String::new();
     let mut add = |name: &str, protocol: &str, text: &str| {
@@ -97,7 +99,7 @@ pub(crate) fn setup() -> Setup {
          upstream named {{ server 127.0.0.1:9002; keepalive 4; }}
          {sites} }}"
     );
-    Setup { config, rows: ROWS }
+    Setup { config, rows: ROWS.to_vec() }
 }
 
 const ROWS: &[Row] = &[

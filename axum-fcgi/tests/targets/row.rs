@@ -5,10 +5,11 @@ pub(crate) struct Setup {
     /// In which `8080` is the web server's port, `9000` the application's for FastCGI, `9001` for HTTP, and `9002` for
     /// FastCGI where `/app.fcgi` is named as a front controller.
     pub(crate) config: String,
-    pub(crate) rows: &'static [Row],
+    pub(crate) rows: Vec<Row>,
 }
 
 /// A request to one of the sites, which are named `SITE.fcgi` and `SITE.http`.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) site: &'static str,
     /// The method, a space and the target; a POST has the body `body`.
