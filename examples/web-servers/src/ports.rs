@@ -1,7 +1,9 @@
 //! Ports of the loopback interface.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 
 use crate::Result;
 
@@ -18,9 +20,35 @@ pub fn free_port() -> Result<u16> {
         // Tests that run at the same time begin elsewhere.
         let number = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = u16::try_from(FIRST + number % COUNT)?;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if is_free(port) {
             return Ok(port);
         }
     }
     Err("no port is free".into())
+}
+
+/// Whether a socket can be bound to a port. It does not listen: a process that another thread starts at this moment has a
+/// copy of it until it becomes its program, and whoever waits for the port's server would be let in.
+fn is_free(port: u16) -> bool {
+    let probe = || {
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+    };
+    probe().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_port_at_which_something_listens_is_not_free() {
+        let port = free_port().unwrap();
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+        let _listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        assert!(!is_free(port));
+    }
 }
