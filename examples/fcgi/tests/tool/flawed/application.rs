@@ -31,8 +31,8 @@ pub(super) enum Flaw {
     IgnoresAbort,
     WantsStdinOfAnAuthorizer,
     IgnoresFilters,
-    /// All of a request has to come in one read.
-    WantsWholeRequests,
+    /// A read must not end inside a record.
+    WantsWholeRecords,
     LooksAtReservedBytes,
     RefusesPadding,
     RefusesLongLengths,
@@ -92,7 +92,7 @@ impl Connection {
                     return Ok(());
                 }
             }
-            if self.flaw == Flaw::WantsWholeRequests {
+            if self.flaw == Flaw::WantsWholeRecords && !deframer.is_between_records() {
                 self.requests.clear();
             }
         }

@@ -24,7 +24,7 @@ const FLAWS: &[(Flaw, &[&str])] = &[
     (Flaw::IgnoresAbort, &["abort"]),
     (Flaw::WantsStdinOfAnAuthorizer, &["authorizer"]),
     (Flaw::IgnoresFilters, &["filter"]),
-    (Flaw::WantsWholeRequests, &["byte-by-byte"]),
+    (Flaw::WantsWholeRecords, &["byte-by-byte"]),
     (Flaw::LooksAtReservedBytes, &["reserved"]),
     (Flaw::RefusesPadding, &["padding", "padding-begin"]),
     (Flaw::RefusesLongLengths, &["params-lengths"]),
