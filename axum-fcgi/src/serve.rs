@@ -295,7 +295,7 @@ async fn accept<L, S, F>(
     // Those that are idle make room for those who wait.
     connections.finish();
     for _ in 0..BACKLOG {
-        let Ok(accepted) = timeout(NOBODY, accepting.next(&mut listener)).await else { break };
+        let Ok(accepted) = timeout(BACKLOG_WAIT, accepting.next(&mut listener)).await else { break };
         begin(accepted, service.clone(), builder, connections);
     }
 }
@@ -318,8 +318,8 @@ where
 /// the listener. Others may still come meanwhile, and are not to keep it open.
 const BACKLOG: usize = 4096;
 
-/// When nobody has come for so long, nobody waits.
-const NOBODY: Duration = Duration::from_millis(1);
+/// After this time without a connection, the queue of the system is empty.
+const BACKLOG_WAIT: Duration = Duration::from_millis(1);
 
 fn as_tcp<IO: 'static>(io: &IO) -> Option<&TcpStream> {
     let io = io as &dyn Any;

@@ -7,8 +7,9 @@
 //! cargo run -p hello -- /run/hello.sock www-data
 //! ```
 //!
-//! (as root, who alone may write to `/run`; `www-data` is the group that Debian's web servers run as) and any other web server with the file beside this: `apache.conf`, `lighttpd.conf`, `Caddyfile`, `haproxy.cfg`,
-//! `h2o.conf`; `httpd.conf` for OpenBSD. Each says how it is run.
+//! Only root may write to `/run`; Debian's web servers run as the group `www-data`. Each other web server has its file
+//! beside this: `apache.conf`, `lighttpd.conf`, `Caddyfile`, `haproxy.cfg`, `h2o.conf`; `httpd.conf` for OpenBSD. Each
+//! says how it is run.
 
 use std::io;
 
