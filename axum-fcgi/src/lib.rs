@@ -79,45 +79,35 @@
 //! - `serde`: [`Address`] is serialized and deserialized as its string.
 //! - `systemd-notify`: [`serve`] tells systemd when it is ready and when it stops, for units of `Type=notify`.
 
-mod accept;
-mod adapter;
-#[cfg(unix)]
-mod auto;
-mod config;
-mod connections;
-mod descriptors;
 #[cfg(unix)]
 #[doc = include_str!("deployment.md")]
 pub mod deployment {}
 mod extract;
+#[cfg(feature = "client")]
+mod gateway;
 #[cfg(unix)]
 mod listen;
-#[cfg(feature = "client")]
-mod mount;
-#[cfg(all(unix, feature = "systemd-notify"))]
-mod notify;
 pub mod rejection;
 mod roles;
 mod send_file;
 mod serve;
 
-#[cfg(unix)]
-pub use self::auto::{ServeAuto, serve_auto};
-pub use self::config::Config;
 pub use self::extract::{
     AuthType, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser, RequestId,
     RequestScheme, RequestUri, ScriptName, ServerName, ServerSoftware, Stderr, TlsFacts, WebServerAddr,
     client_addr,
 };
+#[cfg(feature = "client")]
+pub use self::gateway::{FastCgi, FastCgiFuture, Symlinks};
 #[cfg(unix)]
 pub use self::listen::{
     Address, AddressError, Admitted, AllowList, AllowListError, Allowed, FcgiAddr, FcgiListener, FcgiStream,
     IdOrName, Listeners, Peer, UnixSocket,
 };
-#[cfg(feature = "client")]
-pub use self::mount::{FastCgi, FastCgiFuture, Symlinks};
 pub use self::roles::{Allow, ByRole, ByRoleFuture, FilterData, InvalidVariable};
 pub use self::send_file::{SendFile, SendFileBy, SendFiles, UnsafePath};
-pub use self::serve::{Serve, ServeFuture, ServeWithShutdown, serve};
+pub use self::serve::{Config, Serve, ServeFuture, ServeWithShutdown, serve};
+#[cfg(unix)]
+pub use self::serve::{ServeAuto, serve_auto};
 pub use tower_fcgi;
 pub use tower_fcgi::{ErrorLog, RequestTarget, StderrClosed};

@@ -17,9 +17,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
+use fcgi_core::server::{Config, Connection, Event};
 use fcgi_core::{
-    BeginRequest, BodyState, Config, Connection, Deframer, EndRequest, Enframer, Event, Pairs, Params,
-    ProtocolStatus, RecordType, RequestId, Role, encode_pair,
+    BeginRequest, BodyState, Deframer, EndRequest, Enframer, Pairs, Params, ProtocolStatus, RecordType,
+    RequestId, Role, encode_pair,
 };
 
 fn main() {

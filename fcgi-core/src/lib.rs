@@ -33,7 +33,7 @@
 //!   [`Variable`], for both directions.
 //! - Bytes to records and back: [`Deframer`], [`Enframer`]; name-value pairs: [`Pairs`], [`encode_pair`],
 //!   [`Params`].
-//! - The application's side of a connection: [`Connection`], which see for the contract with its driver.
+//! - The application's side of a connection: [`server::Connection`], whose docs have the contract with its driver.
 //! - The web server's side: [`client::Connection`].
 //! - Bounds: [`Limits`]. Errors: [`Violation`] is the peer's, [`Misuse`] the caller's.
 //!
@@ -45,30 +45,25 @@
 extern crate alloc;
 
 pub mod client;
+pub mod server;
 
-mod connection;
-mod deframe;
-mod enframe;
+mod codec;
 mod error;
-mod inbox;
 mod key;
 mod limits;
-mod pairs;
+mod name_value;
 mod params;
 mod record;
-mod request;
+mod recv_buffer;
 
-pub use connection::{
-    BodyState, Close, Config, Connection, EndOfInput, Event, Memory, NewRequest, Overload, Refusal,
-};
-pub use deframe::{Deframer, Fragment};
-pub use enframe::Enframer;
+pub use codec::{Deframer, Enframer, Fragment};
 pub use error::{Misuse, Rule, Violation};
 pub use key::Key;
 pub use limits::Limits;
-pub use pairs::{Pairs, encode_pair};
+pub use name_value::{Pairs, encode_pair};
 pub use params::{Iter as ParamsIter, Params};
 pub use record::{
     BeginRequest, EndRequest, ProtocolStatus, RecordHeader, RecordType, RequestId, Role, Roles, Sender,
     UnknownType, VERSION, Variable,
 };
+pub use server::BodyState;

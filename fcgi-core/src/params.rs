@@ -7,7 +7,7 @@ use core::iter::FusedIterator;
 
 use bytes::Bytes;
 
-use crate::pairs::Pairs;
+use crate::name_value::Pairs;
 
 /// A request's PARAMS (FastCGI §5.2): the meta-variables that the web server tells, in the order of the wire,
 /// as raw bytes.

@@ -62,37 +62,16 @@
 //! written. With `panic = "abort"` in the program's profile that cannot be, and the process ends.
 
 mod body;
+mod buffer_pool;
 mod cgi;
 pub mod client;
-mod config;
-mod connection;
-mod deadline;
-mod error;
-mod error_log;
-mod exchange;
-mod failure;
-mod filter_data;
-mod handle;
-mod memory;
-mod oneshot;
-mod params;
-mod program;
-mod request_target;
-mod service;
-mod sink;
-mod stderr;
+mod server;
 mod sync;
 
 pub use self::body::{BodyError, RequestBody};
-pub use self::config::Config;
-pub use self::connection::{Builder, Connection};
-pub use self::error::Error;
-pub use self::error_log::ErrorLog;
-pub use self::filter_data::FilterData;
-pub use self::handle::Handle;
-pub use self::params::Params;
-pub use self::program::{ProgramIo, serve_program};
-pub use self::request_target::{OriginalUri, RequestTarget};
-pub use self::service::FcgiService;
-pub use self::stderr::{Stderr, StderrClosed};
-pub use fcgi_core::{Limits, Overload, ParamsIter, ProtocolStatus, Role, Roles};
+pub use self::server::{
+    Builder, Config, Connection, Error, ErrorLog, FcgiService, FilterData, Handle, OriginalUri, Params,
+    ProgramIo, RequestTarget, Stderr, StderrClosed, serve_program,
+};
+pub use fcgi_core::server::Overload;
+pub use fcgi_core::{Limits, ParamsIter, ProtocolStatus, Role, Roles};

@@ -6,7 +6,7 @@ use std::io;
 use axum::serve::Listener;
 
 use super::{Admitted, AllowList, Peer};
-use crate::accept::accept;
+use crate::serve::accept;
 
 /// A listener that lets in only who is in a list. Anyone else is closed at once, unread, with a line in the log
 /// at `warn`.

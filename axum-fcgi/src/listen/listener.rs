@@ -10,7 +10,7 @@ use super::error::about;
 use super::socket_file::SocketFile;
 use super::systemd::Want;
 use super::{Address, FcgiAddr, FcgiStream, UnixSocket, auto, stdin, systemd};
-use crate::accept::accept;
+use crate::serve::accept;
 
 /// Connections that may wait to be accepted, as in tokio's own `bind`. The system has a bound of its own.
 pub(super) const BACKLOG: u32 = 1024;

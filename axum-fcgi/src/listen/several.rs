@@ -7,7 +7,7 @@ use std::task::Poll;
 use axum::serve::Listener;
 
 use super::{Address, FcgiListener};
-use crate::accept::accept;
+use crate::serve::accept;
 
 /// Several listeners that are served as one. They take turns: one that has many connections waiting does not
 /// keep the others from theirs.

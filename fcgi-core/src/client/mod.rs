@@ -1,26 +1,26 @@
 //! The web server's side of a connection: requests out, answers in.
 //!
-//! [`Connection`] is the counterpart of [`crate::Connection`], on the same records and with the same contract.
+//! [`Connection`] is the counterpart of [`crate::server::Connection`], on the same records and with the same contract.
 //! It is what a web server, a load balancer, a health check or a test speaks to an application with.
 
-mod commands;
 mod config;
 mod event;
-mod receive;
-mod request;
-mod table;
+mod recv;
+mod request_state;
+mod requests;
+mod send;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-pub use self::commands::AnswerState;
 pub use self::config::Config;
 pub use self::event::{EndOfInput, Event};
-use self::table::Table;
-use crate::deframe::Deframer;
-use crate::enframe::Enframer;
+use self::requests::Table;
+pub use self::send::AnswerState;
+use crate::codec::Deframer;
+use crate::codec::Enframer;
 use crate::error::{Misuse, Violation};
 use crate::key::Key;
 

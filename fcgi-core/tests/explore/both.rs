@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use fcgi_core::{
-    BodyState, Close, Config, Connection, Deframer, EndOfInput, Event, Key, Limits, Misuse, RecordType,
-    RequestId, Role, Roles, Violation,
-};
+use fcgi_core::server::{Close, Config, Connection, EndOfInput, Event};
+use fcgi_core::{BodyState, Deframer, Key, Limits, Misuse, RecordType, RequestId, Role, Roles, Violation};
 
 use super::model::{Effect, Model, Settings, Told};
 use super::request::Input;

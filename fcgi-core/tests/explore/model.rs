@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fcgi_core::{BodyState, Close, EndOfInput, Misuse, RecordType, Role, Rule};
+use fcgi_core::server::{Close, EndOfInput};
+use fcgi_core::{BodyState, Misuse, RecordType, Role, Rule};
 
 use super::request::{Input, Output, Request};
 use super::steps::{Command, NO_TYPE, Step};

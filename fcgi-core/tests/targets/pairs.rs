@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use fcgi_core::server::{Config, Connection, Event, Refusal};
 use fcgi_core::{
-    BeginRequest, Config, Connection, Event, Limits, Pairs, Params, RecordHeader, RecordType, Refusal,
-    RequestId, Role, Rule, encode_pair,
+    BeginRequest, Limits, Pairs, Params, RecordHeader, RecordType, RequestId, Role, Rule, encode_pair,
 };
 
 const PAIRS: usize = 16;

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use fcgi_core::{Config, Connection, Deframer, Event, Key, Limits, RecordType, Roles, Violation};
+use fcgi_core::server::{Config, Connection, Event};
+use fcgi_core::{Deframer, Key, Limits, RecordType, Roles, Violation};
 
 pub(crate) fn run(data: &[u8]) {
     let Some(([size, habits], input)) = data.split_first_chunk() else { return };

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fcgi_core::client::{self, EndOfInput};
-use fcgi_core::{self as fcgi, BodyState, Config, Enframer, Key, Limits, Role, Roles, Variable};
+use fcgi_core::server::Config;
+use fcgi_core::{self as fcgi, BodyState, Enframer, Key, Limits, Role, Roles, Variable};
 
 pub(crate) fn run(data: &[u8]) {
     let mut sides = Sides::new();
@@ -41,7 +42,7 @@ struct Served {
 
 struct Sides {
     server: client::Connection,
-    app: fcgi::Connection,
+    app: fcgi::server::Connection,
     asked: Vec<(Key, Asked)>,
     served: BTreeMap<String, (Key, Served)>,
     begun: usize,
@@ -59,7 +60,7 @@ impl Sides {
         let config_of_app = Config { limits, roles: Roles::ALL, ..Config::default() };
         Self {
             server: client::Connection::new(config),
-            app: fcgi::Connection::new(Arc::new(config_of_app)),
+            app: fcgi::server::Connection::new(Arc::new(config_of_app)),
             asked: Vec::new(),
             served: BTreeMap::new(),
             begun: 0,
@@ -154,16 +155,16 @@ impl Sides {
         }
         while let Some(event) = self.app.poll_event() {
             match event {
-                fcgi::Event::Request(request) => {
+                fcgi::server::Event::Request(request) => {
                     let name = request.params.get_str("NAME").unwrap().to_owned();
                     let new = self.served.insert(name, (request.key, Served::default()));
                     assert!(new.is_none(), "a request came twice");
                 }
-                fcgi::Event::Abort(key) => {
+                fcgi::server::Event::Abort(key) => {
                     let served = self.served.values_mut().find(|(own, _)| *own == key);
                     served.unwrap().1.aborted = true;
                 }
-                fcgi::Event::Body(_) => {}
+                fcgi::server::Event::Body(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -295,7 +296,7 @@ impl Sides {
         assert_eq!((self.app.live(), self.app.unread()), (0, 0));
         assert!(self.app.is_idle() && self.app.should_close().is_none());
         assert_eq!(self.server.end_of_input(), EndOfInput::Clean);
-        assert_eq!(self.app.end_of_input(), fcgi::EndOfInput::Clean);
+        assert_eq!(self.app.end_of_input(), fcgi::server::EndOfInput::Clean);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The body of a request: STDIN, or a Filter's DATA, as an [`http_body::Body`].
 
-mod cell;
+mod channel;
 mod error;
 
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-pub(crate) use self::cell::{Cell, Delivered, Reader};
+pub(crate) use self::channel::{Cell, Delivered, Reader};
 pub use self::error::BodyError;
 pub(crate) use self::error::Kind;
 

@@ -1,24 +1,27 @@
 //! Between CGI and `http`: meta-variables to a request, a response to a CGI head (RFC 3875 §4.1 and §6).
 
-mod call;
-mod client;
+mod authorizer;
 mod decimal;
-mod familiar;
-mod headers;
-mod names;
-mod permission;
-mod prefix;
-mod request;
-mod response;
+pub(crate) mod decode_request;
+pub(crate) mod decode_response;
+pub(crate) mod encode_request;
+mod encode_response;
+mod head_cache;
+mod header_fields;
+mod header_names;
+mod meta_variables;
+mod remote_addr;
+mod response_context;
+mod strip_prefix;
 mod target;
-mod variables;
+mod variable_names;
 
-pub(crate) use self::call::Call;
-pub(crate) use self::client::{client_of, server_of};
 pub(crate) use self::decimal::decimal;
-pub(crate) use self::request::{Facts, read_head};
-pub(crate) use self::response::{
+pub(crate) use self::decode_request::{Facts, read_head};
+pub(crate) use self::encode_response::{
     Asked, Framing, is_between_peers, is_named_by_connection, write_error, write_head,
 };
+pub(crate) use self::meta_variables::first_counts;
+pub(crate) use self::remote_addr::{client_of, server_of};
+pub(crate) use self::response_context::Call;
 pub(crate) use self::target::{OwnProgram, TargetContext};
-pub(crate) use self::variables::first_counts;

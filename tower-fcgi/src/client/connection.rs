@@ -13,15 +13,15 @@ use fcgi_core::client::{Connection as Protocol, EndOfInput};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
-use super::asking::{ANSWER_TIMEOUT, Asking, QUESTION};
 use super::config::Config;
+use super::dispatch::{Mailbox, Question};
 use super::error::{Error, Kind};
 use super::exchange::Exchange;
-use super::mailbox::{Mailbox, Question};
-use super::sender::SendRequest;
-use super::under_way::UnderWay;
-use super::waits::{Due, Waits, after};
-use crate::memory;
+use super::in_flight::UnderWay;
+use super::probe::{ANSWER_TIMEOUT, Asking, QUESTION};
+use super::send_request::SendRequest;
+use super::timeouts::{Due, Waits, after};
+use crate::buffer_pool;
 
 /// The two ends of a connection to an application: what requests are given to, and the future that drives the
 /// transport, which has to be polled for anything to happen.
@@ -178,7 +178,7 @@ where
     /// Asks the application how many requests it takes, if that is wanted now.
     fn ask(&mut self, cx: &Context<'_>) {
         if let Some(question) = self.mailbox.take_question(cx) {
-            self.protocol.output().lend(memory::take_output);
+            self.protocol.output().lend(buffer_pool::take_output);
             if self.protocol.get_values(&QUESTION).is_ok() {
                 self.asking = Asking::Out(question);
             }
@@ -207,7 +207,7 @@ where
                 Poll::Ready(None) => self.end(),
                 Poll::Ready(Some(call)) => {
                     self.waits.idle = None;
-                    self.protocol.output().lend(memory::take_output);
+                    self.protocol.output().lend(buffer_pool::take_output);
                     match Exchange::begin(call, &mut self.protocol, &self.config, self.written) {
                         Ok(Some(exchange)) => self.under_way.push(exchange),
                         Ok(None) => self.mailbox.ended(),
@@ -240,7 +240,7 @@ where
         if !self.under_way.is_sending() {
             return gone;
         }
-        self.protocol.output().lend(memory::take_output);
+        self.protocol.output().lend(buffer_pool::take_output);
         gone | self.under_way.poll_uploads(&mut self.protocol, cx, self.places, self.written)
     }
 
@@ -283,7 +283,7 @@ where
             ready!(Pin::new(&mut self.io).poll_flush(cx))?;
             self.unflushed = false;
             // Other connections of this thread use the same memory, while this one waits.
-            memory::keep_output(self.protocol.output().take_buffer());
+            buffer_pool::keep_output(self.protocol.output().take_buffer());
         }
         Poll::Ready(Ok(()))
     }
@@ -294,7 +294,7 @@ where
             // The transport wakes this, or the caller's reading.
             return Ok(false);
         }
-        let (read, received) = memory::with_read_buffer(|buffer| {
+        let (read, received) = buffer_pool::with_read_buffer(|buffer| {
             let read = pin!(self.io.read_buf(buffer)).poll(cx);
             if buffer.len() >= SHARED {
                 let shared: Bytes = buffer.split().freeze();

@@ -13,7 +13,7 @@ pub struct Error {
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The transport failed.
     Io(Arc<io::Error>),
     /// The application broke the protocol.
@@ -102,7 +102,7 @@ impl Error {
     }
 
     /// The connection is no more; nothing is said of what came of the request.
-    pub(super) const fn is_lost(&self) -> bool {
+    pub(crate) const fn is_lost(&self) -> bool {
         matches!(self.kind, Kind::Io(_) | Kind::Incomplete | Kind::Closed)
     }
 

@@ -9,11 +9,11 @@ use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::Span;
 
-use super::asking::{Asking, places};
 use super::connection::{Connection, Phase};
+use super::dispatch::Question;
 use super::guard::guard;
-use super::mailbox::Question;
-use crate::memory;
+use super::probe::{Asking, places};
+use crate::buffer_pool;
 
 impl<IO, B> Connection<IO, B>
 where
@@ -104,7 +104,7 @@ where
             return self.end();
         }
         if self.under_way.is_empty() {
-            memory::keep_output(self.protocol.output().take_buffer());
+            buffer_pool::keep_output(self.protocol.output().take_buffer());
             self.protocol.shrink();
         }
         self.mailbox.ended();

@@ -14,15 +14,15 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::body::{Length, ResponseBody};
 use super::config::Config;
+use super::dispatch::{Answer, Call, Unanswered};
 use super::error::Kind;
 use super::guard::{guard, let_go};
-use super::head::{Head, Partial};
-use super::mailbox::{Answer, Call, Unanswered};
-use super::upload::Upload;
-use super::variables;
+use super::request_body::Upload;
+use super::response_body::{Length, ResponseBody};
 use crate::body::{Cell, Delivered, Reader};
+use crate::cgi::decode_response::{Head, Partial};
+use crate::cgi::encode_request;
 
 /// Bytes that the meta-variables of a browser's request take, with what is around them.
 const PARAMS: usize = 2048;
@@ -120,7 +120,7 @@ where
         let key = protocol.begin(config.role, config.keep_conn)?;
         protocol.params_with(key, |out| {
             out.reserve(PARAMS);
-            variables::write(&parts, length, &config.params, out);
+            encode_request::write(&parts, length, &config.params, out);
         })?;
         protocol.end_params(key)?;
         Ok(Some(Self {

@@ -1,12 +1,12 @@
 //! Callers' code that runs in a connection's future: their bodies, and what takes STDERR.
 
 use super::error::Kind;
-use crate::exchange;
-use crate::failure::Failure;
+use crate::server::failure::Failure;
+use crate::server::response_driver;
 
 /// Runs a piece of a caller's code; a panic in it is the failure of that caller's request alone.
 pub(super) fn guard<T>(code: impl FnOnce() -> T) -> Result<T, Kind> {
-    exchange::guard(code).map_err(|failure| {
+    response_driver::guard(code).map_err(|failure| {
         Kind::Panic(match failure {
             Failure::Panic(text) => text.into(),
             other => other.to_string().into(),

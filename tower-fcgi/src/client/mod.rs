@@ -67,30 +67,26 @@
 //! END_REQUEST. The end of the stream without it is an error of the body, however much has come, and so are
 //! fewer or more bytes than the answer's own Content-Length.
 
-mod asking;
-mod body;
 mod config;
 mod connection;
-mod error;
+mod dispatch;
+pub(crate) mod error;
 mod events;
 mod exchange;
 mod guard;
-mod head;
-mod mailbox;
-mod names;
+mod in_flight;
 mod pool;
-mod room;
-mod sender;
-mod under_way;
-mod upload;
-mod variables;
-mod waits;
+mod probe;
+mod request_body;
+mod response_body;
+mod send_request;
+mod timeouts;
 
-pub use self::body::ResponseBody;
 pub use self::config::Config;
 pub use self::connection::{Connection, handshake};
 pub use self::error::Error;
-pub use self::head::LocalRedirect;
 pub use self::pool::Pool;
-pub use self::sender::{ResponseFuture, SendRequest};
-pub use self::variables::ExtraParams;
+pub use self::response_body::ResponseBody;
+pub use self::send_request::{ResponseFuture, SendRequest};
+pub use crate::cgi::decode_response::LocalRedirect;
+pub use crate::cgi::encode_request::ExtraParams;

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use fcgi_core::{Overload, ProtocolStatus, RecordType};
+use fcgi_core::server::Overload;
+use fcgi_core::{ProtocolStatus, RecordType};
 use http::Response;
 use tower_fcgi::{Config, Limits};
 

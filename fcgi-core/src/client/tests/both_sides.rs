@@ -56,7 +56,7 @@ struct Served {
 struct Both<'a> {
     exchanges: &'a [Exchange],
     server: Connection,
-    app: fcgi::Connection,
+    app: fcgi::server::Connection,
     asked: BTreeMap<Key, Asked>,
     served: BTreeMap<Key, Served>,
     begun: usize,
@@ -101,7 +101,7 @@ impl Both<'_> {
     /// One step of the application: answers with `size` bytes.
     fn answer(&mut self, choice: usize, size: usize) {
         while let Some(event) = self.app.poll_event() {
-            if let fcgi::Event::Request(request) = event {
+            if let fcgi::server::Event::Request(request) = event {
                 let which: usize = request.params.get_str("WHICH").unwrap().parse().unwrap();
                 self.app.stderr(request.key, &self.exchanges[which].log).unwrap();
                 self.served.insert(request.key, Served { which, ..Served::default() });
@@ -198,12 +198,12 @@ fn exchange_all(
         bodies_bytes: limit,
         ..client::Config::default()
     };
-    let mut app = fcgi::Config::default();
+    let mut app = fcgi::server::Config::default();
     (app.limits.body_bytes, app.limits.bodies_bytes) = (limit, limit);
     let mut both = Both {
         exchanges,
         server: Connection::new(config),
-        app: fcgi::Connection::new(Arc::new(app)),
+        app: fcgi::server::Connection::new(Arc::new(app)),
         asked: BTreeMap::new(),
         served: BTreeMap::new(),
         begun: 0,

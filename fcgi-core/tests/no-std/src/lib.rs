@@ -6,7 +6,8 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 
-use fcgi_core::{Connection, Event, Role, client};
+use fcgi_core::server::{Connection, Event};
+use fcgi_core::{Role, client};
 
 /// One exchange, so that the linker needs the deframer, the state machine, the pairs and the enframer.
 #[unsafe(no_mangle)]

@@ -13,7 +13,7 @@ use super::front_controller::{Controlled, controlled};
 use super::path::{EncodedSlash, Path, decode, merge_slashes};
 use super::sent::{Meaning, Sent};
 use super::{Target, TargetContext, classes, dot_segment, encoded, to_uri};
-use crate::failure::Failure;
+use crate::server::failure::Failure;
 
 /// What the variables say of the path.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use fcgi_core::Params;
 use super::path::{EncodedSlash, Path};
 use super::sent::Sent;
 use super::{Target, TargetContext};
-use crate::request_target::TargetSettings;
+use crate::server::request_target::TargetSettings;
 
 /// What a front controller is asked for.
 #[derive(Debug, Clone, Copy)]

@@ -20,9 +20,9 @@ use http::{StatusCode, Uri};
 pub(crate) use self::own_program::OwnProgram;
 use self::path::Path;
 use self::sent::Sent;
-use super::prefix::below;
-use crate::failure::Failure;
-use crate::request_target::{RequestTarget, TargetSettings};
+use super::strip_prefix::below;
+use crate::server::failure::Failure;
+use crate::server::request_target::{RequestTarget, TargetSettings};
 
 /// The longest target that [`Uri`] takes, in bytes.
 const MAX_BYTES: usize = 65_534;

@@ -5,7 +5,7 @@ use http::{StatusCode, Uri};
 
 use super::path::{EncodedSlash, Path, decode, has_dot_segment, merge_slashes};
 use super::{classes, encode, to_uri};
-use crate::failure::Failure;
+use crate::server::failure::Failure;
 
 /// The parts of REQUEST_URI, without a fragment.
 #[derive(Debug, Clone, Copy)]

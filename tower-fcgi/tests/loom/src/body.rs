@@ -7,6 +7,6 @@ pub(crate) enum Kind {
     Over,
 }
 
-#[path = "../../../src/body/cell.rs"]
+#[path = "../../../src/body/channel.rs"]
 #[expect(dead_code, reason = "what only looks is not tried here")]
 pub(crate) mod cell;

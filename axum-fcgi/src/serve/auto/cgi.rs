@@ -1,0 +1,31 @@
+//! As a CGI program.
+
+use std::convert::Infallible;
+use std::env;
+use std::io;
+
+use axum::extract::Request;
+use axum::response::Response;
+use tower_fcgi::{Params, ProgramIo, serve_program};
+use tower_service::Service;
+
+use super::stdio;
+use crate::serve::config::Config;
+use crate::serve::service::Adapter;
+
+/// Answers the one request, unless `stop` comes first.
+pub(super) async fn serve<S>(service: S, config: Config, stop: impl Future<Output = ()>) -> io::Result<()>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Send + 'static,
+{
+    let io = ProgramIo { stdin: stdio::input()?, stdout: stdio::output()?, stderr: tokio::io::stderr() };
+    let params = Params::from_vars(env::vars_os());
+    tokio::select! {
+        biased;
+        served = serve_program(params, io, config.connection, Adapter::new(service)) => served.map_err(io::Error::other),
+        () = stop => Err(io::Error::new(
+            io::ErrorKind::Interrupted,
+            "the program was told to end before its request was answered",
+        )),
+    }
+}

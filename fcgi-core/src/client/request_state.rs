@@ -1,0 +1,260 @@
+//! The life of one request, seen from the web server: two half-states, and every transition between them.
+//!
+//! ```text
+//!  sent (what we may still send)
+//!
+//!           params          stdin           data
+//!            ┌──┐            ┌──┐            ┌──┐
+//!   BEGIN    │  ▼ params_end │  ▼ stdin_end  │  ▼ data_end
+//!  ───────▶ Params ───────▶ Stdin ────────▶ Data ─────────▶ Ended
+//!             │               │    (Filter)                  ▲ ▲
+//!             │               └──────────────────────────────┘ │
+//!             │                    stdin_end (Responder)       │
+//!             └────────────────────────────────────────────────┘
+//!                           params_end (Authorizer)
+//!
+//!  Params, Stdin, Data, Ended ──── abort ───▶ Aborted
+//!
+//!  received (what the application may still send)
+//!
+//!       stdout, stderr      stderr
+//!            ┌──┐            ┌──┐
+//!   BEGIN    │  ▼ stdout_end │  ▼     end
+//!  ───────▶ Open ────────▶ StdoutEnded ────▶ Over
+//!             │                              ▲
+//!             └──────────────────────────────┘
+//!                            end
+//! ```
+//!
+//! Once it is `Over`, nothing more may be sent either; what the application had not been sent of the request's
+//! streams is ended, so that it need not wait for the rest.
+
+use crate::error::{Misuse, Rule};
+use crate::record::{RecordType, Role};
+use crate::server::request_state::Content;
+
+/// What may still be sent for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// PARAMS, up to the empty one.
+    Params,
+    /// STDIN, up to the empty one.
+    Stdin,
+    /// DATA, up to the empty one; STDIN has ended.
+    Data,
+    /// Nothing but ABORT_REQUEST: every stream has ended.
+    Ended,
+    /// Nothing: the request was given up.
+    Aborted,
+}
+
+/// What the application may still send for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Received {
+    /// STDOUT, STDERR and the end.
+    Open,
+    /// STDERR and the end.
+    StdoutEnded,
+    /// Nothing.
+    Over,
+}
+
+/// The two half-states of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Request {
+    role: Role,
+    sent: Sent,
+    received: Received,
+}
+
+impl Request {
+    /// BEGIN_REQUEST was sent.
+    pub(super) const fn begin(role: Role) -> Self {
+        Self { role, sent: Sent::Params, received: Received::Open }
+    }
+
+    /// END_REQUEST has not come.
+    pub(super) const fn is_live(&self) -> bool {
+        !matches!(self.received, Received::Over)
+    }
+
+    /// The answer is complete, up to what is unread of it.
+    pub(super) const fn stdout_ended(&self) -> bool {
+        !matches!(self.received, Received::Open)
+    }
+
+    pub(super) fn params(&self) -> Result<(), Misuse> {
+        self.may_send(Sent::Params)
+    }
+
+    pub(super) fn params_end(&mut self) -> Result<(), Misuse> {
+        self.params()?;
+        // FastCGI §6.3: an Authorizer has no STDIN.
+        self.sent = if self.role == Role::AUTHORIZER { Sent::Ended } else { Sent::Stdin };
+        Ok(())
+    }
+
+    pub(super) fn stdin(&self) -> Result<(), Misuse> {
+        self.may_send(Sent::Stdin)
+    }
+
+    pub(super) fn stdin_end(&mut self) -> Result<(), Misuse> {
+        self.stdin()?;
+        // FastCGI §6.4: DATA come after STDIN.
+        self.sent = if self.role == Role::FILTER { Sent::Data } else { Sent::Ended };
+        Ok(())
+    }
+
+    pub(super) fn data(&self) -> Result<(), Misuse> {
+        self.may_send(Sent::Data)
+    }
+
+    pub(super) fn data_end(&mut self) -> Result<(), Misuse> {
+        self.data()?;
+        self.sent = Sent::Ended;
+        Ok(())
+    }
+
+    /// FastCGI §5.4: also once every stream has ended, since that is when a client mostly goes away.
+    pub(super) fn abort(&mut self) -> Result<(), Misuse> {
+        if !self.is_live() || self.sent == Sent::Aborted {
+            return Err(Misuse::Gone);
+        }
+        self.sent = Sent::Aborted;
+        Ok(())
+    }
+
+    /// STDOUT with content.
+    pub(super) fn stdout(&self) -> Result<Content, Rule> {
+        match self.received {
+            Received::Open => Ok(self.content()),
+            Received::StdoutEnded | Received::Over => Err(Rule::StreamAfterEnd),
+        }
+    }
+
+    /// The empty STDOUT record. One more than is due carries nothing, and is let pass.
+    pub(super) fn stdout_end(&mut self) {
+        if self.received == Received::Open {
+            self.received = Received::StdoutEnded;
+        }
+    }
+
+    /// STDERR with content. Its end is not kept: it is text for a log, and nobody waits for the last of it.
+    pub(super) fn stderr(&self) -> Content {
+        self.content()
+    }
+
+    /// END_REQUEST; gives the streams that have to be ended now, in order.
+    pub(super) fn end(&mut self) -> impl Iterator<Item = RecordType> + use<> {
+        let ended = match self.sent {
+            Sent::Params => 0,
+            Sent::Stdin => 1,
+            Sent::Data => 2,
+            Sent::Ended | Sent::Aborted => 3,
+        };
+        let streams = match self.role {
+            Role::AUTHORIZER => 1,
+            Role::FILTER => 3,
+            _ => 2,
+        };
+        self.received = Received::Over;
+        let all = [RecordType::PARAMS, RecordType::STDIN, RecordType::DATA];
+        all.into_iter().take(streams).skip(ended)
+    }
+
+    fn may_send(&self, what: Sent) -> Result<(), Misuse> {
+        let order = |sent| match sent {
+            Sent::Params => 0,
+            Sent::Stdin => 1,
+            Sent::Data => 2,
+            Sent::Ended | Sent::Aborted => 3,
+        };
+        if !self.is_live() || self.sent == Sent::Aborted {
+            Err(Misuse::Gone)
+        } else if self.sent == what {
+            Ok(())
+        } else if order(self.sent) < order(what) {
+            Err(Misuse::TooEarly)
+        } else {
+            Err(Misuse::StreamEnded)
+        }
+    }
+
+    /// Nobody waits for the answer to a request that was given up.
+    fn content(&self) -> Content {
+        if self.sent == Sent::Aborted { Content::Drop } else { Content::Keep }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    const ROLES: [Role; 4] = [Role::RESPONDER, Role::AUTHORIZER, Role::FILTER, Role(9)];
+
+    fn after(role: Role, ends: usize) -> Request {
+        let mut request = Request::begin(role);
+        let steps = [Request::params_end, Request::stdin_end, Request::data_end];
+        for step in steps.iter().take(ends) {
+            step(&mut request).unwrap();
+        }
+        request
+    }
+
+    #[test]
+    fn each_role_has_its_streams_in_their_order() {
+        for (role, streams) in ROLES.into_iter().zip([2, 1, 3, 2]) {
+            for ended in 0..=streams {
+                let mut request = after(role, ended);
+                let may = [request.params(), request.stdin(), request.data()];
+                for (stream, may) in may.into_iter().enumerate() {
+                    let expected = match stream {
+                        _ if ended == streams => Err(Misuse::StreamEnded),
+                        _ if stream < ended => Err(Misuse::StreamEnded),
+                        _ if stream > ended => Err(Misuse::TooEarly),
+                        _ => Ok(()),
+                    };
+                    assert_eq!(may, expected, "{role:?}, {ended} ended, stream {stream}");
+                }
+                let all = [RecordType::PARAMS, RecordType::STDIN, RecordType::DATA];
+                assert_eq!(request.end().collect::<Vec<_>>(), all[ended..streams]);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_sent_after_an_abort_or_the_end() {
+        for ended in 0..=2 {
+            let mut aborted = after(Role::RESPONDER, ended);
+            aborted.abort().unwrap();
+            let mut over = after(Role::RESPONDER, ended);
+            over.end().count();
+            for mut request in [aborted, over] {
+                let refused = [request.params(), request.stdin(), request.data(), request.abort()];
+                assert_eq!(refused, [Err(Misuse::Gone); 4]);
+                assert_eq!([request.params_end(), request.stdin_end()], [Err(Misuse::Gone); 2]);
+            }
+            assert_eq!(aborted.end().count(), 0, "an aborted request owes no end");
+        }
+    }
+
+    #[test]
+    fn stdout_ends_once_and_stderr_never() {
+        let mut request = Request::begin(Role::RESPONDER);
+        assert_eq!(request.stdout(), Ok(Content::Keep));
+        request.stdout_end();
+        request.stdout_end();
+        assert_eq!((request.stdout(), request.stderr()), (Err(Rule::StreamAfterEnd), Content::Keep));
+        assert!(request.is_live() && request.stdout_ended());
+    }
+
+    #[test]
+    fn what_comes_after_an_abort_is_dropped() {
+        let mut request = Request::begin(Role::RESPONDER);
+        request.abort().unwrap();
+        assert_eq!((request.stdout(), request.stderr()), (Ok(Content::Drop), Content::Drop));
+        request.stdout_end();
+        assert!(request.is_live());
+    }
+}

@@ -1,0 +1,219 @@
+//! Commands: what the web server does with its requests.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::Connection;
+use super::requests::Answer;
+use crate::error::Misuse;
+use crate::key::Key;
+use crate::name_value::encode_pair;
+use crate::record::{BeginRequest, RecordType, RequestId, Role, Variable};
+
+/// Whether more of an answer's stream is to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerState {
+    /// It may.
+    Open,
+    /// The application has ended the stream, or the request: what was read is all of it. Until its
+    /// [`End`](super::Event::End) the request is not over, though.
+    Ended,
+}
+
+impl Connection {
+    /// Begins a request (FastCGI §5.1). `keep_conn`: the application is to leave the connection open after it;
+    /// without that, this is the connection's last request.
+    ///
+    /// # Errors
+    /// As [`can_begin`](Self::can_begin).
+    pub fn begin(&mut self, role: Role, keep_conn: bool) -> Result<Key, Misuse> {
+        self.can_begin()?;
+        let (key, id) = self.table.insert(role).ok_or(Misuse::Full)?;
+        self.output.record(RecordType::BEGIN_REQUEST, id, &BeginRequest { role, keep_conn }.encode());
+        self.keep_conn = keep_conn;
+        Ok(key)
+    }
+
+    /// Queues a meta-variable (§5.2). Lengths are those of [`encode_pair`].
+    ///
+    /// # Errors
+    /// [`Misuse::StreamEnded`] after [`end_params`](Self::end_params), [`Misuse::Gone`] if the request was
+    /// aborted or is over.
+    pub fn param(&mut self, key: Key, name: &[u8], value: &[u8]) -> Result<(), Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.params()?;
+        self.output.stream_with(RecordType::PARAMS, entry.id, |out| encode_pair(out, name, value));
+        Ok(())
+    }
+
+    /// Queues meta-variables, as many as `write` appends to the buffer that it is given, each by [`encode_pair`]: it must only
+    /// append, and nothing but whole pairs.
+    ///
+    /// # Errors
+    /// As [`param`](Self::param).
+    pub fn params_with(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.params()?;
+        self.output.stream_with(RecordType::PARAMS, entry.id, write);
+        Ok(())
+    }
+
+    /// Ends the meta-variables: the application may answer from now on.
+    ///
+    /// # Errors
+    /// As [`param`](Self::param).
+    pub fn end_params(&mut self, key: Key) -> Result<(), Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.params_end()?;
+        self.output.end_stream(RecordType::PARAMS, entry.id);
+        Ok(())
+    }
+
+    /// Queues a part of the body, copied. An empty one is nothing, and not the end.
+    ///
+    /// # Errors
+    /// [`Misuse::TooEarly`] before [`end_params`](Self::end_params), [`Misuse::StreamEnded`] after
+    /// [`end_stdin`](Self::end_stdin) and for an Authorizer, which has no body (§6.3), [`Misuse::Gone`] if the
+    /// request was aborted or is over.
+    pub fn stdin(&mut self, key: Key, content: &[u8]) -> Result<(), Misuse> {
+        let id = self.stdin_of(key)?;
+        self.output.stream(RecordType::STDIN, id, content);
+        Ok(())
+    }
+
+    /// As [`stdin`](Self::stdin); from [`Enframer::LARGE`](crate::Enframer::LARGE) bytes on without a copy.
+    ///
+    /// # Errors
+    /// As [`stdin`](Self::stdin).
+    pub fn stdin_bytes(&mut self, key: Key, content: Bytes) -> Result<(), Misuse> {
+        let id = self.stdin_of(key)?;
+        self.output.stream_bytes(RecordType::STDIN, id, content);
+        Ok(())
+    }
+
+    /// Ends the body.
+    ///
+    /// # Errors
+    /// As [`stdin`](Self::stdin).
+    pub fn end_stdin(&mut self, key: Key) -> Result<(), Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.stdin_end()?;
+        self.output.end_stream(RecordType::STDIN, entry.id);
+        Ok(())
+    }
+
+    /// Queues a part of the file that a Filter works on (§6.4), as [`stdin_bytes`](Self::stdin_bytes) does.
+    ///
+    /// # Errors
+    /// [`Misuse::TooEarly`] before [`end_stdin`](Self::end_stdin), [`Misuse::StreamEnded`] after
+    /// [`end_data`](Self::end_data) and for another role once its streams have ended, [`Misuse::Gone`] if the
+    /// request was aborted or is over.
+    pub fn data_bytes(&mut self, key: Key, content: Bytes) -> Result<(), Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.data()?;
+        self.output.stream_bytes(RecordType::DATA, entry.id, content);
+        Ok(())
+    }
+
+    /// Ends that file.
+    ///
+    /// # Errors
+    /// As [`data_bytes`](Self::data_bytes).
+    pub fn end_data(&mut self, key: Key) -> Result<(), Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.data_end()?;
+        self.output.end_stream(RecordType::DATA, entry.id);
+        Ok(())
+    }
+
+    /// Gives the request up (§5.4). What came of its answer and what still comes is dropped; the
+    /// [`End`](super::Event::End) is still told, and its id is taken until then. Many applications look for
+    /// ABORT_REQUEST only when they read their input, PHP not even then: do not wait for the end for long. PHP
+    /// moreover closes the connection when it finds the record behind the end of the request, so that another
+    /// request is better begun on another connection.
+    ///
+    /// # Errors
+    /// [`Misuse::Gone`] if the request was aborted before or is over.
+    pub fn abort(&mut self, key: Key) -> Result<(), Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.abort()?;
+        let freed = entry.discard();
+        self.output.record(RecordType::ABORT_REQUEST, entry.id, &[]);
+        self.unread = self.unread.saturating_sub(freed);
+        Ok(())
+    }
+
+    /// Asks the application for its variables (§4.1).
+    ///
+    /// # Errors
+    /// [`Misuse::Closing`] if the last request was sent without KEEP_CONN, or the application broke a rule.
+    pub fn get_values(&mut self, variables: &[Variable]) -> Result<(), Misuse> {
+        if !self.keep_conn || self.broken.is_some() {
+            return Err(Misuse::Closing);
+        }
+        let mut content = Vec::new();
+        for variable in variables {
+            encode_pair(&mut content, variable.name().as_bytes(), b"");
+        }
+        self.output.record(RecordType::GET_VALUES, RequestId::NULL, &content);
+        self.queries = self.queries.saturating_add(1);
+        Ok(())
+    }
+
+    /// Moves the unread bytes of the answer's STDOUT to the end of `into`, and says whether they are the last.
+    /// They stay charged until they are [consumed](Self::consumed).
+    ///
+    /// # Errors
+    /// [`Misuse::Gone`] if the request is over.
+    pub fn read_stdout(&mut self, key: Key, into: &mut VecDeque<Bytes>) -> Result<AnswerState, Misuse> {
+        let entry = self.table.by_key(key)?;
+        let ended = entry.state.stdout_ended();
+        Ok(read(&mut entry.stdout, ended, into))
+    }
+
+    /// As [`read_stdout`](Self::read_stdout), of STDERR: text for the error log.
+    ///
+    /// # Errors
+    /// [`Misuse::Gone`] if the request is over.
+    pub fn read_stderr(&mut self, key: Key, into: &mut VecDeque<Bytes>) -> Result<AnswerState, Misuse> {
+        let entry = self.table.by_key(key)?;
+        let ended = !entry.state.is_live();
+        Ok(read(&mut entry.stderr, ended, into))
+    }
+
+    /// `bytes` of what was read were used, so that input may flow again. Says nothing if the request is over.
+    pub fn consumed(&mut self, key: Key, bytes: usize) {
+        let Ok(entry) = self.table.by_key(key) else { return };
+        let of_stdout = entry.stdout.inbox.consumed(bytes);
+        let rest = bytes.saturating_sub(of_stdout);
+        let of_stderr = entry.stderr.inbox.consumed(rest);
+        self.unread = self.unread.saturating_sub(of_stdout).saturating_sub(of_stderr);
+        self.table.settle(key);
+    }
+
+    /// Nobody will read any more of the request's answer: what is there and what is to come of it is dropped.
+    /// Unlike [`abort`](Self::abort), it leaves the application alone.
+    ///
+    /// # Errors
+    /// [`Misuse::Gone`] if the request is over.
+    pub fn discard(&mut self, key: Key) -> Result<(), Misuse> {
+        let freed = self.table.by_key(key)?.discard();
+        self.unread = self.unread.saturating_sub(freed);
+        self.table.settle(key);
+        Ok(())
+    }
+
+    fn stdin_of(&mut self, key: Key) -> Result<RequestId, Misuse> {
+        let entry = self.table.by_key(key)?;
+        entry.state.stdin()?;
+        Ok(entry.id)
+    }
+}
+
+fn read(stream: &mut Answer, ended: bool, into: &mut VecDeque<Bytes>) -> AnswerState {
+    stream.announced = false;
+    stream.inbox.read(into);
+    if ended { AnswerState::Ended } else { AnswerState::Open }
+}

@@ -1,0 +1,288 @@
+//! Records and pairs as they are on the wire, at the borders of what it can carry.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::wire::*;
+use crate::server::{Event, Refusal};
+use crate::{BodyState, Misuse, ProtocolStatus, RecordType, RequestId, Role, Rule, Violation, encode_pair};
+
+const R: Role = Role::RESPONDER;
+
+#[test]
+fn a_pair_split_at_every_byte_over_one_byte_records() {
+    let list = [("NAME", "value"), ("", ""), ("LONG", core::str::from_utf8(&[b'x'; 200]).unwrap())];
+    let mut link = Link::new();
+    link.send(begin(1, R, true));
+    for byte in pairs(&list) {
+        assert_eq!(link.events(), [], "nothing is told before the end of PARAMS");
+        link.send(padded(RecordType::PARAMS, 1, &[byte], 3));
+    }
+    link.send(end_of(RecordType::PARAMS, 1));
+    let params = link.request().params;
+    let seen: Vec<_> = params.iter().collect();
+    assert_eq!(seen, list.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+}
+
+#[test]
+fn names_and_values_of_127_128_65535_and_65536_bytes() {
+    let lengths = [0, 127, 128, 65_535, 65_536];
+    for name in lengths {
+        for value in lengths {
+            let (name, value) = (vec![b'n'; name], vec![b'v'; value]);
+            let mut encoded = Vec::new();
+            encode_pair(&mut encoded, &name, &value);
+            let mut link = Link::with(|config| config.limits.params_bytes = encoded.len());
+            link.send(begin(1, R, true));
+            for part in encoded.chunks(65_535) {
+                link.send(params(1, part));
+            }
+            link.send(end_of(RecordType::PARAMS, 1));
+            let params = link.request().params;
+            assert_eq!(params.iter().collect::<Vec<_>>(), [(&name[..], &value[..])]);
+            assert_eq!(params.encoded(), &encoded);
+        }
+    }
+}
+
+#[test]
+fn a_length_of_0x7fffffff_is_refused_before_any_allocation() {
+    let longest = [0xff; 4];
+    for wire in [[&longest[..], &[0]].concat(), [&[0][..], &longest].concat(), longest.repeat(2)] {
+        let mut link = Link::new();
+        link.send(begin(1, R, true));
+        let key = link.app.in_params().min().unwrap();
+        link.send(params(1, &wire));
+        assert_eq!(link.events(), [Event::Refused(key, Refusal::ParamsBytes)]);
+        assert_eq!(link.app.table.by_key(key).unwrap().params.capacity(), 0);
+    }
+}
+
+#[test]
+fn a_pair_cut_off_by_the_end_of_params_is_a_violation_wherever_it_is_cut() {
+    let whole = pairs(&[("A", "1"), ("NAME", "value")]);
+    let first = pairs(&[("A", "1")]).len();
+    for cut in 1..whole.len() {
+        let mut link = Link::new();
+        link.send([begin(1, R, true), params(1, &whole[..cut])].concat());
+        if cut == first {
+            link.send(end_of(RecordType::PARAMS, 1));
+            continue;
+        }
+        let violation = link.breaks(end_of(RecordType::PARAMS, 1));
+        assert_eq!(violation, Violation { rule: Rule::PairTruncated, id: RequestId(1) }, "cut at {cut}");
+        assert_eq!(link.events(), [], "no request is made of it");
+    }
+}
+
+#[test]
+fn a_million_empty_pairs_do_not_pass_the_limit() {
+    let mut link = Link::new();
+    link.send(begin(1, R, true));
+    let key = link.app.in_params().min().unwrap();
+    for part in vec![0; 2_000_000].chunks(50_000) {
+        link.send(params(1, part));
+    }
+    assert_eq!(link.events(), [Event::Refused(key, Refusal::ParamsPairs)]);
+}
+
+#[test]
+fn a_million_empty_pairs_do_not_overflow_the_stack() {
+    let mut link = Link::with(|config| {
+        config.limits.params_pairs = usize::MAX;
+        config.limits.params_bytes = usize::MAX;
+        config.limits.all_params_bytes = usize::MAX;
+    });
+    link.send(begin(1, R, true));
+    for part in vec![0; 2_000_000].chunks(65_535) {
+        link.send(params(1, part));
+    }
+    link.send(end_of(RecordType::PARAMS, 1));
+    let params = link.request().params;
+    assert_eq!((params.len(), params.iter().count()), (1_000_000, 1_000_000));
+}
+
+#[test]
+fn bytes_that_are_not_utf8_duplicates_and_empty_ones_keep_their_order() {
+    let list: [(&[u8], &[u8]); 6] =
+        [(b"A", b"1"), (b"\xff\x00", b"\xfe"), (b"", b"x"), (b"A", b""), (b"", b""), (b"A", b"2")];
+    let mut encoded = Vec::new();
+    for (name, value) in list {
+        encode_pair(&mut encoded, name, value);
+    }
+    let mut link = Link::new();
+    link.send([begin(1, R, true), params(1, &encoded), end_of(RecordType::PARAMS, 1)].concat());
+    let params = link.request().params;
+    assert_eq!(params.iter().collect::<Vec<_>>(), list);
+    assert_eq!(params.get("A"), Some(&b"2"[..]), "the last one wins");
+}
+
+#[test]
+fn stdin_records_of_65535_bytes_with_padding_from_0_to_255() {
+    let content: Vec<u8> = (0..=250).cycle().take(65_535).collect();
+    for padding in 0..=255 {
+        let mut link = Link::new();
+        let key = link.open_kept(1);
+        link.send(padded(RecordType::STDIN, 1, &content, padding));
+        assert_eq!(link.body(key), (content.clone(), BodyState::Open), "{padding} bytes of padding");
+        link.send(padded(RecordType::STDIN, 1, &[], padding));
+        assert_eq!(link.body(key), (vec![], BodyState::Ended), "{padding} bytes of padding");
+    }
+}
+
+#[test]
+fn answers_of_65535_bytes_are_one_record_and_longer_ones_are_split() {
+    for len in [1, 4095, 4096, 65_535, 65_536, 131_070, 131_071, 300_000] {
+        let content: Vec<u8> = (0..=250).cycle().take(len).collect();
+        for shared in [false, true] {
+            let mut link = Link::new();
+            let key = link.open_kept(1);
+            match shared {
+                false => link.app.stdout(key, &content).unwrap(),
+                true => link.app.stdout_bytes(key, content.clone().into()).unwrap(),
+            }
+            link.app.end(key, 0).unwrap();
+            let mut records = link.answers();
+            assert_eq!(records.split_off(records.len() - 2), [out(1, b""), end(1)]);
+            let fewest = len.div_ceil(65_535);
+            assert!((fewest..=len.div_ceil(65_528)).contains(&records.len()), "{len} bytes");
+            assert!(fewest > 1 || records.len() == 1, "{len} bytes");
+            assert!(records.iter().all(|record| record.kind == RecordType::STDOUT && record.id == 1));
+            assert!(records.iter().all(|record| !record.content.is_empty()), "none ends the stream early");
+            let joined: Vec<u8> = records.into_iter().flat_map(|record| record.content).collect();
+            assert!(joined == content, "{len} bytes");
+        }
+    }
+}
+
+#[test]
+fn short_and_partial_writes_never_desynchronise_the_answer() {
+    for step in [1, 3, 7, 8, 9, 100, 4096, 5000] {
+        let mut link = Link::new();
+        let key = link.open_kept(1);
+        let mut wire = Vec::new();
+        let mut expected = Vec::new();
+        // Each write takes a part of what waits, in the middle of headers and contents alike, before the next
+        // is queued.
+        for len in [5, 4096, 1, 10_000, 300] {
+            let content: Vec<u8> = (0..=250).cycle().take(len).collect();
+            link.app.stdout_bytes(key, content.clone().into()).unwrap();
+            expected.extend(content);
+            wire.extend(link.written_up_to(step));
+        }
+        link.app.end(key, 0).unwrap();
+        wire.extend(link.written());
+        let mut records = parse(&wire);
+        assert_eq!(records.split_off(records.len() - 2), [out(1, b""), end(1)]);
+        let joined: Vec<u8> = records.into_iter().flat_map(|record| record.content).collect();
+        assert!(joined == expected, "in steps of {step}");
+    }
+}
+
+#[test]
+fn every_id_from_1_to_65535_is_echoed_exactly() {
+    let mut link = Link::new();
+    for id in 1..=65_535 {
+        let key = link.open_kept(id);
+        link.send(end_of_stdin(id));
+        link.app.stdout(key, b"x").unwrap();
+        link.app.end(key, 0).unwrap();
+        assert_eq!(link.answers(), [out(id, b"x"), out(id, b""), end(id)]);
+        link.events();
+        assert_eq!(
+            (link.app.table.len(), key.slot),
+            (0, 0),
+            "they all have the same place, one after the other"
+        );
+    }
+}
+
+#[test]
+fn begin_with_id_0_or_a_content_that_is_not_8_bytes_is_a_violation() {
+    for len in [0, 1, 7, 9, 16, 65_535] {
+        let mut link = Link::new();
+        let violation = link.breaks(record(RecordType::BEGIN_REQUEST, 3, &vec![0; len]));
+        assert_eq!(violation, Violation { rule: Rule::BeginLength, id: RequestId(3) }, "{len} bytes");
+    }
+    let violation = Link::new().breaks(begin(0, R, true));
+    assert_eq!(violation, Violation { rule: Rule::RequestId, id: RequestId::NULL });
+}
+
+#[test]
+fn every_record_with_the_wrong_id_or_from_the_wrong_side_is_a_violation() {
+    use RecordType as T;
+    let table = [
+        (T::BEGIN_REQUEST, 0, Rule::RequestId),
+        (T::ABORT_REQUEST, 0, Rule::RequestId),
+        (T::PARAMS, 0, Rule::RequestId),
+        (T::STDIN, 0, Rule::RequestId),
+        (T::DATA, 0, Rule::RequestId),
+        (T::GET_VALUES, 1, Rule::RequestId),
+        (T::END_REQUEST, 0, Rule::Direction),
+        (T::STDOUT, 0, Rule::Direction),
+        (T::STDERR, 0, Rule::Direction),
+        (T::GET_VALUES_RESULT, 0, Rule::Direction),
+        (T::UNKNOWN_TYPE, 0, Rule::Direction),
+        (T::END_REQUEST, 1, Rule::Direction),
+        (T::STDOUT, 1, Rule::Direction),
+        (T::STDERR, 1, Rule::Direction),
+        (T::GET_VALUES_RESULT, 1, Rule::Direction),
+        (T::UNKNOWN_TYPE, 1, Rule::Direction),
+    ];
+    for (kind, id, rule) in table {
+        for content in [&b""[..], b"12345678"] {
+            let mut link = Link::new();
+            link.open_kept(1);
+            let expected = Violation { rule, id: RequestId(id) };
+            assert_eq!(link.breaks(record(kind, id, content)), expected, "{kind:?} with id {id}");
+            assert_eq!(link.answers(), [], "{kind:?} with id {id}");
+        }
+    }
+}
+
+#[test]
+fn stdin_with_id_0_or_an_unknown_id_never_becomes_a_body() {
+    let mut link = Link::new();
+    let key = link.open_kept(1);
+    link.send([stdin(2, b"stray"), stdin(1, b"mine"), end_of_stdin(2), stdin(65_535, b"stray")].concat());
+    assert_eq!(link.body(key), (b"mine".to_vec(), BodyState::Open));
+    assert_eq!(link.breaks(stdin(0, b"null")).rule, Rule::RequestId);
+    assert_eq!(link.app.unread(), 0);
+}
+
+#[test]
+fn an_empty_write_is_not_an_end_of_stream() {
+    let mut link = Link::new();
+    let key = link.open_kept(1);
+    link.app.stdout(key, b"").unwrap();
+    link.app.stdout_bytes(key, bytes::Bytes::new()).unwrap();
+    link.app.stdout_with(key, |_| ()).unwrap();
+    link.app.stderr(key, b"").unwrap();
+    assert!(link.app.output().is_empty());
+    link.app.stdout(key, b"x").unwrap();
+    link.app.stdout(key, b"").unwrap();
+    assert_eq!(link.answers(), [out(1, b"x")]);
+}
+
+#[test]
+fn another_version_is_a_violation_and_what_came_before_it_is_told() {
+    let mut link = Link::new();
+    let wire = [head(1, R, true), vec![2, 5, 0, 9, 0, 0, 0, 0], head(2, R, true)].concat();
+    assert_eq!(link.breaks(wire), Violation { rule: Rule::Version, id: RequestId(9) });
+    let request = link.request();
+    assert_eq!((request.id, link.events()), (RequestId(1), vec![]), "nothing of what came after it");
+    link.app.end(request.key, 0).unwrap();
+    assert_eq!(link.app.end(request.key, 0), Err(Misuse::Gone));
+}
+
+#[test]
+fn unknown_flags_and_reserved_bytes_of_begin_are_not_looked_at() {
+    let mut link = Link::new();
+    link.send(record(RecordType::BEGIN_REQUEST, 1, &[0, 1, 0xff, 1, 2, 3, 4, 5]));
+    link.send(all_params(1, &[]));
+    let key = link.request().key;
+    link.send(end_of_stdin(1));
+    link.app.end(key, 7).unwrap();
+    assert_eq!(link.answers(), [out(1, b""), ended(1, 7, ProtocolStatus::REQUEST_COMPLETE)]);
+    assert_eq!(link.app.should_close(), None, "KEEP_CONN is the lowest bit");
+}

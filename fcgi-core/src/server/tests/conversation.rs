@@ -1,0 +1,261 @@
+//! Random conversations: a web server that mostly keeps to the rules, and what an application does meanwhile.
+
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::wire::*;
+use crate::server::{Config, Overload};
+use crate::{RecordType, Role, Roles};
+
+/// A step of a conversation.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// The next record that the web server may send for this id; `choice` is which of them.
+    Lawful { id: u16, choice: u8 },
+    /// Any record.
+    Record(Sent),
+    /// Bytes that are no record.
+    Noise(Vec<u8>),
+    /// The application does something with one of the requests that it was told of, dead ones included.
+    Command(usize, Command),
+    /// The transport takes some of the output.
+    Write(usize),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Command {
+    Stdout(usize),
+    StdoutShared(usize),
+    StdoutInPlace(usize),
+    /// What was queued of the response becomes so many bytes.
+    Replace(usize),
+    Stderr(usize),
+    Read,
+    Consume(usize),
+    Discard,
+    End,
+    Fail,
+    Abandon,
+    /// Of the oldest request in its PARAMS, whichever was chosen.
+    Refuse,
+    /// Of the whole connection.
+    Close,
+}
+
+/// A record that a web server sends.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) kind: RecordType,
+    pub(super) id: u16,
+    pub(super) content: Vec<u8>,
+    pub(super) padding: u8,
+}
+
+impl Sent {
+    fn new(kind: RecordType, id: u16, content: impl Into<Vec<u8>>) -> Self {
+        Self { kind, id, content: content.into(), padding: 0 }
+    }
+
+    pub(super) fn wire(&self) -> Vec<u8> {
+        padded(self.kind, self.id, &self.content, self.padding)
+    }
+
+    /// The role that a BEGIN_REQUEST asks for.
+    fn role(&self) -> Role {
+        Role(u16::from_be_bytes([self.content[0], self.content[1]]))
+    }
+}
+
+/// What an application owes a web server for an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owed {
+    Answer,
+    Nothing,
+    /// An answer that will never be whole.
+    CutOff,
+}
+
+/// What was sent for the last request of an id.
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    Params,
+    Stdin,
+    Data,
+    Done,
+}
+
+/// A web server, as far as it takes to send what is lawful.
+#[derive(Debug, Default)]
+pub(super) struct WebServer {
+    sent: BTreeMap<u16, (Role, Phase)>,
+    pub(super) owed: BTreeMap<u16, Owed>,
+}
+
+impl WebServer {
+    /// A record that is lawful now. `choice` decides where there are several.
+    pub(super) fn lawful(&self, id: u16, choice: u8) -> Sent {
+        let owed = self.owed.get(&id).copied().unwrap_or(Owed::Nothing);
+        let content = vec![choice; usize::from(choice % 60) + 1];
+        let end = |kind| Sent::new(kind, id, []);
+        let abort = Sent::new(RecordType::ABORT_REQUEST, id, []);
+        let begin = || {
+            let role = match choice % 16 {
+                0..=9 => Role::RESPONDER,
+                10..=12 => Role::FILTER,
+                13..=14 => Role::AUTHORIZER,
+                _ => Role(9),
+            };
+            let content = begin(id, role, choice & 16 == 0).split_off(8);
+            Sent::new(RecordType::BEGIN_REQUEST, id, content)
+        };
+        let mut sent = match (self.sent.get(&id), owed, choice % 8) {
+            (None, ..) | (_, Owed::Nothing, 0) | (Some((_, Phase::Done)), Owed::Nothing, _) => begin(),
+            (Some((_, Phase::Done)), ..) => abort,
+            (_, _, 7) if choice > 200 => abort,
+            // Pairs of a few bytes each.
+            (Some((_, Phase::Params)), _, 0..4) => {
+                Sent::new(RecordType::PARAMS, id, [1, 2, b'N', b'v', b'v'])
+            }
+            (Some((_, Phase::Params)), ..) => end(RecordType::PARAMS),
+            (Some((_, Phase::Stdin)), _, 0..5) => Sent::new(RecordType::STDIN, id, content),
+            (Some((_, Phase::Stdin)), ..) => end(RecordType::STDIN),
+            (Some((_, Phase::Data)), _, 0..5) => Sent::new(RecordType::DATA, id, content),
+            (Some((_, Phase::Data)), ..) => end(RecordType::DATA),
+        };
+        sent.padding = choice & 7;
+        sent
+    }
+
+    /// Notes what was sent.
+    pub(super) fn note(&mut self, sent: &Sent) {
+        if sent.kind == RecordType::BEGIN_REQUEST && sent.content.len() == 8 {
+            self.owed.insert(sent.id, Owed::Answer);
+            self.sent.insert(sent.id, (sent.role(), Phase::Params));
+            return;
+        }
+        let Some((role, phase)) = self.sent.get_mut(&sent.id) else { return };
+        *phase = match (*phase, sent.kind, sent.content.is_empty()) {
+            (Phase::Params, RecordType::PARAMS, true) if *role == Role::AUTHORIZER => Phase::Done,
+            (Phase::Params, RecordType::PARAMS, true) => Phase::Stdin,
+            (Phase::Stdin, RecordType::STDIN, true) if *role == Role::FILTER => Phase::Data,
+            (Phase::Stdin, RecordType::STDIN, true) | (Phase::Data, RecordType::DATA, true) => Phase::Done,
+            (_, RecordType::ABORT_REQUEST, _) => Phase::Done,
+            (same, ..) => same,
+        };
+    }
+
+    /// Notes a record that the application sent; gives whether it was owed.
+    pub(super) fn receives(&mut self, record: &Record) -> bool {
+        if record.id == 0 {
+            return matches!(record.kind, RecordType::GET_VALUES_RESULT | RecordType::UNKNOWN_TYPE);
+        }
+        let is_owed = self.owed.get(&record.id) == Some(&Owed::Answer);
+        if record.kind == RecordType::END_REQUEST {
+            self.owed.insert(record.id, Owed::Nothing);
+        }
+        is_owed
+    }
+}
+
+fn id() -> impl Strategy<Value = u16> {
+    prop_oneof![20 => 1..=4_u16, 1 => Just(0), 1 => any::<u16>()]
+}
+
+/// Records about the connection, which are lawful at any time.
+fn management() -> impl Strategy<Value = Sent> {
+    let names = prop::sample::subsequence(vec!["FCGI_MAX_REQS", "X", "", "FCGI_MPXS_CONNS"], 0..3);
+    let query = names.prop_map(|names| {
+        let list: Vec<_> = names.into_iter().map(|name| (name, "")).collect();
+        Sent::new(RecordType::GET_VALUES, 0, pairs(&list))
+    });
+    let unknown = (12..=255_u8, prop::collection::vec(any::<u8>(), 0..20))
+        .prop_map(|(kind, content)| Sent::new(RecordType(kind), 0, content));
+    prop_oneof![query, unknown]
+}
+
+/// Records of every type, most of them with a content that could be theirs.
+fn record() -> impl Strategy<Value = Sent> {
+    let bytes = || prop::collection::vec(any::<u8>(), 0..20);
+    let of = |kind: RecordType| (id(), bytes()).prop_map(move |(id, content)| Sent::new(kind, id, content));
+    prop_oneof![
+        4 => (id(), prop::sample::select(vec![1_u16, 2, 3, 9]), any::<bool>()).prop_map(|(id, role, keep_conn)| {
+            let content = begin(id, Role(role), keep_conn).split_off(8);
+            Sent::new(RecordType::BEGIN_REQUEST, id, content)
+        }),
+        1 => of(RecordType::BEGIN_REQUEST),
+        2 => of(RecordType::PARAMS),
+        2 => (id(), 0..9_usize).prop_map(|(id, len)| Sent::new(RecordType::PARAMS, id, vec![0; len])),
+        4 => of(RecordType::STDIN),
+        2 => of(RecordType::DATA),
+        4 => of(RecordType::ABORT_REQUEST),
+        2 => of(RecordType::GET_VALUES),
+        1 => (any::<u8>(), id(), bytes())
+            .prop_map(|(kind, id, content)| Sent::new(RecordType(kind), id, content)),
+        2 => (1..=4_u16, 4000..9000_usize).prop_map(|(id, len)| Sent::new(RecordType::STDIN, id, vec![7; len])),
+    ]
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        2 => (0..300_usize).prop_map(Command::Stdout),
+        1 => (0..300_usize).prop_map(Command::StdoutInPlace),
+        1 => prop_oneof![0..9000_usize, 4000..4200_usize].prop_map(Command::StdoutShared),
+        1 => (0..300_usize).prop_map(Command::Replace),
+        2 => (0..50_usize).prop_map(Command::Stderr),
+        3 => Just(Command::Read),
+        3 => (0..100_usize).prop_map(Command::Consume),
+        1 => Just(Command::Discard),
+        5 => Just(Command::End),
+        1 => Just(Command::Refuse),
+    ]
+}
+
+/// Conversations of up to `most` steps. Most never break a rule, and no more than a few are closed or cut
+/// off, so that they come far.
+pub(super) fn steps(most: usize, noise: bool) -> impl Strategy<Value = Vec<Step>> {
+    let hostile = prop_oneof![3 => Just(0_u32), 1 => Just(3)];
+    hostile.prop_flat_map(move |hostile| {
+        let some = |weight: u32| weight * u32::from(noise);
+        let step = prop_oneof![
+            60 => (1..=4_u16, any::<u8>()).prop_map(|(id, choice)| Step::Lawful { id, choice }),
+            4 => management().prop_map(Step::Record),
+            hostile => record().prop_map(Step::Record),
+            some(hostile) => prop::collection::vec(any::<u8>(), 0..30).prop_map(Step::Noise),
+            20 => (any::<prop::sample::Index>(), command()).prop_map(|(which, command)| {
+                Step::Command(which.index(1 << 16), command)
+            }),
+            hostile => Just(Step::Command(0, Command::Close)),
+            hostile => (0..99_usize).prop_map(|which| Step::Command(which, Command::Fail)),
+            hostile => (0..99_usize).prop_map(|which| Step::Command(which, Command::Abandon)),
+            8 => (0..600_usize).prop_map(Step::Write),
+        ];
+        prop::collection::vec(step, 1..most)
+    })
+}
+
+/// Settings whose limits are low enough to be met.
+pub(super) fn config() -> impl Strategy<Value = Config> {
+    let unfinished = prop_oneof![1 => 0..3_usize, 3 => 3..9_usize];
+    (1..5_usize, unfinished, any::<bool>(), any::<bool>()).prop_map(|(requests, unfinished, all, stdout)| {
+        let mut config = Config::default();
+        config.limits.requests = requests;
+        config.limits.unfinished = unfinished;
+        config.limits.params_bytes = 12;
+        config.limits.params_pairs = 3;
+        config.limits.body_bytes = 100;
+        config.limits.bodies_bytes = 200;
+        config.limits.management_bytes = 30;
+        config.limits.answers_bytes = 300;
+        if all {
+            config.roles = Roles::ALL;
+        }
+        if stdout {
+            config.overload = Overload::Stdout(Bytes::from_static(b"Status: 503\r\n\r\n"));
+        }
+        config
+    })
+}

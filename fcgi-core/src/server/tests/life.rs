@@ -1,0 +1,345 @@
+//! The life of a request: it begins with its BEGIN_REQUEST, its body ends on its terminal record, its answer
+//! on `end`.
+
+use alloc::collections::VecDeque;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::wire::*;
+use crate::server::{Close, EndOfInput, Event};
+use crate::{BodyState, Misuse, RecordType, RequestId, Role, Roles, Rule, Violation};
+
+const R: Role = Role::RESPONDER;
+
+#[test]
+fn a_body_ends_exactly_on_its_terminal_record() {
+    let mut link = Link::new();
+    link.send([begin(1, R, true), all_params(1, &[("CONTENT_LENGTH", "4")])].concat());
+    let key = link.request().key;
+    assert_eq!(link.body(key), (vec![], BodyState::Open));
+    link.send(stdin(1, b"ab"));
+    assert_eq!(link.events(), [Event::Body(key)]);
+    link.send(stdin(1, b"cd"));
+    assert_eq!(link.events(), [], "told once until it is read");
+    assert_eq!(link.body(key), (b"abcd".to_vec(), BodyState::Open), "CONTENT_LENGTH does not end it");
+    link.send(stdin(1, b"ef"));
+    assert_eq!(link.body(key), (b"ef".to_vec(), BodyState::Open), "nor does it stop there");
+    link.events();
+    link.send(end_of_stdin(1));
+    assert_eq!(link.events(), [Event::Body(key)]);
+    assert_eq!(link.body(key), (vec![], BodyState::Ended));
+    link.send(end_of_stdin(1));
+    assert_eq!(link.events(), [], "an end after the end says nothing new");
+}
+
+#[test]
+fn a_request_without_a_body_ends_too() {
+    let mut link = Link::new();
+    let key = link.open_kept(1);
+    link.send(end_of_stdin(1));
+    assert_eq!(link.events(), [Event::Body(key)]);
+    assert_eq!(link.body(key), (vec![], BodyState::Ended));
+}
+
+#[test]
+fn an_answer_that_comes_before_the_body_is_whole_at_once() {
+    // The body's records come after the answer, late, or never: the answer waits for none of them.
+    for keep_conn in [false, true] {
+        let mut link = Link::new();
+        let key = link.open(1, R, keep_conn);
+        link.app.stdout(key, b"Status: 404 Not Found\r\n\r\n").unwrap();
+        link.app.end(key, 0).unwrap();
+        let expected = [out(1, b"Status: 404 Not Found\r\n\r\n"), out(1, b""), end(1)];
+        assert_eq!(link.answers(), expected);
+        let close = if keep_conn { None } else { Some(Close::Drain) };
+        assert_eq!(link.app.should_close(), close, "without KEEP_CONN the web server learns the end now");
+        link.send(stdin(1, b"abcd"));
+        assert_eq!(link.app.should_close(), close);
+        link.send(end_of_stdin(1));
+        let close = if keep_conn { None } else { Some(Close::Now) };
+        assert_eq!(link.app.should_close(), close);
+        assert_eq!((link.events(), link.answers()), (vec![], vec![]));
+    }
+}
+
+#[test]
+fn ten_megabytes_that_nobody_reads_are_dropped_as_they_come() {
+    for keep_conn in [false, true] {
+        let mut link = Link::new();
+        let key = link.open(1, R, keep_conn);
+        link.app.stdout(key, b"no").unwrap();
+        link.app.end(key, 0).unwrap();
+        assert_eq!(link.answers(), [out(1, b"no"), out(1, b""), end(1)]);
+        let part = stdin(1, &[b'x'; 32_768]);
+        for _ in 0..320 {
+            link.send(&part);
+            assert!(link.app.wants_input());
+            assert_eq!(link.app.unread(), 0);
+        }
+        link.send(end_of_stdin(1));
+        assert_eq!((link.events(), link.answers(), link.app.table.len()), (vec![], vec![], 0));
+    }
+}
+
+#[test]
+fn late_stdin_of_an_answered_id_is_skipped_and_the_next_request_on_it_gets_none() {
+    let mut link = Link::new();
+    let key = link.open_kept(1);
+    link.send(stdin(1, b"read by nobody"));
+    link.app.end(key, 0).unwrap();
+    link.send([stdin(1, b"late"), end_of_stdin(1), stdin(1, b"later than its end")].concat());
+    link.answers();
+    assert_eq!(link.events(), [Event::Body(key)], "from before the answer");
+    link.is_usable_for(1);
+}
+
+#[test]
+fn late_params_of_an_answered_request_are_skipped_too() {
+    let mut link = Link::new();
+    link.send(begin(1, R, true));
+    let key = link.app.in_params().min().unwrap();
+    link.app.refuse(key).unwrap();
+    link.app.stdout(key, b"too slow").unwrap();
+    link.app.end(key, 0).unwrap();
+    assert_eq!(link.answers(), [out(1, b"too slow"), out(1, b""), end(1)]);
+    link.send([all_params(1, &[("A", "1")]), stdin(1, b"x"), end_of_stdin(1)].concat());
+    assert_eq!((link.events(), link.app.table.len()), (vec![], 0));
+    link.is_usable_for(1);
+}
+
+#[test]
+fn a_begin_on_the_id_of_an_answered_request_is_served_with_none_of_the_old_bytes() {
+    let mut link = Link::new();
+    let old = link.open_kept(1);
+    link.send(stdin(1, b"old"));
+    link.app.end(old, 0).unwrap();
+    link.send(stdin(1, b"old, late"));
+    assert_eq!(link.events(), [Event::Body(old)], "from before the answer");
+    let new = link.open_kept(1);
+    assert_ne!(old, new);
+    link.send([stdin(1, b"new"), end_of_stdin(1)].concat());
+    assert_eq!(link.body(new), (b"new".to_vec(), BodyState::Ended));
+    assert_eq!(link.app.stdout(old, b"x"), Err(Misuse::Gone));
+    assert_eq!(link.app.live(), 1);
+    link.app.end(new, 0).unwrap();
+    assert_eq!(link.answers(), [out(1, b""), end(1), out(1, b""), end(1)]);
+}
+
+#[test]
+fn a_second_begin_on_the_id_of_a_request_that_is_still_owed_its_answer_is_a_violation() {
+    type Prepare = fn(&mut Link);
+    let table: [(&str, Prepare); 6] = [
+        ("in its PARAMS", |link| link.send(begin(1, R, true))),
+        ("in its STDIN", |link| _ = link.open_kept(1)),
+        ("with all its input", |link| {
+            link.open_kept(1);
+            link.send(end_of_stdin(1));
+        }),
+        ("given up, not ended", |link| {
+            link.open_kept(1);
+            link.send(abort(1));
+        }),
+        ("refused, not ended", |link| {
+            link.send([begin(1, R, true), params(1, &[0xff; 8])].concat());
+        }),
+        ("cut off", |link| {
+            let key = link.open_kept(1);
+            link.app.fail(key).unwrap();
+        }),
+    ];
+    for (what, prepare) in table {
+        let mut link = Link::new();
+        prepare(&mut link);
+        let expected = Violation { rule: Rule::BeginTwice, id: RequestId(1) };
+        assert_eq!(link.breaks(begin(1, R, true)), expected, "{what}");
+    }
+}
+
+#[test]
+fn nothing_of_one_request_is_visible_in_the_next() {
+    let mut link = Link::new();
+    link.send([begin(1, R, true), all_params(1, &[("REMOTE_USER", "admin"), ("A", "1")])].concat());
+    let first = link.request();
+    link.send(stdin(1, b"secret"));
+    link.app.stdout(first.key, b"for the first").unwrap();
+    link.app.end(first.key, 0).unwrap();
+    link.send(end_of_stdin(1));
+    link.answers();
+    link.events();
+    link.send([begin(1, R, true), all_params(1, &[("A", "2")]), end_of_stdin(1)].concat());
+    let second = link.request();
+    assert_eq!(second.params.iter().collect::<Vec<_>>(), [(&b"A"[..], &b"2"[..])]);
+    assert_eq!(link.body(second.key), (vec![], BodyState::Ended));
+    link.app.end(second.key, 0).unwrap();
+    assert_eq!(link.answers(), [out(1, b""), end(1)]);
+}
+
+#[test]
+fn keep_conn_is_per_request_and_the_last_one_decides() {
+    for (flags, close) in [
+        (&[true][..], None),
+        (&[false], Some(Close::Now)),
+        (&[true, false], Some(Close::Now)),
+        (&[false, true], None),
+        (&[true, false, true], None),
+    ] {
+        let mut link = Link::new();
+        assert_eq!(link.app.should_close(), None, "before the first request");
+        for &keep_conn in flags {
+            let key = link.open(1, R, keep_conn);
+            link.send(end_of_stdin(1));
+            assert_eq!(link.app.should_close(), None, "{flags:?}: not while a request is alive");
+            link.app.end(key, 0).unwrap();
+            link.events();
+        }
+        assert_eq!(link.app.should_close(), close, "{flags:?}");
+    }
+}
+
+#[test]
+fn an_authorizer_is_complete_at_the_end_of_its_params() {
+    let mut link = Link::with(|config| config.roles = Roles::ALL);
+    let key = link.open(1, Role::AUTHORIZER, true);
+    assert_eq!(link.body(key), (vec![], BodyState::Ended));
+    link.app.stdout(key, b"Status: 200 OK\r\n\r\n").unwrap();
+    link.app.end(key, 0).unwrap();
+    assert_eq!(link.answers(), [out(1, b"Status: 200 OK\r\n\r\n"), out(1, b""), end(1)]);
+    assert_eq!(
+        (link.app.table.len(), link.app.end_of_input()),
+        (0, EndOfInput::Clean),
+        "no STDIN is missing"
+    );
+    let key = link.open(1, Role::AUTHORIZER, false);
+    link.app.end(key, 0).unwrap();
+    assert_eq!(link.app.should_close(), Some(Close::Now));
+}
+
+#[test]
+fn an_authorizer_that_was_answered_in_its_params_is_over_at_their_end() {
+    let mut link = Link::with(|config| config.roles = Roles::ALL);
+    link.send(begin(1, Role::AUTHORIZER, true));
+    let key = link.app.in_params().min().unwrap();
+    link.app.refuse(key).unwrap();
+    link.app.end(key, 0).unwrap();
+    assert_eq!(link.app.table.len(), 1);
+    link.send(all_params(1, &[("A", "1")]));
+    assert_eq!((link.events(), link.app.table.len()), (vec![], 0));
+}
+
+#[test]
+fn stdin_of_an_authorizer_is_dropped() {
+    let mut link = Link::with(|config| config.roles = Roles::ALL);
+    let key = link.open(1, Role::AUTHORIZER, true);
+    link.send([stdin(1, b"not for it"), end_of_stdin(1)].concat());
+    assert_eq!((link.events(), link.app.unread()), (vec![], 0));
+    assert_eq!(link.body(key), (vec![], BodyState::Ended));
+    assert_eq!(link.breaks(record(RecordType::DATA, 1, b"x")).rule, Rule::DataOutOfPlace);
+}
+
+#[test]
+fn a_filter_has_two_bodies_each_of_which_ends_on_its_own_terminal_record() {
+    let data = |content: &[u8]| record(RecordType::DATA, 1, content);
+    let mut link = Link::with(|config| config.roles = Roles::ALL);
+    let key = link.open(1, Role::FILTER, true);
+    link.send(stdin(1, b"form"));
+    assert_eq!(link.body(key), (b"form".to_vec(), BodyState::Open));
+    assert_eq!(link.data(key), (vec![], BodyState::Open), "it has not begun, which is not its end");
+    link.send(end_of_stdin(1));
+    assert_eq!(link.body(key), (vec![], BodyState::Ended));
+    assert_eq!(link.data(key), (vec![], BodyState::Open));
+    link.events();
+    link.send(data(b"fi"));
+    assert_eq!(link.events(), [Event::Body(key)]);
+    link.send(data(b"le"));
+    assert_eq!(link.app.unread(), 4);
+    assert_eq!(link.data(key), (b"file".to_vec(), BodyState::Open));
+    link.send(data(b""));
+    assert_eq!((link.data(key), link.body(key)), ((vec![], BodyState::Ended), (vec![], BodyState::Ended)));
+    link.app.end(key, 0).unwrap();
+    assert_eq!((link.app.table.len(), link.app.unread()), (0, 0));
+}
+
+#[test]
+fn data_out_of_its_place_is_a_violation() {
+    let data = |content: &[u8]| record(RecordType::DATA, 1, content);
+    for content in [&b""[..], b"x"] {
+        let mut link = Link::with(|config| config.roles = Roles::ALL);
+        link.open(1, Role::FILTER, true);
+        assert_eq!(link.breaks(data(content)).rule, Rule::DataOutOfPlace, "before the end of STDIN");
+
+        let mut link = Link::with(|config| config.roles = Roles::ALL);
+        link.open_kept(1);
+        link.send(end_of_stdin(1));
+        assert_eq!(link.breaks(data(content)).rule, Rule::DataOutOfPlace, "a Responder has none");
+    }
+    let mut link = Link::with(|config| config.roles = Roles::ALL);
+    link.open(1, Role::FILTER, true);
+    link.send([end_of_stdin(1), data(b""), data(b"")].concat());
+    assert_eq!(link.breaks(data(b"x")).rule, Rule::StreamAfterEnd);
+}
+
+#[test]
+fn streams_out_of_order_are_violations_while_the_answer_is_owed() {
+    let begun = begin(1, R, true);
+    let table = [
+        (begun.clone(), stdin(1, b"x"), Rule::StdinBeforeParamsEnd),
+        (begun, end_of_stdin(1), Rule::StdinBeforeParamsEnd),
+        (head(1, R, true), params(1, &pairs(&[("B", "2")])), Rule::ParamsAfterEnd),
+        ([head(1, R, true), end_of_stdin(1)].concat(), stdin(1, b"x"), Rule::StreamAfterEnd),
+    ];
+    for (before, record, rule) in table {
+        let mut link = Link::new();
+        link.send(before);
+        assert_eq!(link.breaks(record), Violation { rule, id: RequestId(1) });
+    }
+}
+
+#[test]
+fn a_key_whose_request_is_over_is_dead_for_every_command() {
+    let mut link = Link::new();
+    let key = link.open_kept(1);
+    link.send(stdin(1, b"x"));
+    link.app.end(key, 0).unwrap();
+    link.answers();
+    // Answered and its input open; over; and with another request in its place.
+    for records in [vec![], end_of_stdin(1), head(1, R, true)] {
+        link.send(records);
+        let app = &mut link.app;
+        let mut chunks = VecDeque::new();
+        assert_eq!(app.read_body(key, &mut chunks), Err(Misuse::Gone));
+        assert_eq!(app.read_data(key, &mut chunks), Err(Misuse::Gone));
+        assert_eq!(app.discard_body(key), Err(Misuse::Gone));
+        assert_eq!(app.stdout(key, b"x"), Err(Misuse::Gone));
+        assert_eq!(app.stdout_bytes(key, vec![b'x'; 5000].into()), Err(Misuse::Gone));
+        assert_eq!(app.stdout_with(key, |_| panic!("not called")), Err(Misuse::Gone));
+        assert_eq!(app.stderr(key, b"x"), Err(Misuse::Gone));
+        assert_eq!(app.end(key, 0), Err(Misuse::Gone));
+        assert_eq!(app.fail(key), Err(Misuse::Gone));
+        assert_eq!(app.refuse(key), Err(Misuse::Gone));
+        app.consumed(key, 1);
+        assert!(chunks.is_empty() && link.answers().is_empty(), "and none of them does anything");
+    }
+    assert_eq!(link.app.live(), 1);
+}
+
+#[test]
+fn before_the_end_of_its_params_a_request_can_only_be_refused() {
+    let mut link = Link::new();
+    link.send(begin(1, R, true));
+    let key = link.app.in_params().min().unwrap();
+    let app = &mut link.app;
+    let mut chunks = VecDeque::new();
+    assert_eq!(app.read_body(key, &mut chunks), Err(Misuse::TooEarly));
+    assert_eq!(app.read_data(key, &mut chunks), Err(Misuse::TooEarly));
+    assert_eq!(app.discard_body(key), Err(Misuse::TooEarly));
+    assert_eq!(app.stdout(key, b"x"), Err(Misuse::TooEarly));
+    assert_eq!(app.stdout_with(key, |_| panic!("not called")), Err(Misuse::TooEarly));
+    assert_eq!(app.stderr(key, b"x"), Err(Misuse::TooEarly));
+    assert!(!app.is_open(key));
+    assert_eq!(app.end(key, 0), Err(Misuse::TooEarly));
+    assert_eq!(app.fail(key), Err(Misuse::TooEarly));
+    assert!(app.output().is_empty());
+    link.send(all_params(1, &[]));
+    assert_eq!(link.request().key, key);
+    assert_eq!(link.app.refuse(key), Err(Misuse::Gone));
+}

@@ -1,0 +1,303 @@
+//! A CGI head to the head of an [`http::Response`] (RFC 3875 §6).
+//!
+//! | the application sends | the response has |
+//! | --- | --- |
+//! | `Status: NNN Reason` | that status |
+//! | `Location: /path` and no `Status` | [`LocalRedirect`] in its extensions, and 302 for who does not look |
+//! | `Location: ` something else, and no `Status` | 302 (§6.2.3) |
+//! | neither | 200 |
+//! | headers between two HTTP peers (`Connection`, `Transfer-Encoding`, …) | nothing |
+//! | other headers | these, in order |
+//!
+//! Lines end with LF or CRLF (§6.2). A first line of HTTP's own (`HTTP/1.1 404 Not Found`) is taken for the
+//! status, since there are programs that send one; a head without any line is a 200, as for nginx.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use http::uri::PathAndQuery;
+use http::{Extensions, StatusCode};
+use memchr::{memchr, memchr_iter};
+
+use super::{decimal, is_between_peers, is_named_by_connection};
+use crate::client::error::Kind;
+
+/// The application asks the web server to answer with what is at another path of the same server, without
+/// telling the client (RFC 3875 §6.2.2). In the extensions of a response whose head says so.
+///
+/// A client that does not know of it sees a 302 to that path. Whoever follows it should do so for a bounded
+/// number of times, with GET.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalRedirect(pub PathAndQuery);
+
+/// What a response begins with.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) extensions: Extensions,
+    /// Bytes of the body, where the application tells.
+    pub(crate) length: Option<u64>,
+}
+
+/// A head that is still coming.
+#[derive(Debug, Default)]
+pub(crate) struct Partial {
+    bytes: BytesMut,
+    /// No end lies before this.
+    searched: usize,
+}
+
+impl Partial {
+    /// Whether nothing of it has come.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Takes in more of STDOUT. Once the head is whole, it and what follows it of the body.
+    pub(crate) fn push(&mut self, bytes: Bytes, limit: usize) -> Result<Option<(Head, Bytes)>, Kind> {
+        // Mostly all of it comes at once, and stays where it is.
+        if self.bytes.is_empty()
+            && let Some(end) = end(&bytes, 0)
+        {
+            return whole(bytes, end, limit);
+        }
+        self.bytes.extend_from_slice(&bytes);
+        if let Some(end) = end(&self.bytes, self.searched) {
+            return whole(std::mem::take(&mut self.bytes).freeze(), end, limit);
+        }
+        self.searched = self.bytes.len().saturating_sub(2);
+        if self.bytes.len() > limit { Err(Kind::Head(TOO_LONG)) } else { Ok(None) }
+    }
+}
+
+/// A head that ends there, and what is behind it.
+fn whole(mut bytes: Bytes, end: usize, limit: usize) -> Result<Option<(Head, Bytes)>, Kind> {
+    if end > limit {
+        return Err(Kind::Head(TOO_LONG));
+    }
+    let head = bytes.split_to(end);
+    Ok(Some((parse(&head).map_err(Kind::Head)?, bytes)))
+}
+
+/// Where the empty line ends, which does not lie before `searched`.
+fn end(bytes: &[u8], searched: usize) -> Option<usize> {
+    if searched == 0 {
+        match bytes {
+            [b'\n', ..] => return Some(1),
+            [b'\r', b'\n', ..] => return Some(2),
+            _ => {}
+        }
+    }
+    memchr_iter(b'\n', &bytes[searched..]).find_map(|at| {
+        let at = searched + at + 1;
+        match &bytes[at..] {
+            [b'\n', ..] => Some(at + 1),
+            [b'\r', b'\n', ..] => Some(at + 2),
+            _ => None,
+        }
+    })
+}
+
+const TOO_LONG: &str = "it is longer than the limit";
+
+fn parse(head: &Bytes) -> Result<Head, &'static str> {
+    let mut fields = Fields::default();
+    let mut start = 0;
+    for (number, end) in memchr_iter(b'\n', head).enumerate() {
+        let line = &head[start..end];
+        start = end + 1;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            break;
+        }
+        fields.line(number, line, head)?;
+    }
+    fields.finish()
+}
+
+#[derive(Debug, Default)]
+struct Fields {
+    status: Option<StatusCode>,
+    headers: HeaderMap,
+    /// Whether one of them tells of others that are between two HTTP peers, or is itself.
+    between_peers: bool,
+    location: bool,
+    length: bool,
+}
+
+impl Fields {
+    fn line(&mut self, number: usize, line: &[u8], head: &Bytes) -> Result<(), &'static str> {
+        if number == 0 && line.starts_with(b"HTTP/") {
+            let code = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+            return self.set_status(code);
+        }
+        let colon = memchr(b':', line).ok_or("a line has no colon")?;
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        if name.eq_ignore_ascii_case(b"status") {
+            return self.set_status(value);
+        }
+        // This refuses a continued line as well, for it begins with a space.
+        let name = HeaderName::from_bytes(name).map_err(|_| "a header's name is none of HTTP's")?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(value))
+            .map_err(|_| "a header's value has a control character")?;
+        self.between_peers |= is_between_peers(&name);
+        self.location |= name == LOCATION;
+        self.length |= name == CONTENT_LENGTH;
+        self.headers.try_append(name, value).map_err(|_| "it has more headers than can be held")?;
+        Ok(())
+    }
+
+    fn set_status(&mut self, value: &[u8]) -> Result<(), &'static str> {
+        const BAD: &str = "its status is no number of three digits";
+        let code = value.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let status = StatusCode::from_bytes(code).map_err(|_| BAD)?;
+        if status.is_informational() {
+            // RFC 3875 §6.3.3 knows none.
+            return Err("its status is 1xx");
+        }
+        match self.status.replace(status) {
+            Some(other) if other != status => Err("it has two statuses that differ"),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(mut self) -> Result<Head, &'static str> {
+        let mut extensions = Extensions::new();
+        let location = if self.location { self.headers.get(LOCATION) } else { None };
+        let status = match (self.status, location) {
+            (Some(status), _) => status,
+            (None, None) => StatusCode::OK,
+            (None, Some(location)) => {
+                if let Some(path) = local_path(location) {
+                    extensions.insert(LocalRedirect(path));
+                }
+                StatusCode::FOUND
+            }
+        };
+        if self.between_peers {
+            let between =
+                |name: &&HeaderName| is_between_peers(name) || is_named_by_connection(name, &self.headers);
+            let dropped: Vec<_> = self.headers.keys().filter(between).cloned().collect();
+            for name in dropped {
+                self.headers.remove(name);
+            }
+        }
+        let length = if self.length { content_length(&mut self.headers)? } else { None };
+        Ok(Head { status, headers: self.headers, extensions, length })
+    }
+}
+
+/// RFC 3875 §6.2.2: an absolute path. Two slashes at its front would be another host to a client, which may
+/// follow it as well.
+fn local_path(location: &HeaderValue) -> Option<PathAndQuery> {
+    let bytes = location.as_bytes();
+    let is_local = bytes.starts_with(b"/") && !bytes.starts_with(b"//");
+    is_local.then(|| PathAndQuery::try_from(bytes).ok()).flatten()
+}
+
+/// Content-Length, which is there once afterwards, or not at all.
+fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, &'static str> {
+    let mut values = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    let length = decimal(first.as_bytes()).ok_or("its Content-Length is no number")?;
+    if let Some(second) = values.next() {
+        if second != first || values.any(|other| other != first) {
+            return Err("it has two Content-Lengths that differ");
+        }
+        let first = first.clone();
+        headers.insert(CONTENT_LENGTH, first);
+    }
+    Ok(Some(length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(head: &str) -> Result<(Head, Bytes), String> {
+        let result = Partial::default().push(Bytes::copy_from_slice(head.as_bytes()), 1000);
+        result.map(|head| head.expect("it is whole")).map_err(|kind| format!("{kind:?}"))
+    }
+
+    #[test]
+    fn status_location_or_neither() {
+        for (head, status, redirect) in [
+            ("Status: 404 Not Found\r\n\r\n", 404, None),
+            ("status:201\n\n", 201, None),
+            ("Status: 999\r\nX: y\r\n\r\n", 999, None),
+            ("Content-Type: text/html\n\n", 200, None),
+            ("\r\n", 200, None),
+            ("\n", 200, None),
+            ("HTTP/1.1 403 Forbidden\r\nX: y\r\n\r\n", 403, None),
+            ("Location: http://example.org/\r\n\r\n", 302, None),
+            ("Location: /other?x=1\r\n\r\n", 302, Some("/other?x=1")),
+            ("Location: //example.org/\r\n\r\n", 302, None),
+            ("Location: /other\r\nStatus: 301 Moved\r\n\r\n", 301, None),
+        ] {
+            let (read, rest) = read(head).unwrap();
+            assert_eq!((read.status.as_u16(), rest.len()), (status, 0), "{head:?}");
+            let told = read.extensions.get::<LocalRedirect>().map(|told| told.0.as_str());
+            assert_eq!(told, redirect, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn headers_stay_in_order_and_those_between_peers_go() {
+        let head = "Set-Cookie: a\r\nConnection: x-hop\r\nX-Hop: 1\r\nTransfer-Encoding: chunked\r\n\
+            Set-Cookie:b \r\nX-Obs: \u{e9}\r\n\r\nbody";
+        let (read, rest) = read(head).unwrap();
+        let cookies: Vec<_> = read.headers.get_all("set-cookie").iter().collect();
+        assert_eq!(cookies, ["a", "b"]);
+        assert_eq!((read.headers.len(), &rest[..]), (3, &b"body"[..]));
+    }
+
+    #[test]
+    fn what_is_no_head_is_an_error() {
+        for head in [
+            "Status: abc\r\n\r\n",
+            "Status: 20\r\n\r\n",
+            "Status: 100 Continue\r\n\r\n",
+            "Status: 200\r\nStatus: 500\r\n\r\n",
+            "no colon\r\n\r\n",
+            "X: y\r\n folded\r\n\r\n",
+            "a b: c\r\n\r\n",
+            ": c\r\n\r\n",
+            "X: \u{1}\r\n\r\n",
+            "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            "Content-Length: -1\r\n\r\n",
+        ] {
+            assert!(read(head).is_err(), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn whole_byte_by_byte_and_with_a_tail() {
+        for head in ["Status: 201 Created\r\nContent-Length: 4\r\n\r\n", "Status: 201\nContent-Length: 4\n\n"]
+        {
+            for split in 0..head.len() {
+                let mut partial = Partial::default();
+                assert!(
+                    partial.push(Bytes::copy_from_slice(&head.as_bytes()[..split]), 100).unwrap().is_none()
+                );
+                let tail = [&head.as_bytes()[split..], b"body"].concat();
+                let (read, rest) = partial.push(tail.into(), 100).unwrap().unwrap();
+                assert_eq!(
+                    (read.status, read.length, &rest[..]),
+                    (StatusCode::CREATED, Some(4), &b"body"[..])
+                );
+            }
+            let mut partial = Partial::default();
+            let last = head.bytes().filter_map(|byte| partial.push(vec![byte].into(), 100).unwrap()).count();
+            assert_eq!(last, 1);
+        }
+    }
+
+    #[test]
+    fn a_head_without_an_end_is_refused_at_the_limit() {
+        let mut partial = Partial::default();
+        assert!(partial.push(vec![b'x'; 100].into(), 100).unwrap().is_none());
+        assert!(partial.push(Bytes::from_static(b"x"), 100).is_err());
+        let long = format!("X: {}\r\n\r\n", "y".repeat(100));
+        assert!(Partial::default().push(long.into(), 100).is_err(), "also where it comes in one piece");
+    }
+}

@@ -1,0 +1,336 @@
+//! How connections are served.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fcgi_core::server::{Memory, Overload};
+use fcgi_core::{Limits, Roles};
+use http::Extensions;
+
+use super::request_target::{RequestTarget, TargetSettings};
+use super::stderr;
+use crate::buffer_pool;
+
+/// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
+/// share one.
+///
+/// Whatever the web server decides the quantity of has a bound, in bytes, in number or in time, with a default that is
+/// there for a reason: what it sends in [`limits`](Self::limits) and [`body_limit`](Self::body_limit), what it does not
+/// read in [`output_bytes`](Self::output_bytes), and the time-outs. [`most_memory`](Self::most_memory) is what comes of
+/// them together. Who it says that its client is, is believed: see [`Params`](crate::Params).
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_fcgi::Config;
+/// let config = Config::default().idle_timeout(Duration::from_secs(75)).serve_half_closed(true);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) protocol: Arc<fcgi_core::server::Config>,
+    pub(crate) driver: Arc<Driver>,
+}
+
+/// The settings that are the driver's own.
+#[derive(Debug, Clone)]
+pub(crate) struct Driver {
+    pub(crate) head_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) pause_timeout: Duration,
+    pub(crate) body_timeout: Option<Duration>,
+    pub(crate) request_timeout: Option<Duration>,
+    pub(crate) body_limit: u64,
+    pub(crate) output_bytes: usize,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) drain_bytes: u64,
+    pub(crate) half_closed: bool,
+    pub(crate) no_length_no_body: bool,
+    pub(crate) target: TargetSettings,
+    /// What each request's extensions begin as: nothing, with room.
+    pub(crate) extensions: Extensions,
+}
+
+/// What a request over a limit is told by default. HAProxy leaves its client hanging on the protocol's own
+/// OVERLOADED and CANT_MPX_CONN.
+const UNAVAILABLE: Bytes =
+    Bytes::from_static(b"Status: 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+
+impl Default for Config {
+    fn default() -> Self {
+        let protocol = fcgi_core::server::Config {
+            overload: Overload::Stdout(UNAVAILABLE),
+            memory: Memory { take: buffer_pool::take_params, share: buffer_pool::share_params },
+            ..Default::default()
+        };
+        Self {
+            protocol: Arc::new(protocol),
+            driver: Arc::new(Driver {
+                head_timeout: Duration::from_secs(60),
+                write_timeout: Duration::from_secs(60),
+                idle_timeout: None,
+                pause_timeout: Duration::from_secs(10),
+                body_timeout: Some(Duration::from_secs(120)),
+                request_timeout: None,
+                body_limit: u64::MAX,
+                output_bytes: 256 * 1024,
+                drain_timeout: Duration::from_secs(30),
+                drain_bytes: 64 << 20,
+                half_closed: false,
+                no_length_no_body: false,
+                target: TargetSettings::default(),
+                extensions: roomy(),
+            }),
+        }
+    }
+}
+
+impl Config {
+    /// Bounds on what the web server may send; their defaults and reasons are those of [`Limits`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        Arc::make_mut(&mut self.protocol).limits = limits;
+        self
+    }
+
+    /// The roles that are played (FastCGI §6). A request for another one is answered with UNKNOWN_ROLE
+    /// (§5.5), and no service hears of it. Default: Responder.
+    ///
+    /// A service that plays several tells them apart by [`Params::role`](crate::Params::role). One that was
+    /// written for pages alone must not be asked as an Authorizer: every page that it has would be a
+    /// permission.
+    #[must_use]
+    pub fn roles(mut self, roles: Roles) -> Self {
+        Arc::make_mut(&mut self.protocol).roles = roles;
+        self
+    }
+
+    /// Which target a request gets. Default: [`RequestTarget::Decided`], the one that the web server decided on.
+    #[must_use]
+    pub fn request_target(mut self, target: RequestTarget) -> Self {
+        self.driver().target.target = target;
+        self
+    }
+
+    /// The application's front controllers: paths of the web server, decoded, to which it rewrites requests that
+    /// the application answers by the client's own path. With a name here, a request that the web server sent to
+    /// that SCRIPT_NAME, or to that decided path, keeps the client's path and query; with
+    /// [`RequestTarget::Decided`] it is a request to the front controller itself otherwise. Default: none.
+    ///
+    /// Needed for Apache's `SetHandler`, `FallbackResource`, `DirectoryIndex` and `MultiViews` in front of an
+    /// application that listens at a socket, for lighttpd's `url.rewrite-if-not-file` and
+    /// `server.error-handler-404`, for nginx's `try_files … /app.fcgi`, and for a SCRIPT_NAME that the web server's
+    /// configuration sets by hand without DOCUMENT_URI. A program that the web server starts itself as its
+    /// SCRIPT_FILENAME (mod_fcgid, CGI) is known without this.
+    ///
+    /// The web server's rules for a path hold only until it rewrites that path: name a front controller only where all
+    /// requests that are rewritten to it may reach every route. An error document is not taken for one, unless its
+    /// REDIRECT_STATUS is 404.
+    ///
+    /// ```
+    /// use tower_fcgi::Config;
+    /// let config = Config::default().front_controllers(["/app.fcgi"]);
+    /// ```
+    ///
+    /// # Panics
+    /// If a path does not begin with a slash.
+    #[must_use]
+    pub fn front_controllers(mut self, paths: impl IntoIterator<Item: Into<String>>) -> Self {
+        let paths: Vec<String> = paths.into_iter().map(Into::into).collect();
+        for path in &paths {
+            assert!(path.starts_with('/'), "the front controller {path:?} must begin with a slash");
+        }
+        self.driver().target.front_controllers = paths;
+        self
+    }
+
+    /// What a request is told that comes over [`Limits::requests`], or on a connection that is about to end.
+    /// Default: a `503 Service Unavailable` on STDOUT, which every web server passes on.
+    #[must_use]
+    pub fn overload(mut self, overload: Overload) -> Self {
+        Arc::make_mut(&mut self.protocol).overload = overload;
+        self
+    }
+
+    /// The number of connections that is told to web servers which ask for `FCGI_MAX_CONNS` (FastCGI §4.1).
+    /// Whoever accepts the connections sees to it that it is true. Default: 1 024.
+    #[must_use]
+    pub fn advertise_max_connections(mut self, connections: u32) -> Self {
+        Arc::make_mut(&mut self.protocol).max_conns = connections;
+        self
+    }
+
+    /// The number of requests at once that is told to web servers which ask for `FCGI_MAX_REQS` (FastCGI §4.1), of
+    /// which HAProxy then sends as many on one connection. What is told is never more than [`Limits::requests`], which
+    /// bounds what is taken. Default: 4, as [`fcgi_core::server::Config::max_reqs`] says why. A larger one is for an HAProxy
+    /// with a larger `tune.bufsize`: this number times the largest usual head has to stay below it.
+    #[must_use]
+    pub fn advertise_max_requests(mut self, requests: u32) -> Self {
+        Arc::make_mut(&mut self.protocol).max_reqs = requests;
+        self
+    }
+
+    /// How long the head of a request may take, from the first byte that is seen of it to the end of PARAMS;
+    /// on a new connection from its beginning. After that the answer is `408 Request Timeout`, or the
+    /// connection is closed if not even BEGIN_REQUEST is there. Default: 60 s; a web server sends a head in
+    /// one go, and connects when it has one.
+    #[must_use]
+    pub fn head_timeout(mut self, limit: Duration) -> Self {
+        self.driver().head_timeout = limit;
+        self
+    }
+
+    /// How long the web server may read nothing of an answer that waits for it. After that the connection is
+    /// closed. Default: 60 s, as nginx's `send_timeout`.
+    #[must_use]
+    pub fn write_timeout(mut self, limit: Duration) -> Self {
+        self.driver().write_timeout = limit;
+        self
+    }
+
+    /// How long a kept connection may be idle. Default: without limit, so that the web server decides: a
+    /// connection that we close in the moment in which it sends the next request costs that request (H2O
+    /// answers 503, nginx 502 for a POST). What is set here should be longer than the web server's own limit.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.driver().idle_timeout = Some(limit);
+        self
+    }
+
+    /// How long input may be paused because several requests of a connection leave their bodies unread. After
+    /// that the one with the most unread bytes is given up: a 503 if its answer has not begun. Default: 10 s, which
+    /// is long for a handler that means to read, and short for the others, whose answers it holds up.
+    #[must_use]
+    pub fn pause_timeout(mut self, limit: Duration) -> Self {
+        self.driver().pause_timeout = limit;
+        self
+    }
+
+    /// How long the web server may send nothing of a body that has not ended, while input is wanted. After that
+    /// a handler that waits for it is dropped and the answer is `408 Request Timeout` if it has not begun; else the
+    /// body [breaks off](crate::BodyError::is_stalled), and the handler goes on. `None`: without limit. Default:
+    /// 120 s, twice nginx's `client_body_timeout`, so that the web server, which knows its client, is first.
+    #[must_use]
+    pub fn body_timeout(mut self, limit: Option<Duration>) -> Self {
+        self.driver().body_timeout = limit;
+        self
+    }
+
+    /// How long a request may take from the end of its PARAMS to the end of its answer. After that its handler is
+    /// dropped: a `503 Service Unavailable` if the answer has not begun, else the connection is cut off, so that
+    /// the answer does not look whole. Default: without limit, since it would end long downloads and
+    /// Server-Sent Events.
+    ///
+    /// Most web servers do not tell that a client has left before something is written to it: nothing else ends a handler
+    /// that never answers, or the wait for a service that never becomes [ready](crate::FcgiService#readiness).
+    #[must_use]
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.driver().request_timeout = Some(limit);
+        self
+    }
+
+    /// Bytes that a request's body may have. One whose CONTENT_LENGTH is more is answered with `413 Content Too
+    /// Large` and no service hears of it; one that turns out to be more while it comes has its handler dropped and
+    /// the same answer if that has not begun, else its body [breaks off](crate::BodyError::is_too_large). Default:
+    /// without limit, since what is held of a body is bounded all the same ([`Limits::body_bytes`]), and web
+    /// servers have a limit of their own (nginx: 1 MiB).
+    #[must_use]
+    pub fn body_limit(mut self, bytes: u64) -> Self {
+        self.driver().body_limit = bytes;
+        self
+    }
+
+    /// Bytes of output that wait for a web server which is slow to read, at which no more is produced: bodies of
+    /// responses are not polled, and lines for STDERR wait. What is produced at a time comes on top. Default:
+    /// 262 144, several of the 16 to 64 KiB that bodies give at a time, so that the next write is ready when the
+    /// last is done. At least 1.
+    #[must_use]
+    pub fn output_bytes(mut self, bytes: usize) -> Self {
+        self.driver().output_bytes = bytes.max(1);
+        self
+    }
+
+    /// How long, and for how many bytes, the rest of an answered request is received and dropped: of a body after an
+    /// early answer, or of PARAMS that were refused. After that the connection is closed, which may cost the answer.
+    /// Default: 30 s, as nginx's `lingering_time`, and 67 108 864 bytes: what is dropped takes no memory.
+    ///
+    /// On a kept connection the time begins with the first byte that is dropped, both begin anew with the next request,
+    /// and the requests that are under way are answered before it is closed. Once the connection is told
+    /// [to end](crate::Handle::graceful_shutdown), a second is the most.
+    #[must_use]
+    pub fn drain(mut self, limit: Duration, bytes: u64) -> Self {
+        let driver = self.driver();
+        driver.drain_timeout = limit;
+        driver.drain_bytes = bytes;
+        self
+    }
+
+    /// Whether a web server that shuts its side down after the request is still answered. Default: no. The
+    /// end of the stream is then taken for what nginx means by it: the client is gone, and the handler is
+    /// dropped.
+    #[must_use]
+    pub fn serve_half_closed(mut self, serve: bool) -> Self {
+        self.driver().half_closed = serve;
+        self
+    }
+
+    /// Whether a request without CONTENT_LENGTH has no body, for web servers that then send no STDIN record
+    /// at all. Default: no, its body ends with the terminal STDIN record as every body does; uploads of
+    /// unknown length need that.
+    #[must_use]
+    pub fn no_length_means_no_body(mut self, so: bool) -> Self {
+        self.driver().no_length_no_body = so;
+        self
+    }
+
+    /// Bytes of memory that a connection can take with these settings, whatever the web server does on it, beside
+    /// what handlers and the bodies of their responses hold of their own. An upper bound, for choosing limits; a
+    /// test holds it. What an honest connection takes is some thousandth of it.
+    ///
+    /// It is the sum of:
+    ///
+    /// - 24 bytes for each of [`Limits::all_params_bytes`]: PARAMS, and the headers that a request is made of, of
+    ///   which the smallest has nine bytes there;
+    /// - 8 for each of [`Limits::bodies_bytes`], or [`body_bytes`](Limits::body_bytes) if that is more, and of one
+    ///   read of 65 536 bytes: a piece of a body can keep so much of what came with it;
+    /// - [`output_bytes`](Self::output_bytes), and four times [`Limits::answers_bytes`];
+    /// - 4 096 for each of [`Limits::requests`], and 512 for each of [`Limits::unfinished`];
+    /// - [`Limits::management_bytes`], 65 536 for lines that wait for STDERR, and 4 096 for the connection itself.
+    #[must_use]
+    pub fn most_memory(&self) -> usize {
+        let limits = &self.protocol.limits;
+        let bodies = limits.bodies_bytes.max(limits.body_bytes).saturating_add(65_536);
+        [
+            limits.all_params_bytes.saturating_mul(24),
+            bodies.saturating_mul(8),
+            self.driver.output_bytes,
+            limits.answers_bytes.saturating_mul(4),
+            limits.requests.saturating_mul(4096),
+            limits.unfinished.saturating_mul(512),
+            limits.management_bytes,
+            stderr::ROOM as usize,
+            4096,
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
+    }
+
+    fn driver(&mut self) -> &mut Driver {
+        Arc::make_mut(&mut self.driver)
+    }
+}
+
+/// An empty map that has grown, as its clones have: a request has five extensions under axum, and would grow
+/// its map twice.
+fn roomy() -> Extensions {
+    #[derive(Clone)]
+    struct Entry<const N: usize>;
+
+    let mut extensions = Extensions::new();
+    extensions.insert(Entry::<0>);
+    extensions.insert(Entry::<1>);
+    extensions.insert(Entry::<2>);
+    extensions.insert(Entry::<3>);
+    extensions.clear();
+    extensions
+}

@@ -1,0 +1,88 @@
+//! One request with a clone of the service: readiness, the call, and the response's future.
+
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Request;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::failure::{BoxError, Failure};
+use crate::body::RequestBody;
+
+pin_project! {
+    /// The future of one request's response, as tower's `Oneshot`, but with an error that tells a service that did
+    /// not become ready from one that failed.
+    ///
+    /// It owns a clone of the service until that was called, and no longer: what the clone reserved in `poll_ready`
+    /// (a permit, a place in a queue) is released with this future, also if the request is never called.
+    #[project = OneshotProj]
+    pub(crate) enum Oneshot<S>
+    where
+        S: Service<Request<RequestBody>>,
+    {
+        /// Polls the same clone each time: another one would lose its place in the queue. In a box, since most
+        /// services are ready at once, and a request is large.
+        Waiting { call: Box<Call<S>> },
+        /// The clone is gone.
+        Called { #[pin] future: S::Future },
+    }
+}
+
+/// A request that waits for its service.
+#[derive(Debug)]
+pub(crate) struct Call<S> {
+    service: S,
+    request: Request<RequestBody>,
+}
+
+impl<S> Oneshot<S>
+where
+    S: Service<Request<RequestBody>, Error: Into<BoxError>>,
+{
+    /// Waits for `service` from the first poll on.
+    pub(crate) fn new(service: S, request: Request<RequestBody>) -> Self {
+        Self::Waiting { call: Box::new(Call { service, request }) }
+    }
+
+    /// Calls `service` now if it is ready at once, without an allocation.
+    ///
+    /// # Errors
+    /// That of `poll_ready`.
+    #[inline]
+    pub(crate) fn start(
+        mut service: S,
+        request: Request<RequestBody>,
+        cx: &mut Context<'_>,
+    ) -> Result<Self, Failure> {
+        match service.poll_ready(cx) {
+            Poll::Ready(Ok(())) => Ok(Self::Called { future: service.call(request) }),
+            Poll::Ready(Err(error)) => Err(Failure::NotReady(error.into())),
+            Poll::Pending => Ok(Self::new(service, request)),
+        }
+    }
+}
+
+impl<S> Future for Oneshot<S>
+where
+    S: Service<Request<RequestBody>, Error: Into<BoxError>>,
+{
+    type Output = Result<S::Response, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let future = match self.as_mut().project() {
+                OneshotProj::Called { future } => {
+                    return future.poll(cx).map_err(|error| Failure::Service(error.into()));
+                }
+                OneshotProj::Waiting { call } => {
+                    ready!(call.service.poll_ready(cx)).map_err(|error| Failure::NotReady(error.into()))?;
+                    let request = mem::replace(&mut call.request, Request::new(RequestBody::empty()));
+                    call.service.call(request)
+                }
+            };
+            self.set(Self::Called { future });
+        }
+    }
+}
