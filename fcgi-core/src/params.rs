@@ -149,7 +149,7 @@ mod tests {
     use alloc::format;
 
     #[test]
-    fn duplicates_and_empty_ones_keep_their_order_and_the_last_one_wins() {
+    fn params_keep_their_order_and_the_last_value_wins() {
         let list = [("A", "1"), ("", "x"), ("A", ""), ("B", ""), ("", "")];
         let params: Params = list.into_iter().collect();
         let seen: Vec<_> = params.iter().collect();

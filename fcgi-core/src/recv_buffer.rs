@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn one_byte_pieces_that_are_read_one_by_one_are_few_buffers() {
+    fn one_byte_chunks_read_singly_share_few_buffers() {
         let mut inbox = Inbox::default();
         let mut chunks = VecDeque::new();
         let body: Vec<u8> = (0..=250).cycle().take(10_000).collect();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_that_somebody_else_holds_too_is_left_as_it_is() {
+    fn a_chunk_that_is_shared_is_not_changed() {
         let mut inbox = Inbox::default();
         let mut chunks = VecDeque::from([Bytes::from(vec![1, 2])]);
         let held = chunks[0].clone();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn large_pieces_are_shared_unless_they_would_pin_much_more() {
+    fn large_chunks_are_shared_unless_they_pin_much_more() {
         let owner = Bytes::from(vec![7; 65_536]);
         let mut inbox = Inbox::default();
         inbox.push(&owner[..8192], Some(&owner));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_charge_falls_when_bytes_are_consumed_and_not_when_they_are_read() {
+    fn only_release_capacity_returns_window() {
         let mut inbox = Inbox::default();
         assert_eq!(inbox.push(b"abcdef", None), 6);
         read(&mut inbox);

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_mock_of_the_client_alone_in_a_layer_added_before_wins() {
+    async fn an_earlier_layer_with_a_client_only_mock_wins() {
         let client = MockConnectInfo(SocketAddr::from(([192, 0, 2, 9], 1)));
         let app = app().layer(client).layer(MockParams::default());
         let seen = body(app, Request::new(Body::empty())).await;

@@ -48,7 +48,7 @@ mod tests {
     use crate::extract::fact::tests::{extracted, extracted_from, parts};
 
     #[test]
-    fn the_web_server_names_the_request_and_no_header_does() {
+    fn only_the_web_server_sets_the_request_id() {
         for (told, id) in [
             (&[("REQUEST_ID", "a1")][..], Some("a1")),
             (&[("UNIQUE_ID", "b2")], Some("b2")),

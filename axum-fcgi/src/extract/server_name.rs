@@ -66,7 +66,7 @@ mod tests {
     use crate::extract::fact::tests::{extracted, extracted_from, parts};
 
     #[test]
-    fn the_name_comes_with_a_port_or_without_and_the_port_is_server_port() {
+    fn server_name_may_have_a_port_and_server_port_wins() {
         for (name, port, expected) in [
             ("example.org", "443", Some(("example.org", Some(443)))),
             ("example.org:8080", "80", Some(("example.org", Some(80)))),

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_head_has_its_time_from_the_last_piece_of_the_body() {
+    async fn head_timeout_starts_at_the_last_body_chunk() {
         let (patience, start) = (patience(10, None), Instant::now());
         assert_eq!(patience.wait(pin!(pending::<()>())).await, None);
         assert_eq!(start.elapsed().as_secs(), 10);

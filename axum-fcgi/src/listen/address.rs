@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_parses_and_is_displayed_so_that_it_parses_to_the_same() {
+    fn every_form_parses_and_displays_back_to_itself() {
         for (text, displayed) in [
             ("127.0.0.1:9000", "127.0.0.1:9000"),
             ("0.0.0.0:0", "0.0.0.0:0"),

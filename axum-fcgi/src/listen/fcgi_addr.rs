@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_goes_to_the_log_as_it_goes_to_a_configuration() {
+    fn an_address_is_logged_as_it_is_configured() {
         let tcp: SocketAddr = "[::1]:9000".parse().unwrap();
         for (addr, text) in [
             (FcgiAddr::from(tcp), "[::1]:9000"),

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn ipv4_v4_mapped_and_ipv6_addresses_are_compared_in_full() {
+    fn ipv4_mapped_and_ipv6_addresses_compare_in_full() {
         for (list, addr, allowed) in [
             ("199.170.183.28,199.170.183.71", "199.170.183.71", true),
             ("199.170.183.28,199.170.183.71", "199.170.183.7", false),

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn writes_are_vectored_and_a_shutdown_is_one_of_the_write_side() {
+    async fn writes_are_vectored_and_shutdown_closes_write_half() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let mut ours = FcgiStream::Unix(ours);
         assert!(ours.is_write_vectored());

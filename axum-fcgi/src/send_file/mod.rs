@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_leads_elsewhere_is_a_404_that_says_nothing() {
+    fn a_path_outside_the_root_is_an_empty_404() {
         let response = accel("/i/").file("../secret").into_response();
         assert_eq!((response.status(), response.body().is_end_stream()), (StatusCode::NOT_FOUND, true));
         assert!(response.headers().is_empty());

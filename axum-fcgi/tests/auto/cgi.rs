@@ -10,16 +10,16 @@ use crate::child::{Program, Signal, cgi, command};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_cgi_program_answers_one_request_and_ends", answers),
-    ("a_body_is_content_length_bytes_of_a_stdin_that_stays_open", body),
+    ("cgi_body_ends_at_content_length_on_open_stdin", body),
     ("a_body_that_ends_too_soon_is_an_error", short_body),
     ("a_body_can_be_a_file_or_a_socket", other_stdin),
-    ("an_early_answer_ends_the_program_though_its_body_is_still_coming", early),
-    ("what_is_printed_is_for_the_log_and_what_is_started_has_neither_body_nor_answer", prints),
+    ("cgi_early_response_exits_before_the_body_ends", early),
+    ("cgi_prints_go_to_the_log_and_children_get_no_stdio", prints),
     ("a_panic_is_a_whole_500_with_the_reason_on_stderr", panics),
-    ("an_answer_that_breaks_off_is_told_by_the_exit_status", breaks),
+    ("cgi_incomplete_response_sets_the_exit_status", breaks),
     ("a_web_server_that_goes_away_ends_the_program", reader_gone),
     ("a_cgi_program_ends_at_once_on_sigterm", sigterm),
-    ("without_anything_the_error_says_what_was_looked_for_and_how_to_start_the_program", nothing),
+    ("without_a_start_mode_the_error_explains_how_to_run", nothing),
 ];
 
 fn answers() {

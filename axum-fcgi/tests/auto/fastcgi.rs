@@ -13,12 +13,12 @@ use crate::child::{Program, Signal, cgi, command};
 use crate::wire;
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
-    ("a_listening_socket_at_fd_0_is_served_whatever_the_environment_says_of_cgi", || run(stdin())),
+    ("a_listening_fd_0_is_served_despite_cgi_variables", || run(stdin())),
     ("what_systemd_passes_is_served", || run(systemd())),
     ("addresses_in_the_environment_come_first", || run(environment())),
     ("an_address_that_is_none_is_an_error", || run(wrong_address())),
-    ("the_web_servers_in_fcgi_web_server_addrs_are_let_in_over_tcp", || run(allowed())),
-    ("on_sigterm_and_sigint_a_request_under_way_is_answered_and_then_the_program_ends", || run(signals())),
+    ("tcp_peers_in_fcgi_web_server_addrs_are_allowed", || run(allowed())),
+    ("signals_finish_requests_and_then_exit", || run(signals())),
 ];
 
 fn run(test: impl Future<Output = ()>) {

@@ -12,8 +12,7 @@ use tokio::task::JoinSet;
 use crate::child::{Program, Signal, command};
 use crate::wire;
 
-pub(crate) const TESTS: &[(&str, fn())] =
-    &[("a_new_program_takes_over_the_socket_of_an_old_one_and_no_request_is_lost", takes_over)];
+pub(crate) const TESTS: &[(&str, fn())] = &[("a_socket_handover_loses_no_request", takes_over)];
 
 /// Web servers that ask without a pause.
 const ASKING: usize = 8;

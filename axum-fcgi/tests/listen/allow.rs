@@ -39,7 +39,7 @@ async fn whoever_is_in_the_list_is_served() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_is_closed_at_once_with_one_warning_each() {
+async fn disallowed_peers_are_closed_with_one_warning_each() {
     let (log, _guard) = Log::start();
     let (listener, addr) = bind().await;
     serve(Allowed::new(listener, "127.0.0.2, 2001:db8::/32".parse().unwrap()));
@@ -57,7 +57,7 @@ async fn whoever_is_not_is_closed_at_once_with_one_warning_each() {
 }
 
 #[tokio::test]
-async fn a_v4_peer_of_a_v6_socket_is_found_in_the_list_as_v4() {
+async fn a_v4_peer_of_a_v6_socket_matches_as_v4() {
     // Not every machine has IPv6.
     let Ok(listener) = TcpListener::bind("[::]:0").await else { return };
     let port = listener.local_addr().unwrap().port();
@@ -78,9 +78,8 @@ async fn unix_peers_are_not_subject_to_the_list() {
 }
 
 #[tokio::test]
-async fn fcgi_web_server_addrs_says_who_may_connect_and_lets_nobody_in_if_it_is_empty_or_unreadable() {
-    const NAME: &str =
-        "allow::fcgi_web_server_addrs_says_who_may_connect_and_lets_nobody_in_if_it_is_empty_or_unreadable";
+async fn fcgi_web_server_addrs_decides_who_may_connect() {
+    const NAME: &str = "allow::fcgi_web_server_addrs_decides_who_may_connect";
     if let Some(expected) = child::expectation() {
         let Some(list) = AllowList::from_env() else { return assert_eq!(expected, "unset") };
         let (listener, addr) = bind().await;

@@ -36,8 +36,8 @@ async fn auto_takes_fd_0_or_what_systemd_passes() {
 }
 
 #[tokio::test]
-async fn without_a_socket_auto_says_what_it_looked_for_and_how_to_start_the_program() {
-    const NAME: &str = "auto::without_a_socket_auto_says_what_it_looked_for_and_how_to_start_the_program";
+async fn without_a_socket_auto_says_what_it_tried() {
+    const NAME: &str = "auto::without_a_socket_auto_says_what_it_tried";
     if child::expectation().is_some() {
         let error = FcgiListener::bind(&Address::Auto).unwrap_err().to_string();
         for part in

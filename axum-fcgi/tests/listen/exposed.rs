@@ -23,7 +23,7 @@ fn bind(address: &str) -> FcgiListener {
 }
 
 #[tokio::test]
-async fn a_tcp_address_that_is_not_loopback_is_one_warning_at_serve() {
+async fn a_public_tcp_address_is_warned_about_once() {
     let all = "0.0.0.0:0";
     let tokio = TcpListener::bind(all).await.unwrap();
     let tapped = TcpListener::bind(all).await.unwrap().tap_io(|_| {});

@@ -28,8 +28,8 @@ async fn a_tcp_socket_at_fd_0_is_served() {
 }
 
 #[tokio::test]
-async fn a_unix_socket_at_fd_0_is_served_and_its_file_stays_since_it_is_inherited() {
-    const NAME: &str = "stdin::a_unix_socket_at_fd_0_is_served_and_its_file_stays_since_it_is_inherited";
+async fn an_inherited_unix_socket_at_fd_0_keeps_its_file() {
+    const NAME: &str = "stdin::an_inherited_unix_socket_at_fd_0_keeps_its_file";
     if child::expectation().is_some() {
         return child::serve_until_stopped(FcgiListener::from_stdin().unwrap()).await;
     }
@@ -44,8 +44,8 @@ async fn a_unix_socket_at_fd_0_is_served_and_its_file_stays_since_it_is_inherite
 }
 
 #[tokio::test]
-async fn fd_0_is_taken_once_and_not_inherited_further_and_closes_with_its_listener() {
-    const NAME: &str = "stdin::fd_0_is_taken_once_and_not_inherited_further_and_closes_with_its_listener";
+async fn fd_0_is_taken_once_and_closed_with_its_listener() {
+    const NAME: &str = "stdin::fd_0_is_taken_once_and_closed_with_its_listener";
     if let Some(addr) = child::expectation() {
         let listener = FcgiListener::from_stdin().unwrap();
         assert_eq!(listener.local_addr().unwrap().to_string(), addr);
@@ -64,9 +64,8 @@ async fn fd_0_is_taken_once_and_not_inherited_further_and_closes_with_its_listen
 }
 
 #[tokio::test]
-async fn a_terminal_pipe_file_closed_descriptor_or_connected_socket_at_fd_0_is_a_clear_error() {
-    const NAME: &str =
-        "stdin::a_terminal_pipe_file_closed_descriptor_or_connected_socket_at_fd_0_is_a_clear_error";
+async fn fd_0_that_is_no_listening_socket_is_an_error() {
+    const NAME: &str = "stdin::fd_0_that_is_no_listening_socket_is_an_error";
     if let Some(expected) = child::expectation() {
         let error = FcgiListener::from_stdin().unwrap_err().to_string();
         assert!(error.starts_with(&format!("fd 0 is {expected};")), "{error}");

@@ -74,8 +74,8 @@ async fn all_sockets_of_one_name_can_be_served_at_once() {
 }
 
 #[tokio::test]
-async fn sockets_for_another_process_by_a_wrong_listen_pid_are_not_taken() {
-    const NAME: &str = "systemd::sockets_for_another_process_by_a_wrong_listen_pid_are_not_taken";
+async fn a_wrong_listen_pid_leaves_the_sockets_alone() {
+    const NAME: &str = "systemd::a_wrong_listen_pid_leaves_the_sockets_alone";
     if let Some(expected) = child::expectation() {
         for address in ["systemd", "systemd:unknown", "auto"] {
             let error = FcgiListener::bind(&address.parse().unwrap()).unwrap_err().to_string();
@@ -97,8 +97,8 @@ async fn sockets_for_another_process_by_a_wrong_listen_pid_are_not_taken() {
 }
 
 #[tokio::test]
-async fn a_passed_socket_that_is_connected_is_an_error_that_names_the_setting() {
-    const NAME: &str = "systemd::a_passed_socket_that_is_connected_is_an_error_that_names_the_setting";
+async fn a_passed_connected_socket_error_names_the_setting() {
+    const NAME: &str = "systemd::a_passed_connected_socket_error_names_the_setting";
     if child::expectation().is_some() {
         let error = FcgiListener::from_systemd(Some("unknown")).unwrap_err().to_string();
         assert!(error.contains("connected") && error.contains("Accept=yes"), "{error}");

@@ -8,9 +8,8 @@ use tokio::net::UnixStream;
 use crate::child;
 
 #[test]
-fn on_a_current_thread_runtime_nothing_starts_a_thread_as_a_hosts_process_limit_demands() {
-    const NAME: &str =
-        "threads::on_a_current_thread_runtime_nothing_starts_a_thread_as_a_hosts_process_limit_demands";
+fn a_current_thread_runtime_starts_no_threads() {
+    const NAME: &str = "threads::a_current_thread_runtime_starts_no_threads";
     if child::expectation().is_none() {
         return child::passed(child::start(child::again(NAME, "exec", "", "")));
     }

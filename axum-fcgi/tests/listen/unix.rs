@@ -39,7 +39,7 @@ async fn a_stale_file_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_live_socket_is_not_stolen_also_when_its_backlog_is_full() {
+async fn a_live_socket_with_a_full_backlog_is_not_replaced() {
     let dir = dir();
     let path = dir.path().join("sock");
     let live = bound(&path);
@@ -56,7 +56,7 @@ async fn a_live_socket_is_not_stolen_also_when_its_backlog_is_full() {
 }
 
 #[tokio::test]
-async fn of_two_that_find_a_stale_file_at_once_one_has_the_path_and_one_is_told_that_it_is_in_use() {
+async fn two_binds_race_for_a_stale_file_and_one_wins() {
     let dir = dir();
     let path = dir.path().join("sock");
     for _ in 0..500 {
@@ -133,7 +133,7 @@ async fn the_mode_holds_whatever_the_umask() {
 }
 
 #[tokio::test]
-async fn the_owner_and_the_group_are_set_or_it_is_an_error_and_no_file_is_left() {
+async fn owner_and_group_are_set_or_bind_fails_cleanly() {
     let dir = dir();
     let path = dir.path().join("sock");
     let own = fs::metadata(dir.path()).unwrap();
@@ -211,7 +211,7 @@ async fn the_length_of_the_path_is_checked() {
 }
 
 #[tokio::test]
-async fn the_file_goes_with_the_listener_unless_it_is_another_one_by_then() {
+async fn drop_removes_the_file_unless_it_was_replaced() {
     let dir = dir();
     let path = dir.path().join("sock");
     let listener = FcgiListener::bind(&path.to_str().unwrap().parse().unwrap()).unwrap();

@@ -23,8 +23,8 @@ use crate::wire;
 const LIMITED: &str = "AXUM_FCGI_TEST_LIMITED";
 
 #[test]
-fn without_descriptors_accept_backs_off_and_goes_on_when_there_are_some_again() {
-    let name = "accept::without_descriptors_accept_backs_off_and_goes_on_when_there_are_some_again";
+fn accept_backs_off_without_descriptors_and_resumes() {
+    let name = "accept::accept_backs_off_without_descriptors_and_resumes";
     with_descriptors("-n 48", name, in_few_descriptors);
 }
 

@@ -23,7 +23,7 @@ async fn serve(most: usize, router: Router) -> std::net::SocketAddr {
 }
 
 #[tokio::test(start_paused = true)]
-async fn idle_kept_connections_never_starve_new_ones_and_the_longest_idle_goes_first() {
+async fn a_new_connection_evicts_the_longest_idle() {
     let (entrance, listener) = in_memory::listener();
     let router = Router::new().route("/", get(async || "served"));
     let config = Config::default().max_connections(3);
@@ -47,7 +47,7 @@ async fn idle_kept_connections_never_starve_new_ones_and_the_longest_idle_goes_f
 }
 
 #[tokio::test]
-async fn a_connection_over_the_limit_waits_until_one_of_the_others_is_idle() {
+async fn at_the_limit_a_connection_waits_for_an_idle_one() {
     let (release, wait) = mpsc::channel::<()>(1);
     let wait = std::sync::Arc::new(tokio::sync::Mutex::new(wait));
     let router = Router::new().route("/", get(async || "served")).route(
@@ -182,7 +182,7 @@ async fn busy_connections_do_not_starve_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_web_server_that_asks_for_the_number_of_connections_is_told_the_bound() {
+async fn get_values_reports_the_connection_limit() {
     let addr = serve(77, Router::new()).await;
     let mut query = Vec::new();
     encode_pair(&mut query, b"FCGI_MAX_CONNS", b"");

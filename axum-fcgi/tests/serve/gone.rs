@@ -23,7 +23,7 @@ impl Drop for Held {
 }
 
 #[tokio::test]
-async fn one_that_goes_away_while_it_is_written_to_costs_its_own_connection_and_no_other() {
+async fn a_peer_lost_during_a_write_costs_one_connection() {
     let (dropped, mut drops) = mpsc::unbounded_channel();
     let endless = async move || {
         let held = Held(dropped.clone());

@@ -78,7 +78,7 @@ async fn is_closed(io: &mut DuplexStream) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_half_received_is_received_to_its_end_and_its_request_answered() {
+async fn shutdown_receives_a_partial_body_and_responds() {
     for keep_conn in [true, false] {
         let mut served = serve(Config::default());
         let mut io = served.entrance.connect();
@@ -94,7 +94,7 @@ async fn a_body_half_received_is_received_to_its_end_and_its_request_answered() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn params_half_received_are_received_to_their_end_and_their_request_answered() {
+async fn shutdown_receives_partial_params_and_responds() {
     let request = wire::get("/", true);
     for at in 1..request.len() {
         let mut served = serve(Config::default());
@@ -135,7 +135,7 @@ async fn an_open_body_holds_a_shutdown_up_for_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_go_on_until_the_time_is_over_and_their_answer_does_not_look_whole() {
+async fn shutdown_cuts_off_endless_events_at_the_deadline() {
     for (config, limit) in [
         (Config::default(), 30),
         (Config::default().shutdown_timeout(5 * SECOND), 5),
@@ -157,7 +157,7 @@ async fn events_go_on_until_the_time_is_over_and_their_answer_does_not_look_whol
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_comes_to_its_end_is_given_up_when_the_time_is_over() {
+async fn shutdown_aborts_an_endless_body_at_the_deadline() {
     let mut served = serve(Config::default());
     let mut io = served.entrance.connect();
     io.write_all(&in_halves(true)[0]).await.unwrap();
@@ -167,7 +167,7 @@ async fn a_body_that_never_comes_to_its_end_is_given_up_when_the_time_is_over() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn kept_idle_connections_are_closed_at_once_beside_one_that_is_waited_for() {
+async fn shutdown_closes_idle_connections_beside_a_busy_one() {
     let mut served = serve(Config::default());
     let mut kept = Vec::new();
     for _ in 0..10 {

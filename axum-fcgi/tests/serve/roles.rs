@@ -67,7 +67,7 @@ async fn listen() -> (TcpListener, std::net::SocketAddr) {
 }
 
 #[tokio::test]
-async fn a_router_is_never_asked_for_another_role_whatever_the_settings_say() {
+async fn a_router_only_gets_responder_requests() {
     let (listener, addr) = listen().await;
     let connection = tower_fcgi::Config::default().roles(tower_fcgi::Roles::ALL);
     let config = Config::default().connection(connection);
@@ -122,7 +122,7 @@ async fn a_page_is_no_permission() {
 }
 
 #[tokio::test]
-async fn below_a_prefix_routes_have_none_and_the_original_uri_is_whole() {
+async fn nested_routes_have_no_prefix_and_original_uri_does() {
     let (listener, addr) = listen().await;
     let page = get(async |OriginalUri(whole): OriginalUri, uri: Uri| format!("{whole} {uri}"));
     let inner = Router::new().route("/deep", page.clone());

@@ -62,7 +62,7 @@ impl Served {
 }
 
 #[tokio::test]
-async fn while_idle_it_ends_at_once_and_kept_connections_are_closed() {
+async fn shutdown_while_idle_closes_all_at_once() {
     // Were it to wait for its deadline, it would be seen.
     let mut served = serve(Config::default().shutdown_timeout(Duration::from_secs(86_400))).await;
     let mut kept = TcpStream::connect(served.addr).await.unwrap();
@@ -75,7 +75,7 @@ async fn while_idle_it_ends_at_once_and_kept_connections_are_closed() {
 }
 
 #[tokio::test]
-async fn requests_in_flight_are_answered_also_one_still_in_params() {
+async fn shutdown_completes_requests_and_partial_params() {
     let mut served = serve(Config::default()).await;
     let mut running = TcpStream::connect(served.addr).await.unwrap();
     running.write_all(&wire::get("/slow", true)).await.unwrap();
@@ -100,7 +100,7 @@ async fn requests_in_flight_are_answered_also_one_still_in_params() {
 }
 
 #[tokio::test]
-async fn a_handler_that_does_not_end_is_dropped_at_the_deadline() {
+async fn shutdown_drops_a_stuck_handler_at_the_deadline() {
     let mut served = serve(Config::default().shutdown_timeout(Duration::from_millis(50))).await;
     let mut io = TcpStream::connect(served.addr).await.unwrap();
     io.write_all(&wire::get("/forever", true)).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_handler_that_blocks_does_not_hold_serve_up() {
 }
 
 #[tokio::test]
-async fn connections_that_wait_to_be_accepted_are_served_too() {
+async fn shutdown_serves_the_accept_backlog() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let mut waiting = TcpStream::connect(addr).await.unwrap();
@@ -151,7 +151,7 @@ async fn connections_that_wait_to_be_accepted_are_served_too() {
 /// Clients that go on asking all the while, each over a connection that it keeps, or over a new one each time: every
 /// request that a handler was entered for has its whole answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_every_request_that_was_taken_in_is_answered() {
+async fn shutdown_under_load_answers_every_accepted_request() {
     const CLIENTS: usize = 16;
     const BEFORE_THE_STOP: usize = 500;
     const ANSWER: usize = 20_000;

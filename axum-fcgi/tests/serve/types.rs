@@ -33,7 +33,7 @@ where
 }
 
 #[tokio::test]
-async fn a_router_a_method_router_a_handler_and_any_service_can_be_served() {
+async fn serve_takes_routers_handlers_and_services() {
     async fn handler() -> &'static str {
         "served"
     }
@@ -107,7 +107,7 @@ async fn what_the_web_server_tells_reaches_the_handler() {
 }
 
 #[tokio::test]
-async fn a_handler_has_a_way_into_the_web_servers_log_until_its_request_is_over() {
+async fn a_handler_writes_to_stderr_until_its_request_ends() {
     let (kept, mut late) = tokio::sync::mpsc::unbounded_channel();
     let handler = async move |stderr: Stderr| {
         stderr.write("a line").await.expect("the request is alive");
@@ -128,7 +128,7 @@ async fn a_handler_has_a_way_into_the_web_servers_log_until_its_request_is_over(
 }
 
 #[tokio::test]
-async fn over_http_the_extractors_say_that_there_are_no_params() {
+async fn extractors_over_http_report_missing_params() {
     /// A route that asks for a fact, and one that can do without.
     macro_rules! routes {
         ($($fact:ident)+) => {

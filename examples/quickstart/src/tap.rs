@@ -151,7 +151,7 @@ mod tests {
     const ANSWER: [&str; 3] = ["Application STDOUT 5", "Application STDOUT 0", "Application END_REQUEST 8"];
 
     #[tokio::test]
-    async fn bytes_pass_unchanged_and_records_are_told_however_they_are_cut() {
+    async fn tap_forwards_bytes_and_reports_records() {
         let up = bytes(|out| {
             head(out, true, "SEEN");
             out.stream(RecordType::STDIN, ID, b"body");

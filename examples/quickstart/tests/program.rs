@@ -151,7 +151,7 @@ fn a_page_is_told_the_records_of_its_requests() -> Result {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_and_the_next_one_is_used() -> Result {
+fn a_taken_port_is_reported_and_the_next_one_used() -> Result {
     let holder = TcpListener::bind("127.0.0.1:0")?;
     let taken = holder.local_addr()?.port();
     let program = Quickstart::start_at(&taken.to_string())?;

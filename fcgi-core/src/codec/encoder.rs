@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn contents_around_the_borders_of_a_record_come_out_right_in_steps_of_any_size() {
+    fn contents_near_record_limits_encode_in_any_steps() {
         for len in [1, 4095, 4096, 65_535, 65_536, 131_070, 131_071, 200_000] {
             let content: Vec<u8> = (0..=252).cycle().take(len).collect();
             for step in [1, 7, 8, 4096, 70_000, 1 << 20] {
@@ -490,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_the_midst_of_writing_in_place_leaves_nothing_behind() {
+    fn a_panic_in_an_in_place_write_leaves_no_output() {
         extern crate std;
         for before in [&b""[..], b"before"] {
             let mut out = Enframer::new();
@@ -530,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_takes_more_also_when_the_room_before_it_was_given_back() {
+    fn a_record_grows_after_its_buffer_was_returned() {
         let mut out = Enframer::new();
         out.stream(RecordType::STDERR, ID, &[b'e'; 6000]);
         out.stream(RecordType::STDOUT, ID, b"head");

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_that_ends_inside_a_pair_is_truncated_wherever_it_ends() {
+    fn a_slice_that_ends_inside_a_pair_is_truncated() {
         let mut wire = Vec::new();
         encode_pair(&mut wire, b"NAME", &[b'v'; 200]);
         for end in 1..wire.len() {

@@ -52,7 +52,7 @@ mod tests {
     use alloc::vec::Vec;
 
     #[test]
-    fn a_length_takes_one_byte_up_to_127_and_four_from_128() {
+    fn lengths_above_127_take_four_bytes() {
         for (length, head) in [
             (0, &[0][..]),
             (127, &[127]),

@@ -88,7 +88,7 @@ mod tests {
     use alloc::vec::Vec;
 
     #[test]
-    fn a_pair_split_at_every_byte_is_whole_only_at_its_end() {
+    fn a_pair_split_anywhere_is_complete_only_at_its_end() {
         let mut wire = Vec::new();
         encode_pair(&mut wire, b"A_NAME", &[7; 130]);
         let first = wire.len();

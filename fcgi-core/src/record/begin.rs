@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_and_bytes_without_a_meaning_are_not_looked_at() {
+    fn begin_ignores_undefined_flags_and_bytes() {
         let begin = BeginRequest::decode([0, 1, 0xfe, 1, 2, 3, 4, 5]);
         assert_eq!(begin, BeginRequest { role: Role::RESPONDER, keep_conn: false });
     }

@@ -89,7 +89,7 @@ mod tests {
     use alloc::format;
 
     #[test]
-    fn every_type_of_the_specification_has_its_number_name_and_sender() {
+    fn every_record_type_has_number_name_and_direction() {
         let table = [
             (1, "BEGIN_REQUEST", Sender::WebServer),
             (2, "ABORT_REQUEST", Sender::WebServer),

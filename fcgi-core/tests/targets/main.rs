@@ -32,17 +32,17 @@ mod steps;
 use self::inputs::run_on;
 
 #[test]
-fn bytes_are_cut_into_the_same_records_however_they_come() {
+fn records_decode_the_same_in_any_chunking() {
     run_on(deframe::run, "deframe", 2000);
 }
 
 #[test]
-fn pairs_are_read_as_they_were_written_however_they_come() {
+fn pairs_round_trip_in_any_chunking() {
     run_on(pairs::run, "pairs", 2000);
 }
 
 #[test]
-fn any_bytes_have_the_same_events_however_they_come_and_an_answer_to_each_request() {
+fn any_input_gives_the_same_events_in_any_chunking() {
     run_on(raw::run, "raw", 2000);
 }
 

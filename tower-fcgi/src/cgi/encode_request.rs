@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extra_variable_stands_in_for_a_headers_and_for_no_other() {
+    fn an_extra_variable_replaces_only_its_own_header() {
         let mut request = Request::get("/a")
             .header("host", "example.org")
             .header("x-one", "header")

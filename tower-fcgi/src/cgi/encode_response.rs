@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn status_first_then_the_headers_in_order_and_nothing_invented() {
+    fn status_comes_first_and_no_header_is_invented() {
         let response = Response::builder()
             .status(404)
             .header("x-b", "2")
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn content_length_is_added_where_the_body_knows_it_and_never_doubled() {
+    fn content_length_is_added_if_known_and_never_doubled() {
         let plain = || Response::new(());
         let declared = || Response::builder().header("content-length", "5").body(()).unwrap();
         let twice = Response::builder().header("content-length", "5").header("content-length", "5");
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn head_204_and_304_have_no_body_and_no_length_but_the_applications_own() {
+    fn head_204_and_304_have_no_body_nor_added_length() {
         let with =
             |status: u16| Response::builder().status(status).header("content-length", "5").body(()).unwrap();
         let without = |status: u16| Response::builder().status(status).body(()).unwrap();
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_has_variables_in_capitals_and_nothing_about_a_body() {
+    fn an_authorizer_200_has_no_content_headers() {
         let authorizer = |to_head, status: u16| {
             let response = Response::builder()
                 .status(status)
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn sixty_four_kib_of_headers_and_many_cookies_stay_in_order() {
+    fn headers_of_64_kib_and_many_cookies_stay_in_order() {
         let mut response = Response::new(());
         for number in 0..1000 {
             let cookie = format!("c{number}={}", "x".repeat(60));
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_a_whole_answer_without_a_body_where_there_may_be_none() {
+    fn an_error_has_no_body_where_none_is_allowed() {
         let error = |asked| {
             let mut out = Vec::new();
             write_error(StatusCode::BAD_REQUEST, asked, &mut out);

@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_that_is_left_out_is_so_however_its_name_is_written() {
+    fn an_ignored_header_is_ignored_in_any_spelling() {
         for name in ["PROXY", "CONTENT_TYPE", "CONTENT_LENGTH", "TRANSFER_ENCODING"] {
             for name in [name.to_owned(), name.to_lowercase(), name.replace('_', "-"), name.replace('R', "r")]
             {

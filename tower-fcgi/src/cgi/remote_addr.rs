@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shortcut_for_ipv4_takes_what_the_general_parser_takes_and_nothing_else() {
+    fn the_ipv4_fast_path_agrees_with_the_parser() {
         let pieces = ["", "0", "1", "00", "01", "10", "255", "256", "999", "1000", "a", "-1", " 1"];
         for (a, b) in pieces.iter().flat_map(|a| pieces.map(|b| (*a, b))) {
             for text in
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_wrong_port_and_a_unix_client_are_no_error() {
+    fn a_bad_port_or_a_unix_client_is_no_error() {
         for (addr, port, expected) in [
             ("192.0.2.1", "4711", Some("192.0.2.1:4711")),
             ("2001:db8::1", "1", Some("[2001:db8::1]:1")),

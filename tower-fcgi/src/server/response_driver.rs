@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_always_ready_with_nothing_lets_others_have_their_turn_and_comes_back() {
+    fn a_body_of_endless_empty_frames_yields() {
         let response = std::future::ready(Ok(Response::new(Nothing)));
         let call = Call { role: Role::RESPONDER, to_head: false };
         let mut exchange = pin!(Exchange::calling(response, call, Held::default()));

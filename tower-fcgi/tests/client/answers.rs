@@ -52,7 +52,7 @@ async fn a_local_redirect_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stderr_goes_where_it_is_wanted_and_not_into_the_answer() {
+async fn stderr_goes_to_its_sink_and_not_into_the_response() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let taken = Arc::clone(&log);
     let config = Config::default().on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
@@ -83,7 +83,7 @@ async fn an_early_answer_is_whole_and_ends_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_counts_that_came_before_the_application_stopped_reading() {
+async fn a_response_before_the_peer_stops_reading_counts() {
     let (mut sender, web_server, mut app) = scripted::connect(Config::default());
     let response = sender
         .call(post("/", Full::new(Bytes::from(vec![0; 4 << 20])).map_err(|e| match e {}).boxed_unsync()));
@@ -95,7 +95,7 @@ async fn an_answer_counts_that_came_before_the_application_stopped_reading() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_nobody_reads_holds_the_application_up() {
+async fn an_unread_response_pauses_the_application() {
     let (mut sender, _web_server, mut app) = scripted::connect(Config::default().body_bytes(1000));
     let response = sender.call(get("/"));
     app.request().await;

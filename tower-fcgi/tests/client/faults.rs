@@ -19,7 +19,7 @@ async fn asked(wire: &[u8]) -> Result<Result<String, Error>, Error> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_of_the_stream_without_end_request_is_an_error_wherever_it_comes() {
+async fn eof_without_end_request_is_an_error_anywhere() {
     let whole = [stdout("Content-Length: 2\r\n\r\nok"), stdout(""), end()].concat();
     let head = 8 + 21;
     for cut in 0..whole.len() {
@@ -60,7 +60,7 @@ async fn what_is_no_head_is_an_error_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_told_and_the_connection_can_be_used_again() {
+async fn a_rejection_is_reported_and_the_connection_kept() {
     for status in [ProtocolStatus::OVERLOADED, ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::UNKNOWN_ROLE] {
         let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
         let response = sender.call(get("/"));
@@ -72,7 +72,7 @@ async fn a_refusal_is_told_and_the_connection_can_be_used_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_protocol_is_an_error_of_the_answer_and_of_the_connection() {
+async fn a_protocol_error_fails_response_and_connection() {
     let broken = record(RecordType::STDIN, b"x");
     let error = asked(&broken).await.unwrap_err();
     assert!(error.is_protocol_violation(), "{error}");
@@ -89,7 +89,7 @@ async fn what_an_idle_application_sends_ends_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_fails_or_is_not_as_long_as_it_says_gives_the_request_up() {
+async fn a_failed_or_wrong_sized_body_aborts_its_request() {
     for declared in [None, Some("3"), Some("9")] {
         let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
         let (mut body, channel) = http_body_util::Channel::<bytes::Bytes, std::io::Error>::new(4);

@@ -14,7 +14,7 @@ use crate::both::*;
 use crate::scripted::{self, answer, end, stdout};
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_future_or_the_body_is_an_abort_and_ends_the_connection_with_the_request() {
+async fn dropping_the_future_or_body_aborts_and_closes() {
     for begun in [false, true] {
         let (mut sender, web_server, mut app) = scripted::connect(Config::default());
         let response = sender.call(get("/"));
@@ -36,7 +36,7 @@ async fn dropping_the_future_or_the_body_is_an_abort_and_ends_the_connection_wit
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_application_that_does_not_end_what_was_given_up_loses_its_connection() {
+async fn an_unfinished_abort_costs_the_connection() {
     let limit = Duration::from_secs(7);
     let (mut sender, web_server, mut app) = scripted::connect(Config::default().abort_timeout(limit));
     let response = sender.call(get("/"));
@@ -106,7 +106,7 @@ async fn an_idle_connection_ends_after_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_a_body_that_has_all_its_bytes_is_no_giving_up() {
+async fn dropping_a_complete_body_is_no_abort() {
     for (head, bytes) in [("Content-Length: 2\r\n\r\nok", 2), ("Status: 204\r\n\r\n", 0)] {
         let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
         let response = sender.call(get("/1"));

@@ -40,7 +40,7 @@ async fn nothing_is_asked_where_one_at_a_time_is_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_request_does_not_wait_for_the_answer_and_others_do() {
+async fn only_the_first_request_goes_before_the_probe_reply() {
     let (mut sender, _web_server, mut app) = scripted::connect(Config::default().multiplex(8));
     let first = sender.call(get("/1"));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
@@ -60,7 +60,7 @@ async fn the_first_request_does_not_wait_for_the_answer_and_others_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_application_that_does_not_say_that_it_takes_several_gets_one_at_a_time() {
+async fn without_mpxs_conns_requests_go_one_at_a_time() {
     let unknown = of(0, record(RecordType::UNKNOWN_TYPE, &UnknownType(RecordType::GET_VALUES).encode()));
     for told in [unknown, values(&[]), values(&[("FCGI_MPXS_CONNS", "0")]), Vec::new()] {
         let (mut sender, _web_server, mut app) = scripted::connect(Config::default().multiplex(8));
@@ -99,7 +99,7 @@ async fn as_many_at_once_as_are_wanted_and_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn giving_one_of_several_up_is_its_own_abort_and_the_connection_goes_on() {
+async fn aborting_one_of_several_keeps_the_connection() {
     for begun in [false, true] {
         let (mut sender, _web_server, mut app, [first, second]) =
             several(Config::default(), ["/1", "/2"]).await;
@@ -123,7 +123,7 @@ async fn giving_one_of_several_up_is_its_own_abort_and_the_connection_goes_on() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_does_not_come_in_time_is_the_connections_once_the_others_have_ended() {
+async fn an_abort_timeout_closes_after_the_others_end() {
     let limit = Duration::from_secs(7);
     let config = Config::default().abort_timeout(limit);
     let (mut sender, web_server, mut app, [first, second, third]) = several(config, ["/1", "/2", "/3"]).await;
@@ -143,7 +143,7 @@ async fn an_end_that_does_not_come_in_time_is_the_connections_once_the_others_ha
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_application_may_end_what_it_was_to_abort_by_closing() {
+async fn an_application_may_end_an_abort_by_closing() {
     let (_sender, web_server, mut app, [first, second]) = several(Config::default(), ["/1", "/2"]).await;
     app.send(stdout("\r\nbegun")).await;
     drop(first.await.unwrap());
@@ -155,7 +155,7 @@ async fn an_application_may_end_what_it_was_to_abort_by_closing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_ends_is_an_error_of_each_request_on_it() {
+async fn a_lost_connection_fails_each_of_its_requests() {
     for violation in [false, true] {
         let (mut sender, web_server, mut app, [first, second, third]) =
             several(Config::default(), ["/1", "/2", "/3"]).await;
@@ -191,7 +191,7 @@ async fn a_body_that_fails_costs_the_others_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_nobody_reads_is_given_up_and_the_others_go_on() {
+async fn an_unread_response_is_aborted_and_others_go_on() {
     let limit = Duration::from_secs(9);
     let config = Config::default().bodies_bytes(100_000).pause_timeout(limit);
     let (_sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
@@ -209,7 +209,7 @@ async fn an_answer_that_nobody_reads_is_given_up_and_the_others_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_read_slowly_is_not_given_up_and_one_alone_may_take_its_time() {
+async fn a_slow_reader_is_kept_and_a_lone_one_is_untimed() {
     for others in [true, false] {
         let config = Config::default().body_bytes(100_000).bodies_bytes(100_000);
         let (_sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
@@ -268,7 +268,7 @@ async fn bodies_go_out_in_turn_a_record_of_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_application_that_takes_no_second_one_after_all_gets_one_at_a_time() {
+async fn cant_mpx_conn_falls_back_to_one_at_a_time() {
     let (mut sender, _web_server, mut app, [first, second]) = several(Config::default(), ["/1", "/2"]).await;
     app.send(of(2, end_with(ProtocolStatus::CANT_MPX_CONN))).await;
     assert_eq!(second.await.unwrap_err().refused(), Some(ProtocolStatus::CANT_MPX_CONN));

@@ -54,7 +54,7 @@ fn serve(mut connections: mpsc::UnboundedReceiver<DuplexStream>) -> [Arc<AtomicU
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_share_as_many_connections_as_may_be_in_the_order_in_which_they_came() {
+async fn requests_share_the_allowed_connections_in_order() {
     let (pool, connections) = pool!(3);
     let [made, most] = serve(connections);
     let (done, mut order) = mpsc::unbounded_channel();
@@ -152,7 +152,7 @@ async fn a_fresh_connection_that_is_closed_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kept_connection_that_is_closed_while_idle_is_not_used() {
+async fn a_kept_connection_closed_while_idle_is_not_used() {
     let (pool, mut connections) = pool!(1);
     for body in ["one", "two"] {
         let response = tokio::spawn(pool.clone().oneshot(post("/", full("body"))));
@@ -199,7 +199,7 @@ async fn those_who_wait_may_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_has_a_limit_which_is_not_that_of_the_answer() {
+async fn acquire_timeout_is_apart_from_the_response_timeout() {
     let (pool, connections) = pool!(1);
     let _counts = serve(connections);
     let pool = pool.wait_timeout(Duration::from_millis(400));

@@ -49,7 +49,7 @@ async fn bodies_stream_in_both_directions_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn large_bodies_pass_through_a_small_pipe_whoever_reads_slowly() {
+async fn large_bodies_pass_through_a_small_pipe() {
     let mut both = connect(Config::default().body_bytes(1000), async |request: Request<RequestBody>| {
         Response::new(request.into_body())
     });
@@ -59,7 +59,7 @@ async fn large_bodies_pass_through_a_small_pipe_whoever_reads_slowly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kept_connection_is_used_again_and_another_is_closed() {
+async fn a_kept_connection_is_reused_and_another_closed() {
     for keep in [true, false] {
         let mut both = connect(Config::default().keep_conn(keep), async |request: Request<RequestBody>| {
             Response::new(request.uri().to_string())
@@ -106,7 +106,7 @@ async fn the_answer_to_head_has_no_body_but_its_length() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sender_that_is_busy_gives_an_error_rather_than_mix_requests() {
+async fn a_busy_sender_fails_instead_of_mixing_requests() {
     let mut both = connect(Config::default(), async |_: Request<RequestBody>| {
         std::future::pending::<()>().await;
         Response::new(none())
@@ -117,7 +117,7 @@ async fn a_sender_that_is_busy_gives_an_error_rather_than_mix_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_one_after_the_other_over_pipes_of_any_size() {
+async fn sequential_requests_work_over_pipes_of_any_size() {
     for pipe in [1, 2, 7, 8, 9, 100, 100_000] {
         let mut both = connect_over(pipe, Config::default(), async |request: Request<RequestBody>| {
             let status = request.headers()["x-status"].to_str().unwrap().parse::<u16>().unwrap();

@@ -66,7 +66,7 @@ async fn found(connections: &mut UnboundedReceiver<DuplexStream>) -> [Applicatio
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_requests_at_once_over_four_connections_and_every_answer_is_its_own() {
+async fn a_hundred_requests_on_four_connections_never_mix() {
     let (pool, mut connections) = pool!(4);
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
@@ -110,7 +110,7 @@ async fn a_hundred_requests_at_once_over_four_connections_and_every_answer_is_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_comes_first_then_the_one_with_the_fewest_requests() {
+async fn the_pool_prefers_idle_then_least_loaded() {
     let (pool, mut connections) = pool!(2);
     let first = tokio::spawn(pool.clone().oneshot(get("/1")));
     let [mut busy, mut idle] = found(&mut connections).await;
@@ -139,7 +139,7 @@ async fn an_idle_connection_comes_first_then_the_one_with_the_fewest_requests() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_application_that_never_answers_the_question_keeps_nobody_waiting() {
+async fn a_probe_without_a_reply_delays_no_request() {
     let (pool, mut connections) = pool!(8);
     let (asked, mut questions) = mpsc::unbounded_channel();
     tokio::spawn(async move {
@@ -174,7 +174,7 @@ async fn an_application_that_never_answers_the_question_keeps_nobody_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_application_that_says_no_is_asked_once_and_has_one_request_on_a_connection() {
+async fn a_negative_probe_is_final_and_means_one_at_a_time() {
     let (pool, mut connections) = pool!(3);
     let mut responses = vec![tokio::spawn(pool.clone().oneshot(get("/0")))];
     let mut first = next(&mut connections).await;
@@ -201,7 +201,7 @@ async fn an_application_that_says_no_is_asked_once_and_has_one_request_on_a_conn
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_no_other_connection_may_be_made_the_question_comes_between_two_requests() {
+async fn a_single_connection_probes_between_requests() {
     let (pool, mut connections) = pool!(1);
     let first = tokio::spawn(pool.clone().oneshot(get("/1")));
     let mut app = next(&mut connections).await;
@@ -227,7 +227,7 @@ async fn where_no_other_connection_may_be_made_the_question_comes_between_two_re
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_refused_for_the_others_is_sent_once_more() {
+async fn a_request_rejected_for_capacity_is_retried_once() {
     for status in [ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::OVERLOADED] {
         let (pool, mut connections) = pool!(3);
         let first = tokio::spawn(pool.clone().oneshot(get("/1")));
@@ -253,7 +253,7 @@ async fn a_request_that_is_refused_for_the_others_is_sent_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_those_on_a_connection_that_ends_only_what_can_do_no_harm_is_sent_again() {
+async fn after_a_lost_connection_only_safe_requests_retry() {
     let (pool, mut connections) = pool!(2);
     let _first = tokio::spawn(pool.clone().oneshot(get("/1")));
     let [mut busy, mut shared] = found(&mut connections).await;
@@ -279,7 +279,7 @@ async fn of_those_on_a_connection_that_ends_only_what_can_do_no_harm_is_sent_aga
 }
 
 #[tokio::test(start_paused = true)]
-async fn our_own_application_goes_on_when_one_of_many_is_given_up() {
+async fn our_own_server_survives_one_abort_of_many() {
     let (pool, mut connections) = pool!(2);
     tokio::spawn(async move {
         while let Some(io) = connections.recv().await {
@@ -311,7 +311,7 @@ async fn our_own_application_goes_on_when_one_of_many_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_only_connection_gets_no_answer_it_is_replaced() {
+async fn a_single_connection_without_a_reply_is_replaced() {
     let (pool, mut connections) = pool!(1);
     let first = tokio::spawn(answer_of(pool.clone().oneshot(get("/1"))));
     let mut app = next(&mut connections).await;
@@ -330,7 +330,7 @@ async fn where_the_only_connection_gets_no_answer_it_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn on_several_threads_every_answer_is_its_own_whoever_goes() {
+async fn responses_never_mix_across_threads_and_aborts() {
     let (pool, mut connections) = pool!(3);
     tokio::spawn(async move {
         while let Some(io) = connections.recv().await {

@@ -28,7 +28,7 @@ fn served(dropped: &Count) -> crate::web_server::WebServer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_while_the_handler_waits_drops_it_and_sends_one_end_and_nothing_after_it() {
+async fn abort_cancels_a_waiting_handler_and_sends_one_end() {
     let dropped = Count::default();
     let web_server = served(&dropped);
     web_server.say(get(1, KEEP, "/wait")).await;
@@ -59,7 +59,7 @@ async fn abort_of_an_unknown_or_finished_id_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_inside_params_ends_the_request_and_no_handler_hears_of_it() {
+async fn abort_during_params_never_calls_the_handler() {
     let dropped = Count::default();
     let web_server = served(&dropped);
     let some = some_params(1, &[("REQUEST_URI", "/wait")]);
@@ -91,7 +91,7 @@ async fn abort_of_one_multiplexed_request_leaves_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_of_an_answer_that_has_begun_drops_its_body_and_the_connection_ends_without_its_end() {
+async fn abort_after_the_head_sends_no_end_and_closes() {
     let mut web_server = served(&Count::default());
     web_server.say(get(1, KEEP, "/stream")).await;
     assert_eq!(web_server.answers().of(1).text(), "some");
@@ -105,7 +105,7 @@ async fn abort_of_an_answer_that_has_begun_drops_its_body_and_the_connection_end
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_of_an_answer_that_has_begun_costs_no_other_request_its_answer() {
+async fn abort_after_the_head_leaves_other_requests() {
     let mut web_server = served(&Count::default());
     web_server.say([post(1, KEEP, "/body", 6), get(2, KEEP, "/stream")].concat()).await;
     web_server.say(abort(2)).await;
@@ -136,7 +136,7 @@ async fn a_body_that_is_read_elsewhere_learns_of_the_abort() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_in_the_packet_of_its_request_is_an_end_whatever_ran_first() {
+async fn abort_in_the_same_packet_as_its_request_ends_it() {
     let dropped = Count::default();
     let web_server = served(&dropped);
     web_server.say([get(1, KEEP, "/wait"), abort(1), get(2, KEEP, "/now")].concat()).await;

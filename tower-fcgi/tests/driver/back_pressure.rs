@@ -37,7 +37,7 @@ fn late_reader(config: Config, gate: &Gate) -> WebServer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_does_not_read_holds_the_input_back_at_the_limit_for_one_body() {
+async fn an_unread_body_pauses_input_at_its_window() {
     for limit in [1, 10_000, 256 * 1024] {
         for packet in [1000, 1 << 16, 1 << 20] {
             let gate = Gate::new();
@@ -79,7 +79,7 @@ async fn several_requests_share_one_limit_for_their_bodies() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_read_bit_by_bit_lets_as_much_in_as_it_takes_out() {
+async fn a_slowly_read_body_admits_what_it_releases() {
     let bodies: Arc<Mutex<Vec<RequestBody>>> = Arc::default();
     let out = Arc::clone(&bodies);
     let config = limits(|limits| limits.body_bytes = 10_000);
@@ -105,7 +105,7 @@ async fn a_body_that_is_read_bit_by_bit_lets_as_much_in_as_it_takes_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_and_the_end_of_the_stream_are_seen_behind_an_unread_body_below_the_limit() {
+async fn abort_and_eof_are_seen_behind_an_unread_body() {
     let web_server = late_reader(Config::default(), &Gate::new());
     web_server.say([post(1, KEEP, "/", 1 << 20), stdin(1, &[0; 200_000]), abort(1)].concat()).await;
     assert!(web_server.answer(1).stdout.is_empty());
@@ -117,7 +117,7 @@ async fn abort_and_the_end_of_the_stream_are_seen_behind_an_unread_body_below_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_byte_stdin_records_make_the_right_body_and_stop_at_the_limit() {
+async fn one_byte_stdin_records_are_right_and_stop_at_limit() {
     for packet in [1, 9, 1000, 1 << 16] {
         let gate = Gate::new();
         let web_server = late_reader(limits(|limits| limits.body_bytes = 3000), &gate);
@@ -138,7 +138,7 @@ async fn one_byte_stdin_records_make_the_right_body_and_stop_at_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_byte_stdin_records_that_come_one_by_one_cost_memory_within_the_limit() {
+async fn single_one_byte_records_stay_within_the_limit() {
     let frames: Arc<Mutex<Vec<usize>>> = Arc::default();
     let (gate, out) = (Gate::new(), Arc::clone(&frames));
     let held = gate.clone();
@@ -168,7 +168,7 @@ async fn one_byte_stdin_records_that_come_one_by_one_cost_memory_within_the_limi
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_nobody_reads_is_not_produced_beyond_a_bound() {
+async fn an_unread_response_stops_at_the_write_buffer() {
     let polled = Count::default();
     let count = polled.clone();
     let web_server = serve(handler(move |_| {
@@ -190,7 +190,7 @@ async fn an_answer_that_nobody_reads_is_not_produced_beyond_a_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_nobody_reads_is_produced_up_to_the_limit_for_output() {
+async fn an_unread_response_is_produced_up_to_its_limit() {
     for limit in [0, 1, 10_000, 256 * 1024] {
         let polled = Count::default();
         let count = polled.clone();
@@ -223,7 +223,7 @@ async fn an_answer_that_nobody_reads_is_produced_up_to_the_limit_for_output() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_asks_and_never_listens_is_not_listened_to_for_ever() {
+async fn a_peer_that_never_reads_replies_is_paused() {
     let web_server = serve(handler(echo));
     web_server.wire.make_room(0);
     let question = get_values(&["FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_MPXS_CONNS"]);

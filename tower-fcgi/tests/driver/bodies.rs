@@ -32,7 +32,7 @@ async fn next(body: &mut RequestBody) -> Option<Result<Bytes, BodyError>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn size_hint_is_exact_with_a_content_length_and_goes_down_as_the_body_is_read() {
+async fn size_hint_is_exact_with_a_length_and_counts_down() {
     let (web_server, bodies, _gate) = hand_out();
     web_server.say([post(1, KEEP, "/", 10), stdin(1, b"abcd")].concat()).await;
     let mut body = bodies.lock().unwrap().pop().unwrap();
@@ -49,7 +49,7 @@ async fn size_hint_is_exact_with_a_content_length_and_goes_down_as_the_body_is_r
 }
 
 #[tokio::test(start_paused = true)]
-async fn size_hint_is_open_without_a_content_length_while_the_body_comes_and_exact_once_it_is_there() {
+async fn size_hint_without_a_length_is_exact_once_received() {
     let (web_server, bodies, _gate) = hand_out();
     web_server.say([head(1, KEEP, "PUT", "/", &[]), stdin(1, b"abcd")].concat()).await;
     let body = bodies.lock().unwrap().pop().unwrap();
@@ -61,7 +61,7 @@ async fn size_hint_is_open_without_a_content_length_while_the_body_comes_and_exa
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_end_stream_from_the_start_where_there_is_no_body() {
+async fn an_absent_body_is_at_its_end_from_the_start() {
     let (web_server, bodies, _gate) = hand_out();
     web_server.say(get(1, KEEP, "/")).await;
     web_server.say(head(2, KEEP, "POST", "/", &[("CONTENT_LENGTH", "0")])).await;
@@ -85,7 +85,7 @@ async fn body_of(length: &str, packets: &[Vec<u8>]) -> Result<Bytes, BodyError> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_short_of_its_content_length_is_an_error_never_a_clean_end() {
+async fn a_body_short_of_its_length_is_an_error() {
     let all = [stdin(1, b"abc"), end_stdin(1)].concat();
     assert!(body_of("4", std::slice::from_ref(&all)).await.unwrap_err().is_too_short());
     for at in [1, 9, all.len() - 1] {
@@ -104,7 +104,7 @@ async fn a_body_longer_than_its_content_length_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_without_content_length_streams_to_the_terminal_record() {
+async fn a_body_without_a_length_ends_on_the_empty_record() {
     for length in ["", "-1", "chunked"] {
         let packets = [stdin(1, b"abc"), stdin(1, b"de"), [stdin(1, b"f"), end_stdin(1)].concat()];
         assert_eq!(body_of(length, &packets).await.unwrap(), "abcdef");
@@ -139,7 +139,7 @@ async fn a_body_whose_connection_is_lost_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_whose_connection_is_dropped_or_killed_is_an_error_never_a_hang() {
+async fn a_body_of_an_aborted_connection_is_an_error() {
     for killed in [true, false] {
         let (mut web_server, bodies, _gate) = hand_out();
         for id in [1, 2] {
@@ -161,7 +161,7 @@ async fn a_body_whose_connection_is_dropped_or_killed_is_an_error_never_a_hang()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_outlives_its_request_is_an_error_never_a_hang() {
+async fn a_body_that_outlives_its_request_is_an_error() {
     for spawned in [false, true] {
         let (web_server, bodies, gate) = hand_out();
         if spawned {
@@ -178,7 +178,7 @@ async fn a_body_that_outlives_its_request_is_an_error_never_a_hang() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_ended_with_its_request_can_still_be_read_after_it() {
+async fn a_complete_body_can_be_read_after_its_request() {
     let (web_server, bodies, gate) = hand_out();
     web_server.say(post(1, KEEP, "/", 3)).await;
     web_server.say([stdin(1, b"abc"), end_stdin(1)].concat()).await;
@@ -189,7 +189,7 @@ async fn a_body_that_ended_with_its_request_can_still_be_read_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_in_spawn_blocking_outlives_its_request_as_an_error() {
+async fn a_body_in_spawn_blocking_fails_after_its_request() {
     let (out, read_there) = tokio::sync::oneshot::channel();
     let out = Arc::new(Mutex::new(Some(out)));
     let web_server = serve(handler(move |request| {
@@ -227,7 +227,7 @@ async fn a_body_dropped_unread_lets_the_connection_read_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_turned_out_too_long_lets_the_connection_read_on_and_see_an_abort() {
+async fn a_body_over_its_length_still_lets_an_abort_through() {
     for dropped in [true, false] {
         let (web_server, bodies, _gate) = hand_out();
         web_server.say([post(1, KEEP, "/", 2), stdin(1, b"abc")].concat()).await;
@@ -244,7 +244,7 @@ async fn a_body_that_turned_out_too_long_lets_the_connection_read_on_and_see_an_
 }
 
 #[tokio::test(start_paused = true)]
-async fn stdin_with_id_0_is_a_violation_and_with_an_unknown_id_no_body_at_all() {
+async fn stdin_of_id_0_is_an_error_and_unknown_ids_no_body() {
     let mut web_server = serve(handler(echo));
     web_server.say([post(1, KEEP, "/", 3), stdin(2, b"xyz"), end_stdin(2)].concat()).await;
     assert_eq!(web_server.ask(1, [stdin(1, b"abc"), end_stdin(1)].concat()).await.text(), "POST / abc");
@@ -253,7 +253,7 @@ async fn stdin_with_id_0_is_a_violation_and_with_an_unknown_id_no_body_at_all() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn records_of_65535_bytes_with_any_padding_become_the_same_body() {
+async fn max_size_records_with_any_padding_give_one_body() {
     let web_server = serve(handler(|request| async { full(read(request.into_body()).await.unwrap()) }));
     let content: Vec<u8> = (0..=250).cycle().take(65_535).collect();
     for padding_len in [0, 1, 7, 8, 255] {

@@ -38,7 +38,7 @@ async fn reads(request: Request<RequestBody>) -> Reply {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_length_over_the_limit_is_a_413_that_no_service_hears_of_and_the_body_is_skipped() {
+async fn a_length_over_the_limit_is_a_413_before_any_call() {
     let calls = Count::default();
     let count = calls.clone();
     let service = handler(move |request| {
@@ -56,7 +56,7 @@ async fn a_length_over_the_limit_is_a_413_that_no_service_hears_of_and_the_body_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_without_length_that_comes_over_the_limit_is_a_413_before_the_answer_and_an_error_after_it() {
+async fn a_body_growing_over_the_limit_is_a_413_or_an_error() {
     let web_server = serve_with(Config::default().body_limit(10), handler(reads));
     // All of it with the head.
     let answer = web_server.ask(1, [upload(1, "/"), stdin(1, &[b'x'; 11]), end_stdin(1)].concat()).await;
@@ -82,7 +82,7 @@ async fn a_body_without_length_that_comes_over_the_limit_is_a_413_before_the_ans
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stalls_is_a_408_for_who_waits_for_it_and_each_byte_begins_a_new_time() {
+async fn a_stalled_body_is_a_408_and_each_byte_resets_it() {
     let web_server = serve_with(Config::default().body_timeout(Some(10 * SECOND)), handler(reads));
     web_server.say(post(1, KEEP, "/", 100)).await;
     for _ in 0..5 {
@@ -101,7 +101,7 @@ async fn a_body_that_stalls_is_a_408_for_who_waits_for_it_and_each_byte_begins_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stalls_is_an_error_where_the_answer_has_begun_and_nothing_where_nobody_waits() {
+async fn a_stalled_body_after_the_head_fails_its_reader() {
     let gate = Gate::new();
     let held = gate.clone();
     let web_server = serve(handler(move |request: Request<RequestBody>| {
@@ -146,7 +146,7 @@ async fn a_body_has_all_the_time_if_it_is_told_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_takes_too_long_is_a_503_or_cut_off_and_its_handler_dropped() {
+async fn request_timeout_is_a_503_or_an_incomplete_response() {
     let dropped = Count::default();
     let count = dropped.clone();
     let mut web_server = serve_with(

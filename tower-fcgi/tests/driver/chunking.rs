@@ -95,7 +95,7 @@ async fn whole() -> (BTreeMap<u16, Answer>, usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_chunking_of_the_same_input_gives_the_same_answers() {
+async fn chunking_of_the_input_never_changes_responses() {
     let expected = whole().await;
     for seed in 0..120 {
         let web_server = serve_some(Wire::default());
@@ -136,7 +136,7 @@ async fn any_pattern_of_short_writes_gives_the_same_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_cut_with_any_stall_of_the_reader_gives_the_same_answers() {
+async fn splits_and_stalls_never_change_responses() {
     let expected = whole().await;
     for seed in 1..=120 {
         let web_server = serve_some(Wire::default());
@@ -165,7 +165,7 @@ fn sorted_len(web_server: &WebServer) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_came_whole_before_a_violation_is_answered_however_the_bytes_are_cut() {
+async fn requests_before_a_protocol_error_are_answered() {
     let (whole, broken) = (post_whole(1, KEEP, "/early", b"abc"), b"GET / HTTP/1.1\r\n\r\n");
     for packet in [1, whole.len(), whole.len() + 1, usize::MAX] {
         let mut web_server = serve_some(Wire::default());

@@ -53,7 +53,7 @@ fn assert_cut_off(web_server: &WebServer, id: u16) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_after_the_head_sends_no_end_and_closes_with_a_reset() {
+async fn a_failure_after_the_head_resets_without_an_end() {
     for keep in [KEEP, CLOSE] {
         for path in ALL {
             let fails = Gate::new();
@@ -71,7 +71,7 @@ async fn a_failure_after_the_head_sends_no_end_and_closes_with_a_reset() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_after_the_head_closes_although_the_requests_body_has_not_ended() {
+async fn a_failure_after_the_head_ignores_an_open_body() {
     let fails = Gate::new();
     let mut web_server = served(&fails, &Gate::new());
     web_server.say([post(1, KEEP, "/bad/error", 9), stdin(1, b"abc")].concat()).await;
@@ -81,7 +81,7 @@ async fn a_failure_after_the_head_closes_although_the_requests_body_has_not_ende
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_answered_before_a_failure_is_written_before_the_close() {
+async fn earlier_responses_are_flushed_before_the_reset() {
     let fails = Gate::new();
     let mut web_server = served(&fails, &Gate::new());
     // One byte is one too many for another answer.
@@ -96,7 +96,7 @@ async fn what_was_answered_before_a_failure_is_written_before_the_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_failure_the_live_requests_of_the_connection_finish_first_and_new_ones_get_a_503() {
+async fn after_a_failure_others_finish_and_new_ones_get_503() {
     for path in ALL {
         // The one that fails runs inline, or in a task of its own.
         for order in [[1, 2, 3], [2, 1, 3], [2, 3, 1]] {
@@ -129,7 +129,7 @@ async fn after_a_failure_the_live_requests_of_the_connection_finish_first_and_ne
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_request_is_held_open_until_the_last_live_one_is_aborted() {
+async fn a_failed_request_stays_open_until_the_last_abort() {
     let fails = Gate::new();
     let mut web_server = served(&fails, &Gate::new());
     web_server.say([get(1, KEEP, "/wait"), get(2, KEEP, "/bad/panic")].concat()).await;
@@ -161,7 +161,7 @@ async fn declared(length: &'static str, steps: fn() -> Vec<Step>) -> WebServer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_shorter_or_longer_than_its_own_content_length_header_is_a_truncated_close() {
+async fn a_body_unlike_its_content_length_is_incomplete() {
     for (length, steps, sent) in [
         ("5", (|| vec![data("some")]) as fn() -> Vec<Step>, "some"),
         ("4", || vec![data("some"), data("more")], "some"),
@@ -178,7 +178,7 @@ async fn a_body_shorter_or_longer_than_its_own_content_length_header_is_a_trunca
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_body_with_a_content_length_is_a_truncated_close_too() {
+async fn an_empty_body_with_a_length_is_incomplete() {
     let mut web_server = declared("3", Vec::new).await;
     assert!(web_server.ended().await.unwrap_err().is_cut_off());
     assert!(web_server.answers().of(1).is_cut_off());
@@ -207,7 +207,7 @@ async fn an_empty_frame_is_no_end_of_the_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_status_that_cgi_cannot_carry_is_no_cut_off_answer() {
+async fn an_unsupported_status_is_no_incomplete_response() {
     let mut web_server = serve(handler(|_| async {
         let mut reply = full("");
         *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

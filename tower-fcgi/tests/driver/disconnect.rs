@@ -8,7 +8,7 @@ use crate::web_server::{WebServer, serve, serve_with};
 use crate::wire::Failure;
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_stream_between_requests_is_a_clean_close() {
+async fn eof_between_requests_is_a_clean_close() {
     let mut web_server = serve(handler(echo));
     web_server.end();
     assert!(web_server.ended().await.is_ok(), "before any");
@@ -26,7 +26,7 @@ async fn the_end_of_the_stream_between_requests_is_a_clean_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_stream_inside_a_record_or_inside_params_is_an_error() {
+async fn eof_inside_a_record_or_params_is_an_error() {
     let request = [begin(1, KEEP), some_params(1, &[("REQUEST_METHOD", "GET")])].concat();
     for at in 1..=request.len() {
         let mut web_server = serve(handler(echo));
@@ -56,7 +56,7 @@ async fn waiting(config: Config, request: Vec<u8>) -> (WebServer, Count) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_web_server_that_closes_mid_request_drops_the_handler_as_abort_does() {
+async fn a_close_mid_request_cancels_the_handler() {
     for request in [get(1, KEEP, "/"), get(1, CLOSE, "/"), post(1, CLOSE, "/", 10)] {
         let (mut web_server, dropped) = waiting(Config::default(), request).await;
         web_server.end();
@@ -79,7 +79,7 @@ async fn a_reset_drops_the_handlers_of_all_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_connection_drops_all_handlers_inline_and_spawned() {
+async fn dropping_the_connection_drops_all_handlers() {
     let requests = [get(1, KEEP, "/"), get(2, KEEP, "/"), get(3, KEEP, "/")].concat();
     let (mut web_server, dropped) = waiting(Config::default(), requests).await;
     web_server.drop_connection().await;
@@ -88,7 +88,7 @@ async fn dropping_the_connection_drops_all_handlers_inline_and_spawned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_web_server_that_goes_away_while_we_write_ends_that_connection_and_drops_its_handlers() {
+async fn a_peer_lost_during_a_write_cancels_its_handlers() {
     let (mut web_server, dropped) = waiting(Config::default(), get(1, KEEP, "/")).await;
     web_server.wire.lock().failure = Some(Failure::BrokenPipe);
     web_server.send(crate::records::get_values(&["FCGI_MAX_CONNS"]));
@@ -98,7 +98,7 @@ async fn a_web_server_that_goes_away_while_we_write_ends_that_connection_and_dro
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transport_that_takes_no_bytes_and_says_so_is_an_error_not_a_loop() {
+async fn a_zero_length_write_is_an_error_and_no_loop() {
     let mut web_server = serve(handler(echo));
     web_server.wire.lock().failure = Some(Failure::Zero);
     web_server.send(get(1, KEEP, "/"));
@@ -107,7 +107,7 @@ async fn a_transport_that_takes_no_bytes_and_says_so_is_an_error_not_a_loop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_web_server_that_half_closes_after_its_request_is_served_when_the_option_says_so() {
+async fn a_half_closed_request_is_served_if_allowed() {
     for keep in [KEEP, CLOSE] {
         let gate = Gate::new();
         let held = gate.clone();
@@ -131,7 +131,7 @@ async fn a_web_server_that_half_closes_after_its_request_is_served_when_the_opti
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_the_half_close_cuts_short_is_an_error_for_its_handler() {
+async fn a_body_truncated_by_a_half_close_is_an_error() {
     let reads = handler(|request| async {
         let error = read(request.into_body()).await.unwrap_err();
         assert!(error.is_disconnected(), "{error}");
@@ -147,7 +147,7 @@ async fn a_body_that_the_half_close_cuts_short_is_an_error_for_its_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_under_way_is_written_to_its_end_after_a_half_close_between_requests() {
+async fn a_response_completes_after_an_idle_half_close() {
     let mut web_server = serve(handler(|_| async { full(vec![b'x'; 200_000]) }));
     web_server.wire.make_room(1000);
     web_server.send([head(1, KEEP, "GET", "/", &[]), end_stdin(1)].concat());

@@ -43,7 +43,7 @@ async fn answer_and_half_close_at_once() -> WebServer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_and_close_come_at_once_with_the_terminal_stdin_record_in_the_same_packet() {
+async fn early_response_with_the_empty_stdin_together() {
     let mut web_server = not_found();
     let start = Instant::now();
     web_server.say([abcd(CLOSE), end_stdin(1)].concat()).await;
@@ -55,7 +55,7 @@ async fn answer_and_close_come_at_once_with_the_terminal_stdin_record_in_the_sam
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_and_half_close_come_at_once_with_the_terminal_stdin_record_in_a_packet_of_its_own() {
+async fn early_response_with_the_empty_stdin_apart() {
     let mut web_server = not_found();
     web_server.send(abcd(CLOSE));
     web_server.say(end_stdin(1)).await;
@@ -67,7 +67,7 @@ async fn answer_and_half_close_come_at_once_with_the_terminal_stdin_record_in_a_
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_and_half_close_come_at_once_with_the_terminal_stdin_record_200_ms_late() {
+async fn early_response_with_the_empty_stdin_200_ms_late() {
     let mut web_server = answer_and_half_close_at_once().await;
     sleep(Duration::from_millis(200)).await;
     web_server.send(end_stdin(1));
@@ -78,7 +78,7 @@ async fn answer_and_half_close_come_at_once_with_the_terminal_stdin_record_200_m
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_and_half_close_come_at_once_with_the_terminal_stdin_record_never_sent() {
+async fn early_response_with_the_empty_stdin_never_sent() {
     let mut web_server = answer_and_half_close_at_once().await;
     web_server.end();
     let (result, took) = web_server.ended_after().await;
@@ -86,7 +86,7 @@ async fn answer_and_half_close_come_at_once_with_the_terminal_stdin_record_never
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_keep_conn_an_early_answer_leaves_the_connection_open_for_the_next_request() {
+async fn an_early_response_with_keep_conn_keeps_it_open() {
     let web_server = not_found();
     assert_eq!(web_server.ask(1, abcd(KEEP)).await.status(), 404);
     assert!(!web_server.sees_end());
@@ -109,7 +109,7 @@ async fn the_drain_after_an_early_answer_is_bounded_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_drain_after_an_early_answer_is_bounded_in_bytes() {
+async fn linger_after_an_early_response_is_bounded_in_bytes() {
     let mut web_server = not_found_with(Config::default().drain(Duration::from_secs(7), 100_000));
     web_server.say([post(1, CLOSE, "/", 1 << 30), stdin(1, b"x")].concat()).await;
     assert_eq!(web_server.answer(1).status(), 404);
@@ -125,7 +125,7 @@ async fn the_drain_after_an_early_answer_is_bounded_in_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_megabytes_that_nobody_reads_do_not_cost_the_answer_without_keep_conn() {
+async fn response_survives_10_unread_mb_without_keep_conn() {
     let body = vec![7; 10 << 20];
     let mut web_server = not_found();
     let request = [post(1, CLOSE, "/", body.len()), stdin(1, &body), end_stdin(1)].concat();
@@ -140,7 +140,7 @@ async fn ten_megabytes_that_nobody_reads_do_not_cost_the_answer_without_keep_con
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_megabytes_that_nobody_reads_do_not_cost_the_answer_with_keep_conn() {
+async fn response_survives_10_unread_mb_with_keep_conn() {
     let web_server = not_found();
     let request = post_whole(1, KEEP, "/", &vec![7; 10 << 20]);
     let bytes = request.len();
@@ -159,7 +159,7 @@ fn early_or_echo() -> WebServer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn late_stdin_of_a_finished_id_is_skipped_and_the_next_request_of_that_id_gets_none_of_it() {
+async fn late_stdin_never_leaks_into_the_next_request() {
     let web_server = early_or_echo();
     assert_eq!(web_server.ask(1, post(1, KEEP, "/early", 8)).await.text(), "early");
     web_server.say([stdin(1, b"late"), stdin(1, b"r-on"), end_stdin(1)].concat()).await;
@@ -168,7 +168,7 @@ async fn late_stdin_of_a_finished_id_is_skipped_and_the_next_request_of_that_id_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_begin_on_an_answered_id_whose_stdin_has_not_ended_is_served_with_none_of_the_old_bytes() {
+async fn a_begin_on_an_answered_id_gets_no_old_bytes() {
     let web_server = early_or_echo();
     assert_eq!(web_server.ask(1, post(1, KEEP, "/early", 8)).await.text(), "early");
     web_server.say(stdin(1, b"old")).await;
@@ -176,7 +176,7 @@ async fn a_new_begin_on_an_answered_id_whose_stdin_has_not_ended_is_served_with_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_stream_inside_a_stdin_record_after_an_early_answer_is_a_normal_end() {
+async fn eof_in_late_stdin_after_an_early_response_is_clean() {
     for keep in [KEEP, CLOSE] {
         let mut web_server = early_or_echo();
         let answer = web_server.ask(1, post(1, keep, "/early", 8000)).await;
@@ -189,7 +189,7 @@ async fn the_end_of_the_stream_inside_a_stdin_record_after_an_early_answer_is_a_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_read_to_its_length_ends_on_the_terminal_record_alone() {
+async fn a_body_read_to_its_length_ends_on_its_empty_record() {
     let web_server = serve(handler(|request| async { full(read(request.into_body()).await.unwrap()) }));
     web_server.say([post(1, KEEP, "/", 4), stdin(1, b"abcd")].concat()).await;
     assert!(!web_server.answers().has(1), "there may be a fifth byte");
@@ -197,7 +197,7 @@ async fn a_body_that_is_read_to_its_length_ends_on_the_terminal_record_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ids_that_are_answered_early_and_never_end_are_bounded() {
+async fn early_answered_open_ids_are_limited() {
     let mut limits = tower_fcgi::Limits::default();
     limits.unfinished = 3;
     let mut web_server = not_found_with(Config::default().limits(limits));

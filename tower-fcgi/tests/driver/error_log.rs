@@ -53,7 +53,7 @@ fn everywhere(path: String) -> impl Future<Output = Reply> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_line_is_on_the_stderr_of_its_own_request_and_none_precedes_the_head() {
+async fn log_lines_go_to_their_own_request_after_the_head() {
     let web_server =
         serve(handler(|request: Request<RequestBody>| everywhere(request.uri().path().to_owned())));
     // The second and the third have tasks, where the first is not over.
@@ -73,7 +73,7 @@ async fn each_line_is_on_the_stderr_of_its_own_request_and_none_precedes_the_hea
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_handler_logs_before_it_panics_follows_the_error_page() {
+async fn lines_before_a_panic_follow_the_error_page() {
     let web_server = serve(handler(async |request: Request<RequestBody>| -> Reply {
         log("about to fail");
         if request.uri().path() == "/late" {
@@ -91,7 +91,7 @@ async fn what_a_handler_logs_before_it_panics_follows_the_error_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_given_up_leaves_no_lines_to_the_next() {
+async fn an_aborted_request_leaves_no_lines_to_the_next() {
     let gate = Gate::new();
     let wait = gate.clone();
     let web_server = serve(handler(move |request: Request<RequestBody>| {
@@ -152,7 +152,7 @@ async fn dropped_lines_are_counted_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_of_tracing_are_lines_at_the_level_that_was_set() {
+async fn tracing_events_become_lines_at_the_set_level() {
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .without_time()

@@ -85,7 +85,7 @@ async fn next(body: &mut RequestBody) -> Option<Result<Bytes, BodyError>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_file_comes_behind_the_body_however_the_bytes_are_cut() {
+async fn the_file_follows_the_body_in_any_chunking() {
     let request = [
         head(1, "4", &[("CONTENT_LENGTH", "4")]),
         stdin(1, b"body"),
@@ -112,7 +112,7 @@ async fn other_roles_have_no_file() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_of_another_length_than_was_told_is_an_error_never_an_end() {
+async fn a_file_of_another_length_is_an_error() {
     for (told, sent, kind) in [("5", "file", "TooShort"), ("3", "file", "TooLong"), ("1", "", "TooShort")] {
         for at_once in [true, false] {
             let web_server = both(filters());
@@ -143,7 +143,7 @@ async fn a_file_without_a_length_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn length_and_time_are_told_and_the_stream_knows_its_length() {
+async fn filter_data_has_length_time_and_size_hint() {
     let (web_server, held) = hand_out(filters());
     web_server.say([head(1, "4", &[("FCGI_DATA_LAST_MOD", "1000")]), end_stdin(1)].concat()).await;
     let (_body, file) = held.lock().unwrap().pop().unwrap();
@@ -172,7 +172,7 @@ async fn error_after(event: impl AsyncFn(&mut WebServer), begun: bool) -> BodyEr
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_disconnect_and_the_end_of_the_connection_break_the_file_off() {
+async fn abort_or_disconnect_fails_the_file() {
     for begun in [true, false] {
         let aborted = async |web_server: &mut WebServer| web_server.say(abort(1)).await;
         assert!(error_after(aborted, begun).await.is_aborted());
@@ -187,7 +187,7 @@ async fn abort_disconnect_and_the_end_of_the_connection_break_the_file_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_web_server_that_half_closes_breaks_off_what_it_has_not_ended() {
+async fn a_half_close_fails_an_unfinished_file() {
     let web_server = both(filters().serve_half_closed(true));
     web_server.say([head(1, "8", &[]), end_stdin(1), data(1, b"file")].concat()).await;
     web_server.end();
@@ -216,7 +216,7 @@ async fn a_file_that_outlives_its_request_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unread_file_holds_the_input_back_and_one_that_is_read_lets_it_flow() {
+async fn an_unread_file_pauses_the_input_until_it_is_read() {
     let file = vec![7; 1 << 20];
     let (web_server, held) = hand_out(limits(100_000));
     web_server.say([head(1, &file.len().to_string(), &[]), end_stdin(1)].concat()).await;
@@ -229,7 +229,7 @@ async fn an_unread_file_holds_the_input_back_and_one_that_is_read_lets_it_flow()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_dropped_unread_does_not_hold_up_the_file() {
+async fn a_body_dropped_unread_does_not_block_the_file() {
     let large = vec![7; 1 << 20];
     let length = large.len().to_string();
     // Also where it was told to be none and comes all the same, and where all comes at once.
@@ -251,7 +251,7 @@ async fn a_body_that_is_dropped_unread_does_not_hold_up_the_file() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_dropped_while_it_holds_the_input_back_lets_the_file_through() {
+async fn dropping_a_body_resumes_input_for_the_file() {
     let large = vec![7; 1 << 20];
     let (web_server, held) = hand_out(limits(100_000));
     web_server.say(head(1, &large.len().to_string(), &[])).await;
@@ -266,7 +266,7 @@ async fn a_body_that_is_dropped_while_it_holds_the_input_back_lets_the_file_thro
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_and_file_are_read_one_after_the_other_under_the_limit() {
+async fn body_and_file_are_read_in_turn_within_the_window() {
     let large = vec![b'x'; 1 << 19];
     let web_server = both(limits(50_000));
     web_server.send(head(1, &large.len().to_string(), &[]));

@@ -116,7 +116,7 @@ async fn random_records_in_any_order_end_or_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conversation_with_bytes_changed_lost_or_doubled_ends_or_idles() {
+async fn a_corrupted_conversation_ends_or_idles() {
     for seed in 1..=1500 {
         let mut random = Random(seed * 0x9e37_79b9);
         let mut bytes: Vec<u8> = (1..=4)
@@ -136,7 +136,7 @@ async fn a_conversation_with_bytes_changed_lost_or_doubled_ends_or_idles() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conversation_cut_off_anywhere_ends_and_drops_its_handlers() {
+async fn a_truncated_conversation_ends_and_drops_handlers() {
     let bytes = [post(1, KEEP, "/a", 300), get(2, KEEP, "/"), stdin(1, &[b'x'; 300]), end_stdin(1)].concat();
     for at in 0..=bytes.len() {
         for by_reset in [false, true] {
@@ -157,7 +157,7 @@ async fn a_conversation_cut_off_anywhere_ends_and_drops_its_handlers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_lengths_that_a_pair_declares_cost_no_memory_and_no_panic() {
+async fn declared_pair_lengths_cost_no_memory_and_no_panic() {
     for lengths in [
         &b"\xff\xff\xff\xff\xff\xff\xff\xff"[..],
         b"\x80\x00\x00\x00\xff\xff\xff\xff",

@@ -7,7 +7,7 @@ use crate::records::{CLOSE, KEEP, begin, end_stdin, get, head, params, post_whol
 use crate::web_server::{serve, serve_with};
 
 #[tokio::test(start_paused = true)]
-async fn keep_conn_is_each_requests_own_and_the_last_one_decides() {
+async fn keep_conn_of_the_last_request_decides() {
     let mut web_server = serve(handler(echo));
     assert_eq!(web_server.ask(1, get(1, KEEP, "/1")).await.text(), "GET /1 ");
     assert!(!web_server.sees_end());
@@ -35,7 +35,7 @@ async fn nothing_of_one_request_is_seen_in_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_sent_ahead_of_their_answers_are_all_served() {
+async fn pipelined_requests_are_all_served() {
     let web_server = serve(handler(echo));
     let ahead: Vec<u8> = (1..=20).flat_map(|id| post_whole(id, KEEP, &format!("/{id}"), b"x")).collect();
     web_server.say(ahead).await;
@@ -61,13 +61,13 @@ async fn ids_are_echoed_exactly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_get_without_length_runs_before_its_stdin_has_ended() {
+async fn a_get_without_a_length_runs_before_stdin_ends() {
     let web_server = serve(handler(|request| async move { full(request.uri().to_string()) }));
     assert_eq!(web_server.ask(1, head(1, KEEP, "GET", "/a", &[])).await.text(), "/a");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_of_length_zero_has_ended_at_once_and_its_wire_half_stays_open() {
+async fn a_zero_length_body_ends_but_its_stdin_stays_open() {
     for length in ["0", "00"] {
         let web_server = serve(handler(|request| async move {
             assert!(http_body::Body::is_end_stream(request.body()));
@@ -81,7 +81,7 @@ async fn a_body_of_length_zero_has_ended_at_once_and_its_wire_half_stays_open() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_length_the_body_waits_for_the_terminal_record_unless_the_option_says_that_there_is_none() {
+async fn a_missing_length_waits_unless_configured_otherwise() {
     let web_server = serve(handler(echo));
     web_server.say(head(1, KEEP, "GET", "/", &[])).await;
     assert!(!web_server.answers().has(1));
@@ -95,7 +95,7 @@ async fn without_a_length_the_body_waits_for_the_terminal_record_unless_the_opti
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_is_idle_only_between_requests_and_not_before_the_first() {
+async fn a_connection_is_idle_only_between_requests() {
     let web_server = serve(handler(echo));
     web_server.quiet().await;
     assert_eq!(web_server.handle.idle_for(), None);

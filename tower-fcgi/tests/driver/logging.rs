@@ -100,7 +100,7 @@ fn served() -> WebServer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_at_debug_or_above_is_logged_for_healthy_requests_and_a_clean_end() {
+async fn healthy_requests_log_nothing_at_debug_or_above() {
     let (log, _guard) = Log::start();
     let mut web_server = served();
     web_server.say(post_whole(1, KEEP, "/", b"abc")).await;
@@ -119,7 +119,7 @@ async fn nothing_at_debug_or_above_is_logged_for_healthy_requests_and_a_clean_en
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_is_a_span_for_the_connection_and_one_for_each_request() {
+async fn connection_and_requests_have_spans() {
     let (log, _guard) = Log::start();
     let web_server = served();
     web_server.say([get(1, KEEP, "/"), get(2, KEEP, "/")].concat()).await;
@@ -129,7 +129,7 @@ async fn there_is_a_span_for_the_connection_and_one_for_each_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_ends_badly_is_one_debug_event_with_the_reason() {
+async fn a_failed_connection_is_one_debug_event() {
     quietly();
     for (request, by, reason) in [
         (get(1, KEEP, "/wait"), WebServer::end as fn(&WebServer), "before its request was answered"),
@@ -157,7 +157,7 @@ fn goes_away_while_it_is_written_to(web_server: &WebServer) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_fails_is_one_error_event_and_a_cut_off_connection_one_debug_event_more() {
+async fn a_failed_request_is_one_error_event() {
     quietly();
     let (log, _guard) = Log::start();
     let web_server = served();

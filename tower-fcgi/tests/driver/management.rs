@@ -16,7 +16,7 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn get_values_is_answered_with_one_record_and_the_connection_stays_open() {
+async fn get_values_gets_one_record_and_no_close() {
     let web_server = serve(handler(echo));
     for (query, answer) in [
         (&[][..], pairs(&[])),
@@ -34,7 +34,7 @@ async fn get_values_is_answered_with_one_record_and_the_connection_stays_open() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn get_values_while_a_body_is_being_received_is_answered_at_once_and_leaves_the_body_alone() {
+async fn get_values_during_a_body_leaves_the_body_alone() {
     let web_server = serve(handler(echo));
     web_server.say([post(1, KEEP, "/", 6), stdin(1, b"abc")].concat()).await;
     web_server.say(get_values(&ALL)).await;
@@ -45,7 +45,7 @@ async fn get_values_while_a_body_is_being_received_is_answered_at_once_and_leave
 }
 
 #[tokio::test(start_paused = true)]
-async fn get_values_inside_params_and_while_a_handler_waits_is_answered_at_once() {
+async fn get_values_during_params_or_a_handler_is_answered() {
     let gate = Gate::new();
     let held = gate.clone();
     let web_server = serve(handler(move |_| {
@@ -87,7 +87,7 @@ async fn what_get_values_tells_is_what_the_connection_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_management_type_is_answered_with_unknown_type_and_id_0() {
+async fn an_unknown_management_type_gets_unknown_type() {
     let web_server = serve(handler(echo));
     web_server.say([record(RecordType(12), 0, b"?"), record(RecordType(255), 0, b"")].concat()).await;
     assert_eq!(web_server.answers().unknown, [12, 255]);
@@ -95,7 +95,7 @@ async fn an_unknown_management_type_is_answered_with_unknown_type_and_id_0() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_role_is_told_so_its_records_are_skipped_and_the_connection_is_usable() {
+async fn an_unknown_role_leaves_the_connection_usable() {
     let web_server = serve(handler(echo));
     for role in [Role(0), Role::AUTHORIZER, Role::FILTER, Role(9)] {
         web_server.forget();

@@ -30,7 +30,7 @@ async fn expect_100_continue_yields_no_interim_response() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_applications_own_1xx_or_101_is_a_500_with_a_line_on_stderr_at_once() {
+async fn an_application_1xx_or_101_is_a_500_at_once() {
     for status in [100, 101, 102, 103] {
         let web_server = serve(handler(move |_| async move {
             // As an upgrade would: the body never ends.
@@ -46,7 +46,7 @@ async fn the_applications_own_1xx_or_101_is_a_500_with_a_line_on_stderr_at_once(
 }
 
 #[tokio::test(start_paused = true)]
-async fn trailers_of_the_response_are_dropped_and_end_request_still_follows() {
+async fn response_trailers_are_dropped_before_end_request() {
     let web_server = serve_reply(|| Response::new(boxed(Scripted::new([data("body"), Step::Trailers]))));
     let answer = web_server.ask(1, request("GET", &[])).await;
     assert_eq!(answer.text(), "body");
@@ -55,7 +55,7 @@ async fn trailers_of_the_response_are_dropped_and_end_request_still_follows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_of_a_streamed_answer_has_no_body_and_no_content_length() {
+async fn head_of_a_stream_has_no_body_and_no_length() {
     let web_server = serve_reply(|| Response::new(boxed(Scripted::new([data("body"), Step::Hang]))));
     let answer = web_server.ask(1, request("HEAD", &[])).await;
     assert_eq!((answer.status(), answer.body()), (200, &b""[..]));
@@ -83,7 +83,7 @@ async fn head_204_and_304_have_no_body_and_are_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn content_length_is_there_once_where_the_body_knows_it_and_not_where_it_does_not() {
+async fn content_length_is_sent_once_and_only_if_known() {
     let answer = serve_reply(|| full("four")).ask(1, request("GET", &[])).await;
     assert_eq!(answer.head(), "Status: 200 OK\r\ncontent-length: 4\r\n\r\n");
     let streamed = || Response::new(boxed(Scripted::new([data("four")])));
@@ -92,7 +92,7 @@ async fn content_length_is_there_once_where_the_body_knows_it_and_not_where_it_d
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_web_server_knows_reaches_the_handler_as_params() {
+async fn meta_variables_reach_the_handler_as_params() {
     let web_server = serve(handler(|request| async move {
         let params = request.extensions().get::<Params>().unwrap();
         let text = |name| params.get_str(name).unwrap_or("-").to_owned();
@@ -137,7 +137,7 @@ async fn a_handler_gets_the_decided_target() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_request_without_keep_conn_is_answered_and_closed() {
+async fn a_bad_request_without_keep_conn_is_closed() {
     let mut web_server = serve(handler(echo));
     web_server.say([head(1, CLOSE, "", "/", &[]), end_stdin(1)].concat()).await;
     assert_eq!(web_server.answer(1).status(), 400);
@@ -154,7 +154,7 @@ async fn a_target_over_the_limit_is_a_414() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn params_over_a_limit_are_a_431_and_the_connection_is_usable_after() {
+async fn params_over_a_limit_are_a_431_without_a_close() {
     let mut limits = Limits::default();
     limits.params_bytes = 2000;
     limits.params_pairs = 20;
@@ -169,7 +169,7 @@ async fn params_over_a_limit_are_a_431_and_the_connection_is_usable_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_431_comes_before_the_end_of_params_and_the_rest_of_them_is_skipped() {
+async fn a_431_comes_early_and_skips_the_rest_of_params() {
     let web_server = serve(handler(echo));
     let request = request("POST", &vec![("HTTP_X_FILL", "some more of it"); 40_000]);
     let half = request.len() / 2;
@@ -181,7 +181,7 @@ async fn a_431_comes_before_the_end_of_params_and_the_rest_of_them_is_skipped() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn forty_thousand_headers_within_the_limits_are_a_431_and_no_panic() {
+async fn forty_thousand_headers_within_limits_are_a_431() {
     let mut limits = Limits::default();
     limits.params_bytes = 8 << 20;
     limits.params_pairs = 100_000;
@@ -193,7 +193,7 @@ async fn forty_thousand_headers_within_the_limits_are_a_431_and_no_panic() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_response_that_cgi_cannot_carry_is_a_500_with_a_line_on_stderr() {
+async fn an_unsupported_response_is_a_500_on_stderr() {
     let web_server = serve(handler(|_| async {
         let mut reply = full("four");
         reply.headers_mut().insert("content-length", "four".parse().unwrap());

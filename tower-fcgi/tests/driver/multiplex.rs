@@ -15,7 +15,7 @@ use crate::scripted::{Scripted, Step, data};
 use crate::web_server::{serve, serve_with};
 
 #[tokio::test(start_paused = true)]
-async fn sixteen_requests_whose_records_interleave_get_the_right_answers() {
+async fn sixteen_interleaved_requests_get_their_responses() {
     for seed in 1..=20 {
         let mut random = Random(seed);
         let web_server = serve(handler(|request| async {
@@ -63,7 +63,7 @@ async fn sixteen_requests_whose_records_interleave_get_the_right_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_waits_or_leaves_its_body_unread_does_not_hold_up_the_others() {
+async fn a_slow_handler_or_unread_body_blocks_no_other() {
     let gate = Gate::new();
     let held = gate.clone();
     let web_server = serve(handler(move |request| {
@@ -122,21 +122,21 @@ async fn beside_a_large_answer(frame: usize, large_first: bool) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_answer_that_runs_inline_does_not_starve_small_ones_beside_it() {
+async fn a_large_inline_response_does_not_starve_small_ones() {
     for frame in [1000, 8 * 1024, 64 * 1024] {
         beside_a_large_answer(frame, true).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_answer_that_runs_in_a_task_does_not_starve_small_ones_beside_it() {
+async fn a_large_task_response_does_not_starve_small_ones() {
     for frame in [1000, 8 * 1024, 64 * 1024] {
         beside_a_large_answer(frame, false).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_the_limit_of_requests_is_a_503_in_whatever_state_the_others_are_and_they_are_unharmed() {
+async fn over_the_request_limit_is_a_503_for_it_alone() {
     let mut limits = Limits::default();
     limits.requests = 4;
     let gate = Gate::new();
@@ -180,7 +180,7 @@ async fn over_the_limit_of_requests_is_a_503_in_whatever_state_the_others_are_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_the_limit_the_protocols_own_statuses_are_an_option() {
+async fn over_the_request_limit_protocol_status_is_optional() {
     for status in [ProtocolStatus::OVERLOADED, ProtocolStatus::CANT_MPX_CONN] {
         let mut limits = Limits::default();
         limits.requests = 1;
@@ -196,7 +196,7 @@ async fn over_the_limit_the_protocols_own_statuses_are_an_option() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_begin_on_an_active_id_is_a_violation_that_ends_the_connection() {
+async fn a_second_begin_on_an_active_id_ends_the_connection() {
     let mut web_server = serve(handler(echo));
     web_server.say(post(1, KEEP, "/", 3)).await;
     web_server.send(begin(1, KEEP));
@@ -205,7 +205,7 @@ async fn a_second_begin_on_an_active_id_is_a_violation_that_ends_the_connection(
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_stream_at_once_do_not_mix_their_records() {
+async fn concurrent_streams_do_not_mix_their_records() {
     let gates: Arc<Mutex<Vec<Gate>>> = Arc::default();
     let out = Arc::clone(&gates);
     let web_server = serve(handler(move |request| {

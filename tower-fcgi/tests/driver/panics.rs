@@ -42,28 +42,28 @@ fn serve_bad(bad: impl Fn() -> Response<Body> + Clone + Send + 'static) -> WebSe
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_the_handlers_future_is_a_500_with_the_details_on_stderr() {
+async fn a_handler_panic_is_a_500_with_details_on_stderr() {
     is_a_500(&serve_bad(|| panic!("the handler has a bug")), "the handler has a bug").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_with_a_formatted_message_is_a_500_with_that_message_on_stderr() {
+async fn a_formatted_panic_is_a_500_with_its_message() {
     let seven = 7;
     is_a_500(&serve_bad(move || panic!("number {seven} has a bug")), "number 7 has a bug").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_whose_payload_is_no_text_is_a_500_all_the_same() {
+async fn a_panic_with_an_opaque_payload_is_still_a_500() {
     is_a_500(&serve_bad(|| std::panic::panic_any(7)), "panicked").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_whose_payload_panics_when_it_is_dropped_is_a_500_all_the_same() {
+async fn a_panic_payload_that_panics_in_drop_is_still_a_500() {
     is_a_500(&serve_bad(|| std::panic::panic_any(PanicsWhenDropped)), "panicked").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_call_is_a_500_with_the_details_on_stderr() {
+async fn a_panic_in_call_is_a_500_with_details_on_stderr() {
     let service = handler(|request| {
         let path = request.uri().path().to_owned();
         assert!(path != "/bad", "call has a bug");
@@ -73,7 +73,7 @@ async fn a_panic_in_call_is_a_500_with_the_details_on_stderr() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_the_service_is_a_500_with_its_whole_chain_on_stderr() {
+async fn a_service_error_is_a_500_with_its_chain_on_stderr() {
     #[derive(Debug)]
     struct Outer(BoxError);
     impl std::fmt::Display for Outer {
@@ -102,7 +102,7 @@ async fn a_panic_in_the_bodys_first_poll_is_a_500() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_the_drop_of_an_aborted_future_costs_one_end_and_nothing_else() {
+async fn a_panic_dropping_an_aborted_future_is_one_end() {
     quietly();
     let web_server = serve(handler(|request| async move {
         if request.uri() == "/good" {
@@ -121,7 +121,7 @@ async fn a_panic_in_the_drop_of_an_aborted_future_costs_one_end_and_nothing_else
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_the_drop_of_a_future_that_is_ready_leaves_one_head() {
+async fn a_panic_dropping_a_ready_future_leaves_one_head() {
     quietly();
     let service = tower::service_fn(|request: Request<RequestBody>| DropsBadly {
         future: Box::pin(async move {
@@ -200,7 +200,7 @@ async fn a_panic_in_one_of_many_requests_leaves_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_leaves_the_rest_of_its_requests_body_to_be_skipped() {
+async fn a_panic_skips_the_rest_of_its_request_body() {
     quietly();
     let web_server = serve_bad(|| panic!("the handler has a bug"));
     assert_eq!(web_server.ask(1, post(1, KEEP, "/bad", 3)).await.status(), 500);
@@ -229,7 +229,7 @@ async fn a_reason_and_the_end_of_its_line_are_one_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stderr_comes_in_records_of_at_most_eight_kilobytes_and_before_the_end() {
+async fn stderr_records_are_at_most_8_kb_and_before_the_end() {
     quietly();
     let long = "has a bug ".repeat(5_000);
     let text = long.clone();
@@ -244,7 +244,7 @@ async fn stderr_comes_in_records_of_at_most_eight_kilobytes_and_before_the_end()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_stderr_with_a_slow_reader_does_not_deadlock_and_end_request_is_last() {
+async fn a_stderr_flood_with_a_slow_reader_never_deadlocks() {
     quietly();
     let text = "it has a bug ".repeat(8_000);
     let web_server = serve_bad(move || panic!("{text}"));

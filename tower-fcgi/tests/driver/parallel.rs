@@ -56,6 +56,6 @@ async fn requests_in_tasks_run_in_parallel() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_request_that_runs_inline_and_those_in_tasks_run_in_parallel() {
+async fn inline_and_spawned_requests_run_in_parallel() {
     meet(&["/1", "/2", "/3"]).await;
 }

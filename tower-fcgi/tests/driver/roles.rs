@@ -25,7 +25,7 @@ fn authorizer() -> Config {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_role_reaches_the_service_and_one_that_is_not_played_gets_unknown_role() {
+async fn an_unsupported_role_gets_unknown_role() {
     let pairs = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/"), ("FCGI_DATA_LENGTH", "0")];
     let two = Roles::RESPONDER.and(Roles::FILTER);
     for (config, played) in [
@@ -68,7 +68,7 @@ async fn the_role_reaches_the_service_and_one_that_is_not_played_gets_unknown_ro
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_authorizers_request_is_complete_at_the_end_of_params_and_has_no_body() {
+async fn an_authorizer_request_ends_with_params_and_no_body() {
     let seen = Count::default();
     let served = seen.clone();
     let web_server = serve_with(
@@ -99,7 +99,7 @@ async fn an_authorizers_request_is_complete_at_the_end_of_params_and_has_no_body
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_authorizers_connection_that_is_not_kept_closes_at_once() {
+async fn an_unkept_authorizer_connection_closes_at_once() {
     let mut web_server = serve_with(authorizer(), handler(async |_| full("")));
     web_server.say(ask_to_authorize(1, CLOSE, "GET", "/")).await;
     assert!(web_server.answer(1).text().is_empty());
@@ -107,7 +107,7 @@ async fn an_authorizers_connection_that_is_not_kept_closes_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permission_is_a_head_with_variables_and_nothing_else() {
+async fn an_authorizer_200_is_a_head_with_variables_only() {
     let web_server = serve_with(
         authorizer(),
         handler(async |request| {

@@ -43,7 +43,7 @@ async fn a_shutdown_while_idle_ends_the_connection_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_waits_a_second_for_the_request_that_a_new_connection_was_opened_for() {
+async fn shutdown_waits_a_second_for_a_first_request() {
     for polled in [false, true] {
         let web_server = serve(handler(echo));
         if polled {
@@ -67,7 +67,7 @@ async fn a_shutdown_waits_a_second_for_the_request_that_a_new_connection_was_ope
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_with_requests_in_flight_lets_them_end_and_then_the_connection() {
+async fn shutdown_lets_requests_in_flight_end() {
     let gate = Gate::new();
     let (web_server, _) = gated(&gate);
     web_server.say([get(1, KEEP, "/1"), get(2, KEEP, "/2"), get(3, KEEP, "/3")].concat()).await;
@@ -86,7 +86,7 @@ async fn a_shutdown_with_requests_in_flight_lets_them_end_and_then_the_connectio
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_lets_a_request_end_that_is_still_in_params() {
+async fn shutdown_completes_a_request_still_in_params() {
     let web_server = serve(handler(echo));
     web_server.say([begin(1, KEEP), some_params(1, &[("REQUEST_METHOD", "GET")])].concat()).await;
     web_server.handle.graceful_shutdown();
@@ -98,7 +98,7 @@ async fn a_shutdown_lets_a_request_end_that_is_still_in_params() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_lets_a_request_end_whose_first_record_is_half_there() {
+async fn shutdown_completes_a_half_received_begin() {
     for at in [1, 8, 15] {
         let web_server = serve(handler(echo));
         let request = get(1, KEEP, "/a");
@@ -126,7 +126,7 @@ async fn a_shutdown_serves_what_was_sent_but_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_after_an_early_answer_half_closes_and_drains() {
+async fn shutdown_after_an_early_response_lingers() {
     let mut web_server = serve(handler(|_| async { full("early") }));
     web_server.say([post(1, KEEP, "/", 9), stdin(1, b"abc")].concat()).await;
     assert_eq!(web_server.answer(1).text(), "early");
@@ -139,7 +139,7 @@ async fn a_shutdown_after_an_early_answer_half_closes_and_drains() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_writes_the_answer_that_waits_to_be_written() {
+async fn shutdown_flushes_a_pending_response() {
     let web_server = serve(handler(|_| async { full(vec![b'x'; 100_000]) }));
     web_server.wire.make_room(10);
     web_server.say(get(1, KEEP, "/")).await;
@@ -163,7 +163,7 @@ async fn the_future_itself_can_be_told_to_shut_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kill_ends_the_connection_at_once_and_drops_its_handlers() {
+async fn an_aborted_connection_ends_and_drops_its_handlers() {
     let (mut web_server, dropped) = gated(&Gate::new());
     web_server.say([get(1, KEEP, "/1"), get(2, KEEP, "/2")].concat()).await;
     web_server.handle.graceful_shutdown();
@@ -190,7 +190,7 @@ async fn a_kill_ends_a_connection_that_drains() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kill_ends_a_connection_that_cannot_write_its_last_answer() {
+async fn abort_ends_a_connection_with_a_blocked_write() {
     for keep in [KEEP, CLOSE] {
         let mut web_server = serve(handler(|_| async { full("never read") }));
         web_server.wire.make_room(0);
@@ -202,7 +202,7 @@ async fn a_kill_ends_a_connection_that_cannot_write_its_last_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_ends_also_if_the_last_request_never_comes_whole() {
+async fn shutdown_ends_despite_an_incomplete_request() {
     let config = Config::default().head_timeout(Duration::from_secs(3));
     let mut web_server = serve_with(config, handler(echo));
     web_server.say(begin(1, KEEP)).await;

@@ -40,7 +40,7 @@ async fn before_between_and_after(request: Request<RequestBody>) -> Reply {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lines_before_between_and_after_stdout_are_where_they_were_written() {
+async fn stderr_lines_keep_their_place_around_stdout() {
     use RecordType as Is;
     let web_server = serve(handler(before_between_and_after));
     let stdout = [Is::STDOUT; 2];
@@ -103,7 +103,7 @@ async fn write(stderr: &Stderr) -> Result<(), StderrClosed> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_end_of_its_request_a_write_is_an_error_however_that_ended() {
+async fn writing_stderr_after_the_request_is_an_error() {
     for (request, more, then) in [
         (get(1, KEEP, "/"), vec![], "kept"),
         (get(1, CLOSE, "/"), vec![], "closed"),
@@ -122,7 +122,7 @@ async fn after_the_end_of_its_request_a_write_is_an_error_however_that_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_end_of_its_connection_a_write_is_an_error_however_that_ended() {
+async fn writing_stderr_after_the_connection_is_an_error() {
     for by in [WebServer::end as fn(&WebServer), WebServer::reset, |web_server| web_server.handle.kill()] {
         let (mut web_server, all) = kept();
         web_server.say(get(1, KEEP, "/wait")).await;
@@ -139,7 +139,7 @@ async fn after_the_end_of_its_connection_a_write_is_an_error_however_that_ended(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_to_an_old_request_is_not_one_to_the_next_of_that_id() {
+async fn a_stale_stderr_never_writes_to_a_reused_id() {
     let (web_server, all) = kept();
     web_server.say(get(1, KEEP, "/")).await;
     web_server.forget();
@@ -152,7 +152,7 @@ async fn a_write_to_an_old_request_is_not_one_to_the_next_of_that_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_waits_for_room_learns_of_the_end_of_its_request() {
+async fn a_blocked_stderr_write_fails_with_its_request() {
     let (web_server, all) = kept();
     web_server.say(get(1, KEEP, "/wait")).await;
     let stderr = all.lock().unwrap()[0].clone();
@@ -167,7 +167,7 @@ async fn a_write_that_waits_for_room_learns_of_the_end_of_its_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_lines_waits_for_a_web_server_that_is_slow_to_read() {
+async fn a_stderr_flood_waits_for_a_slow_web_server() {
     let written = Count::default();
     let count = written.clone();
     let web_server = serve(handler(move |request| {
@@ -199,7 +199,7 @@ async fn a_flood_of_lines_waits_for_a_web_server_that_is_slow_to_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_line_that_is_given_up_while_it_waits_is_not_written() {
+async fn a_cancelled_stderr_line_is_not_written() {
     let (web_server, all) = kept();
     web_server.say(get(1, KEEP, "/wait")).await;
     let stderr = all.lock().unwrap()[0].clone();
@@ -240,7 +240,7 @@ async fn a_flood_of_given_up_lines_hangs_no_later_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_waits_learns_of_the_end_of_its_connection() {
+async fn a_waiting_stderr_write_fails_with_its_connection() {
     let (mut web_server, all) = kept();
     web_server.say(get(1, KEEP, "/wait")).await;
     let stderr = all.lock().unwrap()[0].clone();
@@ -274,7 +274,7 @@ async fn lines_and_the_reason_of_a_failure_are_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reason_of_a_failure_is_behind_the_error_page_and_before_its_end() {
+async fn a_failure_reason_follows_the_error_page() {
     use RecordType as Is;
     crate::scripted::quietly();
     let web_server = serve(handler(async |_| panic!("the handler has a bug")));
@@ -289,7 +289,7 @@ async fn the_reason_of_a_failure_is_behind_the_error_page_and_before_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_on_its_way_and_lines_do_not_hold_each_other_up() {
+async fn a_body_and_stderr_lines_never_block_each_other() {
     let (web_server, all) = kept();
     web_server.say(post(1, KEEP, "/body", 8)).await;
     let stderr = all.lock().unwrap()[0].clone();

@@ -19,7 +19,7 @@ fn half_a_head(id: u16, keep: bool) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn params_that_trickle_in_get_a_408_after_the_head_timeout_and_a_kept_connection_goes_on() {
+async fn slow_params_get_a_408_and_the_connection_is_kept() {
     let web_server = serve_with(Config::default().head_timeout(10 * SECOND), handler(echo));
     web_server.say(half_a_head(1, KEEP)).await;
     for _ in 0..9 {
@@ -37,7 +37,7 @@ async fn params_that_trickle_in_get_a_408_after_the_head_timeout_and_a_kept_conn
 }
 
 #[tokio::test(start_paused = true)]
-async fn params_that_never_end_get_a_408_and_a_close_without_keep_conn() {
+async fn endless_params_get_a_408_and_a_close_when_unkept() {
     let mut web_server = serve(handler(echo));
     web_server.say(half_a_head(1, CLOSE)).await;
     sleep(61 * SECOND).await;
@@ -48,7 +48,7 @@ async fn params_that_never_end_get_a_408_and_a_close_without_keep_conn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_record_that_begins_nothing_closes_the_connection_after_the_head_timeout() {
+async fn a_partial_begin_has_the_header_read_timeout() {
     for at in [1, 7, 8, 15] {
         let mut web_server = serve(handler(echo));
         web_server.send(begin(1, KEEP)[..at].to_vec());
@@ -72,7 +72,7 @@ async fn each_head_has_a_time_of_its_own_from_its_begin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_of_a_head_goes_on_while_another_request_is_answered_to_a_slow_reader() {
+async fn the_params_timer_runs_during_a_slow_write() {
     let gate = Gate::new();
     let held = gate.clone();
     let web_server = serve(handler(move |_| {
@@ -110,7 +110,7 @@ async fn stalled(config: Config, request: Vec<u8>) -> (WebServer, Count) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_stalls_is_closed_after_the_write_timeout_and_the_handler_dropped() {
+async fn a_stalled_reader_hits_the_write_timeout() {
     for keep in [KEEP, CLOSE] {
         let (mut web_server, dropped) =
             stalled(Config::default().write_timeout(5 * SECOND), get(1, keep, "/")).await;
@@ -122,7 +122,7 @@ async fn a_reader_that_stalls_is_closed_after_the_write_timeout_and_the_handler_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_takes_a_byte_now_and_then_does_not_stall() {
+async fn a_trickling_reader_does_not_stall() {
     let (mut web_server, _) = stalled(Config::default().write_timeout(5 * SECOND), get(1, KEEP, "/")).await;
     for _ in 0..10 {
         sleep(4 * SECOND).await;
@@ -136,7 +136,7 @@ async fn a_reader_that_takes_a_byte_now_and_then_does_not_stall() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_answer_of_a_connection_has_the_write_timeout_too() {
+async fn the_last_response_has_the_write_timeout_too() {
     let mut web_server = serve(handler(|_| async { full(vec![b'x'; 1000]) }));
     web_server.wire.make_room(10);
     web_server.send(get(1, CLOSE, "/"));
@@ -146,7 +146,7 @@ async fn the_last_answer_of_a_connection_has_the_write_timeout_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_kept_connection_is_closed_in_good_order_after_the_idle_timeout() {
+async fn an_idle_connection_closes_after_its_timeout() {
     let mut web_server = serve_with(Config::default().idle_timeout(75 * SECOND), handler(echo));
     for _ in 0..3 {
         web_server.ask(1, get(1, KEEP, "/")).await;
@@ -159,7 +159,7 @@ async fn an_idle_kept_connection_is_closed_in_good_order_after_the_idle_timeout(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_never_has_a_request_has_the_head_timeout() {
+async fn a_connection_without_a_request_times_out() {
     let mut web_server = serve_with(Config::default().idle_timeout(75 * SECOND), handler(echo));
     let (result, took) = web_server.ended_after().await;
     assert!(result.unwrap_err().is_timeout());
@@ -238,8 +238,7 @@ async fn paused(first: &str, second: &str) -> (WebServer, Gate, Count) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn input_that_unread_bodies_pause_for_too_long_costs_the_fullest_request_a_503_and_the_others_nothing()
-{
+async fn paused_input_times_out_the_largest_unread_request() {
     let (web_server, gate, dropped) = paused("/", "/").await;
     web_server.say([stdin(1, b"zz"), end_stdin(1)].concat()).await;
     let start = Instant::now();
@@ -261,7 +260,7 @@ async fn input_that_unread_bodies_pause_for_too_long_costs_the_fullest_request_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_request_whose_head_is_out_is_cut_off_after_the_others_have_ended() {
+async fn a_paused_request_past_its_head_is_reset_last() {
     let (mut web_server, gate, dropped) = paused("/", "/streams").await;
     sleep(5 * SECOND).await;
     assert!(web_server.answers().of(2).is_cut_off());

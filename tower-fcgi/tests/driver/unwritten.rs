@@ -203,7 +203,7 @@ async fn a_time_limit_over_an_unwritten_response_is_a_503() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_at_once_leaves_its_requests_body_to_be_skipped() {
+async fn an_immediate_failure_skips_its_request_body() {
     let web_server = served();
     is_a_500(&web_server.ask(1, post(1, KEEP, "/3", 3)).await);
     web_server.say([crate::records::stdin(1, b"abc"), end_stdin(1)].concat()).await;

@@ -22,7 +22,7 @@ fn serve_body(mut body: impl FnMut() -> Body + Send + 'static) -> WebServer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_whole_small_kept_request_is_one_write_and_one_read_that_finds_something() {
+async fn a_small_kept_request_is_one_write_and_one_read() {
     let web_server = serve(handler(echo));
     web_server.quiet().await;
     for round in 1..=3 {
@@ -34,7 +34,7 @@ async fn a_whole_small_kept_request_is_one_write_and_one_read_that_finds_somethi
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_whole_small_answer_is_one_stdout_record_its_end_and_end_request() {
+async fn a_small_response_is_one_stdout_and_its_end() {
     for keep in [KEEP, CLOSE] {
         let web_server = serve(handler(echo));
         web_server.ask(1, get(1, keep, "/")).await;
@@ -45,7 +45,7 @@ async fn a_whole_small_answer_is_one_stdout_record_its_end_and_end_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_body_frame_goes_out_without_waiting_for_the_next_one() {
+async fn each_body_frame_is_flushed_at_once() {
     for spawned in [false, true] {
         let gate = Gate::new();
         let held = gate.clone();
@@ -71,7 +71,7 @@ async fn each_body_frame_goes_out_without_waiting_for_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn small_frames_that_are_ready_together_leave_in_one_write_and_one_record() {
+async fn ready_small_frames_share_a_write_and_a_record() {
     let web_server = serve_body(|| boxed(Scripted::new((0..50).map(|_| data("0123456789")))));
     let answer = web_server.ask(1, get(1, KEEP, "/")).await;
     assert_eq!(answer.text(), "0123456789".repeat(50));
@@ -81,7 +81,7 @@ async fn small_frames_that_are_ready_together_leave_in_one_write_and_one_record(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_stdout_the_empty_stdout_and_end_request_leave_in_one_write() {
+async fn the_end_of_a_response_is_one_write() {
     for spawned in [false, true] {
         for last in ["z", ""] {
             let gate = Gate::new();
@@ -110,7 +110,7 @@ async fn the_last_stdout_the_empty_stdout_and_end_request_leave_in_one_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_over_64_kib_are_split_into_records_that_are_right_whatever_the_writes() {
+async fn large_responses_are_split_correctly_in_any_writes() {
     let body: Vec<u8> = (0..=250).cycle().take(300_001).collect();
     for vectored in [true, false] {
         for most in [1, 7, 8, 9, 4096, 65_535, 65_536, 70_000, usize::MAX] {
@@ -136,7 +136,7 @@ fn mixed() -> Body {
 }
 
 #[tokio::test(start_paused = true)]
-async fn short_writes_and_partial_vectored_writes_of_every_size_give_the_same_bytes() {
+async fn short_and_vectored_writes_give_the_same_bytes() {
     let reference = serve_body(mixed);
     reference.ask(1, get(1, KEEP, "/")).await;
     let expected = reference.wire.lock().output.clone();

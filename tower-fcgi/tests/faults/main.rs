@@ -98,7 +98,7 @@ async fn any_fault_after_any_byte_of_the_output() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flush_or_a_shutdown_that_does_not_come_to_its_end() {
+async fn a_flush_or_shutdown_that_never_completes() {
     for conversation in conversations::all() {
         let right = undisturbed(&conversation).await;
         for place in [Place::Flush, Place::Shutdown] {

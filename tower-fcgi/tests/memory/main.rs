@@ -140,7 +140,7 @@ fn given_up_lines_of_stderr_do_not_pile_up() {
 }
 
 #[test]
-fn a_thousand_hostile_connections_stay_below_the_sum_and_honest_ones_beside_them_are_answered() {
+fn a_thousand_attackers_stay_within_the_memory_sum() {
     let builder = Builder::new().config(config());
     let runtime = runtime();
     let alone = turns_until_answered(&runtime, &builder);

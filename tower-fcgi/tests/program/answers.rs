@@ -8,7 +8,7 @@ use tower_fcgi::Params;
 use crate::program::{environment, handler, run};
 
 #[tokio::test]
-async fn the_environment_becomes_the_request_and_the_response_goes_to_stdout() {
+async fn environment_to_request_and_response_to_stdout() {
     let service = handler(async |request| {
         let params = request.extensions().get::<Params>().unwrap();
         let client = params.client_addr().unwrap();

@@ -33,7 +33,7 @@ impl AsyncRead for Untouched {
 }
 
 #[tokio::test]
-async fn content_length_bytes_are_the_body_and_the_end_of_stdin_is_not_waited_for() {
+async fn the_body_is_content_length_bytes_without_eof() {
     let (mut web_server, stdin) = tokio::io::duplex(64);
     web_server.write_all(b"hello, and more").await.unwrap();
     let run = run(environment("POST", &[("CONTENT_LENGTH", "5")]), stdin, echo()).await;
@@ -51,7 +51,7 @@ async fn nothing_behind_the_body_is_read() {
 }
 
 #[tokio::test]
-async fn a_body_that_came_in_chunks_lasts_until_the_end_of_stdin() {
+async fn a_chunked_body_lasts_until_the_end_of_stdin() {
     let chunked = ("HTTP_TRANSFER_ENCODING", "chunked");
     for (more, expected) in [
         (&[chunked][..], "all of it"),
@@ -67,7 +67,7 @@ async fn a_body_that_came_in_chunks_lasts_until_the_end_of_stdin() {
 }
 
 #[tokio::test]
-async fn a_length_that_is_absent_empty_or_no_number_is_no_body_and_stdin_is_not_read() {
+async fn without_a_valid_length_stdin_is_not_read() {
     for more in [&[][..], &[("CONTENT_LENGTH", "")], &[("CONTENT_LENGTH", "-1")], &[("CONTENT_LENGTH", "0")]]
     {
         let run = run(environment("POST", more), Untouched, echo()).await;
@@ -77,7 +77,7 @@ async fn a_length_that_is_absent_empty_or_no_number_is_no_body_and_stdin_is_not_
 }
 
 #[tokio::test]
-async fn a_body_that_ends_short_of_its_length_or_fails_is_an_error() {
+async fn a_short_or_failed_body_is_an_error() {
     let params = || environment("POST", &[("CONTENT_LENGTH", "6")]);
     let short = run(params(), &b"hello"[..], echo()).await;
     assert_eq!(
@@ -125,7 +125,7 @@ impl AsyncRead for Endless {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_read_is_not_taken_in_beyond_a_bound() {
+async fn an_unread_body_is_buffered_up_to_a_limit() {
     let read = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&read);
     let service = handler(move |request| {
@@ -150,7 +150,7 @@ async fn a_body_that_is_not_read_is_not_taken_in_beyond_a_bound() {
 }
 
 #[tokio::test]
-async fn a_web_server_that_writes_all_of_the_body_first_gets_a_large_answer_that_did_not_want_it() {
+async fn a_server_that_writes_first_gets_a_large_response() {
     const LEN: usize = 1 << 20;
     let service = handler(async |_| "x".repeat(LEN));
     let (mut to_stdin, stdin) = tokio::io::duplex(1024);

@@ -16,7 +16,7 @@ const WHOLE_500: &str = "Status: 500 Internal Server Error\r\ncontent-type: text
                          content-length: 22\r\n\r\nInternal Server Error\n";
 
 #[tokio::test]
-async fn a_panic_before_the_head_is_a_whole_500_with_the_reason_on_stderr() {
+async fn a_panic_before_the_head_is_a_complete_500() {
     std::panic::set_hook(Box::new(|_| {}));
     let later = run(environment("GET", &[]), tokio::io::empty(), handler(async |_| panic!("a bug"))).await;
     let in_call = tower::service_fn(|_: Request<RequestBody>| -> std::future::Ready<Result<_, Infallible>> {
@@ -34,7 +34,7 @@ async fn a_panic_before_the_head_is_a_whole_500_with_the_reason_on_stderr() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_service_is_a_whole_500_and_an_upgrade_too() {
+async fn a_service_error_or_upgrade_is_a_complete_500() {
     let fails = tower::service_fn(async |_| Err::<Response<String>, _>("no database"));
     let failed = run(environment("GET", &[]), tokio::io::empty(), fails).await;
     failed.result.unwrap();
@@ -75,7 +75,7 @@ async fn a_service_that_is_not_ready_is_a_503() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_an_error_and_nothing_more_of_it_is_written() {
+async fn an_incomplete_response_is_an_error_and_stops() {
     let (mut frames, body) = Channel::<Bytes, &'static str>::new(1);
     let body = std::sync::Arc::new(std::sync::Mutex::new(Some(body)));
     let service = tower::service_fn(move |_| {

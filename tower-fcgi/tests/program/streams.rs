@@ -57,7 +57,7 @@ async fn a_line_to_a_program_that_was_dropped_is_an_error() {
 }
 
 #[tokio::test]
-async fn each_frame_is_written_without_waiting_for_the_next_one() {
+async fn each_frame_is_written_at_once() {
     let (mut frames, body) = Channel::<Bytes>::new(1);
     let body = std::sync::Arc::new(std::sync::Mutex::new(Some(body)));
     let service = tower::service_fn(move |_| {

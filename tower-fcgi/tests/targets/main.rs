@@ -20,12 +20,12 @@ mod response;
 use self::inputs::run_on;
 
 #[test]
-fn any_meta_variables_are_a_request_that_says_what_they_say_or_an_error() {
+fn any_meta_variables_give_a_true_request_or_error() {
     run_on(request::run, "request", 1000);
 }
 
 #[test]
-fn any_response_is_a_head_that_says_what_it_says_or_an_error() {
+fn any_response_gives_a_true_head_or_error() {
     run_on(response::run, "response", 1000);
 }
 

@@ -223,7 +223,7 @@ fn links_are_followed_as_far_as_they_may() {
 }
 
 #[test]
-fn hidden_files_are_an_option_and_so_are_the_names_of_scripts() {
+fn dotfiles_and_script_extensions_are_configurable() {
     let (_directory, mut site) = site();
     site.hidden_files = true;
     assert_eq!(site.find("/.hidden.php", true), script("/.hidden.php", ""));

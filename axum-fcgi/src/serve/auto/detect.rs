@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_none_is_an_error_that_names_the_variable() {
+    fn an_invalid_address_error_names_the_variable() {
         let error = addresses(":9000 nowhere").unwrap_err().to_string();
         assert!(error.starts_with(r#"FCGI_LISTEN: "nowhere" has neither"#), "{error}");
     }

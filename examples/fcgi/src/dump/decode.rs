@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_over_two_records_is_the_second_ones_however_the_bytes_come() {
+    fn a_split_pair_belongs_to_its_last_record() {
         for size in 1..=bytes().len() {
             let mut decoder = Decoder::new();
             let mut records = Vec::new();

@@ -23,7 +23,7 @@ fn a_body_waits_for_room() {
 }
 
 #[test]
-fn an_unread_answer_pauses_the_input_until_it_is_consumed() {
+fn an_unread_response_pauses_the_input() {
     let config = Config { body_bytes: 100, bodies_bytes: 150, requests: 2, ..Config::default() };
     let mut server = Connection::new(config);
     let first = ask(&mut server);
@@ -60,7 +60,7 @@ fn large_pieces_are_shared_in_both_directions() {
 }
 
 #[test]
-fn an_idle_connection_keeps_no_more_than_one_small_request_needs() {
+fn an_idle_connection_keeps_little_memory() {
     // What a connection has that has had `requests` at once, each with so many pieces of an answer.
     let kept = |requests: u16, pieces| {
         let mut server = Connection::new(Config { requests, ..Config::default() });

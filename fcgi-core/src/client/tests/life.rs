@@ -45,7 +45,7 @@ fn a_request_is_these_records_in_this_order() {
 }
 
 #[test]
-fn a_filter_has_data_behind_its_stdin_and_an_authorizer_has_neither() {
+fn filters_send_data_and_authorizers_send_no_stdin() {
     let mut server = several();
     let filter = server.begin(Role::FILTER, true).unwrap();
     let authorizer = server.begin(Role::AUTHORIZER, true).unwrap();
@@ -122,7 +122,7 @@ fn stderr_is_a_stream_of_its_own_wherever_it_comes() {
 }
 
 #[test]
-fn what_is_unread_outlives_the_end_and_the_id_is_free_all_the_same() {
+fn unread_output_outlives_the_end_of_its_request() {
     let mut server = server();
     let first = ask(&mut server);
     server.receive(&[stdout(1, b"one"), end(1)].concat()).unwrap();
@@ -145,7 +145,7 @@ fn ids_are_the_lowest_that_are_free() {
 }
 
 #[test]
-fn no_more_requests_than_may_be_and_none_after_one_that_is_not_kept() {
+fn requests_are_limited_and_none_follow_a_final_one() {
     let mut server = server();
     ask(&mut server);
     assert_eq!(server.begin(Role::RESPONDER, true), Err(Misuse::Full));
@@ -157,7 +157,7 @@ fn no_more_requests_than_may_be_and_none_after_one_that_is_not_kept() {
 }
 
 #[test]
-fn an_early_end_ends_what_was_not_sent_of_a_kept_connection() {
+fn an_early_end_stops_the_upload_on_a_kept_connection() {
     for (keep_conn, expected) in [(true, vec![RecordType::STDIN]), (false, vec![])] {
         let mut server = server();
         let key = server.begin(Role::RESPONDER, keep_conn).unwrap();

@@ -16,7 +16,7 @@ fn asked() -> Connection {
 }
 
 #[test]
-fn every_broken_rule_has_its_name_whole_and_byte_by_byte() {
+fn every_protocol_error_is_reported_in_any_chunking() {
     let long = vec![0; 1025];
     let table: &[(&str, Vec<u8>, Rule, u16)] = &[
         ("STDOUT of an unknown id", stdout(2, b"x"), Rule::UnknownRequest, 2),
@@ -74,7 +74,7 @@ fn what_harms_nobody_is_overlooked() {
 }
 
 #[test]
-fn an_end_of_the_stream_is_clean_only_between_requests() {
+fn eof_is_clean_only_between_requests() {
     let wire = [stdout(1, b"x"), stdout(1, b""), padded(RecordType::END_REQUEST, 1, &[0; 8], 3)].concat();
     let (records, whole) = ([0, 9, 17], wire.len() - 3);
     for cut in 0..=wire.len() {

@@ -111,7 +111,7 @@ fn each_arrow_of_the_diagram() {
 }
 
 #[test]
-fn each_refused_transition_names_its_rule_and_changes_nothing() {
+fn each_rejected_transition_names_its_error() {
     use Input::{Data, Ended, Params, Stdin};
     use Output::{Failed, Open, Waiting};
     const R: Role = Role::RESPONDER;
@@ -146,7 +146,7 @@ fn each_refused_transition_names_its_rule_and_changes_nothing() {
 
 /// Walks every state that any sequence of steps can reach, and checks what must hold in all of them.
 #[test]
-fn in_every_reachable_state_an_end_is_sent_once_and_nothing_goes_backwards() {
+fn reachable_states_end_once_and_never_go_back() {
     let rank = |request: &Request| match request.input {
         Input::Params => 0,
         Input::Stdin => 1,

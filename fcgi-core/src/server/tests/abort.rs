@@ -7,7 +7,7 @@ use crate::server::{Close, Event, Refusal};
 use crate::{BodyState, Misuse, ProtocolStatus, RecordType, Role, Roles};
 
 #[test]
-fn abort_in_the_params_ends_the_request_here_and_the_application_hears_nothing() {
+fn abort_during_params_ends_the_request_silently() {
     for sent in [vec![], params(1, &pairs(&[("A", "1")])), params(1, &[5])] {
         let mut link = Link::new();
         link.send(begin(1, Role::RESPONDER, true));
@@ -24,7 +24,7 @@ fn abort_in_the_params_ends_the_request_here_and_the_application_hears_nothing()
 }
 
 #[test]
-fn abort_in_the_body_is_told_and_what_was_read_may_not_be_all() {
+fn abort_during_the_body_is_reported() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.send([stdin(1, b"half"), abort(1)].concat());
@@ -39,7 +39,7 @@ fn abort_in_the_body_is_told_and_what_was_read_may_not_be_all() {
 }
 
 #[test]
-fn abort_after_the_body_gives_exactly_one_end_request_and_nothing_after_it() {
+fn abort_after_the_body_sends_one_end_request() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.send([stdin(1, b"whole"), end_of_stdin(1), abort(1)].concat());
@@ -53,7 +53,7 @@ fn abort_after_the_body_gives_exactly_one_end_request_and_nothing_after_it() {
 }
 
 #[test]
-fn abort_in_the_middle_of_an_answer_leaves_its_end_to_the_application() {
+fn abort_mid_response_leaves_the_end_to_the_caller() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.app.stdout(key, b"a part").unwrap();
@@ -110,7 +110,7 @@ fn abort_of_a_refused_request_is_told() {
 }
 
 #[test]
-fn abort_of_an_answered_request_whose_body_is_open_frees_its_id_in_silence() {
+fn abort_of_an_answered_open_request_frees_its_id() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.send(stdin(1, b"x"));
@@ -137,7 +137,7 @@ fn abort_of_an_unknown_or_finished_id_is_ignored() {
 }
 
 #[test]
-fn abort_of_a_request_that_was_cut_off_changes_nothing() {
+fn abort_of_an_aborted_response_changes_nothing() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.app.stdout(key, b"half an ans").unwrap();
@@ -148,7 +148,7 @@ fn abort_of_a_request_that_was_cut_off_changes_nothing() {
 }
 
 #[test]
-fn an_abandoned_answer_has_no_end_and_the_connection_ends_once_no_request_is_alive() {
+fn an_abandoned_response_closes_once_none_is_active() {
     let mut link = Link::new();
     let [abandoned, other] = [1, 2].map(|id| link.open_kept(id));
     link.app.stdout(abandoned, b"half an ans").unwrap();
@@ -171,7 +171,7 @@ fn an_abandoned_answer_has_no_end_and_the_connection_ends_once_no_request_is_ali
 }
 
 #[test]
-fn abandoning_does_not_make_a_connection_that_ends_take_requests_again() {
+fn abandoning_does_not_reopen_a_closing_connection() {
     for how in [Close::Drain, Close::Abortive] {
         let mut link = Link::new();
         let [abandoned, other] = [1, 2].map(|id| link.open_kept(id));
@@ -209,7 +209,7 @@ fn abort_of_one_multiplexed_request_leaves_the_others() {
 }
 
 #[test]
-fn what_still_comes_of_a_request_that_was_given_up_is_dropped() {
+fn late_records_of_an_aborted_request_are_dropped() {
     let mut link = Link::with(|config| config.roles = Roles::ALL);
     let key = link.open_kept(1);
     link.send(abort(1));

@@ -22,7 +22,7 @@ fn link() -> Link {
 }
 
 #[test]
-fn a_request_that_is_alone_pauses_at_its_bound_until_something_is_consumed() {
+fn one_request_pauses_at_its_window_until_released() {
     let mut link = link();
     let key = link.open_kept(1);
     link.send(stdin(1, &[1; 99]));
@@ -39,7 +39,7 @@ fn a_request_that_is_alone_pauses_at_its_bound_until_something_is_consumed() {
 }
 
 #[test]
-fn several_requests_pause_together_and_the_bound_follows_how_many_are_alive() {
+fn several_requests_share_the_window() {
     let mut link = link();
     let one = link.open_kept(1);
     let two = link.open_kept(2);
@@ -55,7 +55,7 @@ fn several_requests_pause_together_and_the_bound_follows_how_many_are_alive() {
 }
 
 #[test]
-fn aborts_management_records_and_other_requests_are_seen_behind_an_unread_body() {
+fn control_records_are_read_behind_an_unread_body() {
     let mut link = link();
     let slow = link.open_kept(1);
     link.send(stdin(1, &[1; 90]));
@@ -79,7 +79,7 @@ fn what_arrives_over_the_bound_is_taken_all_the_same() {
 }
 
 #[test]
-fn a_discarded_body_is_charged_nothing_and_holds_nobody_up() {
+fn a_discarded_body_uses_no_window() {
     let mut link = link();
     let key = link.open_kept(1);
     link.send(stdin(1, &[1; 500]));
@@ -99,7 +99,7 @@ fn a_discarded_body_is_charged_nothing_and_holds_nobody_up() {
 }
 
 #[test]
-fn both_bodies_of_a_filter_are_charged_and_discarded_together() {
+fn both_filter_bodies_share_window_and_discard() {
     let data = |len: usize| record(RecordType::DATA, 1, &vec![3; len]);
     let mut link = link();
     let key = link.open(1, Role::FILTER, true);
@@ -165,7 +165,7 @@ fn whatever_ends_a_request_takes_its_charge_with_it() {
 }
 
 #[test]
-fn the_fullest_request_is_the_one_with_the_most_unread_bytes() {
+fn largest_unread_is_the_request_with_most_bytes() {
     let mut link = link();
     assert_eq!(link.app.fullest(), None);
     let [one, two, three] = [1, 2, 3].map(|id| link.open_kept(id));
@@ -186,7 +186,7 @@ fn the_fullest_request_is_the_one_with_the_most_unread_bytes() {
 }
 
 #[test]
-fn the_oldest_request_in_its_params_is_the_one_that_began_first() {
+fn the_oldest_incomplete_head_began_first() {
     let mut link = link();
     assert_eq!(link.app.in_params().min(), None);
     // The slot of the first request is used again by the fourth, which is then the youngest.
@@ -204,7 +204,7 @@ fn the_oldest_request_in_its_params_is_the_one_that_began_first() {
 }
 
 #[test]
-fn a_request_whose_params_take_too_long_can_be_answered() {
+fn a_request_with_slow_params_can_be_rejected() {
     let mut link = link();
     link.send([begin(1, R, true), params(1, &[1, 5])].concat());
     let key = link.app.in_params().min().unwrap();
@@ -218,7 +218,7 @@ fn a_request_whose_params_take_too_long_can_be_answered() {
 }
 
 #[test]
-fn one_byte_stdin_records_take_no_more_than_the_limit_allows() {
+fn one_byte_stdin_records_stay_within_the_limit() {
     let mut link = Link::new();
     let limit = crate::Limits::default().body_bytes;
     let key = link.open_kept(1);
@@ -247,7 +247,7 @@ fn large_pieces_of_a_body_are_shared_and_not_copied() {
 }
 
 #[test]
-fn a_filters_data_that_is_read_and_consumed_before_its_stdin_takes_none_of_that_away() {
+fn filter_data_read_first_takes_no_window_from_stdin() {
     let mut link = link();
     let key = link.open(1, Role::FILTER, true);
     let data = [record(RecordType::DATA, 1, b"file"), end_of(RecordType::DATA, 1)];

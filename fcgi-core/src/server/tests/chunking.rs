@@ -223,7 +223,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_same_bytes_are_the_same_events_bodies_answers_and_errors_in_any_chunking(
+    fn events_and_output_are_the_same_in_any_chunking(
         config in config(),
         steps in steps(100, true),
         sizes in prop::collection::vec(prop_oneof![1..20_usize, 1..5000_usize], 1..20),
@@ -238,7 +238,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_of_no_sense_neither_panic_nor_depend_on_their_chunking(
+    fn garbage_never_panics_nor_depends_on_chunking(
         bytes in prop::collection::vec(prop_oneof![3 => 0..12_u8, 1 => any::<u8>()], 0..200),
     ) {
         // A first byte of 1 gets past the version.

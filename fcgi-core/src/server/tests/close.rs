@@ -130,7 +130,7 @@ fn end_of_input_in_every_state() {
 }
 
 #[test]
-fn a_request_that_is_cut_off_sends_no_end_and_lets_the_others_end_first() {
+fn an_aborted_response_lets_other_requests_end_first() {
     let mut link = Link::new();
     let (cut, other) = (link.open_kept(1), link.open_kept(2));
     link.app.stdout(cut, b"half an ans").unwrap();
@@ -156,7 +156,7 @@ fn a_request_that_is_cut_off_sends_no_end_and_lets_the_others_end_first() {
 }
 
 #[test]
-fn an_answer_that_was_cut_off_is_never_forgotten_whatever_comes_after_it() {
+fn an_aborted_response_is_never_forgotten() {
     let table: [(&str, Steps); 4] = [
         ("a close in good order", |link| link.app.close()),
         ("a violation", |link| _ = link.breaks(begin(0, R, true))),
@@ -179,7 +179,7 @@ fn an_answer_that_was_cut_off_is_never_forgotten_whatever_comes_after_it() {
 }
 
 #[test]
-fn after_a_violation_what_was_begun_can_still_be_answered_or_cut_off() {
+fn requests_can_end_or_abort_after_a_protocol_error() {
     let mut link = Link::new();
     let (whole, half) = (link.open_kept(1), link.open_kept(2));
     link.app.stdout(half, b"half an ans").unwrap();
@@ -193,7 +193,7 @@ fn after_a_violation_what_was_begun_can_still_be_answered_or_cut_off() {
 }
 
 #[test]
-fn a_closing_connection_lets_every_request_end_also_one_in_its_params() {
+fn a_closing_connection_completes_partial_params() {
     let mut link = Link::new();
     link.send(begin(1, R, true));
     link.app.close();
@@ -210,7 +210,7 @@ fn a_closing_connection_lets_every_request_end_also_one_in_its_params() {
 }
 
 #[test]
-fn a_connection_is_idle_between_requests_with_everything_written() {
+fn a_connection_is_idle_between_requests_once_flushed() {
     let mut link = Link::new();
     assert!(link.app.is_idle());
     link.send(&begin(1, R, true)[..5]);
@@ -225,7 +225,7 @@ fn a_connection_is_idle_between_requests_with_everything_written() {
 }
 
 #[test]
-fn a_connection_in_the_middle_of_something_loses_nothing_when_it_shrinks() {
+fn shrinking_a_busy_connection_loses_nothing() {
     let mut link = Link::with(|config| config.limits.params_bytes = 100);
     let query = record(RecordType::GET_VALUES, 0, &pairs(&[("FCGI_MPXS_CONNS", "")]));
     let wire = [query, head(1, R, true), stdin(1, b"abc"), end_of_stdin(1)].concat();
@@ -240,7 +240,7 @@ fn a_connection_in_the_middle_of_something_loses_nothing_when_it_shrinks() {
 }
 
 #[test]
-fn an_idle_connection_gives_its_memory_back_and_goes_on() {
+fn an_idle_connection_frees_its_memory_and_goes_on() {
     let mut link = Link::new();
     for round in 0..2 {
         let keys = [1, 2, 3].map(|id| link.open_kept(id));

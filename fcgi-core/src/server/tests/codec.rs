@@ -46,7 +46,7 @@ fn names_and_values_of_127_128_65535_and_65536_bytes() {
 }
 
 #[test]
-fn a_length_of_0x7fffffff_is_refused_before_any_allocation() {
+fn a_huge_pair_length_is_rejected_before_allocation() {
     let longest = [0xff; 4];
     for wire in [[&longest[..], &[0]].concat(), [&[0][..], &longest].concat(), longest.repeat(2)] {
         let mut link = Link::new();
@@ -59,7 +59,7 @@ fn a_length_of_0x7fffffff_is_refused_before_any_allocation() {
 }
 
 #[test]
-fn a_pair_cut_off_by_the_end_of_params_is_a_violation_wherever_it_is_cut() {
+fn a_truncated_last_pair_is_a_protocol_error() {
     let whole = pairs(&[("A", "1"), ("NAME", "value")]);
     let first = pairs(&[("A", "1")]).len();
     for cut in 1..whole.len() {
@@ -103,7 +103,7 @@ fn a_million_empty_pairs_do_not_overflow_the_stack() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_duplicates_and_empty_ones_keep_their_order() {
+fn params_keep_duplicates_and_non_utf8_in_order() {
     let list: [(&[u8], &[u8]); 6] =
         [(b"A", b"1"), (b"\xff\x00", b"\xfe"), (b"", b"x"), (b"A", b""), (b"", b""), (b"A", b"2")];
     let mut encoded = Vec::new();
@@ -118,7 +118,7 @@ fn bytes_that_are_not_utf8_duplicates_and_empty_ones_keep_their_order() {
 }
 
 #[test]
-fn stdin_records_of_65535_bytes_with_padding_from_0_to_255() {
+fn stdin_records_of_max_size_with_any_padding() {
     let content: Vec<u8> = (0..=250).cycle().take(65_535).collect();
     for padding in 0..=255 {
         let mut link = Link::new();
@@ -131,7 +131,7 @@ fn stdin_records_of_65535_bytes_with_padding_from_0_to_255() {
 }
 
 #[test]
-fn answers_of_65535_bytes_are_one_record_and_longer_ones_are_split() {
+fn stdout_is_split_at_65535_bytes() {
     for len in [1, 4095, 4096, 65_535, 65_536, 131_070, 131_071, 300_000] {
         let content: Vec<u8> = (0..=250).cycle().take(len).collect();
         for shared in [false, true] {
@@ -156,7 +156,7 @@ fn answers_of_65535_bytes_are_one_record_and_longer_ones_are_split() {
 }
 
 #[test]
-fn short_and_partial_writes_never_desynchronise_the_answer() {
+fn short_writes_never_desynchronise_the_output() {
     for step in [1, 3, 7, 8, 9, 100, 4096, 5000] {
         let mut link = Link::new();
         let key = link.open_kept(1);
@@ -198,7 +198,7 @@ fn every_id_from_1_to_65535_is_echoed_exactly() {
 }
 
 #[test]
-fn begin_with_id_0_or_a_content_that_is_not_8_bytes_is_a_violation() {
+fn a_malformed_begin_is_a_protocol_error() {
     for len in [0, 1, 7, 9, 16, 65_535] {
         let mut link = Link::new();
         let violation = link.breaks(record(RecordType::BEGIN_REQUEST, 3, &vec![0; len]));
@@ -209,7 +209,7 @@ fn begin_with_id_0_or_a_content_that_is_not_8_bytes_is_a_violation() {
 }
 
 #[test]
-fn every_record_with_the_wrong_id_or_from_the_wrong_side_is_a_violation() {
+fn a_wrong_id_or_direction_is_a_protocol_error() {
     use RecordType as T;
     let table = [
         (T::BEGIN_REQUEST, 0, Rule::RequestId),
@@ -241,7 +241,7 @@ fn every_record_with_the_wrong_id_or_from_the_wrong_side_is_a_violation() {
 }
 
 #[test]
-fn stdin_with_id_0_or_an_unknown_id_never_becomes_a_body() {
+fn stdin_of_id_0_or_an_unknown_id_is_no_body() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.send([stdin(2, b"stray"), stdin(1, b"mine"), end_of_stdin(2), stdin(65_535, b"stray")].concat());
@@ -265,7 +265,7 @@ fn an_empty_write_is_not_an_end_of_stream() {
 }
 
 #[test]
-fn another_version_is_a_violation_and_what_came_before_it_is_told() {
+fn a_wrong_version_is_an_error_after_earlier_events() {
     let mut link = Link::new();
     let wire = [head(1, R, true), vec![2, 5, 0, 9, 0, 0, 0, 0], head(2, R, true)].concat();
     assert_eq!(link.breaks(wire), Violation { rule: Rule::Version, id: RequestId(9) });
@@ -276,7 +276,7 @@ fn another_version_is_a_violation_and_what_came_before_it_is_told() {
 }
 
 #[test]
-fn unknown_flags_and_reserved_bytes_of_begin_are_not_looked_at() {
+fn unknown_begin_flags_and_reserved_bytes_are_ignored() {
     let mut link = Link::new();
     link.send(record(RecordType::BEGIN_REQUEST, 1, &[0, 1, 0xff, 1, 2, 3, 4, 5]));
     link.send(all_params(1, &[]));

@@ -42,7 +42,7 @@ fn a_request_without_a_body_ends_too() {
 }
 
 #[test]
-fn an_answer_that_comes_before_the_body_is_whole_at_once() {
+fn an_early_response_is_complete_at_once() {
     // The body's records come after the answer, late, or never: the answer waits for none of them.
     for keep_conn in [false, true] {
         let mut link = Link::new();
@@ -63,7 +63,7 @@ fn an_answer_that_comes_before_the_body_is_whole_at_once() {
 }
 
 #[test]
-fn ten_megabytes_that_nobody_reads_are_dropped_as_they_come() {
+fn an_unread_body_of_10_mb_is_dropped_as_it_comes() {
     for keep_conn in [false, true] {
         let mut link = Link::new();
         let key = link.open(1, R, keep_conn);
@@ -82,7 +82,7 @@ fn ten_megabytes_that_nobody_reads_are_dropped_as_they_come() {
 }
 
 #[test]
-fn late_stdin_of_an_answered_id_is_skipped_and_the_next_request_on_it_gets_none() {
+fn late_stdin_is_skipped_and_not_in_the_next_request() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.send(stdin(1, b"read by nobody"));
@@ -108,7 +108,7 @@ fn late_params_of_an_answered_request_are_skipped_too() {
 }
 
 #[test]
-fn a_begin_on_the_id_of_an_answered_request_is_served_with_none_of_the_old_bytes() {
+fn a_begin_on_an_answered_id_starts_clean() {
     let mut link = Link::new();
     let old = link.open_kept(1);
     link.send(stdin(1, b"old"));
@@ -126,7 +126,7 @@ fn a_begin_on_the_id_of_an_answered_request_is_served_with_none_of_the_old_bytes
 }
 
 #[test]
-fn a_second_begin_on_the_id_of_a_request_that_is_still_owed_its_answer_is_a_violation() {
+fn a_begin_on_an_active_id_is_a_protocol_error() {
     type Prepare = fn(&mut Link);
     let table: [(&str, Prepare); 6] = [
         ("in its PARAMS", |link| link.send(begin(1, R, true))),
@@ -215,7 +215,7 @@ fn an_authorizer_is_complete_at_the_end_of_its_params() {
 }
 
 #[test]
-fn an_authorizer_that_was_answered_in_its_params_is_over_at_their_end() {
+fn an_authorizer_answered_early_ends_with_its_params() {
     let mut link = Link::with(|config| config.roles = Roles::ALL);
     link.send(begin(1, Role::AUTHORIZER, true));
     let key = link.app.in_params().min().unwrap();
@@ -237,7 +237,7 @@ fn stdin_of_an_authorizer_is_dropped() {
 }
 
 #[test]
-fn a_filter_has_two_bodies_each_of_which_ends_on_its_own_terminal_record() {
+fn filter_bodies_end_on_their_own_empty_records() {
     let data = |content: &[u8]| record(RecordType::DATA, 1, content);
     let mut link = Link::with(|config| config.roles = Roles::ALL);
     let key = link.open(1, Role::FILTER, true);
@@ -279,7 +279,7 @@ fn data_out_of_its_place_is_a_violation() {
 }
 
 #[test]
-fn streams_out_of_order_are_violations_while_the_answer_is_owed() {
+fn out_of_order_streams_are_protocol_errors() {
     let begun = begin(1, R, true);
     let table = [
         (begun.clone(), stdin(1, b"x"), Rule::StdinBeforeParamsEnd),
@@ -295,7 +295,7 @@ fn streams_out_of_order_are_violations_while_the_answer_is_owed() {
 }
 
 #[test]
-fn a_key_whose_request_is_over_is_dead_for_every_command() {
+fn a_key_is_invalid_once_its_request_is_over() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.send(stdin(1, b"x"));
@@ -323,7 +323,7 @@ fn a_key_whose_request_is_over_is_dead_for_every_command() {
 }
 
 #[test]
-fn before_the_end_of_its_params_a_request_can_only_be_refused() {
+fn before_the_end_of_params_only_reject_is_possible() {
     let mut link = Link::new();
     link.send(begin(1, R, true));
     let key = link.app.in_params().min().unwrap();

@@ -13,7 +13,7 @@ const R: Role = Role::RESPONDER;
 const UNAVAILABLE: &[u8] = b"Status: 503 Service Unavailable\r\n\r\n";
 
 #[test]
-fn params_up_to_each_limit_are_taken_and_one_more_is_refused() {
+fn params_at_a_limit_pass_and_one_more_is_rejected() {
     let table = [
         ("bytes, to the limit", pairs(&[("N", "12345678")]), None),
         ("bytes, one over", pairs(&[("N", "123456789")]), Some(Refusal::ParamsBytes)),
@@ -47,7 +47,7 @@ fn params_up_to_each_limit_are_taken_and_one_more_is_refused() {
 }
 
 #[test]
-fn a_refused_request_is_answered_the_rest_of_it_skipped_and_the_connection_usable() {
+fn a_rejected_request_leaves_the_connection_usable() {
     for refusal in [Refusal::ParamsBytes, Refusal::ParamsPairs] {
         let mut link = Link::with(|config| {
             config.limits.params_bytes = 10;
@@ -72,7 +72,7 @@ fn a_refused_request_is_answered_the_rest_of_it_skipped_and_the_connection_usabl
 }
 
 #[test]
-fn params_of_all_live_requests_are_bounded_together_and_an_answered_one_makes_room() {
+fn params_of_all_requests_share_a_limit() {
     let mut link = Link::with(|config| config.limits.all_params_bytes = 30);
     let ten = pairs(&[("N", "1234567")]);
     let whole = |id| {
@@ -144,7 +144,7 @@ fn busy(overload: Overload) -> (Link, [Key; 4]) {
 }
 
 #[test]
-fn one_request_too_many_is_told_so_and_the_others_are_unharmed_in_whatever_state_they_are() {
+fn a_request_over_the_limit_is_rejected_alone() {
     let status = |status| (Overload::Status(status), vec![ended(9, 0, status)]);
     let table = [
         status(ProtocolStatus::OVERLOADED),
@@ -175,7 +175,7 @@ fn one_request_too_many_is_told_so_and_the_others_are_unharmed_in_whatever_state
 }
 
 #[test]
-fn a_long_text_for_those_that_are_too_many_is_split_as_any_answer_is() {
+fn a_long_overload_response_is_split() {
     let (mut link, _) = busy(Overload::Stdout(vec![b'x'; 70_000].into()));
     link.send(begin(9, R, true));
     let lens: Vec<_> = link.answers().iter().map(|record| record.content.len()).collect();
@@ -193,7 +193,7 @@ fn a_rejected_id_can_be_begun_again_or_given_up() {
 }
 
 #[test]
-fn answered_ids_whose_body_never_ends_are_bounded_and_past_it_the_connection_ends_after_the_live_ones() {
+fn answered_ids_with_open_bodies_are_limited() {
     let mut link = Link::with(|config| config.limits.unfinished = 3);
     let last = link.open_kept(100);
     for id in 1..=3 {
@@ -236,7 +236,7 @@ fn rejected_ids_are_bounded_too() {
 }
 
 #[test]
-fn a_peer_whose_requests_are_all_rejected_is_not_kept_for_ever() {
+fn a_peer_with_only_rejected_requests_is_closed() {
     let mut link = Link::with(|config| config.limits.unfinished = 2);
     for (id, close) in [(1, None), (2, None), (3, Some(Close::Drain)), (4, Some(Close::Drain))] {
         link.send(begin(id, Role(9), true));
@@ -245,7 +245,7 @@ fn a_peer_whose_requests_are_all_rejected_is_not_kept_for_ever() {
 }
 
 #[test]
-fn an_id_that_is_used_again_and_again_without_ending_its_body_is_one_id() {
+fn an_id_reused_with_an_open_body_counts_once() {
     let mut link = Link::with(|config| config.limits.unfinished = 1);
     for _ in 0..1000 {
         let key = link.open_kept(1);
@@ -257,7 +257,7 @@ fn an_id_that_is_used_again_and_again_without_ending_its_body_is_one_id() {
 }
 
 #[test]
-fn limits_of_zero_refuse_everything_and_nothing_panics() {
+fn limits_of_zero_reject_everything_without_a_panic() {
     let mut link = Link::with(|config| {
         config.limits.params_bytes = 0;
         config.limits.all_params_bytes = 0;

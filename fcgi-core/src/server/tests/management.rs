@@ -21,7 +21,7 @@ fn unknown_type(kind: u8) -> Record {
 }
 
 #[test]
-fn get_values_in_all_its_forms_is_answered_with_one_record() {
+fn get_values_is_answered_with_one_record() {
     const CONNS: (&str, &str) = ("FCGI_MAX_CONNS", "1024");
     const REQS: (&str, &str) = ("FCGI_MAX_REQS", "4");
     const MPXS: (&str, &str) = ("FCGI_MPXS_CONNS", "1");
@@ -58,7 +58,7 @@ fn get_values_while_a_body_is_being_received() {
 }
 
 #[test]
-fn what_get_values_advertises_is_what_the_connection_does() {
+fn get_values_reports_the_real_limits() {
     for (requests, multiplexes) in [(1, "0"), (2, "1"), (5, "1")] {
         let mut link = Link::with(|config| {
             config.limits.requests = requests;
@@ -120,7 +120,7 @@ fn a_query_that_is_cut_off_or_too_long_is_a_violation() {
 }
 
 #[test]
-fn a_management_record_of_an_unknown_type_is_answered_with_unknown_type_and_id_0() {
+fn an_unknown_management_type_is_reported() {
     let mut link = Link::new();
     for kind in (12..=255).chain([0]) {
         for content in [&b""[..], b"whatever it is", &[0xaa; 65_535]] {
@@ -149,7 +149,7 @@ fn a_request_s_record_of_an_unknown_type_is_skipped() {
 }
 
 #[test]
-fn an_unknown_role_is_answered_its_records_are_skipped_and_the_connection_is_usable() {
+fn an_unknown_role_is_rejected_alone() {
     let table = [
         (Roles::RESPONDER, Role(0)),
         (Roles::RESPONDER, Role::AUTHORIZER),
@@ -187,7 +187,7 @@ fn an_unknown_role_harms_no_other_request() {
 }
 
 #[test]
-fn a_peer_that_asks_and_never_listens_is_not_read_without_end() {
+fn a_peer_that_asks_but_never_reads_is_paused() {
     let floods: [(&str, Vec<u8>); 4] = [
         ("queries", get_values(&[("FCGI_MAX_CONNS", "")])),
         ("unknown types", record(RecordType(77), 0, b"")),
@@ -209,7 +209,7 @@ fn a_peer_that_asks_and_never_listens_is_not_read_without_end() {
 }
 
 #[test]
-fn an_answer_of_the_application_that_waits_does_not_stop_the_input() {
+fn unwritten_output_does_not_stop_the_input() {
     let mut link = Link::with(|config| config.limits.answers_bytes = 1000);
     // Nor do all those that were answered and written long ago.
     for _ in 0..1000 {

@@ -328,7 +328,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_sequence_of_operations_does_what_the_model_says(config in config(), steps in steps(160, false)) {
+    fn any_sequence_of_operations_matches_the_model(config in config(), steps in steps(160, false)) {
         let mut model = Model::new(config);
         for step in &steps {
             model.step(step);

@@ -16,7 +16,7 @@ fn joined(records: &[Record], kind: RecordType, id: u16) -> Vec<u8> {
 }
 
 #[test]
-fn records_that_interleave_in_any_order_reach_their_own_request() {
+fn interleaved_records_reach_their_own_requests() {
     // Each request is five records; every way to merge those of two requests, both of which have the same
     // text but for their id in it.
     let records = |id: u16| {
@@ -87,7 +87,7 @@ fn the_bodies_and_answers_of_many_requests_never_mix() {
 }
 
 #[test]
-fn a_request_whose_body_is_not_read_does_not_hold_up_the_others_below_the_bound() {
+fn an_unread_body_below_its_window_blocks_no_other() {
     let mut link = Link::new();
     let (slow, fast) = (link.open_kept(1), link.open_kept(2));
     link.send(vec![stdin(1, &[b's'; 60_000]); 10].concat());
@@ -104,7 +104,7 @@ fn a_request_whose_body_is_not_read_does_not_hold_up_the_others_below_the_bound(
 }
 
 #[test]
-fn the_last_stdout_its_end_and_end_request_wait_in_one_buffer() {
+fn the_end_of_a_response_is_one_buffer() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.app.stdout(key, b"Status: 200 OK\r\n\r\n").unwrap();
@@ -144,7 +144,7 @@ fn stderr_records_carry_at_most_8_kib() {
 }
 
 #[test]
-fn stderr_before_between_and_after_stdout_with_end_request_last() {
+fn stderr_goes_around_stdout_and_before_end_request() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.app.stderr(key, b"before").unwrap();
@@ -166,7 +166,7 @@ fn stderr_before_between_and_after_stdout_with_end_request_last() {
 }
 
 #[test]
-fn a_flood_of_stderr_with_a_slow_reader_keeps_the_order_and_the_input_going() {
+fn a_stderr_flood_keeps_order_and_input_going() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     let mut wire = Vec::new();

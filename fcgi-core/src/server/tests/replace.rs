@@ -55,7 +55,7 @@ fn an_unwritten_response_is_replaced_in_its_place() {
 }
 
 #[test]
-fn a_response_is_replaced_until_its_first_byte_is_written() {
+fn a_response_can_be_replaced_until_its_first_write() {
     let len = |link: &mut Link| waiting(link.app.output()).len();
     let mut whole = Link::new();
     interleaved(&mut whole);
@@ -81,7 +81,7 @@ fn a_response_is_replaced_until_its_first_byte_is_written() {
 }
 
 #[test]
-fn a_response_that_has_not_begun_begins_with_what_replaces_it() {
+fn replacing_an_unstarted_response_starts_it() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     assert_eq!(link.app.replace_response(key, b"sorry"), Ok(true));

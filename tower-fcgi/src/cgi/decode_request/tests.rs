@@ -153,7 +153,7 @@ fn http_proxy_never_becomes_a_header() {
 }
 
 #[test]
-fn content_type_and_length_come_once_and_http_content_star_neither_doubles_nor_overrides_them() {
+fn content_headers_ignore_http_content_star() {
     let pairs = [
         ("HTTP_CONTENT_TYPE", "text/evil"),
         ("HTTP_CONTENT_LENGTH", "99"),
@@ -167,7 +167,7 @@ fn content_type_and_length_come_once_and_http_content_star_neither_doubles_nor_o
 }
 
 #[test]
-fn a_content_length_that_is_no_number_is_an_unknown_length_never_a_400() {
+fn a_non_numeric_content_length_is_an_unknown_length() {
     for (value, length) in [
         ("", None),
         ("-1", None),
@@ -251,7 +251,7 @@ fn the_last_value_of_a_variable_wins() {
 }
 
 #[test]
-fn nothing_but_http_star_and_content_star_becomes_a_header() {
+fn only_http_star_and_content_star_become_headers() {
     let pairs = [
         ("REMOTE_USER", "eve"),
         ("SSL_CLIENT_VERIFY", "SUCCESS"),
@@ -263,7 +263,7 @@ fn nothing_but_http_star_and_content_star_becomes_a_header() {
 }
 
 #[test]
-fn the_transfer_coding_that_the_web_server_has_undone_is_left_out() {
+fn a_decoded_transfer_coding_is_left_out() {
     assert_eq!(headers_of(&[("HTTP_TRANSFER_ENCODING", "chunked")]), []);
 }
 

@@ -156,7 +156,7 @@ proptest! {
 }
 
 #[test]
-fn a_head_that_is_like_one_before_is_recognised_and_its_values_are_its_own() {
+fn a_similar_head_is_recognised_with_its_own_values() {
     let mut other = usual();
     other[4].1 = "/other".to_owned();
     other[7].1 = "192.0.2.2".to_owned();
@@ -178,7 +178,7 @@ fn a_head_that_is_like_one_before_is_recognised_and_its_values_are_its_own() {
 }
 
 #[test]
-fn nothing_is_remembered_that_says_something_of_a_person() {
+fn personal_headers_are_never_cached() {
     let secrets = [
         ("HTTP_COOKIE", "secret"),
         ("HTTP_AUTHORIZATION", "secret"),

@@ -48,7 +48,7 @@ fn consumed(cell: &Cell) -> (usize, Reader) {
 }
 
 #[test]
-fn a_reader_that_waits_is_woken_by_each_chunk_and_by_the_end() {
+fn a_waiting_reader_is_woken_by_each_chunk_and_end() {
     with_a_reader(
         |cell| {
             assert_eq!(deliver(cell, FIRST, Delivered::More), Reader::Reads);
@@ -63,7 +63,7 @@ fn a_reader_that_waits_is_woken_by_each_chunk_and_by_the_end() {
 }
 
 #[test]
-fn a_reader_that_waits_is_woken_by_a_body_that_breaks_off() {
+fn a_waiting_reader_is_woken_by_a_failed_body() {
     with_a_reader(
         |cell| {
             deliver(cell, FIRST, Delivered::More);
@@ -78,7 +78,7 @@ fn a_reader_that_waits_is_woken_by_a_body_that_breaks_off() {
 }
 
 #[test]
-fn a_connection_that_waits_is_woken_by_what_is_consumed() {
+fn a_waiting_connection_is_woken_by_released_capacity() {
     with_a_reader(
         |cell| {
             deliver(cell, FIRST, Delivered::More);
@@ -101,7 +101,7 @@ fn a_connection_that_waits_is_woken_by_what_is_consumed() {
 }
 
 #[test]
-fn a_connection_that_waits_is_woken_when_the_body_is_dropped_and_all_is_given_back() {
+fn a_waiting_connection_is_woken_by_a_dropped_body() {
     with_a_reader(
         |cell| {
             let mut delivered = 0;
