@@ -21,8 +21,8 @@
 //!   REMOTE_PORT), with no header to be trusted or not. See [`client_addr`] for what it is where the web
 //!   server tells none.
 //! - [`Params`]: everything that the web server tells, by its own names.
-//! - Extractors of single facts: [`RemoteUser`] and [`AuthType`], [`RequestScheme`], [`TlsFacts`],
-//!   [`RequestId`], [`ServerName`], [`WebServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`],
+//! - Extractors of single facts: [`RemoteUser`] and [`AuthType`], [`RequestScheme`], [`TlsInfo`],
+//!   [`RequestId`], [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`],
 //!   [`RedirectStatus`]. None of them reads a header, which a client could forge. Each has an optional form,
 //!   and a [`rejection`] for the other.
 //! - [`Stderr`]: a way into the web server's error log; [`ErrorLog`] is one for `tracing`.
@@ -93,19 +93,19 @@ mod send_file;
 mod serve;
 
 pub use self::extract::{
-    AuthType, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser, RequestId,
-    RequestScheme, RequestUri, ScriptName, ServerName, ServerSoftware, Stderr, TlsFacts, WebServerAddr,
+    AuthType, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser, RequestScheme,
+    RequestUri, ScriptName, ServerAddr, ServerName, ServerRequestId, ServerSoftware, Stderr, TlsInfo,
     client_addr,
 };
 #[cfg(feature = "client")]
 pub use self::gateway::{FastCgi, FastCgiFuture, Symlinks};
 #[cfg(unix)]
 pub use self::listen::{
-    Address, AddressError, Admitted, AllowList, AllowListError, Allowed, FcgiAddr, FcgiListener, FcgiStream,
-    IdOrName, Listeners, Peer, UnixSocket,
+    Address, AddressError, AllowList, AllowListError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener,
+    FcgiStream, IdOrName, Listeners, PeerIp, UnixSocket,
 };
-pub use self::roles::{Allow, ByRole, ByRoleFuture, FilterData, InvalidVariable};
-pub use self::send_file::{SendFile, SendFileBy, SendFiles, UnsafePath};
+pub use self::roles::{Authorized, FilterData, InvalidVariable, RoleRouter, RoleRouterFuture};
+pub use self::send_file::{SendFile, SendFileHeader, SendFiles, UnsafePath};
 pub use self::serve::{Config, Serve, ServeFuture, ServeWithShutdown, serve};
 #[cfg(unix)]
 pub use self::serve::{ServeAuto, serve_auto};

@@ -6,7 +6,7 @@
 
 pub use crate::extract::{
     MissingAuthType, MissingDocumentRoot, MissingParams, MissingRedirectStatus, MissingRemoteUser,
-    MissingRequestId, MissingRequestScheme, MissingRequestUri, MissingScriptName, MissingServerName,
-    MissingServerSoftware, MissingStderr, MissingTlsFacts, MissingWebServerAddr,
+    MissingRequestScheme, MissingRequestUri, MissingScriptName, MissingServerAddr, MissingServerName,
+    MissingServerRequestId, MissingServerSoftware, MissingStderr, MissingTlsInfo,
 };
 pub use crate::roles::MissingFilterData;

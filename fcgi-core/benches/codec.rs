@@ -19,8 +19,8 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use fcgi_core::server::{Config, Connection, Event};
 use fcgi_core::{
-    BeginRequest, BodyState, Deframer, EndRequest, Enframer, Pairs, Params, ProtocolStatus, RecordType,
-    RequestId, Role, encode_pair,
+    BeginRequest, EndRequest, NameValuePairs, Params, ProtocolStatus, RecordDecoder, RecordEncoder,
+    RecordType, RequestId, Role, StreamState, encode_pair,
 };
 
 fn main() {
@@ -74,15 +74,15 @@ fn encoded_params() -> Vec<u8> {
 
 /// A whole request on a kept connection, with a body of that many bytes in records of 32 KiB.
 fn request(body: usize) -> Bytes {
-    let mut out = Enframer::new();
+    let mut out = RecordEncoder::new();
     let begin = BeginRequest { role: Role::RESPONDER, keep_conn: true };
-    out.record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
-    out.stream(RecordType::PARAMS, ID, &encoded_params());
-    out.end_stream(RecordType::PARAMS, ID);
+    out.write_record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
+    out.write_stream(RecordType::PARAMS, ID, &encoded_params());
+    out.write_stream_end(RecordType::PARAMS, ID);
     for piece in vec![b'x'; body].chunks(32 * 1024) {
-        out.record(RecordType::STDIN, ID, piece);
+        out.write_record(RecordType::STDIN, ID, piece);
     }
-    out.end_stream(RecordType::STDIN, ID);
+    out.write_stream_end(RecordType::STDIN, ID);
     out.slices().flatten().copied().collect()
 }
 
@@ -94,11 +94,11 @@ const HEAD: &[u8] =
 fn parse(bencher: Bencher<'_, '_>) {
     let wire = request(0);
     bencher.counter(BytesCount::of_slice(&wire)).counter(ItemsCount::new(1_usize)).bench(|| {
-        let mut deframer = Deframer::new();
+        let mut deframer = RecordDecoder::new();
         let mut input = &black_box(&wire)[..];
         while let Some(fragment) = deframer.next(&mut input).unwrap() {
             if black_box(fragment).header.kind == RecordType::PARAMS {
-                for pair in Pairs::new(fragment.content) {
+                for pair in NameValuePairs::new(fragment.content) {
                     black_box(pair.unwrap());
                 }
             }
@@ -112,7 +112,7 @@ fn parse(bencher: Bencher<'_, '_>) {
 fn deframe_16_kib(bencher: Bencher<'_, '_>) {
     let wire = request(16 * 1024);
     bencher.counter(BytesCount::of_slice(&wire)).counter(ItemsCount::new(1_usize)).bench(|| {
-        let mut deframer = Deframer::new();
+        let mut deframer = RecordDecoder::new();
         for mut packet in black_box(&wire).chunks(1460) {
             while let Some(fragment) = deframer.next(&mut packet).unwrap() {
                 black_box(fragment);
@@ -130,7 +130,7 @@ mod params {
     fn decode(bencher: Bencher<'_, '_>) {
         let encoded = encoded_params();
         bencher.counter(BytesCount::of_slice(&encoded)).counter(ItemsCount::new(PARAMS.len())).bench(|| {
-            for pair in Pairs::new(black_box(&encoded)) {
+            for pair in NameValuePairs::new(black_box(&encoded)) {
                 black_box(pair.unwrap());
             }
         });
@@ -164,10 +164,10 @@ mod params {
 mod enframe {
     use super::*;
 
-    fn end(out: &mut Enframer) {
+    fn end(out: &mut RecordEncoder) {
         let end = EndRequest { app_status: 0, protocol_status: ProtocolStatus::REQUEST_COMPLETE };
-        out.end_stream(RecordType::STDOUT, ID);
-        out.record(RecordType::END_REQUEST, ID, &end.encode());
+        out.write_stream_end(RecordType::STDOUT, ID);
+        out.write_record(RecordType::END_REQUEST, ID, &end.encode());
         for slice in out.slices() {
             black_box(slice);
         }
@@ -177,12 +177,12 @@ mod enframe {
     /// Head, 13 bytes, and the ends, in a buffer that is there.
     #[divan::bench]
     fn small(bencher: Bencher<'_, '_>) {
-        let mut out = Enframer::new();
+        let mut out = RecordEncoder::new();
         let body = b"Hello, World!";
         let content = HEAD.len().saturating_add(body.len());
         bencher.counter(BytesCount::new(content)).counter(ItemsCount::new(1_usize)).bench_local(|| {
-            out.stream_with(RecordType::STDOUT, ID, |record| record.extend_from_slice(black_box(HEAD)));
-            out.stream(RecordType::STDOUT, ID, black_box(body));
+            out.write_stream_with(RecordType::STDOUT, ID, |record| record.extend_from_slice(black_box(HEAD)));
+            out.write_stream(RecordType::STDOUT, ID, black_box(body));
             end(&mut out);
         });
     }
@@ -191,11 +191,11 @@ mod enframe {
     /// therefore those of the answer, not of a copy.
     #[divan::bench(args = [16 * 1024, 64 * 1024, 1024 * 1024])]
     fn large(bencher: Bencher<'_, '_>, size: usize) {
-        let mut out = Enframer::new();
+        let mut out = RecordEncoder::new();
         let body = Bytes::from(vec![b'x'; size]);
         bencher.counter(BytesCount::new(size)).counter(ItemsCount::new(1_usize)).bench_local(|| {
-            out.stream(RecordType::STDOUT, ID, black_box(HEAD));
-            out.stream_bytes(RecordType::STDOUT, ID, black_box(&body).clone());
+            out.write_stream(RecordType::STDOUT, ID, black_box(HEAD));
+            out.write_stream_bytes(RecordType::STDOUT, ID, black_box(&body).clone());
             end(&mut out);
         });
     }
@@ -203,12 +203,12 @@ mod enframe {
     /// The same in pieces of 3 KiB, which are copied.
     #[divan::bench(sample_size = 20)]
     fn copied_1_mib(bencher: Bencher<'_, '_>) {
-        let mut out = Enframer::new();
+        let mut out = RecordEncoder::new();
         let body = vec![b'x'; 1024 * 1024];
         bencher.counter(BytesCount::of_slice(&body)).counter(ItemsCount::new(1_usize)).bench_local(|| {
-            out.stream(RecordType::STDOUT, ID, black_box(HEAD));
+            out.write_stream(RecordType::STDOUT, ID, black_box(HEAD));
             for piece in body.chunks(3 * 1024) {
-                out.stream(RecordType::STDOUT, ID, black_box(piece));
+                out.write_stream(RecordType::STDOUT, ID, black_box(piece));
             }
             end(&mut out);
         });
@@ -227,13 +227,13 @@ mod connection {
             // The body is all there: nothing is waited for.
             let Event::Request(request) = black_box(event) else { continue };
             let state = connection.read_body(request.key, body).unwrap();
-            assert_eq!(state, BodyState::Ended);
+            assert_eq!(state, StreamState::Ended);
             for piece in body.drain(..) {
-                connection.consumed(request.key, black_box(piece).len());
+                connection.release_capacity(request.key, black_box(piece).len());
             }
             connection.stdout(request.key, black_box(HEAD)).unwrap();
             connection.stdout(request.key, black_box(b"Hello, World!")).unwrap();
-            connection.end(request.key, 0).unwrap();
+            connection.end_request(request.key, 0).unwrap();
         }
         let output = connection.output();
         for slice in output.slices() {

@@ -3,7 +3,7 @@
 /// Names one request of one connection. Unlike its id on the wire it does not come back: a key whose request
 /// is over stays dead, and every call with it says [`Misuse::Gone`](crate::Misuse::Gone).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
+pub struct RequestKey {
     /// First, so that keys are ordered by age.
     pub(crate) generation: u32,
     pub(crate) slot: u32,

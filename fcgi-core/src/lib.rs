@@ -56,14 +56,14 @@ mod params;
 mod record;
 mod recv_buffer;
 
-pub use codec::{Deframer, Enframer, Fragment};
-pub use error::{Misuse, Rule, Violation};
-pub use key::Key;
+pub use codec::{Fragment, RecordDecoder, RecordEncoder};
+pub use error::{ProtocolError, ProtocolErrorKind, UserError};
+pub use key::RequestKey;
 pub use limits::Limits;
-pub use name_value::{Pairs, encode_pair};
+pub use name_value::{NameValuePairs, encode_pair};
 pub use params::{Iter as ParamsIter, Params};
 pub use record::{
-    BeginRequest, EndRequest, ProtocolStatus, RecordHeader, RecordType, RequestId, Role, Roles, Sender,
+    BeginRequest, Direction, EndRequest, ProtocolStatus, RecordHeader, RecordType, RequestId, Role, Roles,
     UnknownType, VERSION, Variable,
 };
-pub use server::BodyState;
+pub use server::StreamState;

@@ -7,7 +7,7 @@ use core::iter::FusedIterator;
 
 use bytes::Bytes;
 
-use crate::name_value::Pairs;
+use crate::name_value::NameValuePairs;
 
 /// A request's PARAMS (FastCGI §5.2): the meta-variables that the web server tells, in the order of the wire,
 /// as raw bytes.
@@ -64,7 +64,7 @@ impl Params {
     /// All pairs, in order.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
-        Iter { pairs: Pairs::new(&self.encoded), left: self.len }
+        Iter { pairs: NameValuePairs::new(&self.encoded), left: self.len }
     }
 
     /// How many pairs there are.
@@ -121,7 +121,7 @@ impl fmt::Debug for Params {
 /// The pairs of [`Params`], in the order of the wire.
 #[derive(Debug, Clone)]
 pub struct Iter<'a> {
-    pairs: Pairs<'a>,
+    pairs: NameValuePairs<'a>,
     left: usize,
 }
 

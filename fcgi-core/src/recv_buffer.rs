@@ -6,42 +6,42 @@ use bytes::{Bytes, BytesMut};
 
 /// Bytes that were received for a stream and not yet read.
 #[derive(Debug, Default)]
-pub(crate) struct Inbox {
+pub(crate) struct RecvBuffer {
     /// Whole pieces, in order.
     chunks: VecDeque<Bytes>,
     /// Small pieces that came after them, put together.
-    tail: BytesMut,
+    small_tail: BytesMut,
     /// Bytes in `chunks` and `tail`, and those that were read but not yet reported as consumed.
-    charge: usize,
+    unreleased: usize,
     /// Whether further content is dropped on arrival.
-    discards: bool,
+    discarding: bool,
 }
 
-impl Inbox {
+impl RecvBuffer {
     /// A piece that is smaller is copied, and lies with its neighbours in one buffer. What is left keeps
     /// alive at most eight times its size of the 64 KiB that drivers read to, whatever else was read to them.
     const SMALL: usize = 8192;
 
     /// The bytes that were received together may be at most this many times a piece that is shared. A peer
     /// that sends one byte of a body among 64 KiB of something else must not make us hold the 64 KiB.
-    const PINS: usize = 8;
+    const MAX_PINNED_RATIO: usize = 8;
 
     /// Takes in a piece of the stream; gives the bytes that it adds to the charge. `owner`: the buffer that
     /// `content` is a slice of, to be shared where it pays.
     pub(crate) fn push(&mut self, content: &[u8], owner: Option<&Bytes>) -> usize {
-        if self.discards {
+        if self.discarding {
             return 0;
         }
-        self.charge = self.charge.saturating_add(content.len());
+        self.unreleased = self.unreleased.saturating_add(content.len());
         match owner {
             Some(owner)
                 if content.len() >= Self::SMALL
-                    && content.len().saturating_mul(Self::PINS) >= owner.len() =>
+                    && content.len().saturating_mul(Self::MAX_PINNED_RATIO) >= owner.len() =>
             {
                 self.flush_tail();
                 self.chunks.push_back(owner.slice_ref(content));
             }
-            _ => self.tail.extend_from_slice(content),
+            _ => self.small_tail.extend_from_slice(content),
         }
         content.len()
     }
@@ -49,7 +49,7 @@ impl Inbox {
     /// Moves everything to the end of `into`.
     pub(crate) fn read(&mut self, into: &mut VecDeque<Bytes>) {
         // Not by the charge: what is consumed of a Filter's DATA may have been taken off STDIN's.
-        if self.chunks.is_empty() && self.tail.is_empty() {
+        if self.chunks.is_empty() && self.small_tail.is_empty() {
             // The most frequent body is none.
             return;
         }
@@ -65,31 +65,31 @@ impl Inbox {
 
     /// Whether [`discard`](Self::discard) was called.
     pub(crate) const fn discards(&self) -> bool {
-        self.discards
+        self.discarding
     }
 
     /// The charge, in bytes.
     pub(crate) const fn charge(&self) -> usize {
-        self.charge
+        self.unreleased
     }
 
     /// Takes `bytes` off the charge; gives how many it really took.
-    pub(crate) fn consumed(&mut self, bytes: usize) -> usize {
-        let bytes = bytes.min(self.charge);
-        self.charge = self.charge.saturating_sub(bytes);
+    pub(crate) fn release_capacity(&mut self, bytes: usize) -> usize {
+        let bytes = bytes.min(self.unreleased);
+        self.unreleased = self.unreleased.saturating_sub(bytes);
         bytes
     }
 
     /// Drops what is there and what is to come; gives the charge that this frees.
     pub(crate) fn discard(&mut self) -> usize {
-        self.discards = true;
+        self.discarding = true;
         if self.chunks.capacity() > 0 {
             self.chunks = VecDeque::new();
         }
-        if self.tail.capacity() > 0 {
-            self.tail = BytesMut::new();
+        if self.small_tail.capacity() > 0 {
+            self.small_tail = BytesMut::new();
         }
-        core::mem::take(&mut self.charge)
+        core::mem::take(&mut self.unreleased)
     }
 
     /// Puts the last piece of `into` before the tail, if both are small and nobody else holds it. Else a body
@@ -97,13 +97,13 @@ impl Inbox {
     /// charged one.
     fn join_tail(&mut self, into: &mut VecDeque<Bytes>) {
         let Some(last) = into.back_mut() else { return };
-        if self.tail.is_empty() || last.len().saturating_add(self.tail.len()) > Self::SMALL {
+        if self.small_tail.is_empty() || last.len().saturating_add(self.small_tail.len()) > Self::SMALL {
             return;
         }
         match core::mem::take(last).try_into_mut() {
             Ok(mut joined) => {
-                joined.extend_from_slice(&self.tail);
-                self.tail = BytesMut::new();
+                joined.extend_from_slice(&self.small_tail);
+                self.small_tail = BytesMut::new();
                 *last = joined.freeze();
             }
             Err(held) => *last = held,
@@ -118,7 +118,7 @@ impl Inbox {
     fn take_tail(&mut self) -> Option<Bytes> {
         // Taken whole, not split off: the next small pieces begin a buffer of their own, so that a piece
         // which its reader keeps does not pin later ones.
-        (!self.tail.is_empty()).then(|| core::mem::take(&mut self.tail).freeze())
+        (!self.small_tail.is_empty()).then(|| core::mem::take(&mut self.small_tail).freeze())
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    fn read(inbox: &mut Inbox) -> Vec<Bytes> {
+    fn read(inbox: &mut RecvBuffer) -> Vec<Bytes> {
         let mut chunks = VecDeque::new();
         inbox.read(&mut chunks);
         chunks.into()
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn one_byte_pieces_lie_together_and_pin_nothing() {
         let owner = Bytes::from(vec![7; 65_536]);
-        let mut inbox = Inbox::default();
+        let mut inbox = RecvBuffer::default();
         for at in 0..10_000 {
             inbox.push(&owner[at..=at], Some(&owner));
         }
@@ -149,20 +149,23 @@ mod tests {
 
     #[test]
     fn one_byte_chunks_read_singly_share_few_buffers() {
-        let mut inbox = Inbox::default();
+        let mut inbox = RecvBuffer::default();
         let mut chunks = VecDeque::new();
         let body: Vec<u8> = (0..=250).cycle().take(10_000).collect();
         for byte in body.chunks(1) {
             inbox.push(byte, None);
             inbox.read(&mut chunks);
         }
-        assert_eq!(chunks.iter().map(Bytes::len).collect::<Vec<_>>(), [Inbox::SMALL, 10_000 - Inbox::SMALL]);
+        assert_eq!(
+            chunks.iter().map(Bytes::len).collect::<Vec<_>>(),
+            [RecvBuffer::SMALL, 10_000 - RecvBuffer::SMALL]
+        );
         assert_eq!(chunks.make_contiguous().concat(), body);
     }
 
     #[test]
     fn a_chunk_that_is_shared_is_not_changed() {
-        let mut inbox = Inbox::default();
+        let mut inbox = RecvBuffer::default();
         let mut chunks = VecDeque::from([Bytes::from(vec![1, 2])]);
         let held = chunks[0].clone();
         inbox.push(&[3], None);
@@ -177,7 +180,7 @@ mod tests {
     #[test]
     fn large_chunks_are_shared_unless_they_pin_much_more() {
         let owner = Bytes::from(vec![7; 65_536]);
-        let mut inbox = Inbox::default();
+        let mut inbox = RecvBuffer::default();
         inbox.push(&owner[..8192], Some(&owner));
         inbox.push(&owner[8192..8192 + 8191], Some(&owner));
         let chunks = read(&mut inbox);
@@ -196,7 +199,7 @@ mod tests {
         let ranges = [0..10, 10..9_000, 9_000..9_001, 9_001..9_005, 9_005..30_000];
         // Read after any of them, too.
         for reads in 0..1_u32 << ranges.len() {
-            let mut inbox = Inbox::default();
+            let mut inbox = RecvBuffer::default();
             let mut chunks = VecDeque::new();
             for (at, range) in ranges.iter().enumerate() {
                 inbox.push(&owner[range.clone()], Some(&owner));
@@ -211,12 +214,12 @@ mod tests {
 
     #[test]
     fn only_release_capacity_returns_window() {
-        let mut inbox = Inbox::default();
+        let mut inbox = RecvBuffer::default();
         assert_eq!(inbox.push(b"abcdef", None), 6);
         read(&mut inbox);
         assert_eq!(inbox.charge(), 6);
-        assert_eq!(inbox.consumed(4), 4);
-        assert_eq!(inbox.consumed(4), 2, "never more than was charged");
+        assert_eq!(inbox.release_capacity(4), 4);
+        assert_eq!(inbox.release_capacity(4), 2, "never more than was charged");
         inbox.push(b"gh", None);
         assert_eq!(inbox.discard(), 2);
         assert_eq!(inbox.push(b"ij", None), 0);

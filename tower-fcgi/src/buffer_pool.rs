@@ -9,15 +9,15 @@ use bytes::{Bytes, BytesMut};
 
 /// Bytes of the buffer that is read to. At most eight times the smallest piece that the protocol shares, so that
 /// a piece keeps alive eight times its size.
-const READ: usize = 64 * 1024;
+const READ_BUF_SIZE: usize = 64 * 1024;
 /// Bytes that a read has room for, at the least.
-const ROOM: usize = 32 * 1024;
+const MIN_READ: usize = 32 * 1024;
 /// Bytes of the output of a connection that are kept for the next one.
-const OUTPUT: usize = 16 * 1024;
+const WRITE_BUF_SIZE: usize = 16 * 1024;
 
 /// Bytes of PARAMS that are kept for the next request, and for how many.
-const PARAMS: usize = 4 * 1024;
-const REQUESTS: usize = 64;
+const PARAMS_BUF_SIZE: usize = 4 * 1024;
+const MAX_POOLED_PARAMS: usize = 64;
 
 thread_local! {
     static INPUT: RefCell<BytesMut> = RefCell::new(BytesMut::new());
@@ -29,14 +29,14 @@ thread_local! {
 pub(crate) fn with_read_buffer<T>(read: impl FnOnce(&mut BytesMut) -> T) -> T {
     INPUT.with(|input| match input.try_borrow_mut() {
         Ok(mut buffer) => {
-            if buffer.capacity() < ROOM {
+            if buffer.capacity() < MIN_READ {
                 // The same memory again, if all that was read to it has been consumed.
-                buffer.reserve(READ);
+                buffer.reserve(READ_BUF_SIZE);
             }
             read(&mut buffer)
         }
         // A transport that polls another connection while it is read from.
-        Err(_) => read(&mut BytesMut::with_capacity(READ)),
+        Err(_) => read(&mut BytesMut::with_capacity(READ_BUF_SIZE)),
     })
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn take_output() -> Vec<u8> {
 }
 
 pub(crate) fn keep_output(memory: Vec<u8>) {
-    if (1..=OUTPUT).contains(&memory.capacity()) {
+    if (1..=WRITE_BUF_SIZE).contains(&memory.capacity()) {
         OUT.set(memory);
     }
 }
@@ -60,21 +60,21 @@ pub(crate) fn take_params() -> Vec<u8> {
 /// PARAMS as they are shared by a request and its headers. Once the last of them is gone, their memory is that of
 /// another request.
 pub(crate) fn share_params(params: Vec<u8>) -> Bytes {
-    Bytes::from_owner(Head(params))
+    Bytes::from_owner(PooledParams(params))
 }
 
 /// Memory that goes back where it was taken from.
-struct Head(Vec<u8>);
+struct PooledParams(Vec<u8>);
 
-impl AsRef<[u8]> for Head {
+impl AsRef<[u8]> for PooledParams {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl Drop for Head {
+impl Drop for PooledParams {
     fn drop(&mut self) {
-        if !(1..=PARAMS).contains(&self.0.capacity()) {
+        if !(1..=PARAMS_BUF_SIZE).contains(&self.0.capacity()) {
             return;
         }
         let mut memory = std::mem::take(&mut self.0);
@@ -82,7 +82,7 @@ impl Drop for Head {
         // Where the thread ends, the memory does.
         let _ = HEADS.try_with(|heads| {
             let mut heads = heads.borrow_mut();
-            if heads.len() < REQUESTS {
+            if heads.len() < MAX_POOLED_PARAMS {
                 heads.push(memory);
             }
         });

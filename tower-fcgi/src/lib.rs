@@ -70,8 +70,8 @@ mod sync;
 
 pub use self::body::{BodyError, RequestBody};
 pub use self::server::{
-    Builder, Config, Connection, Error, ErrorLog, FcgiService, FilterData, Handle, OriginalUri, Params,
-    ProgramIo, RequestTarget, Stderr, StderrClosed, serve_program,
+    Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
+    OriginalUri, Params, RequestTarget, Stderr, StderrClosed, serve_cgi,
 };
-pub use fcgi_core::server::Overload;
+pub use fcgi_core::server::OverloadResponse;
 pub use fcgi_core::{Limits, ParamsIter, ProtocolStatus, Role, Roles};

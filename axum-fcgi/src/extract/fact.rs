@@ -5,14 +5,14 @@ use axum::http::request::Parts;
 use super::MockParams;
 
 /// The meta-variables of a request: the web server's, else those of a test.
-pub(crate) fn told(parts: &Parts) -> Option<&tower_fcgi::Params> {
+pub(crate) fn lookup(parts: &Parts) -> Option<&tower_fcgi::Params> {
     let extensions = &parts.extensions;
     extensions.get::<tower_fcgi::Params>().or_else(|| extensions.get::<MockParams>().map(|mock| &*mock.0))
 }
 
 /// The value of a variable, where it is text and not empty. Web servers send a variable that has no value as
 /// an empty one, or not at all.
-pub(super) fn text(params: &tower_fcgi::Params, name: &str) -> Option<String> {
+pub(super) fn non_empty_str(params: &tower_fcgi::Params, name: &str) -> Option<String> {
     params.get_str(name).filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
@@ -27,7 +27,7 @@ macro_rules! extractor {
                 parts: &mut axum::http::request::Parts,
                 _state: &S,
             ) -> Result<Self, $missing> {
-                super::fact::told(parts).and_then(Self::from_params).ok_or($missing)
+                super::fact::lookup(parts).and_then(Self::from_params).ok_or($missing)
             }
         }
 
@@ -38,7 +38,7 @@ macro_rules! extractor {
                 parts: &mut axum::http::request::Parts,
                 _state: &S,
             ) -> Result<Option<Self>, std::convert::Infallible> {
-                Ok(super::fact::told(parts).and_then(Self::from_params))
+                Ok(super::fact::lookup(parts).and_then(Self::from_params))
             }
         }
 
@@ -118,7 +118,7 @@ pub(super) mod tests {
     fn text_is_neither_empty_nor_something_else_than_text() {
         let params = [("A", &b"text"[..]), ("B", b""), ("C", b"\xff"), ("D", b""), ("D", b"last")];
         let params: tower_fcgi::Params = params.into_iter().collect();
-        let found = ["A", "B", "C", "D", "E"].map(|name| text(&params, name));
+        let found = ["A", "B", "C", "D", "E"].map(|name| non_empty_str(&params, name));
         assert_eq!(found, [Some("text".to_owned()), None, None, Some("last".to_owned()), None]);
     }
 }

@@ -66,7 +66,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::{RemoteUser, RequestScheme, Stderr, WebServerAddr};
+    use crate::{RemoteUser, RequestScheme, ServerAddr, Stderr};
 
     async fn body(app: Router, request: Request) -> String {
         let response = app.oneshot(request).await.unwrap();
@@ -78,7 +78,7 @@ mod tests {
         let handler = async |ConnectInfo(client): ConnectInfo<SocketAddr>,
                              params: Option<Params>,
                              user: Option<RemoteUser>,
-                             server: Option<WebServerAddr>,
+                             server: Option<ServerAddr>,
                              scheme: Option<RequestScheme>,
                              stderr: Option<Stderr>| {
             if let Some(stderr) = &stderr {

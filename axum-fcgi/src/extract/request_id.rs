@@ -1,6 +1,6 @@
 //! By which name the web server's log knows the request.
 
-use super::fact::{extractor, text};
+use super::fact::{extractor, non_empty_str};
 
 /// The name that the web server gave to this one request, to find it again in its log: REQUEST_ID, else
 /// UNIQUE_ID. Neither is a variable of RFC 3875.
@@ -15,7 +15,7 @@ use super::fact::{extractor, text};
 /// No header is looked at: an X-Request-Id is the client's own word, and so no name that is given only once.
 ///
 /// # Rejection
-/// [`MissingRequestId`](crate::rejection::MissingRequestId), a 500, where the web server gives none, or the
+/// [`MissingServerRequestId`](crate::rejection::MissingServerRequestId), a 500, where the web server gives none, or the
 /// request did not come over FastCGI. `Option<RequestId>` is `None` there.
 ///
 /// # Examples
@@ -27,18 +27,18 @@ use super::fact::{extractor, text};
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RequestId(pub String);
+pub struct ServerRequestId(pub String);
 
-impl RequestId {
+impl ServerRequestId {
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
         // What somebody configured goes before what a module gives to all.
-        text(params, "REQUEST_ID").or_else(|| text(params, "UNIQUE_ID")).map(Self)
+        non_empty_str(params, "REQUEST_ID").or_else(|| non_empty_str(params, "UNIQUE_ID")).map(Self)
     }
 }
 
 extractor!(
-    RequestId,
-    MissingRequestId,
+    ServerRequestId,
+    MissingServerRequestId,
     "the web server sends neither REQUEST_ID nor UNIQUE_ID, or the request did not come over FastCGI"
 );
 
@@ -56,8 +56,8 @@ mod tests {
             (&[("UNIQUE_ID", "b2"), ("REQUEST_ID", "")], Some("b2")),
             (&[("HTTP_X_REQUEST_ID", "c3"), ("HTTP_REQUEST_ID", "c3")], None),
         ] {
-            assert_eq!(extracted(told), id.map(|id| RequestId(id.to_owned())), "{told:?}");
+            assert_eq!(extracted(told), id.map(|id| ServerRequestId(id.to_owned())), "{told:?}");
         }
-        assert_eq!(extracted_from::<RequestId>(&mut parts(None)), None);
+        assert_eq!(extracted_from::<ServerRequestId>(&mut parts(None)), None);
     }
 }

@@ -29,7 +29,7 @@ pub struct RequestUri(pub String);
 
 impl RequestUri {
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        super::fact::text(params, "REQUEST_URI").map(Self)
+        super::fact::non_empty_str(params, "REQUEST_URI").map(Self)
     }
 }
 

@@ -10,20 +10,20 @@ use super::fact::extractor;
 /// Caddy takes SERVER_PORT from the Host header, so the port is what the client says there.
 ///
 /// # Rejection
-/// [`MissingWebServerAddr`](crate::rejection::MissingWebServerAddr), a 500, where the web server does not tell it (Caddy, HAProxy), or tells
-/// something else than an IP address, or the request did not come over FastCGI. `Option<WebServerAddr>` is
+/// [`MissingServerAddr`](crate::rejection::MissingServerAddr), a 500, where the web server does not tell it (Caddy, HAProxy), or tells
+/// something else than an IP address, or the request did not come over FastCGI. `Option<ServerAddr>` is
 /// `None` there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WebServerAddr(pub SocketAddr);
+pub struct ServerAddr(pub SocketAddr);
 
-impl WebServerAddr {
+impl ServerAddr {
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
         params.server_addr().map(Self)
     }
 }
 
 extractor!(
-    WebServerAddr,
-    MissingWebServerAddr,
+    ServerAddr,
+    MissingServerAddr,
     "the web server sends no SERVER_ADDR and SERVER_PORT that are an address"
 );

@@ -1,6 +1,6 @@
 //! By which name the client called the web server.
 
-use super::fact::{extractor, text};
+use super::fact::{extractor, non_empty_str};
 
 /// The name and the port by which the web server takes itself to have been called: SERVER_NAME and
 /// SERVER_PORT (RFC 3875 §4.1.14 and §4.1.15).
@@ -34,7 +34,7 @@ pub struct ServerName {
 
 impl ServerName {
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        let mut name = text(params, "SERVER_NAME")?;
+        let mut name = non_empty_str(params, "SERVER_NAME")?;
         name.truncate(without_port(&name).len());
         let port = params.get_str("SERVER_PORT").and_then(|port| port.parse().ok());
         (!name.is_empty()).then_some(Self { name, port })

@@ -1,6 +1,6 @@
 //! What the web server calls itself.
 
-use super::fact::{extractor, text};
+use super::fact::{extractor, non_empty_str};
 
 /// What the web server calls itself: SERVER_SOFTWARE (RFC 3875 §4.1.17), such as `nginx/1.22.1`.
 ///
@@ -21,7 +21,7 @@ pub struct ServerSoftware(pub String);
 
 impl ServerSoftware {
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        text(params, "SERVER_SOFTWARE").map(Self)
+        non_empty_str(params, "SERVER_SOFTWARE").map(Self)
     }
 }
 

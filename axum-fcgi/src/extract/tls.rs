@@ -1,6 +1,6 @@
 //! How the client's connection is encrypted, and what certificate it showed.
 
-use super::fact::{extractor, text};
+use super::fact::{extractor, non_empty_str};
 
 /// What the web server tells of the client's TLS connection. No variable of it is one of RFC 3875; the names
 /// are those of Apache's mod_ssl, which others took over.
@@ -32,15 +32,15 @@ use super::fact::{extractor, text};
 /// A variable that is empty or no text counts as absent.
 ///
 /// # Rejection
-/// [`MissingTlsFacts`](crate::rejection::MissingTlsFacts), a 500, where the web server tells none of them, as
-/// for a client that came without TLS, or the request did not come over FastCGI. `Option<TlsFacts>` is `None`
+/// [`MissingTlsInfo`](crate::rejection::MissingTlsInfo), a 500, where the web server tells none of them, as
+/// for a client that came without TLS, or the request did not come over FastCGI. `Option<TlsInfo>` is `None`
 /// there.
 ///
 /// # Examples
 /// ```
 /// use axum::http::StatusCode;
-/// use axum_fcgi::TlsFacts;
-/// async fn handler(tls: TlsFacts) -> Result<String, StatusCode> {
+/// use axum_fcgi::TlsInfo;
+/// async fn handler(tls: TlsInfo) -> Result<String, StatusCode> {
 ///     let subject = tls.verified_subject().ok_or(StatusCode::FORBIDDEN)?;
 ///     Ok(format!("Hello, {subject}!"))
 /// }
@@ -48,7 +48,7 @@ use super::fact::{extractor, text};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct TlsFacts {
+pub struct TlsInfo {
     /// The version of the protocol, as OpenSSL writes it: `TLSv1.3`.
     pub protocol: Option<String>,
     /// The cipher suite, in the spelling of the web server's library.
@@ -84,7 +84,7 @@ pub enum ClientVerify {
     Failed(String),
 }
 
-impl TlsFacts {
+impl TlsInfo {
     /// The subject of the client's certificate, if the web server has verified that: the one to tell clients
     /// by.
     #[must_use]
@@ -97,14 +97,14 @@ impl TlsFacts {
 
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
         let facts = Self {
-            protocol: text(params, "SSL_PROTOCOL"),
-            cipher: text(params, "SSL_CIPHER"),
-            server_name: text(params, "SSL_TLS_SNI"),
-            client_verify: text(params, "SSL_CLIENT_VERIFY").as_deref().map(ClientVerify::parse),
-            client_subject: text(params, "SSL_CLIENT_S_DN"),
-            client_issuer: text(params, "SSL_CLIENT_I_DN"),
-            client_serial: text(params, "SSL_CLIENT_M_SERIAL"),
-            client_cert: text(params, "SSL_CLIENT_CERT"),
+            protocol: non_empty_str(params, "SSL_PROTOCOL"),
+            cipher: non_empty_str(params, "SSL_CIPHER"),
+            server_name: non_empty_str(params, "SSL_TLS_SNI"),
+            client_verify: non_empty_str(params, "SSL_CLIENT_VERIFY").as_deref().map(ClientVerify::parse),
+            client_subject: non_empty_str(params, "SSL_CLIENT_S_DN"),
+            client_issuer: non_empty_str(params, "SSL_CLIENT_I_DN"),
+            client_serial: non_empty_str(params, "SSL_CLIENT_M_SERIAL"),
+            client_cert: non_empty_str(params, "SSL_CLIENT_CERT"),
         };
         (facts != Self::default()).then_some(facts)
     }
@@ -123,8 +123,8 @@ impl ClientVerify {
 }
 
 extractor!(
-    TlsFacts,
-    MissingTlsFacts,
+    TlsInfo,
+    MissingTlsInfo,
     "the web server tells nothing of the client's TLS connection, or the request did not come over FastCGI"
 );
 
@@ -146,7 +146,7 @@ mod tests {
             ("SSL_CLIENT_CERT", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"),
         ];
         let own = |text: &str| Some(text.to_owned());
-        let expected = TlsFacts {
+        let expected = TlsInfo {
             protocol: own("TLSv1.3"),
             cipher: own("TLS_AES_256_GCM_SHA384"),
             server_name: own("example.org"),
@@ -158,16 +158,16 @@ mod tests {
         };
         assert_eq!(extracted(&told), Some(expected));
         // What Caddy sends.
-        let caddy: TlsFacts = extracted(&told[..2]).unwrap();
+        let caddy: TlsInfo = extracted(&told[..2]).unwrap();
         assert_eq!((caddy.client_verify, caddy.client_cert), (None, None));
     }
 
     #[test]
     fn what_is_empty_or_in_a_header_is_not_told() {
-        assert_eq!(extracted::<TlsFacts>(&[("SSL_PROTOCOL", ""), ("HTTPS", "on")]), None);
+        assert_eq!(extracted::<TlsInfo>(&[("SSL_PROTOCOL", ""), ("HTTPS", "on")]), None);
         let forged = [("HTTP_SSL_CLIENT_VERIFY", "SUCCESS"), ("HTTP_X_SSL_CLIENT_S_DN", "CN=eve")];
-        assert_eq!(extracted::<TlsFacts>(&forged), None);
-        assert_eq!(extracted_from::<TlsFacts>(&mut parts(None)), None);
+        assert_eq!(extracted::<TlsInfo>(&forged), None);
+        assert_eq!(extracted_from::<TlsInfo>(&mut parts(None)), None);
     }
 
     #[test]
@@ -183,12 +183,12 @@ mod tests {
             ("SUCCESS ", ClientVerify::Failed("SUCCESS ".to_owned())),
         ] {
             let facts = [("SSL_CLIENT_VERIFY", told), ("SSL_CLIENT_S_DN", "CN=eve")];
-            let facts: TlsFacts = extracted(&facts).unwrap();
+            let facts: TlsInfo = extracted(&facts).unwrap();
             let subject = (verify == ClientVerify::Success).then_some("CN=eve");
             assert_eq!(facts.verified_subject(), subject, "{told:?}");
             assert_eq!(facts.client_verify, Some(verify), "{told:?}");
         }
-        let unsaid: TlsFacts = extracted(&[("SSL_CLIENT_S_DN", "CN=eve")]).unwrap();
+        let unsaid: TlsInfo = extracted(&[("SSL_CLIENT_S_DN", "CN=eve")]).unwrap();
         assert_eq!(unsaid.verified_subject(), None);
     }
 }

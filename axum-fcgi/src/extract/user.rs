@@ -1,6 +1,6 @@
 //! Who the client is, as the web server has it.
 
-use super::fact::{extractor, text};
+use super::fact::{extractor, non_empty_str};
 
 /// The name of the user whom the web server authenticated: REMOTE_USER (RFC 3875 §4.1.11).
 ///
@@ -28,7 +28,7 @@ pub struct RemoteUser(pub String);
 
 impl RemoteUser {
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        text(params, "REMOTE_USER").map(Self)
+        non_empty_str(params, "REMOTE_USER").map(Self)
     }
 }
 
@@ -62,7 +62,7 @@ pub struct AuthType(pub String);
 
 impl AuthType {
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        text(params, "AUTH_TYPE").map(Self)
+        non_empty_str(params, "AUTH_TYPE").map(Self)
     }
 }
 

@@ -14,20 +14,20 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pin_project! {
     /// The application's body, which has to end in time, and whose failure is logged.
     #[project = AnswerProj]
-    pub(super) struct Answer<B> {
+    pub(super) struct TimedBody<B> {
         #[pin]
         body: B,
         deadline: Option<Pin<Box<Sleep>>>,
     }
 }
 
-impl<B> Answer<B> {
+impl<B> TimedBody<B> {
     pub(super) fn new(body: B, deadline: Option<Instant>) -> Self {
         Self { body, deadline: deadline.map(|at| Box::pin(sleep_until(at))) }
     }
 }
 
-impl<B> Body for Answer<B>
+impl<B> Body for TimedBody<B>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,

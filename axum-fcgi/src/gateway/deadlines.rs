@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::settings::Settings;
 
 /// The limits of one request.
-pub(super) struct Patience {
+pub(super) struct HeadTimeout {
     begun: Instant,
     head: Option<Duration>,
     whole: Option<Duration>,
@@ -21,7 +21,7 @@ pub(super) struct Patience {
     taken: Option<Arc<AtomicU64>>,
 }
 
-impl Patience {
+impl HeadTimeout {
     /// Each piece of the body begins the wait for the head anew: a client may take its time over a large one.
     pub(super) fn new(settings: &Settings, begun: Instant, body: &mut Body) -> Self {
         let mut patience = Self { begun, head: settings.head_timeout, whole: settings.timeout, taken: None };
@@ -91,9 +91,9 @@ mod tests {
 
     use super::*;
 
-    fn patience(head: u64, whole: Option<u64>) -> Patience {
+    fn patience(head: u64, whole: Option<u64>) -> HeadTimeout {
         let [head, whole] = [Some(head), whole].map(|limit| limit.map(Duration::from_secs));
-        Patience { begun: Instant::now(), head, whole, taken: Some(Arc::default()) }
+        HeadTimeout { begun: Instant::now(), head, whole, taken: Some(Arc::default()) }
     }
 
     #[tokio::test(start_paused = true)]

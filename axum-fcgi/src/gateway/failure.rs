@@ -16,9 +16,9 @@ pub(super) fn status(error: &BoxError) -> StatusCode {
         _ if find::<RequestBody>(&**error).is_some() => StatusCode::BAD_REQUEST,
         None => StatusCode::BAD_GATEWAY,
         Some(error) if error.is_request_body() => StatusCode::BAD_REQUEST,
-        Some(error) if error.is_wait_timeout() => StatusCode::SERVICE_UNAVAILABLE,
+        Some(error) if error.is_acquire_timeout() => StatusCode::SERVICE_UNAVAILABLE,
         Some(error) if error.is_connect_timeout() => StatusCode::GATEWAY_TIMEOUT,
-        Some(error) => match error.refused() {
+        Some(error) => match error.protocol_status() {
             Some(ProtocolStatus::OVERLOADED | ProtocolStatus::CANT_MPX_CONN) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -14,7 +14,7 @@ use tower_fcgi::client::ExtraParams;
 use tower_service::Service;
 
 use super::settings::{Files, Settings};
-use super::site::{Site, Symlinks};
+use super::site::{ScriptResolver, Symlinks};
 
 /// PHP, or any other FastCGI application, below a path of a [`Router`]: a tower service that makes the Router its web
 /// server.
@@ -118,7 +118,7 @@ impl<S> FastCgi<S> {
             Err(error) => panic!("the document root {:?}: {error}", document_root.as_ref()),
         };
         let seen_as = bytes(&root);
-        let site = Site {
+        let site = ScriptResolver {
             root,
             extensions: vec![".php".to_owned()],
             index: vec!["index.php".to_owned()],
@@ -152,7 +152,7 @@ impl<S> FastCgi<S> {
     /// How the names of scripts end. Letters of ASCII are the same in capitals: a file system may think so too, and would
     /// then have `x.PHP` sent as text. Default: `.php`.
     #[must_use]
-    pub fn split_path<E: Into<String>>(self, extensions: impl IntoIterator<Item = E>) -> Self {
+    pub fn script_extensions<E: Into<String>>(self, extensions: impl IntoIterator<Item = E>) -> Self {
         let extensions = extensions.into_iter().map(Into::into).collect();
         self.site(|site| site.extensions = extensions)
     }
@@ -174,7 +174,7 @@ impl<S> FastCgi<S> {
 
     /// Whether what begins with a dot is a file as others are. Default: no.
     #[must_use]
-    pub fn hidden_files(self, are_files: bool) -> Self {
+    pub fn serve_dotfiles(self, are_files: bool) -> Self {
         self.site(|site| site.hidden_files = are_files)
     }
 
@@ -187,7 +187,7 @@ impl<S> FastCgi<S> {
 
     /// The document root as the application knows it, where that is another: in a container, in a chroot.
     #[must_use]
-    pub fn script_root(mut self, root: impl Into<PathBuf>) -> Self {
+    pub fn remote_root(mut self, root: impl Into<PathBuf>) -> Self {
         if let Some(files) = &mut Arc::make_mut(&mut self.settings).files {
             files.seen_as = bytes(&root.into());
         }
@@ -230,7 +230,7 @@ impl<S> FastCgi<S> {
     /// is sent as it comes, without CONTENT_LENGTH. Default: 8 MiB, PHP's own limit for a form; `None` for an
     /// [`application`](Self::application).
     #[must_use]
-    pub fn collect(self, limit: impl Into<Option<usize>>) -> Self {
+    pub fn buffer_unsized_bodies(self, limit: impl Into<Option<usize>>) -> Self {
         let limit = limit.into();
         self.set(|settings| settings.collect = limit)
     }
@@ -238,7 +238,7 @@ impl<S> FastCgi<S> {
     /// How long the head of an answer may take, from when the request is there: waiting for the application's service to
     /// be ready, waiting for a connection, and sending the request's body are a part of it. Default: 60 s.
     #[must_use]
-    pub fn head_timeout(self, limit: impl Into<Option<Duration>>) -> Self {
+    pub fn header_timeout(self, limit: impl Into<Option<Duration>>) -> Self {
         let limit = limit.into();
         self.set(|settings| settings.head_timeout = limit)
     }
@@ -264,7 +264,7 @@ impl<S> FastCgi<S> {
     }
 
     /// An application without files has nothing to change.
-    fn site(self, change: impl FnOnce(&mut Site)) -> Self {
+    fn site(self, change: impl FnOnce(&mut ScriptResolver)) -> Self {
         self.set(|settings| {
             if let Some(files) = &mut settings.files {
                 change(&mut files.site);

@@ -2,7 +2,7 @@
 
 /// The path of a request, in the part above the mount and the part below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mounted<'a> {
+pub(super) struct MountPath<'a> {
     /// Undecoded, without a slash at its end.
     pub(super) prefix: &'a str,
     /// Undecoded, with a slash at its front, unless the path is none at all.
@@ -11,7 +11,7 @@ pub(super) struct Mounted<'a> {
     pub(super) slash: bool,
 }
 
-impl<'a> Mounted<'a> {
+impl<'a> MountPath<'a> {
     /// Of the path that the client asked for, and what a Router has left of it.
     pub(super) fn new(whole: &'a str, below: &'a str) -> Self {
         match whole.strip_suffix(below) {
@@ -45,7 +45,7 @@ mod tests {
             ("/asked", "/rewritten", "", true),
             ("*", "*", "", true),
         ] {
-            let at = Mounted::new(whole, below);
+            let at = MountPath::new(whole, below);
             assert_eq!((at.prefix, at.slash), (prefix, slash), "{whole} {below}");
             let expected = if whole.contains("//") { &whole[prefix.len()..] } else { below };
             assert_eq!(at.below, expected, "{whole} {below}");

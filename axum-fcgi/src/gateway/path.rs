@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 /// What a part of a path between two slashes is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum SegmentKind {
     /// The name of a file, written as everybody writes it.
     Plain,
     /// It may be a part of PATH_INFO, but names no file: see [`form`].
@@ -22,13 +22,13 @@ pub(super) enum Form {
 ///
 /// Odd is what would reach a file by a second name. A Router compares paths as they were sent (§6.2.2 calls such
 /// spellings equivalent), so that who guards `/admin` would be passed by `/%61dmin/x.php` or `//admin/x.php`.
-pub(super) fn form(part: &str) -> Form {
+pub(super) fn form(part: &str) -> SegmentKind {
     if !cfg!(windows) && is_plain(part) {
         // Nearly all are as they look.
         return match part {
-            "" => Form::Odd,
-            "." | ".." => Form::Malformed,
-            _ => Form::Plain,
+            "" => SegmentKind::Odd,
+            "." | ".." => SegmentKind::Malformed,
+            _ => SegmentKind::Plain,
         };
     }
     let mut plain = !part.is_empty();
@@ -36,13 +36,13 @@ pub(super) fn form(part: &str) -> Form {
     while let [first, tail @ ..] = rest {
         rest = tail;
         match first {
-            0 => return Form::Malformed,
+            0 => return SegmentKind::Malformed,
             b'\\' => plain = false,
             b'%' => {
-                let Some((byte, tail)) = escape(tail) else { return Form::Malformed };
+                let Some((byte, tail)) = escape(tail) else { return SegmentKind::Malformed };
                 rest = tail;
                 match byte {
-                    0 => return Form::Malformed,
+                    0 => return SegmentKind::Malformed,
                     b'/' | b'\\' | b'-' | b'.' | b'_' => plain = false,
                     byte if byte.is_ascii_alphanumeric() => plain = false,
                     _ => {}
@@ -54,11 +54,11 @@ pub(super) fn form(part: &str) -> Form {
     let name = decoded(part);
     match &*name {
         name if name.split(|byte| matches!(byte, b'/' | b'\\')).any(|name| matches!(name, b"." | b"..")) => {
-            Form::Malformed
+            SegmentKind::Malformed
         }
-        name if cfg!(windows) && is_special_on_windows(name) => Form::Odd,
-        _ if plain => Form::Plain,
-        _ => Form::Odd,
+        name if cfg!(windows) && is_special_on_windows(name) => SegmentKind::Odd,
+        _ if plain => SegmentKind::Plain,
+        _ => SegmentKind::Odd,
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
         for part in
             ["a", "a.php", "..a", "a..", "...", ".git", "a%20b", "%C3%BC", "caf\u{e9}", "a%25b", "~a", "a+b"]
         {
-            assert_eq!(form(part), Form::Plain, "{part:?}");
+            assert_eq!(form(part), SegmentKind::Plain, "{part:?}");
         }
     }
 
@@ -105,7 +105,7 @@ mod tests {
         for part in
             ["", "%61", "a%2ephp", "a%2Fb", "a%2fb", "a%5cb", "a\\b", "%2E%2e%2E", "%5f", "a..%2f", "%2f"]
         {
-            assert_eq!(form(part), Form::Odd, "{part:?}");
+            assert_eq!(form(part), SegmentKind::Odd, "{part:?}");
         }
     }
 
@@ -132,7 +132,7 @@ mod tests {
             ".%2fa",
             "..\\a",
         ] {
-            assert_eq!(form(part), Form::Malformed, "{part:?}");
+            assert_eq!(form(part), SegmentKind::Malformed, "{part:?}");
         }
     }
 

@@ -18,14 +18,14 @@ use tokio::time::Instant;
 use tower_fcgi::client::LocalRedirect;
 use tower_service::Service;
 
-use super::body::Answer;
-use super::deadlines::Patience;
+use super::body::TimedBody;
+use super::deadlines::HeadTimeout;
 use super::failure::{self, RequestBody};
 use super::fast_cgi::FastCgi;
-use super::mount_path::Mounted;
-use super::path::{Form, form};
+use super::mount_path::MountPath;
+use super::path::{SegmentKind, form};
 use super::settings::Settings;
-use super::site::Found;
+use super::site::Resolved;
 use super::variables;
 
 impl<S, B> Service<Request> for FastCgi<S>
@@ -46,7 +46,8 @@ where
     }
 
     fn call(&mut self, request: Request) -> FastCgiFuture {
-        let asking = Asking { application: self.application.clone(), settings: Arc::clone(&self.settings) };
+        let asking =
+            GatewayRequest { application: self.application.clone(), settings: Arc::clone(&self.settings) };
         // In a box, since a future has room for whatever it holds at any await, and for what it is given once more.
         FastCgiFuture { answer: Box::pin(asking.answer(Box::new(request))) }
     }
@@ -74,7 +75,7 @@ impl fmt::Debug for FastCgiFuture {
     }
 }
 
-struct Asking<S> {
+struct GatewayRequest<S> {
     application: S,
     settings: Arc<Settings>,
 }
@@ -88,7 +89,7 @@ enum Next {
     Answer(Response),
 }
 
-impl<S, B> Asking<S>
+impl<S, B> GatewayRequest<S>
 where
     S: Service<Request, Response = axum::http::Response<B>> + Clone,
     S::Error: Into<BoxError>,
@@ -100,13 +101,13 @@ where
         let mut left = self.settings.local_redirects;
         loop {
             let whole = whole(&request);
-            let again = (left > 0).then(|| Box::new(Again::new(&request, &whole)));
+            let again = (left > 0).then(|| Box::new(RedirectRequest::new(&request, &whole)));
             match next(&mut request, whole, &self.settings) {
                 Next::Answer(response) => return response,
                 Next::Files => return Box::pin(self.files(request)).await,
                 Next::Ask => {}
             }
-            let patience = Patience::new(&self.settings, begun, request.body_mut());
+            let patience = HeadTimeout::new(&self.settings, begun, request.body_mut());
             let response = match patience.wait(pin!(self.ask(request))).await {
                 Some(Ok(response)) => response,
                 Some(Err(status)) => return status.into_response(),
@@ -122,7 +123,7 @@ where
                 continue;
             }
             let deadline = self.settings.timeout.and_then(|limit| begun.checked_add(limit));
-            return response.map(|body| Body::new(Answer::new(body, deadline)));
+            return response.map(|body| Body::new(TimedBody::new(body, deadline)));
         }
     }
 
@@ -168,7 +169,7 @@ async fn collect(body: Body, limit: usize) -> Result<Body, BoxError> {
 
 /// Looks up what a request is for, and makes the application's of it where it is.
 fn next(request: &mut Request, whole: Uri, settings: &Settings) -> Next {
-    let at = Mounted::new(whole.path(), request.uri().path());
+    let at = MountPath::new(whole.path(), request.uri().path());
     let extensions = request.extensions();
     let extra = match &settings.files {
         // It has no files that a path could be led away from, but its language may have strings that end at a NUL.
@@ -177,11 +178,11 @@ fn next(request: &mut Request, whole: Uri, settings: &Settings) -> Next {
         }
         None => variables::of_application(&at, settings, extensions),
         Some(files) => match files.site.find(at.below, at.slash) {
-            Found::Script(script) => variables::of_script(files, &script, &at, settings, extensions),
-            Found::File | Found::Missing => return Next::Files,
-            Found::NeedsSlash => return Next::Answer(with_slash(&whole)),
-            Found::Refused => return Next::Answer(StatusCode::NOT_FOUND.into_response()),
-            Found::Malformed => return Next::Answer(StatusCode::BAD_REQUEST.into_response()),
+            Resolved::Script(script) => variables::of_script(files, &script, &at, settings, extensions),
+            Resolved::File | Resolved::Missing => return Next::Files,
+            Resolved::NeedsSlash => return Next::Answer(with_slash(&whole)),
+            Resolved::Refused => return Next::Answer(StatusCode::NOT_FOUND.into_response()),
+            Resolved::Malformed => return Next::Answer(StatusCode::BAD_REQUEST.into_response()),
         },
     };
     let scheme = settings.scheme.clone().unwrap_or_else(|| {
@@ -194,7 +195,7 @@ fn next(request: &mut Request, whole: Uri, settings: &Settings) -> Next {
 }
 
 fn has_nul(part: &str) -> bool {
-    part.contains("%00") && form(part) == Form::Malformed
+    part.contains("%00") && form(part) == SegmentKind::Malformed
 }
 
 /// A redirect to the same with a slash at the end of the path. That it is the one that was looked up keeps it from being
@@ -214,14 +215,14 @@ fn is_unsized(request: &Request) -> bool {
 }
 
 /// What is kept of a request to ask for another path in its place (RFC 3875 §6.2.2).
-struct Again {
+struct RedirectRequest {
     request: axum::http::Request<()>,
     prefix: String,
 }
 
-impl Again {
+impl RedirectRequest {
     fn new(request: &Request, whole: &Uri) -> Self {
-        let prefix = Mounted::new(whole.path(), request.uri().path()).prefix.to_owned();
+        let prefix = MountPath::new(whole.path(), request.uri().path()).prefix.to_owned();
         let mut again = axum::http::Request::new(());
         *again.version_mut() = request.version();
         again.headers_mut().clone_from(request.headers());

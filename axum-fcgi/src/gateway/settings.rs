@@ -7,7 +7,7 @@ use axum::http::uri::Scheme;
 
 use tower_fcgi::client::ExtraParams;
 
-use super::site::Site;
+use super::site::ScriptResolver;
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
@@ -24,7 +24,7 @@ pub(super) struct Settings {
 
 #[derive(Debug, Clone)]
 pub(super) struct Files {
-    pub(super) site: Site,
+    pub(super) site: ScriptResolver,
     /// The root as the application knows it, without a slash at its end.
     pub(super) seen_as: Vec<u8>,
     /// Has what is no script.

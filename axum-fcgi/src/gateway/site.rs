@@ -4,11 +4,11 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::path::{Form, decoded, form, is_plain};
+use super::path::{SegmentKind, decoded, form, is_plain};
 
 /// A document root, and which of its files are scripts.
 #[derive(Debug, Clone)]
-pub(super) struct Site {
+pub(super) struct ScriptResolver {
     pub(super) root: PathBuf,
     pub(super) extensions: Vec<String>,
     pub(super) index: Vec<String>,
@@ -31,7 +31,7 @@ pub enum Symlinks {
 
 /// What a path asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Resolved {
     Script(Script),
     /// A file that is none.
     File,
@@ -69,41 +69,41 @@ enum End {
     Malformed,
 }
 
-impl Site {
+impl ScriptResolver {
     /// Looks for what a path means, which begins with a slash and is as it was sent. `slash`: whether it may be taken for
     /// one that ends with one if it does.
-    pub(super) fn find(&self, path: &str, slash: bool) -> Found {
+    pub(super) fn find(&self, path: &str, slash: bool) -> Resolved {
         match self.walk(path) {
-            End::Script(script) => Found::Script(script),
-            End::File => Found::File,
-            End::Refused => Found::Refused,
-            End::Malformed => Found::Malformed,
-            End::NoName => self.front(Found::Refused),
-            End::Missing => self.front(Found::Missing),
+            End::Script(script) => Resolved::Script(script),
+            End::File => Resolved::File,
+            End::Refused => Resolved::Refused,
+            End::Malformed => Resolved::Malformed,
+            End::NoName => self.front(Resolved::Refused),
+            End::Missing => self.front(Resolved::Missing),
             End::Directory { slash: ends } => {
                 let directory = path.trim_end_matches('/');
                 for index in &self.index {
                     match self.walk(&format!("{directory}/{index}")) {
-                        End::Script(_) | End::File if !(slash && ends) => return Found::NeedsSlash,
-                        End::Script(script) => return Found::Script(script),
-                        End::File => return Found::File,
+                        End::Script(_) | End::File if !(slash && ends) => return Resolved::NeedsSlash,
+                        End::Script(script) => return Resolved::Script(script),
+                        End::File => return Resolved::File,
                         _ => {}
                     }
                 }
-                self.front(Found::Missing)
+                self.front(Resolved::Missing)
             }
         }
     }
 
-    fn front(&self, otherwise: Found) -> Found {
+    fn front(&self, otherwise: Resolved) -> Resolved {
         match self.front_controller.as_ref().map(|path| self.walk(path)) {
-            Some(End::Script(script)) => Found::Script(script),
+            Some(End::Script(script)) => Resolved::Script(script),
             Some(_) => {
                 tracing::warn!(
                     path = self.front_controller,
                     "the front controller is no script below the root"
                 );
-                Found::Refused
+                Resolved::Refused
             }
             None => otherwise,
         }
@@ -116,7 +116,7 @@ impl Site {
         let Some(below) = path.strip_prefix('/') else { return End::Malformed };
         // Few paths have anything in them that could be malformed.
         let is_suspect = !is_plain(path) || path.as_bytes().windows(2).any(|two| two == b"/.");
-        if is_suspect && below.split('/').any(|part| form(part) == Form::Malformed) {
+        if is_suspect && below.split('/').any(|part| form(part) == SegmentKind::Malformed) {
             return End::Malformed;
         }
         let mut file = PathBuf::with_capacity(self.root.as_os_str().len() + path.len() + 1);
@@ -130,7 +130,7 @@ impl Site {
                 return End::Directory { slash: true };
             }
             let name = decoded(part);
-            if form(part) == Form::Odd {
+            if form(part) == SegmentKind::Odd {
                 return End::NoName;
             }
             if name.starts_with(b".") && !self.hidden_files && !(start == 1 && *name == *b".well-known") {

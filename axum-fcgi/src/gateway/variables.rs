@@ -7,7 +7,7 @@ use axum::extract::ConnectInfo;
 use axum::http::Extensions;
 use tower_fcgi::client::ExtraParams;
 
-use super::mount_path::Mounted;
+use super::mount_path::MountPath;
 use super::path::decoded;
 use super::settings::{Files, Settings};
 use super::site::Script;
@@ -19,7 +19,7 @@ type Pair<'a> = Option<(&'static str, &'a [u8])>;
 pub(super) fn of_script(
     files: &Files,
     script: &Script,
-    at: &Mounted<'_>,
+    at: &MountPath<'_>,
     settings: &Settings,
     extensions: &Extensions,
 ) -> ExtraParams {
@@ -52,7 +52,11 @@ fn joined<const N: usize>(parts: [&[u8]; N]) -> Vec<u8> {
 }
 
 /// Of an application that has all below a path.
-pub(super) fn of_application(at: &Mounted<'_>, settings: &Settings, extensions: &Extensions) -> ExtraParams {
+pub(super) fn of_application(
+    at: &MountPath<'_>,
+    settings: &Settings,
+    extensions: &Extensions,
+) -> ExtraParams {
     // The prefix alone is the application's own path, and has nothing behind it.
     let path_info = if at.slash { decoded(at.below) } else { Default::default() };
     let script_name = decoded(at.prefix);

@@ -7,25 +7,25 @@ use std::ops::Deref;
 use super::FcgiAddr;
 
 /// The address of whoever connects, as far as an [`AllowList`](crate::AllowList) is concerned.
-pub trait Peer {
+pub trait PeerIp {
     /// Its IP address, or `None` if it is on this machine by the nature of its socket. Who may connect to a
     /// unix socket is a matter of its mode.
     fn ip(&self) -> Option<IpAddr>;
 }
 
-impl Peer for SocketAddr {
+impl PeerIp for SocketAddr {
     fn ip(&self) -> Option<IpAddr> {
         Some(self.ip())
     }
 }
 
-impl Peer for tokio::net::unix::SocketAddr {
+impl PeerIp for tokio::net::unix::SocketAddr {
     fn ip(&self) -> Option<IpAddr> {
         None
     }
 }
 
-impl Peer for FcgiAddr {
+impl PeerIp for FcgiAddr {
     fn ip(&self) -> Option<IpAddr> {
         match self {
             Self::Tcp(addr) => Some(addr.ip()),
@@ -38,9 +38,9 @@ impl Peer for FcgiAddr {
 ///
 /// It is a type of its own so that it can be seen that there is a list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Admitted<A>(pub A);
+pub struct AllowedPeer<A>(pub A);
 
-impl<A> Deref for Admitted<A> {
+impl<A> Deref for AllowedPeer<A> {
     type Target = A;
 
     fn deref(&self) -> &A {
@@ -48,19 +48,19 @@ impl<A> Deref for Admitted<A> {
     }
 }
 
-impl<A: Peer> Peer for Admitted<A> {
+impl<A: PeerIp> PeerIp for AllowedPeer<A> {
     fn ip(&self) -> Option<IpAddr> {
         self.0.ip()
     }
 }
 
-impl<A: fmt::Display> fmt::Display for Admitted<A> {
+impl<A: fmt::Display> fmt::Display for AllowedPeer<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl<A: fmt::Debug> fmt::Debug for Admitted<A> {
+impl<A: fmt::Debug> fmt::Debug for AllowedPeer<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -5,7 +5,7 @@ use std::io;
 
 use axum::serve::Listener;
 
-use super::{Admitted, AllowList, Peer};
+use super::{AllowList, AllowedPeer, PeerIp};
 use crate::serve::accept;
 
 /// A listener that lets in only who is in a list. Anyone else is closed at once, unread, with a line in the log
@@ -25,39 +25,39 @@ use crate::serve::accept;
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Allowed<L> {
+pub struct AllowListener<L> {
     listener: L,
     list: AllowList,
 }
 
-impl<L> Allowed<L> {
+impl<L> AllowListener<L> {
     /// Lets in who is in `list`.
     pub const fn new(listener: L, list: AllowList) -> Self {
         Self { listener, list }
     }
 }
 
-impl<L> Listener for Allowed<L>
+impl<L> Listener for AllowListener<L>
 where
     L: Listener,
-    L::Addr: Peer + fmt::Debug,
+    L::Addr: PeerIp + fmt::Debug,
 {
     type Io = L::Io;
-    type Addr = Admitted<L::Addr>;
+    type Addr = AllowedPeer<L::Addr>;
 
     /// # Cancel safety
     /// That of the listener inside.
-    async fn accept(&mut self) -> (L::Io, Admitted<L::Addr>) {
+    async fn accept(&mut self) -> (L::Io, AllowedPeer<L::Addr>) {
         loop {
             let (io, peer) = accept(&mut self.listener).await;
             if peer.ip().is_none_or(|ip| self.list.allows(ip)) {
-                return (io, Admitted(peer));
+                return (io, AllowedPeer(peer));
             }
             tracing::warn!(?peer, "a connection was refused: its peer is not in the list of web servers");
         }
     }
 
-    fn local_addr(&self) -> io::Result<Admitted<L::Addr>> {
-        self.listener.local_addr().map(Admitted)
+    fn local_addr(&self) -> io::Result<AllowedPeer<L::Addr>> {
+        self.listener.local_addr().map(AllowedPeer)
     }
 }

@@ -4,27 +4,27 @@ use std::fmt;
 use std::io;
 
 use super::FcgiListener;
-use super::descriptor::Unfit;
+use super::descriptor::FdKind;
 use super::stdin;
-use super::systemd::{self, Absent, Want};
+use super::systemd::{self, Expected, NotPassed};
 
 /// What systemd passes to this process, or else what is at fd 0; the outer error is that there is neither.
 ///
 /// Sockets that are passed but cannot be used are an error, not a reason to look further.
-pub(crate) fn born_with(want: Want) -> Result<io::Result<Vec<FcgiListener>>, Nothing> {
+pub(crate) fn inherited(want: Expected) -> Result<io::Result<Vec<FcgiListener>>, NoInheritedSocket> {
     let absent = match systemd::take(None, want) {
         Ok(taken) => return Ok(taken),
         Err(absent) => absent,
     };
     match stdin::listener() {
         Ok(listener) => Ok(Ok(vec![listener])),
-        Err(unfit) => Err(Nothing { absent, unfit }),
+        Err(unfit) => Err(NoInheritedSocket { absent, unfit }),
     }
 }
 
 /// The same, for the address `auto`.
-pub(super) fn take(want: Want) -> io::Result<Vec<FcgiListener>> {
-    born_with(want).unwrap_or_else(|nothing| {
+pub(super) fn take(want: Expected) -> io::Result<Vec<FcgiListener>> {
+    inherited(want).unwrap_or_else(|nothing| {
         Err(io::Error::new(
             io::ErrorKind::NotFound,
             format!(
@@ -38,12 +38,12 @@ pub(super) fn take(want: Want) -> io::Result<Vec<FcgiListener>> {
 
 /// The process was not started with a socket.
 #[derive(Debug)]
-pub(crate) struct Nothing {
-    absent: Absent,
-    unfit: Unfit,
+pub(crate) struct NoInheritedSocket {
+    absent: NotPassed,
+    unfit: FdKind,
 }
 
-impl fmt::Display for Nothing {
+impl fmt::Display for NoInheritedSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, and fd 0 is {}", self.absent, self.unfit)
     }

@@ -15,7 +15,7 @@ use super::FcgiListener;
 
 /// Why a descriptor is no listening socket.
 #[derive(Debug)]
-pub(super) enum Unfit {
+pub(super) enum FdKind {
     Nothing,
     Terminal,
     Pipe,
@@ -30,7 +30,7 @@ pub(super) enum Unfit {
     Unknown(io::Error),
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for FdKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Nothing => "closed, or /dev/null",
@@ -47,34 +47,34 @@ impl fmt::Display for Unfit {
     }
 }
 
-impl From<io::Error> for Unfit {
+impl From<io::Error> for FdKind {
     fn from(error: io::Error) -> Self {
         // EBADF has no kind of its own.
         if Errno::from_io_error(&error) == Some(Errno::BADF) { Self::Nothing } else { Self::Unknown(error) }
     }
 }
 
-impl From<Errno> for Unfit {
+impl From<Errno> for FdKind {
     fn from(error: Errno) -> Self {
         Self::from(io::Error::from(error))
     }
 }
 
 /// Makes a listener of a descriptor if it is a listening socket, and closes it if not.
-pub(super) fn listener(fd: OwnedFd) -> Result<FcgiListener, Unfit> {
+pub(super) fn listener(fd: OwnedFd) -> Result<FcgiListener, FdKind> {
     if fd.is_terminal() {
-        return Err(Unfit::Terminal);
+        return Err(FdKind::Terminal);
     }
     let file = File::from(fd);
     let metadata = file.metadata()?;
     let kind = metadata.file_type();
     match () {
         () if kind.is_socket() => socket(file.into()),
-        () if kind.is_fifo() => Err(Unfit::Pipe),
-        () if kind.is_file() => Err(Unfit::File),
-        () if kind.is_dir() => Err(Unfit::Directory),
-        () if is_null(&metadata) => Err(Unfit::Nothing),
-        () => Err(Unfit::Device),
+        () if kind.is_fifo() => Err(FdKind::Pipe),
+        () if kind.is_file() => Err(FdKind::File),
+        () if kind.is_dir() => Err(FdKind::Directory),
+        () if is_null(&metadata) => Err(FdKind::Nothing),
+        () => Err(FdKind::Device),
     }
 }
 
@@ -83,19 +83,19 @@ fn is_null(metadata: &Metadata) -> bool {
     std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev())
 }
 
-fn socket(fd: OwnedFd) -> Result<FcgiListener, Unfit> {
+fn socket(fd: OwnedFd) -> Result<FcgiListener, FdKind> {
     // FastCGI §2.2: the socket of a FastCGI application is one for which getpeername fails with ENOTCONN.
     match getpeername(&fd) {
         Err(Errno::NOTCONN) => {}
-        Ok(_) => return Err(Unfit::Connected),
+        Ok(_) => return Err(FdKind::Connected),
         Err(error) => return Err(error.into()),
     }
     if rustix::net::sockopt::socket_type(&fd)? != SocketType::STREAM {
-        return Err(Unfit::OtherSocket);
+        return Err(FdKind::OtherSocket);
     }
     // Beyond the specification's test: to accept on one that does not listen fails, again and again.
     if !listens(&fd)? {
-        return Err(Unfit::NotListening);
+        return Err(FdKind::NotListening);
     }
     match getsockname(&fd)?.address_family() {
         AddressFamily::INET | AddressFamily::INET6 => {
@@ -108,7 +108,7 @@ fn socket(fd: OwnedFd) -> Result<FcgiListener, Unfit> {
             listener.set_nonblocking(true)?;
             Ok(tokio::net::UnixListener::from_std(listener)?.into())
         }
-        _ => Err(Unfit::OtherSocket),
+        _ => Err(FdKind::OtherSocket),
     }
 }
 

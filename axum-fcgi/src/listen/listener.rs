@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
 use super::error::about;
 use super::socket_file::SocketFile;
-use super::systemd::Want;
+use super::systemd::Expected;
 use super::{Address, FcgiAddr, FcgiStream, UnixSocket, auto, stdin, systemd};
 use crate::serve::accept;
 
@@ -64,7 +64,7 @@ impl FcgiListener {
             Address::Unix(path) => UnixSocket::new(path).bind(),
             Address::Stdin => Self::from_stdin(),
             Address::Systemd(name) => Self::from_systemd(name.as_deref()),
-            Address::Auto => auto::take(Want::One).and_then(only),
+            Address::Auto => auto::take(Expected::One).and_then(only),
         }
     }
 
@@ -98,7 +98,7 @@ impl FcgiListener {
     /// # Panics
     /// Outside a tokio runtime whose I/O is enabled.
     pub fn from_systemd(name: Option<&str>) -> io::Result<Self> {
-        systemd::take(name, Want::One)?.and_then(only)
+        systemd::take(name, Expected::One)?.and_then(only)
     }
 
     /// The address that it listens at.
@@ -115,8 +115,8 @@ impl FcgiListener {
     /// All that an address stands for: one socket, or as many as systemd passes.
     pub(super) fn all(address: &Address) -> io::Result<Vec<Self>> {
         match address {
-            Address::Systemd(name) => systemd::take(name.as_deref(), Want::All)?,
-            Address::Auto => auto::take(Want::All),
+            Address::Systemd(name) => systemd::take(name.as_deref(), Expected::All)?,
+            Address::Auto => auto::take(Expected::All),
             _ => Ok(vec![Self::bind(address)?]),
         }
     }

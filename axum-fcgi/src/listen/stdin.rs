@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 
 use super::FcgiListener;
-use super::descriptor::{self, Unfit};
+use super::descriptor::{self, FdKind};
 
 pub(super) fn take() -> io::Result<FcgiListener> {
     listener().map_err(|unfit| {
@@ -21,7 +21,7 @@ pub(super) fn take() -> io::Result<FcgiListener> {
 }
 
 /// Takes fd 0 if it is a listening socket, and leaves it alone if not.
-pub(super) fn listener() -> Result<FcgiListener, Unfit> {
+pub(super) fn listener() -> Result<FcgiListener, FdKind> {
     let taken = descriptor::listener(io::stdin().as_fd().try_clone_to_owned()?)?;
     release();
     Ok(taken)

@@ -13,20 +13,20 @@ use super::descriptor;
 
 /// How many sockets are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Want {
+pub(crate) enum Expected {
     One,
     All,
 }
 
 /// Why there are none.
 #[derive(Debug)]
-pub(super) enum Absent {
+pub(super) enum NotPassed {
     NotSet,
     Unreadable(&'static str),
     ForAnother { theirs: u32 },
 }
 
-impl fmt::Display for Absent {
+impl fmt::Display for NotPassed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotSet => f.write_str("LISTEN_FDS is not set"),
@@ -42,8 +42,8 @@ impl fmt::Display for Absent {
     }
 }
 
-impl From<Absent> for io::Error {
-    fn from(absent: Absent) -> Self {
+impl From<NotPassed> for io::Error {
+    fn from(absent: NotPassed) -> Self {
         Self::new(
             io::ErrorKind::NotFound,
             format!(
@@ -67,37 +67,37 @@ static PASSED: Mutex<Option<Passed>> = Mutex::new(None);
 /// Takes the sockets of a name, or all; the outer error is that none was passed to this process.
 ///
 /// With [`Want::One`] several are an error, and are not taken.
-pub(super) fn take(name: Option<&str>, want: Want) -> Result<io::Result<Vec<FcgiListener>>, Absent> {
+pub(super) fn take(name: Option<&str>, want: Expected) -> Result<io::Result<Vec<FcgiListener>>, NotPassed> {
     let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
     if passed.is_none() {
         *passed = Some(Passed::from_env()?);
     }
-    passed.as_mut().map(|passed| passed.take(name, want)).ok_or(Absent::NotSet)
+    passed.as_mut().map(|passed| passed.take(name, want)).ok_or(NotPassed::NotSet)
 }
 
 impl Passed {
-    fn from_env() -> Result<Self, Absent> {
+    fn from_env() -> Result<Self, NotPassed> {
         let number = |name| match env::var(name) {
             Err(VarError::NotPresent) => Ok(None),
             Ok(value) if value.is_empty() => Ok(None),
-            Ok(value) => value.parse::<u32>().map(Some).map_err(|_| Absent::Unreadable(name)),
-            Err(VarError::NotUnicode(_)) => Err(Absent::Unreadable(name)),
+            Ok(value) => value.parse::<u32>().map(Some).map_err(|_| NotPassed::Unreadable(name)),
+            Err(VarError::NotUnicode(_)) => Err(NotPassed::Unreadable(name)),
         };
-        let count = number("LISTEN_FDS")?.filter(|count| *count > 0).ok_or(Absent::NotSet)?;
+        let count = number("LISTEN_FDS")?.filter(|count| *count > 0).ok_or(NotPassed::NotSet)?;
         // Variables are inherited further than descriptors. Without LISTEN_PID, as systemfd has it for a
         // program that is started through others, they are for everyone.
         if let Some(theirs) = number("LISTEN_PID")?
             && theirs != std::process::id()
         {
-            return Err(Absent::ForAnother { theirs });
+            return Err(NotPassed::ForAnother { theirs });
         }
         // Not even the system's own limit on descriptors is as high.
-        let count = u16::try_from(count).map_err(|_| Absent::Unreadable("LISTEN_FDS"))?;
+        let count = u16::try_from(count).map_err(|_| NotPassed::Unreadable("LISTEN_FDS"))?;
         let names = names(env::var("LISTEN_FDNAMES").ok().as_deref(), count);
         Ok(Self { fds: ListenFd::from_env(), names })
     }
 
-    fn take(&mut self, name: Option<&str>, want: Want) -> io::Result<Vec<FcgiListener>> {
+    fn take(&mut self, name: Option<&str>, want: Expected) -> io::Result<Vec<FcgiListener>> {
         let left = |given: &Option<String>| {
             given.as_deref().is_some_and(|given| name.is_none_or(|name| name == given))
         };
@@ -105,7 +105,7 @@ impl Passed {
         match found.len() {
             0 => Err(self.none(name)),
             1 => found.into_iter().map(|at| self.socket(at)).collect(),
-            _ if want == Want::All => found.into_iter().map(|at| self.socket(at)).collect(),
+            _ if want == Expected::All => found.into_iter().map(|at| self.socket(at)).collect(),
             count => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("systemd passes {count} sockets where one is asked for: {}", self.listed()),

@@ -29,15 +29,15 @@ use axum::response::{IntoResponse, Response};
 /// # let _: axum::Router = axum::Router::new().fallback(authorize);
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Allow {
+pub struct Authorized {
     variables: HeaderMap,
 }
 
 /// In the extensions of the response that an [`Allow`] became, and of no other.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Allowed;
+pub(super) struct AuthorizedMarker;
 
-impl Allow {
+impl Authorized {
     /// Without variables.
     #[must_use]
     pub fn new() -> Self {
@@ -68,11 +68,11 @@ impl Allow {
     }
 }
 
-impl IntoResponse for Allow {
+impl IntoResponse for Authorized {
     fn into_response(self) -> Response {
         let mut response = ().into_response();
         *response.headers_mut() = self.variables;
-        response.extensions_mut().insert(Allowed);
+        response.extensions_mut().insert(AuthorizedMarker);
         response
     }
 }
@@ -133,17 +133,17 @@ mod tests {
             ("USER", b" alice", Err(InvalidVariable::Value)),
             ("USER", b"alice\t", Err(InvalidVariable::Value)),
         ] {
-            let found = Allow::new().variable(name, value).map(drop);
+            let found = Authorized::new().variable(name, value).map(drop);
             assert_eq!(found, expected, "{name:?} {value:?}");
         }
     }
 
     #[test]
     fn the_last_variable_of_a_name_is_the_one() {
-        let allow = Allow::new().variable("A", "1").and_then(|allow| allow.variable("A", "2")).unwrap();
+        let allow = Authorized::new().variable("A", "1").and_then(|allow| allow.variable("A", "2")).unwrap();
         let response = allow.into_response();
         assert_eq!(response.headers().len(), 1);
         assert_eq!(response.headers()["variable-a"], "2");
-        assert!(response.extensions().get::<Allowed>().is_some());
+        assert!(response.extensions().get::<AuthorizedMarker>().is_some());
     }
 }

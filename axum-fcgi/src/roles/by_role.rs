@@ -13,7 +13,7 @@ use tower::util::Oneshot;
 use tower_fcgi::{Role, Stderr};
 use tower_service::Service;
 
-use super::allow::Allowed;
+use super::allow::AuthorizedMarker;
 
 /// Gives the requests for one role to a service of their own, and all others to another one: what
 /// [`Serve::with_authorizer`](crate::Serve::with_authorizer) and [`with_filter`](crate::Serve::with_filter)
@@ -21,26 +21,26 @@ use super::allow::Allowed;
 ///
 /// Only the service that a request is for is waited for, on a clone: if the one is busy, requests for the other go on.
 #[derive(Debug, Clone)]
-pub struct ByRole<S, T> {
-    others: S,
-    own: T,
+pub struct RoleRouter<S, T> {
+    responder: S,
+    role_service: T,
     role: Role,
 }
 
-impl<S, T> ByRole<S, T> {
+impl<S, T> RoleRouter<S, T> {
     pub(crate) const fn new(others: S, role: Role, own: T) -> Self {
-        Self { others, own, role }
+        Self { responder: others, role_service: own, role }
     }
 }
 
-impl<S, T> Service<Request> for ByRole<S, T>
+impl<S, T> Service<Request> for RoleRouter<S, T>
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone,
     T: Service<Request, Response = Response, Error = Infallible> + Clone,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = ByRoleFuture<S, T>;
+    type Future = RoleRouterFuture<S, T>;
 
     /// Always ready: the role is known with the request, and only its service is waited for, in the future.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
@@ -50,20 +50,20 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let params = request.extensions().get::<tower_fcgi::Params>();
         let state = match params.filter(|params| params.role() == self.role) {
-            None => State::Others { future: Oneshot::new(self.others.clone(), request) },
+            None => State::Others { future: Oneshot::new(self.responder.clone(), request) },
             Some(params) if self.role == Role::AUTHORIZER => {
                 let stderr = params.stderr();
-                State::Authorizer { future: Oneshot::new(self.own.clone(), request), stderr }
+                State::Authorizer { future: Oneshot::new(self.role_service.clone(), request), stderr }
             }
-            Some(_) => State::Own { future: Oneshot::new(self.own.clone(), request) },
+            Some(_) => State::Own { future: Oneshot::new(self.role_service.clone(), request) },
         };
-        ByRoleFuture { state }
+        RoleRouterFuture { state }
     }
 }
 
 pin_project! {
     /// The answer of whichever service was asked.
-    pub struct ByRoleFuture<S, T>
+    pub struct RoleRouterFuture<S, T>
     where
         S: Service<Request>,
         T: Service<Request>,
@@ -84,7 +84,7 @@ pin_project! {
     }
 }
 
-impl<S, T> Future for ByRoleFuture<S, T>
+impl<S, T> Future for RoleRouterFuture<S, T>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
     T: Service<Request, Response = Response, Error = Infallible>,
@@ -99,7 +99,8 @@ where
                 StateProj::Own { future } => return future.poll(cx),
                 StateProj::Authorizer { future, stderr } => {
                     let Ok(response) = ready!(future.poll(cx));
-                    if response.status() != StatusCode::OK || response.extensions().get::<Allowed>().is_some()
+                    if response.status() != StatusCode::OK
+                        || response.extensions().get::<AuthorizedMarker>().is_some()
                     {
                         return Poll::Ready(Ok(response));
                     }
@@ -128,7 +129,7 @@ fn tell(stderr: Option<Stderr>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     })
 }
 
-impl<S, T> fmt::Debug for ByRoleFuture<S, T>
+impl<S, T> fmt::Debug for RoleRouterFuture<S, T>
 where
     S: Service<Request>,
     T: Service<Request>,

@@ -4,6 +4,6 @@ mod allow;
 mod by_role;
 mod filter_data;
 
-pub use self::allow::{Allow, InvalidVariable};
-pub use self::by_role::{ByRole, ByRoleFuture};
+pub use self::allow::{Authorized, InvalidVariable};
+pub use self::by_role::{RoleRouter, RoleRouterFuture};
 pub use self::filter_data::{FilterData, MissingFilterData};

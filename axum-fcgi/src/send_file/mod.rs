@@ -99,13 +99,13 @@ const NOT_IN_PATH: &AsciiSet =
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendFiles {
     root: PathBuf,
-    by: SendFileBy,
+    by: SendFileHeader,
 }
 
 /// How a web server is told to send a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SendFileBy {
+pub enum SendFileHeader {
     /// `X-Accel-Redirect` with a URI: nginx.
     XAccelRedirect {
         /// The path of the internal location whose `alias` is the directory, as it is written in nginx's
@@ -123,7 +123,7 @@ pub enum SendFileBy {
 
 impl SendFiles {
     /// Files below the directory `root`.
-    pub fn new(root: impl Into<PathBuf>, by: SendFileBy) -> Self {
+    pub fn new(root: impl Into<PathBuf>, by: SendFileHeader) -> Self {
         Self { root: root.into(), by }
     }
 
@@ -140,13 +140,13 @@ impl SendFiles {
         path::check(path)?;
         let file = self.root.join(path);
         let (header, value) = match &self.by {
-            SendFileBy::XAccelRedirect { location } => {
+            SendFileHeader::XAccelRedirect { location } => {
                 let location = location.trim_matches('/');
                 let slash = if location.is_empty() { "" } else { "/" };
                 (X_ACCEL_REDIRECT, encode(format!("/{location}{slash}{path}").as_bytes()))
             }
-            SendFileBy::XSendfile => (X_SENDFILE, encode(file.as_os_str().as_encoded_bytes())),
-            SendFileBy::XSendfileVerbatim => (X_SENDFILE, verbatim(file.as_os_str().as_encoded_bytes())?),
+            SendFileHeader::XSendfile => (X_SENDFILE, encode(file.as_os_str().as_encoded_bytes())),
+            SendFileHeader::XSendfileVerbatim => (X_SENDFILE, verbatim(file.as_os_str().as_encoded_bytes())?),
         };
         Ok(SendFile { file, header, value })
     }
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     fn accel(location: &str) -> SendFiles {
-        SendFiles::new("/srv/files", SendFileBy::XAccelRedirect { location: location.to_owned() })
+        SendFiles::new("/srv/files", SendFileHeader::XAccelRedirect { location: location.to_owned() })
     }
 
     fn header(files: &SendFiles, path: &str, name: &str) -> String {
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     #[cfg(not(windows))]
     fn others_are_given_a_path() {
-        let files = SendFiles::new("/srv/my files/", SendFileBy::XSendfile);
+        let files = SendFiles::new("/srv/my files/", SendFileHeader::XSendfile);
         for (path, sent) in [("a/b.txt", "/srv/my%20files/a/b.txt"), ("100%", "/srv/my%20files/100%25")] {
             assert_eq!(header(&files, path, "x-sendfile"), sent);
         }
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     #[cfg(not(windows))]
     fn some_are_given_it_as_it_is() {
-        let files = SendFiles::new("/srv/my files/", SendFileBy::XSendfileVerbatim);
+        let files = SendFiles::new("/srv/my files/", SendFileHeader::XSendfileVerbatim);
         for path in ["a/b.txt", "100%", "a b", " a", "\u{fc}"] {
             let response = files.file(path).unwrap().into_response();
             assert_eq!(
@@ -272,7 +272,7 @@ mod tests {
     #[cfg(unix)]
     fn a_root_that_is_no_text_is_sent_byte_by_byte() {
         use std::os::unix::ffi::OsStrExt as _;
-        let files = SendFiles::new(std::ffi::OsStr::from_bytes(b"/srv/\xff"), SendFileBy::XSendfile);
+        let files = SendFiles::new(std::ffi::OsStr::from_bytes(b"/srv/\xff"), SendFileHeader::XSendfile);
         assert_eq!(header(&files, "a", "x-sendfile"), "/srv/%FF/a");
     }
 

@@ -26,12 +26,12 @@ const QUIET: Duration = Duration::from_secs(10);
 tokio::task_local! {
     /// Of the `serve` that this task runs. axum's `Listener` has no place for an error: so those of this crate, however
     /// they are wrapped, find here whom to tell.
-    static ACCEPTING: Arc<Accepting>;
+    static ACCEPTING: Arc<AcceptLog>;
 }
 
 /// What the listeners of one `serve` share.
 #[derive(Debug)]
-pub(crate) struct Accepting {
+pub(crate) struct AcceptLog {
     connections: Arc<Connections>,
     /// Listeners that wait out an error.
     waiting: AtomicUsize,
@@ -62,7 +62,7 @@ impl Log {
     }
 }
 
-impl Accepting {
+impl AcceptLog {
     pub(crate) fn new(connections: &Arc<Connections>) -> Arc<Self> {
         let connections = Arc::clone(connections);
         Arc::new(Self { connections, waiting: AtomicUsize::new(0), log: Log::default() })

@@ -18,14 +18,14 @@ use tokio::time::timeout;
 use tower_fcgi::{Builder, Role, Roles};
 use tower_service::Service;
 
-use super::accept::Accepting;
+use super::accept::AcceptLog;
 use super::config::Config;
-use super::connections::{Connections, Serving};
+use super::connections::{Connections, TrackedConnection};
 use super::descriptors;
-use super::service::Adapter;
+use super::service::AxumService;
 #[cfg(unix)]
 use crate::listen::FcgiStream;
-use crate::roles::ByRole;
+use crate::roles::RoleRouter;
 
 /// Serves `service` over FastCGI to the web servers that connect to `listener`: as [`axum::serve()`] does
 /// over HTTP.
@@ -133,7 +133,7 @@ impl<L, S> Serve<L, S> {
     /// axum_fcgi::serve(listener, router).with_authorizer(authorize.into_service()).await
     /// # }
     /// ```
-    pub fn with_authorizer<A>(self, authorizer: A) -> Serve<L, ByRole<S, A>>
+    pub fn with_authorizer<A>(self, authorizer: A) -> Serve<L, RoleRouter<S, A>>
     where
         A: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     {
@@ -142,16 +142,16 @@ impl<L, S> Serve<L, S> {
 
     /// Plays the role of a Filter as well (FastCGI §6.4): `filter` answers requests from a file that the web
     /// server sends along, [`FilterData`](crate::FilterData). No web server is known to ask for it today.
-    pub fn with_filter<F>(self, filter: F) -> Serve<L, ByRole<S, F>>
+    pub fn with_filter<F>(self, filter: F) -> Serve<L, RoleRouter<S, F>>
     where
         F: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     {
         self.with_role(Role::FILTER, Roles::FILTER, filter)
     }
 
-    fn with_role<T>(self, role: Role, roles: Roles, own: T) -> Serve<L, ByRole<S, T>> {
+    fn with_role<T>(self, role: Role, roles: Roles, own: T) -> Serve<L, RoleRouter<S, T>> {
         let Self { listener, service, config, roles: others } = self;
-        Serve { listener, service: ByRole::new(service, role, own), config, roles: others.and(roles) }
+        Serve { listener, service: RoleRouter::new(service, role, own), config, roles: others.and(roles) }
     }
 
     /// Ends serving when `signal` does: no more connections are accepted but those that wait already, idle ones are
@@ -207,7 +207,7 @@ where
 
     fn into_future(self) -> ServeFuture {
         let Self { serve: Serve { listener, service, mut config, roles }, signal } = self;
-        config.connection = config.connection.roles(roles);
+        config.with_connection = config.with_connection.with_roles(roles);
         ServeFuture::new(run(listener, service, config, signal))
     }
 }
@@ -244,14 +244,14 @@ where
 {
     let most = descriptors::connections(&config);
     let advertised = u32::try_from(most).unwrap_or(u32::MAX);
-    let builder = Builder::new().config(config.connection.advertise_max_connections(advertised));
+    let builder = Builder::new().config(config.with_connection.with_advertised_max_connections(advertised));
     let connections = Arc::new(Connections::default());
     #[cfg(unix)]
     crate::listen::warn_if_exposed(&listener);
-    let accepting = Accepting::new(&connections);
+    let accepting = AcceptLog::new(&connections);
     let accept = accept(listener, service, most, &builder, signal, &connections, &accepting);
     Arc::clone(&accepting).scope(accept).await;
-    connections.shut_down(config.shutdown_timeout).await;
+    connections.shut_down(config.with_shutdown_timeout).await;
     Ok(())
 }
 
@@ -263,7 +263,7 @@ async fn accept<L, S, F>(
     builder: &Builder,
     signal: F,
     connections: &Arc<Connections>,
-    accepting: &Accepting,
+    accepting: &AcceptLog,
 ) where
     L: Listener,
     L::Addr: fmt::Debug,
@@ -282,7 +282,7 @@ async fn accept<L, S, F>(
         let stop = tokio::select! {
             biased;
             () = &mut signal => true,
-            () = connections.room(most) => false,
+            () = connections.until_below(most) => false,
         };
         // Also where it is to stop: whoever was let in has a request.
         begin(accepted, service.clone(), builder, connections);
@@ -308,10 +308,10 @@ where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
     prepare(&io);
-    let connection = builder.serve_connection(io, Adapter::new(service));
-    let connection = connection.on_cut_off(reset).peer(&peer);
+    let connection = builder.serve_connection(io, AxumService::new(service));
+    let connection = connection.on_incomplete_response(reset).peer(&peer);
     let guard = connections.register(connection.handle());
-    tokio::spawn(Serving::new(connection, guard));
+    tokio::spawn(TrackedConnection::new(connection, guard));
 }
 
 /// Connections that are taken in after the signal: those that the system has accepted already, which would be reset with

@@ -15,19 +15,19 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Config {
-    pub(crate) max_connections: usize,
-    pub(crate) raise_descriptor_limit: bool,
-    pub(crate) shutdown_timeout: Duration,
-    pub(crate) connection: tower_fcgi::Config,
+    pub(crate) with_max_connections: usize,
+    pub(crate) with_raised_descriptor_limit: bool,
+    pub(crate) with_shutdown_timeout: Duration,
+    pub(crate) with_connection: tower_fcgi::Config,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
-            max_connections: 16_384,
-            raise_descriptor_limit: true,
-            shutdown_timeout: Duration::from_secs(30),
-            connection: tower_fcgi::Config::default(),
+            with_max_connections: 16_384,
+            with_raised_descriptor_limit: true,
+            with_shutdown_timeout: Duration::from_secs(30),
+            with_connection: tower_fcgi::Config::default(),
         }
     }
 }
@@ -43,7 +43,7 @@ impl Config {
     /// `warn` says so. Listeners that are served apart from each other do not know of each other's connections.
     #[must_use]
     pub const fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = if connections == 0 { 1 } else { connections };
+        self.with_max_connections = if connections == 0 { 1 } else { connections };
         self
     }
 
@@ -55,7 +55,7 @@ impl Config {
     /// library in the program uses `select`.
     #[must_use]
     pub const fn raise_descriptor_limit(mut self, raise: bool) -> Self {
-        self.raise_descriptor_limit = raise;
+        self.with_raised_descriptor_limit = raise;
         self
     }
 
@@ -63,7 +63,7 @@ impl Config {
     /// their connections closed. Default: 30 s, which is below the 90 s of systemd's `TimeoutStopSec`.
     #[must_use]
     pub const fn shutdown_timeout(mut self, limit: Duration) -> Self {
-        self.shutdown_timeout = limit;
+        self.with_shutdown_timeout = limit;
         self
     }
 
@@ -73,7 +73,7 @@ impl Config {
     /// [`with_filter`](crate::Serve::with_filter).
     #[must_use]
     pub fn connection(mut self, config: tower_fcgi::Config) -> Self {
-        self.connection = config;
+        self.with_connection = config;
         self
     }
 }

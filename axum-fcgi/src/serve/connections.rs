@@ -11,11 +11,11 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use tower_fcgi::Handle;
+use tower_fcgi::ConnectionHandle;
 
 /// How long connections that were [killed](Handle::kill) are waited for. They end when they are polled, unless the code
 /// of one does not return from its poll; then only the end of the process ends it.
-const KILLED: Duration = Duration::from_secs(1);
+const ABORT_WAIT: Duration = Duration::from_secs(1);
 
 /// All open connections of one listener.
 #[derive(Debug, Default)]
@@ -31,32 +31,32 @@ pub(crate) struct Connections {
 
 #[derive(Debug, Default)]
 struct Open {
-    handles: HashMap<u64, Handle>,
+    handles: HashMap<u64, ConnectionHandle>,
     /// The number of the last one.
     last: u64,
 }
 
 impl Connections {
     /// Takes a connection in; it counts as open until the guard is dropped.
-    pub(crate) fn register(self: &Arc<Self>, handle: Handle) -> Guard {
+    pub(crate) fn register(self: &Arc<Self>, handle: ConnectionHandle) -> TrackedGuard {
         let mut open = self.open();
         open.last += 1;
         let number = open.last;
         open.handles.insert(number, handle.clone());
         drop(open);
-        Guard { connections: Arc::clone(self), number, handle }
+        TrackedGuard { connections: Arc::clone(self), number, handle }
     }
 
     /// Waits until fewer than `most` are open. If there are not, it asks one that is idle to end, and another one if that
     /// got a request meanwhile; whichever ends or turns idle first makes room.
-    pub(crate) async fn room(&self, most: usize) {
+    pub(crate) async fn until_below(&self, most: usize) {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
             if self.len() < most {
                 break;
             }
-            self.ask_one();
+            self.evict_next_idle();
             changed.await;
         }
         self.wanted.store(false, Ordering::SeqCst);
@@ -66,14 +66,14 @@ impl Connections {
     pub(crate) async fn make_room(&self, limit: Duration) {
         let mut changed = pin!(self.changed.notified());
         changed.as_mut().enable();
-        self.ask_one();
+        self.evict_next_idle();
         let _ = timeout(limit, changed).await;
         self.wanted.store(false, Ordering::SeqCst);
     }
 
     /// Asks the connection to end that can do so the soonest, and of those the one that has been idle for longest. Where
     /// none can at once, also the first that turns idle.
-    fn ask_one(&self) {
+    fn evict_next_idle(&self) {
         // Before the search, so that one which turns idle behind the search's back sees it.
         self.wanted.store(true, Ordering::SeqCst);
         let Some((number, handle, takes)) = self.best() else { return };
@@ -84,7 +84,7 @@ impl Connections {
         handle.close_if_idle();
     }
 
-    fn best(&self) -> Option<(u64, Handle, Duration)> {
+    fn best(&self) -> Option<(u64, ConnectionHandle, Duration)> {
         let open = self.open();
         let closable = open.handles.iter().filter_map(|(number, handle)| {
             Some((handle.closes_within()?, handle.idle_for(), number, handle))
@@ -95,7 +95,7 @@ impl Connections {
 
     /// Lets every connection finish what is under way.
     pub(crate) fn finish(&self) {
-        self.each(Handle::graceful_shutdown);
+        self.each(ConnectionHandle::graceful_shutdown);
     }
 
     /// Lets every connection finish what is under way, for as long as `limit`; then ends those that are left.
@@ -103,8 +103,8 @@ impl Connections {
         self.finish();
         if timeout(limit, self.all_ended()).await.is_err() {
             tracing::warn!(connections = self.len(), "the time for a graceful shutdown is over");
-            self.each(Handle::kill);
-            if timeout(KILLED, self.all_ended()).await.is_err() {
+            self.each(ConnectionHandle::abort);
+            if timeout(ABORT_WAIT, self.all_ended()).await.is_err() {
                 tracing::error!(
                     connections = self.len(),
                     "connections do not end: a handler blocks its thread"
@@ -128,8 +128,8 @@ impl Connections {
         self.open().handles.len()
     }
 
-    fn each(&self, tell: impl Fn(&Handle)) {
-        let handles: Vec<Handle> = self.open().handles.values().cloned().collect();
+    fn each(&self, tell: impl Fn(&ConnectionHandle)) {
+        let handles: Vec<ConnectionHandle> = self.open().handles.values().cloned().collect();
         handles.iter().for_each(tell);
     }
 
@@ -140,13 +140,13 @@ impl Connections {
 
 /// One open connection.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub(crate) struct TrackedGuard {
     connections: Arc<Connections>,
     number: u64,
-    handle: Handle,
+    handle: ConnectionHandle,
 }
 
-impl Guard {
+impl TrackedGuard {
     /// After a poll of the connection: whether it was told to make room just now, and has to be polled again. In the same
     /// poll, since a busy web server may have sent the next request by the next.
     fn offers_room(&self) -> bool {
@@ -186,7 +186,7 @@ impl Guard {
     }
 }
 
-impl Drop for Guard {
+impl Drop for TrackedGuard {
     fn drop(&mut self) {
         self.connections.open().handles.remove(&self.number);
         self.forget_asked();
@@ -197,20 +197,20 @@ impl Drop for Guard {
 pin_project! {
     /// A connection that is being served. Written by hand, since as an `async` block it would hold the
     /// connection twice, and there can be thousands.
-    pub(crate) struct Serving<C> {
+    pub(crate) struct TrackedConnection<C> {
         #[pin]
         connection: C,
-        guard: Guard,
+        guard: TrackedGuard,
     }
 }
 
-impl<C> Serving<C> {
-    pub(crate) const fn new(connection: C, guard: Guard) -> Self {
+impl<C> TrackedConnection<C> {
+    pub(crate) const fn new(connection: C, guard: TrackedGuard) -> Self {
         Self { connection, guard }
     }
 }
 
-impl<C: Future> Future for Serving<C> {
+impl<C: Future> Future for TrackedConnection<C> {
     /// How the connection ended is in the log, with the peer; there is nothing to be done about it.
     type Output = ();
 

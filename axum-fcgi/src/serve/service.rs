@@ -14,17 +14,17 @@ use crate::extract::or_unspecified;
 
 /// Serves an axum service with requests that came over FastCGI.
 #[derive(Debug, Clone)]
-pub(crate) struct Adapter<S> {
+pub(crate) struct AxumService<S> {
     service: S,
 }
 
-impl<S> Adapter<S> {
+impl<S> AxumService<S> {
     pub(crate) const fn new(service: S) -> Self {
         Self { service }
     }
 }
 
-impl<S> Service<axum::http::Request<RequestBody>> for Adapter<S>
+impl<S> Service<axum::http::Request<RequestBody>> for AxumService<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {

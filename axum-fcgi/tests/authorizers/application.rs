@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::handler::HandlerWithoutStateExt as _;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response, Result};
-use axum_fcgi::{Allow, Params};
+use axum_fcgi::{Authorized, Params};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -49,5 +49,5 @@ async fn authorize(uri: Uri, headers: HeaderMap, params: Params, body: Bytes) ->
     if !basic && told != (Some("alice"), Some("pw")) {
         return Err((StatusCode::FORBIDDEN, [("x-denied", "yes")], "not you").into());
     }
-    Ok(Allow::new().variable("AUTH_TOLD", "yes indeed")?.into_response())
+    Ok(Authorized::new().variable("AUTH_TOLD", "yes indeed")?.into_response())
 }

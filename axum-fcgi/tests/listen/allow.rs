@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::routing::get;
 use axum::serve::Listener;
-use axum_fcgi::{AllowList, Allowed, FcgiListener, Listeners, UnixSocket};
+use axum_fcgi::{AllowList, AllowListener, FcgiListener, Listeners, UnixSocket};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
@@ -34,7 +34,7 @@ async fn is_served(addr: SocketAddr) -> bool {
 #[tokio::test]
 async fn whoever_is_in_the_list_is_served() {
     let (listener, addr) = bind().await;
-    serve(Allowed::new(listener, "192.0.2.1, 127.0.0.0/8".parse().unwrap()));
+    serve(AllowListener::new(listener, "192.0.2.1, 127.0.0.0/8".parse().unwrap()));
     assert!(is_served(addr).await);
 }
 
@@ -42,7 +42,7 @@ async fn whoever_is_in_the_list_is_served() {
 async fn disallowed_peers_are_closed_with_one_warning_each() {
     let (log, _guard) = Log::start();
     let (listener, addr) = bind().await;
-    serve(Allowed::new(listener, "127.0.0.2, 2001:db8::/32".parse().unwrap()));
+    serve(AllowListener::new(listener, "127.0.0.2, 2001:db8::/32".parse().unwrap()));
     let mut peers = Vec::new();
     for _ in 0..2 {
         let mut io = TcpStream::connect(addr).await.unwrap();
@@ -61,7 +61,7 @@ async fn a_v4_peer_of_a_v6_socket_matches_as_v4() {
     // Not every machine has IPv6.
     let Ok(listener) = TcpListener::bind("[::]:0").await else { return };
     let port = listener.local_addr().unwrap().port();
-    serve(Allowed::new(listener, "127.0.0.1".parse().unwrap()));
+    serve(AllowListener::new(listener, "127.0.0.1".parse().unwrap()));
     assert!(is_served(([127, 0, 0, 1], port).into()).await);
 }
 
@@ -71,7 +71,7 @@ async fn unix_peers_are_not_subject_to_the_list() {
     let path = dir.path().join("sock");
     let (tcp, addr) = bind().await;
     let both = Listeners::new(FcgiListener::from(tcp)).and(UnixSocket::new(&path).bind().unwrap());
-    serve(Allowed::new(both, AllowList::nobody()));
+    serve(AllowListener::new(both, AllowList::nobody()));
     let mut io = UnixStream::connect(&path).await.unwrap();
     assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
     assert!(!is_served(addr).await);
@@ -83,7 +83,7 @@ async fn fcgi_web_server_addrs_decides_who_may_connect() {
     if let Some(expected) = child::expectation() {
         let Some(list) = AllowList::from_env() else { return assert_eq!(expected, "unset") };
         let (listener, addr) = bind().await;
-        serve(Allowed::new(listener, list));
+        serve(AllowListener::new(listener, list));
         return assert_eq!(is_served(addr).await.to_string(), expected);
     }
     for (value, expected) in [

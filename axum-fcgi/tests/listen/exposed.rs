@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::serve::{Listener, ListenerExt as _};
-use axum_fcgi::{Address, AllowList, Allowed, FcgiListener, Listeners, UnixSocket};
+use axum_fcgi::{Address, AllowList, AllowListener, FcgiListener, Listeners, UnixSocket};
 use tokio::net::TcpListener;
 
 use crate::log::Log;
@@ -44,7 +44,7 @@ async fn loopback_a_unix_socket_or_a_list_is_none() {
     let dir = tempfile::tempdir().unwrap();
     let unix = UnixSocket::new(dir.path().join("sock")).bind().unwrap();
     let tokio = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let listed = Allowed::new(bind("0.0.0.0:0"), AllowList::loopback());
+    let listed = AllowListener::new(bind("0.0.0.0:0"), AllowList::loopback());
     for warnings in [
         warnings(tokio).await,
         warnings(bind("127.0.0.2:0")).await,

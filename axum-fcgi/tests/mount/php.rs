@@ -141,7 +141,8 @@ async fn upload(fpm: Fpm) {
 
 async fn unsized_bodies(fpm: Fpm) {
     let scripts = fpm.scripts();
-    let router = |limit: Option<usize>| Router::new().fallback_service(scripts.clone().collect(limit));
+    let router =
+        |limit: Option<usize>| Router::new().fallback_service(scripts.clone().buffer_unsized_bodies(limit));
     let post = |len| Request::post("/do.php?what=digest").body(streamed(len)).unwrap();
     let collected = ask(&router(Some(100_000)), post(100_000)).await;
     assert_eq!(collected.text(), "100000 d5816f35916d1d9482fb0f1ec201101d");

@@ -111,7 +111,7 @@ async fn script_root(fpm: Fpm) {
     // The same directory, as a container would have it elsewhere.
     let elsewhere = fpm.path().join("elsewhere");
     symlink(fpm.root(), &elsewhere).unwrap();
-    let router = Router::new().nest_service("/php", fpm.scripts().script_root(elsewhere.join("")));
+    let router = Router::new().nest_service("/php", fpm.scripts().remote_root(elsewhere.join("")));
     let answer = get(&router, "/php/index.php").await;
     let elsewhere = elsewhere.display().to_string();
     assert_eq!(answer.variable("DOCUMENT_ROOT"), Some(&*elsewhere));

@@ -67,7 +67,7 @@ async fn occupy(router: &Router, file: &Path) -> tokio::task::JoinHandle<(u16, S
 
 async fn max_children(fpm: Fpm) {
     let patient = Router::new().nest_service("/php", fpm.scripts());
-    let limited = FastCgi::new(fpm.pool().wait_timeout(Duration::from_millis(50)), fpm.root());
+    let limited = FastCgi::new(fpm.pool().with_acquire_timeout(Duration::from_millis(50)), fpm.root());
     let limited = Router::new().nest_service("/php", limited);
     let mut occupied = Vec::new();
     for child in 0..CHILDREN {
@@ -111,7 +111,7 @@ async fn restart(mut fpm: Fpm) {
 }
 
 async fn head_timeout(fpm: Fpm) {
-    let scripts = fpm.scripts().head_timeout(Duration::from_millis(200));
+    let scripts = fpm.scripts().header_timeout(Duration::from_millis(200));
     let router = Router::new().nest_service("/php", scripts);
     let file = fpm.path().join("go");
     let path = format!("/php/do.php?what=wait&file={}", file.display());

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::{Router, body::Body, extract::ConnectInfo, extract::Request, routing::get};
-use axum_fcgi::{Params, WebServerAddr};
+use axum_fcgi::{Params, ServerAddr};
 use tokio::net::TcpStream;
 
 use crate::{http, runner::Outcome, site::Place};
@@ -36,7 +36,7 @@ pub(crate) async fn connect_info_of_a_unix_client_is_unspecified(place: Place) -
 }
 
 pub(crate) async fn web_server_addr_is_where_nginx_listens(place: Place) -> Outcome {
-    let handler = |WebServerAddr(server): WebServerAddr| async move { server.to_string() };
+    let handler = |ServerAddr(server): ServerAddr| async move { server.to_string() };
     let site = place.serve(Router::new().route("/", get(handler))).await?;
     assert_eq!(site.get("/").await?.body(), &site.nginx().to_string());
     Ok(())

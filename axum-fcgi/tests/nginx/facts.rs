@@ -11,8 +11,8 @@ use axum::{
     routing::get,
 };
 use axum_fcgi::{
-    DocumentRoot, RedirectStatus, RemoteUser, RequestId, RequestScheme, ScriptName, SendFile, SendFileBy,
-    SendFiles, ServerName, ServerSoftware, Stderr, TlsFacts, UnsafePath,
+    DocumentRoot, RedirectStatus, RemoteUser, RequestScheme, ScriptName, SendFile, SendFileHeader, SendFiles,
+    ServerName, ServerRequestId, ServerSoftware, Stderr, TlsInfo, UnsafePath,
 };
 use futures_util::{StreamExt, stream};
 
@@ -24,9 +24,9 @@ pub(crate) async fn extractors_see_what_nginx_tells(place: Place) -> Outcome {
                    ScriptName(script): ScriptName,
                    DocumentRoot(root): DocumentRoot,
                    RedirectStatus(status): RedirectStatus,
-                   RequestId(id): RequestId,
+                   ServerRequestId(id): ServerRequestId,
                    name: Option<ServerName>,
-                   tls: Option<TlsFacts>| async move {
+                   tls: Option<TlsInfo>| async move {
         assert!(software.starts_with("nginx/"), "{software}");
         assert!(root.is_absolute(), "{root:?}");
         assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
@@ -116,7 +116,7 @@ pub(crate) async fn files_are_sent_by_nginx(place: Place) -> Outcome {
         fs::write(directory.join(name), format!("this is {name}"))?;
     }
     let nested = format!("location \"/in ternal/\" {{ internal; alias {}/; }}", directory.display());
-    let by = SendFileBy::XAccelRedirect { location: "/in ternal/".to_owned() };
+    let by = SendFileHeader::XAccelRedirect { location: "/in ternal/".to_owned() };
     let router = Router::new()
         .route("/files/{*path}", get(file))
         .route("/typed/{*path}", get(typed))

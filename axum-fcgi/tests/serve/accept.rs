@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use axum::serve::{Listener, ListenerExt as _};
-use axum_fcgi::{AllowList, Allowed, Config, FcgiListener, Listeners};
+use axum_fcgi::{AllowList, AllowListener, Config, FcgiListener, Listeners};
 use fcgi_core::{RecordHeader, RecordType, RequestId};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
@@ -139,7 +139,7 @@ async fn with_none_left() {
     makes_room(addr, FcgiListener::from(listener)).await;
     let (addr, listener) = bind().await;
     let listeners = Listeners::new(listener).and(bind().await.1);
-    makes_room(addr, Allowed::new(listeners, AllowList::loopback())).await;
+    makes_room(addr, AllowListener::new(listeners, AllowList::loopback())).await;
     let (addr, listener) = bind().await;
     makes_room(addr, FcgiListener::from(listener).tap_io(|_| {})).await;
     // One that keeps the error to itself.

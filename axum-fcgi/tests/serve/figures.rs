@@ -69,6 +69,6 @@ fn the_limits_in_security_md_are_the_defaults() {
     let names: BTreeSet<_> = told.iter().map(|(setting, _)| *setting).collect();
     assert_eq!((names.len(), told.len()), (defaults.len(), defaults.len()), "each once: {told:?}");
 
-    let most = tower_fcgi::Config::default().most_memory().to_string();
+    let most = tower_fcgi::Config::default().max_memory().to_string();
     assert!(text.contains(&format!("at most {} bytes", grouped(&most))), "{most}");
 }

@@ -66,10 +66,10 @@ impl Served {
 fn in_halves(keep_conn: bool) -> [Vec<u8>; 2] {
     let params = [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/echo"), ("CONTENT_LENGTH", "8")];
     let mut first = wire::head(&params, keep_conn);
-    first.stream(RecordType::STDIN, wire::ID, b"half");
-    let mut second = fcgi_core::Enframer::new();
-    second.stream(RecordType::STDIN, wire::ID, b"more");
-    second.end_stream(RecordType::STDIN, wire::ID);
+    first.write_stream(RecordType::STDIN, wire::ID, b"half");
+    let mut second = fcgi_core::RecordEncoder::new();
+    second.write_stream(RecordType::STDIN, wire::ID, b"more");
+    second.write_stream_end(RecordType::STDIN, wire::ID);
     [wire::bytes(&first), wire::bytes(&second)]
 }
 

@@ -10,8 +10,8 @@ use axum::error_handling::HandleError;
 use axum::extract::Request;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use axum_fcgi::Allow;
-use fcgi_core::{BeginRequest, Enframer, RecordType, Role, encode_pair};
+use axum_fcgi::Authorized;
+use fcgi_core::{BeginRequest, RecordEncoder, RecordType, Role, encode_pair};
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -38,25 +38,25 @@ fn named(
             if request.uri() == "/held" {
                 gate.acquire().await.unwrap().forget();
             }
-            Ok(if name == "authorizer" { Allow::new().into_response() } else { name.into_response() })
+            Ok(if name == "authorizer" { Authorized::new().into_response() } else { name.into_response() })
         }
     })
 }
 
 fn request(role: Role, path: &str) -> Vec<u8> {
-    let mut out = Enframer::new();
-    out.record(RecordType::BEGIN_REQUEST, ID, &BeginRequest { role, keep_conn: true }.encode());
+    let mut out = RecordEncoder::new();
+    out.write_record(RecordType::BEGIN_REQUEST, ID, &BeginRequest { role, keep_conn: true }.encode());
     let mut pairs = Vec::new();
     for (name, value) in [("REQUEST_METHOD", "GET"), ("REQUEST_URI", path), ("FCGI_DATA_LENGTH", "0")] {
         encode_pair(&mut pairs, name.as_bytes(), value.as_bytes());
     }
-    out.stream(RecordType::PARAMS, ID, &pairs);
-    out.end_stream(RecordType::PARAMS, ID);
+    out.write_stream(RecordType::PARAMS, ID, &pairs);
+    out.write_stream_end(RecordType::PARAMS, ID);
     if role != Role::AUTHORIZER {
-        out.end_stream(RecordType::STDIN, ID);
+        out.write_stream_end(RecordType::STDIN, ID);
     }
     if role == Role::FILTER {
-        out.end_stream(RecordType::DATA, ID);
+        out.write_stream_end(RecordType::DATA, ID);
     }
     bytes(&out)
 }

@@ -6,23 +6,23 @@ use axum::handler::HandlerWithoutStateExt as _;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response, Result};
 use axum::routing::get;
-use axum_fcgi::{Allow, Config, FilterData, Params, RequestTarget};
-use fcgi_core::{BeginRequest, Enframer, RecordType, Role, encode_pair};
+use axum_fcgi::{Authorized, Config, FilterData, Params, RequestTarget};
+use fcgi_core::{BeginRequest, RecordEncoder, RecordType, Role, encode_pair};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::wire::{ID, ask, bytes, get as get_of, streams};
 
 /// A request for `role` on a connection that is kept. Its streams are still to come.
-fn head(role: Role, pairs: &[(&str, &str)]) -> Enframer {
-    let mut out = Enframer::new();
-    out.record(RecordType::BEGIN_REQUEST, ID, &BeginRequest { role, keep_conn: true }.encode());
+fn head(role: Role, pairs: &[(&str, &str)]) -> RecordEncoder {
+    let mut out = RecordEncoder::new();
+    out.write_record(RecordType::BEGIN_REQUEST, ID, &BeginRequest { role, keep_conn: true }.encode());
     let mut encoded = Vec::new();
     for (name, value) in pairs {
         encode_pair(&mut encoded, name.as_bytes(), value.as_bytes());
     }
-    out.stream(RecordType::PARAMS, ID, &encoded);
-    out.end_stream(RecordType::PARAMS, ID);
+    out.write_stream(RecordType::PARAMS, ID, &encoded);
+    out.write_stream_end(RecordType::PARAMS, ID);
     out
 }
 
@@ -38,7 +38,7 @@ async fn authorize(uri: Uri, headers: HeaderMap) -> Result<Response> {
         "/page" => "a page".into_response(),
         "/refuse" => StatusCode::UNAUTHORIZED.into_response(),
         _ if token.is_empty() => return Err((StatusCode::FORBIDDEN, "no token").into()),
-        _ => Allow::new().variable("AUTH_TOKEN", token)?.into_response(),
+        _ => Authorized::new().variable("AUTH_TOKEN", token)?.into_response(),
     })
 }
 
@@ -69,7 +69,7 @@ async fn listen() -> (TcpListener, std::net::SocketAddr) {
 #[tokio::test]
 async fn a_router_only_gets_responder_requests() {
     let (listener, addr) = listen().await;
-    let connection = tower_fcgi::Config::default().roles(tower_fcgi::Roles::ALL);
+    let connection = tower_fcgi::Config::default().with_roles(tower_fcgi::Roles::ALL);
     let config = Config::default().connection(connection);
     tokio::spawn(axum_fcgi::serve(listener, router()).with_config(config).into_future());
     let mut io = TcpStream::connect(addr).await.unwrap();
@@ -97,9 +97,9 @@ async fn each_role_has_its_service() {
     for (told, expected) in [("4", "4 file"), ("5", "")] {
         let pairs = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/"), ("FCGI_DATA_LENGTH", told)];
         let mut out = head(Role::FILTER, &pairs);
-        out.end_stream(RecordType::STDIN, ID);
-        out.stream(RecordType::DATA, ID, b"file");
-        out.end_stream(RecordType::DATA, ID);
+        out.write_stream_end(RecordType::STDIN, ID);
+        out.write_stream(RecordType::DATA, ID, b"file");
+        out.write_stream_end(RecordType::DATA, ID);
         let answer = ask(&mut io, &bytes(&out)).await.unwrap();
         let status = if expected.is_empty() { "Status: 502 " } else { "Status: 200 " };
         assert!(answer.starts_with(status) && answer.ends_with(expected), "{answer}");
@@ -128,7 +128,7 @@ async fn nested_routes_have_no_prefix_and_original_uri_does() {
     let inner = Router::new().route("/deep", page.clone());
     let router = Router::new().route("/page", page).nest("/in", inner);
     let connection =
-        tower_fcgi::Config::default().request_target(RequestTarget::StripPrefix("/app".to_owned()));
+        tower_fcgi::Config::default().with_request_target(RequestTarget::StripPrefix("/app".to_owned()));
     let config = Config::default().connection(connection);
     tokio::spawn(axum_fcgi::serve(listener, router).with_config(config).into_future());
     let mut io = TcpStream::connect(addr).await.unwrap();

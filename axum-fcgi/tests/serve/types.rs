@@ -11,8 +11,8 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::serve::{Listener, ListenerExt as _};
 use axum_fcgi::{
-    AuthType, DocumentRoot, Params, RedirectStatus, RemoteUser, RequestId, RequestScheme, ScriptName,
-    ServerName, ServerSoftware, Stderr, StderrClosed, TlsFacts, WebServerAddr,
+    AuthType, DocumentRoot, Params, RedirectStatus, RemoteUser, RequestScheme, ScriptName, ServerAddr,
+    ServerName, ServerRequestId, ServerSoftware, Stderr, StderrClosed, TlsInfo,
 };
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -77,7 +77,7 @@ async fn what_the_web_server_tells_reaches_the_handler() {
         "/",
         get(
             async |ConnectInfo(client): ConnectInfo<SocketAddr>,
-                   server: Option<WebServerAddr>,
+                   server: Option<ServerAddr>,
                    params: Params| {
                 let server = server.map(|server| server.0.to_string());
                 format!("{client} {server:?} {:?}", params.get_str("REMOTE_USER"))
@@ -100,7 +100,7 @@ async fn what_the_web_server_tells_reaches_the_handler() {
     ] {
         let request = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/")];
         let mut out = wire::head(&[&request, told].concat(), true);
-        out.end_stream(fcgi_core::RecordType::STDIN, wire::ID);
+        out.write_stream_end(fcgi_core::RecordType::STDIN, wire::ID);
         let answer = wire::ask(&mut io, &wire::bytes(&out)).await.unwrap();
         assert_eq!(answer.split("\r\n\r\n").nth(1), Some(expected));
     }
@@ -142,12 +142,12 @@ async fn extractors_over_http_report_missing_params() {
         };
     }
     let router = routes! {
-        Params WebServerAddr RemoteUser AuthType RequestScheme ServerName ServerSoftware ScriptName
-        DocumentRoot RedirectStatus TlsFacts RequestId Stderr
+        Params ServerAddr RemoteUser AuthType RequestScheme ServerName ServerSoftware ScriptName
+        DocumentRoot RedirectStatus TlsInfo ServerRequestId Stderr
     };
     for fact in [
         "Params",
-        "WebServerAddr",
+        "ServerAddr",
         "RemoteUser",
         "AuthType",
         "RequestScheme",
@@ -156,7 +156,7 @@ async fn extractors_over_http_report_missing_params() {
         "ScriptName",
         "DocumentRoot",
         "RedirectStatus",
-        "TlsFacts",
+        "TlsInfo",
         "RequestId",
         "Stderr",
     ] {

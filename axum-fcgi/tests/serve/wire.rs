@@ -1,6 +1,6 @@
 //! The web server's end, by hand.
 
-use fcgi_core::{BeginRequest, Enframer, RecordHeader, RecordType, RequestId, Role, encode_pair};
+use fcgi_core::{BeginRequest, RecordEncoder, RecordHeader, RecordType, RequestId, Role, encode_pair};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 pub(crate) const ID: RequestId = RequestId(1);
@@ -8,25 +8,25 @@ pub(crate) const ID: RequestId = RequestId(1);
 /// The records of a request without a body.
 pub(crate) fn get(path: &str, keep_conn: bool) -> Vec<u8> {
     let mut out = head(&[("REQUEST_METHOD", "GET"), ("REQUEST_URI", path)], keep_conn);
-    out.end_stream(RecordType::STDIN, ID);
+    out.write_stream_end(RecordType::STDIN, ID);
     bytes(&out)
 }
 
 /// The records of a request up to the end of its PARAMS.
-pub(crate) fn head(params: &[(&str, &str)], keep_conn: bool) -> Enframer {
-    let mut out = Enframer::new();
+pub(crate) fn head(params: &[(&str, &str)], keep_conn: bool) -> RecordEncoder {
+    let mut out = RecordEncoder::new();
     let begin = BeginRequest { role: Role::RESPONDER, keep_conn };
-    out.record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
+    out.write_record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
     let mut pairs = Vec::new();
     for (name, value) in params {
         encode_pair(&mut pairs, name.as_bytes(), value.as_bytes());
     }
-    out.stream(RecordType::PARAMS, ID, &pairs);
-    out.end_stream(RecordType::PARAMS, ID);
+    out.write_stream(RecordType::PARAMS, ID, &pairs);
+    out.write_stream_end(RecordType::PARAMS, ID);
     out
 }
 
-pub(crate) fn bytes(out: &Enframer) -> Vec<u8> {
+pub(crate) fn bytes(out: &RecordEncoder) -> Vec<u8> {
     out.slices().flatten().copied().collect()
 }
 

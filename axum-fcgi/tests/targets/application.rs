@@ -35,7 +35,7 @@ impl Application {
         let seen = Seen::default();
         let router = Router::new().fallback(see).with_state(seen.clone());
         let [fastcgi, http, named] = listeners;
-        let connection = tower_fcgi::Config::default().front_controllers(["/app.fcgi"]);
+        let connection = tower_fcgi::Config::default().with_front_controllers(["/app.fcgi"]);
         let config = Config::default().connection(connection);
         runtime.spawn(axum_fcgi::serve(fastcgi, router.clone()).into_future());
         runtime.spawn(axum::serve(http, router.clone()).into_future());

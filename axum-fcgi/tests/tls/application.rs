@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread::{self, JoinHandle};
 
 use axum::{Json, Router, routing::get};
-use axum_fcgi::{RequestScheme, TlsFacts};
+use axum_fcgi::{RequestScheme, TlsInfo};
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 use web_servers::Result;
@@ -45,7 +45,7 @@ impl Application {
 
 async fn facts(
     RequestScheme(scheme): RequestScheme,
-    tls: Option<TlsFacts>,
+    tls: Option<TlsInfo>,
 ) -> Json<BTreeMap<&'static str, String>> {
     let tls = tls.unwrap_or_default();
     let verified = tls.verified_subject().map(str::to_owned);

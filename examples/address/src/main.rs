@@ -63,8 +63,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
             axum::serve(listener, service).with_graceful_shutdown(stop).await?;
         }
         None => {
-            let connection =
-                tower_fcgi::Config::default().request_target(RequestTarget::StripPrefix(PREFIX.to_owned()));
+            let connection = tower_fcgi::Config::default()
+                .with_request_target(RequestTarget::StripPrefix(PREFIX.to_owned()));
             let listener = FcgiListener::bind(&address.parse::<Address>()?)?;
             axum_fcgi::serve(listener, app())
                 .with_config(Config::default().connection(connection))

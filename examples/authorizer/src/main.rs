@@ -11,7 +11,7 @@ use axum::handler::HandlerWithoutStateExt as _;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response, Result};
-use axum_fcgi::{Address, Allow, FcgiListener, Params};
+use axum_fcgi::{Address, Authorized, FcgiListener, Params};
 
 /// `alice:secret`, as a browser sends it.
 const ALICE: &str = "Basic YWxpY2U6c2VjcmV0";
@@ -24,7 +24,7 @@ async fn authorize(headers: HeaderMap, params: Params) -> Result<Response> {
         (params.get_str("REMOTE_USER"), params.get_str("REMOTE_PASSWD")) == (Some("alice"), Some("secret"));
     if from_header || from_params {
         // Whoever answers the request that is allowed finds this among its variables.
-        return Ok(Allow::new().variable("AUTH_NAME", "alice")?.into_response());
+        return Ok(Authorized::new().variable("AUTH_NAME", "alice")?.into_response());
     }
     // lighttpd sends this to the client as it is; Apache makes a 401 of its own of it.
     Err((StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Basic realm=\"guarded\"")], "not you\n").into())

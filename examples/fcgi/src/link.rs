@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum_fcgi::FcgiStream;
 use bytes::{Bytes, BytesMut};
 use fcgi_core::client::{Config, Connection, EndOfInput, Event};
-use fcgi_core::{EndRequest, Key, Misuse, Params, Role, Variable, Violation};
+use fcgi_core::{EndRequest, Params, ProtocolError, RequestKey, Role, UserError, Variable};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::time::timeout;
 
@@ -105,13 +105,13 @@ impl Link {
         loop {
             match self.protocol.poll_event() {
                 Some(Event::Values(values)) => return Ok(Some(values)),
-                Some(Event::ValuesUnknown) => return Ok(None),
+                Some(Event::ValuesUnsupported) => return Ok(None),
                 _ => self.turn(&mut Input { stdin: None, data: None }).await.map(drop)?,
             }
         }
     }
 
-    fn begin(&mut self, request: &Request) -> Result<Key, Misuse> {
+    fn begin(&mut self, request: &Request) -> Result<RequestKey, UserError> {
         let key = self.protocol.begin(request.role, request.keep_conn)?;
         for (name, value) in &request.params.0 {
             self.protocol.param(key, name.as_bytes(), value.as_bytes())?;
@@ -121,7 +121,13 @@ impl Link {
     }
 
     /// Queues a piece of the stream that is under way, or its end.
-    fn send(&mut self, key: Key, role: Role, input: &mut Input, piece: Option<Bytes>) -> Result<(), Misuse> {
+    fn send(
+        &mut self,
+        key: RequestKey,
+        role: Role,
+        input: &mut Input,
+        piece: Option<Bytes>,
+    ) -> Result<(), UserError> {
         match piece {
             Some(piece) if input.stdin.is_some() => self.protocol.stdin_bytes(key, piece),
             Some(piece) => self.protocol.data_bytes(key, piece),
@@ -134,22 +140,22 @@ impl Link {
     }
 
     /// What has come of the answer; its end, if that has.
-    fn deliver(&mut self, key: Key, answer: &mut impl Answer) -> Result<Option<EndRequest>, Failure> {
+    fn deliver(&mut self, key: RequestKey, answer: &mut impl Answer) -> Result<Option<EndRequest>, Failure> {
         let mut pieces = VecDeque::new();
         while let Some(event) = self.protocol.poll_event() {
             match event {
-                Event::End(_, end) => return Ok(Some(end)),
-                Event::Stdout(_) => {
+                Event::RequestEnded(_, end) => return Ok(Some(end)),
+                Event::StdoutReadable(_) => {
                     self.protocol.read_stdout(key, &mut pieces).map_err(misused)?;
                     for piece in pieces.drain(..) {
-                        self.protocol.consumed(key, piece.len());
+                        self.protocol.release_capacity(key, piece.len());
                         answer.stdout(piece)?;
                     }
                 }
-                Event::Stderr(_) => {
+                Event::StderrReadable(_) => {
                     self.protocol.read_stderr(key, &mut pieces).map_err(misused)?;
                     for piece in pieces.drain(..) {
-                        self.protocol.consumed(key, piece.len());
+                        self.protocol.release_capacity(key, piece.len());
                         answer.stderr(piece)?;
                     }
                 }
@@ -161,7 +167,7 @@ impl Link {
 
     /// Writes, reads, or takes a piece of the body, whichever can be done first. Gives the piece.
     async fn turn(&mut self, input: &mut Input) -> Result<Option<Option<Bytes>>, Failure> {
-        let room = self.protocol.has_room() && !self.unwritable;
+        let room = self.protocol.wants_body() && !self.unwritable;
         let body = input.stdin.as_mut().or(input.data.as_mut()).filter(|_| room);
         let (takes, writes) = (body.is_some(), !self.unwritable && self.protocol.output_len() > 0);
         let slice = self.protocol.output().slices().next().unwrap_or_default();
@@ -193,7 +199,7 @@ impl Link {
     }
 
     /// Takes in what was read.
-    fn received(&mut self) -> Result<(), Violation> {
+    fn received(&mut self) -> Result<(), ProtocolError> {
         if self.buffer.len() < LARGE {
             // All of a small answer: the buffer is used again.
             let received = self.protocol.receive(&self.buffer);
@@ -227,12 +233,12 @@ fn lost(error: &io::Error) -> Failure {
     Failure::new(format!("the connection was lost before the answer was whole: {error}"))
 }
 
-fn broken(violation: Violation) -> Failure {
+fn broken(violation: ProtocolError) -> Failure {
     Failure::new(format!(
         "what came is not FastCGI: {violation}. `fcgi dump` shows the bytes; is it an HTTP server?"
     ))
 }
 
-fn misused(misuse: Misuse) -> Failure {
+fn misused(misuse: UserError) -> Failure {
     Failure::new(format!("this request cannot be sent: {misuse}"))
 }

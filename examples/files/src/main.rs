@@ -16,7 +16,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum_fcgi::{SendFileBy, SendFiles};
+use axum_fcgi::{SendFileHeader, SendFiles};
 
 fn app(files: SendFiles) -> Router {
     Router::new().route("/files/{*path}", get(file)).with_state(files)
@@ -31,12 +31,12 @@ async fn file(State(files): State<SendFiles>, Path(path): Path<String>, headers:
 }
 
 /// Which header the web server goes by: each knows but one, and would pass the other on to the client.
-fn send_by(name: &str) -> Option<SendFileBy> {
+fn send_by(name: &str) -> Option<SendFileHeader> {
     match name {
         // nginx knows the folder by this name, and nobody else can ask for it.
-        "x-accel-redirect" => Some(SendFileBy::XAccelRedirect { location: "/internal/".to_owned() }),
-        "x-sendfile" => Some(SendFileBy::XSendfile),
-        "x-sendfile-verbatim" => Some(SendFileBy::XSendfileVerbatim),
+        "x-accel-redirect" => Some(SendFileHeader::XAccelRedirect { location: "/internal/".to_owned() }),
+        "x-sendfile" => Some(SendFileHeader::XSendfile),
+        "x-sendfile-verbatim" => Some(SendFileHeader::XSendfileVerbatim),
         _ => None,
     }
 }

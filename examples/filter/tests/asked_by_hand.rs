@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use fcgi_core::{BeginRequest, Enframer, RecordHeader, RecordType, RequestId, Role, encode_pair};
+use fcgi_core::{BeginRequest, RecordEncoder, RecordHeader, RecordType, RequestId, Role, encode_pair};
 use web_servers::{Process, Result, free_port, trial};
 
 const ID: RequestId = RequestId(1);
@@ -34,9 +34,9 @@ fn answers() -> Result {
     let stdout = ask(port, &filter("", "one\n", 5))?;
     assert!(stdout.starts_with("Status: 502 "), "{stdout}");
     // A Responder has no file.
-    let mut out = Enframer::new();
+    let mut out = RecordEncoder::new();
     begin(&mut out, Role::RESPONDER, &[]);
-    out.end_stream(RecordType::STDIN, ID);
+    out.write_stream_end(RecordType::STDIN, ID);
     let stdout = ask(port, &out)?;
     assert!(
         stdout.starts_with("Status: 404 ") && stdout.ends_with("a file is what I answer from\n"),
@@ -46,8 +46,8 @@ fn answers() -> Result {
 }
 
 /// A request for a Filter: the body in STDIN, and after that the file in DATA.
-fn filter(body: &str, file: &str, told: usize) -> Enframer {
-    let mut out = Enframer::new();
+fn filter(body: &str, file: &str, told: usize) -> RecordEncoder {
+    let mut out = RecordEncoder::new();
     let (body_length, told) = (body.len().to_string(), told.to_string());
     // FCGI_DATA_LAST_MOD is in seconds since 1970.
     let pairs =
@@ -55,25 +55,25 @@ fn filter(body: &str, file: &str, told: usize) -> Enframer {
     begin(&mut out, Role::FILTER, &pairs);
     for (kind, content) in [(RecordType::STDIN, body), (RecordType::DATA, file)] {
         if !content.is_empty() {
-            out.stream(kind, ID, content.as_bytes());
+            out.write_stream(kind, ID, content.as_bytes());
         }
-        out.end_stream(kind, ID);
+        out.write_stream_end(kind, ID);
     }
     out
 }
 
-fn begin(out: &mut Enframer, role: Role, pairs: &[(&str, &str)]) {
-    out.record(RecordType::BEGIN_REQUEST, ID, &BeginRequest { role, keep_conn: false }.encode());
+fn begin(out: &mut RecordEncoder, role: Role, pairs: &[(&str, &str)]) {
+    out.write_record(RecordType::BEGIN_REQUEST, ID, &BeginRequest { role, keep_conn: false }.encode());
     let mut encoded = Vec::new();
     for (name, value) in [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/file.txt")].iter().chain(pairs) {
         encode_pair(&mut encoded, name.as_bytes(), value.as_bytes());
     }
-    out.stream(RecordType::PARAMS, ID, &encoded);
-    out.end_stream(RecordType::PARAMS, ID);
+    out.write_stream(RecordType::PARAMS, ID, &encoded);
+    out.write_stream_end(RecordType::PARAMS, ID);
 }
 
 /// Sends a request, and gives all of STDOUT.
-fn ask(port: u16, request: &Enframer) -> Result<String> {
+fn ask(port: u16, request: &RecordEncoder) -> Result<String> {
     let mut io = TcpStream::connect(("127.0.0.1", port))?;
     // Turns a hang into a failure.
     io.set_read_timeout(Some(Duration::from_secs(60)))?;

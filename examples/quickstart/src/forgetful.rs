@@ -7,14 +7,14 @@
 use std::collections::HashSet;
 use std::io;
 
-use fcgi_core::{Deframer, Enframer, RecordType};
+use fcgi_core::{RecordDecoder, RecordEncoder, RecordType};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::replay::ANSWER;
 
 /// Answers every request of one connection with a 404 as soon as its head is complete.
 pub(crate) async fn serve(mut io: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
-    let mut deframer = Deframer::new();
+    let mut deframer = RecordDecoder::new();
     let mut known = HashSet::new();
     let mut buffer = [0; 1024];
     loop {
@@ -27,14 +27,14 @@ pub(crate) async fn serve(mut io: impl AsyncRead + AsyncWrite + Unpin) -> io::Re
             let id = piece.header.id;
             let ends_stream = piece.header.content_len == 0;
             match piece.header.kind {
-                RecordType::BEGIN_REQUEST if piece.starts => {
+                RecordType::BEGIN_REQUEST if piece.is_first => {
                     known.insert(id);
                 }
                 RecordType::PARAMS if ends_stream && known.contains(&id) => {
-                    let mut out = Enframer::new();
-                    out.stream(RecordType::STDOUT, id, ANSWER);
-                    out.end_stream(RecordType::STDOUT, id);
-                    out.record(RecordType::END_REQUEST, id, &[0; 8]);
+                    let mut out = RecordEncoder::new();
+                    out.write_stream(RecordType::STDOUT, id, ANSWER);
+                    out.write_stream_end(RecordType::STDOUT, id);
+                    out.write_record(RecordType::END_REQUEST, id, &[0; 8]);
                     io.write_all(&out.slices().collect::<Vec<_>>().concat()).await?;
                     // The bug.
                     known.remove(&id);

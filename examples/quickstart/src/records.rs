@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fcgi_core::{BeginRequest, EndRequest, Pairs, RecordType};
+use fcgi_core::{BeginRequest, EndRequest, NameValuePairs, RecordType};
 use serde::Serialize;
 
 /// Something to show on the page.
@@ -189,7 +189,7 @@ impl Content {
 fn whole_pairs(pending: &mut Vec<u8>) -> Vec<(String, String)> {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     let mut found = Vec::new();
-    let mut pairs = Pairs::new(pending);
+    let mut pairs = NameValuePairs::new(pending);
     let mut left = pending.len();
     while let Some(Ok((name, value))) = pairs.next() {
         found.push((text(name), text(value)));

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use fcgi_core::{BeginRequest, Deframer, Enframer, Params, RecordType, RequestId, Role, encode_pair};
+use fcgi_core::{
+    BeginRequest, Params, RecordDecoder, RecordEncoder, RecordType, RequestId, Role, encode_pair,
+};
 use serde::Serialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
@@ -96,14 +98,14 @@ async fn ask(mut io: Tapped<UnixStream>) -> io::Result<()> {
     for (name, value) in [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/foo"), ("CONTENT_LENGTH", "4")] {
         encode_pair(&mut head, name.as_bytes(), value.as_bytes());
     }
-    let mut out = Enframer::new();
+    let mut out = RecordEncoder::new();
     let begin = BeginRequest { role: Role::RESPONDER, keep_conn: false };
-    out.record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
-    out.stream(RecordType::PARAMS, ID, &head);
-    out.end_stream(RecordType::PARAMS, ID);
+    out.write_record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
+    out.write_stream(RecordType::PARAMS, ID, &head);
+    out.write_stream_end(RecordType::PARAMS, ID);
     send(&mut io, &out).await?;
 
-    let mut deframer = Deframer::new();
+    let mut deframer = RecordDecoder::new();
     let mut ended = false;
     let mut buffer = [0; 1024];
     while !ended {
@@ -118,9 +120,9 @@ async fn ask(mut io: Tapped<UnixStream>) -> io::Result<()> {
     }
 
     // The body was under way all the time.
-    let mut out = Enframer::new();
-    out.stream(RecordType::STDIN, ID, b"abcd");
-    out.end_stream(RecordType::STDIN, ID);
+    let mut out = RecordEncoder::new();
+    out.write_stream(RecordType::STDIN, ID, b"abcd");
+    out.write_stream_end(RecordType::STDIN, ID);
     send(&mut io, &out).await?;
 
     // Now the close has to come.
@@ -129,7 +131,7 @@ async fn ask(mut io: Tapped<UnixStream>) -> io::Result<()> {
     Ok(())
 }
 
-async fn send(io: &mut Tapped<UnixStream>, out: &Enframer) -> io::Result<()> {
+async fn send(io: &mut Tapped<UnixStream>, out: &RecordEncoder) -> io::Result<()> {
     io.write_all(&out.slices().collect::<Vec<_>>().concat()).await
 }
 

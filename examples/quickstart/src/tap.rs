@@ -89,7 +89,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Tapped<IO> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use fcgi_core::{BeginRequest, Enframer, Params, RecordType, RequestId, Role, encode_pair};
+    use fcgi_core::{BeginRequest, Params, RecordEncoder, RecordType, RequestId, Role, encode_pair};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
     use super::*;
@@ -113,28 +113,28 @@ mod tests {
         (Tapped::new(web_server, Arc::new(audience)), application, seen)
     }
 
-    fn bytes(fill: impl FnOnce(&mut Enframer)) -> Vec<u8> {
-        let mut out = Enframer::new();
+    fn bytes(fill: impl FnOnce(&mut RecordEncoder)) -> Vec<u8> {
+        let mut out = RecordEncoder::new();
         fill(&mut out);
         out.slices().collect::<Vec<_>>().concat()
     }
 
-    fn head(out: &mut Enframer, keep_conn: bool, name: &str) {
+    fn head(out: &mut RecordEncoder, keep_conn: bool, name: &str) {
         let mut params = Vec::new();
         encode_pair(&mut params, name.as_bytes(), b"x");
-        out.record(
+        out.write_record(
             RecordType::BEGIN_REQUEST,
             ID,
             &BeginRequest { role: Role::RESPONDER, keep_conn }.encode(),
         );
-        out.stream(RecordType::PARAMS, ID, &params);
-        out.end_stream(RecordType::PARAMS, ID);
+        out.write_stream(RecordType::PARAMS, ID, &params);
+        out.write_stream_end(RecordType::PARAMS, ID);
     }
 
-    fn answer(out: &mut Enframer) {
-        out.stream(RecordType::STDOUT, ID, b"\n\nabc");
-        out.end_stream(RecordType::STDOUT, ID);
-        out.record(RecordType::END_REQUEST, ID, &[0; 8]);
+    fn answer(out: &mut RecordEncoder) {
+        out.write_stream(RecordType::STDOUT, ID, b"\n\nabc");
+        out.write_stream_end(RecordType::STDOUT, ID);
+        out.write_record(RecordType::END_REQUEST, ID, &[0; 8]);
     }
 
     /// Takes the steps that have come, each with who and what, in a word.
@@ -154,8 +154,8 @@ mod tests {
     async fn tap_forwards_bytes_and_reports_records() {
         let up = bytes(|out| {
             head(out, true, "SEEN");
-            out.stream(RecordType::STDIN, ID, b"body");
-            out.end_stream(RecordType::STDIN, ID);
+            out.write_stream(RecordType::STDIN, ID, b"body");
+            out.write_stream_end(RecordType::STDIN, ID);
         });
         let down = bytes(answer);
         for size in 1..up.len() {
@@ -227,9 +227,9 @@ mod tests {
         let (mut tap, mut application, seen) = tapped();
         tap.write_all(&bytes(|out| head(out, true, "SEEN"))).await.unwrap();
         for _ in 0..1000 {
-            tap.write_all(&bytes(|out| out.stream(RecordType::STDIN, ID, b"xy"))).await.unwrap();
+            tap.write_all(&bytes(|out| out.write_stream(RecordType::STDIN, ID, b"xy"))).await.unwrap();
         }
-        tap.write_all(&bytes(|out| out.end_stream(RecordType::STDIN, ID))).await.unwrap();
+        tap.write_all(&bytes(|out| out.write_stream_end(RecordType::STDIN, ID))).await.unwrap();
         let words = words(&seen);
         assert_eq!(words[..3], HEAD);
         assert!(words[3..43].iter().all(|word| word == "WebServer STDIN 2"));
@@ -237,7 +237,10 @@ mod tests {
 
         // An answer that breaks off has no such end.
         for _ in 0..50 {
-            application.write_all(&bytes(|out| out.stream(RecordType::STDOUT, ID, b"xyz"))).await.unwrap();
+            application
+                .write_all(&bytes(|out| out.write_stream(RecordType::STDOUT, ID, b"xyz")))
+                .await
+                .unwrap();
         }
         drop(application);
         tap.read_to_end(&mut Vec::new()).await.unwrap();
@@ -261,13 +264,13 @@ mod tests {
     async fn a_head_that_is_too_long_is_not_kept() {
         let (mut tap, _application, seen) = tapped();
         let begin = BeginRequest { role: Role::RESPONDER, keep_conn: true }.encode();
-        tap.write_all(&bytes(|out| out.record(RecordType::BEGIN_REQUEST, ID, &begin))).await.unwrap();
+        tap.write_all(&bytes(|out| out.write_record(RecordType::BEGIN_REQUEST, ID, &begin))).await.unwrap();
         let mut pair = Vec::new();
         encode_pair(&mut pair, b"SEEN", b"x");
         for _ in 0..40 {
-            tap.write_all(&bytes(|out| out.record(RecordType::PARAMS, ID, &pair))).await.unwrap();
+            tap.write_all(&bytes(|out| out.write_record(RecordType::PARAMS, ID, &pair))).await.unwrap();
         }
-        tap.write_all(&bytes(|out| out.end_stream(RecordType::PARAMS, ID))).await.unwrap();
+        tap.write_all(&bytes(|out| out.write_stream_end(RecordType::PARAMS, ID))).await.unwrap();
         assert_eq!(words(&seen), [""; 0]);
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use fcgi_core::{Deframer, Params, RecordHeader, RecordType};
+use fcgi_core::{Params, RecordDecoder, RecordHeader, RecordType};
 
 use crate::records::{Content, Peer, Step, What};
 
@@ -77,7 +77,7 @@ impl fmt::Debug for Trace {
 /// Puts the bytes of one direction together to whole records.
 #[derive(Debug, Default)]
 struct Direction {
-    deframer: Deframer,
+    deframer: RecordDecoder,
     /// Of the record that is under way: at most 65 535 bytes.
     content: Vec<u8>,
     /// What comes is no FastCGI any more.
@@ -93,11 +93,11 @@ impl Direction {
                 break;
             };
             let fragment = fragment?;
-            if fragment.starts {
+            if fragment.is_first {
                 self.content.clear();
             }
             self.content.extend_from_slice(fragment.content);
-            if fragment.ends {
+            if fragment.is_last {
                 return Some((fragment.header, &self.content));
             }
         }

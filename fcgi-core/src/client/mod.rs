@@ -17,12 +17,12 @@ use bytes::Bytes;
 
 pub use self::config::Config;
 pub use self::event::{EndOfInput, Event};
-use self::requests::Table;
+use self::requests::Requests;
 pub use self::send::AnswerState;
-use crate::codec::Deframer;
-use crate::codec::Enframer;
-use crate::error::{Misuse, Violation};
-use crate::key::Key;
+use crate::codec::RecordDecoder;
+use crate::codec::RecordEncoder;
+use crate::error::{ProtocolError, UserError};
+use crate::key::RequestKey;
 
 /// The web server's side of one transport connection: the only table of its requests.
 ///
@@ -91,25 +91,25 @@ use crate::key::Key;
 #[derive(Debug)]
 pub struct Connection {
     config: Config,
-    deframer: Deframer,
+    decoder: RecordDecoder,
     /// The content of an END_REQUEST or a management record as far as it has come; at most as long as one
     /// may be.
     partial: Vec<u8>,
-    table: Table,
+    requests: Requests,
     events: VecDeque<Event>,
-    output: Enframer,
+    output: RecordEncoder,
     /// Sum of the charges in `table`, in bytes.
-    unread: usize,
+    unread_bytes: usize,
     /// GET_VALUES that were sent and not answered.
     queries: usize,
     /// KEEP_CONN of the last request that was begun: once it is clear, the application closes.
     keep_conn: bool,
     /// The rule that the application broke.
-    broken: Option<Violation>,
+    protocol_error: Option<ProtocolError>,
 }
 
 /// Events that one small answer makes, and that a queue has room for when it is first made.
-const FEW: usize = 4;
+const SMALL_QUEUE: usize = 4;
 
 impl Connection {
     /// A connection on which nothing was sent.
@@ -117,15 +117,15 @@ impl Connection {
     pub const fn new(config: Config) -> Self {
         Self {
             config,
-            deframer: Deframer::new(),
+            decoder: RecordDecoder::new(),
             partial: Vec::new(),
-            table: Table::new(),
+            requests: Requests::new(),
             events: VecDeque::new(),
-            output: Enframer::new(),
-            unread: 0,
+            output: RecordEncoder::new(),
+            unread_bytes: 0,
             queries: 0,
             keep_conn: true,
-            broken: None,
+            protocol_error: None,
         }
     }
 
@@ -133,7 +133,7 @@ impl Connection {
     ///
     /// # Errors
     /// The application broke a rule of the protocol. Every later call fails with the same violation.
-    pub fn receive(&mut self, input: &[u8]) -> Result<(), Violation> {
+    pub fn receive(&mut self, input: &[u8]) -> Result<(), ProtocolError> {
         self.receive_from(input, None)
     }
 
@@ -143,7 +143,7 @@ impl Connection {
     ///
     /// # Errors
     /// As [`receive`](Self::receive).
-    pub fn receive_shared(&mut self, input: &Bytes) -> Result<(), Violation> {
+    pub fn receive_shared(&mut self, input: &Bytes) -> Result<(), ProtocolError> {
         self.receive_from(input, Some(input))
     }
 
@@ -154,7 +154,7 @@ impl Connection {
     }
 
     /// What waits to be written.
-    pub const fn output(&mut self) -> &mut Enframer {
+    pub const fn output(&mut self) -> &mut RecordEncoder {
         &mut self.output
     }
 
@@ -166,16 +166,16 @@ impl Connection {
 
     /// Whether more of a body should be queued: less than [`Config::output_bytes`] wait to be written.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.output.len() < self.config.output_bytes.max(1)
+    pub fn wants_body(&self) -> bool {
+        self.output.len() < self.config.max_write_buffer.max(1)
     }
 
     /// Whether input should be read from the transport: unread answers have not reached their limit.
     #[must_use]
-    pub fn wants_input(&self) -> bool {
-        let several = self.table.len() > 1;
-        let bound = if several { self.config.bodies_bytes } else { self.config.body_bytes };
-        self.unread < bound.max(1)
+    pub fn wants_read(&self) -> bool {
+        let several = self.requests.len() > 1;
+        let bound = if several { self.config.connection_window } else { self.config.request_window };
+        self.unread_bytes < bound.max(1)
     }
 
     /// Whether a request may be begun.
@@ -183,11 +183,11 @@ impl Connection {
     /// # Errors
     /// [`Misuse::Closing`] if the last request was sent without KEEP_CONN, or the application broke a rule;
     /// [`Misuse::Full`] if as many as [`Config::requests`] are live.
-    pub fn can_begin(&self) -> Result<(), Misuse> {
-        if !self.keep_conn || self.broken.is_some() {
-            Err(Misuse::Closing)
-        } else if self.live() >= usize::from(self.config.requests) {
-            Err(Misuse::Full)
+    pub fn can_begin(&self) -> Result<(), UserError> {
+        if !self.keep_conn || self.protocol_error.is_some() {
+            Err(UserError::ConnectionClosing)
+        } else if self.active_requests() >= usize::from(self.config.max_concurrent_requests) {
+            Err(UserError::TooManyRequests)
         } else {
             Ok(())
         }
@@ -195,35 +195,38 @@ impl Connection {
 
     /// Requests whose END_REQUEST has not come.
     #[must_use]
-    pub fn live(&self) -> usize {
-        self.table.live()
+    pub fn active_requests(&self) -> usize {
+        self.requests.active()
     }
 
     /// The keys of these requests, oldest first: those that an end of the connection cuts off.
-    pub fn live_keys(&self) -> impl Iterator<Item = Key> {
-        let entries = self.table.oldest_first().into_iter();
-        entries.filter(|entry| entry.state.is_live()).map(|entry| entry.key)
+    pub fn active_keys(&self) -> impl Iterator<Item = RequestKey> {
+        let entries = self.requests.oldest_first().into_iter();
+        entries.filter(|entry| entry.state.is_active()).map(|entry| entry.key)
     }
 
     /// Bytes of answers that were received and not yet [consumed](Self::consumed).
     #[must_use]
-    pub const fn unread(&self) -> usize {
-        self.unread
+    pub const fn unread_bytes(&self) -> usize {
+        self.unread_bytes
     }
 
     /// Whether nothing is under way: no request is live, no query waits for its answer, the application is not
     /// in the middle of a record, and nothing waits to be written.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.live() == 0 && self.queries == 0 && self.deframer.is_between_records() && self.output.is_empty()
+        self.active_requests() == 0
+            && self.queries == 0
+            && self.decoder.is_between_records()
+            && self.output.is_empty()
     }
 
     /// What it means that the application's stream ends here.
     #[must_use]
     pub fn end_of_input(&self) -> EndOfInput {
-        if !self.deframer.is_between_records() && !self.deframer.is_in_padding() {
+        if !self.decoder.is_between_records() && !self.decoder.is_in_padding() {
             EndOfInput::InRecord
-        } else if self.live() > 0 {
+        } else if self.active_requests() > 0 {
             EndOfInput::InRequest
         } else {
             EndOfInput::Clean
@@ -232,16 +235,16 @@ impl Connection {
 
     /// Sets another limit on requests at once, as an answer to GET_VALUES may tell (§4.1). Requests that are
     /// live already stay so.
-    pub const fn set_requests(&mut self, requests: u16) {
-        self.config.requests = requests;
+    pub const fn set_max_concurrent_requests(&mut self, requests: u16) {
+        self.config.max_concurrent_requests = requests;
     }
 
     /// Frees what an idle connection need not keep. It keeps what a single request needs of its tables, some 400
     /// bytes.
     pub fn shrink(&mut self) {
         self.output.shrink();
-        self.table.shrink();
-        if self.events.is_empty() && self.events.capacity() > FEW {
+        self.requests.shrink();
+        if self.events.is_empty() && self.events.capacity() > SMALL_QUEUE {
             self.events = VecDeque::new();
         }
         if self.partial.is_empty() {

@@ -5,41 +5,47 @@ use bytes::Bytes;
 use super::Connection;
 use super::event::Event;
 use crate::codec::Fragment;
-use crate::error::{Rule, Violation};
-use crate::name_value::Pairs;
+use crate::error::{ProtocolError, ProtocolErrorKind};
+use crate::name_value::NameValuePairs;
 use crate::params::Params;
-use crate::record::{EndRequest, RecordHeader, RecordType, RequestId, Sender, UnknownType};
-use crate::server::request_state::Content;
+use crate::record::{Direction, EndRequest, RecordHeader, RecordType, RequestId, UnknownType};
+use crate::server::request_state::RecordAction;
 
 impl Connection {
-    pub(super) fn receive_from(&mut self, mut input: &[u8], owner: Option<&Bytes>) -> Result<(), Violation> {
-        if let Some(violation) = self.broken {
+    pub(super) fn receive_from(
+        &mut self,
+        mut input: &[u8],
+        owner: Option<&Bytes>,
+    ) -> Result<(), ProtocolError> {
+        if let Some(violation) = self.protocol_error {
             return Err(violation);
         }
         loop {
-            let broken = match self.deframer.next(&mut input) {
+            let broken = match self.decoder.next(&mut input) {
                 Ok(Some(fragment)) => match self.fragment(fragment, owner) {
                     Ok(()) => continue,
-                    Err(rule) => Violation { rule, id: fragment.header.id },
+                    Err(rule) => ProtocolError { kind: rule, request_id: fragment.header.id },
                 },
                 Ok(None) => return Ok(()),
                 Err(violation) => violation,
             };
-            self.broken = Some(broken);
+            self.protocol_error = Some(broken);
             return Err(broken);
         }
     }
 
-    fn fragment(&mut self, fragment: Fragment<'_>, owner: Option<&Bytes>) -> Result<(), Rule> {
+    fn fragment(&mut self, fragment: Fragment<'_>, owner: Option<&Bytes>) -> Result<(), ProtocolErrorKind> {
         let RecordHeader { kind, id, .. } = fragment.header;
         let of_connection = matches!(kind, RecordType::GET_VALUES_RESULT | RecordType::UNKNOWN_TYPE);
-        match kind.sender() {
-            Sender::WebServer => Err(Rule::Direction),
+        match kind.direction() {
+            Direction::ToApplication => Err(ProtocolErrorKind::WrongDirection),
             // A later version's additions do no harm.
-            Sender::Unknown => Ok(()),
+            Direction::Unknown => Ok(()),
             // FastCGI §3.3: the null id is for management records, and these have no other.
-            Sender::Application if id.is_null() != of_connection => Err(Rule::RequestId),
-            Sender::Application => match kind {
+            Direction::ToWebServer if id.is_null() != of_connection => {
+                Err(ProtocolErrorKind::InvalidRequestId)
+            }
+            Direction::ToWebServer => match kind {
                 RecordType::STDOUT => self.stdout_record(id, fragment, owner),
                 RecordType::STDERR => self.stderr_record(id, fragment, owner),
                 RecordType::END_REQUEST => self.end_record(id, fragment),
@@ -54,20 +60,20 @@ impl Connection {
         id: RequestId,
         fragment: Fragment<'_>,
         owner: Option<&Bytes>,
-    ) -> Result<(), Rule> {
-        let entry = self.table.by_id(id).ok_or(Rule::UnknownRequest)?;
+    ) -> Result<(), ProtocolErrorKind> {
+        let entry = self.requests.by_id(id).ok_or(ProtocolErrorKind::UnknownRequest)?;
         let charged = if fragment.header.content_len == 0 {
             entry.state.stdout_end();
             0
-        } else if entry.state.stdout()? == Content::Keep {
-            entry.stdout.inbox.push(fragment.content, owner)
+        } else if entry.state.stdout()? == RecordAction::Deliver {
+            entry.stdout.buffer.push(fragment.content, owner)
         } else {
             0
         };
-        self.unread = self.unread.saturating_add(charged);
-        if charged > 0 && !entry.stdout.announced {
-            entry.stdout.announced = true;
-            self.events.push_back(Event::Stdout(entry.key));
+        self.unread_bytes = self.unread_bytes.saturating_add(charged);
+        if charged > 0 && !entry.stdout.readable_queued {
+            entry.stdout.readable_queued = true;
+            self.events.push_back(Event::StdoutReadable(entry.key));
         }
         Ok(())
     }
@@ -77,61 +83,62 @@ impl Connection {
         id: RequestId,
         fragment: Fragment<'_>,
         owner: Option<&Bytes>,
-    ) -> Result<(), Rule> {
-        let entry = self.table.by_id(id).ok_or(Rule::UnknownRequest)?;
-        if fragment.content.is_empty() || entry.state.stderr() == Content::Drop {
+    ) -> Result<(), ProtocolErrorKind> {
+        let entry = self.requests.by_id(id).ok_or(ProtocolErrorKind::UnknownRequest)?;
+        if fragment.content.is_empty() || entry.state.stderr() == RecordAction::Ignore {
             return Ok(());
         }
-        let charged = entry.stderr.inbox.push(fragment.content, owner);
-        self.unread = self.unread.saturating_add(charged);
-        if charged > 0 && !entry.stderr.announced {
-            entry.stderr.announced = true;
-            self.events.push_back(Event::Stderr(entry.key));
+        let charged = entry.stderr.buffer.push(fragment.content, owner);
+        self.unread_bytes = self.unread_bytes.saturating_add(charged);
+        if charged > 0 && !entry.stderr.readable_queued {
+            entry.stderr.readable_queued = true;
+            self.events.push_back(Event::StderrReadable(entry.key));
         }
         Ok(())
     }
 
-    fn end_record(&mut self, id: RequestId, fragment: Fragment<'_>) -> Result<(), Rule> {
+    fn end_record(&mut self, id: RequestId, fragment: Fragment<'_>) -> Result<(), ProtocolErrorKind> {
         if usize::from(fragment.header.content_len) != EndRequest::LEN {
-            return Err(Rule::EndLength);
+            return Err(ProtocolErrorKind::InvalidEndLength);
         }
         // Before its content is whole, so that the error does not hang on how the bytes were cut.
-        if self.table.by_id(id).is_none() {
-            return Err(Rule::UnknownRequest);
+        if self.requests.by_id(id).is_none() {
+            return Err(ProtocolErrorKind::UnknownRequest);
         }
         let end = match fragment.content.try_into() {
             // Mostly it comes at once.
             Ok(content) => EndRequest::decode(content),
             Err(_) if !self.gather(fragment) => return Ok(()),
             Err(_) => {
-                let content = self.partial.as_slice().try_into().map_err(|_| Rule::EndLength)?;
+                let content =
+                    self.partial.as_slice().try_into().map_err(|_| ProtocolErrorKind::InvalidEndLength)?;
                 self.partial.clear();
                 EndRequest::decode(content)
             }
         };
-        let (key, unsent) = self.table.end(id).ok_or(Rule::UnknownRequest)?;
+        let (key, unsent) = self.requests.end(id).ok_or(ProtocolErrorKind::UnknownRequest)?;
         if self.keep_conn {
             // The application keeps the id until its streams have ended. What it has not been sent of them it
             // did not want.
             for stream in unsent {
-                self.output.end_stream(stream, id);
+                self.output.write_stream_end(stream, id);
             }
         }
-        self.events.push_back(Event::End(key, end));
-        self.table.settle(key);
+        self.events.push_back(Event::RequestEnded(key, end));
+        self.requests.remove_if_done(key);
         Ok(())
     }
 
-    fn values_record(&mut self, fragment: Fragment<'_>) -> Result<(), Rule> {
-        if usize::from(fragment.header.content_len) > self.config.management_bytes {
-            return Err(Rule::ManagementLength);
+    fn values_record(&mut self, fragment: Fragment<'_>) -> Result<(), ProtocolErrorKind> {
+        if usize::from(fragment.header.content_len) > self.config.max_management_bytes {
+            return Err(ProtocolErrorKind::ManagementTooLong);
         }
         if !self.gather(fragment) {
             return Ok(());
         }
         let content = Bytes::from(core::mem::take(&mut self.partial));
         let mut pairs: usize = 0;
-        for pair in Pairs::new(&content) {
+        for pair in NameValuePairs::new(&content) {
             pair?;
             pairs = pairs.saturating_add(1);
         }
@@ -142,14 +149,15 @@ impl Connection {
         Ok(())
     }
 
-    fn unknown_type_record(&mut self, fragment: Fragment<'_>) -> Result<(), Rule> {
+    fn unknown_type_record(&mut self, fragment: Fragment<'_>) -> Result<(), ProtocolErrorKind> {
         if usize::from(fragment.header.content_len) != UnknownType::LEN {
-            return Err(Rule::UnknownTypeLength);
+            return Err(ProtocolErrorKind::InvalidUnknownTypeLength);
         }
         if !self.gather(fragment) {
             return Ok(());
         }
-        let content = self.partial.as_slice().try_into().map_err(|_| Rule::UnknownTypeLength)?;
+        let content =
+            self.partial.as_slice().try_into().map_err(|_| ProtocolErrorKind::InvalidUnknownTypeLength)?;
         let UnknownType(kind) = UnknownType::decode(content);
         self.partial.clear();
         // Nothing else is sent that an application might not know.
@@ -157,17 +165,17 @@ impl Connection {
             && let Some(left) = self.queries.checked_sub(1)
         {
             self.queries = left;
-            self.events.push_back(Event::ValuesUnknown);
+            self.events.push_back(Event::ValuesUnsupported);
         }
         Ok(())
     }
 
     /// Puts the content of a record together, whose length was checked; whether it is whole.
     fn gather(&mut self, fragment: Fragment<'_>) -> bool {
-        if fragment.starts {
+        if fragment.is_first {
             self.partial.clear();
         }
         self.partial.extend_from_slice(fragment.content);
-        fragment.ends
+        fragment.is_last
     }
 }

@@ -29,13 +29,13 @@
 //! Once it is `Over`, nothing more may be sent either; what the application had not been sent of the request's
 //! streams is ended, so that it need not wait for the rest.
 
-use crate::error::{Misuse, Rule};
+use crate::error::{ProtocolErrorKind, UserError};
 use crate::record::{RecordType, Role};
-use crate::server::request_state::Content;
+use crate::server::request_state::RecordAction;
 
 /// What may still be sent for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sent {
+enum SendState {
     /// PARAMS, up to the empty one.
     Params,
     /// STDIN, up to the empty one.
@@ -50,7 +50,7 @@ enum Sent {
 
 /// What the application may still send for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Received {
+enum RecvState {
     /// STDOUT, STDERR and the end.
     Open,
     /// STDERR and the end.
@@ -61,128 +61,128 @@ enum Received {
 
 /// The two half-states of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Request {
+pub(super) struct RequestState {
     role: Role,
-    sent: Sent,
-    received: Received,
+    send: SendState,
+    recv: RecvState,
 }
 
-impl Request {
+impl RequestState {
     /// BEGIN_REQUEST was sent.
     pub(super) const fn begin(role: Role) -> Self {
-        Self { role, sent: Sent::Params, received: Received::Open }
+        Self { role, send: SendState::Params, recv: RecvState::Open }
     }
 
     /// END_REQUEST has not come.
-    pub(super) const fn is_live(&self) -> bool {
-        !matches!(self.received, Received::Over)
+    pub(super) const fn is_active(&self) -> bool {
+        !matches!(self.recv, RecvState::Over)
     }
 
     /// The answer is complete, up to what is unread of it.
     pub(super) const fn stdout_ended(&self) -> bool {
-        !matches!(self.received, Received::Open)
+        !matches!(self.recv, RecvState::Open)
     }
 
-    pub(super) fn params(&self) -> Result<(), Misuse> {
-        self.may_send(Sent::Params)
+    pub(super) fn params(&self) -> Result<(), UserError> {
+        self.may_send(SendState::Params)
     }
 
-    pub(super) fn params_end(&mut self) -> Result<(), Misuse> {
+    pub(super) fn params_end(&mut self) -> Result<(), UserError> {
         self.params()?;
         // FastCGI §6.3: an Authorizer has no STDIN.
-        self.sent = if self.role == Role::AUTHORIZER { Sent::Ended } else { Sent::Stdin };
+        self.send = if self.role == Role::AUTHORIZER { SendState::Ended } else { SendState::Stdin };
         Ok(())
     }
 
-    pub(super) fn stdin(&self) -> Result<(), Misuse> {
-        self.may_send(Sent::Stdin)
+    pub(super) fn stdin(&self) -> Result<(), UserError> {
+        self.may_send(SendState::Stdin)
     }
 
-    pub(super) fn stdin_end(&mut self) -> Result<(), Misuse> {
+    pub(super) fn stdin_end(&mut self) -> Result<(), UserError> {
         self.stdin()?;
         // FastCGI §6.4: DATA come after STDIN.
-        self.sent = if self.role == Role::FILTER { Sent::Data } else { Sent::Ended };
+        self.send = if self.role == Role::FILTER { SendState::Data } else { SendState::Ended };
         Ok(())
     }
 
-    pub(super) fn data(&self) -> Result<(), Misuse> {
-        self.may_send(Sent::Data)
+    pub(super) fn data(&self) -> Result<(), UserError> {
+        self.may_send(SendState::Data)
     }
 
-    pub(super) fn data_end(&mut self) -> Result<(), Misuse> {
+    pub(super) fn data_end(&mut self) -> Result<(), UserError> {
         self.data()?;
-        self.sent = Sent::Ended;
+        self.send = SendState::Ended;
         Ok(())
     }
 
     /// FastCGI §5.4: also once every stream has ended, since that is when a client mostly goes away.
-    pub(super) fn abort(&mut self) -> Result<(), Misuse> {
-        if !self.is_live() || self.sent == Sent::Aborted {
-            return Err(Misuse::Gone);
+    pub(super) fn abort(&mut self) -> Result<(), UserError> {
+        if !self.is_active() || self.send == SendState::Aborted {
+            return Err(UserError::RequestClosed);
         }
-        self.sent = Sent::Aborted;
+        self.send = SendState::Aborted;
         Ok(())
     }
 
     /// STDOUT with content.
-    pub(super) fn stdout(&self) -> Result<Content, Rule> {
-        match self.received {
-            Received::Open => Ok(self.content()),
-            Received::StdoutEnded | Received::Over => Err(Rule::StreamAfterEnd),
+    pub(super) fn stdout(&self) -> Result<RecordAction, ProtocolErrorKind> {
+        match self.recv {
+            RecvState::Open => Ok(self.record_action()),
+            RecvState::StdoutEnded | RecvState::Over => Err(ProtocolErrorKind::StreamAfterEnd),
         }
     }
 
     /// The empty STDOUT record. One more than is due carries nothing, and is let pass.
     pub(super) fn stdout_end(&mut self) {
-        if self.received == Received::Open {
-            self.received = Received::StdoutEnded;
+        if self.recv == RecvState::Open {
+            self.recv = RecvState::StdoutEnded;
         }
     }
 
     /// STDERR with content. Its end is not kept: it is text for a log, and nobody waits for the last of it.
-    pub(super) fn stderr(&self) -> Content {
-        self.content()
+    pub(super) fn stderr(&self) -> RecordAction {
+        self.record_action()
     }
 
     /// END_REQUEST; gives the streams that have to be ended now, in order.
     pub(super) fn end(&mut self) -> impl Iterator<Item = RecordType> + use<> {
-        let ended = match self.sent {
-            Sent::Params => 0,
-            Sent::Stdin => 1,
-            Sent::Data => 2,
-            Sent::Ended | Sent::Aborted => 3,
+        let ended = match self.send {
+            SendState::Params => 0,
+            SendState::Stdin => 1,
+            SendState::Data => 2,
+            SendState::Ended | SendState::Aborted => 3,
         };
         let streams = match self.role {
             Role::AUTHORIZER => 1,
             Role::FILTER => 3,
             _ => 2,
         };
-        self.received = Received::Over;
+        self.recv = RecvState::Over;
         let all = [RecordType::PARAMS, RecordType::STDIN, RecordType::DATA];
         all.into_iter().take(streams).skip(ended)
     }
 
-    fn may_send(&self, what: Sent) -> Result<(), Misuse> {
+    fn may_send(&self, what: SendState) -> Result<(), UserError> {
         let order = |sent| match sent {
-            Sent::Params => 0,
-            Sent::Stdin => 1,
-            Sent::Data => 2,
-            Sent::Ended | Sent::Aborted => 3,
+            SendState::Params => 0,
+            SendState::Stdin => 1,
+            SendState::Data => 2,
+            SendState::Ended | SendState::Aborted => 3,
         };
-        if !self.is_live() || self.sent == Sent::Aborted {
-            Err(Misuse::Gone)
-        } else if self.sent == what {
+        if !self.is_active() || self.send == SendState::Aborted {
+            Err(UserError::RequestClosed)
+        } else if self.send == what {
             Ok(())
-        } else if order(self.sent) < order(what) {
-            Err(Misuse::TooEarly)
+        } else if order(self.send) < order(what) {
+            Err(UserError::StreamNotOpen)
         } else {
-            Err(Misuse::StreamEnded)
+            Err(UserError::StreamEnded)
         }
     }
 
     /// Nobody waits for the answer to a request that was given up.
-    fn content(&self) -> Content {
-        if self.sent == Sent::Aborted { Content::Drop } else { Content::Keep }
+    fn record_action(&self) -> RecordAction {
+        if self.send == SendState::Aborted { RecordAction::Ignore } else { RecordAction::Deliver }
     }
 }
 
@@ -193,9 +193,9 @@ mod tests {
 
     const ROLES: [Role; 4] = [Role::RESPONDER, Role::AUTHORIZER, Role::FILTER, Role(9)];
 
-    fn after(role: Role, ends: usize) -> Request {
-        let mut request = Request::begin(role);
-        let steps = [Request::params_end, Request::stdin_end, Request::data_end];
+    fn after(role: Role, ends: usize) -> RequestState {
+        let mut request = RequestState::begin(role);
+        let steps = [RequestState::params_end, RequestState::stdin_end, RequestState::data_end];
         for step in steps.iter().take(ends) {
             step(&mut request).unwrap();
         }
@@ -210,9 +210,9 @@ mod tests {
                 let may = [request.params(), request.stdin(), request.data()];
                 for (stream, may) in may.into_iter().enumerate() {
                     let expected = match stream {
-                        _ if ended == streams => Err(Misuse::StreamEnded),
-                        _ if stream < ended => Err(Misuse::StreamEnded),
-                        _ if stream > ended => Err(Misuse::TooEarly),
+                        _ if ended == streams => Err(UserError::StreamEnded),
+                        _ if stream < ended => Err(UserError::StreamEnded),
+                        _ if stream > ended => Err(UserError::StreamNotOpen),
                         _ => Ok(()),
                     };
                     assert_eq!(may, expected, "{role:?}, {ended} ended, stream {stream}");
@@ -232,8 +232,8 @@ mod tests {
             over.end().count();
             for mut request in [aborted, over] {
                 let refused = [request.params(), request.stdin(), request.data(), request.abort()];
-                assert_eq!(refused, [Err(Misuse::Gone); 4]);
-                assert_eq!([request.params_end(), request.stdin_end()], [Err(Misuse::Gone); 2]);
+                assert_eq!(refused, [Err(UserError::RequestClosed); 4]);
+                assert_eq!([request.params_end(), request.stdin_end()], [Err(UserError::RequestClosed); 2]);
             }
             assert_eq!(aborted.end().count(), 0, "an aborted request owes no end");
         }
@@ -241,20 +241,23 @@ mod tests {
 
     #[test]
     fn stdout_ends_once_and_stderr_never() {
-        let mut request = Request::begin(Role::RESPONDER);
-        assert_eq!(request.stdout(), Ok(Content::Keep));
+        let mut request = RequestState::begin(Role::RESPONDER);
+        assert_eq!(request.stdout(), Ok(RecordAction::Deliver));
         request.stdout_end();
         request.stdout_end();
-        assert_eq!((request.stdout(), request.stderr()), (Err(Rule::StreamAfterEnd), Content::Keep));
-        assert!(request.is_live() && request.stdout_ended());
+        assert_eq!(
+            (request.stdout(), request.stderr()),
+            (Err(ProtocolErrorKind::StreamAfterEnd), RecordAction::Deliver)
+        );
+        assert!(request.is_active() && request.stdout_ended());
     }
 
     #[test]
     fn what_comes_after_an_abort_is_dropped() {
-        let mut request = Request::begin(Role::RESPONDER);
+        let mut request = RequestState::begin(Role::RESPONDER);
         request.abort().unwrap();
-        assert_eq!((request.stdout(), request.stderr()), (Ok(Content::Drop), Content::Drop));
+        assert_eq!((request.stdout(), request.stderr()), (Ok(RecordAction::Ignore), RecordAction::Ignore));
         request.stdout_end();
-        assert!(request.is_live());
+        assert!(request.is_active());
     }
 }

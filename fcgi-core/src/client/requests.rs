@@ -4,18 +4,18 @@ use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-use super::request_state::Request;
-use crate::error::Misuse;
-use crate::key::Key;
+use super::request_state::RequestState;
+use crate::error::UserError;
+use crate::key::RequestKey;
 use crate::record::{RecordType, RequestId, Role};
-use crate::recv_buffer::Inbox;
+use crate::recv_buffer::RecvBuffer;
 
 /// All requests that are live, or whose answers are unread.
 ///
 /// A request is found by its key or its id in one step, however many there are: up to 65 535 are live, and more may have
 /// an unread answer.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct Requests {
     /// By the slot in their keys.
     slots: Vec<Option<Entry>>,
     /// Empty places in `slots`.
@@ -34,39 +34,39 @@ pub(super) struct Table {
 /// One request.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) key: Key,
+    pub(super) key: RequestKey,
     pub(super) id: RequestId,
-    pub(super) state: Request,
-    pub(super) stdout: Answer,
-    pub(super) stderr: Answer,
+    pub(super) state: RequestState,
+    pub(super) stdout: RecvStream,
+    pub(super) stderr: RecvStream,
 }
 
 /// A stream of the answer.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
-    pub(super) inbox: Inbox,
+pub(super) struct RecvStream {
+    pub(super) buffer: RecvBuffer,
     /// An event that says so is on its way to the driver.
-    pub(super) announced: bool,
+    pub(super) readable_queued: bool,
 }
 
 impl Entry {
     /// Bytes that the unread answer is charged.
-    pub(super) fn charge(&self) -> usize {
-        self.stdout.inbox.charge().saturating_add(self.stderr.inbox.charge())
+    pub(super) fn unreleased(&self) -> usize {
+        self.stdout.buffer.charge().saturating_add(self.stderr.buffer.charge())
     }
 
     /// Drops the unread answer and what is still to come of it; gives the charge that this frees.
     pub(super) fn discard(&mut self) -> usize {
-        self.stdout.inbox.discard().saturating_add(self.stderr.inbox.discard())
+        self.stdout.buffer.discard().saturating_add(self.stderr.buffer.discard())
     }
 
     /// Nothing more comes, and nothing is left to be read.
     pub(super) fn is_over(&self) -> bool {
-        !self.state.is_live() && self.charge() == 0
+        !self.state.is_active() && self.unreleased() == 0
     }
 }
 
-impl Table {
+impl Requests {
     pub(super) const fn new() -> Self {
         Self {
             slots: Vec::new(),
@@ -82,7 +82,7 @@ impl Table {
     /// Puts a new request in, with the lowest id that no live one has; `None` if all are taken.
     ///
     /// The lowest, since there are applications that know no id but 1, which is all that nginx sends.
-    pub(super) fn insert(&mut self, role: Role) -> Option<(Key, RequestId)> {
+    pub(super) fn insert(&mut self, role: Role) -> Option<(RequestKey, RequestId)> {
         let id = self.take_id()?;
         let slot = self.free_slots.pop().unwrap_or_else(|| {
             if self.slots.is_empty() {
@@ -92,11 +92,11 @@ impl Table {
             self.slots.push(None);
             u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(u32::MAX)
         });
-        let key = Key { slot, generation: self.generation };
+        let key = RequestKey { slot, generation: self.generation };
         self.generation = self.generation.wrapping_add(1);
-        let state = Request::begin(role);
+        let state = RequestState::begin(role);
         *self.place(slot)? =
-            Some(Entry { key, id, state, stdout: Answer::default(), stderr: Answer::default() });
+            Some(Entry { key, id, state, stdout: RecvStream::default(), stderr: RecvStream::default() });
         *self.by_id.get_mut(index(id)?)? = Some(slot);
         Some((key, id))
     }
@@ -107,16 +107,19 @@ impl Table {
         self.place(slot)?.as_mut()
     }
 
-    pub(super) fn by_key(&mut self, key: Key) -> Result<&mut Entry, Misuse> {
+    pub(super) fn by_key(&mut self, key: RequestKey) -> Result<&mut Entry, UserError> {
         let entry = self.place(key.slot).and_then(Option::as_mut);
-        entry.filter(|entry| entry.key == key).ok_or(Misuse::Gone)
+        entry.filter(|entry| entry.key == key).ok_or(UserError::RequestClosed)
     }
 
     /// END_REQUEST of that id; its key, and the streams that have to be ended now. The id is free.
-    pub(super) fn end(&mut self, id: RequestId) -> Option<(Key, impl Iterator<Item = RecordType> + use<>)> {
+    pub(super) fn end(
+        &mut self,
+        id: RequestId,
+    ) -> Option<(RequestKey, impl Iterator<Item = RecordType> + use<>)> {
         let entry = self.by_id(id)?;
         let ended = (entry.key, entry.state.end());
-        if self.live() == 1 {
+        if self.active() == 1 {
             // The ids begin again with 1, and none has to be kept.
             self.by_id.clear();
             self.free_ids.clear();
@@ -128,7 +131,7 @@ impl Table {
     }
 
     /// Takes the request out if it is over.
-    pub(super) fn settle(&mut self, key: Key) {
+    pub(super) fn remove_if_done(&mut self, key: RequestKey) {
         if !self.by_key(key).is_ok_and(|entry| entry.is_over()) {
             return;
         }
@@ -150,7 +153,7 @@ impl Table {
     }
 
     /// Requests that are live.
-    pub(super) fn live(&self) -> usize {
+    pub(super) fn active(&self) -> usize {
         self.by_id.len().saturating_sub(self.free_ids.len())
     }
 
@@ -213,34 +216,34 @@ mod tests {
 
     #[test]
     fn a_full_table_costs_a_few_probes_a_request() {
-        let mut table = Table::new();
+        let mut table = Requests::new();
         let mut keys: Vec<_> =
             (1..=u16::MAX).map(|id| (table.insert(Role::RESPONDER).unwrap(), id)).collect();
         assert!(keys.iter().all(|((_, id), expected)| id.0 == *expected));
-        assert_eq!((table.insert(Role::RESPONDER), table.live()), (None, 65_535));
+        assert_eq!((table.insert(Role::RESPONDER), table.active()), (None, 65_535));
         keys.sort_unstable_by_key(|((_, id), _)| u32::from(id.0) * STEP % 65_536);
         for ((key, id), _) in &keys {
             assert_eq!(table.by_id(*id).unwrap().key, *key);
             assert_eq!(table.end(*id).unwrap().0, *key);
-            table.settle(*key);
+            table.remove_if_done(*key);
         }
-        assert_eq!((table.live(), table.len()), (0, 0));
+        assert_eq!((table.active(), table.len()), (0, 0));
         assert!(table.probes.get() <= 6 * 65_535, "{} probes", table.probes.get());
     }
 
     #[test]
     fn the_lowest_free_id_and_a_key_of_its_own() {
-        let mut table = Table::new();
+        let mut table = Requests::new();
         let keys: Vec<_> = (0..5).map(|_| table.insert(Role::RESPONDER).unwrap()).collect();
         for id in [4, 2] {
             let (key, _) = table.end(RequestId(id)).unwrap();
             assert!(table.by_id(RequestId(id)).is_none());
-            table.settle(key);
+            table.remove_if_done(key);
         }
         let again: Vec<_> = (0..3).map(|_| table.insert(Role::RESPONDER).unwrap()).collect();
         assert_eq!(again.iter().map(|(_, id)| id.0).collect::<Vec<_>>(), [2, 4, 6]);
         for (key, id) in [keys[1], keys[3]] {
-            assert_eq!(table.by_key(key).err(), Some(Misuse::Gone), "{id}");
+            assert_eq!(table.by_key(key).err(), Some(UserError::RequestClosed), "{id}");
         }
         let ages: Vec<_> = table.oldest_first().iter().map(|entry| entry.id.0).collect();
         assert_eq!(ages, [1, 3, 5, 2, 4, 6]);
@@ -248,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_oldest_is_first_when_generations_come_round() {
-        let mut table = Table::new();
+        let mut table = Requests::new();
         table.generation = u32::MAX - 1;
         for _ in 0..4 {
             table.insert(Role::RESPONDER).unwrap();

@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::Connection;
-use super::requests::Answer;
-use crate::error::Misuse;
-use crate::key::Key;
+use super::requests::RecvStream;
+use crate::error::UserError;
+use crate::key::RequestKey;
 use crate::name_value::encode_pair;
 use crate::record::{BeginRequest, RecordType, RequestId, Role, Variable};
 
@@ -28,10 +28,10 @@ impl Connection {
     ///
     /// # Errors
     /// As [`can_begin`](Self::can_begin).
-    pub fn begin(&mut self, role: Role, keep_conn: bool) -> Result<Key, Misuse> {
+    pub fn begin(&mut self, role: Role, keep_conn: bool) -> Result<RequestKey, UserError> {
         self.can_begin()?;
-        let (key, id) = self.table.insert(role).ok_or(Misuse::Full)?;
-        self.output.record(RecordType::BEGIN_REQUEST, id, &BeginRequest { role, keep_conn }.encode());
+        let (key, id) = self.requests.insert(role).ok_or(UserError::TooManyRequests)?;
+        self.output.write_record(RecordType::BEGIN_REQUEST, id, &BeginRequest { role, keep_conn }.encode());
         self.keep_conn = keep_conn;
         Ok(key)
     }
@@ -41,10 +41,10 @@ impl Connection {
     /// # Errors
     /// [`Misuse::StreamEnded`] after [`end_params`](Self::end_params), [`Misuse::Gone`] if the request was
     /// aborted or is over.
-    pub fn param(&mut self, key: Key, name: &[u8], value: &[u8]) -> Result<(), Misuse> {
-        let entry = self.table.by_key(key)?;
+    pub fn param(&mut self, key: RequestKey, name: &[u8], value: &[u8]) -> Result<(), UserError> {
+        let entry = self.requests.by_key(key)?;
         entry.state.params()?;
-        self.output.stream_with(RecordType::PARAMS, entry.id, |out| encode_pair(out, name, value));
+        self.output.write_stream_with(RecordType::PARAMS, entry.id, |out| encode_pair(out, name, value));
         Ok(())
     }
 
@@ -53,10 +53,14 @@ impl Connection {
     ///
     /// # Errors
     /// As [`param`](Self::param).
-    pub fn params_with(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Misuse> {
-        let entry = self.table.by_key(key)?;
+    pub fn params_with(
+        &mut self,
+        key: RequestKey,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), UserError> {
+        let entry = self.requests.by_key(key)?;
         entry.state.params()?;
-        self.output.stream_with(RecordType::PARAMS, entry.id, write);
+        self.output.write_stream_with(RecordType::PARAMS, entry.id, write);
         Ok(())
     }
 
@@ -64,10 +68,10 @@ impl Connection {
     ///
     /// # Errors
     /// As [`param`](Self::param).
-    pub fn end_params(&mut self, key: Key) -> Result<(), Misuse> {
-        let entry = self.table.by_key(key)?;
+    pub fn end_params(&mut self, key: RequestKey) -> Result<(), UserError> {
+        let entry = self.requests.by_key(key)?;
         entry.state.params_end()?;
-        self.output.end_stream(RecordType::PARAMS, entry.id);
+        self.output.write_stream_end(RecordType::PARAMS, entry.id);
         Ok(())
     }
 
@@ -77,9 +81,9 @@ impl Connection {
     /// [`Misuse::TooEarly`] before [`end_params`](Self::end_params), [`Misuse::StreamEnded`] after
     /// [`end_stdin`](Self::end_stdin) and for an Authorizer, which has no body (§6.3), [`Misuse::Gone`] if the
     /// request was aborted or is over.
-    pub fn stdin(&mut self, key: Key, content: &[u8]) -> Result<(), Misuse> {
-        let id = self.stdin_of(key)?;
-        self.output.stream(RecordType::STDIN, id, content);
+    pub fn stdin(&mut self, key: RequestKey, content: &[u8]) -> Result<(), UserError> {
+        let id = self.stdin_id(key)?;
+        self.output.write_stream(RecordType::STDIN, id, content);
         Ok(())
     }
 
@@ -87,9 +91,9 @@ impl Connection {
     ///
     /// # Errors
     /// As [`stdin`](Self::stdin).
-    pub fn stdin_bytes(&mut self, key: Key, content: Bytes) -> Result<(), Misuse> {
-        let id = self.stdin_of(key)?;
-        self.output.stream_bytes(RecordType::STDIN, id, content);
+    pub fn stdin_bytes(&mut self, key: RequestKey, content: Bytes) -> Result<(), UserError> {
+        let id = self.stdin_id(key)?;
+        self.output.write_stream_bytes(RecordType::STDIN, id, content);
         Ok(())
     }
 
@@ -97,10 +101,10 @@ impl Connection {
     ///
     /// # Errors
     /// As [`stdin`](Self::stdin).
-    pub fn end_stdin(&mut self, key: Key) -> Result<(), Misuse> {
-        let entry = self.table.by_key(key)?;
+    pub fn end_stdin(&mut self, key: RequestKey) -> Result<(), UserError> {
+        let entry = self.requests.by_key(key)?;
         entry.state.stdin_end()?;
-        self.output.end_stream(RecordType::STDIN, entry.id);
+        self.output.write_stream_end(RecordType::STDIN, entry.id);
         Ok(())
     }
 
@@ -110,10 +114,10 @@ impl Connection {
     /// [`Misuse::TooEarly`] before [`end_stdin`](Self::end_stdin), [`Misuse::StreamEnded`] after
     /// [`end_data`](Self::end_data) and for another role once its streams have ended, [`Misuse::Gone`] if the
     /// request was aborted or is over.
-    pub fn data_bytes(&mut self, key: Key, content: Bytes) -> Result<(), Misuse> {
-        let entry = self.table.by_key(key)?;
+    pub fn data_bytes(&mut self, key: RequestKey, content: Bytes) -> Result<(), UserError> {
+        let entry = self.requests.by_key(key)?;
         entry.state.data()?;
-        self.output.stream_bytes(RecordType::DATA, entry.id, content);
+        self.output.write_stream_bytes(RecordType::DATA, entry.id, content);
         Ok(())
     }
 
@@ -121,10 +125,10 @@ impl Connection {
     ///
     /// # Errors
     /// As [`data_bytes`](Self::data_bytes).
-    pub fn end_data(&mut self, key: Key) -> Result<(), Misuse> {
-        let entry = self.table.by_key(key)?;
+    pub fn end_data(&mut self, key: RequestKey) -> Result<(), UserError> {
+        let entry = self.requests.by_key(key)?;
         entry.state.data_end()?;
-        self.output.end_stream(RecordType::DATA, entry.id);
+        self.output.write_stream_end(RecordType::DATA, entry.id);
         Ok(())
     }
 
@@ -136,12 +140,12 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::Gone`] if the request was aborted before or is over.
-    pub fn abort(&mut self, key: Key) -> Result<(), Misuse> {
-        let entry = self.table.by_key(key)?;
+    pub fn abort(&mut self, key: RequestKey) -> Result<(), UserError> {
+        let entry = self.requests.by_key(key)?;
         entry.state.abort()?;
         let freed = entry.discard();
-        self.output.record(RecordType::ABORT_REQUEST, entry.id, &[]);
-        self.unread = self.unread.saturating_sub(freed);
+        self.output.write_record(RecordType::ABORT_REQUEST, entry.id, &[]);
+        self.unread_bytes = self.unread_bytes.saturating_sub(freed);
         Ok(())
     }
 
@@ -149,15 +153,15 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::Closing`] if the last request was sent without KEEP_CONN, or the application broke a rule.
-    pub fn get_values(&mut self, variables: &[Variable]) -> Result<(), Misuse> {
-        if !self.keep_conn || self.broken.is_some() {
-            return Err(Misuse::Closing);
+    pub fn get_values(&mut self, variables: &[Variable]) -> Result<(), UserError> {
+        if !self.keep_conn || self.protocol_error.is_some() {
+            return Err(UserError::ConnectionClosing);
         }
         let mut content = Vec::new();
         for variable in variables {
             encode_pair(&mut content, variable.name().as_bytes(), b"");
         }
-        self.output.record(RecordType::GET_VALUES, RequestId::NULL, &content);
+        self.output.write_record(RecordType::GET_VALUES, RequestId::NULL, &content);
         self.queries = self.queries.saturating_add(1);
         Ok(())
     }
@@ -167,8 +171,12 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::Gone`] if the request is over.
-    pub fn read_stdout(&mut self, key: Key, into: &mut VecDeque<Bytes>) -> Result<AnswerState, Misuse> {
-        let entry = self.table.by_key(key)?;
+    pub fn read_stdout(
+        &mut self,
+        key: RequestKey,
+        into: &mut VecDeque<Bytes>,
+    ) -> Result<AnswerState, UserError> {
+        let entry = self.requests.by_key(key)?;
         let ended = entry.state.stdout_ended();
         Ok(read(&mut entry.stdout, ended, into))
     }
@@ -177,20 +185,24 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::Gone`] if the request is over.
-    pub fn read_stderr(&mut self, key: Key, into: &mut VecDeque<Bytes>) -> Result<AnswerState, Misuse> {
-        let entry = self.table.by_key(key)?;
-        let ended = !entry.state.is_live();
+    pub fn read_stderr(
+        &mut self,
+        key: RequestKey,
+        into: &mut VecDeque<Bytes>,
+    ) -> Result<AnswerState, UserError> {
+        let entry = self.requests.by_key(key)?;
+        let ended = !entry.state.is_active();
         Ok(read(&mut entry.stderr, ended, into))
     }
 
     /// `bytes` of what was read were used, so that input may flow again. Says nothing if the request is over.
-    pub fn consumed(&mut self, key: Key, bytes: usize) {
-        let Ok(entry) = self.table.by_key(key) else { return };
-        let of_stdout = entry.stdout.inbox.consumed(bytes);
+    pub fn release_capacity(&mut self, key: RequestKey, bytes: usize) {
+        let Ok(entry) = self.requests.by_key(key) else { return };
+        let of_stdout = entry.stdout.buffer.release_capacity(bytes);
         let rest = bytes.saturating_sub(of_stdout);
-        let of_stderr = entry.stderr.inbox.consumed(rest);
-        self.unread = self.unread.saturating_sub(of_stdout).saturating_sub(of_stderr);
-        self.table.settle(key);
+        let of_stderr = entry.stderr.buffer.release_capacity(rest);
+        self.unread_bytes = self.unread_bytes.saturating_sub(of_stdout).saturating_sub(of_stderr);
+        self.requests.remove_if_done(key);
     }
 
     /// Nobody will read any more of the request's answer: what is there and what is to come of it is dropped.
@@ -198,22 +210,22 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::Gone`] if the request is over.
-    pub fn discard(&mut self, key: Key) -> Result<(), Misuse> {
-        let freed = self.table.by_key(key)?.discard();
-        self.unread = self.unread.saturating_sub(freed);
-        self.table.settle(key);
+    pub fn discard(&mut self, key: RequestKey) -> Result<(), UserError> {
+        let freed = self.requests.by_key(key)?.discard();
+        self.unread_bytes = self.unread_bytes.saturating_sub(freed);
+        self.requests.remove_if_done(key);
         Ok(())
     }
 
-    fn stdin_of(&mut self, key: Key) -> Result<RequestId, Misuse> {
-        let entry = self.table.by_key(key)?;
+    fn stdin_id(&mut self, key: RequestKey) -> Result<RequestId, UserError> {
+        let entry = self.requests.by_key(key)?;
         entry.state.stdin()?;
         Ok(entry.id)
     }
 }
 
-fn read(stream: &mut Answer, ended: bool, into: &mut VecDeque<Bytes>) -> AnswerState {
-    stream.announced = false;
-    stream.inbox.read(into);
+fn read(stream: &mut RecvStream, ended: bool, into: &mut VecDeque<Bytes>) -> AnswerState {
+    stream.readable_queued = false;
+    stream.buffer.read(into);
     if ended { AnswerState::Ended } else { AnswerState::Open }
 }

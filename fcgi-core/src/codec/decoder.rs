@@ -1,6 +1,6 @@
 //! Bytes to records.
 
-use crate::error::Violation;
+use crate::error::ProtocolError;
 use crate::record::RecordHeader;
 
 /// Cuts a byte stream into records, without keeping any of their content (FastCGI §3.3).
@@ -21,7 +21,7 @@ use crate::record::RecordHeader;
 /// # Ok::<_, fcgi_core::Violation>(())
 /// ```
 #[derive(Debug)]
-pub struct Deframer {
+pub struct RecordDecoder {
     state: State,
 }
 
@@ -43,18 +43,18 @@ pub struct Fragment<'a> {
     /// Bytes of its content; empty only where the record's content is.
     pub content: &'a [u8],
     /// Whether this is the record's first piece.
-    pub starts: bool,
+    pub is_first: bool,
     /// Whether the content is complete with this piece.
-    pub ends: bool,
+    pub is_last: bool,
 }
 
-impl Deframer {
-    const BETWEEN: State = State::Header { bytes: [0; RecordHeader::LEN], have: 0 };
+impl RecordDecoder {
+    const START: State = State::Header { bytes: [0; RecordHeader::LEN], have: 0 };
 
     /// At the start of a record.
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: Self::BETWEEN }
+        Self { state: Self::START }
     }
 
     /// The next piece at the front of `input`, which is moved past it. `None`: all of `input` was used, and
@@ -64,7 +64,7 @@ impl Deframer {
     /// A header of another version than 1. Nobody knows where the next record begins then: what further calls
     /// give means nothing.
     #[inline]
-    pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, Violation> {
+    pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, ProtocolError> {
         if self.is_between_records()
             && let Some((header, rest)) = input.split_first_chunk()
         {
@@ -75,14 +75,14 @@ impl Deframer {
                 && let Some((_, rest)) = rest.split_at_checked(header.padding_len.into())
             {
                 *input = rest;
-                return Ok(Some(Fragment { header, content, starts: true, ends: true }));
+                return Ok(Some(Fragment { header, content, is_first: true, is_last: true }));
             }
         }
         self.next_piece(input)
     }
 
     /// As [`next`](Self::next), of records in pieces.
-    fn next_piece<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, Violation> {
+    fn next_piece<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, ProtocolError> {
         loop {
             match &mut self.state {
                 State::Header { bytes, have } => {
@@ -90,7 +90,7 @@ impl Deframer {
                     let header = RecordHeader::decode(header)?;
                     if header.content_len == 0 {
                         self.state = after_content(header);
-                        return Ok(Some(Fragment { header, content: &[], starts: true, ends: true }));
+                        return Ok(Some(Fragment { header, content: &[], is_first: true, is_last: true }));
                     }
                     self.state = State::Content { header, left: header.content_len, starts: true };
                 }
@@ -101,9 +101,10 @@ impl Deframer {
                     let content = take(input, usize::from(*left));
                     // `take` gives at most `left` bytes, so the conversion holds.
                     *left = left.saturating_sub(u16::try_from(content.len()).unwrap_or(*left));
-                    let fragment = Fragment { header: *header, content, starts: *starts, ends: *left == 0 };
+                    let fragment =
+                        Fragment { header: *header, content, is_first: *starts, is_last: *left == 0 };
                     *starts = false;
-                    if fragment.ends {
+                    if fragment.is_last {
                         self.state = after_content(fragment.header);
                     }
                     return Ok(Some(fragment));
@@ -114,7 +115,7 @@ impl Deframer {
                     if *left > 0 {
                         return Ok(None);
                     }
-                    self.state = Self::BETWEEN;
+                    self.state = Self::START;
                 }
             }
         }
@@ -142,7 +143,7 @@ impl Deframer {
     }
 }
 
-impl Default for Deframer {
+impl Default for RecordDecoder {
     fn default() -> Self {
         Self::new()
     }
@@ -150,7 +151,7 @@ impl Default for Deframer {
 
 const fn after_content(header: RecordHeader) -> State {
     match header.padding_len {
-        0 => Deframer::BETWEEN,
+        0 => RecordDecoder::START,
         left => State::Padding { left },
     }
 }
@@ -191,21 +192,21 @@ mod tests {
     type Whole = (RecordHeader, Vec<u8>);
 
     /// Feeds `chunks` and puts fragments together to records.
-    fn records<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Whole>, Violation> {
-        let mut deframer = Deframer::new();
+    fn records<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Whole>, ProtocolError> {
+        let mut deframer = RecordDecoder::new();
         let mut records: Vec<Whole> = Vec::new();
         let mut open = false;
         for mut chunk in chunks {
             while let Some(fragment) = deframer.next(&mut chunk)? {
-                assert_eq!(fragment.starts, !open);
-                if fragment.starts {
+                assert_eq!(fragment.is_first, !open);
+                if fragment.is_first {
                     records.push((fragment.header, Vec::new()));
                 }
                 let (header, content) = records.last_mut().unwrap();
                 assert_eq!(*header, fragment.header);
                 content.extend_from_slice(fragment.content);
-                open = !fragment.ends;
-                assert_eq!(fragment.ends, content.len() == usize::from(header.content_len));
+                open = !fragment.is_last;
+                assert_eq!(fragment.is_last, content.len() == usize::from(header.content_len));
             }
             assert!(chunk.is_empty(), "all input is used");
         }
@@ -260,7 +261,7 @@ mod tests {
     #[test]
     fn it_knows_whether_it_stands_between_records() {
         let (wire, _) = wire(&[(5, 1, 2, 1)]);
-        let mut deframer = Deframer::new();
+        let mut deframer = RecordDecoder::new();
         for (fed, byte) in wire.chunks(1).enumerate() {
             assert_eq!(deframer.is_between_records(), fed == 0, "after {fed} bytes");
             let mut input = byte;
@@ -271,7 +272,7 @@ mod tests {
 
     #[test]
     fn another_version_is_refused_with_its_header() {
-        let mut deframer = Deframer::new();
+        let mut deframer = RecordDecoder::new();
         let mut input = &vec![2, 1, 0, 5, 0, 0, 0, 0][..];
         assert!(deframer.next(&mut input).is_err());
     }

@@ -3,5 +3,5 @@
 mod decoder;
 mod encoder;
 
-pub use self::decoder::{Deframer, Fragment};
-pub use self::encoder::Enframer;
+pub use self::decoder::{Fragment, RecordDecoder};
+pub use self::encoder::RecordEncoder;

@@ -1,7 +1,7 @@
 //! Pairs out of a buffer that holds all of them.
 
 use super::lengths;
-use crate::error::Rule;
+use crate::error::ProtocolErrorKind;
 
 /// Iterates over the pairs in a slice, in the order of the wire, without copying.
 ///
@@ -15,11 +15,11 @@ use crate::error::Rule;
 /// assert_eq!(pairs.next(), None);
 /// ```
 #[derive(Debug, Clone)]
-pub struct Pairs<'a> {
+pub struct NameValuePairs<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Pairs<'a> {
+impl<'a> NameValuePairs<'a> {
     /// The pairs that `encoded` holds.
     #[must_use]
     pub const fn new(encoded: &'a [u8]) -> Self {
@@ -49,8 +49,8 @@ impl<'a> Pairs<'a> {
     }
 }
 
-impl<'a> Iterator for Pairs<'a> {
-    type Item = Result<(&'a [u8], &'a [u8]), Rule>;
+impl<'a> Iterator for NameValuePairs<'a> {
+    type Item = Result<(&'a [u8], &'a [u8]), ProtocolErrorKind>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -61,7 +61,7 @@ impl<'a> Iterator for Pairs<'a> {
             Some(pair) => Some(Ok(pair)),
             None => {
                 self.rest = &[];
-                Some(Err(Rule::PairTruncated))
+                Some(Err(ProtocolErrorKind::TruncatedPair))
             }
         }
     }
@@ -82,7 +82,7 @@ mod tests {
                 let (name, value) = (vec![b'n'; name], vec![b'v'; value]);
                 let mut wire = Vec::new();
                 encode_pair(&mut wire, &name, &value);
-                let decoded: Vec<_> = Pairs::new(&wire).collect();
+                let decoded: Vec<_> = NameValuePairs::new(&wire).collect();
                 assert_eq!(decoded, [Ok((&name[..], &value[..]))]);
             }
         }
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn four_byte_lengths_of_small_numbers_are_read_too() {
         let wire = b"\x80\x00\x00\x01\x80\x00\x00\x02abc";
-        assert_eq!(Pairs::new(wire).collect::<Vec<_>>(), [Ok((&b"a"[..], &b"bc"[..]))]);
+        assert_eq!(NameValuePairs::new(wire).collect::<Vec<_>>(), [Ok((&b"a"[..], &b"bc"[..]))]);
     }
 
     #[test]
@@ -99,27 +99,27 @@ mod tests {
         let mut wire = Vec::new();
         encode_pair(&mut wire, b"NAME", &[b'v'; 200]);
         for end in 1..wire.len() {
-            let decoded: Vec<_> = Pairs::new(&wire[..end]).collect();
-            assert_eq!(decoded, [Err(Rule::PairTruncated)], "{end} bytes");
+            let decoded: Vec<_> = NameValuePairs::new(&wire[..end]).collect();
+            assert_eq!(decoded, [Err(ProtocolErrorKind::TruncatedPair)], "{end} bytes");
         }
     }
 
     #[test]
     fn the_longest_length_asks_for_nothing() {
-        let decoded: Vec<_> = Pairs::new(b"\xff\xff\xff\xff\xff\xff\xff\xffxyz").collect();
-        assert_eq!(decoded, [Err(Rule::PairTruncated)]);
+        let decoded: Vec<_> = NameValuePairs::new(b"\xff\xff\xff\xff\xff\xff\xff\xffxyz").collect();
+        assert_eq!(decoded, [Err(ProtocolErrorKind::TruncatedPair)]);
     }
 
     #[test]
     fn a_million_empty_pairs() {
         let wire = vec![0; 2_000_000];
-        assert_eq!(Pairs::new(&wire).count(), 1_000_000);
+        assert_eq!(NameValuePairs::new(&wire).count(), 1_000_000);
     }
 
     #[test]
     fn bytes_stay_as_they_are() {
         let wire = b"\x02\x03\xff\x00\x80\xfe\x00";
-        let decoded: Vec<_> = Pairs::new(wire).collect();
+        let decoded: Vec<_> = NameValuePairs::new(wire).collect();
         assert_eq!(decoded, [Ok((&b"\xff\x00"[..], &b"\x80\xfe\x00"[..]))]);
     }
 }

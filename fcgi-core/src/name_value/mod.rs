@@ -7,9 +7,9 @@ mod decode;
 mod encode;
 mod validate;
 
-pub use decode::Pairs;
+pub use decode::NameValuePairs;
 pub use encode::encode_pair;
-pub(crate) use validate::{Scan, ScanError};
+pub(crate) use validate::{PairValidator, ValidateError};
 
 /// The two lengths at the front of a pair, and what follows them. `None`: `input` ends inside them.
 #[inline]

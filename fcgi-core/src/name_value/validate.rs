@@ -4,23 +4,23 @@ use super::lengths;
 
 /// How far into a growing buffer whole pairs have been seen.
 #[derive(Debug, Default)]
-pub(crate) struct Scan {
+pub(crate) struct PairValidator {
     /// Where the first pair that is not known to be whole begins. At most the buffer's length.
-    whole: usize,
+    complete: usize,
     /// Pairs before it.
     pairs: usize,
 }
 
 /// Why a stream of pairs goes no further.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum ScanError {
+pub(crate) enum ValidateError {
     /// A declared length passes the bound on bytes.
     TooLong,
     /// More pairs than the bound.
     TooMany,
 }
 
-impl Scan {
+impl PairValidator {
     /// Looks at what `buffer`, which holds at most `max_bytes`, has gained. A declared length is compared
     /// with the bound, and never allocated.
     pub(crate) fn advance(
@@ -28,8 +28,8 @@ impl Scan {
         buffer: &[u8],
         max_bytes: usize,
         max_pairs: usize,
-    ) -> Result<(), ScanError> {
-        let mut rest = buffer.get(self.whole..).unwrap_or_default();
+    ) -> Result<(), ValidateError> {
+        let mut rest = buffer.get(self.complete..).unwrap_or_default();
         // `buffer` is within the bound, and so is each pair that is whole; only of one that is not can the
         // length be a lie.
         let mut pairs = self.pairs;
@@ -50,21 +50,21 @@ impl Scan {
             pairs = pairs.wrapping_add(1);
         };
         self.pairs = pairs;
-        self.whole = buffer.len().saturating_sub(rest.len());
+        self.complete = buffer.len().saturating_sub(rest.len());
         // One that has only begun counts as well, or the answer would hang on how the bytes were cut.
         let begun = self.pairs.saturating_add(usize::from(lie));
         if begun > max_pairs {
-            Err(ScanError::TooMany)
+            Err(ValidateError::TooMany)
         } else if lie {
-            Err(ScanError::TooLong)
+            Err(ValidateError::TooLong)
         } else {
             Ok(())
         }
     }
 
     /// Whether `buffer` ends where a pair ends.
-    pub(crate) fn is_whole(&self, buffer: &[u8]) -> bool {
-        self.whole == buffer.len()
+    pub(crate) fn is_complete(&self, buffer: &[u8]) -> bool {
+        self.complete == buffer.len()
     }
 
     /// Pairs that were seen whole.
@@ -93,25 +93,25 @@ mod tests {
         encode_pair(&mut wire, b"A_NAME", &[7; 130]);
         let first = wire.len();
         encode_pair(&mut wire, &[b'n'; 128], b"v");
-        let mut scan = Scan::default();
+        let mut scan = PairValidator::default();
         for end in 0..=wire.len() {
             scan.advance(&wire[..end], 1000, 10).unwrap();
-            assert_eq!(scan.is_whole(&wire[..end]), [0, first, wire.len()].contains(&end), "{end} bytes");
+            assert_eq!(scan.is_complete(&wire[..end]), [0, first, wire.len()].contains(&end), "{end} bytes");
         }
         assert_eq!(scan.pairs(), 2);
     }
 
     #[test]
     fn a_lie_about_a_length_is_refused_with_the_length() {
-        let mut scan = Scan::default();
-        assert_eq!(scan.advance(b"\xff\xff\xff\xff\x00", 1 << 20, 10), Err(ScanError::TooLong));
-        let mut scan = Scan::default();
+        let mut scan = PairValidator::default();
+        assert_eq!(scan.advance(b"\xff\xff\xff\xff\x00", 1 << 20, 10), Err(ValidateError::TooLong));
+        let mut scan = PairValidator::default();
         assert_eq!(scan.advance(b"\xff\xff\xff\xff\xff\xff\xff\xff", usize::MAX, 10), Ok(()));
     }
 
     #[test]
     fn a_million_empty_pairs_pass_the_bound_on_pairs() {
         let wire = alloc::vec![0; 2_000_000];
-        assert_eq!(Scan::default().advance(&wire, usize::MAX, 1000), Err(ScanError::TooMany));
+        assert_eq!(PairValidator::default().advance(&wire, usize::MAX, 1000), Err(ValidateError::TooMany));
     }
 }

@@ -1,7 +1,7 @@
 //! The eight bytes that every record begins with.
 
 use super::{RecordType, RequestId};
-use crate::error::{Rule, Violation};
+use crate::error::{ProtocolError, ProtocolErrorKind};
 
 /// The protocol's version, the first byte of every record (FastCGI §8, `FCGI_VERSION_1`).
 pub const VERSION: u8 = 1;
@@ -48,11 +48,11 @@ impl RecordHeader {
     ///
     /// # Errors
     /// [`Rule::Version`] for a version other than [`VERSION`].
-    pub const fn decode(bytes: [u8; Self::LEN]) -> Result<Self, Violation> {
+    pub const fn decode(bytes: [u8; Self::LEN]) -> Result<Self, ProtocolError> {
         let [version, kind, id1, id0, len1, len0, padding_len, _reserved] = bytes;
         let id = RequestId(u16::from_be_bytes([id1, id0]));
         if version != VERSION {
-            return Err(Violation { rule: Rule::Version, id });
+            return Err(ProtocolError { kind: ProtocolErrorKind::InvalidVersion, request_id: id });
         }
         let content_len = u16::from_be_bytes([len1, len0]);
         Ok(Self { kind: RecordType(kind), id, content_len, padding_len })
@@ -79,7 +79,10 @@ mod tests {
     fn another_version_is_refused() {
         for version in [0, 2, 255] {
             let refused = RecordHeader::decode([version, 1, 0, 7, 0, 0, 0, 0]);
-            assert_eq!(refused, Err(Violation { rule: Rule::Version, id: RequestId(7) }));
+            assert_eq!(
+                refused,
+                Err(ProtocolError { kind: ProtocolErrorKind::InvalidVersion, request_id: RequestId(7) })
+            );
         }
     }
 }

@@ -34,31 +34,31 @@ impl RecordType {
 
     /// Who sends records of this type.
     #[must_use]
-    pub const fn sender(self) -> Sender {
+    pub const fn direction(self) -> Direction {
         match self {
             Self::BEGIN_REQUEST
             | Self::ABORT_REQUEST
             | Self::PARAMS
             | Self::STDIN
             | Self::DATA
-            | Self::GET_VALUES => Sender::WebServer,
+            | Self::GET_VALUES => Direction::ToApplication,
             Self::END_REQUEST
             | Self::STDOUT
             | Self::STDERR
             | Self::GET_VALUES_RESULT
-            | Self::UNKNOWN_TYPE => Sender::Application,
-            _ => Sender::Unknown,
+            | Self::UNKNOWN_TYPE => Direction::ToWebServer,
+            _ => Direction::Unknown,
         }
     }
 }
 
 /// The side of a connection that sends a [`RecordType`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sender {
+pub enum Direction {
     /// Only a web server sends it.
-    WebServer,
+    ToApplication,
     /// Only an application sends it.
-    Application,
+    ToWebServer,
     /// The specification has no such type.
     Unknown,
 }
@@ -91,24 +91,24 @@ mod tests {
     #[test]
     fn every_record_type_has_number_name_and_direction() {
         let table = [
-            (1, "BEGIN_REQUEST", Sender::WebServer),
-            (2, "ABORT_REQUEST", Sender::WebServer),
-            (3, "END_REQUEST", Sender::Application),
-            (4, "PARAMS", Sender::WebServer),
-            (5, "STDIN", Sender::WebServer),
-            (6, "STDOUT", Sender::Application),
-            (7, "STDERR", Sender::Application),
-            (8, "DATA", Sender::WebServer),
-            (9, "GET_VALUES", Sender::WebServer),
-            (10, "GET_VALUES_RESULT", Sender::Application),
-            (11, "UNKNOWN_TYPE", Sender::Application),
-            (0, "RecordType(0)", Sender::Unknown),
-            (12, "RecordType(12)", Sender::Unknown),
-            (255, "RecordType(255)", Sender::Unknown),
+            (1, "BEGIN_REQUEST", Direction::ToApplication),
+            (2, "ABORT_REQUEST", Direction::ToApplication),
+            (3, "END_REQUEST", Direction::ToWebServer),
+            (4, "PARAMS", Direction::ToApplication),
+            (5, "STDIN", Direction::ToApplication),
+            (6, "STDOUT", Direction::ToWebServer),
+            (7, "STDERR", Direction::ToWebServer),
+            (8, "DATA", Direction::ToApplication),
+            (9, "GET_VALUES", Direction::ToApplication),
+            (10, "GET_VALUES_RESULT", Direction::ToWebServer),
+            (11, "UNKNOWN_TYPE", Direction::ToWebServer),
+            (0, "RecordType(0)", Direction::Unknown),
+            (12, "RecordType(12)", Direction::Unknown),
+            (255, "RecordType(255)", Direction::Unknown),
         ];
         for (number, name, sender) in table {
             assert_eq!(format!("{:?}", RecordType(number)), name);
-            assert_eq!(RecordType(number).sender(), sender, "{name}");
+            assert_eq!(RecordType(number).direction(), sender, "{name}");
         }
     }
 }

@@ -15,6 +15,6 @@ pub use begin::BeginRequest;
 pub use end::{EndRequest, ProtocolStatus};
 pub use header::{RecordHeader, VERSION};
 pub use id::RequestId;
-pub use kind::{RecordType, Sender};
+pub use kind::{Direction, RecordType};
 pub use management::{UnknownType, Variable};
 pub use role::{Role, Roles};

@@ -16,7 +16,7 @@ pub struct Config {
     /// Default: Responder.
     pub roles: Roles,
     /// What a request over [`Limits::requests`] is told.
-    pub overload: Overload,
+    pub overload_response: OverloadResponse,
     /// Told to web servers that ask with GET_VALUES (FastCGI §4.1): `FCGI_MAX_CONNS`. Default 1 024. Nothing
     /// here enforces it, since a connection knows nothing of the others.
     pub max_conns: u32,
@@ -27,7 +27,7 @@ pub struct Config {
     /// 4 KB. With 8 one in ten failed whose head had 2 KB.
     pub max_reqs: u32,
     /// Where the memory of PARAMS comes from, and goes to. Default: the allocator.
-    pub memory: Memory,
+    pub params_buffer: ParamsBuffer,
 }
 
 /// Where the memory comes from that holds a request's PARAMS, and what shares it between the [`Params`] and its
@@ -35,16 +35,16 @@ pub struct Config {
 ///
 /// [`Params`]: crate::Params
 #[derive(Debug, Clone, Copy)]
-pub struct Memory {
+pub struct ParamsBuffer {
     /// Gives a buffer, empty, of any capacity.
-    pub take: fn() -> Vec<u8>,
+    pub allocate: fn() -> Vec<u8>,
     /// Makes a buffer shared that `take` gave. The result must have the same content.
-    pub share: fn(Vec<u8>) -> Bytes,
+    pub freeze: fn(Vec<u8>) -> Bytes,
 }
 
-impl Default for Memory {
+impl Default for ParamsBuffer {
     fn default() -> Self {
-        Self { take: Vec::new, share: Bytes::from }
+        Self { allocate: Vec::new, freeze: Bytes::from }
     }
 }
 
@@ -53,10 +53,10 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             roles: Roles::RESPONDER,
-            overload: Overload::Status(ProtocolStatus::OVERLOADED),
+            overload_response: OverloadResponse::Status(ProtocolStatus::OVERLOADED),
             max_conns: 1024,
             max_reqs: 4,
-            memory: Memory::default(),
+            params_buffer: ParamsBuffer::default(),
         }
     }
 }
@@ -70,8 +70,10 @@ impl Config {
         match variable {
             Variable::MaxConns => usize::try_from(self.max_conns).unwrap_or(usize::MAX),
             Variable::MaxReqs => usize::try_from(self.max_reqs)
-                .map_or(self.limits.requests, |told| told.min(self.limits.requests)),
-            Variable::MpxsConns => usize::from(self.limits.requests > 1),
+                .map_or(self.limits.max_concurrent_requests, |told| {
+                    told.min(self.limits.max_concurrent_requests)
+                }),
+            Variable::MpxsConns => usize::from(self.limits.max_concurrent_requests > 1),
         }
     }
 }
@@ -79,7 +81,7 @@ impl Config {
 /// What a request is told that comes when as many as [`Limits::requests`] are alive, or when the connection
 /// is about to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Overload {
+pub enum OverloadResponse {
     /// END_REQUEST with this status: [`ProtocolStatus::OVERLOADED`] or [`ProtocolStatus::CANT_MPX_CONN`], as
     /// FastCGI §5.5 has it. HAProxy leaves its client hanging on either.
     Status(ProtocolStatus),

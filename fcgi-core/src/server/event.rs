@@ -1,6 +1,6 @@
 //! What a connection tells its driver.
 
-use super::Key;
+use super::RequestKey;
 use crate::params::Params;
 use crate::record::{RequestId, Role};
 
@@ -13,20 +13,20 @@ pub enum Event {
     /// There is something to be had from [`read_body`](super::Connection::read_body) or
     /// [`read_data`](super::Connection::read_data) that was not there at the last call. Given once until the
     /// next call.
-    Body(Key),
+    BodyReadable(RequestKey),
     /// A request passed a limit while its PARAMS came. The rest of what the web server sends for it is
     /// dropped; an answer that says so is due: STDOUT, then [`end`](super::Connection::end).
-    Refused(Key, Refusal),
+    Rejected(RequestKey, RejectReason),
     /// The web server gave the request up (FastCGI §5.4). Nothing more of it comes; it still has to be
     /// [ended](super::Connection::end). Given once.
-    Abort(Key),
+    Aborted(RequestKey),
 }
 
 /// A request whose PARAMS are complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRequest {
     /// What names it from now on.
-    pub key: Key,
+    pub key: RequestKey,
     /// Its id on the wire, for logs.
     pub id: RequestId,
     /// What the application is asked to be; one of the configured roles.
@@ -38,10 +38,10 @@ pub struct NewRequest {
 /// The limit that a request passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum RejectReason {
     /// [`Limits::params_bytes`](crate::Limits::params_bytes), or
     /// [`all_params_bytes`](crate::Limits::all_params_bytes).
-    ParamsBytes,
+    TooManyBytes,
     /// [`Limits::params_pairs`](crate::Limits::params_pairs).
-    ParamsPairs,
+    TooManyParams,
 }

@@ -7,7 +7,7 @@ use super::Event;
 /// A queue that allocates nothing for two events, which are what a web server brings about that sends one
 /// request at a time: the request, and its body.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct EventQueue {
     /// Comes before all others.
     first: Option<Event>,
     /// Comes before all of `rest`; `None` where `first` is.
@@ -16,7 +16,7 @@ pub(super) struct Queue {
     rest: VecDeque<Event>,
 }
 
-impl Queue {
+impl EventQueue {
     pub(super) const fn new() -> Self {
         Self { first: None, second: None, rest: VecDeque::new() }
     }
@@ -61,17 +61,17 @@ mod tests {
 
     #[test]
     fn events_come_out_in_the_order_in_which_they_went_in() {
-        let key = |generation| crate::Key { generation, slot: 0 };
+        let key = |generation| crate::RequestKey { generation, slot: 0 };
         for at_once in 1..8 {
-            let mut queue = Queue::new();
+            let mut queue = EventQueue::new();
             let mut out = Vec::new();
             for number in 0..40 {
-                queue.push(Event::Body(key(2 * number)));
-                queue.push(Event::Body(key(2 * number + 1)));
+                queue.push(Event::BodyReadable(key(2 * number)));
+                queue.push(Event::BodyReadable(key(2 * number + 1)));
                 out.extend((0..at_once).map_while(|_| queue.pop()));
             }
             out.extend(core::iter::from_fn(|| queue.pop()));
-            assert_eq!(out, (0..80).map(|number| Event::Body(key(number))).collect::<Vec<_>>());
+            assert_eq!(out, (0..80).map(|number| Event::BodyReadable(key(number))).collect::<Vec<_>>());
             queue.shrink();
             assert_eq!(queue.capacity(), 0);
         }

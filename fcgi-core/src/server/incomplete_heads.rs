@@ -3,39 +3,39 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-use crate::key::Key;
+use crate::key::RequestKey;
 
 /// Their keys, in the order in which they began. A driver that bounds how long PARAMS take is given each once, so that it
 /// need not look through all of them to see which are new.
 #[derive(Debug)]
-pub(super) enum Heads {
+pub(super) enum IncompleteHeads {
     None,
     /// What most connections ever have.
-    One(Key, Known),
+    One(RequestKey, Reported),
     Many(Box<Many>),
 }
 
 /// Whether a key was [given](Heads::poll_new).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
-    New,
-    Given,
+pub(super) enum Reported {
+    No,
+    Yes,
 }
 
 #[derive(Debug)]
 pub(super) struct Many {
-    keys: VecDeque<Key>,
+    keys: VecDeque<RequestKey>,
     /// Keys at the end that were not given.
     new: usize,
 }
 
-impl Heads {
+impl IncompleteHeads {
     /// A request has begun.
-    pub(super) fn push(&mut self, key: Key) {
+    pub(super) fn push(&mut self, key: RequestKey) {
         match self {
-            Self::None => *self = Self::One(key, Known::New),
+            Self::None => *self = Self::One(key, Reported::No),
             Self::One(first, known) => {
-                let new = if *known == Known::New { 2 } else { 1 };
+                let new = if *known == Reported::No { 2 } else { 1 };
                 *self = Self::Many(Box::new(Many { keys: VecDeque::from([*first, key]), new }));
             }
             Self::Many(many) => {
@@ -46,7 +46,7 @@ impl Heads {
     }
 
     /// A request's PARAMS have ended, or it was given up before.
-    pub(super) fn remove(&mut self, key: Key) {
+    pub(super) fn remove(&mut self, key: RequestKey) {
         match self {
             Self::One(one, _) if *one == key => *self = Self::None,
             Self::None | Self::One(..) => {}
@@ -55,10 +55,10 @@ impl Heads {
     }
 
     /// The oldest that was not given yet.
-    pub(super) fn poll_new(&mut self) -> Option<Key> {
+    pub(super) fn poll_new(&mut self) -> Option<RequestKey> {
         match self {
-            Self::One(key, known @ Known::New) => {
-                *known = Known::Given;
+            Self::One(key, known @ Reported::No) => {
+                *known = Reported::Yes;
                 Some(*key)
             }
             Self::None | Self::One(..) => None,
@@ -66,7 +66,7 @@ impl Heads {
         }
     }
 
-    pub(super) fn contains(&self, key: Key) -> bool {
+    pub(super) fn contains(&self, key: RequestKey) -> bool {
         match self {
             Self::None => false,
             Self::One(one, _) => *one == key,
@@ -75,7 +75,7 @@ impl Heads {
     }
 
     /// Oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Key> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = RequestKey> {
         let (one, many) = match self {
             Self::None => (None, None),
             Self::One(key, _) => (Some(*key), None),
@@ -96,7 +96,7 @@ impl Heads {
 }
 
 impl Many {
-    fn remove(&mut self, key: Key) {
+    fn remove(&mut self, key: RequestKey) {
         let Some(at) = self.position(key) else { return };
         if at >= self.keys.len().saturating_sub(self.new) {
             self.new = self.new.saturating_sub(1);
@@ -104,13 +104,13 @@ impl Many {
         self.keys.remove(at);
     }
 
-    fn poll_new(&mut self) -> Option<Key> {
+    fn poll_new(&mut self) -> Option<RequestKey> {
         let key = *self.keys.get(self.keys.len().checked_sub(self.new)?)?;
         self.new = self.new.saturating_sub(1);
         Some(key)
     }
 
-    fn position(&self, key: Key) -> Option<usize> {
+    fn position(&self, key: RequestKey) -> Option<usize> {
         if self.keys.back() < self.keys.front() {
             // The keys of a connection have come round, and are in order no more.
             return self.keys.iter().position(|other| *other == key);
@@ -124,13 +124,13 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
-    fn key(generation: u32) -> Key {
-        Key { generation, slot: 0 }
+    fn key(generation: u32) -> RequestKey {
+        RequestKey { generation, slot: 0 }
     }
 
     #[test]
     fn each_head_is_given_once_while_it_lasts() {
-        let mut heads = Heads::None;
+        let mut heads = IncompleteHeads::None;
         assert_eq!(heads.poll_new(), None);
         for generation in 0..4 {
             heads.push(key(generation));
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn heads_are_found_when_generations_come_round() {
-        let mut heads = Heads::None;
+        let mut heads = IncompleteHeads::None;
         let generations = [u32::MAX - 1, u32::MAX, 0, 1];
         for generation in generations {
             heads.push(key(generation));

@@ -6,42 +6,42 @@ use alloc::vec::Vec;
 
 use super::Connection;
 use crate::codec::Fragment;
-use crate::error::Rule;
-use crate::name_value::{Pairs, encode_pair};
-use crate::record::{RecordType, RequestId, Sender, UnknownType, Variable};
+use crate::error::ProtocolErrorKind;
+use crate::name_value::{NameValuePairs, encode_pair};
+use crate::record::{Direction, RecordType, RequestId, UnknownType, Variable};
 
 impl Connection {
     /// A record that is, or claims to be, about the connection: its id is null, or it is GET_VALUES.
-    pub(super) fn management_record(&mut self, fragment: Fragment<'_>) -> Result<(), Rule> {
+    pub(super) fn management_record(&mut self, fragment: Fragment<'_>) -> Result<(), ProtocolErrorKind> {
         let header = fragment.header;
-        match (header.kind, header.kind.sender()) {
+        match (header.kind, header.kind.direction()) {
             (RecordType::GET_VALUES, _) if header.id.is_null() => self.get_values(fragment),
-            (_, Sender::WebServer) => Err(Rule::RequestId),
-            (_, Sender::Application) => Err(Rule::Direction),
-            (kind, Sender::Unknown) => {
-                if fragment.ends {
-                    self.answer(RecordType::UNKNOWN_TYPE, &UnknownType(kind).encode());
+            (_, Direction::ToApplication) => Err(ProtocolErrorKind::InvalidRequestId),
+            (_, Direction::ToWebServer) => Err(ProtocolErrorKind::WrongDirection),
+            (kind, Direction::Unknown) => {
+                if fragment.is_last {
+                    self.send_management(RecordType::UNKNOWN_TYPE, &UnknownType(kind).encode());
                 }
                 Ok(())
             }
         }
     }
 
-    fn get_values(&mut self, fragment: Fragment<'_>) -> Result<(), Rule> {
-        if usize::from(fragment.header.content_len) > self.config.limits.management_bytes {
-            return Err(Rule::ManagementLength);
+    fn get_values(&mut self, fragment: Fragment<'_>) -> Result<(), ProtocolErrorKind> {
+        if usize::from(fragment.header.content_len) > self.config.limits.max_management_bytes {
+            return Err(ProtocolErrorKind::ManagementTooLong);
         }
-        if fragment.starts {
+        if fragment.is_first {
             self.management.clear();
         }
         self.management.extend_from_slice(fragment.content);
-        if !fragment.ends {
+        if !fragment.is_last {
             return Ok(());
         }
         // FastCGI §4.1: the names that are asked for and known, each once, whatever their values in the
         // query.
         let mut asked: Vec<Variable> = Vec::new();
-        for pair in Pairs::new(&self.management) {
+        for pair in NameValuePairs::new(&self.management) {
             let (name, _) = pair?;
             match Variable::from_name(name) {
                 Some(variable) if !asked.contains(&variable) => asked.push(variable),
@@ -54,11 +54,11 @@ impl Connection {
             let value = self.config.value(variable).to_string();
             encode_pair(&mut content, variable.name().as_bytes(), value.as_bytes());
         }
-        self.answer(RecordType::GET_VALUES_RESULT, &content);
+        self.send_management(RecordType::GET_VALUES_RESULT, &content);
         Ok(())
     }
 
-    fn answer(&mut self, kind: RecordType, content: &[u8]) {
-        self.answer_here(|connection| connection.output.record(kind, RequestId::NULL, content));
+    fn send_management(&mut self, kind: RecordType, content: &[u8]) {
+        self.send_control(|connection| connection.output.write_record(kind, RequestId::NULL, content));
     }
 }

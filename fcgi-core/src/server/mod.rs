@@ -16,17 +16,17 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-pub use self::config::{Config, Memory, Overload};
-pub use self::event::{Event, NewRequest, Refusal};
-use self::event_queue::Queue;
-use self::incomplete_heads::Heads;
-use self::requests::Table;
-pub use self::send::BodyState;
-pub use self::shutdown::{Close, EndOfInput};
-use crate::codec::Deframer;
-use crate::codec::Enframer;
-use crate::error::Violation;
-use crate::key::Key;
+pub use self::config::{Config, OverloadResponse, ParamsBuffer};
+pub use self::event::{Event, NewRequest, RejectReason};
+use self::event_queue::EventQueue;
+use self::incomplete_heads::IncompleteHeads;
+use self::requests::Requests;
+pub use self::send::StreamState;
+pub use self::shutdown::{CloseAction, EndOfInput};
+use crate::codec::RecordDecoder;
+use crate::codec::RecordEncoder;
+use crate::error::ProtocolError;
+use crate::key::RequestKey;
 use crate::record::BeginRequest;
 
 /// The application's side of one transport connection: the only table of its requests.
@@ -85,52 +85,52 @@ use crate::record::BeginRequest;
 #[derive(Debug)]
 pub struct Connection {
     config: Arc<Config>,
-    deframer: Deframer,
+    decoder: RecordDecoder,
     /// BEGIN_REQUEST's content as far as it has come.
-    begin: ([u8; BeginRequest::LEN], u8),
+    begin_content: ([u8; BeginRequest::LEN], u8),
     /// A management record's content as far as it has come; at most `limits.management_bytes`.
     management: Vec<u8>,
-    table: Table,
-    events: Queue,
-    output: Enframer,
+    requests: Requests,
+    events: EventQueue,
+    output: RecordEncoder,
     /// Requests of `table` that are live; the others in it are answered, and their input has not ended. Each has
     /// an id, of which there are 65 535.
-    live: u16,
+    active: u16,
     /// Those of them whose PARAMS have not ended.
-    heads: Heads,
+    incomplete_heads: IncompleteHeads,
     /// Sum of the charges in `table`, in bytes.
-    unread: usize,
+    unread_bytes: usize,
     /// Bytes of PARAMS of the live requests, handed out or not.
-    held_params: usize,
+    params_bytes: usize,
     /// Bytes that were dropped since the last request that the application was told of.
-    discarded: u64,
+    discarded_bytes: u64,
     /// Bytes that [`answer_here`](Self::answer_here) has queued, less what of them must have been written
     /// since. No more than that is known: answers of the application lie between them.
-    answered_here: usize,
+    control_bytes: usize,
     /// KEEP_CONN of the last request that began. FastCGI §5.1 gives the flag to each request; where several
     /// differ, the last one decides.
     keep_conn: bool,
-    closing: Closing,
+    shutdown: Shutdown,
     /// The rule that the peer broke. Beside `closing`, since an answer that was cut off stays cut off.
-    broken: Option<Violation>,
+    protocol_error: Option<ProtocolError>,
 }
 
 /// Whether the connection takes further requests, and how it ends when it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Closing {
+enum Shutdown {
     /// It takes requests.
-    No,
+    None,
     /// It takes requests, and ends in good order once none is alive.
     WhenIdle,
     /// It ends in good order after the requests that are alive.
-    Orderly,
+    Graceful,
     /// An answer was cut off: it ends after the requests that are alive, such that the peer notices.
-    Abortive,
+    Reset,
 }
 
-impl Closing {
-    const fn takes_requests(self) -> bool {
-        matches!(self, Self::No | Self::WhenIdle)
+impl Shutdown {
+    const fn accepts_requests(self) -> bool {
+        matches!(self, Self::None | Self::WhenIdle)
     }
 }
 
@@ -140,21 +140,21 @@ impl Connection {
     pub const fn new(config: Arc<Config>) -> Self {
         Self {
             config,
-            deframer: Deframer::new(),
-            begin: ([0; BeginRequest::LEN], 0),
+            decoder: RecordDecoder::new(),
+            begin_content: ([0; BeginRequest::LEN], 0),
             management: Vec::new(),
-            table: Table::new(),
-            events: Queue::new(),
-            output: Enframer::new(),
-            live: 0,
-            heads: Heads::None,
-            unread: 0,
-            held_params: 0,
-            discarded: 0,
-            answered_here: 0,
+            requests: Requests::new(),
+            events: EventQueue::new(),
+            output: RecordEncoder::new(),
+            active: 0,
+            incomplete_heads: IncompleteHeads::None,
+            unread_bytes: 0,
+            params_bytes: 0,
+            discarded_bytes: 0,
+            control_bytes: 0,
             keep_conn: true,
-            closing: Closing::No,
-            broken: None,
+            shutdown: Shutdown::None,
+            protocol_error: None,
         }
     }
 
@@ -162,7 +162,7 @@ impl Connection {
     ///
     /// # Errors
     /// The web server broke a rule of the protocol. Every later call fails with the same violation.
-    pub fn receive(&mut self, input: &[u8]) -> Result<(), Violation> {
+    pub fn receive(&mut self, input: &[u8]) -> Result<(), ProtocolError> {
         self.receive_from(input, None)
     }
 
@@ -173,7 +173,7 @@ impl Connection {
     ///
     /// # Errors
     /// As [`receive`](Self::receive).
-    pub fn receive_shared(&mut self, input: &Bytes) -> Result<(), Violation> {
+    pub fn receive_shared(&mut self, input: &Bytes) -> Result<(), ProtocolError> {
         self.receive_from(input, Some(input))
     }
 
@@ -184,7 +184,7 @@ impl Connection {
     }
 
     /// What waits to be written.
-    pub const fn output(&mut self) -> &mut Enframer {
+    pub const fn output(&mut self) -> &mut RecordEncoder {
         &mut self.output
     }
 
@@ -196,14 +196,14 @@ impl Connection {
 
     /// Requests that have begun and are owed an answer, those included whose PARAMS have not ended.
     #[must_use]
-    pub fn live(&self) -> usize {
-        usize::from(self.live)
+    pub fn active_requests(&self) -> usize {
+        usize::from(self.active)
     }
 
     /// Requests that are answered, or cut off, and whose input has not ended.
     #[must_use]
-    pub fn unfinished(&self) -> usize {
-        self.table.len().saturating_sub(usize::from(self.live))
+    pub fn half_closed_requests(&self) -> usize {
+        self.requests.len().saturating_sub(usize::from(self.active))
     }
 
     /// Bytes of records that were dropped since the last request that the application was told of: the rest of answered
@@ -211,65 +211,66 @@ impl Connection {
     /// them, for nothing else does: call [`close`](Self::close) when they are too many. Not counted are bodies that
     /// were [discarded](Self::discard_body) while their request is live.
     #[must_use]
-    pub const fn discarded(&self) -> u64 {
-        self.discarded
+    pub const fn discarded_bytes(&self) -> u64 {
+        self.discarded_bytes
     }
 
     /// Whether the request can still be answered: it has neither ended nor failed.
     #[must_use]
-    pub fn is_open(&self, key: Key) -> bool {
-        self.table.get(key).is_some_and(|entry| entry.state.answer().is_ok())
+    pub fn is_writable(&self, key: RequestKey) -> bool {
+        self.requests.get(key).is_some_and(|entry| entry.state.check_writable().is_ok())
     }
 
     /// Bytes of bodies that were received and not yet [consumed](Self::consumed).
     #[must_use]
-    pub const fn unread(&self) -> usize {
-        self.unread
+    pub const fn unread_bytes(&self) -> usize {
+        self.unread_bytes
     }
 
     /// Whether input should be read from the transport. `false`: unread bodies have reached their limit, or
     /// answers to what the web server asks of the connection itself have, which it does not read.
     #[must_use]
-    pub fn wants_input(&self) -> bool {
+    pub fn wants_read(&self) -> bool {
         let limits = &self.config.limits;
-        let bound = if self.live > 1 { limits.bodies_bytes } else { limits.body_bytes };
+        let bound = if self.active > 1 { limits.connection_window } else { limits.request_window };
         // Not all of the output counts: there are web servers that read no answer before they have sent all
         // of its request's body, and they must not be waited for.
-        let answered = self.answered_here.min(self.output.len());
-        self.unread < bound.max(1) && answered < limits.answers_bytes.max(1)
+        let answered = self.control_bytes.min(self.output.len());
+        self.unread_bytes < bound.max(1) && answered < limits.max_control_bytes.max(1)
     }
 
     /// The live request with the most unread bytes: the one to give up when input has been paused for too
     /// long. `None`: no request has any.
     #[must_use]
-    pub fn fullest(&self) -> Option<Key> {
-        let unread = self.table.iter().filter(|(_, entry)| entry.state.is_live() && entry.charge() > 0);
-        unread.max_by_key(|(_, entry)| entry.charge()).map(|(key, _)| key)
+    pub fn largest_unread(&self) -> Option<RequestKey> {
+        let unread =
+            self.requests.iter().filter(|(_, entry)| entry.state.is_active() && entry.unreleased() > 0);
+        unread.max_by_key(|(_, entry)| entry.unreleased()).map(|(key, _)| key)
     }
 
     /// The live requests whose PARAMS have not ended, oldest first.
-    pub fn in_params(&self) -> impl Iterator<Item = Key> {
-        self.heads.iter()
+    pub fn incomplete_heads(&self) -> impl Iterator<Item = RequestKey> {
+        self.incomplete_heads.iter()
     }
 
     /// Whether the request's PARAMS have not ended.
     #[must_use]
-    pub fn is_in_params(&self, key: Key) -> bool {
-        self.heads.contains(key)
+    pub fn is_incomplete_head(&self, key: RequestKey) -> bool {
+        self.incomplete_heads.contains(key)
     }
 
     /// The next request that has begun, and whose PARAMS have not ended by now. Each is given once, oldest first: a driver that
     /// bounds how long PARAMS take has the time of each begin from it.
-    pub fn poll_in_params(&mut self) -> Option<Key> {
-        self.heads.poll_new()
+    pub fn poll_new_head(&mut self) -> Option<RequestKey> {
+        self.incomplete_heads.poll_new()
     }
 
     /// Frees what an idle connection need not keep.
     pub fn shrink(&mut self) {
         self.output.shrink();
-        self.table.shrink();
+        self.requests.shrink();
         self.events.shrink();
-        self.heads.shrink();
+        self.incomplete_heads.shrink();
         if self.management.is_empty() {
             self.management = Vec::new();
         }

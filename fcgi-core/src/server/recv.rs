@@ -4,178 +4,193 @@ use alloc::boxed::Box;
 
 use bytes::Bytes;
 
-use super::event::{Event, NewRequest, Refusal};
-use super::request_state::{Abort, Content, Output, Request};
-use super::{Closing, Connection, Key, Overload};
+use super::event::{Event, NewRequest, RejectReason};
+use super::request_state::{AbortAction, RecordAction, RequestState, SendState};
+use super::{Connection, OverloadResponse, RequestKey, Shutdown};
 use crate::codec::Fragment;
-use crate::error::{Rule, Violation};
-use crate::name_value::ScanError;
+use crate::error::{ProtocolError, ProtocolErrorKind};
+use crate::name_value::ValidateError;
 use crate::params::Params;
-use crate::record::{BeginRequest, ProtocolStatus, RecordHeader, RecordType, RequestId, Sender};
+use crate::record::{BeginRequest, Direction, ProtocolStatus, RecordHeader, RecordType, RequestId};
 
 impl Connection {
-    pub(super) fn receive_from(&mut self, mut input: &[u8], owner: Option<&Bytes>) -> Result<(), Violation> {
-        if let Some(violation) = self.broken {
+    pub(super) fn receive_from(
+        &mut self,
+        mut input: &[u8],
+        owner: Option<&Bytes>,
+    ) -> Result<(), ProtocolError> {
+        if let Some(violation) = self.protocol_error {
             return Err(violation);
         }
         loop {
-            let fragment = match self.deframer.next(&mut input) {
+            let fragment = match self.decoder.next(&mut input) {
                 Ok(Some(fragment)) => fragment,
                 Ok(None) => return Ok(()),
-                Err(violation) => return Err(self.broken(violation)),
+                Err(violation) => return Err(self.fail(violation)),
             };
             match self.fragment(fragment, owner) {
-                Ok(Content::Keep) => {}
-                Ok(Content::Drop) => self.discarded = self.discarded.saturating_add(cost(fragment)),
-                Err(rule) => return Err(self.broken(Violation { rule, id: fragment.header.id })),
+                Ok(RecordAction::Deliver) => {}
+                Ok(RecordAction::Ignore) => {
+                    self.discarded_bytes = self.discarded_bytes.saturating_add(cost(fragment))
+                }
+                Err(rule) => {
+                    return Err(self.fail(ProtocolError { kind: rule, request_id: fragment.header.id }));
+                }
             }
         }
     }
 
-    const fn broken(&mut self, violation: Violation) -> Violation {
-        self.broken = Some(violation);
+    const fn fail(&mut self, violation: ProtocolError) -> ProtocolError {
+        self.protocol_error = Some(violation);
         violation
     }
 
-    fn fragment(&mut self, fragment: Fragment<'_>, owner: Option<&Bytes>) -> Result<Content, Rule> {
+    fn fragment(
+        &mut self,
+        fragment: Fragment<'_>,
+        owner: Option<&Bytes>,
+    ) -> Result<RecordAction, ProtocolErrorKind> {
         let RecordHeader { kind, id, .. } = fragment.header;
         // FastCGI §3.3: the null id is for management records, and these have no other.
         if id.is_null() || kind == RecordType::GET_VALUES {
-            return self.management_record(fragment).map(|()| Content::Keep);
+            return self.management_record(fragment).map(|()| RecordAction::Deliver);
         }
         match kind {
             RecordType::PARAMS => self.params(id, fragment),
             RecordType::STDIN => self.stdin(id, fragment, owner),
-            RecordType::BEGIN_REQUEST => self.begin(id, fragment).map(|()| Content::Keep),
+            RecordType::BEGIN_REQUEST => self.begin(id, fragment).map(|()| RecordAction::Deliver),
             RecordType::DATA => self.data(id, fragment, owner),
-            RecordType::ABORT_REQUEST if fragment.ends => {
+            RecordType::ABORT_REQUEST if fragment.is_last => {
                 self.abort(id);
-                Ok(Content::Keep)
+                Ok(RecordAction::Deliver)
             }
-            _ if kind.sender() == Sender::Application => Err(Rule::Direction),
+            _ if kind.direction() == Direction::ToWebServer => Err(ProtocolErrorKind::WrongDirection),
             // FastCGI §4.2 answers unknown types of management records alone; of a request's it says nothing,
             // so that a later version's additions do no harm.
-            _ => Ok(Content::Drop),
+            _ => Ok(RecordAction::Ignore),
         }
     }
 
-    fn begin(&mut self, id: RequestId, fragment: Fragment<'_>) -> Result<(), Rule> {
+    fn begin(&mut self, id: RequestId, fragment: Fragment<'_>) -> Result<(), ProtocolErrorKind> {
         if usize::from(fragment.header.content_len) != BeginRequest::LEN {
-            return Err(Rule::BeginLength);
+            return Err(ProtocolErrorKind::InvalidBeginLength);
         }
-        let Some(content) = self.begin_content(fragment) else { return Ok(()) };
+        let Some(content) = self.read_begin(fragment) else { return Ok(()) };
         let begin = BeginRequest::decode(content);
-        match self.table.by_id(id) {
-            Some((_, entry)) if entry.state.output() != Output::Ended => return Err(Rule::BeginTwice),
+        match self.requests.by_id(id) {
+            Some((_, entry)) if entry.state.output() != SendState::Ended => {
+                return Err(ProtocolErrorKind::DuplicateRequestId);
+            }
             // The web server has gone on to its next request without ending this one's input: Apache does,
             // after an early answer.
-            Some((key, _)) => self.forget(key),
+            Some((key, _)) => self.remove(key),
             None => {}
         }
         self.keep_conn = begin.keep_conn;
-        self.admit(id, begin);
+        self.accept_request(id, begin);
         Ok(())
     }
 
     /// All of a BEGIN_REQUEST's content, once it is there.
     #[inline]
-    fn begin_content(&mut self, fragment: Fragment<'_>) -> Option<[u8; BeginRequest::LEN]> {
+    fn read_begin(&mut self, fragment: Fragment<'_>) -> Option<[u8; BeginRequest::LEN]> {
         if let Ok(whole) = fragment.content.try_into() {
             return Some(whole);
         }
-        if fragment.starts {
-            self.begin.1 = 0;
+        if fragment.is_first {
+            self.begin_content.1 = 0;
         }
-        let (content, have) = &mut self.begin;
+        let (content, have) = &mut self.begin_content;
         for (place, byte) in content.iter_mut().skip(usize::from(*have)).zip(fragment.content) {
             *place = *byte;
             *have = have.saturating_add(1);
         }
-        fragment.ends.then_some(*content)
+        fragment.is_last.then_some(*content)
     }
 
     /// Puts the request in the table, answered at once if it cannot be served.
-    fn admit(&mut self, id: RequestId, begin: BeginRequest) {
-        let full = usize::from(self.live) >= self.config.limits.requests;
+    fn accept_request(&mut self, id: RequestId, begin: BeginRequest) {
+        let full = usize::from(self.active) >= self.config.limits.max_concurrent_requests;
         let rejected = if !self.config.roles.contains(begin.role) {
-            Some(Overload::Status(ProtocolStatus::UNKNOWN_ROLE))
-        } else if full || !self.closing.takes_requests() {
-            Some(self.config.overload.clone())
+            Some(OverloadResponse::Status(ProtocolStatus::UNKNOWN_ROLE))
+        } else if full || !self.shutdown.accepts_requests() {
+            Some(self.config.overload_response.clone())
         } else {
             None
         };
-        let mut request = Request::begin(begin.role);
+        let mut request = RequestState::begin(begin.role);
         let Some(answer) = rejected else {
-            let key = self.table.insert(id, request);
-            self.live = self.live.saturating_add(1);
-            self.heads.push(key);
+            let key = self.requests.insert(id, request);
+            self.active = self.active.saturating_add(1);
+            self.incomplete_heads.push(key);
             return;
         };
-        self.answer_here(|connection| match answer {
-            Overload::Status(status) => connection.put_end(id, 0, status),
-            Overload::Stdout(text) => {
-                connection.output.stream(RecordType::STDOUT, id, &text);
-                connection.output.end_stream(RecordType::STDOUT, id);
-                connection.put_end(id, 0, ProtocolStatus::REQUEST_COMPLETE);
+        self.send_control(|connection| match answer {
+            OverloadResponse::Status(status) => connection.write_end_request(id, 0, status),
+            OverloadResponse::Stdout(text) => {
+                connection.output.write_stream(RecordType::STDOUT, id, &text);
+                connection.output.write_stream_end(RecordType::STDOUT, id);
+                connection.write_end_request(id, 0, ProtocolStatus::REQUEST_COMPLETE);
             }
         });
         // Past the bound the connection is on its way out, and need not know which of the answered ids go on
         // sending: records of ids that are not in the table are dropped all the same.
-        if self.unfinished() <= self.config.limits.unfinished {
-            request.reject();
-            let key = self.table.insert(id, request);
-            self.settle(key);
+        if self.half_closed_requests() <= self.config.limits.max_half_closed_requests {
+            request.answered_at_begin();
+            let key = self.requests.insert(id, request);
+            self.remove_if_done(key);
         }
     }
 
-    fn params(&mut self, id: RequestId, fragment: Fragment<'_>) -> Result<Content, Rule> {
+    fn params(&mut self, id: RequestId, fragment: Fragment<'_>) -> Result<RecordAction, ProtocolErrorKind> {
         let limits = self.config.limits;
-        let Some((key, entry)) = self.table.by_id(id) else { return Ok(Content::Drop) };
+        let Some((key, entry)) = self.requests.by_id(id) else { return Ok(RecordAction::Ignore) };
         if fragment.header.content_len == 0 {
-            return self.params_end(key).map(|()| Content::Keep);
+            return self.params_end(key).map(|()| RecordAction::Deliver);
         }
-        if entry.state.params()? == Content::Drop {
-            return Ok(Content::Drop);
+        if entry.state.params()? == RecordAction::Ignore {
+            return Ok(RecordAction::Ignore);
         }
         // What fits is looked at also where not all of it does: which limit is passed first must not hang on
         // how the bytes were cut.
-        let room = limits.params_bytes.saturating_sub(entry.params.len());
-        let room = room.min(limits.all_params_bytes.saturating_sub(self.held_params));
+        let room = limits.max_params_bytes.saturating_sub(entry.params.len());
+        let room = room.min(limits.max_total_params_bytes.saturating_sub(self.params_bytes));
         let (fitting, over) = fragment.content.split_at_checked(room).unwrap_or((fragment.content, &[]));
         if entry.params.is_empty() {
-            entry.params = (self.config.memory.take)();
+            entry.params = (self.config.params_buffer.allocate)();
             entry.params.reserve_exact(fitting.len());
         }
         entry.params.extend_from_slice(fitting);
-        entry.held_params = entry.held_params.saturating_add(fitting.len());
-        self.held_params = self.held_params.saturating_add(fitting.len());
-        let refusal = match entry.scan.advance(&entry.params, limits.params_bytes, limits.params_pairs) {
+        entry.params_bytes = entry.params_bytes.saturating_add(fitting.len());
+        self.params_bytes = self.params_bytes.saturating_add(fitting.len());
+        let refusal = match entry.validator.advance(&entry.params, limits.max_params_bytes, limits.max_params)
+        {
             Ok(()) if over.is_empty() => None,
-            Ok(()) | Err(ScanError::TooLong) => Some(Refusal::ParamsBytes),
-            Err(ScanError::TooMany) => Some(Refusal::ParamsPairs),
+            Ok(()) | Err(ValidateError::TooLong) => Some(RejectReason::TooManyBytes),
+            Err(ValidateError::TooMany) => Some(RejectReason::TooManyParams),
         };
         if let Some(refusal) = refusal
-            && self.refuse(key).is_ok()
+            && self.reject(key).is_ok()
         {
-            self.events.push(Event::Refused(key, refusal));
+            self.events.push(Event::Rejected(key, refusal));
         }
-        Ok(Content::Keep)
+        Ok(RecordAction::Deliver)
     }
 
-    fn params_end(&mut self, key: Key) -> Result<(), Rule> {
-        let Ok(entry) = self.table.by_key(key) else { return Ok(()) };
-        if entry.state.output() == Output::Waiting && !entry.scan.is_whole(&entry.params) {
-            return Err(Rule::PairTruncated);
+    fn params_end(&mut self, key: RequestKey) -> Result<(), ProtocolErrorKind> {
+        let Ok(entry) = self.requests.by_key(key) else { return Ok(()) };
+        if entry.state.output() == SendState::Waiting && !entry.validator.is_complete(&entry.params) {
+            return Err(ProtocolErrorKind::TruncatedPair);
         }
-        if entry.state.params_end()? == Content::Keep {
-            self.heads.remove(key);
-            self.discarded = 0;
-            let encoded = (self.config.memory.share)(core::mem::take(&mut entry.params));
-            let params = Params::from_whole(encoded, entry.scan.pairs());
+        if entry.state.params_end()? == RecordAction::Deliver {
+            self.incomplete_heads.remove(key);
+            self.discarded_bytes = 0;
+            let encoded = (self.config.params_buffer.freeze)(core::mem::take(&mut entry.params));
+            let params = Params::from_whole(encoded, entry.validator.pairs());
             let request = NewRequest { key, id: entry.id, role: entry.state.role(), params };
             self.events.push(Event::Request(request));
         } else {
-            self.settle(key);
+            self.remove_if_done(key);
         }
         Ok(())
     }
@@ -185,22 +200,22 @@ impl Connection {
         id: RequestId,
         fragment: Fragment<'_>,
         owner: Option<&Bytes>,
-    ) -> Result<Content, Rule> {
-        let Some((key, entry)) = self.table.by_id(id) else { return Ok(Content::Drop) };
+    ) -> Result<RecordAction, ProtocolErrorKind> {
+        let Some((key, entry)) = self.requests.by_id(id) else { return Ok(RecordAction::Ignore) };
         let charged = if fragment.header.content_len == 0 {
-            if entry.state.stdin_end()? == Content::Drop {
-                self.settle(key);
-                return Ok(Content::Keep);
+            if entry.state.stdin_end()? == RecordAction::Ignore {
+                self.remove_if_done(key);
+                return Ok(RecordAction::Deliver);
             }
             0
-        } else if entry.state.stdin()? == Content::Keep {
+        } else if entry.state.stdin()? == RecordAction::Deliver {
             entry.stdin.push(fragment.content, owner)
         } else {
-            return Ok(Content::Drop);
+            return Ok(RecordAction::Ignore);
         };
-        self.unread = self.unread.saturating_add(charged);
-        self.announce(key);
-        Ok(Content::Keep)
+        self.unread_bytes = self.unread_bytes.saturating_add(charged);
+        self.queue_readable(key);
+        Ok(RecordAction::Deliver)
     }
 
     fn data(
@@ -208,85 +223,89 @@ impl Connection {
         id: RequestId,
         fragment: Fragment<'_>,
         owner: Option<&Bytes>,
-    ) -> Result<Content, Rule> {
-        let Some((key, entry)) = self.table.by_id(id) else { return Ok(Content::Drop) };
+    ) -> Result<RecordAction, ProtocolErrorKind> {
+        let Some((key, entry)) = self.requests.by_id(id) else { return Ok(RecordAction::Ignore) };
         let charged = if fragment.header.content_len == 0 {
-            if entry.state.data_end()? == Content::Drop {
-                self.settle(key);
-                return Ok(Content::Keep);
+            if entry.state.data_end()? == RecordAction::Ignore {
+                self.remove_if_done(key);
+                return Ok(RecordAction::Deliver);
             }
             0
-        } else if entry.state.data()? == Content::Drop {
-            return Ok(Content::Drop);
+        } else if entry.state.data()? == RecordAction::Ignore {
+            return Ok(RecordAction::Ignore);
         } else if entry.stdin.discards() {
-            return Ok(Content::Keep);
+            return Ok(RecordAction::Deliver);
         } else {
             entry.data.get_or_insert_with(Box::default).push(fragment.content, owner)
         };
-        self.unread = self.unread.saturating_add(charged);
-        self.announce(key);
-        Ok(Content::Keep)
+        self.unread_bytes = self.unread_bytes.saturating_add(charged);
+        self.queue_readable(key);
+        Ok(RecordAction::Deliver)
     }
 
     fn abort(&mut self, id: RequestId) {
         // An id that is not in the table was answered: the two records crossed.
-        let Some((key, entry)) = self.table.by_id(id) else { return };
+        let Some((key, entry)) = self.requests.by_id(id) else { return };
         match entry.state.abort() {
-            Abort::EndHere => {
-                self.heads.remove(key);
-                self.live = self.live.saturating_sub(1);
+            AbortAction::EndNow => {
+                self.incomplete_heads.remove(key);
+                self.active = self.active.saturating_sub(1);
                 self.release_params(key);
-                self.answer_here(|connection| connection.put_end(id, 0, ProtocolStatus::REQUEST_COMPLETE));
-                self.settle(key);
+                self.send_control(|connection| {
+                    connection.write_end_request(id, 0, ProtocolStatus::REQUEST_COMPLETE)
+                });
+                self.remove_if_done(key);
             }
             // A peer may repeat itself as often as it likes.
-            Abort::TellApplication if entry.told_of_abort => {}
-            Abort::TellApplication => {
-                entry.told_of_abort = true;
-                self.events.push(Event::Abort(key));
+            AbortAction::Notify if entry.abort_notified => {}
+            AbortAction::Notify => {
+                entry.abort_notified = true;
+                self.events.push(Event::Aborted(key));
             }
-            Abort::Ignore => self.settle(key),
+            AbortAction::Ignore => self.remove_if_done(key),
         }
     }
 
     /// Runs what queues an answer that no application gives, and holds it against
     /// [`Limits::answers_bytes`](crate::Limits::answers_bytes).
-    pub(super) fn answer_here(&mut self, answer: impl FnOnce(&mut Self)) {
+    pub(super) fn send_control(&mut self, answer: impl FnOnce(&mut Self)) {
         let before = self.output.len();
         answer(self);
         let added = self.output.len().saturating_sub(before);
-        self.answered_here = self.answered_here.min(before).saturating_add(added);
+        self.control_bytes = self.control_bytes.min(before).saturating_add(added);
     }
 
-    fn announce(&mut self, key: Key) {
-        if let Ok(entry) = self.table.by_key(key)
-            && !entry.announced
+    fn queue_readable(&mut self, key: RequestKey) {
+        if let Ok(entry) = self.requests.by_key(key)
+            && !entry.readable_queued
             && !entry.stdin.discards()
         {
-            entry.announced = true;
-            self.events.push(Event::Body(key));
+            entry.readable_queued = true;
+            self.events.push(Event::BodyReadable(key));
         }
     }
 
     /// Takes the request out of the table if it is over, and holds the bound on those that are only half
     /// over.
-    pub(super) fn settle(&mut self, key: Key) {
-        let Ok(entry) = self.table.by_key(key) else { return };
+    pub(super) fn remove_if_done(&mut self, key: RequestKey) {
+        let Ok(entry) = self.requests.by_key(key) else { return };
         if entry.state.is_over() {
-            self.forget(key);
-        } else if self.unfinished() > self.config.limits.unfinished && self.closing.takes_requests() {
-            self.closing = Closing::Orderly;
+            self.remove(key);
+        } else if self.half_closed_requests() > self.config.limits.max_half_closed_requests
+            && self.shutdown.accepts_requests()
+        {
+            self.shutdown = Shutdown::Graceful;
         }
     }
 
-    fn forget(&mut self, key: Key) {
-        let charge = self.table.remove(key).unwrap_or(0);
-        self.unread = self.unread.saturating_sub(charge);
+    fn remove(&mut self, key: RequestKey) {
+        let charge = self.requests.remove(key).unwrap_or(0);
+        self.unread_bytes = self.unread_bytes.saturating_sub(charge);
     }
 }
 
 /// Bytes on the wire of a piece that is dropped. The end of a stream, which a late body has to have, costs nothing.
-fn cost(Fragment { header, content, starts, .. }: Fragment<'_>) -> u64 {
+fn cost(Fragment { header, content, is_first: starts, .. }: Fragment<'_>) -> u64 {
     let around = if starts && header.content_len > 0 {
         u64::try_from(RecordHeader::LEN).unwrap_or(0).saturating_add(header.padding_len.into())
     } else {

@@ -3,16 +3,16 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::Key;
-use super::request_state::Request;
-use crate::error::Misuse;
-use crate::name_value::Scan;
+use super::RequestKey;
+use super::request_state::RequestState;
+use crate::error::UserError;
+use crate::name_value::PairValidator;
 use crate::record::RequestId;
-use crate::recv_buffer::Inbox;
+use crate::recv_buffer::RecvBuffer;
 
 /// All requests that have begun and are not over.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct Requests {
     slots: Vec<Option<Entry>>,
     /// Empty places in `slots`.
     free: Vec<u32>,
@@ -24,33 +24,33 @@ pub(super) struct Table {
 }
 
 /// No place in an output; half the size of an `Option` in each [`Entry`].
-pub(super) const NOT_BEGUN: u64 = u64::MAX;
+pub(super) const NOT_STARTED: u64 = u64::MAX;
 
 /// One request.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: RequestId,
-    pub(super) state: Request,
+    pub(super) state: RequestState,
     /// PARAMS as far as they have come; empty once they are handed out.
     pub(super) params: Vec<u8>,
     /// Bytes of PARAMS that the request is charged, until it is answered.
-    pub(super) held_params: usize,
-    pub(super) scan: Scan,
-    pub(super) stdin: Inbox,
+    pub(super) params_bytes: usize,
+    pub(super) validator: PairValidator,
+    pub(super) stdin: RecvBuffer,
     /// A Filter's second stream, once it has content.
-    pub(super) data: Option<Box<Inbox>>,
+    pub(super) data: Option<Box<RecvBuffer>>,
     /// An [`Event::Body`](super::Event::Body) is on its way to the driver.
-    pub(super) announced: bool,
+    pub(super) readable_queued: bool,
     /// An [`Event::Abort`](super::Event::Abort) was given.
-    pub(super) told_of_abort: bool,
+    pub(super) abort_notified: bool,
     /// Where in the output the response begins; [`NOT_BEGUN`] before it has.
-    pub(super) response_at: u64,
+    pub(super) response_start: u64,
     generation: u32,
 }
 
 impl Entry {
     /// Bytes that this request's unread bodies are charged.
-    pub(super) fn charge(&self) -> usize {
+    pub(super) fn unreleased(&self) -> usize {
         let data = self.data.as_ref().map_or(0, |inbox| inbox.charge());
         self.stdin.charge().saturating_add(data)
     }
@@ -62,26 +62,26 @@ impl Entry {
     }
 }
 
-impl Table {
+impl Requests {
     pub(super) const fn new() -> Self {
         Self { slots: Vec::new(), free: Vec::new(), by_id: Vec::new(), generation: 0 }
     }
 
     /// Puts a new request in; its id must not be in the table.
-    pub(super) fn insert(&mut self, id: RequestId, state: Request) -> Key {
+    pub(super) fn insert(&mut self, id: RequestId, state: RequestState) -> RequestKey {
         let generation = self.generation;
         self.generation = generation.wrapping_add(1);
         let entry = Entry {
             id,
             state,
             params: Vec::new(),
-            held_params: 0,
-            scan: Scan::default(),
-            stdin: Inbox::default(),
+            params_bytes: 0,
+            validator: PairValidator::default(),
+            stdin: RecvBuffer::default(),
             data: None,
-            announced: false,
-            told_of_abort: false,
-            response_at: NOT_BEGUN,
+            readable_queued: false,
+            abort_notified: false,
+            response_start: NOT_STARTED,
             generation,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -99,29 +99,29 @@ impl Table {
         if let Err(at) = self.find(id) {
             self.by_id.insert(at, (id, slot));
         }
-        Key { slot, generation }
+        RequestKey { slot, generation }
     }
 
-    pub(super) fn by_id(&mut self, id: RequestId) -> Option<(Key, &mut Entry)> {
+    pub(super) fn by_id(&mut self, id: RequestId) -> Option<(RequestKey, &mut Entry)> {
         let (_, slot) = *self.by_id.get(self.find(id).ok()?)?;
         let entry = self.place(slot)?.as_mut()?;
-        Some((Key { slot, generation: entry.generation }, entry))
+        Some((RequestKey { slot, generation: entry.generation }, entry))
     }
 
-    pub(super) fn by_key(&mut self, key: Key) -> Result<&mut Entry, Misuse> {
-        let entry = self.place(key.slot).and_then(Option::as_mut).ok_or(Misuse::Gone)?;
-        if entry.generation == key.generation { Ok(entry) } else { Err(Misuse::Gone) }
+    pub(super) fn by_key(&mut self, key: RequestKey) -> Result<&mut Entry, UserError> {
+        let entry = self.place(key.slot).and_then(Option::as_mut).ok_or(UserError::RequestClosed)?;
+        if entry.generation == key.generation { Ok(entry) } else { Err(UserError::RequestClosed) }
     }
 
-    pub(super) fn get(&self, key: Key) -> Option<&Entry> {
+    pub(super) fn get(&self, key: RequestKey) -> Option<&Entry> {
         let entry = self.slots.get(usize::try_from(key.slot).ok()?)?.as_ref()?;
         (entry.generation == key.generation).then_some(entry)
     }
 
     /// Takes a request out; gives what its bodies were charged.
-    pub(super) fn remove(&mut self, key: Key) -> Option<usize> {
+    pub(super) fn remove(&mut self, key: RequestKey) -> Option<usize> {
         let entry = self.by_key(key).ok()?;
-        let (id, charge) = (entry.id, entry.charge());
+        let (id, charge) = (entry.id, entry.unreleased());
         if let Ok(at) = self.find(id) {
             self.by_id.remove(at);
         }
@@ -135,17 +135,17 @@ impl Table {
     }
 
     /// All requests, in no order that means something.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Entry)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (RequestKey, &Entry)> {
         (0..).zip(&self.slots).filter_map(|(slot, entry)| {
             let entry = entry.as_ref()?;
-            Some((Key { slot, generation: entry.generation }, entry))
+            Some((RequestKey { slot, generation: entry.generation }, entry))
         })
     }
 
     /// Where in the output the responses begin, in no order that means something.
-    pub(super) fn responses_at(&mut self) -> impl Iterator<Item = &mut u64> {
-        let all = self.slots.iter_mut().flatten().map(|entry| &mut entry.response_at);
-        all.filter(|at| **at != NOT_BEGUN)
+    pub(super) fn response_starts(&mut self) -> impl Iterator<Item = &mut u64> {
+        let all = self.slots.iter_mut().flatten().map(|entry| &mut entry.response_start);
+        all.filter(|at| **at != NOT_STARTED)
     }
 
     /// Gives the room of many requests back once they are gone.
@@ -171,18 +171,18 @@ mod tests {
     use super::*;
     use crate::record::Role;
 
-    fn request() -> Request {
-        Request::begin(Role::RESPONDER)
+    fn request() -> RequestState {
+        RequestState::begin(Role::RESPONDER)
     }
 
     #[test]
     fn a_key_outlives_its_request_and_never_names_another() {
-        let mut table = Table::new();
+        let mut table = Requests::new();
         let first = table.insert(RequestId(1), request());
         assert!(table.remove(first).is_some());
         let second = table.insert(RequestId(1), request());
         assert_ne!(first, second);
-        assert_eq!(table.by_key(first).err(), Some(Misuse::Gone));
+        assert_eq!(table.by_key(first).err(), Some(UserError::RequestClosed));
         assert!(table.remove(first).is_none());
         assert!(table.by_key(second).is_ok());
         table.remove(second);
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn every_id_finds_its_own_request() {
-        let mut table = Table::new();
+        let mut table = Requests::new();
         let ids = || (1..=65_535_u16).rev().step_by(7).map(RequestId);
         for id in ids() {
             table.insert(id, request());

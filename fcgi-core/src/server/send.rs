@@ -5,15 +5,15 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::request_state::Input;
-use super::requests::{Entry, NOT_BEGUN};
-use super::{Closing, Connection, Key};
-use crate::error::Misuse;
+use super::request_state::RecvState;
+use super::requests::{Entry, NOT_STARTED};
+use super::{Connection, RequestKey, Shutdown};
+use crate::error::UserError;
 use crate::record::{EndRequest, ProtocolStatus, RecordType, RequestId, Role};
 
 /// Whether more of a stream is to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyState {
+pub enum StreamState {
     /// Its terminal record has not been received.
     Open,
     /// Its terminal record was received: what was read is all.
@@ -29,14 +29,18 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
-    pub fn read_body(&mut self, key: Key, into: &mut VecDeque<Bytes>) -> Result<BodyState, Misuse> {
-        let entry = self.open(key)?;
-        entry.announced = false;
+    pub fn read_body(
+        &mut self,
+        key: RequestKey,
+        into: &mut VecDeque<Bytes>,
+    ) -> Result<StreamState, UserError> {
+        let entry = self.writable(key)?;
+        entry.readable_queued = false;
         entry.stdin.read(into);
         Ok(match entry.state.input() {
-            Input::Params | Input::Stdin => BodyState::Open,
-            Input::Data | Input::Ended => BodyState::Ended,
-            Input::Aborted => BodyState::Aborted,
+            RecvState::Params | RecvState::Stdin => StreamState::Open,
+            RecvState::Data | RecvState::Ended => StreamState::Ended,
+            RecvState::Aborted => StreamState::Aborted,
         })
     }
 
@@ -45,28 +49,32 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
-    pub fn read_data(&mut self, key: Key, into: &mut VecDeque<Bytes>) -> Result<BodyState, Misuse> {
-        let entry = self.open(key)?;
-        entry.announced = false;
+    pub fn read_data(
+        &mut self,
+        key: RequestKey,
+        into: &mut VecDeque<Bytes>,
+    ) -> Result<StreamState, UserError> {
+        let entry = self.writable(key)?;
+        entry.readable_queued = false;
         if let Some(data) = &mut entry.data {
             data.read(into);
         }
         Ok(match (entry.state.input(), entry.state.role()) {
-            (Input::Aborted, _) => BodyState::Aborted,
-            (Input::Params | Input::Stdin | Input::Data, Role::FILTER) => BodyState::Open,
-            _ => BodyState::Ended,
+            (RecvState::Aborted, _) => StreamState::Aborted,
+            (RecvState::Params | RecvState::Stdin | RecvState::Data, Role::FILTER) => StreamState::Open,
+            _ => StreamState::Ended,
         })
     }
 
     /// The application has used `bytes` of what it read, so that input may flow again.
     ///
     /// Says nothing if the request is over: its charge went with it.
-    pub fn consumed(&mut self, key: Key, bytes: usize) {
-        let Ok(entry) = self.table.by_key(key) else { return };
-        let of_stdin = entry.stdin.consumed(bytes);
+    pub fn release_capacity(&mut self, key: RequestKey, bytes: usize) {
+        let Ok(entry) = self.requests.by_key(key) else { return };
+        let of_stdin = entry.stdin.release_capacity(bytes);
         let rest = bytes.saturating_sub(of_stdin);
-        let of_data = entry.data.as_mut().map_or(0, |data| data.consumed(rest));
-        self.unread = self.unread.saturating_sub(of_stdin).saturating_sub(of_data);
+        let of_data = entry.data.as_mut().map_or(0, |data| data.release_capacity(rest));
+        self.unread_bytes = self.unread_bytes.saturating_sub(of_stdin).saturating_sub(of_data);
     }
 
     /// The application will read no more of this request's bodies: what is there and what is to come of them
@@ -74,9 +82,9 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
-    pub fn discard_body(&mut self, key: Key) -> Result<(), Misuse> {
-        let freed = self.open(key)?.discard();
-        self.unread = self.unread.saturating_sub(freed);
+    pub fn discard_body(&mut self, key: RequestKey) -> Result<(), UserError> {
+        let freed = self.writable(key)?.discard();
+        self.unread_bytes = self.unread_bytes.saturating_sub(freed);
         Ok(())
     }
 
@@ -84,9 +92,9 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] after the end of the request.
-    pub fn stdout(&mut self, key: Key, content: &[u8]) -> Result<(), Misuse> {
-        let id = self.begin_response(key)?;
-        self.output.stream(RecordType::STDOUT, id, content);
+    pub fn stdout(&mut self, key: RequestKey, content: &[u8]) -> Result<(), UserError> {
+        let id = self.start_response(key)?;
+        self.output.write_stream(RecordType::STDOUT, id, content);
         Ok(())
     }
 
@@ -94,9 +102,13 @@ impl Connection {
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout); `write` is not called then.
-    pub fn stdout_with(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Misuse> {
-        let id = self.begin_response(key)?;
-        self.output.stream_with(RecordType::STDOUT, id, write);
+    pub fn stdout_with(
+        &mut self,
+        key: RequestKey,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), UserError> {
+        let id = self.start_response(key)?;
+        self.output.write_stream_with(RecordType::STDOUT, id, write);
         Ok(())
     }
 
@@ -105,9 +117,9 @@ impl Connection {
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
-    pub fn stdout_bytes(&mut self, key: Key, content: Bytes) -> Result<(), Misuse> {
-        let id = self.begin_response(key)?;
-        self.output.stream_bytes(RecordType::STDOUT, id, content);
+    pub fn stdout_bytes(&mut self, key: RequestKey, content: Bytes) -> Result<(), UserError> {
+        let id = self.start_response(key)?;
+        self.output.write_stream_bytes(RecordType::STDOUT, id, content);
         Ok(())
     }
 
@@ -123,13 +135,13 @@ impl Connection {
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
-    pub fn replace_response(&mut self, key: Key, content: &[u8]) -> Result<bool, Misuse> {
-        let entry = self.open(key)?;
-        let (id, begins) = (entry.id, entry.response_at);
-        if begins == NOT_BEGUN {
+    pub fn replace_response(&mut self, key: RequestKey, content: &[u8]) -> Result<bool, UserError> {
+        let entry = self.writable(key)?;
+        let (id, begins) = (entry.id, entry.response_start);
+        if begins == NOT_STARTED {
             return self.stdout(key, content).map(|()| true);
         }
-        let mut others: Vec<_> = self.table.responses_at().filter(|other| **other > begins).collect();
+        let mut others: Vec<_> = self.requests.response_starts().filter(|other| **other > begins).collect();
         others.sort_unstable();
         Ok(self.output.replace_stream((RecordType::STDOUT, id), begins, content, others))
     }
@@ -139,9 +151,9 @@ impl Connection {
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
-    pub fn stderr(&mut self, key: Key, content: &[u8]) -> Result<(), Misuse> {
-        let id = self.open(key)?.id;
-        self.output.stderr(id, content, self.config.limits.stderr_record);
+    pub fn stderr(&mut self, key: RequestKey, content: &[u8]) -> Result<(), UserError> {
+        let id = self.writable(key)?.id;
+        self.output.write_stderr(id, content, self.config.limits.max_stderr_record);
         Ok(())
     }
 
@@ -154,12 +166,12 @@ impl Connection {
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
-    pub fn end(&mut self, key: Key, app_status: u32) -> Result<(), Misuse> {
-        let entry = self.table.by_key(key)?;
-        entry.state.end()?;
+    pub fn end_request(&mut self, key: RequestKey, app_status: u32) -> Result<(), UserError> {
+        let entry = self.requests.by_key(key)?;
+        entry.state.end_request()?;
         let end = EndRequest { app_status, protocol_status: ProtocolStatus::REQUEST_COMPLETE };
-        self.output.end_request(entry.id, end);
-        self.retire(key);
+        self.output.write_end_request(entry.id, end);
+        self.mark_answered(key);
         Ok(())
     }
 
@@ -169,10 +181,10 @@ impl Connection {
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
-    pub fn fail(&mut self, key: Key) -> Result<(), Misuse> {
-        self.table.by_key(key)?.state.fail()?;
-        self.closing = Closing::Abortive;
-        self.retire(key);
+    pub fn abort_response(&mut self, key: RequestKey) -> Result<(), UserError> {
+        self.requests.by_key(key)?.state.abort_response()?;
+        self.shutdown = Shutdown::Reset;
+        self.mark_answered(key);
         Ok(())
     }
 
@@ -187,12 +199,12 @@ impl Connection {
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
-    pub fn abandon(&mut self, key: Key) -> Result<(), Misuse> {
-        self.table.by_key(key)?.state.fail()?;
-        if self.closing.takes_requests() {
-            self.closing = Closing::WhenIdle;
+    pub fn abandon_response(&mut self, key: RequestKey) -> Result<(), UserError> {
+        self.requests.by_key(key)?.state.abort_response()?;
+        if self.shutdown.accepts_requests() {
+            self.shutdown = Shutdown::WhenIdle;
         }
-        self.retire(key);
+        self.mark_answered(key);
         Ok(())
     }
 
@@ -201,54 +213,59 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::Gone`] if the PARAMS have ended, or the request is over.
-    pub fn refuse(&mut self, key: Key) -> Result<(), Misuse> {
-        let entry = self.table.by_key(key)?;
-        entry.state.refuse()?;
+    pub fn reject(&mut self, key: RequestKey) -> Result<(), UserError> {
+        let entry = self.requests.by_key(key)?;
+        entry.state.reject()?;
         entry.params = Vec::new();
         entry.discard();
-        self.heads.remove(key);
+        self.incomplete_heads.remove(key);
         self.release_params(key);
         Ok(())
     }
 
     /// The request, if it may be answered.
-    fn open(&mut self, key: Key) -> Result<&mut Entry, Misuse> {
-        let entry = self.table.by_key(key)?;
-        entry.state.answer()?;
+    fn writable(&mut self, key: RequestKey) -> Result<&mut Entry, UserError> {
+        let entry = self.requests.by_key(key)?;
+        entry.state.check_writable()?;
         Ok(entry)
     }
 
     /// The request's id, if it may be answered. Notes where its response begins.
-    fn begin_response(&mut self, key: Key) -> Result<RequestId, Misuse> {
-        let entry = self.table.by_key(key)?;
-        entry.state.answer()?;
-        if entry.response_at == NOT_BEGUN {
-            entry.response_at = self.output.position();
+    fn start_response(&mut self, key: RequestKey) -> Result<RequestId, UserError> {
+        let entry = self.requests.by_key(key)?;
+        entry.state.check_writable()?;
+        if entry.response_start == NOT_STARTED {
+            entry.response_start = self.output.position();
             // So that a record begins there, whatever comes first.
-            self.output.seal();
+            self.output.split_record();
         }
         Ok(entry.id)
     }
 
     /// A request has stopped to be live.
-    fn retire(&mut self, key: Key) {
-        self.live = self.live.saturating_sub(1);
-        let Ok(entry) = self.table.by_key(key) else { return };
+    fn mark_answered(&mut self, key: RequestKey) {
+        self.active = self.active.saturating_sub(1);
+        let Ok(entry) = self.requests.by_key(key) else { return };
         let freed = entry.discard();
-        self.unread = self.unread.saturating_sub(freed);
+        self.unread_bytes = self.unread_bytes.saturating_sub(freed);
         self.release_params(key);
-        self.settle(key);
+        self.remove_if_done(key);
     }
 
     /// A request's PARAMS are gone, or about to be: others may have as many.
-    pub(super) fn release_params(&mut self, key: Key) {
-        let Ok(entry) = self.table.by_key(key) else { return };
-        let freed = core::mem::take(&mut entry.held_params);
-        self.held_params = self.held_params.saturating_sub(freed);
+    pub(super) fn release_params(&mut self, key: RequestKey) {
+        let Ok(entry) = self.requests.by_key(key) else { return };
+        let freed = core::mem::take(&mut entry.params_bytes);
+        self.params_bytes = self.params_bytes.saturating_sub(freed);
     }
 
-    pub(super) fn put_end(&mut self, id: RequestId, app_status: u32, protocol_status: ProtocolStatus) {
+    pub(super) fn write_end_request(
+        &mut self,
+        id: RequestId,
+        app_status: u32,
+        protocol_status: ProtocolStatus,
+    ) {
         let end = EndRequest { app_status, protocol_status };
-        self.output.record(RecordType::END_REQUEST, id, &end.encode());
+        self.output.write_record(RecordType::END_REQUEST, id, &end.encode());
     }
 }

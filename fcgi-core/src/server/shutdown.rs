@@ -1,20 +1,20 @@
 //! When and how the connection ends.
 
-use super::{Closing, Connection};
+use super::{Connection, Shutdown};
 
 /// How to end a connection whose requests are all answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Close {
+pub enum CloseAction {
     /// Nothing more is to come of any request: write the output, then close.
-    Now,
+    Close,
     /// The web server may still be sending a body that nobody reads. Write the output, shut the write side
     /// down so that the web server sees the end at once, read and drop its bytes until its end of stream for
     /// a bounded time, then close. To close at once would reset the connection and could destroy the answer
     /// on its way.
-    Drain,
+    LingeringClose,
     /// An answer was cut off: write the output, then close such that the peer sees an error, with a reset
     /// where the transport has one.
-    Abortive,
+    Reset,
 }
 
 /// What the end of the web server's stream has cut off.
@@ -36,24 +36,24 @@ impl Connection {
     /// off](Self::fail) or [abandoned](Self::abandon), or the web server broke a rule; and no request is
     /// alive.
     #[must_use]
-    pub fn should_close(&self) -> Option<Close> {
-        if self.live > 0 {
+    pub fn close_action(&self) -> Option<CloseAction> {
+        if self.active > 0 {
             return None;
         }
-        match self.closing {
-            Closing::Abortive => Some(Close::Abortive),
-            _ if self.broken.is_some() => Some(Close::Drain),
-            Closing::No if self.keep_conn => None,
-            Closing::No | Closing::WhenIdle | Closing::Orderly => Some(self.orderly()),
+        match self.shutdown {
+            Shutdown::Reset => Some(CloseAction::Reset),
+            _ if self.protocol_error.is_some() => Some(CloseAction::LingeringClose),
+            Shutdown::None if self.keep_conn => None,
+            Shutdown::None | Shutdown::WhenIdle | Shutdown::Graceful => Some(self.graceful_close()),
         }
     }
 
     /// Takes no further request; those that are alive are served to their end, after which
     /// [`should_close`](Self::should_close) says how to go on. A request that still comes is answered as
     /// [`Config::overload`](super::Config::overload) says.
-    pub fn close(&mut self) {
-        if self.closing.takes_requests() {
-            self.closing = Closing::Orderly;
+    pub fn stop_accepting(&mut self) {
+        if self.shutdown.accepts_requests() {
+            self.shutdown = Shutdown::Graceful;
         }
     }
 
@@ -61,18 +61,17 @@ impl Connection {
     /// and nothing waits to be written. An answered request whose input has not ended does not count.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.live == 0 && self.deframer.is_between_records() && self.output.is_empty()
+        self.active == 0 && self.decoder.is_between_records() && self.output.is_empty()
     }
 
     /// What it means that the web server's stream ends here.
     #[must_use]
     pub fn end_of_input(&self) -> EndOfInput {
-        if !self.heads.is_empty() {
+        if !self.incomplete_heads.is_empty() {
             EndOfInput::InParams
-        } else if self.live > 0 {
+        } else if self.active > 0 {
             EndOfInput::InRequest
-        } else if self.deframer.is_between_records() || self.deframer.is_in_padding() || self.is_in_answered()
-        {
+        } else if self.decoder.is_between_records() || self.decoder.is_in_padding() || self.is_in_answered() {
             EndOfInput::Clean
         } else {
             EndOfInput::InRecord
@@ -81,15 +80,19 @@ impl Connection {
 
     /// nginx and HAProxy stop in the middle of a body once they have the answer, even inside a record.
     fn is_in_answered(&self) -> bool {
-        let id = match self.deframer.current() {
+        let id = match self.decoder.current() {
             Some((header, _)) => header.id,
             // Inside a header nobody knows whose it is; with an unfinished body about, it is that one's.
-            None => return self.table.len() > 0,
+            None => return self.requests.len() > 0,
         };
-        self.table.iter().any(|(_, entry)| entry.id == id && !entry.state.is_live())
+        self.requests.iter().any(|(_, entry)| entry.id == id && !entry.state.is_active())
     }
 
-    fn orderly(&self) -> Close {
-        if self.table.len() == 0 && self.deframer.is_between_records() { Close::Now } else { Close::Drain }
+    fn graceful_close(&self) -> CloseAction {
+        if self.requests.len() == 0 && self.decoder.is_between_records() {
+            CloseAction::Close
+        } else {
+            CloseAction::LingeringClose
+        }
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use fcgi_core::server::{Close, Config, Connection, EndOfInput, Event};
-use fcgi_core::{BodyState, Deframer, Key, Limits, Misuse, RecordType, RequestId, Role, Roles, Violation};
+use fcgi_core::server::{CloseAction, Config, Connection, EndOfInput, Event};
+use fcgi_core::{
+    Limits, ProtocolError, RecordDecoder, RecordType, RequestId, RequestKey, Role, Roles, StreamState,
+    UserError,
+};
 
 use super::model::{Effect, Model, Settings, Told};
 use super::request::Input;
@@ -17,7 +20,7 @@ pub(crate) struct Both {
     app: Connection,
     pub(crate) model: Model,
     /// The last request of each id that the application was told of.
-    told: BTreeMap<u16, Key>,
+    told: BTreeMap<u16, RequestKey>,
     /// Ids whose PARAMS have not ended, the oldest first.
     in_params: Vec<u16>,
     /// Ids that have begun and are owed an END_REQUEST, by what went over the wire alone.
@@ -61,7 +64,8 @@ impl Both {
 
     fn receive(&mut self, step: Step, wire: &[u8]) {
         let received = self.app.receive(wire);
-        let broken = self.model.broken.map(|(rule, id)| Violation { rule, id: RequestId(id) });
+        let broken =
+            self.model.broken.map(|(rule, id)| ProtocolError { kind: rule, request_id: RequestId(id) });
         assert_eq!(received.err(), broken, "{step:?}");
         if let Step::Begin { id, .. } = step
             && broken.is_none()
@@ -74,7 +78,7 @@ impl Both {
         }
     }
 
-    fn command(&mut self, step: Step, oldest: Option<u16>) -> Option<(usize, BodyState)> {
+    fn command(&mut self, step: Step, oldest: Option<u16>) -> Option<(usize, StreamState)> {
         match step {
             Step::Command(id, command) => {
                 let key = self.told[&id];
@@ -83,18 +87,18 @@ impl Both {
                 }
                 let charge = self.model.requests.get(&id).map_or(0, |request| request.charge);
                 // What the model no longer has on the request's account was consumed.
-                let consumed = self.app.unread() - (self.model.unread() - charge) - charge;
+                let consumed = self.app.unread_bytes() - (self.model.unread() - charge) - charge;
                 do_command(&mut self.app, id, key, command, consumed).unwrap()
             }
             Step::Refuse => {
-                let key = self.app.in_params().min().unwrap();
-                assert_eq!(self.app.end(key, 0), Err(Misuse::TooEarly));
-                assert_eq!(self.app.refuse(key), Ok(()));
+                let key = self.app.incomplete_heads().min().unwrap();
+                assert_eq!(self.app.end_request(key, 0), Err(UserError::StreamNotOpen));
+                assert_eq!(self.app.reject(key), Ok(()));
                 self.told.insert(oldest.unwrap(), key);
                 None
             }
             _ => {
-                self.app.close();
+                self.app.stop_accepting();
                 None
             }
         }
@@ -108,10 +112,13 @@ impl Both {
                     assert_eq!(do_command(&mut self.app, id, key, command, 1), refused(command), "{step:?}");
                 }
             }
-            Step::Close => self.app.close(),
+            Step::Close => self.app.stop_accepting(),
             _ => {
                 if let (Some(wire), Some((rule, id))) = (step.wire(), self.model.broken) {
-                    assert_eq!(self.app.receive(&wire), Err(Violation { rule, id: RequestId(id) }));
+                    assert_eq!(
+                        self.app.receive(&wire),
+                        Err(ProtocolError { kind: rule, request_id: RequestId(id) })
+                    );
                 }
             }
         }
@@ -134,9 +141,9 @@ impl Both {
         let output = self.app.output();
         let wire: Vec<u8> = output.slices().flatten().copied().collect();
         output.advance(wire.len());
-        let (mut deframer, mut input, mut records) = (Deframer::new(), &wire[..], Vec::new());
+        let (mut deframer, mut input, mut records) = (RecordDecoder::new(), &wire[..], Vec::new());
         while let Some(fragment) = deframer.next(&mut input).unwrap() {
-            assert!(fragment.starts && fragment.ends, "whole records");
+            assert!(fragment.is_first && fragment.is_last, "whole records");
             records.push((fragment.header.kind, fragment.header.id.0, fragment.content.to_vec()));
         }
         assert!(deframer.is_between_records());
@@ -146,7 +153,7 @@ impl Both {
     fn events(&mut self) -> Vec<Told> {
         let mut all = Vec::new();
         while let Some(event) = self.app.poll_event() {
-            let id_of = |key: Key| {
+            let id_of = |key: RequestKey| {
                 let of = self.told.iter().find(|(_, told)| **told == key);
                 *of.unwrap_or_else(|| panic!("an event for {key:?}, which nobody has")).0
             };
@@ -155,15 +162,15 @@ impl Both {
                     self.told.insert(request.id.0, request.key);
                     Told::Request(request.id.0)
                 }
-                Event::Refused(key, _) => {
+                Event::Rejected(key, _) => {
                     // Its id is the one that just ceased to wait.
                     let refused = self.in_params.iter().copied().find(|id| self.model.is_open(*id));
                     let id = refused.expect("one that came before its PARAMS ended");
                     self.told.insert(id, key);
                     Told::Refused(id)
                 }
-                Event::Body(key) => Told::Body(id_of(key)),
-                Event::Abort(key) => Told::Abort(id_of(key)),
+                Event::BodyReadable(key) => Told::Body(id_of(key)),
+                Event::Aborted(key) => Told::Abort(id_of(key)),
                 other => panic!("{other:?} is new"),
             });
         }
@@ -173,17 +180,17 @@ impl Both {
     /// Everything that can be seen of the connection from outside.
     fn compare(&self) {
         let (app, model) = (&self.app, &self.model);
-        assert_eq!(app.live(), model.live(), "{model:?}");
-        assert_eq!(app.unread(), model.unread(), "{model:?}");
-        assert_eq!(app.in_params().count(), model.in_params(), "{model:?}");
-        assert_eq!(app.should_close(), model.should_close(), "{model:?}");
-        assert_eq!(app.wants_input(), model.wants_input(), "{model:?}");
+        assert_eq!(app.active_requests(), model.live(), "{model:?}");
+        assert_eq!(app.unread_bytes(), model.unread(), "{model:?}");
+        assert_eq!(app.incomplete_heads().count(), model.in_params(), "{model:?}");
+        assert_eq!(app.close_action(), model.should_close(), "{model:?}");
+        assert_eq!(app.wants_read(), model.wants_input(), "{model:?}");
         assert_eq!(app.end_of_input(), model.end_of_input(), "{model:?}");
         assert_eq!(app.is_idle(), model.live() == 0, "{model:?}");
         let most = model.requests.values().map(|request| request.charge).max().filter(|charge| *charge > 0);
-        assert_eq!(app.fullest().is_some(), most.is_some(), "{model:?}");
+        assert_eq!(app.largest_unread().is_some(), most.is_some(), "{model:?}");
         for (id, key) in &self.told {
-            assert_eq!(app.is_open(*key), model.is_open(*id), "{id} of {model:?}");
+            assert_eq!(app.is_writable(*key), model.is_open(*id), "{id} of {model:?}");
         }
         for id in model.requests.keys() {
             assert_eq!(self.owed.contains(id), model.is_live(*id), "{id} of {model:?}");
@@ -200,11 +207,14 @@ impl Both {
         for id in ids {
             self.step(Step::Command(id, Command::End));
         }
-        assert_eq!((self.app.live(), self.app.unread(), self.owed.len()), (0, 0, 0));
-        assert!(self.app.is_idle() && self.app.wants_input() && self.app.fullest().is_none());
+        assert_eq!((self.app.active_requests(), self.app.unread_bytes(), self.owed.len()), (0, 0, 0));
+        assert!(self.app.is_idle() && self.app.wants_read() && self.app.largest_unread().is_none());
         assert_eq!(self.app.end_of_input(), EndOfInput::Clean);
         if self.model.broken.is_some() {
-            return assert!(matches!(self.app.should_close(), Some(Close::Drain | Close::Abortive)));
+            return assert!(matches!(
+                self.app.close_action(),
+                Some(CloseAction::LingeringClose | CloseAction::Reset)
+            ));
         }
         while let Some((&id, request)) =
             self.model.requests.iter().find(|(_, request)| request.is_unfinished())
@@ -215,7 +225,7 @@ impl Both {
                 _ => Step::DataEnd(id),
             });
         }
-        if self.app.should_close().is_none() {
+        if self.app.close_action().is_none() {
             self.serves_another();
         }
     }
@@ -229,13 +239,13 @@ impl Both {
         self.step(Step::Command(id, Command::Answer));
         self.step(Step::Command(id, Command::End));
         self.step(Step::StdinEnd(id));
-        assert_eq!(self.app.should_close(), Some(Close::Now));
+        assert_eq!(self.app.close_action(), Some(CloseAction::Close));
     }
 }
 
-type Done = Result<Option<(usize, BodyState)>, Misuse>;
+type Done = Result<Option<(usize, StreamState)>, UserError>;
 
-fn do_command(app: &mut Connection, id: u16, key: Key, command: Command, consumed: usize) -> Done {
+fn do_command(app: &mut Connection, id: u16, key: RequestKey, command: Command, consumed: usize) -> Done {
     let mut chunks = VecDeque::new();
     let read = match command {
         Command::Answer => app.stdout(key, b"o").map(|()| None),
@@ -243,13 +253,13 @@ fn do_command(app: &mut Connection, id: u16, key: Key, command: Command, consume
         Command::Read => app.read_body(key, &mut chunks).map(Some),
         Command::ReadData => app.read_data(key, &mut chunks).map(Some),
         Command::Consume => {
-            app.consumed(key, consumed);
+            app.release_capacity(key, consumed);
             Ok(None)
         }
         Command::Discard => app.discard_body(key).map(|()| None),
-        Command::End => app.end(key, 0).map(|()| None),
-        Command::Fail => app.fail(key).map(|()| None),
-        Command::Abandon => app.abandon(key).map(|()| None),
+        Command::End => app.end_request(key, 0).map(|()| None),
+        Command::Fail => app.abort_response(key).map(|()| None),
+        Command::Abandon => app.abandon_response(key).map(|()| None),
     }?;
     assert!(chunks.iter().flatten().all(|byte| *byte == byte_of(id)), "bytes of another request");
     Ok(read.map(|state| (chunks.iter().map(bytes::Bytes::len).sum(), state)))
@@ -260,17 +270,17 @@ const fn refused(command: Command) -> Done {
     match command {
         // It has nobody to complain to.
         Command::Consume => Ok(None),
-        _ => Err(Misuse::Gone),
+        _ => Err(UserError::RequestClosed),
     }
 }
 
 /// The connection's settings that are the model's.
 pub(crate) fn config(settings: Settings) -> Arc<Config> {
     let mut limits = Limits::default();
-    limits.requests = settings.requests;
-    limits.unfinished = settings.unfinished;
-    limits.body_bytes = settings.body_bytes;
-    limits.bodies_bytes = settings.bodies_bytes;
+    limits.max_concurrent_requests = settings.requests;
+    limits.max_half_closed_requests = settings.unfinished;
+    limits.request_window = settings.body_bytes;
+    limits.connection_window = settings.bodies_bytes;
     let roles = if settings.filters_and_authorizers { Roles::ALL } else { Roles::RESPONDER };
     Arc::new(Config { limits, roles, ..Config::default() })
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fcgi_core::server::{Close, EndOfInput};
-use fcgi_core::{BodyState, Misuse, RecordType, Role, Rule};
+use fcgi_core::server::{CloseAction, EndOfInput};
+use fcgi_core::{ProtocolErrorKind, RecordType, Role, StreamState, UserError};
 
 use super::request::{Input, Output, Request};
 use super::steps::{Command, NO_TYPE, Step};
@@ -15,7 +15,7 @@ pub(crate) struct Model {
     pub(crate) requests: BTreeMap<u16, Request>,
     keep_conn: bool,
     closing: Closing,
-    pub(crate) broken: Option<(Rule, u16)>,
+    pub(crate) broken: Option<(ProtocolErrorKind, u16)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,7 @@ pub(crate) struct Effect {
     pub(crate) records: Vec<(RecordType, u16, Vec<u8>)>,
     pub(crate) events: Vec<Told>,
     /// Bytes that were read.
-    pub(crate) read: Option<(usize, BodyState)>,
+    pub(crate) read: Option<(usize, StreamState)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,12 +120,12 @@ impl Model {
         self.unread() < bound
     }
 
-    pub(crate) fn should_close(&self) -> Option<Close> {
-        let orderly = if self.requests.is_empty() { Close::Now } else { Close::Drain };
+    pub(crate) fn should_close(&self) -> Option<CloseAction> {
+        let orderly = if self.requests.is_empty() { CloseAction::Close } else { CloseAction::LingeringClose };
         match self.closing {
             _ if self.live() > 0 => None,
-            Closing::Abortive => Some(Close::Abortive),
-            _ if self.broken.is_some() => Some(Close::Drain),
+            Closing::Abortive => Some(CloseAction::Reset),
+            _ if self.broken.is_some() => Some(CloseAction::LingeringClose),
             Closing::No if self.keep_conn => None,
             Closing::No | Closing::WhenIdle | Closing::Orderly => Some(orderly),
         }
@@ -151,11 +151,11 @@ impl Model {
     }
 
     /// `oldest`: the request that [`Step::Refuse`] is about.
-    pub(crate) fn step(&mut self, step: Step, oldest: Option<u16>) -> Result<Effect, Misuse> {
+    pub(crate) fn step(&mut self, step: Step, oldest: Option<u16>) -> Result<Effect, UserError> {
         let mut effect = Effect::default();
         match step {
             Step::Command(id, command) => self.command(id, command, &mut effect)?,
-            Step::Refuse => self.refuse(oldest.ok_or(Misuse::Gone)?)?,
+            Step::Refuse => self.refuse(oldest.ok_or(UserError::RequestClosed)?)?,
             Step::Close => {
                 if self.closing.takes_requests() {
                     self.closing = Closing::Orderly;
@@ -170,7 +170,7 @@ impl Model {
         Ok(effect)
     }
 
-    fn receive(&mut self, record: Step, effect: &mut Effect) -> Result<(), (Rule, u16)> {
+    fn receive(&mut self, record: Step, effect: &mut Effect) -> Result<(), (ProtocolErrorKind, u16)> {
         match record {
             Step::Begin { id, role, keep_conn } => {
                 self.begin(id, role, keep_conn, effect).map_err(|rule| (rule, id))
@@ -185,7 +185,7 @@ impl Model {
                 effect.records.push((RecordType::UNKNOWN_TYPE, 0, vec![NO_TYPE.0, 0, 0, 0, 0, 0, 0, 0]));
                 Ok(())
             }
-            Step::Stdout(id) => Err((Rule::Direction, id)),
+            Step::Stdout(id) => Err((ProtocolErrorKind::WrongDirection, id)),
             Step::Params(id, _) | Step::ParamsEnd(id) | Step::Stdin(id, _) | Step::StdinEnd(id) => {
                 self.stream(id, record, effect).map_err(|rule| (rule, id))
             }
@@ -200,11 +200,17 @@ impl Model {
         }
     }
 
-    fn begin(&mut self, id: u16, role: Role, keep_conn: bool, effect: &mut Effect) -> Result<(), Rule> {
+    fn begin(
+        &mut self,
+        id: u16,
+        role: Role,
+        keep_conn: bool,
+        effect: &mut Effect,
+    ) -> Result<(), ProtocolErrorKind> {
         match self.requests.get(&id).map(|request| request.output) {
             None => {}
             Some(Output::Ended) => drop(self.requests.remove(&id)),
-            Some(_) => return Err(Rule::BeginTwice),
+            Some(_) => return Err(ProtocolErrorKind::DuplicateRequestId),
         }
         self.keep_conn = keep_conn;
         let has_role = role == Role::RESPONDER
@@ -233,7 +239,7 @@ impl Model {
         Ok(())
     }
 
-    fn stream(&mut self, id: u16, record: Step, effect: &mut Effect) -> Result<(), Rule> {
+    fn stream(&mut self, id: u16, record: Step, effect: &mut Effect) -> Result<(), ProtocolErrorKind> {
         let Some(request) = self.requests.get_mut(&id) else { return Ok(()) };
         match record {
             Step::Params(_, pairs) => request.params(id, pairs, effect)?,
@@ -265,22 +271,22 @@ impl Model {
         self.settle(id);
     }
 
-    fn refuse(&mut self, id: u16) -> Result<(), Misuse> {
-        let request = self.requests.get_mut(&id).ok_or(Misuse::Gone)?;
+    fn refuse(&mut self, id: u16) -> Result<(), UserError> {
+        let request = self.requests.get_mut(&id).ok_or(UserError::RequestClosed)?;
         if request.output != Output::Waiting {
-            return Err(Misuse::Gone);
+            return Err(UserError::RequestClosed);
         }
         request.output = Output::Open;
         request.drop_bodies();
         Ok(())
     }
 
-    fn command(&mut self, id: u16, command: Command, effect: &mut Effect) -> Result<(), Misuse> {
-        let request = self.requests.get_mut(&id).ok_or(Misuse::Gone)?;
+    fn command(&mut self, id: u16, command: Command, effect: &mut Effect) -> Result<(), UserError> {
+        let request = self.requests.get_mut(&id).ok_or(UserError::RequestClosed)?;
         match request.output {
             Output::Open => {}
-            Output::Waiting => return Err(Misuse::TooEarly),
-            Output::Ended | Output::CutOff => return Err(Misuse::Gone),
+            Output::Waiting => return Err(UserError::StreamNotOpen),
+            Output::Ended | Output::CutOff => return Err(UserError::RequestClosed),
         }
         match command {
             Command::Answer => effect.records.push((RecordType::STDOUT, id, b"o".to_vec())),

@@ -1,6 +1,6 @@
 //! One request of the model: its two halves, and its streams.
 
-use fcgi_core::{BodyState, Role, Rule};
+use fcgi_core::{ProtocolErrorKind, Role, StreamState};
 
 use super::model::{Effect, Told};
 use super::steps::Pairs;
@@ -53,7 +53,7 @@ impl Request {
     }
 
     /// Order is a rule while the answer is owed.
-    pub(crate) const fn broke(&self, rule: Rule) -> Result<(), Rule> {
+    pub(crate) const fn broke(&self, rule: ProtocolErrorKind) -> Result<(), ProtocolErrorKind> {
         if self.is_live() { Err(rule) } else { Ok(()) }
     }
 
@@ -84,11 +84,16 @@ impl Request {
 
 /// Its streams.
 impl Request {
-    pub(crate) fn params(&mut self, id: u16, pairs: Pairs, effect: &mut Effect) -> Result<(), Rule> {
+    pub(crate) fn params(
+        &mut self,
+        id: u16,
+        pairs: Pairs,
+        effect: &mut Effect,
+    ) -> Result<(), ProtocolErrorKind> {
         match (self.input, self.output) {
             (Input::Params, Output::Waiting) => {}
             (Input::Params | Input::Aborted, _) => return Ok(()),
-            _ => return self.broke(Rule::ParamsAfterEnd),
+            _ => return self.broke(ProtocolErrorKind::ParamsAfterEnd),
         }
         match pairs {
             Pairs::TooLong if !self.half_a_pair => {
@@ -102,13 +107,13 @@ impl Request {
         Ok(())
     }
 
-    pub(crate) fn params_end(&mut self, id: u16, effect: &mut Effect) -> Result<(), Rule> {
+    pub(crate) fn params_end(&mut self, id: u16, effect: &mut Effect) -> Result<(), ProtocolErrorKind> {
         if self.input != Input::Params {
             return Ok(());
         }
         let is_waiting = self.output == Output::Waiting;
         if is_waiting && self.half_a_pair {
-            return Err(Rule::PairTruncated);
+            return Err(ProtocolErrorKind::TruncatedPair);
         }
         self.input = if self.role == Role::AUTHORIZER { Input::Ended } else { Input::Stdin };
         if is_waiting {
@@ -118,7 +123,12 @@ impl Request {
         Ok(())
     }
 
-    pub(crate) fn stdin(&mut self, id: u16, bytes: usize, effect: &mut Effect) -> Result<(), Rule> {
+    pub(crate) fn stdin(
+        &mut self,
+        id: u16,
+        bytes: usize,
+        effect: &mut Effect,
+    ) -> Result<(), ProtocolErrorKind> {
         match (self.input, self.role) {
             (Input::Stdin, _) if self.output == Output::Open => {
                 if self.take_in(0, bytes) {
@@ -127,13 +137,13 @@ impl Request {
                 Ok(())
             }
             (Input::Stdin | Input::Aborted, _) => Ok(()),
-            (Input::Params, _) => self.broke(Rule::StdinBeforeParamsEnd),
+            (Input::Params, _) => self.broke(ProtocolErrorKind::StdinBeforeParamsEnd),
             (_, Role::AUTHORIZER) => Ok(()),
-            _ => self.broke(Rule::StreamAfterEnd),
+            _ => self.broke(ProtocolErrorKind::StreamAfterEnd),
         }
     }
 
-    pub(crate) fn stdin_end(&mut self, id: u16, effect: &mut Effect) -> Result<(), Rule> {
+    pub(crate) fn stdin_end(&mut self, id: u16, effect: &mut Effect) -> Result<(), ProtocolErrorKind> {
         match self.input {
             Input::Stdin => {
                 self.input = if self.role == Role::FILTER { Input::Data } else { Input::Ended };
@@ -142,12 +152,17 @@ impl Request {
                 }
                 Ok(())
             }
-            Input::Params => self.broke(Rule::StdinBeforeParamsEnd),
+            Input::Params => self.broke(ProtocolErrorKind::StdinBeforeParamsEnd),
             Input::Data | Input::Ended | Input::Aborted => Ok(()),
         }
     }
 
-    pub(crate) fn data(&mut self, id: u16, bytes: usize, effect: &mut Effect) -> Result<(), Rule> {
+    pub(crate) fn data(
+        &mut self,
+        id: u16,
+        bytes: usize,
+        effect: &mut Effect,
+    ) -> Result<(), ProtocolErrorKind> {
         match (self.input, self.role) {
             (Input::Data, _) => {
                 if self.output == Output::Open && self.take_in(1, bytes) {
@@ -156,12 +171,12 @@ impl Request {
                 Ok(())
             }
             (Input::Aborted, _) => Ok(()),
-            (Input::Ended, Role::FILTER) => self.broke(Rule::StreamAfterEnd),
-            _ => self.broke(Rule::DataOutOfPlace),
+            (Input::Ended, Role::FILTER) => self.broke(ProtocolErrorKind::StreamAfterEnd),
+            _ => self.broke(ProtocolErrorKind::UnexpectedData),
         }
     }
 
-    pub(crate) fn data_end(&mut self, id: u16, effect: &mut Effect) -> Result<(), Rule> {
+    pub(crate) fn data_end(&mut self, id: u16, effect: &mut Effect) -> Result<(), ProtocolErrorKind> {
         match (self.input, self.role) {
             (Input::Data, _) => {
                 self.input = Input::Ended;
@@ -171,18 +186,18 @@ impl Request {
                 Ok(())
             }
             (Input::Aborted, _) | (Input::Ended, Role::FILTER) => Ok(()),
-            _ => self.broke(Rule::DataOutOfPlace),
+            _ => self.broke(ProtocolErrorKind::UnexpectedData),
         }
     }
 
-    pub(crate) fn read(&mut self, stream: usize) -> (usize, BodyState) {
+    pub(crate) fn read(&mut self, stream: usize) -> (usize, StreamState) {
         self.announced = false;
         let ended = match (stream, self.input) {
-            (_, Input::Aborted) => return (std::mem::take(&mut self.waiting[stream]), BodyState::Aborted),
+            (_, Input::Aborted) => return (std::mem::take(&mut self.waiting[stream]), StreamState::Aborted),
             (0, input) => matches!(input, Input::Data | Input::Ended),
             (_, input) => self.role != Role::FILTER || input == Input::Ended,
         };
-        let state = if ended { BodyState::Ended } else { BodyState::Open };
+        let state = if ended { StreamState::Ended } else { StreamState::Open };
         (std::mem::take(&mut self.waiting[stream]), state)
     }
 }

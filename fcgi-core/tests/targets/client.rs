@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use fcgi_core::client::{AnswerState, Config, Connection, EndOfInput, Event};
-use fcgi_core::{EndRequest, Key, Role, Variable, Violation};
+use fcgi_core::{EndRequest, ProtocolError, RequestKey, Role, Variable};
 
 pub(crate) fn run(data: &[u8]) {
     let Some(([size, habits], input)) = data.split_first_chunk() else { return };
@@ -17,11 +17,11 @@ pub(crate) fn run(data: &[u8]) {
 /// What of an application's answers must not hang on the transport.
 #[derive(Debug, Default, PartialEq)]
 struct Known {
-    stdout: BTreeMap<Key, Vec<u8>>,
-    stderr: BTreeMap<Key, Vec<u8>>,
-    ends: Vec<(Key, EndRequest)>,
+    stdout: BTreeMap<RequestKey, Vec<u8>>,
+    stderr: BTreeMap<RequestKey, Vec<u8>>,
+    ends: Vec<(RequestKey, EndRequest)>,
     values: Vec<Event>,
-    violation: Option<Violation>,
+    violation: Option<ProtocolError>,
     /// After a violation it means nothing.
     end_of_input: Option<EndOfInput>,
     output: Vec<u8>,
@@ -29,7 +29,7 @@ struct Known {
 
 fn listen<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, habits: u8) -> Known {
     let mut config = Config::default();
-    (config.requests, config.management_bytes) = (4, 100);
+    (config.max_concurrent_requests, config.max_management_bytes) = (4, 100);
     let mut server = Connection::new(config);
     let roles = [Role::RESPONDER, Role::AUTHORIZER, Role::FILTER, Role::RESPONDER];
     let keys = roles.map(|role| server.begin(role, true).unwrap());
@@ -56,8 +56,8 @@ fn listen<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, habits: u8) -> Known {
             take(&mut server, event, &mut known);
         }
     }
-    assert_eq!(server.unread(), 0, "all that came was read");
-    assert_eq!(server.live() + known.ends.len(), keys.len());
+    assert_eq!(server.unread_bytes(), 0, "all that came was read");
+    assert_eq!(server.active_requests() + known.ends.len(), keys.len());
     known.end_of_input = known.violation.is_none().then(|| server.end_of_input());
     known.output = server.output().slices().flatten().copied().collect();
     known
@@ -66,20 +66,20 @@ fn listen<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, habits: u8) -> Known {
 fn take(server: &mut Connection, event: Event, known: &mut Known) {
     let mut chunks = VecDeque::new();
     let (key, text) = match event {
-        Event::Stdout(key) => {
+        Event::StdoutReadable(key) => {
             if server.read_stdout(key, &mut chunks) == Ok(AnswerState::Open) {
                 assert!(!chunks.is_empty(), "an event without anything to read");
             }
             (key, &mut known.stdout)
         }
-        Event::Stderr(key) => {
+        Event::StderrReadable(key) => {
             let _ = server.read_stderr(key, &mut chunks);
             (key, &mut known.stderr)
         }
-        Event::End(key, end) => return known.ends.push((key, end)),
+        Event::RequestEnded(key, end) => return known.ends.push((key, end)),
         values => return known.values.push(values),
     };
     let bytes = Vec::from(chunks).concat();
-    server.consumed(key, bytes.len());
+    server.release_capacity(key, bytes.len());
     text.entry(key).or_default().extend(bytes);
 }

@@ -1,6 +1,6 @@
 //! Bytes to records, in any pieces. The first byte says how large these are.
 
-use fcgi_core::{Deframer, RecordHeader, Violation};
+use fcgi_core::{ProtocolError, RecordDecoder, RecordHeader};
 
 type Records = Vec<(RecordHeader, Vec<u8>)>;
 
@@ -24,20 +24,20 @@ pub(crate) fn run(data: &[u8]) {
     }
 }
 
-fn records<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Records, Option<Violation>) {
-    let mut deframer = Deframer::new();
+fn records<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Records, Option<ProtocolError>) {
+    let mut deframer = RecordDecoder::new();
     let mut records = Records::new();
     for mut piece in pieces {
         loop {
             match deframer.next(&mut piece) {
                 Ok(Some(fragment)) => {
-                    if fragment.starts {
+                    if fragment.is_first {
                         records.push((fragment.header, Vec::new()));
                     }
                     let (header, content) = records.last_mut().unwrap();
                     content.extend_from_slice(fragment.content);
                     assert_eq!(*header, fragment.header);
-                    assert_eq!(fragment.ends, content.len() == usize::from(header.content_len));
+                    assert_eq!(fragment.is_last, content.len() == usize::from(header.content_len));
                 }
                 Ok(None) => break,
                 Err(violation) => return (records, Some(violation)),

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use fcgi_core::server::{Config, Connection, Event, Refusal};
+use fcgi_core::server::{Config, Connection, Event, RejectReason};
 use fcgi_core::{
-    BeginRequest, Limits, Pairs, Params, RecordHeader, RecordType, RequestId, Role, Rule, encode_pair,
+    BeginRequest, Limits, NameValuePairs, Params, ProtocolErrorKind, RecordHeader, RecordType, RequestId,
+    Role, encode_pair,
 };
 
 const PAIRS: usize = 16;
@@ -15,22 +16,22 @@ const BYTES: usize = 300;
 #[derive(Debug, PartialEq, Eq)]
 enum Read {
     Params(Params),
-    Refused(Refusal),
-    Broken(Rule),
+    Refused(RejectReason),
+    Broken(ProtocolErrorKind),
 }
 
 pub(crate) fn run(data: &[u8]) {
     let Some((size, encoded)) = data.split_first() else { return };
     let encoded = &encoded[..encoded.len().min(60_000)];
-    let pairs: Vec<_> = Pairs::new(encoded).map_while(Result::ok).collect();
-    let is_whole = Pairs::new(encoded).all(|pair| pair.is_ok());
+    let pairs: Vec<_> = NameValuePairs::new(encoded).map_while(Result::ok).collect();
+    let is_whole = NameValuePairs::new(encoded).all(|pair| pair.is_ok());
 
     let mut again = Vec::new();
     for (name, value) in &pairs {
         encode_pair(&mut again, name, value);
     }
     assert!(again.len() <= encoded.len(), "the shortest encoding");
-    assert!(Pairs::new(&again).eq(pairs.iter().copied().map(Ok)));
+    assert!(NameValuePairs::new(&again).eq(pairs.iter().copied().map(Ok)));
 
     let read = read(encoded, encoded.len().max(1));
     assert_eq!(self::read(encoded, 1), read);
@@ -44,15 +45,15 @@ pub(crate) fn run(data: &[u8]) {
             }
         }
         // One too many is refused at its lengths, before it is there.
-        Read::Refused(Refusal::ParamsPairs) => assert!(pairs.len() + usize::from(!is_whole) > PAIRS),
+        Read::Refused(RejectReason::TooManyParams) => assert!(pairs.len() + usize::from(!is_whole) > PAIRS),
         Read::Refused(_) => assert!(encoded.len() > BYTES || !is_whole, "it says that it is longer"),
-        Read::Broken(rule) => assert!(rule == Rule::PairTruncated && !is_whole),
+        Read::Broken(rule) => assert!(rule == ProtocolErrorKind::TruncatedPair && !is_whole),
     }
 }
 
 fn read(encoded: &[u8], size: usize) -> Read {
     let mut limits = Limits::default();
-    (limits.params_bytes, limits.params_pairs) = (BYTES, PAIRS);
+    (limits.max_params_bytes, limits.max_params) = (BYTES, PAIRS);
     let mut app = Connection::new(Arc::new(Config { limits, ..Config::default() }));
     let begin = BeginRequest { role: Role::RESPONDER, keep_conn: true }.encode();
     app.receive(&record(RecordType::BEGIN_REQUEST, &begin)).unwrap();
@@ -60,12 +61,12 @@ fn read(encoded: &[u8], size: usize) -> Read {
     for part in parts {
         if let Err(violation) = app.receive(&record(RecordType::PARAMS, part)) {
             assert_eq!(app.poll_event(), None);
-            return Read::Broken(violation.rule);
+            return Read::Broken(violation.kind);
         }
     }
     match (app.poll_event(), app.poll_event()) {
         (Some(Event::Request(request)), None) => Read::Params(request.params),
-        (Some(Event::Refused(_, refusal)), None) => Read::Refused(refusal),
+        (Some(Event::Rejected(_, refusal)), None) => Read::Refused(refusal),
         other => panic!("{other:?}"),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use fcgi_core::server::{Config, Connection, Event};
-use fcgi_core::{Deframer, Key, Limits, RecordType, Roles, Violation};
+use fcgi_core::{Limits, ProtocolError, RecordDecoder, RecordType, RequestKey, Roles};
 
 pub(crate) fn run(data: &[u8]) {
     let Some(([size, habits], input)) = data.split_first_chunk() else { return };
@@ -17,8 +17,13 @@ pub(crate) fn run(data: &[u8]) {
 
 fn connection() -> Connection {
     let mut limits = Limits::default();
-    (limits.requests, limits.unfinished, limits.params_bytes, limits.params_pairs) = (3, 2, 200, 8);
-    (limits.body_bytes, limits.bodies_bytes, limits.answers_bytes) = (64, 100, 200);
+    (
+        limits.max_concurrent_requests,
+        limits.max_half_closed_requests,
+        limits.max_params_bytes,
+        limits.max_params,
+    ) = (3, 2, 200, 8);
+    (limits.request_window, limits.connection_window, limits.max_control_bytes) = (64, 100, 200);
     Connection::new(Arc::new(Config { limits, roles: Roles::ALL, ..Config::default() }))
 }
 
@@ -26,7 +31,7 @@ fn connection() -> Connection {
 #[derive(Debug, PartialEq, Eq)]
 struct Known {
     events: Vec<Event>,
-    violation: Option<Violation>,
+    violation: Option<ProtocolError>,
     output: Vec<u8>,
     bodies: Vec<Vec<u8>>,
     unread: usize,
@@ -53,7 +58,7 @@ fn listen<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Known {
             bodies.push(chunks.iter().flatten().copied().collect());
         }
     }
-    let (unread, live) = (app.unread(), app.live());
+    let (unread, live) = (app.unread_bytes(), app.active_requests());
     let output = app.output().slices().flatten().copied().collect();
     Known { events, violation, output, bodies, unread, live }
 }
@@ -61,10 +66,10 @@ fn listen<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Known {
 /// An application that answers everything sooner or later, and a web server that gets it.
 fn answer<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, habits: u8) {
     let mut app = connection();
-    let mut open: Vec<Key> = Vec::new();
+    let mut open: Vec<RequestKey> = Vec::new();
     let mut web_server = WebServer::default();
     for piece in pieces {
-        if !app.wants_input() {
+        if !app.wants_read() {
             open.drain(..).for_each(|key| end(&mut app, key, habits));
         }
         let received = app.receive(piece);
@@ -77,30 +82,30 @@ fn answer<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, habits: u8) {
         }
     }
     open.into_iter().for_each(|key| end(&mut app, key, habits));
-    while let Some(key) = app.in_params().min() {
-        app.refuse(key).unwrap();
+    while let Some(key) = app.incomplete_heads().min() {
+        app.reject(key).unwrap();
         end(&mut app, key, habits);
     }
     web_server.receive(&mut app);
-    assert_eq!((app.live(), app.unread(), app.fullest()), (0, 0, None));
+    assert_eq!((app.active_requests(), app.unread_bytes(), app.largest_unread()), (0, 0, None));
     assert!(app.output().is_empty() && web_server.deframer.is_between_records());
 }
 
-fn act(app: &mut Connection, event: Event, open: &mut Vec<Key>, habits: u8) {
+fn act(app: &mut Connection, event: Event, open: &mut Vec<RequestKey>, habits: u8) {
     match event {
         Event::Request(request) => {
-            assert!(app.is_open(request.key));
+            assert!(app.is_writable(request.key));
             if habits & 1 != 0 {
                 end(app, request.key, habits);
             } else {
                 open.push(request.key);
             }
         }
-        Event::Refused(key, _) | Event::Abort(key) => end(app, key, habits),
-        Event::Body(key) => {
+        Event::Rejected(key, _) | Event::Aborted(key) => end(app, key, habits),
+        Event::BodyReadable(key) => {
             let mut chunks = VecDeque::new();
             if app.read_body(key, &mut chunks).is_ok() && habits & 2 != 0 {
-                app.consumed(key, chunks.iter().map(bytes::Bytes::len).sum());
+                app.release_capacity(key, chunks.iter().map(bytes::Bytes::len).sum());
             }
             if habits & 4 != 0 {
                 let _ = app.discard_body(key);
@@ -111,18 +116,18 @@ fn act(app: &mut Connection, event: Event, open: &mut Vec<Key>, habits: u8) {
 }
 
 /// It may have ended before.
-fn end(app: &mut Connection, key: Key, habits: u8) {
-    let is_open = app.is_open(key);
+fn end(app: &mut Connection, key: RequestKey, habits: u8) {
+    let is_open = app.is_writable(key);
     assert_eq!(app.stdout(key, b"answer").is_ok(), is_open);
     assert_eq!(app.stderr(key, b"error").is_ok(), is_open);
-    let ended = if habits & 8 != 0 { app.fail(key) } else { app.end(key, 0) };
+    let ended = if habits & 8 != 0 { app.abort_response(key) } else { app.end_request(key, 0) };
     assert_eq!(ended.is_ok(), is_open);
-    assert!(!app.is_open(key) && app.end(key, 0).is_err());
+    assert!(!app.is_writable(key) && app.end_request(key, 0).is_err());
 }
 
 #[derive(Default)]
 struct WebServer {
-    deframer: Deframer,
+    deframer: RecordDecoder,
     /// Whether STDOUT of an id has ended, but the request has not.
     stdout_ended: BTreeMap<u16, bool>,
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fcgi_core::client::{self, EndOfInput};
 use fcgi_core::server::Config;
-use fcgi_core::{self as fcgi, BodyState, Enframer, Key, Limits, Role, Roles, Variable};
+use fcgi_core::{self as fcgi, Limits, RecordEncoder, RequestKey, Role, Roles, StreamState, Variable};
 
 pub(crate) fn run(data: &[u8]) {
     let mut sides = Sides::new();
@@ -43,8 +43,8 @@ struct Served {
 struct Sides {
     server: client::Connection,
     app: fcgi::server::Connection,
-    asked: Vec<(Key, Asked)>,
-    served: BTreeMap<String, (Key, Served)>,
+    asked: Vec<(RequestKey, Asked)>,
+    served: BTreeMap<String, (RequestKey, Served)>,
     begun: usize,
     values: usize,
 }
@@ -52,11 +52,11 @@ struct Sides {
 impl Sides {
     fn new() -> Self {
         let mut config = client::Config::default();
-        (config.requests, config.output_bytes) = (3, 4096);
-        (config.body_bytes, config.bodies_bytes) = (200, 300);
+        (config.max_concurrent_requests, config.max_write_buffer) = (3, 4096);
+        (config.request_window, config.connection_window) = (200, 300);
         let mut limits = Limits::default();
-        (limits.requests, limits.unfinished) = (3, 3);
-        (limits.body_bytes, limits.bodies_bytes) = (200, 300);
+        (limits.max_concurrent_requests, limits.max_half_closed_requests) = (3, 3);
+        (limits.request_window, limits.connection_window) = (200, 300);
         let config_of_app = Config { limits, roles: Roles::ALL, ..Config::default() };
         Self {
             server: client::Connection::new(config),
@@ -96,7 +96,7 @@ impl Sides {
         }
     }
 
-    fn live(&mut self, which: usize) -> Option<&mut (Key, Asked)> {
+    fn live(&mut self, which: usize) -> Option<&mut (RequestKey, Asked)> {
         let mut live: Vec<_> = self.asked.iter_mut().filter(|(_, asked)| !asked.over).collect();
         if live.is_empty() { None } else { Some(live.swap_remove(which % live.len())) }
     }
@@ -112,7 +112,7 @@ impl Sides {
     }
 
     fn send_body(&mut self, which: usize, size: u8) {
-        if !self.server.has_room() {
+        if !self.server.wants_body() {
             return;
         }
         let Some(&mut (key, _)) = self.live(which) else { return };
@@ -149,7 +149,7 @@ impl Sides {
 
     /// Bytes from the web server to the application.
     fn there(&mut self, size: usize) {
-        if self.app.wants_input() {
+        if self.app.wants_read() {
             let bytes = first(self.server.output(), size);
             self.app.receive_shared(&bytes).expect("the web server keeps the rules");
         }
@@ -160,11 +160,11 @@ impl Sides {
                     let new = self.served.insert(name, (request.key, Served::default()));
                     assert!(new.is_none(), "a request came twice");
                 }
-                fcgi::server::Event::Abort(key) => {
+                fcgi::server::Event::Aborted(key) => {
                     let served = self.served.values_mut().find(|(own, _)| *own == key);
                     served.unwrap().1.aborted = true;
                 }
-                fcgi::server::Event::Body(_) => {}
+                fcgi::server::Event::BodyReadable(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -172,28 +172,28 @@ impl Sides {
 
     /// And back.
     fn back(&mut self, size: usize) {
-        if self.server.wants_input() {
+        if self.server.wants_read() {
             let bytes = first(self.app.output(), size);
             self.server.receive_shared(&bytes).expect("the application keeps the rules");
         }
         while let Some(event) = self.server.poll_event() {
             let mut chunks = VecDeque::new();
             match event {
-                client::Event::Stdout(key) => {
+                client::Event::StdoutReadable(key) => {
                     // It is gone if it was given up and has ended meanwhile.
                     if self.server.read_stdout(key, &mut chunks).is_err() {
                         continue;
                     }
                     let bytes = Vec::from(chunks).concat();
-                    self.server.consumed(key, bytes.len());
+                    self.server.release_capacity(key, bytes.len());
                     self.of(key).answer.extend(bytes);
                 }
-                client::Event::Stderr(key) => {
+                client::Event::StderrReadable(key) => {
                     if self.server.read_stderr(key, &mut chunks).is_ok() {
-                        self.server.consumed(key, chunks.iter().map(Bytes::len).sum());
+                        self.server.release_capacity(key, chunks.iter().map(Bytes::len).sum());
                     }
                 }
-                client::Event::End(key, end) => {
+                client::Event::RequestEnded(key, end) => {
                     self.of(key).over = true;
                     let (_, asked) = self.asked.iter().find(|(own, _)| *own == key).unwrap();
                     // What was refused, or given up before it was begun, nobody served.
@@ -214,11 +214,11 @@ impl Sides {
         }
     }
 
-    fn of(&mut self, key: Key) -> &mut Asked {
+    fn of(&mut self, key: RequestKey) -> &mut Asked {
         &mut self.asked.iter_mut().find(|(own, _)| *own == key).unwrap().1
     }
 
-    fn serving(&mut self, which: usize) -> Option<(Key, &mut Served)> {
+    fn serving(&mut self, which: usize) -> Option<(RequestKey, &mut Served)> {
         let mut live: Vec<_> = self.served.values_mut().filter(|(_, served)| !served.over).collect();
         let count = live.len();
         (count > 0).then(|| live.swap_remove(which % count)).map(|(key, served)| (*key, served))
@@ -229,14 +229,14 @@ impl Sides {
         let mut chunks = VecDeque::new();
         let state = self.app.read_body(key, &mut chunks);
         let bytes = Vec::from(chunks).concat();
-        self.app.consumed(key, bytes.len());
+        self.app.release_capacity(key, bytes.len());
         let mut data = VecDeque::new();
         if self.app.read_data(key, &mut data).is_ok() {
-            self.app.consumed(key, data.iter().map(Bytes::len).sum());
+            self.app.release_capacity(key, data.iter().map(Bytes::len).sum());
         }
         if let Some((_, served)) = self.serving(which) {
             served.body.extend(bytes);
-            served.whole |= state == Ok(BodyState::Ended) && !served.aborted;
+            served.whole |= state == Ok(StreamState::Ended) && !served.aborted;
         }
     }
 
@@ -254,7 +254,7 @@ impl Sides {
 
     fn end(&mut self, which: usize, status: u8) {
         let Some((key, _)) = self.serving(which) else { return };
-        self.app.end(key, status.into()).expect("a request that was begun and not ended");
+        self.app.end_request(key, status.into()).expect("a request that was begun and not ended");
         if let Some((_, served)) = self.serving(which) {
             served.over = true;
         }
@@ -292,16 +292,16 @@ impl Sides {
                 break;
             }
         }
-        assert_eq!((self.server.live(), self.server.unread()), (0, 0));
-        assert_eq!((self.app.live(), self.app.unread()), (0, 0));
-        assert!(self.app.is_idle() && self.app.should_close().is_none());
+        assert_eq!((self.server.active_requests(), self.server.unread_bytes()), (0, 0));
+        assert_eq!((self.app.active_requests(), self.app.unread_bytes()), (0, 0));
+        assert!(self.app.is_idle() && self.app.close_action().is_none());
         assert_eq!(self.server.end_of_input(), EndOfInput::Clean);
         assert_eq!(self.app.end_of_input(), fcgi::server::EndOfInput::Clean);
     }
 }
 
 /// Takes up to `size` bytes off what waits.
-fn first(output: &mut Enframer, size: usize) -> Bytes {
+fn first(output: &mut RecordEncoder, size: usize) -> Bytes {
     let mut bytes = output.slices().collect::<Vec<_>>().concat();
     bytes.truncate(size);
     output.advance(bytes.len());

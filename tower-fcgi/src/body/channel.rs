@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use fcgi_core::{BodyState, Misuse};
+use fcgi_core::{StreamState, UserError};
 
-use super::Kind;
+use super::BodyErrorKind;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One stream between the connection, which puts bytes in, and its [`RequestBody`](super::RequestBody), which
@@ -17,12 +17,12 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 ///
 /// The other way round, for an answer to a [client](crate::client), it is the same; `K` is why one breaks off.
 #[derive(Debug)]
-pub(crate) struct Cell<K = Kind> {
-    shared: Mutex<Shared<K>>,
+pub(crate) struct BodyChannel<K = BodyErrorKind> {
+    shared: Mutex<ChannelState<K>>,
 }
 
 #[derive(Debug)]
-struct Shared<K> {
+struct ChannelState<K> {
     chunks: VecDeque<Bytes>,
     /// Bytes that the connection has put in, ever.
     received: u64,
@@ -30,9 +30,9 @@ struct Shared<K> {
     /// Bytes that were taken out and not yet reported to the connection.
     consumed: usize,
     /// Waits for bytes.
-    reader: Option<Waker>,
+    receiver: Option<Waker>,
     /// Waits for bytes to be consumed.
-    connection: Option<Waker>,
+    connection_waker: Option<Waker>,
 }
 
 /// What comes behind the chunks.
@@ -50,33 +50,33 @@ enum End<K> {
 
 /// What the connection learns when it puts bytes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reader {
-    Reads,
+pub(crate) enum Receiver {
+    Open,
     /// The body was dropped: nobody will read any more of it.
-    Gone,
+    Dropped,
 }
 
-impl<K> Default for Cell<K> {
+impl<K> Default for BodyChannel<K> {
     fn default() -> Self {
-        let shared = Shared {
+        let shared = ChannelState {
             chunks: VecDeque::new(),
             received: 0,
             end: End::Open,
             consumed: 0,
-            reader: None,
-            connection: None,
+            receiver: None,
+            connection_waker: None,
         };
         Self { shared: Mutex::new(shared) }
     }
 }
 
-impl<K: Clone> Cell<K> {
+impl<K: Clone> BodyChannel<K> {
     /// For the body: the next bytes, `None` at the clean end.
     pub(crate) fn poll_chunk(&self, cx: &Context<'_>) -> Poll<Result<Option<Bytes>, K>> {
         let mut shared = self.lock();
         if let Some(chunk) = shared.chunks.pop_front() {
             shared.consumed += chunk.len();
-            let connection = shared.connection.take();
+            let connection = shared.connection_waker.take();
             drop(shared);
             if let Some(connection) = connection {
                 connection.wake();
@@ -87,7 +87,7 @@ impl<K: Clone> Cell<K> {
             End::Clean | End::Closed => Poll::Ready(Ok(None)),
             End::Broken(kind) => Poll::Ready(Err(kind.clone())),
             End::Open => {
-                match &mut shared.reader {
+                match &mut shared.receiver {
                     Some(reader) => reader.clone_from(cx.waker()),
                     reader @ None => *reader = Some(cx.waker().clone()),
                 }
@@ -102,7 +102,7 @@ impl<K: Clone> Cell<K> {
         shared.end = End::Closed;
         let chunks = std::mem::take(&mut shared.chunks);
         shared.consumed += chunks.iter().map(Bytes::len).sum::<usize>();
-        let wakers = (shared.reader.take(), shared.connection.take());
+        let wakers = (shared.receiver.take(), shared.connection_waker.take());
         drop(shared);
         drop(chunks);
         if let Some(connection) = wakers.1 {
@@ -111,10 +111,10 @@ impl<K: Clone> Cell<K> {
     }
 
     /// For the connection: more bytes, which `fill` appends, and whether they are the last.
-    pub(crate) fn deliver(&self, fill: impl FnOnce(&mut VecDeque<Bytes>) -> Delivered<K>) -> Reader {
+    pub(crate) fn push(&self, fill: impl FnOnce(&mut VecDeque<Bytes>) -> SendOutcome<K>) -> Receiver {
         let mut shared = self.lock();
         if matches!(shared.end, End::Closed) {
-            return Reader::Gone;
+            return Receiver::Dropped;
         }
         // The last piece may be joined with what comes.
         let last = shared.chunks.len().saturating_sub(1);
@@ -124,22 +124,22 @@ impl<K: Clone> Cell<K> {
         shared.received += after.saturating_sub(before) as u64;
         if matches!(shared.end, End::Open) {
             shared.end = match delivered {
-                Delivered::More => End::Open,
-                Delivered::Last => End::Clean,
-                Delivered::Broken(kind) => End::Broken(kind),
+                SendOutcome::More => End::Open,
+                SendOutcome::Last => End::Clean,
+                SendOutcome::Broken(kind) => End::Broken(kind),
             };
         }
-        let reader = shared.reader.take();
+        let reader = shared.receiver.take();
         drop(shared);
         if let Some(reader) = reader {
             reader.wake();
         }
-        Reader::Reads
+        Receiver::Open
     }
 
     /// For the connection: the body breaks off for this reason, unless its end is already known.
-    pub(crate) fn break_off(&self, kind: K) {
-        self.deliver(|_| Delivered::Broken(kind));
+    pub(crate) fn fail(&self, kind: K) {
+        self.push(|_| SendOutcome::Broken(kind));
     }
 
     /// For the connection: the bytes that it has put in so far.
@@ -158,23 +158,23 @@ impl<K: Clone> Cell<K> {
     }
 
     /// For the connection: whether somebody waits for bytes.
-    pub(crate) fn is_awaited(&self) -> bool {
+    pub(crate) fn reader_is_waiting(&self) -> bool {
         let shared = self.lock();
-        matches!(shared.end, End::Open) && shared.reader.is_some()
+        matches!(shared.end, End::Open) && shared.receiver.is_some()
     }
 
     /// For the connection: the bytes that were consumed since the last call, and whether the body is still
     /// wanted. With a `waker`, that is woken at the next change.
-    pub(crate) fn consumed(&self, waker: Option<&Waker>) -> (usize, Reader) {
+    pub(crate) fn take_consumed(&self, waker: Option<&Waker>) -> (usize, Receiver) {
         let mut shared = self.lock();
         if let Some(waker) = waker {
-            shared.connection = Some(waker.clone());
+            shared.connection_waker = Some(waker.clone());
         }
-        let reader = if matches!(shared.end, End::Closed) { Reader::Gone } else { Reader::Reads };
+        let reader = if matches!(shared.end, End::Closed) { Receiver::Dropped } else { Receiver::Open };
         (std::mem::take(&mut shared.consumed), reader)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared<K>> {
+    fn lock(&self) -> MutexGuard<'_, ChannelState<K>> {
         // Nothing in here panics while it holds the lock, and each change is whole.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -182,19 +182,19 @@ impl<K: Clone> Cell<K> {
 
 /// What [`Cell::deliver`] was given.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Delivered<K = Kind> {
+pub(crate) enum SendOutcome<K = BodyErrorKind> {
     More,
     Last,
     Broken(K),
 }
 
-impl From<Result<BodyState, Misuse>> for Delivered {
-    fn from(read: Result<BodyState, Misuse>) -> Self {
+impl From<Result<StreamState, UserError>> for SendOutcome {
+    fn from(read: Result<StreamState, UserError>) -> Self {
         match read {
-            Ok(BodyState::Open) => Self::More,
-            Ok(BodyState::Ended) => Self::Last,
-            Ok(BodyState::Aborted) => Self::Broken(Kind::Aborted),
-            Err(_) => Self::Broken(Kind::Over),
+            Ok(StreamState::Open) => Self::More,
+            Ok(StreamState::Ended) => Self::Last,
+            Ok(StreamState::Aborted) => Self::Broken(BodyErrorKind::Aborted),
+            Err(_) => Self::Broken(BodyErrorKind::RequestEnded),
         }
     }
 }

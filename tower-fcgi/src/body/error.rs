@@ -7,80 +7,80 @@ use std::fmt;
 /// (FastCGI §6.2 asks an application to give up an update whose body falls short).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyError {
-    kind: Kind,
+    kind: BodyErrorKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum BodyErrorKind {
     TooShort,
     TooLong,
     Aborted,
     Disconnected,
-    Overloaded,
-    Stalled,
+    Evicted,
+    ReadTimeout,
     TooLarge,
-    Expired,
-    Over,
+    Timeout,
+    RequestEnded,
 }
 
 impl BodyError {
     /// STDIN ended with fewer bytes than CONTENT_LENGTH, or a Filter's DATA with fewer than FCGI_DATA_LENGTH.
     #[must_use]
     pub const fn is_too_short(&self) -> bool {
-        matches!(self.kind, Kind::TooShort)
+        matches!(self.kind, BodyErrorKind::TooShort)
     }
 
     /// STDIN had more bytes than CONTENT_LENGTH, or a Filter's DATA more than FCGI_DATA_LENGTH.
     #[must_use]
     pub const fn is_too_long(&self) -> bool {
-        matches!(self.kind, Kind::TooLong)
+        matches!(self.kind, BodyErrorKind::TooLong)
     }
 
     /// The web server gave the request up with ABORT_REQUEST (FastCGI §5.4).
     #[must_use]
     pub const fn is_aborted(&self) -> bool {
-        matches!(self.kind, Kind::Aborted)
+        matches!(self.kind, BodyErrorKind::Aborted)
     }
 
     /// The connection to the web server was lost before the terminal record of STDIN, or of a Filter's DATA.
     #[must_use]
     pub const fn is_disconnected(&self) -> bool {
-        matches!(self.kind, Kind::Disconnected)
+        matches!(self.kind, BodyErrorKind::Disconnected)
     }
 
     /// The body was given up because, unread, it held up other requests of its connection for too long.
     #[must_use]
-    pub const fn is_overloaded(&self) -> bool {
-        matches!(self.kind, Kind::Overloaded)
+    pub const fn is_evicted(&self) -> bool {
+        matches!(self.kind, BodyErrorKind::Evicted)
     }
 
     /// Nothing of the body came for [longer than it may](crate::Config::body_timeout).
     #[must_use]
-    pub const fn is_stalled(&self) -> bool {
-        matches!(self.kind, Kind::Stalled)
+    pub const fn is_read_timeout(&self) -> bool {
+        matches!(self.kind, BodyErrorKind::ReadTimeout)
     }
 
     /// The body is [larger than it may be](crate::Config::body_limit).
     #[must_use]
     pub const fn is_too_large(&self) -> bool {
-        matches!(self.kind, Kind::TooLarge)
+        matches!(self.kind, BodyErrorKind::TooLarge)
     }
 
     /// The request took [longer than it may](crate::Config::request_timeout).
     #[must_use]
-    pub const fn is_expired(&self) -> bool {
-        matches!(self.kind, Kind::Expired)
+    pub const fn is_timeout(&self) -> bool {
+        matches!(self.kind, BodyErrorKind::Timeout)
     }
 
     /// The request was answered, so that what is left of its body is not received any more.
     #[must_use]
-    pub const fn is_over(&self) -> bool {
-        matches!(self.kind, Kind::Over)
+    pub const fn is_request_ended(&self) -> bool {
+        matches!(self.kind, BodyErrorKind::RequestEnded)
     }
 }
 
-impl From<Kind> for BodyError {
-    fn from(kind: Kind) -> Self {
+impl From<BodyErrorKind> for BodyError {
+    fn from(kind: BodyErrorKind) -> Self {
         Self { kind }
     }
 }
@@ -88,17 +88,17 @@ impl From<Kind> for BodyError {
 impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            Kind::TooShort => "the body ended before as many bytes as the web server has told of",
-            Kind::TooLong => "the body has more bytes than the web server has told of",
-            Kind::Aborted => "the web server gave the request up before the end of its body",
-            Kind::Disconnected => {
+            BodyErrorKind::TooShort => "the body ended before as many bytes as the web server has told of",
+            BodyErrorKind::TooLong => "the body has more bytes than the web server has told of",
+            BodyErrorKind::Aborted => "the web server gave the request up before the end of its body",
+            BodyErrorKind::Disconnected => {
                 "the connection to the web server was lost before the end of the request's body"
             }
-            Kind::Overloaded => "the request's body was given up: unread, it held up other requests",
-            Kind::Stalled => "the web server sent nothing of the request's body for too long",
-            Kind::TooLarge => "the request's body is larger than the limit",
-            Kind::Expired => "the request took longer than it may",
-            Kind::Over => "the request was answered before the end of its body",
+            BodyErrorKind::Evicted => "the request's body was given up: unread, it held up other requests",
+            BodyErrorKind::ReadTimeout => "the web server sent nothing of the request's body for too long",
+            BodyErrorKind::TooLarge => "the request's body is larger than the limit",
+            BodyErrorKind::Timeout => "the request took longer than it may",
+            BodyErrorKind::RequestEnded => "the request was answered before the end of its body",
         })
     }
 }

@@ -12,9 +12,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-pub(crate) use self::channel::{Cell, Delivered, Reader};
+pub(crate) use self::channel::{BodyChannel, Receiver, SendOutcome};
 pub use self::error::BodyError;
-pub(crate) use self::error::Kind;
+pub(crate) use self::error::BodyErrorKind;
 
 /// The body of a request that came over FastCGI.
 ///
@@ -43,7 +43,7 @@ enum Source {
     /// STDIN had ended before the request was dispatched: nothing is shared with the connection.
     Whole(VecDeque<Bytes>),
     /// STDIN goes on.
-    Streaming(Arc<Cell>),
+    Streaming(Arc<BodyChannel>),
 }
 
 /// CONTENT_LENGTH, kept honest.
@@ -69,24 +69,24 @@ impl RequestBody {
     }
 
     /// STDIN, as it comes into `cell`.
-    pub(crate) const fn streaming(cell: Arc<Cell>, content_length: Option<u64>) -> Self {
+    pub(crate) const fn streaming(cell: Arc<BodyChannel>, content_length: Option<u64>) -> Self {
         Self { source: Source::Streaming(cell), length: Length { left: content_length } }
     }
 }
 
 impl Length {
-    fn take(&mut self, bytes: usize) -> Result<(), Kind> {
+    fn take(&mut self, bytes: usize) -> Result<(), BodyErrorKind> {
         if let Some(left) = &mut self.left {
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-            *left = left.checked_sub(bytes).ok_or(Kind::TooLong)?;
+            *left = left.checked_sub(bytes).ok_or(BodyErrorKind::TooLong)?;
         }
         Ok(())
     }
 
-    const fn end(self) -> Result<(), Kind> {
+    const fn end(self) -> Result<(), BodyErrorKind> {
         match self.left {
             None | Some(0) => Ok(()),
-            Some(_) => Err(Kind::TooShort),
+            Some(_) => Err(BodyErrorKind::TooShort),
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::server::request_target::OriginalUri;
 
 /// What else the meta-variables tell that is needed to serve a request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Facts {
+pub(crate) struct RequestInfo {
     /// Bytes of the body, where the web server tells.
     pub(crate) content_length: Option<u64>,
     /// The client, where the web server tells its address.
@@ -48,7 +48,7 @@ pub(crate) fn read_head<B>(
     params: &Params,
     context: TargetContext<'_>,
     request: &mut Request<B>,
-) -> Result<Facts, Failure> {
+) -> Result<RequestInfo, Failure> {
     let mut variables = Variables::default();
     *request.headers_mut() = head_cache::headers(params, &mut variables)?;
     let value = |variable| variables.value(variable);
@@ -69,7 +69,7 @@ pub(crate) fn read_head<B>(
         }
     };
     *request.version_mut() = version(value(Variable::Protocol));
-    Ok(Facts {
+    Ok(RequestInfo {
         content_length: decimal(value(Variable::ContentLength)),
         client: client(value(Variable::RemoteAddr), value(Variable::RemotePort)),
     })

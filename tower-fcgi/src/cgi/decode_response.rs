@@ -18,8 +18,8 @@ use http::uri::PathAndQuery;
 use http::{Extensions, StatusCode};
 use memchr::{memchr, memchr_iter};
 
-use super::{decimal, is_between_peers, is_named_by_connection};
-use crate::client::error::Kind;
+use super::{decimal, is_hop_by_hop, is_named_by_connection};
+use crate::client::error::ErrorKind;
 
 /// The application asks the web server to answer with what is at another path of the same server, without
 /// telling the client (RFC 3875 §6.2.2). In the extensions of a response whose head says so.
@@ -31,7 +31,7 @@ pub struct LocalRedirect(pub PathAndQuery);
 
 /// What a response begins with.
 #[derive(Debug)]
-pub(crate) struct Head {
+pub(crate) struct ResponseHead {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) extensions: Extensions,
@@ -41,20 +41,24 @@ pub(crate) struct Head {
 
 /// A head that is still coming.
 #[derive(Debug, Default)]
-pub(crate) struct Partial {
+pub(crate) struct HeadParser {
     bytes: BytesMut,
     /// No end lies before this.
     searched: usize,
 }
 
-impl Partial {
+impl HeadParser {
     /// Whether nothing of it has come.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Takes in more of STDOUT. Once the head is whole, it and what follows it of the body.
-    pub(crate) fn push(&mut self, bytes: Bytes, limit: usize) -> Result<Option<(Head, Bytes)>, Kind> {
+    pub(crate) fn push(
+        &mut self,
+        bytes: Bytes,
+        limit: usize,
+    ) -> Result<Option<(ResponseHead, Bytes)>, ErrorKind> {
         // Mostly all of it comes at once, and stays where it is.
         if self.bytes.is_empty()
             && let Some(end) = end(&bytes, 0)
@@ -66,17 +70,17 @@ impl Partial {
             return whole(std::mem::take(&mut self.bytes).freeze(), end, limit);
         }
         self.searched = self.bytes.len().saturating_sub(2);
-        if self.bytes.len() > limit { Err(Kind::Head(TOO_LONG)) } else { Ok(None) }
+        if self.bytes.len() > limit { Err(ErrorKind::InvalidHead(TOO_LONG)) } else { Ok(None) }
     }
 }
 
 /// A head that ends there, and what is behind it.
-fn whole(mut bytes: Bytes, end: usize, limit: usize) -> Result<Option<(Head, Bytes)>, Kind> {
+fn whole(mut bytes: Bytes, end: usize, limit: usize) -> Result<Option<(ResponseHead, Bytes)>, ErrorKind> {
     if end > limit {
-        return Err(Kind::Head(TOO_LONG));
+        return Err(ErrorKind::InvalidHead(TOO_LONG));
     }
     let head = bytes.split_to(end);
-    Ok(Some((parse(&head).map_err(Kind::Head)?, bytes)))
+    Ok(Some((parse(&head).map_err(ErrorKind::InvalidHead)?, bytes)))
 }
 
 /// Where the empty line ends, which does not lie before `searched`.
@@ -100,8 +104,8 @@ fn end(bytes: &[u8], searched: usize) -> Option<usize> {
 
 const TOO_LONG: &str = "it is longer than the limit";
 
-fn parse(head: &Bytes) -> Result<Head, &'static str> {
-    let mut fields = Fields::default();
+fn parse(head: &Bytes) -> Result<ResponseHead, &'static str> {
+    let mut fields = HeadBuilder::default();
     let mut start = 0;
     for (number, end) in memchr_iter(b'\n', head).enumerate() {
         let line = &head[start..end];
@@ -116,16 +120,16 @@ fn parse(head: &Bytes) -> Result<Head, &'static str> {
 }
 
 #[derive(Debug, Default)]
-struct Fields {
+struct HeadBuilder {
     status: Option<StatusCode>,
     headers: HeaderMap,
     /// Whether one of them tells of others that are between two HTTP peers, or is itself.
-    between_peers: bool,
+    hop_by_hop: bool,
     location: bool,
     length: bool,
 }
 
-impl Fields {
+impl HeadBuilder {
     fn line(&mut self, number: usize, line: &[u8], head: &Bytes) -> Result<(), &'static str> {
         if number == 0 && line.starts_with(b"HTTP/") {
             let code = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
@@ -140,7 +144,7 @@ impl Fields {
         let name = HeaderName::from_bytes(name).map_err(|_| "a header's name is none of HTTP's")?;
         let value = HeaderValue::from_maybe_shared(head.slice_ref(value))
             .map_err(|_| "a header's value has a control character")?;
-        self.between_peers |= is_between_peers(&name);
+        self.hop_by_hop |= is_hop_by_hop(&name);
         self.location |= name == LOCATION;
         self.length |= name == CONTENT_LENGTH;
         self.headers.try_append(name, value).map_err(|_| "it has more headers than can be held")?;
@@ -161,7 +165,7 @@ impl Fields {
         }
     }
 
-    fn finish(mut self) -> Result<Head, &'static str> {
+    fn finish(mut self) -> Result<ResponseHead, &'static str> {
         let mut extensions = Extensions::new();
         let location = if self.location { self.headers.get(LOCATION) } else { None };
         let status = match (self.status, location) {
@@ -174,16 +178,16 @@ impl Fields {
                 StatusCode::FOUND
             }
         };
-        if self.between_peers {
+        if self.hop_by_hop {
             let between =
-                |name: &&HeaderName| is_between_peers(name) || is_named_by_connection(name, &self.headers);
+                |name: &&HeaderName| is_hop_by_hop(name) || is_named_by_connection(name, &self.headers);
             let dropped: Vec<_> = self.headers.keys().filter(between).cloned().collect();
             for name in dropped {
                 self.headers.remove(name);
             }
         }
         let length = if self.length { content_length(&mut self.headers)? } else { None };
-        Ok(Head { status, headers: self.headers, extensions, length })
+        Ok(ResponseHead { status, headers: self.headers, extensions, length })
     }
 }
 
@@ -214,8 +218,8 @@ fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, &'static str> 
 mod tests {
     use super::*;
 
-    fn read(head: &str) -> Result<(Head, Bytes), String> {
-        let result = Partial::default().push(Bytes::copy_from_slice(head.as_bytes()), 1000);
+    fn read(head: &str) -> Result<(ResponseHead, Bytes), String> {
+        let result = HeadParser::default().push(Bytes::copy_from_slice(head.as_bytes()), 1000);
         result.map(|head| head.expect("it is whole")).map_err(|kind| format!("{kind:?}"))
     }
 
@@ -275,7 +279,7 @@ mod tests {
         for head in ["Status: 201 Created\r\nContent-Length: 4\r\n\r\n", "Status: 201\nContent-Length: 4\n\n"]
         {
             for split in 0..head.len() {
-                let mut partial = Partial::default();
+                let mut partial = HeadParser::default();
                 assert!(
                     partial.push(Bytes::copy_from_slice(&head.as_bytes()[..split]), 100).unwrap().is_none()
                 );
@@ -286,7 +290,7 @@ mod tests {
                     (StatusCode::CREATED, Some(4), &b"body"[..])
                 );
             }
-            let mut partial = Partial::default();
+            let mut partial = HeadParser::default();
             let last = head.bytes().filter_map(|byte| partial.push(vec![byte].into(), 100).unwrap()).count();
             assert_eq!(last, 1);
         }
@@ -294,10 +298,10 @@ mod tests {
 
     #[test]
     fn a_head_without_an_end_is_refused_at_the_limit() {
-        let mut partial = Partial::default();
+        let mut partial = HeadParser::default();
         assert!(partial.push(vec![b'x'; 100].into(), 100).unwrap().is_none());
         assert!(partial.push(Bytes::from_static(b"x"), 100).is_err());
         let long = format!("X: {}\r\n\r\n", "y".repeat(100));
-        assert!(Partial::default().push(long.into(), 100).is_err(), "also where it comes in one piece");
+        assert!(HeadParser::default().push(long.into(), 100).is_err(), "also where it comes in one piece");
     }
 }

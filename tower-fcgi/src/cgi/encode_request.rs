@@ -291,14 +291,14 @@ fn write_headers(headers: &HeaderMap, derived: &mut Derived<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fcgi_core::Pairs;
+    use fcgi_core::NameValuePairs;
     use http::Request;
 
     fn written(request: Request<()>, length: Option<u64>, for_all: &[(&str, &str)]) -> Params {
         let mut out = Vec::new();
         let for_all = for_all.iter().copied().collect();
         write(&request.into_parts().0, length, &for_all, &mut out);
-        Pairs::new(&out).map(|pair| pair.expect("pairs are whole")).collect()
+        NameValuePairs::new(&out).map(|pair| pair.expect("pairs are whole")).collect()
     }
 
     #[test]

@@ -9,14 +9,14 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValu
 use http::{StatusCode, response};
 use http_body::SizeHint;
 
-use super::authorizer::write_permission;
+use super::authorizer::write_authorization;
 use super::decimal::decimal;
-use super::response_context::Call;
+use super::response_context::ResponseContext;
 use crate::server::failure::Failure;
 
 /// What follows the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub(crate) enum ResponseBodyLength {
     /// Nothing, whatever the body has: the answer to HEAD, 204, 304, and an Authorizer's permission.
     NoBody,
     /// The body, of as many bytes as Content-Length says where there is one.
@@ -31,19 +31,19 @@ pub(crate) enum Framing {
 pub(crate) fn write_head(
     parts: &response::Parts,
     hint: &SizeHint,
-    call: Call,
+    call: ResponseContext,
     out: &mut Vec<u8>,
-) -> Result<Framing, Failure> {
+) -> Result<ResponseBodyLength, Failure> {
     let start = out.len();
     if call.is_permission(parts.status) {
         write_status(parts.status, out);
-        write_permission(&parts.headers, out);
+        write_authorization(&parts.headers, out);
         out.extend_from_slice(b"\r\n");
-        return Ok(Framing::NoBody);
+        return Ok(ResponseBodyLength::NoBody);
     }
     write_status(parts.status, out);
     let written = write_headers(&parts.headers, start, out).and_then(|declared| {
-        let (framing, length) = framing(parts.status, declared, hint, call.to_head)?;
+        let (framing, length) = framing(parts.status, declared, hint, call.head_only)?;
         if let Some(length) = length {
             write_line(CONTENT_LENGTH.as_str(), Decimal::new(length).as_bytes(), out);
         }
@@ -62,7 +62,7 @@ fn framing(
     declared: Option<u64>,
     hint: &SizeHint,
     to_head: bool,
-) -> Result<(Framing, Option<u64>), Failure> {
+) -> Result<(ResponseBodyLength, Option<u64>), Failure> {
     Ok(match status {
         // RFC 3875 §6.3.3 has no interim responses, and a connection that changes its protocol is none of
         // CGI's.
@@ -71,22 +71,22 @@ fn framing(
         }
         _ if status.is_informational() => return Err(Failure::Head("its status is 1xx")),
         // RFC 9110 §8.6 forbids a length here.
-        StatusCode::NO_CONTENT => (Framing::NoBody, None),
+        StatusCode::NO_CONTENT => (ResponseBodyLength::NoBody, None),
         // An answer to HEAD and a 304 may tell the length of the body that they do not have; only the
         // application knows it: axum gives a streamed answer to HEAD an empty body. A length of 0 is what
         // axum gives a response without a body, and no length of a body that a 304 stands for.
-        StatusCode::NOT_MODIFIED => (Framing::NoBody, declared.filter(|length| *length > 0)),
-        _ if to_head => (Framing::NoBody, declared),
+        StatusCode::NOT_MODIFIED => (ResponseBodyLength::NoBody, declared.filter(|length| *length > 0)),
+        _ if to_head => (ResponseBodyLength::NoBody, declared),
         _ => {
             let length = declared.or(hint.exact());
-            (Framing::Body { length }, length)
+            (ResponseBodyLength::Body { length }, length)
         }
     })
 }
 
 /// What is known of the request's method where an error is the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum ErrorBody {
     /// HEAD: the answer has no body.
     ForHead,
     /// Another method.
@@ -96,10 +96,12 @@ pub(crate) enum Asked {
 }
 
 /// Appends a whole answer that says `status` and nothing else.
-pub(crate) fn write_error(status: StatusCode, asked: Asked, out: &mut Vec<u8>) {
+pub(crate) fn write_error(status: StatusCode, asked: ErrorBody, out: &mut Vec<u8>) {
     let text = match asked {
-        Asked::Unknown => String::new(),
-        Asked::ForHead | Asked::ForBody => status.canonical_reason().unwrap_or(UNKNOWN).to_owned() + "\n",
+        ErrorBody::Unknown => String::new(),
+        ErrorBody::ForHead | ErrorBody::ForBody => {
+            status.canonical_reason().unwrap_or(UNKNOWN).to_owned() + "\n"
+        }
     };
     write_status(status, out);
     if !text.is_empty() {
@@ -107,7 +109,7 @@ pub(crate) fn write_error(status: StatusCode, asked: Asked, out: &mut Vec<u8>) {
     }
     write_line("content-length", Decimal::new(text.len() as u64).as_bytes(), out);
     out.extend_from_slice(b"\r\n");
-    if asked == Asked::ForBody {
+    if asked == ErrorBody::ForBody {
         out.extend_from_slice(text.as_bytes());
     }
 }
@@ -137,7 +139,7 @@ pub(super) fn write_line(name: &str, value: &[u8], out: &mut Vec<u8>) {
 
 /// Puts what a response has of Location before its status, where the `head` begins: HAProxy (seen with 2.6.12) takes
 /// whichever comes last for the status, a Location for 302.
-fn put_location(headers: &HeaderMap, head: usize, out: &mut Vec<u8>) {
+fn insert_location_first(headers: &HeaderMap, head: usize, out: &mut Vec<u8>) {
     if is_named_by_connection(&LOCATION, headers) {
         return;
     }
@@ -152,14 +154,14 @@ fn put_location(headers: &HeaderMap, head: usize, out: &mut Vec<u8>) {
 /// written once behind the others. Location comes before all else of the `head`.
 fn write_headers(headers: &HeaderMap, head: usize, out: &mut Vec<u8>) -> Result<Option<u64>, Failure> {
     let start = out.len();
-    let mut length = Length::default();
+    let mut length = DeclaredLength::default();
     let (mut names_others, mut has_location) = (false, false);
     for (name, value) in headers {
         if name == CONTENT_LENGTH {
             length.declare(value)?;
         } else if name == LOCATION {
             has_location = true;
-        } else if !is_between_peers(name) {
+        } else if !is_hop_by_hop(name) {
             write_line(name.as_str(), value.as_bytes(), out);
         } else if name == CONNECTION {
             names_others = true;
@@ -171,7 +173,7 @@ fn write_headers(headers: &HeaderMap, head: usize, out: &mut Vec<u8>) -> Result<
         for (name, value) in headers {
             if name != CONTENT_LENGTH
                 && name != LOCATION
-                && !is_between_peers(name)
+                && !is_hop_by_hop(name)
                 && !is_named_by_connection(name, headers)
             {
                 write_line(name.as_str(), value.as_bytes(), out);
@@ -179,13 +181,13 @@ fn write_headers(headers: &HeaderMap, head: usize, out: &mut Vec<u8>) -> Result<
         }
     }
     if has_location {
-        put_location(headers, head, out);
+        insert_location_first(headers, head, out);
     }
     length.number()
 }
 
 /// RFC 9110 §7.6.1, and CGI's own `Status`.
-pub(crate) fn is_between_peers(name: &HeaderName) -> bool {
+pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
     let name = name.as_str();
     match name.len() {
         2 => name == "te",
@@ -210,9 +212,9 @@ pub(crate) fn is_named_by_connection(name: &HeaderName, headers: &HeaderMap) -> 
 
 /// Content-Length as the application set it.
 #[derive(Debug, Default)]
-struct Length<'a>(Option<&'a HeaderValue>);
+struct DeclaredLength<'a>(Option<&'a HeaderValue>);
 
-impl<'a> Length<'a> {
+impl<'a> DeclaredLength<'a> {
     fn declare(&mut self, value: &'a HeaderValue) -> Result<(), Failure> {
         if self.0.is_some_and(|other| other != value) {
             return Err(Failure::Head("it has two Content-Lengths that differ"));
@@ -258,11 +260,15 @@ mod tests {
     use fcgi_core::Role;
     use http::Response;
 
-    fn head(response: Response<()>, exact: Option<u64>, to_head: bool) -> Result<(String, Framing), String> {
+    fn head(
+        response: Response<()>,
+        exact: Option<u64>,
+        to_head: bool,
+    ) -> Result<(String, ResponseBodyLength), String> {
         let hint = exact.map_or_else(SizeHint::default, SizeHint::with_exact);
         let mut out = Vec::new();
         let parts = response.into_parts().0;
-        let call = Call { role: Role::RESPONDER, to_head };
+        let call = ResponseContext { role: Role::RESPONDER, head_only: to_head };
         match write_head(&parts, &hint, call, &mut out) {
             Ok(framing) => Ok((String::from_utf8(out).unwrap(), framing)),
             Err(failure) => {
@@ -282,7 +288,10 @@ mod tests {
             .body(())
             .unwrap();
         let text = "Status: 404 Not Found\r\nx-b: 2\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n\r\n";
-        assert_eq!(head(response, None, false), Ok((text.to_owned(), Framing::Body { length: None })));
+        assert_eq!(
+            head(response, None, false),
+            Ok((text.to_owned(), ResponseBodyLength::Body { length: None }))
+        );
     }
 
     #[test]
@@ -336,7 +345,7 @@ mod tests {
             (twice.body(()).unwrap(), None, Some(5)),
         ] {
             let (text, framing) = head(response, exact, false).unwrap();
-            assert_eq!(framing, Framing::Body { length: expected });
+            assert_eq!(framing, ResponseBodyLength::Body { length: expected });
             assert_eq!(text.matches("content-length").count(), usize::from(expected.is_some()), "{text}");
         }
     }
@@ -355,7 +364,7 @@ mod tests {
             (with(204), false, None),
         ] {
             let (text, framing) = head(response, Some(0), to_head).unwrap();
-            assert_eq!(framing, Framing::NoBody);
+            assert_eq!(framing, ResponseBodyLength::NoBody);
             let line = length.map_or(String::new(), |length| format!("content-length: {length}\r\n"));
             assert_eq!(text.split_once("\r\n").unwrap().1, line + "\r\n", "{text}");
         }
@@ -373,19 +382,19 @@ mod tests {
                 .header("connection", "close");
             let parts = response.body(()).unwrap().into_parts().0;
             let mut out = Vec::new();
-            let call = Call { role: Role::AUTHORIZER, to_head };
+            let call = ResponseContext { role: Role::AUTHORIZER, head_only: to_head };
             let framing = write_head(&parts, &SizeHint::with_exact(5), call, &mut out).unwrap();
             (String::from_utf8(out).unwrap(), framing)
         };
         let permission = "Status: 200 OK\r\nVariable-AUTH_USER: alice\r\nx-other: 1\r\n\r\n".to_owned();
         for to_head in [false, true] {
-            assert_eq!(authorizer(to_head, 200), (permission.clone(), Framing::NoBody));
+            assert_eq!(authorizer(to_head, 200), (permission.clone(), ResponseBodyLength::NoBody));
         }
         for status in [201, 403] {
             let (text, framing) = authorizer(false, status);
-            assert_eq!(framing, Framing::Body { length: Some(5) });
+            assert_eq!(framing, ResponseBodyLength::Body { length: Some(5) });
             assert!(text.contains("content-type: text/plain\r\n") && text.contains("content-length: 5\r\n"));
-            assert_eq!(authorizer(true, status).1, Framing::NoBody, "to HEAD");
+            assert_eq!(authorizer(true, status).1, ResponseBodyLength::NoBody, "to HEAD");
         }
     }
 
@@ -429,9 +438,9 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         let head = "Status: 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 12\r\n\r\n";
-        assert_eq!(error(Asked::ForBody), head.to_owned() + "Bad Request\n");
-        assert_eq!(error(Asked::ForHead), head);
-        assert_eq!(error(Asked::Unknown), "Status: 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!(error(ErrorBody::ForBody), head.to_owned() + "Bad Request\n");
+        assert_eq!(error(ErrorBody::ForHead), head);
+        assert_eq!(error(ErrorBody::Unknown), "Status: 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
     }
 
     #[test]

@@ -13,40 +13,40 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use fcgi_core::{Pairs, Params, encode_pair};
+use fcgi_core::{NameValuePairs, Params, encode_pair};
 use http::header::HeaderMap;
 use smallvec::SmallVec;
 
-use super::header_fields::{Fields, content, header_value};
+use super::header_fields::{HeaderFields, content_headers, header_value};
 use super::header_names::header_name;
-use super::meta_variables::{Meaning, Variable, Variables};
+use super::meta_variables::{Variable, VariableKind, Variables};
 use crate::server::failure::Failure;
 
 /// Heads that a thread remembers, each with another number of pairs, modulo this.
-const PLACES: usize = 16;
+const SLOTS: usize = 16;
 /// Bytes of names and remembered values of a head, at the most. With all that belongs to it, a head takes up to
 /// some 12 KiB, and all of a thread's 192 KiB.
-const LONGEST: usize = 2048;
+const MAX_BYTES: usize = 2048;
 /// Pairs of a head that is remembered, at the most.
-const MOST: usize = 64;
+const MAX_PAIRS: usize = 64;
 /// A head is forgotten for another one when so many came in its place that were not like it, with none between
 /// them that was.
-const MISSES: u8 = 4;
+const EVICT_AFTER: u8 = 4;
 
 thread_local! {
-    static MEMORY: RefCell<[Place; PLACES]> = const { RefCell::new([const { Place::EMPTY }; PLACES]) };
+    static MEMORY: RefCell<[Slot; SLOTS]> = const { RefCell::new([const { Slot::EMPTY }; SLOTS]) };
 }
 
 #[derive(Debug)]
-struct Place {
-    head: Option<Head>,
+struct Slot {
+    head: Option<CachedHead>,
     /// Heads since the last that was like `head`.
     misses: u8,
 }
 
 /// A head that is remembered.
 #[derive(Debug)]
-struct Head {
+struct CachedHead {
     pairs: Box<[Pair]>,
     /// A value is empty where it is not remembered. All share one buffer, which is nobody else's.
     headers: HeaderMap,
@@ -57,13 +57,13 @@ struct Head {
 #[derive(Debug)]
 struct Pair {
     name: Box<[u8]>,
-    means: Means,
+    kind: PairKind,
     /// The run of remembered pairs that this one begins.
-    run: Option<Run>,
+    run: Option<PairRun>,
 }
 
 #[derive(Debug)]
-enum Means {
+enum PairKind {
     /// The header at this place, and its value if that is remembered.
     Header(usize, Option<Box<[u8]>>),
     /// Other than CONTENT_TYPE.
@@ -74,7 +74,7 @@ enum Means {
 
 /// Pairs in a row of which the values are remembered too.
 #[derive(Debug, Default)]
-struct Run {
+struct PairRun {
     encoded: Vec<u8>,
     pairs: usize,
     /// The variables among them, of which none is CONTENT_TYPE, and where in `encoded` their values are.
@@ -87,7 +87,7 @@ type Changed<'a> = SmallVec<[(usize, &'a [u8]); 8]>;
 /// The headers that `params` become; sets the `variables`.
 pub(super) fn headers<'a>(params: &'a Params, variables: &mut Variables<'a>) -> Result<HeaderMap, Failure> {
     MEMORY.with_borrow_mut(|places| {
-        let place = &mut places[params.len() % PLACES];
+        let place = &mut places[params.len() % SLOTS];
         if let Some(head) = &place.head
             && let Some(changed) = head.compare(params.encoded(), variables)
         {
@@ -95,30 +95,30 @@ pub(super) fn headers<'a>(params: &'a Params, variables: &mut Variables<'a>) -> 
             return head.headers_with(&changed, params);
         }
         *variables = Variables::default();
-        let fields = Fields::sort(params, variables);
+        let fields = HeaderFields::sort(params, variables);
         let headers = fields.headers(params)?;
         place.misses += 1;
-        if place.head.is_none() || place.misses >= MISSES {
-            *place = Place { head: Head::new(params, variables, &fields, &headers), misses: 0 };
+        if place.head.is_none() || place.misses >= EVICT_AFTER {
+            *place = Slot { head: CachedHead::new(params, variables, &fields, &headers), misses: 0 };
         }
         Ok(headers)
     })
 }
 
-impl Place {
+impl Slot {
     const EMPTY: Self = Self { head: None, misses: 0 };
 }
 
-impl Head {
+impl CachedHead {
     /// Of `params`, which became the others. `None`: it is too long, or a header comes twice.
     fn new(
         params: &Params,
         variables: &Variables<'_>,
-        fields: &Fields<'_>,
+        fields: &HeaderFields<'_>,
         headers: &HeaderMap,
     ) -> Option<Self> {
         let fields = fields.as_slice();
-        if params.len() > MOST || headers.keys_len() != fields.len() {
+        if params.len() > MAX_PAIRS || headers.keys_len() != fields.len() {
             return None;
         }
         let mut own = Vec::new();
@@ -127,19 +127,19 @@ impl Head {
         // Where the run that is being gathered begins.
         let mut begins = None;
         for (name, value) in params {
-            let known = tells_nothing(name).then_some(value);
+            let known = is_not_cacheable(name).then_some(value);
             bytes += name.len() + known.map_or(0, <[u8]>::len);
-            let means = match Meaning::of(name) {
-                Meaning::Header(name) => {
+            let means = match VariableKind::of(name) {
+                VariableKind::Header(name) => {
                     own.push((name.to_vec(), known.unwrap_or_default().to_vec()));
-                    Means::Header(own.len() - 1, known.map(Box::from))
+                    PairKind::Header(own.len() - 1, known.map(Box::from))
                 }
-                Meaning::Variable(Variable::ContentType) => Means::ContentType,
-                Meaning::Variable(variable) => Means::Variable(variable),
-                Meaning::Nothing => Means::Nothing,
+                VariableKind::Variable(Variable::ContentType) => PairKind::ContentType,
+                VariableKind::Variable(variable) => PairKind::Variable(variable),
+                VariableKind::Nothing => PairKind::Nothing,
             };
-            let variable = if let Means::Variable(variable) = means { Some(variable) } else { None };
-            pairs.push(Pair { name: name.into(), means, run: None });
+            let variable = if let PairKind::Variable(variable) = means { Some(variable) } else { None };
+            pairs.push(Pair { name: name.into(), kind: means, run: None });
             match known {
                 Some(value) => {
                     let at = *begins.get_or_insert(pairs.len() - 1);
@@ -148,13 +148,13 @@ impl Head {
                 None => begins = None,
             }
         }
-        if bytes > LONGEST {
+        if bytes > MAX_BYTES {
             return None;
         }
-        let content = content(variables)
+        let content = content_headers(variables)
             .map(|field| field.map(|(name, _)| own.push((name.to_vec(), Vec::new()))).is_some());
         let copy: Params = own.iter().map(|(name, value)| (name, value)).collect();
-        let mut blank = Fields::default();
+        let mut blank = HeaderFields::default();
         for (name, value) in &copy {
             blank.push(name, value);
         }
@@ -182,17 +182,17 @@ impl Head {
                 rest = after;
                 continue;
             }
-            let mut pairs = Pairs::new(rest);
+            let mut pairs = NameValuePairs::new(rest);
             let (name, value) = pairs.next()?.ok()?;
             if name != &*pair.name {
                 return None;
             }
-            match &pair.means {
-                Means::Variable(variable) => variables.set_last(*variable, value),
-                Means::ContentType => variables.set_content_type(value),
-                Means::Header(_, Some(known)) if **known == *value => {}
-                Means::Header(place, _) => changed.push((*place, value)),
-                Means::Nothing => {}
+            match &pair.kind {
+                PairKind::Variable(variable) => variables.set_last(*variable, value),
+                PairKind::ContentType => variables.set_content_type(value),
+                PairKind::Header(_, Some(known)) if **known == *value => {}
+                PairKind::Header(place, _) => changed.push((*place, value)),
+                PairKind::Nothing => {}
             }
             rest = pairs.rest();
             at += 1;
@@ -200,7 +200,7 @@ impl Head {
         if !rest.is_empty() {
             return None;
         }
-        let content = content(variables);
+        let content = content_headers(variables);
         let mut place = self.headers.len() - self.content.iter().filter(|is| **is).count();
         for (field, is) in content.into_iter().zip(self.content) {
             if field.is_some() != is {
@@ -228,7 +228,7 @@ impl Head {
     }
 }
 
-impl Run {
+impl PairRun {
     fn push(&mut self, name: &[u8], value: &[u8], variable: Option<Variable>) {
         encode_pair(&mut self.encoded, name, value);
         self.pairs += 1;
@@ -240,7 +240,7 @@ impl Run {
 }
 
 /// Whether a variable's values are shared by many clients and say nothing of a person.
-fn tells_nothing(name: &[u8]) -> bool {
+fn is_not_cacheable(name: &[u8]) -> bool {
     const NAMES: [&[u8]; 27] = [
         b"CONTEXT_DOCUMENT_ROOT",
         b"CONTEXT_PREFIX",

@@ -7,12 +7,12 @@ use smallvec::SmallVec;
 
 use super::decimal::decimal;
 use super::header_names::header_name;
-use super::meta_variables::{Meaning, Variable, Variables};
+use super::meta_variables::{Variable, VariableKind, Variables};
 use crate::server::failure::Failure;
 
 /// Names without `HTTP_`, and values, in the order of the headers that they become.
 #[derive(Debug, Default)]
-pub(super) struct Fields<'a>(SmallVec<[Field<'a>; USUAL]>);
+pub(super) struct HeaderFields<'a>(SmallVec<[Field<'a>; USUAL]>);
 
 /// Name and value.
 pub(super) type Field<'a> = (&'a [u8], &'a [u8]);
@@ -20,18 +20,18 @@ pub(super) type Field<'a> = (&'a [u8], &'a [u8]);
 /// So many need no allocation; a browser sends up to some twenty.
 const USUAL: usize = 24;
 
-impl<'a> Fields<'a> {
+impl<'a> HeaderFields<'a> {
     /// Sorts the pairs of a request into headers, these, and `variables`.
     pub(super) fn sort(params: &'a Params, variables: &mut Variables<'a>) -> Self {
         let mut fields = Self::default();
         for (name, value) in params {
-            match Meaning::of(name) {
-                Meaning::Header(name) => fields.push(name, value),
-                Meaning::Variable(variable) => variables.set(variable, value),
-                Meaning::Nothing => {}
+            match VariableKind::of(name) {
+                VariableKind::Header(name) => fields.push(name, value),
+                VariableKind::Variable(variable) => variables.set(variable, value),
+                VariableKind::Nothing => {}
             }
         }
-        for (name, value) in content(variables).into_iter().flatten() {
+        for (name, value) in content_headers(variables).into_iter().flatten() {
             fields.push(name, value);
         }
         fields
@@ -74,7 +74,7 @@ impl<'a> Fields<'a> {
 
 /// The headers that are no `HTTP_` variables, where there is something in them.
 #[inline]
-pub(super) fn content<'a>(variables: &Variables<'a>) -> [Option<Field<'a>>; 2] {
+pub(super) fn content_headers<'a>(variables: &Variables<'a>) -> [Option<Field<'a>>; 2] {
     let kind = variables.value(Variable::ContentType);
     let length = variables.value(Variable::ContentLength);
     [

@@ -17,7 +17,7 @@ pub(super) enum Variable {
 
 /// What the name of a meta-variable says about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning<'a> {
+pub(super) enum VariableKind<'a> {
     /// A header; its name is what follows `HTTP_`.
     Header(&'a [u8]),
     Variable(Variable),
@@ -25,11 +25,11 @@ pub(super) enum Meaning<'a> {
     Nothing,
 }
 
-impl<'a> Meaning<'a> {
+impl<'a> VariableKind<'a> {
     #[inline]
     pub(super) fn of(name: &'a [u8]) -> Self {
         match name.strip_prefix(b"HTTP_") {
-            Some(name) if is_left_out(name) => Self::Nothing,
+            Some(name) if is_ignored(name) => Self::Nothing,
             Some(name) => Self::Header(name),
             None => variable(name).map_or(Self::Nothing, Self::Variable),
         }
@@ -64,7 +64,7 @@ fn variable(name: &[u8]) -> Option<Variable> {
 
 /// Headers that become none: see the table in `request.rs`.
 #[inline]
-fn is_left_out(name: &[u8]) -> bool {
+fn is_ignored(name: &[u8]) -> bool {
     match name.len() {
         5 => is_header(name, b"PROXY"),
         12 => is_header(name, b"CONTENT_TYPE"),
@@ -143,10 +143,10 @@ mod tests {
             for name in [name.to_owned(), name.to_lowercase(), name.replace('_', "-"), name.replace('R', "r")]
             {
                 let variable = format!("HTTP_{name}");
-                assert_eq!(Meaning::of(variable.as_bytes()), Meaning::Nothing, "{variable}");
+                assert_eq!(VariableKind::of(variable.as_bytes()), VariableKind::Nothing, "{variable}");
             }
         }
-        assert_eq!(Meaning::of(b"HTTP_PROXX"), Meaning::Header(b"PROXX"));
+        assert_eq!(VariableKind::of(b"HTTP_PROXX"), VariableKind::Header(b"PROXX"));
     }
 
     #[test]

@@ -17,11 +17,11 @@ mod target;
 mod variable_names;
 
 pub(crate) use self::decimal::decimal;
-pub(crate) use self::decode_request::{Facts, read_head};
+pub(crate) use self::decode_request::{RequestInfo, read_head};
 pub(crate) use self::encode_response::{
-    Asked, Framing, is_between_peers, is_named_by_connection, write_error, write_head,
+    ErrorBody, ResponseBodyLength, is_hop_by_hop, is_named_by_connection, write_error, write_head,
 };
 pub(crate) use self::meta_variables::first_counts;
 pub(crate) use self::remote_addr::{client_of, server_of};
-pub(crate) use self::response_context::Call;
+pub(crate) use self::response_context::ResponseContext;
 pub(crate) use self::target::{OwnProgram, TargetContext};

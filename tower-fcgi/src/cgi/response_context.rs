@@ -3,24 +3,24 @@
 use fcgi_core::Role;
 use http::{Method, StatusCode};
 
-use super::encode_response::Asked;
+use super::encode_response::ErrorBody;
 
 /// What decides how a response is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Call {
+pub(crate) struct ResponseContext {
     pub(crate) role: Role,
     /// The method is HEAD.
-    pub(crate) to_head: bool,
+    pub(crate) head_only: bool,
 }
 
-impl Call {
+impl ResponseContext {
     pub(crate) fn new(role: Role, method: &Method) -> Self {
-        Self { role, to_head: method == Method::HEAD }
+        Self { role, head_only: method == Method::HEAD }
     }
 
     /// What an error may be answered with.
-    pub(crate) const fn asked(self) -> Asked {
-        if self.to_head { Asked::ForHead } else { Asked::ForBody }
+    pub(crate) const fn error_body(self) -> ErrorBody {
+        if self.head_only { ErrorBody::ForHead } else { ErrorBody::ForBody }
     }
 
     /// FastCGI §6.3: whether an answer with this status says no more than that the web server may go on.

@@ -2,7 +2,7 @@
 
 /// What is left of `target`, a path and perhaps a query as the client sent them, below `prefix`, which is
 /// decoded. It begins with `/`, `?` or not at all. `None`: it does not lie below it.
-pub(super) fn below<'a>(target: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+pub(super) fn strip_prefix<'a>(target: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let end = prefix.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
     let prefix = &prefix[..end];
     let mut rest = target;
@@ -41,7 +41,7 @@ mod tests {
 
     fn check(cases: &[(&str, &str, Option<&str>)]) {
         for (target, prefix, rest) in cases {
-            let found = below(target.as_bytes(), prefix.as_bytes());
+            let found = strip_prefix(target.as_bytes(), prefix.as_bytes());
             assert_eq!(found, rest.map(str::as_bytes), "{target} {prefix}");
         }
     }

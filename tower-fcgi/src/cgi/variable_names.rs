@@ -3,7 +3,7 @@
 use http::HeaderName;
 use http::header::CONTENT_LENGTH;
 
-use super::is_between_peers;
+use super::is_hop_by_hop;
 
 /// The variable that a header becomes, which may be put into `scratch`; none where there is to be none, or where another header would
 /// become the same.
@@ -92,7 +92,7 @@ const IN_VARIABLE: [u8; 256] = {
 
 #[cold]
 fn convert<'a>(name: &HeaderName, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-    if *name == CONTENT_LENGTH || name == "proxy" || is_between_peers(name) {
+    if *name == CONTENT_LENGTH || name == "proxy" || is_hop_by_hop(name) {
         return None;
     }
     scratch.clear();

@@ -19,14 +19,14 @@ use crate::cgi::encode_request::ExtraParams;
 pub struct Config {
     pub(super) protocol: client::Config,
     pub(super) role: Role,
-    pub(super) keep_conn: bool,
+    pub(super) with_keep_conn: bool,
     /// At least 1.
-    multiplex: u16,
-    pub(super) pause_timeout: Duration,
-    pub(super) head_bytes: usize,
+    max_concurrent_requests: u16,
+    pub(super) body_stall_timeout: Duration,
+    pub(super) max_head_bytes: usize,
     pub(super) abort_timeout: Duration,
     pub(super) idle_timeout: Option<Duration>,
-    pub(super) params: Params,
+    pub(super) extra_params: Params,
     pub(super) on_stderr: Option<OnStderr>,
 }
 
@@ -37,13 +37,13 @@ impl Default for Config {
         Self {
             protocol: client::Config::default(),
             role: Role::RESPONDER,
-            keep_conn: true,
-            multiplex: 1,
-            pause_timeout: Duration::from_secs(10),
-            head_bytes: 64 * 1024,
+            with_keep_conn: true,
+            max_concurrent_requests: 1,
+            body_stall_timeout: Duration::from_secs(10),
+            max_head_bytes: 64 * 1024,
             abort_timeout: Duration::from_secs(1),
             idle_timeout: None,
-            params: Params::default(),
+            extra_params: Params::default(),
             on_stderr: None,
         }
     }
@@ -54,7 +54,7 @@ impl Config {
     /// that it can have another. Default: yes.
     #[must_use]
     pub fn keep_conn(mut self, keep: bool) -> Self {
-        self.keep_conn = keep;
+        self.with_keep_conn = keep;
         self
     }
 
@@ -63,16 +63,16 @@ impl Config {
     /// applications take no more, and one unread answer holds up the others. See [Multiplexing](super#multiplexing). It
     /// takes [`keep_conn`](Self::keep_conn).
     #[must_use]
-    pub fn multiplex(mut self, requests: u16) -> Self {
-        self.multiplex = requests.max(1);
+    pub fn with_max_concurrent_requests(mut self, requests: u16) -> Self {
+        self.max_concurrent_requests = requests.max(1);
         self
     }
 
     /// Bytes of all unread answers on a shared connection at which the application is held up. Default: 1 048 576, four times
     /// what [one alone](Self::body_bytes) may have, so that it takes more than one slow reader to hold the others up early.
     #[must_use]
-    pub fn bodies_bytes(mut self, limit: usize) -> Self {
-        self.protocol.bodies_bytes = limit;
+    pub fn with_connection_window(mut self, limit: usize) -> Self {
+        self.protocol.connection_window = limit;
         self
     }
 
@@ -80,8 +80,8 @@ impl Config {
     /// given up: its body is an [error](super::Error::is_stalled), and the others go on. Default: 10 s, in which a reader
     /// that lives has read something.
     #[must_use]
-    pub fn pause_timeout(mut self, limit: Duration) -> Self {
-        self.pause_timeout = limit;
+    pub fn with_body_stall_timeout(mut self, limit: Duration) -> Self {
+        self.body_stall_timeout = limit;
         self
     }
 
@@ -95,23 +95,23 @@ impl Config {
 
     /// Meta-variables for every request: see [`ExtraParams`].
     #[must_use]
-    pub fn params(mut self, extra: ExtraParams) -> Self {
-        self.params = extra.0;
+    pub fn with_extra_params(mut self, extra: ExtraParams) -> Self {
+        self.extra_params = extra.0;
         self
     }
 
     /// Bytes that the head of an answer may have. Default: 65 536; nginx takes 4 096 or 8 192, and there are
     /// applications with 64 KiB of cookies. A longer one is an [error](super::Error::is_bad_head).
     #[must_use]
-    pub fn head_bytes(mut self, limit: usize) -> Self {
-        self.head_bytes = limit;
+    pub fn with_max_head_bytes(mut self, limit: usize) -> Self {
+        self.max_head_bytes = limit;
         self
     }
 
     /// Bytes of an unread answer at which the application is held up. Default: 262 144.
     #[must_use]
-    pub fn body_bytes(mut self, limit: usize) -> Self {
-        self.protocol.body_bytes = limit;
+    pub fn with_request_window(mut self, limit: usize) -> Self {
+        self.protocol.request_window = limit;
         self
     }
 
@@ -143,7 +143,7 @@ impl Config {
 
     /// Requests that may be wanted on a connection: one that ends after the first takes one.
     pub(super) const fn requests(&self) -> u16 {
-        if self.keep_conn { self.multiplex } else { 1 }
+        if self.with_keep_conn { self.max_concurrent_requests } else { 1 }
     }
 
     pub(super) fn stderr(&self, text: &[u8]) {
@@ -161,13 +161,13 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("role", &self.role)
-            .field("keep_conn", &self.keep_conn)
-            .field("multiplex", &self.multiplex)
-            .field("pause_timeout", &self.pause_timeout)
-            .field("head_bytes", &self.head_bytes)
+            .field("keep_conn", &self.with_keep_conn)
+            .field("multiplex", &self.max_concurrent_requests)
+            .field("pause_timeout", &self.body_stall_timeout)
+            .field("head_bytes", &self.max_head_bytes)
             .field("abort_timeout", &self.abort_timeout)
             .field("idle_timeout", &self.idle_timeout)
-            .field("params", &self.params)
+            .field("params", &self.extra_params)
             .finish_non_exhaustive()
     }
 }

@@ -8,19 +8,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use fcgi_core::Key;
+use fcgi_core::RequestKey;
 use fcgi_core::client::{Connection as Protocol, EndOfInput};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
 use super::config::Config;
-use super::dispatch::{Mailbox, Question};
-use super::error::{Error, Kind};
-use super::exchange::Exchange;
-use super::in_flight::UnderWay;
-use super::probe::{ANSWER_TIMEOUT, Asking, QUESTION};
+use super::dispatch::{Question, RequestChannel};
+use super::error::{Error, ErrorKind};
+use super::exchange::ClientExchange;
+use super::in_flight::InFlight;
+use super::probe::{ANSWER_TIMEOUT, PROBE_VARIABLES, Probe};
 use super::send_request::SendRequest;
-use super::timeouts::{Due, Waits, after};
+use super::timeouts::{Expired, Timers, deadline_after};
 use crate::buffer_pool;
 
 /// The two ends of a connection to an application: what requests are given to, and the future that drives the
@@ -34,7 +34,7 @@ where
     B: Body,
 {
     let question = if config.requests() > 1 { Question::Beside } else { Question::No };
-    let mailbox = Mailbox::new(None, question);
+    let mailbox = RequestChannel::new(None, question);
     (SendRequest::new(Arc::clone(&mailbox)), Connection::new(io, config, mailbox))
 }
 
@@ -53,44 +53,44 @@ pub struct Connection<IO, B> {
     io: IO,
     pub(super) protocol: Protocol,
     pub(super) config: Config,
-    pub(super) mailbox: Arc<Mailbox<B>>,
-    pub(super) under_way: UnderWay<B>,
+    pub(super) requests: Arc<RequestChannel<B>>,
+    pub(super) in_flight: InFlight<B>,
     /// Requests that may be under way at once.
-    pub(super) places: u16,
-    pub(super) asking: Asking,
-    pub(super) phase: Phase,
+    pub(super) capacity: u16,
+    pub(super) probe: Probe,
+    pub(super) state: State,
     /// Bytes written since the connection began.
     pub(super) written: u64,
     /// The transport may hold back what was written.
     unflushed: bool,
     /// The transport takes no more, which an application may have a reason for: it has answered already.
-    pub(super) write_error: Option<io::Error>,
-    waits: Waits,
+    pub(super) write_failure: Option<io::Error>,
+    timers: Timers,
 }
 
 /// What is known of the transport's input within one poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Input {
+enum ReadReadiness {
     MayBeThere,
     /// There was none. Should some come, the connection is polled again.
     Awaited,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum State {
     Open,
     /// It takes no more requests, and ends with those that are under way.
-    Ending,
+    Draining,
     /// It ends.
-    Closing,
+    Closed,
 }
 
 /// Slices of one vectored write.
-const SLICES: usize = 40;
+const MAX_SLICES: usize = 40;
 /// Bytes of a read from which on pieces of it may be shared. Below, the protocol would copy them all.
-const SHARED: usize = 8 * 1024;
+const SHARED_READ: usize = 8 * 1024;
 /// Turns of one poll. A connection that always has more to do lets other tasks run after so many.
-const TURNS: usize = 32;
+const MAX_POLL_ITERATIONS: usize = 32;
 
 impl<IO, B> Future for Connection<IO, B>
 where
@@ -102,12 +102,12 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let mut input = Input::MayBeThere;
-        for _ in 0..TURNS {
+        let mut input = ReadReadiness::MayBeThere;
+        for _ in 0..MAX_POLL_ITERATIONS {
             let turn = this.turn(cx, &mut input);
             match turn {
-                Ok(_) if this.phase == Phase::Closing => {
-                    this.mailbox.close();
+                Ok(_) if this.state == State::Closed => {
+                    this.requests.close_with();
                     // An error of the shutdown changes nothing any more.
                     let _ = ready!(Pin::new(&mut this.io).poll_shutdown(cx));
                     return Poll::Ready(Ok(()));
@@ -126,20 +126,20 @@ where
 }
 
 impl<IO, B> Connection<IO, B> {
-    pub(super) fn new(io: IO, config: Config, mailbox: Arc<Mailbox<B>>) -> Self {
+    pub(super) fn new(io: IO, config: Config, mailbox: Arc<RequestChannel<B>>) -> Self {
         Self {
             io,
             protocol: Protocol::new(config.protocol),
-            under_way: UnderWay::new(config.abort_timeout),
+            in_flight: InFlight::new(config.abort_timeout),
             config,
-            mailbox,
-            places: 1,
-            asking: Asking::No,
-            phase: Phase::Open,
+            requests: mailbox,
+            capacity: 1,
+            probe: Probe::No,
+            state: State::Open,
             written: 0,
             unflushed: false,
-            write_error: None,
-            waits: Waits::default(),
+            write_failure: None,
+            timers: Timers::default(),
         }
     }
 }
@@ -152,11 +152,11 @@ where
 {
     /// One turn, in the one order: the next requests, the callers, their bodies, write, read, deliver. Whether
     /// there may be more to be done at once.
-    fn turn(&mut self, cx: &mut Context<'_>, input: &mut Input) -> Result<bool, Kind> {
+    fn turn(&mut self, cx: &mut Context<'_>, input: &mut ReadReadiness) -> Result<bool, ErrorKind> {
         // First of all the input of an idle connection: where the application has closed it, a request must
         // not be taken.
-        let mut read = self.under_way.is_empty() && self.poll_read(cx, input)?;
-        if self.phase == Phase::Closing {
+        let mut read = self.in_flight.is_empty() && self.poll_read(cx, input)?;
+        if self.state == State::Closed {
             return Ok(false);
         }
         if self.config.requests() > 1 {
@@ -170,17 +170,17 @@ where
             self.take_events();
         }
         if self.config.requests() > 1 {
-            self.mailbox.pause(self.is_paused());
+            self.requests.pause(self.is_paused());
         }
         Ok(progress || read)
     }
 
     /// Asks the application how many requests it takes, if that is wanted now.
     fn ask(&mut self, cx: &Context<'_>) {
-        if let Some(question) = self.mailbox.take_question(cx) {
-            self.protocol.output().lend(buffer_pool::take_output);
-            if self.protocol.get_values(&QUESTION).is_ok() {
-                self.asking = Asking::Out(question);
+        if let Some(question) = self.requests.take_question(cx) {
+            self.protocol.output().set_buffer(buffer_pool::take_output);
+            if self.protocol.get_values(&PROBE_VARIABLES).is_ok() {
+                self.probe = Probe::Out(question);
             }
         }
     }
@@ -188,29 +188,29 @@ where
     /// Whether a request is better off on another connection for now: it would wait for an answer that nobody reads, or the
     /// application may be about to close this one, as it may where it has no other way to end a request that it was to abort.
     fn is_paused(&self) -> bool {
-        self.asking == Asking::Out(Question::Alone)
-            || !self.protocol.wants_input()
-            || self.under_way.any_given_up()
+        self.probe == Probe::Out(Question::Alone)
+            || !self.protocol.wants_read()
+            || self.in_flight.any_aborted()
     }
 
     /// Takes the next requests.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
-        while self.phase == Phase::Open
-            && self.under_way.len() < usize::from(self.places)
+        while self.state == State::Open
+            && self.in_flight.len() < usize::from(self.capacity)
             // Other requests than the first wait for what is to go out before them, and for the end of those that were
             // given up: it may be the connection's.
-            && (self.under_way.is_empty() || self.protocol.has_room() && !self.under_way.any_given_up())
+            && (self.in_flight.is_empty() || self.protocol.wants_body() && !self.in_flight.any_aborted())
         {
-            match self.mailbox.poll_take(cx) {
+            match self.requests.poll_recv(cx) {
                 Poll::Pending => break,
                 Poll::Ready(None) => self.end(),
                 Poll::Ready(Some(call)) => {
-                    self.waits.idle = None;
-                    self.protocol.output().lend(buffer_pool::take_output);
-                    match Exchange::begin(call, &mut self.protocol, &self.config, self.written) {
-                        Ok(Some(exchange)) => self.under_way.push(exchange),
-                        Ok(None) => self.mailbox.ended(),
+                    self.timers.idle = None;
+                    self.protocol.output().set_buffer(buffer_pool::take_output);
+                    match ClientExchange::begin(call, &mut self.protocol, &self.config, self.written) {
+                        Ok(Some(exchange)) => self.in_flight.push(exchange),
+                        Ok(None) => self.requests.ended(),
                         // No more are taken than can be begun; the caller sees that it was dropped.
                         Err(_) => self.end(),
                     }
@@ -223,40 +223,40 @@ where
 
     /// Takes no more requests, and ends with those that are under way.
     pub(super) fn end(&mut self) {
-        if self.under_way.is_empty() {
-            self.phase = Phase::Closing;
-        } else if self.phase == Phase::Open {
-            self.phase = Phase::Ending;
-            self.mailbox.end();
+        if self.in_flight.is_empty() {
+            self.state = State::Closed;
+        } else if self.state == State::Open {
+            self.state = State::Draining;
+            self.requests.end();
         }
     }
 
     /// Looks after the callers, and sends their bodies.
     fn poll_exchanges(&mut self, cx: &mut Context<'_>) -> bool {
-        let gone = self.under_way.poll_callers(&mut self.protocol, cx, self.written);
-        if self.write_error.is_some() {
-            self.under_way.stop_uploads();
+        let gone = self.in_flight.poll_callers(&mut self.protocol, cx, self.written);
+        if self.write_failure.is_some() {
+            self.in_flight.stop_uploads();
         }
-        if !self.under_way.is_sending() {
+        if !self.in_flight.is_sending() {
             return gone;
         }
-        self.protocol.output().lend(buffer_pool::take_output);
-        gone | self.under_way.poll_uploads(&mut self.protocol, cx, self.places, self.written)
+        self.protocol.output().set_buffer(buffer_pool::take_output);
+        gone | self.in_flight.poll_uploads(&mut self.protocol, cx, self.capacity, self.written)
     }
 
     /// Gives a request up for a reason that is its caller's to know.
-    pub(super) fn abort(&mut self, key: Key, kind: Kind) {
-        self.under_way.give_up(key, Some(kind), &mut self.protocol, self.written);
+    pub(super) fn abort(&mut self, key: RequestKey, kind: ErrorKind) {
+        self.in_flight.abort(key, Some(kind), &mut self.protocol, self.written);
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
         let before = self.written;
-        if self.write_error.is_none()
+        if self.write_failure.is_none()
             && let Poll::Ready(Err(error)) = self.poll_flush(cx)
         {
-            self.write_error = Some(error);
+            self.write_failure = Some(error);
         }
-        if self.write_error.is_some() {
+        if self.write_failure.is_some() {
             // What is left of the output has nowhere to go; the answer may be there all the same.
             self.protocol.output().advance(usize::MAX);
         }
@@ -265,7 +265,7 @@ where
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.protocol.output().is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let mut len = 0;
             for (place, slice) in slices.iter_mut().zip(self.protocol.output().slices()) {
                 *place = IoSlice::new(slice);
@@ -289,14 +289,14 @@ where
     }
 
     /// Reads once; whether there was anything.
-    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut Input) -> Result<bool, Kind> {
-        if *input == Input::Awaited || !self.protocol.wants_input() {
+    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut ReadReadiness) -> Result<bool, ErrorKind> {
+        if *input == ReadReadiness::Awaited || !self.protocol.wants_read() {
             // The transport wakes this, or the caller's reading.
             return Ok(false);
         }
         let (read, received) = buffer_pool::with_read_buffer(|buffer| {
             let read = pin!(self.io.read_buf(buffer)).poll(cx);
-            if buffer.len() >= SHARED {
+            if buffer.len() >= SHARED_READ {
                 let shared: Bytes = buffer.split().freeze();
                 return (read, self.protocol.receive_shared(&shared));
             }
@@ -305,79 +305,81 @@ where
             (read, received)
         });
         let Poll::Ready(read) = read else {
-            *input = Input::Awaited;
+            *input = ReadReadiness::Awaited;
             return Ok(false);
         };
         let read = read.map_err(|error| self.lost(error))?;
         if let Err(violation) = received {
             // What came whole before it counts.
             self.take_events();
-            return Err(Kind::Violation(violation));
+            return Err(ErrorKind::Protocol(violation));
         }
         if read == 0 {
             self.end_of_input()?;
         }
-        self.waits.stall = None;
+        self.timers.stall = None;
         Ok(true)
     }
 
-    fn end_of_input(&mut self) -> Result<(), Kind> {
+    fn end_of_input(&mut self) -> Result<(), ErrorKind> {
         self.take_events();
         match self.protocol.end_of_input() {
             EndOfInput::Clean => {
-                self.phase = Phase::Closing;
+                self.state = State::Closed;
                 Ok(())
             }
             // There are applications that have no other way to end what they were to abort.
-            EndOfInput::InRequest if self.under_way.all_given_up() => {
-                self.phase = Phase::Closing;
+            EndOfInput::InRequest if self.in_flight.all_aborted() => {
+                self.state = State::Closed;
                 Ok(())
             }
             EndOfInput::InRecord | EndOfInput::InRequest => {
-                Err(self.write_error.take().map_or(Kind::Incomplete, Kind::from))
+                Err(self.write_failure.take().map_or(ErrorKind::Incomplete, ErrorKind::from))
             }
         }
     }
 
     /// The transport failed: what it said first is the reason.
-    fn lost(&mut self, error: io::Error) -> Kind {
+    fn lost(&mut self, error: io::Error) -> ErrorKind {
         self.take_events();
-        self.write_error.take().unwrap_or(error).into()
+        self.write_failure.take().unwrap_or(error).into()
     }
 
     /// Ready when something has not come in time, and what follows from that was done.
     fn poll_waits(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // As it is nearly always.
-        let nothing = match self.under_way.len() {
+        let nothing = match self.in_flight.len() {
             0 => self.config.idle_timeout.is_none(),
-            1 => !self.under_way.any_given_up(),
+            1 => !self.in_flight.any_aborted(),
             _ => false,
         };
-        if nothing && self.asking == Asking::No {
-            self.waits.clear();
+        if nothing && self.probe == Probe::No {
+            self.timers.clear();
             return Poll::Pending;
         }
-        let idle = self.config.idle_timeout.filter(|_| self.under_way.is_empty());
-        let answer = matches!(self.asking, Asking::Out(_)).then_some(ANSWER_TIMEOUT);
-        let stalled = self.under_way.len() > 1 && !self.protocol.wants_input();
-        let stall = stalled.then_some(self.config.pause_timeout);
-        for (wait, limit) in
-            [(&mut self.waits.idle, idle), (&mut self.waits.answer, answer), (&mut self.waits.stall, stall)]
-        {
-            *wait = limit.map(|limit| wait.unwrap_or_else(|| after(limit)));
+        let idle = self.config.idle_timeout.filter(|_| self.in_flight.is_empty());
+        let answer = matches!(self.probe, Probe::Out(_)).then_some(ANSWER_TIMEOUT);
+        let stalled = self.in_flight.len() > 1 && !self.protocol.wants_read();
+        let stall = stalled.then_some(self.config.body_stall_timeout);
+        for (wait, limit) in [
+            (&mut self.timers.idle, idle),
+            (&mut self.timers.answer, answer),
+            (&mut self.timers.stall, stall),
+        ] {
+            *wait = limit.map(|limit| wait.unwrap_or_else(|| deadline_after(limit)));
         }
         // A connection that ends with the others does so whether this one ends in time or not.
-        let counts = self.phase == Phase::Open || self.under_way.all_given_up();
-        let abort = if counts { self.under_way.deadline() } else { None };
-        match ready!(self.waits.poll(abort, cx)) {
-            Due::Idle => self.phase = Phase::Closing,
-            Due::Answer => self.no_answer(),
-            Due::Abort if self.under_way.all_given_up() => self.phase = Phase::Closing,
-            Due::Abort => self.end(),
-            Due::Stall => {
-                self.waits.stall = None;
-                if let Some(key) = self.under_way.most_unread() {
-                    self.abort(key, Kind::Stalled);
+        let counts = self.state == State::Open || self.in_flight.all_aborted();
+        let abort = if counts { self.in_flight.deadline() } else { None };
+        match ready!(self.timers.poll(abort, cx)) {
+            Expired::Idle => self.state = State::Closed,
+            Expired::Answer => self.no_answer(),
+            Expired::Abort if self.in_flight.all_aborted() => self.state = State::Closed,
+            Expired::Abort => self.end(),
+            Expired::Stall => {
+                self.timers.stall = None;
+                if let Some(key) = self.in_flight.largest_unread() {
+                    self.abort(key, ErrorKind::Stalled);
                 }
             }
         }
@@ -387,13 +389,13 @@ where
 
 impl<IO, B> Connection<IO, B> {
     /// The connection has ended.
-    fn fail(&mut self, kind: &Kind)
+    fn fail(&mut self, kind: &ErrorKind)
     where
         B: Body,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        self.under_way.fail(kind, self.written);
-        self.mailbox.close();
+        self.in_flight.fail(kind, self.written);
+        self.requests.close_with();
     }
 }
 
@@ -402,13 +404,13 @@ impl<IO: Unpin, B> Unpin for Connection<IO, B> {}
 
 impl<IO, B> Drop for Connection<IO, B> {
     fn drop(&mut self) {
-        self.under_way.cut_off();
-        self.mailbox.close();
+        self.in_flight.cut_off();
+        self.requests.close_with();
     }
 }
 
 impl<IO, B> fmt::Debug for Connection<IO, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("phase", &self.phase).finish_non_exhaustive()
+        f.debug_struct("Connection").field("phase", &self.state).finish_non_exhaustive()
     }
 }

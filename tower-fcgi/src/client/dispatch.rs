@@ -8,31 +8,31 @@ use http::{Request, Response};
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::error::{Error, Kind};
-use super::guard::let_go;
-use super::pool::capacity::{Room, Unheard};
+use super::error::{Error, ErrorKind};
+use super::guard::drop_caught;
+use super::pool::capacity::{PoolCapacity, ProbeFailure};
 use super::response_body::ResponseBody;
 
 /// A request, and where its answer goes.
-pub(super) struct Call<B> {
+pub(super) struct Envelope<B> {
     pub(super) request: Request<B>,
-    pub(super) answer: oneshot::Sender<Answer<B>>,
+    pub(super) response: oneshot::Sender<ResponseSender<B>>,
     /// Where it was called from.
     pub(super) span: Span,
 }
 
-impl<B> Call<B> {
+impl<B> Envelope<B> {
     /// A request of the caller whose code runs now.
-    pub(super) fn new(request: Request<B>) -> (Box<Self>, oneshot::Receiver<Answer<B>>) {
+    pub(super) fn new(request: Request<B>) -> (Box<Self>, oneshot::Receiver<ResponseSender<B>>) {
         let (answer, receiver) = oneshot::channel();
-        (Box::new(Self { request, answer, span: Span::current() }), receiver)
+        (Box::new(Self { request, response: answer, span: Span::current() }), receiver)
     }
 }
 
-pub(super) type Answer<B> = Result<Response<ResponseBody>, Box<Unanswered<B>>>;
+pub(super) type ResponseSender<B> = Result<Response<ResponseBody>, Box<FailedRequest<B>>>;
 
 /// A request without an answer.
-pub(super) struct Unanswered<B> {
+pub(super) struct FailedRequest<B> {
     pub(super) error: Error,
     /// The request, where nothing of its body was taken and nothing of an answer came.
     pub(super) request: Option<Request<B>>,
@@ -40,9 +40,9 @@ pub(super) struct Unanswered<B> {
     pub(super) unsent: bool,
 }
 
-impl<B> Unanswered<B> {
+impl<B> FailedRequest<B> {
     /// Of a request that no connection has taken.
-    pub(super) fn unsent(request: Request<B>, kind: Kind) -> Box<Self> {
+    pub(super) fn unsent(request: Request<B>, kind: ErrorKind) -> Box<Self> {
         Box::new(Self { error: kind.into(), request: Some(request), unsent: true })
     }
 }
@@ -50,19 +50,19 @@ impl<B> Unanswered<B> {
 /// Places for requests: one, and more once the application has said that it takes them.
 ///
 /// The lock is held for a few instructions, and nothing is woken under it.
-pub(super) struct Mailbox<B> {
-    shared: Mutex<Shared<B>>,
+pub(super) struct RequestChannel<B> {
+    shared: Mutex<ChannelState<B>>,
     /// Of the pool that the connection belongs to.
-    room: Option<Arc<Room>>,
+    room: Option<Arc<PoolCapacity>>,
 }
 
-struct Shared<B> {
+struct ChannelState<B> {
     state: State,
     /// Requests that wait for the connection, in order. They are among those `taken`.
-    waiting: VecDeque<Box<Call<B>>>,
-    places: u16,
+    waiting: VecDeque<Box<Envelope<B>>>,
+    capacity: u16,
     /// Places that a request has, from when it was put in until it has ended.
-    taken: u16,
+    reserved: u16,
     question: Question,
     /// Nobody will put a request in any more.
     sender_gone: bool,
@@ -95,14 +95,14 @@ pub(super) enum Question {
     Over,
 }
 
-impl<B> Mailbox<B> {
-    pub(super) fn new(room: Option<Arc<Room>>, question: Question) -> Arc<Self> {
-        let shared = Shared {
+impl<B> RequestChannel<B> {
+    pub(super) fn new(room: Option<Arc<PoolCapacity>>, question: Question) -> Arc<Self> {
+        let shared = ChannelState {
             // Whoever puts the first request in must not be before the question.
             state: if question == Question::Alone { State::Paused } else { State::Open },
             waiting: VecDeque::new(),
-            places: 1,
-            taken: 0,
+            capacity: 1,
+            reserved: 0,
             question,
             sender_gone: false,
             sender: None,
@@ -116,10 +116,10 @@ impl<B> Mailbox<B> {
         let mut shared = self.lock();
         match shared.state {
             State::Open if shared.is_free() => {
-                shared.taken += 1;
+                shared.reserved += 1;
                 Poll::Ready(Ok(()))
             }
-            State::Ending | State::Closed => Poll::Ready(Err(Kind::Closed.into())),
+            State::Ending | State::Closed => Poll::Ready(Err(ErrorKind::Closed.into())),
             State::Open | State::Paused => {
                 shared.sender = Some(cx.waker().clone());
                 Poll::Pending
@@ -131,12 +131,12 @@ impl<B> Mailbox<B> {
     /// [taken](Self::reserve).
     pub(super) fn reserve_if_idle(&self) -> Option<u16> {
         let mut shared = self.lock();
-        let load = shared.taken;
+        let load = shared.reserved;
         if !shared.is_free() {
             return None;
         }
         if load == 0 {
-            shared.taken = 1;
+            shared.reserved = 1;
         }
         Some(load)
     }
@@ -144,7 +144,7 @@ impl<B> Mailbox<B> {
     /// For a pool: whether nothing is under way, and a request may be put in.
     pub(super) fn is_idle(&self) -> bool {
         let shared = self.lock();
-        shared.is_free() && shared.taken == 0
+        shared.is_free() && shared.reserved == 0
     }
 
     /// For a pool: takes a place, for a request that is [put in](Self::put_reserved) later.
@@ -152,14 +152,14 @@ impl<B> Mailbox<B> {
         let mut shared = self.lock();
         let free = shared.is_free();
         if free {
-            shared.taken += 1;
+            shared.reserved += 1;
         }
         free
     }
 
     /// Puts a request in that has a place, or gives it back if the connection takes none any more. One that is paused by now
     /// takes it later.
-    pub(super) fn put_reserved(&self, call: Box<Call<B>>) -> Result<(), Box<Call<B>>> {
+    pub(super) fn send_reserved(&self, call: Box<Envelope<B>>) -> Result<(), Box<Envelope<B>>> {
         let mut shared = self.lock();
         if matches!(shared.state, State::Ending | State::Closed) {
             return Err(call);
@@ -170,12 +170,12 @@ impl<B> Mailbox<B> {
     }
 
     /// For the sender: puts a request in, or gives it back.
-    pub(super) fn put(&self, call: Box<Call<B>>) -> Result<(), Box<Call<B>>> {
+    pub(super) fn send(&self, call: Box<Envelope<B>>) -> Result<(), Box<Envelope<B>>> {
         let mut shared = self.lock();
         if !shared.is_free() {
             return Err(call);
         }
-        shared.taken += 1;
+        shared.reserved += 1;
         shared.waiting.push_back(call);
         wake(shared, |shared| &mut shared.connection);
         Ok(())
@@ -231,7 +231,7 @@ impl<B> Mailbox<B> {
         }
         match question {
             Question::Beside => {}
-            Question::Alone if shared.taken == 0 => shared.state = State::Paused,
+            Question::Alone if shared.reserved == 0 => shared.state = State::Paused,
             Question::No | Question::Alone | Question::Asked | Question::Over => {
                 shared.connection = Some(cx.waker().clone());
                 return None;
@@ -242,7 +242,7 @@ impl<B> Mailbox<B> {
     }
 
     /// For the connection: the next request; `None` if there will be none.
-    pub(super) fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<Call<B>>> {
+    pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Envelope<B>>> {
         let mut shared = self.lock();
         if let Some(call) = shared.waiting.pop_front() {
             drop(shared);
@@ -258,19 +258,19 @@ impl<B> Mailbox<B> {
     /// For the connection: a request that it has taken has ended, and its place is free.
     pub(super) fn ended(&self) {
         let mut shared = self.lock();
-        shared.taken = shared.taken.saturating_sub(1);
+        shared.reserved = shared.reserved.saturating_sub(1);
         if shared.is_to_ask_alone() && shared.state == State::Open {
             // Nobody is to be before the question.
             shared.state = State::Paused;
         }
-        self.tell(shared);
+        self.notify(shared);
     }
 
     /// For the connection: so many requests may be under way at once.
-    pub(super) fn set_places(&self, places: u16) {
+    pub(super) fn set_capacity(&self, places: u16) {
         let mut shared = self.lock();
-        shared.places = places;
-        self.tell(shared);
+        shared.capacity = places;
+        self.notify(shared);
     }
 
     /// For the connection: whether it takes no request for now.
@@ -280,7 +280,7 @@ impl<B> Mailbox<B> {
             (State::Open, true) => shared.state = State::Paused,
             (State::Paused, false) if !shared.is_to_ask_alone() => {
                 shared.state = State::Open;
-                self.tell(shared);
+                self.notify(shared);
             }
             _ => {}
         }
@@ -288,15 +288,15 @@ impl<B> Mailbox<B> {
 
     /// For the connection: it takes no more, and ends with those that it has. Requests that it has not taken are given back.
     pub(super) fn end(&self) {
-        self.leave(State::Ending);
+        self.detach_connection(State::Ending);
     }
 
     /// For the connection: it has ended. Requests that it has not taken are given back.
-    pub(super) fn close(&self) {
-        self.leave(State::Closed);
+    pub(super) fn close_with(&self) {
+        self.detach_connection(State::Closed);
     }
 
-    fn leave(&self, state: State) {
+    fn detach_connection(&self, state: State) {
         let mut shared = self.lock();
         if shared.state == State::Closed || shared.state == state {
             return;
@@ -307,19 +307,19 @@ impl<B> Mailbox<B> {
         if let Some(room) = &self.room {
             match question {
                 Question::Alone | Question::Beside => room.was_not_asked(),
-                Question::Asked => room.unheard(Unheard::Unreachable),
+                Question::Asked => room.unheard(ProbeFailure::Unreachable),
                 Question::No | Question::Over => {}
             }
         }
-        self.tell(shared);
+        self.notify(shared);
         for call in waiting {
             // An error means that nobody waits for it.
-            let_go(call.answer.send(Err(Unanswered::unsent(call.request, Kind::Closed))));
+            drop_caught(call.response.send(Err(FailedRequest::unsent(call.request, ErrorKind::Closed))));
         }
     }
 
     /// For the connection: whether the application takes several requests, as it has said.
-    pub(super) fn learn(&self, several: bool) {
+    pub(super) fn set_multiplexing(&self, several: bool) {
         self.lock().question = Question::Over;
         if let Some(room) = &self.room {
             room.learn(several);
@@ -330,35 +330,38 @@ impl<B> Mailbox<B> {
     pub(super) fn no_answer(&self) {
         self.lock().question = Question::Over;
         if let Some(room) = &self.room {
-            room.unheard(Unheard::Silent);
+            room.unheard(ProbeFailure::Silent);
         }
     }
 
     /// Wakes who waits for a place.
-    fn tell(&self, shared: MutexGuard<'_, Shared<B>>) {
+    fn notify(&self, shared: MutexGuard<'_, ChannelState<B>>) {
         wake(shared, |shared| &mut shared.sender);
         if let Some(room) = &self.room {
             room.free();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared<B>> {
+    fn lock(&self) -> MutexGuard<'_, ChannelState<B>> {
         // Nothing in here panics while it holds the lock, and each change is whole.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<B> Shared<B> {
+impl<B> ChannelState<B> {
     fn is_free(&self) -> bool {
-        self.state == State::Open && self.taken < self.places
+        self.state == State::Open && self.reserved < self.capacity
     }
 
     fn is_to_ask_alone(&self) -> bool {
-        self.question == Question::Alone && self.taken == 0
+        self.question == Question::Alone && self.reserved == 0
     }
 }
 
-fn wake<B>(mut shared: MutexGuard<'_, Shared<B>>, which: fn(&mut Shared<B>) -> &mut Option<Waker>) {
+fn wake<B>(
+    mut shared: MutexGuard<'_, ChannelState<B>>,
+    which: fn(&mut ChannelState<B>) -> &mut Option<Waker>,
+) {
     let waker = which(&mut shared).take();
     drop(shared);
     if let Some(waker) = waker {

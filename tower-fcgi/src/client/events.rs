@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 use std::error::Error as StdError;
 
 use fcgi_core::client::Event;
-use fcgi_core::{EndRequest, Key, Misuse, ProtocolStatus};
+use fcgi_core::{EndRequest, ProtocolStatus, RequestKey, UserError};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::Span;
 
-use super::connection::{Connection, Phase};
+use super::connection::{Connection, State};
 use super::dispatch::Question;
-use super::guard::guard;
-use super::probe::{Asking, places};
+use super::guard::catch_panic;
+use super::probe::{Probe, negotiated};
 use crate::buffer_pool;
 
 impl<IO, B> Connection<IO, B>
@@ -24,19 +24,19 @@ where
     pub(super) fn take_events(&mut self) {
         while let Some(event) = self.protocol.poll_event() {
             match event {
-                Event::Stdout(key) => self.read_answer(key),
-                Event::Stderr(key) => self.read_stderr(key),
-                Event::End(key, end) => self.end_of_request(key, end),
-                Event::Values(told) => self.answered(places(&told, self.config.requests())),
-                Event::ValuesUnknown => self.answered(1),
+                Event::StdoutReadable(key) => self.read_answer(key),
+                Event::StderrReadable(key) => self.read_stderr(key),
+                Event::RequestEnded(key, end) => self.end_of_request(key, end),
+                Event::Values(told) => self.answered(negotiated(&told, self.config.requests())),
+                Event::ValuesUnsupported => self.answered(1),
                 // There are no others yet.
                 _ => {}
             }
         }
     }
 
-    fn read_answer(&mut self, key: Key) {
-        if let Some(exchange) = self.under_way.by_key(key)
+    fn read_answer(&mut self, key: RequestKey) {
+        if let Some(exchange) = self.in_flight.by_key(key)
             && let Err(kind) = exchange.read(&mut self.protocol, &self.config)
         {
             self.abort(key, kind);
@@ -44,47 +44,47 @@ where
     }
 
     /// Logs what a request's application has written, in the span of that request.
-    fn read_stderr(&mut self, key: Key) {
+    fn read_stderr(&mut self, key: RequestKey) {
         let mut chunks = VecDeque::new();
         let _ = self.protocol.read_stderr(key, &mut chunks);
-        let span = self.under_way.by_key(key).map_or_else(Span::none, |exchange| exchange.span.clone());
+        let span = self.in_flight.by_key(key).map_or_else(Span::none, |exchange| exchange.span.clone());
         let _entered = span.enter();
         for chunk in chunks {
-            if guard(|| self.config.stderr(&chunk)).is_err() {
+            if catch_panic(|| self.config.stderr(&chunk)).is_err() {
                 tracing::error!("what takes the application's STDERR panicked");
             }
-            self.protocol.consumed(key, chunk.len());
+            self.protocol.release_capacity(key, chunk.len());
         }
     }
 
     /// The application has said how many requests it takes.
     fn answered(&mut self, places: u16) {
-        self.asking = Asking::No;
+        self.probe = Probe::No;
         self.set_places(places);
-        self.mailbox.learn(places > 1);
+        self.requests.set_multiplexing(places > 1);
     }
 
     /// The application has not answered in time.
     pub(super) fn no_answer(&mut self) {
-        if self.asking == Asking::Out(Question::Alone) {
-            self.phase = Phase::Closing;
+        if self.probe == Probe::Out(Question::Alone) {
+            self.state = State::Closed;
         }
-        self.asking = Asking::No;
-        self.mailbox.no_answer();
+        self.probe = Probe::No;
+        self.requests.no_answer();
     }
 
     fn set_places(&mut self, places: u16) {
-        self.places = places;
-        self.protocol.set_requests(places);
-        self.mailbox.set_places(places);
+        self.capacity = places;
+        self.protocol.set_max_concurrent_requests(places);
+        self.requests.set_capacity(places);
     }
 
-    fn end_of_request(&mut self, key: Key, end: EndRequest) {
-        let Some(exchange) = self.under_way.by_key(key) else { return };
-        let whole = exchange.is_sent() && !exchange.is_given_up();
+    fn end_of_request(&mut self, key: RequestKey, end: EndRequest) {
+        let Some(exchange) = self.in_flight.by_key(key) else { return };
+        let whole = exchange.is_sent() && !exchange.is_aborted();
         exchange.end(end, self.written);
-        self.under_way.remove(key);
-        if end.protocol_status == ProtocolStatus::CANT_MPX_CONN && self.places > 1 {
+        self.in_flight.remove(key);
+        if end.protocol_status == ProtocolStatus::CANT_MPX_CONN && self.capacity > 1 {
             // Whatever it has said of itself.
             self.answered(1);
         }
@@ -99,14 +99,17 @@ where
     /// ABORT_REQUEST where it looks for the next request's begin. An application that takes several has to tell one's
     /// records from another's (FastCGI §3.3).
     fn after(&mut self, whole: bool) {
-        let reusable = self.write_error.is_none() && (whole || self.places > 1);
-        if self.phase != Phase::Open || !reusable || self.protocol.can_begin() == Err(Misuse::Closing) {
+        let reusable = self.write_failure.is_none() && (whole || self.capacity > 1);
+        if self.state != State::Open
+            || !reusable
+            || self.protocol.can_begin() == Err(UserError::ConnectionClosing)
+        {
             return self.end();
         }
-        if self.under_way.is_empty() {
+        if self.in_flight.is_empty() {
             buffer_pool::keep_output(self.protocol.output().take_buffer());
             self.protocol.shrink();
         }
-        self.mailbox.ended();
+        self.requests.ended();
     }
 }

@@ -5,34 +5,34 @@ use std::error::Error as StdError;
 use std::task::Context;
 use std::time::Duration;
 
-use fcgi_core::Key;
+use fcgi_core::RequestKey;
 use fcgi_core::client::Connection as Protocol;
 use http_body::Body;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::error::Kind;
-use super::exchange::{Caller, Exchange};
-use super::guard::{let_go, let_go_by};
-use super::timeouts::after;
+use super::error::ErrorKind;
+use super::exchange::{CallerState, ClientExchange};
+use super::guard::{drop_caught, drop_with};
+use super::timeouts::deadline_after;
 
 /// Bytes of a body that are sent before it is another request's turn: what one record holds, rounded down so that the next
 /// one is aligned (FastCGI §3.3).
 const TURN: usize = 65_528;
 
 /// Requests that are under way, oldest first.
-pub(super) struct UnderWay<B> {
-    list: SmallVec<[Exchange<B>; 1]>,
+pub(super) struct InFlight<B> {
+    list: SmallVec<[ClientExchange<B>; 1]>,
     /// Whose turn to send it is.
     next: usize,
     /// When each one that was given up has to have ended.
-    given_up: BTreeSet<(Instant, Key)>,
+    aborted: BTreeSet<(Instant, RequestKey)>,
     abort_timeout: Duration,
 }
 
-impl<B> UnderWay<B> {
+impl<B> InFlight<B> {
     pub(super) fn new(abort_timeout: Duration) -> Self {
-        Self { list: SmallVec::new(), next: 0, given_up: BTreeSet::new(), abort_timeout }
+        Self { list: SmallVec::new(), next: 0, aborted: BTreeSet::new(), abort_timeout }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -43,16 +43,16 @@ impl<B> UnderWay<B> {
         self.list.len()
     }
 
-    pub(super) fn push(&mut self, exchange: Exchange<B>) {
+    pub(super) fn push(&mut self, exchange: ClientExchange<B>) {
         self.list.push(exchange);
     }
 
-    pub(super) fn by_key(&mut self, key: Key) -> Option<&mut Exchange<B>> {
+    pub(super) fn by_key(&mut self, key: RequestKey) -> Option<&mut ClientExchange<B>> {
         let at = self.position(key)?;
         self.list.get_mut(at)
     }
 
-    fn position(&self, key: Key) -> Option<usize> {
+    fn position(&self, key: RequestKey) -> Option<usize> {
         let first = self.list.first()?.key;
         if self.list.last().is_some_and(|last| last.key < first) {
             // The keys of a connection have come round.
@@ -62,39 +62,39 @@ impl<B> UnderWay<B> {
     }
 
     /// Drops a request.
-    pub(super) fn remove(&mut self, key: Key) {
+    pub(super) fn remove(&mut self, key: RequestKey) {
         let Some(at) = self.position(key) else { return };
         if let Some(end) = self.list.get(at).and_then(|exchange| exchange.deadline) {
-            self.given_up.remove(&(end, key));
+            self.aborted.remove(&(end, key));
         }
         if at < self.next {
             self.next -= 1;
         }
         if at + 1 == self.list.len() {
             // Where it is: it is large, and mostly the only one.
-            let_go_by(|| self.list.truncate(at));
+            drop_with(|| self.list.truncate(at));
         } else {
-            let_go(self.list.remove(at));
+            drop_caught(self.list.remove(at));
         }
     }
 
     /// Whether one at least was given up, and has not ended.
-    pub(super) fn any_given_up(&self) -> bool {
-        !self.given_up.is_empty()
+    pub(super) fn any_aborted(&self) -> bool {
+        !self.aborted.is_empty()
     }
 
     /// Whether nobody waits for any of them.
-    pub(super) fn all_given_up(&self) -> bool {
-        self.given_up.len() == self.list.len()
+    pub(super) fn all_aborted(&self) -> bool {
+        self.aborted.len() == self.list.len()
     }
 
     /// When the first of those that were given up has to have ended.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.given_up.first().map(|(end, _)| *end)
+        self.aborted.first().map(|(end, _)| *end)
     }
 
     /// The one with most unread bytes.
-    pub(super) fn most_unread(&self) -> Option<Key> {
+    pub(super) fn largest_unread(&self) -> Option<RequestKey> {
         let most = self.list.iter().max_by_key(|exchange| exchange.unread())?;
         (most.unread() > 0).then_some(most.key)
     }
@@ -103,26 +103,32 @@ impl<B> UnderWay<B> {
     pub(super) fn cut_off(&mut self) {
         for exchange in self.list.drain(..) {
             exchange.cut_off();
-            let_go(exchange);
+            drop_caught(exchange);
         }
     }
 }
 
-impl<B> UnderWay<B>
+impl<B> InFlight<B>
 where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     /// Gives a request up, and has the application abort it. With a reason, its caller is told.
-    pub(super) fn give_up(&mut self, key: Key, why: Option<Kind>, protocol: &mut Protocol, written: u64) {
-        let end = after(self.abort_timeout);
+    pub(super) fn abort(
+        &mut self,
+        key: RequestKey,
+        why: Option<ErrorKind>,
+        protocol: &mut Protocol,
+        written: u64,
+    ) {
+        let end = deadline_after(self.abort_timeout);
         let Some(exchange) = self.by_key(key) else { return };
         match why {
             Some(kind) => exchange.fail(kind, written),
-            None => exchange.give_up(),
+            None => exchange.abort(),
         }
         let end = *exchange.deadline.get_or_insert(end);
-        self.given_up.insert((end, key));
+        self.aborted.insert((end, key));
         let _ = protocol.abort(key);
     }
 
@@ -136,10 +142,10 @@ where
         let mut gone = false;
         for at in 0..self.list.len() {
             if let Some(exchange) = self.list.get_mut(at)
-                && exchange.poll_caller(protocol, cx) == Caller::Gone
+                && exchange.poll_caller(protocol, cx) == CallerState::Gone
             {
                 let key = exchange.key;
-                self.give_up(key, None, protocol, written);
+                self.abort(key, None, protocol, written);
                 gone = true;
             }
         }
@@ -147,7 +153,7 @@ where
     }
 
     pub(super) fn is_sending(&self) -> bool {
-        self.list.iter().any(Exchange::is_sending)
+        self.list.iter().any(ClientExchange::is_sending)
     }
 
     pub(super) fn stop_uploads(&mut self) {
@@ -170,7 +176,7 @@ where
         let mut progress = false;
         // Requests in a row that had nothing to send.
         let mut quiet = 0;
-        while quiet < self.list.len() && protocol.has_room() {
+        while quiet < self.list.len() && protocol.wants_body() {
             if self.next >= self.list.len() {
                 self.next = 0;
             }
@@ -184,7 +190,7 @@ where
                 Ok(true) => {}
                 Err(kind) => {
                     let key = exchange.key;
-                    self.give_up(key, Some(kind), protocol, written);
+                    self.abort(key, Some(kind), protocol, written);
                 }
             }
             quiet = 0;
@@ -194,11 +200,11 @@ where
     }
 
     /// The connection has failed, and with it all of them.
-    pub(super) fn fail(&mut self, kind: &Kind, written: u64) {
-        self.given_up.clear();
+    pub(super) fn fail(&mut self, kind: &ErrorKind, written: u64) {
+        self.aborted.clear();
         for mut exchange in self.list.drain(..) {
             exchange.fail(kind.clone(), written);
-            let_go(exchange);
+            drop_caught(exchange);
         }
     }
 }

@@ -12,11 +12,11 @@ use crate::cgi::decimal;
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is asked for.
-pub(super) const QUESTION: [Variable; 2] = [Variable::MpxsConns, Variable::MaxReqs];
+pub(super) const PROBE_VARIABLES: [Variable; 2] = [Variable::MpxsConns, Variable::MaxReqs];
 
 /// How far a connection is with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asking {
+pub(super) enum Probe {
     /// Nobody asks, or there is an answer, or there was none in time.
     No,
     /// The question is out. With [`Question::Alone`], the connection is good for nothing if there is no answer.
@@ -28,7 +28,7 @@ pub(super) enum Asking {
 ///
 /// FastCGI §4.1 means `FCGI_MAX_REQS` for the whole application. It is taken for a connection, as HAProxy takes it: how many others
 /// the application has is not known here.
-pub(super) fn places(told: &Params, wanted: u16) -> u16 {
+pub(super) fn negotiated(told: &Params, wanted: u16) -> u16 {
     if told.get("FCGI_MPXS_CONNS") != Some(b"1") {
         return 1;
     }
@@ -59,7 +59,7 @@ mod tests {
         ] {
             let pairs = [("FCGI_MPXS_CONNS", mpxs), ("FCGI_MAX_REQS", reqs)];
             let told: Params = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-            assert_eq!(places(&told, 32), places_of_32, "{mpxs:?} {reqs:?}");
+            assert_eq!(negotiated(&told, 32), places_of_32, "{mpxs:?} {reqs:?}");
         }
     }
 }

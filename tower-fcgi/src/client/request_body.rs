@@ -9,12 +9,12 @@ use bytes::{Buf, Bytes};
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use http_body::Body;
 
-use super::error::Kind;
-use super::guard::let_go;
+use super::error::ErrorKind;
+use super::guard::drop_caught;
 use crate::cgi::decimal;
 
 /// A body that is being sent, never more of it than it said.
-pub(super) struct Upload<B> {
+pub(super) struct RequestUpload<B> {
     state: State<B>,
     /// Bytes that are still to come, where it is known how many.
     left: Option<u64>,
@@ -30,7 +30,7 @@ enum State<B> {
     Over,
 }
 
-impl<B> Upload<B>
+impl<B> RequestUpload<B>
 where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -46,7 +46,11 @@ where
     }
 
     /// The next bytes, at most so many; `None` at the end.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Result<Option<Bytes>, Kind>> {
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<Result<Option<Bytes>, ErrorKind>> {
         let mut rest = match self.rest.take() {
             Some(rest) => rest,
             None => match ready!(self.poll_body(cx))? {
@@ -59,7 +63,7 @@ where
         Poll::Ready(Ok(Some(part)))
     }
 
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Kind>> {
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ErrorKind>> {
         if let State::Whole(body) = &self.state {
             if body.is_end_stream() {
                 // Not polled, so that it can be given back.
@@ -75,7 +79,7 @@ where
                 self.let_go();
                 return Poll::Ready(self.end());
             };
-            let frame = frame.map_err(|error| Kind::RequestBody(Arc::from(error.into())))?;
+            let frame = frame.map_err(|error| ErrorKind::RequestBody(Arc::from(error.into())))?;
             // CGI has no trailers.
             let Ok(mut data) = frame.into_data() else { continue };
             if !data.has_remaining() {
@@ -92,7 +96,7 @@ where
         match std::mem::replace(&mut self.state, State::Over) {
             State::Whole(body) => Some(body),
             State::Begun(body) => {
-                let_go(body);
+                drop_caught(body);
                 None
             }
             State::Over => None,
@@ -101,20 +105,20 @@ where
 
     /// Drops the body.
     pub(super) fn let_go(&mut self) {
-        let_go(std::mem::replace(&mut self.state, State::Over));
+        drop_caught(std::mem::replace(&mut self.state, State::Over));
     }
 
-    fn take(&mut self, bytes: usize) -> Result<(), Kind> {
+    fn take(&mut self, bytes: usize) -> Result<(), ErrorKind> {
         if let Some(left) = &mut self.left {
-            *left = left.checked_sub(bytes as u64).ok_or(Kind::RequestLength)?;
+            *left = left.checked_sub(bytes as u64).ok_or(ErrorKind::RequestLength)?;
         }
         Ok(())
     }
 
-    const fn end(&self) -> Result<Option<Bytes>, Kind> {
+    const fn end(&self) -> Result<Option<Bytes>, ErrorKind> {
         match self.left {
             None | Some(0) => Ok(None),
-            Some(_) => Err(Kind::RequestLength),
+            Some(_) => Err(ErrorKind::RequestLength),
         }
     }
 }

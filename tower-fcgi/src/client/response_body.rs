@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::error::{Error, Kind};
-use crate::body::Cell;
+use super::error::{Error, ErrorKind};
+use crate::body::BodyChannel;
 
 /// The body of an answer that came over FastCGI.
 ///
@@ -21,7 +21,7 @@ use crate::body::Cell;
 /// the application is left to end the request.
 pub struct ResponseBody {
     /// `None` once it has ended, cleanly or not.
-    cell: Option<Arc<Cell<Kind>>>,
+    cell: Option<Arc<BodyChannel<ErrorKind>>>,
     length: Length,
 }
 
@@ -37,23 +37,23 @@ pub(super) enum Length {
 }
 
 impl ResponseBody {
-    pub(super) const fn new(cell: Arc<Cell<Kind>>, length: Length) -> Self {
+    pub(super) const fn new(cell: Arc<BodyChannel<ErrorKind>>, length: Length) -> Self {
         Self { cell: Some(cell), length }
     }
 }
 
 impl Length {
-    fn take(&mut self, bytes: usize) -> Result<(), Kind> {
+    fn take(&mut self, bytes: usize) -> Result<(), ErrorKind> {
         if let Self::Left(left) = self {
-            *left = left.checked_sub(bytes as u64).ok_or(Kind::TooLong)?;
+            *left = left.checked_sub(bytes as u64).ok_or(ErrorKind::TooLong)?;
         }
         Ok(())
     }
 
-    const fn end(self) -> Result<(), Kind> {
+    const fn end(self) -> Result<(), ErrorKind> {
         match self {
             Self::Any | Self::NoBody | Self::Left(0) => Ok(()),
-            Self::Left(_) => Err(Kind::TooShort),
+            Self::Left(_) => Err(ErrorKind::TooShort),
         }
     }
 }

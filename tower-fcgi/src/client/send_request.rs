@@ -10,8 +10,8 @@ use http_body::Body;
 use tokio::sync::oneshot;
 use tower_service::Service;
 
-use super::dispatch::{Answer, Call, Mailbox, Unanswered};
-use super::error::{Error, Kind};
+use super::dispatch::{Envelope, FailedRequest, RequestChannel, ResponseSender};
+use super::error::{Error, ErrorKind};
 use super::response_body::ResponseBody;
 
 /// Sends requests over a [`Connection`](super::Connection): a tower service.
@@ -28,40 +28,40 @@ use super::response_body::ResponseBody;
 /// # Cancel safety
 /// Dropping the future of a call gives the request up, and the connection with it unless it is shared.
 pub struct SendRequest<B> {
-    mailbox: Arc<Mailbox<B>>,
-    place: Place,
+    requests: Arc<RequestChannel<B>>,
+    reservation: Reservation,
 }
 
 /// Whether `poll_ready` has a place for the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Reservation {
     None,
     Reserved,
 }
 
 impl<B> SendRequest<B> {
-    pub(super) const fn new(mailbox: Arc<Mailbox<B>>) -> Self {
-        Self { mailbox, place: Place::None }
+    pub(super) const fn new(mailbox: Arc<RequestChannel<B>>) -> Self {
+        Self { requests: mailbox, reservation: Reservation::None }
     }
 
     /// Whether the connection takes no more requests.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.mailbox.is_closed()
+        self.requests.is_closed()
     }
 
-    pub(super) fn mailbox(&self) -> &Mailbox<B> {
-        &self.mailbox
+    pub(super) fn mailbox(&self) -> &RequestChannel<B> {
+        &self.requests
     }
 
-    fn send(&mut self, request: Request<B>) -> oneshot::Receiver<Answer<B>> {
-        let (call, receiver) = Call::new(request);
-        let put = match std::mem::replace(&mut self.place, Place::None) {
-            Place::Reserved => self.mailbox.put_reserved(call),
-            Place::None => self.mailbox.put(call),
+    fn send(&mut self, request: Request<B>) -> oneshot::Receiver<ResponseSender<B>> {
+        let (call, receiver) = Envelope::new(request);
+        let put = match std::mem::replace(&mut self.reservation, Reservation::None) {
+            Reservation::Reserved => self.requests.send_reserved(call),
+            Reservation::None => self.requests.send(call),
         };
         if let Err(call) = put {
-            let _ = call.answer.send(Err(Unanswered::unsent(call.request, Kind::Closed)));
+            let _ = call.response.send(Err(FailedRequest::unsent(call.request, ErrorKind::Closed)));
         }
         receiver
     }
@@ -73,12 +73,12 @@ impl<B: Body> Service<Request<B>> for SendRequest<B> {
     type Future = ResponseFuture<B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        match self.place {
-            Place::Reserved if self.is_closed() => Poll::Ready(Err(Kind::Closed.into())),
-            Place::Reserved => Poll::Ready(Ok(())),
-            Place::None => {
-                ready!(self.mailbox.poll_reserve(cx))?;
-                self.place = Place::Reserved;
+        match self.reservation {
+            Reservation::Reserved if self.is_closed() => Poll::Ready(Err(ErrorKind::Closed.into())),
+            Reservation::Reserved => Poll::Ready(Ok(())),
+            Reservation::None => {
+                ready!(self.requests.poll_reserve(cx))?;
+                self.reservation = Reservation::Reserved;
                 Poll::Ready(Ok(()))
             }
         }
@@ -91,7 +91,7 @@ impl<B: Body> Service<Request<B>> for SendRequest<B> {
 
 impl<B> Drop for SendRequest<B> {
     fn drop(&mut self) {
-        self.mailbox.forget_sender();
+        self.requests.forget_sender();
     }
 }
 
@@ -103,7 +103,7 @@ impl<B> fmt::Debug for SendRequest<B> {
 
 /// The answer to a request, up to its head.
 pub struct ResponseFuture<B> {
-    answer: oneshot::Receiver<Answer<B>>,
+    answer: oneshot::Receiver<ResponseSender<B>>,
 }
 
 impl<B> Future for ResponseFuture<B> {
@@ -113,7 +113,7 @@ impl<B> Future for ResponseFuture<B> {
         Pin::new(&mut self.answer).poll(cx).map(|answer| match answer {
             Ok(answer) => answer.map_err(|unanswered| unanswered.error),
             // The connection's future was dropped.
-            Err(_) => Err(Kind::Incomplete.into()),
+            Err(_) => Err(ErrorKind::Incomplete.into()),
         })
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// When each wait ends; those that are `None` are not waited for.
 #[derive(Default)]
-pub(super) struct Waits {
+pub(super) struct Timers {
     pub(super) idle: Option<Instant>,
     pub(super) answer: Option<Instant>,
     pub(super) stall: Option<Instant>,
@@ -17,7 +17,7 @@ pub(super) struct Waits {
 
 /// What has not come in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Due {
+pub(super) enum Expired {
     /// A request, on a connection that has none.
     Idle,
     /// The application's answer to how many requests it takes.
@@ -28,7 +28,7 @@ pub(super) enum Due {
     Stall,
 }
 
-impl Waits {
+impl Timers {
     /// Nothing is waited for.
     pub(super) fn clear(&mut self) {
         if self.timer.is_some() {
@@ -37,12 +37,12 @@ impl Waits {
     }
 
     /// Ready when one of them has ended. `abort` is one of them as well.
-    pub(super) fn poll(&mut self, abort: Option<Instant>, cx: &mut Context<'_>) -> Poll<Due> {
+    pub(super) fn poll(&mut self, abort: Option<Instant>, cx: &mut Context<'_>) -> Poll<Expired> {
         let all = [
-            (Due::Idle, self.idle),
-            (Due::Answer, self.answer),
-            (Due::Abort, abort),
-            (Due::Stall, self.stall),
+            (Expired::Idle, self.idle),
+            (Expired::Answer, self.answer),
+            (Expired::Abort, abort),
+            (Expired::Stall, self.stall),
         ];
         let first = all.into_iter().filter_map(|(due, at)| Some((due, at?))).min_by_key(|(_, at)| *at);
         let Some((due, at)) = first else {
@@ -59,7 +59,7 @@ impl Waits {
 }
 
 /// When so much time has passed from now.
-pub(super) fn after(limit: Duration) -> Instant {
+pub(super) fn deadline_after(limit: Duration) -> Instant {
     // As good as never, where a clock does not count as far.
     const LONG: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     let now = Instant::now();

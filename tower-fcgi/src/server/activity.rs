@@ -23,7 +23,7 @@ where
             self.protocol.shrink();
             // Nothing is alive, so a task that still has to end has no request left.
             self.spawned = None;
-            if self.settings.idle_timeout.is_none() {
+            if self.settings.keep_alive_timeout.is_none() {
                 self.deadline.release();
             }
         }
@@ -33,10 +33,10 @@ where
         let protocol = &self.protocol;
         // A connection that is waited for its first request is not idle, but new: to close it would cost that
         // request.
-        if self.begun == 0 || protocol.live() > 0 || protocol.output_len() > 0 {
+        if self.begun == 0 || protocol.active_requests() > 0 || protocol.output_len() > 0 {
             Activity::Busy
         } else if protocol.is_idle() {
-            if protocol.unfinished() == 0 { Activity::Idle } else { Activity::Unfinished }
+            if protocol.half_closed_requests() == 0 { Activity::Idle } else { Activity::Unfinished }
         } else if protocol.end_of_input() == EndOfInput::Clean {
             // Inside a record of an answered request.
             Activity::Unfinished

@@ -6,11 +6,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::config::Config;
 use super::driver::{Connection, Driver};
-use super::handle::{Activity, Handle};
-use super::response_driver::Exchange;
+use super::handle::{Activity, ConnectionHandle};
+use super::response_driver::ResponseDriver;
 use super::service::FcgiService;
 use super::shutdown::Phase;
-use super::timer_table::Deadline;
+use super::timer_table::TimerTable;
 
 /// Makes [`Connection`]s that share their settings.
 ///
@@ -61,17 +61,17 @@ impl Builder {
             written: 0,
             blocked_at: 0,
             begun: 0,
-            deadline: Deadline::default(),
-            reset: |_| {},
+            deadline: TimerTable::default(),
+            on_incomplete_response: |_| {},
             activity: Activity::Busy,
             discarding: None,
             spawned_first: false,
             spawned_now: false,
             alone: None,
-            handle: Handle::new(),
+            handle: ConnectionHandle::new(),
             registered: None,
             span: tracing::debug_span!("fastcgi_connection", peer = tracing::field::Empty),
         };
-        Connection { inline: Exchange::Over, driver }
+        Connection { inline: ResponseDriver::Over, driver }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fcgi_core::server::{Memory, Overload};
+use fcgi_core::server::{OverloadResponse, ParamsBuffer};
 use fcgi_core::{Limits, Roles};
 use http::Extensions;
 
@@ -28,24 +28,24 @@ use crate::buffer_pool;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) protocol: Arc<fcgi_core::server::Config>,
-    pub(crate) driver: Arc<Driver>,
+    pub(crate) driver: Arc<DriverConfig>,
 }
 
 /// The settings that are the driver's own.
 #[derive(Debug, Clone)]
-pub(crate) struct Driver {
-    pub(crate) head_timeout: Duration,
+pub(crate) struct DriverConfig {
+    pub(crate) header_read_timeout: Duration,
     pub(crate) write_timeout: Duration,
-    pub(crate) idle_timeout: Option<Duration>,
-    pub(crate) pause_timeout: Duration,
-    pub(crate) body_timeout: Option<Duration>,
+    pub(crate) keep_alive_timeout: Option<Duration>,
+    pub(crate) body_stall_timeout: Duration,
+    pub(crate) body_read_timeout: Option<Duration>,
     pub(crate) request_timeout: Option<Duration>,
-    pub(crate) body_limit: u64,
-    pub(crate) output_bytes: usize,
-    pub(crate) drain_timeout: Duration,
-    pub(crate) drain_bytes: u64,
-    pub(crate) half_closed: bool,
-    pub(crate) no_length_no_body: bool,
+    pub(crate) max_body_bytes: u64,
+    pub(crate) max_write_buffer: usize,
+    pub(crate) linger_timeout: Duration,
+    pub(crate) linger_bytes: u64,
+    pub(crate) half_close: bool,
+    pub(crate) empty_without_content_length: bool,
     pub(crate) target: TargetSettings,
     /// What each request's extensions begin as: nothing, with room.
     pub(crate) extensions: Extensions,
@@ -59,27 +59,30 @@ const UNAVAILABLE: Bytes =
 impl Default for Config {
     fn default() -> Self {
         let protocol = fcgi_core::server::Config {
-            overload: Overload::Stdout(UNAVAILABLE),
-            memory: Memory { take: buffer_pool::take_params, share: buffer_pool::share_params },
+            overload_response: OverloadResponse::Stdout(UNAVAILABLE),
+            params_buffer: ParamsBuffer {
+                allocate: buffer_pool::take_params,
+                freeze: buffer_pool::share_params,
+            },
             ..Default::default()
         };
         Self {
             protocol: Arc::new(protocol),
-            driver: Arc::new(Driver {
-                head_timeout: Duration::from_secs(60),
+            driver: Arc::new(DriverConfig {
+                header_read_timeout: Duration::from_secs(60),
                 write_timeout: Duration::from_secs(60),
-                idle_timeout: None,
-                pause_timeout: Duration::from_secs(10),
-                body_timeout: Some(Duration::from_secs(120)),
+                keep_alive_timeout: None,
+                body_stall_timeout: Duration::from_secs(10),
+                body_read_timeout: Some(Duration::from_secs(120)),
                 request_timeout: None,
-                body_limit: u64::MAX,
-                output_bytes: 256 * 1024,
-                drain_timeout: Duration::from_secs(30),
-                drain_bytes: 64 << 20,
-                half_closed: false,
-                no_length_no_body: false,
+                max_body_bytes: u64::MAX,
+                max_write_buffer: 256 * 1024,
+                linger_timeout: Duration::from_secs(30),
+                linger_bytes: 64 << 20,
+                half_close: false,
+                empty_without_content_length: false,
                 target: TargetSettings::default(),
-                extensions: roomy(),
+                extensions: grown_extensions(),
             }),
         }
     }
@@ -88,7 +91,7 @@ impl Default for Config {
 impl Config {
     /// Bounds on what the web server may send; their defaults and reasons are those of [`Limits`].
     #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
+    pub fn with_limits(mut self, limits: Limits) -> Self {
         Arc::make_mut(&mut self.protocol).limits = limits;
         self
     }
@@ -100,14 +103,14 @@ impl Config {
     /// written for pages alone must not be asked as an Authorizer: every page that it has would be a
     /// permission.
     #[must_use]
-    pub fn roles(mut self, roles: Roles) -> Self {
+    pub fn with_roles(mut self, roles: Roles) -> Self {
         Arc::make_mut(&mut self.protocol).roles = roles;
         self
     }
 
     /// Which target a request gets. Default: [`RequestTarget::Decided`], the one that the web server decided on.
     #[must_use]
-    pub fn request_target(mut self, target: RequestTarget) -> Self {
+    pub fn with_request_target(mut self, target: RequestTarget) -> Self {
         self.driver().target.target = target;
         self
     }
@@ -135,7 +138,7 @@ impl Config {
     /// # Panics
     /// If a path does not begin with a slash.
     #[must_use]
-    pub fn front_controllers(mut self, paths: impl IntoIterator<Item: Into<String>>) -> Self {
+    pub fn with_front_controllers(mut self, paths: impl IntoIterator<Item: Into<String>>) -> Self {
         let paths: Vec<String> = paths.into_iter().map(Into::into).collect();
         for path in &paths {
             assert!(path.starts_with('/'), "the front controller {path:?} must begin with a slash");
@@ -147,15 +150,15 @@ impl Config {
     /// What a request is told that comes over [`Limits::requests`], or on a connection that is about to end.
     /// Default: a `503 Service Unavailable` on STDOUT, which every web server passes on.
     #[must_use]
-    pub fn overload(mut self, overload: Overload) -> Self {
-        Arc::make_mut(&mut self.protocol).overload = overload;
+    pub fn with_overload_response(mut self, overload: OverloadResponse) -> Self {
+        Arc::make_mut(&mut self.protocol).overload_response = overload;
         self
     }
 
     /// The number of connections that is told to web servers which ask for `FCGI_MAX_CONNS` (FastCGI §4.1).
     /// Whoever accepts the connections sees to it that it is true. Default: 1 024.
     #[must_use]
-    pub fn advertise_max_connections(mut self, connections: u32) -> Self {
+    pub fn with_advertised_max_connections(mut self, connections: u32) -> Self {
         Arc::make_mut(&mut self.protocol).max_conns = connections;
         self
     }
@@ -165,7 +168,7 @@ impl Config {
     /// bounds what is taken. Default: 4, as [`fcgi_core::server::Config::max_reqs`] says why. A larger one is for an HAProxy
     /// with a larger `tune.bufsize`: this number times the largest usual head has to stay below it.
     #[must_use]
-    pub fn advertise_max_requests(mut self, requests: u32) -> Self {
+    pub fn with_advertised_max_requests(mut self, requests: u32) -> Self {
         Arc::make_mut(&mut self.protocol).max_reqs = requests;
         self
     }
@@ -175,15 +178,15 @@ impl Config {
     /// connection is closed if not even BEGIN_REQUEST is there. Default: 60 s; a web server sends a head in
     /// one go, and connects when it has one.
     #[must_use]
-    pub fn head_timeout(mut self, limit: Duration) -> Self {
-        self.driver().head_timeout = limit;
+    pub fn with_header_read_timeout(mut self, limit: Duration) -> Self {
+        self.driver().header_read_timeout = limit;
         self
     }
 
     /// How long the web server may read nothing of an answer that waits for it. After that the connection is
     /// closed. Default: 60 s, as nginx's `send_timeout`.
     #[must_use]
-    pub fn write_timeout(mut self, limit: Duration) -> Self {
+    pub fn with_write_timeout(mut self, limit: Duration) -> Self {
         self.driver().write_timeout = limit;
         self
     }
@@ -192,8 +195,8 @@ impl Config {
     /// connection that we close in the moment in which it sends the next request costs that request (H2O
     /// answers 503, nginx 502 for a POST). What is set here should be longer than the web server's own limit.
     #[must_use]
-    pub fn idle_timeout(mut self, limit: Duration) -> Self {
-        self.driver().idle_timeout = Some(limit);
+    pub fn with_keep_alive_timeout(mut self, limit: Duration) -> Self {
+        self.driver().keep_alive_timeout = Some(limit);
         self
     }
 
@@ -201,8 +204,8 @@ impl Config {
     /// that the one with the most unread bytes is given up: a 503 if its answer has not begun. Default: 10 s, which
     /// is long for a handler that means to read, and short for the others, whose answers it holds up.
     #[must_use]
-    pub fn pause_timeout(mut self, limit: Duration) -> Self {
-        self.driver().pause_timeout = limit;
+    pub fn with_body_stall_timeout(mut self, limit: Duration) -> Self {
+        self.driver().body_stall_timeout = limit;
         self
     }
 
@@ -211,8 +214,8 @@ impl Config {
     /// body [breaks off](crate::BodyError::is_stalled), and the handler goes on. `None`: without limit. Default:
     /// 120 s, twice nginx's `client_body_timeout`, so that the web server, which knows its client, is first.
     #[must_use]
-    pub fn body_timeout(mut self, limit: Option<Duration>) -> Self {
-        self.driver().body_timeout = limit;
+    pub fn with_body_read_timeout(mut self, limit: Option<Duration>) -> Self {
+        self.driver().body_read_timeout = limit;
         self
     }
 
@@ -224,7 +227,7 @@ impl Config {
     /// Most web servers do not tell that a client has left before something is written to it: nothing else ends a handler
     /// that never answers, or the wait for a service that never becomes [ready](crate::FcgiService#readiness).
     #[must_use]
-    pub fn request_timeout(mut self, limit: Duration) -> Self {
+    pub fn with_request_timeout(mut self, limit: Duration) -> Self {
         self.driver().request_timeout = Some(limit);
         self
     }
@@ -235,8 +238,8 @@ impl Config {
     /// without limit, since what is held of a body is bounded all the same ([`Limits::body_bytes`]), and web
     /// servers have a limit of their own (nginx: 1 MiB).
     #[must_use]
-    pub fn body_limit(mut self, bytes: u64) -> Self {
-        self.driver().body_limit = bytes;
+    pub fn with_max_body_bytes(mut self, bytes: u64) -> Self {
+        self.driver().max_body_bytes = bytes;
         self
     }
 
@@ -245,8 +248,8 @@ impl Config {
     /// 262 144, several of the 16 to 64 KiB that bodies give at a time, so that the next write is ready when the
     /// last is done. At least 1.
     #[must_use]
-    pub fn output_bytes(mut self, bytes: usize) -> Self {
-        self.driver().output_bytes = bytes.max(1);
+    pub fn with_max_write_buffer(mut self, bytes: usize) -> Self {
+        self.driver().max_write_buffer = bytes.max(1);
         self
     }
 
@@ -258,10 +261,10 @@ impl Config {
     /// and the requests that are under way are answered before it is closed. Once the connection is told
     /// [to end](crate::Handle::graceful_shutdown), a second is the most.
     #[must_use]
-    pub fn drain(mut self, limit: Duration, bytes: u64) -> Self {
+    pub fn with_linger(mut self, limit: Duration, bytes: u64) -> Self {
         let driver = self.driver();
-        driver.drain_timeout = limit;
-        driver.drain_bytes = bytes;
+        driver.linger_timeout = limit;
+        driver.linger_bytes = bytes;
         self
     }
 
@@ -269,8 +272,8 @@ impl Config {
     /// end of the stream is then taken for what nginx means by it: the client is gone, and the handler is
     /// dropped.
     #[must_use]
-    pub fn serve_half_closed(mut self, serve: bool) -> Self {
-        self.driver().half_closed = serve;
+    pub fn with_half_close(mut self, serve: bool) -> Self {
+        self.driver().half_close = serve;
         self
     }
 
@@ -278,8 +281,8 @@ impl Config {
     /// at all. Default: no, its body ends with the terminal STDIN record as every body does; uploads of
     /// unknown length need that.
     #[must_use]
-    pub fn no_length_means_no_body(mut self, so: bool) -> Self {
-        self.driver().no_length_no_body = so;
+    pub fn with_empty_without_content_length(mut self, so: bool) -> Self {
+        self.driver().empty_without_content_length = so;
         self
     }
 
@@ -297,17 +300,17 @@ impl Config {
     /// - 4 096 for each of [`Limits::requests`], and 512 for each of [`Limits::unfinished`];
     /// - [`Limits::management_bytes`], 65 536 for lines that wait for STDERR, and 4 096 for the connection itself.
     #[must_use]
-    pub fn most_memory(&self) -> usize {
+    pub fn max_memory(&self) -> usize {
         let limits = &self.protocol.limits;
-        let bodies = limits.bodies_bytes.max(limits.body_bytes).saturating_add(65_536);
+        let bodies = limits.connection_window.max(limits.request_window).saturating_add(65_536);
         [
-            limits.all_params_bytes.saturating_mul(24),
+            limits.max_total_params_bytes.saturating_mul(24),
             bodies.saturating_mul(8),
-            self.driver.output_bytes,
-            limits.answers_bytes.saturating_mul(4),
-            limits.requests.saturating_mul(4096),
-            limits.unfinished.saturating_mul(512),
-            limits.management_bytes,
+            self.driver.max_write_buffer,
+            limits.max_control_bytes.saturating_mul(4),
+            limits.max_concurrent_requests.saturating_mul(4096),
+            limits.max_half_closed_requests.saturating_mul(512),
+            limits.max_management_bytes,
             stderr::ROOM as usize,
             4096,
         ]
@@ -315,14 +318,14 @@ impl Config {
         .fold(0, usize::saturating_add)
     }
 
-    fn driver(&mut self) -> &mut Driver {
+    fn driver(&mut self) -> &mut DriverConfig {
         Arc::make_mut(&mut self.driver)
     }
 }
 
 /// An empty map that has grown, as its clones have: a request has five extensions under axum, and would grow
 /// its map twice.
-fn roomy() -> Extensions {
+fn grown_extensions() -> Extensions {
     #[derive(Clone)]
     struct Entry<const N: usize>;
 

@@ -5,28 +5,28 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use fcgi_core::server::{Event, NewRequest, Refusal};
-use fcgi_core::{BodyState, Key, Role};
+use fcgi_core::server::{Event, NewRequest, RejectReason};
+use fcgi_core::{RequestKey, Role, StreamState};
 use http::{Request, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::driver::Driver;
-use super::error_log::{Held, Scope};
+use super::error_log::{DeferredLog, LogScope};
 use super::failure::Failure;
 use super::filter;
-use super::in_flight::Running;
+use super::in_flight::InFlightRequest;
 use super::oneshot::Oneshot;
 use super::params::Params;
-use super::response_driver::{Exchange, Out, conclude, guard};
-use super::response_writer::Direct;
+use super::response_driver::{ResponseDriver, ResponseProgress, catch_panic, complete};
+use super::response_writer::DirectWriter;
 use super::service::FcgiService;
 use super::stderr::Stderr;
-use super::tasks::Spawned;
-use super::timer_table::Stage;
-use crate::body::{Cell, Delivered, Kind, Reader, RequestBody};
-use crate::cgi::{Asked, Call, Facts, OwnProgram, TargetContext, read_head};
+use super::tasks::RequestTasks;
+use super::timer_table::RequestTimer;
+use crate::body::{BodyChannel, BodyErrorKind, Receiver, RequestBody, SendOutcome};
+use crate::cgi::{ErrorBody, OwnProgram, RequestInfo, ResponseContext, TargetContext, read_head};
 
-type Inline<'a, S> = Pin<&'a mut Exchange<Oneshot<S>, <S as FcgiService>::ResponseBody>>;
+type Inline<'a, S> = Pin<&'a mut ResponseDriver<Oneshot<S>, <S as FcgiService>::ResponseBody>>;
 
 impl<IO, S> Driver<IO, S>
 where
@@ -36,19 +36,19 @@ where
     /// Acts on everything that the protocol has to tell.
     pub(super) fn take_events(&mut self, mut inline: Inline<'_, S>, cx: &mut Context<'_>) {
         while let Some(event) = self.protocol.poll_event() {
-            if let Event::Request(_) | Event::Refused(..) = event {
+            if let Event::Request(_) | Event::Rejected(..) = event {
                 self.begun = self.begun.checked_add(1).unwrap_or(1);
             }
             if let Event::Request(request) = &event
                 && self.settings.request_timeout.is_some()
             {
-                self.deadline.begin(request.key, Stage::Whole);
+                self.deadline.begin(request.key, RequestTimer::Total);
             }
             match event {
                 Event::Request(request) => self.dispatch(request, inline.as_mut(), cx),
-                Event::Body(key) => self.deliver(key, inline.as_mut()),
-                Event::Abort(key) => self.abort(key, inline.as_mut()),
-                Event::Refused(key, refusal) => self.refuse(key, refusal),
+                Event::BodyReadable(key) => self.deliver(key, inline.as_mut()),
+                Event::Aborted(key) => self.abort(key, inline.as_mut()),
+                Event::Rejected(key, refusal) => self.refuse(key, refusal),
                 // The core has no other event; a later one that this driver does not know has nobody to go
                 // to.
                 _ => {}
@@ -59,10 +59,10 @@ where
     /// Goes on with the exchange that runs in this future.
     pub(super) fn poll_inline(&mut self, inline: Inline<'_, S>, cx: &mut Context<'_>) {
         let Some(running) = &self.running else { return };
-        let most = self.settings.output_bytes;
-        let mut sink = Direct::new(&mut self.protocol, running.key, most);
+        let most = self.settings.max_write_buffer;
+        let mut sink = DirectWriter::new(&mut self.protocol, running.key, most);
         if running.span.in_scope(|| inline.poll(cx, &mut sink)).is_ready() {
-            running.end_body(Kind::Over);
+            running.fail_body(BodyErrorKind::RequestEnded);
             self.running = None;
         }
     }
@@ -70,14 +70,14 @@ where
     /// Takes in what the exchanges in tasks have to say, as long as there is room for it.
     pub(super) fn poll_spawned(&mut self, cx: &mut Context<'_>) {
         let Some(spawned) = &mut self.spawned else { return };
-        let most = self.settings.output_bytes;
+        let most = self.settings.max_write_buffer;
         while self.protocol.output_len() < most {
-            let Poll::Ready((key, batch)) = spawned.poll_batch(cx) else { break };
-            batch.replay(&mut Direct::new(&mut self.protocol, key, most));
-            if !self.protocol.is_open(key)
+            let Poll::Ready((key, batch)) = spawned.poll_output(cx) else { break };
+            batch.drain_into(&mut DirectWriter::new(&mut self.protocol, key, most));
+            if !self.protocol.is_writable(key)
                 && let Some(running) = spawned.remove(key)
             {
-                running.end_body(Kind::Over);
+                running.fail_body(BodyErrorKind::RequestEnded);
             }
         }
     }
@@ -95,16 +95,16 @@ where
         };
         let facts = match read_head(&request.params, context, &mut call) {
             Ok(facts) => facts,
-            Err(failure) => return self.answer(key, &failure, Asked::Unknown),
+            Err(failure) => return self.answer(key, &failure, ErrorBody::Unknown),
         };
-        let is = Call::new(request.role, call.method());
-        let too_large = |length| length > self.settings.body_limit;
+        let is = ResponseContext::new(request.role, call.method());
+        let too_large = |length| length > self.settings.max_body_bytes;
         if is.role != Role::AUTHORIZER && facts.content_length.is_some_and(too_large) {
-            return self.answer(key, &Failure::BodyTooLarge, is.asked());
+            return self.answer(key, &Failure::BodyTooLarge, is.error_body());
         }
         let data = match self.data_of(&request) {
             Ok(data) => data,
-            Err(failure) => return self.answer(key, &failure, is.asked()),
+            Err(failure) => return self.answer(key, &failure, is.error_body()),
         };
         let Some((body, cell)) = self.body(key, is, facts) else { return };
         let span =
@@ -120,20 +120,20 @@ where
             facts.client,
             Stderr::new(&self.handle, key),
         ));
-        let mut held = Held::default();
-        let scope = Scope::enter();
-        let started = guard(|| span.in_scope(|| Oneshot::start(self.service.clone(), call, cx)));
+        let mut held = DeferredLog::default();
+        let scope = LogScope::enter();
+        let started = catch_panic(|| span.in_scope(|| Oneshot::start(self.service.clone(), call, cx)));
         held.collect();
         scope.leave();
-        let running = Running { key, role: is.role, body: cell, data, span };
-        if self.settings.body_timeout.is_some() && (running.body.is_some() || running.data.is_some()) {
-            self.deadline.begin(key, Stage::Body);
+        let running = InFlightRequest { key, role: is.role, body: cell, data, span };
+        if self.settings.body_read_timeout.is_some() && (running.body.is_some() || running.data.is_some()) {
+            self.deadline.begin(key, RequestTimer::BodyRead);
         }
         match started.and_then(|started| started) {
-            Ok(future) => self.run(running, Exchange::calling(future, is, held), inline, cx),
+            Ok(future) => self.run(running, ResponseDriver::new(future, is, held), inline, cx),
             Err(failure) => {
-                self.conclude(key, &failure, is.asked(), held);
-                running.end_body(Kind::Over);
+                self.conclude(key, &failure, is.error_body(), held);
+                running.fail_body(BodyErrorKind::RequestEnded);
             }
         }
     }
@@ -141,8 +141,8 @@ where
     /// Here, if nothing else runs here; else in a task.
     fn run(
         &mut self,
-        running: Running,
-        exchange: Exchange<Oneshot<S>, S::ResponseBody>,
+        running: InFlightRequest,
+        exchange: ResponseDriver<Oneshot<S>, S::ResponseBody>,
         mut inline: Inline<'_, S>,
         cx: &mut Context<'_>,
     ) {
@@ -156,7 +156,7 @@ where
             }
         } else {
             self.spawned_now = true;
-            self.spawned.get_or_insert_with(|| Box::new(Spawned::new())).spawn(running, exchange);
+            self.spawned.get_or_insert_with(|| Box::new(RequestTasks::new())).spawn(running, exchange);
         }
     }
 
@@ -169,32 +169,37 @@ where
 
     /// The body of a request that is to be dispatched, and what the connection keeps of it. `None`: there is
     /// no such request any more.
-    fn body(&mut self, key: Key, is: Call, head: Facts) -> Option<(RequestBody, Option<Arc<Cell>>)> {
+    fn body(
+        &mut self,
+        key: RequestKey,
+        is: ResponseContext,
+        head: RequestInfo,
+    ) -> Option<(RequestBody, Option<Arc<BodyChannel>>)> {
         let role = is.role;
         let mut chunks = VecDeque::new();
         let state = self.protocol.read_body(key, &mut chunks).ok()?;
-        if chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>() > self.settings.body_limit {
-            self.answer(key, &Failure::BodyTooLarge, is.asked());
+        if chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>() > self.settings.max_body_bytes {
+            self.answer(key, &Failure::BodyTooLarge, is.error_body());
             return None;
         }
         match state {
             // FastCGI §6.3: none, whatever length the web server tells of the client's.
-            BodyState::Ended if role == Role::AUTHORIZER => return Some((RequestBody::empty(), None)),
-            BodyState::Ended => {
-                self.protocol.consumed(key, chunks.iter().map(bytes::Bytes::len).sum());
+            StreamState::Ended if role == Role::AUTHORIZER => return Some((RequestBody::empty(), None)),
+            StreamState::Ended => {
+                self.protocol.release_capacity(key, chunks.iter().map(bytes::Bytes::len).sum());
                 return Some((RequestBody::whole(chunks, head.content_length), None));
             }
-            BodyState::Aborted => {
-                let _ = self.protocol.end(key, 0);
+            StreamState::Aborted => {
+                let _ = self.protocol.end_request(key, 0);
                 return None;
             }
-            BodyState::Open => {}
+            StreamState::Open => {}
         }
         let none = match head.content_length {
             // RFC 3875 §4.1.2. The wire half stays open until its terminal record; HAProxy may send none at
             // all.
             Some(length) => length == 0,
-            None => self.settings.no_length_no_body,
+            None => self.settings.empty_without_content_length,
         };
         if none && chunks.is_empty() {
             if role != Role::FILTER {
@@ -203,17 +208,17 @@ where
             }
             return Some((RequestBody::empty(), None));
         }
-        let cell = Arc::new(Cell::default());
+        let cell = Arc::new(BodyChannel::default());
         let ended = self.input_ended;
-        cell.deliver(|waiting| {
+        cell.push(|waiting| {
             *waiting = chunks;
-            if ended { Delivered::Broken(Kind::Disconnected) } else { Delivered::More }
+            if ended { SendOutcome::Broken(BodyErrorKind::Disconnected) } else { SendOutcome::More }
         });
         Some((RequestBody::streaming(Arc::clone(&cell), head.content_length), Some(cell)))
     }
 
     /// Moves what has come of a body to its reader.
-    fn deliver(&mut self, key: Key, inline: Inline<'_, S>) {
+    fn deliver(&mut self, key: RequestKey, inline: Inline<'_, S>) {
         let running = match &self.running {
             Some(running) if running.key == key => Some(running),
             _ => self.spawned.as_ref().and_then(|spawned| spawned.find(key)),
@@ -226,120 +231,132 @@ where
         }
         let Some(body) = &running.body else { return };
         let protocol = &mut self.protocol;
-        let reader = body.deliver(|chunks| protocol.read_body(key, chunks).into());
-        if reader == Reader::Gone {
+        let reader = body.push(|chunks| protocol.read_body(key, chunks).into());
+        if reader == Receiver::Dropped {
             let _ = protocol.discard_body(key);
-        } else if self.settings.body_limit < body.received() {
+        } else if self.settings.max_body_bytes < body.received() {
             self.too_large(key, inline);
         }
     }
 
     /// The web server has given a request up: its handler is dropped, and its end is sent, unless that would make an
     /// answer look whole that is not.
-    fn abort(&mut self, key: Key, inline: Inline<'_, S>) {
-        self.stop(key, Kind::Aborted, inline);
+    fn abort(&mut self, key: RequestKey, inline: Inline<'_, S>) {
+        self.stop(key, BodyErrorKind::Aborted, inline);
         let _ = match self.protocol.replace_response(key, b"") {
-            Ok(true) => self.protocol.end(key, 0),
-            Ok(false) => self.protocol.abandon(key),
+            Ok(true) => self.protocol.end_request(key, 0),
+            Ok(false) => self.protocol.abandon_response(key),
             Err(over) => Err(over),
         };
     }
 
     /// Answers a request in its handler's stead: the handler is dropped.
-    pub(super) fn give_up(&mut self, key: Key, failure: &Failure, kind: Kind, mut inline: Inline<'_, S>) {
+    pub(super) fn give_up(
+        &mut self,
+        key: RequestKey,
+        failure: &Failure,
+        kind: BodyErrorKind,
+        mut inline: Inline<'_, S>,
+    ) {
         let out = self.out(key, inline.as_ref());
         self.stop(key, kind, inline.as_mut());
-        conclude(failure, out.asked(), Held::default(), &mut self.direct(key));
+        complete(failure, out.error_body(), DeferredLog::default(), &mut self.direct(key));
     }
 
     /// The web server sends no more of a body. Whoever waits for it gets no further; others may.
-    pub(super) fn stalled(&mut self, key: Key, inline: Inline<'_, S>) {
+    pub(super) fn stalled(&mut self, key: RequestKey, inline: Inline<'_, S>) {
         let Some(running) = self.find(key) else { return };
-        if running.is_awaited() && matches!(self.out(key, inline.as_ref()), Out::Nothing(_)) {
-            self.give_up(key, &Failure::BodyStalled, Kind::Stalled, inline);
+        if running.reader_is_waiting()
+            && matches!(self.out(key, inline.as_ref()), ResponseProgress::NotStarted(_))
+        {
+            self.give_up(key, &Failure::BodyStalled, BodyErrorKind::ReadTimeout, inline);
         } else {
-            running.end_body(Kind::Stalled);
+            running.fail_body(BodyErrorKind::ReadTimeout);
         }
     }
 
     /// A body has more bytes than it may.
-    fn too_large(&mut self, key: Key, inline: Inline<'_, S>) {
+    fn too_large(&mut self, key: RequestKey, inline: Inline<'_, S>) {
         let Some(running) = self.find(key) else { return };
-        if matches!(self.out(key, inline.as_ref()), Out::Nothing(_)) {
-            self.give_up(key, &Failure::BodyTooLarge, Kind::TooLarge, inline);
+        if matches!(self.out(key, inline.as_ref()), ResponseProgress::NotStarted(_)) {
+            self.give_up(key, &Failure::BodyTooLarge, BodyErrorKind::TooLarge, inline);
         } else {
-            running.end_body(Kind::TooLarge);
+            running.fail_body(BodyErrorKind::TooLarge);
             let _ = self.protocol.discard_body(key);
         }
     }
 
     /// A request that was dispatched and is not answered.
-    fn find(&self, key: Key) -> Option<&Running> {
+    fn find(&self, key: RequestKey) -> Option<&InFlightRequest> {
         let inline = self.running.as_ref().filter(|running| running.key == key);
         inline.or_else(|| self.spawned.as_ref().and_then(|spawned| spawned.find(key)))
     }
 
     /// How much of a request's answer is out.
-    fn out(&self, key: Key, inline: Pin<&Exchange<Oneshot<S>, S::ResponseBody>>) -> Out {
+    fn out(
+        &self,
+        key: RequestKey,
+        inline: Pin<&ResponseDriver<Oneshot<S>, S::ResponseBody>>,
+    ) -> ResponseProgress {
         let out = match &self.running {
-            Some(running) if running.key == key => Some(inline.out()),
+            Some(running) if running.key == key => Some(inline.progress()),
             _ => self.spawned.as_ref().and_then(|spawned| spawned.out(key)),
         };
-        out.unwrap_or(Out::Nothing(Asked::Unknown))
+        out.unwrap_or(ResponseProgress::NotStarted(ErrorBody::Unknown))
     }
 
     /// Drops a request's handler, wherever it runs.
-    fn stop(&mut self, key: Key, kind: Kind, inline: Inline<'_, S>) {
+    fn stop(&mut self, key: RequestKey, kind: BodyErrorKind, inline: Inline<'_, S>) {
         if let Some(running) = self.running.take_if(|running| running.key == key) {
-            running.end_body(kind);
+            running.fail_body(kind);
             let _entered = running.span.enter();
             inline.discard(&mut self.direct(key));
         } else if let Some(running) = self.spawned.as_mut().and_then(|spawned| spawned.remove(key)) {
-            running.end_body(kind);
+            running.fail_body(kind);
         }
     }
 
     /// Drops every handler: nobody is there to be answered.
-    pub(super) fn cancel_all(&mut self, inline: Inline<'_, S>, kind: Kind) {
-        if let Some(Running { key, .. }) = self.running {
+    pub(super) fn cancel_all(&mut self, inline: Inline<'_, S>, kind: BodyErrorKind) {
+        if let Some(InFlightRequest { key, .. }) = self.running {
             self.stop(key, kind, inline);
         }
         if let Some(spawned) = self.spawned.take() {
             for running in spawned.running() {
-                running.end_body(kind);
+                running.fail_body(kind);
             }
         }
-        self.handle.lines().close();
+        self.handle.stderr().close();
     }
 
     /// Nothing more comes into any body.
     pub(super) fn break_off_bodies(&self) {
         let spawned = self.spawned.iter().flat_map(|spawned| spawned.running());
         for running in self.running.iter().chain(spawned) {
-            running.end_body(Kind::Disconnected);
+            running.fail_body(BodyErrorKind::Disconnected);
         }
     }
 
-    fn refuse(&mut self, key: Key, refusal: Refusal) {
+    fn refuse(&mut self, key: RequestKey, refusal: RejectReason) {
         let reason = match refusal {
-            Refusal::ParamsBytes => "its PARAMS are longer than the limit",
+            RejectReason::TooManyBytes => "its PARAMS are longer than the limit",
             _ => "its PARAMS are more than the limit",
         };
         let failure = Failure::Request(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason);
-        self.answer(key, &failure, Asked::Unknown);
+        self.answer(key, &failure, ErrorBody::Unknown);
     }
 
     /// Answers a request that no handler has.
-    pub(super) fn answer(&mut self, key: Key, failure: &Failure, asked: Asked) {
-        self.conclude(key, failure, asked, Held::default());
+    pub(super) fn answer(&mut self, key: RequestKey, failure: &Failure, asked: ErrorBody) {
+        self.conclude(key, failure, asked, DeferredLog::default());
     }
 
-    fn conclude(&mut self, key: Key, failure: &Failure, asked: Asked, held: Held) {
-        conclude(failure, asked, held, &mut self.direct(key));
+    fn conclude(&mut self, key: RequestKey, failure: &Failure, asked: ErrorBody, held: DeferredLog) {
+        complete(failure, asked, held, &mut self.direct(key));
     }
 
     /// Where a request's answer goes.
-    fn direct(&mut self, key: Key) -> Direct<'_> {
-        Direct::new(&mut self.protocol, key, self.settings.output_bytes)
+    fn direct(&mut self, key: RequestKey) -> DirectWriter<'_> {
+        DirectWriter::new(&mut self.protocol, key, self.settings.max_write_buffer)
     }
 }

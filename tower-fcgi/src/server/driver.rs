@@ -11,16 +11,16 @@ use tracing::Span;
 
 use super::builder::Builder;
 use super::config;
-use super::error::{Error, Kind};
-use super::handle::{Activity, Handle, Order};
-use super::in_flight::Running;
+use super::error::{Error, ErrorKind};
+use super::handle::{Activity, Command, ConnectionHandle};
+use super::in_flight::InFlightRequest;
 use super::oneshot::Oneshot;
-use super::reader::Read;
-use super::response_driver::Exchange;
+use super::reader::ReadOutcome;
+use super::response_driver::ResponseDriver;
 use super::service::FcgiService;
 use super::shutdown::{Discarding, Phase};
-use super::tasks::Spawned;
-use super::timer_table::Deadline;
+use super::tasks::RequestTasks;
+use super::timer_table::TimerTable;
 
 pin_project! {
     /// Serves one connection from a web server: a future that ends with it.
@@ -48,7 +48,7 @@ pin_project! {
         S: FcgiService,
     {
         #[pin]
-        pub(super) inline: Exchange<Oneshot<S>, S::ResponseBody>,
+        pub(super) inline: ResponseDriver<Oneshot<S>, S::ResponseBody>,
         pub(super) driver: Driver<IO, S>,
     }
 }
@@ -60,11 +60,11 @@ pub(super) struct Driver<IO, S> {
     pub(super) service: S,
     /// The only table of requests.
     pub(super) protocol: fcgi_core::server::Connection,
-    pub(super) settings: Arc<config::Driver>,
+    pub(super) settings: Arc<config::DriverConfig>,
     /// What belongs to the exchange that runs inline; `Some` as long as that runs.
-    pub(super) running: Option<Running>,
+    pub(super) running: Option<InFlightRequest>,
     /// Exchanges that run in tasks; made when the first one does.
-    pub(super) spawned: Option<Box<Spawned>>,
+    pub(super) spawned: Option<Box<RequestTasks>>,
     pub(super) phase: Phase,
     /// The web server has shut its side down.
     pub(super) input_ended: bool,
@@ -76,9 +76,9 @@ pub(super) struct Driver<IO, S> {
     pub(super) blocked_at: usize,
     /// Requests whose head has come since the connection began; after 4 294 967 295 it begins again with one.
     pub(super) begun: u32,
-    pub(super) deadline: Deadline,
+    pub(super) deadline: TimerTable,
     /// Makes the close that follows a cut-off answer one that the peer notices.
-    pub(super) reset: fn(&IO),
+    pub(super) on_incomplete_response: fn(&IO),
     pub(super) activity: Activity,
     pub(super) discarding: Option<Box<Discarding>>,
     /// Whether the exchanges in tasks have their turn before the one that runs inline.
@@ -87,24 +87,24 @@ pub(super) struct Driver<IO, S> {
     pub(super) spawned_now: bool,
     /// Whether the runtime has one thread alone; `None` before that matters.
     pub(super) alone: Option<bool>,
-    pub(super) handle: Handle,
+    pub(super) handle: ConnectionHandle,
     /// The waker that `handle` has.
     pub(super) registered: Option<Waker>,
     pub(super) span: Span,
 }
 
 /// What a turn of the driver came to.
-pub(super) enum Turn {
+pub(super) enum Progress {
     /// There is more to be done at once.
-    Again,
+    Made,
     /// Everything that can go on has its waker.
-    Wait,
+    Blocked,
     /// The connection has ended.
-    Done,
+    Finished,
 }
 
 /// Turns of one poll. A connection that always has more to do lets other tasks run after so many.
-const TURNS: usize = 32;
+const MAX_POLL_ITERATIONS: usize = 32;
 
 impl<IO, S> Connection<IO, S>
 where
@@ -122,8 +122,8 @@ where
     ///
     /// nginx takes a partial answer for whole if the connection ends in good order.
     #[must_use]
-    pub fn on_cut_off(mut self, reset: fn(&IO)) -> Self {
-        self.driver.reset = reset;
+    pub fn on_incomplete_response(mut self, reset: fn(&IO)) -> Self {
+        self.driver.on_incomplete_response = reset;
         self
     }
 
@@ -135,7 +135,7 @@ where
     }
 
     /// A handle to end the connection from elsewhere.
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> ConnectionHandle {
         self.driver.handle.clone()
     }
 
@@ -179,36 +179,36 @@ where
 {
     fn poll(
         &mut self,
-        mut inline: Pin<&mut Exchange<Oneshot<S>, S::ResponseBody>>,
+        mut inline: Pin<&mut ResponseDriver<Oneshot<S>, S::ResponseBody>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         self.watch(cx);
-        for _ in 0..TURNS {
+        for _ in 0..MAX_POLL_ITERATIONS {
             let turn = match self.phase {
-                _ if self.handle.order() == Order::Die => Err(Kind::Killed.into()),
+                _ if self.handle.command() == Command::Abort => Err(ErrorKind::Aborted.into()),
                 Phase::Serving => self.serve(inline.as_mut(), cx),
                 Phase::Closing(closing) => self.close(closing, cx),
             };
             let again = match turn {
-                Ok(Turn::Done) => return Poll::Ready(Ok(())),
-                Ok(Turn::Again) => true,
-                Ok(Turn::Wait) => false,
+                Ok(Progress::Finished) => return Poll::Ready(Ok(())),
+                Ok(Progress::Made) => true,
+                Ok(Progress::Blocked) => false,
                 Err(error) => {
-                    self.cancel_all(inline, crate::body::Kind::Disconnected);
+                    self.cancel_all(inline, crate::body::BodyErrorKind::Disconnected);
                     return Poll::Ready(Err(error));
                 }
             };
             if !again {
                 match self.poll_deadline(inline.as_mut(), cx) {
                     Ok(Poll::Pending) => {
-                        if self.handle.order() == Order::CloseIfIdle && self.activity == Activity::Busy {
+                        if self.handle.command() == Command::CloseIfIdle && self.activity == Activity::Busy {
                             self.handle.stay_open();
                         }
                         return Poll::Pending;
                     }
                     Ok(Poll::Ready(())) => {}
                     Err(error) => {
-                        self.cancel_all(inline, crate::body::Kind::Disconnected);
+                        self.cancel_all(inline, crate::body::BodyErrorKind::Disconnected);
                         return Poll::Ready(Err(error));
                     }
                 }
@@ -222,9 +222,9 @@ where
     /// STDERR.
     fn serve(
         &mut self,
-        mut inline: Pin<&mut Exchange<Oneshot<S>, S::ResponseBody>>,
+        mut inline: Pin<&mut ResponseDriver<Oneshot<S>, S::ResponseBody>>,
         cx: &mut Context<'_>,
-    ) -> Result<Turn, Error> {
+    ) -> Result<Progress, Error> {
         let was_full = self.is_full();
         let _ = self.poll_write(cx)?;
         let has_room = was_full && !self.is_full();
@@ -232,17 +232,17 @@ where
             Ok(read) => (read, None),
             // What came whole before it is answered as far as that can be done at once, however the bytes
             // were cut.
-            Err(error) if error.is_protocol_violation() => (Read::Ended, Some(error)),
+            Err(error) if error.is_protocol_error() => (ReadOutcome::Eof, Some(error)),
             Err(error) => return Err(error),
         };
         if self.deliver_and_go_on(inline.as_mut(), cx) {
             // A worker of the runtime keeps the task that it was last given to itself until this poll is
             // over: a handler that runs inline and blocks would hold up that one.
             cx.waker().wake_by_ref();
-            return broken.map_or(Ok(Turn::Wait), Err);
+            return broken.map_or(Ok(Progress::Blocked), Err);
         }
         // Behind all that can write any, and before the connection's end is thought of.
-        self.handle.lines().pour(&mut self.protocol, self.settings.output_bytes);
+        self.handle.stderr().flush_to(&mut self.protocol, self.settings.max_write_buffer);
         if let Some(error) = broken {
             let _ = self.poll_write(cx)?;
             return Err(error);
@@ -250,27 +250,31 @@ where
         self.turn_idle();
 
         if self.is_to_finish(read) {
-            self.protocol.close();
+            self.protocol.stop_accepting();
         }
-        if let Some(close) = self.protocol.should_close() {
+        if let Some(close) = self.protocol.close_action() {
             self.begin_close(close);
-            return Ok(Turn::Again);
+            return Ok(Progress::Made);
         }
-        if self.input_ended && self.protocol.live() == 0 {
-            self.begin_close(fcgi_core::server::Close::Now);
-            return Ok(Turn::Again);
+        if self.input_ended && self.protocol.active_requests() == 0 {
+            self.begin_close(fcgi_core::server::CloseAction::Close);
+            return Ok(Progress::Made);
         }
         // What was put out in this turn has not met the transport yet; what was left of the last has, and
         // waits.
         let unwritten = self.has_new_output();
-        Ok(if read == Read::Got || has_room || unwritten { Turn::Again } else { Turn::Wait })
+        Ok(if read == ReadOutcome::Data || has_room || unwritten {
+            Progress::Made
+        } else {
+            Progress::Blocked
+        })
     }
 
     /// Delivers what was read, and goes on with the exchanges. `true`: a task was begun, and the exchanges have
     /// not had their turn.
     fn deliver_and_go_on(
         &mut self,
-        mut inline: Pin<&mut Exchange<Oneshot<S>, S::ResponseBody>>,
+        mut inline: Pin<&mut ResponseDriver<Oneshot<S>, S::ResponseBody>>,
         cx: &mut Context<'_>,
     ) -> bool {
         self.take_events(inline.as_mut(), cx);
@@ -292,22 +296,22 @@ where
 
     /// Whether as much output waits for the transport as should.
     pub(super) fn is_full(&self) -> bool {
-        self.protocol.output_len() >= self.settings.output_bytes
+        self.protocol.output_len() >= self.settings.max_write_buffer
     }
 
     /// Whether the connection was told to finish and nothing is under way. `read`: what this turn's read came
     /// to: bytes that the web server has already sent may be a request.
-    fn is_to_finish(&self, read: Read) -> bool {
-        if read == Read::Got {
+    fn is_to_finish(&self, read: ReadOutcome) -> bool {
+        if read == ReadOutcome::Data {
             return false;
         }
-        match self.handle.order() {
-            Order::Serve => return false,
-            Order::CloseIfIdle => return self.activity != Activity::Busy,
-            Order::Finish | Order::Die => {}
+        match self.handle.command() {
+            Command::Run => return false,
+            Command::CloseIfIdle => return self.activity != Activity::Busy,
+            Command::Shutdown | Command::Abort => {}
         }
         !self.is_new()
-            && self.protocol.live() == 0
+            && self.protocol.active_requests() == 0
             && self.protocol.end_of_input() == fcgi_core::server::EndOfInput::Clean
     }
 
@@ -329,8 +333,8 @@ where
 
 impl<IO, S> Drop for Driver<IO, S> {
     fn drop(&mut self) {
-        self.handle.lines().close();
-        self.handle.let_go();
+        self.handle.stderr().close();
+        self.handle.clear_waker();
     }
 }
 
@@ -340,7 +344,7 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("live", &self.driver.protocol.live())
+            .field("live", &self.driver.protocol.active_requests())
             .field("phase", &self.driver.phase)
             .finish_non_exhaustive()
     }

@@ -3,120 +3,124 @@
 use std::error::Error as StdError;
 use std::{fmt, io};
 
-use fcgi_core::Violation;
+use fcgi_core::ProtocolError;
 use fcgi_core::server::EndOfInput;
 
 /// A connection ended badly, or the one request of a [CGI program](crate::serve_program()) did. Ask it how with the
 /// `is_…` methods.
 #[derive(Debug)]
 pub struct Error {
-    kind: Kind,
+    kind: ErrorKind,
 }
 
 #[derive(Debug)]
-pub(crate) enum Kind {
+pub(crate) enum ErrorKind {
     /// The transport failed.
     Io(io::Error),
     /// The web server broke the protocol.
-    Violation(Violation),
+    Protocol(ProtocolError),
     /// The web server's stream ended where it may not.
-    Eof(EndOfInput),
+    UnexpectedEof(EndOfInput),
     /// A time-out.
-    Timeout(Timeout),
+    Timeout(TimeoutKind),
     /// An answer could not be completed.
-    CutOff,
+    IncompleteResponse,
     /// The application wanted it so.
-    Killed,
+    Aborted,
 }
 
 /// What took too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Timeout {
-    Head,
+pub(crate) enum TimeoutKind {
+    HeaderRead,
     Write,
-    Drain,
+    Linger,
 }
 
 impl Error {
     /// The transport failed.
     #[must_use]
     pub const fn is_io(&self) -> bool {
-        matches!(self.kind, Kind::Io(_))
+        matches!(self.kind, ErrorKind::Io(_))
     }
 
     /// The web server broke the protocol.
     #[must_use]
-    pub const fn is_protocol_violation(&self) -> bool {
-        matches!(self.kind, Kind::Violation(_))
+    pub const fn is_protocol_error(&self) -> bool {
+        matches!(self.kind, ErrorKind::Protocol(_))
     }
 
     /// The web server closed the connection inside a record or inside the PARAMS of a request.
     #[must_use]
     pub const fn is_truncated(&self) -> bool {
-        matches!(self.kind, Kind::Eof(EndOfInput::InRecord | EndOfInput::InParams))
+        matches!(self.kind, ErrorKind::UnexpectedEof(EndOfInput::InRecord | EndOfInput::InParams))
     }
 
     /// The web server closed the connection before a request was answered, as nginx does when its client goes
     /// away.
     #[must_use]
     pub const fn is_canceled(&self) -> bool {
-        matches!(self.kind, Kind::Eof(EndOfInput::InRequest))
+        matches!(self.kind, ErrorKind::UnexpectedEof(EndOfInput::InRequest))
     }
 
     /// Something took longer than its time-out.
     #[must_use]
     pub const fn is_timeout(&self) -> bool {
-        matches!(self.kind, Kind::Timeout(_))
+        matches!(self.kind, ErrorKind::Timeout(_))
     }
 
     /// An answer could not be completed, and so the connection was closed rather than the answer ended.
     #[must_use]
-    pub const fn is_cut_off(&self) -> bool {
-        matches!(self.kind, Kind::CutOff)
+    pub const fn is_incomplete_response(&self) -> bool {
+        matches!(self.kind, ErrorKind::IncompleteResponse)
     }
 
     /// [`Handle::kill`](crate::Handle::kill) was called.
     #[must_use]
-    pub const fn is_killed(&self) -> bool {
-        matches!(self.kind, Kind::Killed)
+    pub const fn is_aborted(&self) -> bool {
+        matches!(self.kind, ErrorKind::Aborted)
     }
 }
 
-impl From<Kind> for Error {
-    fn from(kind: Kind) -> Self {
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
         Self { kind }
     }
 }
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        Kind::Io(error).into()
+        ErrorKind::Io(error).into()
     }
 }
 
-impl From<Violation> for Error {
-    fn from(violation: Violation) -> Self {
-        Kind::Violation(violation).into()
+impl From<ProtocolError> for Error {
+    fn from(violation: ProtocolError) -> Self {
+        ErrorKind::Protocol(violation).into()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.kind {
-            Kind::Io(_) => "the connection to the web server failed",
-            Kind::Violation(_) => "the web server broke the protocol",
-            Kind::Eof(EndOfInput::InParams) => {
+            ErrorKind::Io(_) => "the connection to the web server failed",
+            ErrorKind::Protocol(_) => "the web server broke the protocol",
+            ErrorKind::UnexpectedEof(EndOfInput::InParams) => {
                 "the web server closed the connection inside a request's PARAMS"
             }
-            Kind::Eof(EndOfInput::InRequest) => {
+            ErrorKind::UnexpectedEof(EndOfInput::InRequest) => {
                 "the web server closed the connection before its request was answered"
             }
-            Kind::Eof(_) => "the web server closed the connection inside a record",
-            Kind::Timeout(Timeout::Head) => "the web server took too long over a request's head",
-            Kind::Timeout(Timeout::Write) => "the web server took too long to read an answer",
-            Kind::Timeout(Timeout::Drain) => "the web server went on too long with a body that nobody reads",
-            Kind::CutOff => "an answer could not be completed",
-            Kind::Killed => "the connection was told to end at once",
+            ErrorKind::UnexpectedEof(_) => "the web server closed the connection inside a record",
+            ErrorKind::Timeout(TimeoutKind::HeaderRead) => {
+                "the web server took too long over a request's head"
+            }
+            ErrorKind::Timeout(TimeoutKind::Write) => "the web server took too long to read an answer",
+            ErrorKind::Timeout(TimeoutKind::Linger) => {
+                "the web server went on too long with a body that nobody reads"
+            }
+            ErrorKind::IncompleteResponse => "an answer could not be completed",
+            ErrorKind::Aborted => "the connection was told to end at once",
         })
     }
 }
@@ -124,9 +128,12 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.kind {
-            Kind::Io(error) => Some(error),
-            Kind::Violation(violation) => Some(violation),
-            Kind::Eof(_) | Kind::Timeout(_) | Kind::CutOff | Kind::Killed => None,
+            ErrorKind::Io(error) => Some(error),
+            ErrorKind::Protocol(violation) => Some(violation),
+            ErrorKind::UnexpectedEof(_)
+            | ErrorKind::Timeout(_)
+            | ErrorKind::IncompleteResponse
+            | ErrorKind::Aborted => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 use std::mem;
 
-use super::response_writer::Sink;
+use super::response_writer::ResponseWriter;
 
 /// The error log of the web server, as a [`Write`] for loggers: STDERR (FastCGI §5.3) of the request whose code
 /// writes.
@@ -67,7 +67,7 @@ impl Write for ErrorLog {
 }
 
 /// Bytes of a request's lines that wait at a time.
-const MOST: usize = 64 * 1024;
+const MAX_BUFFERED: usize = 64 * 1024;
 
 thread_local! {
     /// Whether the code of a request is running.
@@ -75,25 +75,25 @@ thread_local! {
     /// Whether there is anything in `LINES`. It is looked at several times a request, and this is the cheaper look.
     static WRITTEN: Cell<bool> = const { Cell::new(false) };
     /// What the code of the request that runs has written.
-    static LINES: RefCell<Lines> = const { RefCell::new(Lines::new()) };
+    static LINES: RefCell<LogBuffer> = const { RefCell::new(LogBuffer::new()) };
 }
 
 /// Lines that wait for a sink.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+pub(crate) struct LogBuffer {
     text: Vec<u8>,
     /// Lines that there was no room for.
     lost: usize,
 }
 
-impl Lines {
+impl LogBuffer {
     const fn new() -> Self {
         Self { text: Vec::new(), lost: 0 }
     }
 
     fn push(&mut self, text: &[u8]) {
         let text = text.strip_suffix(b"\n").unwrap_or(text);
-        if self.text.len() + text.len() < MOST {
+        if self.text.len() + text.len() < MAX_BUFFERED {
             self.text.extend_from_slice(text);
             self.text.push(b'\n');
         } else {
@@ -104,7 +104,7 @@ impl Lines {
     /// The whole lines at the front of `text` that there is room for; the others are counted.
     #[cold]
     fn push_what_fits(&mut self, text: &[u8]) {
-        let room = MOST.saturating_sub(self.text.len()).min(text.len());
+        let room = MAX_BUFFERED.saturating_sub(self.text.len()).min(text.len());
         let fitting = memchr::memrchr(b'\n', &text[..room]).map_or(0, |end| end + 1);
         let (fitting, over) = text.split_at(fitting);
         self.text.extend_from_slice(fitting);
@@ -118,7 +118,7 @@ impl Lines {
         self.lost += later.lost;
     }
 
-    fn pour(&self, sink: &mut impl Sink) {
+    fn pour(&self, sink: &mut impl ResponseWriter) {
         if let Some(text) = self.text.strip_suffix(b"\n") {
             sink.stderr(text);
         }
@@ -130,12 +130,12 @@ impl Lines {
 
 /// Lines of a request whose head is not out.
 #[derive(Debug, Default)]
-pub(crate) struct Held(
+pub(crate) struct DeferredLog(
     /// Nearly always none, in every connection.
-    Option<Box<Lines>>,
+    Option<Box<LogBuffer>>,
 );
 
-impl Held {
+impl DeferredLog {
     /// Takes over what was written.
     #[inline]
     pub(crate) fn collect(&mut self) {
@@ -145,7 +145,7 @@ impl Held {
     }
 
     /// Puts what is held, and what was written after that, into a sink.
-    pub(crate) fn pour(&mut self, sink: &mut impl Sink) {
+    pub(crate) fn pour(&mut self, sink: &mut impl ResponseWriter) {
         if let Some(lines) = self.0.take() {
             lines.pour(sink);
         }
@@ -156,13 +156,13 @@ impl Held {
 /// The code of a request runs until this is [left](Scope::leave). What it writes is there for [`pour`] and
 /// [`Held::collect`] until then.
 #[must_use = "it is to be left"]
-pub(crate) struct Scope {
+pub(crate) struct LogScope {
     /// Of another request, whose code drives this one's connection.
-    outer: Option<Box<Lines>>,
+    outer: Option<Box<LogBuffer>>,
     nested: bool,
 }
 
-impl Scope {
+impl LogScope {
     #[inline]
     pub(crate) fn enter() -> Self {
         let nested = IN_REQUEST.replace(true);
@@ -180,7 +180,7 @@ impl Scope {
 }
 
 #[cold]
-fn restore(outer: Lines) {
+fn restore(outer: LogBuffer) {
     LINES.replace(outer);
     WRITTEN.set(true);
 }
@@ -193,14 +193,14 @@ pub(crate) fn is_written() -> bool {
 
 /// Puts what was written into a sink.
 #[inline]
-pub(crate) fn pour(sink: &mut impl Sink) {
+pub(crate) fn pour(sink: &mut impl ResponseWriter) {
     if WRITTEN.get() {
         take().pour(sink);
     }
 }
 
 #[cold]
-fn take() -> Lines {
+fn take() -> LogBuffer {
     WRITTEN.set(false);
     LINES.with_borrow_mut(mem::take)
 }

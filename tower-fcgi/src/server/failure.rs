@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     /// The service gave an error instead of a response.
     Service(BoxError),
     /// The service's `poll_ready` gave an error.
-    NotReady(BoxError),
+    ServiceNotReady(BoxError),
     /// The response's body gave an error.
     Body(BoxError),
     /// The response's body ended before its Content-Length.
@@ -26,13 +26,13 @@ pub(crate) enum Failure {
     /// The response's head is one that CGI cannot carry.
     Head(&'static str),
     /// The request's unread body held up the other requests of its connection for too long.
-    BodyUnread,
+    BodyNotConsumed,
     /// Nothing of the request's body came for too long.
     BodyStalled,
     /// The request's body is larger than it may be.
     BodyTooLarge,
     /// The request took longer than it may.
-    Expired,
+    Timeout,
     /// The request's head did not come in time.
     HeadTimeout,
     /// The request is one that `http` or the limits cannot carry.
@@ -60,7 +60,9 @@ impl Failure {
             | Self::BodyTooShort { .. }
             | Self::BodyTooLong
             | Self::Head(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NotReady(_) | Self::BodyUnread | Self::Expired => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ServiceNotReady(_) | Self::BodyNotConsumed | Self::Timeout => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadTimeout | Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
             Self::Request(status, _) => *status,
@@ -68,7 +70,7 @@ impl Failure {
     }
 
     /// Whether the peer is to blame, so that the application's own log need not be alarmed.
-    pub(crate) const fn is_peers(&self) -> bool {
+    pub(crate) const fn is_client_error(&self) -> bool {
         matches!(self, Self::Request(..) | Self::HeadTimeout | Self::BodyStalled | Self::BodyTooLarge)
     }
 }
@@ -77,18 +79,20 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panic(text) => write!(f, "the handler panicked: {text}"),
-            Self::Service(error) => write!(f, "the service failed: {}", Chain(&**error)),
-            Self::NotReady(error) => write!(f, "the service is not ready: {}", Chain(&**error)),
-            Self::Body(error) => write!(f, "the response's body failed: {}", Chain(&**error)),
+            Self::Service(error) => write!(f, "the service failed: {}", ErrorChain(&**error)),
+            Self::ServiceNotReady(error) => write!(f, "the service is not ready: {}", ErrorChain(&**error)),
+            Self::Body(error) => write!(f, "the response's body failed: {}", ErrorChain(&**error)),
             Self::BodyTooShort { missing } => {
                 write!(f, "the response's body ended {missing} bytes short of its Content-Length")
             }
             Self::BodyTooLong => f.write_str("the response's body is longer than its Content-Length"),
             Self::Head(reason) => write!(f, "the response cannot be sent over CGI: {reason}"),
-            Self::BodyUnread => f.write_str("the request's unread body held up other requests for too long"),
+            Self::BodyNotConsumed => {
+                f.write_str("the request's unread body held up other requests for too long")
+            }
             Self::BodyStalled => f.write_str("nothing of the request's body came for too long"),
             Self::BodyTooLarge => f.write_str("the request's body is larger than the limit"),
-            Self::Expired => f.write_str("the request took longer than it may"),
+            Self::Timeout => f.write_str("the request took longer than it may"),
             Self::HeadTimeout => f.write_str("the request's head did not come in time"),
             Self::Request(_, reason) => write!(f, "the request cannot be served: {reason}"),
         }
@@ -97,9 +101,9 @@ impl fmt::Display for Failure {
 
 /// An error and its sources on one line. A source that the text before it ends with is not repeated: many
 /// errors have their source's text in their own.
-struct Chain<'a>(&'a dyn Error);
+struct ErrorChain<'a>(&'a dyn Error);
 
-impl fmt::Display for Chain<'_> {
+impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = self.0.to_string();
         let mut source = self.0.source();
@@ -160,7 +164,7 @@ mod tests {
             for text in texts.iter().rev() {
                 chain = Some(Box::new(Link(text, chain)));
             }
-            assert_eq!(Chain(&*chain.unwrap()).to_string(), expected, "{texts:?}");
+            assert_eq!(ErrorChain(&*chain.unwrap()).to_string(), expected, "{texts:?}");
         }
     }
 }

@@ -6,17 +6,17 @@ use std::task::Waker;
 
 use bytes::Bytes;
 use fcgi_core::server::{Connection, NewRequest};
-use fcgi_core::{BodyState, Key, Misuse, Role};
+use fcgi_core::{RequestKey, Role, StreamState, UserError};
 use http::StatusCode;
 
 use super::driver::Driver;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
-use super::in_flight::Running;
-use crate::body::{Cell, Delivered, Kind, Reader, RequestBody};
+use super::in_flight::InFlightRequest;
+use crate::body::{BodyChannel, BodyErrorKind, Receiver, RequestBody, SendOutcome};
 
 /// What a handler gets of a Filter's DATA, and what the connection keeps of them.
-pub(super) type Data = (FilterData, Option<Arc<Cell>>);
+pub(super) type Data = (FilterData, Option<Arc<BodyChannel>>);
 
 impl<IO, S> Driver<IO, S> {
     /// The DATA of a request that is to be dispatched: `None` for other roles than Filter.
@@ -31,15 +31,15 @@ impl<IO, S> Driver<IO, S> {
         let last_modified = filter_data::last_modified(&request.params);
         let mut chunks = VecDeque::new();
         let read = self.protocol.read_data(request.key, &mut chunks);
-        let (stream, cell) = if read == Ok(BodyState::Ended) {
-            self.protocol.consumed(request.key, bytes_in(&chunks));
+        let (stream, cell) = if read == Ok(StreamState::Ended) {
+            self.protocol.release_capacity(request.key, bytes_in(&chunks));
             (RequestBody::whole(chunks, Some(length)), None)
         } else {
-            let cell = Arc::new(Cell::default());
+            let cell = Arc::new(BodyChannel::default());
             let ended = self.input_ended;
-            cell.deliver(|waiting| {
+            cell.push(|waiting| {
                 *waiting = chunks;
-                if ended { Delivered::Broken(Kind::Disconnected) } else { read.into() }
+                if ended { SendOutcome::Broken(BodyErrorKind::Disconnected) } else { read.into() }
             });
             (RequestBody::streaming(Arc::clone(&cell), Some(length)), Some(cell))
         };
@@ -48,11 +48,11 @@ impl<IO, S> Driver<IO, S> {
 }
 
 /// Moves what has come of both streams to their readers.
-pub(super) fn deliver(running: &Running, protocol: &mut Connection) {
+pub(super) fn deliver(running: &InFlightRequest, protocol: &mut Connection) {
     for (cell, read) in streams(running) {
         let reader = cell
-            .map_or(Reader::Gone, |cell| cell.deliver(|chunks| read(protocol, running.key, chunks).into()));
-        if reader == Reader::Gone {
+            .map_or(Receiver::Dropped, |cell| cell.push(|chunks| read(protocol, running.key, chunks).into()));
+        if reader == Receiver::Dropped {
             drop_unread(running, protocol, read);
         }
     }
@@ -60,11 +60,11 @@ pub(super) fn deliver(running: &Running, protocol: &mut Connection) {
 
 /// Tells the protocol what the readers of both streams have consumed; with a `waker`, they wake that when
 /// they consume more.
-pub(super) fn collect_consumed(running: &Running, protocol: &mut Connection, waker: Option<&Waker>) {
+pub(super) fn collect_consumed(running: &InFlightRequest, protocol: &mut Connection, waker: Option<&Waker>) {
     for (cell, read) in streams(running) {
-        let (consumed, reader) = cell.map_or((0, Reader::Gone), |cell| cell.consumed(waker));
-        protocol.consumed(running.key, consumed);
-        if reader == Reader::Gone {
+        let (consumed, reader) = cell.map_or((0, Receiver::Dropped), |cell| cell.take_consumed(waker));
+        protocol.release_capacity(running.key, consumed);
+        if reader == Receiver::Dropped {
             drop_unread(running, protocol, read);
         }
     }
@@ -72,17 +72,17 @@ pub(super) fn collect_consumed(running: &Running, protocol: &mut Connection, wak
 
 /// Nobody reads one of the streams. The protocol discards both or none, and the other one may be wanted: DATA
 /// come behind a STDIN that is not.
-fn drop_unread(running: &Running, protocol: &mut Connection, read: Read) {
+fn drop_unread(running: &InFlightRequest, protocol: &mut Connection, read: Read) {
     let mut chunks = VecDeque::new();
     // An error would mean that the request is over, and its charge with it.
     let _ = read(protocol, running.key, &mut chunks);
-    protocol.consumed(running.key, bytes_in(&chunks));
+    protocol.release_capacity(running.key, bytes_in(&chunks));
 }
 
 /// How one of the streams is read.
-type Read = fn(&mut Connection, Key, &mut VecDeque<Bytes>) -> Result<BodyState, Misuse>;
+type Read = fn(&mut Connection, RequestKey, &mut VecDeque<Bytes>) -> Result<StreamState, UserError>;
 
-fn streams(running: &Running) -> [(Option<&Cell>, Read); 2] {
+fn streams(running: &InFlightRequest) -> [(Option<&BodyChannel>, Read); 2] {
     [(running.body.as_deref(), Connection::read_body), (running.data.as_deref(), Connection::read_data)]
 }
 

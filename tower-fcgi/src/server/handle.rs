@@ -8,33 +8,33 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Instant as Clock;
 
-use super::stderr::Lines;
+use super::stderr::StderrQueue;
 
 /// A handle to a running [`Connection`](crate::Connection), for the program that holds many of them.
 #[derive(Clone)]
-pub struct Handle {
+pub struct ConnectionHandle {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    order: AtomicU8,
+    command: AtomicU8,
     /// 0 while it is busy. Else its [`Activity`] in the lowest two bits, and above them the milliseconds from the
     /// process's first connection to when this one stopped to be busy.
     activity: AtomicU64,
     /// Of the task that runs the connection.
     waker: Mutex<Option<Waker>>,
     /// Error text that waits for the connection.
-    lines: Lines,
+    lines: StderrQueue,
 }
 
 /// What a connection was told, each stronger than the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Order {
-    Serve,
+pub(crate) enum Command {
+    Run,
     /// Withdrawn by the connection itself where it is busy.
     CloseIfIdle,
-    Finish,
-    Die,
+    Shutdown,
+    Abort,
 }
 
 /// What the end of a connection would interrupt.
@@ -54,14 +54,14 @@ pub(crate) enum Activity {
 /// answered. To close at once could cost the answer on its way, and by then the web server has read it.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
-impl Handle {
+impl ConnectionHandle {
     pub(crate) fn new() -> Self {
         Self {
             shared: Arc::new(Shared {
-                order: AtomicU8::new(Order::Serve as u8),
+                command: AtomicU8::new(Command::Run as u8),
                 activity: AtomicU64::new(0),
                 waker: Mutex::new(None),
-                lines: Lines::default(),
+                lines: StderrQueue::default(),
             }),
         }
     }
@@ -71,7 +71,7 @@ impl Handle {
     /// answer, whatever [`Config::drain`](crate::Config::drain) says. A new one has a second for its first request to
     /// come, since a web server connects when it has one.
     pub fn graceful_shutdown(&self) {
-        self.give(Order::Finish);
+        self.send(Command::Shutdown);
     }
 
     /// Ends the connection if that costs no request: if it is idle, or receives no more than the rest of an answered
@@ -82,7 +82,7 @@ impl Handle {
     /// This is for making room: of many connections, one that got a request in this moment goes on, and another one can
     /// be asked.
     pub fn close_if_idle(&self) {
-        self.give(Order::CloseIfIdle);
+        self.send(Command::CloseIfIdle);
     }
 
     /// How long [`close_if_idle`](Self::close_if_idle) takes at most: zero, or up to a second where the input of an
@@ -97,8 +97,8 @@ impl Handle {
     }
 
     /// The connection ends at once; handlers that run are dropped.
-    pub fn kill(&self) {
-        self.give(Order::Die);
+    pub fn abort(&self) {
+        self.send(Command::Abort);
     }
 
     /// How long the connection has been idle: open, kept, with no request under way. `None` while it is not,
@@ -111,20 +111,20 @@ impl Handle {
         }
     }
 
-    pub(crate) fn order(&self) -> Order {
-        match self.shared.order.load(Ordering::Acquire) {
-            0 => Order::Serve,
-            1 => Order::CloseIfIdle,
-            2 => Order::Finish,
-            _ => Order::Die,
+    pub(crate) fn command(&self) -> Command {
+        match self.shared.command.load(Ordering::Acquire) {
+            0 => Command::Run,
+            1 => Command::CloseIfIdle,
+            2 => Command::Shutdown,
+            _ => Command::Abort,
         }
     }
 
     /// The connection is busy: [`close_if_idle`](Self::close_if_idle) has no effect.
     pub(crate) fn stay_open(&self) {
-        let (from, to) = (Order::CloseIfIdle as u8, Order::Serve as u8);
+        let (from, to) = (Command::CloseIfIdle as u8, Command::Run as u8);
         // Another result means that it was told something stronger meanwhile.
-        let _ = self.shared.order.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+        let _ = self.shared.command.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     /// Sets what the end of the connection would interrupt; only the connection does so.
@@ -161,13 +161,13 @@ impl Handle {
 
     /// The connection is gone. Handles and requests' extensions may outlive it, and are not to keep its task's
     /// memory.
-    pub(crate) fn let_go(&self) {
+    pub(crate) fn clear_waker(&self) {
         let waker = self.waker().take();
         drop(waker);
     }
 
     /// What the handlers of the connection's requests want in the web server's log.
-    pub(crate) fn lines(&self) -> &Lines {
+    pub(crate) fn stderr(&self) -> &StderrQueue {
         &self.shared.lines
     }
 
@@ -180,8 +180,8 @@ impl Handle {
         }
     }
 
-    fn give(&self, order: Order) {
-        self.shared.order.fetch_max(order as u8, Ordering::AcqRel);
+    fn send(&self, order: Command) {
+        self.shared.command.fetch_max(order as u8, Ordering::AcqRel);
         self.wake();
     }
 
@@ -190,9 +190,9 @@ impl Handle {
     }
 }
 
-impl fmt::Debug for Handle {
+impl fmt::Debug for ConnectionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("order", &self.order()).field("idle_for", &self.idle_for()).finish()
+        f.debug_struct("Handle").field("order", &self.command()).field("idle_for", &self.idle_for()).finish()
     }
 }
 

@@ -28,13 +28,13 @@ mod timer_table;
 mod writer;
 
 pub use self::builder::Builder;
-pub use self::cgi_program::{ProgramIo, serve_program};
+pub use self::cgi_program::{CgiStdio, serve_cgi};
 pub use self::config::Config;
 pub use self::driver::Connection;
 pub use self::error::Error;
 pub use self::error_log::ErrorLog;
 pub use self::filter_data::FilterData;
-pub use self::handle::Handle;
+pub use self::handle::ConnectionHandle;
 pub use self::params::Params;
 pub use self::request_target::{OriginalUri, RequestTarget};
 pub use self::service::FcgiService;

@@ -58,7 +58,7 @@ where
     ) -> Result<Self, Failure> {
         match service.poll_ready(cx) {
             Poll::Ready(Ok(())) => Ok(Self::Called { future: service.call(request) }),
-            Poll::Ready(Err(error)) => Err(Failure::NotReady(error.into())),
+            Poll::Ready(Err(error)) => Err(Failure::ServiceNotReady(error.into())),
             Poll::Pending => Ok(Self::new(service, request)),
         }
     }
@@ -77,7 +77,8 @@ where
                     return future.poll(cx).map_err(|error| Failure::Service(error.into()));
                 }
                 OneshotProj::Waiting { call } => {
-                    ready!(call.service.poll_ready(cx)).map_err(|error| Failure::NotReady(error.into()))?;
+                    ready!(call.service.poll_ready(cx))
+                        .map_err(|error| Failure::ServiceNotReady(error.into()))?;
                     let request = mem::replace(&mut call.request, Request::new(RequestBody::empty()));
                     call.service.call(request)
                 }

@@ -11,23 +11,23 @@ use fcgi_core::server::EndOfInput;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::driver::Driver;
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::filter;
 use super::service::FcgiService;
-use crate::body::{Cell, Reader};
+use crate::body::{BodyChannel, Receiver};
 use crate::buffer_pool;
 
 /// What a read came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Read {
+pub(super) enum ReadOutcome {
     /// Bytes.
-    Got,
+    Data,
     /// Nothing for now.
-    Nothing,
+    Pending,
     /// Nothing was read, since what was read before has not been dealt with.
     Paused,
     /// There is no more.
-    Ended,
+    Eof,
 }
 
 /// Bytes of a read that are dropped.
@@ -41,12 +41,12 @@ where
     S: FcgiService,
 {
     /// Reads once and hands the bytes to the protocol.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<Read, Error> {
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<ReadOutcome, Error> {
         if self.input_ended {
-            return Ok(Read::Ended);
+            return Ok(ReadOutcome::Eof);
         }
         if !self.may_take_more(cx) {
-            return Ok(Read::Paused);
+            return Ok(ReadOutcome::Paused);
         }
         let (read, received) = buffer_pool::with_read_buffer(|buffer| {
             let read = pin!(self.io.read_buf(buffer)).poll(cx);
@@ -58,17 +58,17 @@ where
             buffer.clear();
             (read, received)
         });
-        let Poll::Ready(read) = read else { return Ok(Read::Nothing) };
+        let Poll::Ready(read) = read else { return Ok(ReadOutcome::Pending) };
         let read = read?;
         received?;
-        if self.protocol.discarded() > 0 || self.discarding.is_some() {
+        if self.protocol.discarded_bytes() > 0 || self.discarding.is_some() {
             self.bound_discarded();
         }
         if read == 0 {
             return self.end_of_input();
         }
-        self.protocol.output().lend(buffer_pool::take_output);
-        Ok(Read::Got)
+        self.protocol.output().set_buffer(buffer_pool::take_output);
+        Ok(ReadOutcome::Data)
     }
 
     /// A read whose bytes are dropped; gives how many.
@@ -81,25 +81,25 @@ where
     /// Whether the protocol wants input. If unread bodies are in the way, their handlers are asked what they
     /// have consumed by now; if that is not enough, they wake this connection when they consume more.
     fn may_take_more(&mut self, cx: &Context<'_>) -> bool {
-        if self.protocol.wants_input() {
+        if self.protocol.wants_read() {
             return true;
         }
         self.collect_consumed(None);
-        if self.protocol.wants_input() {
+        if self.protocol.wants_read() {
             return true;
         }
         // Once more with the waker in place, or what is consumed in between would be missed.
         self.collect_consumed(Some(cx));
-        self.protocol.wants_input()
+        self.protocol.wants_read()
     }
 
     fn collect_consumed(&mut self, cx: Option<&Context<'_>>) {
         let waker = cx.map(Context::waker);
         let protocol = &mut self.protocol;
-        let collect = |protocol: &mut fcgi_core::server::Connection, key, body: &Cell| {
-            let (consumed, reader) = body.consumed(waker);
-            protocol.consumed(key, consumed);
-            if reader == Reader::Gone {
+        let collect = |protocol: &mut fcgi_core::server::Connection, key, body: &BodyChannel| {
+            let (consumed, reader) = body.take_consumed(waker);
+            protocol.release_capacity(key, consumed);
+            if reader == Receiver::Dropped {
                 // An error would mean that the request is over, and its charge with it.
                 let _ = protocol.discard_body(key);
             }
@@ -116,15 +116,15 @@ where
     }
 
     /// The web server has shut its side down, or gone.
-    fn end_of_input(&mut self) -> Result<Read, Error> {
+    fn end_of_input(&mut self) -> Result<ReadOutcome, Error> {
         self.input_ended = true;
         match self.protocol.end_of_input() {
-            EndOfInput::Clean => Ok(Read::Ended),
-            EndOfInput::InRequest if self.settings.half_closed => {
+            EndOfInput::Clean => Ok(ReadOutcome::Eof),
+            EndOfInput::InRequest if self.settings.half_close => {
                 self.break_off_bodies();
-                Ok(Read::Ended)
+                Ok(ReadOutcome::Eof)
             }
-            cut => Err(Kind::Eof(cut).into()),
+            cut => Err(ErrorKind::UnexpectedEof(cut).into()),
         }
     }
 }

@@ -13,49 +13,49 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::error_log::{self, Held, Scope};
+use super::error_log::{self, DeferredLog, LogScope};
 use super::failure::{BoxError, Failure};
-use super::response_writer::Sink;
-use crate::cgi::{Asked, Call, Framing, write_error, write_head};
+use super::response_writer::ResponseWriter;
+use crate::cgi::{ErrorBody, ResponseBodyLength, ResponseContext, write_error, write_head};
 
 /// Frames that are taken in one go. A body that is always ready with nothing would otherwise never let
 /// anything else have its turn.
-const STEPS: usize = 256;
+const MAX_FRAMES_PER_POLL: usize = 256;
 
 pin_project! {
     /// The state of one request's answer.
     #[project = ExchangeProj]
-    pub(crate) enum Exchange<F, B> {
+    pub(crate) enum ResponseDriver<F, B> {
         /// The request is with the service, or waits for it to be ready. `held`: what it has logged.
-        Calling { #[pin] future: F, call: Call, held: Held },
+        Calling { #[pin] future: F, call: ResponseContext, held: DeferredLog },
         /// The head is with the sink; the body follows. `left`: bytes of it that are still to come, where that
         /// is known; `first`: nothing of it has come.
-        Sending { #[pin] body: B, left: Option<u64>, first: bool, asked: Asked },
+        Sending { #[pin] body: B, left: Option<u64>, first: bool, asked: ErrorBody },
         /// The answer has ended, one way or the other. Also the state in which no exchange is running.
         Over,
     }
 }
 
-impl<F, B> Exchange<F, B>
+impl<F, B> ResponseDriver<F, B>
 where
     F: Future<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
     /// A request is with the service, which has logged what is held.
-    pub(crate) const fn calling(future: F, call: Call, held: Held) -> Self {
+    pub(crate) const fn new(future: F, call: ResponseContext, held: DeferredLog) -> Self {
         Self::Calling { future, call, held }
     }
 
-    pub(crate) const fn is_over(&self) -> bool {
+    pub(crate) const fn is_done(&self) -> bool {
         matches!(self, Self::Over)
     }
 
     /// How much of the answer has been given to the sink.
-    pub(crate) const fn out(&self) -> Out {
+    pub(crate) const fn progress(&self) -> ResponseProgress {
         match self {
-            Self::Calling { call, .. } => Out::Nothing(call.asked()),
-            Self::Sending { asked, .. } => Out::Head(*asked),
-            Self::Over => Out::Head(Asked::Unknown),
+            Self::Calling { call, .. } => ResponseProgress::NotStarted(call.error_body()),
+            Self::Sending { asked, .. } => ResponseProgress::HeadSent(*asked),
+            Self::Over => ResponseProgress::HeadSent(ErrorBody::Unknown),
         }
     }
 
@@ -67,16 +67,20 @@ where
 
     /// Goes on until the answer has ended (`Ready`), or something is waited for, or the sink is full
     /// (`Pending`; call again once it is not: nobody is woken for that).
-    pub(crate) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, sink: &mut impl Sink) -> Poll<()> {
-        for _ in 0..STEPS {
-            if self.is_over() {
+    pub(crate) fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        sink: &mut impl ResponseWriter,
+    ) -> Poll<()> {
+        for _ in 0..MAX_FRAMES_PER_POLL {
+            if self.is_done() {
                 return Poll::Ready(());
             }
             if sink.is_full() && !self.awaits_its_end() {
                 return Poll::Pending;
             }
-            let scope = Scope::enter();
-            let stepped = guard(|| self.as_mut().step(cx, sink));
+            let scope = LogScope::enter();
+            let stepped = catch_panic(|| self.as_mut().step(cx, sink));
             if error_log::is_written() {
                 self.as_mut().collect(sink);
             }
@@ -86,10 +90,10 @@ where
                 Err(panic) => Err(panic),
             };
             if let Err(failure) = stepped {
-                let asked = self.out().asked();
+                let asked = self.progress().error_body();
                 let held = self.as_mut().take_held();
                 self.as_mut().discard(sink);
-                conclude(&failure, asked, held, sink);
+                complete(&failure, asked, held, sink);
             }
         }
         cx.waker().wake_by_ref();
@@ -98,70 +102,71 @@ where
 
     /// Gives the exchange up: the handler or the body is dropped. A panic in the drop says so on STDERR, and
     /// that is all.
-    pub(crate) fn discard(mut self: Pin<&mut Self>, sink: &mut impl Sink) {
-        if let Err(failure) = guard(|| self.as_mut().set(Self::Over)) {
+    pub(crate) fn discard(mut self: Pin<&mut Self>, sink: &mut impl ResponseWriter) {
+        if let Err(failure) = catch_panic(|| self.as_mut().set(Self::Over)) {
             report(&failure, sink);
         }
     }
 
     /// Keeps what was logged until the head is out.
     #[cold]
-    fn collect(self: Pin<&mut Self>, sink: &mut impl Sink) {
+    fn collect(self: Pin<&mut Self>, sink: &mut impl ResponseWriter) {
         match self.project() {
             ExchangeProj::Calling { held, .. } => held.collect(),
             ExchangeProj::Sending { .. } | ExchangeProj::Over => error_log::pour(sink),
         }
     }
 
-    fn take_held(self: Pin<&mut Self>) -> Held {
+    fn take_held(self: Pin<&mut Self>) -> DeferredLog {
         match self.project() {
             ExchangeProj::Calling { held, .. } => mem::take(held),
-            ExchangeProj::Sending { .. } | ExchangeProj::Over => Held::default(),
+            ExchangeProj::Sending { .. } | ExchangeProj::Over => DeferredLog::default(),
         }
     }
 
     fn step(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        sink: &mut impl Sink,
+        sink: &mut impl ResponseWriter,
     ) -> Poll<Result<(), Failure>> {
         match self.as_mut().project() {
             ExchangeProj::Calling { future, call, .. } => {
                 let call = *call;
                 let response = ready!(future.poll(cx));
-                Poll::Ready(response.and_then(|response| self.begin(response, call, sink)))
+                Poll::Ready(response.and_then(|response| self.send_head(response, call, sink)))
             }
-            ExchangeProj::Sending { body, left, first, .. } => match Self::frame(body, left, first, cx, sink)
-            {
-                Poll::Ready(Ok(true)) => {
-                    self.finish(sink);
-                    Poll::Ready(Ok(()))
+            ExchangeProj::Sending { body, left, first, .. } => {
+                match Self::send_frame(body, left, first, cx, sink) {
+                    Poll::Ready(Ok(true)) => {
+                        self.finish(sink);
+                        Poll::Ready(Ok(()))
+                    }
+                    other => other.map_ok(drop),
                 }
-                other => other.map_ok(drop),
-            },
+            }
             ExchangeProj::Over => Poll::Ready(Ok(())),
         }
     }
 
     /// The response is there: its head, and what can be told of its body at once.
-    fn begin(
+    fn send_head(
         mut self: Pin<&mut Self>,
         response: Response<B>,
-        call: Call,
-        sink: &mut impl Sink,
+        call: ResponseContext,
+        sink: &mut impl ResponseWriter,
     ) -> Result<(), Failure> {
         let (parts, body) = response.into_parts();
         let hint = body.size_hint();
         // What a sink does not want, nobody waits for.
-        let mut framing = Ok(Framing::NoBody);
+        let mut framing = Ok(ResponseBodyLength::NoBody);
         sink.stdout_with(|out| framing = write_head(&parts, &hint, call, out));
         let (left, ends) = match framing? {
-            Framing::Body { length } => (length, is_complete(&body, length)),
-            Framing::NoBody => (None, true),
+            ResponseBodyLength::Body { length } => (length, is_complete(&body, length)),
+            ResponseBodyLength::NoBody => (None, true),
         };
         self.as_mut().take_held().pour(sink);
         // Also where there is nothing to be sent: should a drop panic, the state says that the head is out.
-        self.as_mut().set(Self::Sending { body, left, first: true, asked: call.asked() });
+        self.as_mut().set(Self::Sending { body, left, first: true, asked: call.error_body() });
         if ends {
             self.finish(sink);
         }
@@ -169,12 +174,12 @@ where
     }
 
     /// One frame of the body. `true`: it was the last.
-    fn frame(
+    fn send_frame(
         mut body: Pin<&mut B>,
         left: &mut Option<u64>,
         first: &mut bool,
         cx: &mut Context<'_>,
-        sink: &mut impl Sink,
+        sink: &mut impl ResponseWriter,
     ) -> Poll<Result<bool, Failure>> {
         let Some(frame) = ready!(body.as_mut().poll_frame(cx)) else {
             return Poll::Ready(match *left {
@@ -201,7 +206,7 @@ where
         // An empty frame writes nothing: an empty record would end the stream.
         if len > 0 {
             if mem::take(first) && !last {
-                sink.seal();
+                sink.split_record();
             }
             sink.stdout_bytes(data.copy_to_bytes(len));
         }
@@ -209,7 +214,7 @@ where
     }
 
     /// The answer is whole. The body is dropped first: should that panic, the answer is none the less whole.
-    fn finish(self: Pin<&mut Self>, sink: &mut impl Sink) {
+    fn finish(self: Pin<&mut Self>, sink: &mut impl ResponseWriter) {
         self.discard(sink);
         error_log::pour(sink);
         sink.end();
@@ -223,34 +228,39 @@ fn is_complete<B: Body>(body: &B, length: Option<u64>) -> bool {
 
 /// How much of an answer the sink was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Out {
-    Nothing(Asked),
+pub(crate) enum ResponseProgress {
+    NotStarted(ErrorBody),
     /// The head, and perhaps some of the body.
-    Head(Asked),
+    HeadSent(ErrorBody),
 }
 
-impl Out {
+impl ResponseProgress {
     /// What an error may be answered with.
-    pub(crate) const fn asked(self) -> Asked {
+    pub(crate) const fn error_body(self) -> ErrorBody {
         match self {
-            Self::Nothing(asked) | Self::Head(asked) => asked,
+            Self::NotStarted(asked) | Self::HeadSent(asked) => asked,
         }
     }
 }
 
 /// The one place that decides what becomes of an answer that failed: a whole error where nothing of it was
 /// written, else an answer that does not look whole. The reason goes to STDERR, never to the client.
-pub(crate) fn conclude(failure: &Failure, asked: Asked, mut held: Held, sink: &mut impl Sink) {
+pub(crate) fn complete(
+    failure: &Failure,
+    asked: ErrorBody,
+    mut held: DeferredLog,
+    sink: &mut impl ResponseWriter,
+) {
     // The reason comes second: nginx reads what comes before a head into the head's own buffer. A text of some
     // 4 KiB there costs the error page, or holds it up until nginx's time-out.
-    sink.fail(|out| write_error(failure.status(), asked, out));
+    sink.abort(|out| write_error(failure.status(), asked, out));
     held.pour(sink);
     report(failure, sink);
     sink.end();
 }
 
-fn report(failure: &Failure, sink: &mut impl Sink) {
-    if failure.is_peers() {
+fn report(failure: &Failure, sink: &mut impl ResponseWriter) {
+    if failure.is_client_error() {
         // Not to STDERR, which web servers log as errors: a client could fill that log.
         tracing::debug!(%failure, "a request was refused");
         return;
@@ -260,7 +270,7 @@ fn report(failure: &Failure, sink: &mut impl Sink) {
 }
 
 /// Runs a piece of the application's code; a panic in it is a failure of this request alone.
-pub(crate) fn guard<T>(code: impl FnOnce() -> T) -> Result<T, Failure> {
+pub(crate) fn catch_panic<T>(code: impl FnOnce() -> T) -> Result<T, Failure> {
     // What the code has left half changed is dropped with its exchange and not looked at again.
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let failure = Failure::panic(&*payload);
@@ -283,7 +293,7 @@ mod tests {
     use http_body::Frame;
 
     use super::*;
-    use crate::server::response_writer::Batch;
+    use crate::server::response_writer::BufferedWriter;
 
     /// Always ready, with nothing.
     struct Nothing;
@@ -312,11 +322,11 @@ mod tests {
     #[test]
     fn a_body_of_endless_empty_frames_yields() {
         let response = std::future::ready(Ok(Response::new(Nothing)));
-        let call = Call { role: Role::RESPONDER, to_head: false };
-        let mut exchange = pin!(Exchange::calling(response, call, Held::default()));
+        let call = ResponseContext { role: Role::RESPONDER, head_only: false };
+        let mut exchange = pin!(ResponseDriver::new(response, call, DeferredLog::default()));
         let woken = Arc::new(Woken::default());
         let waker = Arc::clone(&woken).into();
-        let polled = exchange.as_mut().poll(&mut Context::from_waker(&waker), &mut Batch::default());
+        let polled = exchange.as_mut().poll(&mut Context::from_waker(&waker), &mut BufferedWriter::default());
         assert!(polled.is_pending());
         assert!(woken.0.load(Ordering::Relaxed));
     }

@@ -4,12 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use fcgi_core::server::Close;
+use fcgi_core::server::CloseAction;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::driver::{Driver, Turn};
-use super::error::{Error, Kind, Timeout};
+use super::driver::{Driver, Progress};
+use super::error::{Error, ErrorKind, TimeoutKind};
 use super::handle::Activity;
 use super::service::FcgiService;
 
@@ -25,7 +25,7 @@ pub(super) enum Phase {
 /// The way to the end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Closing {
-    how: Close,
+    how: CloseAction,
     /// The write side has been shut down.
     shut: bool,
     /// Bytes that are still received and dropped.
@@ -44,13 +44,13 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     S: FcgiService,
 {
-    pub(super) fn begin_close(&mut self, how: Close) {
-        let left = self.settings.drain_bytes.saturating_sub(self.protocol.discarded());
+    pub(super) fn begin_close(&mut self, how: CloseAction) {
+        let left = self.settings.linger_bytes.saturating_sub(self.protocol.discarded_bytes());
         self.phase = Phase::Closing(Closing { how, shut: false, left });
-        if how != Close::Drain {
+        if how != CloseAction::LingeringClose {
             self.set_activity(Activity::Busy);
         }
-        self.handle.lines().close();
+        self.handle.stderr().close();
     }
 
     /// Writes what is left, and for a [`Close::Drain`] shuts the write side down and waits for the web
@@ -58,19 +58,19 @@ where
     ///
     /// Input is received and dropped from the start: a web server that writes its whole body before it reads
     /// (mod_fcgid) would otherwise never come to read what is left.
-    pub(super) fn close(&mut self, mut closing: Closing, cx: &mut Context<'_>) -> Result<Turn, Error> {
+    pub(super) fn close(&mut self, mut closing: Closing, cx: &mut Context<'_>) -> Result<Progress, Error> {
         let written = self.poll_write(cx)?.is_ready();
-        if written && closing.how == Close::Now {
-            return Ok(Turn::Done);
+        if written && closing.how == CloseAction::Close {
+            return Ok(Progress::Finished);
         }
-        if written && closing.how == Close::Abortive {
-            (self.reset)(&self.io);
-            return Err(Kind::CutOff.into());
+        if written && closing.how == CloseAction::Reset {
+            (self.on_incomplete_response)(&self.io);
+            return Err(ErrorKind::IncompleteResponse.into());
         }
         if written && !closing.shut {
             match Pin::new(&mut self.io).poll_shutdown(cx) {
                 Poll::Ready(shut) => shut?,
-                Poll::Pending => return Ok(Turn::Wait),
+                Poll::Pending => return Ok(Progress::Blocked),
             }
             closing.shut = true;
             self.set_activity(Activity::Draining);
@@ -78,16 +78,16 @@ where
         let turn = self.drain(&mut closing, cx)?;
         self.phase = Phase::Closing(closing);
         Ok(match turn {
-            Turn::Done if !closing.shut => Turn::Wait,
+            Progress::Finished if !closing.shut => Progress::Blocked,
             turn => turn,
         })
     }
 
-    fn drain(&mut self, closing: &mut Closing, cx: &mut Context<'_>) -> Result<Turn, Error> {
+    fn drain(&mut self, closing: &mut Closing, cx: &mut Context<'_>) -> Result<Progress, Error> {
         if self.input_ended {
-            return Ok(Turn::Done);
+            return Ok(Progress::Finished);
         }
-        let Poll::Ready(read) = self.poll_discard(cx) else { return Ok(Turn::Wait) };
+        let Poll::Ready(read) = self.poll_discard(cx) else { return Ok(Progress::Blocked) };
         let read = match read {
             Ok(read) => read as u64,
             // The answer is out, and the web server does not care for more: what it does with the rest of its
@@ -97,33 +97,33 @@ where
         };
         if read == 0 {
             self.input_ended = true;
-            return Ok(Turn::Done);
+            return Ok(Progress::Finished);
         }
         match closing.left.checked_sub(read) {
             Some(left) => closing.left = left,
-            None => return Err(Kind::Timeout(Timeout::Drain).into()),
+            None => return Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
         }
-        Ok(Turn::Again)
+        Ok(Progress::Made)
     }
 
     /// The rest of an answered request is waited for no longer.
     pub(super) fn end_drain(&mut self) {
-        self.phase = Phase::Closing(Closing { how: Close::Now, shut: true, left: 0 });
+        self.phase = Phase::Closing(Closing { how: CloseAction::Close, shut: true, left: 0 });
     }
 
     /// How long the rest of an answered request may still come: what was discarded before counts.
     pub(super) fn drain_time(&self) -> Duration {
-        let Some(discarding) = &self.discarding else { return self.settings.drain_timeout };
-        if discarding.bytes > self.settings.drain_bytes {
+        let Some(discarding) = &self.discarding else { return self.settings.linger_timeout };
+        if discarding.bytes > self.settings.linger_bytes {
             return Duration::ZERO;
         }
-        self.settings.drain_timeout.saturating_sub(discarding.since.elapsed())
+        self.settings.linger_timeout.saturating_sub(discarding.since.elapsed())
     }
 
     /// Bounds what is received and dropped on a connection that is kept: beyond it, the connection ends after the
     /// requests that are live.
     pub(super) fn bound_discarded(&mut self) {
-        let bytes = self.protocol.discarded();
+        let bytes = self.protocol.discarded_bytes();
         if bytes == 0 {
             self.discarding = None;
             return;
@@ -135,7 +135,7 @@ where
         }
         discarding.bytes = bytes;
         if self.drain_time().is_zero() {
-            self.protocol.close();
+            self.protocol.stop_accepting();
         }
     }
 

@@ -6,10 +6,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use fcgi_core::Key;
+use fcgi_core::RequestKey;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::handle::Handle;
+use super::handle::ConnectionHandle;
 
 /// A request's STDERR (FastCGI §5.3): what is written there is in the web server's own error log, beside the
 /// request that it is about, and never at the client.
@@ -18,18 +18,18 @@ use super::handle::Handle;
 /// into the response's body, or into a task that outlives the request; it keeps nothing alive there.
 #[derive(Clone)]
 pub struct Stderr {
-    connection: Handle,
+    connection: ConnectionHandle,
     /// `None` in a CGI program, which has one request.
-    key: Option<Key>,
+    key: Option<RequestKey>,
 }
 
 impl Stderr {
-    pub(crate) fn new(connection: &Handle, key: Key) -> Self {
+    pub(crate) fn new(connection: &ConnectionHandle, key: RequestKey) -> Self {
         Self { connection: connection.clone(), key: Some(key) }
     }
 
     /// The standard error of a CGI program.
-    pub(crate) fn of_program(program: &Handle) -> Self {
+    pub(crate) fn of_program(program: &ConnectionHandle) -> Self {
         Self { connection: program.clone(), key: None }
     }
 
@@ -60,9 +60,9 @@ impl Stderr {
         let mut text = line.into();
         text.push(b'\n');
         let room = room_for(&text);
-        self.connection.lines().take_room(room).await?;
+        self.connection.stderr().take_room(room).await?;
         let (taken, waits) = oneshot::channel();
-        self.connection.lines().push(Line { key: self.key, text, room, taken })?;
+        self.connection.stderr().push(StderrLine { key: self.key, text, room, queued_tx: taken })?;
         self.connection.wake();
         waits.await.map_err(|_| StderrClosed)
     }
@@ -91,7 +91,7 @@ impl Error for StderrClosed {}
 /// They belong to the connection, not to its requests: a request whose handler writes none has nothing of its
 /// own here, and costs its connection the look at `state`.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+pub(crate) struct StderrQueue {
     /// One of the constants below. Changed under the lock, looked at without it.
     state: AtomicU8,
     /// `None` while nothing waits, which is nearly always: an idle connection holds as little as can be.
@@ -120,20 +120,20 @@ const CLOSED: u8 = 2;
 
 #[derive(Debug, Default)]
 struct Queue {
-    lines: VecDeque<Line>,
+    lines: VecDeque<StderrLine>,
 }
 
 #[derive(Debug)]
-struct Line {
-    key: Option<Key>,
+struct StderrLine {
+    key: Option<RequestKey>,
     text: Vec<u8>,
     /// What it has taken of the room, which it gives back once it has left the queue.
     room: u32,
     /// Told when the line is in the output; dropped if it never will be.
-    taken: oneshot::Sender<()>,
+    queued_tx: oneshot::Sender<()>,
 }
 
-impl Lines {
+impl StderrQueue {
     /// Waits for room in the queue, in the order in which it was asked for.
     async fn take_room(&self, bytes: u32) -> Result<(), StderrClosed> {
         let room = self.room.get_or_init(|| Box::new(Semaphore::new(ROOM as usize)));
@@ -147,7 +147,7 @@ impl Lines {
         }
     }
 
-    fn push(&self, line: Line) -> Result<(), StderrClosed> {
+    fn push(&self, line: StderrLine) -> Result<(), StderrClosed> {
         let mut queue = self.lock();
         if self.state.load(Ordering::Relaxed) == CLOSED {
             drop(queue);
@@ -163,7 +163,7 @@ impl Lines {
     /// For the connection: puts what waits into its output, as far as there is room. A line of a request that
     /// is over is refused.
     #[inline]
-    pub(crate) fn pour(&self, protocol: &mut fcgi_core::server::Connection, most: usize) {
+    pub(crate) fn flush_to(&self, protocol: &mut fcgi_core::server::Connection, most: usize) {
         if self.state.load(Ordering::Acquire) == WAITING {
             self.pour_waiting(protocol, most);
         }
@@ -174,11 +174,11 @@ impl Lines {
         while protocol.output_len() < most {
             let Some(line) = self.pop() else { return };
             // Whoever wrote it may have been dropped meanwhile.
-            if line.taken.is_closed() {
+            if line.queued_tx.is_closed() {
                 continue;
             }
             if line.key.is_some_and(|key| protocol.stderr(key, &line.text).is_ok()) {
-                let _ = line.taken.send(());
+                let _ = line.queued_tx.send(());
             }
         }
     }
@@ -187,7 +187,7 @@ impl Lines {
     pub(crate) fn take(&self) -> Option<Vec<u8>> {
         while self.state.load(Ordering::Acquire) == WAITING {
             let line = self.pop()?;
-            if line.taken.send(()).is_ok() {
+            if line.queued_tx.send(()).is_ok() {
                 return Some(line.text);
             }
         }
@@ -207,7 +207,7 @@ impl Lines {
         drop(lines);
     }
 
-    fn pop(&self) -> Option<Line> {
+    fn pop(&self) -> Option<StderrLine> {
         let mut queue = self.lock();
         let line = queue.as_mut().and_then(|queue| queue.lines.pop_front());
         if queue.as_ref().is_none_or(|queue| queue.lines.is_empty()) {

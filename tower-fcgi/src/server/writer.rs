@@ -11,7 +11,7 @@ use super::service::FcgiService;
 
 /// Slices of one vectored write. A body's 64 KiB are two of them, with the header before; these are more than
 /// the output holds before it is full.
-const SLICES: usize = 40;
+const MAX_SLICES: usize = 40;
 
 impl<IO, S> Driver<IO, S>
 where
@@ -60,7 +60,7 @@ where
         if !io.is_write_vectored() {
             return io.poll_write(cx, first);
         }
-        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;
         for (place, slice) in slices.iter_mut().zip([first, second].into_iter().chain(waiting)) {
             *place = IoSlice::new(slice);

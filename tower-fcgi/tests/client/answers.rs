@@ -96,7 +96,7 @@ async fn a_response_before_the_peer_stops_reading_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unread_response_pauses_the_application() {
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().body_bytes(1000));
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_request_window(1000));
     let response = sender.call(get("/"));
     app.request().await;
     app.send(stdout("\r\n")).await;

@@ -10,7 +10,7 @@ use crate::scripted::{self, end, end_with, record, stdout};
 
 /// What comes of an application that sends `wire` and closes.
 async fn asked(wire: &[u8]) -> Result<Result<String, Error>, Error> {
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().head_bytes(1000));
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_max_head_bytes(1000));
     let response = sender.call(get("/"));
     app.request().await;
     app.send(wire).await;
@@ -55,7 +55,7 @@ async fn what_is_no_head_is_an_error_by_name() {
     for wire in ["", "Status: abc\r\n\r\n", "no colon\r\n\r\n", "Status: 200 OK\r\n", &long] {
         let stdout = if wire.is_empty() { Vec::new() } else { stdout(wire) };
         let error = asked(&[stdout, end()].concat()).await.unwrap_err();
-        assert!(error.is_bad_head(), "{wire:?}: {error}");
+        assert!(error.is_invalid_head(), "{wire:?}: {error}");
     }
 }
 
@@ -66,7 +66,7 @@ async fn a_rejection_is_reported_and_the_connection_kept() {
         let response = sender.call(get("/"));
         app.request().await;
         app.send(end_with(status)).await;
-        assert_eq!(response.await.unwrap_err().refused(), Some(status));
+        assert_eq!(response.await.unwrap_err().protocol_status(), Some(status));
         sender.ready().await.unwrap();
     }
 }
@@ -75,16 +75,16 @@ async fn a_rejection_is_reported_and_the_connection_kept() {
 async fn a_protocol_error_fails_response_and_connection() {
     let broken = record(RecordType::STDIN, b"x");
     let error = asked(&broken).await.unwrap_err();
-    assert!(error.is_protocol_violation(), "{error}");
+    assert!(error.is_protocol_error(), "{error}");
     let begun = [stdout("\r\nbegun"), broken].concat();
-    assert!(asked(&begun).await.unwrap().unwrap_err().is_protocol_violation());
+    assert!(asked(&begun).await.unwrap().unwrap_err().is_protocol_error());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_an_idle_application_sends_ends_the_connection() {
     let (sender, web_server, mut app) = scripted::connect(Config::default());
     app.send(stdout("for whom?")).await;
-    assert!(web_server.await.unwrap().unwrap_err().is_protocol_violation());
+    assert!(web_server.await.unwrap().unwrap_err().is_protocol_error());
     assert!(sender.is_closed());
 }
 

@@ -19,7 +19,7 @@ async fn several<const N: usize>(
     config: Config,
     paths: [&str; N],
 ) -> (SendRequest<Body>, WebServer, Application, [ResponseFuture<Body>; N]) {
-    let (mut sender, web_server, mut app) = scripted::connect(config.multiplex(8));
+    let (mut sender, web_server, mut app) = scripted::connect(config.with_max_concurrent_requests(8));
     assert_eq!(app.record_of_any().await.unwrap().1, RecordType::GET_VALUES);
     app.send(values(&SEVERAL)).await;
     let mut responses = Vec::new();
@@ -32,7 +32,7 @@ async fn several<const N: usize>(
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_asked_where_one_at_a_time_is_wanted() {
-    for config in [Config::default(), Config::default().multiplex(8).keep_conn(false)] {
+    for config in [Config::default(), Config::default().with_max_concurrent_requests(8).keep_conn(false)] {
         let (mut sender, _web_server, mut app) = scripted::connect(config);
         let _response = sender.call(get("/"));
         assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST);
@@ -41,7 +41,8 @@ async fn nothing_is_asked_where_one_at_a_time_is_wanted() {
 
 #[tokio::test(start_paused = true)]
 async fn only_the_first_request_goes_before_the_probe_reply() {
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().multiplex(8));
+    let (mut sender, _web_server, mut app) =
+        scripted::connect(Config::default().with_max_concurrent_requests(8));
     let first = sender.call(get("/1"));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.request().await;
@@ -63,7 +64,8 @@ async fn only_the_first_request_goes_before_the_probe_reply() {
 async fn without_mpxs_conns_requests_go_one_at_a_time() {
     let unknown = of(0, record(RecordType::UNKNOWN_TYPE, &UnknownType(RecordType::GET_VALUES).encode()));
     for told in [unknown, values(&[]), values(&[("FCGI_MPXS_CONNS", "0")]), Vec::new()] {
-        let (mut sender, _web_server, mut app) = scripted::connect(Config::default().multiplex(8));
+        let (mut sender, _web_server, mut app) =
+            scripted::connect(Config::default().with_max_concurrent_requests(8));
         for path in ["/1", "/2"] {
             let response = sender.ready().await.unwrap().call(get(path));
             app.request().await;
@@ -80,7 +82,8 @@ async fn without_mpxs_conns_requests_go_one_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn as_many_at_once_as_are_wanted_and_taken() {
     for (told, most) in [(None, 8), (Some("3"), 3), (Some("100"), 8)] {
-        let (mut sender, _web_server, mut app) = scripted::connect(Config::default().multiplex(8));
+        let (mut sender, _web_server, mut app) =
+            scripted::connect(Config::default().with_max_concurrent_requests(8));
         let mut pairs = SEVERAL.to_vec();
         pairs.extend(told.map(|told| ("FCGI_MAX_REQS", told)));
         assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
@@ -168,10 +171,7 @@ async fn a_lost_connection_fails_each_of_its_requests() {
         }
         let errors = [first.await.unwrap_err(), text(second).await.unwrap_err()];
         for error in errors.iter().chain([&web_server.await.unwrap().unwrap_err()]) {
-            assert!(
-                error.is_incomplete() != violation && error.is_protocol_violation() == violation,
-                "{error}"
-            );
+            assert!(error.is_incomplete() != violation && error.is_protocol_error() == violation, "{error}");
         }
         assert_eq!(text(third.await.unwrap().into_body()).await.unwrap(), "whole");
         assert!(sender.ready().await.unwrap_err().is_closed());
@@ -193,7 +193,7 @@ async fn a_body_that_fails_costs_the_others_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_unread_response_is_aborted_and_others_go_on() {
     let limit = Duration::from_secs(9);
-    let config = Config::default().bodies_bytes(100_000).pause_timeout(limit);
+    let config = Config::default().with_connection_window(100_000).with_body_stall_timeout(limit);
     let (_sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
     app.send([stdout("\r\n"), of(2, stdout("\r\na"))].concat()).await;
     let (first, mut second) = (first.await.unwrap().into_body(), second.await.unwrap().into_body());
@@ -211,7 +211,7 @@ async fn an_unread_response_is_aborted_and_others_go_on() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_is_kept_and_a_lone_one_is_untimed() {
     for others in [true, false] {
-        let config = Config::default().body_bytes(100_000).bodies_bytes(100_000);
+        let config = Config::default().with_request_window(100_000).with_connection_window(100_000);
         let (_sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
         if !others {
             app.send([of(2, stdout("\r\n")), of(2, end())].concat()).await;
@@ -271,7 +271,7 @@ async fn bodies_go_out_in_turn_a_record_of_each() {
 async fn cant_mpx_conn_falls_back_to_one_at_a_time() {
     let (mut sender, _web_server, mut app, [first, second]) = several(Config::default(), ["/1", "/2"]).await;
     app.send(of(2, end_with(ProtocolStatus::CANT_MPX_CONN))).await;
-    assert_eq!(second.await.unwrap_err().refused(), Some(ProtocolStatus::CANT_MPX_CONN));
+    assert_eq!(second.await.unwrap_err().protocol_status(), Some(ProtocolStatus::CANT_MPX_CONN));
     assert!(sender.call(get("/3")).await.unwrap_err().is_closed());
     app.send(answer("first")).await;
     assert_eq!(text(first.await.unwrap().into_body()).await.unwrap(), "first");
@@ -299,7 +299,7 @@ async fn a_call_that_was_ready_outlasts_a_pause() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_ready_outlasts_a_full_buffer() {
-    let config = Config::default().body_bytes(1).bodies_bytes(1);
+    let config = Config::default().with_request_window(1).with_connection_window(1);
     let (mut sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
     sender.ready().await.unwrap();
     app.send(stdout("\r\n")).await;

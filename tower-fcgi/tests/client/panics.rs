@@ -56,7 +56,8 @@ impl Drop for Bad {
 
 /// What becomes of a request with a bad body that shares a connection with a good one.
 async fn beside_another(at: At) -> (Result<String, Error>, Application) {
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default().multiplex(8));
+    let (mut sender, web_server, mut app) =
+        scripted::connect(Config::default().with_max_concurrent_requests(8));
     let first = sender.call(get("/1"));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.request().await;
@@ -109,7 +110,8 @@ async fn a_body_that_panics_alone_is_aborted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_is_given_up_may_panic_in_its_drop() {
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default().multiplex(8));
+    let (mut sender, web_server, mut app) =
+        scripted::connect(Config::default().with_max_concurrent_requests(8));
     let first = sender.call(get("/1"));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.request().await;

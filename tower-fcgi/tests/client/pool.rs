@@ -202,12 +202,12 @@ async fn those_who_wait_may_go() {
 async fn acquire_timeout_is_apart_from_the_response_timeout() {
     let (pool, connections) = pool!(1);
     let _counts = serve(connections);
-    let pool = pool.wait_timeout(Duration::from_millis(400));
+    let pool = pool.with_acquire_timeout(Duration::from_millis(400));
     let start = Instant::now();
     let first = tokio::spawn(pool.clone().oneshot(get("/first")));
     tokio::task::yield_now().await;
     let error = pool.clone().oneshot(get("/second")).await.unwrap_err();
-    assert!(error.is_wait_timeout() && !error.is_connect_timeout(), "{error}");
+    assert!(error.is_acquire_timeout() && !error.is_connect_timeout(), "{error}");
     assert_eq!(start.elapsed().as_millis(), 400);
     // The first takes a second, and what waits for less than the limit is answered.
     let response = first.await.unwrap().unwrap();

@@ -31,7 +31,7 @@ macro_rules! pool {
         let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
         let made = std::sync::atomic::AtomicUsize::new(0);
         let second: Connect = $second;
-        let config = Config::default().multiplex(32);
+        let config = Config::default().with_max_concurrent_requests(32);
         let pool: Pool<_, Body> = Pool::new(2, config, move || {
             let how = if made.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1 {
                 second
@@ -135,7 +135,7 @@ async fn questions_without_an_answer_come_less_and_less() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_was_asked_is_asked_again() {
     let (connected, mut connections) = mpsc::unbounded_channel::<DuplexStream>();
-    let pool: Pool<_, Body> = Pool::new(1, Config::default().multiplex(32), move || {
+    let pool: Pool<_, Body> = Pool::new(1, Config::default().with_max_concurrent_requests(32), move || {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let sent = connected.send(theirs);
         async move { sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }

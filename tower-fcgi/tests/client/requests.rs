@@ -50,9 +50,10 @@ async fn bodies_stream_in_both_directions_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn large_bodies_pass_through_a_small_pipe() {
-    let mut both = connect(Config::default().body_bytes(1000), async |request: Request<RequestBody>| {
-        Response::new(request.into_body())
-    });
+    let mut both =
+        connect(Config::default().with_request_window(1000), async |request: Request<RequestBody>| {
+            Response::new(request.into_body())
+        });
     let content: Bytes = (0..=250).cycle().take(3_000_000).collect::<Vec<u8>>().into();
     let response = both.sender.call(post("/", full(content.clone()))).await.unwrap();
     assert!(response.into_body().collect().await.unwrap().to_bytes() == content);
@@ -81,11 +82,13 @@ async fn a_kept_connection_is_reused_and_another_closed() {
 #[tokio::test(start_paused = true)]
 async fn extra_variables_of_all_requests_and_of_one() {
     let extra = ExtraParams([("DOCUMENT_ROOT", "/srv"), ("SERVER_NAME", "all")].into_iter().collect());
-    let mut both = connect(Config::default().params(extra), async |request: Request<RequestBody>| {
-        let params = request.extensions().get::<Params>().unwrap();
-        let told = ["DOCUMENT_ROOT", "SERVER_NAME", "REMOTE_ADDR"].map(|name| params.get_str(name).unwrap());
-        Response::new(told.join(" "))
-    });
+    let mut both =
+        connect(Config::default().with_extra_params(extra), async |request: Request<RequestBody>| {
+            let params = request.extensions().get::<Params>().unwrap();
+            let told =
+                ["DOCUMENT_ROOT", "SERVER_NAME", "REMOTE_ADDR"].map(|name| params.get_str(name).unwrap());
+            Response::new(told.join(" "))
+        });
     let mut request = get("/");
     let own = [("REMOTE_ADDR", "192.0.2.1"), ("SERVER_NAME", "own")];
     request.extensions_mut().insert(ExtraParams(own.into_iter().collect()));

@@ -1,7 +1,7 @@
 //! An application whose every record is scripted.
 
 use bytes::Bytes;
-use fcgi_core::{Deframer, EndRequest, ProtocolStatus, RecordHeader, RecordType, RequestId};
+use fcgi_core::{EndRequest, ProtocolStatus, RecordDecoder, RecordHeader, RecordType, RequestId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
 use tower_fcgi::client::{self, Config, SendRequest};
@@ -11,7 +11,7 @@ use crate::both::Body;
 /// The application's end of a connection.
 pub(crate) struct Application {
     pub(crate) io: DuplexStream,
-    deframer: Deframer,
+    deframer: RecordDecoder,
     /// What was read and not yet looked at.
     buffer: Vec<u8>,
     content: Vec<u8>,
@@ -27,7 +27,7 @@ pub(crate) fn connect(config: Config) -> (SendRequest<Body>, WebServer, Applicat
 
 impl Application {
     pub(crate) fn new(io: DuplexStream) -> Self {
-        Self { io, deframer: Deframer::new(), buffer: Vec::new(), content: Vec::new() }
+        Self { io, deframer: RecordDecoder::new(), buffer: Vec::new(), content: Vec::new() }
     }
 
     /// The next record; `None` at the end of the stream.
@@ -41,7 +41,7 @@ impl Application {
             let mut input = &self.buffer[..];
             while let Some(fragment) = self.deframer.next(&mut input).unwrap() {
                 self.content.extend_from_slice(fragment.content);
-                if fragment.ends {
+                if fragment.is_last {
                     let (header, left) = (fragment.header, input.len());
                     self.buffer.drain(..self.buffer.len() - left);
                     return Some((header.id.0, header.kind, std::mem::take(&mut self.content).into()));

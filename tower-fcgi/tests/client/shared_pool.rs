@@ -26,11 +26,12 @@ use crate::scripted::{Application, answer, end, end_with, of, stdout, values};
 macro_rules! pool {
     ($connections:expr) => {{
         let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
-        let pool: Pool<_, Body> = Pool::new($connections, Config::default().multiplex(32), move || {
-            let (ours, theirs) = tokio::io::duplex(1 << 16);
-            let sent = connected.send(theirs);
-            async move { sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }
-        });
+        let pool: Pool<_, Body> =
+            Pool::new($connections, Config::default().with_max_concurrent_requests(32), move || {
+                let (ours, theirs) = tokio::io::duplex(1 << 16);
+                let sent = connected.send(theirs);
+                async move { sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }
+            });
         (pool, connections)
     }};
 }
@@ -87,7 +88,7 @@ async fn a_hundred_requests_on_four_connections_never_mix() {
                 }
             });
             // It tells 4 by default, for HAProxy's sake.
-            let config = tower_fcgi::Config::default().advertise_max_requests(32);
+            let config = tower_fcgi::Config::default().with_advertised_max_requests(32);
             tokio::spawn(Builder::new().config(config).serve_connection(io, service));
         }
     });

@@ -118,7 +118,8 @@ async fn a_kept_connection_is_in_no_requests_span() {
 #[tokio::test(start_paused = true)]
 async fn requests_that_share_a_connection_have_their_spans() {
     let (log, _guard) = Log::start();
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default().multiplex(8));
+    let (mut sender, web_server, mut app) =
+        scripted::connect(Config::default().with_max_concurrent_requests(8));
     let first = info_span!("first").in_scope(|| sender.call(get("/1")));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.request().await;
@@ -140,7 +141,7 @@ async fn requests_that_share_a_connection_have_their_spans() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_to_ask_over_is_in_no_span() {
     let (log, _guard) = Log::start();
-    let (pool, mut connections) = pool(Config::default().multiplex(8));
+    let (pool, mut connections) = pool(Config::default().with_max_concurrent_requests(8));
     let first = tokio::spawn(pool.clone().oneshot(get("/1")).instrument(info_span!("first")));
     let mut app = Application::new(connections.recv().await.unwrap());
     app.request().await;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
-use fcgi_core::{BeginRequest, Deframer, Enframer, RecordType, RequestId, Role, encode_pair};
+use fcgi_core::{BeginRequest, RecordDecoder, RecordEncoder, RecordType, RequestId, Role, encode_pair};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_fcgi::{Builder, Connection, FcgiService};
 
@@ -59,14 +59,14 @@ pub(crate) fn request(id: u16, body: usize) -> Bytes {
         encode_pair(&mut params, name.as_bytes(), value.as_bytes());
     }
     let begin = BeginRequest { role: Role::RESPONDER, keep_conn: true };
-    let mut out = Enframer::new();
-    out.record(RecordType::BEGIN_REQUEST, id, &begin.encode());
-    out.stream(RecordType::PARAMS, id, &params);
-    out.end_stream(RecordType::PARAMS, id);
+    let mut out = RecordEncoder::new();
+    out.write_record(RecordType::BEGIN_REQUEST, id, &begin.encode());
+    out.write_stream(RecordType::PARAMS, id, &params);
+    out.write_stream_end(RecordType::PARAMS, id);
     for piece in vec![b'x'; body].chunks(32 * 1024) {
-        out.record(RecordType::STDIN, id, piece);
+        out.write_record(RecordType::STDIN, id, piece);
     }
-    out.end_stream(RecordType::STDIN, id);
+    out.write_stream_end(RecordType::STDIN, id);
     out.slices().flatten().copied().collect()
 }
 
@@ -85,7 +85,7 @@ pub(crate) struct Wire {
     pub(crate) reads: Cell<usize>,
     pub(crate) writes: Cell<usize>,
     /// Of the application's bytes; their contents are looked at by nobody.
-    deframer: RefCell<Deframer>,
+    deframer: RefCell<RecordDecoder>,
     /// Bytes of STDOUT.
     pub(crate) stdout: Cell<usize>,
     /// END_REQUEST records.
@@ -166,7 +166,7 @@ impl AsyncWrite for Transport {
             while let Some(fragment) = deframer.next(&mut rest).expect("records of version 1") {
                 match fragment.header.kind {
                     RecordType::STDOUT => wire.stdout.set(wire.stdout.get() + fragment.content.len()),
-                    RecordType::END_REQUEST if fragment.ends => wire.answers.set(wire.answers.get() + 1),
+                    RecordType::END_REQUEST if fragment.is_last => wire.answers.set(wire.answers.get() + 1),
                     _ => {}
                 }
             }

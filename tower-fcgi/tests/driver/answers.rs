@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fcgi_core::{Deframer, EndRequest, Pairs, RecordType, UnknownType};
+use fcgi_core::{EndRequest, NameValuePairs, RecordDecoder, RecordType, UnknownType};
 
 /// The answers in some bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,14 +33,14 @@ impl Answers {
     /// Panics on whatever no web server could make sense of.
     pub(crate) fn parse(mut bytes: &[u8]) -> Self {
         let mut answers = Self::default();
-        let mut deframer = Deframer::new();
+        let mut deframer = RecordDecoder::new();
         let mut content = Vec::new();
         while let Some(fragment) = deframer.next(&mut bytes).expect("records of version 1") {
-            if fragment.starts {
+            if fragment.is_first {
                 content.clear();
             }
             content.extend_from_slice(fragment.content);
-            if fragment.ends {
+            if fragment.is_last {
                 answers.record(fragment.header.kind, fragment.header.id.0, &content);
             }
         }
@@ -66,7 +66,7 @@ impl Answers {
             RecordType::GET_VALUES_RESULT => {
                 assert_eq!(id, 0);
                 let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-                let pairs = Pairs::new(content).map(|pair| pair.expect("whole pairs"));
+                let pairs = NameValuePairs::new(content).map(|pair| pair.expect("whole pairs"));
                 self.values.push(pairs.map(|(name, value)| (text(name), text(value))).collect());
             }
             RecordType::UNKNOWN_TYPE => {

@@ -18,7 +18,7 @@ const ONE_READ: usize = 70 * 1024;
 fn limits(change: impl FnOnce(&mut Limits)) -> Config {
     let mut limits = Limits::default();
     change(&mut limits);
-    Config::default().limits(limits)
+    Config::default().with_limits(limits)
 }
 
 /// Waits for the gate, then answers with the length of the body.
@@ -41,7 +41,7 @@ async fn an_unread_body_pauses_input_at_its_window() {
     for limit in [1, 10_000, 256 * 1024] {
         for packet in [1000, 1 << 16, 1 << 20] {
             let gate = Gate::new();
-            let web_server = late_reader(limits(|limits| limits.body_bytes = limit), &gate);
+            let web_server = late_reader(limits(|limits| limits.request_window = limit), &gate);
             web_server.send_in_packets(post_whole(1, KEEP, "/", &vec![1; 2 << 20]), packet);
             web_server.quiet().await;
             let taken = web_server.taken();
@@ -56,7 +56,7 @@ async fn an_unread_body_pauses_input_at_its_window() {
 #[tokio::test(start_paused = true)]
 async fn several_requests_share_one_limit_for_their_bodies() {
     let gate = Gate::new();
-    let config = limits(|limits| limits.bodies_bytes = 100_000);
+    let config = limits(|limits| limits.connection_window = 100_000);
     let web_server = late_reader(config, &gate);
     for id in 1..=3 {
         web_server.say(post(id, KEEP, "/", 90_000)).await;
@@ -82,7 +82,7 @@ async fn several_requests_share_one_limit_for_their_bodies() {
 async fn a_slowly_read_body_admits_what_it_releases() {
     let bodies: Arc<Mutex<Vec<RequestBody>>> = Arc::default();
     let out = Arc::clone(&bodies);
-    let config = limits(|limits| limits.body_bytes = 10_000);
+    let config = limits(|limits| limits.request_window = 10_000);
     let web_server = serve_with(
         config,
         handler(move |request| {
@@ -120,7 +120,7 @@ async fn abort_and_eof_are_seen_behind_an_unread_body() {
 async fn one_byte_stdin_records_are_right_and_stop_at_limit() {
     for packet in [1, 9, 1000, 1 << 16] {
         let gate = Gate::new();
-        let web_server = late_reader(limits(|limits| limits.body_bytes = 3000), &gate);
+        let web_server = late_reader(limits(|limits| limits.request_window = 3000), &gate);
         let bytes = stdin(1, b"x").repeat(20_000);
         let record = bytes.len() / 20_000;
         web_server.say(post(1, KEEP, "/", 20_000)).await;
@@ -195,7 +195,7 @@ async fn an_unread_response_is_produced_up_to_its_limit() {
         let polled = Count::default();
         let count = polled.clone();
         let web_server = serve_with(
-            Config::default().output_bytes(limit),
+            Config::default().with_max_write_buffer(limit),
             handler(move |request| {
                 let count = count.clone();
                 async move {

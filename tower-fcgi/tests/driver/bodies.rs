@@ -146,8 +146,8 @@ async fn a_body_of_an_aborted_connection_is_an_error() {
             web_server.say([post(id, KEEP, "/", 4), stdin(id, b"abc")].concat()).await;
         }
         if killed {
-            web_server.handle.kill();
-            assert!(web_server.ended().await.unwrap_err().is_killed());
+            web_server.handle.abort();
+            assert!(web_server.ended().await.unwrap_err().is_aborted());
         } else {
             web_server.drop_connection().await;
         }
@@ -173,7 +173,7 @@ async fn a_body_that_outlives_its_request_is_an_error() {
         gate.open(2);
         web_server.quiet().await;
         assert_eq!(web_server.answer(1).text(), "done");
-        assert!(reading.await.unwrap().unwrap_err().is_over());
+        assert!(reading.await.unwrap().unwrap_err().is_request_ended());
     }
 }
 
@@ -200,7 +200,7 @@ async fn a_body_in_spawn_blocking_fails_after_its_request() {
         async { full("done") }
     }));
     web_server.say([post(1, KEEP, "/", 6), stdin(1, b"abc")].concat()).await;
-    assert!(read_there.await.unwrap().unwrap_err().is_over());
+    assert!(read_there.await.unwrap().unwrap_err().is_request_ended());
     assert_eq!(web_server.answer(1).text(), "done");
 }
 
@@ -249,7 +249,7 @@ async fn stdin_of_id_0_is_an_error_and_unknown_ids_no_body() {
     web_server.say([post(1, KEEP, "/", 3), stdin(2, b"xyz"), end_stdin(2)].concat()).await;
     assert_eq!(web_server.ask(1, [stdin(1, b"abc"), end_stdin(1)].concat()).await.text(), "POST / abc");
     web_server.send(stdin(0, b"abc"));
-    assert!(web_server.ended().await.unwrap_err().is_protocol_violation());
+    assert!(web_server.ended().await.unwrap_err().is_protocol_error());
 }
 
 #[tokio::test(start_paused = true)]

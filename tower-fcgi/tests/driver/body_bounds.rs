@@ -45,7 +45,7 @@ async fn a_length_over_the_limit_is_a_413_before_any_call() {
         count.add();
         echo(request)
     });
-    let web_server = serve_with(Config::default().body_limit(10), service);
+    let web_server = serve_with(Config::default().with_max_body_bytes(10), service);
     let answer =
         web_server.ask(1, [post(1, KEEP, "/", 11), stdin(1, &[b'x'; 11]), end_stdin(1)].concat()).await;
     assert_eq!((answer.status(), calls.now()), (413, 0));
@@ -57,7 +57,7 @@ async fn a_length_over_the_limit_is_a_413_before_any_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_growing_over_the_limit_is_a_413_or_an_error() {
-    let web_server = serve_with(Config::default().body_limit(10), handler(reads));
+    let web_server = serve_with(Config::default().with_max_body_bytes(10), handler(reads));
     // All of it with the head.
     let answer = web_server.ask(1, [upload(1, "/"), stdin(1, &[b'x'; 11]), end_stdin(1)].concat()).await;
     assert_eq!(answer.status(), 413);
@@ -83,7 +83,7 @@ async fn a_body_growing_over_the_limit_is_a_413_or_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stalled_body_is_a_408_and_each_byte_resets_it() {
-    let web_server = serve_with(Config::default().body_timeout(Some(10 * SECOND)), handler(reads));
+    let web_server = serve_with(Config::default().with_body_read_timeout(Some(10 * SECOND)), handler(reads));
     web_server.say(post(1, KEEP, "/", 100)).await;
     for _ in 0..5 {
         sleep(9 * SECOND).await;
@@ -112,7 +112,7 @@ async fn a_stalled_body_after_the_head_fails_its_reader() {
             }
             gate.pass().await;
             let error = request.into_body().collect().await.unwrap_err();
-            full(if error.is_stalled() { "stalled" } else { "another error" })
+            full(if error.is_read_timeout() { "stalled" } else { "another error" })
         }
     }));
     web_server.say([post(1, KEEP, "/", 100), post(2, KEEP, "/early", 100)].concat()).await;
@@ -127,7 +127,7 @@ async fn a_stalled_body_after_the_head_fails_its_reader() {
 
 #[tokio::test(start_paused = true)]
 async fn each_of_several_bodies_has_a_time_of_its_own() {
-    let web_server = serve_with(Config::default().body_timeout(Some(10 * SECOND)), handler(echo));
+    let web_server = serve_with(Config::default().with_body_read_timeout(Some(10 * SECOND)), handler(echo));
     web_server.say([post(1, KEEP, "/", 100), post(2, KEEP, "/", 100)].concat()).await;
     for _ in 0..4 {
         sleep(4 * SECOND).await;
@@ -139,7 +139,7 @@ async fn each_of_several_bodies_has_a_time_of_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_has_all_the_time_if_it_is_told_so() {
-    let web_server = serve_with(Config::default().body_timeout(None), handler(echo));
+    let web_server = serve_with(Config::default().with_body_read_timeout(None), handler(echo));
     web_server.say(post(1, KEEP, "/", 1)).await;
     sleep(100_000 * SECOND).await;
     assert_eq!(web_server.ask(1, [stdin(1, b"x"), end_stdin(1)].concat()).await.text(), "POST / x");
@@ -150,7 +150,7 @@ async fn request_timeout_is_a_503_or_an_incomplete_response() {
     let dropped = Count::default();
     let count = dropped.clone();
     let mut web_server = serve_with(
-        Config::default().request_timeout(10 * SECOND),
+        Config::default().with_request_timeout(10 * SECOND),
         handler(move |request: Request<RequestBody>| {
             let guard = count.on_drop();
             async move {
@@ -174,7 +174,7 @@ async fn request_timeout_is_a_503_or_an_incomplete_response() {
     sleep(5 * SECOND).await;
     assert_eq!((web_server.answer(2).status(), dropped.now()), (503, 2));
     web_server.say(get(3, CLOSE, "/streams")).await;
-    assert!(web_server.ended().await.unwrap_err().is_cut_off());
+    assert!(web_server.ended().await.unwrap_err().is_incomplete_response());
     assert!(web_server.answers().of(3).is_cut_off());
     assert_eq!(dropped.now(), 3);
 }

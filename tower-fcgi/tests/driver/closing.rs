@@ -38,7 +38,9 @@ async fn a_shutdown_waits_a_second_for_a_dropped_body() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_of_a_second_ago_holds_nothing_up() {
     for keep in [KEEP, CLOSE] {
-        for end in [tower_fcgi::Handle::graceful_shutdown, tower_fcgi::Handle::close_if_idle] {
+        for end in
+            [tower_fcgi::ConnectionHandle::graceful_shutdown, tower_fcgi::ConnectionHandle::close_if_idle]
+        {
             let mut web_server = answered(keep).await;
             sleep(2 * SECOND).await;
             // A body that goes on meanwhile does not prolong it.
@@ -168,8 +170,8 @@ fn endless() -> [Endless; 4] {
 /// The connection after `begin` was answered.
 async fn answered_to(request: &Endless, config: Config) -> WebServer {
     let mut limits = Limits::default();
-    limits.params_bytes = 200;
-    let web_server = early(config.limits(limits).body_limit(1000));
+    limits.max_params_bytes = 200;
+    let web_server = early(config.with_limits(limits).with_max_body_bytes(1000));
     assert_eq!(web_server.ask(1, request.begin.clone()).await.status(), request.status, "{}", request.what);
     web_server
 }
@@ -178,7 +180,7 @@ async fn answered_to(request: &Endless, config: Config) -> WebServer {
 async fn what_is_dropped_on_a_kept_connection_has_bounds() {
     for request in endless() {
         // In bytes.
-        let mut web_server = answered_to(&request, Config::default().drain(SECOND, 100_000)).await;
+        let mut web_server = answered_to(&request, Config::default().with_linger(SECOND, 100_000)).await;
         let before = web_server.taken();
         for _ in 0..200 {
             web_server.send(request.more.clone());
@@ -204,7 +206,7 @@ async fn what_is_dropped_on_a_kept_connection_has_bounds() {
 
 #[tokio::test(start_paused = true)]
 async fn the_next_request_begins_the_bounds_anew() {
-    let web_server = early(Config::default().drain(SECOND, 10_000));
+    let web_server = early(Config::default().with_linger(SECOND, 10_000));
     for _ in 0..10 {
         let request = [post(1, KEEP, "/", 9000), stdin(1, &[0; 9000]), end_stdin(1)].concat();
         web_server.send_in_packets(request, 1000);
@@ -229,7 +231,7 @@ async fn past_the_bounds_other_requests_are_answered_first() {
             full("done")
         }
     });
-    let mut web_server = serve_with(Config::default().drain(SECOND, 1000), service);
+    let mut web_server = serve_with(Config::default().with_linger(SECOND, 1000), service);
     web_server.say([post(1, KEEP, "/", 9), get(2, KEEP, "/wait")].concat()).await;
     web_server.say(stdin(1, &[0; 2000])).await;
     assert!(!web_server.sees_end());

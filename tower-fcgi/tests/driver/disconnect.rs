@@ -118,7 +118,7 @@ async fn a_half_closed_request_is_served_if_allowed() {
                 full("after all")
             }
         });
-        let mut web_server = serve_with(Config::default().serve_half_closed(true), slow);
+        let mut web_server = serve_with(Config::default().with_half_close(true), slow);
         web_server.send([get(1, keep, "/"), get(2, keep, "/")].concat());
         web_server.end();
         web_server.quiet().await;
@@ -137,7 +137,7 @@ async fn a_body_truncated_by_a_half_close_is_an_error() {
         assert!(error.is_disconnected(), "{error}");
         full("I know")
     });
-    let mut web_server = serve_with(Config::default().serve_half_closed(true), reads);
+    let mut web_server = serve_with(Config::default().with_half_close(true), reads);
     let bodies = [post(1, CLOSE, "/", 10), stdin(1, b"abc"), post(2, CLOSE, "/", 10), stdin(2, b"abc")];
     web_server.send(bodies.concat());
     web_server.end();

@@ -95,7 +95,7 @@ async fn an_early_response_with_keep_conn_keeps_it_open() {
 
 #[tokio::test(start_paused = true)]
 async fn the_drain_after_an_early_answer_is_bounded_in_time() {
-    let mut web_server = not_found_with(Config::default().drain(Duration::from_secs(7), 1 << 30));
+    let mut web_server = not_found_with(Config::default().with_linger(Duration::from_secs(7), 1 << 30));
     web_server.say(abcd(CLOSE)).await;
     let start = Instant::now();
     // A byte now and then does not prolong it.
@@ -110,7 +110,7 @@ async fn the_drain_after_an_early_answer_is_bounded_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn linger_after_an_early_response_is_bounded_in_bytes() {
-    let mut web_server = not_found_with(Config::default().drain(Duration::from_secs(7), 100_000));
+    let mut web_server = not_found_with(Config::default().with_linger(Duration::from_secs(7), 100_000));
     web_server.say([post(1, CLOSE, "/", 1 << 30), stdin(1, b"x")].concat()).await;
     assert_eq!(web_server.answer(1).status(), 404);
     let before = web_server.taken();
@@ -199,8 +199,8 @@ async fn a_body_read_to_its_length_ends_on_its_empty_record() {
 #[tokio::test(start_paused = true)]
 async fn early_answered_open_ids_are_limited() {
     let mut limits = tower_fcgi::Limits::default();
-    limits.unfinished = 3;
-    let mut web_server = not_found_with(Config::default().limits(limits));
+    limits.max_half_closed_requests = 3;
+    let mut web_server = not_found_with(Config::default().with_limits(limits));
     for id in 1..=3 {
         assert_eq!(web_server.ask(id, post(id, KEEP, "/", 4)).await.status(), 404);
     }

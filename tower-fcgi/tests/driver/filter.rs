@@ -34,13 +34,13 @@ fn whole(length: &str, file: &[u8]) -> Vec<u8> {
 }
 
 fn filters() -> Config {
-    Config::default().roles(Roles::RESPONDER.and(Roles::FILTER))
+    Config::default().with_roles(Roles::RESPONDER.and(Roles::FILTER))
 }
 
 fn limits(bytes: usize) -> Config {
     let mut limits = Limits::default();
-    limits.body_bytes = bytes;
-    filters().limits(limits)
+    limits.request_window = bytes;
+    filters().with_limits(limits)
 }
 
 /// Answers with the body and the file, in this order, or with what was wrong with either.
@@ -188,7 +188,7 @@ async fn abort_or_disconnect_fails_the_file() {
 
 #[tokio::test(start_paused = true)]
 async fn a_half_close_fails_an_unfinished_file() {
-    let web_server = both(filters().serve_half_closed(true));
+    let web_server = both(filters().with_half_close(true));
     web_server.say([head(1, "8", &[]), end_stdin(1), data(1, b"file")].concat()).await;
     web_server.end();
     web_server.quiet().await;
@@ -209,7 +209,7 @@ async fn a_file_that_outlives_its_request_is_an_error() {
     web_server.say([head(1, "8", &[]), end_stdin(1)].concat()).await;
     assert_eq!(web_server.answer(1).text(), "early");
     let stream = kept.lock().unwrap().take().unwrap();
-    assert!(read(stream).await.unwrap_err().is_over());
+    assert!(read(stream).await.unwrap_err().is_request_ended());
     // What is still to come of it is dropped.
     web_server.say([data(1, b"late"), end_data(1)].concat()).await;
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "early");

@@ -11,15 +11,18 @@ use crate::web_server::{WebServer, serve_with};
 /// Small limits, so that they are met often.
 fn serve_small(dropped: &Count) -> WebServer {
     let mut limits = Limits::default();
-    limits.params_bytes = 500;
-    limits.params_pairs = 20;
-    limits.requests = 4;
-    limits.unfinished = 4;
-    limits.body_bytes = 2000;
-    limits.bodies_bytes = 4000;
+    limits.max_params_bytes = 500;
+    limits.max_params = 20;
+    limits.max_concurrent_requests = 4;
+    limits.max_half_closed_requests = 4;
+    limits.request_window = 2000;
+    limits.connection_window = 4000;
     let second = std::time::Duration::from_secs(1);
-    let config =
-        Config::default().limits(limits).idle_timeout(second).pause_timeout(second).drain(second, 10_000);
+    let config = Config::default()
+        .with_limits(limits)
+        .with_keep_alive_timeout(second)
+        .with_body_stall_timeout(second)
+        .with_linger(second, 10_000);
     let dropped = dropped.clone();
     serve_with(
         config,
@@ -167,7 +170,7 @@ async fn declared_pair_lengths_cost_no_memory_and_no_panic() {
         let mut web_server = serve_small(&Count::default());
         web_server.say([begin(1, KEEP), record, end_params(1), end_stdin(1)].concat()).await;
         if web_server.is_closed() {
-            assert!(web_server.ended().await.unwrap_err().is_protocol_violation());
+            assert!(web_server.ended().await.unwrap_err().is_protocol_error());
         } else {
             assert_eq!(web_server.answer(1).status(), 431);
         }

@@ -87,7 +87,7 @@ async fn a_missing_length_waits_unless_configured_otherwise() {
     assert!(!web_server.answers().has(1));
     assert_eq!(web_server.ask(1, end_stdin(1)).await.text(), "GET / ");
 
-    let web_server = serve_with(Config::default().no_length_means_no_body(true), handler(echo));
+    let web_server = serve_with(Config::default().with_empty_without_content_length(true), handler(echo));
     assert_eq!(web_server.ask(1, head(1, KEEP, "GET", "/", &[])).await.text(), "GET / ");
     assert_eq!(web_server.ask(1, head(1, KEEP, "GET", "/", &[("CONTENT_LENGTH", "")])).await.status(), 200);
     // A length is a body, with the option as without it.

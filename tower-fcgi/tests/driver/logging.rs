@@ -136,7 +136,7 @@ async fn a_failed_connection_is_one_debug_event() {
         (get(1, KEEP, "/wait"), WebServer::reset, "failed"),
         (get(1, KEEP, "/")[..9].to_vec(), WebServer::end, "inside a record"),
         (b"GET / HTTP/1.1\r\n".to_vec(), |_| {}, "broke the protocol"),
-        (get(1, KEEP, "/wait"), |web_server| web_server.handle.kill(), "told to end"),
+        (get(1, KEEP, "/wait"), |web_server| web_server.handle.abort(), "told to end"),
         (get(1, KEEP, "/wait"), goes_away_while_it_is_written_to, "failed"),
     ] {
         let (log, _guard) = Log::start();

@@ -69,9 +69,11 @@ async fn get_values_during_params_or_a_handler_is_answered() {
 async fn what_get_values_tells_is_what_the_connection_does() {
     for requests in [1_u16, 5] {
         let mut limits = Limits::default();
-        limits.requests = requests.into();
-        let config =
-            Config::default().limits(limits).advertise_max_connections(77).advertise_max_requests(88);
+        limits.max_concurrent_requests = requests.into();
+        let config = Config::default()
+            .with_limits(limits)
+            .with_advertised_max_connections(77)
+            .with_advertised_max_requests(88);
         let web_server = serve_with(config, handler(|_| std::future::pending()));
         web_server.say(get_values(&ALL)).await;
         let mpxs = if requests > 1 { "1" } else { "0" };
@@ -125,6 +127,6 @@ async fn a_broken_rule_is_a_violation_and_no_panic() {
         let mut web_server = serve(handler(echo));
         web_server.send(bytes.clone());
         let error = web_server.ended().await.unwrap_err();
-        assert!(error.is_protocol_violation(), "{error}: {}", bytes.escape_ascii());
+        assert!(error.is_protocol_error(), "{error}: {}", bytes.escape_ascii());
     }
 }

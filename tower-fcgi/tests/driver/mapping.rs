@@ -156,9 +156,9 @@ async fn a_target_over_the_limit_is_a_414() {
 #[tokio::test(start_paused = true)]
 async fn params_over_a_limit_are_a_431_without_a_close() {
     let mut limits = Limits::default();
-    limits.params_bytes = 2000;
-    limits.params_pairs = 20;
-    let web_server = serve_with(Config::default().limits(limits), handler(echo));
+    limits.max_params_bytes = 2000;
+    limits.max_params = 20;
+    let web_server = serve_with(Config::default().with_limits(limits), handler(echo));
     let long = "x".repeat(3000);
     for more in [vec![("HTTP_X", long.as_str())], vec![("A", ""); 30], vec![("", ""); 500]] {
         let answer = web_server.ask(1, request("POST", &more)).await;
@@ -183,9 +183,9 @@ async fn a_431_comes_early_and_skips_the_rest_of_params() {
 #[tokio::test(start_paused = true)]
 async fn forty_thousand_headers_within_limits_are_a_431() {
     let mut limits = Limits::default();
-    limits.params_bytes = 8 << 20;
-    limits.params_pairs = 100_000;
-    let web_server = serve_with(Config::default().limits(limits), handler(echo));
+    limits.max_params_bytes = 8 << 20;
+    limits.max_params = 100_000;
+    let web_server = serve_with(Config::default().with_limits(limits), handler(echo));
     let names: Vec<String> = (0..40_000).map(|number| format!("HTTP_X_{number}")).collect();
     let more: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
     assert_eq!(web_server.ask(1, request("GET", &more)).await.status(), 431);

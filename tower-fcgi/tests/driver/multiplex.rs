@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use fcgi_core::server::Overload;
+use fcgi_core::server::OverloadResponse;
 use fcgi_core::{ProtocolStatus, RecordType};
 use http::Response;
 use tower_fcgi::{Config, Limits};
@@ -138,11 +138,11 @@ async fn a_large_task_response_does_not_starve_small_ones() {
 #[tokio::test(start_paused = true)]
 async fn over_the_request_limit_is_a_503_for_it_alone() {
     let mut limits = Limits::default();
-    limits.requests = 4;
+    limits.max_concurrent_requests = 4;
     let gate = Gate::new();
     let held = gate.clone();
     let web_server = serve_with(
-        Config::default().limits(limits),
+        Config::default().with_limits(limits),
         handler(move |request| {
             let gate = held.clone();
             async move {
@@ -183,8 +183,9 @@ async fn over_the_request_limit_is_a_503_for_it_alone() {
 async fn over_the_request_limit_protocol_status_is_optional() {
     for status in [ProtocolStatus::OVERLOADED, ProtocolStatus::CANT_MPX_CONN] {
         let mut limits = Limits::default();
-        limits.requests = 1;
-        let config = Config::default().limits(limits).overload(Overload::Status(status));
+        limits.max_concurrent_requests = 1;
+        let config =
+            Config::default().with_limits(limits).with_overload_response(OverloadResponse::Status(status));
         let web_server = serve_with(config, handler(echo));
         web_server.say([post(1, KEEP, "/", 3), get(2, KEEP, "/")].concat()).await;
         let answers = web_server.answers();
@@ -201,7 +202,7 @@ async fn a_second_begin_on_an_active_id_ends_the_connection() {
     web_server.say(post(1, KEEP, "/", 3)).await;
     web_server.send(begin(1, KEEP));
     let error = web_server.ended().await.unwrap_err();
-    assert!(error.is_protocol_violation(), "{error}");
+    assert!(error.is_protocol_error(), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,12 +64,12 @@ async fn a_clone_is_dropped_right_after_the_call() {
 /// Requests that no service hears of, and their status; 0: END_REQUEST alone answers it.
 fn rejected() -> (Config, Vec<(Vec<u8>, u16)>) {
     let mut limits = Limits::default();
-    limits.params_bytes = 100_000;
+    limits.max_params_bytes = 100_000;
     let config = Config::default()
-        .limits(limits)
-        .body_limit(10)
-        .request_target(RequestTarget::StripPrefix("/app".to_owned()));
-    let config = config.roles(Roles::RESPONDER.and(Roles::FILTER));
+        .with_limits(limits)
+        .with_max_body_bytes(10)
+        .with_request_target(RequestTarget::StripPrefix("/app".to_owned()));
+    let config = config.with_roles(Roles::RESPONDER.and(Roles::FILTER));
     let whole = |head: Vec<u8>| [head, end_stdin(1)].concat();
     let filter = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/app")];
     let requests = vec![
@@ -178,7 +178,7 @@ async fn a_close_while_waiting_drops_the_clone() {
 #[tokio::test(start_paused = true)]
 async fn a_body_too_large_while_waiting_is_a_413() {
     let upload = |id| head(id, KEEP, "POST", "/", &[("CONTENT_LENGTH", "")]);
-    given_up(Config::default().body_limit(10), [upload(1), upload(2)], async |web_server| {
+    given_up(Config::default().with_max_body_bytes(10), [upload(1), upload(2)], async |web_server| {
         web_server.say([stdin(1, &[b'x'; 11]), stdin(2, &[b'x'; 11])].concat()).await;
         assert_eq!((web_server.answer(1).status(), web_server.answer(2).status()), (413, 413));
     })
@@ -187,7 +187,7 @@ async fn a_body_too_large_while_waiting_is_a_413() {
 
 #[tokio::test(start_paused = true)]
 async fn request_timeout_ends_a_wait_with_a_503() {
-    given_up(Config::default().request_timeout(10 * SECOND), two(), async |web_server| {
+    given_up(Config::default().with_request_timeout(10 * SECOND), two(), async |web_server| {
         sleep(9 * SECOND).await;
         assert!(!web_server.answers().has(1) && !web_server.answers().has(2));
         sleep(SECOND).await;
@@ -202,8 +202,12 @@ async fn request_timeout_ends_a_wait_with_a_503() {
 
 #[tokio::test(start_paused = true)]
 async fn no_other_timeout_ends_a_wait() {
-    let config = Config::default().idle_timeout(SECOND).head_timeout(SECOND).write_timeout(SECOND);
-    let config = config.pause_timeout(SECOND).body_timeout(Some(SECOND)).drain(SECOND, 0);
+    let config = Config::default()
+        .with_keep_alive_timeout(SECOND)
+        .with_header_read_timeout(SECOND)
+        .with_write_timeout(SECOND);
+    let config =
+        config.with_body_stall_timeout(SECOND).with_body_read_timeout(Some(SECOND)).with_linger(SECOND, 0);
     let service = Reserving::new();
     let web_server = serve_with(config, service.clone());
     web_server.say([get(1, KEEP, "/1"), post_whole(2, KEEP, "/2", b"abc")].concat()).await;
@@ -217,7 +221,7 @@ async fn no_other_timeout_ends_a_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_does_not_end_a_wait() {
     let service = Reserving::new();
-    let config = Config::default().body_timeout(Some(10 * SECOND));
+    let config = Config::default().with_body_read_timeout(Some(10 * SECOND));
     let web_server = serve_with(config, service.clone());
     web_server.say([post(1, KEEP, "/1", 9), stdin(1, b"abc")].concat()).await;
     web_server.say([post(2, KEEP, "/2", 9), stdin(2, b"abc")].concat()).await;
@@ -237,9 +241,12 @@ async fn a_body_that_stalls_does_not_end_a_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_body_held_back_while_waiting_never_stalls() {
     let mut limits = Limits::default();
-    limits.body_bytes = 10_000;
+    limits.request_window = 10_000;
     let service = Reserving::new();
-    let config = Config::default().limits(limits).body_timeout(Some(10 * SECOND)).pause_timeout(SECOND);
+    let config = Config::default()
+        .with_limits(limits)
+        .with_body_read_timeout(Some(10 * SECOND))
+        .with_body_stall_timeout(SECOND);
     let web_server = serve_with(config, service.clone());
     let body = vec![b'x'; 400_000];
     web_server
@@ -254,9 +261,9 @@ async fn a_body_held_back_while_waiting_never_stalls() {
 #[tokio::test(start_paused = true)]
 async fn unread_bodies_of_waiting_requests_are_bounded() {
     let mut limits = Limits::default();
-    limits.bodies_bytes = 10_000;
+    limits.connection_window = 10_000;
     let service = Reserving::new();
-    let config = Config::default().limits(limits).pause_timeout(4 * SECOND);
+    let config = Config::default().with_limits(limits).with_body_stall_timeout(4 * SECOND);
     let web_server = serve_with(config, service.clone());
     web_server.say([post(1, KEEP, "/1", 4003), stdin(1, &[b'a'; 4000])].concat()).await;
     web_server.say([post(2, KEEP, "/2", 9000), stdin(2, &[b'b'; 7000])].concat()).await;
@@ -331,7 +338,7 @@ async fn a_panic_in_the_late_drop_of_a_clone_is_a_500() {
 #[tokio::test(start_paused = true)]
 async fn a_half_close_while_waiting_ends_the_body() {
     let service = Reserving::new();
-    let mut web_server = serve_with(Config::default().serve_half_closed(true), service.clone());
+    let mut web_server = serve_with(Config::default().with_half_close(true), service.clone());
     web_server.send([post(1, KEEP, "/", 9), stdin(1, b"abc")].concat());
     web_server.end();
     web_server.quiet().await;

@@ -21,7 +21,7 @@ fn ask_to_authorize(id: u16, keep: bool, method: &str, uri: &str) -> Vec<u8> {
 }
 
 fn authorizer() -> Config {
-    Config::default().roles(Roles::AUTHORIZER)
+    Config::default().with_roles(Roles::AUTHORIZER)
 }
 
 #[tokio::test(start_paused = true)]
@@ -30,10 +30,10 @@ async fn an_unsupported_role_gets_unknown_role() {
     let two = Roles::RESPONDER.and(Roles::FILTER);
     for (config, played) in [
         (Config::default(), Roles::RESPONDER),
-        (Config::default().roles(Roles::AUTHORIZER), Roles::AUTHORIZER),
-        (Config::default().roles(Roles::FILTER), Roles::FILTER),
-        (Config::default().roles(two), two),
-        (Config::default().roles(Roles::ALL), Roles::ALL),
+        (Config::default().with_roles(Roles::AUTHORIZER), Roles::AUTHORIZER),
+        (Config::default().with_roles(Roles::FILTER), Roles::FILTER),
+        (Config::default().with_roles(two), two),
+        (Config::default().with_roles(Roles::ALL), Roles::ALL),
     ] {
         let seen: Arc<Mutex<Vec<Role>>> = Arc::default();
         let roles = Arc::clone(&seen);
@@ -149,7 +149,7 @@ async fn whatever_fails_is_no_permission() {
 #[tokio::test(start_paused = true)]
 async fn authorizers_and_responders_share_a_connection() {
     let both = Roles::RESPONDER.and(Roles::AUTHORIZER);
-    let web_server = serve_with(Config::default().roles(both), handler(echo));
+    let web_server = serve_with(Config::default().with_roles(both), handler(echo));
     let requests = [get(1, KEEP, "/page"), ask_to_authorize(2, KEEP, "GET", "/page"), get(3, KEEP, "/x")];
     web_server.say(requests.concat()).await;
     assert_eq!(web_server.answer(1).text(), "GET /page ");

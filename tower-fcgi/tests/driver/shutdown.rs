@@ -168,13 +168,13 @@ async fn an_aborted_connection_ends_and_drops_its_handlers() {
     web_server.say([get(1, KEEP, "/1"), get(2, KEEP, "/2")].concat()).await;
     web_server.handle.graceful_shutdown();
     web_server.quiet().await;
-    web_server.handle.kill();
+    web_server.handle.abort();
     let (result, took) = web_server.ended_after().await;
-    assert!(result.unwrap_err().is_killed());
+    assert!(result.unwrap_err().is_aborted());
     assert!(took < Duration::from_millis(5));
     web_server.quiet().await;
     assert_eq!(dropped.now(), 2);
-    web_server.handle.kill();
+    web_server.handle.abort();
     web_server.handle.graceful_shutdown();
 }
 
@@ -183,7 +183,7 @@ async fn a_kill_ends_a_connection_that_drains() {
     let mut web_server = serve(handler(|_| async { full("early") }));
     web_server.say(post(1, CLOSE, "/", 9)).await;
     assert!(web_server.sees_end() && !web_server.is_closed());
-    web_server.handle.kill();
+    web_server.handle.abort();
     let (_, took) = web_server.ended_after().await;
     assert!(took < Duration::from_millis(5), "a shutdown's deadline is over, and it took {took:?} more");
     assert!(web_server.is_closed());
@@ -195,7 +195,7 @@ async fn abort_ends_a_connection_with_a_blocked_write() {
         let mut web_server = serve(handler(|_| async { full("never read") }));
         web_server.wire.make_room(0);
         web_server.say(get(1, keep, "/")).await;
-        web_server.handle.kill();
+        web_server.handle.abort();
         let (_, took) = web_server.ended_after().await;
         assert!(took < Duration::from_millis(5), "a shutdown's deadline is over, and it took {took:?} more");
     }
@@ -203,7 +203,7 @@ async fn abort_ends_a_connection_with_a_blocked_write() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_ends_despite_an_incomplete_request() {
-    let config = Config::default().head_timeout(Duration::from_secs(3));
+    let config = Config::default().with_header_read_timeout(Duration::from_secs(3));
     let mut web_server = serve_with(config, handler(echo));
     web_server.say(begin(1, KEEP)).await;
     web_server.handle.graceful_shutdown();

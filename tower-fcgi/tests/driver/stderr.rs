@@ -123,7 +123,7 @@ async fn writing_stderr_after_the_request_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn writing_stderr_after_the_connection_is_an_error() {
-    for by in [WebServer::end as fn(&WebServer), WebServer::reset, |web_server| web_server.handle.kill()] {
+    for by in [WebServer::end as fn(&WebServer), WebServer::reset, |web_server| web_server.handle.abort()] {
         let (mut web_server, all) = kept();
         web_server.say(get(1, KEEP, "/wait")).await;
         by(&web_server);
@@ -253,7 +253,7 @@ async fn a_waiting_stderr_write_fails_with_its_connection() {
         })
         .collect();
     web_server.quiet().await;
-    web_server.handle.kill();
+    web_server.handle.abort();
     assert!(web_server.ended().await.is_err());
     for write in waiting {
         let written = timeout(HANGS, write).await.expect("a write hangs").unwrap();

@@ -20,7 +20,7 @@ fn half_a_head(id: u16, keep: bool) -> Vec<u8> {
 
 #[tokio::test(start_paused = true)]
 async fn slow_params_get_a_408_and_the_connection_is_kept() {
-    let web_server = serve_with(Config::default().head_timeout(10 * SECOND), handler(echo));
+    let web_server = serve_with(Config::default().with_header_read_timeout(10 * SECOND), handler(echo));
     web_server.say(half_a_head(1, KEEP)).await;
     for _ in 0..9 {
         sleep(SECOND).await;
@@ -113,7 +113,7 @@ async fn stalled(config: Config, request: Vec<u8>) -> (WebServer, Count) {
 async fn a_stalled_reader_hits_the_write_timeout() {
     for keep in [KEEP, CLOSE] {
         let (mut web_server, dropped) =
-            stalled(Config::default().write_timeout(5 * SECOND), get(1, keep, "/")).await;
+            stalled(Config::default().with_write_timeout(5 * SECOND), get(1, keep, "/")).await;
         let (result, took) = web_server.ended_after().await;
         assert!(result.unwrap_err().is_timeout());
         assert_eq!(took.as_secs_f32().round(), 5.0);
@@ -123,7 +123,8 @@ async fn a_stalled_reader_hits_the_write_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn a_trickling_reader_does_not_stall() {
-    let (mut web_server, _) = stalled(Config::default().write_timeout(5 * SECOND), get(1, KEEP, "/")).await;
+    let (mut web_server, _) =
+        stalled(Config::default().with_write_timeout(5 * SECOND), get(1, KEEP, "/")).await;
     for _ in 0..10 {
         sleep(4 * SECOND).await;
         web_server.wire.make_room(1);
@@ -147,7 +148,7 @@ async fn the_last_response_has_the_write_timeout_too() {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_closes_after_its_timeout() {
-    let mut web_server = serve_with(Config::default().idle_timeout(75 * SECOND), handler(echo));
+    let mut web_server = serve_with(Config::default().with_keep_alive_timeout(75 * SECOND), handler(echo));
     for _ in 0..3 {
         web_server.ask(1, get(1, KEEP, "/")).await;
         sleep(70 * SECOND).await;
@@ -160,7 +161,7 @@ async fn an_idle_connection_closes_after_its_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_without_a_request_times_out() {
-    let mut web_server = serve_with(Config::default().idle_timeout(75 * SECOND), handler(echo));
+    let mut web_server = serve_with(Config::default().with_keep_alive_timeout(75 * SECOND), handler(echo));
     let (result, took) = web_server.ended_after().await;
     assert!(result.unwrap_err().is_timeout());
     assert_eq!(took.as_secs(), 60);
@@ -178,7 +179,10 @@ async fn without_an_idle_timeout_the_web_server_decides() {
 async fn a_handler_may_take_its_time() {
     let gate = Gate::new();
     let held = gate.clone();
-    let config = Config::default().idle_timeout(SECOND).head_timeout(SECOND).write_timeout(SECOND);
+    let config = Config::default()
+        .with_keep_alive_timeout(SECOND)
+        .with_header_read_timeout(SECOND)
+        .with_write_timeout(SECOND);
     let web_server = serve_with(
         config,
         handler(move |_| {
@@ -199,7 +203,7 @@ async fn a_handler_may_take_its_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_beyond_what_the_clock_can_count_is_none() {
-    let config = Config::default().head_timeout(10 * SECOND).write_timeout(Duration::MAX);
+    let config = Config::default().with_header_read_timeout(10 * SECOND).with_write_timeout(Duration::MAX);
     let (web_server, _) = stalled(config.clone(), half_a_head(1, KEEP)).await;
     // The timer is set for the head, and then not for the write.
     sleep(5 * SECOND).await;
@@ -216,9 +220,9 @@ async fn paused(first: &str, second: &str) -> (WebServer, Gate, Count) {
     let (gate, dropped) = (Gate::new(), Count::default());
     let (held, count) = (gate.clone(), dropped.clone());
     let mut limits = Limits::default();
-    limits.bodies_bytes = 10_000;
+    limits.connection_window = 10_000;
     let web_server = serve_with(
-        Config::default().limits(limits).pause_timeout(4 * SECOND),
+        Config::default().with_limits(limits).with_body_stall_timeout(4 * SECOND),
         handler(move |request| {
             let (gate, guard) = (held.clone(), count.on_drop());
             async move {
@@ -267,7 +271,7 @@ async fn a_paused_request_past_its_head_is_reset_last() {
     assert_eq!(dropped.now(), 1);
     web_server.send([stdin(1, b"zz"), end_stdin(1)].concat());
     gate.open(1);
-    assert!(web_server.ended().await.unwrap_err().is_cut_off());
+    assert!(web_server.ended().await.unwrap_err().is_incomplete_response());
     assert_eq!(web_server.answer(1).status(), 200);
 }
 

@@ -41,7 +41,7 @@ async fn answers(web_server: &WebServer) -> bool {
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_has_no_permit() {
     let limited = ConcurrencyLimit::new(handler(echo), 1);
-    let config = Config::default().request_target(RequestTarget::StripPrefix("/app".to_owned()));
+    let config = Config::default().with_request_target(RequestTarget::StripPrefix("/app".to_owned()));
     let (a, b) = (serve_with(config, limited.clone()), serve(limited));
     assert!(answers(&b).await, "before the first request");
     let bad = [head(1, KEEP, "G E T", "/app", &[]), end_stdin(1)].concat();

@@ -109,7 +109,7 @@ async fn a_head_does_not_wait_for_the_first_frame() {
         let answers = web_server.answers();
         assert_eq!((answers.of(1).status(), answers.of(1).text().as_str()), (200, text), "{path}");
         gate.open(1);
-        assert!(web_server.ended().await.unwrap_err().is_cut_off(), "{path}");
+        assert!(web_server.ended().await.unwrap_err().is_incomplete_response(), "{path}");
         let answers = web_server.answers();
         assert!(answers.of(1).is_cut_off() && answers.of(1).status() == 200, "{path}");
     }
@@ -188,7 +188,7 @@ async fn an_abort_of_an_unwritten_response_is_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_time_limit_over_an_unwritten_response_is_a_503() {
-    let config = Config::default().request_timeout(5 * SECOND);
+    let config = Config::default().with_request_timeout(5 * SECOND);
     let web_server = waiting(&Gate::new(), config);
     web_server.wire.make_room(0);
     web_server

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
-use tower_fcgi::{Builder, Config, Error, FcgiService, Handle};
+use tower_fcgi::{Builder, Config, ConnectionHandle, Error, FcgiService};
 
 use crate::answers::{Answer, Answers};
 use crate::wire::{Transport, Wire};
@@ -13,7 +13,7 @@ use crate::wire::{Transport, Wire};
 /// A web server with one connection, which is served in a task.
 pub(crate) struct WebServer {
     pub(crate) wire: Wire,
-    pub(crate) handle: Handle,
+    pub(crate) handle: ConnectionHandle,
     connection: JoinHandle<Result<(), Error>>,
 }
 
@@ -40,7 +40,7 @@ where
     S: FcgiService,
 {
     let connection = Builder::new().config(config).serve_connection(wire.transport(), service);
-    let connection = connection.on_cut_off(Transport::reset);
+    let connection = connection.on_incomplete_response(Transport::reset);
     let handle = connection.handle();
     WebServer { wire, handle, connection: tokio::spawn(connection) }
 }

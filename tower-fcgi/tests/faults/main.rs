@@ -19,7 +19,7 @@ mod run;
 mod scripted;
 mod transport;
 
-use fcgi_core::Deframer;
+use fcgi_core::RecordDecoder;
 
 use self::conversations::Conversation;
 use self::poked::Poke;
@@ -57,7 +57,7 @@ async fn undisturbed(conversation: &Conversation) -> Outcome {
 
 /// Places in some records: each, or of very many all those near a record's border and some others.
 fn places(records: &[u8]) -> Vec<usize> {
-    let mut deframer = Deframer::new();
+    let mut deframer = RecordDecoder::new();
     let mut input = records;
     let mut borders = vec![0];
     while deframer.next(&mut input).unwrap().is_some() {

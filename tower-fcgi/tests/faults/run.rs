@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fcgi_core::{Deframer, RecordType};
+use fcgi_core::{RecordDecoder, RecordType};
 use http::Request;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -46,14 +46,14 @@ pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
         Wrong::Handler(at, poke) => (None, Some((at, poke))),
     };
     let line = Line::new(conversation.input.clone(), fault);
-    let handle = Arc::new(std::sync::OnceLock::<tower_fcgi::Handle>::new());
+    let handle = Arc::new(std::sync::OnceLock::<tower_fcgi::ConnectionHandle>::new());
     let dropped = Arc::new(Notify::new());
     let polls = Polls::new(poke, {
         let (line, handle, dropped, ids) =
             (line.clone(), Arc::clone(&handle), Arc::clone(&dropped), conversation.ids);
         move |poke| match poke {
             Poke::Abort => ids.iter().for_each(|id| line.send(&abort(*id))),
-            Poke::Kill => handle.get().unwrap().kill(),
+            Poke::Kill => handle.get().unwrap().abort(),
             Poke::Finish => handle.get().unwrap().graceful_shutdown(),
             Poke::Drop => dropped.notify_one(),
             Poke::Panic | Poke::Hang => {}
@@ -61,7 +61,7 @@ pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
     });
     let watched = polls.clone();
     let service = tower::service_fn(move |request: Request<RequestBody>| watched.watch(answer(request)));
-    let config = Config::default().roles(Roles::ALL);
+    let config = Config::default().with_roles(Roles::ALL);
     let connection = Builder::new().config(config).serve_connection(line.transport(), service);
     handle.set(connection.handle()).unwrap();
     let connection = tokio::spawn(connection);
@@ -130,7 +130,7 @@ pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, 
     }
     if let Wrong::Handler(_, Poke::Panic) = wrong {
         let whole = is.answers.list.iter().filter(|answer| answer.end.is_some()).count();
-        let cut_off = matches!(&is.result, Some(Err(error)) if error.is_cut_off());
+        let cut_off = matches!(&is.result, Some(Err(error)) if error.is_incomplete_response());
         assert!(cut_off || whole == conversation.ids.len(), "{:?}", is.answers);
         // What comes in one piece has not begun when it fails.
         let in_one_piece = |id: &u16| right.answers.of(*id).header("content-length").is_some();
@@ -149,10 +149,10 @@ fn is_true(answer: &Answer, right: Option<&Answer>) {
 
 /// The ids of the requests that begin in some bytes.
 fn begun(mut input: &[u8]) -> Vec<u16> {
-    let mut deframer = Deframer::new();
+    let mut deframer = RecordDecoder::new();
     let mut ids = Vec::new();
     while let Ok(Some(fragment)) = deframer.next(&mut input) {
-        if fragment.ends && fragment.header.kind == RecordType::BEGIN_REQUEST {
+        if fragment.is_last && fragment.header.kind == RecordType::BEGIN_REQUEST {
             ids.push(fragment.header.id.0);
         }
     }

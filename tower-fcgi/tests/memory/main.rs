@@ -26,14 +26,14 @@ const HOSTILE: usize = 1000;
 /// Limits that are small enough for a thousand connections to reach them.
 fn config() -> Config {
     let mut limits = Limits::default();
-    limits.params_bytes = 16 * 1024;
-    limits.all_params_bytes = 32 * 1024;
-    limits.body_bytes = 16 * 1024;
-    limits.bodies_bytes = 32 * 1024;
-    limits.answers_bytes = 16 * 1024;
-    limits.requests = 32;
-    limits.unfinished = 32;
-    Config::default().limits(limits)
+    limits.max_params_bytes = 16 * 1024;
+    limits.max_total_params_bytes = 32 * 1024;
+    limits.request_window = 16 * 1024;
+    limits.connection_window = 32 * 1024;
+    limits.max_control_bytes = 16 * 1024;
+    limits.max_concurrent_requests = 32;
+    limits.max_half_closed_requests = 32;
+    Config::default().with_limits(limits)
 }
 
 /// A response that never ends, and costs nothing to make.
@@ -112,7 +112,7 @@ fn runtime() -> tokio::runtime::Runtime {
 #[test]
 fn no_attack_makes_a_connection_hold_more_than_it_may() {
     let builder = Builder::new().config(config());
-    let most = config().most_memory();
+    let most = config().max_memory();
     let runtime = runtime();
     for attack in Attack::ALL {
         // What a thread's first connections make for all is not this one's.
@@ -156,7 +156,7 @@ fn a_thousand_attackers_stay_within_the_memory_sum() {
             }
         });
     });
-    let (held, most) = (usize::try_from(held.bytes_max).unwrap(), HOSTILE * config().most_memory());
+    let (held, most) = (usize::try_from(held.bytes_max).unwrap(), HOSTILE * config().max_memory());
     println!("{HOSTILE} hostile connections: {held} bytes at most of {most}");
     assert!(held <= most);
     for _ in 0..100 {

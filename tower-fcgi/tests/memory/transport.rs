@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use fcgi_core::{Deframer, RecordType};
+use fcgi_core::{RecordDecoder, RecordType};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What is sent next; `None`: nothing more.
@@ -23,13 +23,13 @@ struct Wire {
     taken: usize,
     written: usize,
     reads: bool,
-    deframer: Deframer,
+    deframer: RecordDecoder,
     answers: usize,
 }
 
 impl Transport {
     pub(crate) fn new(feed: Feed, reads: bool) -> Self {
-        let deframer = Deframer::new();
+        let deframer = RecordDecoder::new();
         let wire = Wire { feed, rest: Vec::new(), taken: 0, written: 0, reads, deframer, answers: 0 };
         Self(Rc::new(RefCell::new(wire)))
     }
@@ -85,7 +85,7 @@ impl AsyncWrite for Transport {
         }
         let mut rest = bytes;
         while let Some(fragment) = wire.deframer.next(&mut rest).expect("records of version 1") {
-            wire.answers += usize::from(fragment.ends && fragment.header.kind == RecordType::END_REQUEST);
+            wire.answers += usize::from(fragment.is_last && fragment.header.kind == RecordType::END_REQUEST);
         }
         wire.written += bytes.len();
         Poll::Ready(Ok(bytes.len()))

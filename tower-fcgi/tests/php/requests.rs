@@ -50,14 +50,19 @@ pub(crate) fn perform(program: &Path, run: Run) -> Result<(), Failed> {
     let log = Arc::new(Mutex::new(Vec::new()));
     let (count, taken) = (Arc::clone(&connections), Arc::clone(&log));
     let script = ExtraParams([("SCRIPT_FILENAME", fpm.script())].into_iter().collect());
-    let config =
-        Config::default().params(script).on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
+    let config = Config::default()
+        .with_extra_params(script)
+        .on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
     let socket = fpm.socket();
     let connect = move || {
         count.fetch_add(1, Ordering::Relaxed);
         UnixStream::connect(socket.clone())
     };
-    let shared = BoxCloneSyncService::new(Pool::new(2, config.clone().multiplex(8), connect.clone()));
+    let shared = BoxCloneSyncService::new(Pool::new(
+        2,
+        config.clone().with_max_concurrent_requests(8),
+        connect.clone(),
+    ));
     let service = BoxCloneSyncService::new(Pool::new(2, config, connect));
     let php = Php { service, shared, connections, log };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -70,19 +70,19 @@ async fn a_method_that_is_none_is_a_whole_400() {
 #[tokio::test]
 async fn what_is_routed_on_is_as_over_fastcgi() {
     let config = tower_fcgi::Config::default()
-        .request_target(tower_fcgi::RequestTarget::StripPrefix("/app".to_owned()));
+        .with_request_target(tower_fcgi::RequestTarget::StripPrefix("/app".to_owned()));
     for (uri, expected) in
         [("/app/x?y=1", "Status: 200 OK\r\n"), ("/application/x", "Status: 404 Not Found\r\n")]
     {
         let params: Params = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", uri)].into_iter().collect();
         let mut answer = Vec::new();
-        let io = tower_fcgi::ProgramIo {
+        let io = tower_fcgi::CgiStdio {
             stdin: tokio::io::empty(),
             stdout: &mut answer,
             stderr: tokio::io::sink(),
         };
         let service = handler(async |request: http::Request<_>| request.uri().to_string());
-        tower_fcgi::serve_program(params, io, config.clone(), service).await.unwrap();
+        tower_fcgi::serve_cgi(params, io, config.clone(), service).await.unwrap();
         let answer = String::from_utf8(answer).unwrap();
         assert!(answer.starts_with(expected), "{answer}");
         assert_eq!(answer.ends_with("\r\n\r\n/x?y=1"), uri == "/app/x?y=1", "{answer}");

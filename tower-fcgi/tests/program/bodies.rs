@@ -157,8 +157,8 @@ async fn a_server_that_writes_first_gets_a_large_response() {
     let (stdout, mut from_stdout) = tokio::io::duplex(1024);
     let length = LEN.to_string();
     let params = environment("POST", &[("CONTENT_LENGTH", &length)]);
-    let io = tower_fcgi::ProgramIo { stdin, stdout, stderr: tokio::io::sink() };
-    let program = tokio::spawn(tower_fcgi::serve_program(params, io, tower_fcgi::Config::default(), service));
+    let io = tower_fcgi::CgiStdio { stdin, stdout, stderr: tokio::io::sink() };
+    let program = tokio::spawn(tower_fcgi::serve_cgi(params, io, tower_fcgi::Config::default(), service));
     to_stdin.write_all(&vec![b'y'; LEN]).await.unwrap();
     let mut answer = Vec::new();
     from_stdout.read_to_end(&mut answer).await.unwrap();

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use http_body_util::channel::Channel;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::oneshot;
-use tower_fcgi::{Config, ProgramIo, RequestBody, serve_program};
+use tower_fcgi::{CgiStdio, Config, RequestBody, serve_cgi};
 
 use crate::program::{environment, handler, run};
 
@@ -84,14 +84,14 @@ async fn an_incomplete_response_is_an_error_and_stops() {
     });
     let (stdout, mut from_stdout) = tokio::io::duplex(1024);
     let (stderr, mut from_stderr) = tokio::io::duplex(1024);
-    let io = ProgramIo { stdin: tokio::io::empty(), stdout, stderr };
-    let program = tokio::spawn(serve_program(environment("GET", &[]), io, Config::default(), service));
+    let io = CgiStdio { stdin: tokio::io::empty(), stdout, stderr };
+    let program = tokio::spawn(serve_cgi(environment("GET", &[]), io, Config::default(), service));
     frames.send_data("some".into()).await.unwrap();
     let mut seen = [0; 22];
     from_stdout.read_exact(&mut seen).await.unwrap();
     assert_eq!(&seen, b"Status: 200 OK\r\n\r\nsome");
     frames.abort("the source is gone");
-    assert!(program.await.unwrap().unwrap_err().is_cut_off());
+    assert!(program.await.unwrap().unwrap_err().is_incomplete_response());
     assert_eq!(from_stdout.read(&mut [0]).await.unwrap(), 0);
     let mut reason = String::new();
     from_stderr.read_to_string(&mut reason).await.unwrap();
@@ -124,8 +124,8 @@ async fn a_reader_that_goes_away_ends_the_handler() {
         async { Ok::<_, Infallible>(Response::new(body)) }
     });
     let (stdout, mut from_stdout) = tokio::io::duplex(1024);
-    let io = ProgramIo { stdin: tokio::io::empty(), stdout, stderr: tokio::io::sink() };
-    let program = tokio::spawn(serve_program(environment("GET", &[]), io, Config::default(), service));
+    let io = CgiStdio { stdin: tokio::io::empty(), stdout, stderr: tokio::io::sink() };
+    let program = tokio::spawn(serve_cgi(environment("GET", &[]), io, Config::default(), service));
     from_stdout.read_exact(&mut [0; 18]).await.unwrap();
     drop(from_stdout);
     frames.send_data("for nobody".into()).await.unwrap();

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use http::{Request, Response};
 use tokio::io::AsyncRead;
 use tower::util::BoxCloneService;
-use tower_fcgi::{Config, Error, Params, ProgramIo, RequestBody, serve_program};
+use tower_fcgi::{CgiStdio, Config, Error, Params, RequestBody, serve_cgi};
 
 /// What a program did.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ where
     B: http_body::Body<Error: Into<tower::BoxError>>,
 {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let io = ProgramIo { stdin, stdout: &mut stdout, stderr: &mut stderr };
-    let result = serve_program(params, io, Config::default(), service).await;
+    let io = CgiStdio { stdin, stdout: &mut stdout, stderr: &mut stderr };
+    let result = serve_cgi(params, io, Config::default(), service).await;
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { stdout: text(stdout), stderr: text(stderr), result }
 }

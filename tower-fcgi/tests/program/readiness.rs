@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use tower::Service;
 use tower::limit::{ConcurrencyLimit, RateLimit, rate::Rate};
 use tower::load_shed::LoadShed;
-use tower_fcgi::{Config, Params, ProgramIo, RequestBody, RequestTarget, serve_program};
+use tower_fcgi::{CgiStdio, Config, Params, RequestBody, RequestTarget, serve_cgi};
 
 use crate::program::{environment, handler, run};
 
@@ -84,9 +84,9 @@ async fn a_rejected_request_waits_for_no_service() {
         let params: Params = [("REQUEST_METHOD", method), ("REQUEST_URI", uri)].into_iter().collect();
         let (service, asked) = moody(|| Poll::Pending);
         let (mut stdout, stderr) = (Vec::new(), tokio::io::sink());
-        let io = ProgramIo { stdin: tokio::io::empty(), stdout: &mut stdout, stderr };
-        let config = Config::default().request_target(RequestTarget::StripPrefix("/app".to_owned()));
-        timeout(SECOND, serve_program(params, io, config, service)).await.expect("it waits").unwrap();
+        let io = CgiStdio { stdin: tokio::io::empty(), stdout: &mut stdout, stderr };
+        let config = Config::default().with_request_target(RequestTarget::StripPrefix("/app".to_owned()));
+        timeout(SECOND, serve_cgi(params, io, config, service)).await.expect("it waits").unwrap();
         assert!(stdout.starts_with(format!("Status: {status} ").as_bytes()), "{uri}");
         assert_eq!(asked.get(), 0);
     }
@@ -95,11 +95,10 @@ async fn a_rejected_request_waits_for_no_service() {
 #[tokio::test(start_paused = true)]
 async fn readiness_that_never_comes_is_not_ended() {
     let (service, asked) = moody(|| Poll::Pending);
-    let config = Config::default().request_timeout(SECOND);
+    let config = Config::default().with_request_timeout(SECOND);
     let mut stdout = Vec::new();
-    let io = ProgramIo { stdin: tokio::io::empty(), stdout: &mut stdout, stderr: tokio::io::sink() };
-    let served =
-        timeout(1_000_000 * SECOND, serve_program(environment("GET", &[]), io, config, service)).await;
+    let io = CgiStdio { stdin: tokio::io::empty(), stdout: &mut stdout, stderr: tokio::io::sink() };
+    let served = timeout(1_000_000 * SECOND, serve_cgi(environment("GET", &[]), io, config, service)).await;
     assert!(served.is_err(), "the web server has a limit of its own");
     assert!(asked.get() > 1);
     assert_eq!(Rc::strong_count(&asked), 1, "the service is gone with the future");

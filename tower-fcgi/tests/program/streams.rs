@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::channel::Channel;
 use tokio::io::{AsyncReadExt as _, BufWriter};
-use tower_fcgi::{Config, Params, ProgramIo, RequestBody, Stderr, StderrClosed, serve_program};
+use tower_fcgi::{CgiStdio, Config, Params, RequestBody, Stderr, StderrClosed, serve_cgi};
 
 use crate::program::{environment, handler, run};
 
@@ -35,8 +35,8 @@ async fn a_stderr_that_is_closed_keeps_no_answer_back() {
     });
     let (closed, _) = tokio::io::duplex(1);
     let mut stdout = Vec::new();
-    let io = ProgramIo { stdin: tokio::io::empty(), stdout: &mut stdout, stderr: closed };
-    serve_program(environment("GET", &[]), io, Config::default(), service).await.unwrap();
+    let io = CgiStdio { stdin: tokio::io::empty(), stdout: &mut stdout, stderr: closed };
+    serve_cgi(environment("GET", &[]), io, Config::default(), service).await.unwrap();
     assert!(stdout.ends_with(b"hello"));
 }
 
@@ -48,8 +48,8 @@ async fn a_line_to_a_program_that_was_dropped_is_an_error() {
         let _ = told.lock().unwrap().take().unwrap().send(stderr(&request));
         std::future::pending()
     });
-    let io = ProgramIo { stdin: tokio::io::empty(), stdout: Vec::new(), stderr: Vec::new() };
-    let program = tokio::spawn(serve_program(environment("GET", &[]), io, Config::default(), service));
+    let io = CgiStdio { stdin: tokio::io::empty(), stdout: Vec::new(), stderr: Vec::new() };
+    let program = tokio::spawn(serve_cgi(environment("GET", &[]), io, Config::default(), service));
     let stderr = kept.await.unwrap();
     program.abort();
     assert!(program.await.unwrap_err().is_cancelled());
@@ -65,8 +65,8 @@ async fn each_frame_is_written_at_once() {
         async { Ok::<_, Infallible>(Response::new(body)) }
     });
     let (stdout, mut from_stdout) = tokio::io::duplex(1024);
-    let io = ProgramIo { stdin: tokio::io::empty(), stdout, stderr: tokio::io::sink() };
-    let program = tokio::spawn(serve_program(environment("GET", &[]), io, Config::default(), service));
+    let io = CgiStdio { stdin: tokio::io::empty(), stdout, stderr: tokio::io::sink() };
+    let program = tokio::spawn(serve_cgi(environment("GET", &[]), io, Config::default(), service));
     let mut head = [0; 18];
     from_stdout.read_exact(&mut head).await.unwrap();
     assert_eq!(&head, b"Status: 200 OK\r\n\r\n");
@@ -90,8 +90,8 @@ async fn a_slow_reader_holds_the_body_back() {
         async { Ok::<_, Infallible>(Response::new(body)) }
     });
     let (stdout, mut from_stdout) = tokio::io::duplex(1024);
-    let io = ProgramIo { stdin: tokio::io::empty(), stdout, stderr: tokio::io::sink() };
-    let program = tokio::spawn(serve_program(environment("GET", &[]), io, Config::default(), service));
+    let io = CgiStdio { stdin: tokio::io::empty(), stdout, stderr: tokio::io::sink() };
+    let program = tokio::spawn(serve_cgi(environment("GET", &[]), io, Config::default(), service));
     let frame = Bytes::from(vec![b'x'; 64 * 1024]);
     let mut sent = 0;
     // Ends when the program takes no more, since nothing is read.
@@ -115,8 +115,8 @@ async fn a_slow_reader_holds_the_body_back() {
 #[tokio::test]
 async fn what_the_writer_holds_back_is_flushed() {
     let mut stdout = BufWriter::new(Vec::new());
-    let io = ProgramIo { stdin: tokio::io::empty(), stdout: &mut stdout, stderr: tokio::io::sink() };
-    serve_program(environment("GET", &[]), io, Config::default(), handler(async |_| "hello".to_owned()))
+    let io = CgiStdio { stdin: tokio::io::empty(), stdout: &mut stdout, stderr: tokio::io::sink() };
+    serve_cgi(environment("GET", &[]), io, Config::default(), handler(async |_| "hello".to_owned()))
         .await
         .unwrap();
     assert!(stdout.get_ref().ends_with(b"hello"));

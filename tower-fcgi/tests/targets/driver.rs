@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use fcgi_core::{Deframer, RecordType, Role};
+use fcgi_core::{RecordDecoder, RecordType, Role};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::task::yield_now;
@@ -46,7 +46,7 @@ pub(crate) fn run(data: &[u8]) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let config = Config::default().roles(Roles::ALL).serve_half_closed(seed & 2 != 0);
+        let config = Config::default().with_roles(Roles::ALL).with_half_close(seed & 2 != 0);
         let connection = Builder::new().config(config).serve_connection(transport, service);
         let handle = connection.handle();
         let mut connection = tokio::spawn(connection);
@@ -108,7 +108,7 @@ fn say(byte: u8) -> Vec<u8> {
 /// How often each id begins, and is given up.
 fn count(mut input: &[u8]) -> (BTreeMap<u16, usize>, BTreeMap<u16, usize>) {
     let (mut begun, mut aborted) = (BTreeMap::new(), BTreeMap::new());
-    let mut deframer = Deframer::new();
+    let mut deframer = RecordDecoder::new();
     while let Some(fragment) = deframer.next(&mut input).unwrap() {
         let id = fragment.header.id.0;
         match fragment.header.kind {

@@ -16,7 +16,7 @@ pub(crate) fn exchange<S: FcgiService>(input: &[u8], service: S) -> (Result<(), 
         runtime.block_on(async {
             let (mut web_server, application) = tokio::io::duplex(ROOM);
             web_server.write_all(input).await.unwrap();
-            let config = Config::default().roles(Roles::ALL);
+            let config = Config::default().with_roles(Roles::ALL);
             let ended = Builder::new().config(config).serve_connection(application, service).await;
             let mut output = Vec::new();
             web_server.read_to_end(&mut output).await.unwrap();

@@ -148,7 +148,7 @@ async fn readiness_fails_with_502_or_never_comes_with_504() {
     let limited = ConcurrencyLimit::new(Greedy::new(1, Mood::Answers), 1);
     let mut busy = limited.clone();
     poll_fn(|cx| busy.poll_ready(cx)).await.unwrap();
-    let mount = FastCgi::application(limited).head_timeout(SECOND);
+    let mount = FastCgi::application(limited).header_timeout(SECOND);
     let given_up = tokio::spawn(mount.clone().oneshot(request("/given-up")));
     let late = timeout(2 * SECOND, mount.clone().oneshot(request("/late"))).await.unwrap().unwrap();
     assert_eq!(late.status(), StatusCode::GATEWAY_TIMEOUT);

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A site with scripts, uploads, hidden files, links and what else is found in one.
-fn site() -> (TempDir, Site) {
+fn site() -> (TempDir, ScriptResolver) {
     let directory = TempDir::new().unwrap();
     let root = directory.path().join("root");
     for name in ["docs", "app", "empty", "example.php", "static", ".git", ".well-known", "sub/.svn"] {
@@ -50,7 +50,7 @@ fn site() -> (TempDir, Site) {
     symlink("nowhere.php", root.join("broken.php")).unwrap();
     symlink("loop.php", root.join("loop.php")).unwrap();
     drop(UnixListener::bind(root.join("socket.php")).unwrap());
-    let site = Site {
+    let site = ScriptResolver {
         root,
         extensions: vec![".php".into()],
         index: vec!["index.php".into(), "index.html".into()],
@@ -61,8 +61,8 @@ fn site() -> (TempDir, Site) {
     (directory, site)
 }
 
-fn script(name: &str, path_info: &str) -> Found {
-    Found::Script(Script { name: name.into(), path_info: path_info.into() })
+fn script(name: &str, path_info: &str) -> Resolved {
+    Resolved::Script(Script { name: name.into(), path_info: path_info.into() })
 }
 
 #[test]
@@ -92,87 +92,87 @@ fn every_path_names_what_it_should() {
         // Directories.
         ("/", script("/index.php", "")),
         ("/docs/", script("/docs/index.php", "")),
-        ("/docs", Found::NeedsSlash),
+        ("/docs", Resolved::NeedsSlash),
         ("/example.php/", script("/example.php/index.php", "")),
-        ("/example.php", Found::NeedsSlash),
+        ("/example.php", Resolved::NeedsSlash),
         ("/example.php/index.php/x", script("/example.php/index.php", "/x")),
-        ("/static/", Found::File),
-        ("/static", Found::NeedsSlash),
-        ("/empty/", Found::Missing),
-        ("/empty", Found::Missing),
+        ("/static/", Resolved::File),
+        ("/static", Resolved::NeedsSlash),
+        ("/empty/", Resolved::Missing),
+        ("/empty", Resolved::Missing),
         // Files that are no scripts, and never will be by what is put behind them.
-        ("/x.jpg", Found::File),
-        ("/x.jpg/y.php", Found::Refused),
-        ("/x.jpg/index.php", Found::Refused),
-        ("/x.jpg/.php", Found::Refused),
-        ("/x.jpg/", Found::Refused),
-        ("/x.jpg%2Fy.php", Found::Refused),
-        ("/x.jpg%20.php", Found::Missing),
-        ("/x.jpg%0a.php", Found::Missing),
-        ("/x.jpg;.php", Found::Missing),
-        ("/evil.php.jpg", Found::File),
-        ("/evil.php.jpg/x.php", Found::Refused),
-        ("/x.phpx", Found::File),
-        ("/x.php~", Found::File),
-        ("/php", Found::File),
-        ("/x.inc/y.php", Found::Refused),
+        ("/x.jpg", Resolved::File),
+        ("/x.jpg/y.php", Resolved::Refused),
+        ("/x.jpg/index.php", Resolved::Refused),
+        ("/x.jpg/.php", Resolved::Refused),
+        ("/x.jpg/", Resolved::Refused),
+        ("/x.jpg%2Fy.php", Resolved::Refused),
+        ("/x.jpg%20.php", Resolved::Missing),
+        ("/x.jpg%0a.php", Resolved::Missing),
+        ("/x.jpg;.php", Resolved::Missing),
+        ("/evil.php.jpg", Resolved::File),
+        ("/evil.php.jpg/x.php", Resolved::Refused),
+        ("/x.phpx", Resolved::File),
+        ("/x.php~", Resolved::File),
+        ("/php", Resolved::File),
+        ("/x.inc/y.php", Resolved::Refused),
         // Nothing.
-        ("/nothing.php", Found::Missing),
-        ("/nothing.php/hello.php", Found::Missing),
-        ("/nothing/hello.php", Found::Missing),
-        ("/hello.ph\u{17f}", Found::Missing),
-        ("/hello.%CD%BFhp", Found::Missing),
-        ("/hello.php%20", Found::Missing),
-        ("/hello.php%0A", Found::Missing),
-        ("/broken.php", Found::Missing),
+        ("/nothing.php", Resolved::Missing),
+        ("/nothing.php/hello.php", Resolved::Missing),
+        ("/nothing/hello.php", Resolved::Missing),
+        ("/hello.ph\u{17f}", Resolved::Missing),
+        ("/hello.%CD%BFhp", Resolved::Missing),
+        ("/hello.php%20", Resolved::Missing),
+        ("/hello.php%0A", Resolved::Missing),
+        ("/broken.php", Resolved::Missing),
         // Second names of files.
-        ("//hello.php", Found::Refused),
-        ("/docs//page.php", Found::Refused),
-        ("//", Found::Refused),
-        ("/hello%2ephp", Found::Refused),
-        ("/%68ello.php", Found::Refused),
-        ("/docs%2Fpage.php", Found::Refused),
-        ("/docs%5Cpage.php", Found::Refused),
-        ("/docs\\page.php", Found::Refused),
-        ("/%252e%252e/secret.php", Found::Missing),
+        ("//hello.php", Resolved::Refused),
+        ("/docs//page.php", Resolved::Refused),
+        ("//", Resolved::Refused),
+        ("/hello%2ephp", Resolved::Refused),
+        ("/%68ello.php", Resolved::Refused),
+        ("/docs%2Fpage.php", Resolved::Refused),
+        ("/docs%5Cpage.php", Resolved::Refused),
+        ("/docs\\page.php", Resolved::Refused),
+        ("/%252e%252e/secret.php", Resolved::Missing),
         // Out of the root.
-        ("/../secret.php", Found::Malformed),
-        ("/docs/../../secret.php", Found::Malformed),
-        ("/docs/../hello.php", Found::Malformed),
-        ("/%2e%2e/secret.php", Found::Malformed),
-        ("/.%2E/secret.php", Found::Malformed),
-        ("/./hello.php", Found::Malformed),
-        ("/hello.php/../x", Found::Malformed),
-        ("/hello.php/%2e%2e/%2e%2e/x", Found::Malformed),
-        ("/..%2fsecret.php", Found::Malformed),
-        ("/docs%2f..%2f..%2fsecret.php", Found::Malformed),
-        ("/hello.php/..%2f..%2fx", Found::Malformed),
-        ("/out.php", Found::Refused),
-        ("/up/secret.php", Found::Refused),
-        ("/up/root/hello.php", Found::Refused),
-        ("/loop.php", Found::Refused),
+        ("/../secret.php", Resolved::Malformed),
+        ("/docs/../../secret.php", Resolved::Malformed),
+        ("/docs/../hello.php", Resolved::Malformed),
+        ("/%2e%2e/secret.php", Resolved::Malformed),
+        ("/.%2E/secret.php", Resolved::Malformed),
+        ("/./hello.php", Resolved::Malformed),
+        ("/hello.php/../x", Resolved::Malformed),
+        ("/hello.php/%2e%2e/%2e%2e/x", Resolved::Malformed),
+        ("/..%2fsecret.php", Resolved::Malformed),
+        ("/docs%2f..%2f..%2fsecret.php", Resolved::Malformed),
+        ("/hello.php/..%2f..%2fx", Resolved::Malformed),
+        ("/out.php", Resolved::Refused),
+        ("/up/secret.php", Resolved::Refused),
+        ("/up/root/hello.php", Resolved::Refused),
+        ("/loop.php", Resolved::Refused),
         // What ends strings, and what is no path.
-        ("/x.jpg%00.php", Found::Malformed),
-        ("/hello.php%00.jpg", Found::Malformed),
-        ("/hello.php/%00", Found::Malformed),
-        ("/hello.php/%zz", Found::Malformed),
-        ("/%", Found::Malformed),
-        ("", Found::Malformed),
-        ("*", Found::Malformed),
-        ("hello.php", Found::Malformed),
+        ("/x.jpg%00.php", Resolved::Malformed),
+        ("/hello.php%00.jpg", Resolved::Malformed),
+        ("/hello.php/%00", Resolved::Malformed),
+        ("/hello.php/%zz", Resolved::Malformed),
+        ("/%", Resolved::Malformed),
+        ("", Resolved::Malformed),
+        ("*", Resolved::Malformed),
+        ("hello.php", Resolved::Malformed),
         // Hidden files, and what is no file.
-        ("/.git/config", Found::Refused),
-        ("/.git/hook.php", Found::Refused),
-        ("/.git", Found::Refused),
-        ("/.hidden.php", Found::Refused),
-        ("/sub/.svn/x.php", Found::Refused),
-        ("/sub/.well-known/x", Found::Refused),
-        ("/socket.php", Found::Refused),
+        ("/.git/config", Resolved::Refused),
+        ("/.git/hook.php", Resolved::Refused),
+        ("/.git", Resolved::Refused),
+        ("/.hidden.php", Resolved::Refused),
+        ("/sub/.svn/x.php", Resolved::Refused),
+        ("/sub/.well-known/x", Resolved::Refused),
+        ("/socket.php", Resolved::Refused),
     ] {
         assert_eq!(site.find(path, true), expected, "{path:?}");
     }
     let long = format!("/{}.php", "a".repeat(5000));
-    assert_eq!(site.find(&long, true), Found::Missing);
+    assert_eq!(site.find(&long, true), Resolved::Missing);
 }
 
 #[test]
@@ -188,19 +188,19 @@ fn a_front_controller_has_what_names_no_file() {
         ("//pretty", front()),
         ("/a%2Fb", front()),
         ("/hello.php", script("/hello.php", "")),
-        ("/x.jpg", Found::File),
+        ("/x.jpg", Resolved::File),
         ("/docs/", script("/docs/index.php", "")),
-        ("/x.jpg/y.php", Found::Refused),
-        ("/out.php", Found::Refused),
-        ("/.git/config", Found::Refused),
-        ("/../x", Found::Malformed),
+        ("/x.jpg/y.php", Resolved::Refused),
+        ("/out.php", Resolved::Refused),
+        ("/.git/config", Resolved::Refused),
+        ("/../x", Resolved::Malformed),
     ] {
         assert_eq!(site.find(path, true), expected, "{path:?}");
     }
     site.front_controller = Some("/missing.php".into());
-    assert_eq!(site.find("/pretty", true), Found::Refused);
+    assert_eq!(site.find("/pretty", true), Resolved::Refused);
     site.front_controller = Some("/x.jpg".into());
-    assert_eq!(site.find("/pretty", true), Found::Refused);
+    assert_eq!(site.find("/pretty", true), Resolved::Refused);
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn links_are_followed_as_far_as_they_may() {
     assert_eq!(site.find("/up/secret.php", true), script("/up/secret.php", ""));
     site.symlinks = Symlinks::Never;
     for path in ["/out.php", "/in.php", "/to-docs/page.php", "/broken.php"] {
-        assert_eq!(site.find(path, true), Found::Refused, "{path}");
+        assert_eq!(site.find(path, true), Resolved::Refused, "{path}");
     }
     // The root itself may be reached by one.
     let (directory, mut site) = self::site();
@@ -219,7 +219,7 @@ fn links_are_followed_as_far_as_they_may() {
     symlink(&site.root, &link).unwrap();
     site.root = link;
     assert_eq!(site.find("/in.php", true), script("/in.php", ""));
-    assert_eq!(site.find("/out.php", true), Found::Refused);
+    assert_eq!(site.find("/out.php", true), Resolved::Refused);
 }
 
 #[test]
@@ -230,12 +230,12 @@ fn dotfiles_and_script_extensions_are_configurable() {
     site.extensions = vec![".inc".into(), ".PHPX".into()];
     assert_eq!(site.find("/x.inc/a", true), script("/x.inc", "/a"));
     assert_eq!(site.find("/x.phpx", true), script("/x.phpx", ""));
-    assert_eq!(site.find("/hello.php", true), Found::File);
+    assert_eq!(site.find("/hello.php", true), Resolved::File);
 }
 
 #[test]
 fn the_path_of_a_mount_without_a_slash_needs_one() {
     let (_directory, site) = site();
-    assert_eq!(site.find("/", false), Found::NeedsSlash);
+    assert_eq!(site.find("/", false), Resolved::NeedsSlash);
     assert_eq!(site.find("/hello.php", false), script("/hello.php", ""));
 }

@@ -6,23 +6,23 @@ use std::io;
 
 use axum::extract::Request;
 use axum::response::Response;
-use tower_fcgi::{Params, ProgramIo, serve_program};
+use tower_fcgi::{CgiStdio, Params, serve_cgi};
 use tower_service::Service;
 
 use super::stdio;
 use crate::serve::config::Config;
-use crate::serve::service::Adapter;
+use crate::serve::service::AxumService;
 
 /// Answers the one request, unless `stop` comes first.
 pub(super) async fn serve<S>(service: S, config: Config, stop: impl Future<Output = ()>) -> io::Result<()>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Send + 'static,
 {
-    let io = ProgramIo { stdin: stdio::input()?, stdout: stdio::output()?, stderr: tokio::io::stderr() };
+    let io = CgiStdio { stdin: stdio::input()?, stdout: stdio::output()?, stderr: tokio::io::stderr() };
     let params = Params::from_vars(env::vars_os());
     tokio::select! {
         biased;
-        served = serve_program(params, io, config.connection, Adapter::new(service)) => served.map_err(io::Error::other),
+        served = serve_cgi(params, io, config.with_connection, AxumService::new(service)) => served.map_err(io::Error::other),
         () = stop => Err(io::Error::new(
             io::ErrorKind::Interrupted,
             "the program was told to end before its request was answered",

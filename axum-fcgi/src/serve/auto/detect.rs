@@ -3,7 +3,7 @@
 use std::env;
 use std::io;
 
-use crate::listen::{Address, FcgiListener, Listeners, Want, about, born_with};
+use crate::listen::{Address, Expected, FcgiListener, Listeners, about, inherited};
 
 /// Addresses to listen at.
 const LISTEN: &str = "FCGI_LISTEN";
@@ -11,29 +11,29 @@ const LISTEN: &str = "FCGI_LISTEN";
 const GATEWAY_INTERFACE: &str = "GATEWAY_INTERFACE";
 
 #[derive(Debug)]
-pub(super) enum Start {
+pub(super) enum StartMode {
     /// To serve FastCGI.
     Listeners(Listeners<FcgiListener>),
     /// To answer one request, as a CGI program.
-    Program,
+    Cgi,
 }
 
 /// Looks at the environment and at the descriptors of the process. Sockets are taken, and nothing else is.
-pub(super) fn find() -> io::Result<Start> {
+pub(super) fn find() -> io::Result<StartMode> {
     let given = match env::var_os(LISTEN) {
         Some(given) => addresses(&given.to_string_lossy())?,
         None => Vec::new(),
     };
     if !given.is_empty() {
         let bound = Listeners::bind(&given).map_err(|error| about(LISTEN, &error));
-        return bound.map(Start::Listeners);
+        return bound.map(StartMode::Listeners);
     }
-    let nothing = match born_with(Want::All) {
-        Ok(listeners) => return Listeners::of(listeners?).map(Start::Listeners),
+    let nothing = match inherited(Expected::All) {
+        Ok(listeners) => return Listeners::of(listeners?).map(StartMode::Listeners),
         Err(nothing) => nothing,
     };
     if env::var_os(GATEWAY_INTERFACE).is_some_and(|interface| !interface.is_empty()) {
-        return Ok(Start::Program);
+        return Ok(StartMode::Cgi);
     }
     Err(io::Error::new(
         io::ErrorKind::NotFound,

@@ -17,11 +17,11 @@ use axum::response::Response;
 use axum::serve::Listener;
 use tower_service::Service;
 
-use self::detect::Start;
+use self::detect::StartMode;
 use self::signals::Signals;
 use super::builder::{ServeFuture, serve};
 use super::config::Config;
-use crate::listen::{AllowList, Allowed};
+use crate::listen::{AllowList, AllowListener};
 
 /// Serves `service` to whoever has started the program: one binary for FastCGI under a web server, under systemd
 /// and by hand, and for plain CGI.
@@ -135,7 +135,7 @@ where
     // Before anything is there to be served: whoever sees a socket may send a signal.
     let signals = Signals::install()?;
     if let Some(paths) = front_controllers::from_env()? {
-        config.connection = config.connection.front_controllers(paths);
+        config.with_connection = config.with_connection.with_front_controllers(paths);
     }
     let stop = async {
         tokio::select! {
@@ -144,9 +144,9 @@ where
         }
     };
     match detect::find()? {
-        Start::Program => cgi::serve(service, config, stop).await,
-        Start::Listeners(listeners) => match AllowList::from_env() {
-            Some(list) => listen(Allowed::new(listeners, list), service, config, stop).await,
+        StartMode::Cgi => cgi::serve(service, config, stop).await,
+        StartMode::Listeners(listeners) => match AllowList::from_env() {
+            Some(list) => listen(AllowListener::new(listeners, list), service, config, stop).await,
             None => listen(listeners, service, config, stop).await,
         },
     }

@@ -16,20 +16,20 @@ use tokio::net::{TcpStream, UnixStream};
 use crate::listen::{FcgiStream, release_stdin};
 
 /// stdin.
-pub(super) type Input = Standard<pipe::Receiver>;
+pub(super) type Input = AsyncStdio<pipe::Receiver>;
 /// stdout.
-pub(super) type Output = Standard<pipe::Sender>;
+pub(super) type Output = AsyncStdio<pipe::Sender>;
 
 /// stdin or stdout, taken from the rest of the process.
 ///
 /// tokio's own wait in threads of their own, and a read that waits for the rest of a body would keep the runtime, and
 /// with it the process, from its end.
 #[derive(Debug)]
-pub(super) struct Standard<P> {
+pub(super) struct AsyncStdio<P> {
     stream: Stream<P>,
     /// Dropped before the mode is what it was.
-    _rest: Option<Rest>,
-    _mode: Mode,
+    _rest: Option<UnreadInput>,
+    _mode: FdFlagsGuard,
 }
 
 #[derive(Debug)]
@@ -52,14 +52,14 @@ pub(super) fn input() -> io::Result<Input> {
 
 /// stdout, which is then stderr: what the application prints is for the log, and no part of the answer.
 pub(super) fn output() -> io::Result<Output> {
-    let output = Standard::new(io::stdout().as_fd().try_clone_to_owned()?, pipe::Sender::from_owned_fd)?;
+    let output = AsyncStdio::new(io::stdout().as_fd().try_clone_to_owned()?, pipe::Sender::from_owned_fd)?;
     rustix::stdio::dup2_stdout(io::stderr())?;
     Ok(output)
 }
 
-impl<P> Standard<P> {
+impl<P> AsyncStdio<P> {
     fn new(fd: OwnedFd, pipe: fn(OwnedFd) -> io::Result<P>) -> io::Result<Self> {
-        let mode = Mode::of(&fd)?;
+        let mode = FdFlagsGuard::of(&fd)?;
         let file = File::from(fd);
         let kind = file.metadata()?.file_type();
         let stream = match () {
@@ -76,7 +76,7 @@ impl Input {
         let rest = fd.try_clone()?;
         let input = Self::new(fd, pipe::Receiver::from_owned_fd)?;
         let is_socket = matches!(input.stream, Stream::Socket(_));
-        Ok(Self { _rest: is_socket.then_some(Rest(rest)), ..input })
+        Ok(Self { _rest: is_socket.then_some(UnreadInput(rest)), ..input })
     }
 }
 
@@ -86,9 +86,9 @@ impl Input {
 /// kernel tells Apache of a reset, and Apache throws the answer away. So no more is let in, as it is where a pipe is
 /// closed, and what is in there is dropped.
 #[derive(Debug)]
-struct Rest(OwnedFd);
+struct UnreadInput(OwnedFd);
 
-impl Drop for Rest {
+impl Drop for UnreadInput {
     fn drop(&mut self) {
         // An error has nobody to go to.
         let _ = rustix::net::shutdown(&self.0, Shutdown::Read);
@@ -112,18 +112,18 @@ fn socket(fd: OwnedFd) -> io::Result<FcgiStream> {
 /// What a stream was before it was made one that does not block, and is again in the end: other processes may have
 /// it too, and go on with it.
 #[derive(Debug)]
-struct Mode {
+struct FdFlagsGuard {
     stream: OwnedFd,
     flags: OFlags,
 }
 
-impl Mode {
+impl FdFlagsGuard {
     fn of(fd: &OwnedFd) -> io::Result<Self> {
         Ok(Self { stream: fd.try_clone()?, flags: rustix::fs::fcntl_getfl(fd)? })
     }
 }
 
-impl Drop for Mode {
+impl Drop for FdFlagsGuard {
     fn drop(&mut self) {
         // An error has nobody to go to.
         let _ = rustix::fs::fcntl_setfl(&self.stream, self.flags);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use axum_fcgi::FcgiStream;
-use fcgi_core::{Deframer, RecordType};
+use fcgi_core::{RecordDecoder, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::time::timeout;
 
@@ -16,7 +16,7 @@ use super::rule::{Fault, fault};
 pub(super) struct Wire {
     read: ReadHalf<FcgiStream>,
     write: WriteHalf<FcgiStream>,
-    deframer: Deframer,
+    deframer: RecordDecoder,
     /// The content of the record that is coming.
     content: Vec<u8>,
     /// Whole records that nobody has looked at.
@@ -62,7 +62,7 @@ impl Wire {
         Self {
             read,
             write,
-            deframer: Deframer::new(),
+            deframer: RecordDecoder::new(),
             content: Vec::new(),
             records: VecDeque::new(),
             answers: BTreeMap::new(),
@@ -226,7 +226,7 @@ impl Wire {
             };
             let Some(fragment) = fragment else { return Ok(()) };
             self.content.extend_from_slice(fragment.content);
-            if fragment.ends {
+            if fragment.is_last {
                 let content = std::mem::take(&mut self.content);
                 let (kind, id) = (fragment.header.kind, fragment.header.id.0);
                 self.records.push_back(Record { kind, id, content });

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fcgi_core::{Deframer, Pairs, RecordHeader, RecordType, RequestId};
+use fcgi_core::{NameValuePairs, RecordDecoder, RecordHeader, RecordType, RequestId};
 
 /// What is in the bytes.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) struct Record {
 pub(super) type Pair = (Vec<u8>, Vec<u8>);
 
 pub(super) struct Decoder {
-    deframer: Deframer,
+    deframer: RecordDecoder,
     /// The record that is coming.
     content: Vec<u8>,
     header: Option<RecordHeader>,
@@ -50,7 +50,7 @@ const LONGEST: usize = 1024 * 1024;
 
 impl Decoder {
     pub(super) fn new() -> Self {
-        let deframer = Deframer::new();
+        let deframer = RecordDecoder::new();
         Self { deframer, content: Vec::new(), header: None, pairs: HashMap::new(), offset: 0, lost: false }
     }
 
@@ -73,7 +73,7 @@ impl Decoder {
             let fragment = fragment?;
             self.header = Some(fragment.header);
             self.content.extend_from_slice(fragment.content);
-            if fragment.ends {
+            if fragment.is_last {
                 self.header = None;
                 let content = std::mem::take(&mut self.content);
                 return Some(Decoded::Record(self.record(fragment.header, content)));
@@ -116,7 +116,7 @@ impl Decoder {
 
 /// The pairs, and how many bytes are left of one that is not whole.
 fn pairs(bytes: &[u8]) -> (Vec<Pair>, usize) {
-    let (mut pairs, mut whole) = (Pairs::new(bytes), Vec::new());
+    let (mut pairs, mut whole) = (NameValuePairs::new(bytes), Vec::new());
     loop {
         let before = pairs.rest().len();
         match pairs.next() {
@@ -130,13 +130,13 @@ fn pairs(bytes: &[u8]) -> (Vec<Pair>, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fcgi_core::Enframer;
+    use fcgi_core::RecordEncoder;
 
     fn bytes() -> Vec<u8> {
-        let (mut out, id) = (Enframer::new(), RequestId(1));
-        out.record(RecordType::PARAMS, id, b"\x03\x03FO");
-        out.record(RecordType::PARAMS, id, b"Obar\x01\x00X");
-        out.end_stream(RecordType::PARAMS, id);
+        let (mut out, id) = (RecordEncoder::new(), RequestId(1));
+        out.write_record(RecordType::PARAMS, id, b"\x03\x03FO");
+        out.write_record(RecordType::PARAMS, id, b"Obar\x01\x00X");
+        out.write_stream_end(RecordType::PARAMS, id);
         out.slices().collect::<Vec<_>>().concat()
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
-use fcgi_core::{BeginRequest, EndRequest, RecordHeader, RecordType, Sender, UnknownType};
+use fcgi_core::{BeginRequest, Direction, EndRequest, RecordHeader, RecordType, UnknownType};
 use serde_json::{Map, Value, json};
 
 use super::color::{self, DIM, FAULT, NAME};
@@ -249,9 +249,9 @@ fn shown(bytes: &[u8], most: usize) -> String {
 
 fn prefix(origin: Origin, header: Option<&RecordHeader>) -> String {
     match origin {
-        Origin::Capture => match header.map(|header| header.kind.sender()) {
-            Some(Sender::WebServer) => format!("{DIM}→{DIM:#} "),
-            Some(Sender::Application) => format!("{DIM}←{DIM:#} "),
+        Origin::Capture => match header.map(|header| header.kind.direction()) {
+            Some(Direction::ToApplication) => format!("{DIM}→{DIM:#} "),
+            Some(Direction::ToWebServer) => format!("{DIM}←{DIM:#} "),
             _ => "  ".to_owned(),
         },
         Origin::Proxy { connection, side, at } => {

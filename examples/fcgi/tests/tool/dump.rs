@@ -3,7 +3,7 @@
 use std::fs;
 
 use fcgi_core::{
-    BeginRequest, EndRequest, Enframer, ProtocolStatus, RecordType, RequestId, Role, encode_pair,
+    BeginRequest, EndRequest, ProtocolStatus, RecordEncoder, RecordType, RequestId, Role, encode_pair,
 };
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -24,25 +24,25 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// A request and its answer, one behind the other.
 fn bytes() -> Vec<u8> {
-    let (mut out, id) = (Enframer::new(), RequestId(7));
+    let (mut out, id) = (RecordEncoder::new(), RequestId(7));
     let mut pairs = Vec::new();
     encode_pair(&mut pairs, b"REQUEST_METHOD", b"POST");
     encode_pair(&mut pairs, b"QUERY_STRING", b"");
-    out.record(
+    out.write_record(
         RecordType::BEGIN_REQUEST,
         id,
         &BeginRequest { role: Role::RESPONDER, keep_conn: true }.encode(),
     );
-    out.record(RecordType::PARAMS, id, &pairs[..5]);
-    out.record(RecordType::PARAMS, id, &pairs[5..]);
-    out.end_stream(RecordType::PARAMS, id);
-    out.stream(RecordType::STDIN, id, &b"0123456789".repeat(20));
-    out.end_stream(RecordType::STDIN, id);
-    out.stream(RecordType::STDERR, id, b"a line\n");
-    out.stream(RecordType::STDOUT, id, b"Status: 200 OK\r\n\r\n\xff");
-    out.end_stream(RecordType::STDOUT, id);
+    out.write_record(RecordType::PARAMS, id, &pairs[..5]);
+    out.write_record(RecordType::PARAMS, id, &pairs[5..]);
+    out.write_stream_end(RecordType::PARAMS, id);
+    out.write_stream(RecordType::STDIN, id, &b"0123456789".repeat(20));
+    out.write_stream_end(RecordType::STDIN, id);
+    out.write_stream(RecordType::STDERR, id, b"a line\n");
+    out.write_stream(RecordType::STDOUT, id, b"Status: 200 OK\r\n\r\n\xff");
+    out.write_stream_end(RecordType::STDOUT, id);
     let end = EndRequest { app_status: 3, protocol_status: ProtocolStatus::REQUEST_COMPLETE };
-    out.record(RecordType::END_REQUEST, id, &end.encode());
+    out.write_record(RecordType::END_REQUEST, id, &end.encode());
     out.slices().collect::<Vec<_>>().concat()
 }
 

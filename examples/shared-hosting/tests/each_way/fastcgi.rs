@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use fcgi_core::{BeginRequest, Enframer, RecordHeader, RecordType, RequestId, Role, encode_pair};
+use fcgi_core::{BeginRequest, RecordEncoder, RecordHeader, RecordType, RequestId, Role, encode_pair};
 
 use crate::Result;
 
@@ -28,21 +28,21 @@ pub(crate) fn ask(path: &Path, method: &str, target: &str, body: &str) -> Result
     Ok(String::from_utf8(stdout)?)
 }
 
-fn request(method: &str, target: &str, body: &str) -> Enframer {
+fn request(method: &str, target: &str, body: &str) -> RecordEncoder {
     const ID: RequestId = RequestId(1);
-    let mut out = Enframer::new();
+    let mut out = RecordEncoder::new();
     let begin = BeginRequest { role: Role::RESPONDER, keep_conn: false };
-    out.record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
+    out.write_record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
     let mut pairs = Vec::new();
     let length = body.len().to_string();
     for (name, value) in [("REQUEST_METHOD", method), ("REQUEST_URI", target), ("CONTENT_LENGTH", &*length)] {
         encode_pair(&mut pairs, name.as_bytes(), value.as_bytes());
     }
-    out.stream(RecordType::PARAMS, ID, &pairs);
-    out.end_stream(RecordType::PARAMS, ID);
+    out.write_stream(RecordType::PARAMS, ID, &pairs);
+    out.write_stream_end(RecordType::PARAMS, ID);
     if !body.is_empty() {
-        out.stream(RecordType::STDIN, ID, body.as_bytes());
+        out.write_stream(RecordType::STDIN, ID, body.as_bytes());
     }
-    out.end_stream(RecordType::STDIN, ID);
+    out.write_stream_end(RecordType::STDIN, ID);
     out
 }

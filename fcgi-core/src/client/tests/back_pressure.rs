@@ -12,36 +12,41 @@ use crate::client::{Config, Connection};
 
 #[test]
 fn a_body_waits_for_room() {
-    let mut server = Connection::new(Config { output_bytes: 100, ..Config::default() });
+    let mut server = Connection::new(Config { max_write_buffer: 100, ..Config::default() });
     let key = server.begin(Role::RESPONDER, true).unwrap();
     server.end_params(key).unwrap();
-    assert!(server.has_room());
+    assert!(server.wants_body());
     server.stdin(key, &[0; 80]).unwrap();
-    assert!(!server.has_room());
+    assert!(!server.wants_body());
     server.output().advance(13);
-    assert!(server.has_room());
+    assert!(server.wants_body());
 }
 
 #[test]
 fn an_unread_response_pauses_the_input() {
-    let config = Config { body_bytes: 100, bodies_bytes: 150, requests: 2, ..Config::default() };
+    let config = Config {
+        request_window: 100,
+        connection_window: 150,
+        max_concurrent_requests: 2,
+        ..Config::default()
+    };
     let mut server = Connection::new(config);
     let first = ask(&mut server);
     server.receive(&stdout(1, &[0; 60])).unwrap();
     server.receive(&stderr(1, &[0; 40])).unwrap();
-    assert!(!server.wants_input(), "STDERR counts as well");
+    assert!(!server.wants_read(), "STDERR counts as well");
     let second = ask(&mut server);
-    assert!(server.wants_input(), "several have another bound");
+    assert!(server.wants_read(), "several have another bound");
     server.receive(&stdout(2, &[0; 50])).unwrap();
-    assert!(!server.wants_input());
+    assert!(!server.wants_read());
     let mut chunks = VecDeque::new();
     server.read_stdout(first, &mut chunks).unwrap();
-    assert!(!server.wants_input(), "read, and not yet consumed");
-    server.consumed(first, 60);
-    assert!(server.wants_input());
+    assert!(!server.wants_read(), "read, and not yet consumed");
+    server.release_capacity(first, 60);
+    assert!(server.wants_read());
     server.discard(second).unwrap();
     server.receive(&stdout(2, &[0; 1000])).unwrap();
-    assert_eq!(server.unread(), 40);
+    assert_eq!(server.unread_bytes(), 40);
 }
 
 #[test]
@@ -63,7 +68,7 @@ fn large_pieces_are_shared_in_both_directions() {
 fn an_idle_connection_keeps_little_memory() {
     // What a connection has that has had `requests` at once, each with so many pieces of an answer.
     let kept = |requests: u16, pieces| {
-        let mut server = Connection::new(Config { requests, ..Config::default() });
+        let mut server = Connection::new(Config { max_concurrent_requests: requests, ..Config::default() });
         let keys: Vec<_> = (0..requests).map(|_| ask(&mut server)).collect();
         sent(&mut server);
         for (id, key) in (1..).zip(keys) {
@@ -79,8 +84,13 @@ fn an_idle_connection_keeps_little_memory() {
         while server.poll_event().is_some() {}
         server.shrink();
         assert!(server.is_idle());
-        (server.events.capacity(), server.partial.capacity(), server.table.len(), server.table.capacity())
+        (
+            server.events.capacity(),
+            server.partial.capacity(),
+            server.requests.len(),
+            server.requests.capacity(),
+        )
     };
-    assert_eq!(kept(1, 1), (super::super::FEW, 0, 0, [1, 0, 1, 0]));
+    assert_eq!(kept(1, 1), (super::super::SMALL_QUEUE, 0, 0, [1, 0, 1, 0]));
     assert_eq!(kept(5, 10), (0, 0, 0, [0; 4]));
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use crate::client::{self, Connection};
-use crate::{self as fcgi, BodyState, Key, Role};
+use crate::{self as fcgi, RequestKey, Role, StreamState};
 
 /// One request and its answer.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ struct Asked {
 struct Served {
     which: usize,
     body: Vec<u8>,
-    state: Option<BodyState>,
+    state: Option<StreamState>,
     answered: usize,
     over: bool,
 }
@@ -57,8 +57,8 @@ struct Both<'a> {
     exchanges: &'a [Exchange],
     server: Connection,
     app: fcgi::server::Connection,
-    asked: BTreeMap<Key, Asked>,
-    served: BTreeMap<Key, Served>,
+    asked: BTreeMap<RequestKey, Asked>,
+    served: BTreeMap<RequestKey, Served>,
     begun: usize,
 }
 
@@ -82,7 +82,7 @@ impl Both<'_> {
             .filter(|(_, asked)| !asked.over && !asked.body_ended)
             .map(|(key, _)| *key)
             .collect();
-        if open.is_empty() || !self.server.has_room() {
+        if open.is_empty() || !self.server.wants_body() {
             return;
         }
         let key = open[choice % open.len()];
@@ -119,7 +119,7 @@ impl Both<'_> {
             let mut chunks = VecDeque::new();
             served.state = Some(self.app.read_body(key, &mut chunks).unwrap());
             let bytes = Vec::from(chunks).concat();
-            self.app.consumed(key, bytes.len());
+            self.app.release_capacity(key, bytes.len());
             served.body.extend(bytes);
         }
         let rest = &exchange.answer[served.answered..];
@@ -127,15 +127,15 @@ impl Both<'_> {
             let part = Bytes::copy_from_slice(&rest[..size.min(rest.len())]);
             served.answered += part.len();
             self.app.stdout_bytes(key, part).unwrap();
-        } else if exchange.early || served.state == Some(BodyState::Ended) {
-            self.app.end(key, u32::try_from(served.which).unwrap()).unwrap();
+        } else if exchange.early || served.state == Some(StreamState::Ended) {
+            self.app.end_request(key, u32::try_from(served.which).unwrap()).unwrap();
             served.over = true;
         }
     }
 
     /// Up to `size` bytes from the web server to the application.
     fn there(&mut self, size: usize) {
-        if self.app.wants_input() {
+        if self.app.wants_read() {
             let bytes = first(self.server.output(), size);
             self.app.receive_shared(&bytes).unwrap();
         }
@@ -143,26 +143,26 @@ impl Both<'_> {
 
     /// And back.
     fn back(&mut self, size: usize) {
-        if self.server.wants_input() {
+        if self.server.wants_read() {
             let bytes = first(self.app.output(), size);
             self.server.receive_shared(&bytes).unwrap();
         }
         while let Some(event) = self.server.poll_event() {
             let mut chunks = VecDeque::new();
             match event {
-                client::Event::Stdout(key) => {
+                client::Event::StdoutReadable(key) => {
                     self.server.read_stdout(key, &mut chunks).unwrap();
                     let bytes = Vec::from(chunks).concat();
-                    self.server.consumed(key, bytes.len());
+                    self.server.release_capacity(key, bytes.len());
                     self.asked.get_mut(&key).unwrap().answer.extend(bytes);
                 }
-                client::Event::Stderr(key) => {
+                client::Event::StderrReadable(key) => {
                     self.server.read_stderr(key, &mut chunks).unwrap();
                     let bytes = Vec::from(chunks).concat();
-                    self.server.consumed(key, bytes.len());
+                    self.server.release_capacity(key, bytes.len());
                     self.asked.get_mut(&key).unwrap().log.extend(bytes);
                 }
-                client::Event::End(key, end) => {
+                client::Event::RequestEnded(key, end) => {
                     let asked = self.asked.get_mut(&key).unwrap();
                     assert_eq!(end.app_status, u32::try_from(asked.which).unwrap());
                     asked.over = true;
@@ -174,7 +174,7 @@ impl Both<'_> {
 }
 
 /// Takes up to `size` bytes off what waits.
-fn first(output: &mut fcgi::Enframer, size: usize) -> Bytes {
+fn first(output: &mut fcgi::RecordEncoder, size: usize) -> Bytes {
     let mut bytes = output.slices().collect::<Vec<_>>().concat();
     bytes.truncate(size);
     output.advance(bytes.len());
@@ -192,14 +192,14 @@ fn exchange_all(
     steps: &[Step],
 ) -> Result<(), TestCaseError> {
     let config = client::Config {
-        requests,
-        output_bytes: limit,
-        body_bytes: limit,
-        bodies_bytes: limit,
+        max_concurrent_requests: requests,
+        max_write_buffer: limit,
+        request_window: limit,
+        connection_window: limit,
         ..client::Config::default()
     };
     let mut app = fcgi::server::Config::default();
-    (app.limits.body_bytes, app.limits.bodies_bytes) = (limit, limit);
+    (app.limits.request_window, app.limits.connection_window) = (limit, limit);
     let mut both = Both {
         exchanges,
         server: Connection::new(config),
@@ -241,7 +241,7 @@ fn exchange_all(
     for served in both.served.values().filter(|served| !exchanges[served.which].early) {
         prop_assert!(served.body == exchanges[served.which].body);
     }
-    prop_assert_eq!(both.server.unread(), 0);
+    prop_assert_eq!(both.server.unread_bytes(), 0);
     Ok(())
 }
 

@@ -9,23 +9,23 @@ use proptest::prelude::*;
 
 use super::wire::*;
 use crate::client::{Config, Connection, EndOfInput, Event};
-use crate::{EndRequest, Key, ProtocolStatus, RecordType, Violation};
+use crate::{EndRequest, ProtocolError, ProtocolStatus, RecordType, RequestKey};
 
 /// What of an application's answers must not hang on the transport.
 #[derive(Debug, Default, PartialEq)]
 struct Story {
-    bodies: BTreeMap<Key, Vec<u8>>,
-    errors: BTreeMap<Key, Vec<u8>>,
-    ends: Vec<(Key, EndRequest)>,
+    bodies: BTreeMap<RequestKey, Vec<u8>>,
+    errors: BTreeMap<RequestKey, Vec<u8>>,
+    ends: Vec<(RequestKey, EndRequest)>,
     values: Vec<Event>,
-    violation: Option<Violation>,
+    violation: Option<ProtocolError>,
     /// After a violation it means nothing.
     end_of_input: Option<EndOfInput>,
     output: Vec<u8>,
 }
 
 fn story(wire: &[u8], sizes: &[usize], shared: bool) -> Story {
-    let mut server = Connection::new(Config { requests: 4, ..Config::default() });
+    let mut server = Connection::new(Config { max_concurrent_requests: 4, ..Config::default() });
     for _ in 0..4 {
         ask(&mut server);
     }
@@ -40,19 +40,19 @@ fn story(wire: &[u8], sizes: &[usize], shared: bool) -> Story {
         story.violation = received.err();
         while let Some(event) = server.poll_event() {
             match event {
-                Event::Stdout(key) => {
+                Event::StdoutReadable(key) => {
                     let mut chunks = alloc::collections::VecDeque::new();
                     server.read_stdout(key, &mut chunks).unwrap();
                     let bytes = Vec::from(chunks).concat();
-                    server.consumed(key, bytes.len());
+                    server.release_capacity(key, bytes.len());
                     story.bodies.entry(key).or_default().extend(bytes);
                 }
-                Event::Stderr(key) => {
+                Event::StderrReadable(key) => {
                     let mut chunks = alloc::collections::VecDeque::new();
                     server.read_stderr(key, &mut chunks).unwrap();
                     story.errors.entry(key).or_default().extend(Vec::from(chunks).concat());
                 }
-                Event::End(key, end) => story.ends.push((key, end)),
+                Event::RequestEnded(key, end) => story.ends.push((key, end)),
                 event => story.values.push(event),
             }
         }

@@ -7,14 +7,14 @@ use bytes::Bytes;
 
 use super::wire::*;
 use crate::client::{AnswerState, Config, Connection, EndOfInput, Event};
-use crate::{EndRequest, Misuse, ProtocolStatus, RecordType, Role, Variable};
+use crate::{EndRequest, ProtocolStatus, RecordType, Role, UserError, Variable};
 
 fn server() -> Connection {
     Connection::new(Config::default())
 }
 
 fn several() -> Connection {
-    Connection::new(Config { requests: 8, ..Config::default() })
+    Connection::new(Config { max_concurrent_requests: 8, ..Config::default() })
 }
 
 fn complete() -> EndRequest {
@@ -52,11 +52,11 @@ fn filters_send_data_and_authorizers_send_no_stdin() {
     for key in [filter, authorizer] {
         server.end_params(key).unwrap();
     }
-    assert_eq!(server.data_bytes(filter, Bytes::from_static(b"x")), Err(Misuse::TooEarly));
+    assert_eq!(server.data_bytes(filter, Bytes::from_static(b"x")), Err(UserError::StreamNotOpen));
     server.end_stdin(filter).unwrap();
     server.data_bytes(filter, Bytes::from_static(b"x")).unwrap();
     server.end_data(filter).unwrap();
-    assert_eq!(server.stdin(authorizer, b"x"), Err(Misuse::StreamEnded));
+    assert_eq!(server.stdin(authorizer, b"x"), Err(UserError::StreamEnded));
     let kinds: Vec<_> = records(&mut server).into_iter().map(|(kind, id, _)| (kind, id)).collect();
     assert_eq!(
         kinds,
@@ -91,13 +91,16 @@ fn an_answer_with_its_empty_stdout_and_without() {
         sent(&mut server);
         let empty = if with_empty { stdout(1, b"") } else { vec![] };
         server.receive(&[stdout(1, b"he"), stdout(1, b"ad"), empty].concat()).unwrap();
-        assert_eq!((server.poll_event(), server.poll_event()), (Some(Event::Stdout(key)), None));
+        assert_eq!((server.poll_event(), server.poll_event()), (Some(Event::StdoutReadable(key)), None));
         let state = if with_empty { AnswerState::Ended } else { AnswerState::Open };
         assert_eq!(answer(&mut server, key), (b"head".to_vec(), state));
         assert_eq!(server.end_of_input(), EndOfInput::InRequest, "END_REQUEST alone ends it");
         server.receive(&end(1)).unwrap();
-        assert_eq!((server.poll_event(), server.poll_event()), (Some(Event::End(key, complete())), None));
-        assert_eq!(server.abort(key), Err(Misuse::Gone));
+        assert_eq!(
+            (server.poll_event(), server.poll_event()),
+            (Some(Event::RequestEnded(key, complete())), None)
+        );
+        assert_eq!(server.abort(key), Err(UserError::RequestClosed));
         assert_eq!(server.end_of_input(), EndOfInput::Clean);
         assert!(server.is_idle());
     }
@@ -111,14 +114,17 @@ fn stderr_is_a_stream_of_its_own_wherever_it_comes() {
         [stderr(1, b"a"), stdout(1, b"1"), stderr(1, b""), stderr(1, b"b"), stdout(1, b""), stderr(1, b"c")];
     server.receive(&[wire.concat(), end(1)].concat()).unwrap();
     let events: Vec<_> = core::iter::from_fn(|| server.poll_event()).collect();
-    assert_eq!(events, [Event::Stderr(key), Event::Stdout(key), Event::End(key, complete())]);
+    assert_eq!(
+        events,
+        [Event::StderrReadable(key), Event::StdoutReadable(key), Event::RequestEnded(key, complete())]
+    );
     let mut text = alloc::collections::VecDeque::new();
     assert_eq!(server.read_stderr(key, &mut text), Ok(AnswerState::Ended));
     assert_eq!(Vec::from(text).concat(), b"abc");
-    server.consumed(key, 0);
+    server.release_capacity(key, 0);
     assert_eq!(answer(&mut server, key), (b"1".to_vec(), AnswerState::Ended));
-    server.consumed(key, 3);
-    assert_eq!((server.unread(), server.discard(key)), (0, Err(Misuse::Gone)));
+    server.release_capacity(key, 3);
+    assert_eq!((server.unread_bytes(), server.discard(key)), (0, Err(UserError::RequestClosed)));
 }
 
 #[test]
@@ -130,7 +136,7 @@ fn unread_output_outlives_the_end_of_its_request() {
     server.receive(&[stdout(1, b"two"), end(1)].concat()).unwrap();
     assert_eq!(answer(&mut server, first).0, b"one");
     assert_eq!(answer(&mut server, second).0, b"two");
-    assert_eq!(server.discard(first), Err(Misuse::Gone));
+    assert_eq!(server.discard(first), Err(UserError::RequestClosed));
 }
 
 #[test]
@@ -141,19 +147,19 @@ fn ids_are_the_lowest_that_are_free() {
     sent(&mut server);
     ask(&mut server);
     assert!(records(&mut server).iter().all(|(_, id, _)| *id == 2));
-    assert_eq!(server.live_keys().filter(|key| keys.contains(key)).count(), 2);
+    assert_eq!(server.active_keys().filter(|key| keys.contains(key)).count(), 2);
 }
 
 #[test]
 fn requests_are_limited_and_none_follow_a_final_one() {
     let mut server = server();
     ask(&mut server);
-    assert_eq!(server.begin(Role::RESPONDER, true), Err(Misuse::Full));
-    server.set_requests(2);
+    assert_eq!(server.begin(Role::RESPONDER, true), Err(UserError::TooManyRequests));
+    server.set_max_concurrent_requests(2);
     server.begin(Role::RESPONDER, false).unwrap();
     server.receive(&end(1)).unwrap();
-    assert_eq!(server.begin(Role::RESPONDER, true), Err(Misuse::Closing));
-    assert_eq!(server.get_values(&Variable::ALL), Err(Misuse::Closing));
+    assert_eq!(server.begin(Role::RESPONDER, true), Err(UserError::ConnectionClosing));
+    assert_eq!(server.get_values(&Variable::ALL), Err(UserError::ConnectionClosing));
 }
 
 #[test]
@@ -165,7 +171,7 @@ fn an_early_end_stops_the_upload_on_a_kept_connection() {
         server.stdin(key, b"half of it").unwrap();
         sent(&mut server);
         server.receive(&[stdout(1, b"no"), end(1)].concat()).unwrap();
-        assert_eq!(server.stdin(key, b"the rest"), Err(Misuse::Gone));
+        assert_eq!(server.stdin(key, b"the rest"), Err(UserError::RequestClosed));
         let kinds: Vec<_> = records(&mut server).into_iter().map(|(kind, _, _)| kind).collect();
         assert_eq!(kinds, expected);
     }
@@ -178,14 +184,17 @@ fn an_aborted_request_is_dropped_up_to_its_end() {
     server.receive(&stdout(1, b"begun")).unwrap();
     sent(&mut server);
     server.abort(key).unwrap();
-    assert_eq!((server.abort(key), server.unread()), (Err(Misuse::Gone), 0));
+    assert_eq!((server.abort(key), server.unread_bytes()), (Err(UserError::RequestClosed), 0));
     assert_eq!(records(&mut server), [(RecordType::ABORT_REQUEST, 1, vec![])]);
     server.receive(&[stdout(1, b"more"), stderr(1, b"x"), stdout(1, b"")].concat()).unwrap();
-    assert_eq!((server.unread(), server.live()), (0, 1));
-    assert_eq!(server.begin(Role::RESPONDER, true), Err(Misuse::Full), "the id is taken");
+    assert_eq!((server.unread_bytes(), server.active_requests()), (0, 1));
+    assert_eq!(server.begin(Role::RESPONDER, true), Err(UserError::TooManyRequests), "the id is taken");
     server.receive(&end_with(1, 9, ProtocolStatus::REQUEST_COMPLETE)).unwrap();
     let events: Vec<_> = core::iter::from_fn(|| server.poll_event()).collect();
-    assert!(matches!(events[..], [Event::Stdout(_), Event::End(_, EndRequest { app_status: 9, .. })]));
+    assert!(matches!(
+        events[..],
+        [Event::StdoutReadable(_), Event::RequestEnded(_, EndRequest { app_status: 9, .. })]
+    ));
     ask(&mut server);
 }
 
@@ -196,7 +205,7 @@ fn a_refusal_is_an_end_with_its_reason() {
         let key = ask(&mut server);
         server.receive(&end_with(1, 0, status)).unwrap();
         let end = EndRequest { app_status: 0, protocol_status: status };
-        assert_eq!(server.poll_event(), Some(Event::End(key, end)));
+        assert_eq!(server.poll_event(), Some(Event::RequestEnded(key, end)));
     }
 }
 
@@ -214,5 +223,5 @@ fn variables_are_asked_for_and_told() {
 
     server.get_values(&Variable::ALL).unwrap();
     server.receive(&record(RecordType::UNKNOWN_TYPE, 0, &[9, 0, 0, 0, 0, 0, 0, 0])).unwrap();
-    assert_eq!(server.poll_event(), Some(Event::ValuesUnknown));
+    assert_eq!(server.poll_event(), Some(Event::ValuesUnsupported));
 }

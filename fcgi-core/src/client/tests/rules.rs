@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use super::wire::*;
 use crate::client::{Config, Connection, EndOfInput};
-use crate::{Misuse, ProtocolStatus, RecordType, RequestId, Role, Rule, Variable, Violation};
+use crate::{
+    ProtocolError, ProtocolErrorKind, ProtocolStatus, RecordType, RequestId, Role, UserError, Variable,
+};
 
 /// A connection with request 1 under way.
 fn asked() -> Connection {
@@ -18,38 +20,73 @@ fn asked() -> Connection {
 #[test]
 fn every_protocol_error_is_reported_in_any_chunking() {
     let long = vec![0; 1025];
-    let table: &[(&str, Vec<u8>, Rule, u16)] = &[
-        ("STDOUT of an unknown id", stdout(2, b"x"), Rule::UnknownRequest, 2),
-        ("its end", stdout(2, b""), Rule::UnknownRequest, 2),
-        ("STDERR of an unknown id", stderr(7, b"x"), Rule::UnknownRequest, 7),
-        ("END of an unknown id", end(300), Rule::UnknownRequest, 300),
-        ("END twice", [end(1), end(1)].concat(), Rule::UnknownRequest, 1),
-        ("STDOUT after END", [end(1), stdout(1, b"x")].concat(), Rule::UnknownRequest, 1),
-        ("STDOUT after its end", [stdout(1, b""), stdout(1, b"x")].concat(), Rule::StreamAfterEnd, 1),
-        ("short END", record(RecordType::END_REQUEST, 1, &[0; 7]), Rule::EndLength, 1),
-        ("long END", record(RecordType::END_REQUEST, 1, &[0; 9]), Rule::EndLength, 1),
-        ("empty END", record(RecordType::END_REQUEST, 1, &[]), Rule::EndLength, 1),
-        ("END without an id", end(0), Rule::RequestId, 0),
-        ("STDOUT without an id", stdout(0, b"x"), Rule::RequestId, 0),
-        ("values with an id", record(RecordType::GET_VALUES_RESULT, 1, b""), Rule::RequestId, 1),
-        ("unknown type with an id", record(RecordType::UNKNOWN_TYPE, 1, &[0; 8]), Rule::RequestId, 1),
-        ("long values", record(RecordType::GET_VALUES_RESULT, 0, &long), Rule::ManagementLength, 0),
-        ("half a pair", record(RecordType::GET_VALUES_RESULT, 0, b"\x02\x01N"), Rule::PairTruncated, 0),
-        ("short unknown type", record(RecordType::UNKNOWN_TYPE, 0, &[9]), Rule::UnknownTypeLength, 0),
-        ("long unknown type", record(RecordType::UNKNOWN_TYPE, 0, &[9; 9]), Rule::UnknownTypeLength, 0),
-        ("STDIN", record(RecordType::STDIN, 1, b"x"), Rule::Direction, 1),
-        ("BEGIN", record(RecordType::BEGIN_REQUEST, 2, &[0; 8]), Rule::Direction, 2),
-        ("GET_VALUES", record(RecordType::GET_VALUES, 0, b""), Rule::Direction, 0),
-        ("another version", [2, 6, 0, 1, 0, 0, 0, 0].to_vec(), Rule::Version, 1),
+    let table: &[(&str, Vec<u8>, ProtocolErrorKind, u16)] = &[
+        ("STDOUT of an unknown id", stdout(2, b"x"), ProtocolErrorKind::UnknownRequest, 2),
+        ("its end", stdout(2, b""), ProtocolErrorKind::UnknownRequest, 2),
+        ("STDERR of an unknown id", stderr(7, b"x"), ProtocolErrorKind::UnknownRequest, 7),
+        ("END of an unknown id", end(300), ProtocolErrorKind::UnknownRequest, 300),
+        ("END twice", [end(1), end(1)].concat(), ProtocolErrorKind::UnknownRequest, 1),
+        ("STDOUT after END", [end(1), stdout(1, b"x")].concat(), ProtocolErrorKind::UnknownRequest, 1),
+        (
+            "STDOUT after its end",
+            [stdout(1, b""), stdout(1, b"x")].concat(),
+            ProtocolErrorKind::StreamAfterEnd,
+            1,
+        ),
+        ("short END", record(RecordType::END_REQUEST, 1, &[0; 7]), ProtocolErrorKind::InvalidEndLength, 1),
+        ("long END", record(RecordType::END_REQUEST, 1, &[0; 9]), ProtocolErrorKind::InvalidEndLength, 1),
+        ("empty END", record(RecordType::END_REQUEST, 1, &[]), ProtocolErrorKind::InvalidEndLength, 1),
+        ("END without an id", end(0), ProtocolErrorKind::InvalidRequestId, 0),
+        ("STDOUT without an id", stdout(0, b"x"), ProtocolErrorKind::InvalidRequestId, 0),
+        (
+            "values with an id",
+            record(RecordType::GET_VALUES_RESULT, 1, b""),
+            ProtocolErrorKind::InvalidRequestId,
+            1,
+        ),
+        (
+            "unknown type with an id",
+            record(RecordType::UNKNOWN_TYPE, 1, &[0; 8]),
+            ProtocolErrorKind::InvalidRequestId,
+            1,
+        ),
+        (
+            "long values",
+            record(RecordType::GET_VALUES_RESULT, 0, &long),
+            ProtocolErrorKind::ManagementTooLong,
+            0,
+        ),
+        (
+            "half a pair",
+            record(RecordType::GET_VALUES_RESULT, 0, b"\x02\x01N"),
+            ProtocolErrorKind::TruncatedPair,
+            0,
+        ),
+        (
+            "short unknown type",
+            record(RecordType::UNKNOWN_TYPE, 0, &[9]),
+            ProtocolErrorKind::InvalidUnknownTypeLength,
+            0,
+        ),
+        (
+            "long unknown type",
+            record(RecordType::UNKNOWN_TYPE, 0, &[9; 9]),
+            ProtocolErrorKind::InvalidUnknownTypeLength,
+            0,
+        ),
+        ("STDIN", record(RecordType::STDIN, 1, b"x"), ProtocolErrorKind::WrongDirection, 1),
+        ("BEGIN", record(RecordType::BEGIN_REQUEST, 2, &[0; 8]), ProtocolErrorKind::WrongDirection, 2),
+        ("GET_VALUES", record(RecordType::GET_VALUES, 0, b""), ProtocolErrorKind::WrongDirection, 0),
+        ("another version", [2, 6, 0, 1, 0, 0, 0, 0].to_vec(), ProtocolErrorKind::InvalidVersion, 1),
     ];
     for (what, wire, rule, id) in table {
-        let violation = Violation { rule: *rule, id: RequestId(*id) };
+        let violation = ProtocolError { kind: *rule, request_id: RequestId(*id) };
         assert_eq!(asked().receive(wire), Err(violation), "{what}");
         let mut server = asked();
         let broken = wire.iter().find_map(|byte| server.receive(&[*byte]).err());
         assert_eq!(broken, Some(violation), "{what}, byte by byte");
         assert_eq!(server.receive(b""), Err(violation), "it stays broken");
-        assert_eq!(server.begin(Role::RESPONDER, true), Err(Misuse::Closing));
+        assert_eq!(server.begin(Role::RESPONDER, true), Err(UserError::ConnectionClosing));
     }
 }
 
@@ -69,7 +106,7 @@ fn what_harms_nobody_is_overlooked() {
     for (what, wire) in table {
         let mut server = asked();
         assert_eq!(server.receive(&[wire, end(1)].concat()), Ok(()), "{what}");
-        assert_eq!((server.live(), server.end_of_input()), (0, EndOfInput::Clean), "{what}");
+        assert_eq!((server.active_requests(), server.end_of_input()), (0, EndOfInput::Clean), "{what}");
     }
 }
 
@@ -86,7 +123,7 @@ fn eof_is_clean_only_between_requests() {
             _ => EndOfInput::InRecord,
         };
         assert_eq!(server.end_of_input(), expected, "after {cut} bytes");
-        assert_eq!(server.live_keys().count(), usize::from(cut < whole));
+        assert_eq!(server.active_keys().count(), usize::from(cut < whole));
     }
     let idle = Connection::new(Config::default());
     assert_eq!(idle.end_of_input(), EndOfInput::Clean);
@@ -114,6 +151,6 @@ fn a_flood_of_what_is_overlooked_is_not_kept() {
     for _ in 0..1000 {
         server.receive(&noise).unwrap();
     }
-    assert_eq!((server.poll_event(), server.unread()), (None, 0));
+    assert_eq!((server.poll_event(), server.unread_bytes()), (None, 0));
     server.receive(&end_with(1, 0, ProtocolStatus::REQUEST_COMPLETE)).unwrap();
 }

@@ -4,7 +4,9 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::client::{AnswerState, Connection};
-use crate::{Deframer, EndRequest, Key, ProtocolStatus, RecordHeader, RecordType, RequestId, Role};
+use crate::{
+    EndRequest, ProtocolStatus, RecordDecoder, RecordHeader, RecordType, RequestId, RequestKey, Role,
+};
 
 /// A record of any type, id and content.
 pub(super) fn record(kind: RecordType, id: u16, content: &[u8]) -> Vec<u8> {
@@ -37,7 +39,7 @@ pub(super) fn end(id: u16) -> Vec<u8> {
 }
 
 /// Begins a request and sends all of it, without a body.
-pub(super) fn ask(server: &mut Connection) -> Key {
+pub(super) fn ask(server: &mut Connection) -> RequestKey {
     let key = server.begin(Role::RESPONDER, true).unwrap();
     server.param(key, b"N", b"v").unwrap();
     server.end_params(key).unwrap();
@@ -56,9 +58,9 @@ pub(super) fn sent(server: &mut Connection) -> Vec<u8> {
 /// Type, id and content of the records that wait to be written.
 pub(super) fn records(server: &mut Connection) -> Vec<(RecordType, u16, Vec<u8>)> {
     let wire = sent(server);
-    let (mut input, mut deframer, mut records) = (&wire[..], Deframer::new(), Vec::new());
+    let (mut input, mut deframer, mut records) = (&wire[..], RecordDecoder::new(), Vec::new());
     while let Some(fragment) = deframer.next(&mut input).unwrap() {
-        assert!(fragment.starts && fragment.ends);
+        assert!(fragment.is_first && fragment.is_last);
         records.push((fragment.header.kind, fragment.header.id.0, fragment.content.to_vec()));
     }
     assert!(deframer.is_between_records());
@@ -66,10 +68,10 @@ pub(super) fn records(server: &mut Connection) -> Vec<(RecordType, u16, Vec<u8>)
 }
 
 /// What there is of the answer, which counts as consumed.
-pub(super) fn answer(server: &mut Connection, key: Key) -> (Vec<u8>, AnswerState) {
+pub(super) fn answer(server: &mut Connection, key: RequestKey) -> (Vec<u8>, AnswerState) {
     let mut chunks = VecDeque::new();
     let state = server.read_stdout(key, &mut chunks).unwrap();
     let bytes = Vec::from(chunks).concat();
-    server.consumed(key, bytes.len());
+    server.release_capacity(key, bytes.len());
     (bytes, state)
 }

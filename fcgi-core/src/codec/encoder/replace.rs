@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::Enframer;
+use super::RecordEncoder;
 use crate::record::{RecordHeader, RecordType, RequestId};
 
-impl Enframer {
+impl RecordEncoder {
     /// Replaces the records of a stream from a [position](Self::position) on, at which a record begins, by `content`,
     /// which is put there.
     ///
@@ -24,8 +24,8 @@ impl Enframer {
         others: Vec<&mut u64>,
     ) -> bool {
         let Some(tail) = self.split_off(from) else { return false };
-        self.seal();
-        self.stream(kind, id, content);
+        self.split_record();
+        self.write_stream(kind, id, content);
         let mut others = others.into_iter().peekable();
         let mut was_at = from;
         for (header, content) in tail.records() {
@@ -34,28 +34,28 @@ impl Enframer {
                     *other = self.position();
                 }
                 match content {
-                    Content::Small(content) => {
-                        self.small.extend_from_slice(&header.encode());
-                        self.small.extend_from_slice(content);
+                    RecordContent::Inline(content) => {
+                        self.inline_buf.extend_from_slice(&header.encode());
+                        self.inline_buf.extend_from_slice(content);
                     }
-                    Content::Large(content) => self.push_large(header, content.clone()),
+                    RecordContent::Chunk(content) => self.push_chunk(header, content.clone()),
                 }
             }
-            was_at = was_at.saturating_add(len_of(header));
+            was_at = was_at.saturating_add(record_len(header));
         }
         for other in others {
             *other = self.position();
         }
-        self.seal();
+        self.split_record();
         true
     }
 
     /// Takes everything from a position on, at which a record must begin. `None`: it was written.
-    fn split_off(&mut self, from: u64) -> Option<Tail> {
-        let from = usize::try_from(from.checked_sub(self.written)?).ok()?;
+    fn split_off(&mut self, from: u64) -> Option<RemovedRecords> {
+        let from = usize::try_from(from.checked_sub(self.position_base)?).ok()?;
         // The entry of `large` before which it lies, and the bytes before that entry's gap.
         let (mut kept, mut before, mut small) = (0_usize, 0_usize, self.start);
-        for (gap, content) in &self.large {
+        for (gap, content) in &self.chunks {
             // A record begins in the gap or behind the content: its header is never the last of the gap.
             if from < before.saturating_add(*gap) {
                 break;
@@ -66,29 +66,29 @@ impl Enframer {
         }
         let in_gap = from.checked_sub(before)?;
         let small = small.saturating_add(in_gap);
-        if small > self.small.len() {
+        if small > self.inline_buf.len() {
             return None;
         }
-        let mut large = self.large.split_off(kept.min(self.large.len()));
+        let mut large = self.chunks.split_off(kept.min(self.chunks.len()));
         if let Some((gap, _)) = large.front_mut() {
             *gap = gap.saturating_sub(in_gap);
         }
-        self.claimed = self.large.iter().fold(0, |sum, (gap, _)| sum.saturating_add(*gap));
-        self.large_len = self.large.iter().fold(0, |sum, (_, content)| sum.saturating_add(content.len()));
-        Some(Tail { small: self.small.split_off(small), large })
+        self.inline_before = self.chunks.iter().fold(0, |sum, (gap, _)| sum.saturating_add(*gap));
+        self.chunk_bytes = self.chunks.iter().fold(0, |sum, (_, content)| sum.saturating_add(content.len()));
+        Some(RemovedRecords { inline_buf: self.inline_buf.split_off(small), chunks: large })
     }
 }
 
 /// Whole records that were taken out of an [`Enframer`].
-struct Tail {
-    small: Vec<u8>,
-    large: VecDeque<(usize, Bytes)>,
+struct RemovedRecords {
+    inline_buf: Vec<u8>,
+    chunks: VecDeque<(usize, Bytes)>,
 }
 
-impl Tail {
-    fn records(&self) -> impl Iterator<Item = (RecordHeader, Content<'_>)> {
-        let mut small = &self.small[..];
-        let mut large = self.large.iter();
+impl RemovedRecords {
+    fn records(&self) -> impl Iterator<Item = (RecordHeader, RecordContent<'_>)> {
+        let mut small = &self.inline_buf[..];
+        let mut large = self.chunks.iter();
         let mut next = large.next();
         // Bytes of `small` before the next large content.
         let mut gap = next.map_or(usize::MAX, |(gap, _)| *gap);
@@ -99,24 +99,24 @@ impl Tail {
             if let (0, Some((_, content))) = (gap, next) {
                 next = large.next();
                 gap = next.map_or(usize::MAX, |(gap, _)| *gap);
-                return Some((header, Content::Large(content)));
+                return Some((header, RecordContent::Chunk(content)));
             }
             let len = usize::from(header.content_len).saturating_add(header.padding_len.into());
             let (content, rest) = small.split_at_checked(len)?;
             (small, gap) = (rest, gap.saturating_sub(len));
-            Some((header, Content::Small(content)))
+            Some((header, RecordContent::Inline(content)))
         })
     }
 }
 
 /// Bytes of a whole record.
-fn len_of(header: RecordHeader) -> u64 {
+fn record_len(header: RecordHeader) -> u64 {
     8_u64.saturating_add(header.content_len.into()).saturating_add(header.padding_len.into())
 }
 
 /// What follows a header.
-enum Content<'a> {
+enum RecordContent<'a> {
     /// With its padding.
-    Small(&'a [u8]),
-    Large(&'a Bytes),
+    Inline(&'a [u8]),
+    Chunk(&'a Bytes),
 }

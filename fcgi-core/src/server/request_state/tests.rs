@@ -36,20 +36,20 @@ const STEPS: [Step; 11] = [
 enum Outcome {
     Kept,
     Dropped,
-    Broke(Rule),
-    Aborted(Abort),
+    Broke(ProtocolErrorKind),
+    Aborted(AbortAction),
     Done,
-    Refused(Misuse),
+    Refused(UserError),
 }
 use Outcome::{Aborted, Broke, Done, Dropped, Kept, Refused};
 
-fn step(request: &mut Request, step: Step) -> Outcome {
-    let received = |result: Result<Content, Rule>| match result {
-        Ok(Content::Keep) => Kept,
-        Ok(Content::Drop) => Dropped,
+fn step(request: &mut RequestState, step: Step) -> Outcome {
+    let received = |result: Result<RecordAction, ProtocolErrorKind>| match result {
+        Ok(RecordAction::Deliver) => Kept,
+        Ok(RecordAction::Ignore) => Dropped,
         Err(rule) => Broke(rule),
     };
-    let sent = |result: Result<(), Misuse>| result.map_or_else(Refused, |()| Done);
+    let sent = |result: Result<(), UserError>| result.map_or_else(Refused, |()| Done);
     match step {
         Step::Params => received(request.params()),
         Step::ParamsEnd => received(request.params_end()),
@@ -58,24 +58,24 @@ fn step(request: &mut Request, step: Step) -> Outcome {
         Step::Data => received(request.data()),
         Step::DataEnd => received(request.data_end()),
         Step::Abort => Aborted(request.abort()),
-        Step::Answer => sent(request.answer()),
-        Step::End => sent(request.end()),
-        Step::Fail => sent(request.fail()),
-        Step::Refuse => sent(request.refuse()),
+        Step::Answer => sent(request.check_writable()),
+        Step::End => sent(request.end_request()),
+        Step::Fail => sent(request.abort_response()),
+        Step::Refuse => sent(request.reject()),
     }
 }
 
-const fn state(role: Role, input: Input, output: Output) -> Request {
-    Request { role, input, output }
+const fn state(role: Role, input: RecvState, output: SendState) -> RequestState {
+    RequestState { role, recv: input, send: output }
 }
 
 /// From which state, by which step, to which state, with which outcome.
-type Arrow = (Role, (Input, Output), Step, (Input, Output), Outcome);
+type Arrow = (Role, (RecvState, SendState), Step, (RecvState, SendState), Outcome);
 
 #[test]
 fn each_arrow_of_the_diagram() {
-    use Input::{Aborted as Given, Data, Ended, Params, Stdin};
-    use Output::{Failed, Open, Waiting};
+    use RecvState::{Aborted as Given, Data, Ended, Params, Stdin};
+    use SendState::{Failed, Open, Waiting};
     const R: Role = Role::RESPONDER;
     const A: Role = Role::AUTHORIZER;
     const F: Role = Role::FILTER;
@@ -90,18 +90,18 @@ fn each_arrow_of_the_diagram() {
         (F, (Data, Open), Step::Data, (Data, Open), Kept),
         (F, (Data, Open), Step::DataEnd, (Ended, Open), Kept),
         (R, (Stdin, Open), Step::Answer, (Stdin, Open), Done),
-        (R, (Stdin, Open), Step::End, (Stdin, Output::Ended), Done),
-        (R, (Ended, Open), Step::End, (Ended, Output::Ended), Done),
+        (R, (Stdin, Open), Step::End, (Stdin, SendState::Ended), Done),
+        (R, (Ended, Open), Step::End, (Ended, SendState::Ended), Done),
         (R, (Stdin, Open), Step::Fail, (Stdin, Failed), Done),
         (R, (Params, Waiting), Step::Refuse, (Params, Open), Done),
         (R, (Params, Open), Step::Params, (Params, Open), Dropped),
         (R, (Params, Open), Step::ParamsEnd, (Stdin, Open), Dropped),
-        (R, (Params, Waiting), Step::Abort, (Given, Output::Ended), Aborted(Abort::EndHere)),
-        (R, (Stdin, Open), Step::Abort, (Given, Open), Aborted(Abort::TellApplication)),
-        (R, (Ended, Open), Step::Abort, (Ended, Open), Aborted(Abort::TellApplication)),
-        (R, (Stdin, Output::Ended), Step::Abort, (Given, Output::Ended), Aborted(Abort::Ignore)),
-        (R, (Stdin, Output::Ended), Step::Stdin, (Stdin, Output::Ended), Dropped),
-        (R, (Stdin, Output::Ended), Step::StdinEnd, (Ended, Output::Ended), Dropped),
+        (R, (Params, Waiting), Step::Abort, (Given, SendState::Ended), Aborted(AbortAction::EndNow)),
+        (R, (Stdin, Open), Step::Abort, (Given, Open), Aborted(AbortAction::Notify)),
+        (R, (Ended, Open), Step::Abort, (Ended, Open), Aborted(AbortAction::Notify)),
+        (R, (Stdin, SendState::Ended), Step::Abort, (Given, SendState::Ended), Aborted(AbortAction::Ignore)),
+        (R, (Stdin, SendState::Ended), Step::Stdin, (Stdin, SendState::Ended), Dropped),
+        (R, (Stdin, SendState::Ended), Step::StdinEnd, (Ended, SendState::Ended), Dropped),
     ];
     for &(role, (input, output), by, (to_input, to_output), outcome) in arrows {
         let mut request = state(role, input, output);
@@ -112,29 +112,29 @@ fn each_arrow_of_the_diagram() {
 
 #[test]
 fn each_rejected_transition_names_its_error() {
-    use Input::{Data, Ended, Params, Stdin};
-    use Output::{Failed, Open, Waiting};
+    use RecvState::{Data, Ended, Params, Stdin};
+    use SendState::{Failed, Open, Waiting};
     const R: Role = Role::RESPONDER;
     const F: Role = Role::FILTER;
-    let refused: &[(Role, (Input, Output), Step, Outcome)] = &[
-        (R, (Stdin, Open), Step::Params, Broke(Rule::ParamsAfterEnd)),
-        (R, (Ended, Open), Step::Params, Broke(Rule::ParamsAfterEnd)),
-        (R, (Params, Waiting), Step::Stdin, Broke(Rule::StdinBeforeParamsEnd)),
-        (R, (Params, Waiting), Step::StdinEnd, Broke(Rule::StdinBeforeParamsEnd)),
-        (R, (Ended, Open), Step::Stdin, Broke(Rule::StreamAfterEnd)),
-        (F, (Data, Open), Step::Stdin, Broke(Rule::StreamAfterEnd)),
-        (R, (Stdin, Open), Step::Data, Broke(Rule::DataOutOfPlace)),
-        (R, (Ended, Open), Step::DataEnd, Broke(Rule::DataOutOfPlace)),
-        (F, (Stdin, Open), Step::Data, Broke(Rule::DataOutOfPlace)),
-        (F, (Ended, Open), Step::Data, Broke(Rule::StreamAfterEnd)),
-        (R, (Params, Waiting), Step::Answer, Refused(Misuse::TooEarly)),
-        (R, (Params, Waiting), Step::End, Refused(Misuse::TooEarly)),
-        (R, (Params, Waiting), Step::Fail, Refused(Misuse::TooEarly)),
-        (R, (Stdin, Output::Ended), Step::Answer, Refused(Misuse::Gone)),
-        (R, (Stdin, Output::Ended), Step::End, Refused(Misuse::Gone)),
-        (R, (Stdin, Failed), Step::End, Refused(Misuse::Gone)),
-        (R, (Stdin, Failed), Step::Fail, Refused(Misuse::Gone)),
-        (R, (Stdin, Open), Step::Refuse, Refused(Misuse::Gone)),
+    let refused: &[(Role, (RecvState, SendState), Step, Outcome)] = &[
+        (R, (Stdin, Open), Step::Params, Broke(ProtocolErrorKind::ParamsAfterEnd)),
+        (R, (Ended, Open), Step::Params, Broke(ProtocolErrorKind::ParamsAfterEnd)),
+        (R, (Params, Waiting), Step::Stdin, Broke(ProtocolErrorKind::StdinBeforeParamsEnd)),
+        (R, (Params, Waiting), Step::StdinEnd, Broke(ProtocolErrorKind::StdinBeforeParamsEnd)),
+        (R, (Ended, Open), Step::Stdin, Broke(ProtocolErrorKind::StreamAfterEnd)),
+        (F, (Data, Open), Step::Stdin, Broke(ProtocolErrorKind::StreamAfterEnd)),
+        (R, (Stdin, Open), Step::Data, Broke(ProtocolErrorKind::UnexpectedData)),
+        (R, (Ended, Open), Step::DataEnd, Broke(ProtocolErrorKind::UnexpectedData)),
+        (F, (Stdin, Open), Step::Data, Broke(ProtocolErrorKind::UnexpectedData)),
+        (F, (Ended, Open), Step::Data, Broke(ProtocolErrorKind::StreamAfterEnd)),
+        (R, (Params, Waiting), Step::Answer, Refused(UserError::StreamNotOpen)),
+        (R, (Params, Waiting), Step::End, Refused(UserError::StreamNotOpen)),
+        (R, (Params, Waiting), Step::Fail, Refused(UserError::StreamNotOpen)),
+        (R, (Stdin, SendState::Ended), Step::Answer, Refused(UserError::RequestClosed)),
+        (R, (Stdin, SendState::Ended), Step::End, Refused(UserError::RequestClosed)),
+        (R, (Stdin, Failed), Step::End, Refused(UserError::RequestClosed)),
+        (R, (Stdin, Failed), Step::Fail, Refused(UserError::RequestClosed)),
+        (R, (Stdin, Open), Step::Refuse, Refused(UserError::RequestClosed)),
     ];
     for &(role, (input, output), by, outcome) in refused {
         let before = state(role, input, output);
@@ -147,14 +147,14 @@ fn each_rejected_transition_names_its_error() {
 /// Walks every state that any sequence of steps can reach, and checks what must hold in all of them.
 #[test]
 fn reachable_states_end_once_and_never_go_back() {
-    let rank = |request: &Request| match request.input {
-        Input::Params => 0,
-        Input::Stdin => 1,
-        Input::Data => 2,
-        Input::Ended | Input::Aborted => 3,
+    let rank = |request: &RequestState| match request.recv {
+        RecvState::Params => 0,
+        RecvState::Stdin => 1,
+        RecvState::Data => 2,
+        RecvState::Ended | RecvState::Aborted => 3,
     };
     for role in [Role::RESPONDER, Role::AUTHORIZER, Role::FILTER] {
-        let mut seen = Vec::from([Request::begin(role)]);
+        let mut seen = Vec::from([RequestState::begin(role)]);
         let mut next = 0;
         while let Some(&before) = seen.get(next) {
             next += 1;
@@ -162,8 +162,8 @@ fn reachable_states_end_once_and_never_go_back() {
                 let mut after = before;
                 let outcome = step(&mut after, by);
                 assert!(rank(&after) >= rank(&before), "{before:?} by {by:?}: input went backwards");
-                if matches!(before.output, Output::Ended | Output::Failed) {
-                    assert_eq!(after.output, before.output, "{before:?} by {by:?}: output after its end");
+                if matches!(before.send, SendState::Ended | SendState::Failed) {
+                    assert_eq!(after.send, before.send, "{before:?} by {by:?}: output after its end");
                     assert!(!matches!(outcome, Kept | Done), "{before:?} by {by:?}: {outcome:?}");
                 }
                 if matches!(outcome, Broke(_) | Refused(_)) {
@@ -178,6 +178,6 @@ fn reachable_states_end_once_and_never_go_back() {
             }
         }
         assert!(seen.len() >= 8, "{role:?}: {} states", seen.len());
-        assert!(seen.iter().any(Request::is_over));
+        assert!(seen.iter().any(RequestState::is_over));
     }
 }

@@ -12,8 +12,8 @@ use proptest::test_runner::TestRunner;
 
 use super::conversation::{Command, Step, WebServer, config, steps};
 use super::wire::{parse_some, waiting};
-use crate::server::{Close, Config, Connection, EndOfInput, Event};
-use crate::{BodyState, Key, Violation};
+use crate::server::{CloseAction, Config, Connection, EndOfInput, Event};
+use crate::{ProtocolError, RequestKey, StreamState};
 
 /// How bytes get from the web server to the connection.
 #[derive(Debug, Clone)]
@@ -37,28 +37,28 @@ impl Transport {
 struct Story {
     told: Vec<Event>,
     /// STDIN and DATA of each request, as far as they were read.
-    bodies: BTreeMap<Key, [Stream; 2]>,
+    bodies: BTreeMap<RequestKey, [Stream; 2]>,
     /// What stood between commands.
     states: Vec<State>,
-    violation: Option<Violation>,
+    violation: Option<ProtocolError>,
     output: Vec<u8>,
 }
 
 /// What was read of a stream, and whether it was all.
-type Stream = (Vec<u8>, Option<BodyState>);
+type Stream = (Vec<u8>, Option<StreamState>);
 
 #[derive(Debug, PartialEq)]
 struct State {
     /// Requests that an [`Event::Body`] named. How often it did depends on how often they were read.
-    announced: BTreeSet<Key>,
+    announced: BTreeSet<RequestKey>,
     unread: usize,
     live: usize,
     wants_input: bool,
-    should_close: Option<Close>,
+    should_close: Option<CloseAction>,
     /// Where in its records the web server stands; after a violation that means nothing.
     place: Option<(bool, EndOfInput)>,
-    fullest: Option<Key>,
-    oldest_in_params: Option<Key>,
+    fullest: Option<RequestKey>,
+    oldest_in_params: Option<RequestKey>,
 }
 
 struct Run<'a> {
@@ -67,8 +67,8 @@ struct Run<'a> {
     server: WebServer,
     /// Output records that the web server has seen.
     seen: usize,
-    keys: Vec<Key>,
-    announced: BTreeSet<Key>,
+    keys: Vec<RequestKey>,
+    announced: BTreeSet<RequestKey>,
     story: Story,
 }
 
@@ -96,13 +96,13 @@ impl Run<'_> {
         let app = &self.app;
         self.story.states.push(State {
             announced: core::mem::take(&mut self.announced),
-            unread: app.unread(),
-            live: app.live(),
-            wants_input: app.wants_input(),
-            should_close: app.should_close(),
+            unread: app.unread_bytes(),
+            live: app.active_requests(),
+            wants_input: app.wants_read(),
+            should_close: app.close_action(),
             place: self.story.violation.is_none().then(|| (app.is_idle(), app.end_of_input())),
-            fullest: app.fullest(),
-            oldest_in_params: app.in_params().min(),
+            fullest: app.largest_unread(),
+            oldest_in_params: app.incomplete_heads().min(),
         });
         let output = waiting(self.app.output());
         let (records, _) = parse_some(&output);
@@ -117,20 +117,20 @@ impl Run<'_> {
     fn take_events(&mut self) {
         while let Some(event) = self.app.poll_event() {
             match event {
-                Event::Body(key) => {
+                Event::BodyReadable(key) => {
                     self.announced.insert(key);
                     self.read(key);
                     continue;
                 }
                 Event::Request(ref request) => self.keys.push(request.key),
-                Event::Refused(key, _) => self.keys.push(key),
-                Event::Abort(_) => (),
+                Event::Rejected(key, _) => self.keys.push(key),
+                Event::Aborted(_) => (),
             }
             self.story.told.push(event);
         }
     }
 
-    fn read(&mut self, key: Key) {
+    fn read(&mut self, key: RequestKey) {
         let [stdin, data] = self.story.bodies.entry(key).or_default();
         let mut chunks = VecDeque::new();
         if let Ok(state) = self.app.read_body(key, &mut chunks) {
@@ -145,10 +145,10 @@ impl Run<'_> {
 
     fn command(&mut self, which: usize, command: Command) {
         match command {
-            Command::Close => return self.app.close(),
+            Command::Close => return self.app.stop_accepting(),
             Command::Refuse => {
-                if let Some(key) = self.app.in_params().min() {
-                    self.app.refuse(key).unwrap();
+                if let Some(key) = self.app.incomplete_heads().min() {
+                    self.app.reject(key).unwrap();
                     self.keys.push(key);
                 }
                 return;
@@ -168,11 +168,11 @@ impl Run<'_> {
             Command::Replace(_) => Ok(()),
             Command::Stderr(len) => self.app.stderr(key, &vec![b'e'; len]),
             Command::Discard => self.app.discard_body(key),
-            Command::End => self.app.end(key, 0),
-            Command::Fail => self.app.fail(key),
-            Command::Abandon => self.app.abandon(key),
+            Command::End => self.app.end_request(key, 0),
+            Command::Fail => self.app.abort_response(key),
+            Command::Abandon => self.app.abandon_response(key),
             Command::Consume(len) => {
-                self.app.consumed(key, len);
+                self.app.release_capacity(key, len);
                 Ok(())
             }
             Command::Read | Command::Refuse | Command::Close => Ok(()),

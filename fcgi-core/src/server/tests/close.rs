@@ -3,23 +3,23 @@
 use alloc::vec;
 
 use super::wire::*;
-use crate::server::{Close, EndOfInput};
-use crate::{BodyState, Key, Misuse, ProtocolStatus, RecordType, Role, Rule};
+use crate::server::{CloseAction, EndOfInput};
+use crate::{ProtocolErrorKind, ProtocolStatus, RecordType, RequestKey, Role, StreamState, UserError};
 
 const R: Role = Role::RESPONDER;
 
 /// What is done to a link.
 type Steps = fn(&mut Link);
 
-fn answered(link: &mut Link, id: u16, keep_conn: bool) -> Key {
+fn answered(link: &mut Link, id: u16, keep_conn: bool) -> RequestKey {
     let key = link.open(id, R, keep_conn);
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     key
 }
 
 #[test]
 fn should_close_in_every_state() {
-    let table: [(&str, Option<Close>, Steps); 16] = [
+    let table: [(&str, Option<CloseAction>, Steps); 16] = [
         ("nothing was received", None, |_| ()),
         ("in PARAMS", None, |link| link.send(begin(1, R, false))),
         ("in STDIN", None, |link| _ = link.open(1, R, false)),
@@ -28,43 +28,47 @@ fn should_close_in_every_state() {
             answered(link, 1, true);
             link.send(end_of_stdin(1));
         }),
-        ("not kept, answered, input open", Some(Close::Drain), |link| _ = answered(link, 1, false)),
-        ("not kept, over", Some(Close::Now), |link| {
+        ("not kept, answered, input open", Some(CloseAction::LingeringClose), |link| {
+            _ = answered(link, 1, false)
+        }),
+        ("not kept, over", Some(CloseAction::Close), |link| {
             answered(link, 1, false);
             link.send(end_of_stdin(1));
         }),
-        ("not kept, over, in the next record's header", Some(Close::Drain), |link| {
+        ("not kept, over, in the next record's header", Some(CloseAction::LingeringClose), |link| {
             answered(link, 1, false);
             link.send([&end_of_stdin(1), &begin(2, R, true)[..3]].concat());
         }),
-        ("not kept, over, in the last record's padding", Some(Close::Drain), |link| {
+        ("not kept, over, in the last record's padding", Some(CloseAction::LingeringClose), |link| {
             answered(link, 1, false);
             link.send(&padded(RecordType::STDIN, 1, b"", 5)[..10]);
         }),
-        ("not kept, rejected, input open", Some(Close::Drain), |link| link.send(begin(1, Role(9), false))),
-        ("not kept, given up", Some(Close::Now), |link| {
+        ("not kept, rejected, input open", Some(CloseAction::LingeringClose), |link| {
+            link.send(begin(1, Role(9), false))
+        }),
+        ("not kept, given up", Some(CloseAction::Close), |link| {
             answered(link, 1, false);
             link.send(abort(1));
         }),
-        ("closed while idle", Some(Close::Now), |link| link.app.close()),
+        ("closed while idle", Some(CloseAction::Close), |link| link.app.stop_accepting()),
         ("closed while alive", None, |link| {
             link.open(1, R, true);
-            link.app.close();
+            link.app.stop_accepting();
         }),
-        ("closed, kept, input open", Some(Close::Drain), |link| {
+        ("closed, kept, input open", Some(CloseAction::LingeringClose), |link| {
             answered(link, 1, true);
-            link.app.close();
+            link.app.stop_accepting();
         }),
-        ("cut off", Some(Close::Abortive), |link| {
+        ("cut off", Some(CloseAction::Reset), |link| {
             let key = link.open(1, R, true);
-            link.app.fail(key).unwrap();
+            link.app.abort_response(key).unwrap();
         }),
-        ("a violation", Some(Close::Drain), |link| _ = link.breaks(begin(0, R, true))),
+        ("a violation", Some(CloseAction::LingeringClose), |link| _ = link.breaks(begin(0, R, true))),
     ];
     for (what, close, steps) in table {
         let mut link = Link::new();
         steps(&mut link);
-        assert_eq!(link.app.should_close(), close, "{what}");
+        assert_eq!(link.app.close_action(), close, "{what}");
     }
 }
 
@@ -118,7 +122,7 @@ fn end_of_input_in_every_state() {
             link.send(&record(RecordType::GET_VALUES, 0, &pairs(&[("A", "")]))[..9]);
         }),
         ("rejected on the way out, in a record of its PARAMS", Clean, |link| {
-            link.app.close();
+            link.app.stop_accepting();
             link.send([&begin(1, R, true), &params(1, b"\x01\x01")[..9]].concat());
         }),
     ];
@@ -135,10 +139,10 @@ fn an_aborted_response_lets_other_requests_end_first() {
     let (cut, other) = (link.open_kept(1), link.open_kept(2));
     link.app.stdout(cut, b"half an ans").unwrap();
     link.send(stdin(1, b"unread"));
-    link.app.fail(cut).unwrap();
-    assert_eq!((link.app.live(), link.app.unread()), (1, 0));
-    for misuse in [link.app.stdout(cut, b"wer"), link.app.end(cut, 0), link.app.fail(cut)] {
-        assert_eq!(misuse, Err(Misuse::Gone));
+    link.app.abort_response(cut).unwrap();
+    assert_eq!((link.app.active_requests(), link.app.unread_bytes()), (1, 0));
+    for misuse in [link.app.stdout(cut, b"wer"), link.app.end_request(cut, 0), link.app.abort_response(cut)] {
+        assert_eq!(misuse, Err(UserError::RequestClosed));
     }
     link.send([stdin(1, b"still sent"), end_of_stdin(1)].concat());
     assert_eq!(link.answers(), [out(1, b"half an ans")]);
@@ -147,21 +151,21 @@ fn an_aborted_response_lets_other_requests_end_first() {
     link.send([begin(3, R, true), abort(3)].concat());
     assert_eq!(link.answers(), [ended(3, 0, ProtocolStatus::OVERLOADED)]);
     link.send([stdin(2, b"body"), end_of_stdin(2)].concat());
-    assert_eq!(link.body(other), (b"body".to_vec(), BodyState::Ended));
-    assert_eq!(link.app.should_close(), None);
+    assert_eq!(link.body(other), (b"body".to_vec(), StreamState::Ended));
+    assert_eq!(link.app.close_action(), None);
     link.app.stdout(other, b"whole").unwrap();
-    link.app.end(other, 0).unwrap();
+    link.app.end_request(other, 0).unwrap();
     assert_eq!(link.answers(), [out(2, b"whole"), out(2, b""), end(2)]);
-    assert_eq!(link.app.should_close(), Some(Close::Abortive));
+    assert_eq!(link.app.close_action(), Some(CloseAction::Reset));
 }
 
 #[test]
 fn an_aborted_response_is_never_forgotten() {
     let table: [(&str, Steps); 4] = [
-        ("a close in good order", |link| link.app.close()),
+        ("a close in good order", |link| link.app.stop_accepting()),
         ("a violation", |link| _ = link.breaks(begin(0, R, true))),
         ("a violation by the next request on its id", |link| {
-            assert_eq!(link.breaks(begin(1, R, true)).rule, Rule::BeginTwice);
+            assert_eq!(link.breaks(begin(1, R, true)).kind, ProtocolErrorKind::DuplicateRequestId);
         }),
         ("requests that are rejected", |link| {
             for id in 2..1000 {
@@ -172,9 +176,9 @@ fn an_aborted_response_is_never_forgotten() {
     for (what, steps) in table {
         let mut link = Link::new();
         let key = link.open_kept(1);
-        link.app.fail(key).unwrap();
+        link.app.abort_response(key).unwrap();
         steps(&mut link);
-        assert_eq!(link.app.should_close(), Some(Close::Abortive), "{what}");
+        assert_eq!(link.app.close_action(), Some(CloseAction::Reset), "{what}");
     }
 }
 
@@ -184,29 +188,29 @@ fn requests_can_end_or_abort_after_a_protocol_error() {
     let (whole, half) = (link.open_kept(1), link.open_kept(2));
     link.app.stdout(half, b"half an ans").unwrap();
     link.breaks(begin(0, R, true));
-    assert_eq!(link.app.should_close(), None, "two are alive");
+    assert_eq!(link.app.close_action(), None, "two are alive");
     link.app.stdout(whole, b"whole").unwrap();
-    link.app.end(whole, 0).unwrap();
-    link.app.fail(half).unwrap();
+    link.app.end_request(whole, 0).unwrap();
+    link.app.abort_response(half).unwrap();
     assert_eq!(link.answers(), [out(2, b"half an ans"), out(1, b"whole"), out(1, b""), end(1)]);
-    assert_eq!(link.app.should_close(), Some(Close::Abortive));
+    assert_eq!(link.app.close_action(), Some(CloseAction::Reset));
 }
 
 #[test]
 fn a_closing_connection_completes_partial_params() {
     let mut link = Link::new();
     link.send(begin(1, R, true));
-    link.app.close();
+    link.app.stop_accepting();
     link.send(head(2, R, true));
     assert_eq!(link.answers(), [ended(2, 0, ProtocolStatus::OVERLOADED)], "a new one is not taken");
     link.send([all_params(1, &[]), end_of_stdin(1)].concat());
     let key = link.request().key;
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     assert_eq!(link.answers(), [out(1, b""), end(1)]);
     // The web server may not have read the rejection, and is still sending that request's body.
-    assert_eq!(link.app.should_close(), Some(Close::Drain));
+    assert_eq!(link.app.close_action(), Some(CloseAction::LingeringClose));
     link.send(end_of_stdin(2));
-    assert_eq!(link.app.should_close(), Some(Close::Now));
+    assert_eq!(link.app.close_action(), Some(CloseAction::Close));
 }
 
 #[test]
@@ -218,7 +222,7 @@ fn a_connection_is_idle_between_requests_once_flushed() {
     link.send([&begin(1, R, true)[5..], &all_params(1, &[])].concat());
     let key = link.request().key;
     assert!(!link.app.is_idle());
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     assert!(!link.app.is_idle(), "its answer waits to be written");
     link.answers();
     assert!(link.app.is_idle(), "whether or not its body has ended");
@@ -226,7 +230,7 @@ fn a_connection_is_idle_between_requests_once_flushed() {
 
 #[test]
 fn shrinking_a_busy_connection_loses_nothing() {
-    let mut link = Link::with(|config| config.limits.params_bytes = 100);
+    let mut link = Link::with(|config| config.limits.max_params_bytes = 100);
     let query = record(RecordType::GET_VALUES, 0, &pairs(&[("FCGI_MPXS_CONNS", "")]));
     let wire = [query, head(1, R, true), stdin(1, b"abc"), end_of_stdin(1)].concat();
     for byte in wire.chunks(1) {
@@ -234,7 +238,7 @@ fn shrinking_a_busy_connection_loses_nothing() {
         link.app.shrink();
     }
     let key = link.request().key;
-    assert_eq!(link.body(key), (b"abc".to_vec(), BodyState::Ended));
+    assert_eq!(link.body(key), (b"abc".to_vec(), StreamState::Ended));
     let answers = link.answers();
     assert_eq!(answers[0].content, pairs(&[("FCGI_MPXS_CONNS", "1")]));
 }
@@ -249,7 +253,7 @@ fn an_idle_connection_frees_its_memory_and_goes_on() {
             link.send([stdin(id, &[1; 5000]), end_of_stdin(id)].concat());
             link.app.stdout(key, &vec![1; 100_000]).unwrap();
             link.app.shrink();
-            link.app.end(key, 0).unwrap();
+            link.app.end_request(key, 0).unwrap();
         }
         assert_eq!(link.events().len(), 3, "round {round}: shrinking loses nothing");
         assert_eq!(link.answers().len(), 1 + 3 * 4);

@@ -4,8 +4,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::wire::*;
-use crate::server::{Event, Refusal};
-use crate::{BodyState, Misuse, ProtocolStatus, RecordType, RequestId, Role, Rule, Violation, encode_pair};
+use crate::server::{Event, RejectReason};
+use crate::{
+    ProtocolError, ProtocolErrorKind, ProtocolStatus, RecordType, RequestId, Role, StreamState, UserError,
+    encode_pair,
+};
 
 const R: Role = Role::RESPONDER;
 
@@ -32,7 +35,7 @@ fn names_and_values_of_127_128_65535_and_65536_bytes() {
             let (name, value) = (vec![b'n'; name], vec![b'v'; value]);
             let mut encoded = Vec::new();
             encode_pair(&mut encoded, &name, &value);
-            let mut link = Link::with(|config| config.limits.params_bytes = encoded.len());
+            let mut link = Link::with(|config| config.limits.max_params_bytes = encoded.len());
             link.send(begin(1, R, true));
             for part in encoded.chunks(65_535) {
                 link.send(params(1, part));
@@ -51,10 +54,10 @@ fn a_huge_pair_length_is_rejected_before_allocation() {
     for wire in [[&longest[..], &[0]].concat(), [&[0][..], &longest].concat(), longest.repeat(2)] {
         let mut link = Link::new();
         link.send(begin(1, R, true));
-        let key = link.app.in_params().min().unwrap();
+        let key = link.app.incomplete_heads().min().unwrap();
         link.send(params(1, &wire));
-        assert_eq!(link.events(), [Event::Refused(key, Refusal::ParamsBytes)]);
-        assert_eq!(link.app.table.by_key(key).unwrap().params.capacity(), 0);
+        assert_eq!(link.events(), [Event::Rejected(key, RejectReason::TooManyBytes)]);
+        assert_eq!(link.app.requests.by_key(key).unwrap().params.capacity(), 0);
     }
 }
 
@@ -70,7 +73,11 @@ fn a_truncated_last_pair_is_a_protocol_error() {
             continue;
         }
         let violation = link.breaks(end_of(RecordType::PARAMS, 1));
-        assert_eq!(violation, Violation { rule: Rule::PairTruncated, id: RequestId(1) }, "cut at {cut}");
+        assert_eq!(
+            violation,
+            ProtocolError { kind: ProtocolErrorKind::TruncatedPair, request_id: RequestId(1) },
+            "cut at {cut}"
+        );
         assert_eq!(link.events(), [], "no request is made of it");
     }
 }
@@ -79,19 +86,19 @@ fn a_truncated_last_pair_is_a_protocol_error() {
 fn a_million_empty_pairs_do_not_pass_the_limit() {
     let mut link = Link::new();
     link.send(begin(1, R, true));
-    let key = link.app.in_params().min().unwrap();
+    let key = link.app.incomplete_heads().min().unwrap();
     for part in vec![0; 2_000_000].chunks(50_000) {
         link.send(params(1, part));
     }
-    assert_eq!(link.events(), [Event::Refused(key, Refusal::ParamsPairs)]);
+    assert_eq!(link.events(), [Event::Rejected(key, RejectReason::TooManyParams)]);
 }
 
 #[test]
 fn a_million_empty_pairs_do_not_overflow_the_stack() {
     let mut link = Link::with(|config| {
-        config.limits.params_pairs = usize::MAX;
-        config.limits.params_bytes = usize::MAX;
-        config.limits.all_params_bytes = usize::MAX;
+        config.limits.max_params = usize::MAX;
+        config.limits.max_params_bytes = usize::MAX;
+        config.limits.max_total_params_bytes = usize::MAX;
     });
     link.send(begin(1, R, true));
     for part in vec![0; 2_000_000].chunks(65_535) {
@@ -124,9 +131,9 @@ fn stdin_records_of_max_size_with_any_padding() {
         let mut link = Link::new();
         let key = link.open_kept(1);
         link.send(padded(RecordType::STDIN, 1, &content, padding));
-        assert_eq!(link.body(key), (content.clone(), BodyState::Open), "{padding} bytes of padding");
+        assert_eq!(link.body(key), (content.clone(), StreamState::Open), "{padding} bytes of padding");
         link.send(padded(RecordType::STDIN, 1, &[], padding));
-        assert_eq!(link.body(key), (vec![], BodyState::Ended), "{padding} bytes of padding");
+        assert_eq!(link.body(key), (vec![], StreamState::Ended), "{padding} bytes of padding");
     }
 }
 
@@ -141,7 +148,7 @@ fn stdout_is_split_at_65535_bytes() {
                 false => link.app.stdout(key, &content).unwrap(),
                 true => link.app.stdout_bytes(key, content.clone().into()).unwrap(),
             }
-            link.app.end(key, 0).unwrap();
+            link.app.end_request(key, 0).unwrap();
             let mut records = link.answers();
             assert_eq!(records.split_off(records.len() - 2), [out(1, b""), end(1)]);
             let fewest = len.div_ceil(65_535);
@@ -170,7 +177,7 @@ fn short_writes_never_desynchronise_the_output() {
             expected.extend(content);
             wire.extend(link.written_up_to(step));
         }
-        link.app.end(key, 0).unwrap();
+        link.app.end_request(key, 0).unwrap();
         wire.extend(link.written());
         let mut records = parse(&wire);
         assert_eq!(records.split_off(records.len() - 2), [out(1, b""), end(1)]);
@@ -186,11 +193,11 @@ fn every_id_from_1_to_65535_is_echoed_exactly() {
         let key = link.open_kept(id);
         link.send(end_of_stdin(id));
         link.app.stdout(key, b"x").unwrap();
-        link.app.end(key, 0).unwrap();
+        link.app.end_request(key, 0).unwrap();
         assert_eq!(link.answers(), [out(id, b"x"), out(id, b""), end(id)]);
         link.events();
         assert_eq!(
-            (link.app.table.len(), key.slot),
+            (link.app.requests.len(), key.slot),
             (0, 0),
             "they all have the same place, one after the other"
         );
@@ -202,38 +209,45 @@ fn a_malformed_begin_is_a_protocol_error() {
     for len in [0, 1, 7, 9, 16, 65_535] {
         let mut link = Link::new();
         let violation = link.breaks(record(RecordType::BEGIN_REQUEST, 3, &vec![0; len]));
-        assert_eq!(violation, Violation { rule: Rule::BeginLength, id: RequestId(3) }, "{len} bytes");
+        assert_eq!(
+            violation,
+            ProtocolError { kind: ProtocolErrorKind::InvalidBeginLength, request_id: RequestId(3) },
+            "{len} bytes"
+        );
     }
     let violation = Link::new().breaks(begin(0, R, true));
-    assert_eq!(violation, Violation { rule: Rule::RequestId, id: RequestId::NULL });
+    assert_eq!(
+        violation,
+        ProtocolError { kind: ProtocolErrorKind::InvalidRequestId, request_id: RequestId::NULL }
+    );
 }
 
 #[test]
 fn a_wrong_id_or_direction_is_a_protocol_error() {
     use RecordType as T;
     let table = [
-        (T::BEGIN_REQUEST, 0, Rule::RequestId),
-        (T::ABORT_REQUEST, 0, Rule::RequestId),
-        (T::PARAMS, 0, Rule::RequestId),
-        (T::STDIN, 0, Rule::RequestId),
-        (T::DATA, 0, Rule::RequestId),
-        (T::GET_VALUES, 1, Rule::RequestId),
-        (T::END_REQUEST, 0, Rule::Direction),
-        (T::STDOUT, 0, Rule::Direction),
-        (T::STDERR, 0, Rule::Direction),
-        (T::GET_VALUES_RESULT, 0, Rule::Direction),
-        (T::UNKNOWN_TYPE, 0, Rule::Direction),
-        (T::END_REQUEST, 1, Rule::Direction),
-        (T::STDOUT, 1, Rule::Direction),
-        (T::STDERR, 1, Rule::Direction),
-        (T::GET_VALUES_RESULT, 1, Rule::Direction),
-        (T::UNKNOWN_TYPE, 1, Rule::Direction),
+        (T::BEGIN_REQUEST, 0, ProtocolErrorKind::InvalidRequestId),
+        (T::ABORT_REQUEST, 0, ProtocolErrorKind::InvalidRequestId),
+        (T::PARAMS, 0, ProtocolErrorKind::InvalidRequestId),
+        (T::STDIN, 0, ProtocolErrorKind::InvalidRequestId),
+        (T::DATA, 0, ProtocolErrorKind::InvalidRequestId),
+        (T::GET_VALUES, 1, ProtocolErrorKind::InvalidRequestId),
+        (T::END_REQUEST, 0, ProtocolErrorKind::WrongDirection),
+        (T::STDOUT, 0, ProtocolErrorKind::WrongDirection),
+        (T::STDERR, 0, ProtocolErrorKind::WrongDirection),
+        (T::GET_VALUES_RESULT, 0, ProtocolErrorKind::WrongDirection),
+        (T::UNKNOWN_TYPE, 0, ProtocolErrorKind::WrongDirection),
+        (T::END_REQUEST, 1, ProtocolErrorKind::WrongDirection),
+        (T::STDOUT, 1, ProtocolErrorKind::WrongDirection),
+        (T::STDERR, 1, ProtocolErrorKind::WrongDirection),
+        (T::GET_VALUES_RESULT, 1, ProtocolErrorKind::WrongDirection),
+        (T::UNKNOWN_TYPE, 1, ProtocolErrorKind::WrongDirection),
     ];
     for (kind, id, rule) in table {
         for content in [&b""[..], b"12345678"] {
             let mut link = Link::new();
             link.open_kept(1);
-            let expected = Violation { rule, id: RequestId(id) };
+            let expected = ProtocolError { kind: rule, request_id: RequestId(id) };
             assert_eq!(link.breaks(record(kind, id, content)), expected, "{kind:?} with id {id}");
             assert_eq!(link.answers(), [], "{kind:?} with id {id}");
         }
@@ -245,9 +259,9 @@ fn stdin_of_id_0_or_an_unknown_id_is_no_body() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.send([stdin(2, b"stray"), stdin(1, b"mine"), end_of_stdin(2), stdin(65_535, b"stray")].concat());
-    assert_eq!(link.body(key), (b"mine".to_vec(), BodyState::Open));
-    assert_eq!(link.breaks(stdin(0, b"null")).rule, Rule::RequestId);
-    assert_eq!(link.app.unread(), 0);
+    assert_eq!(link.body(key), (b"mine".to_vec(), StreamState::Open));
+    assert_eq!(link.breaks(stdin(0, b"null")).kind, ProtocolErrorKind::InvalidRequestId);
+    assert_eq!(link.app.unread_bytes(), 0);
 }
 
 #[test]
@@ -268,11 +282,14 @@ fn an_empty_write_is_not_an_end_of_stream() {
 fn a_wrong_version_is_an_error_after_earlier_events() {
     let mut link = Link::new();
     let wire = [head(1, R, true), vec![2, 5, 0, 9, 0, 0, 0, 0], head(2, R, true)].concat();
-    assert_eq!(link.breaks(wire), Violation { rule: Rule::Version, id: RequestId(9) });
+    assert_eq!(
+        link.breaks(wire),
+        ProtocolError { kind: ProtocolErrorKind::InvalidVersion, request_id: RequestId(9) }
+    );
     let request = link.request();
     assert_eq!((request.id, link.events()), (RequestId(1), vec![]), "nothing of what came after it");
-    link.app.end(request.key, 0).unwrap();
-    assert_eq!(link.app.end(request.key, 0), Err(Misuse::Gone));
+    link.app.end_request(request.key, 0).unwrap();
+    assert_eq!(link.app.end_request(request.key, 0), Err(UserError::RequestClosed));
 }
 
 #[test]
@@ -282,7 +299,7 @@ fn unknown_begin_flags_and_reserved_bytes_are_ignored() {
     link.send(all_params(1, &[]));
     let key = link.request().key;
     link.send(end_of_stdin(1));
-    link.app.end(key, 7).unwrap();
+    link.app.end_request(key, 7).unwrap();
     assert_eq!(link.answers(), [out(1, b""), ended(1, 7, ProtocolStatus::REQUEST_COMPLETE)]);
-    assert_eq!(link.app.should_close(), None, "KEEP_CONN is the lowest bit");
+    assert_eq!(link.app.close_action(), None, "KEEP_CONN is the lowest bit");
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::wire::*;
-use crate::server::{Config, Overload};
+use crate::server::{Config, OverloadResponse};
 use crate::{RecordType, Role, Roles};
 
 /// A step of a conversation.
@@ -242,19 +242,19 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
     let unfinished = prop_oneof![1 => 0..3_usize, 3 => 3..9_usize];
     (1..5_usize, unfinished, any::<bool>(), any::<bool>()).prop_map(|(requests, unfinished, all, stdout)| {
         let mut config = Config::default();
-        config.limits.requests = requests;
-        config.limits.unfinished = unfinished;
-        config.limits.params_bytes = 12;
-        config.limits.params_pairs = 3;
-        config.limits.body_bytes = 100;
-        config.limits.bodies_bytes = 200;
-        config.limits.management_bytes = 30;
-        config.limits.answers_bytes = 300;
+        config.limits.max_concurrent_requests = requests;
+        config.limits.max_half_closed_requests = unfinished;
+        config.limits.max_params_bytes = 12;
+        config.limits.max_params = 3;
+        config.limits.request_window = 100;
+        config.limits.connection_window = 200;
+        config.limits.max_management_bytes = 30;
+        config.limits.max_control_bytes = 300;
         if all {
             config.roles = Roles::ALL;
         }
         if stdout {
-            config.overload = Overload::Stdout(Bytes::from_static(b"Status: 503\r\n\r\n"));
+            config.overload_response = OverloadResponse::Stdout(Bytes::from_static(b"Status: 503\r\n\r\n"));
         }
         config
     })

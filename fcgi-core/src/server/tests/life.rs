@@ -6,8 +6,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::wire::*;
-use crate::server::{Close, EndOfInput, Event};
-use crate::{BodyState, Misuse, RecordType, RequestId, Role, Roles, Rule, Violation};
+use crate::server::{CloseAction, EndOfInput, Event};
+use crate::{ProtocolError, ProtocolErrorKind, RecordType, RequestId, Role, Roles, StreamState, UserError};
 
 const R: Role = Role::RESPONDER;
 
@@ -16,18 +16,18 @@ fn a_body_ends_exactly_on_its_terminal_record() {
     let mut link = Link::new();
     link.send([begin(1, R, true), all_params(1, &[("CONTENT_LENGTH", "4")])].concat());
     let key = link.request().key;
-    assert_eq!(link.body(key), (vec![], BodyState::Open));
+    assert_eq!(link.body(key), (vec![], StreamState::Open));
     link.send(stdin(1, b"ab"));
-    assert_eq!(link.events(), [Event::Body(key)]);
+    assert_eq!(link.events(), [Event::BodyReadable(key)]);
     link.send(stdin(1, b"cd"));
     assert_eq!(link.events(), [], "told once until it is read");
-    assert_eq!(link.body(key), (b"abcd".to_vec(), BodyState::Open), "CONTENT_LENGTH does not end it");
+    assert_eq!(link.body(key), (b"abcd".to_vec(), StreamState::Open), "CONTENT_LENGTH does not end it");
     link.send(stdin(1, b"ef"));
-    assert_eq!(link.body(key), (b"ef".to_vec(), BodyState::Open), "nor does it stop there");
+    assert_eq!(link.body(key), (b"ef".to_vec(), StreamState::Open), "nor does it stop there");
     link.events();
     link.send(end_of_stdin(1));
-    assert_eq!(link.events(), [Event::Body(key)]);
-    assert_eq!(link.body(key), (vec![], BodyState::Ended));
+    assert_eq!(link.events(), [Event::BodyReadable(key)]);
+    assert_eq!(link.body(key), (vec![], StreamState::Ended));
     link.send(end_of_stdin(1));
     assert_eq!(link.events(), [], "an end after the end says nothing new");
 }
@@ -37,8 +37,8 @@ fn a_request_without_a_body_ends_too() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.send(end_of_stdin(1));
-    assert_eq!(link.events(), [Event::Body(key)]);
-    assert_eq!(link.body(key), (vec![], BodyState::Ended));
+    assert_eq!(link.events(), [Event::BodyReadable(key)]);
+    assert_eq!(link.body(key), (vec![], StreamState::Ended));
 }
 
 #[test]
@@ -48,16 +48,16 @@ fn an_early_response_is_complete_at_once() {
         let mut link = Link::new();
         let key = link.open(1, R, keep_conn);
         link.app.stdout(key, b"Status: 404 Not Found\r\n\r\n").unwrap();
-        link.app.end(key, 0).unwrap();
+        link.app.end_request(key, 0).unwrap();
         let expected = [out(1, b"Status: 404 Not Found\r\n\r\n"), out(1, b""), end(1)];
         assert_eq!(link.answers(), expected);
-        let close = if keep_conn { None } else { Some(Close::Drain) };
-        assert_eq!(link.app.should_close(), close, "without KEEP_CONN the web server learns the end now");
+        let close = if keep_conn { None } else { Some(CloseAction::LingeringClose) };
+        assert_eq!(link.app.close_action(), close, "without KEEP_CONN the web server learns the end now");
         link.send(stdin(1, b"abcd"));
-        assert_eq!(link.app.should_close(), close);
+        assert_eq!(link.app.close_action(), close);
         link.send(end_of_stdin(1));
-        let close = if keep_conn { None } else { Some(Close::Now) };
-        assert_eq!(link.app.should_close(), close);
+        let close = if keep_conn { None } else { Some(CloseAction::Close) };
+        assert_eq!(link.app.close_action(), close);
         assert_eq!((link.events(), link.answers()), (vec![], vec![]));
     }
 }
@@ -68,16 +68,16 @@ fn an_unread_body_of_10_mb_is_dropped_as_it_comes() {
         let mut link = Link::new();
         let key = link.open(1, R, keep_conn);
         link.app.stdout(key, b"no").unwrap();
-        link.app.end(key, 0).unwrap();
+        link.app.end_request(key, 0).unwrap();
         assert_eq!(link.answers(), [out(1, b"no"), out(1, b""), end(1)]);
         let part = stdin(1, &[b'x'; 32_768]);
         for _ in 0..320 {
             link.send(&part);
-            assert!(link.app.wants_input());
-            assert_eq!(link.app.unread(), 0);
+            assert!(link.app.wants_read());
+            assert_eq!(link.app.unread_bytes(), 0);
         }
         link.send(end_of_stdin(1));
-        assert_eq!((link.events(), link.answers(), link.app.table.len()), (vec![], vec![], 0));
+        assert_eq!((link.events(), link.answers(), link.app.requests.len()), (vec![], vec![], 0));
     }
 }
 
@@ -86,10 +86,10 @@ fn late_stdin_is_skipped_and_not_in_the_next_request() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.send(stdin(1, b"read by nobody"));
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     link.send([stdin(1, b"late"), end_of_stdin(1), stdin(1, b"later than its end")].concat());
     link.answers();
-    assert_eq!(link.events(), [Event::Body(key)], "from before the answer");
+    assert_eq!(link.events(), [Event::BodyReadable(key)], "from before the answer");
     link.is_usable_for(1);
 }
 
@@ -97,13 +97,13 @@ fn late_stdin_is_skipped_and_not_in_the_next_request() {
 fn late_params_of_an_answered_request_are_skipped_too() {
     let mut link = Link::new();
     link.send(begin(1, R, true));
-    let key = link.app.in_params().min().unwrap();
-    link.app.refuse(key).unwrap();
+    let key = link.app.incomplete_heads().min().unwrap();
+    link.app.reject(key).unwrap();
     link.app.stdout(key, b"too slow").unwrap();
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     assert_eq!(link.answers(), [out(1, b"too slow"), out(1, b""), end(1)]);
     link.send([all_params(1, &[("A", "1")]), stdin(1, b"x"), end_of_stdin(1)].concat());
-    assert_eq!((link.events(), link.app.table.len()), (vec![], 0));
+    assert_eq!((link.events(), link.app.requests.len()), (vec![], 0));
     link.is_usable_for(1);
 }
 
@@ -112,16 +112,16 @@ fn a_begin_on_an_answered_id_starts_clean() {
     let mut link = Link::new();
     let old = link.open_kept(1);
     link.send(stdin(1, b"old"));
-    link.app.end(old, 0).unwrap();
+    link.app.end_request(old, 0).unwrap();
     link.send(stdin(1, b"old, late"));
-    assert_eq!(link.events(), [Event::Body(old)], "from before the answer");
+    assert_eq!(link.events(), [Event::BodyReadable(old)], "from before the answer");
     let new = link.open_kept(1);
     assert_ne!(old, new);
     link.send([stdin(1, b"new"), end_of_stdin(1)].concat());
-    assert_eq!(link.body(new), (b"new".to_vec(), BodyState::Ended));
-    assert_eq!(link.app.stdout(old, b"x"), Err(Misuse::Gone));
-    assert_eq!(link.app.live(), 1);
-    link.app.end(new, 0).unwrap();
+    assert_eq!(link.body(new), (b"new".to_vec(), StreamState::Ended));
+    assert_eq!(link.app.stdout(old, b"x"), Err(UserError::RequestClosed));
+    assert_eq!(link.app.active_requests(), 1);
+    link.app.end_request(new, 0).unwrap();
     assert_eq!(link.answers(), [out(1, b""), end(1), out(1, b""), end(1)]);
 }
 
@@ -144,13 +144,14 @@ fn a_begin_on_an_active_id_is_a_protocol_error() {
         }),
         ("cut off", |link| {
             let key = link.open_kept(1);
-            link.app.fail(key).unwrap();
+            link.app.abort_response(key).unwrap();
         }),
     ];
     for (what, prepare) in table {
         let mut link = Link::new();
         prepare(&mut link);
-        let expected = Violation { rule: Rule::BeginTwice, id: RequestId(1) };
+        let expected =
+            ProtocolError { kind: ProtocolErrorKind::DuplicateRequestId, request_id: RequestId(1) };
         assert_eq!(link.breaks(begin(1, R, true)), expected, "{what}");
     }
 }
@@ -162,15 +163,15 @@ fn nothing_of_one_request_is_visible_in_the_next() {
     let first = link.request();
     link.send(stdin(1, b"secret"));
     link.app.stdout(first.key, b"for the first").unwrap();
-    link.app.end(first.key, 0).unwrap();
+    link.app.end_request(first.key, 0).unwrap();
     link.send(end_of_stdin(1));
     link.answers();
     link.events();
     link.send([begin(1, R, true), all_params(1, &[("A", "2")]), end_of_stdin(1)].concat());
     let second = link.request();
     assert_eq!(second.params.iter().collect::<Vec<_>>(), [(&b"A"[..], &b"2"[..])]);
-    assert_eq!(link.body(second.key), (vec![], BodyState::Ended));
-    link.app.end(second.key, 0).unwrap();
+    assert_eq!(link.body(second.key), (vec![], StreamState::Ended));
+    link.app.end_request(second.key, 0).unwrap();
     assert_eq!(link.answers(), [out(1, b""), end(1)]);
 }
 
@@ -178,21 +179,21 @@ fn nothing_of_one_request_is_visible_in_the_next() {
 fn keep_conn_is_per_request_and_the_last_one_decides() {
     for (flags, close) in [
         (&[true][..], None),
-        (&[false], Some(Close::Now)),
-        (&[true, false], Some(Close::Now)),
+        (&[false], Some(CloseAction::Close)),
+        (&[true, false], Some(CloseAction::Close)),
         (&[false, true], None),
         (&[true, false, true], None),
     ] {
         let mut link = Link::new();
-        assert_eq!(link.app.should_close(), None, "before the first request");
+        assert_eq!(link.app.close_action(), None, "before the first request");
         for &keep_conn in flags {
             let key = link.open(1, R, keep_conn);
             link.send(end_of_stdin(1));
-            assert_eq!(link.app.should_close(), None, "{flags:?}: not while a request is alive");
-            link.app.end(key, 0).unwrap();
+            assert_eq!(link.app.close_action(), None, "{flags:?}: not while a request is alive");
+            link.app.end_request(key, 0).unwrap();
             link.events();
         }
-        assert_eq!(link.app.should_close(), close, "{flags:?}");
+        assert_eq!(link.app.close_action(), close, "{flags:?}");
     }
 }
 
@@ -200,30 +201,30 @@ fn keep_conn_is_per_request_and_the_last_one_decides() {
 fn an_authorizer_is_complete_at_the_end_of_its_params() {
     let mut link = Link::with(|config| config.roles = Roles::ALL);
     let key = link.open(1, Role::AUTHORIZER, true);
-    assert_eq!(link.body(key), (vec![], BodyState::Ended));
+    assert_eq!(link.body(key), (vec![], StreamState::Ended));
     link.app.stdout(key, b"Status: 200 OK\r\n\r\n").unwrap();
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     assert_eq!(link.answers(), [out(1, b"Status: 200 OK\r\n\r\n"), out(1, b""), end(1)]);
     assert_eq!(
-        (link.app.table.len(), link.app.end_of_input()),
+        (link.app.requests.len(), link.app.end_of_input()),
         (0, EndOfInput::Clean),
         "no STDIN is missing"
     );
     let key = link.open(1, Role::AUTHORIZER, false);
-    link.app.end(key, 0).unwrap();
-    assert_eq!(link.app.should_close(), Some(Close::Now));
+    link.app.end_request(key, 0).unwrap();
+    assert_eq!(link.app.close_action(), Some(CloseAction::Close));
 }
 
 #[test]
 fn an_authorizer_answered_early_ends_with_its_params() {
     let mut link = Link::with(|config| config.roles = Roles::ALL);
     link.send(begin(1, Role::AUTHORIZER, true));
-    let key = link.app.in_params().min().unwrap();
-    link.app.refuse(key).unwrap();
-    link.app.end(key, 0).unwrap();
-    assert_eq!(link.app.table.len(), 1);
+    let key = link.app.incomplete_heads().min().unwrap();
+    link.app.reject(key).unwrap();
+    link.app.end_request(key, 0).unwrap();
+    assert_eq!(link.app.requests.len(), 1);
     link.send(all_params(1, &[("A", "1")]));
-    assert_eq!((link.events(), link.app.table.len()), (vec![], 0));
+    assert_eq!((link.events(), link.app.requests.len()), (vec![], 0));
 }
 
 #[test]
@@ -231,9 +232,9 @@ fn stdin_of_an_authorizer_is_dropped() {
     let mut link = Link::with(|config| config.roles = Roles::ALL);
     let key = link.open(1, Role::AUTHORIZER, true);
     link.send([stdin(1, b"not for it"), end_of_stdin(1)].concat());
-    assert_eq!((link.events(), link.app.unread()), (vec![], 0));
-    assert_eq!(link.body(key), (vec![], BodyState::Ended));
-    assert_eq!(link.breaks(record(RecordType::DATA, 1, b"x")).rule, Rule::DataOutOfPlace);
+    assert_eq!((link.events(), link.app.unread_bytes()), (vec![], 0));
+    assert_eq!(link.body(key), (vec![], StreamState::Ended));
+    assert_eq!(link.breaks(record(RecordType::DATA, 1, b"x")).kind, ProtocolErrorKind::UnexpectedData);
 }
 
 #[test]
@@ -242,21 +243,24 @@ fn filter_bodies_end_on_their_own_empty_records() {
     let mut link = Link::with(|config| config.roles = Roles::ALL);
     let key = link.open(1, Role::FILTER, true);
     link.send(stdin(1, b"form"));
-    assert_eq!(link.body(key), (b"form".to_vec(), BodyState::Open));
-    assert_eq!(link.data(key), (vec![], BodyState::Open), "it has not begun, which is not its end");
+    assert_eq!(link.body(key), (b"form".to_vec(), StreamState::Open));
+    assert_eq!(link.data(key), (vec![], StreamState::Open), "it has not begun, which is not its end");
     link.send(end_of_stdin(1));
-    assert_eq!(link.body(key), (vec![], BodyState::Ended));
-    assert_eq!(link.data(key), (vec![], BodyState::Open));
+    assert_eq!(link.body(key), (vec![], StreamState::Ended));
+    assert_eq!(link.data(key), (vec![], StreamState::Open));
     link.events();
     link.send(data(b"fi"));
-    assert_eq!(link.events(), [Event::Body(key)]);
+    assert_eq!(link.events(), [Event::BodyReadable(key)]);
     link.send(data(b"le"));
-    assert_eq!(link.app.unread(), 4);
-    assert_eq!(link.data(key), (b"file".to_vec(), BodyState::Open));
+    assert_eq!(link.app.unread_bytes(), 4);
+    assert_eq!(link.data(key), (b"file".to_vec(), StreamState::Open));
     link.send(data(b""));
-    assert_eq!((link.data(key), link.body(key)), ((vec![], BodyState::Ended), (vec![], BodyState::Ended)));
-    link.app.end(key, 0).unwrap();
-    assert_eq!((link.app.table.len(), link.app.unread()), (0, 0));
+    assert_eq!(
+        (link.data(key), link.body(key)),
+        ((vec![], StreamState::Ended), (vec![], StreamState::Ended))
+    );
+    link.app.end_request(key, 0).unwrap();
+    assert_eq!((link.app.requests.len(), link.app.unread_bytes()), (0, 0));
 }
 
 #[test]
@@ -265,32 +269,40 @@ fn data_out_of_its_place_is_a_violation() {
     for content in [&b""[..], b"x"] {
         let mut link = Link::with(|config| config.roles = Roles::ALL);
         link.open(1, Role::FILTER, true);
-        assert_eq!(link.breaks(data(content)).rule, Rule::DataOutOfPlace, "before the end of STDIN");
+        assert_eq!(
+            link.breaks(data(content)).kind,
+            ProtocolErrorKind::UnexpectedData,
+            "before the end of STDIN"
+        );
 
         let mut link = Link::with(|config| config.roles = Roles::ALL);
         link.open_kept(1);
         link.send(end_of_stdin(1));
-        assert_eq!(link.breaks(data(content)).rule, Rule::DataOutOfPlace, "a Responder has none");
+        assert_eq!(
+            link.breaks(data(content)).kind,
+            ProtocolErrorKind::UnexpectedData,
+            "a Responder has none"
+        );
     }
     let mut link = Link::with(|config| config.roles = Roles::ALL);
     link.open(1, Role::FILTER, true);
     link.send([end_of_stdin(1), data(b""), data(b"")].concat());
-    assert_eq!(link.breaks(data(b"x")).rule, Rule::StreamAfterEnd);
+    assert_eq!(link.breaks(data(b"x")).kind, ProtocolErrorKind::StreamAfterEnd);
 }
 
 #[test]
 fn out_of_order_streams_are_protocol_errors() {
     let begun = begin(1, R, true);
     let table = [
-        (begun.clone(), stdin(1, b"x"), Rule::StdinBeforeParamsEnd),
-        (begun, end_of_stdin(1), Rule::StdinBeforeParamsEnd),
-        (head(1, R, true), params(1, &pairs(&[("B", "2")])), Rule::ParamsAfterEnd),
-        ([head(1, R, true), end_of_stdin(1)].concat(), stdin(1, b"x"), Rule::StreamAfterEnd),
+        (begun.clone(), stdin(1, b"x"), ProtocolErrorKind::StdinBeforeParamsEnd),
+        (begun, end_of_stdin(1), ProtocolErrorKind::StdinBeforeParamsEnd),
+        (head(1, R, true), params(1, &pairs(&[("B", "2")])), ProtocolErrorKind::ParamsAfterEnd),
+        ([head(1, R, true), end_of_stdin(1)].concat(), stdin(1, b"x"), ProtocolErrorKind::StreamAfterEnd),
     ];
     for (before, record, rule) in table {
         let mut link = Link::new();
         link.send(before);
-        assert_eq!(link.breaks(record), Violation { rule, id: RequestId(1) });
+        assert_eq!(link.breaks(record), ProtocolError { kind: rule, request_id: RequestId(1) });
     }
 }
 
@@ -299,47 +311,47 @@ fn a_key_is_invalid_once_its_request_is_over() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.send(stdin(1, b"x"));
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     link.answers();
     // Answered and its input open; over; and with another request in its place.
     for records in [vec![], end_of_stdin(1), head(1, R, true)] {
         link.send(records);
         let app = &mut link.app;
         let mut chunks = VecDeque::new();
-        assert_eq!(app.read_body(key, &mut chunks), Err(Misuse::Gone));
-        assert_eq!(app.read_data(key, &mut chunks), Err(Misuse::Gone));
-        assert_eq!(app.discard_body(key), Err(Misuse::Gone));
-        assert_eq!(app.stdout(key, b"x"), Err(Misuse::Gone));
-        assert_eq!(app.stdout_bytes(key, vec![b'x'; 5000].into()), Err(Misuse::Gone));
-        assert_eq!(app.stdout_with(key, |_| panic!("not called")), Err(Misuse::Gone));
-        assert_eq!(app.stderr(key, b"x"), Err(Misuse::Gone));
-        assert_eq!(app.end(key, 0), Err(Misuse::Gone));
-        assert_eq!(app.fail(key), Err(Misuse::Gone));
-        assert_eq!(app.refuse(key), Err(Misuse::Gone));
-        app.consumed(key, 1);
+        assert_eq!(app.read_body(key, &mut chunks), Err(UserError::RequestClosed));
+        assert_eq!(app.read_data(key, &mut chunks), Err(UserError::RequestClosed));
+        assert_eq!(app.discard_body(key), Err(UserError::RequestClosed));
+        assert_eq!(app.stdout(key, b"x"), Err(UserError::RequestClosed));
+        assert_eq!(app.stdout_bytes(key, vec![b'x'; 5000].into()), Err(UserError::RequestClosed));
+        assert_eq!(app.stdout_with(key, |_| panic!("not called")), Err(UserError::RequestClosed));
+        assert_eq!(app.stderr(key, b"x"), Err(UserError::RequestClosed));
+        assert_eq!(app.end_request(key, 0), Err(UserError::RequestClosed));
+        assert_eq!(app.abort_response(key), Err(UserError::RequestClosed));
+        assert_eq!(app.reject(key), Err(UserError::RequestClosed));
+        app.release_capacity(key, 1);
         assert!(chunks.is_empty() && link.answers().is_empty(), "and none of them does anything");
     }
-    assert_eq!(link.app.live(), 1);
+    assert_eq!(link.app.active_requests(), 1);
 }
 
 #[test]
 fn before_the_end_of_params_only_reject_is_possible() {
     let mut link = Link::new();
     link.send(begin(1, R, true));
-    let key = link.app.in_params().min().unwrap();
+    let key = link.app.incomplete_heads().min().unwrap();
     let app = &mut link.app;
     let mut chunks = VecDeque::new();
-    assert_eq!(app.read_body(key, &mut chunks), Err(Misuse::TooEarly));
-    assert_eq!(app.read_data(key, &mut chunks), Err(Misuse::TooEarly));
-    assert_eq!(app.discard_body(key), Err(Misuse::TooEarly));
-    assert_eq!(app.stdout(key, b"x"), Err(Misuse::TooEarly));
-    assert_eq!(app.stdout_with(key, |_| panic!("not called")), Err(Misuse::TooEarly));
-    assert_eq!(app.stderr(key, b"x"), Err(Misuse::TooEarly));
-    assert!(!app.is_open(key));
-    assert_eq!(app.end(key, 0), Err(Misuse::TooEarly));
-    assert_eq!(app.fail(key), Err(Misuse::TooEarly));
+    assert_eq!(app.read_body(key, &mut chunks), Err(UserError::StreamNotOpen));
+    assert_eq!(app.read_data(key, &mut chunks), Err(UserError::StreamNotOpen));
+    assert_eq!(app.discard_body(key), Err(UserError::StreamNotOpen));
+    assert_eq!(app.stdout(key, b"x"), Err(UserError::StreamNotOpen));
+    assert_eq!(app.stdout_with(key, |_| panic!("not called")), Err(UserError::StreamNotOpen));
+    assert_eq!(app.stderr(key, b"x"), Err(UserError::StreamNotOpen));
+    assert!(!app.is_writable(key));
+    assert_eq!(app.end_request(key, 0), Err(UserError::StreamNotOpen));
+    assert_eq!(app.abort_response(key), Err(UserError::StreamNotOpen));
     assert!(app.output().is_empty());
     link.send(all_params(1, &[]));
     assert_eq!(link.request().key, key);
-    assert_eq!(link.app.refuse(key), Err(Misuse::Gone));
+    assert_eq!(link.app.reject(key), Err(UserError::RequestClosed));
 }

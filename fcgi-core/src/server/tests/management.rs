@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 
 use super::wire::*;
 use crate::server::Event;
-use crate::{BodyState, Pairs, ProtocolStatus, RecordType, RequestId, Role, Roles, Rule, UnknownType};
+use crate::{
+    NameValuePairs, ProtocolErrorKind, ProtocolStatus, RecordType, RequestId, Role, Roles, StreamState,
+    UnknownType,
+};
 
 fn get_values(list: &[(&str, &str)]) -> Vec<u8> {
     record(RecordType::GET_VALUES, 0, &pairs(list))
@@ -39,7 +42,7 @@ fn get_values_is_answered_with_one_record() {
         let mut link = Link::new();
         link.send(get_values(&query));
         assert_eq!(link.answers(), [result(&expected)], "{what}");
-        assert_eq!(link.app.should_close(), None, "{what}: the connection stays open");
+        assert_eq!(link.app.close_action(), None, "{what}: the connection stays open");
         assert_eq!(link.events(), [], "{what}: the application is not involved");
         link.is_usable_for(1);
     }
@@ -53,7 +56,7 @@ fn get_values_while_a_body_is_being_received() {
     link.app.stdout(key, b"answer").unwrap();
     link.send(get_values(&[("FCGI_MPXS_CONNS", "")]));
     link.send([stdin(1, b" after"), end_of_stdin(1)].concat());
-    assert_eq!(link.body(key), (b"before after".to_vec(), BodyState::Ended));
+    assert_eq!(link.body(key), (b"before after".to_vec(), StreamState::Ended));
     assert_eq!(link.answers(), [out(1, b"answer"), result(&[("FCGI_MPXS_CONNS", "1")])]);
 }
 
@@ -61,13 +64,13 @@ fn get_values_while_a_body_is_being_received() {
 fn get_values_reports_the_real_limits() {
     for (requests, multiplexes) in [(1, "0"), (2, "1"), (5, "1")] {
         let mut link = Link::with(|config| {
-            config.limits.requests = requests;
+            config.limits.max_concurrent_requests = requests;
             config.max_conns = 77;
             config.max_reqs = 88;
         });
         link.send(get_values(&[("FCGI_MAX_CONNS", ""), ("FCGI_MAX_REQS", ""), ("FCGI_MPXS_CONNS", "")]));
         let answers = link.answers();
-        let told: Vec<_> = Pairs::new(&answers[0].content).map(Result::unwrap).collect();
+        let told: Vec<_> = NameValuePairs::new(&answers[0].content).map(Result::unwrap).collect();
         let max_reqs = alloc::format!("{requests}");
         let expected: [(&[u8], &[u8]); 3] = [
             (b"FCGI_MAX_CONNS", b"77"),
@@ -79,7 +82,7 @@ fn get_values_reports_the_real_limits() {
         for id in ids.clone() {
             link.open_kept(id);
         }
-        assert_eq!((link.app.live(), link.answers()), (requests, vec![]), "as many as it said");
+        assert_eq!((link.app.active_requests(), link.answers()), (requests, vec![]), "as many as it said");
         link.send(head(100, Role::RESPONDER, true));
         assert_eq!(link.events(), [], "and not one more");
         assert_eq!(link.answers(), [ended(100, 0, ProtocolStatus::OVERLOADED)]);
@@ -94,13 +97,13 @@ fn max_reqs_is_told_within_what_is_taken() {
     {
         let mut link = Link::with(|config| {
             config.max_reqs = max_reqs;
-            config.limits.requests = requests;
+            config.limits.max_concurrent_requests = requests;
         });
         link.send(get_values(&[("FCGI_MAX_REQS", "")]));
         assert_eq!(link.answers(), [result(&[("FCGI_MAX_REQS", told)])]);
         let ids = u16::try_from(requests).unwrap();
         (1..=ids).for_each(|id| _ = link.open_kept(id));
-        assert_eq!((link.app.live(), link.answers()), (requests, vec![]));
+        assert_eq!((link.app.active_requests(), link.answers()), (requests, vec![]));
     }
 }
 
@@ -109,14 +112,18 @@ fn a_query_that_is_cut_off_or_too_long_is_a_violation() {
     let whole = pairs(&[("FCGI_MAX_CONNS", "")]);
     for cut in 1..whole.len() {
         let violation = Link::new().breaks(record(RecordType::GET_VALUES, 0, &whole[..cut]));
-        assert_eq!((violation.rule, violation.id), (Rule::PairTruncated, RequestId::NULL), "cut at {cut}");
+        assert_eq!(
+            (violation.kind, violation.request_id),
+            (ProtocolErrorKind::TruncatedPair, RequestId::NULL),
+            "cut at {cut}"
+        );
     }
-    let mut link = Link::with(|config| config.limits.management_bytes = 10);
+    let mut link = Link::with(|config| config.limits.max_management_bytes = 10);
     link.send(record(RecordType::GET_VALUES, 0, &[0; 10]));
     assert_eq!(link.answers(), [result(&[])]);
     // Its first byte is enough to see it.
     let violation = link.breaks(&record(RecordType::GET_VALUES, 0, &[0; 11])[..9]);
-    assert_eq!(violation.rule, Rule::ManagementLength);
+    assert_eq!(violation.kind, ProtocolErrorKind::ManagementTooLong);
 }
 
 #[test]
@@ -144,7 +151,7 @@ fn a_request_s_record_of_an_unknown_type_is_skipped() {
         link.send(record(RecordType(kind), id, b"a later version's"));
     }
     link.send([stdin(1, b"x"), end_of_stdin(1)].concat());
-    assert_eq!(link.body(key), (b"x".to_vec(), BodyState::Ended));
+    assert_eq!(link.body(key), (b"x".to_vec(), StreamState::Ended));
     assert_eq!(link.answers(), []);
 }
 
@@ -165,8 +172,12 @@ fn an_unknown_role_is_rejected_alone() {
         link.send([all_params(1, &[("A", "1")]), stdin(1, b"body"), end_of_stdin(1)].concat());
         link.send([record(RecordType::DATA, 1, b"data"), end_of(RecordType::DATA, 1), abort(1)].concat());
         assert_eq!((link.events(), link.answers()), (vec![], vec![]), "{role:?}");
-        assert_eq!((link.app.live(), link.app.unread(), link.app.table.len()), (0, 0, 0), "{role:?}");
-        assert_eq!(link.app.should_close(), None);
+        assert_eq!(
+            (link.app.active_requests(), link.app.unread_bytes(), link.app.requests.len()),
+            (0, 0, 0),
+            "{role:?}"
+        );
+        assert_eq!(link.app.close_action(), None);
     }
     let mut link = Link::new();
     link.send([head(1, Role(9), true), end_of_stdin(1)].concat());
@@ -179,9 +190,9 @@ fn an_unknown_role_harms_no_other_request() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.send([begin(2, Role(9), true), stdin(1, b"body"), end_of_stdin(1)].concat());
-    assert_eq!(link.events(), [Event::Body(key)]);
+    assert_eq!(link.events(), [Event::BodyReadable(key)]);
     link.app.stdout(key, b"x").unwrap();
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     let expected = [ended(2, 0, ProtocolStatus::UNKNOWN_ROLE), out(1, b"x"), out(1, b""), end(1)];
     assert_eq!(link.answers(), expected);
 }
@@ -195,22 +206,22 @@ fn a_peer_that_asks_but_never_reads_is_paused() {
         ("requests in an unknown role", [begin(1, Role(9), true), abort(1)].concat()),
     ];
     for (what, wire) in floods {
-        let mut link = Link::with(|config| config.limits.answers_bytes = 1000);
+        let mut link = Link::with(|config| config.limits.max_control_bytes = 1000);
         let mut rounds = 0;
-        while link.app.wants_input() {
+        while link.app.wants_read() {
             link.send(&wire);
             rounds += 1;
             assert!(rounds < 1000, "{what} are taken without end");
         }
         assert!((1000..1100).contains(&link.app.output().len()), "{what}");
         link.answers();
-        assert!(link.app.wants_input(), "{what}: what was written is forgotten");
+        assert!(link.app.wants_read(), "{what}: what was written is forgotten");
     }
 }
 
 #[test]
 fn unwritten_output_does_not_stop_the_input() {
-    let mut link = Link::with(|config| config.limits.answers_bytes = 1000);
+    let mut link = Link::with(|config| config.limits.max_control_bytes = 1000);
     // Nor do all those that were answered and written long ago.
     for _ in 0..1000 {
         link.send(get_values(&[]));
@@ -219,5 +230,5 @@ fn unwritten_output_does_not_stop_the_input() {
     let key = link.open_kept(1);
     link.app.stdout(key, &[b'x'; 100_000]).unwrap();
     link.send(get_values(&[]));
-    assert!(link.app.wants_input(), "the peer may read the answer only after its whole body is written");
+    assert!(link.app.wants_read(), "the peer may read the answer only after its whole body is written");
 }

@@ -9,13 +9,16 @@ use proptest::prelude::*;
 
 use super::conversation::{Command, Owed, Sent, Step, WebServer, config, steps};
 use super::wire::{Link, Record, out, parse_some, waiting};
-use crate::server::{Close, Config, Connection, Event};
-use crate::{BodyState, Key, Limits, Misuse, RecordHeader, RecordType, RequestId, Role, Rule, Violation};
+use crate::server::{CloseAction, Config, Connection, Event};
+use crate::{
+    Limits, ProtocolError, ProtocolErrorKind, RecordHeader, RecordType, RequestId, RequestKey, Role,
+    StreamState, UserError,
+};
 
 /// A request that the application was told of.
 #[derive(Debug)]
 struct Told {
-    key: Key,
+    key: RequestKey,
     id: u16,
     role: Role,
     /// It may be answered.
@@ -56,7 +59,7 @@ struct Model {
     told: Vec<Told>,
     /// The last request of each id that the application was told of.
     last: BTreeMap<u16, usize>,
-    violation: Option<Violation>,
+    violation: Option<ProtocolError>,
     cut_off: bool,
     abandoned: bool,
     /// What was written so far.
@@ -89,7 +92,7 @@ impl Model {
                 let before = self.violation;
                 self.send(&sent);
                 // But for the half of a pair that a record of any kind may have left in its PARAMS.
-                let is_half = |violation: Violation| violation.rule == Rule::PairTruncated;
+                let is_half = |violation: ProtocolError| violation.kind == ProtocolErrorKind::TruncatedPair;
                 assert!(
                     self.violation == before || self.violation.is_some_and(is_half),
                     "{sent:?} is lawful"
@@ -97,7 +100,7 @@ impl Model {
             }
             Step::Record(sent) => self.send(sent),
             Step::Noise(_) => unreachable!("the model knows records alone"),
-            Step::Command(_, Command::Close) => self.link.app.close(),
+            Step::Command(_, Command::Close) => self.link.app.stop_accepting(),
             Step::Command(_, Command::Refuse) => self.refuse(),
             Step::Command(which, command) if !self.told.is_empty() => {
                 let at = which % self.told.len();
@@ -117,7 +120,7 @@ impl Model {
             (Ok(()), None) => (),
             (Ok(()), Some(_)) => panic!("a broken connection takes no more"),
             (Err(violation), None) => {
-                assert_eq!(violation.id, RequestId(sent.id));
+                assert_eq!(violation.request_id, RequestId(sent.id));
                 self.violation = Some(violation);
                 return;
             }
@@ -146,12 +149,12 @@ impl Model {
                 assert_eq!(request.id, RequestId(id));
                 self.tell(request.key, id, request.role, false);
             }
-            Event::Refused(key, _) => self.tell(key, id, Role::RESPONDER, true),
-            Event::Body(key) => {
+            Event::Rejected(key, _) => self.tell(key, id, Role::RESPONDER, true),
+            Event::BodyReadable(key) => {
                 let told = &self.told[self.last[&id]];
                 assert!(told.key == key && told.open && !told.discards && !told.aborted, "{told:?}");
             }
-            Event::Abort(key) => {
+            Event::Aborted(key) => {
                 let told = &mut self.told[self.last[&id]];
                 assert!(told.key == key && told.open && !told.aborted, "{told:?}");
                 told.aborted = true;
@@ -159,7 +162,7 @@ impl Model {
         }
     }
 
-    fn tell(&mut self, key: Key, id: u16, role: Role, discards: bool) {
+    fn tell(&mut self, key: RequestKey, id: u16, role: Role, discards: bool) {
         assert!(self.told.iter().all(|told| told.key != key), "a key comes once");
         self.last.insert(id, self.told.len());
         self.told.push(Told { key, id, role, open: true, aborted: false, discards, charge: 0, begins: None });
@@ -167,10 +170,10 @@ impl Model {
 
     fn refuse(&mut self) {
         let app = &mut self.link.app;
-        let Some(key) = app.in_params().min() else { return };
-        assert_eq!(app.end(key, 0), Err(Misuse::TooEarly));
-        assert_eq!(app.refuse(key), Ok(()));
-        let id = app.table.by_key(key).unwrap().id.0;
+        let Some(key) = app.incomplete_heads().min() else { return };
+        assert_eq!(app.end_request(key, 0), Err(UserError::StreamNotOpen));
+        assert_eq!(app.reject(key), Ok(()));
+        let id = app.requests.by_key(key).unwrap().id.0;
         self.tell(key, id, Role::RESPONDER, true);
     }
 
@@ -188,7 +191,7 @@ impl Model {
         let after = self.wire();
         let told = &mut self.told[at];
         if !told.open {
-            assert_eq!(replaced, Err(Misuse::Gone));
+            assert_eq!(replaced, Err(UserError::RequestClosed));
             return assert_eq!(before, after);
         }
         let begins = *told.begins.get_or_insert(before.len());
@@ -220,7 +223,7 @@ impl Model {
         let end = self.wire().len();
         let told = &mut self.told[at];
         let app = &mut self.link.app;
-        let before = (app.unread(), app.live(), app.output().len(), app.should_close());
+        let before = (app.unread_bytes(), app.active_requests(), app.output().len(), app.close_action());
         let mut chunks = VecDeque::new();
         let mut state = None;
         let taken = match command {
@@ -232,11 +235,11 @@ impl Model {
             Command::Stderr(len) => app.stderr(told.key, &vec![b'e'; len]),
             Command::Read => app.read_body(told.key, &mut chunks).map(|read| state = Some(read)),
             Command::Discard => app.discard_body(told.key),
-            Command::End => app.end(told.key, 0),
-            Command::Fail => app.fail(told.key),
-            Command::Abandon => app.abandon(told.key),
+            Command::End => app.end_request(told.key, 0),
+            Command::Fail => app.abort_response(told.key),
+            Command::Abandon => app.abandon_response(told.key),
             Command::Consume(len) => {
-                app.consumed(told.key, len);
+                app.release_capacity(told.key, len);
                 told.charge = told.charge.saturating_sub(len);
                 return;
             }
@@ -244,8 +247,8 @@ impl Model {
             Command::Refuse | Command::Close => unreachable!("not of one request"),
         };
         if !told.open {
-            assert_eq!(taken, Err(Misuse::Gone), "{command:?} of {told:?}");
-            let after = (app.unread(), app.live(), app.output().len(), app.should_close());
+            assert_eq!(taken, Err(UserError::RequestClosed), "{command:?} of {told:?}");
+            let after = (app.unread_bytes(), app.active_requests(), app.output().len(), app.close_action());
             assert_eq!(after, before, "{command:?} of {told:?}");
             return;
         }
@@ -254,7 +257,7 @@ impl Model {
             Command::Stdout(_) | Command::StdoutInPlace(_) | Command::StdoutShared(_) => {
                 told.begins.get_or_insert(end);
             }
-            Command::Read if state == Some(BodyState::Aborted) => assert!(told.aborted),
+            Command::Read if state == Some(StreamState::Aborted) => assert!(told.aborted),
             Command::Discard => {
                 told.discards = true;
                 told.charge = 0;
@@ -290,19 +293,22 @@ impl Model {
 
         let app = &self.link.app;
         let live = self.server.owed.values().filter(|owed| **owed == Owed::Answer).count();
-        assert_eq!(app.live(), live);
-        assert!(live <= self.limits.requests);
+        assert_eq!(app.active_requests(), live);
+        assert!(live <= self.limits.max_concurrent_requests);
         // The application was told of all the others.
         let open = self.told.iter().filter(|told| told.open).count();
-        assert_eq!(app.in_params().count(), live - open);
-        assert!(app.table.len() <= self.limits.requests + self.limits.unfinished + 1);
-        assert_eq!(app.unread(), self.told.iter().map(|told| told.charge).sum::<usize>());
+        assert_eq!(app.incomplete_heads().count(), live - open);
+        assert!(
+            app.requests.len()
+                <= self.limits.max_concurrent_requests + self.limits.max_half_closed_requests + 1
+        );
+        assert_eq!(app.unread_bytes(), self.told.iter().map(|told| told.charge).sum::<usize>());
         if live > 0 {
-            assert_eq!(app.should_close(), None);
+            assert_eq!(app.close_action(), None);
         } else if self.cut_off {
-            assert_eq!(app.should_close(), Some(Close::Abortive));
+            assert_eq!(app.close_action(), Some(CloseAction::Reset));
         } else if self.abandoned {
-            assert_eq!(app.should_close(), Some(Close::Drain));
+            assert_eq!(app.close_action(), Some(CloseAction::LingeringClose));
         }
     }
 
@@ -312,12 +318,12 @@ impl Model {
                 self.command(at, Command::End);
             }
         }
-        while self.link.app.in_params().min().is_some() {
+        while self.link.app.incomplete_heads().min().is_some() {
             self.refuse();
             self.command(self.told.len() - 1, Command::End);
         }
         self.check();
-        assert_eq!((self.link.app.live(), self.link.app.unread()), (0, 0));
+        assert_eq!((self.link.app.active_requests(), self.link.app.unread_bytes()), (0, 0));
         self.written.extend(self.link.written());
         let (_, left) = parse_some(&self.written);
         assert_eq!(left, 0, "whole records");

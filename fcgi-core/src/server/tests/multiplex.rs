@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::wire::*;
 use crate::server::Event;
-use crate::{BodyState, Key, RecordType, Role};
+use crate::{RecordType, RequestKey, Role, StreamState};
 
 const R: Role = Role::RESPONDER;
 
@@ -49,7 +49,7 @@ fn interleaved_records_reach_their_own_requests() {
             let id = alloc::format!("{}", request.id);
             assert_eq!(request.params.get_str("ID"), Some(&id[..]));
             let body = alloc::format!("{id}!").into_bytes();
-            assert_eq!(link.body(request.key), (body, BodyState::Ended), "merged as {merge:b}");
+            assert_eq!(link.body(request.key), (body, StreamState::Ended), "merged as {merge:b}");
         }
     }
 }
@@ -58,22 +58,22 @@ fn interleaved_records_reach_their_own_requests() {
 fn the_bodies_and_answers_of_many_requests_never_mix() {
     const COUNT: u16 = 100;
     let mut link = Link::new();
-    let keys: Vec<(u16, Key)> = (1..=COUNT).map(|id| (id, link.open_kept(id))).collect();
+    let keys: Vec<(u16, RequestKey)> = (1..=COUNT).map(|id| (id, link.open_kept(id))).collect();
     let text = |id: u16, round: u8| vec![round ^ id.to_le_bytes()[0]; usize::from(id) * 61];
     for round in 0..3 {
         for &(id, _) in keys.iter().rev() {
             link.send(stdin(id, &text(id, round)));
         }
         for &(id, key) in &keys {
-            assert_eq!(link.body(key), (text(id, round), BodyState::Open));
+            assert_eq!(link.body(key), (text(id, round), StreamState::Open));
             // Copied ones and shared ones, with log lines between them.
             link.app.stdout_bytes(key, text(id, round).into()).unwrap();
             link.app.stderr(key, &[round]).unwrap();
         }
     }
-    assert_eq!(link.app.live(), usize::from(COUNT));
+    assert_eq!(link.app.active_requests(), usize::from(COUNT));
     for &(_, key) in &keys {
-        link.app.end(key, 0).unwrap();
+        link.app.end_request(key, 0).unwrap();
     }
     let answers = link.answers();
     for &(id, _) in &keys {
@@ -91,16 +91,16 @@ fn an_unread_body_below_its_window_blocks_no_other() {
     let mut link = Link::new();
     let (slow, fast) = (link.open_kept(1), link.open_kept(2));
     link.send(vec![stdin(1, &[b's'; 60_000]); 10].concat());
-    assert!(link.app.wants_input(), "below the bound on all bodies");
+    assert!(link.app.wants_read(), "below the bound on all bodies");
     link.send([stdin(2, b"fast"), end_of_stdin(2)].concat());
-    assert_eq!(link.events(), [Event::Body(slow), Event::Body(fast)]);
-    assert_eq!(link.body(fast), (b"fast".to_vec(), BodyState::Ended));
+    assert_eq!(link.events(), [Event::BodyReadable(slow), Event::BodyReadable(fast)]);
+    assert_eq!(link.body(fast), (b"fast".to_vec(), StreamState::Ended));
     link.app.stdout(fast, b"done").unwrap();
-    link.app.end(fast, 0).unwrap();
+    link.app.end_request(fast, 0).unwrap();
     assert_eq!(link.answers(), [out(2, b"done"), out(2, b""), end(2)]);
-    assert_eq!(link.app.unread(), 600_000);
+    assert_eq!(link.app.unread_bytes(), 600_000);
     let (body, state) = link.body(slow);
-    assert_eq!((body.len(), state, link.app.unread()), (600_000, BodyState::Open, 0));
+    assert_eq!((body.len(), state, link.app.unread_bytes()), (600_000, StreamState::Open, 0));
 }
 
 #[test]
@@ -109,14 +109,14 @@ fn the_end_of_a_response_is_one_buffer() {
     let key = link.open_kept(1);
     link.app.stdout(key, b"Status: 200 OK\r\n\r\n").unwrap();
     link.app.stdout(key, b"the body").unwrap();
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     assert_eq!(link.app.output().slices().count(), 1);
     assert_eq!(link.answers(), [out(1, b"Status: 200 OK\r\n\r\nthe body"), out(1, b""), end(1)]);
 
     let key = link.open_kept(2);
     link.app.stdout(key, b"head").unwrap();
     link.app.stdout_bytes(key, vec![7; 50_000].into()).unwrap();
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     let lens: Vec<_> = link.app.output().slices().map(<[u8]>::len).collect();
     assert_eq!(lens, [8 + 4 + 8, 50_000, 8 + 16], "three slices for one vectored write");
 }
@@ -152,7 +152,7 @@ fn stderr_goes_around_stdout_and_before_end_request() {
     link.app.stderr(key, b"between").unwrap();
     link.app.stdout(key, b"body").unwrap();
     link.app.stderr(key, b"after").unwrap();
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     let expected = [
         err(1, b"before"),
         out(1, b"head"),
@@ -173,12 +173,12 @@ fn a_stderr_flood_keeps_order_and_input_going() {
     for _ in 0..200 {
         link.app.stderr(key, &[b'e'; 5000]).unwrap();
         link.app.stdout(key, b"o").unwrap();
-        assert!(link.app.wants_input(), "what waits to be written does not stop the input");
+        assert!(link.app.wants_read(), "what waits to be written does not stop the input");
         wire.extend(link.written_up_to(3000));
     }
     link.send([stdin(1, b"still read"), end_of_stdin(1)].concat());
-    assert_eq!(link.body(key), (b"still read".to_vec(), BodyState::Ended));
-    link.app.end(key, 0).unwrap();
+    assert_eq!(link.body(key), (b"still read".to_vec(), StreamState::Ended));
+    link.app.end_request(key, 0).unwrap();
     wire.extend(link.written());
     let records = parse(&wire);
     assert_eq!(joined(&records, RecordType::STDERR, 1).len(), 1_000_000);

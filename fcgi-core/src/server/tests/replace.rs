@@ -4,10 +4,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::wire::*;
-use crate::{Misuse, RecordType};
+use crate::{RecordType, UserError};
 
 /// Two requests whose responses and lines lie between each other, of small and of large pieces.
-fn interleaved(link: &mut Link) -> [crate::Key; 2] {
+fn interleaved(link: &mut Link) -> [crate::RequestKey; 2] {
     let keys @ [one, two] = [1, 2].map(|id| link.open_kept(id));
     let app = &mut link.app;
     app.stdout(two, b"two").unwrap();
@@ -48,7 +48,7 @@ fn an_unwritten_response_is_replaced_in_its_place() {
         assert_eq!(link.app.replace_response(other, b"too"), Ok(true));
         assert_eq!(parse(&waiting(link.app.output())), expected);
         link.app.stdout(key, b"late").unwrap();
-        link.app.end(key, 0).unwrap();
+        link.app.end_request(key, 0).unwrap();
         expected.extend([out(id, b"late"), out(id, b""), end(id)]);
         assert_eq!(parse(&link.written()), expected);
     }
@@ -85,9 +85,9 @@ fn replacing_an_unstarted_response_starts_it() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     assert_eq!(link.app.replace_response(key, b"sorry"), Ok(true));
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     assert_eq!(parse(&link.written()), [out(1, b"sorry"), out(1, b""), end(1)]);
-    assert_eq!(link.app.replace_response(key, b"late"), Err(Misuse::Gone));
+    assert_eq!(link.app.replace_response(key, b"late"), Err(UserError::RequestClosed));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn the_next_response_of_an_id_is_replaced_alone() {
     let mut link = Link::new();
     let key = link.open_kept(1);
     link.app.stdout(key, b"first").unwrap();
-    link.app.end(key, 0).unwrap();
+    link.app.end_request(key, 0).unwrap();
     link.send(end_of_stdin(1));
     let key = link.open_kept(1);
     link.app.stdout(key, b"second").unwrap();

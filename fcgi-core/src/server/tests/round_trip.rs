@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::wire::{parse, waiting};
 use crate::{
-    BeginRequest, EndRequest, Enframer, Pairs, Params, ProtocolStatus, RecordHeader, RecordType, RequestId,
-    Role, UnknownType, encode_pair,
+    BeginRequest, EndRequest, NameValuePairs, Params, ProtocolStatus, RecordEncoder, RecordHeader,
+    RecordType, RequestId, Role, UnknownType, encode_pair,
 };
 
 /// What is put into an [`Enframer`].
@@ -80,7 +80,7 @@ proptest! {
             encode_pair(&mut wire, name, value);
         }
         let expected: Vec<(&[u8], &[u8])> = list.iter().map(|(name, value)| (&name[..], &value[..])).collect();
-        let decoded: Result<Vec<_>, _> = Pairs::new(&wire).collect();
+        let decoded: Result<Vec<_>, _> = NameValuePairs::new(&wire).collect();
         prop_assert_eq!(decoded.as_ref(), Ok(&expected));
         let params: Params = list.iter().map(|(name, value)| (name, value)).collect();
         prop_assert_eq!(params.encoded(), &wire);
@@ -93,7 +93,7 @@ proptest! {
 
     #[test]
     fn pairs_of_any_bytes_end_within_their_input(wire in prop::collection::vec(any::<u8>(), 0..60)) {
-        let decoded: Vec<_> = Pairs::new(&wire).collect();
+        let decoded: Vec<_> = NameValuePairs::new(&wire).collect();
         prop_assert!(decoded.iter().rev().skip(1).all(Result::is_ok), "an error is the last item");
         let taken = |(name, value): &(&[u8], &[u8])| 2 + name.len() + value.len();
         prop_assert!(decoded.iter().flatten().map(taken).sum::<usize>() <= wire.len());
@@ -101,33 +101,33 @@ proptest! {
 
     #[test]
     fn records_through_any_partial_writes(puts in prop::collection::vec(put(), 1..40)) {
-        let mut out = Enframer::new();
+        let mut out = RecordEncoder::new();
         let mut wire = Vec::new();
         // What was put, and whether it is a record of its own.
         let mut expected: Vec<(RecordType, u16, Vec<u8>, bool)> = Vec::new();
         for put in puts {
             match put {
                 Put::Stream(kind, id, content) => {
-                    out.stream(kind, RequestId(id), &content);
+                    out.write_stream(kind, RequestId(id), &content);
                     expected.push((kind, id, content, false));
                 }
                 Put::Shared(kind, id, content) => {
-                    out.stream_bytes(kind, RequestId(id), Bytes::from(content.clone()));
+                    out.write_stream_bytes(kind, RequestId(id), Bytes::from(content.clone()));
                     expected.push((kind, id, content, false));
                 }
                 Put::InPlace(kind, id, content) => {
-                    out.stream_with(kind, RequestId(id), |out| out.extend_from_slice(&content));
+                    out.write_stream_with(kind, RequestId(id), |out| out.extend_from_slice(&content));
                     expected.push((kind, id, content, false));
                 }
                 Put::Record(kind, id, content) => {
-                    out.record(RecordType(kind), RequestId(id), &content);
+                    out.write_record(RecordType(kind), RequestId(id), &content);
                     expected.push((RecordType(kind), id, content, true));
                 }
                 Put::End(kind, id) => {
-                    out.end_stream(kind, RequestId(id));
+                    out.write_stream_end(kind, RequestId(id));
                     expected.push((kind, id, Vec::new(), true));
                 }
-                Put::Seal => out.seal(),
+                Put::Seal => out.split_record(),
                 Put::Advance(len) => {
                     let mut part = waiting(&out);
                     part.truncate(len);

@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use crate::server::{Config, Connection, Event, NewRequest};
 use crate::{
-    BeginRequest, BodyState, Deframer, EndRequest, Enframer, Key, ProtocolStatus, RecordHeader, RecordType,
-    RequestId, Role, Violation, encode_pair,
+    BeginRequest, EndRequest, ProtocolError, ProtocolStatus, RecordDecoder, RecordEncoder, RecordHeader,
+    RecordType, RequestId, RequestKey, Role, StreamState, encode_pair,
 };
 
 /// A record with padding, of any type, id and content.
@@ -110,10 +110,10 @@ pub(super) fn end(id: u16) -> Record {
 /// Cuts whole records out of `wire`, and gives what is left of it: part of one more.
 pub(super) fn parse_some(wire: &[u8]) -> (Vec<Record>, usize) {
     let mut records: Vec<Record> = Vec::new();
-    let mut deframer = Deframer::new();
+    let mut deframer = RecordDecoder::new();
     let (mut input, mut left) = (wire, wire.len());
     while let Some(fragment) = deframer.next(&mut input).expect("the version is right") {
-        if !fragment.ends {
+        if !fragment.is_last {
             break;
         }
         left = input.len();
@@ -131,7 +131,7 @@ pub(super) fn parse(wire: &[u8]) -> Vec<Record> {
 }
 
 /// The bytes that wait to be written.
-pub(super) fn waiting(out: &Enframer) -> Vec<u8> {
+pub(super) fn waiting(out: &RecordEncoder) -> Vec<u8> {
     out.slices().collect::<Vec<_>>().concat()
 }
 
@@ -159,7 +159,7 @@ impl Link {
     }
 
     /// The web server sends what it may not.
-    pub(super) fn breaks(&mut self, wire: impl AsRef<[u8]>) -> Violation {
+    pub(super) fn breaks(&mut self, wire: impl AsRef<[u8]>) -> ProtocolError {
         let violation = self.app.receive(wire.as_ref()).expect_err("these records break a rule");
         assert_eq!(self.app.receive(&[]), Err(violation), "the connection is of no more use");
         violation
@@ -179,7 +179,7 @@ impl Link {
     }
 
     /// The web server sends a request's head, of which the application is told.
-    pub(super) fn open(&mut self, id: u16, role: Role, keep_conn: bool) -> Key {
+    pub(super) fn open(&mut self, id: u16, role: Role, keep_conn: bool) -> RequestKey {
         self.send(head(id, role, keep_conn));
         let request = self.request();
         assert_eq!((request.id, request.role), (RequestId(id), role));
@@ -187,7 +187,7 @@ impl Link {
     }
 
     /// A Responder's request with KEEP_CONN.
-    pub(super) fn open_kept(&mut self, id: u16) -> Key {
+    pub(super) fn open_kept(&mut self, id: u16) -> RequestKey {
         self.open(id, Role::RESPONDER, true)
     }
 
@@ -195,31 +195,36 @@ impl Link {
     pub(super) fn is_usable_for(&mut self, id: u16) {
         let key = self.open_kept(id);
         self.send([stdin(id, b"a body"), end_of_stdin(id)].concat());
-        assert_eq!(self.events(), [Event::Body(key)]);
-        assert_eq!(self.body(key), (b"a body".to_vec(), BodyState::Ended));
+        assert_eq!(self.events(), [Event::BodyReadable(key)]);
+        assert_eq!(self.body(key), (b"a body".to_vec(), StreamState::Ended));
         self.app.stdout(key, b"an answer").expect("the request is open");
-        self.app.end(key, 0).expect("the request is open");
+        self.app.end_request(key, 0).expect("the request is open");
         assert_eq!(self.answers(), [out(id, b"an answer"), out(id, b""), end(id)]);
-        assert_eq!(self.app.should_close(), None);
+        assert_eq!(self.app.close_action(), None);
     }
 
     /// What there is of a request's STDIN, all of it consumed.
-    pub(super) fn body(&mut self, key: Key) -> (Vec<u8>, BodyState) {
+    pub(super) fn body(&mut self, key: RequestKey) -> (Vec<u8>, StreamState) {
         let mut chunks = VecDeque::new();
         let state = self.app.read_body(key, &mut chunks).expect("the request is open");
         self.use_up(key, &chunks, state)
     }
 
     /// What there is of a request's DATA, all of it consumed.
-    pub(super) fn data(&mut self, key: Key) -> (Vec<u8>, BodyState) {
+    pub(super) fn data(&mut self, key: RequestKey) -> (Vec<u8>, StreamState) {
         let mut chunks = VecDeque::new();
         let state = self.app.read_data(key, &mut chunks).expect("the request is open");
         self.use_up(key, &chunks, state)
     }
 
-    fn use_up(&mut self, key: Key, chunks: &VecDeque<Bytes>, state: BodyState) -> (Vec<u8>, BodyState) {
+    fn use_up(
+        &mut self,
+        key: RequestKey,
+        chunks: &VecDeque<Bytes>,
+        state: StreamState,
+    ) -> (Vec<u8>, StreamState) {
         let body: Vec<u8> = chunks.iter().cloned().collect::<Vec<_>>().concat();
-        self.app.consumed(key, body.len());
+        self.app.release_capacity(key, body.len());
         (body, state)
     }
 

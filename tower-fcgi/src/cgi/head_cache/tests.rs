@@ -20,7 +20,7 @@ fn mapped(heads: &[Pairs]) -> Vec<Option<(Pairs, Vec<String>)>> {
 fn mapped_alone(head: &Pairs) -> Option<(Pairs, Vec<String>)> {
     let params: Params = head.iter().map(|(name, value)| (name, value)).collect();
     let mut variables = Variables::default();
-    let headers = Fields::sort(&params, &mut variables).headers(&params).ok()?;
+    let headers = HeaderFields::sort(&params, &mut variables).headers(&params).ok()?;
     Some(plain(&headers, &variables))
 }
 
@@ -166,8 +166,8 @@ fn a_similar_head_is_recognised_with_its_own_values() {
     let params: Params = other.iter().map(|(name, value)| (name, value)).collect();
 
     let mut variables = Variables::default();
-    let fields = Fields::sort(&known, &mut variables);
-    let head = Head::new(&known, &variables, &fields, &fields.headers(&known).unwrap()).unwrap();
+    let fields = HeaderFields::sort(&known, &mut variables);
+    let head = CachedHead::new(&known, &variables, &fields, &fields.headers(&known).unwrap()).unwrap();
 
     let mut variables = Variables::default();
     let changed = head.compare(params.encoded(), &mut variables).unwrap();
@@ -195,8 +195,8 @@ fn personal_headers_are_never_cached() {
     ];
     let params: Params = secrets.into_iter().chain([("HTTP_ACCEPT", "not so")]).collect();
     let mut variables = Variables::default();
-    let fields = Fields::sort(&params, &mut variables);
-    let head = Head::new(&params, &variables, &fields, &fields.headers(&params).unwrap()).unwrap();
+    let fields = HeaderFields::sort(&params, &mut variables);
+    let head = CachedHead::new(&params, &variables, &fields, &fields.headers(&params).unwrap()).unwrap();
     let all = format!("{head:?}");
     // As text, as numbers, and as a pair.
     let numbers = format!("{:?}", b"secret");
@@ -210,17 +210,17 @@ fn what_is_too_much_is_not_remembered() {
     let remembered = |pairs: &[(String, String)]| {
         let params: Params = pairs.iter().map(|(name, value)| (name, value)).collect();
         let mut variables = Variables::default();
-        let fields = Fields::sort(&params, &mut variables);
-        Head::new(&params, &variables, &fields, &fields.headers(&params).unwrap()).is_some()
+        let fields = HeaderFields::sort(&params, &mut variables);
+        CachedHead::new(&params, &variables, &fields, &fields.headers(&params).unwrap()).is_some()
     };
     let numbered =
         |count: usize| -> Pairs { (0..count).map(|n| (format!("HTTP_X_{n}"), String::new())).collect() };
-    assert!(remembered(&numbered(MOST)));
-    assert!(!remembered(&numbered(MOST + 1)), "too many pairs");
+    assert!(remembered(&numbered(MAX_PAIRS)));
+    assert!(!remembered(&numbered(MAX_PAIRS + 1)), "too many pairs");
     let long = |len: usize| vec![("HTTP_ACCEPT".to_owned(), "x".repeat(len))];
-    assert!(remembered(&long(LONGEST - "HTTP_ACCEPT".len())));
-    assert!(!remembered(&long(LONGEST)), "too many bytes");
-    let cookie = vec![("HTTP_COOKIE".to_owned(), "x".repeat(2 * LONGEST))];
+    assert!(remembered(&long(MAX_BYTES - "HTTP_ACCEPT".len())));
+    assert!(!remembered(&long(MAX_BYTES)), "too many bytes");
+    let cookie = vec![("HTTP_COOKIE".to_owned(), "x".repeat(2 * MAX_BYTES))];
     assert!(remembered(&cookie), "what is not kept does not count");
     let twice = [numbered(1), numbered(1)].concat();
     assert!(!remembered(&twice), "a header that comes twice");
@@ -245,13 +245,13 @@ fn a_head_gives_way_to_another_that_comes_more_often() {
             come("HTTP_A");
             assert!(known("HTTP_A"), "the first is remembered at once");
             for _ in 0..10 {
-                for _ in 1..MISSES {
+                for _ in 1..EVICT_AFTER {
                     come("HTTP_B");
                 }
                 come("HTTP_A");
             }
             assert!(known("HTTP_A") && !known("HTTP_B"), "one that still comes stays");
-            for _ in 0..MISSES {
+            for _ in 0..EVICT_AFTER {
                 come("HTTP_B");
             }
             assert!(known("HTTP_B") && !known("HTTP_A"));

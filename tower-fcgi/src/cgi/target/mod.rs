@@ -20,7 +20,7 @@ use http::{StatusCode, Uri};
 pub(crate) use self::own_program::OwnProgram;
 use self::path::Path;
 use self::sent::Sent;
-use super::strip_prefix::below;
+use super::strip_prefix::strip_prefix;
 use crate::server::failure::Failure;
 use crate::server::request_target::{RequestTarget, TargetSettings};
 
@@ -84,7 +84,7 @@ impl<'a> Target<'a> {
             RequestTarget::StripScriptName => self.script_name,
         };
         let target = whole.path_and_query().map_or("", PathAndQuery::as_str).as_bytes();
-        let Some(rest) = below(target, prefix) else {
+        let Some(rest) = strip_prefix(target, prefix) else {
             return Err(Failure::Request(StatusCode::NOT_FOUND, "the target is not below the prefix"));
         };
         let slash: &[u8] = if rest.starts_with(b"/") { b"" } else { b"/" };

@@ -10,21 +10,21 @@ use tokio::time::Instant;
 
 /// How long an application that takes one request at a time on a connection is not asked again whether it takes more. It can
 /// be another one by then. No question waits longer.
-const ASK_AGAIN: Duration = Duration::from_secs(5 * 60);
+const PROBE_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Bounds the connections of a pool; wakes who waits for one.
-pub(crate) struct Room {
+pub(crate) struct PoolCapacity {
     most: usize,
     /// Connections that there are, or that are being made; at most `most`.
     made: AtomicUsize,
     /// There may be room where there was none. One waits for it at a time.
     freed: Notify,
-    answer: Mutex<Answer>,
+    answer: Mutex<Multiplexing>,
 }
 
 /// What is known of an application.
 #[derive(Debug, Clone, Copy)]
-enum Answer {
+enum Multiplexing {
     /// It was not asked.
     Unknown,
     /// It is being asked, after it was so many times in a row without an answer.
@@ -39,14 +39,14 @@ enum Answer {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unheard {
+pub(crate) enum ProbeFailure {
     /// There was no connection, or it ended before the answer: mostly the application is being started anew.
     Unreachable,
     /// None has come in time: the application is busy, or never answers.
     Silent,
 }
 
-impl Unheard {
+impl ProbeFailure {
     /// How long the application is not asked again after the first time; twice as long after each further one.
     const fn pause(self) -> Duration {
         match self {
@@ -58,19 +58,19 @@ impl Unheard {
 }
 
 /// The right to one connection.
-pub(crate) struct Slot {
-    room: Arc<Room>,
+pub(crate) struct ConnectionPermit {
+    room: Arc<PoolCapacity>,
 }
 
-impl Room {
+impl PoolCapacity {
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        let answer = Mutex::new(Answer::Unknown);
+        let answer = Mutex::new(Multiplexing::Unknown);
         Arc::new(Self { most: most.max(1), made: AtomicUsize::new(0), freed: Notify::new(), answer })
     }
 
-    pub(crate) fn slot(self: &Arc<Self>) -> Option<Slot> {
+    pub(crate) fn slot(self: &Arc<Self>) -> Option<ConnectionPermit> {
         let more = |made| (made < self.most).then_some(made + 1);
-        let slot = || Slot { room: Arc::clone(self) };
+        let slot = || ConnectionPermit { room: Arc::clone(self) };
         self.made.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok().map(|_| slot())
     }
 
@@ -88,50 +88,58 @@ impl Room {
     pub(crate) fn begin_to_ask(&self) -> bool {
         let mut answer = self.answer();
         let unheard = match *answer {
-            Answer::Unknown => 0,
-            Answer::Unheard(times, until) if Instant::now() >= until => times,
-            Answer::OneAtATime(until) if Instant::now() >= until => 0,
-            Answer::Asked(_) | Answer::Unheard(..) | Answer::OneAtATime(_) | Answer::Several => return false,
+            Multiplexing::Unknown => 0,
+            Multiplexing::Unheard(times, until) if Instant::now() >= until => times,
+            Multiplexing::OneAtATime(until) if Instant::now() >= until => 0,
+            Multiplexing::Asked(_)
+            | Multiplexing::Unheard(..)
+            | Multiplexing::OneAtATime(_)
+            | Multiplexing::Several => return false,
         };
-        *answer = Answer::Asked(unheard);
+        *answer = Multiplexing::Asked(unheard);
         true
     }
 
     /// The question was not sent after all.
     pub(crate) fn was_not_asked(&self) {
         let mut answer = self.answer();
-        if let Answer::Asked(times) = *answer {
-            *answer = if times == 0 { Answer::Unknown } else { Answer::Unheard(times, Instant::now()) };
+        if let Multiplexing::Asked(times) = *answer {
+            *answer =
+                if times == 0 { Multiplexing::Unknown } else { Multiplexing::Unheard(times, Instant::now()) };
         }
     }
 
     /// The question has no answer. One failure says little of the application, so that it is asked again soon.
-    pub(crate) fn unheard(&self, why: Unheard) {
+    pub(crate) fn unheard(&self, why: ProbeFailure) {
         let mut answer = self.answer();
-        if let Answer::Asked(times) = *answer {
+        if let Multiplexing::Asked(times) = *answer {
             let pause = why.pause().saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX));
-            *answer = Answer::Unheard(times.saturating_add(1), Instant::now() + pause.min(ASK_AGAIN));
+            *answer =
+                Multiplexing::Unheard(times.saturating_add(1), Instant::now() + pause.min(PROBE_INTERVAL));
         }
     }
 
     /// The application has said whether it takes several requests on a connection.
     pub(crate) fn learn(&self, several: bool) {
-        *self.answer() =
-            if several { Answer::Several } else { Answer::OneAtATime(Instant::now() + ASK_AGAIN) };
+        *self.answer() = if several {
+            Multiplexing::Several
+        } else {
+            Multiplexing::OneAtATime(Instant::now() + PROBE_INTERVAL)
+        };
     }
 
     /// Whether the application takes several requests on a connection, so that each one can be asked how many.
     pub(crate) fn is_multiplexed(&self) -> bool {
-        matches!(*self.answer(), Answer::Several)
+        matches!(*self.answer(), Multiplexing::Several)
     }
 
-    fn answer(&self) -> MutexGuard<'_, Answer> {
+    fn answer(&self) -> MutexGuard<'_, Multiplexing> {
         // Each change is whole.
         self.answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Slot {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.room.made.fetch_sub(1, Ordering::AcqRel);
         self.room.free();

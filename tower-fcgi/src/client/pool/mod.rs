@@ -19,11 +19,11 @@ use tokio::sync::oneshot::{Receiver, error::RecvError};
 use tokio::time::timeout;
 use tower_service::Service;
 
-use self::capacity::{Room, Slot, Unheard};
+use self::capacity::{ConnectionPermit, PoolCapacity, ProbeFailure};
 use super::config::Config;
 use super::connection::Connection;
-use super::dispatch::{Answer, Call, Mailbox, Question, Unanswered};
-use super::error::{Error, Kind};
+use super::dispatch::{Envelope, FailedRequest, Question, RequestChannel, ResponseSender};
+use super::error::{Error, ErrorKind};
 use super::response_body::ResponseBody;
 use super::send_request::SendRequest;
 
@@ -64,33 +64,33 @@ use super::send_request::SendRequest;
 /// Calls panic outside a tokio runtime: each connection is a task.
 pub struct Pool<C, B> {
     shared: Arc<Shared<C, B>>,
-    connect_timeout: Duration,
-    wait_timeout: Option<Duration>,
+    with_connect_timeout: Duration,
+    acquire_timeout: Option<Duration>,
 }
 
 struct Shared<C, B> {
     connect: C,
     config: Config,
-    room: Arc<Room>,
+    room: Arc<PoolCapacity>,
     /// Whose turn it is to have the next place: they come in the order in which they asked for it.
-    turn: Turn<()>,
+    queue: Turn<()>,
     /// Connections that have not ended, as far as was seen. The last is the one that was used last.
-    links: Mutex<Vec<Arc<Link<B>>>>,
+    connections: Mutex<Vec<Arc<PooledConnection<B>>>>,
 }
 
 /// A connection. It counts for as long as this is there, which whoever waits for the head of an answer on it keeps as well:
 /// so its right to one is theirs if it turns out to be closed.
-struct Link<B> {
+struct PooledConnection<B> {
     sender: SendRequest<B>,
-    slot: Slot,
+    slot: ConnectionPermit,
 }
 
 /// Where a request is to be sent.
-enum Place<B> {
+enum Checkout<B> {
     /// A place on it is taken.
-    On(Arc<Link<B>>),
+    Existing(Arc<PooledConnection<B>>),
     /// On a connection that is to be made.
-    New(Slot),
+    Connect(ConnectionPermit),
 }
 
 impl<C, F, IO, B> Pool<C, B>
@@ -106,22 +106,23 @@ where
     /// An application serves as many connections at once as it has processes or threads, for PHP
     /// `pm.max_children`; those beyond wait for it, where nobody sees them.
     pub fn new(connections: usize, config: Config, connect: C) -> Self {
-        let room = Room::new(connections);
-        let shared = Shared { connect, config, room, turn: Turn::new(()), links: Mutex::new(Vec::new()) };
-        Self { shared: Arc::new(shared), connect_timeout: Duration::from_secs(5), wait_timeout: None }
+        let room = PoolCapacity::new(connections);
+        let shared =
+            Shared { connect, config, room, queue: Turn::new(()), connections: Mutex::new(Vec::new()) };
+        Self { shared: Arc::new(shared), with_connect_timeout: Duration::from_secs(5), acquire_timeout: None }
     }
 
     /// How long making a connection may take. Default: 5 s.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.connect_timeout = limit;
+        self.with_connect_timeout = limit;
         self
     }
 
     /// How long a request may wait while all connections are in use. Default: without limit.
     #[must_use]
-    pub fn wait_timeout(mut self, limit: Duration) -> Self {
-        self.wait_timeout = Some(limit);
+    pub fn with_acquire_timeout(mut self, limit: Duration) -> Self {
+        self.acquire_timeout = Some(limit);
         self
     }
 }
@@ -136,14 +137,14 @@ where
 {
     /// A place for a request, which waits for one in its turn. With `not`, that is no other's than this connection, unless
     /// nothing is under way on it.
-    async fn place(&self, not: Option<&Mailbox<B>>) -> Result<Place<B>, Kind> {
-        if let Ok(_turn) = self.shared.turn.try_lock()
+    async fn place(&self, not: Option<&RequestChannel<B>>) -> Result<Checkout<B>, ErrorKind> {
+        if let Ok(_turn) = self.shared.queue.try_lock()
             && let Some(place) = self.shared.take_place(not)
         {
             return Ok(place);
         }
         let wait = async {
-            let _turn = self.shared.turn.lock().await;
+            let _turn = self.shared.queue.lock().await;
             loop {
                 if let Some(place) = self.shared.take_place(not) {
                     return place;
@@ -151,23 +152,25 @@ where
                 self.shared.room.freed().await;
             }
         };
-        match self.wait_timeout {
+        match self.acquire_timeout {
             None => Ok(wait.await),
-            Some(limit) => timeout(limit, wait).await.map_err(|_| Kind::WaitTimeout),
+            Some(limit) => timeout(limit, wait).await.map_err(|_| ErrorKind::AcquireTimeout),
         }
     }
 
     async fn send(self, request: Request<B>) -> Result<Response<ResponseBody>, Error> {
         let method = request.method().clone();
         let place = self.place(None).await?;
-        let kept = matches!(place, Place::On(_));
+        let kept = matches!(place, Checkout::Existing(_));
         let (link, answer) = self.send_to(place, request).await?;
-        let Unanswered { error, request: back, unsent } = match answered(answer.await) {
+        let FailedRequest { error, request: back, unsent } = match answered(answer.await) {
             Ok(response) => return Ok(response),
             Err(unanswered) => *unanswered,
         };
-        let lost = kept && error.is_lost() && (unsent || is_idempotent(&method));
-        let Some(request) = back.filter(|_| lost || self.is_others_fault(&error)) else { return Err(error) };
+        let lost = kept && error.is_connection_lost() && (unsent || is_idempotent(&method));
+        let Some(request) = back.filter(|_| lost || self.is_retryable_refusal(&error)) else {
+            return Err(error);
+        };
         tracing::debug!(
             error = &error as &(dyn StdError + 'static),
             "a connection took no request: it is sent again"
@@ -180,32 +183,33 @@ where
 
     /// Whether an application has refused a request for those that it shares a connection with. It has done nothing for it
     /// then (FastCGI §5.5).
-    fn is_others_fault(&self, error: &Error) -> bool {
+    fn is_retryable_refusal(&self, error: &Error) -> bool {
         let statuses = [ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::OVERLOADED];
-        self.shared.config.requests() > 1 && error.refused().is_some_and(|status| statuses.contains(&status))
+        self.shared.config.requests() > 1
+            && error.protocol_status().is_some_and(|status| statuses.contains(&status))
     }
 
     /// Hands a request to a connection, which is made first if there is to be a new one.
     async fn send_to(
         &self,
-        mut place: Place<B>,
+        mut place: Checkout<B>,
         request: Request<B>,
-    ) -> Result<(Arc<Link<B>>, Receiver<Answer<B>>), Error> {
-        let (mut call, receiver) = Call::new(request);
+    ) -> Result<(Arc<PooledConnection<B>>, Receiver<ResponseSender<B>>), Error> {
+        let (mut call, receiver) = Envelope::new(request);
         loop {
             let (link, made) = match place {
-                Place::On(link) => (link, false),
-                Place::New(slot) => (self.connect(slot, Question::No).await?, true),
+                Checkout::Existing(link) => (link, false),
+                Checkout::Connect(slot) => (self.connect(slot, Question::No).await?, true),
             };
             let mailbox = link.sender.mailbox();
-            let put = if made { mailbox.put(call) } else { mailbox.put_reserved(call) };
+            let put = if made { mailbox.send(call) } else { mailbox.send_reserved(call) };
             match put {
                 Ok(()) => {
-                    self.shared.use_link(&link);
+                    self.shared.touch(&link);
                     self.ask(&link);
                     return Ok((link, receiver));
                 }
-                Err(_) if made => return Err(Kind::Closed.into()),
+                Err(_) if made => return Err(ErrorKind::Closed.into()),
                 Err(back) => call = back,
             }
             // It has ended in between.
@@ -214,21 +218,21 @@ where
     }
 
     /// A place instead of one on a connection that has ended.
-    async fn another(&self, ended: Arc<Link<B>>) -> Result<Place<B>, Kind> {
-        self.shared.forget(&ended);
+    async fn another(&self, ended: Arc<PooledConnection<B>>) -> Result<Checkout<B>, ErrorKind> {
+        self.shared.evict(&ended);
         match Arc::into_inner(ended) {
-            Some(link) => Ok(Place::New(link.slot)),
+            Some(link) => Ok(Checkout::Connect(link.slot)),
             // Others have it as well, and the last of them has its right to one.
             None => self.place(None).await,
         }
     }
 
     /// A connection on which nothing is sent before the application has answered.
-    async fn connect_to_ask(self, slot: Slot) {
+    async fn connect_to_ask(self, slot: ConnectionPermit) {
         let reached = Reached { room: &self.shared.room };
         match self.connect(slot, Question::Alone).await {
             Ok(link) => {
-                self.shared.use_link(&link);
+                self.shared.touch(&link);
                 // From here on its connection says what comes of the question.
                 std::mem::forget(reached);
             }
@@ -239,10 +243,14 @@ where
         }
     }
 
-    async fn connect(&self, slot: Slot, question: Question) -> Result<Arc<Link<B>>, Error> {
-        let made = timeout(self.connect_timeout, (self.shared.connect)()).await;
-        let io = made.map_err(|_| Kind::ConnectTimeout)?.map_err(Kind::from)?;
-        let mailbox = Mailbox::new(Some(Arc::clone(&self.shared.room)), question);
+    async fn connect(
+        &self,
+        slot: ConnectionPermit,
+        question: Question,
+    ) -> Result<Arc<PooledConnection<B>>, Error> {
+        let made = timeout(self.with_connect_timeout, (self.shared.connect)()).await;
+        let io = made.map_err(|_| ErrorKind::ConnectTimeout)?.map_err(ErrorKind::from)?;
+        let mailbox = RequestChannel::new(Some(Arc::clone(&self.shared.room)), question);
         let connection = Connection::new(io, self.shared.config.clone(), Arc::clone(&mailbox));
         let logged = async {
             if let Err(error) = connection.await {
@@ -254,12 +262,12 @@ where
         };
         // In no span: the connection outlives the request that it is made for, and serves others.
         tokio::spawn(logged);
-        Ok(Arc::new(Link { sender: SendRequest::new(mailbox), slot }))
+        Ok(Arc::new(PooledConnection { sender: SendRequest::new(mailbox), slot }))
     }
 
     /// Has the application asked whether it takes several requests on a connection, if that is wanted and not known: on one
     /// that no request waits for, since there are applications that never answer; on this one, where no other may be made.
-    fn ask(&self, link: &Link<B>) {
+    fn ask(&self, link: &PooledConnection<B>) {
         if self.shared.config.requests() <= 1 || !self.shared.room.begin_to_ask() {
             return;
         }
@@ -273,20 +281,20 @@ where
     }
 }
 
-fn answered<B>(answer: Result<Answer<B>, RecvError>) -> Answer<B> {
+fn answered<B>(answer: Result<ResponseSender<B>, RecvError>) -> ResponseSender<B> {
     // An error means that the connection's task has ended with the runtime.
-    let ended = || Unanswered { error: Kind::Incomplete.into(), request: None, unsent: false };
+    let ended = || FailedRequest { error: ErrorKind::Incomplete.into(), request: None, unsent: false };
     answer.unwrap_or_else(|_| Err(Box::new(ended())))
 }
 
 /// An attempt to reach an application with a question. Dropping it says that it failed, also where `connect` has panicked.
 struct Reached<'a> {
-    room: &'a Room,
+    room: &'a PoolCapacity,
 }
 
 impl Drop for Reached<'_> {
     fn drop(&mut self) {
-        self.room.unheard(Unheard::Unreachable);
+        self.room.unheard(ProbeFailure::Unreachable);
     }
 }
 
@@ -297,7 +305,7 @@ fn is_idempotent(method: &Method) -> bool {
 
 impl<C, B> Shared<C, B> {
     /// The place that a request is to have: on an idle connection, else on the one with the fewest others, else on a new one.
-    fn take_place(&self, not: Option<&Mailbox<B>>) -> Option<Place<B>> {
+    fn take_place(&self, not: Option<&RequestChannel<B>>) -> Option<Checkout<B>> {
         let mut links = self.links();
         links.retain(|link| !link.sender.mailbox().has_ended());
         if self.config.requests() > 1 && self.room.is_multiplexed() {
@@ -305,11 +313,11 @@ impl<C, B> Shared<C, B> {
                 link.sender.mailbox().ask_beside();
             }
         }
-        let mut best: Option<(u16, &Arc<Link<B>>)> = None;
+        let mut best: Option<(u16, &Arc<PooledConnection<B>>)> = None;
         for link in links.iter().rev() {
             let mailbox = link.sender.mailbox();
             match mailbox.reserve_if_idle() {
-                Some(0) => return Some(Place::On(Arc::clone(link))),
+                Some(0) => return Some(Checkout::Existing(Arc::clone(link))),
                 Some(load)
                     if best.is_none_or(|(least, _)| load < least)
                         && !not.is_some_and(|not| std::ptr::eq(not, mailbox)) =>
@@ -320,13 +328,13 @@ impl<C, B> Shared<C, B> {
             }
         }
         match best {
-            Some((_, link)) if link.sender.mailbox().reserve() => Some(Place::On(Arc::clone(link))),
-            _ => self.room.slot().map(Place::New),
+            Some((_, link)) if link.sender.mailbox().reserve() => Some(Checkout::Existing(Arc::clone(link))),
+            _ => self.room.slot().map(Checkout::Connect),
         }
     }
 
     /// Puts a connection where that is which was used last.
-    fn use_link(&self, link: &Arc<Link<B>>) {
+    fn touch(&self, link: &Arc<PooledConnection<B>>) {
         let mut links = self.links();
         match links.iter().rposition(|other| Arc::ptr_eq(other, link)) {
             Some(at) if at + 1 == links.len() => {}
@@ -340,14 +348,14 @@ impl<C, B> Shared<C, B> {
 
     /// Lets go of a connection that has ended, and of those that are idle: the application was started anew, or closes what is
     /// idle, and the others are no better.
-    fn forget(&self, ended: &Arc<Link<B>>) {
-        let idle = |link: &Arc<Link<B>>| link.sender.mailbox().is_idle();
+    fn evict(&self, ended: &Arc<PooledConnection<B>>) {
+        let idle = |link: &Arc<PooledConnection<B>>| link.sender.mailbox().is_idle();
         self.links().retain(|link| !Arc::ptr_eq(link, ended) && !idle(link));
     }
 
-    fn links(&self) -> MutexGuard<'_, Vec<Arc<Link<B>>>> {
+    fn links(&self) -> MutexGuard<'_, Vec<Arc<PooledConnection<B>>>> {
         // Each change is whole.
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -376,8 +384,8 @@ impl<C, B> Clone for Pool<C, B> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            connect_timeout: self.connect_timeout,
-            wait_timeout: self.wait_timeout,
+            with_connect_timeout: self.with_connect_timeout,
+            acquire_timeout: self.acquire_timeout,
         }
     }
 }

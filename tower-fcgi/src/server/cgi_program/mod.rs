@@ -19,21 +19,21 @@ use self::stdin::Input;
 use self::stdout::Output;
 use super::config::Config;
 use super::error::Error;
-use super::error_log::Held;
+use super::error_log::DeferredLog;
 use super::failure::{BoxError, Failure};
-use super::handle::Handle;
+use super::handle::ConnectionHandle;
 use super::oneshot::Oneshot;
 use super::params::Params;
 use super::request_target::TargetSettings;
-use super::response_driver::{Exchange, conclude};
-use super::response_writer::Sink as _;
+use super::response_driver::{ResponseDriver, complete};
+use super::response_writer::ResponseWriter as _;
 use super::stderr::Stderr;
-use crate::body::{Cell, Kind, RequestBody};
-use crate::cgi::{Asked, Call, OwnProgram, TargetContext, read_head};
+use crate::body::{BodyChannel, BodyErrorKind, RequestBody};
+use crate::cgi::{ErrorBody, OwnProgram, ResponseContext, TargetContext, read_head};
 
 /// The standard streams of a CGI program.
 #[derive(Debug)]
-pub struct ProgramIo<I, O, E> {
+pub struct CgiStdio<I, O, E> {
     /// The request's body: as many bytes as CONTENT_LENGTH says, and then nothing that could be relied on.
     pub stdin: I,
     /// Takes the response.
@@ -93,9 +93,9 @@ pub struct ProgramIo<I, O, E> {
 /// # Ok(())
 /// # }
 /// ```
-pub async fn serve_program<I, O, E, S, B>(
+pub async fn serve_cgi<I, O, E, S, B>(
     params: Params,
-    io: ProgramIo<I, O, E>,
+    io: CgiStdio<I, O, E>,
     config: Config,
     service: S,
 ) -> Result<(), Error>
@@ -109,7 +109,7 @@ where
     let mut program = Program {
         input: Input::new(io.stdin),
         output: Output::new(io.stdout, io.stderr),
-        handle: Handle::new(),
+        handle: ConnectionHandle::new(),
     };
     let called = program.call(&params, &config.driver.target, service);
     let span = called.span;
@@ -118,8 +118,8 @@ where
 }
 
 /// The request is with the service, or rejected already.
-struct Called<F, B> {
-    exchange: Exchange<F, B>,
+struct CalledService<F, B> {
+    exchange: ResponseDriver<F, B>,
     span: tracing::Span,
 }
 
@@ -127,11 +127,11 @@ struct Called<F, B> {
 struct Program<I, O, E> {
     input: Input<I>,
     output: Output<O, E>,
-    handle: Handle,
+    handle: ConnectionHandle,
 }
 
 /// Turns of one poll. A program has nothing else to do but what the handler has started.
-const TURNS: usize = 32;
+const MAX_POLL_ITERATIONS: usize = 32;
 
 impl<I, O, E> Program<I, O, E>
 where
@@ -140,7 +140,12 @@ where
     E: AsyncWrite + Unpin,
 {
     /// Checks the request, and only then gives it to the service.
-    fn call<S, B>(&mut self, params: &Params, settings: &TargetSettings, service: S) -> Called<Oneshot<S>, B>
+    fn call<S, B>(
+        &mut self,
+        params: &Params,
+        settings: &TargetSettings,
+        service: S,
+    ) -> CalledService<Oneshot<S>, B>
     where
         S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>>,
         B: Body<Error: Into<BoxError>>,
@@ -149,33 +154,36 @@ where
         let context = TargetContext { settings, program: OwnProgram::Cgi, role: Role::RESPONDER };
         let facts = match read_head(params, context, &mut call) {
             Ok(facts) => facts,
-            Err(failure) => return self.refuse(&failure, Asked::Unknown),
+            Err(failure) => return self.refuse(&failure, ErrorBody::Unknown),
         };
-        let is = Call::new(Role::RESPONDER, call.method());
+        let is = ResponseContext::new(Role::RESPONDER, call.method());
         let span = tracing::debug_span!("request", method = %call.method(), uri = %call.uri());
         // RFC 3875 §4.1.2: without a length there is no body. But Apache hands on one that came in chunks, as long as
         // it turns out to be.
         let is_chunked = facts.content_length.is_none() && params.get("HTTP_TRANSFER_ENCODING").is_some();
         let length = if is_chunked { None } else { facts.content_length };
         if is_chunked || length.is_some_and(|length| length > 0) {
-            let cell = Arc::new(Cell::default());
+            let cell = Arc::new(BodyChannel::default());
             *call.body_mut() = RequestBody::streaming(Arc::clone(&cell), length);
             self.input.begin(cell, length.unwrap_or(u64::MAX));
         }
         let pairs = fcgi_core::Params::clone(params);
         let stderr = Stderr::of_program(&self.handle);
         call.extensions_mut().insert(Params::new(pairs, is.role, facts.client, stderr));
-        Called { exchange: Exchange::calling(Oneshot::new(service, call), is, Held::default()), span }
+        CalledService {
+            exchange: ResponseDriver::new(Oneshot::new(service, call), is, DeferredLog::default()),
+            span,
+        }
     }
 
-    fn refuse<F, B>(&mut self, failure: &Failure, asked: Asked) -> Called<F, B> {
-        conclude(failure, asked, Held::default(), &mut self.output);
-        Called { exchange: Exchange::Over, span: tracing::Span::none() }
+    fn refuse<F, B>(&mut self, failure: &Failure, asked: ErrorBody) -> CalledService<F, B> {
+        complete(failure, asked, DeferredLog::default(), &mut self.output);
+        CalledService { exchange: ResponseDriver::Over, span: tracing::Span::none() }
     }
 
     fn poll<F, B>(
         &mut self,
-        mut exchange: Pin<&mut Exchange<F, B>>,
+        mut exchange: Pin<&mut ResponseDriver<F, B>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>>
     where
@@ -183,27 +191,27 @@ where
         B: Body<Error: Into<BoxError>>,
     {
         self.handle.register(cx.waker());
-        for _ in 0..TURNS {
+        for _ in 0..MAX_POLL_ITERATIONS {
             let was_full = self.output.is_full();
             let written = match self.output.poll_write(cx) {
                 Ok(written) => written,
                 Err(error) => {
                     // Nobody is there to be answered.
-                    self.input.end(Kind::Disconnected);
+                    self.input.end(BodyErrorKind::Disconnected);
                     exchange.discard(&mut self.output);
                     return Poll::Ready(Err(error.into()));
                 }
             };
             self.input.poll_read(!self.output.is_empty(), cx);
             if exchange.as_mut().poll(cx, &mut self.output).is_ready() {
-                self.input.end(Kind::Over);
+                self.input.end(BodyErrorKind::RequestEnded);
             }
             while !self.output.is_full()
-                && let Some(line) = self.handle.lines().take()
+                && let Some(line) = self.handle.stderr().take()
             {
                 self.output.stderr_text(line);
             }
-            if written.is_ready() && exchange.is_over() && self.output.is_empty() {
+            if written.is_ready() && exchange.is_done() && self.output.is_empty() {
                 return Poll::Ready(self.output.result());
             }
             let has_room = was_full && !self.output.is_full();
@@ -219,8 +227,8 @@ where
 impl<I, O, E> Drop for Program<I, O, E> {
     /// However it ends: nobody waits for bytes that do not come, or for lines to be taken.
     fn drop(&mut self) {
-        self.input.end(Kind::Disconnected);
-        self.handle.lines().close();
-        self.handle.let_go();
+        self.input.end(BodyErrorKind::Disconnected);
+        self.handle.stderr().close();
+        self.handle.clear_waker();
     }
 }

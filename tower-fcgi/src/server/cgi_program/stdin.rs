@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::{BufMut as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::body::{Cell, Delivered, Kind, Reader};
+use crate::body::{BodyChannel, BodyErrorKind, Receiver, SendOutcome};
 
 /// Bytes of a body that wait unread, at which no more is read: as in a connection with one request.
 const UNREAD: usize = 256 * 1024;
@@ -18,7 +18,7 @@ const READ: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Input<I> {
     stdin: I,
-    body: Option<Arc<Cell>>,
+    body: Option<Arc<BodyChannel>>,
     /// Bytes of the body that have not been read from stdin. It is never read beyond: RFC 3875 §4.2 promises no
     /// end of the stream behind the body, and what else there is belongs to nobody.
     left: u64,
@@ -33,15 +33,15 @@ impl<I> Input<I> {
     }
 
     /// There is a body, of so many bytes.
-    pub(super) fn begin(&mut self, body: Arc<Cell>, length: u64) {
+    pub(super) fn begin(&mut self, body: Arc<BodyChannel>, length: u64) {
         self.body = Some(body);
         self.left = length;
     }
 
     /// The handler gets no more of it.
-    pub(super) fn end(&mut self, kind: Kind) {
+    pub(super) fn end(&mut self, kind: BodyErrorKind) {
         if let Some(body) = self.body.take() {
-            body.break_off(kind);
+            body.fail(kind);
         }
     }
 }
@@ -54,9 +54,9 @@ impl<I: AsyncRead + Unpin> Input<I> {
     pub(super) fn poll_read(&mut self, answer_waits: bool, cx: &mut Context<'_>) {
         while self.left > 0 {
             let wanted = self.body.as_ref().is_some_and(|body| {
-                let (consumed, reader) = body.consumed(Some(cx.waker()));
+                let (consumed, reader) = body.take_consumed(Some(cx.waker()));
                 self.unread = self.unread.saturating_sub(consumed);
-                reader == Reader::Reads
+                reader == Receiver::Open
             });
             let goes_on = if wanted { self.unread < UNREAD } else { answer_waits };
             if !goes_on {
@@ -69,7 +69,7 @@ impl<I: AsyncRead + Unpin> Input<I> {
             let most = most.min(self.buffer.capacity());
             let mut buffer = (&mut self.buffer).limit(most);
             let Poll::Ready(read) = pin!(self.stdin.read_buf(&mut buffer)).poll(cx) else { return };
-            self.deliver(read.map_err(|_| Kind::Disconnected), wanted);
+            self.deliver(read.map_err(|_| BodyErrorKind::Disconnected), wanted);
             if !wanted {
                 // The answer may have found its way meanwhile.
                 return cx.waker().wake_by_ref();
@@ -77,22 +77,22 @@ impl<I: AsyncRead + Unpin> Input<I> {
         }
     }
 
-    fn deliver(&mut self, read: Result<usize, Kind>, wanted: bool) {
+    fn deliver(&mut self, read: Result<usize, BodyErrorKind>, wanted: bool) {
         let (len, delivered) = match read {
             // A body that ends short of its length says so itself.
-            Ok(0) => (0, Delivered::Last),
-            Ok(len) if len as u64 >= self.left => (len, Delivered::Last),
-            Ok(len) => (len, Delivered::More),
-            Err(kind) => (0, Delivered::Broken(kind)),
+            Ok(0) => (0, SendOutcome::Last),
+            Ok(len) if len as u64 >= self.left => (len, SendOutcome::Last),
+            Ok(len) => (len, SendOutcome::More),
+            Err(kind) => (0, SendOutcome::Broken(kind)),
         };
         self.left = match delivered {
-            Delivered::More => self.left - len as u64,
-            Delivered::Last | Delivered::Broken(_) => 0,
+            SendOutcome::More => self.left - len as u64,
+            SendOutcome::Last | SendOutcome::Broken(_) => 0,
         };
         let bytes = self.buffer.split().freeze();
         if let Some(body) = self.body.as_ref().filter(|_| wanted) {
             self.unread += bytes.len();
-            body.deliver(|chunks| {
+            body.push(|chunks| {
                 if !bytes.is_empty() {
                     chunks.push_back(bytes);
                 }

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use tokio::io::AsyncWrite;
 
-use crate::server::error::{Error, Kind};
-use crate::server::response_writer::Sink;
+use crate::server::error::{Error, ErrorKind};
+use crate::server::response_writer::ResponseWriter;
 
 /// Bytes that wait, at which no more is produced. Enough for several of the 16 to 64 KiB that bodies give at a
 /// time; a pipe holds 64 KiB.
@@ -59,7 +59,7 @@ impl<O, E> Output<O, E> {
     pub(super) fn result(&self) -> Result<(), Error> {
         match self.end {
             End::Whole => Ok(()),
-            End::NotYet | End::CutOff => Err(Kind::CutOff.into()),
+            End::NotYet | End::CutOff => Err(ErrorKind::IncompleteResponse.into()),
         }
     }
 }
@@ -82,7 +82,7 @@ impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Output<O, E> {
     }
 }
 
-impl<O, E> Sink for Output<O, E> {
+impl<O, E> ResponseWriter for Output<O, E> {
     fn stdout(&mut self, text: &[u8]) {
         self.stdout_bytes(Bytes::copy_from_slice(text));
     }
@@ -99,14 +99,14 @@ impl<O, E> Sink for Output<O, E> {
     }
 
     /// There are no records: each frame of a body is written as soon as it can be.
-    fn seal(&mut self) {}
+    fn split_record(&mut self) {}
 
     fn stderr(&mut self, line: &[u8]) {
         self.stderr_text([line, b"\n"].concat());
     }
 
     /// What waits is dropped: the sooner the answer breaks off, the surer it is that the web server notices.
-    fn fail(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    fn abort(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.stdout.clear();
         if self.stdout.written == 0 {
             self.stdout_with(write);

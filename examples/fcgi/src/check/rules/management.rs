@@ -1,6 +1,6 @@
 //! Management records.
 
-use fcgi_core::{Pairs, RecordType, Variable, encode_pair};
+use fcgi_core::{NameValuePairs, RecordType, Variable, encode_pair};
 
 use crate::check::peer::Peer;
 use crate::check::records::Records;
@@ -52,7 +52,8 @@ pub(super) async fn ask_values(wire: &mut Wire, names: &[&str]) -> Result<Vec<(S
         return fault(format!("the answer is {:?}", record.0));
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let pairs = Pairs::new(&record.1).map(|pair| pair.map(|(name, value)| (text(name), text(value))));
+    let pairs =
+        NameValuePairs::new(&record.1).map(|pair| pair.map(|(name, value)| (text(name), text(value))));
     pairs.collect::<Result<_, _>>().map_err(|_| Fault::new("the answer ends inside a pair"))
 }
 

@@ -6,8 +6,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 
 use fcgi_core::{
-    BeginRequest, Deframer, EndRequest, Enframer, Pairs, ProtocolStatus, RecordHeader, RecordType, RequestId,
-    Role,
+    BeginRequest, EndRequest, NameValuePairs, ProtocolStatus, RecordDecoder, RecordEncoder, RecordHeader,
+    RecordType, RequestId, Role,
 };
 use tempfile::TempDir;
 use web_servers::Result;
@@ -79,7 +79,7 @@ impl Connection {
     }
 
     fn serve(mut self) -> io::Result<()> {
-        let (mut deframer, mut piece, mut content) = (Deframer::new(), vec![0; 64 * 1024], Vec::new());
+        let (mut deframer, mut piece, mut content) = (RecordDecoder::new(), vec![0; 64 * 1024], Vec::new());
         // How many of the bytes that were written one by one are read together would be chance.
         let most = if self.flaw == Flaw::WantsWholeRecords { 1 } else { piece.len() };
         loop {
@@ -90,7 +90,7 @@ impl Connection {
             let mut input = &piece[..read];
             while let Some(fragment) = deframer.next(&mut input).map_err(io::Error::other)? {
                 content.extend_from_slice(fragment.content);
-                if fragment.ends && self.record(fragment.header, &std::mem::take(&mut content))? {
+                if fragment.is_last && self.record(fragment.header, &std::mem::take(&mut content))? {
                     return Ok(());
                 }
             }
@@ -155,26 +155,30 @@ impl Connection {
         let Some(request) = self.requests.get_mut(&id) else { return Ok(()) };
         request.answered = true;
         let (mut out, to) =
-            (Enframer::new(), if flaw == Flaw::LowByteOfId { RequestId(id.0 & 0xff) } else { id });
-        out.stream(RecordType::STDERR, to, b"a line\n");
+            (RecordEncoder::new(), if flaw == Flaw::LowByteOfId { RequestId(id.0 & 0xff) } else { id });
+        out.write_stream(RecordType::STDERR, to, b"a line\n");
         if flaw != Flaw::LeavesStderrOpen {
-            out.end_stream(RecordType::STDERR, to);
+            out.write_stream_end(RecordType::STDERR, to);
         }
-        out.stream(RecordType::STDOUT, to, request.head(flaw));
+        out.write_stream(RecordType::STDOUT, to, request.head(flaw));
         let stdin = &request.stdin;
         let echo =
             if flaw == Flaw::LosesAByte { &stdin[..stdin.len().saturating_sub(1)] } else { &stdin[..] };
-        out.stream(RecordType::STDOUT, to, echo);
-        out.end_stream(RecordType::STDOUT, to);
+        out.write_stream(RecordType::STDOUT, to, echo);
+        out.write_stream_end(RecordType::STDOUT, to);
         let refused = if flaw == Flaw::Overloaded {
             ProtocolStatus::OVERLOADED
         } else {
             ProtocolStatus::REQUEST_COMPLETE
         };
         let end = EndRequest { app_status: 0, protocol_status: refused }.encode();
-        out.record(RecordType::END_REQUEST, to, if flaw == Flaw::ShortEndRequest { &end[..4] } else { &end });
+        out.write_record(
+            RecordType::END_REQUEST,
+            to,
+            if flaw == Flaw::ShortEndRequest { &end[..4] } else { &end },
+        );
         if flaw == Flaw::GoesOnAfterTheEnd {
-            out.end_stream(RecordType::STDOUT, to);
+            out.write_stream_end(RecordType::STDOUT, to);
         }
         // Without KEEP_CONN it is to be closed now, if no more than the rest of a body is to come.
         let closes =
@@ -191,7 +195,8 @@ impl Request {
     fn head(&self, flaw: Flaw) -> &'static [u8] {
         let long = self.params.starts_with(&[0x80]) && flaw == Flaw::RefusesLongLengths;
         let empty = |(name, value): (&[u8], &[u8])| name == b"HTTP_X_EMPTY" && value.is_empty();
-        let empty = Pairs::new(&self.params).flatten().any(empty) && flaw == Flaw::RefusesEmptyValues;
+        let empty =
+            NameValuePairs::new(&self.params).flatten().any(empty) && flaw == Flaw::RefusesEmptyValues;
         match flaw {
             Flaw::NoHead => b"X-Only: this\r\n\r\n",
             _ if long || empty || self.refused => b"Status: 400 Bad Request\r\n\r\n",
