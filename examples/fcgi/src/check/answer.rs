@@ -26,7 +26,7 @@ impl Answer {
     /// When it is no record of an answer, or comes too late.
     pub(super) fn take(&mut self, record: Record) -> Result<(), Fault> {
         if self.end.is_some() {
-            return fault(format!("{record} came behind its END_REQUEST"));
+            return fault(format!("received {record} after END_REQUEST of its request"));
         }
         match record.kind {
             RecordType::STDOUT => self.stdout.take(record),
@@ -38,7 +38,7 @@ impl Answer {
                 self.end = Some(EndRequest::decode(content));
                 Ok(())
             }
-            _ => fault(format!("{record} came in an answer")),
+            _ => fault(format!("received {record} in a response")),
         }
     }
 
@@ -52,7 +52,7 @@ impl Answer {
     pub(super) fn served(&self) -> Result<&Self, Fault> {
         match self.protocol_status() {
             ProtocolStatus::REQUEST_COMPLETE => Ok(self),
-            refused => fault(format!("it was not served: {refused:?}")),
+            refused => fault(format!("the request was rejected: {refused:?}")),
         }
     }
 
@@ -62,7 +62,7 @@ impl Answer {
     /// When there is no head.
     pub(super) fn parts(&self) -> Result<(Head, &[u8]), Fault> {
         let stdout = &self.stdout.bytes;
-        let end = head::end(stdout).ok_or_else(|| Fault::new("STDOUT has no empty line that ends a head"))?;
+        let end = head::end(stdout).ok_or_else(|| Fault::new("STDOUT has no empty line to end the head"))?;
         Ok((Head::parse(&stdout[..end]), &stdout[end..]))
     }
 }
@@ -70,7 +70,7 @@ impl Answer {
 impl Stream {
     fn take(&mut self, record: Record) -> Result<(), Fault> {
         if self.ended && !record.content.is_empty() {
-            return fault(format!("{record} came behind the stream's end"));
+            return fault(format!("received {record} after the stream's end"));
         }
         self.ended = record.content.is_empty();
         self.bytes.extend(record.content);

@@ -57,7 +57,7 @@ impl Peer {
     pub(super) async fn connect(&self) -> Result<Wire, Fault> {
         match self.target.connect(self.limit).await {
             Ok(stream) => Ok(Wire::new(stream, self.limit)),
-            Err(failure) => fault(format!("it is gone, or busy: {failure}")),
+            Err(failure) => fault(format!("cannot connect again: {failure}")),
         }
     }
 
@@ -104,7 +104,7 @@ impl Peer {
         let (head, body) = answer.served()?.parts()?;
         match &self.usual {
             Some((status, _)) if head.status != *status => {
-                fault(format!("the status is {}, where the plain request has {status}", head.status))
+                fault(format!("the status is {}, the plain request gets {status}", head.status))
             }
             Some((_, usual)) if body != usual => {
                 fault(format!("the body differs from the plain request's: {}", difference(body, usual)))
@@ -124,7 +124,7 @@ impl Peer {
             return fault(format!("the status is {}", head.status));
         }
         if body != sent {
-            return fault(format!("the body is not the one that was sent: {}", difference(body, sent)));
+            return fault(format!("the body differs from the one sent: {}", difference(body, sent)));
         }
         Ok(())
     }
@@ -133,5 +133,5 @@ impl Peer {
 fn difference(have: &[u8], want: &[u8]) -> String {
     let at =
         have.iter().zip(want).position(|(have, want)| have != want).unwrap_or(have.len().min(want.len()));
-    format!("{} bytes rather than {}, from byte {at} on", have.len(), want.len())
+    format!("{} bytes instead of {}, first difference at byte {at}", have.len(), want.len())
 }

@@ -147,7 +147,7 @@ impl Wire {
     pub(super) async fn answer(&mut self, id: u16) -> Result<Answer, Fault> {
         match self.try_answer(id).await? {
             Some(answer) => Ok(answer),
-            None => fault(format!("no END_REQUEST of id {id} in {}", self.waited())),
+            None => fault(format!("no END_REQUEST for id {id} in {}", self.waited())),
         }
     }
 
@@ -163,13 +163,13 @@ impl Wire {
             match self.next().await? {
                 Next::Record(record) => match self.answers.get_mut(&record.id) {
                     Some(answer) => answer.take(record)?,
-                    None => return fault(format!("{record} came, which belongs to no request")),
+                    None => return fault(format!("received {record}, which belongs to no request")),
                 },
                 Next::Closed { reset: false } => {
-                    return fault(format!("it closed the connection before END_REQUEST of id {id}"));
+                    return fault(format!("it closed the connection before END_REQUEST for id {id}"));
                 }
                 Next::Closed { reset: true } => {
-                    return fault(format!("it reset the connection before END_REQUEST of id {id}"));
+                    return fault(format!("it reset the connection before END_REQUEST for id {id}"));
                 }
                 Next::Silence => return Ok(None),
             }
@@ -192,9 +192,9 @@ impl Wire {
     pub(super) async fn closes(&mut self) -> Result<&'static str, Fault> {
         match self.next().await? {
             Next::Closed { reset: false } => Ok("it closes the connection"),
-            Next::Closed { reset: true } => Ok("it closes the connection, by a reset"),
-            Next::Record(record) => fault(format!("{record} came, where the connection should be closed")),
-            Next::Silence => fault(format!("the connection is open after {}", self.waited())),
+            Next::Closed { reset: true } => Ok("it resets the connection"),
+            Next::Record(record) => fault(format!("received {record}; the connection should be closed")),
+            Next::Silence => fault(format!("the connection is still open after {}", self.waited())),
         }
     }
 

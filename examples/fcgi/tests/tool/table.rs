@@ -71,7 +71,7 @@ fn render(found: &[(&Peer, String, Vec<Value>)]) -> Result<String> {
         }
         writeln!(out)?;
     }
-    writeln!(out, "\nWhat was seen where a rule is broken:")?;
+    writeln!(out, "\nObserved failures:")?;
     for (peer, _, rules) in found {
         let faults: Vec<_> = rules.iter().filter(|rule| rule["verdict"] == "fail").collect();
         if !faults.is_empty() {

@@ -11,13 +11,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "abort",
         section: "§5.4",
-        text: "ABORT_REQUEST in the middle of a body is answered with END_REQUEST of that id",
+        text: "ABORT_REQUEST in the middle of a body is answered with END_REQUEST for that id",
         run: |peer| Box::pin(abort(peer)),
     },
     Rule {
         name: "abort-then-next",
         section: "§5.4",
-        text: "with KEEP_CONN, the next requests on that connection are answered, with nothing of the aborted one",
+        text: "with KEEP_CONN, the next requests on the connection are answered, without output of the aborted one",
         run: |peer| Box::pin(then_next(peer)),
     },
 ];
@@ -42,5 +42,5 @@ async fn then_next(peer: &Peer) -> Found {
     for keep_conn in [true, true, true, true, false] {
         peer.is_usual(&wire.ask(1, peer.get(1, keep_conn)).await?)?;
     }
-    pass("five of that id are")
+    pass("five requests with that id are answered")
 }

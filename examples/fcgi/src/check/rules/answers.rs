@@ -8,13 +8,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "answer",
         section: "§5.5",
-        text: "a GET is answered, and ended by END_REQUEST with REQUEST_COMPLETE",
+        text: "a GET gets a response that ends with END_REQUEST, REQUEST_COMPLETE",
         run: |peer| Box::pin(answer(peer)),
     },
     Rule {
         name: "head",
         section: "RFC 3875 §6",
-        text: "the answer begins with a head: Content-Type, Location or Status, and fields",
+        text: "the response starts with a head: Content-Type, Location or Status, and fields",
         run: |peer| Box::pin(head(peer)),
     },
     Rule {
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "nothing-after-end",
         section: "§5.5",
-        text: "nothing of a request comes behind its END_REQUEST",
+        text: "no record of a request follows its END_REQUEST",
         run: |peer| Box::pin(nothing_after_end(peer)),
     },
 ];
@@ -41,7 +41,7 @@ async fn answer(peer: &Peer) -> Found {
     let answer = peer.connect().await?.ask(1, peer.get(1, false)).await?;
     let status = answer.served()?.end.map_or(0, |end| end.app_status);
     let steady =
-        if peer.is_steady() { "" } else { "; its answers differ from each other, so they are not compared" };
+        if peer.is_steady() { "" } else { "; responses differ from each other and are not compared" };
     pass(format!("{} bytes of STDOUT, application status {status}{steady}", answer.stdout.bytes.len()))
 }
 
@@ -59,7 +59,7 @@ async fn stdout_end(peer: &Peer) -> Found {
     match (answer.stdout.ended, answer.stdout.bytes.len()) {
         (true, bytes) => pass(format!("it comes, after {bytes} bytes")),
         (false, 0) => not_applicable("there is no STDOUT"),
-        (false, bytes) => fault(format!("it is missing: END_REQUEST follows {bytes} bytes of STDOUT")),
+        (false, bytes) => fault(format!("missing: END_REQUEST follows {bytes} bytes of STDOUT")),
     }
 }
 
@@ -68,7 +68,7 @@ async fn stderr_end(peer: &Peer) -> Found {
     match (answer.stderr.ended, answer.stderr.bytes.len()) {
         (true, bytes) => pass(format!("it comes, after {bytes} bytes")),
         (false, 0) => not_applicable("there is no STDERR"),
-        (false, bytes) => fault(format!("it is missing: END_REQUEST follows {bytes} bytes of STDERR")),
+        (false, bytes) => fault(format!("missing: END_REQUEST follows {bytes} bytes of STDERR")),
     }
 }
 

@@ -10,13 +10,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "body-bytes",
         section: "§3.3, §5.3",
-        text: "each byte of a body may have a record of its own",
+        text: "each byte of a body may be a separate record",
         run: |peer| Box::pin(whole(peer, 1_000, 1)),
     },
     Rule {
         name: "body-full-records",
         section: "§3.3",
-        text: "records may have 65 535 bytes",
+        text: "records may hold 65 535 bytes",
         run: |peer| Box::pin(whole(peer, 3 * 65_535, 65_535)),
     },
     Rule {
@@ -34,13 +34,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "body-short",
         section: "§6.2",
-        text: "a body that ends before its CONTENT_LENGTH does not pass for whole",
+        text: "a body shorter than CONTENT_LENGTH is not accepted as complete",
         run: |peer| Box::pin(short(peer)),
     },
     Rule {
         name: "body-long",
         section: "§6.2",
-        text: "a body that goes on beyond its CONTENT_LENGTH comes to an end all the same",
+        text: "a body longer than CONTENT_LENGTH still ends",
         run: |peer| Box::pin(long(peer)),
     },
 ];
@@ -60,13 +60,13 @@ async fn whole(peer: &Peer, length: usize, size: usize) -> Found {
     pass(if peer.echoes() {
         format!("{count} records came back")
     } else {
-        format!("{count} records are answered; without --echo nobody knows whether they were read")
+        format!("{count} records are answered; whether they were read is unknown without --echo")
     })
 }
 
 async fn short(peer: &Peer) -> Found {
     if !peer.echoes() {
-        return skipped("it needs --echo: only who reads a body can find it short");
+        return skipped("it needs --echo, so that the application reads the body");
     }
     let body = body(10);
     let records = Records::new().head(1, &peer.post(true, 20), false).stream(RecordType::STDIN, 1, &body);
@@ -75,13 +75,13 @@ async fn short(peer: &Peer) -> Found {
     match wire.try_answer(1).await {
         Ok(Some(answer)) => match answer.parts() {
             Ok((head, _)) if head.status < 400 => {
-                fault(format!("10 of 20 bytes are answered with {}, as if they were all", head.status))
+                fault(format!("10 of 20 bytes are answered with {}, as if complete", head.status))
             }
             Ok((head, _)) => pass(format!("10 of 20 bytes are answered with {}", head.status)),
-            Err(_) => pass("10 of 20 bytes are answered with END_REQUEST, and no head"),
+            Err(_) => pass("10 of 20 bytes are answered with END_REQUEST but no head"),
         },
-        Ok(None) => fault(format!("10 of 20 bytes are not answered in {}", wire.waited())),
-        Err(why) => pass(format!("10 of 20 bytes have no answer: {why}")),
+        Ok(None) => fault(format!("10 of 20 bytes get no response in {}", wire.waited())),
+        Err(why) => pass(format!("10 of 20 bytes get no response: {why}")),
     }
 }
 
@@ -95,9 +95,9 @@ async fn long(peer: &Peer) -> Found {
             Ok((head, body)) => {
                 pass(format!("20 bytes for 10 are answered with {} and {} bytes", head.status, body.len()))
             }
-            Err(_) => pass("20 bytes for 10 are answered with END_REQUEST, and no head"),
+            Err(_) => pass("20 bytes for 10 are answered with END_REQUEST but no head"),
         },
-        Ok(None) => fault(format!("20 bytes for 10 are not answered in {}", wire.waited())),
+        Ok(None) => fault(format!("20 bytes for 10 get no response in {}", wire.waited())),
         Err(why) => not_applicable(format!("the web server is at fault; {why}")),
     }
 }

@@ -7,25 +7,25 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "keep",
         section: "§5.1, §3.5",
-        text: "with KEEP_CONN the connection stays open, and a second request is answered on it",
+        text: "with KEEP_CONN the connection stays open and serves a second request",
         run: |peer| Box::pin(keep(peer)),
     },
     Rule {
         name: "close",
         section: "§5.1, §3.5",
-        text: "without KEEP_CONN the application closes it after the answer",
+        text: "without KEEP_CONN the application closes the connection after the response",
         run: |peer| Box::pin(close(peer)),
     },
     Rule {
         name: "close-later",
         section: "§5.1",
-        text: "KEEP_CONN is each request's own: kept after the first, closed after the second",
+        text: "KEEP_CONN applies to each request: open after the first, closed after the second",
         run: |peer| Box::pin(close_later(peer)),
     },
     Rule {
         name: "half-close",
         section: "(silent)",
-        text: "a web server that sends no more after the request is answered",
+        text: "a request is answered after the web server has half-closed the connection",
         run: |peer| Box::pin(half_close(peer)),
     },
 ];
@@ -37,7 +37,7 @@ async fn keep(peer: &Peer) -> Found {
         let again = wire.ask(1, peer.get(1, true)).await?;
         peer.is_usual(&again)?;
     }
-    pass("three requests of one id were answered on it")
+    pass("three requests with one id were answered on it")
 }
 
 async fn close(peer: &Peer) -> Found {
@@ -62,7 +62,7 @@ async fn half_close(peer: &Peer) -> Found {
             peer.is_usual(&answer)?;
             pass("it is answered")
         }
-        Ok(None) => fault(format!("neither an answer nor the end of the connection in {}", wire.waited())),
-        Err(why) => not_applicable(format!("it is taken for gone: {why}")),
+        Ok(None) => fault(format!("neither a response nor the end of the connection in {}", wire.waited())),
+        Err(why) => not_applicable(format!("it treats the web server as gone: {why}")),
     }
 }

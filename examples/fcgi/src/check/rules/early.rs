@@ -11,19 +11,19 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "early-then-close",
         section: "§3.5, §6.2",
-        text: "without KEEP_CONN, STDIN ending after the answer: the connection is closed",
+        text: "without KEEP_CONN, STDIN ends after the response: the connection is closed",
         run: |peer| Box::pin(then_close(peer, true)),
     },
     Rule {
         name: "early-no-end",
         section: "§3.5, §6.2",
-        text: "without KEEP_CONN, STDIN not ending at all: the connection is closed",
+        text: "without KEEP_CONN, STDIN never ends: the connection is closed",
         run: |peer| Box::pin(then_close(peer, false)),
     },
     Rule {
         name: "early-then-next",
         section: "§3.3, §6.2",
-        text: "with KEEP_CONN, STDIN ending after the answer: the next request of that id is answered",
+        text: "with KEEP_CONN, STDIN ends after the response: the next request with that id is answered",
         run: |peer| Box::pin(then_next(peer)),
     },
 ];
@@ -36,7 +36,7 @@ async fn answered_early(peer: &Peer, wire: &mut Wire, keep_conn: bool) -> Result
 }
 
 fn waits(wire: &Wire) -> Found {
-    not_applicable(format!("no answer in {} before the body has ended, as it may be", wire.waited()))
+    not_applicable(format!("no response in {} before the body ended, which is allowed", wire.waited()))
 }
 
 async fn then_close(peer: &Peer, ends: bool) -> Found {
@@ -60,5 +60,5 @@ async fn then_next(peer: &Peer) -> Found {
         let next = wire.ask(1, peer.get(1, true)).await?;
         peer.is_usual(&next)?;
     }
-    pass("two more requests are answered on the connection")
+    pass("two more requests on the connection are answered")
 }

@@ -11,19 +11,19 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "get-values",
         section: "§4.1",
-        text: "GET_VALUES is answered with those that are asked for, as numbers",
+        text: "GET_VALUES is answered with the requested variables, as numbers",
         run: |peer| Box::pin(get_values(peer)),
     },
     Rule {
         name: "get-values-names",
         section: "§4.1",
-        text: "names that it does not know, and names that were not asked for, are not in the answer",
+        text: "the result contains no unknown names and no names that were not requested",
         run: |peer| Box::pin(names(peer)),
     },
     Rule {
         name: "get-values-then",
         section: "§4.1",
-        text: "a request on the same connection is answered after it, with nothing in between",
+        text: "a request after GET_VALUES is answered on the same connection, with no record in between",
         run: |peer| Box::pin(then(peer)),
     },
     Rule {
@@ -35,7 +35,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "unknown-type-then",
         section: "§4.2",
-        text: "a request on the same connection is answered after it",
+        text: "a request after UNKNOWN_TYPE is answered on the same connection",
         run: |peer| Box::pin(unknown_type_then(peer)),
     },
 ];
@@ -62,8 +62,8 @@ async fn management(wire: &mut Wire, question: &str) -> Result<(RecordType, Vec<
     match wire.next().await? {
         Next::Record(record) if record.id == 0 => Ok((record.kind, record.content)),
         Next::Record(record) => fault(format!("the answer is {record}")),
-        Next::Closed { .. } => fault(format!("it closes the connection at {question}")),
-        Next::Silence => fault(format!("no answer in {}", wire.waited())),
+        Next::Closed { .. } => fault(format!("it closes the connection on {question}")),
+        Next::Silence => fault(format!("no response in {}", wire.waited())),
     }
 }
 
@@ -79,7 +79,7 @@ async fn get_values(peer: &Peer) -> Found {
     // An application may leave out what it has no number for.
     let values: Vec<_> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
     if values.is_empty() {
-        return fault("it tells none of the three");
+        return fault("it returns none of the three variables");
     }
     pass(values.join(" "))
 }
@@ -89,9 +89,9 @@ async fn names(peer: &Peer) -> Found {
     let values = ask_values(&mut peer.connect().await?, &asked).await?;
     match values.iter().find(|(name, _)| name != asked[0]) {
         Some((name, value)) => fault(format!(
-            "FCGI_MAX_REQS, an unknown one and an empty one were asked for; {name:?}={value:?} is in the answer"
+            "requested FCGI_MAX_REQS, an unknown name and an empty one; the result has {name:?}={value:?}"
         )),
-        None => pass("only FCGI_MAX_REQS was answered, or nothing"),
+        None => pass("the result has at most FCGI_MAX_REQS"),
     }
 }
 
@@ -101,7 +101,7 @@ async fn then(peer: &Peer) -> Found {
     peer.is_usual(&wire.ask(1, peer.get(1, true)).await?)?;
     ask_values(&mut wire, &all()).await?;
     peer.is_usual(&wire.ask(1, peer.get(1, false)).await?)?;
-    pass("before the first request, and between two")
+    pass("before the first request and between two")
 }
 
 async fn unknown_type(peer: &Peer) -> Found {
@@ -124,5 +124,5 @@ async fn unknown_type_then(peer: &Peer) -> Found {
     let mut wire = peer.connect().await?;
     ask_unknown(&mut wire).await?;
     peer.is_usual(&wire.ask(1, peer.get(1, false)).await?)?;
-    pass("it is")
+    pass("it is answered")
 }

@@ -12,19 +12,19 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "multiplex",
         section: "§3.3, §5.5",
-        text: "two requests whose records are mixed: both are answered, or the second with CANT_MPX_CONN",
+        text: "two interleaved requests: both are answered, or the second is rejected with CANT_MPX_CONN",
         run: |peer| Box::pin(multiplex(peer)),
     },
     Rule {
         name: "multiplex-told",
         section: "§4.1",
-        text: "FCGI_MPXS_CONNS says what the application does",
+        text: "FCGI_MPXS_CONNS matches what the application does",
         run: |peer| Box::pin(told(peer)),
     },
     Rule {
         name: "begin-twice",
         section: "§3.3, §5.5",
-        text: "a second BEGIN_REQUEST of an active id does not make two answers",
+        text: "a second BEGIN_REQUEST for an active id does not produce two responses",
         run: |peer| Box::pin(begin_twice(peer)),
     },
 ];
@@ -60,16 +60,16 @@ async fn told(peer: &Peer) -> Found {
     let name = Variable::MpxsConns.name();
     let values = ask_values(&mut peer.connect().await?, &[name]).await?;
     let Some((_, value)) = values.iter().find(|(known, _)| known == name) else {
-        return fault("it does not tell FCGI_MPXS_CONNS");
+        return fault("the result has no FCGI_MPXS_CONNS");
     };
     let does = both(peer).await;
     match (value.as_str(), does) {
         ("1", Ok(true)) => pass("it says 1, and answers both"),
         // "0 if this application does not multiplex": the web server will not try, so nothing is asked of it.
-        ("0", Ok(false)) => pass("it says 0, and refuses the second"),
+        ("0", Ok(false)) => pass("it says 0, and rejects the second"),
         ("0", Err(why)) => pass(format!("it says 0, and does not (but see multiplex: {why})")),
         ("0", Ok(true)) => fault("it says 0, and answers both"),
-        ("1", Ok(false)) => fault("it says 1, and refuses the second"),
+        ("1", Ok(false)) => fault("it says 1, and rejects the second"),
         ("1", Err(why)) => fault(format!("it says 1, but {why}")),
         (other, _) => fault(format!("it says {other:?}, which is neither 0 nor 1")),
     }
@@ -86,15 +86,15 @@ async fn begin_twice(peer: &Peer) -> Found {
         match wire.next().await? {
             Next::Record(record) if record.kind == RecordType::END_REQUEST => ends += 1,
             Next::Record(_) => {}
-            _ if ends > 1 => return fault(format!("{ends} END_REQUEST of one id")),
-            Next::Closed { .. } => return pass(format!("{ends} END_REQUEST, and the connection is closed")),
+            _ if ends > 1 => return fault(format!("{ends} END_REQUEST records for one id")),
+            Next::Closed { .. } => return pass(format!("{ends} END_REQUEST, then the connection is closed")),
             Next::Silence if ends == 0 => {
                 return fault(format!(
-                    "neither an answer nor the end of the connection in {}",
+                    "neither a response nor the end of the connection in {}",
                     wire.waited()
                 ));
             }
-            Next::Silence => return pass("one answer"),
+            Next::Silence => return pass("one response"),
         }
     }
 }

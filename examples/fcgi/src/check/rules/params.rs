@@ -17,13 +17,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "params-bytes",
         section: "§3.3, §5.2",
-        text: "each byte of PARAMS may have a record of its own",
+        text: "each byte of PARAMS may be a separate record",
         run: |peer| Box::pin(bytes(peer)),
     },
     Rule {
         name: "params-lengths",
         section: "§3.4",
-        text: "short lengths may be written in four bytes",
+        text: "short lengths may be encoded in four bytes",
         run: |peer| Box::pin(lengths(peer)),
     },
     Rule {
@@ -61,7 +61,7 @@ async fn split(peer: &Peer) -> Found {
         usual.map_err(|why| Fault::new(format!("split before byte {at} of {}: {why}", params.len())))?;
         wire = Some(current);
     }
-    pass(format!("{} requests, one for each place", params.len() - 1))
+    pass(format!("{} requests, one for each position", params.len() - 1))
 }
 
 async fn bytes(peer: &Peer) -> Found {
@@ -76,7 +76,7 @@ async fn lengths(peer: &Peer) -> Found {
     let mut params = Vec::new();
     for (name, value) in peer.params().0 {
         for length in [name.len(), value.len()] {
-            let length = u32::try_from(length).map_err(|_| Fault::new("a value is too long to be sent"))?;
+            let length = u32::try_from(length).map_err(|_| Fault::new("a value is too long to send"))?;
             params.extend_from_slice(&(length | 1 << 31).to_be_bytes());
         }
         params.extend_from_slice(name.as_bytes());
@@ -106,5 +106,5 @@ async fn long(peer: &Peer) -> Found {
     }
     let answer = peer.connect().await?.ask(1, Records::new().request(1, &params, false)).await?;
     peer.is_usual(&answer)?;
-    pass("four of them, so that one lies in two records")
+    pass("four values, so that one spans two records")
 }

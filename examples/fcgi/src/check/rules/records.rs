@@ -12,55 +12,55 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "ids",
         section: "§3.3",
-        text: "ids are echoed, from 1 to 65535",
+        text: "request ids from 1 to 65535 are echoed",
         run: |peer| Box::pin(ids(peer)),
     },
     Rule {
         name: "padding",
         section: "§3.3",
-        text: "padding of 1, 7, 8, 254 and 255 bytes is skipped behind PARAMS and STDIN",
+        text: "padding of 1, 7, 8, 254 and 255 bytes is skipped after PARAMS and STDIN",
         run: |peer| Box::pin(padding(peer, Padded::Contents)),
     },
     Rule {
         name: "padding-empty",
         section: "§3.3",
-        text: "behind the empty records that end them",
+        text: "padding is skipped after the empty records that end PARAMS and STDIN",
         run: |peer| Box::pin(padding(peer, Padded::Ends)),
     },
     Rule {
         name: "padding-begin",
         section: "§3.3",
-        text: "and behind BEGIN_REQUEST",
+        text: "padding is skipped after BEGIN_REQUEST",
         run: |peer| Box::pin(padding(peer, Padded::Begin)),
     },
     Rule {
         name: "reserved",
         section: "§3.3, §5.1",
-        text: "reserved bytes are not looked at",
+        text: "reserved bytes are ignored",
         run: |peer| Box::pin(reserved(peer)),
     },
     Rule {
         name: "version",
         section: "§3.3",
-        text: "a record of version 2 is not taken for one of version 1",
+        text: "a record of version 2 is not accepted as version 1",
         run: |peer| Box::pin(version(peer)),
     },
     Rule {
         name: "inactive-ids-before",
         section: "§3.3",
-        text: "STDIN, PARAMS, DATA and ABORT_REQUEST of inactive ids are ignored, before a request",
+        text: "STDIN, PARAMS, DATA and ABORT_REQUEST of inactive ids are ignored before a request",
         run: |peer| Box::pin(inactive_ids(peer, Place::Before)),
     },
     Rule {
         name: "inactive-ids-within",
         section: "§3.3",
-        text: "and in the middle of one",
+        text: "the same records are ignored in the middle of a request",
         run: |peer| Box::pin(inactive_ids(peer, Place::Within)),
     },
     Rule {
         name: "byte-by-byte",
         section: "§3.3",
-        text: "records may come one byte at a time",
+        text: "records may arrive one byte at a time",
         run: |peer| Box::pin(byte_by_byte(peer)),
     },
 ];
@@ -94,19 +94,19 @@ async fn padding(peer: &Peer, padded: Padded) -> Found {
             let records = records.padded(of(Padded::Contents)).pieces(RecordType::STDIN, 1, body, 3);
             records.padded(of(Padded::Ends)).end(RecordType::STDIN, 1)
         };
-        let about = |what, why: Fault| Fault::new(format!("a {what} with {padding} bytes: {why}"));
+        let about = |what, why: Fault| Fault::new(format!("a {what} with padding of {padding}: {why}"));
         let answer = peer.connect().await?.ask(1, request(&get, b"")).await;
         answer.and_then(|answer| peer.is_usual(&answer)).map_err(|why| about("GET", why))?;
         let answer = peer.connect().await?.ask(1, request(&post, body)).await;
         answer.and_then(|answer| peer.is_echo(&answer, body)).map_err(|why| about("POST", why))?;
     }
-    pass("a GET and a POST with each")
+    pass("a GET and a POST with each padding")
 }
 
 async fn reserved(peer: &Peer) -> Found {
     let records = Records::new().reserved(0xff).request(1, &peer.params(), false);
     peer.is_usual(&peer.connect().await?.ask(1, records).await?)?;
-    pass("a request with 255 in all of them is answered")
+    pass("a request with 255 in every reserved byte is answered")
 }
 
 async fn version(peer: &Peer) -> Found {
@@ -119,8 +119,8 @@ async fn version(peer: &Peer) -> Found {
     wire.send(records).await?;
     match wire.next().await? {
         Next::Closed { .. } => pass("it closes the connection"),
-        Next::Silence => pass(format!("no answer in {}", wire.waited())),
-        Next::Record(record) => fault(format!("{record}: version 2 is answered")),
+        Next::Silence => pass(format!("no response in {}", wire.waited())),
+        Next::Record(record) => fault(format!("{record}: version 2 was answered")),
     }
 }
 
@@ -153,5 +153,5 @@ async fn byte_by_byte(peer: &Peer) -> Found {
     let mut wire = peer.connect().await?;
     wire.trickle(peer.get(1, false)).await?;
     peer.is_usual(&wire.answer(1).await?)?;
-    pass("a request that was written so is answered")
+    pass("such a request is answered")
 }

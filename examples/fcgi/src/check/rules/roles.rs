@@ -10,25 +10,25 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "unknown-role",
         section: "§5.5",
-        text: "a request of role 999 is answered with UNKNOWN_ROLE",
+        text: "a request for role 999 is answered with UNKNOWN_ROLE",
         run: |peer| Box::pin(unknown(peer)),
     },
     Rule {
         name: "unknown-role-then",
         section: "§5.5, §5.1",
-        text: "with KEEP_CONN, the next request on that connection is answered",
+        text: "with KEEP_CONN, the next request on the connection is answered",
         run: |peer| Box::pin(unknown_then(peer)),
     },
     Rule {
         name: "authorizer",
         section: "§6.3",
-        text: "an Authorizer's request, which has no STDIN, is answered or refused with UNKNOWN_ROLE",
+        text: "an Authorizer request, which has no STDIN, is answered or rejected with UNKNOWN_ROLE",
         run: |peer| Box::pin(authorizer(peer)),
     },
     Rule {
         name: "filter",
         section: "§6.4",
-        text: "a Filter's request, with DATA behind STDIN, is answered or refused with UNKNOWN_ROLE",
+        text: "a Filter request, with DATA after STDIN, is answered or rejected with UNKNOWN_ROLE",
         run: |peer| Box::pin(filter(peer)),
     },
 ];
@@ -49,7 +49,7 @@ async fn unknown_then(peer: &Peer) -> Found {
     let mut wire = peer.connect().await?;
     wire.ask(1, request(peer, Role(999), true).end(RecordType::STDIN, 1)).await?;
     peer.is_usual(&wire.ask(1, peer.get(1, false)).await?)?;
-    pass("it is")
+    pass("it is answered")
 }
 
 async fn authorizer(peer: &Peer) -> Found {
