@@ -22,7 +22,7 @@
 //!   server tells none.
 //! - [`Params`]: everything that the web server tells, by its own names.
 //! - Extractors of single facts: [`RemoteUser`] and [`AuthType`], [`RequestScheme`], [`TlsInfo`],
-//!   [`RequestId`], [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`],
+//!   [`ServerRequestId`], [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`],
 //!   [`RedirectStatus`]. None of them reads a header, which a client could forge. Each has an optional form,
 //!   and a [`rejection`] for the other.
 //! - [`Stderr`]: a way into the web server's error log; [`ErrorLog`] is one for `tracing`.
@@ -47,7 +47,7 @@
 //!
 //! # Other roles
 //! The web server can ask the application whether it may go on with a request:
-//! [`with_authorizer`](Serve::with_authorizer) and [`Allow`]. It could send a file for it to answer from:
+//! [`with_authorizer`](Serve::with_authorizer) and [`Authorized`]. It could send a file for it to answer from:
 //! [`with_filter`](Serve::with_filter) and [`FilterData`].
 //!
 //! # What FastCGI cannot carry
@@ -69,7 +69,7 @@
 //! # Whom to let in
 //! Whoever can connect to the listener can claim to be any client and any user. Bind to loopback or to a unix
 //! socket whose directory or mode keeps strangers out; where it has to be the network, say who may connect with
-//! [`Allowed`].
+//! [`AllowListener`].
 //!
 //! # In production
 //! [`deployment`] has notes on process managers, permissions, time-outs on both sides, and numbers of connections.

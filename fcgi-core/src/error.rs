@@ -1,4 +1,4 @@
-//! What can go wrong, by culprit: the peer ([`Violation`]) or the caller ([`Misuse`]).
+//! What can go wrong, by culprit: the peer ([`ProtocolError`]) or the caller ([`UserError`]).
 
 use core::error::Error;
 use core::fmt;

@@ -31,11 +31,11 @@
 //!
 //! - Records: [`RecordHeader`], [`RecordType`], [`BeginRequest`], [`EndRequest`], [`UnknownType`],
 //!   [`Variable`], for both directions.
-//! - Bytes to records and back: [`Deframer`], [`Enframer`]; name-value pairs: [`Pairs`], [`encode_pair`],
+//! - Bytes to records and back: [`RecordDecoder`], [`RecordEncoder`]; name-value pairs: [`NameValuePairs`], [`encode_pair`],
 //!   [`Params`].
 //! - The application's side of a connection: [`server::Connection`], whose docs have the contract with its driver.
 //! - The web server's side: [`client::Connection`].
-//! - Bounds: [`Limits`]. Errors: [`Violation`] is the peer's, [`Misuse`] the caller's.
+//! - Bounds: [`Limits`]. Errors: [`ProtocolError`] is the peer's, [`UserError`] the caller's.
 //!
 //! Sections marked § are those of the [FastCGI 1.0
 //! specification](https://fastcgi-archives.github.io/FastCGI_Specification.html).

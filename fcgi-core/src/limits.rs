@@ -12,21 +12,21 @@
 pub struct Limits {
     /// Bytes of PARAMS that one request may have. Default 131 072: nginx can send the 32 KiB of its
     /// `large_client_header_buffers` and Apache was seen to send 71 KB. A request over it is
-    /// [refused](crate::server::Event::Refused), not the connection.
+    /// [refused](crate::server::Event::Rejected), not the connection.
     pub max_params_bytes: usize,
 
     /// Bytes of PARAMS that all requests alive on the connection may have together, answered ones not counted.
     /// Default 524 288: four times what one may have, so that only requests which share a connection and are
-    /// all of the largest kind meet it. The request that passes it is [refused](crate::server::Event::Refused).
+    /// all of the largest kind meet it. The request that passes it is [refused](crate::server::Event::Rejected).
     pub max_total_params_bytes: usize,
 
     /// Name-value pairs that one request may have. Default 1 000: a browser's request has about 35, and ten
     /// times the number of headers that hyper takes by default stays legal. A request over it is
-    /// [refused](crate::server::Event::Refused).
+    /// [refused](crate::server::Event::Rejected).
     pub max_params: usize,
 
     /// Requests that may be alive at once on the connection. Default 128: HAProxy sends 32 or what is
-    /// configured there; the others send one. See [`Overload`](crate::server::Overload) for what the next one is
+    /// configured there; the others send one. See [`OverloadResponse`](crate::server::OverloadResponse) for what the next one is
     /// told.
     pub max_concurrent_requests: usize,
 

@@ -36,7 +36,7 @@
 //! [`client`] sends requests to an application, as a web server does.
 //!
 //! # CGI
-//! [`serve_program`] serves the one request of a plain CGI program (RFC 3875), with the same mapping.
+//! [`serve_cgi`] serves the one request of a plain CGI program (RFC 3875), with the same mapping.
 //!
 //! # What FastCGI cannot carry
 //! - **Upgrades** (WebSocket): a `101` from the application becomes a 500, with the reason on STDERR. Leave
@@ -44,7 +44,7 @@
 //! - **Trailers** of a response are dropped; **interim responses** (1xx) do not exist.
 //!
 //! # Roles
-//! A connection serves Responders (FastCGI §6.2) unless [`Config::roles`] says more; [`Params::role`] tells a
+//! A connection serves Responders (FastCGI §6.2) unless [`Config::with_roles`] says more; [`Params::role`] tells a
 //! service which one a request asks for.
 //!
 //! - An **Authorizer** (§6.3) decides whether the web server goes on with a request. A `200` allows it; its
@@ -54,7 +54,7 @@
 //!   extensions.
 //!
 //! # Below a prefix
-//! A request's target is the one that the web server decided on, unless [`Config::request_target`] says otherwise: see
+//! A request's target is the one that the web server decided on, unless [`Config::with_request_target`] says otherwise: see
 //! [`RequestTarget`].
 //!
 //! # Panics in handlers

@@ -42,15 +42,15 @@ use super::site::{ScriptResolver, Symlinks};
 ///
 /// Every mount of one php-fpm should have a clone of one pool: a connection that is kept takes a process of PHP, idle or not,
 /// so that two pools may starve each other. Where several programs share a php-fpm, have
-/// [`keep_conn(false)`](tower_fcgi::client::Config::keep_conn), or a short
-/// [`idle_timeout`](tower_fcgi::client::Config::idle_timeout).
+/// [`keep_conn(false)`](tower_fcgi::client::Config::with_keep_conn), or a short
+/// [`idle_timeout`](tower_fcgi::client::Config::with_keep_alive_timeout).
 ///
 /// # Which script
 /// A path is looked up below the document root, a name at a time, up to the first that is no directory.
 ///
 /// | that is | the answer is |
 /// | --- | --- |
-/// | a regular file that ends in `.php`, in capitals or not ([`split_path`](Self::split_path)) | the script's; what is behind its name is PATH_INFO |
+/// | a regular file that ends in `.php`, in capitals or not ([`split_path`](Self::script_extensions)) | the script's; what is behind its name is PATH_INFO |
 /// | another file, and the path ends with it | that of [`files`](Self::files), or 404 |
 /// | another file, and the path goes on, as in `/upload.jpg/x.php` | 404 |
 /// | a directory with an [`index`](Self::index) | that file's; a 308 to the path with a slash where it has none |
@@ -74,7 +74,7 @@ use super::site::{ScriptResolver, Symlinks};
 ///   authentication around the whole mount, or into the application.
 /// - **Symbolic links** are followed within the root: [`symlinks`](Self::symlinks). Between the look and PHP's own opening
 ///   of the file, who can write to the root can change it.
-/// - **Hidden files** (`.git`, `.env`, `.htaccess`) are a 404, save those in `/.well-known`: [`hidden_files`](Self::hidden_files).
+/// - **Hidden files** (`.git`, `.env`, `.htaccess`) are a 404, save those in `/.well-known`: [`hidden_files`](Self::serve_dotfiles).
 /// - **A script is never sent as text**: neither it nor what was refused gets to [`files`](Self::files). Files
 ///   that PHP includes and that are not called `.php` are sent, if there is such a service and they are below the root.
 /// - **Host is the client's word**, and so is SERVER_NAME, which is made of it. An application that trusts it wants an `env` of
@@ -83,13 +83,13 @@ use super::site::{ScriptResolver, Symlinks};
 ///
 /// # Bodies
 /// stream both ways. One of unknown length (`Transfer-Encoding: chunked`, or HTTP/2 without a Content-Length) is
-/// collected first: PHP reads as many bytes as CONTENT_LENGTH says. See [`collect`](Self::collect).
+/// collected first: PHP reads as many bytes as CONTENT_LENGTH says. See [`collect`](Self::buffer_unsized_bodies).
 ///
 /// # No answer
 /// | | |
 /// | --- | --- |
-/// | 503 | no connection was free [in time](tower_fcgi::client::Pool::wait_timeout), or the application says it is overloaded |
-/// | 504 | no connection was made in time, the application's service was not ready in time, or there was no head in time: [`head_timeout`](Self::head_timeout) |
+/// | 503 | no connection was free [in time](tower_fcgi::client::Pool::with_acquire_timeout), or the application says it is overloaded |
+/// | 504 | no connection was made in time, the application's service was not ready in time, or there was no head in time: [`head_timeout`](Self::header_timeout) |
 /// | 502 | anything else that is the application's doing |
 /// | 400, 413 | the client's body failed, or was too long |
 ///
@@ -131,7 +131,7 @@ impl<S> FastCgi<S> {
     }
 
     /// An application that has all paths below the mount, and no files: SCRIPT_NAME is the path of the mount, PATH_INFO
-    /// what is below it, decoded. Its bodies are not [collected](Self::collect).
+    /// what is below it, decoded. Its bodies are not [collected](Self::buffer_unsized_bodies).
     pub fn application(application: S) -> Self {
         Self::with(application, None, None)
     }

@@ -34,7 +34,7 @@ impl PeerIp for FcgiAddr {
     }
 }
 
-/// An address of [`Allowed`](crate::Allowed): a peer that was let in, or where it listens.
+/// An address of [`AllowListener`](crate::AllowListener): a peer that was let in, or where it listens.
 ///
 /// It is a type of its own so that it can be seen that there is a list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use super::{FcgiAddr, FcgiListener, Listeners};
 
 /// One warning if anyone on the network can connect to `listener`: it listens at a TCP address that is not
-/// loopback, and no [`Allowed`](crate::Allowed) is around it, whose addresses are of another type.
+/// loopback, and no [`AllowListener`](crate::AllowListener) is around it, whose addresses are of another type.
 pub(crate) fn warn_if_exposed<L: Listener>(listener: &L) {
     let addresses: Vec<SocketAddr> = addresses(listener).into_iter().filter(is_exposed).collect();
     if !addresses.is_empty() {

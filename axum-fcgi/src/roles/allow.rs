@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 ///
 /// It can hand on what it has found out, as variables of the request that is allowed: the handler that
 /// answers that one finds them in its [`Params`](crate::Params). There is no other permission than this type:
-/// what else an authorizer answers with is the client's answer, and a `200` without an `Allow` is a `500`.
+/// what else an authorizer answers with is the client's answer, and a `200` without an `Authorized` is a `500`.
 ///
 /// # Examples
 /// ```
@@ -33,7 +33,7 @@ pub struct Authorized {
     variables: HeaderMap,
 }
 
-/// In the extensions of the response that an [`Allow`] became, and of no other.
+/// In the extensions of the response that an [`Authorized`] became, and of no other.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AuthorizedMarker;
 

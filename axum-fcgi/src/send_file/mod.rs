@@ -58,8 +58,8 @@ const NOT_IN_PATH: &AsciiSet =
 /// XSendFilePath /srv/files
 /// ```
 /// mod_xsendfile takes the path literally in version 0.12, which is that of Debian 12 and others
-/// ([`XSendfileVerbatim`](SendFileBy::XSendfileVerbatim)), and decodes it from 1.0 on and in Debian 13, whose version says 0.12 as well
-/// ([`XSendfile`](SendFileBy::XSendfile)). Those that decode know the directive `XSendFileUnescape`.
+/// ([`XSendfileVerbatim`](SendFileHeader::XSendfileVerbatim)), and decodes it from 1.0 on and in Debian 13, whose version says 0.12 as well
+/// ([`XSendfile`](SendFileHeader::XSendfile)). Those that decode know the directive `XSendFileUnescape`.
 ///
 /// # Symbolic links
 /// No file is looked at here: it is the web server that opens it, perhaps on another machine. A symbolic link
@@ -134,7 +134,7 @@ impl SendFiles {
     ///
     /// # Errors
     /// [`UnsafePath`] if `path` is absolute or empty, or if a name in it is empty, `.` or `..`, or has a NUL;
-    /// on Windows also a backslash or a colon. With [`SendFileBy::XSendfileVerbatim`] also if a header cannot
+    /// on Windows also a backslash or a colon. With [`SendFileHeader::XSendfileVerbatim`] also if a header cannot
     /// carry it.
     pub fn file(&self, path: &str) -> Result<SendFile, UnsafePath> {
         path::check(path)?;

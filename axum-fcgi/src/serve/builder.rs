@@ -56,7 +56,7 @@ use crate::roles::RoleRouter;
 /// error. It is not seen where a listener accepts in a task or a thread of its own, nor where it returns connections that
 /// need no descriptor.
 ///
-/// At a TCP address that is not loopback, without [`Allowed`](crate::Allowed) around the listener, anyone can
+/// At a TCP address that is not loopback, without [`AllowListener`](crate::AllowListener) around the listener, anyone can
 /// connect and claim to be any user: that is a line in the log, at `warn`.
 ///
 /// # Panics
@@ -109,7 +109,7 @@ impl<L, S> Serve<L, S> {
     /// `"mode" => "authorizer"`; nginx has nothing of the kind.
     ///
     /// It sees the request that is to be allowed, with its method, path and headers, and without its body. It
-    /// says yes with [`Allow`](crate::Allow) and in no other way: a `200` that is none is a `500`, with a
+    /// says yes with [`Authorized`](crate::Authorized) and in no other way: a `200` that is none is a `500`, with a
     /// line in the web server's log. Anything else is a no. lighttpd sends that to its client as it is;
     /// Apache makes it a `401` of its own.
     ///
@@ -207,7 +207,7 @@ where
 
     fn into_future(self) -> ServeFuture {
         let Self { serve: Serve { listener, service, mut config, roles }, signal } = self;
-        config.with_connection = config.with_connection.with_roles(roles);
+        config.connection = config.connection.with_roles(roles);
         ServeFuture::new(run(listener, service, config, signal))
     }
 }
@@ -244,14 +244,14 @@ where
 {
     let most = descriptors::connections(&config);
     let advertised = u32::try_from(most).unwrap_or(u32::MAX);
-    let builder = Builder::new().config(config.with_connection.with_advertised_max_connections(advertised));
+    let builder = Builder::new().config(config.connection.with_advertised_max_connections(advertised));
     let connections = Arc::new(Connections::default());
     #[cfg(unix)]
     crate::listen::warn_if_exposed(&listener);
     let accepting = AcceptLog::new(&connections);
     let accept = accept(listener, service, most, &builder, signal, &connections, &accepting);
     Arc::clone(&accepting).scope(accept).await;
-    connections.shut_down(config.with_shutdown_timeout).await;
+    connections.shut_down(config.shutdown_timeout).await;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tower_fcgi::ConnectionHandle;
 
-/// How long connections that were [killed](Handle::kill) are waited for. They end when they are polled, unless the code
+/// How long connections that were [killed](ConnectionHandle::abort) are waited for. They end when they are polled, unless the code
 /// of one does not return from its poll; then only the end of the process ends it.
 const ABORT_WAIT: Duration = Duration::from_secs(1);
 
@@ -99,8 +99,9 @@ impl Connections {
     }
 
     /// Lets every connection finish what is under way, for as long as `limit`; then ends those that are left.
-    pub(crate) async fn shut_down(&self, limit: Duration) {
+    pub(crate) async fn shut_down(&self, limit: Option<Duration>) {
         self.finish();
+        let Some(limit) = limit else { return self.all_ended().await };
         if timeout(limit, self.all_ended()).await.is_err() {
             tracing::warn!(connections = self.len(), "the time for a graceful shutdown is over");
             self.each(ConnectionHandle::abort);

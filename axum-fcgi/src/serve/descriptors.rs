@@ -17,9 +17,9 @@ const RESERVE: (u64, u64) = (32, 1024);
 /// How many connections may be open: as many as `config` says, or as the process has descriptors for.
 #[cfg(unix)]
 pub(crate) fn connections(config: &Config) -> usize {
-    let wanted = config.with_max_connections;
+    let wanted = config.max_connections;
     let limit = getrlimit(Resource::Nofile);
-    let soft = if config.with_raised_descriptor_limit { raise(limit, needed(wanted)) } else { limit.current };
+    let soft = if config.raise_descriptor_limit { raise(limit, needed(wanted)) } else { limit.current };
     let Some(soft) = soft else { return wanted };
     let most = usize::try_from(available(soft)).unwrap_or(usize::MAX);
     if most >= wanted {

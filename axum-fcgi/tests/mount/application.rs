@@ -108,7 +108,7 @@ async fn refusals() {
             let _ = stream.read_to_end(&mut Vec::new()).await;
         }
     });
-    let config = Config::default().keep_conn(false);
+    let config = Config::default().with_keep_conn(false);
     let pool: Pool<_, Body> = Pool::new(1, config, move || UnixStream::connect(socket.clone()));
     let router = Router::new().nest_service("/app", FastCgi::application(pool));
     for status in [503, 502] {
@@ -119,7 +119,7 @@ async fn refusals() {
 
 async fn no_connection() {
     let pool: Pool<_, Body> = Pool::new(1, Config::default(), pending::<io::Result<UnixStream>>);
-    let pool = pool.connect_timeout(Duration::from_millis(1));
+    let pool = pool.with_connect_timeout(Duration::from_millis(1));
     let router = Router::new().nest_service("/app", FastCgi::application(pool));
     assert_eq!(get(&router, "/app/").await.status, 504);
 }

@@ -97,7 +97,8 @@ impl Fpm {
     pub(crate) fn pool(&self) -> FpmPool {
         let socket = self.path().join("socket");
         let log = Arc::clone(&self.log);
-        let config = Config::default().on_stderr(move |text| log.lock().unwrap().extend_from_slice(text));
+        let config =
+            Config::default().with_on_stderr(move |text| log.lock().unwrap().extend_from_slice(text));
         Pool::new(CHILDREN, config, Box::new(move || Box::pin(UnixStream::connect(socket.clone()))))
     }
 

@@ -152,7 +152,7 @@ async fn makes_room<L>(addr: SocketAddr, listener: L)
 where
     L: Listener<Addr: std::fmt::Debug>,
 {
-    let serve = axum_fcgi::serve(listener, router()).with_config(Config::default().max_connections(16));
+    let serve = axum_fcgi::serve(listener, router()).with_config(Config::default().with_max_connections(16));
     let serve = tokio::spawn(serve.into_future());
     let mut kept = Vec::new();
     for _ in 0..3 {
@@ -208,20 +208,20 @@ async fn capped() {
     let said = log.warnings();
     let numbers = ["max_connections", "16384", "68", "100"];
     assert!(said.len() == 1 && numbers.iter().all(|number| said[0].contains(number)), "{said:?}");
-    assert_eq!(advertised(Config::default().max_connections(68)).await, "68");
+    assert_eq!(advertised(Config::default().with_max_connections(68)).await, "68");
     assert_eq!(log.warnings().len(), 1);
 }
 
 async fn raised() {
     let soft = || getrlimit(Resource::Nofile).current;
     let (log, _guard) = Log::start();
-    let config = Config::default().max_connections(200);
-    assert_eq!(advertised(config.clone().raise_descriptor_limit(false)).await, "32");
+    let config = Config::default().with_max_connections(200);
+    assert_eq!(advertised(config.clone().with_raise_descriptor_limit(false)).await, "32");
     assert_eq!((soft(), log.warnings().len()), (Some(64), 1));
     assert_eq!(advertised(config).await, "200");
     assert_eq!((soft(), log.warnings().len()), (Some(232), 1));
     // It is never lowered.
-    assert_eq!(advertised(Config::default().max_connections(10)).await, "10");
+    assert_eq!(advertised(Config::default().with_max_connections(10)).await, "10");
     assert_eq!(soft(), Some(232));
 }
 

@@ -17,7 +17,7 @@ use crate::{in_memory, wire};
 async fn serve(most: usize, router: Router) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    let config = Config::default().max_connections(most);
+    let config = Config::default().with_max_connections(most);
     tokio::spawn(axum_fcgi::serve(listener, router).with_config(config).into_future());
     addr
 }
@@ -26,7 +26,7 @@ async fn serve(most: usize, router: Router) -> std::net::SocketAddr {
 async fn a_new_connection_evicts_the_longest_idle() {
     let (entrance, listener) = in_memory::listener();
     let router = Router::new().route("/", get(async || "served"));
-    let config = Config::default().max_connections(3);
+    let config = Config::default().with_max_connections(3);
     tokio::spawn(axum_fcgi::serve(listener, router).with_config(config).into_future());
     let mut kept = Vec::new();
     for _ in 0..3 {
@@ -82,7 +82,7 @@ fn in_memory(most: usize) -> in_memory::Entrance {
             std::future::pending::<()>().await;
         }),
     );
-    let config = Config::default().max_connections(most);
+    let config = Config::default().with_max_connections(most);
     tokio::spawn(axum_fcgi::serve(listener, router).with_config(config).into_future());
     entrance
 }

@@ -138,8 +138,8 @@ async fn an_open_body_holds_a_shutdown_up_for_a_second() {
 async fn shutdown_cuts_off_endless_events_at_the_deadline() {
     for (config, limit) in [
         (Config::default(), 30),
-        (Config::default().shutdown_timeout(5 * SECOND), 5),
-        (Config::default().shutdown_timeout(Duration::ZERO), 0),
+        (Config::default().with_shutdown_timeout(5 * SECOND), 5),
+        (Config::default().with_shutdown_timeout(Duration::ZERO), 0),
     ] {
         let mut served = serve(config);
         let mut io = served.entrance.connect();

@@ -70,7 +70,7 @@ async fn listen() -> (TcpListener, std::net::SocketAddr) {
 async fn a_router_only_gets_responder_requests() {
     let (listener, addr) = listen().await;
     let connection = tower_fcgi::Config::default().with_roles(tower_fcgi::Roles::ALL);
-    let config = Config::default().connection(connection);
+    let config = Config::default().with_connection(connection);
     tokio::spawn(axum_fcgi::serve(listener, router()).with_config(config).into_future());
     let mut io = TcpStream::connect(addr).await.unwrap();
     assert_eq!(ask(&mut io, &to_authorize("/", "t")).await.unwrap(), "", "an unknown role has no answer");
@@ -129,7 +129,7 @@ async fn nested_routes_have_no_prefix_and_original_uri_does() {
     let router = Router::new().route("/page", page).nest("/in", inner);
     let connection =
         tower_fcgi::Config::default().with_request_target(RequestTarget::StripPrefix("/app".to_owned()));
-    let config = Config::default().connection(connection);
+    let config = Config::default().with_connection(connection);
     tokio::spawn(axum_fcgi::serve(listener, router).with_config(config).into_future());
     let mut io = TcpStream::connect(addr).await.unwrap();
     for (path, expected) in

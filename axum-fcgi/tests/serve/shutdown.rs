@@ -64,7 +64,7 @@ impl Served {
 #[tokio::test]
 async fn shutdown_while_idle_closes_all_at_once() {
     // Were it to wait for its deadline, it would be seen.
-    let mut served = serve(Config::default().shutdown_timeout(Duration::from_secs(86_400))).await;
+    let mut served = serve(Config::default().with_shutdown_timeout(Duration::from_secs(86_400))).await;
     let mut kept = TcpStream::connect(served.addr).await.unwrap();
     wire::ask(&mut kept, &wire::get("/nothing", true)).await.unwrap();
     served.stop();
@@ -101,7 +101,7 @@ async fn shutdown_completes_requests_and_partial_params() {
 
 #[tokio::test]
 async fn shutdown_drops_a_stuck_handler_at_the_deadline() {
-    let mut served = serve(Config::default().shutdown_timeout(Duration::from_millis(50))).await;
+    let mut served = serve(Config::default().with_shutdown_timeout(Duration::from_millis(50))).await;
     let mut io = TcpStream::connect(served.addr).await.unwrap();
     io.write_all(&wire::get("/forever", true)).await.unwrap();
     served.begun.recv().await.unwrap();
@@ -123,7 +123,7 @@ async fn a_handler_that_blocks_does_not_hold_serve_up() {
     };
     let (stop, stopped) = oneshot::channel::<()>();
     let serve = axum_fcgi::serve(listener, Router::new().route("/", get(blocks)))
-        .with_config(Config::default().shutdown_timeout(Duration::ZERO))
+        .with_config(Config::default().with_shutdown_timeout(Duration::ZERO))
         .with_graceful_shutdown(async { stopped.await.unwrap_or(()) });
     let served = tokio::spawn(serve.into_future());
     let mut io = entrance.connect();

@@ -36,7 +36,7 @@ impl Application {
         let router = Router::new().fallback(see).with_state(seen.clone());
         let [fastcgi, http, named] = listeners;
         let connection = tower_fcgi::Config::default().with_front_controllers(["/app.fcgi"]);
-        let config = Config::default().connection(connection);
+        let config = Config::default().with_connection(connection);
         runtime.spawn(axum_fcgi::serve(fastcgi, router.clone()).into_future());
         runtime.spawn(axum::serve(http, router.clone()).into_future());
         runtime.spawn(axum_fcgi::serve(named, router).with_config(config).into_future());

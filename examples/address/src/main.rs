@@ -67,7 +67,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
                 .with_request_target(RequestTarget::StripPrefix(PREFIX.to_owned()));
             let listener = FcgiListener::bind(&address.parse::<Address>()?)?;
             axum_fcgi::serve(listener, app())
-                .with_config(Config::default().connection(connection))
+                .with_config(Config::default().with_connection(connection))
                 .with_graceful_shutdown(stop)
                 .await?;
         }

@@ -16,7 +16,7 @@ use axum_fcgi::{Address, Authorized, FcgiListener, Params};
 /// `alice:secret`, as a browser sends it.
 const ALICE: &str = "Basic YWxpY2U6c2VjcmV0";
 
-/// Asked with the method, path and headers of the request that is to be allowed. Only an [`Allow`] is a yes.
+/// Asked with the method, path and headers of the request that is to be allowed. Only an [`Authorized`] is a yes.
 async fn authorize(headers: HeaderMap, params: Params) -> Result<Response> {
     // lighttpd hands the header on; Apache has taken it apart.
     let from_header = headers.get("authorization").is_some_and(|value| value == ALICE);

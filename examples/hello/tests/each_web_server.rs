@@ -37,7 +37,9 @@ fn run() -> Result {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let port = free_port()?;
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/hello-{port}"));
-        let mut command = Command::new("sh");
+        // A shell cannot trap a signal that was ignored when it started, as SIGHUP is under nohup.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP,INT,TERM", "sh"]);
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/run")).arg(env!("CARGO_BIN_EXE_hello"));
         command.env("PORT", port.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = Process::start(&mut command, || true)?;

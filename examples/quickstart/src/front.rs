@@ -58,7 +58,7 @@ pub fn front(socket: &Path, viewers: Viewers) -> Router {
     let shown = viewers.clone();
     let audience = Arc::new(move |params: &_| viewers.watcher(params));
     let socket = socket.to_owned();
-    let pool = Pool::new(CONNECTIONS, Config::default().on_stderr(log), move || {
+    let pool = Pool::new(CONNECTIONS, Config::default().with_on_stderr(log), move || {
         let (connecting, audience) = (UnixStream::connect(socket.clone()), Arc::clone(&audience));
         async move { Ok(Tapped::new(connecting.await?, audience)) }
     });

@@ -35,7 +35,7 @@ pub async fn serve(
 
     let listener = UnixListener::bind(listens_at)?;
     let application = axum_fcgi::serve(listener, app(viewers.clone(), stopping.clone()))
-        .with_config(axum_fcgi::Config::default().shutdown_timeout(LIMIT))
+        .with_config(axum_fcgi::Config::default().with_shutdown_timeout(LIMIT))
         .with_graceful_shutdown(nobody_asks.clone().cancelled_owned());
     let application = tokio::spawn(application.into_future());
 

@@ -14,7 +14,7 @@ pub struct Config {
     /// whether one takes more (FastCGI §4.1).
     pub max_concurrent_requests: u16,
 
-    /// Bytes that wait to be written at which there is no more [room](super::Connection::has_room). Default
+    /// Bytes that wait to be written at which there is no more [room](super::Connection::wants_body). Default
     /// 65 536: a record's worth.
     pub max_write_buffer: usize,
 

@@ -11,7 +11,7 @@ pub enum Event {
     /// There is something to be had from [`read_stdout`](super::Connection::read_stdout) that was not there at
     /// the last call. Given once until the next call.
     StdoutReadable(RequestKey),
-    /// As [`Stdout`](Self::Stdout), from [`read_stderr`](super::Connection::read_stderr).
+    /// As [`Stdout`](Self::StdoutReadable), from [`read_stderr`](super::Connection::read_stderr).
     StderrReadable(RequestKey),
     /// The application has ended the request (FastCGI §5.5): nothing more comes of it. What is unread can still
     /// be read.
@@ -33,7 +33,7 @@ pub enum EndOfInput {
     Clean,
     /// A record.
     InRecord,
-    /// Requests, whose END_REQUEST has not come: [`live_keys`](super::Connection::live_keys). Their answers are
+    /// Requests, whose END_REQUEST has not come: [`live_keys`](super::Connection::active_keys). Their answers are
     /// not whole, whatever has come of them.
     InRequest,
 }

@@ -30,9 +30,9 @@ use crate::key::RequestKey;
 ///
 /// 1. **Commands**: [begin](Self::begin) a request while [`can_begin`](Self::can_begin), send its
 ///    [variables](Self::param), [end](Self::end_params) them, send its [body](Self::stdin) as long as there is
-///    [room](Self::has_room), and [end](Self::end_stdin) that.
-/// 2. **Output**: write what [`output`](Self::output) holds, and [advance](Enframer::advance) it.
-/// 3. **Input**: while [`wants_input`](Self::wants_input), read from the transport and hand the bytes to
+///    [room](Self::wants_body), and [end](Self::end_stdin) that.
+/// 2. **Output**: write what [`output`](Self::output) holds, and [advance](RecordEncoder::advance) it.
+/// 3. **Input**: while [`wants_input`](Self::wants_read), read from the transport and hand the bytes to
 ///    [`receive`](Self::receive) or [`receive_shared`](Self::receive_shared). All of them are used at once. At
 ///    the end of the stream ask [`end_of_input`](Self::end_of_input) what it cut off.
 /// 4. **Events**: take [`poll_event`](Self::poll_event) until it is `None`.
@@ -40,15 +40,15 @@ use crate::key::RequestKey;
 /// The methods are of four kinds:
 ///
 /// - *commands* (`begin`, `param`, `stdin…`, `data…`, `end_…`, `abort`, `get_values`, `discard`, `consumed`):
-///   fail with a [`Misuse`] when the state does not allow them, and then change nothing.
-/// - *bytes in* (`receive…`): fail with a [`Violation`] when the application breaks a rule, and take in nothing
+///   fail with a [`UserError`] when the state does not allow them, and then change nothing.
+/// - *bytes in* (`receive…`): fail with a [`ProtocolError`] when the application breaks a rule, and take in nothing
 ///   after it. Events from before it can still be taken.
 /// - *events out* (`poll_event`, `read_stdout`, `read_stderr`).
 /// - *getters* (`wants_input`, `has_room`, `is_idle`, `live`, …).
 ///
 /// A request is *live* from [`begin`](Self::begin) until its END_REQUEST comes: see the diagram in
-/// `client/request.rs`. Its [`Key`] stays good until, beyond that, all that came of its answer has been
-/// [consumed](Self::consumed) or [discarded](Self::discard).
+/// `client/request.rs`. Its [`RequestKey`] stays good until, beyond that, all that came of its answer has been
+/// [consumed](Self::release_capacity) or [discarded](Self::discard).
 ///
 /// # What counts as the end
 /// END_REQUEST alone (FastCGI §5.5). The empty STDOUT record before it is not missed: PHP sends none. The end of the
@@ -61,9 +61,9 @@ use crate::key::RequestKey;
 /// specification does not have, and an end of stream inside padding.
 ///
 /// # Back-pressure
-/// Out: commands are always taken; [`has_room`](Self::has_room) says when to wait for the transport. In: bytes
-/// of an answer count as unread from their arrival until [`consumed`](Self::consumed), and input pauses at
-/// [`Config::body_bytes`] or, while several requests have a key, [`Config::bodies_bytes`].
+/// Out: commands are always taken; [`has_room`](Self::wants_body) says when to wait for the transport. In: bytes
+/// of an answer count as unread from their arrival until [`consumed`](Self::release_capacity), and input pauses at
+/// [`Config::request_window`] or, while several requests have a key, [`Config::connection_window`].
 ///
 /// # Example
 /// ```
@@ -164,7 +164,7 @@ impl Connection {
         self.output.len()
     }
 
-    /// Whether more of a body should be queued: less than [`Config::output_bytes`] wait to be written.
+    /// Whether more of a body should be queued: less than [`Config::max_write_buffer`] wait to be written.
     #[must_use]
     pub fn wants_body(&self) -> bool {
         self.output.len() < self.config.max_write_buffer.max(1)
@@ -181,8 +181,8 @@ impl Connection {
     /// Whether a request may be begun.
     ///
     /// # Errors
-    /// [`Misuse::Closing`] if the last request was sent without KEEP_CONN, or the application broke a rule;
-    /// [`Misuse::Full`] if as many as [`Config::requests`] are live.
+    /// [`UserError::ConnectionClosing`] if the last request was sent without KEEP_CONN, or the application broke a rule;
+    /// [`UserError::TooManyRequests`] if as many as [`Config::max_concurrent_requests`] are live.
     pub fn can_begin(&self) -> Result<(), UserError> {
         if !self.keep_conn || self.protocol_error.is_some() {
             Err(UserError::ConnectionClosing)
@@ -205,7 +205,7 @@ impl Connection {
         entries.filter(|entry| entry.state.is_active()).map(|entry| entry.key)
     }
 
-    /// Bytes of answers that were received and not yet [consumed](Self::consumed).
+    /// Bytes of answers that were received and not yet [consumed](Self::release_capacity).
     #[must_use]
     pub const fn unread_bytes(&self) -> usize {
         self.unread_bytes

@@ -18,7 +18,7 @@ pub enum AnswerState {
     /// It may.
     Open,
     /// The application has ended the stream, or the request: what was read is all of it. Until its
-    /// [`End`](super::Event::End) the request is not over, though.
+    /// [`End`](super::Event::RequestEnded) the request is not over, though.
     Ended,
 }
 
@@ -39,7 +39,7 @@ impl Connection {
     /// Queues a meta-variable (§5.2). Lengths are those of [`encode_pair`].
     ///
     /// # Errors
-    /// [`Misuse::StreamEnded`] after [`end_params`](Self::end_params), [`Misuse::Gone`] if the request was
+    /// [`UserError::StreamEnded`] after [`end_params`](Self::end_params), [`UserError::RequestClosed`] if the request was
     /// aborted or is over.
     pub fn param(&mut self, key: RequestKey, name: &[u8], value: &[u8]) -> Result<(), UserError> {
         let entry = self.requests.by_key(key)?;
@@ -78,8 +78,8 @@ impl Connection {
     /// Queues a part of the body, copied. An empty one is nothing, and not the end.
     ///
     /// # Errors
-    /// [`Misuse::TooEarly`] before [`end_params`](Self::end_params), [`Misuse::StreamEnded`] after
-    /// [`end_stdin`](Self::end_stdin) and for an Authorizer, which has no body (§6.3), [`Misuse::Gone`] if the
+    /// [`UserError::StreamNotOpen`] before [`end_params`](Self::end_params), [`UserError::StreamEnded`] after
+    /// [`end_stdin`](Self::end_stdin) and for an Authorizer, which has no body (§6.3), [`UserError::RequestClosed`] if the
     /// request was aborted or is over.
     pub fn stdin(&mut self, key: RequestKey, content: &[u8]) -> Result<(), UserError> {
         let id = self.stdin_id(key)?;
@@ -87,7 +87,7 @@ impl Connection {
         Ok(())
     }
 
-    /// As [`stdin`](Self::stdin); from [`Enframer::LARGE`](crate::Enframer::LARGE) bytes on without a copy.
+    /// As [`stdin`](Self::stdin); from [`RecordEncoder::ZERO_COPY_THRESHOLD`](crate::RecordEncoder::ZERO_COPY_THRESHOLD) bytes on without a copy.
     ///
     /// # Errors
     /// As [`stdin`](Self::stdin).
@@ -111,8 +111,8 @@ impl Connection {
     /// Queues a part of the file that a Filter works on (§6.4), as [`stdin_bytes`](Self::stdin_bytes) does.
     ///
     /// # Errors
-    /// [`Misuse::TooEarly`] before [`end_stdin`](Self::end_stdin), [`Misuse::StreamEnded`] after
-    /// [`end_data`](Self::end_data) and for another role once its streams have ended, [`Misuse::Gone`] if the
+    /// [`UserError::StreamNotOpen`] before [`end_stdin`](Self::end_stdin), [`UserError::StreamEnded`] after
+    /// [`end_data`](Self::end_data) and for another role once its streams have ended, [`UserError::RequestClosed`] if the
     /// request was aborted or is over.
     pub fn data_bytes(&mut self, key: RequestKey, content: Bytes) -> Result<(), UserError> {
         let entry = self.requests.by_key(key)?;
@@ -133,13 +133,13 @@ impl Connection {
     }
 
     /// Gives the request up (§5.4). What came of its answer and what still comes is dropped; the
-    /// [`End`](super::Event::End) is still told, and its id is taken until then. Many applications look for
+    /// [`End`](super::Event::RequestEnded) is still told, and its id is taken until then. Many applications look for
     /// ABORT_REQUEST only when they read their input, PHP not even then: do not wait for the end for long. PHP
     /// moreover closes the connection when it finds the record behind the end of the request, so that another
     /// request is better begun on another connection.
     ///
     /// # Errors
-    /// [`Misuse::Gone`] if the request was aborted before or is over.
+    /// [`UserError::RequestClosed`] if the request was aborted before or is over.
     pub fn abort(&mut self, key: RequestKey) -> Result<(), UserError> {
         let entry = self.requests.by_key(key)?;
         entry.state.abort()?;
@@ -152,7 +152,7 @@ impl Connection {
     /// Asks the application for its variables (§4.1).
     ///
     /// # Errors
-    /// [`Misuse::Closing`] if the last request was sent without KEEP_CONN, or the application broke a rule.
+    /// [`UserError::ConnectionClosing`] if the last request was sent without KEEP_CONN, or the application broke a rule.
     pub fn get_values(&mut self, variables: &[Variable]) -> Result<(), UserError> {
         if !self.keep_conn || self.protocol_error.is_some() {
             return Err(UserError::ConnectionClosing);
@@ -167,10 +167,10 @@ impl Connection {
     }
 
     /// Moves the unread bytes of the answer's STDOUT to the end of `into`, and says whether they are the last.
-    /// They stay charged until they are [consumed](Self::consumed).
+    /// They stay charged until they are [consumed](Self::release_capacity).
     ///
     /// # Errors
-    /// [`Misuse::Gone`] if the request is over.
+    /// [`UserError::RequestClosed`] if the request is over.
     pub fn read_stdout(
         &mut self,
         key: RequestKey,
@@ -184,7 +184,7 @@ impl Connection {
     /// As [`read_stdout`](Self::read_stdout), of STDERR: text for the error log.
     ///
     /// # Errors
-    /// [`Misuse::Gone`] if the request is over.
+    /// [`UserError::RequestClosed`] if the request is over.
     pub fn read_stderr(
         &mut self,
         key: RequestKey,
@@ -209,7 +209,7 @@ impl Connection {
     /// Unlike [`abort`](Self::abort), it leaves the application alone.
     ///
     /// # Errors
-    /// [`Misuse::Gone`] if the request is over.
+    /// [`UserError::RequestClosed`] if the request is over.
     pub fn discard(&mut self, key: RequestKey) -> Result<(), UserError> {
         let freed = self.requests.by_key(key)?.discard();
         self.unread_bytes = self.unread_bytes.saturating_sub(freed);

@@ -98,7 +98,7 @@ impl RecordEncoder {
 
     /// A whole record with a short content, such as BEGIN_REQUEST or END_REQUEST.
     ///
-    /// Content over 65 535 bytes is cut: use [`stream`](Self::stream) for streams.
+    /// Content over 65 535 bytes is cut: use [`stream`](Self::write_stream) for streams.
     pub fn write_record(&mut self, kind: RecordType, id: RequestId, content: &[u8]) {
         let content = content.get(..MAX_CONTENT).unwrap_or(content);
         // `MAX_CONTENT` is what a u16 holds.
@@ -109,7 +109,7 @@ impl RecordEncoder {
     }
 
     /// Content of a stream, copied, in as many records as it needs. Empty content writes nothing: it would
-    /// end the stream (§3.3), and that is [`end_stream`](Self::end_stream)'s to say.
+    /// end the stream (§3.3), and that is [`end_stream`](Self::write_stream_end)'s to say.
     pub fn write_stream(&mut self, kind: RecordType, id: RequestId, mut content: &[u8]) {
         while !content.is_empty() {
             let mut record = self.open_record(kind, id);
@@ -170,7 +170,7 @@ impl RecordEncoder {
         }
     }
 
-    /// Content of a stream. From [`LARGE`](Self::LARGE) bytes on it is not copied, but for a short rest
+    /// Content of a stream. From [`LARGE`](Self::ZERO_COPY_THRESHOLD) bytes on it is not copied, but for a short rest
     /// beyond what its records can carry: the 64 KiB that bodies often give at a time are 8 bytes more than
     /// fit one.
     pub fn write_stream_bytes(&mut self, kind: RecordType, id: RequestId, mut content: Bytes) {
@@ -258,7 +258,7 @@ impl RecordEncoder {
         self.compact();
     }
 
-    /// Takes the memory of an output in which nothing waits, so that another one can [have](Self::lend) it:
+    /// Takes the memory of an output in which nothing waits, so that another one can [have](Self::set_buffer) it:
     /// connections that are idle then hold none, and need not allocate it for each answer either.
     pub fn take_buffer(&mut self) -> Vec<u8> {
         if self.is_empty() { core::mem::take(&mut self.inline_buf) } else { Vec::new() }

@@ -5,7 +5,7 @@ use crate::error::ProtocolErrorKind;
 
 /// Iterates over the pairs in a slice, in the order of the wire, without copying.
 ///
-/// Yields `Err(`[`Rule::PairTruncated`]`)` once, as its last item, where the slice ends inside a pair.
+/// Yields `Err(`[`ProtocolErrorKind::TruncatedPair`]`)` once, as its last item, where the slice ends inside a pair.
 ///
 /// ```
 /// use fcgi_core::Pairs;

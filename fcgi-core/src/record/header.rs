@@ -47,7 +47,7 @@ impl RecordHeader {
     /// Reads a header; the reserved byte is not looked at.
     ///
     /// # Errors
-    /// [`Rule::Version`] for a version other than [`VERSION`].
+    /// [`ProtocolErrorKind::InvalidVersion`] for a version other than [`VERSION`].
     pub const fn decode(bytes: [u8; Self::LEN]) -> Result<Self, ProtocolError> {
         let [version, kind, id1, id0, len1, len0, padding_len, _reserved] = bytes;
         let id = RequestId(u16::from_be_bytes([id1, id0]));

@@ -5,7 +5,7 @@ use core::fmt;
 /// A request id (FastCGI §3.3), chosen by the web server and echoed in everything that answers it.
 ///
 /// Ids come back: a web server may use the id of an answered request for the next one, so an id names a
-/// request only as long as that request lives. What outlives it is a [`Key`](crate::Key).
+/// request only as long as that request lives. What outlives it is a [`RequestKey`](crate::RequestKey).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u16);
 

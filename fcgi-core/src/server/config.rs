@@ -15,12 +15,12 @@ pub struct Config {
     /// The roles that are played. A request for another one is answered with UNKNOWN_ROLE (FastCGI §5.5).
     /// Default: Responder.
     pub roles: Roles,
-    /// What a request over [`Limits::requests`] is told.
+    /// What a request over [`Limits::max_concurrent_requests`] is told.
     pub overload_response: OverloadResponse,
     /// Told to web servers that ask with GET_VALUES (FastCGI §4.1): `FCGI_MAX_CONNS`. Default 1 024. Nothing
     /// here enforces it, since a connection knows nothing of the others.
     pub max_conns: u32,
-    /// Told to web servers that ask with GET_VALUES: `FCGI_MAX_REQS`, but never more than [`Limits::requests`], which
+    /// Told to web servers that ask with GET_VALUES: `FCGI_MAX_REQS`, but never more than [`Limits::max_concurrent_requests`], which
     /// is what a connection takes. Default 4: HAProxy, the one web server that asks, then sends no more than so many
     /// requests at once on a connection, and without the fix of haproxy/haproxy#3346 it answers some with a 500 of its
     /// own where their heads do not fit into its buffer together. That has 16 384 bytes, the room of four heads of
@@ -78,7 +78,7 @@ impl Config {
     }
 }
 
-/// What a request is told that comes when as many as [`Limits::requests`] are alive, or when the connection
+/// What a request is told that comes when as many as [`Limits::max_concurrent_requests`] are alive, or when the connection
 /// is about to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OverloadResponse {

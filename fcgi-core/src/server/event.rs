@@ -15,10 +15,10 @@ pub enum Event {
     /// next call.
     BodyReadable(RequestKey),
     /// A request passed a limit while its PARAMS came. The rest of what the web server sends for it is
-    /// dropped; an answer that says so is due: STDOUT, then [`end`](super::Connection::end).
+    /// dropped; an answer that says so is due: STDOUT, then [`end`](super::Connection::end_request).
     Rejected(RequestKey, RejectReason),
     /// The web server gave the request up (FastCGI §5.4). Nothing more of it comes; it still has to be
-    /// [ended](super::Connection::end). Given once.
+    /// [ended](super::Connection::end_request). Given once.
     Aborted(RequestKey),
 }
 
@@ -39,9 +39,9 @@ pub struct NewRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectReason {
-    /// [`Limits::params_bytes`](crate::Limits::params_bytes), or
-    /// [`all_params_bytes`](crate::Limits::all_params_bytes).
+    /// [`Limits::max_params_bytes`](crate::Limits::max_params_bytes), or
+    /// [`all_params_bytes`](crate::Limits::max_total_params_bytes).
     TooManyBytes,
-    /// [`Limits::params_pairs`](crate::Limits::params_pairs).
+    /// [`Limits::max_params`](crate::Limits::max_params).
     TooManyParams,
 }

@@ -33,24 +33,24 @@ use crate::record::BeginRequest;
 ///
 /// It does no I/O, reads no clock and calls nobody. A driver moves bytes and events, in this order:
 ///
-/// 1. **Output**: write what [`output`](Self::output) holds, and [advance](Enframer::advance) it.
-/// 2. **Input**: while [`wants_input`](Self::wants_input), read from the transport and hand the bytes to
+/// 1. **Output**: write what [`output`](Self::output) holds, and [advance](RecordEncoder::advance) it.
+/// 2. **Input**: while [`wants_input`](Self::wants_read), read from the transport and hand the bytes to
 ///    [`receive`](Self::receive) or [`receive_shared`](Self::receive_shared). All of them are used at once;
 ///    what cannot be told yet is kept, within the [limits](crate::Limits). At the end of the stream ask
 ///    [`end_of_input`](Self::end_of_input) what it cut off.
 /// 3. **Events**: take [`poll_event`](Self::poll_event) until it is `None`. Answer each request that it tells
 ///    with *commands*, in any order and as late as need be.
-/// 4. **Close**: when [`should_close`](Self::should_close) says so, write what is left of the output and do
+/// 4. **Close**: when [`should_close`](Self::close_action) says so, write what is left of the output and do
 ///    as it says.
 ///
 /// The methods are of four kinds:
 ///
-/// - *bytes in* (`receive…`): fail with a [`Violation`] when the peer breaks a rule, and take in nothing
+/// - *bytes in* (`receive…`): fail with a [`ProtocolError`] when the peer breaks a rule, and take in nothing
 ///   after it. Events from before it can still be taken, and what was begun can still be answered or [cut
-///   off](Self::fail).
+///   off](Self::abort_response).
 /// - *events out* (`poll_event`, `read_body`, `read_data`).
 /// - *commands* (`stdout…`, `replace_response`, `stderr`, `end`, `fail`, `abandon`, `refuse`, `discard_body`, `consumed`): fail with a
-///   [`Misuse`](crate::Misuse) when the request's state does not allow them, and then change nothing.
+///   [`UserError`](crate::UserError) when the request's state does not allow them, and then change nothing.
 /// - *getters* (`wants_input`, `is_idle`, `live`, …).
 ///
 /// A request lives from its BEGIN_REQUEST until both its input and its output have ended, whatever its
@@ -59,9 +59,9 @@ use crate::record::BeginRequest;
 ///
 /// # Back-pressure
 /// FastCGI has no flow control (§3.3), so there is only the transport's: not reading. Bytes of a body count
-/// as unread from their arrival until [`consumed`](Self::consumed) is told of them. A request that is alone
-/// pauses the input at [`Limits::body_bytes`](crate::Limits::body_bytes); several pause it together at
-/// [`Limits::bodies_bytes`](crate::Limits::bodies_bytes). Until then ABORT, management records and other
+/// as unread from their arrival until [`consumed`](Self::release_capacity) is told of them. A request that is alone
+/// pauses the input at [`Limits::request_window`](crate::Limits::request_window); several pause it together at
+/// [`Limits::connection_window`](crate::Limits::connection_window). Until then ABORT, management records and other
 /// requests are seen behind an unread body; after that only once something was consumed or
 /// [discarded](Self::discard_body).
 ///
@@ -104,7 +104,7 @@ pub struct Connection {
     params_bytes: usize,
     /// Bytes that were dropped since the last request that the application was told of.
     discarded_bytes: u64,
-    /// Bytes that [`answer_here`](Self::answer_here) has queued, less what of them must have been written
+    /// Bytes that [`answer_here`](Self::send_control) has queued, less what of them must have been written
     /// since. No more than that is known: answers of the application lie between them.
     control_bytes: usize,
     /// KEEP_CONN of the last request that began. FastCGI §5.1 gives the flag to each request; where several
@@ -178,7 +178,7 @@ impl Connection {
     }
 
     /// The next thing that the application has to know of, in the order of the wire. It may be about a
-    /// request that was ended since: commands then say [`Misuse::Gone`](crate::Misuse::Gone).
+    /// request that was ended since: commands then say [`UserError::RequestClosed`](crate::UserError::RequestClosed).
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
     }
@@ -208,7 +208,7 @@ impl Connection {
 
     /// Bytes of records that were dropped since the last request that the application was told of: the rest of answered
     /// requests, PARAMS of refused ones, and what belongs to no request. A driver that keeps the connection bounds
-    /// them, for nothing else does: call [`close`](Self::close) when they are too many. Not counted are bodies that
+    /// them, for nothing else does: call [`close`](Self::stop_accepting) when they are too many. Not counted are bodies that
     /// were [discarded](Self::discard_body) while their request is live.
     #[must_use]
     pub const fn discarded_bytes(&self) -> u64 {
@@ -221,7 +221,7 @@ impl Connection {
         self.requests.get(key).is_some_and(|entry| entry.state.check_writable().is_ok())
     }
 
-    /// Bytes of bodies that were received and not yet [consumed](Self::consumed).
+    /// Bytes of bodies that were received and not yet [consumed](Self::release_capacity).
     #[must_use]
     pub const fn unread_bytes(&self) -> usize {
         self.unread_bytes

@@ -267,7 +267,7 @@ impl Connection {
     }
 
     /// Runs what queues an answer that no application gives, and holds it against
-    /// [`Limits::answers_bytes`](crate::Limits::answers_bytes).
+    /// [`Limits::max_control_bytes`](crate::Limits::max_control_bytes).
     pub(super) fn send_control(&mut self, answer: impl FnOnce(&mut Self)) {
         let before = self.output.len();
         answer(self);

@@ -39,9 +39,9 @@ pub(super) struct Entry {
     pub(super) stdin: RecvBuffer,
     /// A Filter's second stream, once it has content.
     pub(super) data: Option<Box<RecvBuffer>>,
-    /// An [`Event::Body`](super::Event::Body) is on its way to the driver.
+    /// An [`Event::BodyReadable`](super::Event::BodyReadable) is on its way to the driver.
     pub(super) readable_queued: bool,
-    /// An [`Event::Abort`](super::Event::Abort) was given.
+    /// An [`Event::Aborted`](super::Event::Aborted) was given.
     pub(super) abort_notified: bool,
     /// Where in the output the response begins; [`NOT_BEGUN`] before it has.
     pub(super) response_start: u64,

@@ -24,11 +24,11 @@ pub enum StreamState {
 
 impl Connection {
     /// Moves the unread bytes of a request's STDIN to the end of `into`, and says whether they are the last.
-    /// They stay charged until they are [consumed](Self::consumed). Not to call it is how a body is held
+    /// They stay charged until they are [consumed](Self::release_capacity). Not to call it is how a body is held
     /// back. Small pieces are put together, also with the last one that `into` holds.
     ///
     /// # Errors
-    /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
+    /// [`UserError::StreamNotOpen`] before the end of PARAMS, [`UserError::RequestClosed`] if the request is over or answered.
     pub fn read_body(
         &mut self,
         key: RequestKey,
@@ -48,7 +48,7 @@ impl Connection {
     /// from the start.
     ///
     /// # Errors
-    /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
+    /// [`UserError::StreamNotOpen`] before the end of PARAMS, [`UserError::RequestClosed`] if the request is over or answered.
     pub fn read_data(
         &mut self,
         key: RequestKey,
@@ -81,7 +81,7 @@ impl Connection {
     /// is dropped, and holds nobody up.
     ///
     /// # Errors
-    /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] if the request is over or answered.
+    /// [`UserError::StreamNotOpen`] before the end of PARAMS, [`UserError::RequestClosed`] if the request is over or answered.
     pub fn discard_body(&mut self, key: RequestKey) -> Result<(), UserError> {
         let freed = self.writable(key)?.discard();
         self.unread_bytes = self.unread_bytes.saturating_sub(freed);
@@ -91,7 +91,7 @@ impl Connection {
     /// Queues a part of the response, copied.
     ///
     /// # Errors
-    /// [`Misuse::TooEarly`] before the end of PARAMS, [`Misuse::Gone`] after the end of the request.
+    /// [`UserError::StreamNotOpen`] before the end of PARAMS, [`UserError::RequestClosed`] after the end of the request.
     pub fn stdout(&mut self, key: RequestKey, content: &[u8]) -> Result<(), UserError> {
         let id = self.start_response(key)?;
         self.output.write_stream(RecordType::STDOUT, id, content);
@@ -112,7 +112,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a part of the response; from [`Enframer::LARGE`](crate::Enframer::LARGE) bytes on without a
+    /// Queues a part of the response; from [`RecordEncoder::ZERO_COPY_THRESHOLD`](crate::RecordEncoder::ZERO_COPY_THRESHOLD) bytes on without a
     /// copy.
     ///
     /// # Errors
@@ -124,14 +124,14 @@ impl Connection {
     }
 
     /// Replaces all that was queued of the response by `content`, if none of it was written: if
-    /// [`output`](Self::output) was not [advanced](crate::Enframer::advance) beyond where the response begins. So a response
+    /// [`output`](Self::output) was not [advanced](crate::RecordEncoder::advance) beyond where the response begins. So a response
     /// that fails can still become an error page, or with an empty `content` none at all.
     ///
     /// `content` has the place of what it replaces: STDERR that was queued before the response stays before it,
     /// and what was queued behind it stays behind. Other requests' records are not touched.
     ///
     /// `false`: some of the response was written already, and nothing changes. What is left then is to
-    /// [cut it off](Self::fail).
+    /// [cut it off](Self::abort_response).
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -147,7 +147,7 @@ impl Connection {
     }
 
     /// Queues a part of the error text, which the web server writes to its log, in records of at most
-    /// [`Limits::stderr_record`](crate::Limits::stderr_record) bytes.
+    /// [`Limits::max_stderr_record`](crate::Limits::max_stderr_record) bytes.
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -177,7 +177,7 @@ impl Connection {
 
     /// Cuts the answer off: no END_REQUEST is sent, since nginx takes a partial answer with one for whole,
     /// whatever its status. The connection takes no more requests and, after those that are alive, ends such
-    /// that the web server notices: [`Close::Abortive`](super::Close::Abortive).
+    /// that the web server notices: [`CloseAction::Reset`](super::CloseAction::Reset).
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -195,7 +195,7 @@ impl Connection {
     /// then it takes further ones, for a client that goes away must not cost others theirs.
     ///
     /// An answer of which nothing was written can be [taken back](Self::replace_response) and
-    /// [ended](Self::end) instead: an empty one cannot be mistaken for a whole one.
+    /// [ended](Self::end_request) instead: an empty one cannot be mistaken for a whole one.
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -212,7 +212,7 @@ impl Connection {
     /// is still to come of its PARAMS and bodies is dropped.
     ///
     /// # Errors
-    /// [`Misuse::Gone`] if the PARAMS have ended, or the request is over.
+    /// [`UserError::RequestClosed`] if the PARAMS have ended, or the request is over.
     pub fn reject(&mut self, key: RequestKey) -> Result<(), UserError> {
         let entry = self.requests.by_key(key)?;
         entry.state.reject()?;

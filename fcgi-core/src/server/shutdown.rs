@@ -32,8 +32,8 @@ pub enum EndOfInput {
 
 impl Connection {
     /// Whether, and how, the connection is to be ended now: the last request's KEEP_CONN was clear (FastCGI
-    /// §5.1), or [`close`](Self::close) was called, or a limit asks for it, or an answer was [cut
-    /// off](Self::fail) or [abandoned](Self::abandon), or the web server broke a rule; and no request is
+    /// §5.1), or [`close`](Self::stop_accepting) was called, or a limit asks for it, or an answer was [cut
+    /// off](Self::abort_response) or [abandoned](Self::abandon_response), or the web server broke a rule; and no request is
     /// alive.
     #[must_use]
     pub fn close_action(&self) -> Option<CloseAction> {
@@ -49,8 +49,8 @@ impl Connection {
     }
 
     /// Takes no further request; those that are alive are served to their end, after which
-    /// [`should_close`](Self::should_close) says how to go on. A request that still comes is answered as
-    /// [`Config::overload`](super::Config::overload) says.
+    /// [`should_close`](Self::close_action) says how to go on. A request that still comes is answered as
+    /// [`Config::overload_response`](super::Config::overload_response) says.
     pub fn stop_accepting(&mut self) {
         if self.shutdown.accepts_requests() {
             self.shutdown = Shutdown::Graceful;

@@ -180,7 +180,7 @@ impl<K: Clone> BodyChannel<K> {
     }
 }
 
-/// What [`Cell::deliver`] was given.
+/// What [`Cell::push`] was given.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SendOutcome<K = BodyErrorKind> {
     More,

@@ -54,19 +54,19 @@ impl BodyError {
         matches!(self.kind, BodyErrorKind::Evicted)
     }
 
-    /// Nothing of the body came for [longer than it may](crate::Config::body_timeout).
+    /// Nothing of the body came for [longer than it may](crate::Config::with_body_read_timeout).
     #[must_use]
     pub const fn is_read_timeout(&self) -> bool {
         matches!(self.kind, BodyErrorKind::ReadTimeout)
     }
 
-    /// The body is [larger than it may be](crate::Config::body_limit).
+    /// The body is [larger than it may be](crate::Config::with_max_body_bytes).
     #[must_use]
     pub const fn is_too_large(&self) -> bool {
         matches!(self.kind, BodyErrorKind::TooLarge)
     }
 
-    /// The request took [longer than it may](crate::Config::request_timeout).
+    /// The request took [longer than it may](crate::Config::with_request_timeout).
     #[must_use]
     pub const fn is_timeout(&self) -> bool {
         matches!(self.kind, BodyErrorKind::Timeout)

@@ -22,7 +22,7 @@ pub(crate) use self::error::BodyErrorKind;
 /// not when the connection is lost: a body that the web server cut short is a [`BodyError`], never a clean
 /// end. It has no trailers.
 ///
-/// In a [CGI program](crate::serve_program()), whose input has no such end, CONTENT_LENGTH bytes are all of it.
+/// In a [CGI program](crate::serve_cgi()), whose input has no such end, CONTENT_LENGTH bytes are all of it.
 ///
 /// Reading it lets further input flow; leaving it unread holds the input back once the limits are reached;
 /// dropping it drops what is left. A body that outlives its request gives an error.

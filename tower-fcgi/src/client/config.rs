@@ -13,19 +13,19 @@ use crate::cgi::encode_request::ExtraParams;
 /// ```
 /// use std::time::Duration;
 /// use tower_fcgi::client::Config;
-/// let config = Config::default().idle_timeout(Duration::from_secs(5)).keep_conn(false);
+/// let config = Config::default().with_keep_alive_timeout(Duration::from_secs(5)).with_keep_conn(false);
 /// ```
 #[derive(Clone)]
 pub struct Config {
     pub(super) protocol: client::Config,
     pub(super) role: Role,
-    pub(super) with_keep_conn: bool,
+    pub(super) keep_conn: bool,
     /// At least 1.
     max_concurrent_requests: u16,
-    pub(super) body_stall_timeout: Duration,
+    pub(super) body_stall_timeout: Option<Duration>,
     pub(super) max_head_bytes: usize,
-    pub(super) abort_timeout: Duration,
-    pub(super) idle_timeout: Option<Duration>,
+    pub(super) abort_timeout: Option<Duration>,
+    pub(super) keep_alive_timeout: Option<Duration>,
     pub(super) extra_params: Params,
     pub(super) on_stderr: Option<OnStderr>,
 }
@@ -37,12 +37,12 @@ impl Default for Config {
         Self {
             protocol: client::Config::default(),
             role: Role::RESPONDER,
-            with_keep_conn: true,
+            keep_conn: true,
             max_concurrent_requests: 1,
-            body_stall_timeout: Duration::from_secs(10),
+            body_stall_timeout: Some(Duration::from_secs(10)),
             max_head_bytes: 64 * 1024,
-            abort_timeout: Duration::from_secs(1),
-            idle_timeout: None,
+            abort_timeout: Some(Duration::from_secs(1)),
+            keep_alive_timeout: None,
             extra_params: Params::default(),
             on_stderr: None,
         }
@@ -53,44 +53,74 @@ impl Config {
     /// Whether the application is to leave a connection open after a request (`KEEP_CONN`, FastCGI §5.1), so
     /// that it can have another. Default: yes.
     #[must_use]
-    pub fn keep_conn(mut self, keep: bool) -> Self {
-        self.with_keep_conn = keep;
+    pub fn with_keep_conn(mut self, keep: bool) -> Self {
+        self.keep_conn = keep;
         self
+    }
+
+    /// The value that [`with_keep_conn`](Self::with_keep_conn) sets.
+    #[must_use]
+    pub fn keep_conn(&self) -> bool {
+        self.keep_conn
     }
 
     /// Requests that may be under way at once on a connection, where the application says that it takes several
     /// (`FCGI_MPXS_CONNS`, §4.1), and no more than it says (`FCGI_MAX_REQS`). Default: 1, and nothing is asked, for most
     /// applications take no more, and one unread answer holds up the others. See [Multiplexing](super#multiplexing). It
-    /// takes [`keep_conn`](Self::keep_conn).
+    /// takes [`keep_conn`](Self::with_keep_conn).
     #[must_use]
     pub fn with_max_concurrent_requests(mut self, requests: u16) -> Self {
         self.max_concurrent_requests = requests.max(1);
         self
     }
 
+    /// The limit that [`with_max_concurrent_requests`](Self::with_max_concurrent_requests) sets.
+    #[must_use]
+    pub fn max_concurrent_requests(&self) -> u16 {
+        self.max_concurrent_requests
+    }
+
     /// Bytes of all unread answers on a shared connection at which the application is held up. Default: 1 048 576, four times
-    /// what [one alone](Self::body_bytes) may have, so that it takes more than one slow reader to hold the others up early.
+    /// what [one alone](Self::with_request_window) may have, so that it takes more than one slow reader to hold the others up early.
     #[must_use]
     pub fn with_connection_window(mut self, limit: usize) -> Self {
         self.protocol.connection_window = limit;
         self
     }
 
+    /// The window that [`with_connection_window`](Self::with_connection_window) sets.
+    #[must_use]
+    pub fn connection_window(&self) -> usize {
+        self.protocol.connection_window
+    }
+
     /// How long unread answers may hold up the others on a shared connection. After that the request with the most of them is
     /// given up: its body is an [error](super::Error::is_stalled), and the others go on. Default: 10 s, in which a reader
     /// that lives has read something.
     #[must_use]
-    pub fn with_body_stall_timeout(mut self, limit: Duration) -> Self {
-        self.body_stall_timeout = limit;
+    pub fn with_body_stall_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.body_stall_timeout = limit.into();
         self
+    }
+
+    /// The timeout that [`with_body_stall_timeout`](Self::with_body_stall_timeout) sets.
+    #[must_use]
+    pub const fn body_stall_timeout(&self) -> Option<Duration> {
+        self.body_stall_timeout
     }
 
     /// What the application is asked to be (§6). Default: Responder. An Authorizer gets no body; a Filter's
     /// DATA cannot be sent.
     #[must_use]
-    pub fn role(mut self, role: Role) -> Self {
+    pub fn with_role(mut self, role: Role) -> Self {
         self.role = role;
         self
+    }
+
+    /// The role that [`with_role`](Self::with_role) sets.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
     }
 
     /// Meta-variables for every request: see [`ExtraParams`].
@@ -100,12 +130,24 @@ impl Config {
         self
     }
 
+    /// The meta-variables that [`with_extra_params`](Self::with_extra_params) sets.
+    #[must_use]
+    pub fn extra_params(&self) -> &Params {
+        &self.extra_params
+    }
+
     /// Bytes that the head of an answer may have. Default: 65 536; nginx takes 4 096 or 8 192, and there are
-    /// applications with 64 KiB of cookies. A longer one is an [error](super::Error::is_bad_head).
+    /// applications with 64 KiB of cookies. A longer one is an [error](super::Error::is_invalid_head).
     #[must_use]
     pub fn with_max_head_bytes(mut self, limit: usize) -> Self {
         self.max_head_bytes = limit;
         self
+    }
+
+    /// The limit that [`with_max_head_bytes`](Self::with_max_head_bytes) sets.
+    #[must_use]
+    pub fn max_head_bytes(&self) -> usize {
+        self.max_head_bytes
     }
 
     /// Bytes of an unread answer at which the application is held up. Default: 262 144.
@@ -115,35 +157,53 @@ impl Config {
         self
     }
 
+    /// The window that [`with_request_window`](Self::with_request_window) sets.
+    #[must_use]
+    pub fn request_window(&self) -> usize {
+        self.protocol.request_window
+    }
+
     /// How long the application may take over the end of a request that was given up. After that its
     /// connection is closed without waiting, which is the only thing that some applications notice. Default:
     /// 1 s.
     #[must_use]
-    pub fn abort_timeout(mut self, limit: Duration) -> Self {
-        self.abort_timeout = limit;
+    pub fn with_abort_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.abort_timeout = limit.into();
         self
+    }
+
+    /// The timeout that [`with_abort_timeout`](Self::with_abort_timeout) sets.
+    #[must_use]
+    pub const fn abort_timeout(&self) -> Option<Duration> {
+        self.abort_timeout
     }
 
     /// How long a kept connection may be idle before it is closed. Default: without limit. It should be
     /// shorter than the application's own limit, or a request may meet its close.
     #[must_use]
-    pub fn idle_timeout(mut self, limit: Duration) -> Self {
-        self.idle_timeout = Some(limit);
+    pub fn with_keep_alive_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.keep_alive_timeout = limit.into();
         self
+    }
+
+    /// The timeout that [`with_keep_alive_timeout`](Self::with_keep_alive_timeout) sets.
+    #[must_use]
+    pub const fn keep_alive_timeout(&self) -> Option<Duration> {
+        self.keep_alive_timeout
     }
 
     /// What is done with the text that applications write to STDERR, in pieces as they come. Default: it is
     /// a `warn` event of `tracing`. It is called in the span that the request was called in; where it panics, that piece is
     /// lost and nothing else.
     #[must_use]
-    pub fn on_stderr(mut self, take: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+    pub fn with_on_stderr(mut self, take: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
         self.on_stderr = Some(Arc::new(take));
         self
     }
 
     /// Requests that may be wanted on a connection: one that ends after the first takes one.
     pub(super) const fn requests(&self) -> u16 {
-        if self.with_keep_conn { self.max_concurrent_requests } else { 1 }
+        if self.keep_conn { self.max_concurrent_requests } else { 1 }
     }
 
     pub(super) fn stderr(&self, text: &[u8]) {
@@ -161,13 +221,13 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("role", &self.role)
-            .field("keep_conn", &self.with_keep_conn)
-            .field("multiplex", &self.max_concurrent_requests)
-            .field("pause_timeout", &self.body_stall_timeout)
-            .field("head_bytes", &self.max_head_bytes)
+            .field("keep_conn", &self.keep_conn)
+            .field("max_concurrent_requests", &self.max_concurrent_requests)
+            .field("body_stall_timeout", &self.body_stall_timeout)
+            .field("max_head_bytes", &self.max_head_bytes)
             .field("abort_timeout", &self.abort_timeout)
-            .field("idle_timeout", &self.idle_timeout)
-            .field("params", &self.extra_params)
+            .field("keep_alive_timeout", &self.keep_alive_timeout)
+            .field("extra_params", &self.extra_params)
             .finish_non_exhaustive()
     }
 }

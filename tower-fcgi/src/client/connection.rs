@@ -27,7 +27,7 @@ use crate::buffer_pool;
 /// transport, which has to be polled for anything to happen.
 ///
 /// Nothing is sent before the first request, for FastCGI has no greeting; but where the connection is to be
-/// [shared](Config::multiplex), the application is asked first whether it can be.
+/// [shared](Config::with_max_concurrent_requests), the application is asked first whether it can be.
 pub fn handshake<IO, B>(io: IO, config: Config) -> (SendRequest<B>, Connection<IO, B>)
 where
     IO: AsyncRead + AsyncWrite + Unpin,
@@ -349,7 +349,7 @@ where
     fn poll_waits(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // As it is nearly always.
         let nothing = match self.in_flight.len() {
-            0 => self.config.idle_timeout.is_none(),
+            0 => self.config.keep_alive_timeout.is_none(),
             1 => !self.in_flight.any_aborted(),
             _ => false,
         };
@@ -357,10 +357,10 @@ where
             self.timers.clear();
             return Poll::Pending;
         }
-        let idle = self.config.idle_timeout.filter(|_| self.in_flight.is_empty());
+        let idle = self.config.keep_alive_timeout.filter(|_| self.in_flight.is_empty());
         let answer = matches!(self.probe, Probe::Out(_)).then_some(ANSWER_TIMEOUT);
         let stalled = self.in_flight.len() > 1 && !self.protocol.wants_read();
-        let stall = stalled.then_some(self.config.body_stall_timeout);
+        let stall = self.config.body_stall_timeout.filter(|_| stalled);
         for (wait, limit) in [
             (&mut self.timers.idle, idle),
             (&mut self.timers.answer, answer),

@@ -111,7 +111,7 @@ impl<B> RequestChannel<B> {
         Arc::new(Self { shared: Mutex::new(shared), room })
     }
 
-    /// For the sender: takes a place, for a request that is [put in](Self::put_reserved) later.
+    /// For the sender: takes a place, for a request that is [put in](Self::send_reserved) later.
     pub(super) fn poll_reserve(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         let mut shared = self.lock();
         match shared.state {
@@ -147,7 +147,7 @@ impl<B> RequestChannel<B> {
         shared.is_free() && shared.reserved == 0
     }
 
-    /// For a pool: takes a place, for a request that is [put in](Self::put_reserved) later.
+    /// For a pool: takes a place, for a request that is [put in](Self::send_reserved) later.
     pub(super) fn reserve(&self) -> bool {
         let mut shared = self.lock();
         let free = shared.is_free();

@@ -106,14 +106,14 @@ impl Error {
         matches!(self.kind, ErrorKind::Io(_) | ErrorKind::Incomplete | ErrorKind::Closed)
     }
 
-    /// A [`Pool`](super::Pool)'s connections were all in use, for longer than a request [may wait](super::Pool::wait_timeout).
+    /// A [`Pool`](super::Pool)'s connections were all in use, for longer than a request [may wait](super::Pool::with_acquire_timeout).
     #[must_use]
     pub const fn is_acquire_timeout(&self) -> bool {
         matches!(self.kind, ErrorKind::AcquireTimeout)
     }
 
     /// The caller did not read the answer while others on the same connection had to wait for it, for longer than it
-    /// [may](super::Config::pause_timeout).
+    /// [may](super::Config::with_body_stall_timeout).
     #[must_use]
     pub const fn is_stalled(&self) -> bool {
         matches!(self.kind, ErrorKind::Stalled)

@@ -118,7 +118,7 @@ where
                     return Ok(None);
                 }
             };
-        let key = protocol.begin(config.role, config.with_keep_conn)?;
+        let key = protocol.begin(config.role, config.keep_conn)?;
         protocol.params_with(key, |out| {
             out.reserve(PARAMS);
             encode_request::write(&parts, length, &config.extra_params, out);

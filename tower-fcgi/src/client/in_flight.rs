@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::error::ErrorKind;
 use super::exchange::{CallerState, ClientExchange};
 use super::guard::{drop_caught, drop_with};
-use super::timeouts::deadline_after;
+use super::timeouts::{deadline_after, never};
 
 /// Bytes of a body that are sent before it is another request's turn: what one record holds, rounded down so that the next
 /// one is aligned (FastCGI §3.3).
@@ -27,11 +27,11 @@ pub(super) struct InFlight<B> {
     next: usize,
     /// When each one that was given up has to have ended.
     aborted: BTreeSet<(Instant, RequestKey)>,
-    abort_timeout: Duration,
+    abort_timeout: Option<Duration>,
 }
 
 impl<B> InFlight<B> {
-    pub(super) fn new(abort_timeout: Duration) -> Self {
+    pub(super) fn new(abort_timeout: Option<Duration>) -> Self {
         Self { list: SmallVec::new(), next: 0, aborted: BTreeSet::new(), abort_timeout }
     }
 
@@ -121,7 +121,7 @@ where
         protocol: &mut Protocol,
         written: u64,
     ) {
-        let end = deadline_after(self.abort_timeout);
+        let end = self.abort_timeout.map_or_else(never, deadline_after);
         let Some(exchange) = self.by_key(key) else { return };
         match why {
             Some(kind) => exchange.fail(kind, written),

@@ -29,7 +29,7 @@
 //!
 //! # Multiplexing
 //! A connection has one request under way, as with nginx, Apache, lighttpd and Caddy, unless
-//! [`Config::multiplex`] allows more and the application takes them (FastCGI §4.1). It pays for many requests that wait at
+//! [`Config::with_max_concurrent_requests`] allows more and the application takes them (FastCGI §4.1). It pays for many requests that wait at
 //! the same time, on events for example, over few connections; large answers to slow readers are better off without.
 //! Applications that take several are those of this workspace and of Go, and others that are not one process for each
 //! request; PHP is none of them.
@@ -43,8 +43,8 @@
 //!   each time, up to 5 minutes.
 //! - *Fairness.* Bodies go out in turn, a record of each.
 //! - *Unread answers.* FastCGI has no flow control (§3.3): who does not read an answer holds up those behind it on the
-//!   same connection. From [`Config::bodies_bytes`] on nothing more is read; once that has lasted for
-//!   [`Config::pause_timeout`], the request with the most unread bytes is given up, and its body is
+//!   same connection. From [`Config::with_connection_window`] on nothing more is read; once that has lasted for
+//!   [`Config::with_body_stall_timeout`], the request with the most unread bytes is given up, and its body is
 //!   [that error](Error::is_stalled). A reader that is slow, and not stuck, slows the others down. A held-up connection is given
 //!   no further requests.
 //! - *Giving up* one is ABORT_REQUEST for that one, and the others go on. Until its end has come, the connection is given no

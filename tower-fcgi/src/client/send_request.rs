@@ -17,7 +17,7 @@ use super::response_body::ResponseBody;
 /// Sends requests over a [`Connection`](super::Connection): a tower service.
 ///
 /// It is ready once the answer to the last request has ended or, where connections are
-/// [shared](super::Config::multiplex), while fewer are under way than the application takes. Dropping it lets
+/// [shared](super::Config::with_max_concurrent_requests), while fewer are under way than the application takes. Dropping it lets
 /// those that are under way end, and then the connection.
 ///
 /// # Errors

@@ -58,10 +58,12 @@ impl Timers {
     }
 }
 
-/// When so much time has passed from now.
+/// The instant that is `limit` from now.
 pub(super) fn deadline_after(limit: Duration) -> Instant {
-    // As good as never, where a clock does not count as far.
-    const LONG: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    let now = Instant::now();
-    now.checked_add(limit).unwrap_or_else(|| now + LONG)
+    Instant::now().checked_add(limit).unwrap_or_else(never)
+}
+
+/// Thirty years from now: clocks need not count further.
+pub(super) fn never() -> Instant {
+    Instant::now() + Duration::from_secs(30 * 365 * 24 * 60 * 60)
 }

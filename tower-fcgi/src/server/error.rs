@@ -6,7 +6,7 @@ use std::{fmt, io};
 use fcgi_core::ProtocolError;
 use fcgi_core::server::EndOfInput;
 
-/// A connection ended badly, or the one request of a [CGI program](crate::serve_program()) did. Ask it how with the
+/// A connection ended badly, or the one request of a [CGI program](crate::serve_cgi()) did. Ask it how with the
 /// `is_…` methods.
 #[derive(Debug)]
 pub struct Error {
@@ -75,7 +75,7 @@ impl Error {
         matches!(self.kind, ErrorKind::IncompleteResponse)
     }
 
-    /// [`Handle::kill`](crate::Handle::kill) was called.
+    /// [`ConnectionHandle::abort`](crate::ConnectionHandle::abort) was called.
     #[must_use]
     pub const fn is_aborted(&self) -> bool {
         matches!(self.kind, ErrorKind::Aborted)

@@ -68,7 +68,7 @@ impl ConnectionHandle {
 
     /// The connection ends as soon as no request is under way on it; one whose PARAMS are still coming
     /// counts. An idle one ends at once, or where the input of an answered request has not ended, within a second of its
-    /// answer, whatever [`Config::drain`](crate::Config::drain) says. A new one has a second for its first request to
+    /// answer, whatever [`Config::with_linger`](crate::Config::linger_timeout) says. A new one has a second for its first request to
     /// come, since a web server connects when it has one.
     pub fn graceful_shutdown(&self) {
         self.send(Command::Shutdown);

@@ -49,7 +49,7 @@ impl Params {
         Self { pairs, role, client, stderr: Some(stderr) }
     }
 
-    /// What the request asks the application to be: one of the [roles](crate::Config::roles) that are played.
+    /// What the request asks the application to be: one of the [roles](crate::Config::with_roles) that are played.
     /// Params that were made by hand are a Responder's, unless they were [told](Self::with_role) otherwise.
     #[must_use]
     pub const fn role(&self) -> Role {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Uri;
 
-/// Which target a request gets: [`Config::request_target`](crate::Config::request_target).
+/// Which target a request gets: [`Config::with_request_target`](crate::Config::with_request_target).
 ///
 /// An application at the root of its site keeps the default. One below a prefix (`/app`) can have its routes
 /// with the prefix, which is the default, or without.
@@ -30,7 +30,7 @@ pub enum RequestTarget {
     /// 2. The client's spelling in REQUEST_URI is kept where it means that path: once decoded (wholly, or all but
     ///    `%2F`), and with `//` merged on both sides, the two are equal. DOCUMENT_URI stands in for the decided path
     ///    where SCRIPT_NAME was set by hand.
-    /// 3. A [front controller](crate::Config::front_controllers) keeps the client's path.
+    /// 3. A [front controller](crate::Config::with_front_controllers) keeps the client's path.
     /// 4. Otherwise the target is the decided path, percent-encoded again.
     /// 5. The query is QUERY_STRING (§4.1.7); that of REQUEST_URI where there is no QUERY_STRING.
     ///

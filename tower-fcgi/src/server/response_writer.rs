@@ -18,7 +18,7 @@ pub(crate) trait ResponseWriter {
     /// The answer cannot be completed. What `write` appends takes its place if nothing of it was written to the
     /// transport; else it must not look whole.
     fn abort(&mut self, write: impl FnOnce(&mut Vec<u8>));
-    /// The answer has ended: whole, unless it [failed](Self::fail).
+    /// The answer has ended: whole, unless it [failed](Self::abort).
     fn end(&mut self);
     /// Whether it had better not be given more for now.
     fn is_full(&self) -> bool;

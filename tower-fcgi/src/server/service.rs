@@ -26,11 +26,11 @@ use crate::body::RequestBody;
 /// error is one of the service, so a `500` unless a layer makes a response of it.
 ///
 /// # Timeouts
-/// A service that never becomes ready is given up after [`Config::request_timeout`](crate::Config::request_timeout), with
+/// A service that never becomes ready is given up after [`Config::with_request_timeout`](crate::Config::with_request_timeout), with
 /// a 503. **By default that is not set, and a request waits without limit**, as under hyper. No other timeout ends the
-/// wait: [`body_timeout`](crate::Config::body_timeout) breaks off a body that the web server stops sending, but the
+/// wait: [`body_timeout`](crate::Config::with_body_read_timeout) breaks off a body that the web server stops sending, but the
 /// request waits on. One exception keeps other requests of the connection alive: a waiting request whose unread body
-/// pauses the input is given up as any other, after [`pause_timeout`](crate::Config::pause_timeout).
+/// pauses the input is given up as any other, after [`pause_timeout`](crate::Config::with_body_stall_timeout).
 ///
 /// # Services that are not `Clone`
 /// A service that is not `Clone`, such as tower's `RateLimit` and `Balance`, goes behind tower's `Buffer`. A clone should

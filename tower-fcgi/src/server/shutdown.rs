@@ -53,7 +53,7 @@ where
         self.handle.stderr().close();
     }
 
-    /// Writes what is left, and for a [`Close::Drain`] shuts the write side down and waits for the web
+    /// Writes what is left, and for a [`Close::LingeringClose`] shuts the write side down and waits for the web
     /// server's end of stream.
     ///
     /// Input is received and dropped from the start: a web server that writes its whole body before it reads
@@ -112,12 +112,12 @@ where
     }
 
     /// How long the rest of an answered request may still come: what was discarded before counts.
-    pub(super) fn drain_time(&self) -> Duration {
+    pub(super) fn drain_time(&self) -> Option<Duration> {
         let Some(discarding) = &self.discarding else { return self.settings.linger_timeout };
         if discarding.bytes > self.settings.linger_bytes {
-            return Duration::ZERO;
+            return Some(Duration::ZERO);
         }
-        self.settings.linger_timeout.saturating_sub(discarding.since.elapsed())
+        self.settings.linger_timeout.map(|limit| limit.saturating_sub(discarding.since.elapsed()))
     }
 
     /// Bounds what is received and dropped on a connection that is kept: beyond it, the connection ends after the
@@ -134,7 +134,7 @@ where
             return;
         }
         discarding.bytes = bytes;
-        if self.drain_time().is_zero() {
+        if self.drain_time().is_some_and(|left| left.is_zero()) {
             self.protocol.stop_accepting();
         }
     }

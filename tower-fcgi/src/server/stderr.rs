@@ -43,7 +43,7 @@ impl Stderr {
     /// client can forge lines in a log that shows the text as it is, so write it with `{:?}`.
     ///
     /// Lines of over 8 KiB go out in several records
-    /// ([`Limits::stderr_record`](crate::Limits::stderr_record)); some web servers put each on a line of its
+    /// ([`Limits::max_stderr_record`](crate::Limits::max_stderr_record)); some web servers put each on a line of its
     /// own.
     ///
     /// Write no more than a few lines before the answer's head is out: nginx reads them into the buffer that

@@ -48,7 +48,7 @@ where
             inline_one.or_else(|| spawned.and_then(|spawned| spawned.find(key)))
         };
         let limit = |key, stage| match stage {
-            RequestTimer::Params => protocol.is_incomplete_head(key).then_some(settings.header_read_timeout),
+            RequestTimer::Params => settings.header_read_timeout.filter(|_| protocol.is_incomplete_head(key)),
             RequestTimer::BodyRead => {
                 settings.body_read_timeout.filter(|_| find(key).is_some_and(InFlightRequest::expects_more))
             }
@@ -108,14 +108,14 @@ where
             return Some((Timer::ShutdownGrace, self.handle.closes_within().unwrap_or(LINGER)));
         }
         if self.is_draining() {
-            return Some((Timer::Linger, self.drain_time()));
+            return Some((Timer::Linger, self.drain_time()?));
         }
         if writes || matches!(self.phase, Phase::Closing(_)) {
-            return Some((Timer::Write(self.written), settings.write_timeout));
+            return Some((Timer::Write(self.written), settings.write_timeout?));
         }
         if protocol.active_requests() > 0 {
             if protocol.active_requests() > 1 && !protocol.wants_read() {
-                return Some((Timer::BodyStall(protocol.unread_bytes()), settings.body_stall_timeout));
+                return Some((Timer::BodyStall(protocol.unread_bytes()), settings.body_stall_timeout?));
             }
             return None;
         }
@@ -123,7 +123,7 @@ where
             return Some((Timer::FirstRequest, FIRST_REQUEST_TIMEOUT));
         }
         if self.begun == 0 || protocol.end_of_input() == EndOfInput::InRecord {
-            return Some((Timer::RecordStart, settings.header_read_timeout));
+            return Some((Timer::RecordStart, settings.header_read_timeout?));
         }
         Some((Timer::KeepAlive(self.begun), settings.keep_alive_timeout?))
     }

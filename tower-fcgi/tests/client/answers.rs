@@ -55,7 +55,7 @@ async fn a_local_redirect_is_told() {
 async fn stderr_goes_to_its_sink_and_not_into_the_response() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let taken = Arc::clone(&log);
-    let config = Config::default().on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
+    let config = Config::default().with_on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
     let (mut sender, _web_server, mut app) = scripted::connect(config);
     let response = sender.call(get("/"));
     app.request().await;

@@ -38,7 +38,7 @@ async fn dropping_the_future_or_body_aborts_and_closes() {
 #[tokio::test(start_paused = true)]
 async fn an_unfinished_abort_costs_the_connection() {
     let limit = Duration::from_secs(7);
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default().abort_timeout(limit));
+    let (mut sender, web_server, mut app) = scripted::connect(Config::default().with_abort_timeout(limit));
     let response = sender.call(get("/"));
     app.request().await;
     sleep(Duration::from_secs(100)).await;
@@ -93,7 +93,8 @@ async fn a_sender_may_go_before_its_answer_has_come() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_ends_after_its_time() {
     let limit = Duration::from_secs(4);
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default().idle_timeout(limit));
+    let (mut sender, web_server, mut app) =
+        scripted::connect(Config::default().with_keep_alive_timeout(limit));
     sleep(Duration::from_secs(3)).await;
     let response = sender.call(get("/"));
     sleep(Duration::from_secs(100)).await;

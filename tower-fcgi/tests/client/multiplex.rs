@@ -32,7 +32,8 @@ async fn several<const N: usize>(
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_asked_where_one_at_a_time_is_wanted() {
-    for config in [Config::default(), Config::default().with_max_concurrent_requests(8).keep_conn(false)] {
+    for config in [Config::default(), Config::default().with_max_concurrent_requests(8).with_keep_conn(false)]
+    {
         let (mut sender, _web_server, mut app) = scripted::connect(config);
         let _response = sender.call(get("/"));
         assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST);
@@ -128,7 +129,7 @@ async fn aborting_one_of_several_keeps_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn an_abort_timeout_closes_after_the_others_end() {
     let limit = Duration::from_secs(7);
-    let config = Config::default().abort_timeout(limit);
+    let config = Config::default().with_abort_timeout(limit);
     let (mut sender, web_server, mut app, [first, second, third]) = several(config, ["/1", "/2", "/3"]).await;
     drop(first);
     let start = Instant::now();

@@ -128,7 +128,7 @@ async fn a_body_that_is_given_up_may_panic_in_its_drop() {
 
 #[tokio::test(start_paused = true)]
 async fn what_takes_stderr_may_panic() {
-    let config = Config::default().on_stderr(|_| panic!("the log has a bug"));
+    let config = Config::default().with_on_stderr(|_| panic!("the log has a bug"));
     let (mut sender, web_server, mut app) = scripted::connect(config);
     let response = sender.call(get("/"));
     app.request().await;

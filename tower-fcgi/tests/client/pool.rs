@@ -169,7 +169,7 @@ async fn a_kept_connection_closed_while_idle_is_not_used() {
 async fn connecting_has_a_limit_and_its_errors_are_told() {
     let never: Pool<_, Body> =
         Pool::new(1, Config::default(), std::future::pending::<io::Result<DuplexStream>>)
-            .connect_timeout(Duration::from_secs(3));
+            .with_connect_timeout(Duration::from_secs(3));
     let start = Instant::now();
     assert!(never.oneshot(get("/")).await.unwrap_err().is_connect_timeout());
     assert_eq!(start.elapsed().as_secs(), 3);

@@ -72,7 +72,7 @@ async fn takes_many(
 async fn a_question_that_failed_once_is_asked_again_soon() {
     for second in [Connect::Refused, Connect::Panics, Connect::Closed, Connect::Never] {
         let (pool, mut connections) = pool!(second);
-        let pool = pool.connect_timeout(Duration::from_secs(2));
+        let pool = pool.with_connect_timeout(Duration::from_secs(2));
         let spawn = || {
             let response = pool.clone().oneshot(get("/"));
             tokio::spawn(async move { text(response.await?.into_body()).await })

@@ -62,9 +62,10 @@ async fn large_bodies_pass_through_a_small_pipe() {
 #[tokio::test(start_paused = true)]
 async fn a_kept_connection_is_reused_and_another_closed() {
     for keep in [true, false] {
-        let mut both = connect(Config::default().keep_conn(keep), async |request: Request<RequestBody>| {
-            Response::new(request.uri().to_string())
-        });
+        let mut both =
+            connect(Config::default().with_keep_conn(keep), async |request: Request<RequestBody>| {
+                Response::new(request.uri().to_string())
+            });
         let response = both.sender.call(get("/1")).await.unwrap();
         assert_eq!(text(response.into_body()).await.unwrap(), "/1");
         if keep {

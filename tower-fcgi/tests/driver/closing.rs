@@ -180,7 +180,9 @@ async fn answered_to(request: &Endless, config: Config) -> WebServer {
 async fn what_is_dropped_on_a_kept_connection_has_bounds() {
     for request in endless() {
         // In bytes.
-        let mut web_server = answered_to(&request, Config::default().with_linger(SECOND, 100_000)).await;
+        let mut web_server =
+            answered_to(&request, Config::default().with_linger_timeout(SECOND).with_linger_bytes(100_000))
+                .await;
         let before = web_server.taken();
         for _ in 0..200 {
             web_server.send(request.more.clone());
@@ -206,7 +208,7 @@ async fn what_is_dropped_on_a_kept_connection_has_bounds() {
 
 #[tokio::test(start_paused = true)]
 async fn the_next_request_begins_the_bounds_anew() {
-    let web_server = early(Config::default().with_linger(SECOND, 10_000));
+    let web_server = early(Config::default().with_linger_timeout(SECOND).with_linger_bytes(10_000));
     for _ in 0..10 {
         let request = [post(1, KEEP, "/", 9000), stdin(1, &[0; 9000]), end_stdin(1)].concat();
         web_server.send_in_packets(request, 1000);
@@ -231,7 +233,8 @@ async fn past_the_bounds_other_requests_are_answered_first() {
             full("done")
         }
     });
-    let mut web_server = serve_with(Config::default().with_linger(SECOND, 1000), service);
+    let mut web_server =
+        serve_with(Config::default().with_linger_timeout(SECOND).with_linger_bytes(1000), service);
     web_server.say([post(1, KEEP, "/", 9), get(2, KEEP, "/wait")].concat()).await;
     web_server.say(stdin(1, &[0; 2000])).await;
     assert!(!web_server.sees_end());

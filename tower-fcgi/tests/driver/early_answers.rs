@@ -95,7 +95,9 @@ async fn an_early_response_with_keep_conn_keeps_it_open() {
 
 #[tokio::test(start_paused = true)]
 async fn the_drain_after_an_early_answer_is_bounded_in_time() {
-    let mut web_server = not_found_with(Config::default().with_linger(Duration::from_secs(7), 1 << 30));
+    let mut web_server = not_found_with(
+        Config::default().with_linger_timeout(Duration::from_secs(7)).with_linger_bytes(1 << 30),
+    );
     web_server.say(abcd(CLOSE)).await;
     let start = Instant::now();
     // A byte now and then does not prolong it.
@@ -110,7 +112,9 @@ async fn the_drain_after_an_early_answer_is_bounded_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn linger_after_an_early_response_is_bounded_in_bytes() {
-    let mut web_server = not_found_with(Config::default().with_linger(Duration::from_secs(7), 100_000));
+    let mut web_server = not_found_with(
+        Config::default().with_linger_timeout(Duration::from_secs(7)).with_linger_bytes(100_000),
+    );
     web_server.say([post(1, CLOSE, "/", 1 << 30), stdin(1, b"x")].concat()).await;
     assert_eq!(web_server.answer(1).status(), 404);
     let before = web_server.taken();

@@ -22,7 +22,8 @@ fn serve_small(dropped: &Count) -> WebServer {
         .with_limits(limits)
         .with_keep_alive_timeout(second)
         .with_body_stall_timeout(second)
-        .with_linger(second, 10_000);
+        .with_linger_timeout(second)
+        .with_linger_bytes(10_000);
     let dropped = dropped.clone();
     serve_with(
         config,

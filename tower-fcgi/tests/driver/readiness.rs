@@ -206,8 +206,11 @@ async fn no_other_timeout_ends_a_wait() {
         .with_keep_alive_timeout(SECOND)
         .with_header_read_timeout(SECOND)
         .with_write_timeout(SECOND);
-    let config =
-        config.with_body_stall_timeout(SECOND).with_body_read_timeout(Some(SECOND)).with_linger(SECOND, 0);
+    let config = config
+        .with_body_stall_timeout(SECOND)
+        .with_body_read_timeout(Some(SECOND))
+        .with_linger_timeout(SECOND)
+        .with_linger_bytes(0);
     let service = Reserving::new();
     let web_server = serve_with(config, service.clone());
     web_server.say([get(1, KEEP, "/1"), post_whole(2, KEEP, "/2", b"abc")].concat()).await;

@@ -1,4 +1,4 @@
-//! What hostile connections can make a process hold, against what [`Config::most_memory`] says, and what becomes of
+//! What hostile connections can make a process hold, against what [`Config::max_memory`] says, and what becomes of
 //! honest ones beside them.
 //!
 //! The allocator is that of `allocation-counter`, for this test binary alone.

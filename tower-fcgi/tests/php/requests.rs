@@ -52,7 +52,7 @@ pub(crate) fn perform(program: &Path, run: Run) -> Result<(), Failed> {
     let script = ExtraParams([("SCRIPT_FILENAME", fpm.script())].into_iter().collect());
     let config = Config::default()
         .with_extra_params(script)
-        .on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
+        .with_on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
     let socket = fpm.socket();
     let connect = move || {
         count.fetch_add(1, Ordering::Relaxed);

@@ -22,7 +22,7 @@ where
     let params = Params::from_vars(env::vars_os());
     tokio::select! {
         biased;
-        served = serve_cgi(params, io, config.with_connection, AxumService::new(service)) => served.map_err(io::Error::other),
+        served = serve_cgi(params, io, config.connection, AxumService::new(service)) => served.map_err(io::Error::other),
         () = stop => Err(io::Error::new(
             io::ErrorKind::Interrupted,
             "the program was told to end before its request was answered",

@@ -39,7 +39,7 @@ use crate::listen::{AllowList, AllowListener};
 /// that is open to the network is a warning in the log, as with [`serve`](crate::serve()).
 ///
 /// FCGI_FRONT_CONTROLLERS in the environment, paths separated by commas or spaces, replaces the [front
-/// controllers](tower_fcgi::Config::front_controllers) of the configuration: the operator rewrites requests to them, and
+/// controllers](tower_fcgi::Config::with_front_controllers) of the configuration: the operator rewrites requests to them, and
 /// knows their names.
 ///
 /// # The end
@@ -58,7 +58,7 @@ use crate::listen::{AllowList, AllowListener};
 /// - Every request is a process, with all that `main` does before it serves. A runtime of one thread starts sooner.
 /// - Of [`Config`], the request's target and the front controllers apply. The web server has limits and time-outs of its own for CGI programs.
 ///
-/// See [`tower_fcgi::serve_program`] for the rest.
+/// See [`tower_fcgi::serve_cgi`] for the rest.
 ///
 /// # Output
 /// An error where FCGI_FRONT_CONTROLLERS has something else than paths; where nothing says how to serve, which has all that was looked for and how to start the program instead;
@@ -135,7 +135,7 @@ where
     // Before anything is there to be served: whoever sees a socket may send a signal.
     let signals = Signals::install()?;
     if let Some(paths) = front_controllers::from_env()? {
-        config.with_connection = config.with_connection.with_front_controllers(paths);
+        config.connection = config.connection.with_front_controllers(paths);
     }
     let stop = async {
         tokio::select! {

@@ -65,7 +65,8 @@ impl Language {
         let process = self.start(directory.path())?;
         let (socket, log) = (process.socket().to_owned(), Arc::new(Mutex::new(Vec::new())));
         let taken = Arc::clone(&log);
-        let config = Config::default().on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
+        let config =
+            Config::default().with_on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
         let pool: Pool<_, Body> = Pool::new(1, config, move || UnixStream::connect(socket.clone()));
         let application = FastCgi::application(pool).env("REMOTE_USER", "ann").https(true).local_redirects(2);
         let router = Router::new().nest_service("/app", application);

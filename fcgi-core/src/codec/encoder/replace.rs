@@ -79,7 +79,7 @@ impl RecordEncoder {
     }
 }
 
-/// Whole records that were taken out of an [`Enframer`].
+/// Whole records that were taken out of an [`RecordEncoder`].
 struct RemovedRecords {
     inline_buf: Vec<u8>,
     chunks: VecDeque<(usize, Bytes)>,

@@ -49,7 +49,7 @@ type Stream = (Vec<u8>, Option<StreamState>);
 
 #[derive(Debug, PartialEq)]
 struct State {
-    /// Requests that an [`Event::Body`] named. How often it did depends on how often they were read.
+    /// Requests that an [`Event::BodyReadable`] named. How often it did depends on how often they were read.
     announced: BTreeSet<RequestKey>,
     unread: usize,
     live: usize,

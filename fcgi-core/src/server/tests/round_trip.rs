@@ -11,7 +11,7 @@ use crate::{
     RecordType, RequestId, Role, UnknownType, encode_pair,
 };
 
-/// What is put into an [`Enframer`].
+/// What is put into an [`RecordEncoder`].
 #[derive(Debug, Clone)]
 enum Put {
     Stream(RecordType, u16, Vec<u8>),

@@ -46,7 +46,7 @@ use super::send_request::SendRequest;
 ///
 /// # Waiting
 /// With none to be had, requests wait in the order in which they came: `poll_ready` is always ready. There is no limit
-/// in number, and one in time is [`wait_timeout`](Self::wait_timeout); tower's `concurrency_limit` and `load_shed` are others.
+/// in number, and one in time is [`wait_timeout`](Self::with_acquire_timeout); tower's `concurrency_limit` and `load_shed` are others.
 ///
 /// # A request is sent twice
 /// only where nothing can come of it twice. In each case nothing of its body may have been taken, for there is no second one, and it
@@ -64,7 +64,7 @@ use super::send_request::SendRequest;
 /// Calls panic outside a tokio runtime: each connection is a task.
 pub struct Pool<C, B> {
     shared: Arc<Shared<C, B>>,
-    with_connect_timeout: Duration,
+    connect_timeout: Option<Duration>,
     acquire_timeout: Option<Duration>,
 }
 
@@ -109,21 +109,37 @@ where
         let room = PoolCapacity::new(connections);
         let shared =
             Shared { connect, config, room, queue: Turn::new(()), connections: Mutex::new(Vec::new()) };
-        Self { shared: Arc::new(shared), with_connect_timeout: Duration::from_secs(5), acquire_timeout: None }
+        Self {
+            shared: Arc::new(shared),
+            connect_timeout: Some(Duration::from_secs(5)),
+            acquire_timeout: None,
+        }
     }
 
-    /// How long making a connection may take. Default: 5 s.
+    /// How long making a connection may take. `None`: without limit. Default: 5 s.
     #[must_use]
-    pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.with_connect_timeout = limit;
+    pub fn with_connect_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.connect_timeout = limit.into();
         self
+    }
+
+    /// The timeout that [`with_connect_timeout`](Self::with_connect_timeout) sets.
+    #[must_use]
+    pub const fn connect_timeout(&self) -> Option<Duration> {
+        self.connect_timeout
     }
 
     /// How long a request may wait while all connections are in use. Default: without limit.
     #[must_use]
-    pub fn with_acquire_timeout(mut self, limit: Duration) -> Self {
-        self.acquire_timeout = Some(limit);
+    pub fn with_acquire_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.acquire_timeout = limit.into();
         self
+    }
+
+    /// The timeout that [`with_acquire_timeout`](Self::with_acquire_timeout) sets.
+    #[must_use]
+    pub const fn acquire_timeout(&self) -> Option<Duration> {
+        self.acquire_timeout
     }
 }
 
@@ -248,7 +264,11 @@ where
         slot: ConnectionPermit,
         question: Question,
     ) -> Result<Arc<PooledConnection<B>>, Error> {
-        let made = timeout(self.with_connect_timeout, (self.shared.connect)()).await;
+        let connecting = (self.shared.connect)();
+        let made = match self.connect_timeout {
+            Some(limit) => timeout(limit, connecting).await,
+            None => Ok(connecting.await),
+        };
         let io = made.map_err(|_| ErrorKind::ConnectTimeout)?.map_err(ErrorKind::from)?;
         let mailbox = RequestChannel::new(Some(Arc::clone(&self.shared.room)), question);
         let connection = Connection::new(io, self.shared.config.clone(), Arc::clone(&mailbox));
@@ -384,7 +404,7 @@ impl<C, B> Clone for Pool<C, B> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            with_connect_timeout: self.with_connect_timeout,
+            connect_timeout: self.connect_timeout,
             acquire_timeout: self.acquire_timeout,
         }
     }

@@ -58,7 +58,7 @@ pub struct CgiStdio<I, O, E> {
 /// `Ok` when a whole answer is out and flushed, be it an error page. The program is then to end: what is left of
 /// a body that nobody wanted is not read.
 ///
-/// Of `config`, [`request_target`](Config::request_target) and [`front_controllers`](Config::front_controllers) apply.
+/// Of `config`, [`request_target`](Config::with_request_target) and [`front_controllers`](Config::with_front_controllers) apply.
 /// No limit and no timeout does: a web server has its own for the programs that it starts.
 ///
 /// # Readiness
@@ -68,7 +68,7 @@ pub struct CgiStdio<I, O, E> {
 ///
 /// # Errors
 /// When stdout fails, as it does when the web server has closed it; the handler is dropped then. And when the
-/// answer cannot be completed after a part of it is out ([`Error::is_cut_off`]): nothing more is written, so that
+/// answer cannot be completed after a part of it is out ([`Error::is_incomplete_response`]): nothing more is written, so that
 /// the web server can see that it is not whole. The program should tell of either by its exit status.
 ///
 /// # Cancel safety
