@@ -30,7 +30,7 @@ use super::{decimal, is_named_by_connection};
 
 /// Meta-variables beside those that a request's head becomes, or instead of them where they have the same name.
 ///
-/// In a request's extensions, for that request; in [`Config::params`](super::client::Config::with_extra_params), for all. The
+/// In a request's extensions, for that request; in [`Config::params`](crate::client::Config::with_extra_params), for all. The
 /// request's own win. CONTENT_LENGTH and HTTP_PROXY are left out: the one is the body's to tell, the other
 /// nobody's.
 ///
