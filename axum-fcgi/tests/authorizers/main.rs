@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         trial("lighttpd", "allows_denies_and_hands_variables_on", lighttpd::allows_denies),
         trial("apache2", "allows_denies_and_hands_variables_on", apache::allows_denies),
     ];
-    let wanted = trials.into_iter().filter(|(program, _)| web_servers::is_wanted(program));
+    let wanted = trials.into_iter().filter(|(program, _)| test_support::is_wanted(program));
     libtest_mimic::run(&arguments, wanted.map(|(_, trial)| trial).collect()).exit_code()
 }
 

@@ -68,6 +68,6 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // Both end their children on SIGTERM; on SIGKILL they would leave them.
-        web_servers::end(&mut self.process);
+        test_support::end(&mut self.process);
     }
 }

@@ -15,8 +15,8 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum_fcgi::{Address, FcgiListener};
 use futures_util::{Stream, StreamExt as _, stream};
+use test_support::{Process, Result, Signal};
 use tokio::runtime::Handle;
-use web_servers::{Process, Result, Signal};
 
 use crate::pattern::pattern;
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use web_servers::{Result, wait_for};
+use test_support::{Result, wait_for};
 
 use crate::application::summary;
 use crate::http::{Answer, Connection};

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use web_servers::{Installed, Result, wait_for};
+use test_support::{Installed, Result, wait_for};
 
 use crate::http::Connection;
 use crate::kinds::LONG;

@@ -1,6 +1,6 @@
 //! An answer that has begun, and will not end: what is killed now is killed in the middle of it.
 
-use web_servers::Result;
+use test_support::Result;
 
 use crate::http::{Connection, Head};
 use crate::setup::Length;

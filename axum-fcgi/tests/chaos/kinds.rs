@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use web_servers::{Installed, Result, WebServer};
+use test_support::{Installed, Result, WebServer};
 
 use crate::clients::CLIENTS;
 use crate::disk;

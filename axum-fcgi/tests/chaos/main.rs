@@ -23,5 +23,5 @@ fn main() -> ExitCode {
     if arguments.next().as_deref() == Some(application::SERVE) {
         return application::serve(&arguments.next().unwrap_or_default());
     }
-    web_servers::run(kinds::trials())
+    test_support::run(kinds::trials())
 }

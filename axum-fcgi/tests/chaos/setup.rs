@@ -1,6 +1,6 @@
 //! The web servers' configurations, and what each can tell its clients.
 
-use web_servers::WebServer;
+use test_support::WebServer;
 
 /// How an answer tells where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

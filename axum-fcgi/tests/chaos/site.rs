@@ -1,6 +1,6 @@
 //! A web server, what is behind it, and who asks it.
 
-use web_servers::{Installed, Result, Running, free_port, get, wait_for};
+use test_support::{Installed, Result, Running, free_port, get, wait_for};
 
 use crate::application::Application;
 use crate::clients::{Clients, Told};

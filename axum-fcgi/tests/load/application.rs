@@ -7,9 +7,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
 use tempfile::TempDir;
+use test_support::Result;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
-use web_servers::Result;
 
 /// It ends when this is dropped.
 #[derive(Debug)]

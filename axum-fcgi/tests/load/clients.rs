@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use web_servers::Result;
+use test_support::Result;
 
 /// What each of them sends.
 #[derive(Debug, Clone, Copy)]

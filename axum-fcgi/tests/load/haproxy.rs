@@ -3,7 +3,7 @@
 use std::thread;
 
 use libtest_mimic::Trial;
-use web_servers::{Installed, Result, WebServer};
+use test_support::{Installed, Result, WebServer};
 
 use crate::application::{Application, as_displayed};
 use crate::clients::{Body, Request, send};

@@ -13,7 +13,7 @@ use std::env;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    web_servers::run(nginx::trials().into_iter().chain(haproxy::trials()).collect())
+    test_support::run(nginx::trials().into_iter().chain(haproxy::trials()).collect())
 }
 
 /// How many requests to send, of which this many are a twentieth.

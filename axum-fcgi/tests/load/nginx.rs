@@ -1,7 +1,7 @@
 //! POSTs, which nginx sends once.
 
 use libtest_mimic::Trial;
-use web_servers::{Installed, Result, Version, WebServer, trial};
+use test_support::{Installed, Result, Version, WebServer, trial};
 
 use crate::application::{Application, as_displayed};
 use crate::clients::{Body, Request, send};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use web_servers::Result;
+use test_support::Result;
 
 /// One of them, by where it stands.
 #[derive(Debug, Clone)]

@@ -40,7 +40,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // With SIGKILL php-fpm would leave its children behind.
-        web_servers::end(&mut self.child);
+        test_support::end(&mut self.child);
         _ = fs::remove_file(&self.socket);
     }
 }

@@ -38,6 +38,6 @@ use libtest_mimic::Arguments;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     runner::silence_panics_on_purpose();
-    let trials = if web_servers::is_wanted("nginx") { runner::trials(&table::cases()) } else { Vec::new() };
+    let trials = if test_support::is_wanted("nginx") { runner::trials(&table::cases()) } else { Vec::new() };
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -8,8 +8,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use test_support::Version;
 use tokio::net::{TcpListener, TcpSocket};
-use web_servers::Version;
 
 use crate::matrix::{Variant, on_or_off};
 
@@ -98,7 +98,7 @@ impl Nginx {
 impl Drop for Nginx {
     fn drop(&mut self) {
         // The master ends its worker on SIGTERM. On SIGKILL it would leave it behind.
-        web_servers::end(&mut self.process);
+        test_support::end(&mut self.process);
     }
 }
 

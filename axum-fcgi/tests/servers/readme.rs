@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::{env, io};
 
 use libtest_mimic::{Failed, Trial};
-use web_servers::Version;
+use test_support::Version;
 
 use crate::setup::Setup;
 

@@ -4,7 +4,7 @@ use std::env;
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 
-use web_servers::Version;
+use test_support::Version;
 
 /// How the application is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Setup {
 
     /// Whether this run is about its web server.
     pub(crate) fn is_wanted(&self) -> bool {
-        web_servers::is_wanted(self.program)
+        test_support::is_wanted(self.program)
     }
 
     /// Where its program is; or what is missing.

@@ -8,9 +8,9 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum_fcgi::Params;
 use http_body_util::BodyExt as _;
+use test_support::Result;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use web_servers::Result;
 
 pub(crate) struct Application {
     pub(crate) over_fastcgi: Served,

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use web_servers::Result;
+use test_support::Result;
 
 /// What came back, to the end of the connection.
 pub(crate) struct Came {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::percent_decode_str;
-use web_servers::{Installed, Result, Running, Version, WebServer, free_port};
+use test_support::{Installed, Result, Running, Version, WebServer, free_port};
 
 use crate::application::{Application, Seen, Served};
 use crate::case::{Case, END};

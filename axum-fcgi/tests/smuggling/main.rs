@@ -21,5 +21,5 @@ fn main() -> ExitCode {
         let name = ["sees_what_the_web_server_has_decided", setup.name].join("/");
         setup.server.trial(&name, |installed| judge::judge(setup, &installed))
     });
-    web_servers::run(trials.collect())
+    test_support::run(trials.collect())
 }

@@ -1,6 +1,6 @@
 //! Web servers, each with the application behind it twice: at one port over FastCGI, at another over HTTP.
 
-use web_servers::WebServer;
+use test_support::WebServer;
 
 pub(crate) struct Setup {
     pub(crate) name: &'static str,

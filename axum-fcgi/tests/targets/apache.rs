@@ -1,6 +1,6 @@
 //! Apache, mod_proxy_fcgi: rules for paths, rewrites, error documents, front controllers.
 
-use web_servers::Version;
+use test_support::Version;
 
 use crate::row::Http::{Differs, None, Same};
 use crate::row::{Row, Setup, row};

@@ -8,9 +8,9 @@ use axum::extract::{OriginalUri, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum_fcgi::{Config, tower_fcgi};
+use test_support::Result;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use web_servers::Result;
 
 /// What the handlers saw, in their order: `METHOD target body`.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,6 @@
 //! Caddy: rewrites, prefixes, forward_auth, error handlers. It does not clean paths.
 
-use web_servers::Version;
+use test_support::Version;
 
 use crate::row::Http::{Differs, None, Same};
 use crate::row::{Row, Setup, row};

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use web_servers::{Installed, Result};
+use test_support::{Installed, Result};
 
 use crate::application::Application;
 use crate::client::send;

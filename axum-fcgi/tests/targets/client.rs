@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use web_servers::Result;
+use test_support::Result;
 
 /// The status and the whole response. `sent`: the method, a space and the target.
 pub(crate) fn send(port: u16, host: &str, sent: &str) -> Result<(u16, String)> {

@@ -1,6 +1,6 @@
 //! HAProxy: it rewrites REQUEST_URI itself, and does not clean paths.
 
-use web_servers::Version;
+use test_support::Version;
 
 use crate::row::Http::{Differs, Same};
 use crate::row::{Row, Setup, row};

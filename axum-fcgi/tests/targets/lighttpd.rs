@@ -1,6 +1,6 @@
 //! lighttpd: rules for paths, rewrites, error handlers.
 
-use web_servers::Version;
+use test_support::Version;
 
 use crate::row::Http::{Differs, None, Same};
 use crate::row::{Row, Setup, row};

@@ -16,7 +16,7 @@ mod row;
 
 use std::process::ExitCode;
 
-use web_servers::{Version, WebServer};
+use test_support::{Version, WebServer};
 
 fn main() -> ExitCode {
     let trials = [
@@ -31,5 +31,5 @@ fn main() -> ExitCode {
             check::check(&setup(&installed.version()?), &installed)
         })
     });
-    web_servers::run(trials.into())
+    test_support::run(trials.into())
 }

@@ -8,9 +8,9 @@ use std::thread::{self, JoinHandle};
 
 use axum::{Json, Router, routing::get};
 use axum_fcgi::{RequestScheme, TlsInfo};
+use test_support::Result;
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
-use web_servers::Result;
 
 pub(crate) struct Application {
     stop: oneshot::Sender<()>,

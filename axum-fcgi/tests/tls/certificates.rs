@@ -9,7 +9,7 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
-use web_servers::Result;
+use test_support::Result;
 
 /// The client's, in hexadecimal digits.
 pub(crate) const SERIAL: &str = "2CB9E1";

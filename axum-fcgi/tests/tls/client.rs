@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use web_servers::Result;
+use test_support::Result;
 
 use crate::certificates::Certificates;
 

@@ -10,7 +10,7 @@ mod client;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use web_servers::{Installed, Result, WebServer};
+use test_support::{Installed, Result, WebServer};
 
 use self::certificates::Certificates;
 
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
             of_certificate: &[],
         },
     ];
-    web_servers::run(
+    test_support::run(
         setups
             .map(|setup| {
                 setup

@@ -3,13 +3,13 @@
 use std::net::TcpStream;
 use std::process::{Command, ExitCode};
 
-use web_servers::{Answer, Installed, Process, Result, WebServer, free_port, get, trial};
+use test_support::{Answer, Installed, Process, Result, WebServer, free_port, get, trial};
 
 fn main() -> ExitCode {
     let behind = |server: WebServer, config: &'static str| {
         server.trial("serves_below_the_prefix", move |installed| fastcgi(&installed, config))
     };
-    web_servers::run(vec![
+    test_support::run(vec![
         trial("http/serves_below_the_prefix", http),
         trial("what_is_no_address_is_an_error", no_address),
         behind(WebServer::Nginx, include_str!("../nginx.conf")),

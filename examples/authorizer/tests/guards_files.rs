@@ -5,13 +5,13 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, ExitCode};
 
-use web_servers::{Installed, Process, Result, WebServer, free_port};
+use test_support::{Installed, Process, Result, WebServer, free_port};
 
 fn main() -> ExitCode {
     let trial = |server: WebServer, config: &'static str| {
         server.trial("guards_files", move |installed| guards_files(&installed, config))
     };
-    web_servers::run(vec![
+    test_support::run(vec![
         trial(WebServer::Lighttpd, include_str!("../lighttpd.conf")),
         trial(WebServer::Apache, include_str!("../apache.conf")),
     ])

@@ -5,10 +5,10 @@ use std::net::TcpStream;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use web_servers::{Installed, Process, Result, WebServer, free_port};
+use test_support::{Installed, Process, Result, WebServer, free_port};
 
 fn main() -> ExitCode {
-    web_servers::run(vec![WebServer::Nginx.trial("events_arrive_as_they_happen", |nginx| events(&nginx))])
+    test_support::run(vec![WebServer::Nginx.trial("events_arrive_as_they_happen", |nginx| events(&nginx))])
 }
 
 fn events(nginx: &Installed) -> Result {

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use web_servers::{Installed, Process, Result, WebServer, free_port};
+use test_support::{Installed, Process, Result, WebServer, free_port};
 
 /// A web server, and how it differs.
 struct Setup {
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
             files(&installed, config, by, link)
         })
     };
-    web_servers::run(EACH.map(trial).into())
+    test_support::run(EACH.map(trial).into())
 }
 
 const XSENDFILE: &str = "/usr/lib/apache2/modules/mod_xsendfile.so";

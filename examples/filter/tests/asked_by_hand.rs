@@ -6,12 +6,12 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use fcgi_core::{BeginRequest, RecordEncoder, RecordHeader, RecordType, RequestId, Role, encode_pair};
-use web_servers::{Process, Result, free_port, trial};
+use test_support::{Process, Result, free_port, trial};
 
 const ID: RequestId = RequestId(1);
 
 fn main() -> ExitCode {
-    web_servers::run(vec![trial("answers_from_the_file_that_is_sent", answers)])
+    test_support::run(vec![trial("answers_from_the_file_that_is_sent", answers)])
 }
 
 fn answers() -> Result {

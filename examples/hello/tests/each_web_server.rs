@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use web_servers::{Installed, Process, Result, Running, Signal, WebServer, free_port};
+use test_support::{Installed, Process, Result, Running, Signal, WebServer, free_port};
 
 /// For each web server: the name of its test, its configuration, and what stands there for the application's socket.
 const EACH: [(WebServer, &str, &str, &str); 7] = [
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     };
     let mut trials: Vec<_> = EACH.map(trial).into();
     trials.push(WebServer::Nginx.trial("hello_run_says_how_to_try_it", |_| run()));
-    web_servers::run(trials)
+    test_support::run(trials)
 }
 
 /// `run` from its start to its end, of each kind: one address, one command, and nothing is left.
@@ -54,7 +54,7 @@ fn run() -> Result {
         assert_eq!(text.matches("http://").count(), 1, "{text}");
         let commands: Vec<_> = text.lines().filter(|line| line.trim_start().starts_with("curl ")).collect();
         assert_eq!(commands, [format!("    curl -i 127.0.0.1:{port}/hello/you")], "{text}");
-        assert_eq!(web_servers::get(port, "/hello/you")?.body, "Hello, you!\n");
+        assert_eq!(test_support::get(port, "/hello/you")?.body, "Hello, you!\n");
         assert!(directory.join("app.sock").exists());
         process.signal(signal)?;
         assert!(process.wait()?.success());

@@ -8,11 +8,11 @@ use std::{env, fs};
 
 use libtest_mimic::{Completion, Trial};
 use tempfile::TempDir;
-use web_servers::{Process, Result, ask, free_port, get};
+use test_support::{Process, Result, ask, free_port, get};
 
 fn main() -> ExitCode {
     let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
-    web_servers::run(vec![Trial::ignorable_test("a_guest_signs", move || match find() {
+    test_support::run(vec![Trial::ignorable_test("a_guest_signs", move || match find() {
         Some(program) => {
             book(&program).map(|()| Completion::Completed).map_err(|error| error.to_string().into())
         }

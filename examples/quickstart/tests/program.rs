@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use web_servers::{Process, Result, Signal, ask, get};
+use test_support::{Process, Result, Signal, ask, get};
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_quickstart"))

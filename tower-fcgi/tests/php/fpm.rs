@@ -74,6 +74,6 @@ impl Fpm {
 impl Drop for Fpm {
     fn drop(&mut self) {
         // SIGTERM makes it end its children at once; SIGKILL would leave them.
-        web_servers::end(&mut self.process);
+        test_support::end(&mut self.process);
     }
 }

@@ -13,8 +13,8 @@ use axum::routing::{any, get, post};
 use axum_fcgi::{FcgiListener, Stderr};
 use futures_util::StreamExt as _;
 use futures_util::stream::{iter, once};
+use test_support::Result;
 use tokio::sync::oneshot;
-use web_servers::Result;
 
 /// Bytes of a large answer.
 pub(crate) const LARGE: usize = 3_000_000;

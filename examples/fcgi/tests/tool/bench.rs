@@ -4,7 +4,7 @@ use std::thread;
 
 use libtest_mimic::Trial;
 use serde_json::Value;
-use web_servers::{Result, trial};
+use test_support::{Result, trial};
 
 use crate::application::Application;
 use crate::run::fcgi;

@@ -1,7 +1,7 @@
 //! `fcgi completions` and `fcgi help`.
 
 use libtest_mimic::Trial;
-use web_servers::{Result, trial};
+use test_support::{Result, trial};
 
 use crate::run::fcgi;
 

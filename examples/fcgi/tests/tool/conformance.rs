@@ -5,7 +5,7 @@ use std::env;
 
 use libtest_mimic::{Completion, Trial};
 use serde_json::Value;
-use web_servers::{Result, trial};
+use test_support::{Result, trial};
 
 use crate::peers::{OTHERS, OURS, Peer};
 use crate::run::fcgi;

@@ -8,7 +8,7 @@ use fcgi_core::{
 use libtest_mimic::Trial;
 use serde_json::Value;
 use tempfile::TempDir;
-use web_servers::{Result, trial};
+use test_support::{Result, trial};
 
 use crate::run::{fcgi, fcgi_with};
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use libtest_mimic::Trial;
 use tempfile::TempDir;
-use web_servers::{Result, trial};
+use test_support::{Result, trial};
 
 use crate::application::{Application, LARGE};
 use crate::run::{fcgi, fcgi_with};

@@ -43,5 +43,5 @@ fn main() -> ExitCode {
         flawed::trials(),
         vec![table::trial()],
     ];
-    web_servers::run(trials.into_iter().flatten().collect())
+    test_support::run(trials.into_iter().flatten().collect())
 }

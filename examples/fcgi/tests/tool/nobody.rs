@@ -6,7 +6,7 @@ use std::thread;
 
 use libtest_mimic::Trial;
 use tempfile::TempDir;
-use web_servers::{Result, free_port, trial};
+use test_support::{Result, free_port, trial};
 
 use crate::run::fcgi;
 

@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use web_servers::{Result, free_port, trial};
+use test_support::{Result, free_port, trial};
 
 use crate::application::Application;
 use crate::run::{command, fcgi};

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::process::Stdio;
 
 use libtest_mimic::Trial;
-use web_servers::{Process, Result, free_port, trial};
+use test_support::{Process, Result, free_port, trial};
 
 use crate::application::Application;
 use crate::run::{command, fcgi};

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use serde_json::Value;
-use web_servers::Result;
+use test_support::Result;
 
 /// What has come of it.
 pub(crate) struct Ran {

@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use libtest_mimic::Trial;
 use serde_json::Value;
-use web_servers::Result;
+use test_support::Result;
 
 use crate::conformance::check;
 use crate::peers::{OTHERS, OURS, Peer};
@@ -25,7 +25,7 @@ pub(crate) fn has(name: &str, version: &str) -> bool {
 
 /// What the tests know of faults is what the table says.
 pub(crate) fn trial() -> Trial {
-    web_servers::trial("check/conformance_md_has_the_known_faults", || {
+    test_support::trial("check/conformance_md_has_the_known_faults", || {
         let text = fs::read_to_string(path())?;
         let (_, table, _) = split(&text)?;
         let rows: Vec<Vec<_>> = table

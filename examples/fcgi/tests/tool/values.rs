@@ -1,7 +1,7 @@
 //! `fcgi values`.
 
 use libtest_mimic::Trial;
-use web_servers::{Result, trial};
+use test_support::{Result, trial};
 
 use crate::application::Application;
 use crate::run::fcgi;

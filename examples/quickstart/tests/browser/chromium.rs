@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use web_servers::Result;
+use test_support::Result;
 
 /// Turns a hang into a failure.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -232,6 +232,6 @@ impl Drop for Chromium {
         self.session = None;
         let _ = self.call("Browser.close", &json!({}));
         self.commands = None;
-        web_servers::end(&mut self.process);
+        test_support::end(&mut self.process);
     }
 }

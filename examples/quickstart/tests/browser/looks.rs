@@ -1,7 +1,7 @@
 //! How the page looks: on each size of screen, in each scheme of colours, and without its script.
 
 use serde_json::json;
-use web_servers::Result;
+use test_support::Result;
 
 use crate::chromium::Chromium;
 use crate::page::{ANSWERED, newest, press, quiet};

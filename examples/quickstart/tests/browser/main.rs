@@ -13,12 +13,12 @@ use std::env;
 use std::process::ExitCode;
 
 use libtest_mimic::{Completion, Trial};
-use web_servers::Result;
+use test_support::Result;
 
 use crate::chromium::{Chromium, find};
 
 fn main() -> ExitCode {
-    web_servers::run(vec![
+    test_support::run(vec![
         trial("the_first_page_says_nothing_on_the_console", page::loads),
         trial("each_button_does_what_it_says", page::buttons),
         trial("the_records_shown_are_those_of_the_wire", page::records),

@@ -7,7 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use web_servers::Result;
+use test_support::Result;
 
 use crate::chromium::Chromium;
 use crate::site::Site;

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use tempfile::TempDir;
+use test_support::Result;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
-use web_servers::Result;
 
 /// All bytes of one connection.
 #[derive(Debug, Default)]

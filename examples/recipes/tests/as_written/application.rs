@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
-use web_servers::{Process, Result, Signal};
+use test_support::{Process, Result, Signal};
 
 use crate::texts;
 

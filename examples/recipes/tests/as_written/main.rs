@@ -11,7 +11,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 
 use libtest_mimic::{Completion, Trial};
-use web_servers::{Installed, Process, Result, Signal, WebServer, free_port, get};
+use test_support::{Installed, Process, Result, Signal, WebServer, free_port, get};
 
 use self::application::Application;
 
@@ -19,7 +19,7 @@ use self::application::Application;
 const PARAMS: &str = "/etc/nginx/fastcgi_params";
 
 fn main() -> ExitCode {
-    web_servers::run(vec![
+    test_support::run(vec![
         as_another_user("readme_serve", |nginx| {
             let mut application = Application::at_socket(env!("CARGO_BIN_EXE_recipe_serve"), "SOCKET")?;
             is_not_replaced_while_it_lives(&mut application)?;
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         as_another_user("deployment_backlog", |nginx| {
             lives_behind(&nginx, Application::at_port(env!("CARGO_BIN_EXE_recipe_backlog"), free_port()?)?)
         }),
-        web_servers::trial("readme_php", php),
+        test_support::trial("readme_php", php),
     ])
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use web_servers::{Result, wait_for};
+use test_support::{Result, wait_for};
 
 const CLIENTS: usize = 8;
 

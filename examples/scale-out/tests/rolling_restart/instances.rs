@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use web_servers::{Process, Result, free_port};
+use test_support::{Process, Result, free_port};
 
 /// Three instances, each at a port that it keeps.
 pub(crate) struct Instances {

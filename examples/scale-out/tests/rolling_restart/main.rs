@@ -7,7 +7,7 @@ mod instances;
 use std::fmt::Display;
 use std::process::ExitCode;
 
-use web_servers::{Installed, Result, WebServer};
+use test_support::{Installed, Result, WebServer};
 
 use self::clients::Clients;
 use self::instances::Instances;
@@ -19,7 +19,7 @@ const ROUNDS: usize = 3;
 const BETWEEN: usize = 50;
 
 fn main() -> ExitCode {
-    web_servers::run(vec![
+    test_support::run(vec![
         WebServer::Nginx
             .trial("no_request_is_lost", |nginx| rolling_restart(&nginx, include_str!("../../nginx.conf"))),
         WebServer::Haproxy.trial("no_request_is_lost", |haproxy| {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libtest_mimic::{Completion, Trial};
-use web_servers::{Process, Result, free_port};
+use test_support::{Process, Result, free_port};
 
 use crate::PROGRAM;
 

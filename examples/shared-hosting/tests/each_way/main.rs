@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use libtest_mimic::{Arguments, Trial};
-use web_servers::{Process, Result};
+use test_support::{Process, Result};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_shared-hosting");
 

@@ -10,7 +10,7 @@ use fcgi_core::{
     RecordType, RequestId, Role,
 };
 use tempfile::TempDir;
-use web_servers::Result;
+use test_support::Result;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {

@@ -3,7 +3,7 @@
 mod application;
 
 use libtest_mimic::Trial;
-use web_servers::{Result, trial};
+use test_support::{Result, trial};
 
 use self::application::{Application, Flaw};
 use crate::run::fcgi;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use web_servers::{Process, Result};
+use test_support::{Process, Result};
 
 use super::Started;
 

@@ -9,7 +9,7 @@ mod tokio_fastcgi;
 
 use std::any::Any;
 
-use web_servers::Result;
+use test_support::Result;
 
 use crate::application::Application;
 

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use web_servers::Process;
+use test_support::Process;
 
 use super::build::{find, says};
 use super::{Peer, Started};

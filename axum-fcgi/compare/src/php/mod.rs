@@ -91,7 +91,7 @@ struct Started(Child);
 impl Drop for Started {
     fn drop(&mut self) {
         // php-fpm ends its children only where it is asked to.
-        web_servers::end(&mut self.0);
+        test_support::end(&mut self.0);
     }
 }
 

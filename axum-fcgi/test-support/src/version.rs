@@ -7,7 +7,7 @@ use std::process::Command;
 /// A version: numbers, the most significant one first.
 ///
 /// ```
-/// use web_servers::Version;
+/// use test_support::Version;
 /// assert!(Version::of("nginx version: nginx/1.26.3").unwrap() >= Version::from([1, 23]));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

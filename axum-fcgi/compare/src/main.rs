@@ -1,9 +1,9 @@
 //! The same `Router` under `axum_fcgi::serve` and under `axum::serve`: what a request costs the application.
 //!
 //! ```sh
-//! cargo bench -p axum-fcgi --bench compare -- [FILTER] [--seconds S] [--rounds N] [--peer NAME=PROGRAM]... [--nginx]
-//! cargo bench -p axum-fcgi --bench compare -- --client [--instructions]
-//! cargo bench -p axum-fcgi --features client --bench compare -- --php [--instructions]
+//! cargo run --release -p compare -- [FILTER] [--seconds S] [--rounds N] [--peer NAME=PROGRAM]... [--nginx]
+//! cargo run --release -p compare -- --client [--instructions]
+//! cargo run --release -p compare -- --php [--instructions]
 //! ```
 //!
 //! Either application is a child process on one core; the load comes from this process on another, over unix
@@ -22,7 +22,6 @@ mod memory;
 mod nginx;
 mod options;
 mod peers;
-#[cfg(feature = "client")]
 mod php;
 mod process;
 mod request;
@@ -58,29 +57,17 @@ fn run(arguments: &[String]) -> io::Result<()> {
     {
         return asker::ask(client, requests.parse().map_err(io::Error::other)?, socket.as_ref());
     }
-    #[cfg(feature = "client")]
     if let [role, port, socket, root] = arguments
         && role == php::ROLE
     {
         return php::serve(port.parse().map_err(io::Error::other)?, socket.as_ref(), root.as_ref());
     }
-    // Only `cargo bench` says so. `cargo test --all-targets` runs this as well, and must not wait for it.
-    if !arguments.iter().any(|argument| argument == "--bench") {
-        eprintln!("compare: nothing measured; run it with `cargo bench -p axum-fcgi --bench compare`");
-        return Ok(());
-    }
     let options = Options::parse(arguments)?;
-    if options.test {
-        return Ok(());
-    }
     if !options.instructions {
         println!("{} rounds of {:.1} s each\n", options.rounds, options.time.as_secs_f64());
     }
     if options.php {
-        #[cfg(feature = "client")]
         return php::run(&options);
-        #[cfg(not(feature = "client"))]
-        return Err(io::Error::other("--php needs `--features client`"));
     }
     if options.client {
         return clients::run(&options);

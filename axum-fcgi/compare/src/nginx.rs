@@ -98,7 +98,6 @@ impl Nginx {
         Ok(nginx)
     }
 
-    #[cfg(feature = "client")]
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
     }

@@ -18,8 +18,6 @@ pub(crate) struct Options {
     pub(crate) instructions: bool,
     /// Other FastCGI applications to compare with.
     pub(crate) peers: Vec<Peer>,
-    /// Do nothing: what is asked for by runners that only want to know whether a benchmark starts.
-    pub(crate) test: bool,
 }
 
 /// A program that serves FastCGI on the socket that its one argument names, as `unix:PATH`.
@@ -51,13 +49,10 @@ impl Options {
             client: false,
             instructions: false,
             peers: Vec::new(),
-            test: false,
         };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
-                "--bench" => {}
-                "--test" | "--list" => options.test = true,
                 "--nginx" => options.nginx = true,
                 "--php" => options.php = true,
                 "--client" => options.client = true,
