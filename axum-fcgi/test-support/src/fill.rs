@@ -1,11 +1,11 @@
-//! What is particular to one run of a configuration.
+//! Ports and paths in a configuration.
 
 use std::fmt::Display;
 
 use crate::Result;
 
-/// Replaces what stands for a port or a path in a configuration by the real one. All at once, since one real port may
-/// well contain what stands for another.
+/// Replaces placeholders for ports and paths in a configuration. All at once, since one port may contain the placeholder of
+/// another.
 pub(crate) fn fill(text: &str, values: &[(&str, &dyn Display)]) -> Result<String> {
     if let Some((missing, _)) = values.iter().find(|(name, _)| !text.contains(name)) {
         return Err(format!("the configuration has no {missing}").into());
@@ -28,7 +28,7 @@ mod tests {
     use super::fill;
 
     #[test]
-    fn what_is_filled_in_is_not_filled_again() {
+    fn filled_values_are_not_replaced_again() {
         let filled = fill("8080, 9000, 8080", &[("8080", &19000), ("9000", &18080)]).unwrap();
         assert_eq!(filled, "19000, 18080, 19000");
         assert!(fill("8080", &[("9000", &1)]).is_err());

@@ -7,17 +7,17 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, soc
 
 use crate::Result;
 
-/// A port that nobody has. It is below those that systems give to outgoing connections, so that none of these takes it
-/// while whoever is to listen there is not up, or is being started again.
+/// A free port. It is below the range for outgoing connections, so that none of these takes it before a server listens on
+/// it or while that server restarts.
 ///
 /// # Errors
-/// When there is none.
+/// If no port is free.
 pub fn free_port() -> Result<u16> {
     const FIRST: u32 = 10_240;
     const COUNT: u32 = 32_768 - FIRST;
     static NEXT: AtomicU32 = AtomicU32::new(0);
     for _ in 0..COUNT {
-        // Tests that run at the same time begin elsewhere.
+        // Concurrent tests start at different numbers.
         let number = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = u16::try_from(FIRST + number % COUNT)?;
         if is_free(port) {
@@ -27,8 +27,8 @@ pub fn free_port() -> Result<u16> {
     Err("no port is free".into())
 }
 
-/// Whether a socket can be bound to a port. It does not listen: a process that another thread starts at this moment has a
-/// copy of it until it becomes its program, and whoever waits for the port's server would be let in.
+/// Whether a socket can be bound to a port. The socket does not listen: a process that another thread forks at this moment has
+/// a copy of it until its exec, and a test that waits for the port's server could connect to that copy.
 fn is_free(port: u16) -> bool {
     let probe = || {
         let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_at_which_something_listens_is_not_free() {
+    fn a_listening_port_is_not_free() {
         let port = free_port().unwrap();
         assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
         let _listener = TcpListener::bind(("127.0.0.1", port)).unwrap();

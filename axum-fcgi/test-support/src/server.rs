@@ -1,4 +1,4 @@
-//! A web server: whether it is installed, and how it is started.
+//! Web servers: find and start them.
 
 use std::env;
 use std::ffi::OsString;
@@ -18,9 +18,9 @@ use crate::process::{Process, Signal};
 use crate::version::Version;
 use crate::{Answer, Result, ask};
 
-/// The web servers that speak FastCGI, and are packages of Debian.
+/// The web servers that Debian has as packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "their names say it")]
+#[expect(missing_docs, reason = "the names are the web servers'")]
 pub enum WebServer {
     Nginx,
     Apache,
@@ -31,12 +31,12 @@ pub enum WebServer {
 }
 
 impl WebServer {
-    /// A test behind this web server. Where that is missing the test is ignored, and says so; with `CI=true` it fails.
+    /// A test behind this web server. If that is not installed, the test is ignored with the reason; with `CI=true` it fails.
     pub fn trial(self, name: &str, test: impl FnOnce(Installed) -> Result + Send + 'static) -> Trial {
         self.trial_with(&[], name, test)
     }
 
-    /// The same, of a web server with these files, by their whole paths: modules that are packages of their own.
+    /// The same for a web server that needs these files, given as whole paths: modules in packages of their own.
     pub fn trial_with(
         self,
         files: &[&str],
@@ -57,11 +57,11 @@ impl WebServer {
     }
 
     fn find(self) -> std::result::Result<Installed, String> {
-        // Where Debian has Apache's modules, and the configurations look for them.
+        // The configurations look for Apache's modules where Debian has them.
         if self == Self::Apache && !Path::new("/usr/lib/apache2/modules").is_dir() {
             return Err("no modules of Apache in /usr/lib/apache2".to_owned());
         }
-        // Programs of the superuser may not be in the PATH of others.
+        // Programs for the superuser may not be in the PATH of other users.
         let path = env::var_os("PATH").unwrap_or_default();
         let places = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
         let program = places.map(|place| place.join(self.program())).find(|program| program.is_file());
@@ -80,7 +80,7 @@ impl WebServer {
         }
     }
 
-    /// In the foreground, with this configuration, and with all that it writes in this directory.
+    /// Arguments to run in the foreground with this configuration and write all files to this directory.
     fn arguments(self, directory: &Path, config: &Path) -> Vec<OsString> {
         let before: &[&str] = match self {
             Self::Nginx => &["-e", "stderr", "-p", ".", "-c"],
@@ -94,15 +94,15 @@ impl WebServer {
         before.iter().map(there).chain([config.into()]).collect()
     }
 
-    /// What it is asked for its version with.
-    const fn tells_version(self) -> &'static [&'static str] {
+    /// The arguments that print its version.
+    const fn version_arguments(self) -> &'static [&'static str] {
         match self {
             Self::Caddy => &["version"],
             Self::Nginx | Self::Apache | Self::Lighttpd | Self::Haproxy | Self::H2o => &["-v"],
         }
     }
 
-    /// Most examples' configurations do not say whom the workers run as, which matters where root starts them.
+    /// The line that sets the user of the workers, which matters if root starts them. Most examples' configurations have none.
     const fn line_for_root(self) -> &'static str {
         match self {
             Self::Nginx => "user root;\n",
@@ -113,11 +113,11 @@ impl WebServer {
     }
 }
 
-/// A web server that can be started.
+/// An installed web server.
 #[derive(Debug, Clone)]
 pub struct Installed {
     server: WebServer,
-    /// The program, behind what it is started by.
+    /// The program, after the command that starts it, if any.
     command: Vec<OsString>,
 }
 
@@ -131,35 +131,34 @@ impl Installed {
     /// Its version.
     ///
     /// # Errors
-    /// When it does not tell.
+    /// If it does not print one.
     pub fn version(&self) -> Result<Version> {
         let program = self.command.last().ok_or("no command")?;
-        let version = Version::told_by(program, self.server.tells_version());
-        version.ok_or_else(|| format!("{} does not tell its version", self.server.program()).into())
+        let version = Version::printed_by(program, self.server.version_arguments());
+        version.ok_or_else(|| format!("{} prints no version", self.server.program()).into())
     }
 
-    /// Has it started by another program, which is given the web server's command as its last arguments and has to
-    /// become that (`exec`).
+    /// Starts it through another program, which gets the web server's command as its last arguments and must `exec` it.
     #[must_use]
     pub fn started_by(mut self, command: &[&str]) -> Self {
         self.command.splice(..0, command.iter().map(OsString::from));
         self
     }
 
-    /// Starts it with a configuration that has it listen at port 8080, for which it gets one that is free, and with other
-    /// values in place of some that are in the text. Waits until it takes connections.
+    /// Starts it with a configuration and waits until it accepts connections. Port 8080 in the text is replaced by a free
+    /// port, and so are the placeholders in `values`.
     ///
     /// # Errors
-    /// When it does not start, with its log.
+    /// If it does not start. The error has its log.
     pub fn start(&self, config: &str, values: &[(&str, &dyn Display)]) -> Result<Running> {
         let directory = TempDir::new()?;
-        // Apache's workers are of another user.
+        // Apache's workers run as another user.
         fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
         let port = free_port()?;
         let filled = fill(config, &[&[("8080", &port as &dyn Display)], values].concat())?;
         let root = rustix::process::geteuid().is_root();
-        let says_user = config.lines().any(|line| line.starts_with("user "));
-        let first = if root && !says_user { self.server.line_for_root() } else { "" };
+        let sets_user = config.lines().any(|line| line.starts_with("user "));
+        let first = if root && !sets_user { self.server.line_for_root() } else { "" };
         fs::write(directory.path().join(CONFIG), first.to_owned() + &filled)?;
         let process = self.start_in(directory.path(), port, &[])?;
         Ok(Running { port, process, predecessors: Vec::new(), installed: self.clone(), directory })
@@ -184,26 +183,26 @@ impl Installed {
     }
 }
 
-/// The name of its configuration's file.
+/// The name of the configuration file.
 const CONFIG: &str = "server.conf";
 
-/// A web server that runs as long as this lives, in a directory of its own.
+/// A running web server in a directory of its own. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Running {
-    /// The port of the loopback interface that it listens at.
+    /// The loopback port that it listens on.
     pub port: u16,
     process: Process,
-    /// Those that were told to end once their clients have gone.
+    /// Old processes that end once their clients have gone.
     predecessors: Vec<Process>,
     installed: Installed,
     directory: TempDir,
 }
 
 impl Running {
-    /// Ends it, with whatever it has under way, and starts it again.
+    /// Ends it with all requests in flight and starts it again.
     ///
     /// # Errors
-    /// When it does not start again, with its log.
+    /// If it does not start again. The error has its log.
     pub fn restart(&mut self) -> Result {
         self.predecessors.clear();
         self.process.terminate()?;
@@ -211,15 +210,15 @@ impl Running {
         Ok(())
     }
 
-    /// Replaces it by itself in the way that it has for that, which keeps its port open: only nginx and HAProxy.
+    /// Reloads it, which keeps its port open. Only for nginx and HAProxy.
     ///
     /// # Errors
-    /// When it does not start again, with its log.
+    /// If it does not start again. The error has its log.
     pub fn reload(&mut self) -> Result {
         if self.installed.server == WebServer::Nginx {
             return self.process.signal(Signal::HUP);
         }
-        // The new process tells the old one to end.
+        // The new process signals the old one to end.
         let old = self.process.child().id().to_string();
         let more = ["-sf".into(), old.into()];
         let process = self.installed.start_in(self.directory.path(), self.port, &more)?;
@@ -227,24 +226,24 @@ impl Running {
         Ok(())
     }
 
-    /// Its answer to GET.
+    /// Its response to a GET.
     ///
     /// # Errors
-    /// When there is no whole one, with its log.
+    /// If there is no complete response. The error has its log.
     pub fn get(&self, path: &str) -> Result<Answer> {
         self.ask("GET", path, "", "")
     }
 
-    /// Its answer to a request: see [`ask`](crate::ask()).
+    /// Its response to a request: see [`ask`](crate::ask()).
     ///
     /// # Errors
-    /// When there is no whole one, with its log.
+    /// If there is no complete response. The error has its log.
     pub fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Result<Answer> {
         let answer = ask(self.port, method, path, headers, body);
         answer.map_err(|error| format!("{method} {path}: {error}\n{}", self.logs()).into())
     }
 
-    /// What it has written so far.
+    /// All that it has logged so far.
     #[must_use]
     pub fn logs(&self) -> String {
         logs(self.directory.path())

@@ -1,10 +1,10 @@
-//! Versions of web servers, which a test asks for where they behave in different ways.
+//! Versions of web servers, for tests of behaviour that differs between them.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::process::Command;
 
-/// A version: numbers, the most significant one first.
+/// A version number, compared part by part.
 ///
 /// ```
 /// use test_support::Version;
@@ -14,7 +14,7 @@ use std::process::Command;
 pub struct Version(Vec<u32>);
 
 impl Version {
-    /// The first word of digits and dots in what a program prints.
+    /// The first word of digits and dots in a text.
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         let mut words = text.split(|c: char| !c.is_ascii_digit() && c != '.');
@@ -22,16 +22,16 @@ impl Version {
         word.split('.').map(|number| number.parse().ok()).collect::<Option<_>>().map(Self)
     }
 
-    /// What this command prints.
+    /// The version that this command prints.
     #[must_use]
-    pub fn told_by(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<Self> {
+    pub fn printed_by(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<Self> {
         let output = Command::new(program).args(arguments).output().ok()?;
         Self::of(&String::from_utf8([output.stdout, output.stderr].concat()).ok()?)
     }
 }
 
 impl Version {
-    /// The first two numbers of it.
+    /// Its first two parts.
     #[must_use]
     pub fn series(&self) -> Self {
         Self(self.0.iter().take(2).copied().collect())

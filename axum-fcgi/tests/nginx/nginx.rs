@@ -35,7 +35,7 @@ impl Installed {
     /// nginx, if there is one.
     pub(crate) fn find() -> Option<Self> {
         let program = find()?;
-        let version = Version::told_by(&program, &["-v"])?;
+        let version = Version::printed_by(&program, &["-v"])?;
         Some(Self { program, version })
     }
 

@@ -125,7 +125,7 @@ impl Setup {
     /// The version of what is installed.
     pub(crate) fn installed_version(&self) -> Option<Version> {
         let (program, arguments) = self.version.split_first()?;
-        Version::told_by(find(program)?, arguments)
+        Version::printed_by(find(program)?, arguments)
     }
 }
 

@@ -1,0 +1,84 @@
+//! php-fpm with a configuration of its own.
+
+use std::fs::{self, File};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::program::find_program;
+use crate::{Process, Result};
+
+/// A running php-fpm. It ends when this is dropped.
+#[derive(Debug)]
+pub struct PhpFpm {
+    program: PathBuf,
+    directory: PathBuf,
+    process: Option<Process>,
+}
+
+impl PhpFpm {
+    /// The installed program, if any. Distributions add a version to its name.
+    #[must_use]
+    pub fn find() -> Option<PathBuf> {
+        find_program(|name| {
+            let version = name.strip_prefix("php-fpm");
+            version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
+        })
+    }
+
+    /// Starts it with `children` workers, which listen on [`socket`](Self::socket). `settings` are further lines of the
+    /// pool's configuration. All files lie in `directory`, which must outlive the process.
+    ///
+    /// # Errors
+    /// If it does not start. The error has its log.
+    pub fn start(program: &Path, directory: &Path, children: usize, settings: &str) -> Result<Self> {
+        let config = format!(
+            "[global]\nerror_log = {0}/error.log\ndaemonize = no\n[www]\nuser = root\nlisten = {0}/socket\n\
+            pm = static\npm.max_children = {children}\nphp_admin_flag[log_errors] = on\n{settings}",
+            directory.display()
+        );
+        Self::start_with(program, directory, &config)
+    }
+
+    /// Starts it with a whole configuration, whose pool must listen on [`socket`](Self::socket).
+    ///
+    /// # Errors
+    /// If it does not start. The error has its log.
+    pub fn start_with(program: &Path, directory: &Path, config: &str) -> Result<Self> {
+        fs::write(directory.join("fpm.conf"), config)?;
+        let mut fpm = Self { program: program.to_owned(), directory: directory.to_owned(), process: None };
+        fpm.restart()?;
+        Ok(fpm)
+    }
+
+    /// Ends it and starts it again, with the same configuration.
+    ///
+    /// # Errors
+    /// If it does not start. The error has its log.
+    pub fn restart(&mut self) -> Result {
+        self.stop();
+        let mut command = Command::new(&self.program);
+        command.args(["--nodaemonize", "--allow-to-run-as-root", "--no-php-ini", "--fpm-config"]);
+        command.arg(self.directory.join("fpm.conf")).stdin(Stdio::null());
+        command.stdout(File::create(self.directory.join("stdout"))?);
+        command.stderr(File::create(self.directory.join("stderr"))?);
+        let started = Process::start(&mut command, || UnixStream::connect(self.socket()).is_ok());
+        let log = || {
+            let read = |name| fs::read_to_string(self.directory.join(name)).unwrap_or_default();
+            ["stdout", "stderr", "error.log"].map(read).concat()
+        };
+        self.process = Some(started.map_err(|error| format!("{error}\n{}", log()))?);
+        Ok(())
+    }
+
+    /// Ends it. SIGTERM makes it end its workers, too; SIGKILL would leave them.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// The socket on which its workers listen.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join("socket")
+    }
+}
