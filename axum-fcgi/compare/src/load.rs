@@ -14,6 +14,7 @@ use mio::{Events, Interest, Poll, Token, net::UnixStream};
 use crate::{
     answer::{self, Answers},
     application::Protocol,
+    request,
     work::Work,
 };
 
@@ -61,7 +62,8 @@ struct Connection {
 impl Load {
     /// Opens all connections, without a request yet.
     pub(crate) fn open(socket: &Path, protocol: Protocol, work: Work) -> io::Result<Self> {
-        let requests = (0..work.variants()).map(|connection| work.requests(protocol, connection)).collect();
+        let requests =
+            (0..work.variants()).map(|connection| request::requests(&work, protocol, connection)).collect();
         let answer = right_answer(socket, protocol, &work)?;
         let target = Target { socket: socket.to_owned(), protocol, work, requests, answer };
         let mut load = Self {
@@ -248,7 +250,7 @@ impl Connection {
 /// Asks once, looks at the answer, and returns its size, by which all others are judged.
 fn right_answer(socket: &Path, protocol: Protocol, work: &Work) -> io::Result<usize> {
     let mut stream = net::UnixStream::connect(socket)?;
-    let request = Work { in_flight: 1, ..*work }.requests(protocol, 0).concat();
+    let request = request::requests(&Work { in_flight: 1, ..*work }, protocol, 0).concat();
     stream.write_all(&request)?;
     let (mut answers, mut received, mut bytes) = (Answers::new(protocol, 1), Vec::new(), None);
     let mut buffer = vec![0; 64 * 1024];

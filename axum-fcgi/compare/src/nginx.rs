@@ -3,10 +3,11 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    process::{Command, Stdio},
+    time::Duration,
 };
+
+use test_support::Process;
 
 use crate::{
     application::{self, Application, Protocol},
@@ -18,9 +19,7 @@ use crate::{
 
 const CONNECTIONS: usize = 64;
 
-/// One process: on few cores a second worker would only add noise, and a single process that is killed leaves
-/// nobody behind.
-/// What a web server tells of any request, as Debian's `fastcgi_params` has it.
+/// The meta-variables of Debian's `fastcgi_params`.
 pub(crate) const PARAMS: &str = "\
     fastcgi_param QUERY_STRING $query_string;
     fastcgi_param REQUEST_METHOD $request_method;
@@ -41,6 +40,7 @@ pub(crate) const PARAMS: &str = "\
     fastcgi_param SERVER_NAME $server_name;
 ";
 
+/// One process: on few cores a second worker would only add noise.
 const CONFIGURATION: &str = r#"
 daemon off; master_process off; pid nginx.pid; error_log error.log;
 events { worker_connections 4096; }
@@ -67,40 +67,17 @@ PARAMS
 }
 "#;
 
-/// A running nginx. Dropped, it is stopped.
-#[derive(Debug)]
-pub(crate) struct Nginx(Child);
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        application::stop(&mut self.0);
-    }
-}
-
-impl Nginx {
-    /// Starts one and waits until it listens on this port.
-    pub(crate) fn start(scratch: &Scratch, configuration: &str, port: u16) -> io::Result<Self> {
-        fs::write(scratch.path().join("nginx.conf"), configuration)?;
-        let nginx = Command::new("nginx")
-            .args(["-c", "nginx.conf", "-e", "error.log", "-p"])
-            .arg(scratch.path())
-            .stdin(Stdio::null())
-            .spawn()?;
-        let nginx = Self(nginx);
-        let start = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            if start.elapsed() > Duration::from_secs(5) {
-                let log = fs::read_to_string(scratch.path().join("error.log")).unwrap_or_default();
-                return Err(io::Error::other(format!("nginx did not start: {log}")));
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(nginx)
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.0.id()
-    }
+/// Starts nginx and waits until it listens on this port.
+pub(crate) fn start(scratch: &Scratch, configuration: &str, port: u16) -> io::Result<Process> {
+    fs::write(scratch.path().join("nginx.conf"), configuration)?;
+    let mut command = Command::new("nginx");
+    command.args(["-c", "nginx.conf", "-e", "error.log", "-p"]).arg(scratch.path()).stdin(Stdio::null());
+    Process::start(&mut command, || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()).map_err(
+        |error| {
+            let log = fs::read_to_string(scratch.path().join("error.log")).unwrap_or_default();
+            io::Error::other(format!("{error}\n{log}"))
+        },
+    )
 }
 
 pub(crate) struct Run {
@@ -128,7 +105,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
             .replace(&format!("{name}_PORT"), &port.to_string());
         applications.push((application, port));
     }
-    let _nginx = Nginx::start(&scratch, &configuration, ports[0])?;
+    let _nginx = start(&scratch, &configuration, ports[0])?;
 
     let mut rounds = Vec::new();
     for round in 0..=options.rounds {

@@ -1,6 +1,12 @@
 //! A request as a web server sends it on, for a browser that sent these headers.
 
-use crate::{headers::Headers, work::Work};
+use std::iter;
+
+use crate::{
+    application::Protocol,
+    headers::{self, Headers},
+    work::Work,
+};
 
 const BODY_TYPE: &str = "application/octet-stream";
 /// What nginx puts into one STDIN record.
@@ -14,8 +20,17 @@ const STDIN: u8 = 5;
 const RESPONDER: u8 = 1;
 const KEEP_CONN: u8 = 1;
 
+/// The requests of a connection as bytes, one for each that is in flight at once.
+pub(crate) fn requests(work: &Work, protocol: Protocol, connection: usize) -> Vec<Vec<u8>> {
+    let headers = headers::of(if work.varied { connection } else { 0 });
+    match protocol {
+        Protocol::FastCgi => (1..).take(work.in_flight).map(|id| fastcgi(work, &headers, id)).collect(),
+        Protocol::Http => iter::repeat_with(|| http(work, &headers)).take(work.in_flight).collect(),
+    }
+}
+
 /// With the parameters of nginx's `fastcgi_params`.
-pub(crate) fn fastcgi(work: &Work, headers: &Headers, id: u16) -> Vec<u8> {
+fn fastcgi(work: &Work, headers: &Headers, id: u16) -> Vec<u8> {
     let (script, query) = work.path.split_once('?').unwrap_or((work.path, ""));
     let (kind, length) = if work.up > 0 { (BODY_TYPE, work.up.to_string()) } else { ("", String::new()) };
     let mut params = Vec::new();
@@ -59,7 +74,7 @@ pub(crate) fn fastcgi(work: &Work, headers: &Headers, id: u16) -> Vec<u8> {
 }
 
 /// With the headers by which a proxy tells who the client is.
-pub(crate) fn http(work: &Work, headers: &Headers) -> Vec<u8> {
+fn http(work: &Work, headers: &Headers) -> Vec<u8> {
     let mut head = format!("{} {} HTTP/1.1\r\n", method(work), work.path);
     let mut header = |name: &str, value: &str| {
         head.extend([name, ": ", value, "\r\n"]);

@@ -1,25 +1,21 @@
-//! What is asked of an application, and how.
+//! The kinds of load.
 
-use std::iter;
-
-use crate::{application::Protocol, headers, request};
-
-/// A kind of request, and how many are under way at once.
+/// A kind of request, and how many are in flight at once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Work {
     pub(crate) path: &'static str,
     /// Bytes of the request's body; 0 is a GET.
     pub(crate) up: usize,
-    /// Bytes of the answer's body.
+    /// Bytes of the response's body.
     pub(crate) down: usize,
     /// Connections that are open.
     pub(crate) connections: usize,
-    /// Those of them that are in use; the others have had a request and wait for the next.
+    /// Connections in use; the others have had a request and are idle.
     pub(crate) active: usize,
-    /// Requests under way on each connection in use.
+    /// Requests in flight on each connection in use.
     pub(crate) in_flight: usize,
     pub(crate) kept: bool,
-    /// Connections send the requests of different browsers, one connection not what another does.
+    /// Each connection sends the headers of another browser.
     pub(crate) varied: bool,
 }
 
@@ -38,7 +34,7 @@ impl Work {
     }
 
     pub(crate) const fn up(connections: usize, up: usize) -> Self {
-        // What is answered is the number of bytes, in decimal.
+        // The response is the number of bytes, in decimal.
         Self { path: "/sink", up, down: up.ilog10() as usize + 1, ..Self::hello(connections) }
     }
 
@@ -62,20 +58,7 @@ impl Work {
         Self { active, ..self }
     }
 
-    /// The requests of a connection as they go over the wire, one for each that is under way at once.
-    pub(crate) fn requests(&self, protocol: Protocol, connection: usize) -> Vec<Vec<u8>> {
-        let headers = headers::of(if self.varied { connection } else { 0 });
-        match protocol {
-            Protocol::FastCgi => {
-                (1..).take(self.in_flight).map(|id| request::fastcgi(self, &headers, id)).collect()
-            }
-            Protocol::Http => {
-                iter::repeat_with(|| request::http(self, &headers)).take(self.in_flight).collect()
-            }
-        }
-    }
-
-    /// Connections from which on they send what others have sent already.
+    /// How many connections differ in what they send.
     pub(crate) const fn variants(&self) -> usize {
         if self.varied { self.connections } else { 1 }
     }

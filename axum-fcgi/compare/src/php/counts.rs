@@ -9,7 +9,9 @@ use std::{
     thread,
 };
 
-use super::{CHILDREN, Setup, Started, listens};
+use test_support::Process;
+
+use super::{CHILDREN, Setup, listens};
 use crate::{application, headers};
 
 /// The same, once with many requests and once with few: what is done once is in both.
@@ -66,8 +68,8 @@ fn each(counter: &Counter, setup: &Setup, port: u16, complete: impl Fn(&mut Comm
         let mut command = Command::new(program);
         command.args(arguments);
         complete(&mut command);
-        command.stdout(Stdio::null()).stderr(fs::File::create(&said)?);
-        let started = Started::start(command, listens(port))?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&said)?);
+        let started = Process::start(&mut command, listens(port)).map_err(io::Error::other)?;
         ask(port, requests)?;
         drop(started);
         figure(counter, &said)

@@ -5,11 +5,8 @@ mod counts;
 use std::{
     env, fs, io,
     net::{Ipv4Addr, SocketAddr, TcpStream},
-    os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    process::{Command, Stdio},
 };
 
 use axum::{Router, body::Body};
@@ -17,11 +14,12 @@ use axum_fcgi::{
     FastCgi,
     tower_fcgi::client::{Config, Pool},
 };
+use test_support::{PhpFpm, Process};
 use tokio::{net::TcpListener, runtime};
 
 use crate::{
     application,
-    nginx::{self, Nginx, Run},
+    nginx::{self, Run},
     options::Options,
     process::Usage,
     scratch::Scratch,
@@ -34,17 +32,6 @@ pub(crate) const ROLE: &str = "front-for-compare";
 /// Processes of PHP, and so connections to them, and of wrk: with more, some would wait for others to be closed.
 const CHILDREN: usize = 8;
 
-const FPM: &str = "
-[global]
-error_log = FOLDER/fpm.log
-daemonize = no
-[www]
-user = root
-listen = FOLDER/php
-pm = static
-pm.max_children = CHILDREN
-";
-
 /// As Debian's snippets/fastcgi-php.conf and fastcgi.conf have it.
 const NGINX: &str = r#"
 daemon off; master_process off; pid nginx.pid; error_log error.log;
@@ -54,7 +41,7 @@ http {
     client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy;
     uwsgi_temp_path uwsgi; scgi_temp_path scgi;
     keepalive_requests 100000000;
-    upstream php { server unix:FOLDER/php; keepalive CHILDREN; keepalive_requests 100000000; }
+    upstream php { server unix:FOLDER/socket; keepalive CHILDREN; keepalive_requests 100000000; }
     server {
         listen 127.0.0.1:PORT;
         root FOLDER/root;
@@ -85,35 +72,10 @@ pub(crate) fn serve(port: u16, socket: &Path, root: &Path) -> io::Result<()> {
     })
 }
 
-/// A process that was started, and is stopped when this is dropped.
-struct Started(Child);
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        // php-fpm ends its children only where it is asked to.
-        test_support::end(&mut self.0);
-    }
-}
-
-impl Started {
-    fn start(mut command: Command, is_ready: impl Fn() -> bool) -> io::Result<Self> {
-        let name = command.get_program().to_string_lossy().into_owned();
-        let started = Self(command.stdin(Stdio::null()).spawn()?);
-        let start = Instant::now();
-        while !is_ready() {
-            if start.elapsed() > Duration::from_secs(30) {
-                return Err(io::Error::other(format!("{name} did not start")));
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(started)
-    }
-}
-
 /// php-fpm with a script, and what either web server in front of it needs.
 struct Setup {
     /// Ends before its folder does.
-    _fpm: Started,
+    _fpm: PhpFpm,
     scratch: Scratch,
     root: PathBuf,
     socket: PathBuf,
@@ -125,10 +87,10 @@ struct Setup {
 
 impl Setup {
     fn new() -> io::Result<Self> {
-        let fpm = find_fpm().ok_or_else(|| io::Error::other("php-fpm is not installed"))?;
+        let fpm = PhpFpm::find().ok_or_else(|| io::Error::other("php-fpm is not installed"))?;
         let scratch = Scratch::new()?;
         let folder = scratch.path();
-        let (root, socket) = (folder.join("root/php"), folder.join("php"));
+        let root = folder.join("root/php");
         fs::create_dir_all(&root)?;
         fs::write(root.join("hello.php"), "<?php\necho \"Hello, World!\";\n")?;
         let ports = nginx::free_ports()?;
@@ -138,13 +100,10 @@ impl Setup {
                 .replace("CHILDREN", &CHILDREN.to_string())
                 .replace("PORT", &ports[1].to_string())
         };
-        fs::write(folder.join("fpm.conf"), filled(FPM))?;
         let configuration = filled(NGINX);
         fs::write(folder.join("nginx.conf"), &configuration)?;
-        let mut command = Command::new(fpm);
-        command.args(["--nodaemonize", "--allow-to-run-as-root", "--no-php-ini", "--fpm-config"]);
-        command.arg(folder.join("fpm.conf"));
-        let fpm = Started::start(command, || UnixStream::connect(&socket).is_ok())?;
+        let fpm = PhpFpm::start(&fpm, folder, CHILDREN, "").map_err(io::Error::other)?;
+        let socket = fpm.socket();
         Ok(Self { root, socket, ports, configuration, _fpm: fpm, scratch })
     }
 
@@ -183,12 +142,13 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         let front = {
             let mut command = Command::new(env::current_exe()?);
             setup.front(&mut command);
-            let front = Started::start(command, listens(ours))?;
-            run(front.0.id(), ours)?
+            command.stdin(Stdio::null());
+            let mut front = Process::start(&mut command, listens(ours)).map_err(io::Error::other)?;
+            run(front.child().id(), ours)?
         };
         let nginx = {
-            let nginx = Nginx::start(&setup.scratch, &setup.configuration, theirs)?;
-            run(nginx.id(), theirs)?
+            let mut nginx = nginx::start(&setup.scratch, &setup.configuration, theirs)?;
+            run(nginx.child().id(), theirs)?
         };
         // The first warms PHP up.
         if round > 0 {
@@ -209,16 +169,4 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         println!("| {what} | {:.0} | {:.0} | {ratio} |", of(0, figure), of(1, figure));
     }
     Ok(())
-}
-
-/// Distributions add its version to its name.
-fn find_fpm() -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
-    let entries = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten();
-    entries.filter_map(|entry| Some(entry.ok()?.path())).find(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let version = name.strip_prefix("php-fpm");
-        version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
-    })
 }
