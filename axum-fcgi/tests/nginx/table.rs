@@ -1,8 +1,8 @@
-//! All cases, and the variants that each is run over.
+//! All cases, and the variants that each one runs in.
 
 use crate::{
     basics, bodies, client_address, connections, facts, failures, hang_up, headers, load,
-    matrix::{ANSWERS, EVERY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE},
+    matrix::{EVERY, NO_REQUEST_BODY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE},
     runner::Case,
     same_extractors, same_files, same_layers, seed, shutdown, streaming,
 };
@@ -47,13 +47,13 @@ pub(crate) fn cases() -> Vec<Case> {
             connect_info_of_a_unix_client_is_unspecified,
         }
         OPPOSITES: facts {
-            extractors_see_what_nginx_tells,
-            remote_user_is_whoever_a_client_says,
+            extractors_see_nginx_variables,
+            remote_user_is_unverified_without_auth,
             files_are_sent_by_nginx,
         }
         EVERY: facts {
             lines_on_stderr_are_in_nginx_error_log,
-            a_flood_of_lines_holds_nobody_up,
+            a_flood_of_lines_delays_no_response,
         }
         EVERY: connections {
             are_kept_when_nginx_asks_for_it,
@@ -72,7 +72,7 @@ pub(crate) fn cases() -> Vec<Case> {
             upload_with_content_length_arrives_as_it_is_sent,
             answer_begins_before_the_upload_ends,
         }
-        ANSWERS: bodies {
+        NO_REQUEST_BODY: bodies {
             trailers_of_an_answer_are_dropped,
             download_of_100_mb,
         }
@@ -97,7 +97,7 @@ pub(crate) fn cases() -> Vec<Case> {
             under_load_loses_no_answer,
             is_not_held_up_by_idle_connections,
         }
-        ANSWERS: failures {
+        NO_REQUEST_BODY: failures {
             panic_in_the_handler_is_a_500,
             panic_in_the_handler_is_in_nginx_error_log,
             panic_with_a_long_text_is_a_500,
@@ -105,7 +105,7 @@ pub(crate) fn cases() -> Vec<Case> {
             panic_in_the_body_looks_incomplete,
             error_in_the_body_looks_incomplete,
             short_body_looks_incomplete,
-            long_body_is_cut,
+            long_body_is_truncated,
         }
         STREAMING: failures {
             failure_after_the_first_part_looks_incomplete,

@@ -60,10 +60,10 @@ pub(crate) fn checks() -> Vec<Check> {
         connections::forty_at_once,
     ];
     checks.push(Check {
-        name: "broken_body_right_behind_the_head",
-        // Each costs mod_fcgid a process, and a second until there is another.
+        name: "broken_body_right_after_the_head",
+        // For mod_fcgid each restart costs a process, and a second until the next one starts.
         applies: |setup| setup.name != "apache-fcgid",
-        run: |site| Box::pin(failures::broken_body_right_behind_the_head(site)),
+        run: |site| Box::pin(failures::broken_body_right_after_the_head(site)),
     });
     checks.push(Check {
         name: "application_restarts",
