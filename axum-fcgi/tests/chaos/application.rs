@@ -20,12 +20,12 @@ use web_servers::{Process, Result, Signal};
 
 use crate::pattern::pattern;
 
-/// What this program is called with to be the application.
+/// The argument that makes this program the application.
 pub(crate) const SERVE: &str = "--serve";
 
-/// Bytes of a piece of an answer.
+/// The size of a chunk of a response.
 const PIECE: usize = 16 * 1024;
-/// Between two pieces, so that there are always answers that have begun and not ended.
+/// The pause between two chunks, so that there are always responses in flight.
 const BETWEEN: Duration = Duration::from_millis(1);
 
 pub(crate) fn serve(address: &str) -> ExitCode {
@@ -64,7 +64,7 @@ async fn held_declared(Path((seed, len)): Path<(u64, usize)>) -> impl IntoRespon
     ([(CONTENT_LENGTH, (len + 1).to_string())], held(seed, len))
 }
 
-/// An answer that is never done.
+/// A response that never ends.
 fn held(seed: u64, len: usize) -> Body {
     Body::from_stream(pieces(seed, len).chain(stream::pending()))
 }
@@ -78,24 +78,24 @@ fn pieces(seed: u64, len: usize) -> impl Stream<Item = std::result::Result<Bytes
     })
 }
 
-/// What is answered to a body that was sent.
+/// The response to an upload.
 pub(crate) fn summary(body: &[u8]) -> String {
     format!("{} {:08x}", body.len(), crc32fast::hash(body))
 }
 
-/// The process.
+/// The application's process.
 pub(crate) struct Application {
     address: String,
     process: Process,
 }
 
 impl Application {
-    /// Gives it once it listens, which it says.
+    /// Starts the process, and waits until it reports that it listens.
     pub(crate) fn start(address: &str) -> Result<Self> {
         Ok(Self { address: address.to_owned(), process: start(address)? })
     }
 
-    /// SIGKILL, which leaves it no time for anything.
+    /// Sends SIGKILL, which leaves no time to clean up.
     pub(crate) fn kill(&mut self) -> Result {
         self.process.child().kill()?;
         self.process.child().wait()?;
@@ -103,7 +103,7 @@ impl Application {
     }
 
     /// Starts it again.
-    pub(crate) fn revive(&mut self) -> Result {
+    pub(crate) fn restart(&mut self) -> Result {
         self.process = start(&self.address)?;
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Application {
         self.process.signal(Signal::STOP)
     }
 
-    pub(crate) fn go_on(&self) -> Result {
+    pub(crate) fn resume(&self) -> Result {
         self.process.signal(Signal::CONT)
     }
 
@@ -123,7 +123,7 @@ impl Application {
 
 impl Drop for Application {
     fn drop(&mut self) {
-        // One that is stopped would take no notice of SIGTERM.
+        // A stopped process would not handle SIGTERM.
         let _ = self.kill();
     }
 }

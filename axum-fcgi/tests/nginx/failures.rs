@@ -128,7 +128,7 @@ async fn looks_incomplete(place: Place, failure: Failure) -> Outcome {
                 // An error response needs no check, whether it is nginx's or the application's.
                 Ok(response) if response.status().is_server_error() => {}
                 Ok(_) if before < 300_000 => return Err(format!("{uri}: nothing was sent").into()),
-                Ok(response) => expect_cut(&uri, response).await?,
+                Ok(response) => expect_incomplete(&uri, response).await?,
             }
         }
     }
@@ -157,7 +157,7 @@ pub(crate) async fn failure_after_the_first_part_looks_incomplete(place: Place) 
             let first = response.body_mut().frame().await.ok_or("the response has no body")??;
             assert_eq!(first.into_data().expect("data"), "first");
             arrived.send(()).await?;
-            expect_cut(&format!("{failure:?}, {length:?}"), response).await?;
+            expect_incomplete(&format!("{failure:?}, {length:?}"), response).await?;
         }
     }
     Ok(())
@@ -176,7 +176,7 @@ pub(crate) async fn long_body_is_truncated(place: Place) -> Outcome {
         match ask(&site, uri).await {
             Err(_) => {}
             Ok(response) if response.status().is_server_error() => {}
-            Ok(response) => expect_cut(uri, response).await?,
+            Ok(response) => expect_incomplete(uri, response).await?,
         }
     }
     // Here the client may have had all declared bytes before the rest arrived.
@@ -227,7 +227,7 @@ async fn ask(site: &Site, uri: &str) -> Result<Response<Incoming>, Failed> {
     site.open(Request::get(uri).header(header::CONNECTION, "close").body(Body::empty())?).await
 }
 
-async fn expect_cut(what: &str, response: Response<Incoming>) -> Outcome {
+async fn expect_incomplete(what: &str, response: Response<Incoming>) -> Outcome {
     match http::collect(response).await {
         Err(_) => Ok(()),
         Ok(response) => {
