@@ -1,4 +1,4 @@
-//! Listening to the network without a list.
+//! Listening to the network without an allow-list.
 
 use axum::Router;
 use axum::serve::{Listener, ListenerExt as _};
@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use crate::log::Log;
 
-/// The warnings of serving until it would wait for a connection.
+/// The warnings of `serve` up to its wait for the first connection.
 async fn warnings<L>(listener: L) -> Vec<String>
 where
     L: Listener,

@@ -14,7 +14,7 @@ const POST: Request<'static> =
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("shipped_nginx_configs_keep_connections", shipped::all_keep_connections),
-        WebServer::Nginx.trial("posts_are_lost_where_it_keeps_what_it_closes", |nginx| closed(&nginx)),
+        WebServer::Nginx.trial("keeping_closed_connections_loses_posts", |nginx| closed(&nginx)),
     ];
     for shipped in shipped::files().into_iter().chain(shipped::blocks()) {
         // Without buffering a connection that was to be closed would go back to those that are kept.
