@@ -22,8 +22,8 @@ type Run = fn(&Path) -> Result<(), Failed>;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let trials = [
-        trial("lighttpd", "allows_denies_and_hands_variables_on", lighttpd::allows_denies),
-        trial("apache2", "allows_denies_and_hands_variables_on", apache::allows_denies),
+        trial("lighttpd", "allows_denies_and_forwards_variables", lighttpd::allows_denies),
+        trial("apache2", "allows_denies_and_forwards_variables", apache::allows_denies),
     ];
     let wanted = trials.into_iter().filter(|(program, _)| web_servers::is_wanted(program));
     libtest_mimic::run(&arguments, wanted.map(|(_, trial)| trial).collect()).exit_code()

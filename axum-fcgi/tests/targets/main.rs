@@ -1,8 +1,8 @@
-//! The target that each web server decides on, in configurations that rewrite, deny, redirect internally and send
-//! subrequests: which handlers run over FastCGI, and which over HTTP behind the same configuration.
+//! The target that each web server decides on, in configurations that rewrite, deny, redirect internally and
+//! send subrequests: which handlers run over FastCGI, and which over HTTP behind the same configuration.
 //!
-//! `cargo test -p axum-fcgi --test targets` starts each web server once. Without the web server a test is ignored with
-//! a reason; with `CI=true` it fails instead.
+//! `cargo test -p axum-fcgi --test targets` starts each web server once. If a web server is missing, its test
+//! is ignored with a reason; with `CI=true` it fails instead.
 
 mod apache;
 mod application;
