@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_body_can_be_a_file_or_a_socket", other_stdin),
     ("cgi_early_response_exits_before_the_body_ends", early),
     ("cgi_prints_go_to_the_log_and_children_get_no_stdio", prints),
-    ("a_panic_is_a_whole_500_with_the_reason_on_stderr", panics),
+    ("a_panic_is_a_complete_500_with_a_reason_on_stderr", panics),
     ("cgi_incomplete_response_sets_the_exit_status", breaks),
     ("a_disconnected_web_server_ends_the_program", reader_gone),
     ("a_cgi_program_ends_at_once_on_sigterm", sigterm),

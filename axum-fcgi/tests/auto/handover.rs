@@ -15,11 +15,11 @@ use crate::wire;
 pub(crate) const TESTS: &[(&str, fn())] = &[("a_socket_handover_loses_no_request", takes_over)];
 
 /// Web servers that send requests without a pause.
-const ASKING: usize = 8;
+const CLIENTS: usize = 8;
 /// The number of times that a new program takes over.
-const TIMES: usize = 5;
+const TAKEOVERS: usize = 5;
 /// Responses of each program before the next one starts.
-const ANSWERS: usize = 200;
+const RESPONSES: usize = 200;
 
 fn takes_over() {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run());
@@ -38,26 +38,26 @@ async fn run() {
     let mut program = start();
     let (stop, stopped) = watch::channel(false);
     let (answered, mut responses) = watch::channel(BTreeMap::<String, usize>::new());
-    let mut asking = JoinSet::new();
-    for kept in 0..ASKING {
-        asking.spawn(ask(path.clone(), kept % 2 == 0, stopped.clone(), answered.clone()));
+    let mut clients = JoinSet::new();
+    for kept in 0..CLIENTS {
+        clients.spawn(ask(path.clone(), kept % 2 == 0, stopped.clone(), answered.clone()));
     }
-    responses.wait_for(|of| of.values().any(|count| *count >= ANSWERS)).await.unwrap();
-    for programs in 2..TIMES + 2 {
+    responses.wait_for(|of| of.values().any(|count| *count >= RESPONSES)).await.unwrap();
+    for programs in 2..TAKEOVERS + 2 {
         let new = start();
         responses.wait_for(|of| of.len() == programs).await.unwrap();
         let old = std::mem::replace(&mut program, new);
         old.signal(Signal::TERM);
         let ended = tokio::task::spawn_blocking(|| old.ended()).await.unwrap();
         assert!(ended.status.success(), "{ended:?}");
-        let enough = |of: &BTreeMap<String, usize>| of.values().filter(|count| **count >= ANSWERS).count();
+        let enough = |of: &BTreeMap<String, usize>| of.values().filter(|count| **count >= RESPONSES).count();
         responses.wait_for(|of| enough(of) == programs).await.unwrap();
     }
     stop.send(true).unwrap();
-    while let Some(worker) = asking.join_next().await {
+    while let Some(worker) = clients.join_next().await {
         worker.unwrap();
     }
-    assert_eq!(responses.borrow().len(), TIMES + 1);
+    assert_eq!(responses.borrow().len(), TAKEOVERS + 1);
 }
 
 /// Requests the program's process id until stopped: each time on a new connection, or on a kept one until it

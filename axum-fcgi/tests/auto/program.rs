@@ -51,8 +51,8 @@ fn app() -> Router {
 fn breaks() -> impl stream::Stream<Item = io::Result<&'static str>> + Send {
     stream::unfold(0, async |at| {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        let piece = if at == 0 { Ok("some") } else { Err(io::Error::other("the source is gone")) };
-        Some((piece, at + 1))
+        let chunk = if at == 0 { Ok("some") } else { Err(io::Error::other("the source is gone")) };
+        Some((chunk, at + 1))
     })
 }
 

@@ -24,7 +24,7 @@ use crate::pattern::pattern;
 pub(crate) const SERVE: &str = "--serve";
 
 /// The size of a chunk of a response.
-const PIECE: usize = 16 * 1024;
+const CHUNK: usize = 16 * 1024;
 /// The pause between two chunks, so that there are always responses in flight.
 const BETWEEN: Duration = Duration::from_millis(1);
 
@@ -49,7 +49,7 @@ async fn serve_at(address: &str) -> Result {
 fn app() -> Router {
     Router::new()
         .route("/declared/{seed}/{len}", get(declared))
-        .route("/streamed/{seed}/{len}", get(async |Path((seed, len))| Body::from_stream(pieces(seed, len))))
+        .route("/streamed/{seed}/{len}", get(async |Path((seed, len))| Body::from_stream(chunks(seed, len))))
         .route("/held/declared/{seed}/{len}", get(held_declared))
         .route("/held/streamed/{seed}/{len}", get(async |Path((seed, len))| held(seed, len)))
         .route("/up", post(async |body: Bytes| summary(&body)))
@@ -57,7 +57,7 @@ fn app() -> Router {
 }
 
 async fn declared(Path((seed, len)): Path<(u64, usize)>) -> impl IntoResponse {
-    ([(CONTENT_LENGTH, len.to_string())], Body::from_stream(pieces(seed, len)))
+    ([(CONTENT_LENGTH, len.to_string())], Body::from_stream(chunks(seed, len)))
 }
 
 async fn held_declared(Path((seed, len)): Path<(u64, usize)>) -> impl IntoResponse {
@@ -66,15 +66,15 @@ async fn held_declared(Path((seed, len)): Path<(u64, usize)>) -> impl IntoRespon
 
 /// A response that never ends.
 fn held(seed: u64, len: usize) -> Body {
-    Body::from_stream(pieces(seed, len).chain(stream::pending()))
+    Body::from_stream(chunks(seed, len).chain(stream::pending()))
 }
 
-fn pieces(seed: u64, len: usize) -> impl Stream<Item = std::result::Result<Bytes, Infallible>> {
-    stream::iter((0..len).step_by(PIECE)).then(move |at| async move {
+fn chunks(seed: u64, len: usize) -> impl Stream<Item = std::result::Result<Bytes, Infallible>> {
+    stream::iter((0..len).step_by(CHUNK)).then(move |at| async move {
         if at > 0 {
             tokio::time::sleep(BETWEEN).await;
         }
-        Ok(pattern(seed, at, PIECE.min(len - at)).into())
+        Ok(pattern(seed, at, CHUNK.min(len - at)).into())
     })
 }
 

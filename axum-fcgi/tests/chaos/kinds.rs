@@ -99,7 +99,7 @@ fn timed_out(installed: &Installed, setup: Setup, what: &str) -> Result {
     site.assert_recovers(&clients.stop()?, what)
 }
 
-/// The web server is reloaded, and killed and started again, in turns.
+/// The web server is reloaded, and stopped and started again, in turns.
 fn web_server_restarted(installed: &Installed, setup: Setup, what: &str) -> Result {
     let mut site = Site::start(installed, setup, LONG)?;
     let clients = site.clients();

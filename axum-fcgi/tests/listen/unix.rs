@@ -113,8 +113,8 @@ async fn only_a_stale_stream_socket_is_removed() {
 }
 
 #[tokio::test]
-async fn the_mode_holds_whatever_the_umask() {
-    const NAME: &str = "unix::the_mode_holds_whatever_the_umask";
+async fn the_mode_is_set_regardless_of_the_umask() {
+    const NAME: &str = "unix::the_mode_is_set_regardless_of_the_umask";
     if child::expectation().is_some() {
         let dir = dir();
         let path = dir.path().join("sock");

@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 
-use crate::asking::{ask, get, send, streamed};
+use crate::client::{ask, get, send, streamed};
 use crate::runner::block_on;
 
 pub(crate) fn trials() -> Vec<Trial> {

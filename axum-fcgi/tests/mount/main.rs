@@ -7,7 +7,7 @@
 #[cfg(unix)]
 mod application;
 #[cfg(unix)]
-mod asking;
+mod client;
 #[cfg(unix)]
 mod fpm;
 #[cfg(unix)]

@@ -8,7 +8,7 @@ use axum_fcgi::tower_fcgi::client::ExtraParams;
 use http_body_util::BodyExt as _;
 use libtest_mimic::Trial;
 
-use crate::asking::{ask, get, send, streamed};
+use crate::client::{ask, get, send, streamed};
 use crate::fpm::{Fpm, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -125,12 +125,12 @@ async fn upload(fpm: Fpm) {
     let before = "--X\r\nContent-Disposition: form-data; name=\"field\"\r\n\r\nbeside\r\n--X\r\n\
         Content-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n\r\n";
     let after = "\r\n--X--\r\n";
-    let pieces = futures_util::stream::iter([
+    let chunks = futures_util::stream::iter([
         Body::from(before).into_data_stream(),
         streamed(SIZE).into_data_stream(),
         Body::from(after).into_data_stream(),
     ]);
-    let body = Body::from_stream(futures_util::StreamExt::flatten(pieces));
+    let body = Body::from_stream(futures_util::StreamExt::flatten(chunks));
     let request = Request::post("/php/upload.php")
         .header("content-type", "multipart/form-data; boundary=X")
         .header("content-length", before.len() + SIZE + after.len());
@@ -171,8 +171,8 @@ async fn large(fpm: Fpm) {
     let router = Router::new().nest_service("/php", fpm.scripts());
     let response = get(&router, "/php/do.php?what=large").await;
     let mut expected = crc32fast::Hasher::new();
-    for piece in 0..800_u32 {
-        expected.update(&[b'A' + u8::try_from(piece % 26).unwrap(); 65536]);
+    for chunk in 0..800_u32 {
+        expected.update(&[b'A' + u8::try_from(chunk % 26).unwrap(); 65536]);
     }
     assert_eq!(response.body.len(), 800 * 65536);
     assert_eq!(crc32fast::hash(&response.body), expected.finalize());

@@ -8,7 +8,7 @@ use axum_fcgi::Symlinks;
 use libtest_mimic::Trial;
 use tower_http::services::ServeDir;
 
-use crate::asking::get;
+use crate::client::get;
 use crate::fpm::{Fpm, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {

@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use libtest_mimic::Trial;
 use tokio::time::sleep;
 
-use crate::asking::{ask, get, send, streamed};
+use crate::client::{ask, get, send, streamed};
 use crate::fpm::{CHILDREN, Fpm, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {

@@ -25,8 +25,8 @@ impl Process {
         let start = Instant::now();
         while UnixStream::connect(&process.socket).is_err() {
             if start.elapsed() > Duration::from_secs(60) || process.child.try_wait()?.is_some() {
-                let said = fs::read_to_string(output).unwrap_or_default();
-                return Err(io::Error::other(format!("the process did not start: {said}")));
+                let output = fs::read_to_string(output).unwrap_or_default();
+                return Err(io::Error::other(format!("the process did not start: {output}")));
             }
             sleep(Duration::from_millis(10));
         }

@@ -64,10 +64,10 @@ pub(crate) async fn post_of_10_mb_is_read(place: Place) -> Outcome {
 /// The complete response arrives, though the application does not read what nginx is still sending or has yet
 /// to send.
 pub(crate) async fn post_of_10_mb_is_not_read(place: Place) -> Outcome {
-    const ANSWER: usize = 200_000;
-    let refuse = || async { (StatusCode::NOT_FOUND, data::body(ANSWER)) };
+    const RESPONSE: usize = 200_000;
+    let refuse = || async { (StatusCode::NOT_FOUND, data::body(RESPONSE)) };
     let site = place.serve(Router::new().fallback(refuse)).await?;
-    let expected = data::expected(ANSWER).await;
+    let expected = data::expected(RESPONSE).await;
     for _ in 0..3 {
         let request =
             Request::post("/foo").header(header::CONTENT_LENGTH, TEN_MB).body(data::body(TEN_MB))?;
@@ -112,10 +112,10 @@ pub(crate) async fn chunked_upload_arrives_as_it_is_sent(place: Place) -> Outcom
 
 /// The same with a Content-Length.
 pub(crate) async fn upload_with_content_length_arrives_as_it_is_sent(place: Place) -> Outcome {
-    trickle(place, Request::post("/").header(header::CONTENT_LENGTH, PIECES.concat().len()).body(())?).await
+    trickle(place, Request::post("/").header(header::CONTENT_LENGTH, CHUNKS.concat().len()).body(())?).await
 }
 
-const PIECES: [&str; 4] = ["a", "bcd", "efghij", "k"];
+const CHUNKS: [&str; 4] = ["a", "bcd", "efghij", "k"];
 
 async fn trickle(place: Place, head: http::Request<()>) -> Outcome {
     let (arrived, arrivals) = mpsc::unbounded_channel();
@@ -132,20 +132,20 @@ async fn trickle(place: Place, head: http::Request<()>) -> Outcome {
     };
     let site = place.serve(Router::new().route("/", post(handler))).await?;
 
-    let pieces = stream::unfold((0, arrivals), |(sent, mut arrivals)| async move {
-        let before = PIECES[..sent].concat();
+    let chunks = stream::unfold((0, arrivals), |(sent, mut arrivals)| async move {
+        let before = CHUNKS[..sent].concat();
         // A record may hold only a part of a chunk.
         while sent > 0 && arrivals.recv().await? != before {}
-        let piece = *PIECES.get(sent)?;
-        Some((Ok::<_, Infallible>(piece), (sent + 1, arrivals)))
+        let chunk = *CHUNKS.get(sent)?;
+        Some((Ok::<_, Infallible>(chunk), (sent + 1, arrivals)))
     });
-    let response = site.send(head.map(|()| Body::from_stream(pieces))).await?;
-    assert_eq!(response.body(), &PIECES.concat());
+    let response = site.send(head.map(|()| Body::from_stream(chunks))).await?;
+    assert_eq!(response.body(), &CHUNKS.concat());
     Ok(())
 }
 
 /// A response that starts before the request's body has ended, and depends on it.
-pub(crate) async fn answer_begins_before_the_upload_ends(place: Place) -> Outcome {
+pub(crate) async fn response_starts_before_the_upload_ends(place: Place) -> Outcome {
     let echo = |request: Request| async {
         // Otherwise nginx would buffer the response, in the variants that do.
         ([("x-accel-buffering", "no")], request.into_body())
@@ -167,7 +167,7 @@ pub(crate) async fn answer_begins_before_the_upload_ends(place: Place) -> Outcom
 }
 
 /// nginx itself handles `Expect: 100-continue`; the application must not send a 1xx of its own.
-pub(crate) async fn expect_100_continue_is_no_concern(place: Place) -> Outcome {
+pub(crate) async fn expect_100_continue_is_handled_by_nginx(place: Place) -> Outcome {
     let echo = |body: Bytes| async { body };
     let site = place.serve(Router::new().route("/", post(echo))).await?;
     let request = Request::post("/").header(header::EXPECT, "100-continue").body(Body::from("abcd"))?;
@@ -178,7 +178,7 @@ pub(crate) async fn expect_100_continue_is_no_concern(place: Place) -> Outcome {
 }
 
 /// CGI has no trailers; a response with trailers is complete without them.
-pub(crate) async fn trailers_of_an_answer_are_dropped(place: Place) -> Outcome {
+pub(crate) async fn response_trailers_are_dropped(place: Place) -> Outcome {
     let handler = || async {
         let mut trailers = HeaderMap::new();
         trailers.insert("x-trailer", HeaderValue::from_static("late"));

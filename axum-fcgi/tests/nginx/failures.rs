@@ -166,11 +166,11 @@ pub(crate) async fn failure_after_the_first_part_looks_incomplete(place: Place) 
 /// More than was declared. The excess never reaches the client, and the declared part is withheld if both
 /// come in one chunk.
 pub(crate) async fn long_body_is_truncated(place: Place) -> Outcome {
-    let handler = |Path(pieces): Path<String>| async move {
-        let pieces: Vec<_> = pieces.split('-').map(|piece| Ok::<_, Infallible>(piece.to_owned())).collect();
-        (declaring(Length::Declared, 4), Body::from_stream(stream::iter(pieces)))
+    let handler = |Path(chunks): Path<String>| async move {
+        let chunks: Vec<_> = chunks.split('-').map(|chunk| Ok::<_, Infallible>(chunk.to_owned())).collect();
+        (declaring(Length::Declared, 4), Body::from_stream(stream::iter(chunks)))
     };
-    let router = Router::new().route("/{pieces}", get(handler));
+    let router = Router::new().route("/{chunks}", get(handler));
     let site = place.serve(router).await?;
     for uri in ["/abcdefgh", "/ab-cdefgh"] {
         match ask(&site, uri).await {
@@ -221,8 +221,8 @@ fn failing(failure: Failure) -> impl Stream<Item = io::Result<Bytes>> {
     })
 }
 
-/// Asks nginx to close the connection afterwards: if nginx takes a part for the complete response, the close
-/// ends it at the client, which would otherwise wait.
+/// Asks nginx to close the connection afterwards: if nginx takes a part for the complete response, the close shows the client that
+/// bytes are missing; otherwise it would wait for them.
 async fn ask(site: &Site, uri: &str) -> Result<Response<Incoming>, Failed> {
     site.open(Request::get(uri).header(header::CONNECTION, "close").body(Body::empty())?).await
 }

@@ -18,7 +18,7 @@ const PARAMS: u8 = 4;
 const STDIN: u8 = 5;
 const STDOUT: u8 = 6;
 
-const ANSWER: &[u8] = b"Status: 404 Not Found\r\nContent-Type: text/plain\r\n\r\nno\n";
+const RESPONSE: &[u8] = b"Status: 404 Not Found\r\nContent-Type: text/plain\r\n\r\nno\n";
 
 /// Listens, and responds to every request with a 404 at once.
 pub(crate) async fn serve() -> io::Result<SocketAddr> {
@@ -49,7 +49,7 @@ async fn connection(mut stream: TcpStream) -> io::Result<()> {
             }
             (PARAMS, Some(Request::ReadsParams)) if content.is_empty() => {
                 requests.insert(id, Request::ReadsBody);
-                send(&mut stream, STDOUT, id, ANSWER).await?;
+                send(&mut stream, STDOUT, id, RESPONSE).await?;
                 send(&mut stream, STDOUT, id, &[]).await?;
                 send(&mut stream, END_REQUEST, id, &[0; 8]).await?;
                 // The bug.

@@ -83,7 +83,7 @@ pub(crate) async fn drops_a_writing_body(place: Place) -> Outcome {
 }
 
 /// The upload is cut off: the handler sees an error or is dropped, and never sees a clean end.
-pub(crate) async fn never_ends_an_upload_well(place: Place) -> Outcome {
+pub(crate) async fn never_ends_an_aborted_upload_cleanly(place: Place) -> Outcome {
     let (door, mut watch) = door();
     let (read, mut reads) = mpsc::unbounded_channel();
     let handler = move |request: Request| async move {

@@ -54,12 +54,12 @@ impl Twins {
     where
         B: Into<Body> + Clone,
     {
-        let asked = format!("{} {}", request.method(), request.uri());
+        let title = format!("{} {}", request.method(), request.uri());
         let expected = http::send(self.over_http, request.clone().map(Into::into)).await?;
         let response = self.behind_nginx.send(request.map(Into::into)).await?;
-        assert_eq!(response.status(), expected.status(), "{asked}");
-        assert_eq!(response.body(), expected.body(), "{asked}");
-        assert_eq!(compared(response.headers()), compared(expected.headers()), "{asked}");
+        assert_eq!(response.status(), expected.status(), "{title}");
+        assert_eq!(response.body(), expected.body(), "{title}");
+        assert_eq!(compared(response.headers()), compared(expected.headers()), "{title}");
         Ok(response)
     }
 

@@ -16,7 +16,7 @@ use crate::{data, http, runner::Outcome, site::Place};
 /// No new request is accepted, and those in flight get their responses, however late; then `serve` returns.
 pub(crate) async fn lets_requests_in_flight_end(place: Place) -> Outcome {
     const CLIENTS: usize = 20;
-    const ANSWER: usize = 300_000;
+    const RESPONSE: usize = 300_000;
     let (entered, mut entries) = mpsc::channel(CLIENTS);
     let gate = Arc::new(Semaphore::new(0));
     let handler = {
@@ -24,7 +24,7 @@ pub(crate) async fn lets_requests_in_flight_end(place: Place) -> Outcome {
         || async move {
             entered.send(()).await.expect("the test receives");
             gate.acquire().await.expect("the semaphore is never closed").forget();
-            data::body(ANSWER)
+            data::body(RESPONSE)
         }
     };
     let mut site = place.serve(Router::new().route("/", get(handler))).await?;
@@ -48,7 +48,7 @@ pub(crate) async fn lets_requests_in_flight_end(place: Place) -> Outcome {
     assert!(!site.has_stopped(), "`serve` returned with requests in flight");
 
     gate.add_permits(CLIENTS);
-    let expected = data::expected(ANSWER).await;
+    let expected = data::expected(RESPONSE).await;
     while let Some(digest) = clients.join_next().await {
         assert_eq!(digest??, expected);
     }
@@ -56,10 +56,10 @@ pub(crate) async fn lets_requests_in_flight_end(place: Place) -> Outcome {
 }
 
 /// Clients send requests all the while: the complete responses must be as many as the requests accepted.
-pub(crate) async fn under_load_loses_no_answer(place: Place) -> Outcome {
+pub(crate) async fn under_load_loses_no_response(place: Place) -> Outcome {
     const CLIENTS: usize = 16;
     const BEFORE_THE_STOP: usize = 200;
-    const ANSWER: usize = 20_000;
+    const RESPONSE: usize = 20_000;
     let entered = Arc::new(AtomicUsize::new(0));
     let handler = {
         let entered = Arc::clone(&entered);
@@ -69,11 +69,11 @@ pub(crate) async fn under_load_loses_no_answer(place: Place) -> Outcome {
             for _ in 0..10 {
                 task::yield_now().await;
             }
-            data::body(ANSWER)
+            data::body(RESPONSE)
         }
     };
     let mut site = place.serve(Router::new().route("/", get(handler))).await?;
-    let expected = data::expected(ANSWER).await;
+    let expected = data::expected(RESPONSE).await;
     let nginx = site.nginx();
     let answered = Arc::new(AtomicUsize::new(0));
     let (progress, mut steps) = mpsc::unbounded_channel();
@@ -108,7 +108,7 @@ pub(crate) async fn under_load_loses_no_answer(place: Place) -> Outcome {
 }
 
 /// Idle connections that nginx keeps do not delay the shutdown.
-pub(crate) async fn is_not_held_up_by_idle_connections(place: Place) -> Outcome {
+pub(crate) async fn is_not_delayed_by_idle_connections(place: Place) -> Outcome {
     let mut site = place.serve(Router::new().route("/", get(|| async { "hello" }))).await?;
     assert_eq!(site.get("/").await?.body(), "hello");
     site.stop();

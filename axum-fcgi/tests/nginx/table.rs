@@ -65,15 +65,15 @@ pub(crate) fn cases() -> Vec<Case> {
             post_of_10_mb_is_not_read,
             post_of_10_mb_is_read_in_part,
             upload_without_content_length,
-            expect_100_continue_is_no_concern,
+            expect_100_continue_is_handled_by_nginx,
         }
         STREAMED_UPLOADS: bodies {
             chunked_upload_arrives_as_it_is_sent,
             upload_with_content_length_arrives_as_it_is_sent,
-            answer_begins_before_the_upload_ends,
+            response_starts_before_the_upload_ends,
         }
         NO_REQUEST_BODY: bodies {
-            trailers_of_an_answer_are_dropped,
+            response_trailers_are_dropped,
             download_of_100_mb,
         }
         EVERY: streaming {
@@ -87,15 +87,15 @@ pub(crate) fn cases() -> Vec<Case> {
             drops_a_writing_body,
         }
         STREAMED_UPLOADS: hang_up {
-            never_ends_an_upload_well,
+            never_ends_an_aborted_upload_cleanly,
         }
         EVERY: load {
             two_hundred_clients_at_once,
         }
         EVERY: shutdown {
             lets_requests_in_flight_end,
-            under_load_loses_no_answer,
-            is_not_held_up_by_idle_connections,
+            under_load_loses_no_response,
+            is_not_delayed_by_idle_connections,
         }
         NO_REQUEST_BODY: failures {
             panic_in_the_handler_is_a_500,

@@ -111,7 +111,7 @@ async fn shutdown_drops_a_stuck_handler_at_the_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handler_that_blocks_does_not_hold_serve_up() {
+async fn a_blocking_handler_does_not_delay_serve() {
     let (entrance, listener) = crate::in_memory::listener();
     let (release, released) = std::sync::mpsc::channel::<()>();
     let (start, mut started) = mpsc::channel(1);
@@ -154,7 +154,7 @@ async fn shutdown_serves_the_accept_backlog() {
 async fn shutdown_under_load_answers_every_accepted_request() {
     const CLIENTS: usize = 16;
     const BEFORE_THE_STOP: usize = 500;
-    const ANSWER: usize = 20_000;
+    const RESPONSE: usize = 20_000;
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -166,7 +166,7 @@ async fn shutdown_under_load_answers_every_accepted_request() {
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
-        "x".repeat(ANSWER)
+        "x".repeat(RESPONSE)
     };
     let (stop, stopped) = oneshot::channel();
     let signal = async { stopped.await.unwrap_or(()) };
@@ -188,7 +188,7 @@ async fn shutdown_under_load_answers_every_accepted_request() {
                 // The listener is closed, or an idle connection was closed.
                 let Ok(mut io) = io else { return };
                 let Ok(response) = wire::ask(&mut io, &wire::get("/", keep_conn)).await else { return };
-                assert!(response.ends_with(&"x".repeat(ANSWER)));
+                assert!(response.ends_with(&"x".repeat(RESPONSE)));
                 answered.send(()).unwrap();
                 kept = keep_conn.then_some(io);
             }

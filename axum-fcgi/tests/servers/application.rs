@@ -125,22 +125,22 @@ async fn cookies() -> impl IntoResponse {
 
 /// A body that fails after part of it was sent.
 async fn breaks(Segments(length): Segments<String>) -> impl IntoResponse {
-    const PIECES: usize = 5;
-    let piece = Bytes::from(vec![b'x'; 64 * 1024]);
+    const CHUNKS: usize = 5;
+    let chunk = Bytes::from(vec![b'x'; 64 * 1024]);
     let mut headers = HeaderMap::new();
     if length == "declared" {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from((PIECES + 1) * piece.len()));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from((CHUNKS + 1) * chunk.len()));
     }
-    let pieces = stream::unfold(0, move |n| {
-        let piece = piece.clone();
+    let chunks = stream::unfold(0, move |n| {
+        let chunk = chunk.clone();
         async move {
             // A pause, so that the previous chunk has been sent.
             tokio::time::sleep(Duration::from_millis(20)).await;
-            let item = if n < PIECES { Ok(piece) } else { Err(io::Error::other("the source is gone")) };
+            let item = if n < CHUNKS { Ok(chunk) } else { Err(io::Error::other("the source is gone")) };
             Some((item, n + 1))
         }
     });
-    (headers, Body::from_stream(pieces))
+    (headers, Body::from_stream(chunks))
 }
 
 /// A body that fails at once, or right after its head was sent.

@@ -48,7 +48,7 @@ pub(crate) async fn chunked_upload(site: Site) -> Outcome {
 }
 
 /// The response to a large body that the handler does not read.
-pub(crate) async fn early_answer(site: Site) -> Outcome {
+pub(crate) async fn early_response(site: Site) -> Outcome {
     for length in [4, LARGE] {
         let (head, body) = post_unread(&site, "/early", length).await?;
         assert!(head.contains(" 404 "), "{length} bytes: {head}");
@@ -57,7 +57,7 @@ pub(crate) async fn early_answer(site: Site) -> Outcome {
     Ok(Seen::Usual)
 }
 
-pub(crate) async fn early_large_answer(site: Site) -> Outcome {
+pub(crate) async fn early_large_response(site: Site) -> Outcome {
     let (head, body) = post_unread(&site, "/large", LARGE).await?;
     assert!(head.contains(" 200 "), "{head}");
     let digest = data::digest(Body::from(body)).await?;
@@ -99,7 +99,7 @@ fn is_whole(response: &[u8]) -> bool {
     lengths.next() == Some(body.len())
 }
 
-pub(crate) async fn large_answer(site: Site) -> Outcome {
+pub(crate) async fn large_response(site: Site) -> Outcome {
     let response = site.open(Request::get("/large").body(Body::empty())?).await?;
     assert_eq!(data::digest(response.into_body()).await?, data::expected(LARGE).await);
     Ok(Seen::Usual)

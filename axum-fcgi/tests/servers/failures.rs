@@ -57,13 +57,13 @@ pub(crate) async fn broken_body_right_after_the_head(site: Site) -> Outcome {
 
 /// The client gets an error or an incomplete response; and the next request is served.
 async fn broken(site: &Site, target: &str) -> Outcome {
-    let asked = async {
+    let exchange = async {
         let response = site.open(Request::get(target).body(Body::empty())?).await?;
         let status = response.status();
         let whole = response.into_body().collect().await.is_ok();
         Ok::<_, Failed>((status, whole))
     };
-    let seen = match tokio::time::timeout(site.patience, asked).await {
+    let seen = match tokio::time::timeout(site.patience, exchange).await {
         Err(_) => Seen::instead("the client waits"),
         Ok(Ok((StatusCode::OK, true))) => Seen::instead("looks complete"),
         Ok(_) => Seen::Usual,

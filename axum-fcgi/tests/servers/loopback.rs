@@ -21,7 +21,7 @@ pub(crate) fn unused() -> io::Result<SocketAddrV4> {
         let start = process::id().wrapping_mul(2_654_435_761) >> 8;
         let [_, a, b, c] = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)).to_be_bytes();
         let address = SocketAddrV4::new(Ipv4Addr::new(127, a, b, c), PORT);
-        // Not the network address, the broadcast address or 127.0.0.x, which others use.
+        // Not the network address, the broadcast address or 127.0.0.0/16, which others use.
         let special = a == 0 || (a == 255 && b == 255 && c == 255);
         match TcpListener::bind(address) {
             _ if special => {}

@@ -68,7 +68,7 @@ pub(crate) struct Deviation {
     pub(crate) words: &'static str,
 }
 
-/// The web server reports a disconnect only when a write to the client fails.
+/// The protocol does not require it. The web server notices a disconnect only if it writes to the client.
 pub(crate) const DISCONNECT_NOT_REPORTED: Deviation = Deviation {
     check: "hang_up_while_waiting",
     instead: "not reported",

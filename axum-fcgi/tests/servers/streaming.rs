@@ -15,7 +15,7 @@ use crate::site::Site;
 /// Each event reaches the client before the application makes the next one: the handler waits for the test.
 pub(crate) async fn events_arrive_one_by_one(site: Site) -> Outcome {
     let called = site.switchboard.called();
-    let asked = async {
+    let exchange = async {
         let mut body = site.open(Request::get("/events").body(Body::empty())?).await?.into_body();
         let mut call = called.await?;
         for n in 0..EVENTS {
@@ -31,7 +31,7 @@ pub(crate) async fn events_arrive_one_by_one(site: Site) -> Outcome {
         assert!(body.frame().await.is_none(), "nothing comes after the last event");
         Ok::<_, Failed>(())
     };
-    match timeout(site.patience, asked).await {
+    match timeout(site.patience, exchange).await {
         Ok(ended) => ended.map(|()| Seen::Usual),
         Err(_) => Ok(Seen::instead("buffered")),
     }
@@ -43,7 +43,7 @@ pub(crate) async fn hang_up_while_waiting(site: Site) -> Outcome {
 }
 
 /// A body is dropped when its client disconnects.
-pub(crate) async fn hang_up_while_answering(site: Site) -> Outcome {
+pub(crate) async fn hang_up_while_responding(site: Site) -> Outcome {
     hang_up(site, "/endless").await
 }
 

@@ -41,9 +41,9 @@ pub(crate) fn checks() -> Vec<Check> {
         bodies::upload_of_1_mib,
         bodies::upload_of_10_mb,
         bodies::chunked_upload,
-        bodies::early_answer,
-        bodies::early_large_answer,
-        bodies::large_answer,
+        bodies::early_response,
+        bodies::early_large_response,
+        bodies::large_response,
         headers::repeated_request_headers,
         headers::cookies_in_order,
         headers::large_request_header,
@@ -56,7 +56,7 @@ pub(crate) fn checks() -> Vec<Check> {
         failures::stderr_is_in_the_log,
         streaming::events_arrive_one_by_one,
         streaming::hang_up_while_waiting,
-        streaming::hang_up_while_answering,
+        streaming::hang_up_while_responding,
         connections::forty_at_once,
     ];
     checks.push(Check {

@@ -67,8 +67,7 @@ impl Served {
     }
 }
 
-/// A request whose body is incomplete is not recorded: its handler returns nothing useful, and no client
-/// waits.
+/// A request with an incomplete body is not recorded: no client waits for its response.
 async fn see(State(seen): State<Recorder>, params: Option<Params>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return "the body is incomplete".into_response() };

@@ -133,7 +133,7 @@ fn meta_variables(setup: &Setup, seen: &Seen, received: &Received) -> Result {
     for (name, value) in seen.params.iter().filter(|(name, _)| !name.starts_with("HTTP_")) {
         let fixed = setup.fixed.iter().find(|fixed| fixed.0 == name);
         let known = fixed.map_or_else(|| setup.others.contains(&name.as_str()), |fixed| fixed.1 == value);
-        // HAProxy sends this one twice, with the same value that the handler sees.
+        // HAProxy sends each of the client's Content-Type headers; the handler sees one.
         let is_first = names.insert(name) || name == "CONTENT_TYPE";
         if !known || !is_first {
             return Err(format!("unexpected {name}, {value:?}: {:?}", seen.params).into());

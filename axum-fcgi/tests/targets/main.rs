@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         (WebServer::Haproxy, haproxy::setup),
     ];
     let trials = trials.map(|(server, setup)| {
-        server.trial("runs_the_handlers_that_were_decided_on", move |installed| {
+        server.trial("runs_the_handlers_that_the_web_server_selected", move |installed| {
             check::check(&setup(&installed.version()?), &installed)
         })
     });

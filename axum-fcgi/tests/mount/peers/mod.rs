@@ -15,7 +15,7 @@ use libtest_mimic::{Failed, Trial};
 use tempfile::TempDir;
 use tokio::net::UnixStream;
 
-use crate::asking::{FullResponse, ask, get, streamed};
+use crate::client::{FullResponse, ask, get, streamed};
 use crate::process::Process;
 use crate::runner::{block_on, find, needs};
 

@@ -54,8 +54,8 @@ pub(crate) async fn get(router: &Router, path: &str) -> FullResponse {
 
 /// A body of this length, in chunks.
 pub(crate) fn streamed(bytes: usize) -> Body {
-    const PIECE: Bytes = Bytes::from_static(&[b'x'; 64 * 1024]);
-    let lengths = (0..bytes.div_ceil(PIECE.len())).map(move |at| PIECE.len().min(bytes - at * PIECE.len()));
-    let pieces = lengths.map(|length| Ok::<_, std::io::Error>(PIECE.slice(..length)));
-    Body::from_stream(futures_util::stream::iter(pieces))
+    const CHUNK: Bytes = Bytes::from_static(&[b'x'; 64 * 1024]);
+    let lengths = (0..bytes.div_ceil(CHUNK.len())).map(move |at| CHUNK.len().min(bytes - at * CHUNK.len()));
+    let chunks = lengths.map(|length| Ok::<_, std::io::Error>(CHUNK.slice(..length)));
+    Body::from_stream(futures_util::stream::iter(chunks))
 }
