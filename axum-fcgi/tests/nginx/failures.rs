@@ -221,8 +221,8 @@ fn failing(failure: Failure) -> impl Stream<Item = io::Result<Bytes>> {
     })
 }
 
-/// Asks nginx to close the connection afterwards: if nginx takes a part for the complete response, the close shows the client that
-/// bytes are missing; otherwise it would wait for them.
+/// Asks nginx to close the connection afterwards: if nginx takes a part for the complete response, the close
+/// shows the client that bytes are missing; otherwise it would wait for them.
 async fn ask(site: &Site, uri: &str) -> Result<Response<Incoming>, Failed> {
     site.open(Request::get(uri).header(header::CONNECTION, "close").body(Body::empty())?).await
 }

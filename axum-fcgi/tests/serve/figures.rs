@@ -54,7 +54,7 @@ fn the_limits_in_security_md_are_the_defaults() {
         let expected = match value.strip_suffix('s') {
             Some(seconds) => format!("{} s", grouped(seconds)),
             None if value == "None" || *value == u64::MAX.to_string() => "none".to_owned(),
-            None if ["_bytes", "_window", "_buffer", "_record"].iter().any(|end| name.ends_with(end)) => {
+            None if ["_bytes", "_window", "_buffer", "_record"].iter().any(|end| name.ends_with(*end)) => {
                 format!("{} bytes", grouped(value))
             }
             None => grouped(value),
