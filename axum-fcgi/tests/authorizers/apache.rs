@@ -8,10 +8,10 @@ use crate::application::Application;
 use crate::client::{ALICE, EVE, SECRETS, post};
 use crate::server::Server;
 
-/// Where Debian has its modules.
+/// Debian's module directory.
 const MODULES: &str = "/usr/lib/apache2/modules";
 
-/// A denial is a 401 of Apache's own, with the headers of the authorizer's answer.
+/// A denial is Apache's own 401, with the headers of the authorizer's response.
 pub(crate) fn allows_denies(program: &Path) -> Result<(), Failed> {
     let application = Application::start()?;
     let port = application.address.port();
@@ -57,21 +57,21 @@ ProxyPass / fcgi://127.0.0.1:{port}/
 
     let allowed = ask("/x", ALICE)?;
     assert!(allowed.contains(" 200 OK\r\n"), "{allowed}\n{}", server.logs());
-    assert!(allowed.ends_with("told yes indeed, posted body"), "{allowed}");
+    assert!(allowed.ends_with("granted yes indeed, posted body"), "{allowed}");
 
     let denied = ask("/x", EVE)?;
-    assert!(denied.contains(" 401 Unauthorized\r\n") && !denied.contains("told"), "{denied}");
+    assert!(denied.contains(" 401 Unauthorized\r\n") && !denied.contains("granted"), "{denied}");
     assert!(denied.to_ascii_lowercase().contains("x-denied: yes\r\n"), "{denied}");
     let unnamed = ask("/x", "")?;
-    assert!(unnamed.contains(" 401 Unauthorized\r\n") && !unnamed.contains("told"), "{unnamed}");
+    assert!(unnamed.contains(" 401 Unauthorized\r\n") && !unnamed.contains("granted"), "{unnamed}");
 
     for secret in SECRETS {
         let denied = ask(secret, ALICE)?;
-        assert!(!denied.contains(" 200 ") && !denied.contains("told"), "{secret}: {denied}");
+        assert!(!denied.contains(" 200 ") && !denied.contains("granted"), "{secret}: {denied}");
     }
 
     let page = ask("/page", ALICE)?;
-    assert!(!page.contains(" 200 ") && !page.contains("told"), "{page}");
+    assert!(!page.contains(" 200 ") && !page.contains("granted"), "{page}");
     assert!(server.logs().contains("no permission"), "{}", server.logs());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What is guarded, and what guards it.
+//! The application, and its authorizer.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use axum_fcgi::{Authorized, Params};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-/// The application on a port of the loopback interface, as long as this lives.
+/// The application on a port of the loopback interface, until this is dropped.
 pub(crate) struct Application {
     pub(crate) address: SocketAddr,
     _runtime: Runtime,
@@ -28,13 +28,13 @@ impl Application {
     }
 }
 
-/// Tells what the authorizer has found out, and what was posted.
+/// Responds with the authorizer's variable and the posted body.
 async fn page(params: Params, body: Bytes) -> String {
-    let told = params.get_str("AUTH_TOLD").unwrap_or("nothing");
-    format!("told {told}, posted {}", String::from_utf8_lossy(&body))
+    let granted = params.get_str("AUTH_GRANTED").unwrap_or("nothing");
+    format!("granted {granted}, posted {}", String::from_utf8_lossy(&body))
 }
 
-/// alice may in. The body of the request that is to be allowed is none of its.
+/// Allows only alice. The authorizer does not get the body of the request.
 async fn authorize(uri: Uri, headers: HeaderMap, params: Params, body: Bytes) -> Result<Response> {
     assert!(body.is_empty());
     if uri.path().ends_with("/page") {
@@ -43,11 +43,11 @@ async fn authorize(uri: Uri, headers: HeaderMap, params: Params, body: Bytes) ->
     if uri.path().ends_with("/secret") {
         return Err((StatusCode::FORBIDDEN, "a secret").into());
     }
-    // Apache has taken the header apart, lighttpd has not: both are `alice:pw`.
+    // Apache has parsed the header, lighttpd has not: both mean `alice:pw`.
     let basic = headers.get("authorization").is_some_and(|value| value == "Basic YWxpY2U6cHc=");
-    let told = (params.get_str("REMOTE_USER"), params.get_str("REMOTE_PASSWD"));
-    if !basic && told != (Some("alice"), Some("pw")) {
+    let user = (params.get_str("REMOTE_USER"), params.get_str("REMOTE_PASSWD"));
+    if !basic && user != (Some("alice"), Some("pw")) {
         return Err((StatusCode::FORBIDDEN, [("x-denied", "yes")], "not you").into());
     }
-    Ok(Authorized::new().variable("AUTH_TOLD", "yes indeed")?.into_response())
+    Ok(Authorized::new().variable("AUTH_GRANTED", "yes indeed")?.into_response())
 }

@@ -1,4 +1,4 @@
-//! The HTTP client: a connection for each request, as plain as can be.
+//! The HTTP client: a connection per request, as simple as possible.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -12,7 +12,7 @@ pub(crate) const EVE: &str = "Authorization: Basic ZXZlOnB3\r\n";
 pub(crate) const SECRETS: [&str; 7] =
     ["/secret", "/%73ecret", "//secret", "/x/../secret", "/x/%2e%2e/secret", "/./secret", "/secret?q"];
 
-/// Posts four bytes; gives the whole answer.
+/// Posts four bytes; returns the complete response.
 pub(crate) fn post(to: SocketAddr, path: &str, header: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
@@ -21,7 +21,7 @@ pub(crate) fn post(to: SocketAddr, path: &str, header: &str) -> io::Result<Strin
          Content-Type: text/plain\r\nContent-Length: 4\r\n{header}\r\nbody"
     );
     stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response)?;
+    Ok(String::from_utf8_lossy(&response).into_owned())
 }

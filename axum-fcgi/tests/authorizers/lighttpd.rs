@@ -9,12 +9,12 @@ use crate::application::Application;
 use crate::client::{ALICE, EVE, SECRETS, post};
 use crate::server::Server;
 
-/// A denial reaches the client as it is.
+/// A denial reaches the client unchanged.
 pub(crate) fn allows_denies(program: &Path) -> Result<(), Failed> {
     let application = Application::start()?;
     let port = application.address.port();
     let server = Server::start(program, &["-D", "-f"], |address, prefix| {
-        // Once it is allowed to go on, lighttpd wants to find what was asked for, whoever is to answer.
+        // After the authorizer has allowed a request, lighttpd requires that the requested file exists.
         let app = prefix.join("app");
         fs::create_dir(&app).expect("a new directory");
         for name in ["x", "page", "secret"] {
@@ -42,7 +42,7 @@ fastcgi.server = ( "/app" => (
 
     let allowed = ask("/app/x", ALICE)?;
     assert!(allowed.contains(" 200 OK\r\n"), "{allowed}\n{}", server.logs());
-    assert!(allowed.ends_with("told yes indeed, posted body"), "{allowed}");
+    assert!(allowed.ends_with("granted yes indeed, posted body"), "{allowed}");
 
     for header in [EVE, ""] {
         let denied = ask("/app/x", header)?;
@@ -52,11 +52,11 @@ fastcgi.server = ( "/app" => (
 
     for secret in SECRETS {
         let denied = ask(&format!("/app{secret}"), ALICE)?;
-        assert!(!denied.contains(" 200 ") && !denied.contains("told"), "{secret}: {denied}");
+        assert!(!denied.contains(" 200 ") && !denied.contains("granted"), "{secret}: {denied}");
     }
 
     let page = ask("/app/page", ALICE)?;
-    assert!(page.contains(" 500 Internal Server Error\r\n") && !page.contains("told"), "{page}");
+    assert!(page.contains(" 500 Internal Server Error\r\n") && !page.contains("granted"), "{page}");
     assert!(server.logs().contains("no permission"), "{}", server.logs());
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! An authorizer behind the web servers that ask one: lighttpd (mod_fastcgi) and Apache (mod_authnz_fcgi).
-//! Each guards an application that is served by the same call of `axum_fcgi::serve`.
+//! An authorizer behind the web servers that support it: lighttpd (mod_fastcgi) and Apache (mod_authnz_fcgi).
+//! Each guards an application that the same call of `axum_fcgi::serve` serves.
 //!
-//! `cargo test -p axum-fcgi --test authorizers` runs them. Where a server is missing its tests are ignored,
-//! and say so; with `CI=true` they fail instead.
+//! `cargo test -p axum-fcgi --test authorizers` runs the tests. If a web server is missing, its tests are
+//! ignored and say so; with `CI=true` they fail instead.
 
 mod apache;
 mod application;
@@ -16,14 +16,14 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-/// A test of one web server: where its program is, and what to do with it.
+/// A test of one web server, with the path of its program.
 type Run = fn(&Path) -> Result<(), Failed>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let trials = [
-        trial("lighttpd", "allows_denies_and_hands_variables_on", lighttpd::allows_denies),
-        trial("apache2", "allows_denies_and_hands_variables_on", apache::allows_denies),
+        trial("lighttpd", "allows_denies_and_forwards_variables", lighttpd::allows_denies),
+        trial("apache2", "allows_denies_and_forwards_variables", apache::allows_denies),
     ];
     let wanted = trials.into_iter().filter(|(program, _)| test_support::is_wanted(program));
     libtest_mimic::run(&arguments, wanted.map(|(_, trial)| trial).collect()).exit_code()

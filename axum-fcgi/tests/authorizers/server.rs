@@ -1,4 +1,4 @@
-//! The process of a web server: found, started, stopped.
+//! The process of a web server: find, start, stop.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Where a program is, if it is. Distributions put these into a directory for the superuser's programs, which
-/// is not in the PATH of others.
+/// The path of a program, if installed. Also looks in the directories for the superuser's programs, where
+/// distributions install web servers: other users do not have them in their PATH.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -20,7 +20,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// A running web server with a directory of its own, stopped by its process id when this is dropped.
+/// A running web server with its own directory, stopped by its process id on drop.
 pub(crate) struct Server {
     process: Child,
     prefix: TempDir,
@@ -28,15 +28,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one with the configuration that `text` makes of its address and its directory; `arguments` are
-    /// what stands before the configuration's name. Waits until it takes connections.
+    /// Starts one with the configuration that `text` creates from its address and directory; `arguments` come
+    /// before the configuration's path. Waits until it accepts connections.
     pub(crate) fn start(
         program: &Path,
         arguments: &[&str],
         text: impl FnOnce(SocketAddr, &Path) -> String,
     ) -> io::Result<Self> {
         let prefix = TempDir::new()?;
-        // Neither of the servers inherits a socket; between this and their bind the port is free.
+        // Neither server inherits a socket; between this and their bind the port is free.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let config = prefix.path().join("server.conf");
         fs::write(&config, text(address, prefix.path()))?;
@@ -51,14 +51,14 @@ impl Server {
         let start = Instant::now();
         while TcpStream::connect(address).is_err() {
             if start.elapsed() > Duration::from_secs(30) || server.process.try_wait()?.is_some() {
-                return Err(io::Error::other(format!("it did not start: {}", server.logs())));
+                return Err(io::Error::other(format!("the web server did not start: {}", server.logs())));
             }
             sleep(Duration::from_millis(20));
         }
         Ok(server)
     }
 
-    /// What it has written so far.
+    /// The web server's output so far.
     pub(crate) fn logs(&self) -> String {
         let read = |name| fs::read_to_string(self.prefix.path().join(name)).unwrap_or_default();
         ["stdout", "stderr", "error.log"].map(read).concat()
@@ -67,7 +67,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both end their children on SIGTERM; on SIGKILL they would leave them.
+        // On SIGTERM both end their children; on SIGKILL they would leave them running.
         test_support::end(&mut self.process);
     }
 }

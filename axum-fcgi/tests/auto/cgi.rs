@@ -1,4 +1,4 @@
-//! As a CGI program.
+//! `serve_auto` as a CGI program.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -15,9 +15,9 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_body_can_be_a_file_or_a_socket", other_stdin),
     ("cgi_early_response_exits_before_the_body_ends", early),
     ("cgi_prints_go_to_the_log_and_children_get_no_stdio", prints),
-    ("a_panic_is_a_whole_500_with_the_reason_on_stderr", panics),
+    ("a_panic_is_a_complete_500_with_a_reason_on_stderr", panics),
     ("cgi_incomplete_response_sets_the_exit_status", breaks),
-    ("a_web_server_that_goes_away_ends_the_program", reader_gone),
+    ("a_disconnected_web_server_ends_the_program", reader_gone),
     ("a_cgi_program_ends_at_once_on_sigterm", sigterm),
     ("without_a_start_mode_the_error_explains_how_to_run", nothing),
 ];
@@ -51,7 +51,7 @@ fn body() {
     assert!(ended.status.success(), "{}", ended.stderr);
     assert!(ended.body() == text);
 
-    // Without a length there is none, though there is a stdin that has not ended.
+    // Without a Content-Length there is no body, though stdin has not ended.
     let mut program = Program::start(cgi("POST", "/echo", &[]));
     let _open = program.stdin();
     assert_eq!(program.ended().body(), "");
@@ -73,25 +73,25 @@ fn other_stdin() {
     command.stdin(file);
     assert_eq!(Program::start(command).ended().body(), "body");
 
-    // One for both, as with a super-server.
-    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    // One socket for both, as a super-server passes it.
+    let (mut client, stdio) = UnixStream::pair().unwrap();
     let mut command = cgi("POST", "/echo", &[("CONTENT_LENGTH", "4")]);
-    command.stdin(OwnedFd::from(theirs.try_clone().unwrap())).stdout(OwnedFd::from(theirs));
+    command.stdin(OwnedFd::from(stdio.try_clone().unwrap())).stdout(OwnedFd::from(stdio));
     let program = Program::start(command);
-    ours.write_all(b"body").unwrap();
+    client.write_all(b"body").unwrap();
     assert!(program.ended().status.success());
-    let mut answer = String::new();
-    ours.read_to_string(&mut answer).unwrap();
-    assert!(answer.ends_with("\r\n\r\nbody"), "{answer}");
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    assert!(response.ends_with("\r\n\r\nbody"), "{response}");
 
-    // A file takes the answer as well.
-    let mut answer = tempfile::tempfile().unwrap();
+    // The response can also go to a file.
+    let mut response = tempfile::tempfile().unwrap();
     let mut command = cgi("GET", "/", &[]);
-    command.stdin(Stdio::null()).stdout(answer.try_clone().unwrap());
+    command.stdin(Stdio::null()).stdout(response.try_clone().unwrap());
     assert!(Program::start(command).ended().status.success());
-    answer.rewind().unwrap();
+    response.rewind().unwrap();
     let mut text = String::new();
-    File::read_to_string(&mut answer, &mut text).unwrap();
+    File::read_to_string(&mut response, &mut text).unwrap();
     assert!(text.ends_with("\r\n\r\nserved"), "{text}");
 }
 
@@ -99,7 +99,7 @@ fn early() {
     for threads in [("SOME", "thing"), ("THREADS", "")] {
         let mut program = Program::start(cgi("POST", "/early", &[("CONTENT_LENGTH", "10"), threads]));
         let mut stdin = program.stdin();
-        // It may have ended already.
+        // The program may have ended already.
         _ = stdin.write_all(b"some");
         let ended = program.ended();
         assert!(ended.status.success(), "{ended:?}");
@@ -120,7 +120,7 @@ fn prints() {
 
 fn panics() {
     let ended = Program::start(cgi("GET", "/panic", &[])).ended();
-    assert!(ended.status.success(), "the answer is whole: {ended:?}");
+    assert!(ended.status.success(), "the response is complete: {ended:?}");
     assert!(ended.stdout.starts_with("Status: 500 Internal Server Error\r\n"), "{ended:?}");
     assert_eq!(ended.body(), "Internal Server Error\n");
     assert!(ended.stderr.contains("the handler panicked: a bug\n"), "{ended:?}");
@@ -147,7 +147,7 @@ fn reader_gone() {
 fn sigterm() {
     for threads in [&[][..], &[("THREADS", "")]] {
         let mut program = Program::start(cgi("GET", "/wait", threads));
-        program.says("waiting");
+        program.wait_for("waiting");
         program.signal(Signal::TERM);
         let ended = program.ended();
         assert_eq!((ended.status.code(), &*ended.stdout), (Some(1), ""), "{ended:?}");
@@ -173,7 +173,7 @@ fn nothing() {
             "CGI program",
             "spawn-fcgi",
         ] {
-            assert!(ended.stderr.contains(part), "{} does not say {part}", ended.stderr);
+            assert!(ended.stderr.contains(part), "{} does not contain {part}", ended.stderr);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The program as a child of the tests.
+//! The program as a child process of the tests.
 
 use std::env;
 use std::io::Read as _;
@@ -12,21 +12,21 @@ use rustix::process::{Pid, kill_process};
 /// Set in the child.
 const CHILD: &str = "AXUM_FCGI_TEST_PROGRAM";
 
-/// Turns a hang into a failure; no test measures time by it.
+/// Turns a hang into a failure; no test measures time with it.
 const LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) fn is_one() -> bool {
     env::var_os(CHILD).is_some()
 }
 
-/// The program, with nothing in its environment that says how it was started.
+/// A command for the program, with nothing in its environment that selects a way to serve.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.env_clear().env(CHILD, "").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-/// The program as a web server starts it for one request.
+/// A command for the program as a web server starts it for one request.
 pub(crate) fn cgi(method: &str, path: &str, more: &[(&str, &str)]) -> Command {
     let mut command = command();
     command
@@ -42,7 +42,7 @@ pub(crate) fn cgi(method: &str, path: &str, more: &[(&str, &str)]) -> Command {
 /// A child that is killed if its test fails.
 pub(crate) struct Program(Child);
 
-/// What a child wrote, and how it ended.
+/// The child's output, and its exit status.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) stdout: String,
@@ -52,7 +52,7 @@ pub(crate) struct Ended {
 
 impl Ended {
     pub(crate) fn body(&self) -> &str {
-        self.stdout.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {self:?}")).1
+        self.stdout.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response: {self:?}")).1
     }
 }
 
@@ -69,8 +69,8 @@ impl Program {
         self.0.stdout.take().unwrap()
     }
 
-    /// Waits until this is on stderr.
-    pub(crate) fn says(&mut self, expected: &str) {
+    /// Waits until this text is on stderr.
+    pub(crate) fn wait_for(&mut self, expected: &str) {
         let mut seen = Vec::new();
         let stderr = self.0.stderr.as_mut().unwrap();
         while !String::from_utf8_lossy(&seen).contains(expected) {
@@ -84,7 +84,7 @@ impl Program {
         kill_process(Pid::from_child(&self.0), signal).unwrap();
     }
 
-    /// Waits for its end by itself, whatever the test still holds of it.
+    /// Waits until it ends by itself, while the test may hold its stdin or stdout.
     pub(crate) fn ended(mut self) -> Ended {
         let read = |stream: Option<Box<dyn std::io::Read + Send>>| {
             thread::spawn(move || {

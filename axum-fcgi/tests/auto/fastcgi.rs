@@ -1,4 +1,4 @@
-//! As a FastCGI application.
+//! `serve_auto` as a FastCGI application.
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -25,7 +25,7 @@ fn run(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
-/// Asks at a path that is not there yet, perhaps.
+/// Connects to a path that may not exist yet.
 async fn connect(path: &Path) -> UnixStream {
     for _ in 0..3000 {
         if let Ok(io) = UnixStream::connect(path).await {
@@ -33,7 +33,7 @@ async fn connect(path: &Path) -> UnixStream {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("nobody listens at {}", path.display());
+    panic!("no process listens at {}", path.display());
 }
 
 async fn is_served(mut io: UnixStream) {
@@ -54,7 +54,7 @@ async fn stdin() {
     let program = Program::start(command);
     is_served(connect(&path).await).await;
     ends_well(program);
-    assert!(path.exists(), "it is inherited");
+    assert!(path.exists(), "an inherited socket's file must remain");
 }
 
 async fn systemd() {
@@ -73,7 +73,7 @@ async fn systemd() {
     let program = Program::start(command);
     is_served(connect(&path).await).await;
     ends_well(program);
-    assert!(path.exists(), "it is systemd's");
+    assert!(path.exists(), "systemd's file must remain");
 }
 
 async fn environment() {
@@ -112,8 +112,8 @@ async fn allowed() {
         command.env("FCGI_WEB_SERVER_ADDRS", list).stdin(OwnedFd::from(listener));
         let program = Program::start(command);
         let mut io = TcpStream::connect(addr).await.unwrap();
-        let answer = wire::ask(&mut io, &wire::get("/", true)).await;
-        assert_eq!(answer.is_ok(), admitted, "{list}: {answer:?}");
+        let response = wire::ask(&mut io, &wire::get("/", true)).await;
+        assert_eq!(response.is_ok(), admitted, "{list}: {response:?}");
         ends_well(program);
     }
 }
@@ -126,15 +126,15 @@ async fn signals() {
         command.env("FCGI_LISTEN", &path);
         let mut program = Program::start(command);
         let mut io = connect(&path).await;
-        let answer = tokio::spawn(async move { wire::ask(&mut io, &wire::get("/slow", true)).await });
+        let response = tokio::spawn(async move { wire::ask(&mut io, &wire::get("/slow", true)).await });
         let program = tokio::task::spawn_blocking(move || {
-            program.says("waiting");
+            program.wait_for("waiting");
             program
         })
         .await
         .unwrap();
         program.signal(signal);
-        assert!(answer.await.unwrap().unwrap().ends_with("slow"));
+        assert!(response.await.unwrap().unwrap().ends_with("slow"));
         let ended = program.ended();
         assert!(ended.status.success(), "{ended:?}");
         assert!(!path.exists());

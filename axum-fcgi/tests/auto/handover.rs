@@ -1,4 +1,4 @@
-//! A new program takes over the socket of an old one, under load.
+//! A new program takes over an old one's socket, under load.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -14,12 +14,12 @@ use crate::wire;
 
 pub(crate) const TESTS: &[(&str, fn())] = &[("a_socket_handover_loses_no_request", takes_over)];
 
-/// Web servers that ask without a pause.
-const ASKING: usize = 8;
-/// Times that a new program takes over.
-const TIMES: usize = 5;
-/// Answers of each program before the next one comes.
-const ANSWERS: usize = 200;
+/// Web servers that send requests without a pause.
+const CLIENTS: usize = 8;
+/// The number of times that a new program takes over.
+const TAKEOVERS: usize = 5;
+/// Responses of each program before the next one starts.
+const RESPONSES: usize = 200;
 
 fn takes_over() {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run());
@@ -28,7 +28,7 @@ fn takes_over() {
 async fn run() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("sock");
-    // What systemd does: the socket is its own, and each program is given it.
+    // As with systemd: the socket is not the program's, and every program inherits it.
     let listener = UnixListener::bind(&path).unwrap();
     let start = || {
         let mut command = command();
@@ -37,31 +37,31 @@ async fn run() {
     };
     let mut program = start();
     let (stop, stopped) = watch::channel(false);
-    let (answered, mut answers) = watch::channel(BTreeMap::<String, usize>::new());
-    let mut asking = JoinSet::new();
-    for kept in 0..ASKING {
-        asking.spawn(ask(path.clone(), kept % 2 == 0, stopped.clone(), answered.clone()));
+    let (answered, mut responses) = watch::channel(BTreeMap::<String, usize>::new());
+    let mut clients = JoinSet::new();
+    for kept in 0..CLIENTS {
+        clients.spawn(ask(path.clone(), kept % 2 == 0, stopped.clone(), answered.clone()));
     }
-    answers.wait_for(|of| of.values().any(|count| *count >= ANSWERS)).await.unwrap();
-    for programs in 2..TIMES + 2 {
+    responses.wait_for(|of| of.values().any(|count| *count >= RESPONSES)).await.unwrap();
+    for programs in 2..TAKEOVERS + 2 {
         let new = start();
-        answers.wait_for(|of| of.len() == programs).await.unwrap();
+        responses.wait_for(|of| of.len() == programs).await.unwrap();
         let old = std::mem::replace(&mut program, new);
         old.signal(Signal::TERM);
         let ended = tokio::task::spawn_blocking(|| old.ended()).await.unwrap();
         assert!(ended.status.success(), "{ended:?}");
-        let enough = |of: &BTreeMap<String, usize>| of.values().filter(|count| **count >= ANSWERS).count();
-        answers.wait_for(|of| enough(of) == programs).await.unwrap();
+        let enough = |of: &BTreeMap<String, usize>| of.values().filter(|count| **count >= RESPONSES).count();
+        responses.wait_for(|of| enough(of) == programs).await.unwrap();
     }
     stop.send(true).unwrap();
-    while let Some(worker) = asking.join_next().await {
+    while let Some(worker) = clients.join_next().await {
         worker.unwrap();
     }
-    assert_eq!(answers.borrow().len(), TIMES + 1);
+    assert_eq!(responses.borrow().len(), TAKEOVERS + 1);
 }
 
-/// Asks for the program's process id until it is told to stop: each time on a connection of its own, or on a kept one
-/// until that is closed. Every answer must come.
+/// Requests the program's process id until stopped: each time on a new connection, or on a kept one until it
+/// is closed. Every response must come.
 async fn ask(
     path: PathBuf,
     kept: bool,
@@ -76,25 +76,25 @@ async fn ask(
         };
         let (pid, io) = pid.unwrap_or_else(|error| panic!("a request was lost: {error}"));
         connection = io.filter(|_| kept);
-        answered.send_modify(|answers| *answers.entry(pid).or_default() += 1);
+        answered.send_modify(|responses| *responses.entry(pid).or_default() += 1);
     }
 }
 
 async fn on_new(path: &Path, kept: bool) -> std::io::Result<(String, Option<UnixStream>)> {
     let mut io = UnixStream::connect(path).await?;
-    let answer = wire::ask(&mut io, &wire::get("/pid", kept)).await?;
-    Ok((pid(&answer), Some(io)))
+    let response = wire::ask(&mut io, &wire::get("/pid", kept)).await?;
+    Ok((pid(&response), Some(io)))
 }
 
-/// The old program closes its kept connections when it ends, which web servers expect at any time: they ask again on
-/// a new one.
+/// The old program closes its kept connections when it ends. Web servers expect that at any time: they send
+/// the request again on a new connection.
 async fn on_kept(mut io: UnixStream, path: &Path) -> std::io::Result<(String, Option<UnixStream>)> {
     match wire::ask(&mut io, &wire::get("/pid", true)).await {
-        Ok(answer) => Ok((pid(&answer), Some(io))),
+        Ok(response) => Ok((pid(&response), Some(io))),
         Err(_) => on_new(path, true).await,
     }
 }
 
-fn pid(answer: &str) -> String {
-    answer.rsplit("\r\n").next().unwrap_or_default().to_owned()
+fn pid(response: &str) -> String {
+    response.rsplit("\r\n").next().unwrap_or_default().to_owned()
 }

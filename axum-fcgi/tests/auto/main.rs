@@ -1,4 +1,4 @@
-//! `serve_auto` in processes of its own: this program again, started in each of the ways.
+//! `serve_auto` in separate processes: this program again, started in each of the ways.
 
 mod cgi;
 mod child;

@@ -1,4 +1,4 @@
-//! What is served.
+//! The program that the tests start.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -47,12 +47,12 @@ fn app() -> Router {
         .route("/slow", get(slow))
 }
 
-/// Some, and then an error; with a pause, so that some is out.
+/// A part of a body, and then an error; the pause lets the part be sent.
 fn breaks() -> impl stream::Stream<Item = io::Result<&'static str>> + Send {
     stream::unfold(0, async |at| {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        let piece = if at == 0 { Ok("some") } else { Err(io::Error::other("the source is gone")) };
-        Some((piece, at + 1))
+        let chunk = if at == 0 { Ok("some") } else { Err(io::Error::other("the source is gone")) };
+        Some((chunk, at + 1))
     })
 }
 
@@ -60,7 +60,7 @@ fn endless() -> impl stream::Stream<Item = Result<String, Infallible>> + Send {
     stream::unfold((), async |()| Some((Ok("x".repeat(64 * 1024)), ())))
 }
 
-/// What is on the descriptors 0 and 1, to the program and to those that it starts.
+/// What is on the descriptors 0 and 1, for this program and for its children.
 async fn prints(stderr: Stderr) -> String {
     println!("printed");
     let _ = stderr.write("a line for the log").await;

@@ -20,12 +20,12 @@ use tokio::runtime::Handle;
 
 use crate::pattern::pattern;
 
-/// What this program is called with to be the application.
+/// The argument that makes this program the application.
 pub(crate) const SERVE: &str = "--serve";
 
-/// Bytes of a piece of an answer.
-const PIECE: usize = 16 * 1024;
-/// Between two pieces, so that there are always answers that have begun and not ended.
+/// The size of a chunk of a response.
+const CHUNK: usize = 16 * 1024;
+/// The pause between two chunks, so that there are always responses in flight.
 const BETWEEN: Duration = Duration::from_millis(1);
 
 pub(crate) fn serve(address: &str) -> ExitCode {
@@ -49,7 +49,7 @@ async fn serve_at(address: &str) -> Result {
 fn app() -> Router {
     Router::new()
         .route("/declared/{seed}/{len}", get(declared))
-        .route("/streamed/{seed}/{len}", get(async |Path((seed, len))| Body::from_stream(pieces(seed, len))))
+        .route("/streamed/{seed}/{len}", get(async |Path((seed, len))| Body::from_stream(chunks(seed, len))))
         .route("/held/declared/{seed}/{len}", get(held_declared))
         .route("/held/streamed/{seed}/{len}", get(async |Path((seed, len))| held(seed, len)))
         .route("/up", post(async |body: Bytes| summary(&body)))
@@ -57,45 +57,45 @@ fn app() -> Router {
 }
 
 async fn declared(Path((seed, len)): Path<(u64, usize)>) -> impl IntoResponse {
-    ([(CONTENT_LENGTH, len.to_string())], Body::from_stream(pieces(seed, len)))
+    ([(CONTENT_LENGTH, len.to_string())], Body::from_stream(chunks(seed, len)))
 }
 
 async fn held_declared(Path((seed, len)): Path<(u64, usize)>) -> impl IntoResponse {
     ([(CONTENT_LENGTH, (len + 1).to_string())], held(seed, len))
 }
 
-/// An answer that is never done.
+/// A response that never ends.
 fn held(seed: u64, len: usize) -> Body {
-    Body::from_stream(pieces(seed, len).chain(stream::pending()))
+    Body::from_stream(chunks(seed, len).chain(stream::pending()))
 }
 
-fn pieces(seed: u64, len: usize) -> impl Stream<Item = std::result::Result<Bytes, Infallible>> {
-    stream::iter((0..len).step_by(PIECE)).then(move |at| async move {
+fn chunks(seed: u64, len: usize) -> impl Stream<Item = std::result::Result<Bytes, Infallible>> {
+    stream::iter((0..len).step_by(CHUNK)).then(move |at| async move {
         if at > 0 {
             tokio::time::sleep(BETWEEN).await;
         }
-        Ok(pattern(seed, at, PIECE.min(len - at)).into())
+        Ok(pattern(seed, at, CHUNK.min(len - at)).into())
     })
 }
 
-/// What is answered to a body that was sent.
+/// The response to an upload.
 pub(crate) fn summary(body: &[u8]) -> String {
     format!("{} {:08x}", body.len(), crc32fast::hash(body))
 }
 
-/// The process.
+/// The application's process.
 pub(crate) struct Application {
     address: String,
     process: Process,
 }
 
 impl Application {
-    /// Gives it once it listens, which it says.
+    /// Starts the process, and waits until it reports that it listens.
     pub(crate) fn start(address: &str) -> Result<Self> {
         Ok(Self { address: address.to_owned(), process: start(address)? })
     }
 
-    /// SIGKILL, which leaves it no time for anything.
+    /// Sends SIGKILL, which leaves no time to clean up.
     pub(crate) fn kill(&mut self) -> Result {
         self.process.child().kill()?;
         self.process.child().wait()?;
@@ -103,7 +103,7 @@ impl Application {
     }
 
     /// Starts it again.
-    pub(crate) fn revive(&mut self) -> Result {
+    pub(crate) fn restart(&mut self) -> Result {
         self.process = start(&self.address)?;
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Application {
         self.process.signal(Signal::STOP)
     }
 
-    pub(crate) fn go_on(&self) -> Result {
+    pub(crate) fn resume(&self) -> Result {
         self.process.signal(Signal::CONT)
     }
 
@@ -123,7 +123,7 @@ impl Application {
 
 impl Drop for Application {
     fn drop(&mut self) {
-        // One that is stopped would take no notice of SIGTERM.
+        // A stopped process would not handle SIGTERM.
         let _ = self.kill();
     }
 }

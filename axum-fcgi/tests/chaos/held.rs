@@ -1,11 +1,11 @@
-//! An answer that has begun, and will not end: what is killed now is killed in the middle of it.
+//! A response that has started and never ends: a kill now hits it in the middle.
 
 use test_support::Result;
 
 use crate::http::{Connection, Head};
 use crate::setup::Length;
 
-/// More than a web server with its usual buffers keeps to itself.
+/// More than a web server with its usual buffers holds back.
 const LEN: usize = 256 * 1024;
 
 pub(crate) struct Held {
@@ -29,14 +29,16 @@ impl Held {
         Ok(Self { connection, head })
     }
 
-    /// Expects its end to be seen as what it is.
-    pub(crate) fn expect_cut(mut self) -> Result {
+    /// Expects the client to notice that the response is incomplete.
+    pub(crate) fn expect_incomplete(mut self) -> Result {
         match self.connection.rest(&self.head) {
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Err(error.into()),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err("the client waits on".into()),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                Err("the client still waits".into())
+            }
             Err(_) => Ok(()),
-            Ok(answer) => {
-                Err(format!("{} bytes of an unfinished answer look whole", answer.body.len()).into())
+            Ok(response) => {
+                Err(format!("{} bytes of an incomplete response look complete", response.body.len()).into())
             }
         }
     }

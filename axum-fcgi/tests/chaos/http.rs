@@ -1,11 +1,11 @@
-//! A client of HTTP/1.1 that takes nothing for whole that is not, by the framing alone.
+//! An HTTP/1.1 client that accepts only responses that their framing marks complete.
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
 /// Turns a hang into a failure.
-const HANGS: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) struct Connection(BufReader<TcpStream>);
 
@@ -13,7 +13,7 @@ pub(crate) struct Connection(BufReader<TcpStream>);
 pub(crate) struct Head {
     pub(crate) status: u16,
     framing: Framing,
-    /// Whether the server ends the connection behind the answer.
+    /// Whether the server closes the connection after the response.
     last: bool,
 }
 
@@ -23,9 +23,9 @@ enum Framing {
     Chunked,
 }
 
-/// What came, and is whole.
+/// A complete response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
     pub(crate) last: bool,
@@ -34,8 +34,8 @@ pub(crate) struct Answer {
 impl Connection {
     pub(crate) fn open(port: u16) -> io::Result<Self> {
         let io = TcpStream::connect(("127.0.0.1", port))?;
-        io.set_read_timeout(Some(HANGS))?;
-        io.set_write_timeout(Some(HANGS))?;
+        io.set_read_timeout(Some(LIMIT))?;
+        io.set_write_timeout(Some(LIMIT))?;
         Ok(Self(BufReader::new(io)))
     }
 
@@ -58,17 +58,17 @@ impl Connection {
                 _ => {}
             }
         }
-        // An end that only the connection's end would tell is none that these clients could believe.
+        // A response that ends with the connection could be incomplete.
         let framing = framing.ok_or_else(|| invalid("neither a length nor chunks"))?;
         Ok(Head { status, framing, last })
     }
 
-    /// Some of the body, which may be the framing of chunks too.
+    /// Waits for the body's first bytes, which may be chunk framing.
     pub(crate) fn some_of_the_body(&mut self) -> io::Result<()> {
         if self.0.fill_buf()?.is_empty() { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
-    pub(crate) fn rest(&mut self, head: &Head) -> io::Result<Answer> {
+    pub(crate) fn rest(&mut self, head: &Head) -> io::Result<Response> {
         let mut body = Vec::new();
         match head.framing {
             Framing::Length(len) => self.read(len, &mut body)?,
@@ -78,7 +78,7 @@ impl Connection {
                 let len = len.map_err(|_| invalid(&format!("no chunk: {line:?}")))?;
                 self.read(len, &mut body)?;
                 if !self.line()?.is_empty() {
-                    return Err(invalid("a chunk is longer than it says"));
+                    return Err(invalid("a chunk is longer than its size"));
                 }
                 if len == 0 {
                     break;
@@ -86,9 +86,9 @@ impl Connection {
             },
         }
         if !self.0.buffer().is_empty() {
-            return Err(invalid("something behind the answer"));
+            return Err(invalid("bytes after the response"));
         }
-        Ok(Answer { status: head.status, body, last: head.last })
+        Ok(Response { status: head.status, body, last: head.last })
     }
 
     fn read(&mut self, len: usize, into: &mut Vec<u8>) -> io::Result<()> {
@@ -105,7 +105,7 @@ impl Connection {
     }
 }
 
-/// What no disturbance excuses, other than an end that is too early.
+/// An error that no disturbance explains, unlike an early end.
 fn invalid(what: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what)
 }

@@ -1,4 +1,4 @@
-//! What is done to those who serve.
+//! The disturbances.
 
 use std::thread;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use crate::held::Held;
 use crate::setup::{ALL, HAPROXY, Length, MULTIPLEXED, NGINX, Setup};
 use crate::site::Site;
 
-/// How often it is done.
+/// Disturbances per test.
 const ROUNDS: usize = 5;
-/// Good answers in between.
+/// Good responses between two disturbances.
 pub(crate) const BETWEEN: usize = 60;
-/// Seconds that the application may be silent: nothing that is done lasts so long.
+/// Seconds that the application may be silent: no disturbance lasts that long.
 pub(crate) const LONG: u32 = 60;
-/// The same where it is to be given up. Nothing else keeps it from saying something for so long.
+/// The same if requests are to time out. Nothing else silences the application for that long.
 const SHORT: u32 = 2;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let kinds: [(&str, Kind, &[Setup]); 4] = [
         ("killed", killed, &ALL),
         ("paused", paused, &[NGINX, HAPROXY]),
-        ("given_up", given_up, &[NGINX, HAPROXY, MULTIPLEXED]),
+        ("timed_out", timed_out, &[NGINX, HAPROXY, MULTIPLEXED]),
         ("web_server_restarted", web_server_restarted, &[NGINX, HAPROXY, MULTIPLEXED]),
     ];
     let mut trials: Vec<_> = kinds
@@ -33,8 +33,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         .flat_map(|(name, kind, setups)| setups.iter().map(move |setup| (name, kind, *setup)))
         .map(|(name, kind, setup)| {
             let what = format!("{name}/{}", setup.name);
-            let told = format!("{:?}, {what}", setup.server);
-            setup.server.trial(&what, move |installed| kind(&installed, setup, &told))
+            let title = format!("{:?}, {what}", setup.server);
+            setup.server.trial(&what, move |installed| kind(&installed, setup, &title))
         })
         .collect();
     trials.push(WebServer::Nginx.trial("file_size_limited", |nginx| disk::limited(&nginx)));
@@ -49,56 +49,57 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 type Kind = fn(&Installed, Setup, &str) -> Result;
 
-/// The application is killed in the middle of answers, and started again.
+/// The application is killed in the middle of responses, and started again.
 fn killed(installed: &Installed, setup: Setup, what: &str) -> Result {
     let mut site = Site::start(installed, setup, LONG)?;
     let clients = site.clients();
     for round in 0..ROUNDS {
         clients.wait_for_good(BETWEEN)?;
-        let unknown = setup.clientele.longest_tale == Length::Unknown && round % 2 == 0;
+        let unknown = setup.workload.length == Length::Unknown && round % 2 == 0;
         let length = if unknown { Length::Unknown } else { Length::Declared };
         let held = Held::open(site.server.port, length)?;
         site.application.kill()?;
-        held.expect_cut().map_err(|error| format!("{length:?}, killed: {error}\n{}", site.server.logs()))?;
-        site.application.revive()?;
+        held.expect_incomplete()
+            .map_err(|error| format!("{length:?}, killed: {error}\n{}", site.server.logs()))?;
+        site.application.restart()?;
     }
     clients.wait_for_good(BETWEEN)?;
-    site.settles(&clients.stop()?, what)
+    site.assert_recovers(&clients.stop()?, what)
 }
 
-/// The application is stopped for a while that the web server is willing to wait: nothing fails.
+/// The application is stopped for less than the web server's timeout: nothing fails.
 fn paused(installed: &Installed, setup: Setup, what: &str) -> Result {
     let site = Site::start(installed, setup, LONG)?;
     let clients = site.clients();
     for _ in 0..ROUNDS {
         clients.wait_for_good(BETWEEN)?;
         site.application.pause()?;
-        // The disturbance itself, rather than a wait for something.
+        // The sleep is the disturbance, not a wait.
         thread::sleep(Duration::from_millis(200));
-        site.application.go_on()?;
+        site.application.resume()?;
     }
     clients.wait_for_good(BETWEEN)?;
-    let told = clients.stop()?;
-    assert_eq!(told.failures(), 0, "{told}\n{}", site.server.logs());
-    site.settles(&told, what)
+    let results = clients.stop()?;
+    assert_eq!(results.failures(), 0, "{results}\n{}", site.server.logs());
+    site.assert_recovers(&results, what)
 }
 
-/// The application is stopped until the web server has given up each request, some of them more than once. What it then
-/// answers to those that are gone reaches nobody.
-fn given_up(installed: &Installed, setup: Setup, what: &str) -> Result {
+/// The application is stopped until the web server has timed out every request, some of them more than once.
+/// The late responses must reach no client.
+fn timed_out(installed: &Installed, setup: Setup, what: &str) -> Result {
     let site = Site::start(installed, setup, SHORT)?;
     let clients = site.clients();
     for _ in 0..2 {
         clients.wait_for_good(BETWEEN)?;
         site.application.pause()?;
         clients.wait_for_failures(2 * CLIENTS as usize)?;
-        site.application.go_on()?;
+        site.application.resume()?;
     }
     clients.wait_for_good(BETWEEN)?;
-    site.settles(&clients.stop()?, what)
+    site.assert_recovers(&clients.stop()?, what)
 }
 
-/// The web server is replaced by itself, and ended at once and started again, in turns.
+/// The web server is reloaded, and stopped and started again, in turns.
 fn web_server_restarted(installed: &Installed, setup: Setup, what: &str) -> Result {
     let mut site = Site::start(installed, setup, LONG)?;
     let clients = site.clients();
@@ -109,5 +110,5 @@ fn web_server_restarted(installed: &Installed, setup: Setup, what: &str) -> Resu
         site.server.restart()?;
     }
     clients.wait_for_good(BETWEEN)?;
-    site.settles(&clients.stop()?, what)
+    site.assert_recovers(&clients.stop()?, what)
 }

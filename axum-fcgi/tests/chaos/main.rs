@@ -1,8 +1,10 @@
-//! A web server and an application that are killed, stopped, restarted and left without disk space while clients ask on
-//! and on. Whatever happens, an answer that a client takes for whole is whole, and is its own.
+//! A web server and an application that are killed, stopped, restarted and left without disk space under
+//! load. Whatever happens, a response that looks complete to a client is complete, and is the response to its
+//! request.
 //!
-//! `cargo test -p axum-fcgi --test chaos` runs all of it behind nginx and HAProxy; each test says how many answers were
-//! good and how many failed. Without the web server a test is ignored, and says so; with `CI=true` it fails instead.
+//! `cargo test -p axum-fcgi --test chaos` runs all tests behind nginx and HAProxy; each test prints the
+//! number of good and failed responses. Without the web server a test is ignored and says so; with `CI=true`
+//! it fails instead.
 
 mod application;
 mod clients;

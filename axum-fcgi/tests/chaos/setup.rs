@@ -1,21 +1,21 @@
-//! The web servers' configurations, and what each can tell its clients.
+//! The web servers' configurations, and the failures that each can report to its clients.
 
 use test_support::WebServer;
 
-/// How an answer tells where it ends.
+/// How the end of a response is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Length {
     /// Content-Length.
     Declared,
-    /// Nothing but the end: chunks for the client.
+    /// Only by its end: chunked encoding for the client.
     Unknown,
 }
 
-/// What clients are to ask for.
+/// The requests of the clients.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Clientele {
-    /// Whether also for answers of unknown length.
-    pub(crate) longest_tale: Length,
+pub(crate) struct Workload {
+    /// Whether they also request responses of unknown length.
+    pub(crate) length: Length,
     /// Whether they keep their connections.
     pub(crate) keep: bool,
 }
@@ -24,11 +24,11 @@ pub(crate) struct Clientele {
 pub(crate) struct Setup {
     pub(crate) name: &'static str,
     pub(crate) server: WebServer,
-    pub(crate) clientele: Clientele,
+    pub(crate) workload: Workload,
     pub(crate) socket: Socket,
-    /// What the web server itself answers now and then although nothing is wrong.
+    /// Statuses that the web server itself sends now and then although nothing is wrong.
     pub(crate) own: &'static [&'static str],
-    /// Lines that only it has.
+    /// Additional lines of its configuration.
     lines: &'static str,
 }
 
@@ -39,53 +39,54 @@ pub(crate) enum Socket {
     Unix,
 }
 
-/// Of a web server that tells a close from an end.
-const ANY: Clientele = Clientele { longest_tale: Length::Unknown, keep: true };
+/// For a web server that distinguishes a close from an end.
+const ANY: Workload = Workload { length: Length::Unknown, keep: true };
 
-/// Of one that takes a close for the end of any answer. An answer of unknown length that was cut off looks whole there,
-/// and nothing can be done about it. One that has a length is too short, and a client that keeps its connection would
-/// wait for the rest; where the connection is closed behind each answer, it sees it at once.
-const CAUTIOUS: Clientele = Clientele { longest_tale: Length::Declared, keep: false };
+/// For a web server that takes a close for the end of the response. An incomplete response of unknown length
+/// looks complete, which cannot be prevented. With a Content-Length it is too short, and a client that keeps
+/// its connection would wait for the rest; if the connection is closed after each response, the client
+/// notices at once.
+const CAUTIOUS: Workload = Workload { length: Length::Declared, keep: false };
 
-/// The configuration that is recommended for nginx, which buffers answers and keeps connections.
+/// The recommended configuration of nginx, which buffers responses and keeps connections.
 pub(crate) const NGINX: Setup = Setup {
     name: "kept",
     server: WebServer::Nginx,
-    clientele: ANY,
+    workload: ANY,
     socket: Socket::Unix,
     own: &[],
     lines: "fastcgi_keep_conn on;",
 };
 
-/// HAProxy, with a connection for one request at a time.
+/// HAProxy, with one request at a time on a connection.
 pub(crate) const HAPROXY: Setup = Setup {
     name: "kept",
     server: WebServer::Haproxy,
-    clientele: ANY,
+    workload: ANY,
     socket: Socket::Unix,
     own: &[],
     lines: "",
 };
 
-/// HAProxy, with a connection for several.
+/// HAProxy, with several requests at a time on a connection.
 pub(crate) const MULTIPLEXED: Setup = Setup {
     name: "multiplexed, TCP",
     socket: Socket::Tcp,
-    // Some while connections come and go: an error of its own, before the application has heard of the request.
+    // Sent while connections come and go: HAProxy's own error, before the application gets the request.
     own: &["500"],
     lines: "option mpxs-conns\n option max-reqs 16",
     ..HAPROXY
 };
 
-/// Every one.
+/// All setups.
 pub(crate) const ALL: [Setup; 6] = [
     NGINX,
     Setup { name: "kept, TCP", socket: Socket::Tcp, ..NGINX },
-    // nginx's defaults, and its way to pass each piece on at once: neither can tell.
-    Setup { name: "not kept", clientele: CAUTIOUS, lines: "fastcgi_keep_conn off;", ..NGINX },
+    // nginx's defaults, and its unbuffered mode: neither notices a close.
+    Setup { name: "not kept", workload: CAUTIOUS, lines: "fastcgi_keep_conn off;", ..NGINX },
     Setup {
         name: "kept, unbuffered",
-        clientele: CAUTIOUS,
+        workload: CAUTIOUS,
         lines: "fastcgi_keep_conn on; fastcgi_buffering off; fastcgi_request_buffering off;",
         ..NGINX
     },
@@ -104,7 +105,7 @@ impl Setup {
 
     fn nginx(&self, application: &str, timeout: u32) -> String {
         let lines = self.lines;
-        // In the pool it would find connections that it has asked to be closed.
+        // With a pool, nginx would reuse connections that it has asked the application to close.
         let keepalive = if lines.contains("keep_conn on") { "keepalive 8;" } else { "" };
         format!(
             "\
@@ -172,5 +173,5 @@ fcgi-app app
     }
 }
 
-/// The directory of nginx's temporary files, in its own directory.
+/// The directory of nginx's temporary files, inside its own directory.
 pub(crate) const DISK: &str = "disk";

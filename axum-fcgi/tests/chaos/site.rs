@@ -1,9 +1,9 @@
-//! A web server, what is behind it, and who asks it.
+//! A web server, the application behind it, and the clients.
 
 use test_support::{Installed, Result, Running, free_port, get, wait_for};
 
 use crate::application::Application;
-use crate::clients::{Clients, Told};
+use crate::clients::{Clients, Results};
 use crate::kinds::BETWEEN;
 use crate::setup::{DISK, Setup, Socket};
 
@@ -15,7 +15,7 @@ pub(crate) struct Site {
     _folder: tempfile::TempDir,
 }
 
-/// What the application holds while nothing is under way, for one request of a web server that has just started.
+/// What an idle application holds, except for one request of a web server that has just started.
 #[derive(Debug, Clone, Copy)]
 struct AtRest {
     tasks: usize,
@@ -25,7 +25,7 @@ struct AtRest {
 impl Site {
     /// `timeout`: seconds that the application may be silent.
     pub(crate) fn start(installed: &Installed, setup: Setup, timeout: u32) -> Result<Self> {
-        // The superuser of a mount namespace of his own has the directory already.
+        // In a mount namespace the directory exists already.
         let make = format!("mkdir -p {DISK} && exec \"$@\"");
         Self::start_by(&["sh", "-c", &make, "sh"], installed, setup, timeout)
     }
@@ -39,26 +39,26 @@ impl Site {
         };
         let mut application = Application::start(&address)?;
         let server = installed.clone().started_by(by).start(&setup.config(&address, timeout), &[])?;
-        // What is made once, at the first request.
+        // The first request creates what exists only once.
         at_rest(&server, &mut application)?;
         let rest = at_rest(&server, &mut application)?;
         Ok(Self { setup, server, application, rest, _folder: folder })
     }
 
     pub(crate) fn clients(&self) -> Clients {
-        Clients::start(self.server.port, self.setup.clientele)
+        Clients::start(self.server.port, self.setup.workload)
     }
 
-    /// Once nothing is done to the servers any more: whether every request succeeds, and the application then holds no
-    /// more than it did before anybody asked.
-    pub(crate) fn settles(mut self, told: &Told, what: &str) -> Result {
+    /// After the disturbances: every request must succeed, and the application then holds no more than at the
+    /// start.
+    pub(crate) fn assert_recovers(mut self, results: &Results, what: &str) -> Result {
         let clients = self.clients();
         clients.wait_for_good(BETWEEN)?;
         let after = clients.stop()?;
         if after.failures_but(self.setup.own) > 0 {
             return Err(format!("afterwards: {after}\n{}", self.server.logs()).into());
         }
-        // This ends the connections that it keeps.
+        // This closes the connections that it keeps.
         self.server.restart()?;
         let mut now = self.rest;
         let settled = wait_for("rest", || {
@@ -66,7 +66,7 @@ impl Site {
             Ok(now.tasks <= self.rest.tasks && now.descriptors <= self.rest.descriptors)
         });
         settled.map_err(|error| format!("{error}: {now:?} instead of {:?}", self.rest))?;
-        println!("{what}: {told}; then {after}");
+        println!("{what}: {results}; then {after}");
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Who may come in.
+//! The allow-list of peers.
 
 use std::net::SocketAddr;
 
@@ -28,11 +28,11 @@ async fn bind() -> (TcpListener, SocketAddr) {
 
 async fn is_served(addr: SocketAddr) -> bool {
     let mut io = TcpStream::connect(addr).await.unwrap();
-    wire::ask(&mut io, &wire::get("/", true)).await.is_ok_and(|answer| answer.ends_with("served"))
+    wire::ask(&mut io, &wire::get("/", true)).await.is_ok_and(|response| response.ends_with("served"))
 }
 
 #[tokio::test]
-async fn whoever_is_in_the_list_is_served() {
+async fn a_listed_peer_is_served() {
     let (listener, addr) = bind().await;
     serve(AllowListener::new(listener, "192.0.2.1, 127.0.0.0/8".parse().unwrap()));
     assert!(is_served(addr).await);
@@ -47,7 +47,7 @@ async fn disallowed_peers_are_closed_with_one_warning_each() {
     for _ in 0..2 {
         let mut io = TcpStream::connect(addr).await.unwrap();
         peers.push(io.local_addr().unwrap().to_string());
-        assert_eq!(io.read(&mut [0; 1]).await.unwrap(), 0, "closed without a word from either side");
+        assert_eq!(io.read(&mut [0; 1]).await.unwrap(), 0, "the connection must be closed without a byte");
     }
     let warnings = log.warnings();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
@@ -58,7 +58,7 @@ async fn disallowed_peers_are_closed_with_one_warning_each() {
 
 #[tokio::test]
 async fn a_v4_peer_of_a_v6_socket_matches_as_v4() {
-    // Not every machine has IPv6.
+    // Some machines have no IPv6.
     let Ok(listener) = TcpListener::bind("[::]:0").await else { return };
     let port = listener.local_addr().unwrap().port();
     serve(AllowListener::new(listener, "127.0.0.1".parse().unwrap()));

@@ -43,7 +43,7 @@ async fn without_a_socket_auto_says_what_it_tried() {
         for part in
             ["LISTEN_FDS is not set", "fd 0 is a pipe", ".socket unit", "mod_fcgid", "spawn-fcgi", "unix:/"]
         {
-            assert!(error.contains(part), "{error} does not say {part}");
+            assert!(error.contains(part), "{part} is missing in: {error}");
         }
         return;
     }

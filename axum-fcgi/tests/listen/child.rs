@@ -1,4 +1,4 @@
-//! Tests of what a process is started with: they run themselves again in a process of their own.
+//! Tests of inherited descriptors and variables: they run themselves again in a new process.
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -12,15 +12,16 @@ use tokio::sync::mpsc;
 
 use crate::wire;
 
-/// Set in the process that a test starts; some tests say there what they expect.
+/// Set in the process that a test starts; some tests pass their expectation in it.
 const CHILD: &str = "AXUM_FCGI_TEST_CHILD";
 
-/// What the test has to do if it is in the process that was started.
+/// The expectation, in a process that a test has started.
 pub(crate) fn expectation() -> Option<String> {
     std::env::var(CHILD).ok()
 }
 
-/// The test `name` again. The shell `setup` comes before it, and ends with `exec` or a variable for it.
+/// A command that runs the test `name` again. The shell code `setup` comes before it, and ends with `exec` or
+/// a variable for it.
 pub(crate) fn again(name: &str, setup: &str, redirections: &str, expectation: &str) -> Command {
     let mut command = Command::new("sh");
     command
@@ -33,12 +34,12 @@ pub(crate) fn again(name: &str, setup: &str, redirections: &str, expectation: &s
     command
 }
 
-/// Starts it, and lets go of what it was given: a socket is open as long as any process has it.
+/// Starts it and drops the inherited sockets here: a socket is open as long as any process has it.
 pub(crate) fn start(mut command: Command) -> Child {
     command.spawn().unwrap()
 }
 
-/// Waits for the end of the process, in which the test has to have passed.
+/// Waits for the process to end; the test in it must have passed.
 pub(crate) fn passed(child: Child) {
     let output = child.wait_with_output().unwrap();
     let text =
@@ -46,7 +47,7 @@ pub(crate) fn passed(child: Child) {
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
-/// Serves until it is asked for `/stop`.
+/// Serves until a request for `/stop`.
 pub(crate) async fn serve_until_stopped<L>(listener: L)
 where
     L: Listener,
@@ -62,16 +63,16 @@ where
     axum_fcgi::serve(listener, router).with_graceful_shutdown(signal).await.unwrap();
 }
 
-/// Asks for the page, and then to stop.
+/// Requests the page, and then a stop.
 pub(crate) async fn ask_and_stop(mut io: impl AsyncRead + AsyncWrite + Unpin) {
     assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
     assert!(wire::ask(&mut io, &wire::get("/stop", true)).await.unwrap().ends_with("stopped"));
 }
 
-/// Asserts that nobody serves at `addr` any more.
+/// Asserts that no process serves at `addr` any more.
 ///
-/// The system may still take a connection there and drop it: a process that another test has just started holds
-/// this one's sockets until it has become its program.
+/// The kernel may still accept a connection there and drop it: a process that another test has just started
+/// holds this one's sockets until its `exec`.
 pub(crate) async fn nobody_serves(addr: SocketAddr) {
     if let Ok(mut io) = TcpStream::connect(addr).await {
         wire::ask(&mut io, &wire::get("/", true)).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Listening to the network without a list.
+//! Listening to the network without an allow-list.
 
 use axum::Router;
 use axum::serve::{Listener, ListenerExt as _};
@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use crate::log::Log;
 
-/// The warnings of serving until it would wait for a connection.
+/// The warnings of `serve` up to its wait for the first connection.
 async fn warnings<L>(listener: L) -> Vec<String>
 where
     L: Listener,
@@ -40,7 +40,7 @@ async fn a_public_tcp_address_is_warned_about_once() {
 }
 
 #[tokio::test]
-async fn loopback_a_unix_socket_or_a_list_is_none() {
+async fn loopback_unix_or_listed_addresses_do_not_warn() {
     let dir = tempfile::tempdir().unwrap();
     let unix = UnixSocket::new(dir.path().join("sock")).bind().unwrap();
     let tokio = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! What the library tells `tracing`.
+//! The library's `tracing` events.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -13,11 +13,10 @@ use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    /// For this thread, which runs the whole test.
+    /// Active on this thread, which runs the whole test.
     pub(crate) fn start() -> (Self, DefaultGuard) {
-        // As long as there is but one subscriber, `tracing` asks the thread that comes by a place first
-        // whether anybody listens there, and believes it for ever; other tests' threads would say no. With
-        // several it asks them all.
+        // With a single subscriber, `tracing` caches per call site whether the first thread there is
+        // interested; other tests' threads are not. With several subscribers it asks each of them.
         static OTHERS: LazyLock<[Dispatch; 2]> =
             LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Log::default())));
         LazyLock::force(&OTHERS);

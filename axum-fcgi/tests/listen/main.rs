@@ -1,5 +1,4 @@
-//! Where web servers connect: addresses, sockets that are bound and sockets that a process is started with,
-//! and who may come in.
+//! Where web servers connect: addresses, bound and inherited sockets, and allow-lists.
 
 mod allow;
 mod auto;

@@ -1,4 +1,4 @@
-//! What systemd is told.
+//! Notifications to systemd.
 
 use std::os::unix::net::UnixDatagram;
 
@@ -8,18 +8,18 @@ use tokio::net::UnixStream;
 use crate::child;
 
 #[tokio::test]
-async fn systemd_is_told_when_it_is_ready_and_when_it_stops() {
-    const NAME: &str = "notify::systemd_is_told_when_it_is_ready_and_when_it_stops";
+async fn systemd_is_notified_of_start_and_stop() {
+    const NAME: &str = "notify::systemd_is_notified_of_start_and_stop";
     if let Some(path) = child::expectation() {
         let listener = UnixSocket::new(&path).bind().unwrap();
         return child::serve_until_stopped(listener).await;
     }
     let dir = tempfile::tempdir().unwrap();
     let (notify, path) = (dir.path().join("notify"), dir.path().join("sock"));
-    let told = UnixDatagram::bind(&notify).unwrap();
+    let systemd = UnixDatagram::bind(&notify).unwrap();
     let next = || {
         let mut buffer = [0; 64];
-        let len = told.recv(&mut buffer).unwrap();
+        let len = systemd.recv(&mut buffer).unwrap();
         String::from_utf8_lossy(&buffer[..len]).into_owned()
     };
     let mut command = child::again(NAME, "exec", "", path.to_str().unwrap());

@@ -1,4 +1,4 @@
-//! Several listeners into one service.
+//! Several listeners for one service.
 
 use axum::Router;
 use axum::routing::get;
@@ -16,7 +16,9 @@ async fn tcp_and_unix_are_served_at_once_and_stop_at_once() {
     let unix = format!("unix:{}", path.display());
     let addresses = ["127.0.0.1:0", &unix].map(|address| address.parse::<Address>().unwrap());
     let listeners = Listeners::bind(&addresses).unwrap();
-    let FcgiAddr::Tcp(addr) = listeners.local_addr().unwrap() else { panic!("the first is the one of TCP") };
+    let FcgiAddr::Tcp(addr) = listeners.local_addr().unwrap() else {
+        panic!("the first address must be TCP")
+    };
 
     let (stop, stopped) = oneshot::channel::<()>();
     let router = Router::new().route("/", get(async || "served"));

@@ -1,4 +1,4 @@
-//! fd 0, as it comes from Apache's mod_fcgid, lighttpd, H2O and spawn-fcgi.
+//! fd 0, as Apache's mod_fcgid, lighttpd, H2O and spawn-fcgi pass it.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -70,7 +70,7 @@ async fn fd_0_that_is_no_listening_socket_is_an_error() {
         let error = FcgiListener::from_stdin().unwrap_err().to_string();
         assert!(error.starts_with(&format!("fd 0 is {expected};")), "{error}");
         for way in ["mod_fcgid", "bin-path", "fastcgi.spawn", "spawn-fcgi", "unix:/run/app.sock"] {
-            assert!(error.contains(way), "{error} does not say {way}");
+            assert!(error.contains(way), "{way} is missing in: {error}");
         }
         return;
     }
@@ -90,7 +90,7 @@ async fn fd_0_that_is_no_listening_socket_is_an_error() {
     }
 }
 
-/// A terminal, and what a terminal emulator holds of it.
+/// A terminal, and the terminal emulator's end of it.
 fn terminal() -> (File, OwnedFd) {
     let controller = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     rustix::pty::grantpt(&controller).unwrap();

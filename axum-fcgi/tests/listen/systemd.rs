@@ -10,7 +10,7 @@ use tokio::net;
 
 use crate::child;
 
-/// The test again, with these two as descriptors 3 and 4. Its output is on stderr then.
+/// A command that runs the test again, with these two sockets as descriptors 3 and 4. It prints to stderr.
 fn with_sockets(name: &str, variables: &str, sockets: [OwnedFd; 2], expectation: &str) -> Command {
     let mut command =
         child::again(name, &format!("{variables} exec"), "3<&0 4<&1 </dev/null 1>&2", expectation);
@@ -52,11 +52,11 @@ async fn sockets_are_taken_by_their_names_and_each_once() {
     let variables = "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:admin";
     let started = child::start(with_sockets(NAME, variables, [unix.into(), tcp], &addr));
     let mut first = net::UnixStream::connect(&path).await.unwrap();
-    let answer = crate::wire::ask(&mut first, &crate::wire::get("/", true)).await.unwrap();
-    assert!(answer.ends_with("served"));
+    let response = crate::wire::ask(&mut first, &crate::wire::get("/", true)).await.unwrap();
+    assert!(response.ends_with("served"));
     child::ask_and_stop(net::TcpStream::connect(addr).await.unwrap()).await;
     child::passed(started);
-    assert!(path.exists(), "its file is systemd's");
+    assert!(path.exists(), "the file belongs to systemd");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What TCP connections get that unix ones do not need.
+//! Options of TCP connections that unix ones do not need.
 
 use std::io::{Error, ErrorKind};
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use tokio::sync::Notify;
 use crate::wire;
 
 #[tokio::test]
-async fn an_answer_that_is_cut_off_ends_in_a_reset() {
+async fn an_incomplete_response_ends_in_a_reset() {
     let listener = FcgiListener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let addr = listener.local_addr().unwrap().to_string();
     let read = Arc::new(Notify::new());
     let failing = Arc::clone(&read);
     let body = async move || {
-        // Once the first piece has left: before that the response would be a whole 500.
+        // After the first chunk was sent: before that the response would be a complete 500.
         let failure = once(async move {
             failing.notified().await;
             Err(Error::other("it broke"))

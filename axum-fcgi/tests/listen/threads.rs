@@ -1,4 +1,4 @@
-//! A host that counts processes, and threads with them.
+//! Hosts with a limit on processes, which includes threads.
 
 use std::fs;
 

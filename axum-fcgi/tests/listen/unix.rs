@@ -26,7 +26,7 @@ async fn a_stale_file_is_replaced() {
     const NAME: &str = "unix::a_stale_file_is_replaced";
     if let Some(path) = child::expectation() {
         let _listener = UnixSocket::new(path).bind().unwrap();
-        // As when it is killed: nothing is dropped.
+        // As if killed: nothing is dropped.
         std::process::exit(77);
     }
     let dir = dir();
@@ -44,7 +44,7 @@ async fn a_live_socket_with_a_full_backlog_is_not_replaced() {
     let path = dir.path().join("sock");
     let live = bound(&path);
     rustix::net::listen(&live, 0).unwrap();
-    // The second attempt finds the first one in the backlog, for which there is place for one.
+    // The second attempt finds the first one in the backlog, which has room for one connection.
     for _ in 0..3 {
         let error = UnixSocket::new(&path).bind().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -60,7 +60,7 @@ async fn two_binds_race_for_a_stale_file_and_one_wins() {
     let dir = dir();
     let path = dir.path().join("sock");
     for _ in 0..500 {
-        // It never listened, so that it is stale also while a process that another test starts holds it.
+        // It never listened, so it is stale even while a process that another test starts holds it.
         drop(bound(&path));
         let bind = || {
             let (socket, runtime) = (UnixSocket::new(&path), tokio::runtime::Handle::current());
@@ -77,11 +77,11 @@ async fn two_binds_race_for_a_stale_file_and_one_wins() {
         assert_eq!(lost.kind(), ErrorKind::AddrInUse, "{lost}");
         UnixStream::connect(&path).unwrap();
         drop(has);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "no file must remain");
     }
 }
 
-/// A socket that is bound and does not listen.
+/// A bound socket that does not listen.
 fn bound(path: &Path) -> OwnedFd {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
     rustix::net::bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
@@ -89,7 +89,7 @@ fn bound(path: &Path) -> OwnedFd {
 }
 
 #[tokio::test]
-async fn what_is_no_stream_socket_is_never_removed() {
+async fn only_a_stale_stream_socket_is_removed() {
     let dir = dir();
     let file = dir.path().join("file");
     fs::write(&file, "precious").unwrap();
@@ -113,8 +113,8 @@ async fn what_is_no_stream_socket_is_never_removed() {
 }
 
 #[tokio::test]
-async fn the_mode_holds_whatever_the_umask() {
-    const NAME: &str = "unix::the_mode_holds_whatever_the_umask";
+async fn the_mode_is_set_regardless_of_the_umask() {
+    const NAME: &str = "unix::the_mode_is_set_regardless_of_the_umask";
     if child::expectation().is_some() {
         let dir = dir();
         let path = dir.path().join("sock");
@@ -137,7 +137,7 @@ async fn owner_and_group_are_set_or_bind_fails_cleanly() {
     let dir = dir();
     let path = dir.path().join("sock");
     let own = fs::metadata(dir.path()).unwrap();
-    // Whoever may give files away can give it to anybody; others to themselves alone.
+    // A privileged process may give files to any user; others only to themselves.
     let given = UnixSocket::new(&path).owner(4711).group(4712).bind();
     match given {
         Ok(listener) => {
@@ -157,7 +157,7 @@ async fn owner_and_group_are_set_or_bind_fails_cleanly() {
 async fn owner_and_group_can_be_names() {
     let dir = dir();
     let path = dir.path().join("sock");
-    // Number 1 on every Linux.
+    // User 1 on every Linux.
     match UnixSocket::new(&path).owner("daemon").group("daemon".to_owned()).bind() {
         Ok(listener) => {
             let metadata = fs::metadata(&path).unwrap();
@@ -184,7 +184,7 @@ async fn an_unknown_owner_or_group_is_an_error() {
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             let expected = format!("{what} {name:?}: this system has no such {what}");
             assert!(error.to_string().ends_with(&expected), "{error}");
-            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "no file must remain");
         }
     }
 }
@@ -224,7 +224,7 @@ async fn drop_removes_the_file_unless_it_was_replaced() {
     fs::remove_file(&path).unwrap();
     let _others = UnixListener::bind(&path).unwrap();
     drop(listener);
-    assert!(path.exists(), "it is somebody else's now");
+    assert!(path.exists(), "the file belongs to the new socket");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! An application that sends each body back, at a TCP port and at a unix socket.
+//! An application that echoes request bodies, on a TCP port and on a unix socket.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use test_support::Result;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 
-/// It ends when this is dropped.
+/// Ends on drop.
 #[derive(Debug)]
 pub(crate) struct Application {
     port: u16,
@@ -38,7 +38,7 @@ impl Application {
         Ok(Self { port, socket, _directory: directory, _runtime: runtime })
     }
 
-    /// What stands for the application in a configuration, and where it really is.
+    /// The application's addresses in a configuration, and the real ones.
     pub(crate) fn values(&self, config: &str) -> Vec<(&'static str, String)> {
         let sockets =
             ["/run/app/fcgi.sock", "/run/hello.sock", "app.sock"].map(|name| (name, shown(&self.socket)));
@@ -51,7 +51,7 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// As a web server is started with.
+/// The values in the form that starting a web server requires.
 pub(crate) fn as_displayed<'a>(values: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a dyn Display)> {
     values.iter().map(|(name, value)| (*name, value as &dyn Display)).collect()
 }

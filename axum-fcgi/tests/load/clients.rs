@@ -8,26 +8,26 @@ use std::time::Duration;
 
 use test_support::Result;
 
-/// What each of them sends.
+/// The request that each client sends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) method: &'static str,
-    /// Lines of headers, each with its end.
+    /// Header lines, each with its CRLF.
     pub(crate) headers: &'a str,
     pub(crate) body: Body,
 }
 
-/// The body of a request, and what comes back.
+/// The body of a request, and the expected response.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Body {
     None,
-    /// A short one, which comes back.
+    /// A short body, which comes back.
     Echoed,
-    /// One of so many bytes, of which the application reads nothing.
+    /// A body of this length, which the application does not read.
     Unread(usize),
 }
 
-/// Sends so many requests to a port of the loopback interface; gives what became of those that were lost.
+/// Sends this many requests to a port of the loopback interface; returns the errors of the lost ones.
 pub(crate) fn send(port: u16, clients: usize, requests: usize, request: Request<'_>) -> Vec<String> {
     let left = AtomicUsize::new(requests);
     thread::scope(|scope| {
@@ -48,7 +48,7 @@ fn send_all(port: u16, left: &AtomicUsize, request: Request<'_>) -> Vec<String> 
     lost
 }
 
-/// On the connection that is kept, if there is one; leaves one there that may be used again.
+/// Uses the kept connection, if any, and keeps the connection if it can be reused.
 fn ask(kept: &mut Option<BufReader<TcpStream>>, port: u16, number: usize, request: Request<'_>) -> Result {
     let Request { method, headers, body } = request;
     let mut stream = match kept.take() {
@@ -65,7 +65,7 @@ fn ask(kept: &mut Option<BufReader<TcpStream>>, port: u16, number: usize, reques
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let head = format!("{method} /{path}/{number} HTTP/1.1\r\nHost: example.org\r\n{headers}{length}\r\n");
     let written = stream.get_mut().write_all((head + &body).as_bytes());
-    // The answer may come before all of the body was taken.
+    // The response may come before the whole body was read.
     if expected == body {
         written?;
     }
@@ -83,9 +83,9 @@ fn ask(kept: &mut Option<BufReader<TcpStream>>, port: u16, number: usize, reques
             _ => {}
         }
     }
-    let mut answer = vec![0; length.ok_or_else(|| format!("no length: {status:?}"))?];
-    stream.read_exact(&mut answer)?;
-    if !status.starts_with("HTTP/1.1 200 ") || answer != expected.as_bytes() {
+    let mut response = vec![0; length.ok_or_else(|| format!("no length: {status:?}"))?];
+    stream.read_exact(&mut response)?;
+    if !status.starts_with("HTTP/1.1 200 ") || response != expected.as_bytes() {
         return Err(format!("{status:?}").into());
     }
     if !closes && expected == body {

@@ -1,4 +1,4 @@
-//! Requests that share connections.
+//! Requests on multiplexed connections.
 
 use std::thread;
 
@@ -11,17 +11,16 @@ use crate::requests;
 
 const CLIENTS: usize = 64;
 
-/// What the example hands out.
+/// The example's configuration.
 const SHIPPED: &str = include_str!("../../../examples/hello/haproxy-multiplexed.cfg");
 
 pub(crate) fn trials() -> Vec<Trial> {
-    // The buffer is HAProxy's usual one, and the number of requests what the application says.
-    let asked = SHIPPED
+    // HAProxy's default buffer, and the number of requests that the application advertises.
+    let advertised = SHIPPED
         .replace("    tune.bufsize 65536\n", "")
         .replace("    option max-reqs 16\n", "    option get-values\n");
     let mut trials = Vec::new();
-    for (how, config) in [("multiplexed", SHIPPED.to_owned()), ("multiplexed as the application says", asked)]
-    {
+    for (how, config) in [("multiplexed", SHIPPED.to_owned()), ("multiplexed as advertised", advertised)] {
         for bytes in [500, 2000, 3500] {
             let config = config.clone();
             let name = ["no_request_is_lost", &format!("{how}, heads of {bytes} bytes")].join("/");
@@ -45,11 +44,11 @@ fn none_is_lost(haproxy: &Installed, config: &str, bytes: usize) -> Result {
     if lost.is_empty() {
         Ok(())
     } else {
-        Err(format!("{} are lost, as {:?}", lost.len(), lost.first()).into())
+        Err(format!("{} lost, for example {:?}", lost.len(), lost.first()).into())
     }
 }
 
-/// STDIN would fill HAProxy's buffer as heads do, so requests with a body have connections of their own.
+/// STDIN would fill HAProxy's buffer as heads do, so requests with a body have their own connections.
 fn none_is_lost_beside_uploads(haproxy: &Installed) -> Result {
     let application = Application::start()?;
     let values = application.values(SHIPPED);
@@ -66,11 +65,11 @@ fn none_is_lost_beside_uploads(haproxy: &Installed) -> Result {
     if lost.is_empty() {
         Ok(())
     } else {
-        Err(format!("{} are lost, as {:?}", lost.len(), lost.first()).into())
+        Err(format!("{} lost, for example {:?}", lost.len(), lost.first()).into())
     }
 }
 
-/// A browser's headers, with a cookie that fills the head of the request up to so many bytes.
+/// A browser's headers, with a cookie that makes the request's head this long.
 fn headers(bytes: usize) -> String {
     const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
         Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\

@@ -1,4 +1,4 @@
-//! POSTs, which nginx sends once.
+//! POSTs, which nginx does not retry.
 
 use libtest_mimic::Trial;
 use test_support::{Installed, Result, Version, WebServer, trial};
@@ -14,10 +14,10 @@ const POST: Request<'static> =
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("shipped_nginx_configs_keep_connections", shipped::all_keep_connections),
-        WebServer::Nginx.trial("posts_are_lost_where_it_keeps_what_it_closes", |nginx| closed(&nginx)),
+        WebServer::Nginx.trial("keeping_closed_connections_loses_posts", |nginx| closed(&nginx)),
     ];
     for shipped in shipped::files().into_iter().chain(shipped::blocks()) {
-        // Without buffering a connection that was to be closed would go back to those that are kept.
+        // Without buffering, a connection that is to be closed would go back into the pool.
         let unbuffered = shipped.text.replace(KEEP, "fastcgi_keep_conn on; fastcgi_buffering off;");
         for (how, config) in [("", shipped.text), (", unbuffered", unbuffered)] {
             let name = ["no_post_is_lost", &(shipped.name.clone() + how)].join("/");
@@ -31,7 +31,7 @@ const KEEP: &str = "fastcgi_keep_conn on;";
 
 fn none_is_lost(nginx: &Installed, config: &str) -> Result {
     let lost = lost(nginx, config, requests(1000))?;
-    if lost.is_empty() { Ok(()) } else { Err(format!("{} are lost: {lost:?}", lost.len()).into()) }
+    if lost.is_empty() { Ok(()) } else { Err(format!("{} lost: {lost:?}", lost.len()).into()) }
 }
 
 fn lost(nginx: &Installed, config: &str, posts: usize) -> Result<Vec<String>> {
@@ -41,16 +41,16 @@ fn lost(nginx: &Installed, config: &str, posts: usize) -> Result<Vec<String>> {
     Ok(send(server.port, CLIENTS, posts, POST))
 }
 
-/// The tests above can fail: nginx keeps connections unasked from 1.29.7 on, and loses requests on those that it has told the
-/// application to close.
+/// The tests above can fail: nginx keeps connections by default from 1.29.7 on, and loses requests on those
+/// that it has asked the application to close.
 fn closed(nginx: &Installed) -> Result {
-    let keeps_unasked = nginx.version()? >= Version::from([1, 29, 7]);
+    let keeps_by_default = nginx.version()? >= Version::from([1, 29, 7]);
     let shipped =
         shipped::files().into_iter().find(|shipped| shipped.name.contains("hello")).ok_or("no hello")?;
     let closing = shipped.text.replace(KEEP, "fastcgi_buffering off;");
-    let kept = if keeps_unasked { "" } else { "keepalive 8;" };
+    let kept = if keeps_by_default { "" } else { "keepalive 8;" };
     let config = closing.replace("keepalive 8;", kept);
-    // It is a race, which is lost within some hundred requests.
+    // A race: some request is lost within a few hundred.
     for _ in 0..20 {
         if !lost(nginx, &config, 1000)?.is_empty() {
             return Ok(());

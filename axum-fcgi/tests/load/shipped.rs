@@ -1,11 +1,11 @@
-//! The configurations of nginx that this repository hands out.
+//! The nginx configurations in this repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use test_support::Result;
 
-/// One of them, by where it stands.
+/// A configuration, named by its place.
 #[derive(Debug, Clone)]
 pub(crate) struct Shipped {
     pub(crate) name: String,
@@ -33,16 +33,16 @@ fn shipped(path: &Path) -> Option<Shipped> {
     Some(Shipped { name, text: fs::read_to_string(path).ok()? })
 }
 
-/// The blocks of the documents that have an `upstream` and its `server`, as whole configurations.
+/// The blocks in documents that have an `upstream` and its `server`, as complete configurations.
 pub(crate) fn blocks() -> Vec<Shipped> {
-    let whole = |block: Shipped| {
-        let is_whole = block.text.contains("upstream ") && block.text.contains("server {");
-        is_whole.then(|| Shipped { text: PRELUDE.replace("BLOCK", &filled(&block.text)), ..block })
+    let complete = |block: Shipped| {
+        let is_complete = block.text.contains("upstream ") && block.text.contains("server {");
+        is_complete.then(|| Shipped { text: PRELUDE.replace("BLOCK", &filled(&block.text)), ..block })
     };
-    documents().into_iter().flat_map(|path| blocks_of(&path)).filter_map(whole).collect()
+    documents().into_iter().flat_map(|path| blocks_of(&path)).filter_map(complete).collect()
 }
 
-/// What stands around a block in `/etc/nginx`.
+/// The configuration around a block in `/etc/nginx`.
 const PRELUDE: &str = "daemon off;
 worker_processes 1;
 pid nginx.pid;
@@ -59,7 +59,7 @@ BLOCK
 }
 ";
 
-/// What `include fastcgi_params` has for an application.
+/// The parameters that an application needs from `include fastcgi_params`.
 const PARAMS: &str = "fastcgi_param REQUEST_METHOD $request_method; fastcgi_param REQUEST_URI $request_uri;
 fastcgi_param SCRIPT_NAME $fastcgi_script_name; fastcgi_param QUERY_STRING $query_string;
 fastcgi_param DOCUMENT_URI $document_uri; fastcgi_param SERVER_PROTOCOL $server_protocol;
@@ -74,7 +74,7 @@ fn filled(block: &str) -> String {
     }
 }
 
-/// Every text that may have a configuration in it.
+/// Every document that may contain a configuration.
 pub(crate) fn documents() -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -92,7 +92,7 @@ pub(crate) fn documents() -> Vec<PathBuf> {
     found
 }
 
-/// The blocks of nginx's configuration in a document, without the slashes of a Rust comment.
+/// The nginx blocks of a document, without the slashes of Rust comments.
 pub(crate) fn blocks_of(document: &Path) -> Vec<Shipped> {
     let Some(Shipped { name, text }) = shipped(document) else { return Vec::new() };
     let lines = text.lines().map(|line| line.trim_start_matches("//!").trim_start_matches("///"));
@@ -111,17 +111,17 @@ pub(crate) fn blocks_of(document: &Path) -> Vec<Shipped> {
     blocks
 }
 
-/// Fails where a configuration lets nginx keep a connection that it asked the application to close.
+/// Fails if a configuration lets nginx keep a connection that it asked the application to close.
 pub(crate) fn all_keep_connections() -> Result {
     let blocks = documents().into_iter().flat_map(|path| blocks_of(&path));
     let all: Vec<_> =
         files().into_iter().chain(blocks).filter(|shipped| shipped.text.contains("fastcgi_pass")).collect();
-    let says = |text: &str| text.contains("fastcgi_keep_conn on;") || text.contains("keepalive 0;");
+    let is_safe = |text: &str| text.contains("fastcgi_keep_conn on;") || text.contains("keepalive 0;");
     let wrong: Vec<_> =
-        all.iter().filter(|shipped| !says(&shipped.text)).map(|shipped| &shipped.name).collect();
+        all.iter().filter(|shipped| !is_safe(&shipped.text)).map(|shipped| &shipped.name).collect();
     if all.is_empty() || !wrong.is_empty() {
         return Err(
-            format!("of {} configurations these have no fastcgi_keep_conn: {wrong:?}", all.len()).into()
+            format!("of {} configurations, these have no fastcgi_keep_conn: {wrong:?}", all.len()).into()
         );
     }
     Ok(())

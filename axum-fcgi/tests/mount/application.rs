@@ -1,4 +1,4 @@
-//! An application that is served by this crate.
+//! An application served by this crate.
 
 use std::future::pending;
 use std::io;
@@ -21,21 +21,21 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 
-use crate::asking::{ask, get, send, streamed};
+use crate::client::{ask, get, send, streamed};
 use crate::runner::block_on;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        Trial::test("own/it_sees_the_client", || block_on(facts())),
+        Trial::test("own/the_client_address_arrives", || block_on(facts())),
         Trial::test("own/bodies_stream_both_ways", || block_on(streams())),
-        Trial::test("own/what_breaks_off_is_not_whole", || block_on(broken())),
-        Trial::test("own/what_is_refused_is_a_503", || block_on(refusals())),
-        Trial::test("own/no_connection_in_time_is_a_504", || block_on(no_connection())),
-        Trial::test("own/a_client_that_leaves_is_noticed", || block_on(leaving())),
+        Trial::test("own/an_incomplete_response_is_an_error", || block_on(broken())),
+        Trial::test("own/a_rejected_request_is_a_503", || block_on(rejections())),
+        Trial::test("own/a_connect_timeout_is_a_504", || block_on(no_connection())),
+        Trial::test("own/a_disconnect_cancels_the_handler", || block_on(disconnect())),
     ]
 }
 
-/// A Router over FastCGI, behind `/app` of another; with what has to live as long.
+/// A Router over FastCGI, behind `/app` of another one, and the socket's directory.
 fn mounted(application: Router, connections: usize) -> (Router, TempDir) {
     let directory = TempDir::new().unwrap();
     let socket = directory.path().join("socket");
@@ -54,8 +54,8 @@ async fn facts() {
                RequestScheme(scheme): RequestScheme,
                ScriptName(script): ScriptName| format!("{uri} {original} {client} {scheme} {script}");
     let (router, _directory) = mounted(Router::new().fallback(handler), 1);
-    let answer = get(&router, "/app/a%20b?c").await;
-    assert_eq!(answer.text(), "/app/a%20b?c /app/a%20b?c 192.0.2.7:4711 https /app");
+    let response = get(&router, "/app/a%20b?c").await;
+    assert_eq!(response.text(), "/app/a%20b?c /app/a%20b?c 192.0.2.7:4711 https /app");
     let nul = get(&router, "/app/a%00b").await;
     assert_eq!(nul.status, 400);
     assert_eq!(get(&router, "/app").await.status, 200);
@@ -71,15 +71,15 @@ async fn streams() {
 }
 
 async fn broken() {
-    let begun = Arc::new(Notify::new());
-    let seen = Arc::clone(&begun);
+    let started = Arc::new(Notify::new());
+    let seen = Arc::clone(&started);
     let failing = get_route(async move || {
-        // Once the head was seen: before that the response would be a whole 500.
+        // After the head was received: before that the response would be a complete 500.
         let failure = once(async move {
             seen.notified().await;
-            Err(io::Error::other("and given up"))
+            Err(io::Error::other("the body's source failed"))
         });
-        Body::from_stream(iter([Ok(Bytes::from_static(b"begun"))]).chain(failure))
+        Body::from_stream(iter([Ok(Bytes::from_static(b"some"))]).chain(failure))
     });
     let panicking = get_route(async || -> StatusCode { panic!("a handler's own failure") });
     let (router, _directory) =
@@ -88,14 +88,14 @@ async fn broken() {
         let request = Request::get("/app/failing").body(Body::empty()).unwrap();
         let response = send(&router, request).await;
         assert_eq!(response.status(), 200);
-        begun.notify_one();
-        response.into_body().collect().await.expect_err("it is not whole");
+        started.notify_one();
+        response.into_body().collect().await.expect_err("the body must be incomplete");
         assert_eq!(get(&router, "/app/panicking").await.status, 500);
     }
 }
 
-async fn refusals() {
-    // END_REQUEST with OVERLOADED, and with nothing before it.
+async fn rejections() {
+    // END_REQUEST with OVERLOADED, and with no output before it.
     let directory = TempDir::new().unwrap();
     let socket = directory.path().join("socket");
     let listener = UnixListener::bind(&socket).unwrap();
@@ -112,8 +112,8 @@ async fn refusals() {
     let pool: Pool<_, Body> = Pool::new(1, config, move || UnixStream::connect(socket.clone()));
     let router = Router::new().nest_service("/app", FastCgi::application(pool));
     for status in [503, 502] {
-        let answer = get(&router, "/app/").await;
-        assert_eq!((answer.status, answer.text()), (status, ""));
+        let response = get(&router, "/app/").await;
+        assert_eq!((response.status, response.text()), (status, ""));
     }
 }
 
@@ -124,27 +124,27 @@ async fn no_connection() {
     assert_eq!(get(&router, "/app/").await.status, 504);
 }
 
-async fn leaving() {
-    struct Told(Arc<Notify>);
-    impl Drop for Told {
+async fn disconnect() {
+    struct NotifyOnDrop(Arc<Notify>);
+    impl Drop for NotifyOnDrop {
         fn drop(&mut self) {
             self.0.notify_one();
         }
     }
-    let (begun, gone) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (tell_begun, tell_gone) = (Arc::clone(&begun), Arc::clone(&gone));
+    let (started, dropped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (on_start, on_drop) = (Arc::clone(&started), Arc::clone(&dropped));
     let waiting = get_route(async move || -> StatusCode {
-        let _told = Told(tell_gone);
-        tell_begun.notify_one();
+        let _notify = NotifyOnDrop(on_drop);
+        on_start.notify_one();
         pending().await
     });
     let (router, _directory) = mounted(Router::new().route("/app/waiting", waiting), 1);
     for _ in 0..3 {
         let request = Request::get("/app/waiting").body(Body::empty()).unwrap();
         tokio::select! {
-            _ = send(&router, request) => panic!("there is no answer"),
-            () = begun.notified() => {}
+            _ = send(&router, request) => panic!("no response must come"),
+            () = started.notified() => {}
         }
-        gone.notified().await;
+        dropped.notified().await;
     }
 }

@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 use crate::process::Process;
 use crate::runner::{block_on, find, needs};
 
-/// Its processes, and so the connections that it serves at once.
+/// php-fpm's processes, and so its concurrent connections.
 pub(crate) const CHILDREN: usize = 2;
 
 type Connect = Box<dyn Fn() -> BoxFuture<'static, io::Result<UnixStream>> + Send + Sync>;
@@ -27,11 +27,11 @@ pub(crate) struct Fpm {
     program: PathBuf,
     directory: TempDir,
     process: Option<Process>,
-    /// What it wrote to STDERR.
+    /// The text from STDERR.
     pub(crate) log: Arc<Mutex<Vec<u8>>>,
 }
 
-/// A test with a php-fpm of its own.
+/// A test with its own php-fpm.
 pub(crate) fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn(Fpm) -> F) -> Trial {
     let found = find("php-fpm", |name| {
         let version = name.strip_prefix("php-fpm");
@@ -93,7 +93,7 @@ impl Fpm {
         self.path().join("root")
     }
 
-    /// Connections to it, as many as it has processes.
+    /// A pool with as many connections as php-fpm has processes.
     pub(crate) fn pool(&self) -> FpmPool {
         let socket = self.path().join("socket");
         let log = Arc::clone(&self.log);
@@ -102,7 +102,7 @@ impl Fpm {
         Pool::new(CHILDREN, config, Box::new(move || Box::pin(UnixStream::connect(socket.clone()))))
     }
 
-    /// Its scripts.
+    /// php-fpm's scripts.
     pub(crate) fn scripts(&self) -> FastCgi<FpmPool> {
         FastCgi::new(self.pool(), self.root())
     }

@@ -1,12 +1,13 @@
-//! [`FastCgi`](axum_fcgi::FastCgi) before real applications: php-fpm, Go's `net/http/fcgi`, the C library, and this crate.
+//! [`FastCgi`](axum_fcgi::FastCgi) with real applications: php-fpm, Go's `net/http/fcgi`, the C library, and
+//! this crate.
 //!
-//! `cargo test -p axum-fcgi --features client --test mount` runs it. What is not installed is ignored, and says so; with
-//! `CI=true` it fails instead.
+//! `cargo test -p axum-fcgi --features client --test mount` runs the tests. If a program is missing, its
+//! tests are ignored and say so; with `CI=true` they fail instead.
 
 #[cfg(unix)]
 mod application;
 #[cfg(unix)]
-mod asking;
+mod client;
 #[cfg(unix)]
 mod fpm;
 #[cfg(unix)]

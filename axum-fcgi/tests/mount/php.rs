@@ -1,4 +1,4 @@
-//! PHP: what a script is told, and what it takes and gives.
+//! PHP: a script's variables, its input and its output.
 
 use axum::Router;
 use axum::body::Body;
@@ -8,7 +8,7 @@ use axum_fcgi::tower_fcgi::client::ExtraParams;
 use http_body_util::BodyExt as _;
 use libtest_mimic::Trial;
 
-use crate::asking::{ask, get, send, streamed};
+use crate::client::{ask, get, send, streamed};
 use crate::fpm::{Fpm, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -40,8 +40,8 @@ async fn variables(fpm: Fpm) {
         .header("authorization", "Basic eDp5")
         .header("proxy", "http://evil")
         .header("script_filename", "/etc/passwd");
-    let answer = ask(&router, request.body(Body::empty()).unwrap()).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
+    let response = ask(&router, request.body(Body::empty()).unwrap()).await;
+    assert_eq!(response.status, 200, "{response:?}");
     let root = fpm.root().display().to_string();
     for (name, value) in [
         ("SCRIPT_FILENAME", &*format!("{root}/docs/index.php")),
@@ -69,14 +69,14 @@ async fn variables(fpm: Fpm) {
         ("REDIRECT_STATUS", "200"),
         ("GATEWAY_INTERFACE", "CGI/1.1"),
     ] {
-        assert_eq!(answer.variable(name), Some(value), "{name}");
+        assert_eq!(response.variable(name), Some(value), "{name}");
     }
-    assert_eq!(answer.variable("HTTP_PROXY"), None);
-    assert_eq!(answer.variable("HTTP_SCRIPT_FILENAME"), None);
+    assert_eq!(response.variable("HTTP_PROXY"), None);
+    assert_eq!(response.variable("HTTP_SCRIPT_FILENAME"), None);
 }
 
 async fn mounts(fpm: Fpm) {
-    // One for all: each that is kept takes a process.
+    // One pool for all routes: each kept connection takes a process.
     let scripts = fpm.scripts();
     let nested = Router::new().nest_service("/php", scripts.clone());
     let whole = Router::new().fallback_service(scripts.clone());
@@ -89,21 +89,21 @@ async fn mounts(fpm: Fpm) {
         (&whole, "/docs/index.php/a", "/docs/index.php", "/a"),
         (&route, "/docs/index.php", "/docs/index.php", ""),
     ] {
-        let answer = get(router, path).await;
-        assert_eq!(answer.variable("SCRIPT_NAME"), Some(script), "{path}: {answer:?}");
-        assert_eq!(answer.variable("PATH_INFO").unwrap_or_default(), info, "{path}");
-        assert_eq!(answer.variable("REQUEST_URI"), Some(path));
-        assert_eq!(answer.variable("SERVER_PORT"), Some("8080"));
-        assert_eq!((answer.variable("HTTPS"), answer.variable("REQUEST_SCHEME")), (None, Some("http")));
+        let response = get(router, path).await;
+        assert_eq!(response.variable("SCRIPT_NAME"), Some(script), "{path}: {response:?}");
+        assert_eq!(response.variable("PATH_INFO").unwrap_or_default(), info, "{path}");
+        assert_eq!(response.variable("REQUEST_URI"), Some(path));
+        assert_eq!(response.variable("SERVER_PORT"), Some("8080"));
+        assert_eq!((response.variable("HTTPS"), response.variable("REQUEST_SCHEME")), (None, Some("http")));
     }
     for (path, to) in [("/php?a=b", "/php/?a=b"), ("/php/docs", "/php/docs/")] {
-        let answer = get(&nested, path).await;
-        assert_eq!((answer.status, answer.header("location")), (308, Some(to)), "{path}");
+        let response = get(&nested, path).await;
+        assert_eq!((response.status, response.header("location")), (308, Some(to)), "{path}");
     }
-    // The scheme that a client of HTTP/2 names is its own word.
+    // An HTTP/2 client may name any scheme.
     let named = Request::get("https://shop.example.org/").body(Body::empty()).unwrap();
-    let answer = ask(&whole, named).await;
-    assert_eq!((answer.variable("HTTPS"), answer.variable("SERVER_PORT")), (None, Some("80")));
+    let response = ask(&whole, named).await;
+    assert_eq!((response.variable("HTTPS"), response.variable("SERVER_PORT")), (None, Some("80")));
 }
 
 async fn forms(fpm: Fpm) {
@@ -111,12 +111,12 @@ async fn forms(fpm: Fpm) {
     let form = |kind: &str, body: &'static str| {
         Request::post("/php/do.php?what=form").header("content-type", kind).body(Body::from(body)).unwrap()
     };
-    let answer =
+    let response =
         ask(&router, form("application/x-www-form-urlencoded", "a=1&b%5B%5D=x&b%5B%5D=%C3%BC")).await;
-    assert_eq!(answer.text(), r#"[{"a":"1","b":["x","\u00fc"]},"application\/x-www-form-urlencoded"]"#);
+    assert_eq!(response.text(), r#"[{"a":"1","b":["x","\u00fc"]},"application\/x-www-form-urlencoded"]"#);
     let parts = "--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\n--X--\r\n";
-    let answer = ask(&router, form("multipart/form-data; boundary=X", parts)).await;
-    assert!(answer.text().starts_with(r#"[{"a":"one"}"#), "{answer:?}");
+    let response = ask(&router, form("multipart/form-data; boundary=X", parts)).await;
+    assert!(response.text().starts_with(r#"[{"a":"one"}"#), "{response:?}");
 }
 
 async fn upload(fpm: Fpm) {
@@ -125,18 +125,18 @@ async fn upload(fpm: Fpm) {
     let before = "--X\r\nContent-Disposition: form-data; name=\"field\"\r\n\r\nbeside\r\n--X\r\n\
         Content-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n\r\n";
     let after = "\r\n--X--\r\n";
-    let pieces = futures_util::stream::iter([
+    let chunks = futures_util::stream::iter([
         Body::from(before).into_data_stream(),
         streamed(SIZE).into_data_stream(),
         Body::from(after).into_data_stream(),
     ]);
-    let body = Body::from_stream(futures_util::StreamExt::flatten(pieces));
+    let body = Body::from_stream(futures_util::StreamExt::flatten(chunks));
     let request = Request::post("/php/upload.php")
         .header("content-type", "multipart/form-data; boundary=X")
         .header("content-length", before.len() + SIZE + after.len());
-    let answer = ask(&router, request.body(body).unwrap()).await;
-    // What md5sum says of 50 MiB of x.
-    assert_eq!(answer.text(), format!("0 a.bin {SIZE} 6193beebb8065b5ba939d27cc0ac6bae beside"));
+    let response = ask(&router, request.body(body).unwrap()).await;
+    // md5sum of 50 MiB of x.
+    assert_eq!(response.text(), format!("0 a.bin {SIZE} 6193beebb8065b5ba939d27cc0ac6bae beside"));
 }
 
 async fn unsized_bodies(fpm: Fpm) {
@@ -147,7 +147,7 @@ async fn unsized_bodies(fpm: Fpm) {
     let collected = ask(&router(Some(100_000)), post(100_000)).await;
     assert_eq!(collected.text(), "100000 d5816f35916d1d9482fb0f1ec201101d");
     assert_eq!(ask(&router(Some(100_000)), post(100_001)).await.status, 413);
-    // Nobody has told PHP how much there is to be read.
+    // PHP gets no CONTENT_LENGTH, and reads nothing.
     assert!(ask(&router(None), post(100_000)).await.text().starts_with("none "));
     let broken = futures_util::stream::iter([Ok("some"), Err(std::io::Error::other("gone"))]);
     let request = Request::post("/do.php?what=digest").body(Body::from_stream(broken)).unwrap();
@@ -158,7 +158,8 @@ async fn sessions(fpm: Fpm) {
     let router = Router::new().nest_service("/php", fpm.scripts());
     let first = get(&router, "/php/session.php").await;
     assert_eq!(first.text(), "1");
-    let cookie = first.header("set-cookie").expect("a cookie").split(';').next().unwrap().to_owned();
+    let cookie =
+        first.header("set-cookie").expect("the response sets a cookie").split(';').next().unwrap().to_owned();
     for visit in ["2", "3"] {
         let request = Request::get("/php/session.php").header("cookie", &cookie).body(Body::empty());
         assert_eq!(ask(&router, request.unwrap()).await.text(), visit);
@@ -168,21 +169,21 @@ async fn sessions(fpm: Fpm) {
 
 async fn large(fpm: Fpm) {
     let router = Router::new().nest_service("/php", fpm.scripts());
-    let answer = get(&router, "/php/do.php?what=large").await;
+    let response = get(&router, "/php/do.php?what=large").await;
     let mut expected = crc32fast::Hasher::new();
-    for piece in 0..800_u32 {
-        expected.update(&[b'A' + u8::try_from(piece % 26).unwrap(); 65536]);
+    for chunk in 0..800_u32 {
+        expected.update(&[b'A' + u8::try_from(chunk % 26).unwrap(); 65536]);
     }
-    assert_eq!(answer.body.len(), 800 * 65536);
-    assert_eq!(crc32fast::hash(&answer.body), expected.finalize());
+    assert_eq!(response.body.len(), 800 * 65536);
+    assert_eq!(crc32fast::hash(&response.body), expected.finalize());
 }
 
 async fn errors(fpm: Fpm) {
     let router = Router::new().nest_service("/php", fpm.scripts());
-    let answer = get(&router, "/php/do.php?what=log").await;
-    assert_eq!((answer.status, answer.text()), (200, "logged"));
-    let answer = get(&router, "/php/do.php?what=fatal").await;
-    assert_eq!((answer.status, answer.text()), (500, ""));
+    let response = get(&router, "/php/do.php?what=log").await;
+    assert_eq!((response.status, response.text()), (200, "logged"));
+    let response = get(&router, "/php/do.php?what=fatal").await;
+    assert_eq!((response.status, response.text()), (500, ""));
     let log = String::from_utf8(fpm.log.lock().unwrap().clone()).unwrap();
     for line in ["a line for the log", "Call to undefined function no_such_function()"] {
         assert!(log.contains(line), "{log:?}");
@@ -191,8 +192,8 @@ async fn errors(fpm: Fpm) {
 
 async fn statuses(fpm: Fpm) {
     let router = Router::new().nest_service("/php", fpm.scripts());
-    let answer = get(&router, "/php/do.php?what=redirect").await;
-    assert_eq!((answer.status, answer.header("location")), (302, Some("/elsewhere")));
+    let response = get(&router, "/php/do.php?what=redirect").await;
+    assert_eq!((response.status, response.header("location")), (302, Some("/elsewhere")));
     let head = Request::head("/php/do.php?what=large").body(Body::empty()).unwrap();
     let response = send(&router, head).await;
     assert_eq!(response.status(), 200);

@@ -1,4 +1,4 @@
-//! PHP: what is run, what is served, and what is neither.
+//! PHP: which paths are run, served or rejected.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use axum_fcgi::Symlinks;
 use libtest_mimic::Trial;
 use tower_http::services::ServeDir;
 
-use crate::asking::get;
+use crate::client::get;
 use crate::fpm::{Fpm, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -16,11 +16,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("uploads_are_not_run", uploads),
         trial("no_source_is_ever_sent", sources),
         trial("a_front_controller", front_controller),
-        trial("a_root_by_another_name", script_root),
+        trial("a_different_script_root", script_root),
     ]
 }
 
-/// What would be there if it had been run, and is not in its text.
+/// The output of the script, which its source does not contain.
 const RUN: &str = "run:42";
 const SCRIPT: &str = "<?php echo 'run:' . 6 * 7;";
 
@@ -28,7 +28,7 @@ async fn uploads(fpm: Fpm) {
     fs::write(fpm.root().join("evil.jpg"), SCRIPT).unwrap();
     fs::write(fpm.root().join("evil.php"), SCRIPT).unwrap();
     let router = Router::new().fallback_service(fpm.scripts().files(ServeDir::new(fpm.root())));
-    assert_eq!(get(&router, "/evil.php").await.text(), RUN, "it would be seen");
+    assert_eq!(get(&router, "/evil.php").await.text(), RUN, "a run script must be seen");
     let image = get(&router, "/evil.jpg").await;
     assert_eq!((image.status, image.text(), image.header("content-type")), (200, SCRIPT, Some("image/jpeg")));
     for path in [
@@ -41,8 +41,8 @@ async fn uploads(fpm: Fpm) {
         "/evil.jpg%20.php",
         "/evil.jpg/%2e%2e/x.php",
     ] {
-        let answer = get(&router, path).await;
-        assert!(matches!(answer.status, 400 | 404), "{path}: {answer:?}");
+        let response = get(&router, path).await;
+        assert!(matches!(response.status, 400 | 404), "{path}: {response:?}");
     }
 }
 
@@ -80,13 +80,13 @@ async fn sources(fpm: Fpm) {
         "/%2ehidden.php",
     ] {
         for router in [&router, &linked] {
-            let answer = get(router, path).await;
-            assert!(!answer.text().contains("<?php"), "{path}: {answer:?}");
-            let is_run = answer.text() == RUN;
-            assert_eq!(is_run, path == "/a%20b.php", "{path}: {answer:?}");
-            // PHP's own second look, which knows no capitals.
+            let response = get(router, path).await;
+            assert!(!response.text().contains("<?php"), "{path}: {response:?}");
+            let is_run = response.text() == RUN;
+            assert_eq!(is_run, path == "/a%20b.php", "{path}: {response:?}");
+            // php-fpm itself rejects the extension, which it compares case-sensitively.
             let is_denied = matches!(path, "/UPPER.PHP" | "/UPPER.PHP/");
-            assert_eq!(answer.status == 403, is_denied, "{path}: {answer:?}");
+            assert_eq!(response.status == 403, is_denied, "{path}: {response:?}");
         }
     }
 }
@@ -96,10 +96,10 @@ async fn front_controller(fpm: Fpm) {
     fs::write(fpm.root().join("style.css"), "p {}").unwrap();
     let router = Router::new().nest_service("/blog", scripts);
     for path in ["/blog/2026/05/a-post?x=1", "/blog/nothing.php", "/blog//a", "/blog/a%2Fb"] {
-        let answer = get(&router, path).await;
-        assert_eq!(answer.variable("SCRIPT_NAME"), Some("/blog/index.php"), "{path}");
-        assert_eq!(answer.variable("REQUEST_URI"), Some(path));
-        assert_eq!(answer.variable("PATH_INFO").unwrap_or_default(), "", "{path}");
+        let response = get(&router, path).await;
+        assert_eq!(response.variable("SCRIPT_NAME"), Some("/blog/index.php"), "{path}");
+        assert_eq!(response.variable("REQUEST_URI"), Some(path));
+        assert_eq!(response.variable("PATH_INFO").unwrap_or_default(), "", "{path}");
     }
     assert_eq!(get(&router, "/blog/style.css").await.text(), "p {}");
     assert_eq!(get(&router, "/blog/hello.php").await.text(), "Hello, World!");
@@ -108,12 +108,12 @@ async fn front_controller(fpm: Fpm) {
 }
 
 async fn script_root(fpm: Fpm) {
-    // The same directory, as a container would have it elsewhere.
+    // The same directory under another path, as in a container.
     let elsewhere = fpm.path().join("elsewhere");
     symlink(fpm.root(), &elsewhere).unwrap();
     let router = Router::new().nest_service("/php", fpm.scripts().remote_root(elsewhere.join("")));
-    let answer = get(&router, "/php/index.php").await;
+    let response = get(&router, "/php/index.php").await;
     let elsewhere = elsewhere.display().to_string();
-    assert_eq!(answer.variable("DOCUMENT_ROOT"), Some(&*elsewhere));
-    assert_eq!(answer.variable("SCRIPT_FILENAME"), Some(&*format!("{elsewhere}/index.php")));
+    assert_eq!(response.variable("DOCUMENT_ROOT"), Some(&*elsewhere));
+    assert_eq!(response.variable("SCRIPT_FILENAME"), Some(&*format!("{elsewhere}/index.php")));
 }

@@ -1,4 +1,4 @@
-//! PHP: what ends early, late, or not at all.
+//! PHP: responses that end early, late or never.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use http_body_util::BodyExt as _;
 use libtest_mimic::Trial;
 use tokio::time::sleep;
 
-use crate::asking::{ask, get, send, streamed};
+use crate::client::{ask, get, send, streamed};
 use crate::fpm::{CHILDREN, Fpm, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("an_early_exit", early),
-        trial("a_process_that_is_killed", killed),
+        trial("a_killed_process", killed),
         trial("max_children_reached", max_children),
-        trial("it_is_not_there_and_comes_back", restart),
-        trial("a_head_that_does_not_come", head_timeout),
-        trial("an_answer_that_does_not_end", timeout),
-        trial("a_client_that_leaves", client_leaves),
+        trial("php_fpm_restarts", restart),
+        trial("head_timeout", head_timeout),
+        trial("response_timeout", timeout),
+        trial("a_disconnected_client", disconnect),
     ]
 }
 
@@ -31,8 +31,8 @@ async fn early(fpm: Fpm) {
     for _ in 0..3 {
         // PHP reads the body of a POST before the script runs.
         let put = Request::put("/php/do.php?what=early").header("content-length", 50_000_000);
-        let answer = ask(&router, put.body(streamed(50_000_000)).unwrap()).await;
-        assert_eq!((answer.status, answer.text()), (403, "no"));
+        let response = ask(&router, put.body(streamed(50_000_000)).unwrap()).await;
+        assert_eq!((response.status, response.text()), (403, "no"));
     }
     assert_eq!(get(&router, "/php/hello.php").await.text(), "Hello, World!");
 }
@@ -43,20 +43,20 @@ async fn killed(fpm: Fpm) {
     assert_eq!(ask(&router, request).await.status, 502);
     let request = Request::get("/php/do.php?what=killed").body(Body::empty()).unwrap();
     let response = send(&router, request).await;
-    // Whether its head was out is a matter of its buffers.
+    // PHP's buffers decide whether the head was sent.
     if response.status() == 200 {
-        response.into_body().collect().await.expect_err("it is not whole");
+        response.into_body().collect().await.expect_err("the body must be incomplete");
     }
     assert_eq!(get(&router, "/php/hello.php").await.text(), "Hello, World!");
 }
 
-/// Takes a process of PHP until the file is there; ready when it has it.
+/// Occupies a PHP process until the file exists; returns when the script runs.
 async fn occupy(router: &Router, file: &Path) -> tokio::task::JoinHandle<(u16, String)> {
     let path = format!("/php/do.php?what=wait&file={}", file.display());
     let router = router.clone();
     let occupied = tokio::spawn(async move {
-        let answer = get(&router, &path).await;
-        (answer.status, answer.text().to_owned())
+        let response = get(&router, &path).await;
+        (response.status, response.text().to_owned())
     });
     let begun = format!("{}.begun", file.display());
     while !Path::new(&begun).exists() {
@@ -74,7 +74,7 @@ async fn max_children(fpm: Fpm) {
         occupied.push(occupy(&limited, &fpm.path().join(format!("go-{child}"))).await);
     }
     assert_eq!(get(&limited, "/php/hello.php").await.status, 503);
-    // These wait in the socket's queue, for PHP's processes.
+    // These wait for PHP's processes in the socket's queue.
     let waiting: Vec<_> = (0..20)
         .map(|_| {
             let patient = patient.clone();
@@ -87,7 +87,7 @@ async fn max_children(fpm: Fpm) {
     for occupied in occupied {
         assert_eq!(occupied.await.unwrap(), (200, "done".to_owned()));
     }
-    // A connection that is kept takes a process as long as it is, so these have to go.
+    // A kept connection occupies a process, so these must be closed.
     drop(limited);
     for waiting in waiting {
         assert_eq!(waiting.await.unwrap(), "Hello, World!");
@@ -98,14 +98,14 @@ async fn restart(mut fpm: Fpm) {
     let router = Router::new().nest_service("/php", fpm.scripts());
     assert_eq!(get(&router, "/php/hello.php").await.text(), "Hello, World!");
     for _ in 0..3 {
-        // The connection that was kept is closed, and nobody notices.
+        // The kept connection is closed, and no client notices.
         fpm.restart().unwrap();
-        let answer = get(&router, "/php/hello.php").await;
-        assert_eq!((answer.status, answer.text()), (200, "Hello, World!"));
+        let response = get(&router, "/php/hello.php").await;
+        assert_eq!((response.status, response.text()), (200, "Hello, World!"));
     }
     fpm.stop();
-    let answer = get(&router, "/php/hello.php").await;
-    assert_eq!((answer.status, answer.text()), (502, ""), "why is nobody's business");
+    let response = get(&router, "/php/hello.php").await;
+    assert_eq!((response.status, response.text()), (502, ""), "the response must not have details");
     fpm.restart().unwrap();
     assert_eq!(get(&router, "/php/hello.php").await.text(), "Hello, World!");
 }
@@ -115,8 +115,8 @@ async fn head_timeout(fpm: Fpm) {
     let router = Router::new().nest_service("/php", scripts);
     let file = fpm.path().join("go");
     let path = format!("/php/do.php?what=wait&file={}", file.display());
-    let answer = get(&router, &path).await;
-    assert_eq!((answer.status, answer.text()), (504, ""));
+    let response = get(&router, &path).await;
+    assert_eq!((response.status, response.text()), (504, ""));
     std::fs::write(file, "").unwrap();
     let patient = Router::new().nest_service("/php", fpm.scripts());
     assert_eq!(get(&patient, "/php/hello.php").await.text(), "Hello, World!");
@@ -127,9 +127,9 @@ async fn timeout(fpm: Fpm) {
     let router = Router::new().nest_service("/php", scripts);
     let request = Request::get("/php/do.php?what=drip").body(Body::empty()).unwrap();
     let response = send(&router, request).await;
-    // On a slow machine the limit may come before the head.
+    // On a slow machine the timeout may expire before the head.
     if response.status() == 200 {
-        response.into_body().collect().await.expect_err("it does not end by itself");
+        response.into_body().collect().await.expect_err("the body must be incomplete");
     } else {
         assert_eq!(response.status(), 504);
     }
@@ -137,9 +137,9 @@ async fn timeout(fpm: Fpm) {
     assert_eq!(get(&patient, "/php/hello.php").await.text(), "Hello, World!");
 }
 
-async fn client_leaves(fpm: Fpm) {
+async fn disconnect(fpm: Fpm) {
     let router = Router::new().nest_service("/php", fpm.scripts());
-    // More of them than there are processes: each has to get its own back.
+    // More requests than processes: each must free its process.
     for _ in 0..3 * CHILDREN {
         let request = Request::get("/php/do.php?what=drip").body(Body::empty()).unwrap();
         let response = send(&router, request).await;

@@ -1,4 +1,4 @@
-//! An application that is a process.
+//! An application in its own process.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,14 +8,15 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A running process, stopped by its id when this is dropped.
+/// A running process, stopped by its id on drop.
 pub(crate) struct Process {
     child: Child,
     socket: PathBuf,
 }
 
 impl Process {
-    /// Starts one and waits until it takes connections at its socket, which is in this directory, as is what it says.
+    /// Starts a process and waits until it accepts connections on its socket. The socket and the process's
+    /// output are in this directory.
     pub(crate) fn start(mut command: Command, directory: &Path) -> io::Result<Self> {
         let output = directory.join("output");
         let file = File::create(&output)?;
@@ -24,8 +25,8 @@ impl Process {
         let start = Instant::now();
         while UnixStream::connect(&process.socket).is_err() {
             if start.elapsed() > Duration::from_secs(60) || process.child.try_wait()?.is_some() {
-                let said = fs::read_to_string(output).unwrap_or_default();
-                return Err(io::Error::other(format!("it did not start: {said}")));
+                let output = fs::read_to_string(output).unwrap_or_default();
+                return Err(io::Error::other(format!("the process did not start: {output}")));
             }
             sleep(Duration::from_millis(10));
         }
@@ -39,7 +40,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // With SIGKILL php-fpm would leave its children behind.
+        // On SIGKILL php-fpm would leave its children running.
         test_support::end(&mut self.child);
         _ = fs::remove_file(&self.socket);
     }

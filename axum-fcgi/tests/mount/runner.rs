@@ -1,4 +1,4 @@
-//! Tests that need a program, and those that need none.
+//! Tests that need a program, and tests that do not.
 
 use std::env;
 use std::fs;
@@ -8,14 +8,15 @@ use std::time::Duration;
 use libtest_mimic::{Completion, Failed, Trial};
 use tokio::time::timeout;
 
-/// Runs a test on a runtime of its own. The limit turns a hang into a failure.
+/// Runs a test on its own runtime. The limit turns a hang into a failure.
 pub(crate) fn block_on(test: impl Future<Output = ()>) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { timeout(Duration::from_secs(120), test).await })?;
     Ok(())
 }
 
-/// A test that needs something; where that is `Err`, it is ignored with that reason, and with `CI=true` it fails.
+/// A test with a requirement. If that is `Err`, the test is ignored with this reason; with `CI=true` it
+/// fails.
 pub(crate) fn needs<T: Send + 'static>(
     name: impl Into<String>,
     found: Result<T, String>,
@@ -29,7 +30,7 @@ pub(crate) fn needs<T: Send + 'static>(
     })
 }
 
-/// A program whose name is accepted, in PATH or where those of the superuser are.
+/// The first program whose name is accepted, in PATH or in the superuser's directories.
 pub(crate) fn find(what: &str, is_it: impl Fn(&str) -> bool) -> Result<PathBuf, String> {
     let path = env::var_os("PATH").unwrap_or_default();
     let directories = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));

@@ -1,4 +1,4 @@
-//! What every site does.
+//! The basic responses of any site.
 
 use axum::{
     Router,
@@ -13,72 +13,72 @@ use crate::{http, runner::Outcome, site::Place};
 
 pub(crate) async fn get(place: Place) -> Outcome {
     let site = place.serve(Router::new().route("/", on_get(|| async { "hello" }))).await?;
-    let answer = site.get("/").await?;
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/plain; charset=utf-8");
-    assert_eq!(answer.headers()[header::CONTENT_LENGTH], "5");
-    assert_eq!(answer.body(), "hello");
+    let response = site.get("/").await?;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/plain; charset=utf-8");
+    assert_eq!(response.headers()[header::CONTENT_LENGTH], "5");
+    assert_eq!(response.body(), "hello");
     Ok(())
 }
 
 pub(crate) async fn get_empty(place: Place) -> Outcome {
     let site = place.serve(Router::new().route("/", on_get(|| async {}))).await?;
-    let answer = site.get("/").await?;
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.body(), "");
+    let response = site.get("/").await?;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.body(), "");
     Ok(())
 }
 
-/// A HEAD has the header of the GET, and no body.
+/// The response to a HEAD has the headers of the GET, and no body.
 pub(crate) async fn head(place: Place) -> Outcome {
     let site = place.serve(Router::new().route("/", on_get(|| async { "hello" }))).await?;
-    let answer = site.send(Request::head("/").body(Body::empty())?).await?;
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.headers()[header::CONTENT_LENGTH], "5");
-    assert_eq!(answer.body(), "");
+    let response = site.send(Request::head("/").body(Body::empty())?).await?;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()[header::CONTENT_LENGTH], "5");
+    assert_eq!(response.body(), "");
     Ok(())
 }
 
-/// Nobody knows the length of a stream before its end, so a HEAD must not claim any.
+/// The length of a stream is unknown before its end, so the response to a HEAD must not have one.
 pub(crate) async fn head_of_a_stream(place: Place) -> Outcome {
     let stream = || async { Body::from_stream(tokio_util::io::ReaderStream::new(&b"hello"[..])) };
     let site = place.serve(Router::new().route("/", on_get(stream))).await?;
-    let answer = site.send(Request::head("/").body(Body::empty())?).await?;
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.headers().get(header::CONTENT_LENGTH), None);
-    assert_eq!(answer.body(), "");
+    let response = site.send(Request::head("/").body(Body::empty())?).await?;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers().get(header::CONTENT_LENGTH), None);
+    assert_eq!(response.body(), "");
     Ok(())
 }
 
 pub(crate) async fn no_content(place: Place) -> Outcome {
     let site = place.serve(Router::new().route("/", on_get(|| async { StatusCode::NO_CONTENT }))).await?;
-    let answer = site.get("/").await?;
-    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
-    assert_eq!(answer.headers().get(header::CONTENT_LENGTH), None);
-    assert_eq!(answer.body(), "");
+    let response = site.get("/").await?;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(response.headers().get(header::CONTENT_LENGTH), None);
+    assert_eq!(response.body(), "");
     Ok(())
 }
 
 pub(crate) async fn not_modified(place: Place) -> Outcome {
     let unchanged = || async { (StatusCode::NOT_MODIFIED, [(header::ETAG, "\"v1\"")]) };
     let site = place.serve(Router::new().route("/", on_get(unchanged))).await?;
-    let answer = site.get("/").await?;
-    assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
-    assert_eq!(answer.headers()[header::ETAG], "\"v1\"");
-    assert_eq!(answer.body(), "");
+    let response = site.get("/").await?;
+    assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(response.headers()[header::ETAG], "\"v1\"");
+    assert_eq!(response.body(), "");
     Ok(())
 }
 
 pub(crate) async fn not_found(place: Place) -> Outcome {
     let site =
         place.serve(Router::new().fallback(|| async { (StatusCode::NOT_FOUND, "no such page") })).await?;
-    let answer = site.get("/nowhere").await?;
-    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
-    assert_eq!(answer.body(), "no such page");
+    let response = site.get("/nowhere").await?;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert_eq!(response.body(), "no such page");
     Ok(())
 }
 
-/// A Location is passed on as it is, relative or absolute: nginx must not take it for an order to itself.
+/// A Location is passed on unchanged, relative or absolute: nginx must not follow it itself.
 pub(crate) async fn redirects(place: Place) -> Outcome {
     let router = Router::new()
         .route("/seen", on_post(|| async { Redirect::to("/other?q=1") }))
@@ -86,21 +86,21 @@ pub(crate) async fn redirects(place: Place) -> Outcome {
         .route("/kept", on_post(|| async { Redirect::temporary("other") }));
     let site = place.serve(router).await?;
 
-    let answer = site.post("/seen", "form").await?;
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    assert_eq!(answer.headers()[header::LOCATION], "/other?q=1");
+    let response = site.post("/seen", "form").await?;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(response.headers()[header::LOCATION], "/other?q=1");
 
-    let answer = site.get("/moved").await?;
-    assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT);
-    assert_eq!(answer.headers()[header::LOCATION], "https://example.com/");
+    let response = site.get("/moved").await?;
+    assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(response.headers()[header::LOCATION], "https://example.com/");
 
-    let answer = site.post("/kept", "form").await?;
-    assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
-    assert_eq!(answer.headers()[header::LOCATION], "other");
+    let response = site.post("/kept", "form").await?;
+    assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(response.headers()[header::LOCATION], "other");
     Ok(())
 }
 
-/// Several Set-Cookie stay several, and in order.
+/// Several Set-Cookie headers arrive separately and in order.
 pub(crate) async fn cookies(place: Place) -> Outcome {
     let handler = |headers: HeaderMap| async move {
         let sent = headers[header::COOKIE].clone();
@@ -110,14 +110,14 @@ pub(crate) async fn cookies(place: Place) -> Outcome {
     };
     let site = place.serve(Router::new().route("/", on_get(handler))).await?;
     let request = Request::get("/").header(header::COOKIE, "one=1; two=\"2\"").body(Body::empty())?;
-    let answer = site.send(request).await?;
-    assert_eq!(answer.headers()["x-sent"], "one=1; two=\"2\"");
-    assert_eq!(http::values(&answer, "set-cookie"), ["c=3", "a=1; Path=/", "b=2"]);
+    let response = site.send(request).await?;
+    assert_eq!(response.headers()["x-sent"], "one=1; two=\"2\"");
+    assert_eq!(http::values(&response, "set-cookie"), ["c=3", "a=1; Path=/", "b=2"]);
     Ok(())
 }
 
-/// The target arrives in the client's spelling: nothing is decoded or merged on the way. A path with dot segments
-/// arrives as nginx resolved it.
+/// The target arrives as the client spelled it: nothing is decoded or merged on the way. nginx resolves dot
+/// segments.
 pub(crate) async fn query_and_percent_encoding(place: Place) -> Outcome {
     let handler = |OriginalUri(uri): OriginalUri| async move { uri.to_string() };
     let site = place.serve(Router::new().fallback(handler)).await?;

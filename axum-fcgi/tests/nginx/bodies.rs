@@ -1,4 +1,4 @@
-//! Request bodies, read and not read; large answers.
+//! Request bodies, read and unread; large responses.
 
 use std::convert::Infallible;
 
@@ -22,23 +22,24 @@ use crate::{
 
 const TEN_MB: usize = 10_000_000;
 
-/// A handler that says what it received.
+/// A handler that responds with the length and checksum of the body that it received.
 async fn receive(request: Request) -> Result<String, (StatusCode, String)> {
     let digest = data::digest(request.into_body()).await;
-    digest.map(told).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+    digest.map(digest_text).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
 }
 
-fn told(digest: Digest) -> String {
+fn digest_text(digest: Digest) -> String {
     format!("{} bytes, {:08x}", digest.length, digest.crc32)
 }
 
-/// The seed's request, in every variant: the answer does not wait for a body that nobody will read.
+/// The request of the original bug, in every variant: the response does not wait for a body that the handler
+/// does not read.
 pub(crate) async fn post_of_4_bytes_is_answered_early(place: Place) -> Outcome {
     let site = place.serve(Router::new().fallback(|| async { (StatusCode::NOT_FOUND, "no") })).await?;
     for _ in 0..5 {
-        let answer = site.post("/foo", "abcd").await?;
-        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
-        assert_eq!(answer.body(), "no");
+        let response = site.post("/foo", "abcd").await?;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(response.body(), "no");
     }
     Ok(())
 }
@@ -55,29 +56,29 @@ pub(crate) async fn small_bodies_are_echoed(place: Place) -> Outcome {
 pub(crate) async fn post_of_10_mb_is_read(place: Place) -> Outcome {
     let site = place.serve(Router::new().route("/", post(receive))).await?;
     let request = Request::post("/").header(header::CONTENT_LENGTH, TEN_MB).body(data::body(TEN_MB))?;
-    let answer = site.send(request).await?;
-    assert_eq!(answer.body(), &told(data::expected(TEN_MB).await));
+    let response = site.send(request).await?;
+    assert_eq!(response.body(), &digest_text(data::expected(TEN_MB).await));
     Ok(())
 }
 
-/// The whole answer arrives, though the application has no use for what nginx is still sending, or has yet to
-/// send.
+/// The complete response arrives, though the application does not read what nginx is still sending or has yet
+/// to send.
 pub(crate) async fn post_of_10_mb_is_not_read(place: Place) -> Outcome {
-    const ANSWER: usize = 200_000;
-    let refuse = || async { (StatusCode::NOT_FOUND, data::body(ANSWER)) };
+    const RESPONSE: usize = 200_000;
+    let refuse = || async { (StatusCode::NOT_FOUND, data::body(RESPONSE)) };
     let site = place.serve(Router::new().fallback(refuse)).await?;
-    let expected = data::expected(ANSWER).await;
+    let expected = data::expected(RESPONSE).await;
     for _ in 0..3 {
         let request =
             Request::post("/foo").header(header::CONTENT_LENGTH, TEN_MB).body(data::body(TEN_MB))?;
-        let answer = site.open(request).await?;
-        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
-        assert_eq!(data::digest(answer.into_body()).await?, expected);
+        let response = site.open(request).await?;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(data::digest(response.into_body()).await?, expected);
     }
     Ok(())
 }
 
-/// Some of the body is read, the rest is not.
+/// The handler reads a part of the body.
 pub(crate) async fn post_of_10_mb_is_read_in_part(place: Place) -> Outcome {
     let refuse = |request: Request| async {
         let first = request.into_body().frame().await;
@@ -87,34 +88,34 @@ pub(crate) async fn post_of_10_mb_is_read_in_part(place: Place) -> Outcome {
     let site = place.serve(Router::new().route("/", post(refuse))).await?;
     for _ in 0..3 {
         let request = Request::post("/").header(header::CONTENT_LENGTH, TEN_MB).body(data::body(TEN_MB))?;
-        let answer = site.send(request).await?;
-        assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
-        assert_eq!(answer.body(), "read some: true");
+        let response = site.send(request).await?;
+        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(response.body(), "read some: true");
     }
     Ok(())
 }
 
-/// A chunked upload: nginx learns the length by waiting for the end, or passes an empty CONTENT_LENGTH on.
+/// A chunked upload: nginx buffers it to learn the length, or sends an empty CONTENT_LENGTH.
 pub(crate) async fn upload_without_content_length(place: Place) -> Outcome {
     let site = place.serve(Router::new().route("/", post(receive))).await?;
     for length in [0, 7, 1_000_000] {
         let request = Request::post("/").body(data::body(length))?;
-        assert_eq!(site.send(request).await?.body(), &told(data::expected(length).await));
+        assert_eq!(site.send(request).await?.body(), &digest_text(data::expected(length).await));
     }
     Ok(())
 }
 
-/// As slowly as can be: the client sends a chunk only when the one before it has reached the handler.
+/// The slowest upload: the client sends a chunk only when the previous one has reached the handler.
 pub(crate) async fn chunked_upload_arrives_as_it_is_sent(place: Place) -> Outcome {
     trickle(place, Request::post("/").body(())?).await
 }
 
-/// The same with a length that is known from the start.
+/// The same with a Content-Length.
 pub(crate) async fn upload_with_content_length_arrives_as_it_is_sent(place: Place) -> Outcome {
-    trickle(place, Request::post("/").header(header::CONTENT_LENGTH, PIECES.concat().len()).body(())?).await
+    trickle(place, Request::post("/").header(header::CONTENT_LENGTH, CHUNKS.concat().len()).body(())?).await
 }
 
-const PIECES: [&str; 4] = ["a", "bcd", "efghij", "k"];
+const CHUNKS: [&str; 4] = ["a", "bcd", "efghij", "k"];
 
 async fn trickle(place: Place, head: http::Request<()>) -> Outcome {
     let (arrived, arrivals) = mpsc::unbounded_channel();
@@ -123,30 +124,30 @@ async fn trickle(place: Place, head: http::Request<()>) -> Outcome {
         let mut received = String::new();
         while let Some(frame) = body.frame().await {
             let data = frame.expect("the upload is complete").into_data().expect("nginx sends no trailers");
-            received.push_str(std::str::from_utf8(&data).expect("it is ASCII"));
-            // After the last piece the client listens no more.
+            received.push_str(std::str::from_utf8(&data).expect("the body is ASCII"));
+            // After the last chunk the client stops listening.
             _ = arrived.send(received.clone());
         }
         received
     };
     let site = place.serve(Router::new().route("/", post(handler))).await?;
 
-    let pieces = stream::unfold((0, arrivals), |(sent, mut arrivals)| async move {
-        let before = PIECES[..sent].concat();
-        // A record may hold less than a piece.
+    let chunks = stream::unfold((0, arrivals), |(sent, mut arrivals)| async move {
+        let before = CHUNKS[..sent].concat();
+        // A record may hold only a part of a chunk.
         while sent > 0 && arrivals.recv().await? != before {}
-        let piece = *PIECES.get(sent)?;
-        Some((Ok::<_, Infallible>(piece), (sent + 1, arrivals)))
+        let chunk = *CHUNKS.get(sent)?;
+        Some((Ok::<_, Infallible>(chunk), (sent + 1, arrivals)))
     });
-    let answer = site.send(head.map(|()| Body::from_stream(pieces))).await?;
-    assert_eq!(answer.body(), &PIECES.concat());
+    let response = site.send(head.map(|()| Body::from_stream(chunks))).await?;
+    assert_eq!(response.body(), &CHUNKS.concat());
     Ok(())
 }
 
-/// An answer that has begun while the request's body is still to come, and depends on it.
-pub(crate) async fn answer_begins_before_the_upload_ends(place: Place) -> Outcome {
+/// A response that starts before the request's body has ended, and depends on it.
+pub(crate) async fn response_starts_before_the_upload_ends(place: Place) -> Outcome {
     let echo = |request: Request| async {
-        // nginx would collect the answer otherwise, in the variants that do.
+        // Otherwise nginx would buffer the response, in the variants that do.
         ([("x-accel-buffering", "no")], request.into_body())
     };
     let site = place.serve(Router::new().route("/", post(echo))).await?;
@@ -155,9 +156,9 @@ pub(crate) async fn answer_begins_before_the_upload_ends(place: Place) -> Outcom
         Some((Ok::<_, Infallible>(received.recv().await?), received))
     });
     chunks.send("ping")?;
-    let answer = site.open(Request::post("/").body(Body::from_stream(upload))?).await?;
-    let mut body = answer.into_body();
-    let first = body.frame().await.expect("the answer has begun")?;
+    let response = site.open(Request::post("/").body(Body::from_stream(upload))?).await?;
+    let mut body = response.into_body();
+    let first = body.frame().await.expect("the response has a body")?;
     assert_eq!(first.into_data().expect("data"), "ping");
     chunks.send("pong")?;
     drop(chunks);
@@ -165,19 +166,19 @@ pub(crate) async fn answer_begins_before_the_upload_ends(place: Place) -> Outcom
     Ok(())
 }
 
-/// nginx answers `Expect: 100-continue` itself; the application must add no 1xx of its own.
-pub(crate) async fn expect_100_continue_is_no_concern(place: Place) -> Outcome {
+/// nginx itself handles `Expect: 100-continue`; the application must not send a 1xx of its own.
+pub(crate) async fn expect_100_continue_is_handled_by_nginx(place: Place) -> Outcome {
     let echo = |body: Bytes| async { body };
     let site = place.serve(Router::new().route("/", post(echo))).await?;
     let request = Request::post("/").header(header::EXPECT, "100-continue").body(Body::from("abcd"))?;
-    let answer = site.send(request).await?;
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.body(), "abcd");
+    let response = site.send(request).await?;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.body(), "abcd");
     Ok(())
 }
 
-/// CGI has no trailers; an answer that has some is whole without them.
-pub(crate) async fn trailers_of_an_answer_are_dropped(place: Place) -> Outcome {
+/// CGI has no trailers; a response with trailers is complete without them.
+pub(crate) async fn response_trailers_are_dropped(place: Place) -> Outcome {
     let handler = || async {
         let mut trailers = HeaderMap::new();
         trailers.insert("x-trailer", HeaderValue::from_static("late"));
@@ -186,19 +187,19 @@ pub(crate) async fn trailers_of_an_answer_are_dropped(place: Place) -> Outcome {
     };
     let site = place.serve(Router::new().route("/", get(handler))).await?;
     for _ in 0..2 {
-        let answer = site.get("/").await?;
-        assert_eq!(answer.headers().get("x-trailer"), None);
-        assert_eq!(answer.body(), "body");
+        let response = site.get("/").await?;
+        assert_eq!(response.headers().get("x-trailer"), None);
+        assert_eq!(response.body(), "body");
     }
     Ok(())
 }
 
-/// 100 MB down, its checksum taken on the way.
+/// A download of 100 MB, with its checksum computed on the way.
 pub(crate) async fn download_of_100_mb(place: Place) -> Outcome {
     const LENGTH: usize = 100_000_000;
     let site = place.serve(Router::new().route("/", get(|| async { data::body(LENGTH) }))).await?;
-    let answer = site.open(Request::get("/").body(Body::empty())?).await?;
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(data::digest(answer.into_body()).await?, data::expected(LENGTH).await);
+    let response = site.open(Request::get("/").body(Body::empty())?).await?;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(data::digest(response.into_body()).await?, data::expected(LENGTH).await);
     Ok(())
 }

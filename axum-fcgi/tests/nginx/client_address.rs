@@ -1,4 +1,4 @@
-//! What an application learns about both ends of the client's connection, though neither is its own.
+//! The addresses of both ends of the client's connection, as the application sees them.
 
 use std::net::SocketAddr;
 
@@ -11,22 +11,22 @@ use crate::{http, runner::Outcome, site::Place};
 pub(crate) async fn connect_info_is_the_real_client(place: Place) -> Outcome {
     let handler = |ConnectInfo(client): ConnectInfo<SocketAddr>| async move { client.to_string() };
     let site = place.serve(Router::new().route("/", get(handler))).await?;
-    // Several clients, since over a kept connection the second one must not be taken for the first.
+    // Several clients: over a kept connection the second one must not get the address of the first.
     for _ in 0..3 {
         let stream = TcpStream::connect(site.nginx()).await?;
         let client = stream.local_addr()?;
-        let answer = http::open_on(stream, Request::get("/").body(Body::empty())?).await?;
-        assert_eq!(http::collect(answer).await?.body(), &client.to_string());
+        let response = http::open_on(stream, Request::get("/").body(Body::empty())?).await?;
+        assert_eq!(http::collect(response).await?.body(), &client.to_string());
     }
     Ok(())
 }
 
-/// Of a client on a unix socket nginx knows no address, and says `unix:`; that is no reason to fail.
+/// nginx has no address for a client on a unix socket and sends `unix:`; the request must not fail.
 pub(crate) async fn connect_info_of_a_unix_client_is_unspecified(place: Place) -> Outcome {
     let handler = |ConnectInfo(client): ConnectInfo<SocketAddr>| async move {
         format!("{} {}", client.ip().is_unspecified(), client.port())
     };
-    // These come after those that are always there, and the last one counts.
+    // These come after the standard ones, and the last value counts.
     let site = place
         .with("fastcgi_param REMOTE_ADDR unix:; fastcgi_param REMOTE_PORT \"\";")
         .serve(Router::new().route("/", get(handler)))
@@ -42,7 +42,7 @@ pub(crate) async fn web_server_addr_is_where_nginx_listens(place: Place) -> Outc
     Ok(())
 }
 
-/// The meta-variables as nginx sent them, those that are in no header and its own ones among them.
+/// The meta-variables as nginx sent them, including its own and those that are not headers.
 pub(crate) async fn params_are_as_nginx_sent_them(place: Place) -> Outcome {
     let handler = |params: Params| async move {
         let show = |name: &str| {
@@ -57,7 +57,7 @@ pub(crate) async fn params_are_as_nginx_sent_them(place: Place) -> Outcome {
         .with("fastcgi_param SITE \"a b\"; fastcgi_param EMPTY \"\";")
         .serve(Router::new().fallback(handler))
         .await?;
-    let answer = site.get("/a%20b?c=%20d").await?;
+    let response = site.get("/a%20b?c=%20d").await?;
     let expected = "\
 REQUEST_URI=/a%20b?c=%20d
 DOCUMENT_URI=/a b
@@ -67,6 +67,6 @@ EMPTY=
 CONTENT_LENGTH=
 HTTPS=(none)
 ";
-    assert_eq!(answer.body(), expected);
+    assert_eq!(response.body(), expected);
     Ok(())
 }

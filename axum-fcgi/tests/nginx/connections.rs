@@ -1,4 +1,4 @@
-//! How many connections nginx makes to the application.
+//! The number of connections that nginx opens to the application.
 
 use axum::{
     Router,
@@ -8,8 +8,8 @@ use axum::{
 
 use crate::{runner::Outcome, site::Place};
 
-/// One connection for all requests where nginx keeps it, also after answers that did not wait for the
-/// request's body; one for each where it does not.
+/// One connection for all requests if nginx keeps it, also after responses that did not wait for the
+/// request's body; otherwise one per request.
 pub(crate) async fn are_kept_when_nginx_asks_for_it(place: Place) -> Outcome {
     const ROUNDS: usize = 5;
     let keep_conn = place.variant.keep_conn;

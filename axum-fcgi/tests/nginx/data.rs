@@ -1,4 +1,4 @@
-//! Large bodies that never lie in memory whole, and their checksum.
+//! Large bodies that are never in memory as a whole, and their checksum.
 
 use std::convert::Infallible;
 
@@ -10,8 +10,7 @@ use http_body_util::BodyExt;
 
 const CHUNK: usize = 64 * 1024;
 
-/// `length` bytes, never the same chunk twice, so that a piece lost, doubled or out of place changes the
-/// checksum.
+/// `length` bytes. No chunk repeats, so a lost, doubled or misplaced chunk changes the checksum.
 pub(crate) fn bytes(length: usize) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
     let noise = noise();
     stream::iter((0..length).step_by(CHUNK).map(move |start| {
@@ -22,12 +21,12 @@ pub(crate) fn bytes(length: usize) -> impl Stream<Item = Result<Bytes, Infallibl
     }))
 }
 
-/// As [`bytes`], as a body of no declared length.
+/// [`bytes`] as a body without Content-Length.
 pub(crate) fn body(length: usize) -> Body {
     Body::from_stream(bytes(length))
 }
 
-/// Bytes in which no pattern repeats, so that an offset that is wrong by a power of two shows, too.
+/// Bytes without a repeating pattern, so that an offset that is wrong by a power of two also shows.
 fn noise() -> Vec<u8> {
     let mut state = 0x2545_f491_u32;
     let next = || {
@@ -39,7 +38,7 @@ fn noise() -> Vec<u8> {
     std::iter::repeat_with(next).take(CHUNK).collect()
 }
 
-/// What a body came to.
+/// The length and checksum of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Digest {
     pub(crate) length: usize,

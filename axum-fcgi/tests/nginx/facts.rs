@@ -1,4 +1,4 @@
-//! What nginx tells as the extractors see it, its error log, and files that it sends itself.
+//! nginx's own variables as the extractors see them, its error log, and files that it sends itself.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::{runner::Outcome, site::Place};
 
-pub(crate) async fn extractors_see_what_nginx_tells(place: Place) -> Outcome {
+pub(crate) async fn extractors_see_nginx_variables(place: Place) -> Outcome {
     let handler = |RequestScheme(scheme): RequestScheme,
                    ServerSoftware(software): ServerSoftware,
                    ScriptName(script): ScriptName,
@@ -42,12 +42,12 @@ pub(crate) async fn extractors_see_what_nginx_tells(place: Place) -> Outcome {
     Ok(())
 }
 
-/// Nobody has asked for a password here, and nobody has checked one.
-pub(crate) async fn remote_user_is_whoever_a_client_says(place: Place) -> Outcome {
+/// REMOTE_USER is set although no password was asked for or checked.
+pub(crate) async fn remote_user_is_unverified_without_auth(place: Place) -> Outcome {
     let handler = |user: Option<RemoteUser>| async { user.map_or("nobody".to_owned(), |user| user.0) };
     let site = place.serve(Router::new().route("/", get(handler))).await?;
     assert_eq!(site.get("/").await?.body(), "nobody");
-    // root, without a password.
+    // The user root, without a password.
     let request = Request::get("/").header(header::AUTHORIZATION, "Basic cm9vdDo=").body(Body::empty())?;
     assert_eq!(site.send(request).await?.body(), "root");
     Ok(())
@@ -55,7 +55,7 @@ pub(crate) async fn remote_user_is_whoever_a_client_says(place: Place) -> Outcom
 
 pub(crate) async fn lines_on_stderr_are_in_nginx_error_log(place: Place) -> Outcome {
     let handler = |stderr: Stderr| async move {
-        stderr.write("line one").await.expect("before the head");
+        stderr.write("line one").await.expect("the head is not sent yet");
         let body = stream::iter(["some ", "more "]).then(move |part| {
             let stderr = stderr.clone();
             async move {
@@ -67,8 +67,8 @@ pub(crate) async fn lines_on_stderr_are_in_nginx_error_log(place: Place) -> Outc
     };
     let site = place.serve(Router::new().route("/", get(handler))).await?;
     for _ in 0..3 {
-        let answer = site.get("/").await?;
-        assert_eq!((answer.status(), &answer.body()[..]), (StatusCode::OK, &b"some more "[..]));
+        let response = site.get("/").await?;
+        assert_eq!((response.status(), &response.body()[..]), (StatusCode::OK, &b"some more "[..]));
     }
     let log = site.error_log()?;
     for line in ["line one", "line at some", "line at more"] {
@@ -77,12 +77,12 @@ pub(crate) async fn lines_on_stderr_are_in_nginx_error_log(place: Place) -> Outc
     Ok(())
 }
 
-/// More than nginx, the socket and the connection hold. Not before the head, where nginx has but the head's
-/// buffer for them.
-pub(crate) async fn a_flood_of_lines_holds_nobody_up(place: Place) -> Outcome {
+/// More lines than nginx, the socket and the connection can buffer. Written after the head: before it, nginx
+/// has only the head's buffer for them.
+pub(crate) async fn a_flood_of_lines_delays_no_response(place: Place) -> Outcome {
     let handler = |stderr: Stderr| async move {
         for line in 0..20 {
-            stderr.write(format!("{line:100}")).await.expect("before the head");
+            stderr.write(format!("{line:100}")).await.expect("the request is active");
         }
         let body = stream::iter([0, 2000, 0]).then(move |lines| {
             let stderr = stderr.clone();
@@ -97,8 +97,8 @@ pub(crate) async fn a_flood_of_lines_holds_nobody_up(place: Place) -> Outcome {
     };
     let site = place.serve(Router::new().route("/", get(handler))).await?;
     for _ in 0..3 {
-        let answer = site.get("/").await?;
-        assert_eq!((answer.status(), answer.body().len()), (StatusCode::OK, 300_000));
+        let response = site.get("/").await?;
+        assert_eq!((response.status(), response.body().len()), (StatusCode::OK, 300_000));
     }
     Ok(())
 }
@@ -131,9 +131,9 @@ pub(crate) async fn files_are_sent_by_nginx(place: Place) -> Outcome {
         // nginx has resolved the path.
         ("/files/sub%20dir%2F..%2Fplain.txt", "plain.txt"),
     ] {
-        let answer = site.get(uri).await?;
-        assert_eq!(answer.body(), &format!("this is {name}"), "{uri}");
-        assert!(!answer.headers().contains_key("x-accel-redirect"));
+        let response = site.get(uri).await?;
+        assert_eq!(response.body(), &format!("this is {name}"), "{uri}");
+        assert!(!response.headers().contains_key("x-accel-redirect"));
     }
     let typed = site.get("/typed/plain.txt").await?;
     assert_eq!(typed.headers()[header::CONTENT_TYPE], "text/x-typed");

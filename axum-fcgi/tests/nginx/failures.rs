@@ -1,4 +1,4 @@
-//! Handlers and bodies that fail: what the client must not take for a whole answer.
+//! Handlers and bodies that fail: the client must not take the response for a complete one.
 
 use std::{convert::Infallible, io, sync::Arc};
 
@@ -22,32 +22,35 @@ use crate::{
     site::{Place, Site},
 };
 
-/// A panic before the head is a 500 without details, and the connection or its successor serves the next
+/// A panic before the head is a 500 without details, and the same or a new connection serves the next
 /// request.
 pub(crate) async fn panic_in_the_handler_is_a_500(place: Place) -> Outcome {
     let router = Router::new().route("/", get(|| async { "well" })).route("/panic", get(panics));
     let site = place.serve(router).await?;
     for _ in 0..3 {
-        let answer = site.get("/panic").await?;
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(!String::from_utf8_lossy(answer.body()).contains("teapot"), "the client is told no details");
+        let response = site.get("/panic").await?;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(
+            !String::from_utf8_lossy(response.body()).contains("teapot"),
+            "the response must not have details"
+        );
         assert_eq!(site.get("/").await?.body(), "well");
     }
     Ok(())
 }
 
-/// STDERR is where the details go, and nginx puts it into its error log.
+/// The details go to STDERR, which nginx writes to its error log.
 pub(crate) async fn panic_in_the_handler_is_in_nginx_error_log(place: Place) -> Outcome {
     let site = place.serve(Router::new().route("/panic", get(panics))).await?;
     site.get("/panic").await?;
     let log = site.error_log()?;
     let line = log.lines().find(|line| line.contains("FastCGI sent in stderr"));
-    let line = line.ok_or("nothing came on STDERR")?;
+    let line = line.ok_or("no line from STDERR")?;
     assert!(line.contains("teapot has a crack"), "{line}");
     Ok(())
 }
 
-/// The text fills the buffer that nginx has for an answer's head, with the head or without, or more than that.
+/// The text fills nginx's buffer for a response's head, with and without the head, and more than fills it.
 pub(crate) async fn panic_with_a_long_text_is_a_500(place: Place) -> Outcome {
     let panics = |Path(length): Path<usize>| async move {
         if length > 0 {
@@ -56,8 +59,8 @@ pub(crate) async fn panic_with_a_long_text_is_a_500(place: Place) -> Outcome {
     };
     let site = place.serve(Router::new().route("/{length}", get(panics))).await?;
     for length in (3800..4200).step_by(7).chain(3900..3960).chain([8000, 16_000, 100_000]) {
-        let answer = site.get(&format!("/{length}")).await?;
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR, "{length}");
+        let response = site.get(&format!("/{length}")).await?;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{length}");
     }
     Ok(())
 }
@@ -66,24 +69,24 @@ async fn panics() {
     panic!("{ON_PURPOSE} the teapot has a crack");
 }
 
-/// CGI has no way to change protocols, as a WebSocket wants to: the attempt fails at once, and nobody waits.
+/// CGI cannot change protocols, as for a WebSocket: the attempt fails at once, and the client does not wait.
 pub(crate) async fn switching_protocols_is_a_500(place: Place) -> Outcome {
     let switch = || async { (StatusCode::SWITCHING_PROTOCOLS, [(header::UPGRADE, "websocket")]) };
     let site = place.serve(Router::new().route("/", get(switch))).await?;
     let request =
         Request::get("/").header(header::UPGRADE, "websocket").header(header::CONNECTION, "upgrade");
-    let answer = site.send(request.body(Body::empty())?).await?;
-    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    assert!(site.error_log()?.contains("FastCGI sent in stderr"), "the log has the reason");
+    let response = site.send(request.body(Body::empty())?).await?;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(site.error_log()?.contains("FastCGI sent in stderr"), "the reason is missing in the log");
     Ok(())
 }
 
-/// How an answer fails after its head.
+/// How a response fails after its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Failure {
     Panic,
     Error,
-    /// It ends before the length that it has declared.
+    /// It ends before its declared length.
     Short,
 }
 
@@ -105,8 +108,7 @@ pub(crate) async fn short_body_looks_incomplete(place: Place) -> Outcome {
     looks_incomplete(place, Failure::Short).await
 }
 
-/// The body fails with nothing to wait for, after nothing, after a few bytes, after more than nginx has
-/// buffers for.
+/// The body fails without waiting: after nothing, after a few bytes, and after more than nginx can buffer.
 async fn looks_incomplete(place: Place, failure: Failure) -> Outcome {
     let lengths = lengths_to_expect(place.variant, failure);
     let handler = move |Path((length, before)): Path<(String, usize)>| async move {
@@ -121,12 +123,12 @@ async fn looks_incomplete(place: Place, failure: Failure) -> Outcome {
             let uri =
                 format!("/{}/{before}", if length == Length::Declared { "declared" } else { "unknown" });
             match ask(&site, &uri).await {
-                // Cut before the head.
+                // Cut off before the head.
                 Err(_) => {}
-                // An error is what it is, whole or not, whether nginx says so or the application still could.
-                Ok(answer) if answer.status().is_server_error() => {}
-                Ok(_) if before < 300_000 => return Err(format!("{uri}: nothing of it was sent").into()),
-                Ok(answer) => expect_cut(&uri, answer).await?,
+                // An error response needs no check, whether it is nginx's or the application's.
+                Ok(response) if response.status().is_server_error() => {}
+                Ok(_) if before < 300_000 => return Err(format!("{uri}: nothing was sent").into()),
+                Ok(response) => expect_incomplete(&uri, response).await?,
             }
         }
     }
@@ -134,7 +136,7 @@ async fn looks_incomplete(place: Place, failure: Failure) -> Outcome {
     Ok(())
 }
 
-/// The body fails when the client has its first part, so that there is no way back to a 500.
+/// The body fails after the client has its first part, so that a 500 is no longer possible.
 pub(crate) async fn failure_after_the_first_part_looks_incomplete(place: Place) -> Outcome {
     let variant = place.variant;
     let (arrived, arrivals) = mpsc::channel(1);
@@ -151,38 +153,38 @@ pub(crate) async fn failure_after_the_first_part_looks_incomplete(place: Place) 
     let site = place.serve(Router::new().route("/{failure}/{length}", get(handler))).await?;
     for (f, failure) in FAILURES.into_iter().enumerate() {
         for length in lengths_to_expect(variant, failure) {
-            let mut answer = ask(&site, &format!("/{f}/{}", length as usize)).await?;
-            let first = answer.body_mut().frame().await.ok_or("the answer has a body")??;
+            let mut response = ask(&site, &format!("/{f}/{}", length as usize)).await?;
+            let first = response.body_mut().frame().await.ok_or("the response has no body")??;
             assert_eq!(first.into_data().expect("data"), "first");
             arrived.send(()).await?;
-            expect_cut(&format!("{failure:?}, {length:?}"), answer).await?;
+            expect_incomplete(&format!("{failure:?}, {length:?}"), response).await?;
         }
     }
     Ok(())
 }
 
-/// More than was declared: what is too much never reaches the client, and what was declared is withheld where
-/// the two come in one piece.
-pub(crate) async fn long_body_is_cut(place: Place) -> Outcome {
-    let handler = |Path(pieces): Path<String>| async move {
-        let pieces: Vec<_> = pieces.split('-').map(|piece| Ok::<_, Infallible>(piece.to_owned())).collect();
-        (declaring(Length::Declared, 4), Body::from_stream(stream::iter(pieces)))
+/// More than was declared. The excess never reaches the client, and the declared part is withheld if both
+/// come in one chunk.
+pub(crate) async fn long_body_is_truncated(place: Place) -> Outcome {
+    let handler = |Path(chunks): Path<String>| async move {
+        let chunks: Vec<_> = chunks.split('-').map(|chunk| Ok::<_, Infallible>(chunk.to_owned())).collect();
+        (declaring(Length::Declared, 4), Body::from_stream(stream::iter(chunks)))
     };
-    let router = Router::new().route("/{pieces}", get(handler));
+    let router = Router::new().route("/{chunks}", get(handler));
     let site = place.serve(router).await?;
     for uri in ["/abcdefgh", "/ab-cdefgh"] {
         match ask(&site, uri).await {
             Err(_) => {}
-            Ok(answer) if answer.status().is_server_error() => {}
-            Ok(answer) => expect_cut(uri, answer).await?,
+            Ok(response) if response.status().is_server_error() => {}
+            Ok(response) => expect_incomplete(uri, response).await?,
         }
     }
-    // Here the client may have had all that was declared before the rest showed.
-    if let Ok(answer) = ask(&site, "/abcd-efgh").await
-        && !answer.status().is_server_error()
-        && let Ok(answer) = http::collect(answer).await
+    // Here the client may have had all declared bytes before the rest arrived.
+    if let Ok(response) = ask(&site, "/abcd-efgh").await
+        && !response.status().is_server_error()
+        && let Ok(response) = http::collect(response).await
     {
-        assert_eq!(answer.body(), "abcd");
+        assert_eq!(response.body(), "abcd");
     }
     Ok(())
 }
@@ -190,11 +192,11 @@ pub(crate) async fn long_body_is_cut(place: Place) -> Outcome {
 const FAILURES: [Failure; 3] = [Failure::Panic, Failure::Error, Failure::Short];
 const LENGTHS: [Length; 2] = [Length::Declared, Length::Unknown];
 
-/// With which lengths nginx can see that an answer is not whole.
+/// The lengths with which nginx can detect an incomplete response.
 fn lengths_to_expect(variant: Variant, failure: Failure) -> Vec<Length> {
     let seen = |length: &Length| match length {
         Length::Declared => true,
-        // No body is short of a length that it has not declared.
+        // Without a declared length, a body cannot be too short.
         Length::Unknown => variant.notices_a_close() && failure != Failure::Short,
     };
     LENGTHS.into_iter().filter(seen).collect()
@@ -208,7 +210,7 @@ fn declaring(length: Length, bytes: usize) -> HeaderMap {
     headers
 }
 
-/// The end of a body that fails.
+/// The end of a failing body.
 fn failing(failure: Failure) -> impl Stream<Item = io::Result<Bytes>> {
     stream::iter([failure]).filter_map(|failure| async move {
         match failure {
@@ -219,15 +221,17 @@ fn failing(failure: Failure) -> impl Stream<Item = io::Result<Bytes>> {
     })
 }
 
-/// Asks nginx to close when it is done: where it takes a part for the whole, the close shows what is missing,
-/// which the client would wait for otherwise.
+/// Asks nginx to close the connection afterwards: if nginx takes a part for the complete response, the close
+/// shows the client that bytes are missing; otherwise it would wait for them.
 async fn ask(site: &Site, uri: &str) -> Result<Response<Incoming>, Failed> {
     site.open(Request::get(uri).header(header::CONNECTION, "close").body(Body::empty())?).await
 }
 
-async fn expect_cut(what: &str, answer: Response<Incoming>) -> Outcome {
-    match http::collect(answer).await {
+async fn expect_incomplete(what: &str, response: Response<Incoming>) -> Outcome {
+    match http::collect(response).await {
         Err(_) => Ok(()),
-        Ok(answer) => Err(format!("{what}: {} bytes look like a whole answer", answer.body().len()).into()),
+        Ok(response) => {
+            Err(format!("{what}: {} bytes look like a complete response", response.body().len()).into())
+        }
     }
 }

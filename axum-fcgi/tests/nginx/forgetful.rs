@@ -1,8 +1,9 @@
-//! A driver with the bug that this project began with, to show that the test for it can fail.
+//! A driver with the bug that started this project, to show that its test can fail.
 //!
-//! It forgets a request when its handler returns. A connection without KEEP_CONN is to be closed once the
-//! request's body has ended; but the record that ends it is now one of a request unknown, and is ignored. So
-//! the body never ends, and the connection stays open. Go's `net/http/fcgi` did so (golang/go#43901).
+//! It removes a request when its handler returns. A connection without KEEP_CONN must be closed after the end
+//! of the request's body; but the record that ends the body now belongs to an unknown request and is ignored.
+//! So the body never ends, and the connection stays open. Go's `net/http/fcgi` had this bug
+//! (golang/go#43901).
 
 use std::{collections::HashMap, io, net::SocketAddr};
 
@@ -17,9 +18,9 @@ const PARAMS: u8 = 4;
 const STDIN: u8 = 5;
 const STDOUT: u8 = 6;
 
-const ANSWER: &[u8] = b"Status: 404 Not Found\r\nContent-Type: text/plain\r\n\r\nno\n";
+const RESPONSE: &[u8] = b"Status: 404 Not Found\r\nContent-Type: text/plain\r\n\r\nno\n";
 
-/// Listens, and answers every request with a 404 at once.
+/// Listens, and responds to every request with a 404 at once.
 pub(crate) async fn serve() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -31,7 +32,7 @@ pub(crate) async fn serve() -> io::Result<SocketAddr> {
     Ok(address)
 }
 
-/// What a request that is known has come to.
+/// The state of a known request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Request {
     ReadsParams,
@@ -48,13 +49,13 @@ async fn connection(mut stream: TcpStream) -> io::Result<()> {
             }
             (PARAMS, Some(Request::ReadsParams)) if content.is_empty() => {
                 requests.insert(id, Request::ReadsBody);
-                send(&mut stream, STDOUT, id, ANSWER).await?;
+                send(&mut stream, STDOUT, id, RESPONSE).await?;
                 send(&mut stream, STDOUT, id, &[]).await?;
                 send(&mut stream, END_REQUEST, id, &[0; 8]).await?;
                 // The bug.
                 requests.remove(&id);
             }
-            // The end of the body, and of the connection, if only the request were still known.
+            // The end of the body closes the connection, but only if the request is still known.
             (STDIN, Some(Request::ReadsBody)) if content.is_empty() => return Ok(()),
             _ => {}
         }
@@ -74,7 +75,7 @@ async fn receive(stream: &mut TcpStream) -> io::Result<(u8, u16, Vec<u8>)> {
 
 async fn send(stream: &mut TcpStream, kind: u8, id: u16, content: &[u8]) -> io::Result<()> {
     let [id1, id0] = id.to_be_bytes();
-    let length = u16::try_from(content.len()).expect("the answers here are short");
+    let length = u16::try_from(content.len()).expect("the responses here are short");
     let [length1, length0] = length.to_be_bytes();
     let header = [1, kind, id1, id0, length1, length0, 0, 0];
     stream.write_all(&[&header, content].concat()).await

@@ -1,4 +1,4 @@
-//! Clients that go away.
+//! Clients that disconnect.
 
 use std::{convert::Infallible, future::pending};
 
@@ -18,8 +18,7 @@ use crate::{
     site::Place,
 };
 
-/// nginx closes the connection to the application when the client does; the handler is dropped where it
-/// waits.
+/// nginx closes the connection to the application when the client disconnects; a waiting handler is dropped.
 pub(crate) async fn drops_a_waiting_handler(place: Place) -> Outcome {
     let (door, mut watch) = door();
     let handler = || async move {
@@ -27,7 +26,7 @@ pub(crate) async fn drops_a_waiting_handler(place: Place) -> Outcome {
         pending::<()>().await;
     };
     let site = place.serve(Router::new().route("/", any(handler))).await?;
-    // With a body that the handler leaves alone, and without one.
+    // With a body that the handler does not read, and without a body.
     for request in [
         "GET / HTTP/1.1\r\nHost: example.org\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: example.org\r\nContent-Length: 4\r\n\r\nabcd",
@@ -41,7 +40,7 @@ pub(crate) async fn drops_a_waiting_handler(place: Place) -> Outcome {
     Ok(())
 }
 
-/// The answer has begun, and its body waits for something to say.
+/// The response has started, and its body is waiting.
 pub(crate) async fn drops_a_waiting_body(place: Place) -> Outcome {
     let (door, mut watch) = door();
     let handler = || async move {
@@ -53,16 +52,16 @@ pub(crate) async fn drops_a_waiting_body(place: Place) -> Outcome {
         ([("x-accel-buffering", "no")], Body::from_stream(body))
     };
     let site = place.serve(Router::new().route("/", get(handler))).await?;
-    let mut answer = site.open(Request::get("/").body(Body::empty())?).await?;
+    let mut response = site.open(Request::get("/").body(Body::empty())?).await?;
     let departure = watch.entered().await;
-    let first = answer.body_mut().frame().await.ok_or("the answer has a body")??;
+    let first = response.body_mut().frame().await.ok_or("the response has no body")??;
     assert_eq!(first.into_data().expect("data"), "first");
-    drop(answer);
+    drop(response);
     departure.seen().await;
     Ok(())
 }
 
-/// The answer has no end; nobody reads it any more.
+/// The response never ends; the client no longer reads it.
 pub(crate) async fn drops_a_writing_body(place: Place) -> Outcome {
     let (door, mut watch) = door();
     let handler = || async move {
@@ -75,16 +74,16 @@ pub(crate) async fn drops_a_writing_body(place: Place) -> Outcome {
         Body::from_stream(body)
     };
     let site = place.serve(Router::new().route("/", get(handler))).await?;
-    let mut answer = site.open(Request::get("/").body(Body::empty())?).await?;
+    let mut response = site.open(Request::get("/").body(Body::empty())?).await?;
     let departure = watch.entered().await;
-    answer.body_mut().frame().await.ok_or("the answer has a body")??;
-    drop(answer);
+    response.body_mut().frame().await.ok_or("the response has no body")??;
+    drop(response);
     departure.seen().await;
     Ok(())
 }
 
-/// The upload is cut short: the handler sees an error or is dropped, but never a body that has ended well.
-pub(crate) async fn never_ends_an_upload_well(place: Place) -> Outcome {
+/// The upload is cut off: the handler sees an error or is dropped, and never sees a clean end.
+pub(crate) async fn never_ends_an_aborted_upload_cleanly(place: Place) -> Outcome {
     let (door, mut watch) = door();
     let (read, mut reads) = mpsc::unbounded_channel();
     let handler = move |request: Request| async move {
@@ -96,7 +95,7 @@ pub(crate) async fn never_ends_an_upload_well(place: Place) -> Outcome {
                 Some(Err(_)) => Read::Error,
                 None => Read::End,
             };
-            read.send(what).expect("the test is not over");
+            read.send(what).expect("the test still runs");
             if what != Read::Some {
                 break;
             }

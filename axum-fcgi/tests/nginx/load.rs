@@ -9,8 +9,8 @@ use crate::{runner::Outcome, site::Place};
 
 const CLIENTS: usize = 200;
 
-/// Every client gets what it sent, though all of them are inside the application at the same moment: no
-/// handler goes on before the last one has come.
+/// Every client gets what it sent, with all of them inside the application at once: no handler continues
+/// before the last one has started.
 pub(crate) async fn two_hundred_clients_at_once(place: Place) -> Outcome {
     let barrier = Arc::new(Barrier::new(CLIENTS));
     let handler = move |Path(client): Path<usize>, body: Bytes| async move {
@@ -22,13 +22,13 @@ pub(crate) async fn two_hundred_clients_at_once(place: Place) -> Outcome {
     for client in 0..CLIENTS {
         let site = Arc::clone(&site);
         clients.spawn(async move {
-            // Of lengths on both sides of one record of nginx, which is 8 KiB or 32 KiB.
+            // Lengths below and above one record of nginx, which is 8 KiB or 32 KiB.
             let body = format!("{client} ").repeat(client * 50);
-            let answer = site.post(&format!("/{client}"), body.clone()).await?;
-            assert_eq!(answer.status(), 200);
+            let response = site.post(&format!("/{client}"), body.clone()).await?;
+            assert_eq!(response.status(), 200);
             assert!(
-                answer.body() == &format!("{client}:{body}"),
-                "client {client} has the answer of another"
+                response.body() == &format!("{client}:{body}"),
+                "client {client} got another client's response"
             );
             Outcome::Ok(())
         });

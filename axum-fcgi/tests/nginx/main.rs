@@ -1,8 +1,8 @@
-//! axum behind a real nginx: every case is an application of its own, served by `axum_fcgi::serve`, with an
-//! nginx of its own in front of it, and asked over HTTP.
+//! axum behind a real nginx. Every case has its own application, served by `axum_fcgi::serve`, and its own
+//! nginx in front of it, which an HTTP client asks.
 //!
-//! `cargo test -p axum-fcgi --test nginx` runs all of it, in parallel; a filter such as `get/keep=on` picks
-//! some. Without nginx the tests are ignored, and say so; with `CI=true` they fail instead.
+//! `cargo test -p axum-fcgi --test nginx` runs all cases in parallel; a filter such as `get/keep=on` selects
+//! some. Without nginx the tests are ignored and say so; with `CI=true` they fail instead.
 
 mod basics;
 mod bodies;

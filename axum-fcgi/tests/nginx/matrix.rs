@@ -1,15 +1,15 @@
-//! The ways in which nginx can be told to speak FastCGI, as far as an application can tell them apart.
+//! nginx's FastCGI settings, as far as an application can notice them.
 
 use std::fmt;
 
-/// One way of nginx to use an application.
+/// One configuration of nginx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Variant {
-    /// `fastcgi_keep_conn`: KEEP_CONN is set, and the connection serves the next request too.
+    /// `fastcgi_keep_conn`: KEEP_CONN is set, and the connection serves further requests.
     pub(crate) keep_conn: bool,
-    /// `fastcgi_buffering`: nginx collects the answer before it passes it on.
+    /// `fastcgi_buffering`: nginx buffers the response before it passes it on.
     pub(crate) buffering: bool,
-    /// `fastcgi_request_buffering`: nginx collects the request's body before it calls the application.
+    /// `fastcgi_request_buffering`: nginx buffers the request's body before it calls the application.
     pub(crate) request_buffering: bool,
     pub(crate) socket: Socket,
 }
@@ -21,17 +21,17 @@ pub(crate) enum Socket {
 }
 
 impl Variant {
-    /// Whether nginx passes on each piece of an answer as it comes, with no word from the application.
+    /// Whether nginx passes on each part of a response as it comes, without `X-Accel-Buffering`.
     ///
     /// With kept connections it does so even while it buffers; this was measured, and is not in its manual.
-    pub(crate) fn streams_answers(self) -> bool {
+    pub(crate) fn streams_responses(self) -> bool {
         self.keep_conn || !self.buffering
     }
 
-    /// Whether nginx tells a connection that was closed in the middle of an answer from one that ended well.
+    /// Whether nginx notices a connection that was closed in the middle of a response.
     ///
-    /// A reset is an error in every mode. A plain close, which is all that a unix socket has, is by nginx's
-    /// rules the end of the answer, except where it buffers and the connection was to be kept.
+    /// A reset is an error in every mode. A plain close, the only one that a unix socket has, is the end of
+    /// the response by nginx's rules, except if nginx buffers and was to keep the connection.
     pub(crate) fn notices_a_close(self) -> bool {
         self.socket == Socket::Tcp || (self.keep_conn && self.buffering)
     }
@@ -53,7 +53,7 @@ impl fmt::Display for Variant {
     }
 }
 
-/// The word for a switch in nginx's configuration.
+/// A switch's value in nginx's configuration.
 pub(crate) fn on_or_off(switch: bool) -> &'static str {
     if switch { "on" } else { "off" }
 }
@@ -68,33 +68,33 @@ pub(crate) fn variants() -> impl Iterator<Item = Variant> {
     })
 }
 
-/// Which of the variants a case is run over.
+/// The variants that a case runs in.
 pub(crate) type Selection = fn(Variant) -> bool;
 
 /// All 16.
 pub(crate) const EVERY: Selection = |_| true;
 
-/// 8: for requests without a body, where how the body is buffered makes no difference.
-pub(crate) const ANSWERS: Selection = |variant| variant.request_buffering;
+/// 8: for requests without a body, where request buffering makes no difference.
+pub(crate) const NO_REQUEST_BODY: Selection = |variant| variant.request_buffering;
 
-/// 8: those in which a request's body reaches the application while the client is still sending it.
+/// 8: a request's body reaches the application while the client is still sending it.
 pub(crate) const STREAMED_UPLOADS: Selection = |variant| !variant.request_buffering;
 
-/// 4: nginx ends an answer only at the application's close. The bug that this project began with shows here
-/// alone.
+/// 4: nginx ends a response only at the application's close. Only these show the bug that started this
+/// project.
 pub(crate) const WAITS_FOR_CLOSE: Selection = |variant| !variant.keep_conn && variant.buffering;
 
-/// 6: those in which nginx passes on each piece of an answer unasked; of requests without a body.
-pub(crate) const STREAMING: Selection = |variant| variant.request_buffering && variant.streams_answers();
+/// 6: nginx passes on each part of a response unasked; for requests without a body.
+pub(crate) const STREAMING: Selection = |variant| variant.request_buffering && variant.streams_responses();
 
-/// 1: what nginx does when it is told nothing.
+/// 1: nginx's defaults.
 pub(crate) const STOCK: Selection = |variant| {
     let Variant { keep_conn, buffering, request_buffering, socket } = variant;
     !keep_conn && buffering && request_buffering && socket == Socket::Tcp
 };
 
-/// 2: the stock variant, and the opposite of it in every switch, for cases in which the application matters
-/// and the transport does not.
+/// 2: the defaults, and the opposite of every switch. For cases about the application, in which the transport
+/// does not matter.
 pub(crate) const OPPOSITES: Selection = |variant| {
     let Variant { keep_conn, buffering, request_buffering, socket } = variant;
     STOCK(variant) || (keep_conn && !buffering && !request_buffering && socket == Socket::Unix)

@@ -1,4 +1,4 @@
-//! The nginx process: found, configured, started, stopped.
+//! The nginx process: find, configure, start, stop.
 
 use std::{
     env, fs, io,
@@ -13,9 +13,10 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::matrix::{Variant, on_or_off};
 
-/// Where nginx is, if it is.
+/// The path of nginx, if installed.
 ///
-/// Distributions put it in a directory for the superuser's programs, which is not in the PATH of others.
+/// Also looks in the directories for the superuser's programs, where distributions install it: other users do
+/// not have them in their PATH.
 fn find() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
@@ -24,7 +25,7 @@ fn find() -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// What nginx does otherwise from one version to the next, as far as a test can tell.
+/// The installed nginx, and what its version changes for the tests.
 #[derive(Clone, Debug)]
 pub(crate) struct Installed {
     pub(crate) program: PathBuf,
@@ -32,26 +33,26 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    /// nginx, if there is one.
+    /// The installed nginx, if any.
     pub(crate) fn find() -> Option<Self> {
         let program = find()?;
         let version = Version::printed_by(&program, &["-v"])?;
         Some(Self { program, version })
     }
 
-    /// Whether a header that a client repeats becomes one, with the values of all.
+    /// Whether repeated client headers become one, with all values.
     pub(crate) fn joins_headers(&self) -> bool {
         self.version >= Version::from([1, 23, 0])
     }
 
-    /// Whether an `upstream` keeps connections without being told to, among them, where answers are not buffered, those
-    /// that the application was asked to close.
-    fn keeps_connections_unasked(&self) -> bool {
+    /// Whether an `upstream` keeps connections by default. Without response buffering, these include
+    /// connections that the application was asked to close.
+    fn keeps_connections_by_default(&self) -> bool {
         self.version >= Version::from([1, 29, 7])
     }
 }
 
-/// A running nginx, stopped when this is dropped.
+/// A running nginx, stopped on drop.
 #[derive(Debug)]
 pub(crate) struct Nginx {
     process: Child,
@@ -62,12 +63,11 @@ pub(crate) struct Nginx {
 impl Nginx {
     /// Starts nginx on a free port of the loopback interface.
     ///
-    /// The port is bound here, and nginx inherits the listening socket the way it inherits one from its own
-    /// predecessor when its binary is upgraded: `NGINX` in the environment names the descriptor. So nobody
-    /// else can take the port in between, and it can be connected to before nginx is up: the kernel holds the
-    /// connection.
+    /// The port is bound here, and nginx inherits the listening socket as in a binary upgrade: `NGINX` in the
+    /// environment names the descriptor. So no other process can take the port in between, and clients can
+    /// connect before nginx is up: the kernel queues the connection.
     pub(crate) fn start(installed: &Installed, prefix: &Path, site: &Config) -> io::Result<Self> {
-        // Not one of std's, since nginx takes an inherited socket as it is, and would block in it.
+        // Not one of std's: nginx does not make an inherited socket non-blocking, and would block in it.
         let listener = listen()?.into_std()?;
         let address = listener.local_addr()?;
 
@@ -80,7 +80,7 @@ impl Nginx {
             .env("NGINX", "0;")
             .stdin(OwnedFd::from(listener))
             .stdout(Stdio::null())
-            // It complains here before it has read where its error log is, and repeats itself there.
+            // Before nginx has read where its error log is, it writes errors here; it repeats them there.
             .stderr(fs::File::create(prefix.join("stderr"))?)
             .spawn()?;
         Ok(Self { process, address, error_log })
@@ -97,28 +97,28 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // The master ends its worker on SIGTERM. On SIGKILL it would leave it behind.
+        // On SIGTERM the master ends its worker. On SIGKILL it would leave it running.
         test_support::end(&mut self.process);
     }
 }
 
 /// Listens on a free port of the loopback interface.
 ///
-/// `bind` alone would make a queue too short for the clients of some tests: the kernel drops those that find
-/// it full, and they come again a second later.
+/// `bind` alone would make a queue too short for some tests' clients: the kernel drops a connection to a full
+/// queue, and the client retries a second later.
 pub(crate) fn listen() -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
     socket.listen(1024)
 }
 
-/// What differs from one site to another.
+/// The parts of the configuration that differ between sites.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) variant: Variant,
-    /// Where the application listens, in nginx's words: `127.0.0.1:9000`, `unix:/run/app.sock`.
+    /// Where the application listens, in nginx's syntax: `127.0.0.1:9000`, `unix:/run/app.sock`.
     pub(crate) application: String,
-    /// More lines for the location.
+    /// Additional lines for the location.
     pub(crate) directives: String,
 }
 
@@ -128,18 +128,18 @@ impl Config {
         let keep_conn = on_or_off(variant.keep_conn);
         let buffering = on_or_off(variant.buffering);
         let request_buffering = on_or_off(variant.request_buffering);
-        // A superuser's nginx would run its worker as another user, who may not read the prefix.
+        // As root, nginx would run its worker as another user, who may not read the prefix.
         let user = if fs::metadata(prefix)?.uid() == 0 { "user root;" } else { "" };
-        // Only where connections are to be kept: otherwise, and without buffering, nginx puts a connection
-        // into the pool although it has asked for its close, and the next request loses a race against that
-        // close. Older versions do not take 0.
+        // Only if connections are kept: otherwise, without buffering, nginx puts a connection into the pool
+        // although it has asked for its close, and the next request races against that close. Older versions
+        // do not accept 0.
         let keepalive = match variant.keep_conn {
             true => "keepalive 8;",
-            false if installed.keeps_connections_unasked() => "keepalive 0;",
+            false if installed.keeps_connections_by_default() => "keepalive 0;",
             false => "",
         };
-        // The parameters are those of the `fastcgi_params` that nginx comes with, and no more: it leaves
-        // HTTP_PROXY in, and CONTENT_LENGTH is there and empty when there is no body.
+        // The parameters of nginx's own `fastcgi_params`, and no others: it passes HTTP_PROXY on, and
+        // CONTENT_LENGTH is empty if there is no body.
         Ok(format!(
             "\
 {user}

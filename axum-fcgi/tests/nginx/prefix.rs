@@ -1,4 +1,4 @@
-//! The directory that an nginx has to itself.
+//! The private directory of an nginx.
 
 use std::{
     env, fs, io,
@@ -7,9 +7,9 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// A new directory, for nginx's files, the unix socket and whatever else a test puts on disk.
+/// A new directory for nginx's files, the unix socket and other files of a test.
 ///
-/// It is not removed on drop: after a failure, what nginx wrote is the best evidence that there is.
+/// Not removed on drop: after a failure, nginx's files are the best evidence.
 #[derive(Debug)]
 pub(crate) struct Prefix(PathBuf);
 
@@ -17,7 +17,7 @@ impl Prefix {
     pub(crate) fn new() -> io::Result<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         loop {
-            // Short, since the path of a unix socket in it may have some 100 bytes only.
+            // Short, since the path of a unix socket in it is limited to some 100 bytes.
             let name = format!("fcgi-nginx-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
             let path = env::temp_dir().join(name);
             match fs::create_dir(&path) {

@@ -1,4 +1,4 @@
-//! How a case becomes tests, one for each variant, and how a failure is told.
+//! Turns cases into tests, one per variant, and reports failures.
 
 use std::{
     any::Any,
@@ -23,7 +23,7 @@ pub(crate) type Outcome = Result<(), Failed>;
 /// The body of a test.
 type Run = fn(Place) -> BoxFuture<'static, Outcome>;
 
-/// A test, and the variants to run it over.
+/// A test, and the variants to run it in.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -31,10 +31,10 @@ pub(crate) struct Case {
     pub(crate) run: Run,
 }
 
-/// Turns a hang into a failure; no test measures time by it.
+/// Turns a hang into a failure; no test measures time with it.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A panic whose message begins so is a part of its test.
+/// A panic whose message starts with this is part of its test.
 pub(crate) const ON_PURPOSE: &str = "on purpose:";
 
 /// One test for each case and each of its variants.
@@ -58,28 +58,28 @@ pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
 }
 
 fn perform(run: Run, variant: Variant, nginx: &Installed) -> Outcome {
-    let prefix = Prefix::new().map_err(told("no prefix for nginx"))?;
+    let prefix = Prefix::new().map_err(context("no prefix for nginx"))?;
     let place = Place::new(variant, nginx, prefix.path());
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(told("no runtime"))?;
+        .map_err(context("no runtime"))?;
     let ended = panic::catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async { tokio::time::timeout(LIMIT, run(place)).await })
     }));
-    // Not a drop, which would wait for blocking tasks, of which a failed test may have left some behind.
+    // A drop would wait for blocking tasks, and a failed test may have left some.
     runtime.shutdown_background();
     let failure = match ended {
-        Ok(Ok(Ok(()))) => return prefix.remove().map_err(told("the prefix stays")),
+        Ok(Ok(Ok(()))) => return prefix.remove().map_err(context("cannot remove the prefix")),
         Ok(Ok(Err(failed))) => failed.message().unwrap_or_default().to_owned(),
-        Ok(Err(_)) => format!("still not done after {} s", LIMIT.as_secs()),
+        Ok(Err(_)) => format!("timed out after {} s", LIMIT.as_secs()),
         Err(panic) => panic_text(&*panic).to_owned(),
     };
     Err(format!("{failure}\nnginx's files are kept in {}", prefix.path().display()).into())
 }
 
-/// Keeps those panics out of the output that a handler was written to have.
+/// Hides the panics that a handler raises on purpose.
 pub(crate) fn silence_panics_on_purpose() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -91,10 +91,11 @@ pub(crate) fn silence_panics_on_purpose() {
 
 fn panic_text(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a text")
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("non-string panic payload")
 }
 
-/// Says what an error was in the way of.
-pub(crate) fn told<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> Failed {
+/// Adds to an error what it prevented.
+pub(crate) fn context<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> Failed {
     move |error| format!("{what}: {error}").into()
 }

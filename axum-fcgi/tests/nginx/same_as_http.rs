@@ -1,5 +1,5 @@
 //! One router served twice, over plain HTTP by `axum::serve` and behind nginx by `axum_fcgi::serve`: a client
-//! must not be able to tell which is which.
+//! must not see a difference.
 
 use std::{
     collections::BTreeMap,
@@ -20,16 +20,16 @@ use crate::{
     site::{Place, Site},
 };
 
-/// Headers that are nginx's business or hyper's, and not the application's.
+/// Headers that nginx and hyper set, not the application.
 const NOT_COMPARED: [HeaderName; 4] = [
-    // Each web server has a clock.
+    // Each server has its own clock.
     header::DATE,
-    // nginx says its name, hyper says nothing.
+    // nginx sends its name, hyper sends nothing.
     header::SERVER,
-    // nginx says `keep-alive` where hyper leaves HTTP's default unsaid; `close` depends on how much of a
-    // request's body each of them is ready to throw away.
+    // nginx sends `keep-alive`, which is HTTP's default and which hyper omits; `close` depends on how much of
+    // a request's body each server is willing to discard.
     header::CONNECTION,
-    // How a body of unknown length is framed on this very connection.
+    // The framing of a body of unknown length is up to the server.
     header::TRANSFER_ENCODING,
 ];
 
@@ -39,8 +39,8 @@ pub(crate) struct Twins {
 }
 
 impl Twins {
-    /// Serves two routers made in the same way; two of them, since one might have a state that the other
-    /// one's requests would change.
+    /// Serves two separate routers made by the same function, so that they share no state that a request may
+    /// change.
     pub(crate) async fn serve(place: Place, router: impl Fn() -> Router) -> Result<Self, Failed> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let over_http = listener.local_addr()?;
@@ -49,18 +49,18 @@ impl Twins {
         Ok(Self { behind_nginx: place.serve(router()).await?, over_http })
     }
 
-    /// Asks both, compares, and returns what both have answered.
+    /// Sends the request to both, compares, and returns the response of both.
     pub(crate) async fn ask<B>(&self, request: Request<B>) -> Result<Response<Bytes>, Failed>
     where
         B: Into<Body> + Clone,
     {
-        let asked = format!("{} {}", request.method(), request.uri());
+        let title = format!("{} {}", request.method(), request.uri());
         let expected = http::send(self.over_http, request.clone().map(Into::into)).await?;
-        let answer = self.behind_nginx.send(request.map(Into::into)).await?;
-        assert_eq!(answer.status(), expected.status(), "{asked}");
-        assert_eq!(answer.body(), expected.body(), "{asked}");
-        assert_eq!(compared(answer.headers()), compared(expected.headers()), "{asked}");
-        Ok(answer)
+        let response = self.behind_nginx.send(request.map(Into::into)).await?;
+        assert_eq!(response.status(), expected.status(), "{title}");
+        assert_eq!(response.body(), expected.body(), "{title}");
+        assert_eq!(compared(response.headers()), compared(expected.headers()), "{title}");
+        Ok(response)
     }
 
     pub(crate) async fn get(&self, uri: &str) -> Result<Response<Bytes>, Failed> {
@@ -68,7 +68,7 @@ impl Twins {
     }
 }
 
-/// The values of each name in their order; the order among the names is of no meaning.
+/// The values of each name in order; the order of the names does not matter.
 fn compared(headers: &HeaderMap) -> BTreeMap<&str, Vec<&HeaderValue>> {
     let mut compared: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (name, value) in headers {

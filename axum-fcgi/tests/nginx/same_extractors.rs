@@ -22,9 +22,9 @@ pub(crate) async fn routing(place: Place) -> Outcome {
     let twins = Twins::serve(place, || Router::new().route("/page", get(|| async { "page" }))).await?;
     assert_eq!(twins.get("/page").await?.body(), "page");
     assert_eq!(twins.get("/nowhere").await?.status(), StatusCode::NOT_FOUND);
-    let answer = twins.ask(Request::delete("/page").body("")?).await?;
-    assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(answer.headers()[header::ALLOW], "GET,HEAD");
+    let response = twins.ask(Request::delete("/page").body("")?).await?;
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(response.headers()[header::ALLOW], "GET,HEAD");
     assert_eq!(twins.ask(Request::head("/page").body("")?).await?.headers()[header::CONTENT_LENGTH], "4");
     Ok(())
 }
@@ -33,8 +33,8 @@ pub(crate) async fn method_and_version(place: Place) -> Outcome {
     let handler = |method: Method, version: Version| async move { format!("{method} {version:?}") };
     let twins = Twins::serve(place, || Router::new().route("/", any(handler))).await?;
     for method in ["GET", "PUT", "PATCH", "OPTIONS", "PROPFIND"] {
-        let answer = twins.ask(Request::builder().method(method).uri("/").body("")?).await?;
-        assert_eq!(answer.body(), &format!("{method} HTTP/1.1"));
+        let response = twins.ask(Request::builder().method(method).uri("/").body("")?).await?;
+        assert_eq!(response.body(), &format!("{method} HTTP/1.1"));
     }
     Ok(())
 }
@@ -52,16 +52,17 @@ pub(crate) async fn original_uri(place: Place) -> Outcome {
     let handler = |OriginalUri(original): OriginalUri, uri: Uri| async move { format!("{original} {uri}") };
     let router = move || Router::new().nest("/api", Router::new().route("/{*rest}", get(handler)));
     let twins = Twins::serve(place, router).await?;
-    let answer = twins.get("/api/a%20b//c?q=%26").await?;
-    assert_eq!(answer.body(), "/api/a%20b//c?q=%26 /a%20b//c?q=%26");
+    let response = twins.get("/api/a%20b//c?q=%26").await?;
+    assert_eq!(response.body(), "/api/a%20b//c?q=%26 /a%20b//c?q=%26");
     Ok(())
 }
 
 pub(crate) async fn host(place: Place) -> Outcome {
     let handler = |headers: HeaderMap| async move { headers[header::HOST].clone().as_bytes().to_vec() };
     let twins = Twins::serve(place, || Router::new().route("/", get(handler))).await?;
-    let answer = twins.ask(Request::get("/").header(header::HOST, "shop.example.org:8080").body("")?).await?;
-    assert_eq!(answer.body(), "shop.example.org:8080");
+    let response =
+        twins.ask(Request::get("/").header(header::HOST, "shop.example.org:8080").body("")?).await?;
+    assert_eq!(response.body(), "shop.example.org:8080");
     Ok(())
 }
 
@@ -82,14 +83,14 @@ pub(crate) async fn path(place: Place) -> Outcome {
     Ok(())
 }
 
-/// What an extractor made of its input, in its order.
+/// What an extractor returned, in order.
 type Pairs = Vec<(String, String)>;
 
 pub(crate) async fn query(place: Place) -> Outcome {
     let handler = |Query(pairs): Query<Pairs>| async move { format!("{pairs:?}") };
     let twins = Twins::serve(place, || Router::new().route("/", get(handler))).await?;
-    let answer = twins.get("/?b=a+c&a=%26%C3%A9&b=").await?;
-    assert_eq!(answer.body(), r#"[("b", "a c"), ("a", "&é"), ("b", "")]"#);
+    let response = twins.get("/?b=a+c&a=%26%C3%A9&b=").await?;
+    assert_eq!(response.body(), r#"[("b", "a c"), ("a", "&é"), ("b", "")]"#);
     twins.get("/").await?;
     twins.get("/?").await?;
     Ok(())
@@ -100,8 +101,8 @@ pub(crate) async fn form(place: Place) -> Outcome {
     let twins = Twins::serve(place, || Router::new().route("/", any(handler))).await?;
     let ask =
         |content_type| Request::post("/").header(header::CONTENT_TYPE, content_type).body("a=1+2&b=%26");
-    let answer = twins.ask(ask("application/x-www-form-urlencoded")?).await?;
-    assert_eq!(answer.body(), r#"[("a", "1 2"), ("b", "&")]"#);
+    let response = twins.ask(ask("application/x-www-form-urlencoded")?).await?;
+    assert_eq!(response.body(), r#"[("a", "1 2"), ("b", "&")]"#);
     assert_eq!(twins.ask(ask("text/plain")?).await?.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(twins.get("/?a=1").await?.body(), r#"[("a", "1")]"#);
     Ok(())
@@ -115,13 +116,13 @@ pub(crate) async fn json(place: Place) -> Outcome {
     };
     let twins = Twins::serve(place, || Router::new().route("/", post(handler))).await?;
     let ask = |body| Request::post("/").header(header::CONTENT_TYPE, "application/json").body(body);
-    let answer = twins.ask(ask(r#"{"a": [-1]}"#)?).await?;
-    assert_eq!(answer.status(), StatusCode::CREATED);
-    assert_eq!(answer.body(), r#"{"a":[-1],"more":[1,2]}"#);
+    let response = twins.ask(ask(r#"{"a": [-1]}"#)?).await?;
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(response.body(), r#"{"a":[-1],"more":[1,2]}"#);
     assert_eq!(twins.ask(ask(r#"{"a":"#)?).await?.status(), StatusCode::BAD_REQUEST);
     assert_eq!(twins.ask(ask(r#"{"a": 1}"#)?).await?.status(), StatusCode::UNPROCESSABLE_ENTITY);
-    let answer = twins.ask(Request::post("/").body("{}")?).await?;
-    assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let response = twins.ask(Request::post("/").body("{}")?).await?;
+    assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     Ok(())
 }
 
@@ -148,11 +149,11 @@ Content-Type: application/octet-stream\r\n\
 \x00\x01\r\n--limi\r\n\
 --limit--\r\n";
     let request = Request::post("/").header(header::CONTENT_TYPE, "multipart/form-data; boundary=limit");
-    let answer = twins.ask(request.body(body)?).await?;
+    let response = twins.ask(request.body(body)?).await?;
     let expected = r#"Some("text") None None b"some text"
 Some("file") Some("a.bin") Some("application/octet-stream") b"\0\x01\r\n--limi"
 "#;
-    assert_eq!(answer.body(), expected);
+    assert_eq!(response.body(), expected);
     Ok(())
 }
 
@@ -164,14 +165,14 @@ pub(crate) async fn bytes_and_string(place: Place) -> Outcome {
             .layer(DefaultBodyLimit::max(1000))
     };
     let twins = Twins::serve(place, router).await?;
-    let answer = twins.ask(Request::post("/bytes").body(&b"\x00\xff"[..])?).await?;
-    assert_eq!(answer.body(), &b"\x00\xff"[..]);
+    let response = twins.ask(Request::post("/bytes").body(&b"\x00\xff"[..])?).await?;
+    assert_eq!(response.body(), &b"\x00\xff"[..]);
     assert_eq!(twins.ask(Request::post("/string").body("é")?).await?.body(), "é");
     assert_eq!(twins.ask(Request::post("/string").body("")?).await?.body(), "");
-    let answer = twins.ask(Request::post("/string").body(&b"\xff"[..])?).await?;
-    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-    let answer = twins.ask(Request::post("/bytes").body("x".repeat(1001))?).await?;
-    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let response = twins.ask(Request::post("/string").body(&b"\xff"[..])?).await?;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let response = twins.ask(Request::post("/bytes").body("x".repeat(1001))?).await?;
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     Ok(())
 }
 
@@ -198,8 +199,8 @@ pub(crate) async fn sse(place: Place) -> Outcome {
         Sse::new(stream::iter(events))
     };
     let twins = Twins::serve(place, || Router::new().route("/", get(handler))).await?;
-    let answer = twins.get("/").await?;
-    assert_eq!(answer.body(), "event: count\ndata: one\n\nevent: count\ndata: two\n\n");
+    let response = twins.get("/").await?;
+    assert_eq!(response.body(), "event: count\ndata: one\n\nevent: count\ndata: two\n\n");
     Ok(())
 }
 

@@ -34,25 +34,25 @@ use crate::{
     site::Place,
 };
 
-/// Both tell the layer the same, and both of it the answer.
+/// The layer sees the same request and response on both.
 pub(crate) async fn trace(place: Place) -> Outcome {
-    let told = Arc::new(Mutex::new(Vec::new()));
+    let lines = Arc::new(Mutex::new(Vec::new()));
     let layer = || {
-        let (requests, responses) = (Arc::clone(&told), Arc::clone(&told));
+        let (requests, responses) = (Arc::clone(&lines), Arc::clone(&lines));
         TraceLayer::new_for_http()
             .on_request(move |request: &Request, _: &_| {
                 let line = format!("{} {} {:?}", request.method(), request.uri(), request.version());
-                requests.lock().expect("nobody panics").push(line);
+                requests.lock().expect("not poisoned").push(line);
             })
             .on_response(move |response: &Response<_>, _: Duration, _: &_| {
-                responses.lock().expect("nobody panics").push(response.status().to_string());
+                responses.lock().expect("not poisoned").push(response.status().to_string());
             })
     };
     let router = || Router::new().route("/traced", get(|| async { "traced" })).layer(layer());
     let twins = Twins::serve(place, router).await?;
     assert_eq!(twins.get("/traced?q=1").await?.body(), "traced");
     let expected = ["GET /traced?q=1 HTTP/1.1", "200 OK"];
-    assert_eq!(*told.lock().expect("nobody panics"), [expected, expected].concat());
+    assert_eq!(*lines.lock().expect("not poisoned"), [expected, expected].concat());
     Ok(())
 }
 
@@ -64,9 +64,9 @@ pub(crate) async fn compression(place: Place) -> Outcome {
     let twins = Twins::serve(place, router).await?;
     for coding in ["gzip", "deflate", "br", "zstd"] {
         let request = Request::get("/").header(header::ACCEPT_ENCODING, coding).body("")?;
-        let answer = twins.ask(request).await?;
-        assert_eq!(answer.headers()[header::CONTENT_ENCODING], coding);
-        assert!(answer.body().len() < 500, "{} bytes are not compressed", answer.body().len());
+        let response = twins.ask(request).await?;
+        assert_eq!(response.headers()[header::CONTENT_ENCODING], coding);
+        assert!(response.body().len() < 500, "{} bytes are not compressed", response.body().len());
     }
     assert_eq!(twins.get("/").await?.body().len(), 2200);
     Ok(())
@@ -84,14 +84,14 @@ pub(crate) async fn decompression(place: Place) -> Outcome {
         |coding: &str, body: Vec<u8>| Request::post("/").header(header::CONTENT_ENCODING, coding).body(body);
     assert_eq!(twins.ask(ask("gzip", gzip(b"a long story"))?).await?.body(), "a long story None");
     assert_eq!(twins.ask(ask("gzip", b"no gzip".to_vec())?).await?.status(), StatusCode::BAD_REQUEST);
-    let answer = twins.ask(ask("unheard-of", b"?".to_vec())?).await?;
-    assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let response = twins.ask(ask("unheard-of", b"?".to_vec())?).await?;
+    assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     Ok(())
 }
 
-/// The least that is a gzip file: one block, stored as it is.
+/// The smallest gzip file: one stored block.
 fn gzip(content: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(content.len()).expect("it fits in one block");
+    let length = u16::try_from(content.len()).expect("the content fits in one block");
     let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
     file.extend(length.to_le_bytes());
     file.extend((!length).to_le_bytes());
@@ -104,7 +104,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 pub(crate) async fn cors(place: Place) -> Outcome {
     let router = || {
         let layer = CorsLayer::new()
-            .allow_origin("https://example.com".parse::<HeaderValue>().expect("an origin"))
+            .allow_origin("https://example.com".parse::<HeaderValue>().expect("a valid header value"))
             .allow_methods([Method::GET, Method::DELETE])
             .allow_credentials(true)
             .max_age(Duration::from_secs(60));
@@ -115,11 +115,11 @@ pub(crate) async fn cors(place: Place) -> Outcome {
         .header(header::ORIGIN, "https://example.com")
         .header(header::ACCESS_CONTROL_REQUEST_METHOD, "DELETE")
         .body("")?;
-    let answer = twins.ask(preflight).await?;
-    assert_eq!(answer.headers()[header::ACCESS_CONTROL_ALLOW_METHODS], "GET,DELETE");
+    let response = twins.ask(preflight).await?;
+    assert_eq!(response.headers()[header::ACCESS_CONTROL_ALLOW_METHODS], "GET,DELETE");
     let request = Request::get("/").header(header::ORIGIN, "https://example.com").body("")?;
-    let answer = twins.ask(request).await?;
-    assert_eq!(answer.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://example.com");
+    let response = twins.ask(request).await?;
+    assert_eq!(response.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://example.com");
     Ok(())
 }
 
@@ -130,8 +130,8 @@ pub(crate) async fn timeout(place: Place) -> Outcome {
     };
     let twins = Twins::serve(place, router).await?;
     assert_eq!(twins.get("/").await?.status(), StatusCode::GATEWAY_TIMEOUT);
-    let answer = twins.ask(Request::post("/").body("abcd")?).await?;
-    assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+    let response = twins.ask(Request::post("/").body("abcd")?).await?;
+    assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
     Ok(())
 }
 
@@ -140,17 +140,17 @@ pub(crate) async fn limit(place: Place) -> Outcome {
         || Router::new().route("/", post(|body: String| async { body })).layer(RequestBodyLimitLayer::new(4));
     let twins = Twins::serve(place, router).await?;
     assert_eq!(twins.ask(Request::post("/").body("abcd")?).await?.body(), "abcd");
-    let answer = twins.ask(Request::post("/").body("abcde")?).await?;
-    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let response = twins.ask(Request::post("/").body("abcde")?).await?;
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     Ok(())
 }
 
 pub(crate) async fn catch_panic(place: Place) -> Outcome {
     let router = || Router::new().route("/", get(panics)).layer(CatchPanicLayer::new());
     let twins = Twins::serve(place, router).await?;
-    let answer = twins.get("/").await?;
-    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(answer.body(), "Service panicked");
+    let response = twins.get("/").await?;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(response.body(), "Service panicked");
     Ok(())
 }
 
@@ -168,9 +168,9 @@ pub(crate) async fn request_id(place: Place) -> Outcome {
     };
     let twins = Twins::serve(place, router).await?;
     for n in 0..2 {
-        let answer = twins.get("/").await?;
-        assert_eq!(answer.headers()["x-request-id"], n.to_string());
-        assert_eq!(answer.headers()["x-seen"], n.to_string());
+        let response = twins.get("/").await?;
+        assert_eq!(response.headers()["x-request-id"], n.to_string());
+        assert_eq!(response.headers()["x-seen"], n.to_string());
     }
     let request = Request::get("/").header("x-request-id", "the client's").body("")?;
     assert_eq!(twins.ask(request).await?.headers()["x-request-id"], "the client's");
@@ -200,8 +200,8 @@ pub(crate) async fn sensitive_headers(place: Place) -> Outcome {
     let twins = Twins::serve(place, router).await?;
     let request =
         Request::get("/").header(header::AUTHORIZATION, "Bearer t0ken").header("x-open", "1").body("")?;
-    let answer = twins.ask(request).await?;
-    assert_eq!(answer.body(), "[true, false]");
-    assert_eq!(answer.headers()["x-secret"], "hidden");
+    let response = twins.ask(request).await?;
+    assert_eq!(response.body(), "[true, false]");
+    assert_eq!(response.headers()["x-secret"], "hidden");
     Ok(())
 }

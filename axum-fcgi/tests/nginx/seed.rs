@@ -1,4 +1,4 @@
-//! The bug that this project began with: an early answer, after which nginx waits for a close that never
+//! The bug that started this project: an early response, after which nginx waits for a close that never
 //! comes.
 
 use axum::{Router, body::Body, extract::Request, http::StatusCode};
@@ -9,12 +9,13 @@ use crate::{
     site::{Place, Site},
 };
 
-/// What nginx writes when it has waited for `fastcgi_read_timeout` in vain.
+/// nginx's log message when `fastcgi_read_timeout` has expired.
 const STALLED: &str = "upstream timed out";
 
-/// 200 times the request that took 10 seconds, and no stall among them.
+/// Sends the request that took 10 seconds 200 times, and none stalls.
 ///
-/// The time-out is generous, so that a slow machine is not taken for a stall; a real one would outlast any.
+/// The timeout is generous, so that a slow machine is not taken for a stall; a real stall would outlast any
+/// timeout.
 pub(crate) async fn early_404_does_not_stall_nginx(place: Place) -> Outcome {
     let site = place
         .with("fastcgi_read_timeout 20s;")
@@ -22,7 +23,7 @@ pub(crate) async fn early_404_does_not_stall_nginx(place: Place) -> Outcome {
         .await?;
     for _ in 0..200 {
         ask(&site).await?;
-        assert!(!site.error_log()?.contains(STALLED), "nginx has waited for the application's close");
+        assert!(!site.error_log()?.contains(STALLED), "nginx waited for the application's close");
     }
     Ok(())
 }
@@ -31,15 +32,15 @@ pub(crate) async fn early_404_does_not_stall_nginx(place: Place) -> Outcome {
 pub(crate) async fn forgetful_driver_does_stall_nginx(place: Place) -> Outcome {
     let application = forgetful::serve().await?;
     let site = place.with("fastcgi_read_timeout 1s;").in_front_of(application)?;
-    // What the client makes of it differs; the stall is what counts.
+    // The client's result differs; only the stall counts.
     _ = ask(&site).await;
     assert!(site.error_log()?.contains(STALLED), "nginx did not wait for the application's close");
     Ok(())
 }
 
 async fn ask(site: &Site) -> Outcome {
-    let answer = site.send(Request::get("/foo").body(Body::from("abcd"))?).await?;
-    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
-    assert_eq!(answer.body(), "no\n");
+    let response = site.send(Request::get("/foo").body(Body::from("abcd"))?).await?;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert_eq!(response.body(), "no\n");
     Ok(())
 }

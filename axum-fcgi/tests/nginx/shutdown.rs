@@ -1,4 +1,4 @@
-//! A graceful stop.
+//! Graceful shutdown.
 
 use std::sync::{
     Arc,
@@ -13,18 +13,18 @@ use tokio::{
 
 use crate::{data, http, runner::Outcome, site::Place};
 
-/// No new request gets in, and those that were in get their answers, however late; then `serve` returns.
+/// No new request is accepted, and those in flight get their responses, however late; then `serve` returns.
 pub(crate) async fn lets_requests_in_flight_end(place: Place) -> Outcome {
     const CLIENTS: usize = 20;
-    const ANSWER: usize = 300_000;
+    const RESPONSE: usize = 300_000;
     let (entered, mut entries) = mpsc::channel(CLIENTS);
     let gate = Arc::new(Semaphore::new(0));
     let handler = {
         let gate = Arc::clone(&gate);
         || async move {
-            entered.send(()).await.expect("the test counts");
-            gate.acquire().await.expect("it is never closed").forget();
-            data::body(ANSWER)
+            entered.send(()).await.expect("the test receives");
+            gate.acquire().await.expect("the semaphore is never closed").forget();
+            data::body(RESPONSE)
         }
     };
     let mut site = place.serve(Router::new().route("/", get(handler))).await?;
@@ -32,12 +32,12 @@ pub(crate) async fn lets_requests_in_flight_end(place: Place) -> Outcome {
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
         clients.spawn(async move {
-            let answer = http::open(nginx, Request::get("/").body(Body::empty())?).await?;
-            Ok::<_, libtest_mimic::Failed>(data::digest(answer.into_body()).await?)
+            let response = http::open(nginx, Request::get("/").body(Body::empty())?).await?;
+            Ok::<_, libtest_mimic::Failed>(data::digest(response.into_body()).await?)
         });
     }
     for _ in 0..CLIENTS {
-        entries.recv().await.expect("a handler is entered");
+        entries.recv().await.expect("the handlers still run");
     }
 
     site.stop();
@@ -45,35 +45,35 @@ pub(crate) async fn lets_requests_in_flight_end(place: Place) -> Outcome {
         task::yield_now().await;
     }
     assert_eq!(site.get("/").await?.status(), StatusCode::BAD_GATEWAY);
-    assert!(!site.has_stopped(), "there are requests in flight");
+    assert!(!site.has_stopped(), "`serve` returned with requests in flight");
 
     gate.add_permits(CLIENTS);
-    let expected = data::expected(ANSWER).await;
+    let expected = data::expected(RESPONSE).await;
     while let Some(digest) = clients.join_next().await {
         assert_eq!(digest??, expected);
     }
     site.stopped().await
 }
 
-/// Clients that go on asking all the while: as many answers have come whole as requests were let in.
-pub(crate) async fn under_load_loses_no_answer(place: Place) -> Outcome {
+/// Clients send requests all the while: the complete responses must be as many as the requests accepted.
+pub(crate) async fn under_load_loses_no_response(place: Place) -> Outcome {
     const CLIENTS: usize = 16;
     const BEFORE_THE_STOP: usize = 200;
-    const ANSWER: usize = 20_000;
+    const RESPONSE: usize = 20_000;
     let entered = Arc::new(AtomicUsize::new(0));
     let handler = {
         let entered = Arc::clone(&entered);
         || async move {
             entered.fetch_add(1, Ordering::Relaxed);
-            // Stays for a while, so that the stop finds some of them inside.
+            // Runs for a while, so that the stop finds requests in flight.
             for _ in 0..10 {
                 task::yield_now().await;
             }
-            data::body(ANSWER)
+            data::body(RESPONSE)
         }
     };
     let mut site = place.serve(Router::new().route("/", get(handler))).await?;
-    let expected = data::expected(ANSWER).await;
+    let expected = data::expected(RESPONSE).await;
     let nginx = site.nginx();
     let answered = Arc::new(AtomicUsize::new(0));
     let (progress, mut steps) = mpsc::unbounded_channel();
@@ -83,20 +83,20 @@ pub(crate) async fn under_load_loses_no_answer(place: Place) -> Outcome {
         let progress = progress.clone();
         clients.spawn(async move {
             loop {
-                let answer = http::open(nginx, Request::get("/").body(Body::empty())?).await?;
-                if answer.status() == StatusCode::BAD_GATEWAY {
-                    // nginx finds the application gone.
+                let response = http::open(nginx, Request::get("/").body(Body::empty())?).await?;
+                if response.status() == StatusCode::BAD_GATEWAY {
+                    // nginx can no longer reach the application.
                     return Outcome::Ok(());
                 }
-                assert_eq!(answer.status(), StatusCode::OK);
-                assert_eq!(data::digest(answer.into_body()).await?, expected);
+                assert_eq!(response.status(), StatusCode::OK);
+                assert_eq!(data::digest(response.into_body()).await?, expected);
                 answered.fetch_add(1, Ordering::Relaxed);
                 _ = progress.send(());
             }
         });
     }
     for _ in 0..BEFORE_THE_STOP {
-        steps.recv().await.expect("the clients go on");
+        steps.recv().await.expect("the clients still run");
     }
     site.stop();
     site.stopped().await?;
@@ -107,8 +107,8 @@ pub(crate) async fn under_load_loses_no_answer(place: Place) -> Outcome {
     Ok(())
 }
 
-/// Connections that nginx keeps, with nothing going on in them, hold nothing up.
-pub(crate) async fn is_not_held_up_by_idle_connections(place: Place) -> Outcome {
+/// Idle connections that nginx keeps do not delay the shutdown.
+pub(crate) async fn is_not_delayed_by_idle_connections(place: Place) -> Outcome {
     let mut site = place.serve(Router::new().route("/", get(|| async { "hello" }))).await?;
     assert_eq!(site.get("/").await?.body(), "hello");
     site.stop();

@@ -1,10 +1,10 @@
-//! How a handler and its test tell each other where they are, without a clock.
+//! How a handler and its test synchronise without a clock.
 
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{mpsc, oneshot};
 
-/// Something that one call of a handler takes; a handler has to be `Clone`, a channel's end is not.
+/// A value that one call of a handler takes. A handler has to be `Clone`; a channel's end is not.
 #[derive(Debug)]
 pub(crate) struct Once<T>(Arc<Mutex<Option<T>>>);
 
@@ -14,7 +14,7 @@ impl<T> Once<T> {
     }
 
     pub(crate) fn take(&self) -> T {
-        self.0.lock().expect("nobody panics here").take().expect("the handler is called once")
+        self.0.lock().expect("not poisoned").take().expect("the handler is called once")
     }
 }
 
@@ -24,7 +24,7 @@ impl<T> Clone for Once<T> {
     }
 }
 
-/// Held by a handler: its drop is the handler's.
+/// Held by a handler, and dropped with it.
 #[derive(Debug)]
 pub(crate) struct Presence {
     _dropped: oneshot::Sender<()>,
@@ -36,7 +36,7 @@ pub(crate) struct Watch {
     entered: mpsc::UnboundedReceiver<oneshot::Receiver<()>>,
 }
 
-/// Makes presences for handlers.
+/// Creates presences for handlers.
 #[derive(Clone, Debug)]
 pub(crate) struct Door(mpsc::UnboundedSender<oneshot::Receiver<()>>);
 
@@ -46,10 +46,10 @@ pub(crate) fn door() -> (Door, Watch) {
 }
 
 impl Door {
-    /// Called by the handler; what it returns is to be held as long as the handler is alive.
+    /// Called by the handler, which must hold the returned value while it is alive.
     pub(crate) fn enter(&self) -> Presence {
         let (sender, dropped) = oneshot::channel();
-        // A test that is over watches no more.
+        // A finished test no longer watches.
         _ = self.0.send(dropped);
         Presence { _dropped: sender }
     }
@@ -62,14 +62,14 @@ impl Watch {
     }
 }
 
-/// The test's view of one handler that was entered.
+/// The test's view of one handler.
 #[derive(Debug)]
 pub(crate) struct Departure(oneshot::Receiver<()>);
 
 impl Departure {
-    /// Waits until the handler, or the body that it made, is dropped.
+    /// Waits until the handler, or the body that it returned, is dropped.
     pub(crate) async fn seen(self) {
-        // The sender is never used, so this is the error of a sender that is gone.
+        // The sender is never used, so this is the error of a dropped sender.
         _ = self.0.await;
     }
 }

@@ -33,10 +33,10 @@ use crate::{
     http,
     matrix::{Socket, Variant},
     nginx::{self, Config, Installed, Nginx},
-    runner::told,
+    runner::context,
 };
 
-/// What a test gets: a variant, and a directory to run nginx in.
+/// A test's arguments: a variant, and a directory to run nginx in.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) variant: Variant,
@@ -57,7 +57,7 @@ impl Place {
         self
     }
 
-    /// Creates a directory beside nginx's, removed with them.
+    /// Creates a directory beside nginx's, which is removed with it.
     pub(crate) fn create_directory(&self, name: &str) -> io::Result<PathBuf> {
         let path = self.prefix.join(name);
         fs::create_dir(&path)?;
@@ -69,7 +69,7 @@ impl Place {
         self.serve_with(router, None).await
     }
 
-    /// As [`serve`](Self::serve), and counts the connections that nginx makes.
+    /// Like [`serve`](Self::serve), and counts nginx's connections.
     pub(crate) async fn serve_counting(self, router: Router) -> Result<(Site, Accepted), Failed> {
         let accepted = Accepted::default();
         let site = self.serve_with(router, Some(accepted.clone())).await?;
@@ -93,7 +93,7 @@ impl Place {
         Ok(Site { nginx, application: Some(application), address })
     }
 
-    /// Puts nginx in front of something else that listens on a TCP port.
+    /// Puts nginx in front of another server that listens on a TCP port.
     pub(crate) fn in_front_of(self, application: SocketAddr) -> Result<Site, Failed> {
         let address = ApplicationAddr::Tcp(application);
         let nginx = self.start_nginx(&address)?;
@@ -106,11 +106,11 @@ impl Place {
             ApplicationAddr::Unix(path) => format!("unix:{}", path.display()),
         };
         let config = Config { variant: self.variant, application, directives: self.directives };
-        Nginx::start(&self.nginx, &self.prefix, &config).map_err(told("nginx did not start"))
+        Nginx::start(&self.nginx, &self.prefix, &config).map_err(context("nginx did not start"))
     }
 }
 
-/// nginx and what is behind it, for the time of one test.
+/// nginx and the application behind it, for one test.
 #[derive(Debug)]
 pub(crate) struct Site {
     nginx: Nginx,
@@ -125,17 +125,17 @@ enum ApplicationAddr {
 }
 
 impl Site {
-    /// Where nginx listens.
+    /// nginx's address.
     pub(crate) fn nginx(&self) -> SocketAddr {
         self.nginx.address()
     }
 
-    /// Asks nginx, and reads the whole answer.
+    /// Sends a request to nginx, and reads the complete response.
     pub(crate) async fn send(&self, request: Request) -> Result<Response<Bytes>, Failed> {
         http::send(self.nginx(), request).await
     }
 
-    /// Asks nginx, and reads no more than the answer's head.
+    /// Sends a request to nginx, and reads only the response's head.
     pub(crate) async fn open(&self, request: Request) -> Result<Response<Incoming>, Failed> {
         http::open(self.nginx(), request).await
     }
@@ -148,34 +148,34 @@ impl Site {
         self.send(Request::post(uri).header(header::CONTENT_TYPE, "text/plain").body(body.into())?).await
     }
 
-    /// A connection to nginx for a client that does not keep to the rules.
+    /// A connection to nginx for a client that breaks the rules.
     pub(crate) async fn connect(&self) -> io::Result<TcpStream> {
         TcpStream::connect(self.nginx()).await
     }
 
-    /// What nginx wrote into its error log so far, at the level info.
+    /// nginx's error log so far, at the level info.
     pub(crate) fn error_log(&self) -> io::Result<String> {
         self.nginx.error_log()
     }
 
-    /// Asks the application to stop.
+    /// Tells the application to stop.
     pub(crate) fn stop(&mut self) {
-        let application = self.application.as_mut().expect("the application is ours");
-        application.stop.take().expect("it is asked to stop once").send(()).expect("it still runs");
+        let application = self.application.as_mut().expect("the test serves the application");
+        application.stop.take().expect("stopped only once").send(()).expect("the application still runs");
     }
 
     /// Whether `serve` has returned.
     pub(crate) fn has_stopped(&self) -> bool {
-        self.application.as_ref().expect("the application is ours").task.is_finished()
+        self.application.as_ref().expect("the test serves the application").task.is_finished()
     }
 
     /// Waits until `serve` returns.
     pub(crate) async fn stopped(&mut self) -> Result<(), Failed> {
-        let application = self.application.as_mut().expect("the application is ours");
+        let application = self.application.as_mut().expect("the test serves the application");
         Ok((&mut application.task).await??)
     }
 
-    /// Whether the application takes a connection, be it only into its queue.
+    /// Whether the application's socket accepts a connection, even if only into its queue.
     pub(crate) async fn application_listens(&self) -> bool {
         match &self.address {
             ApplicationAddr::Tcp(address) => TcpStream::connect(address).await.is_ok(),
@@ -184,7 +184,7 @@ impl Site {
     }
 }
 
-/// How many connections an application has taken.
+/// The number of connections that an application has accepted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Accepted(Arc<AtomicUsize>);
 
@@ -198,7 +198,7 @@ impl Accepted {
     }
 }
 
-/// A router being served.
+/// A served router.
 #[derive(Debug)]
 struct Application {
     stop: Option<oneshot::Sender<()>>,
@@ -213,7 +213,7 @@ impl Application {
     {
         let (stop, stopped) = oneshot::channel();
         let stopped = async {
-            // A test that ends without a word drops the sender, which is no request to stop.
+            // A test that ends without calling `stop` drops the sender: this must not stop the application.
             if stopped.await.is_err() {
                 pending().await
             }

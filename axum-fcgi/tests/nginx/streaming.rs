@@ -1,4 +1,4 @@
-//! Answers that are sent piece by piece.
+//! Streamed responses.
 
 use std::convert::Infallible;
 
@@ -19,8 +19,8 @@ use crate::{matrix::Variant, runner::Outcome, signals::Once, site::Place};
 
 const EVENTS: usize = 5;
 
-/// Each event reaches the client before the application has made the next: that one waits for the client's
-/// word.
+/// Each event reaches the client before the application makes the next one: the handler waits for the
+/// client's confirmation.
 pub(crate) async fn sse_events_arrive_one_by_one(place: Place) -> Outcome {
     let headers = asks_nginx_to_stream(place.variant);
     let (confirm, confirmed) = mpsc::channel(1);
@@ -31,15 +31,15 @@ pub(crate) async fn sse_events_arrive_one_by_one(place: Place) -> Outcome {
     };
     let site = place.serve(Router::new().route("/", get(handler))).await?;
 
-    let answer = site.open(Request::get("/").body(Body::empty())?).await?;
-    assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/event-stream");
-    expect_one_by_one(answer.into_body(), confirm, |n| format!("data: {n}\n\n")).await
+    let response = site.open(Request::get("/").body(Body::empty())?).await?;
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+    expect_one_by_one(response.into_body(), confirm, |n| format!("data: {n}\n\n")).await
 }
 
-/// The same for a body that is no SSE, knows its length, and comes a byte at a time.
+/// The same for a body with a known length that comes a byte at a time, and is not SSE.
 ///
-/// Where nginx keeps connections and buffers, it looks no further until 8 bytes lie behind the head, the
-/// length of a record's header: a first byte that shares the head's record would wait for the second.
+/// If nginx keeps connections and buffers, it reads on only when 8 bytes, the length of a record's header,
+/// follow the head: a first byte in the head's record would wait for the second one.
 pub(crate) async fn body_frames_arrive_one_by_one(place: Place) -> Outcome {
     let mut headers = asks_nginx_to_stream(place.variant);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(EVENTS));
@@ -49,11 +49,11 @@ pub(crate) async fn body_frames_arrive_one_by_one(place: Place) -> Outcome {
         || async move { (headers, Body::from_stream(confirmed_items(confirmed.take(), |n| n.to_string()))) };
     let site = place.serve(Router::new().route("/", get(handler))).await?;
 
-    let answer = site.open(Request::get("/").body(Body::empty())?).await?;
-    expect_one_by_one(answer.into_body(), confirm, |n| n.to_string()).await
+    let response = site.open(Request::get("/").body(Body::empty())?).await?;
+    expect_one_by_one(response.into_body(), confirm, |n| n.to_string()).await
 }
 
-/// The head alone is an answer's first piece: it does not wait for the body.
+/// The head is sent on its own: it does not wait for the body.
 pub(crate) async fn head_arrives_before_the_body(place: Place) -> Outcome {
     let (confirm, confirmed) = mpsc::channel::<()>(1);
     let confirmed = Once::new(confirmed);
@@ -68,22 +68,22 @@ pub(crate) async fn head_arrives_before_the_body(place: Place) -> Outcome {
     };
     let site = place.serve(Router::new().route("/", get(handler))).await?;
 
-    let answer = site.open(Request::get("/").body(Body::empty())?).await?;
+    let response = site.open(Request::get("/").body(Body::empty())?).await?;
     confirm.send(()).await?;
-    assert_eq!(answer.into_body().collect().await?.to_bytes(), "body");
+    assert_eq!(response.into_body().collect().await?.to_bytes(), "body");
     Ok(())
 }
 
-/// Where nginx would collect an answer, an application can ask it not to.
+/// Asks nginx not to buffer a response, in the variants in which it would.
 fn asks_nginx_to_stream(variant: Variant) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    if !variant.streams_answers() {
+    if !variant.streams_responses() {
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     }
     headers
 }
 
-/// Items of which each, after the first, is made when the one before it was confirmed.
+/// Items. Each one after the first is made when the previous one was confirmed.
 fn confirmed_items<T>(
     confirmed: mpsc::Receiver<()>,
     item: fn(usize) -> T,
@@ -104,16 +104,15 @@ async fn expect_one_by_one(
     for n in 0..EVENTS {
         let expected = item(n);
         let mut received = Vec::new();
-        // HTTP's frames are not bound to be the application's.
+        // HTTP frames need not be the application's.
         while received.len() < expected.len() {
-            let frame = body.frame().await.ok_or("the answer has ended early")??;
+            let frame = body.frame().await.ok_or("the response has ended early")??;
             received.extend(frame.into_data().map_err(|_| "trailers")?);
         }
         assert_eq!(String::from_utf8_lossy(&received), expected);
-        // After the last one there may be nobody to tell: a body that has its length need not be asked for
-        // more.
+        // After the last one the handler may be gone: a body with a known length need not be polled again.
         _ = confirm.send(()).await;
     }
-    assert!(body.frame().await.is_none(), "nothing comes after the last one");
+    assert!(body.frame().await.is_none(), "nothing comes after the last item");
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! All cases, and the variants that each is run over.
+//! All cases, and the variants that each one runs in.
 
 use crate::{
     basics, bodies, client_address, connections, facts, failures, hang_up, headers, load,
-    matrix::{ANSWERS, EVERY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE},
+    matrix::{EVERY, NO_REQUEST_BODY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE},
     runner::Case,
     same_extractors, same_files, same_layers, seed, shutdown, streaming,
 };
@@ -47,13 +47,13 @@ pub(crate) fn cases() -> Vec<Case> {
             connect_info_of_a_unix_client_is_unspecified,
         }
         OPPOSITES: facts {
-            extractors_see_what_nginx_tells,
-            remote_user_is_whoever_a_client_says,
+            extractors_see_nginx_variables,
+            remote_user_is_unverified_without_auth,
             files_are_sent_by_nginx,
         }
         EVERY: facts {
             lines_on_stderr_are_in_nginx_error_log,
-            a_flood_of_lines_holds_nobody_up,
+            a_flood_of_lines_delays_no_response,
         }
         EVERY: connections {
             are_kept_when_nginx_asks_for_it,
@@ -65,15 +65,15 @@ pub(crate) fn cases() -> Vec<Case> {
             post_of_10_mb_is_not_read,
             post_of_10_mb_is_read_in_part,
             upload_without_content_length,
-            expect_100_continue_is_no_concern,
+            expect_100_continue_is_handled_by_nginx,
         }
         STREAMED_UPLOADS: bodies {
             chunked_upload_arrives_as_it_is_sent,
             upload_with_content_length_arrives_as_it_is_sent,
-            answer_begins_before_the_upload_ends,
+            response_starts_before_the_upload_ends,
         }
-        ANSWERS: bodies {
-            trailers_of_an_answer_are_dropped,
+        NO_REQUEST_BODY: bodies {
+            response_trailers_are_dropped,
             download_of_100_mb,
         }
         EVERY: streaming {
@@ -87,17 +87,17 @@ pub(crate) fn cases() -> Vec<Case> {
             drops_a_writing_body,
         }
         STREAMED_UPLOADS: hang_up {
-            never_ends_an_upload_well,
+            never_ends_an_aborted_upload_cleanly,
         }
         EVERY: load {
             two_hundred_clients_at_once,
         }
         EVERY: shutdown {
             lets_requests_in_flight_end,
-            under_load_loses_no_answer,
-            is_not_held_up_by_idle_connections,
+            under_load_loses_no_response,
+            is_not_delayed_by_idle_connections,
         }
-        ANSWERS: failures {
+        NO_REQUEST_BODY: failures {
             panic_in_the_handler_is_a_500,
             panic_in_the_handler_is_in_nginx_error_log,
             panic_with_a_long_text_is_a_500,
@@ -105,7 +105,7 @@ pub(crate) fn cases() -> Vec<Case> {
             panic_in_the_body_looks_incomplete,
             error_in_the_body_looks_incomplete,
             short_body_looks_incomplete,
-            long_body_is_cut,
+            long_body_is_truncated,
         }
         STREAMING: failures {
             failure_after_the_first_part_looks_incomplete,

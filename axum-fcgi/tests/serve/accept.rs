@@ -1,4 +1,4 @@
-//! What `accept` does when descriptors run out, and when there are many.
+//! `accept` without free descriptors, and with many of them.
 
 use std::fs::File;
 use std::future::Future;
@@ -19,19 +19,19 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::log::Log;
 use crate::wire;
 
-/// Set in the process whose descriptors are limited.
+/// Set in the process with limited descriptors.
 const LIMITED: &str = "AXUM_FCGI_TEST_LIMITED";
 
 #[test]
 fn accept_backs_off_without_descriptors_and_resumes() {
     let name = "accept::accept_backs_off_without_descriptors_and_resumes";
-    with_descriptors("-n 48", name, in_few_descriptors);
+    with_descriptors("-n 48", name, with_few_descriptors);
 }
 
 #[test]
-fn without_descriptors_the_longest_idle_makes_room() {
-    let name = "accept::without_descriptors_the_longest_idle_makes_room";
-    with_descriptors("-n 80", name, || in_a_runtime(with_none_left()));
+fn without_descriptors_the_longest_idle_is_evicted() {
+    let name = "accept::without_descriptors_the_longest_idle_is_evicted";
+    with_descriptors("-n 80", name, || in_a_runtime(without_descriptors()));
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn more_than_1024_descriptors_work() {
     with_descriptors("-n 4096", "accept::more_than_1024_descriptors_work", with_many_connections);
 }
 
-/// The limit is a whole process's, so the test `name` runs itself again in one of its own.
+/// The limit applies to a whole process, so the test `name` runs itself again in a new one.
 fn with_descriptors(limit: &str, name: &str, test: fn()) {
     if std::env::var_os(LIMITED).is_some() {
         return test();
@@ -80,18 +80,18 @@ fn with_many_connections() {
             assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
             open.push(io);
         }
-        // All of them are still there.
+        // All of them are still open.
         for io in &mut open {
             assert!(wire::ask(io, &wire::get("/", true)).await.unwrap().ends_with("served"));
         }
     });
 }
 
-fn in_few_descriptors() {
+fn with_few_descriptors() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let addr = serve().await;
-        // One with a request under way: an idle one would be closed for those that wait.
+        // A connection with a request in flight: an idle one would be closed for a waiting one.
         let mut first = TcpStream::connect(addr).await.unwrap();
         let request = wire::get("/", true);
         let (begin, rest) = request.split_at(40);
@@ -99,7 +99,7 @@ fn in_few_descriptors() {
         first.write_all(&query).await.unwrap();
         first.read_exact(&mut [0; RecordHeader::LEN]).await.unwrap();
         first.write_all(begin).await.unwrap();
-        // Nothing else has a turn before the next `await`, so accept finds these when there is no descriptor left.
+        // Nothing else runs before the next `await`, so `accept` finds these when no descriptor is left.
         let waiting = [(); 3].map(|()| std::net::TcpStream::connect(addr).unwrap());
         let mut taken = Vec::new();
         while let Ok(file) = File::open("/dev/null") {
@@ -108,7 +108,7 @@ fn in_few_descriptors() {
         let before = cpu_time();
         tokio::time::sleep(Duration::from_millis(500)).await;
         let spent = cpu_time() - before;
-        assert!(spent < Duration::from_millis(50), "accept is a hot loop: {spent:?}");
+        assert!(spent < Duration::from_millis(50), "accept loops without a pause: {spent:?}");
         assert!(wire::ask(&mut first, rest).await.unwrap().ends_with("served"));
         drop(taken);
         for io in waiting {
@@ -132,23 +132,23 @@ fn router() -> Router {
     Router::new().route("/", get(async || "served"))
 }
 
-async fn with_none_left() {
+async fn without_descriptors() {
     let (addr, listener) = bind().await;
-    makes_room(addr, listener).await;
+    evicts_the_longest_idle(addr, listener).await;
     let (addr, listener) = bind().await;
-    makes_room(addr, FcgiListener::from(listener)).await;
+    evicts_the_longest_idle(addr, FcgiListener::from(listener)).await;
     let (addr, listener) = bind().await;
     let listeners = Listeners::new(listener).and(bind().await.1);
-    makes_room(addr, AllowListener::new(listeners, AllowList::loopback())).await;
+    evicts_the_longest_idle(addr, AllowListener::new(listeners, AllowList::loopback())).await;
     let (addr, listener) = bind().await;
-    makes_room(addr, FcgiListener::from(listener).tap_io(|_| {})).await;
-    // One that keeps the error to itself.
+    evicts_the_longest_idle(addr, FcgiListener::from(listener).tap_io(|_| {})).await;
+    // A listener that hides the error.
     let (addr, listener) = bind().await;
-    makes_room(addr, listener.tap_io(|_| {})).await;
+    evicts_the_longest_idle(addr, listener.tap_io(|_| {})).await;
 }
 
 /// With idle connections, and no descriptor for the next one.
-async fn makes_room<L>(addr: SocketAddr, listener: L)
+async fn evicts_the_longest_idle<L>(addr: SocketAddr, listener: L)
 where
     L: Listener<Addr: std::fmt::Debug>,
 {
@@ -170,21 +170,22 @@ where
         taken.push(file);
     }
     let request = wire::get("/", true);
-    let answer = tokio::time::timeout(Duration::from_secs(60), wire::ask(&mut new, &request));
-    assert!(answer.await.expect("it starves").unwrap().ends_with("served"));
-    assert_eq!(kept[0].read(&mut [0; 1]).await.unwrap(), 0, "the longest idle one was closed");
+    let response = tokio::time::timeout(Duration::from_secs(60), wire::ask(&mut new, &request));
+    assert!(response.await.expect("the new connection starved").unwrap().ends_with("served"));
+    assert_eq!(kept[0].read(&mut [0; 1]).await.unwrap(), 0, "the longest idle connection must be closed");
     drop(taken);
-    // The second may have been too: Linux's accept fails without a descriptor also where no connection waits.
+    // The second one may have been closed too: Linux's `accept` fails without a descriptor even if no
+    // connection waits.
     for io in &mut kept[2..] {
         assert!(wire::ask(io, &wire::get("/", true)).await.unwrap().ends_with("served"));
     }
-    let said = log.warnings();
-    assert!(said.len() == 1 && said[0].contains("no connection can be accepted"), "{said:?}");
+    let warnings = log.warnings();
+    assert!(warnings.len() == 1 && warnings[0].contains("no connection can be accepted"), "{warnings:?}");
     serve.abort();
     assert!(serve.await.unwrap_err().is_cancelled());
 }
 
-/// What a web server is told that asks for the number of connections.
+/// The response to a web server's query for the number of connections.
 async fn advertised(config: Config) -> String {
     let (addr, listener) = bind().await;
     let serve = tokio::spawn(axum_fcgi::serve(listener, router()).with_config(config).into_future());
@@ -195,19 +196,19 @@ async fn advertised(config: Config) -> String {
     io.write_all(&[&header.encode()[..], &query].concat()).await.unwrap();
     let mut header = [0; RecordHeader::LEN];
     io.read_exact(&mut header).await.unwrap();
-    let mut told = vec![0; RecordHeader::decode(header).unwrap().content_len.into()];
-    io.read_exact(&mut told).await.unwrap();
+    let mut result = vec![0; RecordHeader::decode(header).unwrap().content_len.into()];
+    io.read_exact(&mut result).await.unwrap();
     serve.abort();
-    String::from_utf8(told).unwrap().split_off(2 + "FCGI_MAX_CONNS".len())
+    String::from_utf8(result).unwrap().split_off(2 + "FCGI_MAX_CONNS".len())
 }
 
 async fn capped() {
     let (log, _guard) = Log::start();
-    // 32 are left to the rest of the program.
+    // 32 are reserved for the rest of the program.
     assert_eq!(advertised(Config::default()).await, "68");
-    let said = log.warnings();
+    let warnings = log.warnings();
     let numbers = ["max_connections", "16384", "68", "100"];
-    assert!(said.len() == 1 && numbers.iter().all(|number| said[0].contains(number)), "{said:?}");
+    assert!(warnings.len() == 1 && numbers.iter().all(|number| warnings[0].contains(number)), "{warnings:?}");
     assert_eq!(advertised(Config::default().with_max_connections(68)).await, "68");
     assert_eq!(log.warnings().len(), 1);
 }
@@ -220,12 +221,12 @@ async fn raised() {
     assert_eq!((soft(), log.warnings().len()), (Some(64), 1));
     assert_eq!(advertised(config).await, "200");
     assert_eq!((soft(), log.warnings().len()), (Some(232), 1));
-    // It is never lowered.
+    // The limit is never lowered.
     assert_eq!(advertised(Config::default().with_max_connections(10)).await, "10");
     assert_eq!(soft(), Some(232));
 }
 
-/// What this thread has had of a processor.
+/// The CPU time of this thread.
 fn cpu_time() -> Duration {
     clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
 }

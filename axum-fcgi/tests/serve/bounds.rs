@@ -1,4 +1,4 @@
-//! The number of connections.
+//! The limit on connections.
 
 use std::time::Duration;
 
@@ -33,14 +33,14 @@ async fn a_new_connection_evicts_the_longest_idle() {
         let mut io = entrance.connect();
         wire::ask(&mut io, &wire::get("/", true)).await.unwrap();
         kept.push(io);
-        // Idle times are counted in milliseconds.
+        // Idle times have a resolution of one millisecond.
         sleep(Duration::from_millis(5)).await;
     }
-    // The first is used again, so that the second is the one that has been idle for longest.
+    // The first one is used again, so that the second one is idle for longest.
     wire::ask(&mut kept[0], &wire::get("/", true)).await.unwrap();
     let mut fourth = entrance.connect();
     assert!(wire::ask(&mut fourth, &wire::get("/", true)).await.unwrap().ends_with("served"));
-    assert_eq!(kept[1].read(&mut [0; 1]).await.unwrap(), 0, "it was closed for the fourth");
+    assert_eq!(kept[1].read(&mut [0; 1]).await.unwrap(), 0, "it must be closed for the fourth");
     for open in [0, 2] {
         assert!(wire::ask(&mut kept[open], &wire::get("/", true)).await.unwrap().ends_with("served"));
     }
@@ -60,20 +60,20 @@ async fn at_the_limit_a_connection_waits_for_an_idle_one() {
     let addr = serve(1, router).await;
     let mut busy = TcpStream::connect(addr).await.unwrap();
     let slow = tokio::spawn(async move {
-        let answer = wire::ask(&mut busy, &wire::get("/slow", true)).await.unwrap();
-        (answer, busy)
+        let response = wire::ask(&mut busy, &wire::get("/slow", true)).await.unwrap();
+        (response, busy)
     });
-    // The handler has begun once its end of the channel is in use; the first send says so by being taken.
+    // The handler runs once its end of the channel is in use: the first send shows it.
     let mut second = TcpStream::connect(addr).await.unwrap();
     let waiting = tokio::spawn(async move { wire::ask(&mut second, &wire::get("/", true)).await.unwrap() });
     release.send(()).await.unwrap();
-    let (answer, mut busy) = slow.await.unwrap();
-    assert!(answer.ends_with("slow"), "the first is not disturbed");
-    assert!(waiting.await.unwrap().ends_with("served"), "and then makes room");
+    let (response, mut busy) = slow.await.unwrap();
+    assert!(response.ends_with("slow"), "the first request must complete");
+    assert!(waiting.await.unwrap().ends_with("served"), "the waiting connection must be served");
     assert_eq!(busy.read(&mut [0; 1]).await.unwrap(), 0);
 }
 
-/// Serves at most `most` connections; `/wait` is never answered.
+/// Serves at most `most` connections; `/wait` never responds.
 fn in_memory(most: usize) -> in_memory::Entrance {
     let (entrance, listener) = in_memory::listener();
     let router = Router::new().route("/", get(async || "served")).route(
@@ -87,16 +87,16 @@ fn in_memory(most: usize) -> in_memory::Entrance {
     entrance
 }
 
-/// Connects, and is answered before the end of its STDIN, which never comes.
+/// Connects, and gets a response before the end of its STDIN, which never comes.
 async fn answered_early(entrance: &in_memory::Entrance, keep_conn: bool) -> DuplexStream {
     let mut io = entrance.connect();
     let request = wire::get("/", keep_conn);
-    let answer = wire::ask(&mut io, &request[..request.len() - RecordHeader::LEN]).await.unwrap();
-    assert!(answer.ends_with("served"));
+    let response = wire::ask(&mut io, &request[..request.len() - RecordHeader::LEN]).await.unwrap();
+    assert!(response.ends_with("served"));
     io
 }
 
-/// Connects and is served, after how long.
+/// Connects and is served; returns how long that took.
 async fn served(entrance: &in_memory::Entrance) -> Duration {
     let start = Instant::now();
     let mut io = entrance.connect();
@@ -113,7 +113,7 @@ async fn open_bodies_delay_a_new_connection_by_a_second() {
             kept.push(answered_early(&entrance, keep_conn).await);
         }
         assert!(served(&entrance).await <= Duration::from_secs(1));
-        // The others were answered long ago by then.
+        // By then the others got their responses long ago.
         let refill = answered_early(&entrance, keep_conn).await;
         sleep(Duration::from_secs(2)).await;
         for _ in 0..10 {
@@ -125,7 +125,7 @@ async fn open_bodies_delay_a_new_connection_by_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_that_close_at_once_make_room_first() {
+async fn closable_connections_are_evicted_first() {
     let entrance = in_memory(2);
     let mut open = answered_early(&entrance, true).await;
     let mut idle = entrance.connect();
@@ -139,7 +139,7 @@ async fn those_that_close_at_once_make_room_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_gets_a_request_is_not_waited_for() {
+async fn eviction_skips_a_connection_with_a_new_request() {
     let entrance = in_memory(4);
     let mut kept = Vec::new();
     for _ in 0..4 {
@@ -148,15 +148,17 @@ async fn one_that_gets_a_request_is_not_waited_for() {
         kept.push(io);
         sleep(Duration::from_millis(5)).await;
     }
-    // In one moment: a new connection, and requests on all but one of those that are idle. The longest idle ones are
-    // asked first.
+    // At the same moment: a new connection, and requests on all idle connections but one. The longest idle
+    // ones are asked to close first.
     let mut new = entrance.connect();
     new.write_all(&wire::get("/", true)).await.unwrap();
     for io in &mut kept[..3] {
         io.write_all(&wire::get("/wait", true)).await.unwrap();
     }
-    let answer = timeout(Duration::from_secs(3600), wire::answer(&mut new)).await.expect("it starves");
-    assert!(answer.unwrap().ends_with("served"));
+    let response = timeout(Duration::from_secs(3600), wire::read_response(&mut new))
+        .await
+        .expect("the new connection starved");
+    assert!(response.unwrap().ends_with("served"));
     assert_eq!(kept[3].read(&mut [0; 1]).await.unwrap(), 0);
     // Those that were asked in vain are kept.
     sleep(Duration::from_secs(10)).await;
@@ -165,7 +167,7 @@ async fn one_that_gets_a_request_is_not_waited_for() {
     }
 }
 
-/// Each client has its next request on its way at once when it has an answer: no connection is idle for long.
+/// Each client sends its next request as soon as it has a response: no connection is idle for long.
 #[tokio::test]
 async fn busy_connections_do_not_starve_a_new_one() {
     let entrance = in_memory(4);
@@ -177,7 +179,7 @@ async fn busy_connections_do_not_starve_a_new_one() {
     }
     for _ in 0..4 {
         let served = timeout(Duration::from_secs(600), served(&entrance)).await;
-        served.expect("it starves");
+        served.expect("the new connection starved");
     }
 }
 
@@ -196,7 +198,7 @@ async fn get_values_reports_the_connection_limit() {
     io.read_exact(&mut header).await.unwrap();
     let header = RecordHeader::decode(header).unwrap();
     assert_eq!((header.kind, header.id), (RecordType::GET_VALUES_RESULT, RequestId::NULL));
-    let mut told = vec![0; header.content_len.into()];
-    io.read_exact(&mut told).await.unwrap();
-    assert_eq!(told, expected);
+    let mut result = vec![0; header.content_len.into()];
+    io.read_exact(&mut result).await.unwrap();
+    assert_eq!(result, expected);
 }

@@ -1,4 +1,4 @@
-//! Web servers that go away.
+//! Web servers that disconnect.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::wire;
 
-/// Tells of its end.
-struct Held(mpsc::UnboundedSender<()>);
+/// Reports its drop.
+struct ReportsDrop(mpsc::UnboundedSender<()>);
 
-impl Drop for Held {
+impl Drop for ReportsDrop {
     fn drop(&mut self) {
         let _ = self.0.send(());
     }
@@ -26,7 +26,7 @@ impl Drop for Held {
 async fn a_peer_lost_during_a_write_costs_one_connection() {
     let (dropped, mut drops) = mpsc::unbounded_channel();
     let endless = async move || {
-        let held = Held(dropped.clone());
+        let held = ReportsDrop(dropped.clone());
         Body::from_stream(stream::repeat_with(move || {
             let _held = &held;
             Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 8192]))
@@ -45,14 +45,14 @@ async fn a_peer_lost_during_a_write_costs_one_connection() {
 
     let mut other = TcpStream::connect(addr).await.unwrap();
     other.write_all(&wire::get("/waits", true)).await.unwrap();
-    let mut goes = TcpStream::connect(addr).await.unwrap();
-    goes.write_all(&wire::get("/endless", true)).await.unwrap();
-    goes.read_exact(&mut [0; 100_000]).await.unwrap();
-    // With bytes unread this is a reset; a write after it is a SIGPIPE to whom that is not ignored.
-    drop(goes);
+    let mut peer = TcpStream::connect(addr).await.unwrap();
+    peer.write_all(&wire::get("/endless", true)).await.unwrap();
+    peer.read_exact(&mut [0; 100_000]).await.unwrap();
+    // With unread bytes this is a reset; a later write raises SIGPIPE unless it is ignored.
+    drop(peer);
     drops.recv().await.unwrap();
     release.send(()).await.unwrap();
-    assert!(wire::answer(&mut other).await.unwrap().ends_with("served"));
+    assert!(wire::read_response(&mut other).await.unwrap().ends_with("served"));
     let mut next = TcpStream::connect(addr).await.unwrap();
     release.send(()).await.unwrap();
     assert!(wire::ask(&mut next, &wire::get("/waits", true)).await.unwrap().ends_with("served"));

@@ -1,4 +1,4 @@
-//! What a graceful shutdown waits for, and for how long, with the time paused.
+//! What a graceful shutdown waits for, and for how long, with paused time.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -26,7 +26,7 @@ struct Served {
     task: JoinHandle<std::io::Result<()>>,
 }
 
-/// Echoes bodies, and has an event each second.
+/// Echoes bodies, and sends an event each second.
 fn serve(config: Config) -> Served {
     let events = async || {
         let each_second = stream::unfold((), async |()| {
@@ -48,7 +48,7 @@ fn serve(config: Config) -> Served {
 }
 
 impl Served {
-    /// Lets everything happen that can happen now, and then gives the signal.
+    /// Runs everything that is ready, and then gives the signal.
     async fn stop(&mut self) {
         sleep(SECOND / 100).await;
         self.stop.take().unwrap().send(()).unwrap();
@@ -62,7 +62,7 @@ impl Served {
     }
 }
 
-/// A request with half of its body; the other half.
+/// A request with half of its body, and the other half.
 fn in_halves(keep_conn: bool) -> [Vec<u8>; 2] {
     let params = [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/echo"), ("CONTENT_LENGTH", "8")];
     let mut first = wire::head(&params, keep_conn);
@@ -89,7 +89,7 @@ async fn shutdown_receives_a_partial_body_and_responds() {
         assert!(!served.task.is_finished());
         assert!(wire::ask(&mut io, &second).await.unwrap().ends_with("halfmore"));
         assert!(is_closed(&mut io).await);
-        assert_eq!(served.took().await, 20, "and waits no longer");
+        assert_eq!(served.took().await, 20, "the shutdown must end here");
     }
 }
 
@@ -103,8 +103,9 @@ async fn shutdown_receives_partial_params_and_responds() {
         served.stop().await;
         sleep(20 * SECOND).await;
         if at >= request.len() - RecordHeader::LEN {
-            // Only the end of its STDIN was missing: it was answered early, which is waited for no longer.
-            assert!(wire::answer(&mut io).await.unwrap().ends_with("served"), "cut at {at}");
+            // Only the end of its STDIN was missing: it got its response early, and the shutdown no longer
+            // waits for it.
+            assert!(wire::read_response(&mut io).await.unwrap().ends_with("served"), "cut at {at}");
             assert!(is_closed(&mut io).await);
             assert!(served.took().await <= 20);
             continue;
@@ -116,14 +117,14 @@ async fn shutdown_receives_partial_params_and_responds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_body_holds_a_shutdown_up_for_a_second() {
+async fn an_open_body_delays_shutdown_by_a_second() {
     for keep_conn in [true, false] {
         for idle in [0, 10] {
             let mut served = serve(Config::default());
             let mut io = served.entrance.connect();
             let request = wire::get("/", keep_conn);
-            let answer = wire::ask(&mut io, &request[..request.len() - RecordHeader::LEN]).await.unwrap();
-            assert!(answer.ends_with("served"));
+            let response = wire::ask(&mut io, &request[..request.len() - RecordHeader::LEN]).await.unwrap();
+            assert!(response.ends_with("served"));
             sleep(idle * SECOND).await;
             served.stop().await;
             let stopped_at = served.stopped_at;
@@ -135,7 +136,7 @@ async fn an_open_body_holds_a_shutdown_up_for_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_cuts_off_endless_events_at_the_deadline() {
+async fn shutdown_aborts_endless_events_at_the_deadline() {
     for (config, limit) in [
         (Config::default(), 30),
         (Config::default().with_shutdown_timeout(5 * SECOND), 5),
@@ -149,10 +150,10 @@ async fn shutdown_cuts_off_endless_events_at_the_deadline() {
         let mut all = Vec::new();
         io.read_to_end(&mut all).await.unwrap();
         let ticks = all.windows(4).filter(|window| window == b"tick").count();
-        // The last one comes in the moment of the end, or does not.
+        // The last one may or may not come at the moment of the deadline.
         let limit = usize::try_from(limit).unwrap();
         assert!((limit.saturating_sub(1)..=limit).contains(&ticks), "{ticks} in {limit} s");
-        assert!(wire::answer(&mut &all[..]).await.is_err(), "there is no END_REQUEST");
+        assert!(wire::read_response(&mut &all[..]).await.is_err(), "no END_REQUEST must come");
     }
 }
 
@@ -163,7 +164,7 @@ async fn shutdown_aborts_an_endless_body_at_the_deadline() {
     io.write_all(&in_halves(true)[0]).await.unwrap();
     served.stop().await;
     assert_eq!(served.took().await, 30);
-    assert!(wire::answer(&mut io).await.is_err());
+    assert!(wire::read_response(&mut io).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! A listener whose connections are in memory, so that time can be paused.
+//! A listener with in-memory connections, so that time can be paused.
 
 use std::io;
 
@@ -6,13 +6,13 @@ use axum::serve::Listener;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc;
 
-/// Where web servers connect.
+/// The web servers' end.
 pub(crate) struct Entrance(mpsc::UnboundedSender<DuplexStream>);
 
 impl Entrance {
     pub(crate) fn connect(&self) -> DuplexStream {
         let (web_server, application) = duplex(64 * 1024);
-        self.0.send(application).expect("somebody listens");
+        self.0.send(application).expect("the listener is alive");
         web_server
     }
 }

@@ -1,5 +1,5 @@
-//! `axum_fcgi::serve` without a web server: what can be served, on which listeners, how it stops, and what
-//! happens when the system or a peer does not cooperate.
+//! `axum_fcgi::serve` without a web server: services, listeners, shutdown, and failures of the system or of a
+//! peer.
 
 mod accept;
 mod bounds;

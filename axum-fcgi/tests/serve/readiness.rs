@@ -1,4 +1,4 @@
-//! Services that are not always ready: each request waits for itself alone.
+//! Services that are not always ready: each request waits only for its own service.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use tower::limit::{ConcurrencyLimit, RateLimit, rate::Rate};
 use tower::load_shed::LoadShed;
 
 use crate::in_memory::{self, Entrance};
-use crate::wire::{ID, answer, bytes};
+use crate::wire::{ID, bytes, read_response};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Answers with its name, and allows; at `/held` once the gate lets it.
+/// Responds with its name, and allows; at `/held` it waits for the gate.
 fn named(
     name: &'static str,
     gate: &Arc<Semaphore>,
@@ -61,18 +61,18 @@ fn request(role: Role, path: &str) -> Vec<u8> {
     bytes(&out)
 }
 
-/// Sends a request on a connection of its own that stays open.
+/// Sends a request on its own connection, which stays open.
 async fn send(entrance: &Entrance, role: Role, path: &str) -> DuplexStream {
     let mut io = entrance.connect();
     io.write_all(&request(role, path)).await.unwrap();
-    // With paused time this passes once everything waits.
+    // With paused time, this completes once all tasks are idle.
     sleep(Duration::from_millis(1)).await;
     io
 }
 
-/// The answer that is there by now.
-async fn answered(io: &mut DuplexStream) -> Option<String> {
-    Some(timeout(Duration::from_millis(1), answer(io)).await.ok()?.unwrap())
+/// The response, if it has arrived by now.
+async fn response_now(io: &mut DuplexStream) -> Option<String> {
+    Some(timeout(Duration::from_millis(1), read_response(io)).await.ok()?.unwrap())
 }
 
 const ROLES: [(Role, &str); 3] =
@@ -92,14 +92,14 @@ async fn a_busy_role_blocks_no_other() {
         let mut kept = Vec::new();
         for (role, expected) in ROLES.into_iter().filter(|(role, _)| *role != busy).cycle().take(4) {
             let mut io = send(&entrance, role, "/").await;
-            let answer = answered(&mut io).await.expect("it waits for another role's service");
-            assert!(answer.contains(expected), "{answer}");
+            let response = response_now(&mut io).await.expect("it must not wait for another role's service");
+            assert!(response.contains(expected), "{response}");
             kept.push(io);
         }
-        assert_eq!(answered(&mut waits).await, None);
+        assert_eq!(response_now(&mut waits).await, None);
         gate.add_permits(1);
-        assert!(answered(&mut held).await.is_some());
-        assert!(answered(&mut waits).await.is_some());
+        assert!(response_now(&mut held).await.is_some());
+        assert!(response_now(&mut waits).await.is_some());
     }
 }
 
@@ -113,14 +113,14 @@ async fn idle_connections_keep_no_role_busy() {
     let mut kept = Vec::new();
     for (role, expected) in ROLES.into_iter().take(2).cycle().take(8) {
         let mut io = send(&entrance, role, "/").await;
-        let answer = answered(&mut io).await.expect("an idle connection has what it waits for");
-        assert!(answer.contains(expected), "{answer}");
+        let response = response_now(&mut io).await.expect("an idle connection must not hold the service");
+        assert!(response.contains(expected), "{response}");
         kept.push(io);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_around_a_router_is_of_requests() {
+async fn a_limit_around_a_router_counts_requests() {
     let gate = Arc::new(Semaphore::new(0));
     let router = Router::new().fallback_service(named("served", &gate));
     let (entrance, listener) = in_memory::listener();
@@ -128,14 +128,14 @@ async fn a_limit_around_a_router_is_of_requests() {
     let mut kept = Vec::new();
     for path in ["/", "/x/../y", "/", "no path", "/"] {
         let mut io = send(&entrance, Role::RESPONDER, path).await;
-        let answer = answered(&mut io).await.expect("an idle connection has the permit");
-        assert_eq!(answer.starts_with("Status: 400 "), path != "/", "{answer}");
+        let response = response_now(&mut io).await.expect("an idle connection must not hold the permit");
+        assert_eq!(response.starts_with("Status: 400 "), path != "/", "{response}");
         kept.push(io);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn load_is_shed_by_requests_under_way() {
+async fn load_shed_counts_requests_in_flight() {
     let gate = Arc::new(Semaphore::new(0));
     let router = Router::new().fallback_service(named("served", &gate));
     let shed = LoadShed::new(ConcurrencyLimit::new(router, 1));
@@ -146,14 +146,14 @@ async fn load_is_shed_by_requests_under_way() {
     let mut shed = Vec::new();
     for _ in 0..2 {
         let mut io = send(&entrance, Role::RESPONDER, "/").await;
-        assert!(answered(&mut io).await.unwrap().starts_with("Status: 503 "));
+        assert!(response_now(&mut io).await.unwrap().starts_with("Status: 503 "));
         shed.push(io);
     }
     gate.add_permits(1);
-    assert!(answered(&mut held).await.unwrap().ends_with("served"));
+    assert!(response_now(&mut held).await.unwrap().ends_with("served"));
     for io in &mut shed {
         io.write_all(&request(Role::RESPONDER, "/")).await.unwrap();
-        assert!(answered(io).await.unwrap().ends_with("served"));
+        assert!(response_now(io).await.unwrap().ends_with("served"));
     }
 }
 
@@ -171,10 +171,10 @@ async fn a_buffered_rate_limit_serves_all_in_time() {
     }
     for (at, io) in all.iter_mut().enumerate() {
         if at % 2 == 0 && at > 0 {
-            assert_eq!(answered(io).await, None, "{at}");
+            assert_eq!(response_now(io).await, None, "{at}");
             sleep(SECOND).await;
         }
-        let answer = answered(io).await.expect("it is served in its second");
-        assert!(answer.ends_with(&format!("/{}", at + 1)), "{answer}");
+        let response = response_now(io).await.expect("each request must be served in its second");
+        assert!(response.ends_with(&format!("/{}", at + 1)), "{response}");
     }
 }

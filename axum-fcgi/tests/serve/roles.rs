@@ -1,4 +1,4 @@
-//! What is served beside a Responder, and below a prefix.
+//! Roles other than Responder, and a prefix.
 
 use axum::Router;
 use axum::extract::OriginalUri;
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::wire::{ID, ask, bytes, get as get_of, streams};
 
-/// A request for `role` on a connection that is kept. Its streams are still to come.
+/// A request for `role` on a kept connection, without its streams.
 fn head(role: Role, pairs: &[(&str, &str)]) -> RecordEncoder {
     let mut out = RecordEncoder::new();
     out.write_record(RecordType::BEGIN_REQUEST, ID, &BeginRequest { role, keep_conn: true }.encode());
@@ -31,7 +31,7 @@ fn to_authorize(path: &str, token: &str) -> Vec<u8> {
     bytes(&head(Role::AUTHORIZER, &pairs))
 }
 
-/// Says yes to those who have a token, no to others, and what is neither to who asks for it.
+/// Allows requests with a token, denies others, and returns an invalid response on demand.
 async fn authorize(uri: Uri, headers: HeaderMap) -> Result<Response> {
     let token = headers["x-token"].to_str().unwrap_or_default();
     Ok(match uri.path() {
@@ -43,7 +43,7 @@ async fn authorize(uri: Uri, headers: HeaderMap) -> Result<Response> {
 }
 
 async fn filter(file: Option<FilterData>, again: Option<FilterData>) -> Result<String, StatusCode> {
-    assert!(again.is_none(), "it is taken once");
+    assert!(again.is_none(), "the data can be taken only once");
     let Some(file) = file else { return Ok("no file".to_owned()) };
     let length = file.length();
     let bytes = axum::body::to_bytes(file.into_body(), 1000).await.map_err(|_| StatusCode::BAD_GATEWAY)?;
@@ -54,7 +54,7 @@ fn router() -> Router {
     Router::new().fallback(async |params: Params| format!("{:?}", params.role()))
 }
 
-/// One request on a connection, and its STDOUT and STDERR.
+/// Sends a request on a connection; returns its STDOUT and STDERR.
 async fn ask_both(io: &mut TcpStream, request: &[u8]) -> std::io::Result<(String, String)> {
     io.write_all(request).await?;
     streams(io).await
@@ -73,7 +73,7 @@ async fn a_router_only_gets_responder_requests() {
     let config = Config::default().with_connection(connection);
     tokio::spawn(axum_fcgi::serve(listener, router()).with_config(config).into_future());
     let mut io = TcpStream::connect(addr).await.unwrap();
-    assert_eq!(ask(&mut io, &to_authorize("/", "t")).await.unwrap(), "", "an unknown role has no answer");
+    assert_eq!(ask(&mut io, &to_authorize("/", "t")).await.unwrap(), "", "an unknown role gets no response");
     assert!(ask(&mut io, &get_of("/", true)).await.unwrap().ends_with("RESPONDER"));
 }
 
@@ -94,15 +94,15 @@ async fn each_role_has_its_service() {
     let denied = ask(&mut io, &to_authorize("/refuse", "t")).await.unwrap();
     assert!(denied.starts_with("Status: 401 Unauthorized\r\n"), "{denied}");
 
-    for (told, expected) in [("4", "4 file"), ("5", "")] {
-        let pairs = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/"), ("FCGI_DATA_LENGTH", told)];
+    for (declared, expected) in [("4", "4 file"), ("5", "")] {
+        let pairs = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/"), ("FCGI_DATA_LENGTH", declared)];
         let mut out = head(Role::FILTER, &pairs);
         out.write_stream_end(RecordType::STDIN, ID);
         out.write_stream(RecordType::DATA, ID, b"file");
         out.write_stream_end(RecordType::DATA, ID);
-        let answer = ask(&mut io, &bytes(&out)).await.unwrap();
+        let response = ask(&mut io, &bytes(&out)).await.unwrap();
         let status = if expected.is_empty() { "Status: 502 " } else { "Status: 200 " };
-        assert!(answer.starts_with(status) && answer.ends_with(expected), "{answer}");
+        assert!(response.starts_with(status) && response.ends_with(expected), "{response}");
     }
 }
 
@@ -116,7 +116,7 @@ async fn a_page_is_no_permission() {
     let (stdout, stderr) = ask_both(&mut io, &to_authorize("/page", "t")).await.unwrap();
     assert!(stdout.starts_with("Status: 500 ") && !stdout.contains("a page"), "{stdout}");
     assert!(stderr.contains("no permission"), "{stderr}");
-    // A header or a variable that cannot be carried is none either.
+    // A header or a variable that cannot be forwarded does not allow the request either.
     let (stdout, _) = ask_both(&mut io, &to_authorize("/", "a\tb ")).await.unwrap();
     assert!(stdout.starts_with("Status: 500 "), "{stdout}");
 }
@@ -135,8 +135,8 @@ async fn nested_routes_have_no_prefix_and_original_uri_does() {
     for (path, expected) in
         [("/app/page?q=1", "/app/page?q=1 /page?q=1"), ("/app/in/deep", "/app/in/deep /deep")]
     {
-        let answer = ask(&mut io, &get_of(path, true)).await.unwrap();
-        assert_eq!(answer.split("\r\n\r\n").nth(1), Some(expected));
+        let response = ask(&mut io, &get_of(path, true)).await.unwrap();
+        assert_eq!(response.split("\r\n\r\n").nth(1), Some(expected));
     }
     for path in ["/page", "/appother/page", "//app/page", "/app%2Fpage"] {
         let (stdout, stderr) = ask_both(&mut io, &get_of(path, true)).await.unwrap();

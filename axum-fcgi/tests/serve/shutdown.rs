@@ -1,4 +1,4 @@
-//! Graceful shutdown, as `serve` does it.
+//! Graceful shutdown of `serve`.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ struct Served {
     addr: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<std::io::Result<()>>,
-    /// Told by handlers that have begun.
-    begun: mpsc::Receiver<()>,
-    /// Lets a handler of `/slow` go on.
+    /// Receives a message from each handler that has started.
+    started: mpsc::Receiver<()>,
+    /// Lets a handler of `/slow` continue.
     release: mpsc::Sender<()>,
 }
 
@@ -30,15 +30,15 @@ async fn serve(config: Config) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let (begin, begun) = mpsc::channel(16);
+    let (start, started) = mpsc::channel(16);
     let (release, released) = mpsc::channel(16);
     let released = Arc::new(tokio::sync::Mutex::new(released));
-    let forever = begin.clone();
+    let forever = start.clone();
     let router = Router::new()
         .route(
             "/slow",
             get(async move || {
-                begin.send(()).await.unwrap();
+                start.send(()).await.unwrap();
                 released.lock().await.recv().await;
                 "slow"
             }),
@@ -52,7 +52,7 @@ async fn serve(config: Config) -> Served {
         );
     let signal = async { stopped.await.unwrap_or(()) };
     let serve = axum_fcgi::serve(listener, router).with_graceful_shutdown(signal).with_config(config);
-    Served { addr, stop: Some(stop), task: tokio::spawn(serve.into_future()), begun, release }
+    Served { addr, stop: Some(stop), task: tokio::spawn(serve.into_future()), started, release }
 }
 
 impl Served {
@@ -63,15 +63,15 @@ impl Served {
 
 #[tokio::test]
 async fn shutdown_while_idle_closes_all_at_once() {
-    // Were it to wait for its deadline, it would be seen.
+    // With this deadline, waiting for it would be noticed.
     let mut served = serve(Config::default().with_shutdown_timeout(Duration::from_secs(86_400))).await;
     let mut kept = TcpStream::connect(served.addr).await.unwrap();
     wire::ask(&mut kept, &wire::get("/nothing", true)).await.unwrap();
     served.stop();
     let ended = tokio::time::timeout(Duration::from_secs(60), served.task).await;
-    ended.expect("it is held up").unwrap().unwrap();
+    ended.expect("the shutdown must not wait").unwrap().unwrap();
     assert_eq!(kept.read(&mut [0; 1]).await.unwrap(), 0);
-    assert!(TcpStream::connect(served.addr).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(served.addr).await.is_err(), "the listener must be closed");
 }
 
 #[tokio::test]
@@ -79,23 +79,23 @@ async fn shutdown_completes_requests_and_partial_params() {
     let mut served = serve(Config::default()).await;
     let mut running = TcpStream::connect(served.addr).await.unwrap();
     running.write_all(&wire::get("/slow", true)).await.unwrap();
-    served.begun.recv().await.unwrap();
+    served.started.recv().await.unwrap();
     let mut in_params = TcpStream::connect(served.addr).await.unwrap();
     let request = wire::get("/slow", true);
-    let (begin, rest) = request.split_at(RecordHeader::LEN + BeginRequest::LEN);
-    // An answer to the query says that what came before it has been read.
+    let (start, rest) = request.split_at(RecordHeader::LEN + BeginRequest::LEN);
+    // The response to the query shows that everything before it has been read.
     let query = RecordHeader::new(RecordType::GET_VALUES, RequestId::NULL, 0).encode();
-    in_params.write_all(&[begin, &query].concat()).await.unwrap();
+    in_params.write_all(&[start, &query].concat()).await.unwrap();
     in_params.read_exact(&mut [0; RecordHeader::LEN]).await.unwrap();
 
     served.stop();
     in_params.write_all(rest).await.unwrap();
-    served.begun.recv().await.unwrap();
+    served.started.recv().await.unwrap();
     for _ in 0..2 {
         served.release.send(()).await.unwrap();
     }
-    assert!(wire::answer(&mut running).await.unwrap().ends_with("slow"));
-    assert!(wire::answer(&mut in_params).await.unwrap().ends_with("slow"));
+    assert!(wire::read_response(&mut running).await.unwrap().ends_with("slow"));
+    assert!(wire::read_response(&mut in_params).await.unwrap().ends_with("slow"));
     served.task.await.unwrap().unwrap();
 }
 
@@ -104,20 +104,20 @@ async fn shutdown_drops_a_stuck_handler_at_the_deadline() {
     let mut served = serve(Config::default().with_shutdown_timeout(Duration::from_millis(50))).await;
     let mut io = TcpStream::connect(served.addr).await.unwrap();
     io.write_all(&wire::get("/forever", true)).await.unwrap();
-    served.begun.recv().await.unwrap();
+    served.started.recv().await.unwrap();
     served.stop();
     served.task.await.unwrap().unwrap();
-    assert!(wire::answer(&mut io).await.is_err(), "no answer, and above all none that looks whole");
+    assert!(wire::read_response(&mut io).await.is_err(), "the response must not look complete");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handler_that_blocks_does_not_hold_serve_up() {
+async fn a_blocking_handler_does_not_delay_serve() {
     let (entrance, listener) = crate::in_memory::listener();
     let (release, released) = std::sync::mpsc::channel::<()>();
-    let (begin, mut begun) = mpsc::channel(1);
+    let (start, mut started) = mpsc::channel(1);
     let released = Arc::new(std::sync::Mutex::new(released));
     let blocks = async move || {
-        begin.send(()).await.unwrap();
+        start.send(()).await.unwrap();
         let _ = released.lock().unwrap().recv();
         "blocked"
     };
@@ -128,7 +128,7 @@ async fn a_handler_that_blocks_does_not_hold_serve_up() {
     let served = tokio::spawn(serve.into_future());
     let mut io = entrance.connect();
     io.write_all(&wire::get("/", true)).await.unwrap();
-    begun.recv().await.unwrap();
+    started.recv().await.unwrap();
     stop.send(()).unwrap();
     served.await.unwrap().unwrap();
     release.send(()).unwrap();
@@ -141,20 +141,20 @@ async fn shutdown_serves_the_accept_backlog() {
     let mut waiting = TcpStream::connect(addr).await.unwrap();
     waiting.write_all(&wire::get("/", true)).await.unwrap();
     let router = Router::new().route("/", get(async || "served"));
-    // It is to end before it has begun.
+    // The shutdown signal comes before `serve` starts.
     let served = axum_fcgi::serve(listener, router).with_graceful_shutdown(std::future::ready(()));
     let served = tokio::spawn(served.into_future());
-    assert!(wire::answer(&mut waiting).await.unwrap().ends_with("served"));
+    assert!(wire::read_response(&mut waiting).await.unwrap().ends_with("served"));
     served.await.unwrap().unwrap();
 }
 
-/// Clients that go on asking all the while, each over a connection that it keeps, or over a new one each time: every
-/// request that a handler was entered for has its whole answer.
+/// Clients send requests all the while, each over a kept connection, or over a new one each time: every
+/// request whose handler was called gets its complete response.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shutdown_under_load_answers_every_accepted_request() {
     const CLIENTS: usize = 16;
     const BEFORE_THE_STOP: usize = 500;
-    const ANSWER: usize = 20_000;
+    const RESPONSE: usize = 20_000;
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -162,11 +162,11 @@ async fn shutdown_under_load_answers_every_accepted_request() {
     let count = Arc::clone(&entered);
     let handler = async move || {
         count.fetch_add(1, Ordering::Relaxed);
-        // Stays for a while, so that the stop finds some of them inside.
+        // Runs for a while, so that the stop finds requests in flight.
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
-        "x".repeat(ANSWER)
+        "x".repeat(RESPONSE)
     };
     let (stop, stopped) = oneshot::channel();
     let signal = async { stopped.await.unwrap_or(()) };
@@ -174,7 +174,7 @@ async fn shutdown_under_load_answers_every_accepted_request() {
     let served =
         tokio::spawn(axum_fcgi::serve(listener, router).with_graceful_shutdown(signal).into_future());
 
-    let (answered, mut answers) = mpsc::unbounded_channel();
+    let (answered, mut responses) = mpsc::unbounded_channel();
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         let (answered, keep_conn) = (answered.clone(), client % 2 == 0);
@@ -185,10 +185,10 @@ async fn shutdown_under_load_answers_every_accepted_request() {
                     Some(io) => Ok(io),
                     None => TcpStream::connect(addr).await,
                 };
-                // Nobody listens any more, or an idle connection was closed.
+                // The listener is closed, or an idle connection was closed.
                 let Ok(mut io) = io else { return };
-                let Ok(answer) = wire::ask(&mut io, &wire::get("/", keep_conn)).await else { return };
-                assert!(answer.ends_with(&"x".repeat(ANSWER)));
+                let Ok(response) = wire::ask(&mut io, &wire::get("/", keep_conn)).await else { return };
+                assert!(response.ends_with(&"x".repeat(RESPONSE)));
                 answered.send(()).unwrap();
                 kept = keep_conn.then_some(io);
             }
@@ -196,7 +196,7 @@ async fn shutdown_under_load_answers_every_accepted_request() {
     }
     drop(answered);
     for _ in 0..BEFORE_THE_STOP {
-        answers.recv().await.expect("the clients go on");
+        responses.recv().await.expect("the clients still run");
     }
     stop.send(()).unwrap();
     served.await.unwrap().unwrap();
@@ -204,7 +204,7 @@ async fn shutdown_under_load_answers_every_accepted_request() {
         ended.unwrap();
     }
     let mut all = BEFORE_THE_STOP;
-    while answers.recv().await.is_some() {
+    while responses.recv().await.is_some() {
         all += 1;
     }
     assert_eq!(all, entered.load(Ordering::Relaxed));

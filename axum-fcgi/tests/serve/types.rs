@@ -1,4 +1,4 @@
-//! What can be served, on which listeners: the bounds of `serve` are as wide as they say.
+//! Services and listeners that `serve` accepts: its bounds are as wide as documented.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use tower::{Service, ServiceExt as _};
 
 use crate::wire;
 
-/// Serves on a TCP socket, and gives the answer to `GET /`.
+/// Serves on a TCP socket, and returns the response to `GET /`.
 async fn answer_of<S>(service: S) -> String
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
@@ -38,17 +38,17 @@ async fn serve_takes_routers_handlers_and_services() {
         "served"
     }
     let service = tower::service_fn(async |_: Request| Ok::<_, Infallible>(Response::new("served".into())));
-    for answer in [
+    for response in [
         answer_of(Router::new().route("/", get(handler))).await,
         answer_of(Router::new().route("/", get(handler)).into_service()).await,
         answer_of(get(handler)).await,
         answer_of(handler.into_service()).await,
         answer_of(service).await,
     ] {
-        assert!(answer.starts_with("Status: 200 OK\r\n"), "{answer}");
-        assert!(answer.ends_with("\r\n\r\nserved"), "{answer}");
+        assert!(response.starts_with("Status: 200 OK\r\n"), "{response}");
+        assert!(response.ends_with("\r\n\r\nserved"), "{response}");
         // axum's own routes set it, too.
-        assert_eq!(answer.matches("content-length: 6\r\n").count(), 1, "{answer}");
+        assert_eq!(response.matches("content-length: 6\r\n").count(), 1, "{response}");
     }
 }
 
@@ -72,7 +72,7 @@ async fn tcp_unix_and_tapped_listeners_can_be_served() {
 }
 
 #[tokio::test]
-async fn what_the_web_server_tells_reaches_the_handler() {
+async fn web_server_variables_reach_the_handler() {
     let router = Router::new().route(
         "/",
         get(
@@ -88,7 +88,7 @@ async fn what_the_web_server_tells_reaches_the_handler() {
     let addr = listener.local_addr().unwrap();
     tokio::spawn(axum_fcgi::serve(listener, router).into_future());
     let mut io = TcpStream::connect(addr).await.unwrap();
-    for (told, expected) in [
+    for (params, expected) in [
         (
             &[("REMOTE_ADDR", "192.0.2.7"), ("REMOTE_PORT", "99"), ("REMOTE_USER", "eve")][..],
             r#"192.0.2.7:99 None Some("eve")"#,
@@ -99,10 +99,10 @@ async fn what_the_web_server_tells_reaches_the_handler() {
         (&[("SERVER_ADDR", "here"), ("SERVER_PORT", "443")], "0.0.0.0:0 None None"),
     ] {
         let request = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/")];
-        let mut out = wire::head(&[&request, told].concat(), true);
+        let mut out = wire::head(&[&request, params].concat(), true);
         out.write_stream_end(fcgi_core::RecordType::STDIN, wire::ID);
-        let answer = wire::ask(&mut io, &wire::bytes(&out)).await.unwrap();
-        assert_eq!(answer.split("\r\n\r\n").nth(1), Some(expected));
+        let response = wire::ask(&mut io, &wire::bytes(&out)).await.unwrap();
+        assert_eq!(response.split("\r\n\r\n").nth(1), Some(expected));
     }
 }
 
@@ -110,8 +110,8 @@ async fn what_the_web_server_tells_reaches_the_handler() {
 async fn a_handler_writes_to_stderr_until_its_request_ends() {
     let (kept, mut late) = tokio::sync::mpsc::unbounded_channel();
     let handler = async move |stderr: Stderr| {
-        stderr.write("a line").await.expect("the request is alive");
-        kept.send(stderr).expect("the test waits for it");
+        stderr.write("a line").await.expect("the request is active");
+        kept.send(stderr).expect("the test receives");
         "served"
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -129,7 +129,7 @@ async fn a_handler_writes_to_stderr_until_its_request_ends() {
 
 #[tokio::test]
 async fn extractors_over_http_report_missing_params() {
-    /// A route that asks for a fact, and one that can do without.
+    /// One route that requires the extractor, and one with an `Option` of it.
     macro_rules! routes {
         ($($fact:ident)+) => {
             Router::new()$(
@@ -160,17 +160,17 @@ async fn extractors_over_http_report_missing_params() {
         "RequestId",
         "Stderr",
     ] {
-        // A client can send whatever it likes.
+        // A client can send any header.
         let ask = |uri| {
             let request =
                 Request::builder().uri(uri).header("remote-user", "eve").header("x-request-id", "1");
             router.clone().oneshot(request.body(Body::empty()).unwrap())
         };
-        let answer = ask(format!("/{fact}")).await.unwrap();
-        assert_eq!(answer.status(), 500, "{fact}");
-        let reason = to_bytes(answer.into_body(), 1000).await.unwrap();
+        let response = ask(format!("/{fact}")).await.unwrap();
+        assert_eq!(response.status(), 500, "{fact}");
+        let reason = to_bytes(response.into_body(), 1000).await.unwrap();
         assert!(!reason.is_empty(), "{fact}");
-        let answer = ask(format!("/optional/{fact}")).await.unwrap();
-        assert_eq!(to_bytes(answer.into_body(), 1000).await.unwrap(), "true", "{fact}");
+        let response = ask(format!("/optional/{fact}")).await.unwrap();
+        assert_eq!(to_bytes(response.into_body(), 1000).await.unwrap(), "true", "{fact}");
     }
 }

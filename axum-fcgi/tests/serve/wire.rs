@@ -1,4 +1,4 @@
-//! The web server's end, by hand.
+//! The web server's end, record by record.
 
 use fcgi_core::{BeginRequest, RecordEncoder, RecordHeader, RecordType, RequestId, Role, encode_pair};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -30,27 +30,27 @@ pub(crate) fn bytes(out: &RecordEncoder) -> Vec<u8> {
     out.slices().flatten().copied().collect()
 }
 
-/// One request on a connection, and its STDOUT up to END_REQUEST.
+/// Sends a request on a connection; returns its STDOUT up to END_REQUEST.
 pub(crate) async fn ask<IO>(io: &mut IO, request: &[u8]) -> std::io::Result<String>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
     io.write_all(request).await?;
-    answer(io).await
+    read_response(io).await
 }
 
-/// The STDOUT of the next answer, read to its END_REQUEST and not a byte further.
-pub(crate) async fn answer(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<String> {
+/// The STDOUT of the next response, read up to its END_REQUEST and not beyond.
+pub(crate) async fn read_response(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<String> {
     Ok(streams(io).await?.0)
 }
 
-/// STDOUT and STDERR of the next answer.
+/// STDOUT and STDERR of the next response.
 pub(crate) async fn streams(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(String, String)> {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     loop {
         let mut header = [0; RecordHeader::LEN];
         io.read_exact(&mut header).await?;
-        let header = RecordHeader::decode(header).expect("a record");
+        let header = RecordHeader::decode(header).expect("a valid record header");
         let mut content = vec![0; usize::from(header.content_len) + usize::from(header.padding_len)];
         io.read_exact(&mut content).await?;
         content.truncate(header.content_len.into());
@@ -58,7 +58,7 @@ pub(crate) async fn streams(io: &mut (impl AsyncRead + Unpin)) -> std::io::Resul
             RecordType::STDOUT => stdout.extend(content),
             RecordType::STDERR => stderr.extend(content),
             RecordType::END_REQUEST => {
-                let text = |bytes| String::from_utf8(bytes).expect("text");
+                let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
                 return Ok((text(stdout), text(stderr)));
             }
             _ => {}

@@ -1,8 +1,10 @@
 //! Apache httpd: mod_proxy_fcgi, mod_fcgid, and CGI with mod_cgid.
 
-use crate::setup::{Connected, Deviation, LOOKS_EMPTY, LOOKS_WHOLE, NOT_TOLD, Place, Setup};
+use crate::setup::{
+    Connected, DISCONNECT_NOT_REPORTED, Deviation, LOOKS_COMPLETE, LOOKS_COMPLETE_AFTER_HEAD, Place, Setup,
+};
 
-/// Where Debian has its modules.
+/// Debian's module directory.
 const MODULES: &str = "/usr/lib/apache2/modules";
 
 const LARGE_RESPONSE_HEADER: Deviation = Deviation {
@@ -32,7 +34,7 @@ fn setup(name: &'static str, connected: Connected, config: Config) -> Setup {
         version: &["apache2", "-v"],
         arguments: &["-DFOREGROUND", "-f"],
         config,
-        deviations: vec![LARGE_RESPONSE_HEADER, NOT_TOLD],
+        deviations: vec![LARGE_RESPONSE_HEADER, DISCONNECT_NOT_REPORTED],
     }
 }
 
@@ -59,7 +61,7 @@ pub(crate) fn proxy_setups() -> Vec<Setup> {
     proxy
         .map(|(name, how, connected, config)| Setup {
             how,
-            deviations: vec![LARGE_REQUEST_HEADER, LARGE_RESPONSE_HEADER, NOT_TOLD],
+            deviations: vec![LARGE_REQUEST_HEADER, LARGE_RESPONSE_HEADER, DISCONNECT_NOT_REPORTED],
             ..setup(name, connected, config)
         })
         .into()
@@ -96,13 +98,18 @@ FcgidMaxProcessesPerClass 8
             title: "Apache mod_fcgid",
             how: "started by it",
             needs: &["/usr/lib/apache2/modules/mod_fcgid.so"],
-            deviations: vec![LARGE_RESPONSE_HEADER, LOOKS_WHOLE, NOT_TOLD],
+            deviations: vec![LARGE_RESPONSE_HEADER, LOOKS_COMPLETE, DISCONNECT_NOT_REPORTED],
             ..fcgid
         },
         Setup {
             title: "Apache mod_cgid",
             how: "as a CGI program",
-            deviations: vec![LARGE_RESPONSE_HEADER, LOOKS_WHOLE, LOOKS_EMPTY, NOT_TOLD],
+            deviations: vec![
+                LARGE_RESPONSE_HEADER,
+                LOOKS_COMPLETE,
+                LOOKS_COMPLETE_AFTER_HEAD,
+                DISCONNECT_NOT_REPORTED,
+            ],
             ..cgi
         },
     ]

@@ -1,5 +1,5 @@
-//! The application: one Router, served by the tests themselves, or by a copy of their program that a web server
-//! starts.
+//! The application: one Router. The tests serve it themselves, or the web server starts a copy of the test
+//! program.
 
 use std::convert::Infallible;
 use std::io;
@@ -26,7 +26,7 @@ use crate::data::{self, Digest};
 use crate::line;
 use crate::runner::ON_PURPOSE;
 
-/// What makes a copy of this program the application: web servers pass no argument.
+/// A copy of this program under this name is the application: web servers pass no argument.
 const NAME: &str = "application.fcgi";
 
 pub(crate) const LARGE: usize = 10_000_000;
@@ -37,7 +37,7 @@ pub(crate) fn is_this() -> bool {
     env::current_exe().is_ok_and(|program| program.ends_with(NAME))
 }
 
-/// As it is started by a web server.
+/// Runs the application when a web server has started it.
 pub(crate) fn run() -> ExitCode {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     match runtime.and_then(|runtime| runtime.block_on(axum_fcgi::serve_auto(app()).into_future())) {
@@ -51,7 +51,7 @@ pub(crate) fn run() -> ExitCode {
 
 static COPY: OnceLock<PathBuf> = OnceLock::new();
 
-/// This program, where every user may start it.
+/// Copies this program to where every user may start it.
 pub(crate) fn copy() -> &'static Path {
     COPY.get_or_init(|| {
         let make = || {
@@ -95,13 +95,13 @@ pub(crate) fn app() -> Router {
         .route("/endless", get(endless))
 }
 
-/// Says what it received.
+/// Responds with the length and checksum of the body that it received.
 async fn digest(request: Request) -> Result<String, (StatusCode, String)> {
     let digest = data::digest(request.into_body()).await;
-    digest.map(told).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+    digest.map(digest_text).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
 }
 
-pub(crate) fn told(digest: Digest) -> String {
+pub(crate) fn digest_text(digest: Digest) -> String {
     format!("{} bytes, {:08x}", digest.length, digest.crc32)
 }
 
@@ -113,7 +113,7 @@ async fn redirect(Segments(code): Segments<u16>) -> impl IntoResponse {
     (status(Segments(code)).await, [(header::LOCATION, "/well?from=here")], "elsewhere")
 }
 
-/// The values of a header, in order.
+/// Joins the values of a header, in order.
 async fn values(Segments(name): Segments<String>, headers: HeaderMap) -> String {
     let values = headers.get_all(name).iter().map(|value| value.to_str().expect("ASCII"));
     values.collect::<Vec<_>>().join(", ")
@@ -123,27 +123,27 @@ async fn cookies() -> impl IntoResponse {
     AppendHeaders(["a=1", "b=2", "c=3"].map(|cookie| (header::SET_COOKIE, cookie)))
 }
 
-/// A body that fails when some of it is out.
+/// A body that fails after part of it was sent.
 async fn breaks(Segments(length): Segments<String>) -> impl IntoResponse {
-    const PIECES: usize = 5;
-    let piece = Bytes::from(vec![b'x'; 64 * 1024]);
+    const CHUNKS: usize = 5;
+    let chunk = Bytes::from(vec![b'x'; 64 * 1024]);
     let mut headers = HeaderMap::new();
     if length == "declared" {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from((PIECES + 1) * piece.len()));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from((CHUNKS + 1) * chunk.len()));
     }
-    let pieces = stream::unfold(0, move |n| {
-        let piece = piece.clone();
+    let chunks = stream::unfold(0, move |n| {
+        let chunk = chunk.clone();
         async move {
-            // With a pause, so that what came before is out.
+            // A pause, so that the previous chunk has been sent.
             tokio::time::sleep(Duration::from_millis(20)).await;
-            let item = if n < PIECES { Ok(piece) } else { Err(io::Error::other("the source is gone")) };
+            let item = if n < CHUNKS { Ok(chunk) } else { Err(io::Error::other("the source is gone")) };
             Some((item, n + 1))
         }
     });
-    (headers, Body::from_stream(pieces))
+    (headers, Body::from_stream(chunks))
 }
 
-/// A body that fails with nothing to wait for, or right behind its head.
+/// A body that fails at once, or right after its head was sent.
 async fn fails(Segments(how): Segments<String>) -> impl IntoResponse {
     let mut headers = HeaderMap::new();
     if how == "short" {
@@ -153,7 +153,7 @@ async fn fails(Segments(how): Segments<String>) -> impl IntoResponse {
     let last = stream::iter((how != "short").then_some(how)).then(async |how| match how.as_str() {
         "panic" => panic!("{ON_PURPOSE} the body's source has run dry"),
         "behind" => {
-            // As often as it takes until the head is sent, on one thread and on several.
+            // Enough yields for the head to be sent, on one thread and on several.
             for _ in 0..4 {
                 tokio::task::yield_now().await;
             }
@@ -164,14 +164,14 @@ async fn fails(Segments(how): Segments<String>) -> impl IntoResponse {
     (headers, Body::from_stream(stream::iter(first).chain(last)))
 }
 
-/// Writes a line when there is nothing else to send, and waits until the test has looked for it.
+/// Writes a line while there is nothing else to send, and waits until the test has log_check for it.
 async fn stderr(headers: HeaderMap, stderr: Stderr) -> &'static str {
-    stderr.write("a line for the log").await.expect("the request lives");
+    stderr.write("a line for the log").await.expect("the request is active");
     line::call(&headers).await.hear().await;
     "written"
 }
 
-/// Events of which each, after the first, is made when the test has seen the one before.
+/// Events. Each one after the first is made when the test has seen the previous one.
 async fn events(headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let call = line::call(&headers).await;
     Sse::new(stream::unfold((0, call), async |(n, mut call)| {
@@ -182,21 +182,22 @@ async fn events(headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infa
     }))
 }
 
-/// Never answers.
+/// Never responds.
 async fn silent(headers: HeaderMap) {
     let mut call = line::call(&headers).await;
-    // Until it is dropped, or its test is over.
+    // Until it is dropped, or its test ends.
     call.end().await;
 }
 
-/// Never stops answering.
+/// Never stops sending.
 async fn endless(headers: HeaderMap) -> Body {
     let call = line::call(&headers).await;
     let chunk = Bytes::from(vec![b'x'; 16 * 1024]);
     Body::from_stream(stream::unfold(call, move |call| {
         let chunk = chunk.clone();
         async move {
-            // A body that is always ready would leave a runtime of one thread no time to see the end.
+            // A body that is always ready would leave a single-threaded runtime no time to notice the
+            // disconnect.
             tokio::task::yield_now().await;
             Some((Ok::<_, Infallible>(chunk), call))
         }

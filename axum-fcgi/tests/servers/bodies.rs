@@ -1,4 +1,4 @@
-//! Request bodies, read and not read; large answers.
+//! Request bodies, read and unread; large responses.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use libtest_mimic::Failed;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::application::{LARGE, told};
+use crate::application::{LARGE, digest_text};
 use crate::data;
 use crate::runner::Outcome;
 use crate::setup::Seen;
@@ -31,24 +31,24 @@ pub(crate) async fn upload_of_10_mb(site: Site) -> Outcome {
 
 async fn upload(site: Site, length: usize) -> Outcome {
     let request = Request::post("/digest").header(header::CONTENT_LENGTH, length);
-    let answer = site.send(request.body(data::body(length))?).await?;
-    assert_eq!(answer.body(), &told(data::expected(length).await));
+    let response = site.send(request.body(data::body(length))?).await?;
+    assert_eq!(response.body(), &digest_text(data::expected(length).await));
     Ok(Seen::Usual)
 }
 
-/// A body of no declared length, longer than what a web server has for a buffer.
+/// A body without Content-Length, larger than a web server's buffer.
 pub(crate) async fn chunked_upload(site: Site) -> Outcome {
     let length = 300_000;
-    let answer = site.post("/digest", data::body(length)).await?;
-    if answer.status() != StatusCode::OK {
-        return Ok(Seen::instead(answer.status().as_str()));
+    let response = site.post("/digest", data::body(length)).await?;
+    if response.status() != StatusCode::OK {
+        return Ok(Seen::instead(response.status().as_str()));
     }
-    assert_eq!(answer.body(), &told(data::expected(length).await));
+    assert_eq!(response.body(), &digest_text(data::expected(length).await));
     Ok(Seen::Usual)
 }
 
-/// The answer to a large body that nobody reads.
-pub(crate) async fn early_answer(site: Site) -> Outcome {
+/// The response to a large body that the handler does not read.
+pub(crate) async fn early_response(site: Site) -> Outcome {
     for length in [4, LARGE] {
         let (head, body) = post_unread(&site, "/early", length).await?;
         assert!(head.contains(" 404 "), "{length} bytes: {head}");
@@ -57,7 +57,7 @@ pub(crate) async fn early_answer(site: Site) -> Outcome {
     Ok(Seen::Usual)
 }
 
-pub(crate) async fn early_large_answer(site: Site) -> Outcome {
+pub(crate) async fn early_large_response(site: Site) -> Outcome {
     let (head, body) = post_unread(&site, "/large", LARGE).await?;
     assert!(head.contains(" 200 "), "{head}");
     let digest = data::digest(Body::from(body)).await?;
@@ -65,7 +65,8 @@ pub(crate) async fn early_large_answer(site: Site) -> Outcome {
     Ok(Seen::Usual)
 }
 
-/// Posts in HTTP/1.0, which has no chunks, and reads whether or not the body can be written.
+/// Posts in HTTP/1.0, which has no chunked encoding, and reads the response even if the body cannot be
+/// written.
 async fn post_unread(site: &Site, target: &str, length: usize) -> Result<(String, Vec<u8>), Failed> {
     let (mut reader, mut writer) = site.connect().await?.into_split();
     let head = format!("POST {target} HTTP/1.0\r\nHost: example.org\r\nContent-Length: {length}\r\n\r\n");
@@ -74,32 +75,32 @@ async fn post_unread(site: &Site, target: &str, length: usize) -> Result<(String
         _ = writer.write_all(&vec![b'x'; length]).await;
         writer
     });
-    let mut answer = BytesMut::new();
-    // One that does not want the rest may reset the connection behind its answer, or keep it.
-    while !is_whole(&answer) && reader.read_buf(&mut answer).await.is_ok_and(|read| read > 0) {}
+    let mut response = BytesMut::new();
+    // A web server that rejects the rest may reset the connection after its response, or keep it open.
+    while !is_whole(&response) && reader.read_buf(&mut response).await.is_ok_and(|read| read > 0) {}
     writing.abort();
-    let (head, body) = parts(&answer).ok_or("no answer")?;
+    let (head, body) = parts(&response).ok_or("no response")?;
     Ok((head.to_owned(), body.to_vec()))
 }
 
-/// The head and what there is of the body.
-fn parts(answer: &[u8]) -> Option<(&str, &[u8])> {
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
-    let (head, body) = answer.split_at(end + 4);
+/// The head, and the part of the body received so far.
+fn parts(response: &[u8]) -> Option<(&str, &[u8])> {
+    let end = response.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    let (head, body) = response.split_at(end + 4);
     Some((std::str::from_utf8(head).ok()?, body))
 }
 
-/// Whether it has all that it says it has.
-fn is_whole(answer: &[u8]) -> bool {
-    let Some((head, body)) = parts(answer) else { return false };
+/// Whether the body is as long as its Content-Length.
+fn is_whole(response: &[u8]) -> bool {
+    let Some((head, body)) = parts(response) else { return false };
     let mut lengths = head
         .lines()
         .filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
     lengths.next() == Some(body.len())
 }
 
-pub(crate) async fn large_answer(site: Site) -> Outcome {
-    let answer = site.open(Request::get("/large").body(Body::empty())?).await?;
-    assert_eq!(data::digest(answer.into_body()).await?, data::expected(LARGE).await);
+pub(crate) async fn large_response(site: Site) -> Outcome {
+    let response = site.open(Request::get("/large").body(Body::empty())?).await?;
+    assert_eq!(data::digest(response.into_body()).await?, data::expected(LARGE).await);
     Ok(Seen::Usual)
 }

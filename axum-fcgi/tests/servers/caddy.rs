@@ -1,6 +1,8 @@
 //! Caddy.
 
-use crate::setup::{Connected, Deviation, LOOKS_EMPTY, LOOKS_WHOLE, NOT_TOLD, Setup};
+use crate::setup::{
+    Connected, DISCONNECT_NOT_REPORTED, Deviation, LOOKS_COMPLETE, LOOKS_COMPLETE_AFTER_HEAD, Setup,
+};
 
 pub(crate) fn setups() -> Vec<Setup> {
     vec![Setup {
@@ -37,9 +39,9 @@ http://:{port} {{
             )
         },
         deviations: vec![
-            LOOKS_WHOLE,
-            LOOKS_EMPTY,
-            NOT_TOLD,
+            LOOKS_COMPLETE,
+            LOOKS_COMPLETE_AFTER_HEAD,
+            DISCONNECT_NOT_REPORTED,
             Deviation {
                 check: "chunked_upload",
                 instead: "411",

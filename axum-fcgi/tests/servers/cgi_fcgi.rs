@@ -1,11 +1,11 @@
-//! cgi-fcgi, the bridge of the FastCGI development kit: a CGI program that asks a FastCGI application. It is
-//! started by lighttpd here, with its mod_cgi.
+//! cgi-fcgi, the bridge of the FastCGI development kit: a CGI program that forwards to a FastCGI application.
+//! Here lighttpd starts it, with mod_cgi.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::lighttpd;
-use crate::setup::{Connected, LOOKS_EMPTY, LOOKS_WHOLE, NOT_TOLD, Setup};
+use crate::setup::{Connected, DISCONNECT_NOT_REPORTED, LOOKS_COMPLETE, LOOKS_COMPLETE_AFTER_HEAD, Setup};
 
 pub(crate) fn setups() -> Vec<Setup> {
     vec![Setup {
@@ -20,10 +20,10 @@ pub(crate) fn setups() -> Vec<Setup> {
         config: |place| {
             let script = place.prefix.join("bridge.cgi");
             let text = format!("#!/bin/sh\nexec cgi-fcgi -bind -connect {}\n", place.application);
-            fs::write(&script, text).expect("a new file");
-            fs::set_permissions(&script, Permissions::from_mode(0o755)).expect("it is there");
+            fs::write(&script, text).expect("the script can be written");
+            fs::set_permissions(&script, Permissions::from_mode(0o755)).expect("the script exists");
             lighttpd::cgi(place, &script.display().to_string())
         },
-        deviations: vec![LOOKS_WHOLE, LOOKS_EMPTY, NOT_TOLD],
+        deviations: vec![LOOKS_COMPLETE, LOOKS_COMPLETE_AFTER_HEAD, DISCONNECT_NOT_REPORTED],
     }]
 }

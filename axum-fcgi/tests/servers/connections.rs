@@ -1,4 +1,4 @@
-//! Many requests at a time, and applications that are started anew.
+//! Many concurrent requests, and applications that restart.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::site::Site;
 
 const CLIENTS: usize = 40;
 
-/// Each gets its own answer.
+/// Each request gets its own response.
 pub(crate) async fn forty_at_once(site: Site) -> Outcome {
     let site = Arc::new(site);
     let mut clients = JoinSet::new();
@@ -27,9 +27,9 @@ pub(crate) async fn forty_at_once(site: Site) -> Outcome {
         let site = Arc::clone(&site);
         clients.spawn(async move {
             let body = format!("{client} ").repeat(client * 200);
-            let answer = site.post("/echo", body.clone()).await?;
-            assert_eq!(answer.status(), StatusCode::OK, "{:?}", answer.body());
-            assert!(answer.body() == &body, "client {client} has the answer of another");
+            let response = site.post("/echo", body.clone()).await?;
+            assert_eq!(response.status(), StatusCode::OK, "{:?}", response.body());
+            assert!(response.body() == &body, "client {client} got another client's response");
             Ok::<_, Failed>(())
         });
     }
@@ -39,16 +39,16 @@ pub(crate) async fn forty_at_once(site: Site) -> Outcome {
     Ok(Seen::Usual)
 }
 
-/// More requests are under way than there are connections to the application.
+/// There are more concurrent requests than connections to the application.
 pub(crate) async fn several_on_a_connection(site: Site) -> Outcome {
-    // A connection is for several once it has been used again.
+    // HAProxy multiplexes a connection once it has been reused.
     for _ in 0..3 {
         assert_eq!(site.get("/well").await?.body(), "well");
     }
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     let mut calls = Vec::new();
     for _ in 0..CLIENTS {
-        answers.push(site.open(Request::get("/events").body(Body::empty())?).await?);
+        responses.push(site.open(Request::get("/events").body(Body::empty())?).await?);
         calls.push(site.switchboard.called().await?);
     }
     let connections = site.connections()?;
@@ -58,35 +58,35 @@ pub(crate) async fn several_on_a_connection(site: Site) -> Outcome {
             call.say().await;
         }
     }
-    for answer in answers {
-        let text = answer.into_body().collect().await?.to_bytes();
+    for response in responses {
+        let text = response.into_body().collect().await?.to_bytes();
         assert_eq!(text, "data: 0\n\ndata: 1\n\ndata: 2\n\ndata: 3\n\n");
     }
     Ok(Seen::Usual)
 }
 
-/// A connection that was kept, and that the application has closed, is not in the next request's way.
+/// A kept connection that the application has closed does not break the next request.
 pub(crate) async fn application_restarts(mut site: Site) -> Outcome {
     for _ in 0..3 {
         assert_eq!(site.get("/well").await?.body(), "well");
         if let Some(application) = site.application.take() {
             site.application = Some(application.restart().await?);
-            // A POST, which nobody sends twice.
+            // A POST: it is not retried.
             assert_eq!(site.post("/echo", "abcd").await?.body(), "abcd");
         } else {
             let id = std::str::from_utf8(site.get("/pid").await?.body())?.parse()?;
             terminate(Pid::from_raw(id).ok_or("no id")?).await?;
             let start = Instant::now();
-            // The web server starts it again when it has seen that it is gone.
-            while site.get("/pid").await.is_ok_and(|answer| answer.status() != StatusCode::OK) {
-                assert!(start.elapsed() < Duration::from_secs(30), "it is not started again");
+            // The web server starts the application again when it has noticed its exit.
+            while site.get("/pid").await.is_ok_and(|response| response.status() != StatusCode::OK) {
+                assert!(start.elapsed() < Duration::from_secs(30), "the application is not restarted");
             }
         }
     }
     Ok(Seen::Usual)
 }
 
-/// Ends a process that another has started, and waits until it has ended.
+/// Ends a process that another one has started, and waits for its exit.
 async fn terminate(id: Pid) -> Result<(), Failed> {
     let process = pidfd_open(id, PidfdFlags::empty())?;
     pidfd_send_signal(&process, Signal::TERM)?;

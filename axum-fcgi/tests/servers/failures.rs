@@ -1,4 +1,4 @@
-//! Handlers and bodies that fail, and where it is told.
+//! Handlers and bodies that fail, and where the failure is reported.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::runner::Outcome;
 use crate::setup::Seen;
 use crate::site::Site;
 
-/// A 500 without details for the client, and the next request is served.
+/// A panic is a 500 without details for the client, and the next request is served.
 pub(crate) async fn panic_is_a_500(site: Site) -> Outcome {
     for _ in 0..3 {
-        let answer = site.get("/panic").await?;
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(!String::from_utf8_lossy(answer.body()).contains("teapot"));
+        let response = site.get("/panic").await?;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!String::from_utf8_lossy(response.body()).contains("teapot"));
         assert_eq!(site.get("/well").await?.body(), "well");
     }
     Ok(Seen::Usual)
@@ -32,20 +32,20 @@ pub(crate) async fn broken_body_of_no_length(site: Site) -> Outcome {
     broken(&site, "/breaks/unknown").await
 }
 
-/// A body that fails before any of the response was sent: over HTTP the web server would answer 502.
+/// A body that fails before any of the response was sent: over HTTP the web server would respond 502.
 pub(crate) async fn failure_at_once_is_a_500(site: Site) -> Outcome {
     for how in ["error", "panic", "frame", "short"].into_iter().cycle().take(20) {
-        let answer = site.get(&format!("/fails/{how}")).await?;
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR, "{how}");
-        assert!(!String::from_utf8_lossy(answer.body()).contains("some"), "{how}");
+        let response = site.get(&format!("/fails/{how}")).await?;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{how}");
+        assert!(!String::from_utf8_lossy(response.body()).contains("some"), "{how}");
     }
     assert_eq!(site.get("/well").await?.body(), "well");
     Ok(Seen::Usual)
 }
 
-/// One that fails when the head is sent and nothing else, so that a web server may see both at once. Which comes
-/// first is chance, so it is asked for until it is seen.
-pub(crate) async fn broken_body_right_behind_the_head(site: Site) -> Outcome {
+/// A body that fails after only the head was sent, so that a web server may read both at once. Which comes
+/// first is a race, so the test repeats until it sees this.
+pub(crate) async fn broken_body_right_after_the_head(site: Site) -> Outcome {
     for _ in 0..40 {
         let seen = broken(&site, "/fails/behind").await?;
         if seen != Seen::Usual {
@@ -55,31 +55,31 @@ pub(crate) async fn broken_body_right_behind_the_head(site: Site) -> Outcome {
     Ok(Seen::Usual)
 }
 
-/// The client is told, by an error or by an answer that is cut; and the next request is served.
+/// The client gets an error or an incomplete response; and the next request is served.
 async fn broken(site: &Site, target: &str) -> Outcome {
-    let asked = async {
-        let answer = site.open(Request::get(target).body(Body::empty())?).await?;
-        let status = answer.status();
-        let whole = answer.into_body().collect().await.is_ok();
+    let exchange = async {
+        let response = site.open(Request::get(target).body(Body::empty())?).await?;
+        let status = response.status();
+        let whole = response.into_body().collect().await.is_ok();
         Ok::<_, Failed>((status, whole))
     };
-    let seen = match tokio::time::timeout(site.patience, asked).await {
+    let seen = match tokio::time::timeout(site.patience, exchange).await {
         Err(_) => Seen::instead("the client waits"),
-        Ok(Ok((StatusCode::OK, true))) => Seen::instead("looks whole"),
+        Ok(Ok((StatusCode::OK, true))) => Seen::instead("looks complete"),
         Ok(_) => Seen::Usual,
     };
     assert_eq!(site.get("/well").await?.body(), "well");
     Ok(seen)
 }
 
-/// What is wrong with a client's request is no error of the web server's, which would be a line for each.
+/// An invalid client request is not an error of the web server, which would otherwise log a line for each.
 pub(crate) async fn client_errors_are_not_in_the_log(site: Site) -> Outcome {
     let mut connection = site.connect().await?;
     connection.write_all(b"GET /\xff HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
-    let mut answer = Vec::new();
-    connection.read_to_end(&mut answer).await?;
-    assert!(answer.starts_with(b"HTTP/1.1 4"), "{}", answer.escape_ascii());
-    // What is an error comes behind it, where the web server logs any.
+    let mut response = Vec::new();
+    connection.read_to_end(&mut response).await?;
+    assert!(response.starts_with(b"HTTP/1.1 4"), "{}", response.escape_ascii());
+    // Real errors come after it, if the web server logs any.
     assert_eq!(site.get("/panic").await?.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let logged = site.logs("a teapot has a crack");
     let _ = tokio::time::timeout(Duration::from_millis(500), logged).await;
@@ -87,16 +87,16 @@ pub(crate) async fn client_errors_are_not_in_the_log(site: Site) -> Outcome {
     Ok(Seen::Usual)
 }
 
-/// What a handler writes to STDERR, and the text of its panic.
+/// The log has what a handler writes to STDERR, and the text of its panic.
 pub(crate) async fn stderr_is_in_the_log(site: Site) -> Outcome {
-    let looked = async {
+    let log_check = async {
         let mut call = site.switchboard.called().await?;
         let logged = site.logs("a line for the log").await;
         call.say().await;
         Ok::<_, Failed>(logged)
     };
-    let (answer, logged) = tokio::try_join!(site.get("/stderr"), looked)?;
-    assert_eq!(answer.body(), "written");
+    let (response, logged) = tokio::try_join!(site.get("/stderr"), log_check)?;
+    assert_eq!(response.body(), "written");
     assert_eq!(site.get("/panic").await?.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let all = logged && site.logs("a teapot has a crack").await;
     Ok(if all { Seen::Usual } else { Seen::instead("nothing") })

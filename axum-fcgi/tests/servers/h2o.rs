@@ -1,6 +1,6 @@
 //! H2O.
 
-use crate::setup::{Connected, LOOKS_EMPTY, LOOKS_WHOLE, NOT_TOLD, Setup};
+use crate::setup::{Connected, DISCONNECT_NOT_REPORTED, LOOKS_COMPLETE, LOOKS_COMPLETE_AFTER_HEAD, Setup};
 
 pub(crate) fn setups() -> Vec<Setup> {
     vec![Setup {
@@ -34,6 +34,6 @@ hosts:
 "
             )
         },
-        deviations: vec![LOOKS_WHOLE, LOOKS_EMPTY, NOT_TOLD],
+        deviations: vec![LOOKS_COMPLETE, LOOKS_COMPLETE_AFTER_HEAD, DISCONNECT_NOT_REPORTED],
     }]
 }

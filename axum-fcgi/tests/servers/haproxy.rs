@@ -1,6 +1,6 @@
-//! HAProxy: a request at a time on a connection, and many.
+//! HAProxy: one request at a time on a connection, and multiplexed.
 
-use crate::setup::{Connected, Deviation, NOT_TOLD, Place, Setup};
+use crate::setup::{Connected, DISCONNECT_NOT_REPORTED, Deviation, Place, Setup};
 
 pub(crate) const MULTIPLEXED: &str = "haproxy-multiplexed";
 
@@ -22,7 +22,7 @@ fn setup(name: &'static str, how: &'static str, config: fn(&Place<'_>) -> String
                 since: &[],
                 words: "chunked uploads over its buffer (400)",
             },
-            NOT_TOLD,
+            DISCONNECT_NOT_REPORTED,
         ],
     }
 }

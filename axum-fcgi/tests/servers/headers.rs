@@ -1,4 +1,4 @@
-//! Headers that come twice, and large ones.
+//! Repeated headers, and large ones.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -17,32 +17,32 @@ pub(crate) async fn repeated_request_headers(site: Site) -> Outcome {
 }
 
 pub(crate) async fn cookies_in_order(site: Site) -> Outcome {
-    let answer = site.get("/cookies").await?;
-    assert_eq!(http::values(&answer, "set-cookie"), ["a=1", "b=2", "c=3"]);
+    let response = site.get("/cookies").await?;
+    assert_eq!(http::values(&response, "set-cookie"), ["a=1", "b=2", "c=3"]);
     Ok(Seen::Usual)
 }
 
 pub(crate) async fn large_request_header(site: Site) -> Outcome {
     let value = "x".repeat(LARGE_HEADER);
     let request = Request::get("/headers/x-large").header("x-large", &value);
-    let answer = match site.send(request.body(Body::empty())?).await {
-        Ok(answer) if answer.status() == StatusCode::OK => answer,
-        Ok(answer) => return Ok(Seen::instead(answer.status().as_str())),
-        // It may not even read all of it.
-        Err(_) => return Ok(Seen::instead("no answer")),
+    let response = match site.send(request.body(Body::empty())?).await {
+        Ok(response) if response.status() == StatusCode::OK => response,
+        Ok(response) => return Ok(Seen::instead(response.status().as_str())),
+        // The web server may not even read all of it.
+        Err(_) => return Ok(Seen::instead("no response")),
     };
-    if answer.body().is_empty() {
+    if response.body().is_empty() {
         return Ok(Seen::instead("left out"));
     }
-    assert!(answer.body() == &value);
+    assert!(response.body() == &value);
     Ok(Seen::Usual)
 }
 
 pub(crate) async fn large_response_header(site: Site) -> Outcome {
-    let answer = site.get("/large-header").await?;
-    if answer.status() != StatusCode::OK {
-        return Ok(Seen::instead(answer.status().as_str()));
+    let response = site.get("/large-header").await?;
+    if response.status() != StatusCode::OK {
+        return Ok(Seen::instead(response.status().as_str()));
     }
-    assert_eq!(answer.headers()["x-large"].len(), LARGE_HEADER);
+    assert_eq!(response.headers()["x-large"].len(), LARGE_HEADER);
     Ok(Seen::Usual)
 }

@@ -1,5 +1,5 @@
-//! How a handler and its test tell each other where they are, without a clock, though they may be in different
-//! processes with a web server between them: the handler calls its test on a unix socket.
+//! How a handler and its test synchronise without a clock, though they may be in different processes with a
+//! web server between them: the handler connects to its test's unix socket.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -10,10 +10,10 @@ use axum::http::HeaderMap;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 
-/// The request's header with the path of its test's socket.
+/// The request header with the path of the test's socket.
 pub(crate) const HEADER: &str = "x-line";
 
-/// The handler's end: calls the test. The call lasts until it is dropped, as the handler that holds it may be.
+/// The handler's end: connects to the test. The call lasts until it is dropped, for example with the handler.
 pub(crate) async fn call(headers: &HeaderMap) -> Call {
     let path = headers[HEADER].to_str().expect("a path of letters and digits");
     Call(UnixStream::connect(path).await.expect("the test listens"))
@@ -42,12 +42,12 @@ impl Switchboard {
 pub(crate) struct Call(UnixStream);
 
 impl Call {
-    /// Says one word; there may be nobody to hear it any more.
+    /// Sends one byte; the other end may be gone.
     pub(crate) async fn say(&mut self) {
         _ = self.0.write_all(b".").await;
     }
 
-    /// Waits for a word of the other end; false where that one is gone.
+    /// Waits for a byte from the other end; false if that end is gone.
     pub(crate) async fn hear(&mut self) -> bool {
         self.0.read_u8().await.is_ok()
     }

@@ -1,10 +1,11 @@
 //! The same application behind each web server and each way to connect it.
 //!
 //! `cargo test -p axum-fcgi --test servers` runs each check against each setup; a filter such as `haproxy` or
-//! `events` picks some. Where a web server is missing its tests are ignored, and say so; with `CI=true` they
-//! fail instead. `WEB_SERVERS` lists those that a run is about. `UPDATE_README=1` writes README's table of web servers anew once all has passed.
+//! `events` selects some. If a web server is missing, its tests are ignored and say so; with `CI=true` they
+//! fail instead. `WEB_SERVERS` limits a run to the listed web servers. `UPDATE_README=1` rewrites README's
+//! table of web servers after a run without failures.
 //!
-//! A web server is a file: its configuration, and what it is known to do otherwise than the others.
+//! Each web server has a file with its configuration and its known deviations.
 
 mod apache;
 mod application;
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
     runner::silence_panics_on_purpose();
     let (setups, checks) = (table::setups(), table::checks());
     let mut trials = runner::trials(setups.clone(), &checks);
-    let update = readme::is_to_be_updated();
+    let update = readme::must_update();
     if !update {
         trials.extend(readme::trials(&setups));
     }

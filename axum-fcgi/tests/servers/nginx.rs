@@ -1,4 +1,4 @@
-//! nginx, in one of the ways that it can be configured. The suite `nginx` has all of them.
+//! nginx, in one of its configurations. The suite `nginx` has all of them.
 
 use crate::setup::{Connected, Setup};
 

@@ -1,7 +1,7 @@
-//! README's table of web servers, which is made of the setups and their deviations, and of the versions that passed.
+//! README's table of web servers, generated from the setups, their deviations and the versions that passed.
 //!
-//! Each run that passes writes the versions that it was about to the file that `WEB_SERVERS_PASSED` names. With the runs of
-//! several generations of web servers in it, the file says what README lists: `WEB_SERVERS_SEEN` names it then.
+//! Each run that passes appends its versions to the file that `WEB_SERVERS_PASSED` names. After runs with
+//! several generations of web servers, `WEB_SERVERS_SEEN` names this file, and README must list its versions.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -17,11 +17,11 @@ use crate::setup::Setup;
 const BEGIN: &str = "<!-- servers: UPDATE_README=1 cargo test -p axum-fcgi --test servers -->\n";
 const END: &str = "<!-- /servers -->\n";
 
-pub(crate) fn is_to_be_updated() -> bool {
+pub(crate) fn must_update() -> bool {
     env::var_os("UPDATE_README").is_some()
 }
 
-/// README is as the table would be, but for the versions: those are of the machines that have made it.
+/// README's table must be what would be generated, except for the versions: they depend on the machine.
 pub(crate) fn trials(setups: &[Setup]) -> Vec<Trial> {
     let table = setups.to_vec();
     let mut trials = vec![Trial::test("readme_has_the_table", move || {
@@ -31,7 +31,7 @@ pub(crate) fn trials(setups: &[Setup]) -> Vec<Trial> {
         if found == expected {
             return Ok(());
         }
-        Err(format!("README.md has\n{found}\nrather than\n{expected}").into())
+        Err(format!("README.md has\n{found}\nexpected\n{expected}").into())
     })];
     if let Some(seen) = env::var_os("WEB_SERVERS_SEEN") {
         let setups = setups.to_vec();
@@ -42,7 +42,7 @@ pub(crate) fn trials(setups: &[Setup]) -> Vec<Trial> {
     trials
 }
 
-/// A web server's updates change the last number alone, so that the two before it are what has to be the same.
+/// A web server's updates change only the last number, so only the two before it are compared.
 fn versions(setups: &[Setup], seen: &str) -> Result<(), Failed> {
     let text = fs::read_to_string(path())?;
     let (_, found, _) = split(&text)?;
@@ -53,21 +53,21 @@ fn versions(setups: &[Setup], seen: &str) -> Result<(), Failed> {
         let listed: Option<Vec<_>> = listed.split(", ").map(Version::of).collect();
         if listed.is_none_or(|listed| series(&listed) != series(&passed)) {
             let passed: Vec<_> = passed.iter().map(Version::to_string).collect();
-            let hint = "with UPDATE_README=1 the table is written anew";
+            let hint = "with UPDATE_README=1 the table is generated again";
             return Err(format!("{title}: {} passed, README.md has others; {hint}", passed.join(", ")).into());
         }
     }
     Ok(())
 }
 
-/// The versions of a web server in the file, in their order.
+/// The versions of a web server in the file, in order.
 fn passed(seen: &str, title: &str) -> Vec<Version> {
     let lines = seen.lines().filter_map(|line| line.split_once('\t'));
     let versions = lines.filter(|(is, _)| *is == title).filter_map(|(_, version)| Version::of(version));
     versions.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Adds the versions that this run was about.
+/// Appends the versions that this run tested.
 pub(crate) fn record(setups: &[Setup]) -> io::Result<()> {
     let Some(file) = env::var_os("WEB_SERVERS_PASSED") else { return Ok(()) };
     let mut file = File::options().create(true).append(true).open(file)?;
@@ -79,10 +79,10 @@ pub(crate) fn record(setups: &[Setup]) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes it anew: with the versions in the file, or else with what is installed.
+/// Rewrites the table, with the versions in the file, or else with the installed ones.
 pub(crate) fn update(setups: &[Setup]) -> io::Result<()> {
     let text = fs::read_to_string(path())?;
-    let (before, _, after) = split(&text).map_err(|_| io::Error::other("README.md has no marks"))?;
+    let (before, _, after) = split(&text).map_err(|_| io::Error::other("README.md has no table markers"))?;
     let seen = env::var_os("WEB_SERVERS_SEEN").map(fs::read_to_string).transpose()?;
     let table = rows(setups, |_, setup| {
         let versions = match &seen {
@@ -98,10 +98,10 @@ fn path() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "..", "README.md"].iter().collect()
 }
 
-/// What is before, between and behind the marks.
+/// The text before, between and after the markers.
 fn split(text: &str) -> Result<(&str, &str, &str), Failed> {
-    let (before, rest) = text.split_once(BEGIN).ok_or("README.md has no mark before the table")?;
-    let (table, after) = rest.split_once(END).ok_or("README.md has no mark behind the table")?;
+    let (before, rest) = text.split_once(BEGIN).ok_or("README.md has no marker before the table")?;
+    let (table, after) = rest.split_once(END).ok_or("README.md has no marker after the table")?;
     Ok((before, table, after))
 }
 
@@ -119,13 +119,13 @@ fn rows(setups: &[Setup], versions: impl Fn(usize, &Setup) -> String) -> String 
     table
 }
 
-/// Those that share a line: one web server, connected in different ways that make no difference.
+/// The setups of one row: one web server, with connection methods that make no difference.
 fn lines(setups: &[Setup]) -> Vec<&[Setup]> {
     let words = |setup: &Setup| setup.deviations.iter().map(|deviation| deviation.words).collect::<Vec<_>>();
     setups.chunk_by(|a, b| a.title == b.title && words(a) == words(b)).collect()
 }
 
-/// What a row of the table has for versions.
+/// The versions in a row of the table.
 fn versions_in(table: &str, row: usize) -> String {
     let row = table.lines().nth(row + 2).unwrap_or_default();
     row.split('|').nth(2).unwrap_or_default().trim().to_owned()

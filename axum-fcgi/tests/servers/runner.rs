@@ -1,4 +1,4 @@
-//! How checks and setups become tests, and how a failure is told.
+//! Turns checks and setups into tests, and reports failures.
 
 use std::any::Any;
 use std::fmt;
@@ -21,15 +21,15 @@ pub(crate) type Outcome = Result<Seen, Failed>;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Check {
     pub(crate) name: &'static str,
-    /// Whether it makes sense.
+    /// Whether the check makes sense for a setup.
     pub(crate) applies: fn(&Setup) -> bool,
     pub(crate) run: fn(Site) -> BoxFuture<'static, Outcome>,
 }
 
-/// Turns a hang into a failure; no test measures time by it.
+/// Turns a hang into a failure; no test measures time with it.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A panic whose message begins so is a part of its test.
+/// A panic whose message starts with this is part of its test.
 pub(crate) const ON_PURPOSE: &str = "on purpose:";
 
 /// One test for each setup and check.
@@ -56,9 +56,9 @@ pub(crate) fn trials(setups: Vec<Setup>, checks: &[Check]) -> Vec<Trial> {
 }
 
 fn perform(setup: &Arc<Setup>, program: &Path, check: Check) -> Result<(), Failed> {
-    // Short, since the path of a unix socket in it may have some 100 bytes only.
+    // Short, since the path of a unix socket in it is limited to some 100 bytes.
     let prefix = tempfile::Builder::new().prefix("fcgi").tempdir()?;
-    // Apache's children and what they start are of another user where this one is root.
+    // If this runs as root, Apache's children and their children run as another user.
     fs::set_permissions(prefix.path(), Permissions::from_mode(0o755))?;
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let run = async {
@@ -68,7 +68,7 @@ fn perform(setup: &Arc<Setup>, program: &Path, check: Check) -> Result<(), Faile
     let ended = panic::catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async { tokio::time::timeout(LIMIT, run).await })
     }));
-    // Not a drop, which would wait for blocking tasks, of which a failed test may have left some behind.
+    // A drop would wait for blocking tasks, and a failed test may have left some.
     runtime.shutdown_background();
     let deviation = setup.deviation(check.name);
     let chance = deviation.and_then(|deviation| deviation.instead.strip_prefix("sometimes "));
@@ -81,13 +81,13 @@ fn perform(setup: &Arc<Setup>, program: &Path, check: Check) -> Result<(), Faile
         Ok(Ok(Ok(seen))) if seen == expected || chance.is_some() && seen == Seen::Usual => return Ok(()),
         Ok(Ok(Ok(seen))) => format!("seen: {seen:?}, expected: {expected:?}"),
         Ok(Ok(Err(failed))) => failed.message().unwrap_or_default().to_owned(),
-        Ok(Err(_)) => format!("still not done after {} s", LIMIT.as_secs()),
+        Ok(Err(_)) => format!("timed out after {} s", LIMIT.as_secs()),
         Err(panic) => panic_text(&*panic).to_owned(),
     };
     Err(format!("{failure}\n{}", site::logs(prefix.path())).into())
 }
 
-/// Keeps those panics out of the output that a handler was written to have.
+/// Hides the panics that a handler raises on purpose.
 pub(crate) fn silence_panics_on_purpose() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -99,10 +99,11 @@ pub(crate) fn silence_panics_on_purpose() {
 
 fn panic_text(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a text")
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("non-string panic payload")
 }
 
-/// Says what an error was in the way of.
-pub(crate) fn told<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> Failed {
+/// Adds to an error what it prevented.
+pub(crate) fn context<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> Failed {
     move |error| format!("{what}: {error}").into()
 }

@@ -22,76 +22,77 @@ pub(crate) enum Connected {
 /// What differs from one setup to another.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
-    /// In the names of its tests.
+    /// Part of its tests' names.
     pub(crate) name: &'static str,
-    /// In README.
+    /// README's first column.
     pub(crate) title: &'static str,
-    /// In README: how it is connected.
+    /// README's column `connected`.
     pub(crate) how: &'static str,
     pub(crate) connected: Connected,
     pub(crate) program: &'static str,
-    /// Further programs, and files by their whole path, without which it does not run.
+    /// Further programs, and files by their absolute path, that it requires.
     pub(crate) needs: &'static [&'static str],
-    /// A command that tells the version.
+    /// A command that prints the version.
     pub(crate) version: &'static [&'static str],
-    /// What stands before the configuration's path.
+    /// The arguments before the configuration's path.
     pub(crate) arguments: &'static [&'static str],
-    /// The text of the configuration; may write other files to the prefix.
+    /// Returns the text of the configuration; may write other files to the prefix.
     pub(crate) config: fn(&Place<'_>) -> String,
     pub(crate) deviations: Vec<Deviation>,
 }
 
-/// Where all is that a configuration names.
+/// The addresses and paths in a configuration.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
-    /// Where the web server is to listen.
+    /// Where the web server must listen.
     pub(crate) address: SocketAddrV4,
-    /// A directory of its own.
+    /// The web server's own directory.
     pub(crate) prefix: &'a Path,
-    /// Where the application listens: `127.0.0.1:9000`, or a path; its program, where it is spawned.
+    /// Where the application listens, `127.0.0.1:9000` or a path; the path of its program, if the web server
+    /// starts it.
     pub(crate) application: &'a str,
     pub(crate) is_root: bool,
 }
 
-/// What a web server is known to do in a check instead of what is usual.
+/// A web server's known deviation from the usual result of a check.
 ///
-/// It has to be seen in each run: one that is gone is a failure, so that this and README tell how it is now.
+/// Each run must see it: if it is gone, the test fails, so that this and README stay true.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deviation {
     pub(crate) check: &'static str,
-    /// What the check sees; behind the word `sometimes` it may see the usual as well.
+    /// What the check sees; after the word `sometimes`, the check may also see the usual result.
     pub(crate) instead: &'static str,
-    /// The first version that does so; empty for all of them.
+    /// The first version with the deviation; empty for all versions.
     pub(crate) since: &'static [u32],
-    /// For README: what does not work. Empty where another one says it.
+    /// For README: what does not work. Empty if another deviation says it.
     pub(crate) words: &'static str,
 }
 
-/// No web server has to tell, and where nothing is written nothing fails.
-pub(crate) const NOT_TOLD: Deviation = Deviation {
+/// The protocol does not require it. The web server notices a disconnect only if it writes to the client.
+pub(crate) const DISCONNECT_NOT_REPORTED: Deviation = Deviation {
     check: "hang_up_while_waiting",
-    instead: "not told",
+    instead: "not reported",
     since: &[],
-    words: "a client's leaving, for a handler that waits",
+    words: "client disconnects (not reported to a waiting handler)",
 };
 
-/// The end of a connection, or of a program, is the end of an answer.
-pub(crate) const LOOKS_WHOLE: Deviation = Deviation {
+/// The web server takes the end of the connection, or of the program, for the end of the response.
+pub(crate) const LOOKS_COMPLETE: Deviation = Deviation {
     check: "broken_body_of_no_length",
-    instead: "looks whole",
+    instead: "looks complete",
     since: &[],
-    words: "a cut-off, for the client, without Content-Length",
+    words: "a response cut off without Content-Length (looks complete)",
 };
 
-/// The same: it tells neither of this.
-pub(crate) const LOOKS_EMPTY: Deviation =
-    Deviation { check: "broken_body_right_behind_the_head", instead: "looks whole", since: &[], words: "" };
+/// The same after only the head was sent.
+pub(crate) const LOOKS_COMPLETE_AFTER_HEAD: Deviation =
+    Deviation { check: "broken_body_right_after_the_head", instead: "looks complete", since: &[], words: "" };
 
-/// How a web server does what a check is about.
+/// What a check has seen of a web server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     Usual,
-    /// In a way of its own, which the application cannot help.
+    /// A deviation, which the application cannot prevent.
     Instead(String),
 }
 
@@ -102,19 +103,20 @@ impl Seen {
 }
 
 impl Setup {
-    /// What is expected in a check of the version that is installed.
+    /// The known deviation of the installed version in a check.
     pub(crate) fn deviation(&self, check: &str) -> Option<&Deviation> {
         let deviation = self.deviations.iter().find(|deviation| deviation.check == check)?;
-        let is_so = deviation.since.is_empty() || self.installed_version()? >= Version::from(deviation.since);
-        is_so.then_some(deviation)
+        let applies =
+            deviation.since.is_empty() || self.installed_version()? >= Version::from(deviation.since);
+        applies.then_some(deviation)
     }
 
-    /// Whether this run is about its web server.
+    /// Whether this run includes its web server.
     pub(crate) fn is_wanted(&self) -> bool {
         test_support::is_wanted(self.program)
     }
 
-    /// Where its program is; or what is missing.
+    /// The path of its program, or an error that names what is missing.
     pub(crate) fn find(&self) -> Result<PathBuf, String> {
         for need in self.needs {
             find(need).ok_or_else(|| format!("no {need}"))?;
@@ -122,15 +124,15 @@ impl Setup {
         find(self.program).ok_or_else(|| format!("no {}", self.program))
     }
 
-    /// The version of what is installed.
+    /// The installed version.
     pub(crate) fn installed_version(&self) -> Option<Version> {
         let (program, arguments) = self.version.split_first()?;
         Version::printed_by(find(program)?, arguments)
     }
 }
 
-/// Distributions put web servers into a directory for the superuser's programs, which is not in the PATH of
-/// others.
+/// Also looks in the directories for the superuser's programs, where distributions install web servers: other
+/// users do not have them in their PATH.
 fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)

@@ -1,4 +1,4 @@
-//! A web server with the application behind it, and a client's ways to ask.
+//! A web server with the application behind it, and the client's requests to it.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -24,26 +24,26 @@ use crate::process::Process;
 use crate::setup::{Connected, Place, Setup};
 use crate::{application, http, loopback};
 
-/// The files that web servers write what they have to say to.
+/// The files that web servers write their logs to.
 const LOGS: [&str; 3] = ["stdout", "stderr", "error.log"];
 
-/// All of it ends when this is dropped.
+/// Everything is stopped on drop.
 #[derive(Debug)]
 pub(crate) struct Site {
     address: SocketAddr,
     prefix: PathBuf,
-    /// Where handlers call.
+    /// Where handlers connect to the test.
     pub(crate) switchboard: Switchboard,
-    /// How long to wait for what may never come.
+    /// How long to wait for something that may never happen.
     ///
-    /// Short where it is known not to come: waiting longer would see the same.
+    /// Short if a deviation is known: waiting longer would see the same.
     pub(crate) patience: Duration,
     pub(crate) application: Option<Application>,
     _server: Process,
 }
 
 impl Site {
-    /// Starts a setup; its files are in `prefix`.
+    /// Starts a setup, with its files in `prefix`.
     pub(crate) async fn start(
         setup: &Arc<Setup>,
         program: &Path,
@@ -69,7 +69,7 @@ impl Site {
         });
         let config = prefix.join("server.conf");
         fs::write(&config, text)?;
-        // For the temporary files of those who run as another user.
+        // For the temporary files of web servers that run as another user.
         let temporary = prefix.join("tmp");
         fs::create_dir(&temporary)?;
         fs::set_permissions(&temporary, Permissions::from_mode(0o777))?;
@@ -78,7 +78,7 @@ impl Site {
                 .args(setup.arguments)
                 .arg(&config)
                 .current_dir(prefix)
-                // Caddy keeps files of its own there.
+                // Caddy keeps its own files there.
                 .env("HOME", prefix)
                 .env("TMPDIR", &temporary)
                 .env_remove("FCGI_LISTEN")
@@ -86,12 +86,12 @@ impl Site {
                 .stdout(File::create(prefix.join("stdout"))?)
                 .stderr(File::create(prefix.join("stderr"))?),
         )?;
-        // Nothing tells when all of them are ready, so they are asked.
+        // Not all web servers report that they are ready, so this polls.
         let start = Instant::now();
         while TcpStream::connect(address).await.is_err() {
             server.check()?;
             if start.elapsed() > Duration::from_secs(30) {
-                return Err("the web server does not listen".into());
+                return Err("the web server does not listen after 30 s".into());
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -101,10 +101,10 @@ impl Site {
         Ok(Self { address, prefix, switchboard, patience, application, _server: server })
     }
 
-    /// Connections to the application's socket that are open now.
+    /// The number of open connections to the application's socket.
     pub(crate) fn connections(&self) -> io::Result<usize> {
         let path = self.prefix.join("app.sock").display().to_string();
-        // The columns: state, where 03 is connected, inode, and the path at the end that accepted it.
+        // The columns: state (03 is connected), inode, and, at the accepting end, the path.
         let is_one = |line: &&str| line.ends_with(&path) && line.split_whitespace().nth(5) == Some("03");
         Ok(fs::read_to_string("/proc/net/unix")?.lines().filter(is_one).count())
     }
@@ -113,22 +113,22 @@ impl Site {
         TcpStream::connect(self.address).await
     }
 
-    /// The path of the socket where handlers call.
+    /// The path of the socket where handlers connect.
     pub(crate) fn line(&self) -> String {
         self.prefix.join("line").display().to_string()
     }
 
-    /// Sends a request and reads the answer's head.
+    /// Sends a request and reads the response's head.
     pub(crate) async fn open(&self, request: Request) -> Result<Response<Incoming>, Failed> {
-        http::open(self.address, self.with_line(request)?).await
+        http::open(self.address, self.with_call_path(request)?).await
     }
 
-    /// Sends a request and reads the whole answer; one that is cut short is an error.
+    /// Sends a request and reads the complete response; an incomplete one is an error.
     pub(crate) async fn send(&self, request: Request) -> Result<Response<Bytes>, Failed> {
-        http::send(self.address, self.with_line(request)?).await
+        http::send(self.address, self.with_call_path(request)?).await
     }
 
-    fn with_line(&self, mut request: Request) -> Result<Request, Failed> {
+    fn with_call_path(&self, mut request: Request) -> Result<Request, Failed> {
         request.headers_mut().insert(line::HEADER, self.line().parse()?);
         Ok(request)
     }
@@ -140,19 +140,19 @@ impl Site {
     pub(crate) async fn post(&self, target: &str, body: impl Into<Body>) -> Result<Response<Bytes>, Failed> {
         let body = body.into();
         let mut request = Request::post(target);
-        // Also where it is 0, which the client would leave out.
+        // Also a length of 0, which the client would omit.
         if let Some(length) = body.size_hint().exact() {
             request = request.header(header::CONTENT_LENGTH, length);
         }
         self.send(request.body(body)?).await
     }
 
-    /// What the web server has in its log.
+    /// The web server's log.
     pub(crate) fn log(&self) -> String {
         logs(&self.prefix)
     }
 
-    /// Whether the web server has this in its log, now or soon.
+    /// Whether the text appears in the web server's log, now or soon.
     pub(crate) async fn logs(&self, text: &str) -> bool {
         let start = Instant::now();
         while start.elapsed() < self.patience {
@@ -165,7 +165,7 @@ impl Site {
     }
 }
 
-/// What a web server has written so far.
+/// A web server's log so far.
 pub(crate) fn logs(prefix: &Path) -> String {
     LOGS.map(|name| String::from_utf8_lossy(&fs::read(prefix.join(name)).unwrap_or_default()).into_owned())
         .concat()
@@ -177,7 +177,7 @@ enum At {
     Path(PathBuf),
 }
 
-/// The application where it is the test that serves it.
+/// The application, if the test serves it.
 #[derive(Debug)]
 pub(crate) struct Application {
     at: At,
@@ -204,7 +204,7 @@ impl Application {
         Ok(Self { at, stop, served })
     }
 
-    /// Ends it, and starts it again at the same place.
+    /// Stops it, and starts it again at the same address.
     pub(crate) async fn restart(self) -> Result<Self, Failed> {
         _ = self.stop.send(());
         self.served.await??;

@@ -1,4 +1,4 @@
-//! Answers that are sent piece by piece, and clients that go away.
+//! Streamed responses, and clients that disconnect.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,39 +12,38 @@ use crate::runner::Outcome;
 use crate::setup::Seen;
 use crate::site::Site;
 
-/// Each event reaches the client before the application has made the next: that one waits for the client's
-/// word.
+/// Each event reaches the client before the application makes the next one: the handler waits for the test.
 pub(crate) async fn events_arrive_one_by_one(site: Site) -> Outcome {
     let called = site.switchboard.called();
-    let asked = async {
+    let exchange = async {
         let mut body = site.open(Request::get("/events").body(Body::empty())?).await?.into_body();
         let mut call = called.await?;
         for n in 0..EVENTS {
             let expected = format!("data: {n}\n\n");
             let mut received = Vec::new();
             while received.len() < expected.len() {
-                let frame = body.frame().await.ok_or("the answer has ended early")??;
+                let frame = body.frame().await.ok_or("the response has ended early")??;
                 received.extend(frame.into_data().map_err(|_| "trailers")?);
             }
             assert_eq!(String::from_utf8_lossy(&received), expected);
             call.say().await;
         }
-        assert!(body.frame().await.is_none(), "nothing comes after the last one");
+        assert!(body.frame().await.is_none(), "nothing comes after the last event");
         Ok::<_, Failed>(())
     };
-    match timeout(site.patience, asked).await {
+    match timeout(site.patience, exchange).await {
         Ok(ended) => ended.map(|()| Seen::Usual),
-        Err(_) => Ok(Seen::instead("held back")),
+        Err(_) => Ok(Seen::instead("buffered")),
     }
 }
 
-/// A handler that has not answered yet is dropped when its client leaves.
+/// A handler that has not responded yet is dropped when its client disconnects.
 pub(crate) async fn hang_up_while_waiting(site: Site) -> Outcome {
     hang_up(site, "/silent").await
 }
 
-/// A body is dropped when nobody reads it any more.
-pub(crate) async fn hang_up_while_answering(site: Site) -> Outcome {
+/// A body is dropped when its client disconnects.
+pub(crate) async fn hang_up_while_responding(site: Site) -> Outcome {
     hang_up(site, "/endless").await
 }
 
@@ -57,6 +56,6 @@ async fn hang_up(site: Site, target: &str) -> Outcome {
     drop(client);
     match timeout(site.patience, call.end()).await {
         Ok(()) => Ok(Seen::Usual),
-        Err(_) => Ok(Seen::instead("not told")),
+        Err(_) => Ok(Seen::instead("not reported")),
     }
 }

@@ -41,9 +41,9 @@ pub(crate) fn checks() -> Vec<Check> {
         bodies::upload_of_1_mib,
         bodies::upload_of_10_mb,
         bodies::chunked_upload,
-        bodies::early_answer,
-        bodies::early_large_answer,
-        bodies::large_answer,
+        bodies::early_response,
+        bodies::early_large_response,
+        bodies::large_response,
         headers::repeated_request_headers,
         headers::cookies_in_order,
         headers::large_request_header,
@@ -56,14 +56,14 @@ pub(crate) fn checks() -> Vec<Check> {
         failures::stderr_is_in_the_log,
         streaming::events_arrive_one_by_one,
         streaming::hang_up_while_waiting,
-        streaming::hang_up_while_answering,
+        streaming::hang_up_while_responding,
         connections::forty_at_once,
     ];
     checks.push(Check {
-        name: "broken_body_right_behind_the_head",
-        // Each costs mod_fcgid a process, and a second until there is another.
+        name: "broken_body_right_after_the_head",
+        // For mod_fcgid each restart costs a process, and a second until the next one starts.
         applies: |setup| setup.name != "apache-fcgid",
-        run: |site| Box::pin(failures::broken_body_right_behind_the_head(site)),
+        run: |site| Box::pin(failures::broken_body_right_after_the_head(site)),
     });
     checks.push(Check {
         name: "application_restarts",

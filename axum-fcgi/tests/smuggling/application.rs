@@ -1,4 +1,4 @@
-//! One application, served twice: over FastCGI and over HTTP. It keeps what it sees.
+//! One application, served twice, over FastCGI and over HTTP. It records the requests that it sees.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,24 +18,24 @@ pub(crate) struct Application {
     _runtime: Runtime,
 }
 
-/// One of the two.
+/// The application over one of the two.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     seen: Recorder,
 }
 
-/// Whole requests in the order in which the handler saw them.
+/// Complete requests, in the order in which the handler saw them.
 type Recorder = Arc<Mutex<Vec<Seen>>>;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
-    /// Its place in the order.
+    /// Its position in this order.
     pub(crate) number: usize,
     pub(crate) method: String,
     pub(crate) target: String,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) body: Vec<u8>,
-    /// All that the web server tells over FastCGI.
+    /// All meta-variables over FastCGI.
     pub(crate) params: Vec<(String, String)>,
     pub(crate) client: Option<SocketAddr>,
 }
@@ -57,7 +57,7 @@ impl Application {
 }
 
 impl Served {
-    /// What was seen, but for the first so many.
+    /// The requests seen, without the first `count`.
     pub(crate) fn seen_after(&self, count: usize) -> Vec<Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)[count..].to_vec()
     }
@@ -67,10 +67,10 @@ impl Served {
     }
 }
 
-/// A request whose body breaks off is none that was seen: its handler has nothing to do, and nobody waits for its answer.
+/// A request with an incomplete body is not recorded: no client waits for its response.
 async fn see(State(seen): State<Recorder>, params: Option<Params>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = body.collect().await else { return "the body has broken off".into_response() };
+    let Ok(body) = body.collect().await else { return "the body is incomplete".into_response() };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let client = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,12 +92,12 @@ async fn see(State(seen): State<Recorder>, params: Option<Params>, request: Requ
             .collect(),
         client: client.map(|client| client.0),
     });
-    // In the head, for an answer to HEAD, and in the body, for one that has no head.
+    // In the head for HEAD, and in the body for HTTP/0.9, which has no head.
     let mark = mark(number);
     ([("x-answer", mark.clone())], mark).into_response()
 }
 
-/// What no other answer has.
+/// A text that is unique to this response.
 pub(crate) fn mark(number: usize) -> String {
     format!("answer={number};")
 }

@@ -1,4 +1,4 @@
-//! Sends bytes, and looks for the answers in what comes back.
+//! Sends bytes, and finds the responses in what the web server sends back.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -6,38 +6,38 @@ use std::time::Duration;
 
 use test_support::Result;
 
-/// What came back, to the end of the connection.
-pub(crate) struct Came {
+/// The bytes that received back, up to the end of the connection.
+pub(crate) struct Received {
     pub(crate) from: SocketAddr,
     text: String,
 }
 
-/// Sends bytes on a connection of their own. The web server ends it: behind the last request, or when it waits in vain for
-/// more of one.
-pub(crate) fn send(port: u16, bytes: &[u8], ends: bool) -> Result<Came> {
+/// Sends bytes on a new connection. The web server closes it: after the last request, or when it times out
+/// waiting for the rest of a request.
+pub(crate) fn send(port: u16, bytes: &[u8], ends: bool) -> Result<Received> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     // Turns a hang into a failure.
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let from = stream.local_addr()?;
-    // It may have heard enough before it has all.
+    // The web server may reject the request before it has read everything.
     let _ = stream.write_all(bytes);
     if ends {
         let _ = stream.shutdown(Shutdown::Write);
     }
-    let mut came = Vec::new();
-    match stream.read_to_end(&mut came) {
+    let mut received = Vec::new();
+    match stream.read_to_end(&mut received) {
         Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
         other => drop(other?),
     }
-    Ok(Came { from, text: String::from_utf8_lossy(&came).into_owned() })
+    Ok(Received { from, text: String::from_utf8_lossy(&received).into_owned() })
 }
 
-impl Came {
-    /// The numbers of the application's answers in it.
-    pub(crate) fn answers(&self) -> Vec<usize> {
+impl Received {
+    /// The numbers of the application's responses.
+    pub(crate) fn response_numbers(&self) -> Vec<usize> {
         let marks = self.text.split("answer=").skip(1);
         let mut numbers: Vec<usize> = marks.filter_map(|rest| rest.split(';').next()?.parse().ok()).collect();
-        // Most have it in the head and in the body.
+        // Most responses have it in the head and in the body.
         numbers.dedup();
         numbers
     }

@@ -1,4 +1,4 @@
-//! Sends every case to one web server, at both of its ports, and says what is wrong.
+//! Sends every case to one web server, at both of its ports, and reports errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,11 @@ use test_support::{Installed, Result, Running, Version, WebServer, free_port};
 
 use crate::application::{Application, Seen, Served};
 use crate::case::{Case, END};
-use crate::client::{Came, send};
+use crate::client::{Received, send};
 use crate::corpus;
 use crate::setup::Setup;
 
-/// Headers that end at each of the web server's connections, and how a body was framed on it.
+/// Hop-by-hop headers, and those that frame the body.
 const NOT_COMPARED: [&str; 9] = [
     "connection",
     "content-length",
@@ -20,9 +20,9 @@ const NOT_COMPARED: [&str; 9] = [
     "te",
     "transfer-encoding",
     "upgrade",
-    // No header of an application over FastCGI, where it would pass for the environment's HTTP_PROXY.
+    // Not forwarded over FastCGI, where it would become HTTP_PROXY (httpoxy).
     "proxy",
-    // HAProxy sends none over FastCGI.
+    // HAProxy does not send it over FastCGI.
     "host",
 ];
 
@@ -51,7 +51,7 @@ pub(crate) fn judge(setup: &Setup, installed: &Installed) -> Result {
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n{}", wrong.join("\n"), server.logs()).into()) }
 }
 
-/// Gives how many requests were seen. `joins`: whether the web server makes one header of what a client repeats.
+/// Returns how many requests were seen. `joins`: whether the web server joins repeated headers.
 fn check(
     (setup, joins): (&Setup, bool),
     case: &Case,
@@ -60,41 +60,46 @@ fn check(
     application: &Application,
 ) -> Result<usize> {
     let bytes = [&case.bytes, END.as_bytes()].concat();
-    let (came, seen) = ask(server.port, &bytes, case.ends, &application.over_fastcgi)?;
+    let (received, seen) = ask(server.port, &bytes, case.ends, &application.over_fastcgi)?;
     let shown: Vec<String> = seen.iter().map(show).collect();
     if !case.may_see.contains(&shown) {
-        return Err(format!("seen was {shown:?}, and answered {:?}", came.start()).into());
+        return Err(format!("saw {shown:?}, and responded {:?}", received.start()).into());
     }
     for request in &seen {
-        meta_variables(setup, request, &came)?;
+        meta_variables(setup, request, &received)?;
     }
     if let Some(first) = seen.first() {
         headers(case, joins, first)?;
     }
-    // HAProxy answers so what it cannot tell over FastCGI, for it decodes the path, and needs room for it twice.
-    if case.has_twin && !came.start().contains(" 500 ") {
+    // HAProxy responds 500 to requests that it cannot forward over FastCGI: it decodes the path, and needs
+    // buffer space for it twice.
+    if case.has_twin && !received.start().contains(" 500 ") {
         let (_, twin) = ask(http_port, &bytes, case.ends, &application.over_http)?;
         compare((setup, joins), &seen, &twin)?;
     }
-    // What the web server keeps is where it was.
+    // The connections that the web server keeps are still in step.
     let (_, after) = ask(server.port, END.as_bytes(), false, &application.over_fastcgi)?;
     if after.iter().map(show).ne(["GET /end".to_owned()]) {
-        return Err(format!("the next connection's request was seen as {after:?}").into());
+        return Err(format!("the request of the next connection was parsed as {after:?}").into());
     }
     Ok(seen.len())
 }
 
-/// What came back, and what the handler saw of it: one answer for each request, in their order.
-fn ask(port: u16, bytes: &[u8], ends: bool, served: &Served) -> Result<(Came, Vec<Seen>)> {
+/// Returns what received back, and what the handler saw: one response for each request, in order.
+fn ask(port: u16, bytes: &[u8], ends: bool, served: &Served) -> Result<(Received, Vec<Seen>)> {
     let before = served.count();
-    let came = send(port, bytes, ends)?;
+    let received = send(port, bytes, ends)?;
     let seen = served.seen_after(before);
     let numbers: Vec<usize> = seen.iter().map(|seen| seen.number).collect();
-    if numbers != came.answers() {
+    if numbers != received.response_numbers() {
         let shown: Vec<String> = seen.iter().map(show).collect();
-        return Err(format!("answers {:?} to the requests {numbers:?}: {shown:?}", came.answers()).into());
+        return Err(format!(
+            "responses {:?} to the requests {numbers:?}: {shown:?}",
+            received.response_numbers()
+        )
+        .into());
     }
-    Ok((came, seen))
+    Ok((received, seen))
 }
 
 fn show(seen: &Seen) -> String {
@@ -103,7 +108,7 @@ fn show(seen: &Seen) -> String {
     format!("{method} {} {body}", reduced(target)).trim_end_matches(' ').to_owned()
 }
 
-/// Without what web servers leave in a target: a scheme and a host before the path (HAProxy), or a query without one
+/// Removes what web servers leave in a target: a scheme and a host before the path (HAProxy), an empty query
 /// (nginx), and a fragment.
 fn reduced(target: &str) -> String {
     let target = target.split('#').next().unwrap_or_default();
@@ -118,36 +123,36 @@ fn reduced(target: &str) -> String {
     }
 }
 
-/// None is another one's than the web server's, and none is there twice.
-fn meta_variables(setup: &Setup, seen: &Seen, came: &Came) -> Result {
+/// Each meta-variable is one of the web server's, and none is there twice.
+fn meta_variables(setup: &Setup, seen: &Seen, received: &Received) -> Result {
     // The client's address is one of them.
-    if seen.client != Some(came.from) {
-        return Err(format!("the client {} is {:?}", came.from, seen.client).into());
+    if seen.client != Some(received.from) {
+        return Err(format!("the client {} was seen as {:?}", received.from, seen.client).into());
     }
     let mut names = BTreeSet::new();
     for (name, value) in seen.params.iter().filter(|(name, _)| !name.starts_with("HTTP_")) {
         let fixed = setup.fixed.iter().find(|fixed| fixed.0 == name);
         let known = fixed.map_or_else(|| setup.others.contains(&name.as_str()), |fixed| fixed.1 == value);
-        // HAProxy tells each of them, and the handler has one.
+        // HAProxy sends each of the client's Content-Type headers; the handler sees one.
         let is_first = names.insert(name) || name == "CONTENT_TYPE";
         if !known || !is_first {
-            return Err(format!("{name} is {value:?}: {:?}", seen.params).into());
+            return Err(format!("unexpected {name}, {value:?}: {:?}", seen.params).into());
         }
     }
     let missing = setup.fixed.iter().find(|fixed| !names.iter().any(|name| *name == fixed.0));
     if let Some((missing, _)) = missing {
-        return Err(format!("no {missing}").into());
+        return Err(format!("missing {missing}").into());
     }
-    let told = |name| seen.params.iter().find(|param| param.0 == name).map(|param| param.1.as_str());
-    let method = told("REQUEST_METHOD");
-    let decided = ["SCRIPT_NAME", "PATH_INFO"].map(|name| told(name).unwrap_or_default()).concat();
+    let param = |name| seen.params.iter().find(|param| param.0 == name).map(|param| param.1.as_str());
+    let method = param("REQUEST_METHOD");
+    let decided = ["SCRIPT_NAME", "PATH_INFO"].map(|name| param(name).unwrap_or_default()).concat();
     if method != Some(&seen.method) || !means(&seen.target, &decided) {
-        return Err(format!("{method:?} {decided:?} is {:?} {:?}", seen.method, seen.target).into());
+        return Err(format!("{method:?} {decided:?} was seen as {:?} {:?}", seen.method, seen.target).into());
     }
     Ok(())
 }
 
-/// Whether a target means the path that the web server decided on.
+/// Whether a target is the path that the web server decided on.
 fn means(target: &str, decided: &str) -> bool {
     let path = target.split('?').next().unwrap_or_default();
     let mut forms = [percent_decode_str(path).decode_utf8_lossy().into_owned(), decided.to_owned()];
@@ -167,7 +172,7 @@ fn headers(case: &Case, joins: bool, seen: &Seen) -> Result {
         let values: Vec<_> = values.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect();
         let values = values.join("|");
         if !may_be.contains(&values) {
-            return Err(format!("the header {name} is {values:?}, which is none of {may_be:?}").into());
+            return Err(format!("the header {name} is {values:?}, not one of {may_be:?}").into());
         }
     }
     Ok(())
@@ -177,7 +182,7 @@ fn headers(case: &Case, joins: bool, seen: &Seen) -> Result {
 fn compare((setup, joins): (&Setup, bool), seen: &[Seen], twin: &[Seen]) -> Result {
     let (shown, other): (Vec<_>, Vec<_>) = (seen.iter().map(show).collect(), twin.iter().map(show).collect());
     if shown != other {
-        return Err(format!("seen was {shown:?}, and over HTTP {other:?}").into());
+        return Err(format!("saw {shown:?}, and over HTTP {other:?}").into());
     }
     for (seen, twin) in seen.iter().zip(twin) {
         let (headers, other) = (compared(setup, joins, seen), compared(setup, joins, twin));
@@ -188,15 +193,15 @@ fn compare((setup, joins): (&Setup, bool), seen: &[Seen], twin: &[Seen]) -> Resu
     Ok(())
 }
 
-/// The values of each name, in their order; as one, where the web server joins them over FastCGI and not over HTTP.
+/// The values of each name in order, joined where the web server joins them over FastCGI and not over HTTP.
 fn compared(setup: &Setup, joins: bool, seen: &Seen) -> BTreeMap<String, Vec<String>> {
     let mut compared: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (name, value) in &seen.headers {
-        // HAProxy keeps such names from FastCGI.
+        // HAProxy does not forward such names over FastCGI.
         if setup.server == WebServer::Haproxy && name.contains('_') {
             continue;
         }
-        // CGI knows no difference.
+        // CGI does not distinguish them.
         let name = name.replace('_', "-");
         if !NOT_COMPARED.contains(&name.as_str()) {
             compared.entry(name).or_default().push(String::from_utf8_lossy(value).into_owned());

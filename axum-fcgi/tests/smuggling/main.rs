@@ -1,11 +1,11 @@
-//! Requests that two parsers might read in two ways, sent to a web server byte by byte as they stand in a table: lengths
-//! that contradict each other, headers that would be a meta-variable, paths that would be another one.
+//! Requests that two parsers may read differently, sent to a web server byte for byte: contradictory lengths,
+//! headers that could become a meta-variable, ambiguous paths.
 //!
-//! What the handler sees is what the web server has decided, and nothing else: for each request that it sees there is one
-//! answer, and over FastCGI it sees the same requests as behind the same web server over HTTP.
+//! The handler must see exactly what the web server has decided: each request that it sees has one response,
+//! and over FastCGI it sees the same requests as behind the same web server over HTTP.
 //!
-//! `cargo test -p axum-fcgi --test smuggling` sends all of it to nginx and HAProxy. Without the web server a test is
-//! ignored, and says so; with `CI=true` it fails instead.
+//! `cargo test -p axum-fcgi --test smuggling` sends all cases to nginx and HAProxy. Without the web server a
+//! test is ignored and says so; with `CI=true` it fails instead.
 
 mod application;
 mod case;

@@ -5,13 +5,14 @@ use test_support::WebServer;
 pub(crate) struct Setup {
     pub(crate) name: &'static str,
     pub(crate) server: WebServer,
-    /// In which `8080` is the port for FastCGI, `8081` the one for HTTP, and `9000` and `9001` are the application's.
+    /// Contains `8080`, the port for FastCGI, `8081`, the port for HTTP, and the application's `9000` and
+    /// `9001`.
     pub(crate) config: &'static str,
-    /// What stands for other text in it.
+    /// Replacements in the configuration.
     pub(crate) lines: &'static [(&'static str, &'static str)],
-    /// Meta-variables that no client has a say in.
+    /// Meta-variables that a client cannot influence.
     pub(crate) fixed: &'static [(&'static str, &'static str)],
-    /// The others that the web server is told to send, or sends by itself, beside those of headers.
+    /// The web server's other meta-variables, except those of headers.
     pub(crate) others: &'static [&'static str],
 }
 
@@ -46,7 +47,7 @@ const NGINX: Setup = Setup {
 
 pub(crate) const ALL: [Setup; 3] = [
     NGINX,
-    // All the names that it would drop otherwise, and bodies that the application reads as they come.
+    // Forwards all names that it would drop by default, and streams request bodies.
     Setup {
         name: "lenient, unbuffered",
         lines: &[

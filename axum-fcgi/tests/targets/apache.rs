@@ -1,11 +1,11 @@
-//! Apache, mod_proxy_fcgi: rules for paths, rewrites, error documents, front controllers.
+//! Apache's mod_proxy_fcgi: path rules, rewrites, error documents, front controllers.
 
 use test_support::Version;
 
 use crate::row::Http::{Differs, None, Same};
 use crate::row::{Row, Setup, row};
 
-/// Each site's text; `UPSTREAM` is the application, `NAMED` the same with a front controller that it knows.
+/// Each site's text. `UPSTREAM` is the application, `NAMED` the one with a configured front controller.
 const SITES: &[(&str, &str)] = &[
     ("plain", "ProxyPass \"/\" \"UPSTREAM/\""),
     ("deny", "ProxyPass \"/\" \"UPSTREAM/\"\n<Location \"/env\">\nRequire all denied\n</Location>"),
@@ -20,7 +20,7 @@ const SITES: &[(&str, &str)] = &[
     ("pathinfo", "SetEnv proxy-fcgi-pathinfo full\nProxyPass \"/\" \"UPSTREAM/\""),
 ];
 
-/// Those that are about FastCGI alone.
+/// Sites for FastCGI only.
 const BY_HAND: &[(&str, &str)] = &[
     (
         "files",

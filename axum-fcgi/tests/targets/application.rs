@@ -1,4 +1,4 @@
-//! One application, served over FastCGI, over HTTP, and over FastCGI with a front controller that it knows.
+//! One application, served over FastCGI, over HTTP, and over FastCGI with a configured front controller.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use test_support::Result;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-/// What the handlers saw, in their order: `METHOD target body`.
+/// The requests that the handlers saw, in order: `METHOD target body`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen(Arc<Mutex<Vec<String>>>);
 
@@ -45,7 +45,7 @@ impl Application {
 }
 
 impl Seen {
-    /// All so far, which are forgotten.
+    /// Takes all requests so far.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -54,7 +54,7 @@ impl Seen {
 async fn see(State(seen): State<Seen>, OriginalUri(whole): OriginalUri, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = match to_bytes(body, 1024).await {
-        // Caddy gives the subrequest the length of the request's body, and no body.
+        // Caddy sends the subrequest with the length of the request's body, but no body.
         _ if parts.uri.path() == "/authz" => String::new(),
         Ok(body) => String::from_utf8_lossy(&body).into_owned(),
         Err(error) => format!("a broken body: {error}"),
@@ -65,7 +65,7 @@ async fn see(State(seen): State<Seen>, OriginalUri(whole): OriginalUri, request:
     }
     seen.0.lock().unwrap_or_else(PoisonError::into_inner).push(shown);
     match parts.uri.path() {
-        // A subrequest that asks for permission.
+        // An authorization subrequest.
         "/denied" => StatusCode::FORBIDDEN.into_response(),
         "/page" => ([("content-type", "text/html")], r#"<!--#include virtual="/part?x" -->"#).into_response(),
         "/accel" => ([("x-accel-redirect", "/to/it?y")], "").into_response(),

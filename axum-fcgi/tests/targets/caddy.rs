@@ -5,7 +5,7 @@ use test_support::Version;
 use crate::row::Http::{Differs, None, Same};
 use crate::row::{Row, Setup, row};
 
-/// Each site's text; `PASS` hands a request on.
+/// Each site's text. `PASS` forwards a request.
 const SITES: &[(&str, &str)] = &[
     ("plain", "PASS"),
     ("deny", "@env path /env /env/*\nrespond @env 403\nPASS"),
@@ -25,8 +25,8 @@ pub(crate) fn setup(_: &Version) -> Setup {
     };
     let fastcgi = "reverse_proxy 127.0.0.1:9000 {\nMORE\ntransport fastcgi\n}";
     let proxy = "reverse_proxy 127.0.0.1:9001 {\nMORE\n}";
-    // What `forward_auth` stands for, whose short form has no transport. The subrequest of a POST has its length and no
-    // body.
+    // The long form of `forward_auth`, whose short form has no transport. The subrequest of a POST has its
+    // length but no body.
     let auth = "@guarded path /guarded/* /closed/*\nreverse_proxy @guarded UPSTREAM {\nmethod GET\nrewrite AUTHZ\n\
                 @good status 2xx\nhandle_response @good {\nrequest_header X-Checked yes\n}\nMORE\n}";
     for (name, text) in SITES {

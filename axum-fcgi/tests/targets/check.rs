@@ -1,4 +1,4 @@
-//! Sends every row to one web server, for FastCGI and for HTTP, and says what is wrong.
+//! Sends every row to one web server, over FastCGI and over HTTP, and reports errors.
 
 use std::fmt::Display;
 
@@ -19,7 +19,7 @@ pub(crate) fn check(setup: &Setup, installed: &Installed) -> Result {
             application.seen.take();
             let (status, _) = send(server.port, &format!("{}.{protocol}", row.site), row.sent)?;
             let mut seen = application.seen.take();
-            // nginx sends a mirrored request at the same time.
+            // nginx sends a mirrored request concurrently.
             seen.sort_unstable();
             Ok(if seen.is_empty() { vec![status.to_string()] } else { seen })
         };

@@ -1,4 +1,4 @@
-//! Sends one request, whose target the web server sees to the byte.
+//! Sends one request whose target reaches the web server byte for byte.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use test_support::Result;
 
-/// The status and the whole response. `sent`: the method, a space and the target.
+/// Returns the status and the complete response. `sent`: the method, a space and the target.
 pub(crate) fn send(port: u16, host: &str, sent: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     // Turns a hang into a failure.

@@ -1,4 +1,4 @@
-//! HAProxy: it rewrites REQUEST_URI itself, and does not clean paths.
+//! HAProxy: rewrites REQUEST_URI itself, and does not clean paths.
 
 use test_support::Version;
 

@@ -1,4 +1,4 @@
-//! lighttpd: rules for paths, rewrites, error handlers.
+//! lighttpd: path rules, rewrites, error handlers.
 
 use test_support::Version;
 
@@ -12,7 +12,7 @@ const SITES: &[(&str, &str)] = &[
     ("rewrite", "url.rewrite-once = ( \"^/rw/([^?]*)\" => \"/to/$1?added=1\" )"),
 ];
 
-/// Those that are about FastCGI alone.
+/// Sites for FastCGI only.
 const BY_HAND: &[(&str, &str)] = &[
     ("files", "url.rewrite-if-not-file = ( \"\" => \"/app.fcgi\" )"),
     ("named", "url.rewrite-if-not-file = ( \"\" => \"/app.fcgi\" )"),
@@ -48,7 +48,7 @@ server.modules = ( \"mod_access\", \"mod_rewrite\", \"mod_fastcgi\", \"mod_proxy
         add(&format!("{name}.fcgi"), text, &fastcgi("/app.fcgi", port));
     }
     let mut rows = ROWS.to_vec();
-    // Older ones send a denied request to the error handler, as 404 or 403.
+    // Older versions forward a denied request to the error handler, as 404 or 403.
     let denied: &'static [&'static str] =
         if *version >= Version::from([1, 4, 79]) { &["403"] } else { &["GET /app.fcgi"] };
     rows.push(row("handler", "GET /env/x", denied, None));

@@ -1,8 +1,8 @@
-//! The target that each web server decides on, in configurations that rewrite, deny, redirect internally and send
-//! subrequests: which handlers run over FastCGI, and which over HTTP behind the same configuration.
+//! The target that each web server decides on, in configurations that rewrite, deny, redirect internally and
+//! send subrequests: which handlers run over FastCGI, and which over HTTP behind the same configuration.
 //!
-//! `cargo test -p axum-fcgi --test targets` starts each web server once. Without the web server a test is ignored with
-//! a reason; with `CI=true` it fails instead.
+//! `cargo test -p axum-fcgi --test targets` starts each web server once. If a web server is missing, its test
+//! is ignored with a reason; with `CI=true` it fails instead.
 
 mod apache;
 mod application;
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         (WebServer::Haproxy, haproxy::setup),
     ];
     let trials = trials.map(|(server, setup)| {
-        server.trial("runs_the_handlers_that_were_decided_on", move |installed| {
+        server.trial("runs_the_handlers_that_the_web_server_selected", move |installed| {
             check::check(&setup(&installed.version()?), &installed)
         })
     });

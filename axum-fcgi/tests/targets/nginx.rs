@@ -5,7 +5,7 @@ use test_support::Version;
 use crate::row::Http::{Differs, None, Same};
 use crate::row::{Row, Setup, row};
 
-/// Each site's text; `PASS` hands a request on, `ASK` a subrequest for permission.
+/// Each site's text. `PASS` forwards a request, `ASK` sends an authorization subrequest.
 const SITES: &[(&str, &str)] = &[
     ("plain", "location / { PASS }"),
     ("deny", "location / { PASS } location ^~ /env { deny all; }"),
@@ -30,7 +30,7 @@ const SITES: &[(&str, &str)] = &[
     ("named", "root nothing; location / { try_files $uri /app.fcgi; } location = /app.fcgi { NAMED }"),
 ];
 
-/// Those that are about FastCGI's parameters.
+/// Sites about FastCGI's parameters.
 const BY_HAND: &[(&str, &str)] = &[
     ("constant", "location / { PASS fastcgi_param SCRIPT_NAME /app; }"),
     ("lean", "location / { LEAN fastcgi_param SCRIPT_NAME /app; }"),
@@ -44,7 +44,7 @@ const BY_HAND: &[(&str, &str)] = &[
     ),
 ];
 
-/// What the notes on deployment say, with the same parameters as `fastcgi_params`.
+/// The configuration from the deployment notes, with the parameters of `fastcgi_params`.
 fn recipe() -> String {
     let notes = include_str!("../../src/deployment.md");
     let text = notes.split("```nginx\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
@@ -57,7 +57,7 @@ const PARAMS: &str = "fastcgi_keep_conn on; fastcgi_param REQUEST_METHOD $reques
     fastcgi_param REQUEST_URI $request_uri; fastcgi_param QUERY_STRING $query_string;
     fastcgi_param SCRIPT_NAME $fastcgi_script_name; fastcgi_param DOCUMENT_URI $document_uri;
     fastcgi_param CONTENT_LENGTH $content_length; fastcgi_param REDIRECT_STATUS 200;";
-/// The subrequest has the method and the length of the request, and no body.
+/// The subrequest has the request's method and length, but no body.
 const ASK: &str =
     "fastcgi_param REQUEST_METHOD GET; fastcgi_param CONTENT_LENGTH \"\"; fastcgi_pass_request_body off;";
 const PROXY: &str = "proxy_pass http://http; proxy_http_version 1.1; proxy_set_header Connection \"\";";

@@ -1,9 +1,9 @@
-//! What is sent to a web server, and which handlers run.
+//! Requests to a web server, and the handlers that must run.
 
-/// A web server's configuration, and the requests that it gets.
+/// A web server's configuration, and the requests to it.
 pub(crate) struct Setup {
-    /// In which `8080` is the web server's port, `9000` the application's for FastCGI, `9001` for HTTP, and `9002` for
-    /// FastCGI where `/app.fcgi` is named as a front controller.
+    /// Contains `8080`, the web server's port, and the application's `9000` for FastCGI, `9001` for HTTP, and
+    /// `9002` for FastCGI with `/app.fcgi` as a configured front controller.
     pub(crate) config: String,
     pub(crate) rows: Vec<Row>,
 }
@@ -14,18 +14,19 @@ pub(crate) struct Row {
     pub(crate) site: &'static str,
     /// The method, a space and the target; a POST has the body `body`.
     pub(crate) sent: &'static str,
-    /// `METHOD target body` of each request that a handler saw over FastCGI, sorted, or the status if there was none.
+    /// `METHOD target body` of each request that a handler saw over FastCGI, sorted, or the status if no
+    /// handler ran.
     pub(crate) fcgi: &'static [&'static str],
     pub(crate) http: Http,
 }
 
-/// What happens over HTTP.
+/// The expected handlers over HTTP.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Http {
     Same,
     /// The difference is a row of the table in `tests/target/README.md` of `tower-fcgi`.
     Differs(&'static [&'static str]),
-    /// The configuration is about FastCGI alone.
+    /// A configuration for FastCGI only.
     None,
 }
 

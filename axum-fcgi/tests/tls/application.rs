@@ -1,4 +1,4 @@
-//! The application, which says what it was told.
+//! The application, which responds with the facts that it was sent.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -25,7 +25,7 @@ pub(crate) fn serve(directory: &Path) -> Result<Application> {
         let _entered = runtime.enter();
         UnixListener::bind(&path)?
     };
-    // Apache's workers are of another user.
+    // Apache's workers run as another user.
     fs::set_permissions(&path, Permissions::from_mode(0o666))?;
     let (stop, stopped) = oneshot::channel();
     let thread = thread::spawn(move || {

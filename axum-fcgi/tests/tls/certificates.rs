@@ -1,4 +1,4 @@
-//! An authority, and whom it vouches for.
+//! A certificate authority and its certificates.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
 use test_support::Result;
 
-/// The client's, in hexadecimal digits.
+/// The serial number of the client's certificate, in hexadecimal digits.
 pub(crate) const SERIAL: &str = "2CB9E1";
 
 /// `authority.pem`, `server.pem`, `server.key` and `both.pem` (the certificate and the key) in a directory.
@@ -41,7 +41,7 @@ impl Certificates {
         let client = params.signed_by(&client_key, &issuer)?;
 
         let directory = TempDir::new()?;
-        // Apache's workers are of another user.
+        // Apache's workers run as another user.
         fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
         let write = |name, text: &str| fs::write(directory.path().join(name), text);
         write("authority.pem", &authority.pem())?;

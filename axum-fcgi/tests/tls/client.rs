@@ -1,4 +1,4 @@
-//! A client over TLS.
+//! A TLS client.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -11,7 +11,7 @@ use test_support::Result;
 
 use crate::certificates::Certificates;
 
-/// What the application says that it was told.
+/// Returns the facts in the application's response.
 pub(crate) fn get(
     port: u16,
     certificates: &Certificates,
@@ -35,16 +35,16 @@ pub(crate) fn get(
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut stream = StreamOwned::new(connection, stream);
     write!(stream, "GET / HTTP/1.0\r\nHost: localhost:{port}\r\n\r\n")?;
-    let mut answer = Vec::new();
-    // Not everybody says goodbye.
-    match stream.read_to_end(&mut answer) {
+    let mut response = Vec::new();
+    // Some web servers send no close_notify.
+    match stream.read_to_end(&mut response) {
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {}
         read => drop(read?),
     }
-    let answer = String::from_utf8(answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("an answer without a head")?;
+    let response = String::from_utf8(response)?;
+    let (head, body) = response.split_once("\r\n\r\n").ok_or("a response without a head")?;
     if head.split(' ').nth(1) != Some("200") {
-        return Err(answer.into());
+        return Err(response.into());
     }
     Ok(serde_json::from_str(body)?)
 }

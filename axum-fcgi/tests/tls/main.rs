@@ -1,7 +1,7 @@
-//! What each web server tells of a client's TLS connection, and of its certificate.
+//! The facts that each web server sends about a client's TLS connection and certificate.
 //!
-//! `cargo test -p axum-fcgi --test tls` runs them. Where a server is missing its test is ignored, and says so; with
-//! `CI=true` it fails instead.
+//! `cargo test -p axum-fcgi --test tls` runs the tests. If a web server is missing, its test is ignored and
+//! says so; with `CI=true` it fails instead.
 
 mod application;
 mod certificates;
@@ -14,15 +14,15 @@ use test_support::{Installed, Result, WebServer};
 
 use self::certificates::Certificates;
 
-/// A web server's configuration, and what it tells.
+/// A web server's configuration, and the facts that it sends.
 struct Setup {
     server: WebServer,
-    /// Modules that are packages of their own.
+    /// Modules that are separate packages.
     modules: &'static [&'static str],
     config: &'static str,
     /// Facts of every client.
     always: &'static [&'static str],
-    /// Facts of a client that has shown a certificate; the others say, if anything, that there was none.
+    /// Facts of a client with a certificate. For the others, the web server may say that there was none.
     of_certificate: &'static [&'static str],
 }
 
@@ -78,15 +78,15 @@ fn main() -> ExitCode {
     test_support::run(
         setups
             .map(|setup| {
-                setup
-                    .server
-                    .trial_with(setup.modules, "tells_of_tls", move |installed| tells(&installed, &setup))
+                setup.server.trial_with(setup.modules, "tls_facts_reach_the_application", move |installed| {
+                    check_facts(&installed, &setup)
+                })
             })
             .into(),
     )
 }
 
-fn tells(web_server: &Installed, setup: &Setup) -> Result {
+fn check_facts(web_server: &Installed, setup: &Setup) -> Result {
     let certificates = Certificates::new()?;
     let application = application::serve(certificates.directory())?;
     let directory = certificates.directory().display();
@@ -100,37 +100,45 @@ fn tells(web_server: &Installed, setup: &Setup) -> Result {
     Ok(())
 }
 
-/// `facts`: those that the application was told, and what they are.
+/// `facts`: the names and values that the application got.
 fn check(setup: &Setup, with_certificate: bool, mut facts: BTreeMap<String, String>) {
-    let whole = format!("{:?}, with certificate: {with_certificate}: {facts:?}", setup.server);
+    let all_facts = format!("{:?}, with certificate: {with_certificate}: {facts:?}", setup.server);
     let mut take = |name: &str| facts.remove(name);
-    assert_eq!(take("scheme").as_deref(), Some("https"), "{whole}");
-    let is_told = |name| setup.always.contains(&name) || setup.of_certificate.contains(&name);
-    assert_eq!(take("protocol").as_deref(), is_told("protocol").then_some("TLSv1.3"), "{whole}");
-    assert_eq!(take("server_name").as_deref(), is_told("server_name").then_some("localhost"), "{whole}");
+    assert_eq!(take("scheme").as_deref(), Some("https"), "{all_facts}");
+    let is_expected = |name| setup.always.contains(&name) || setup.of_certificate.contains(&name);
+    assert_eq!(take("protocol").as_deref(), is_expected("protocol").then_some("TLSv1.3"), "{all_facts}");
+    assert_eq!(
+        take("server_name").as_deref(),
+        is_expected("server_name").then_some("localhost"),
+        "{all_facts}"
+    );
     let cipher = take("cipher");
-    assert_eq!(cipher.is_some(), is_told("cipher"), "{whole}");
-    assert!(cipher.is_none_or(|cipher| cipher.starts_with("TLS_")), "{whole}");
+    assert_eq!(cipher.is_some(), is_expected("cipher"), "{all_facts}");
+    assert!(cipher.is_none_or(|cipher| cipher.starts_with("TLS_")), "{all_facts}");
     let verify = take("verify");
     if !with_certificate {
-        // Some say so, some say nothing.
-        assert!(verify.is_none_or(|verify| verify == "NoCertificate"), "{whole}");
-        assert_eq!(take("verified"), None, "{whole}");
-        assert!(facts.is_empty(), "more than was expected: {whole}");
+        // Some web servers say so, some send nothing.
+        assert!(verify.is_none_or(|verify| verify == "NoCertificate"), "{all_facts}");
+        assert_eq!(take("verified"), None, "{all_facts}");
+        assert!(facts.is_empty(), "unexpected facts: {all_facts}");
         return;
     }
-    assert_eq!(verify.as_deref(), is_told("verify").then_some("Success"), "{whole}");
+    assert_eq!(verify.as_deref(), is_expected("verify").then_some("Success"), "{all_facts}");
     for (name, own) in [("subject", "eve"), ("issuer", "an authority"), ("verified", "eve")] {
-        let told = take(name);
-        assert_eq!(told.is_some(), is_told(name) || (name == "verified" && is_told("subject")), "{whole}");
-        assert!(told.is_none_or(|told| told.contains(own)), "{whole}");
+        let value = take(name);
+        assert_eq!(
+            value.is_some(),
+            is_expected(name) || (name == "verified" && is_expected("subject")),
+            "{all_facts}"
+        );
+        assert!(value.is_none_or(|value| value.contains(own)), "{all_facts}");
     }
     let serial = take("serial");
-    assert_eq!(serial.is_some(), is_told("serial"), "{whole}");
+    assert_eq!(serial.is_some(), is_expected("serial"), "{all_facts}");
     let serial = serial.map(|serial| serial.trim_start_matches('0').to_ascii_uppercase());
-    assert!(serial.is_none_or(|serial| serial == certificates::SERIAL), "{whole}");
+    assert!(serial.is_none_or(|serial| serial == certificates::SERIAL), "{all_facts}");
     let cert = take("cert");
-    assert_eq!(cert.is_some(), is_told("cert"), "{whole}");
-    assert!(cert.is_none_or(|cert| cert.contains("-----BEGIN CERTIFICATE-----")), "{whole}");
-    assert!(facts.is_empty(), "more than was expected: {whole}");
+    assert_eq!(cert.is_some(), is_expected("cert"), "{all_facts}");
+    assert!(cert.is_none_or(|cert| cert.contains("-----BEGIN CERTIFICATE-----")), "{all_facts}");
+    assert!(facts.is_empty(), "unexpected facts: {all_facts}");
 }

@@ -1,4 +1,4 @@
-// What the tests of FastCgi ask Go's net/http/fcgi for.
+// The tests' application for Go's net/http/fcgi.
 package main
 
 import (

@@ -15,7 +15,7 @@ use libtest_mimic::{Failed, Trial};
 use tempfile::TempDir;
 use tokio::net::UnixStream;
 
-use crate::asking::{Answer, ask, get, streamed};
+use crate::client::{FullResponse, ask, get, streamed};
 use crate::process::Process;
 use crate::runner::{block_on, find, needs};
 
@@ -30,7 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// How a program is made.
+/// A program's source and how to build it.
 struct Language {
     file: &'static str,
     text: &'static str,
@@ -88,31 +88,31 @@ impl Language {
 }
 
 impl Peer {
-    async fn get(&self, path: &str) -> Answer {
+    async fn get(&self, path: &str) -> FullResponse {
         get(&self.router, path).await
     }
 
-    async fn post(&self, path: &str, len: usize) -> Answer {
+    async fn post(&self, path: &str, len: usize) -> FullResponse {
         let request = Request::post(path).header("content-length", len).body(streamed(len));
         ask(&self.router, request.unwrap()).await
     }
 
-    /// What both do alike.
+    /// What both applications do.
     async fn has_bodies(&self) {
         for len in [1, 70_000, 20_000_000] {
-            let answer = self.post("/app/?what=count", len).await;
-            assert_eq!(answer.variable("COUNT"), Some(&*len.to_string()), "{answer:?}");
+            let response = self.post("/app/?what=count", len).await;
+            assert_eq!(response.variable("COUNT"), Some(&*len.to_string()), "{response:?}");
         }
         assert_eq!(self.get("/app/?what=large").await.body.len(), 320 * 65536);
         for _ in 0..3 {
-            let answer = self.post("/app/?what=early", 20_000_000).await;
-            assert_eq!((answer.status, answer.text().trim_end()), (403, "no"));
+            let response = self.post("/app/?what=early", 20_000_000).await;
+            assert_eq!((response.status, response.text().trim_end()), (403, "no"));
         }
     }
 }
 
 async fn go_application(peer: &Peer) {
-    let answer = peer.get("/app/a%20b/c?q=%20").await;
+    let response = peer.get("/app/a%20b/c?q=%20").await;
     for (name, value) in [
         ("URI", "/app/a%20b/c?q=%20"),
         ("HOST", "shop.example.org:8080"),
@@ -120,13 +120,13 @@ async fn go_application(peer: &Peer) {
         ("TLS", "true"),
         ("REMOTE_USER", "ann"),
     ] {
-        assert_eq!(answer.variable(name), Some(value), "{name}");
+        assert_eq!(response.variable(name), Some(value), "{name}");
     }
     peer.has_bodies().await;
 }
 
 async fn c_application(peer: &Peer) {
-    let answer = peer.get("/app/a%20b/c?q=%20").await;
+    let response = peer.get("/app/a%20b/c?q=%20").await;
     for (name, value) in [
         ("REQUEST_URI", "/app/a%20b/c?q=%20"),
         ("SCRIPT_NAME", "/app"),
@@ -137,16 +137,16 @@ async fn c_application(peer: &Peer) {
         ("REMOTE_USER", "ann"),
         ("HTTPS", "on"),
     ] {
-        assert_eq!(answer.variable(name), Some(value), "{name}");
+        assert_eq!(response.variable(name), Some(value), "{name}");
     }
-    assert_eq!(answer.variable("SCRIPT_FILENAME"), None);
+    assert_eq!(response.variable("SCRIPT_FILENAME"), None);
     peer.has_bodies().await;
     assert_eq!(peer.get("/app?what=stderr").await.text(), "logged");
     assert_eq!(*peer.log.lock().unwrap(), b"a line for the log\n");
-    // A redirect that the client does not see (RFC 3875 §6.2.2).
-    let answer = peer.post("/app/here?what=local", 10).await;
-    assert_eq!((answer.status, answer.variable("PATH_INFO")), (200, Some("/there")));
-    assert_eq!(answer.variable("REQUEST_METHOD"), Some("GET"));
-    assert_eq!(answer.variable("REQUEST_URI"), Some("/app/there?x=y"));
-    assert_eq!(answer.variable("CONTENT_LENGTH"), None);
+    // A local redirect, which the client does not see (RFC 3875 §6.2.2).
+    let response = peer.post("/app/here?what=local", 10).await;
+    assert_eq!((response.status, response.variable("PATH_INFO")), (200, Some("/there")));
+    assert_eq!(response.variable("REQUEST_METHOD"), Some("GET"));
+    assert_eq!(response.variable("REQUEST_URI"), Some("/app/there?x=y"));
+    assert_eq!(response.variable("CONTENT_LENGTH"), None);
 }

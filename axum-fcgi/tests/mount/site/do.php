@@ -1,5 +1,5 @@
 <?php
-// Does what the query's "what" says.
+// Does what the parameter "what" says.
 switch ($_GET['what']) {
 case 'form':
     echo json_encode([$_POST, $_SERVER['CONTENT_TYPE'] ?? null]);
@@ -8,7 +8,7 @@ case 'digest':
     echo $_SERVER['CONTENT_LENGTH'] ?? 'none', ' ', md5(file_get_contents('php://input'));
     break;
 case 'large':
-    // 50 MiB, a piece at a time.
+    // 50 MiB, in chunks.
     for ($i = 0; $i < 800; $i++) {
         echo str_repeat(chr(65 + $i % 26), 65536);
     }
@@ -33,7 +33,7 @@ case 'killed-at-once':
     exec('kill -9 ' . getmypid());
     break;
 case 'wait':
-    // Says that it has begun, and waits until it may end.
+    // Creates a file to report that it runs, and waits until it may end.
     touch($_GET['file'] . '.begun');
     while (!file_exists($_GET['file'])) {
         usleep(5000);

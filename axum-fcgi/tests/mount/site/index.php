@@ -1,5 +1,5 @@
 <?php
-// What the web server has told, a variable a line.
+// The meta-variables, one per line.
 header('Content-Type: text/plain');
 ksort($_SERVER);
 foreach ($_SERVER as $name => $value) {

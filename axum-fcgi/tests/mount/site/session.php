@@ -1,5 +1,5 @@
 <?php
-// Counts the visits of one visitor.
+// Counts a visitor's visits.
 session_start();
 $_SESSION['visits'] = ($_SESSION['visits'] ?? 0) + 1;
 echo $_SESSION['visits'];

@@ -1,4 +1,4 @@
 <?php
-// What came as the file "file", and the field beside it.
+// The uploaded file "file", and the field sent with it.
 $file = $_FILES['file'];
 echo $file['error'], ' ', $file['name'], ' ', $file['size'], ' ', md5_file($file['tmp_name']), ' ', $_POST['field'];

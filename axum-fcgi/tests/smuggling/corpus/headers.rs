@@ -1,4 +1,4 @@
-//! Headers that would be a meta-variable, or another header.
+//! Headers that could become a meta-variable, or another header.
 
 use super::get;
 use crate::case::Case;
@@ -44,7 +44,7 @@ pub(crate) fn cases() -> Vec<Case> {
             seen,
         )
         .header("x-forwarded-for", &["6.6.6.6"]),
-        // What CGI cannot tell apart: nginx drops the one with the underscore unless it is told not to.
+        // CGI gives both the same name: nginx drops the one with the underscore by default.
         Case::either("an underscore beside a hyphen", with("X-User: nobody\r\nX_User: root\r\n"), seen)
             .header("x-user", &["nobody", "nobody|root"]),
         Case::seen("a name twice", with("X-Twice: 1\r\nX-Twice: 2\r\nx-twice: 3\r\n"), seen)
@@ -65,7 +65,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .alone(),
         Case::seen("a colon in a value", with("X-Colon: a: b:c\r\n"), seen).header("x-colon", &["a: b:c"]),
         Case::seen("Latin-1", latin, seen),
-        Case::refused("a byte that is nothing", with_nul).or_seen(&[]),
+        Case::rejected("a byte that is nothing", with_nul).or_seen(&[]),
         Case::either("a control byte in a value", with("X-Control: a\u{1}b\r\n"), seen).or_seen(&[]),
         Case::either("a carriage return in a value", with("X-Return: a\rb\r\n"), seen).alone(),
         Case::either("a value on two lines", with("X-Folded: a\r\n b\r\n"), seen)
@@ -86,14 +86,14 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::either("a name that is no ASCII", with("X-\u{e9}: z\r\n"), seen).or_seen(&[]),
         Case::either("a long name", with(&format!("X-{long}: y\r\n")), seen),
         Case::seen("a long value", with(&format!("X-Long: {long}\r\n")), seen).header("x-long", &[&long]),
-        Case::refused("a name that is too long", with(&format!("X-{too_long}: y\r\n"))),
-        Case::refused("a value that is too long", with(&format!("X-Long: {too_long}\r\n"))),
+        Case::rejected("a name that is too long", with(&format!("X-{too_long}: y\r\n"))),
+        Case::rejected("a value that is too long", with(&format!("X-Long: {too_long}\r\n"))),
         Case::either("many", with(&many), seen),
         Case::either("line feeds alone", "GET /a HTTP/1.1\nHost: h\nX: y\n\n", seen),
     ]
 }
 
-/// A header for each.
+/// One header per meta-variable.
 fn meta_variables(between: &str) -> String {
     let names = [
         "AUTH_TYPE",

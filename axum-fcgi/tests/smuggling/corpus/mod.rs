@@ -11,7 +11,7 @@ pub(crate) fn all() -> Vec<Case> {
     [bodies::cases(), chunks::cases(), headers::cases(), targets::cases()].into_iter().flatten().collect()
 }
 
-/// A request with lines of headers, each with its end, and what follows the empty line.
+/// A request. `headers` are lines with their ends; `rest` follows the empty line.
 fn request(line: &str, headers: &str, rest: &str) -> String {
     format!("{line} HTTP/1.1\r\nHost: h\r\n{headers}\r\n{rest}")
 }
@@ -24,5 +24,5 @@ fn post(headers: &str, rest: &str) -> String {
     request("POST /a", headers, rest)
 }
 
-/// What would be a request of its own to whom the body before it ended earlier.
+/// A parser for which the body before it ends earlier sees this as a request.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n";

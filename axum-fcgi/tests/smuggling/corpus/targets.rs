@@ -4,7 +4,7 @@ use super::{get, request};
 use crate::case::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
-    // Paths that reach the application as they were sent, or not at all.
+    // Paths that reach the application unchanged, or not at all.
     let paths = [
         ("two slashes", "//"),
         ("slashes in the middle", "/a//b///c"),
@@ -29,11 +29,11 @@ pub(crate) fn cases() -> Vec<Case> {
     ];
     let paths = paths.map(|(name, path)| {
         let seen = format!("GET {path}");
-        // Nobody sends what is behind #, but those who do it on purpose.
+        // Clients do not send a fragment unless on purpose.
         let cut = seen.split('#').next().unwrap_or_default();
         Case::either(name, get(path, ""), &[cut]).or_seen(&[&seen]).or_seen(&[])
     });
-    // Paths of which the application sees another form, or nothing: those with dot segments are never as they were sent.
+    // Paths that reach the application in another form, or not at all: dot segments are always resolved.
     let decided = [
         ("dots", "/a/../b", "/b"),
         ("dots above the root", "/../b", "/b"),
@@ -59,7 +59,7 @@ pub(crate) fn cases() -> Vec<Case> {
     });
     let lines = vec![
         Case::seen("an absolute target", get("http://h/a?b", ""), &["GET /a?b"]),
-        // nginx merges slashes first, unless it was told not to.
+        // nginx merges slashes first by default.
         Case::either("dots behind two slashes", get("/a//../b", ""), &["GET /b"])
             .or_seen(&["GET /a/b"])
             .or_seen(&[])
@@ -70,7 +70,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::either("an absolute target with a query alone", get("http://h?b", ""), &["GET /?b"]),
         Case::either("an absolute target with a user", get("http://user@h/a", ""), &["GET /a"]),
         Case::either("an absolute target of another scheme", get("https://h/a", ""), &["GET /a"]),
-        Case::either("a target of a scheme that nobody knows", get("x://h/a", ""), &["GET /a"]),
+        Case::either("a target of an unknown scheme", get("x://h/a", ""), &["GET /a"]),
         Case::either("a target without a slash", get("a", ""), &[]),
         Case::either("a target without a slash, of dots", get("../a", ""), &[]),
         Case::either("an asterisk", request("OPTIONS *", "", ""), &["OPTIONS *"]).or_seen(&[]).alone(),
@@ -79,7 +79,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::either("CONNECT with a path", request("CONNECT /a", "", ""), &["CONNECT /a"]),
         Case::either("TRACE", request("TRACE /a", "", ""), &["TRACE /a"]),
         Case::seen("HEAD", request("HEAD /a", "", ""), &["HEAD /a"]),
-        Case::either("a method that nobody knows", request("FETCH /a", "", ""), &["FETCH /a"]),
+        Case::either("an unknown method", request("FETCH /a", "", ""), &["FETCH /a"]),
         Case::either("a method in small letters", request("get /a", "", ""), &["get /a"]),
         Case::either("a method with a hyphen", request("M-SEARCH /a", "", ""), &["M-SEARCH /a"]),
         Case::either("a method of signs", request("G@T /a", "", ""), &[]),
@@ -103,16 +103,16 @@ pub(crate) fn cases() -> Vec<Case> {
             &["GET /a"],
         ),
         Case::either("HTTP/2", "GET /a HTTP/2.0\r\nHost: h\r\n\r\n", &["GET /a"]),
-        Case::refused("the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        Case::rejected("the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
         Case::either("HTTP/1.2", "GET /a HTTP/1.2\r\nHost: h\r\n\r\n", &["GET /a"]),
-        Case::either("HTTP/1.0", "GET /a HTTP/1.0\r\n\r\n", &[]).or_broken_off(&["GET /a"]),
-        Case::either("HTTP/0.9", "GET /a\r\n", &[]).or_broken_off(&["GET /a"]),
-        Case::refused("no protocol", "GET /a FTP/1.0\r\n\r\n"),
+        Case::either("HTTP/1.0", "GET /a HTTP/1.0\r\n\r\n", &[]).or_incomplete(&["GET /a"]),
+        Case::either("HTTP/0.9", "GET /a\r\n", &[]).or_incomplete(&["GET /a"]),
+        Case::rejected("no protocol", "GET /a FTP/1.0\r\n\r\n"),
         Case::either("blanks in a request line", "GET  /a  HTTP/1.1\r\nHost: h\r\n\r\n", &["GET /a"]),
         Case::either("a blank in a target", "GET /a b HTTP/1.1\r\nHost: h\r\n\r\n", &[]),
-        Case::refused("a byte that is nothing in a target", "GET /a\0b HTTP/1.1\r\nHost: h\r\n\r\n"),
+        Case::rejected("a byte that is nothing in a target", "GET /a\0b HTTP/1.1\r\nHost: h\r\n\r\n"),
         Case::either("a tabulator in a target", "GET /a\tb HTTP/1.1\r\nHost: h\r\n\r\n", &[]),
-        Case::refused("a target that is too long", get(&format!("/{}", "a".repeat(70_000)), "")),
+        Case::rejected("a target that is too long", get(&format!("/{}", "a".repeat(70_000)), "")),
         Case::seen(
             "a long target",
             get(&format!("/{}", "a".repeat(6000)), ""),
