@@ -1,4 +1,4 @@
-//! The application that is measured: this program again, as a child process.
+//! The measured application: this program, as a child process.
 
 use std::{
     collections::HashMap,
@@ -29,7 +29,7 @@ use crate::{
     scratch::Scratch,
 };
 
-/// The argument that makes this program an application.
+/// The argument that runs this program as an application.
 pub(crate) const ROLE: &str = "serve-for-compare";
 
 static CHUNK: [u8; 64 * 1024] = [b'x'; 64 * 1024];
@@ -50,15 +50,17 @@ impl Protocol {
         }
     }
 
+    /// The protocol with this name.
+    ///
     /// # Errors
-    /// Where no protocol has this name.
-    pub(crate) fn named(name: &str) -> io::Result<Self> {
+    /// The name is unknown.
+    pub(crate) fn parse(name: &str) -> io::Result<Self> {
         let known = Self::BOTH.into_iter().find(|protocol| protocol.name() == name);
-        known.ok_or_else(|| io::Error::other(format!("no such protocol: {name}")))
+        known.ok_or_else(|| io::Error::other(format!("unknown protocol: {name}")))
     }
 }
 
-/// A running application. Dropped, it is stopped.
+/// A running application, stopped on drop.
 #[derive(Debug)]
 pub(crate) struct Application {
     child: Child,
@@ -66,12 +68,12 @@ pub(crate) struct Application {
 }
 
 impl Application {
-    /// Starts one and waits until it listens; on this core only, if one is given.
+    /// Starts an application with one worker thread and waits until it listens. `core` pins it.
     pub(crate) fn start(protocol: Protocol, scratch: &Scratch, core: Option<&str>) -> io::Result<Self> {
         Self::start_with(protocol, 1, scratch, core)
     }
 
-    /// The same, with so many worker threads.
+    /// As [`start`](Self::start), with this number of worker threads.
     pub(crate) fn start_with(
         protocol: Protocol,
         workers: usize,
@@ -82,7 +84,7 @@ impl Application {
         let child = process::pinned(env::current_exe()?, core)
             .args([ROLE, protocol.name(), &workers.to_string()])
             .arg(&socket)
-            // Its end is how an application learns that this process is gone, however that went.
+            // The pipe closes when this process ends, even if it is killed; the application then exits.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -97,7 +99,7 @@ impl Application {
         Ok(application)
     }
 
-    /// Starts a program that somebody else wrote, and waits until it accepts connections.
+    /// Starts another FastCGI application and waits until it accepts connections.
     pub(crate) fn start_peer(peer: &Peer, scratch: &Scratch, core: Option<&str>) -> io::Result<Self> {
         let socket = scratch.new_path("peer");
         let child = process::pinned(&peer.program, core)
@@ -121,7 +123,7 @@ impl Application {
         &self.socket
     }
 
-    /// What it has used since it started.
+    /// Resources used since the start.
     pub(crate) fn usage(&self) -> io::Result<Usage> {
         Usage::of(self.child.id())
     }
@@ -133,14 +135,14 @@ impl Drop for Application {
     }
 }
 
-/// Ends a child process and waits until it is gone.
+/// Kills a child process and waits for its exit.
 pub(crate) fn stop(child: &mut Child) {
-    // Both fail only where it is gone already.
+    // Both fail only if the process has already exited.
     _ = child.kill();
     _ = child.wait();
 }
 
-/// What the child process does: serves on this socket until its standard input ends.
+/// The child process's main function: serves on this socket until standard input ends.
 pub(crate) fn serve(protocol: Protocol, workers: usize, socket: &Path) -> io::Result<()> {
     thread::spawn(|| {
         _ = io::stdin().read(&mut [0]);
@@ -167,7 +169,7 @@ fn router() -> Router {
         .route("/down", get(down))
 }
 
-/// Counts the body, in the pieces in which it arrives.
+/// Responds with the size of the body, read frame by frame.
 async fn sink(mut body: Body) -> Result<String, StatusCode> {
     let mut bytes = 0;
     while let Some(frame) = body.frame().await {
@@ -177,7 +179,7 @@ async fn sink(mut body: Body) -> Result<String, StatusCode> {
     Ok(bytes.to_string())
 }
 
-/// `n` bytes in pieces of 64 KiB, of a length that is known ahead, as when a file is sent.
+/// `n` bytes in chunks of 64 KiB with a Content-Length, like a file.
 async fn down(Query(query): Query<HashMap<String, usize>>) -> impl IntoResponse {
     let n = query.get("n").copied().unwrap_or_default();
     let chunks = (0..n.div_ceil(CHUNK.len())).map(move |chunk| {
@@ -187,7 +189,7 @@ async fn down(Query(query): Query<HashMap<String, usize>>) -> impl IntoResponse 
     ([(CONTENT_LENGTH, n.to_string())], Body::from_stream(stream::iter(chunks)))
 }
 
-/// Whether there is such a program. It is run with this argument, which should make it do nothing.
+/// Whether this program is installed. It is run with `argument`, such as `--version`.
 pub(crate) fn is_installed(program: &str, argument: &str) -> bool {
     Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }

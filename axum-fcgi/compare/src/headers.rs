@@ -1,12 +1,12 @@
-//! What browsers send.
+//! Browsers' request headers.
 
 use std::borrow::Cow;
 
 /// Names and values.
 pub(crate) type Headers = Vec<(&'static str, Cow<'static, str>)>;
 
-/// What a browser sends when one follows a link.
-pub(crate) const LINK: [(&str, &str); 11] = [
+/// The headers of a browser that follows a link.
+pub(crate) const NAVIGATION: [(&str, &str); 11] = [
     ("host", "shop.example.org"),
     ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
     ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
@@ -20,8 +20,8 @@ pub(crate) const LINK: [(&str, &str); 11] = [
     ("sec-fetch-site", "same-origin"),
 ];
 
-/// Headers that some browsers send besides, in the order in which they come.
-const MORE: [(&str, &str); 5] = [
+/// Further headers that some browsers send, in their order.
+const EXTRA: [(&str, &str); 5] = [
     ("sec-ch-ua", r#""Chromium";v="126", "Not.A/Brand";v="24""#),
     ("sec-ch-ua-mobile", "?0"),
     ("sec-ch-ua-platform", r#""Linux""#),
@@ -29,10 +29,10 @@ const MORE: [(&str, &str); 5] = [
     ("priority", "u=0, i"),
 ];
 
-/// The headers of one of many browsers: the first is as above; of the others each has a version, a language and
-/// cookies of its own, and comes from another page. They are of six kinds, by which names they send.
-pub(crate) fn of(browser: usize) -> Headers {
-    let mut headers: Headers = LINK.map(|(name, value)| (name, value.into())).into();
+/// The headers of a numbered browser. Number 0 sends [`NAVIGATION`]. Each other one has its own version, language,
+/// cookies and referring page. There are six different sets of header names.
+pub(crate) fn of_browser(browser: usize) -> Headers {
+    let mut headers: Headers = NAVIGATION.map(|(name, value)| (name, value.into())).into();
     if browser == 0 {
         return headers;
     }
@@ -50,7 +50,7 @@ pub(crate) fn of(browser: usize) -> Headers {
             _ => {}
         }
     }
-    let more = MORE.into_iter().take(browser % 6);
-    headers.extend(more.map(|(name, value)| (name, value.into())));
+    let extra = EXTRA.into_iter().take(browser % 6);
+    headers.extend(extra.map(|(name, value)| (name, value.into())));
     headers
 }

@@ -1,4 +1,4 @@
-//! A closed loop: each request that is answered makes room for the next. One thread, one poll.
+//! The load generator: a closed loop, in which each response starts the next request. One thread, one `Poll`.
 
 use std::{
     collections::VecDeque,
@@ -12,16 +12,16 @@ use std::{
 use mio::{Events, Interest, Poll, Token, net::UnixStream};
 
 use crate::{
-    answer::{self, Answers},
     application::Protocol,
     request,
+    response::{self, ResponseParser},
     work::Work,
 };
 
-/// An application that gives no answer at all for so long is stuck.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Requests in one write.
-const SLICES: usize = 64;
+/// The longest time without any response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most requests in one write.
+const MAX_SLICES: usize = 64;
 
 pub(crate) struct Load {
     poll: Poll,
@@ -29,52 +29,51 @@ pub(crate) struct Load {
     connections: Vec<Connection>,
     target: Target,
     buffer: Vec<u8>,
-    /// Requests answered, ever.
-    answered: u64,
-    /// Requests under way.
-    open: usize,
-    /// Whether what is answered is followed by the next.
-    goes_on: bool,
+    /// Responses received since the start.
+    responses: u64,
+    in_flight: usize,
+    /// Whether each response starts the next request.
+    repeats: bool,
 }
 
-/// What is the same for all connections.
+/// The settings that all connections share.
 struct Target {
     socket: PathBuf,
     protocol: Protocol,
     work: Work,
-    /// By variant.
+    /// The encoded requests, by variant and slot.
     requests: Vec<Vec<Vec<u8>>>,
-    /// Bytes of a right answer.
-    answer: usize,
+    /// Bytes of a correct response.
+    response_bytes: usize,
 }
 
 struct Connection {
     stream: UnixStream,
-    answers: Answers,
-    /// Requests that have not been written to the end, by slot.
+    parser: ResponseParser,
+    /// The slots of requests that are not completely written.
     queue: VecDeque<usize>,
-    /// How much of the first of them has been.
+    /// Bytes of the first of them that are written.
     written: usize,
-    open: usize,
-    waits_to_write: bool,
+    in_flight: usize,
+    write_blocked: bool,
 }
 
 impl Load {
-    /// Opens all connections, without a request yet.
+    /// Opens all connections without sending a request.
     pub(crate) fn open(socket: &Path, protocol: Protocol, work: Work) -> io::Result<Self> {
         let requests =
-            (0..work.variants()).map(|connection| request::requests(&work, protocol, connection)).collect();
-        let answer = right_answer(socket, protocol, &work)?;
-        let target = Target { socket: socket.to_owned(), protocol, work, requests, answer };
+            (0..work.variants()).map(|variant| request::encode_all(&work, protocol, variant)).collect();
+        let response_bytes = probe_response_bytes(socket, protocol, &work)?;
+        let target = Target { socket: socket.to_owned(), protocol, work, requests, response_bytes };
         let mut load = Self {
             poll: Poll::new()?,
             events: Events::with_capacity(256),
             connections: Vec::with_capacity(work.connections),
             target,
             buffer: vec![0; 256 * 1024],
-            answered: 0,
-            open: 0,
-            goes_on: false,
+            responses: 0,
+            in_flight: 0,
+            repeats: false,
         };
         for index in 0..work.connections {
             let connection = load.connect(index)?;
@@ -83,46 +82,46 @@ impl Load {
         Ok(load)
     }
 
-    /// Sends one request on each of these connections and waits for the answers, a few at a time.
-    pub(crate) fn touch(&mut self, connections: Range<usize>) -> io::Result<()> {
-        self.goes_on = false;
+    /// Sends one request on each of these connections and waits for the responses, a few at a time.
+    pub(crate) fn send_one_on_each(&mut self, connections: Range<usize>) -> io::Result<()> {
+        self.repeats = false;
         for start in connections.clone().step_by(32) {
             for index in start..connections.end.min(start + 32) {
                 self.send(index, 0);
                 self.flush(index)?;
             }
-            while self.open > 0 {
-                self.turn()?;
+            while self.in_flight > 0 {
+                self.poll_once()?;
             }
         }
         Ok(())
     }
 
-    /// Starts as many requests as are to be under way at once.
+    /// Sends the first requests of every active connection.
     pub(crate) fn start(&mut self) -> io::Result<()> {
-        self.goes_on = true;
+        self.repeats = true;
         for index in 0..self.target.work.active {
-            self.start_all(index)?;
+            self.fill(index)?;
         }
         Ok(())
     }
 
-    /// Goes on for this time. Returns how many requests were answered in it.
-    pub(crate) fn go_on(&mut self, time: Duration) -> io::Result<u64> {
-        let before = self.answered;
+    /// Runs the loop for this time. Returns the number of responses.
+    pub(crate) fn run_for(&mut self, time: Duration) -> io::Result<u64> {
+        let before = self.responses;
         let start = Instant::now();
         while start.elapsed() < time {
-            self.turn()?;
+            self.poll_once()?;
         }
-        Ok(self.answered - before)
+        Ok(self.responses - before)
     }
 
-    fn turn(&mut self) -> io::Result<()> {
+    fn poll_once(&mut self) -> io::Result<()> {
         let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-        match self.poll.poll(&mut events, Some(PATIENCE)) {
+        match self.poll.poll(&mut events, Some(RESPONSE_TIMEOUT)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
-            Ok(()) if events.is_empty() => return Err(io::Error::other("there was no answer for too long")),
+            Ok(()) if events.is_empty() => return Err(io::Error::other("no response within the timeout")),
             Ok(()) => {}
         }
         for event in &events {
@@ -140,61 +139,61 @@ impl Load {
         loop {
             let connection = &mut self.connections[index];
             let length = match connection.stream.read(&mut self.buffer) {
-                Ok(0) => return self.ended(index),
+                Ok(0) => return self.on_eof(index),
                 Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             };
-            let next = self.goes_on && self.target.work.kept;
-            let (mut over, mut sent) = (0, 0);
-            connection.answers.receive(&self.buffer[..length], |answer| {
-                if answer.bytes != self.target.answer {
-                    return Err(io::Error::other(format!("a wrong answer of {} bytes", answer.bytes)));
+            let repeat = self.repeats && self.target.work.keep_alive;
+            let (mut received, mut sent) = (0, 0);
+            connection.parser.receive(&self.buffer[..length], |response| {
+                if response.bytes != self.target.response_bytes {
+                    return Err(io::Error::other(format!("wrong response of {} bytes", response.bytes)));
                 }
-                over += 1;
-                if next {
-                    connection.queue.push_back(answer.slot);
+                received += 1;
+                if repeat {
+                    connection.queue.push_back(response.slot);
                     sent += 1;
                 }
                 Ok(())
             })?;
-            self.answered += over as u64;
-            connection.open = connection.open + sent - over;
-            self.open = self.open + sent - over;
-            // Edge-triggered: all has to be read, and a short read says that it was.
-            if length < self.buffer.len() && self.target.work.kept {
+            self.responses += received as u64;
+            connection.in_flight = connection.in_flight + sent - received;
+            self.in_flight = self.in_flight + sent - received;
+            // Edge-triggered: read until the socket is empty, which a short read shows.
+            if length < self.buffer.len() && self.target.work.keep_alive {
                 return Ok(());
             }
         }
     }
 
-    /// The application has closed a connection.
-    fn ended(&mut self, index: usize) -> io::Result<()> {
-        if self.target.work.kept || self.connections[index].open > 0 {
-            return Err(io::Error::other("a connection ended too early"));
+    /// Replaces a connection that the application has closed.
+    fn on_eof(&mut self, index: usize) -> io::Result<()> {
+        if self.target.work.keep_alive || self.connections[index].in_flight > 0 {
+            return Err(io::Error::other("the application closed a connection too early"));
         }
         self.connections[index] = self.connect(index)?;
-        if self.goes_on { self.start_all(index) } else { Ok(()) }
+        if self.repeats { self.fill(index) } else { Ok(()) }
     }
 
-    /// Blocking, since a full backlog is nothing that one could poll for.
+    /// Connects with a blocking call, since `Poll` cannot wait for room in the backlog.
     fn connect(&self, index: usize) -> io::Result<Connection> {
         let stream = net::UnixStream::connect(&self.target.socket)?;
         stream.set_nonblocking(true)?;
         let mut stream = UnixStream::from_std(stream);
-        // Not for writing: room for it comes with each request that is read, and would wake us for nothing.
+        // No interest in WRITABLE: every read by the application would cause a useless wakeup.
         self.poll.registry().register(&mut stream, Token(index), Interest::READABLE)?;
         Ok(Connection {
             stream,
-            answers: Answers::new(self.target.protocol, self.target.work.in_flight),
+            parser: ResponseParser::new(self.target.protocol, self.target.work.in_flight),
             queue: VecDeque::new(),
             written: 0,
-            open: 0,
-            waits_to_write: false,
+            in_flight: 0,
+            write_blocked: false,
         })
     }
 
-    fn start_all(&mut self, index: usize) -> io::Result<()> {
+    fn fill(&mut self, index: usize) -> io::Result<()> {
         for slot in 0..self.target.work.in_flight {
             self.send(index, slot);
         }
@@ -204,15 +203,15 @@ impl Load {
     fn send(&mut self, index: usize, slot: usize) {
         let connection = &mut self.connections[index];
         connection.queue.push_back(slot);
-        connection.open += 1;
-        self.open += 1;
+        connection.in_flight += 1;
+        self.in_flight += 1;
     }
 
     fn flush(&mut self, index: usize) -> io::Result<()> {
         let connection = &mut self.connections[index];
         let blocked = connection.write(&self.target.requests[index % self.target.requests.len()])?;
-        if blocked != connection.waits_to_write {
-            connection.waits_to_write = blocked;
+        if blocked != connection.write_blocked {
+            connection.write_blocked = blocked;
             let interest = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
             self.poll.registry().reregister(&mut connection.stream, Token(index), interest)?;
         }
@@ -221,11 +220,11 @@ impl Load {
 }
 
 impl Connection {
-    /// Writes what it can, straight from the requests. Returns whether something is left.
+    /// Writes from the queue, without copying. Returns whether the socket is full.
     fn write(&mut self, requests: &[Vec<u8>]) -> io::Result<bool> {
         while !self.queue.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let count = self.queue.len().min(SLICES);
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let count = self.queue.len().min(MAX_SLICES);
             let mut from = self.written;
             for (slice, slot) in slices.iter_mut().zip(&self.queue) {
                 *slice = IoSlice::new(&requests[*slot][from..]);
@@ -247,29 +246,29 @@ impl Connection {
     }
 }
 
-/// Asks once, looks at the answer, and returns its size, by which all others are judged.
-fn right_answer(socket: &Path, protocol: Protocol, work: &Work) -> io::Result<usize> {
+/// Sends one request, checks the response, and returns its size, which all later responses must have.
+fn probe_response_bytes(socket: &Path, protocol: Protocol, work: &Work) -> io::Result<usize> {
     let mut stream = net::UnixStream::connect(socket)?;
-    let request = request::requests(&Work { in_flight: 1, ..*work }, protocol, 0).concat();
+    let request = request::encode_all(&Work { in_flight: 1, ..*work }, protocol, 0).concat();
     stream.write_all(&request)?;
-    let (mut answers, mut received, mut bytes) = (Answers::new(protocol, 1), Vec::new(), None);
+    let (mut parser, mut received, mut bytes) = (ResponseParser::new(protocol, 1), Vec::new(), None);
     let mut buffer = vec![0; 64 * 1024];
     while bytes.is_none() {
         let length = stream.read(&mut buffer)?;
         if length == 0 {
-            return Err(answer::wrong("no whole answer", &received));
+            return Err(response::unexpected("incomplete response", &received));
         }
         received.extend_from_slice(&buffer[..length]);
-        answers.receive(&buffer[..length], |answer| {
-            bytes = Some(answer.bytes);
+        parser.receive(&buffer[..length], |response| {
+            bytes = Some(response.bytes);
             Ok(())
         })?;
     }
-    let says_200 = match protocol {
+    let is_200 = match protocol {
         Protocol::FastCgi => received.get(8..).is_some_and(|head| head.starts_with(b"Status: 200 ")),
         Protocol::Http => received.starts_with(b"HTTP/1.1 200 "),
     };
-    // The rest is the head's, which is never as large as that.
-    let bytes = bytes.filter(|bytes| says_200 && (work.down + 1..work.down + 512).contains(bytes));
-    bytes.ok_or_else(|| answer::wrong("a wrong answer", &received))
+    // Bytes beyond the body are the head's, which is smaller than 512 bytes.
+    let bytes = bytes.filter(|bytes| is_200 && (work.down + 1..work.down + 512).contains(bytes));
+    bytes.ok_or_else(|| response::unexpected("wrong response", &received))
 }

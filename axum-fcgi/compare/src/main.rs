@@ -1,4 +1,4 @@
-//! The same `Router` under `axum_fcgi::serve` and under `axum::serve`: what a request costs the application.
+//! Measures what a request costs an application: the same `Router` under `axum_fcgi::serve` and `axum::serve`.
 //!
 //! ```sh
 //! cargo run --release -p compare -- [FILTER] [--seconds S] [--rounds N] [--peer NAME=PROGRAM]... [--nginx]
@@ -6,17 +6,16 @@
 //! cargo run --release -p compare -- --php [--instructions]
 //! ```
 //!
-//! Either application is a child process on one core; the load comes from this process on another, over unix
-//! sockets. What is compared is run in turns (A B A B), since a machine that others use as well drifts by
-//! more than the difference; a ratio is always that of two neighbouring runs. BENCHMARKS.md has the figures.
+//! Each application is a child process on one core. This process generates the load on another core, over unix
+//! sockets. Compared applications run in turns (A B A B), and a ratio is that of two neighbouring runs: the speed
+//! of a shared machine drifts by more than the difference. BENCHMARKS.md has the figures.
 
-mod answer;
 mod application;
-mod asker;
-mod clients;
+mod client;
+mod client_comparison;
 mod comparisons;
 mod headers;
-mod kept;
+mod kept_connections;
 mod load;
 mod memory;
 mod nginx;
@@ -25,6 +24,7 @@ mod peers;
 mod php;
 mod process;
 mod request;
+mod response;
 mod scratch;
 mod summary;
 mod work;
@@ -50,12 +50,12 @@ fn run(arguments: &[String]) -> io::Result<()> {
         && role == application::ROLE
     {
         let workers = workers.parse().map_err(io::Error::other)?;
-        return application::serve(Protocol::named(protocol)?, workers, socket.as_ref());
+        return application::serve(Protocol::parse(protocol)?, workers, socket.as_ref());
     }
-    if let [role, client, requests, socket] = arguments
-        && role == asker::ROLE
+    if let [role, name, requests, socket] = arguments
+        && role == client::ROLE
     {
-        return asker::ask(client, requests.parse().map_err(io::Error::other)?, socket.as_ref());
+        return client::run(name, requests.parse().map_err(io::Error::other)?, socket.as_ref());
     }
     if let [role, port, socket, root] = arguments
         && role == php::ROLE
@@ -70,16 +70,16 @@ fn run(arguments: &[String]) -> io::Result<()> {
         return php::run(&options);
     }
     if options.client {
-        return clients::run(&options);
+        return client_comparison::run(&options);
     }
     if options.nginx {
         return nginx::run(&options);
     }
-    let cores = Cores::divide()?;
+    let cores = Cores::pin()?;
     println!("{cores}\n");
     comparisons::run(&options, &cores)?;
     peers::run(&options, &cores)?;
-    kept::run(&options, &cores)?;
+    kept_connections::run(&options, &cores)?;
     workers::run(&options)?;
     memory::run(&options, &cores)
 }

@@ -1,4 +1,4 @@
-//! The two applications behind nginx, with wrk in front of it.
+//! Both applications behind nginx, under load from wrk.
 
 use std::{
     fs, io,
@@ -40,7 +40,7 @@ pub(crate) const PARAMS: &str = "\
     fastcgi_param SERVER_NAME $server_name;
 ";
 
-/// One process: on few cores a second worker would only add noise.
+/// One process, since a second worker only adds noise on few cores.
 const CONFIGURATION: &str = r#"
 daemon off; master_process off; pid nginx.pid; error_log error.log;
 events { worker_connections 4096; }
@@ -82,7 +82,7 @@ pub(crate) fn start(scratch: &Scratch, configuration: &str, port: u16) -> io::Re
 
 pub(crate) struct Run {
     pub(crate) requests_per_second: f64,
-    /// CPU time for each.
+    /// CPU time per request.
     pub(crate) microseconds: f64,
 }
 
@@ -115,12 +115,12 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
             runs.push(load(cpu, *port, "/hello", CONNECTIONS, options.time)?);
         }
         let Ok(pair) = <[Run; 2]>::try_from(runs) else { unreachable!("a round has two runs") };
-        // The first is there to open the connections.
+        // The first round only opens the connections.
         if round > 0 {
             rounds.push(pair);
         }
     }
-    let of = |side: usize, figure: fn(&Run) -> f64| {
+    let median = |side: usize, figure: fn(&Run) -> f64| {
         Summary::of(rounds.iter().map(|round| figure(&round[side]))).median
     };
     let ratio = |figure: fn(&Run) -> f64| Summary::of(rounds.iter().map(|[a, b]| figure(a) / figure(b)));
@@ -129,16 +129,16 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     );
     println!("| | fastcgi_pass | proxy_pass | ratio: min / median / max |");
     println!("| --- | --- | --- | --- |");
-    for (what, figure) in [
+    for (label, figure) in [
         ("requests/s", (|run| run.requests_per_second) as fn(&Run) -> f64),
         ("CPU of the application per request, µs", |run| run.microseconds),
     ] {
-        println!("| {what} | {:.2} | {:.2} | {} |", of(0, figure), of(1, figure), ratio(figure));
+        println!("| {label} | {:.2} | {:.2} | {} |", median(0, figure), median(1, figure), ratio(figure));
     }
     Ok(())
 }
 
-/// Nothing is pinned: four processes share what cores there are, as they would where they are used.
+/// Runs wrk. Nothing is pinned: all processes share the available cores, as in production.
 pub(crate) fn load(
     cpu: impl Fn() -> io::Result<Duration>,
     port: u16,
@@ -149,29 +149,29 @@ pub(crate) fn load(
     let before = cpu()?;
     let mut wrk = Command::new("wrk");
     wrk.args(["-t", "1", "-c", &connections.to_string()]);
-    // Whole seconds are all that it takes.
+    // wrk accepts whole seconds only.
     wrk.args(["-d", &time.as_secs_f64().ceil().to_string()]);
-    // It sends a Host of its own, and nginx refuses a request that has two.
-    for (name, value) in headers::LINK.into_iter().filter(|(name, _)| *name != "host") {
+    // wrk adds its own Host header, and nginx rejects a request with two.
+    for (name, value) in headers::NAVIGATION.into_iter().filter(|(name, _)| *name != "host") {
         wrk.args(["-H", &format!("{name}: {value}")]);
     }
     let output = wrk.arg(format!("http://127.0.0.1:{port}{path}")).stdin(Stdio::null()).output()?;
     let cpu = cpu()? - before;
     let text = String::from_utf8_lossy(&output.stdout);
     if text.contains("Non-2xx") || text.contains("Socket errors") {
-        return Err(io::Error::other(format!("wrk saw failures: {text}")));
+        return Err(io::Error::other(format!("wrk reported failures: {text}")));
     }
     let number = |line: Option<&str>| line.and_then(|line| line.trim().parse::<f64>().ok());
     let requests =
         number(text.lines().find_map(|line| line.split_once(" requests in ")).map(|(count, _)| count));
     let rate = number(text.lines().find_map(|line| line.strip_prefix("Requests/sec:")));
     let (Some(requests), Some(requests_per_second)) = (requests, rate) else {
-        return Err(io::Error::other(format!("wrk said something else: {text}")));
+        return Err(io::Error::other(format!("unexpected output of wrk: {text}")));
     };
     Ok(Run { requests_per_second, microseconds: cpu.as_secs_f64() * 1e6 / requests })
 }
 
-/// Two ports that were free just now. Both are held until both are known, so that they differ.
+/// Two free ports. Both listeners stay open until both ports are known, so the ports differ.
 pub(crate) fn free_ports() -> io::Result<[u16; 2]> {
     let a = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let b = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;

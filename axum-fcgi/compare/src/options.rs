@@ -1,26 +1,26 @@
-//! What the command line asks for.
+//! Command line options.
 
 use std::{io, path::PathBuf, time::Duration};
 
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// Only what has this in its name.
+    /// Selects the comparisons whose name contains this.
     filter: Option<String>,
-    /// How long a run is measured.
+    /// Measured time of a run.
     pub(crate) time: Duration,
     pub(crate) rounds: usize,
     pub(crate) nginx: bool,
-    /// Before PHP, against nginx.
+    /// Compare the gateway to PHP with nginx.
     pub(crate) php: bool,
-    /// The client against hyper's.
+    /// Compare the client with hyper's.
     pub(crate) client: bool,
-    /// Count instructions rather than time.
+    /// Count instructions instead of measuring time.
     pub(crate) instructions: bool,
     /// Other FastCGI applications to compare with.
     pub(crate) peers: Vec<Peer>,
 }
 
-/// A program that serves FastCGI on the socket that its one argument names, as `unix:PATH`.
+/// A FastCGI application. Its only argument is its socket, as `unix:PATH`.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) name: String,
@@ -28,7 +28,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    fn named(argument: Option<&String>) -> io::Result<Self> {
+    fn parse(argument: Option<&String>) -> io::Result<Self> {
         let (name, program) = argument
             .and_then(|argument| argument.split_once('='))
             .ok_or_else(|| io::Error::other("--peer needs NAME=PROGRAM"))?;
@@ -37,8 +37,10 @@ impl Peer {
 }
 
 impl Options {
+    /// Parses the arguments.
+    ///
     /// # Errors
-    /// Where an argument is unknown, or not a number where there has to be one.
+    /// An option is unknown, or its value is missing or invalid.
     pub(crate) fn parse(arguments: &[String]) -> io::Result<Self> {
         let mut options = Self {
             filter: None,
@@ -61,21 +63,22 @@ impl Options {
                     let seconds = number(argument, arguments.next())?;
                     options.time = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;
                 }
-                "--peer" => options.peers.push(Peer::named(arguments.next())?),
+                "--peer" => options.peers.push(Peer::parse(arguments.next())?),
                 "--rounds" => options.rounds = number(argument, arguments.next())?,
                 other if other.starts_with('-') => {
-                    return Err(io::Error::other(format!("no such option: {other}")));
+                    return Err(io::Error::other(format!("unknown option: {other}")));
                 }
                 filter => options.filter = Some(filter.to_owned()),
             }
         }
         if options.rounds == 0 || options.time.is_zero() {
-            return Err(io::Error::other("--rounds and --seconds have to be more than 0"));
+            return Err(io::Error::other("--rounds and --seconds must be greater than 0"));
         }
         Ok(options)
     }
 
-    pub(crate) fn wants(&self, name: &str) -> bool {
+    /// Whether the filter selects this comparison.
+    pub(crate) fn selects(&self, name: &str) -> bool {
         self.filter.as_ref().is_none_or(|filter| name.contains(filter))
     }
 }

@@ -1,4 +1,4 @@
-//! What the kernel tells about processes, and on which cores they run.
+//! The kernel's figures about processes, and pinning to cores.
 
 use std::{
     ffi::OsStr,
@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-/// What a process has used so far.
+/// Resources that a process has used so far.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
     pub(crate) cpu: Duration,
@@ -16,41 +16,41 @@ pub(crate) struct Usage {
 
 impl Usage {
     pub(crate) fn of(process: u32) -> io::Result<Self> {
-        let cpu = scheduled(process).or_else(|_| ticks(process))?;
+        let cpu = schedstat_time(process).or_else(|_| tick_time(process))?;
         let status = fs::read_to_string(format!("/proc/{process}/status"))?;
         let resident = field(&status, "VmRSS:").ok_or_else(|| io::Error::other("no VmRSS"))?;
         Ok(Self { cpu, resident_bytes: resident * 1024 })
     }
 }
 
-/// In nanoseconds, of all threads. Not every kernel is built with it.
-fn scheduled(process: u32) -> io::Result<Duration> {
+/// CPU time of all threads, in nanoseconds. Not every kernel has schedstat.
+fn schedstat_time(process: u32) -> io::Result<Duration> {
     let mut sum = Duration::ZERO;
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
         let line = fs::read_to_string(thread?.path().join("schedstat"))?;
         let on_cpu = line.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok());
-        sum += Duration::from_nanos(on_cpu.ok_or_else(|| io::Error::other("no figure in schedstat"))?);
+        sum += Duration::from_nanos(on_cpu.ok_or_else(|| io::Error::other("unreadable schedstat"))?);
     }
     Ok(sum)
 }
 
-/// In ticks, of which a second is taken to have 100: USER_HZ is that on every architecture but two that are
-/// no longer built, and asking `sysconf` would take `unsafe`. With this a run should last a second or more.
-fn ticks(process: u32) -> io::Result<Duration> {
+/// CPU time in ticks of 10 ms, so a run should last at least a second. USER_HZ is 100 on every architecture but two
+/// that are no longer built, and `sysconf` would need `unsafe`.
+fn tick_time(process: u32) -> io::Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The second field is the program's name, and may hold anything but ends at the last parenthesis.
+    // The second field, the program's name, may contain anything. It ends at the last parenthesis.
     let (_, rest) = stat.rsplit_once(')').ok_or_else(|| io::Error::other("no name in stat"))?;
-    // utime and stime are fields 14 and 15, the first of these is 3.
+    // utime and stime are fields 14 and 15; `rest` starts at field 3.
     let ticks =
         rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
     Ok(Duration::from_millis(ticks * 10))
 }
 
-/// How many files this process may have open; its children inherit it.
-pub(crate) fn open_files() -> io::Result<usize> {
+/// The limit of open files, which child processes inherit.
+pub(crate) fn max_open_files() -> io::Result<usize> {
     let limits = fs::read_to_string("/proc/self/limits")?;
     let soft = field(&limits, "Max open files").and_then(|files| files.try_into().ok());
-    // "unlimited" is no number.
+    // "unlimited" does not parse as a number.
     Ok(soft.unwrap_or(usize::MAX))
 }
 
@@ -58,35 +58,39 @@ fn field(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
 }
 
-/// Where the application runs. This process has moved to another core, if there is one.
+/// The cores of the load and the application.
 #[derive(Debug)]
 pub(crate) enum Cores {
-    Divided { load: String, application: String },
-    Shared(&'static str),
+    Pinned {
+        load: String,
+        application: String,
+    },
+    /// With the reason.
+    NotPinned(&'static str),
 }
 
 impl Cores {
-    /// Takes two of the cores that this process may use, and moves it to the first.
-    pub(crate) fn divide() -> io::Result<Self> {
+    /// Chooses two of the available cores and pins this process to the first.
+    pub(crate) fn pin() -> io::Result<Self> {
         let status = fs::read_to_string("/proc/self/status")?;
         let list =
             status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default();
-        let mut cores = list.trim().split(',').flat_map(range);
+        let mut cores = list.trim().split(',').flat_map(core_range);
         let (Some(load), Some(application)) = (cores.next(), cores.next()) else {
-            return Ok(Self::Shared("there is only one core"));
+            return Ok(Self::NotPinned("only one core is available"));
         };
         let this = std::process::id().to_string();
-        let moved = Command::new("taskset").args(["-cp", &load, &this]).stdout(Stdio::null()).status();
-        match moved {
-            Ok(status) if status.success() => Ok(Self::Divided { load, application }),
-            _ => Ok(Self::Shared("taskset did not work")),
+        let status = Command::new("taskset").args(["-cp", &load, &this]).stdout(Stdio::null()).status();
+        match status {
+            Ok(status) if status.success() => Ok(Self::Pinned { load, application }),
+            _ => Ok(Self::NotPinned("taskset failed")),
         }
     }
 
     pub(crate) fn application(&self) -> Option<&str> {
         match self {
-            Self::Divided { application, .. } => Some(application),
-            Self::Shared(_) => None,
+            Self::Pinned { application, .. } => Some(application),
+            Self::NotPinned(_) => None,
         }
     }
 }
@@ -94,16 +98,16 @@ impl Cores {
 impl fmt::Display for Cores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Divided { load, application } => {
+            Self::Pinned { load, application } => {
                 write!(f, "application on core {application}, load on core {load}")
             }
-            Self::Shared(why) => write!(f, "NOT PINNED ({why}): the load takes time from the application"),
+            Self::NotPinned(reason) => write!(f, "NOT PINNED ({reason}): load and application share cores"),
         }
     }
 }
 
-/// `3` or `0-3`, as the kernel lists cores.
-fn range(list: &str) -> Vec<String> {
+/// Parses the kernel's notation of cores, `3` or `0-3`.
+fn core_range(list: &str) -> Vec<String> {
     let (first, last) = list.split_once('-').unwrap_or((list, list));
     match (first.parse::<u32>(), last.parse::<u32>()) {
         (Ok(first), Ok(last)) => (first..=last).map(|core| core.to_string()).collect(),
@@ -111,7 +115,7 @@ fn range(list: &str) -> Vec<String> {
     }
 }
 
-/// A command that runs on this core only. `taskset` becomes the program, so the process id is its own.
+/// A command that runs only on this core. `taskset` executes the program in its own process, so the process id is right.
 pub(crate) fn pinned(program: impl AsRef<OsStr>, core: Option<&str>) -> Command {
     let Some(core) = core else { return Command::new(program) };
     let mut command = Command::new("taskset");

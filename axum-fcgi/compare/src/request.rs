@@ -1,4 +1,4 @@
-//! A request as a web server sends it on, for a browser that sent these headers.
+//! Encodes a browser's request as a web server forwards it.
 
 use std::iter;
 
@@ -9,8 +9,8 @@ use crate::{
 };
 
 const BODY_TYPE: &str = "application/octet-stream";
-/// What nginx puts into one STDIN record.
-const STDIN_CONTENT: usize = 32 * 1024;
+/// The most that nginx puts into one STDIN record.
+const MAX_STDIN_CONTENT: usize = 32 * 1024;
 
 // FastCGI §8.
 const VERSION: u8 = 1;
@@ -20,24 +20,27 @@ const STDIN: u8 = 5;
 const RESPONDER: u8 = 1;
 const KEEP_CONN: u8 = 1;
 
-/// The requests of a connection as bytes, one for each that is in flight at once.
-pub(crate) fn requests(work: &Work, protocol: Protocol, connection: usize) -> Vec<Vec<u8>> {
-    let headers = headers::of(if work.varied { connection } else { 0 });
+/// Encodes the requests of a connection, one per slot.
+pub(crate) fn encode_all(work: &Work, protocol: Protocol, variant: usize) -> Vec<Vec<u8>> {
+    let headers = headers::of_browser(if work.varied { variant } else { 0 });
     match protocol {
-        Protocol::FastCgi => (1..).take(work.in_flight).map(|id| fastcgi(work, &headers, id)).collect(),
-        Protocol::Http => iter::repeat_with(|| http(work, &headers)).take(work.in_flight).collect(),
+        Protocol::FastCgi => {
+            (1..).take(work.in_flight).map(|id| encode_fastcgi(work, &headers, id)).collect()
+        }
+        Protocol::Http => iter::repeat_with(|| encode_http(work, &headers)).take(work.in_flight).collect(),
     }
 }
 
-/// With the parameters of nginx's `fastcgi_params`.
-fn fastcgi(work: &Work, headers: &Headers, id: u16) -> Vec<u8> {
+/// Encodes a FastCGI request with nginx's `fastcgi_params`.
+fn encode_fastcgi(work: &Work, headers: &Headers, id: u16) -> Vec<u8> {
     let (script, query) = work.path.split_once('?').unwrap_or((work.path, ""));
-    let (kind, length) = if work.up > 0 { (BODY_TYPE, work.up.to_string()) } else { ("", String::new()) };
+    let (content_type, length) =
+        if work.up > 0 { (BODY_TYPE, work.up.to_string()) } else { ("", String::new()) };
     let mut params = Vec::new();
     for (name, value) in [
         ("QUERY_STRING", query),
         ("REQUEST_METHOD", method(work)),
-        ("CONTENT_TYPE", kind),
+        ("CONTENT_TYPE", content_type),
         ("CONTENT_LENGTH", &length),
         ("SCRIPT_NAME", script),
         ("REQUEST_URI", work.path),
@@ -55,26 +58,26 @@ fn fastcgi(work: &Work, headers: &Headers, id: u16) -> Vec<u8> {
         ("SERVER_NAME", "shop.example.org"),
         ("REDIRECT_STATUS", "200"),
     ] {
-        pair(&mut params, name, value);
+        write_pair(&mut params, name, value);
     }
     for (name, value) in headers {
-        pair(&mut params, &format!("HTTP_{}", name.to_uppercase().replace('-', "_")), value);
+        write_pair(&mut params, &format!("HTTP_{}", name.to_uppercase().replace('-', "_")), value);
     }
 
     let mut wire = Vec::new();
-    let flags = if work.kept { KEEP_CONN } else { 0 };
-    record(&mut wire, BEGIN_REQUEST, id, &[0, RESPONDER, flags, 0, 0, 0, 0, 0]);
-    record(&mut wire, PARAMS, id, &params);
-    record(&mut wire, PARAMS, id, &[]);
-    for content in vec![b'x'; work.up].chunks(STDIN_CONTENT) {
-        record(&mut wire, STDIN, id, content);
+    let flags = if work.keep_alive { KEEP_CONN } else { 0 };
+    write_record(&mut wire, BEGIN_REQUEST, id, &[0, RESPONDER, flags, 0, 0, 0, 0, 0]);
+    write_record(&mut wire, PARAMS, id, &params);
+    write_record(&mut wire, PARAMS, id, &[]);
+    for content in vec![b'x'; work.up].chunks(MAX_STDIN_CONTENT) {
+        write_record(&mut wire, STDIN, id, content);
     }
-    record(&mut wire, STDIN, id, &[]);
+    write_record(&mut wire, STDIN, id, &[]);
     wire
 }
 
-/// With the headers by which a proxy tells who the client is.
-fn http(work: &Work, headers: &Headers) -> Vec<u8> {
+/// Encodes an HTTP request with the headers that identify the client behind a proxy.
+fn encode_http(work: &Work, headers: &Headers) -> Vec<u8> {
     let mut head = format!("{} {} HTTP/1.1\r\n", method(work), work.path);
     let mut header = |name: &str, value: &str| {
         head.extend([name, ": ", value, "\r\n"]);
@@ -88,7 +91,7 @@ fn http(work: &Work, headers: &Headers) -> Vec<u8> {
         header("content-type", BODY_TYPE);
         header("content-length", &work.up.to_string());
     }
-    if !work.kept {
+    if !work.keep_alive {
         header("connection", "close");
     }
     head.push_str("\r\n");
@@ -101,9 +104,9 @@ const fn method(work: &Work) -> &'static str {
     if work.up > 0 { "POST" } else { "GET" }
 }
 
-/// FastCGI §3.3. Padded, as nginx does it.
-fn record(wire: &mut Vec<u8>, kind: u8, id: u16, content: &[u8]) {
-    let length = u16::try_from(content.len()).unwrap_or_else(|_| unreachable!("contents are short"));
+/// Writes a record (FastCGI §3.3), padded as by nginx.
+fn write_record(wire: &mut Vec<u8>, kind: u8, id: u16, content: &[u8]) {
+    let length = u16::try_from(content.len()).unwrap_or_else(|_| unreachable!("content fits in one record"));
     let padding = (8 - length % 8) % 8;
     wire.extend([VERSION, kind]);
     wire.extend(id.to_be_bytes());
@@ -113,8 +116,8 @@ fn record(wire: &mut Vec<u8>, kind: u8, id: u16, content: &[u8]) {
     wire.resize(wire.len() + usize::from(padding), 0);
 }
 
-/// FastCGI §3.4.
-fn pair(params: &mut Vec<u8>, name: &str, value: &str) {
+/// Writes a name-value pair (FastCGI §3.4).
+fn write_pair(params: &mut Vec<u8>, name: &str, value: &str) {
     for length in [name.len(), value.len()] {
         match u8::try_from(length) {
             Ok(short @ 0..128) => params.push(short),

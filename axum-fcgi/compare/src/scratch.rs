@@ -1,4 +1,4 @@
-//! A directory for sockets and for the web server's files.
+//! A temporary directory for sockets and the web server's files.
 
 use std::{
     cell::Cell,
@@ -16,7 +16,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new() -> io::Result<Self> {
-        // Short, since the path of a unix socket in it may have some 100 bytes only.
+        // Short, since the path of a unix socket is limited to about 100 bytes.
         let path = env::temp_dir().join(format!("fcgi-compare-{}", process::id()));
         fs::create_dir(&path)?;
         Ok(Self { path, names: Cell::new(0) })
@@ -26,7 +26,7 @@ impl Scratch {
         &self.path
     }
 
-    /// A path in it that nothing else has.
+    /// A new path in the directory.
     pub(crate) fn new_path(&self, name: &str) -> PathBuf {
         self.names.set(self.names.get() + 1);
         self.path.join(format!("{name}-{}", self.names.get()))
@@ -36,7 +36,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.path) {
-            eprintln!("compare: {} is left behind: {error}", self.path.display());
+            eprintln!("compare: failed to remove {}: {error}", self.path.display());
         }
     }
 }

@@ -1,16 +1,16 @@
-//! Of several rounds, the middle and the ends.
+//! The minimum, median and maximum of several rounds.
 
 use std::fmt;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Summary {
-    pub(crate) least: f64,
+    pub(crate) min: f64,
     pub(crate) median: f64,
-    pub(crate) most: f64,
+    pub(crate) max: f64,
 }
 
 impl Summary {
-    /// Of at least one value.
+    /// Summarises at least one value.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -21,13 +21,13 @@ impl Summary {
         } else {
             f64::midpoint(at(middle.wrapping_sub(1)), at(middle))
         };
-        Self { least: at(0), median, most: at(values.len().wrapping_sub(1)) }
+        Self { min: at(0), median, max: at(values.len().wrapping_sub(1)) }
     }
 }
 
-/// Least, median, most.
+/// Minimum, median, maximum.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} / {:.2} / {:.2}", self.least, self.median, self.most)
+        write!(f, "{:.2} / {:.2} / {:.2}", self.min, self.median, self.max)
     }
 }

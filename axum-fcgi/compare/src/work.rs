@@ -1,21 +1,21 @@
-//! The kinds of load.
+//! The kinds of work.
 
-/// A kind of request, and how many are in flight at once.
+/// A kind of request, and the number of connections and requests in flight.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Work {
     pub(crate) path: &'static str,
-    /// Bytes of the request's body; 0 is a GET.
+    /// Bytes of the request body; 0 means GET.
     pub(crate) up: usize,
-    /// Bytes of the response's body.
+    /// Bytes of the response body.
     pub(crate) down: usize,
-    /// Connections that are open.
+    /// Open connections.
     pub(crate) connections: usize,
-    /// Connections in use; the others have had a request and are idle.
+    /// Connections in use; the others are idle after one request.
     pub(crate) active: usize,
     /// Requests in flight on each connection in use.
     pub(crate) in_flight: usize,
-    pub(crate) kept: bool,
-    /// Each connection sends the headers of another browser.
+    pub(crate) keep_alive: bool,
+    /// Whether each connection sends a different browser's headers.
     pub(crate) varied: bool,
 }
 
@@ -28,7 +28,7 @@ impl Work {
             connections,
             active: connections,
             in_flight: 1,
-            kept: true,
+            keep_alive: true,
             varied: false,
         }
     }
@@ -46,8 +46,8 @@ impl Work {
         Self { in_flight, ..self }
     }
 
-    pub(crate) const fn a_connection_each(self) -> Self {
-        Self { kept: false, ..self }
+    pub(crate) const fn connection_per_request(self) -> Self {
+        Self { keep_alive: false, ..self }
     }
 
     pub(crate) const fn varied(self) -> Self {
@@ -58,7 +58,7 @@ impl Work {
         Self { active, ..self }
     }
 
-    /// How many connections differ in what they send.
+    /// The number of different requests.
     pub(crate) const fn variants(&self) -> usize {
         if self.varied { self.connections } else { 1 }
     }

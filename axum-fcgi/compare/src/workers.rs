@@ -1,4 +1,4 @@
-//! One worker thread and two.
+//! Compares two worker threads with one.
 
 use std::io;
 
@@ -14,9 +14,9 @@ use crate::{
 const NAME: &str = "workers";
 const CONNECTIONS: usize = 64;
 
-/// Nothing is pinned: with two cores the load has to have its share of what the workers have.
+/// Nothing is pinned: with two cores, the load shares them with the workers.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    if !options.wants(NAME) {
+    if !options.selects(NAME) {
         return Ok(());
     }
     let scratch = Scratch::new()?;
@@ -33,12 +33,12 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
                 Ok((run(&two)?, run(&one)?))
             })
             .collect::<io::Result<Vec<_>>>()?;
-        for (what, figure) in [
+        for (label, figure) in [
             ("requests/s", (|run| run.requests as f64 / run.time.as_secs_f64()) as fn(&Run) -> f64),
             ("CPU of the application per request, µs", Run::microseconds),
         ] {
             println!(
-                "| {} | {what} | {:.2} | {:.2} | {} |",
+                "| {} | {label} | {:.2} | {:.2} | {} |",
                 protocol.name(),
                 Summary::of(rounds.iter().map(|(two, _)| figure(two))).median,
                 Summary::of(rounds.iter().map(|(_, one)| figure(one))).median,

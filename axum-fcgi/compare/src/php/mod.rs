@@ -1,6 +1,6 @@
-//! nginx and an axum Router before the same php-fpm, with wrk in front of either.
+//! nginx and an axum Router in front of the same php-fpm, both under load from wrk.
 
-mod counts;
+mod counters;
 
 use std::{
     env, fs, io,
@@ -26,13 +26,14 @@ use crate::{
     summary::Summary,
 };
 
-/// The argument that makes this program a web server.
-pub(crate) const ROLE: &str = "front-for-compare";
+/// The argument that runs this program as a web server.
+pub(crate) const ROLE: &str = "gateway-for-compare";
 
-/// Processes of PHP, and so connections to them, and of wrk: with more, some would wait for others to be closed.
+/// The number of PHP processes, of connections to them, and of wrk's connections. More connections than processes
+/// would wait until others are closed.
 const CHILDREN: usize = 8;
 
-/// As Debian's snippets/fastcgi-php.conf and fastcgi.conf have it.
+/// Like Debian's snippets/fastcgi-php.conf and fastcgi.conf.
 const NGINX: &str = r#"
 daemon off; master_process off; pid nginx.pid; error_log error.log;
 events { worker_connections 1024; }
@@ -59,7 +60,7 @@ PARAMS
 }
 "#;
 
-/// What the child process does: has PHP below a path.
+/// The child process's main function: serves PHP below a path.
 pub(crate) fn serve(port: u16, socket: &Path, root: &Path) -> io::Result<()> {
     let socket = socket.to_owned();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -72,16 +73,16 @@ pub(crate) fn serve(port: u16, socket: &Path, root: &Path) -> io::Result<()> {
     })
 }
 
-/// php-fpm with a script, and what either web server in front of it needs.
+/// php-fpm with a script, and the settings of both web servers.
 struct Setup {
-    /// Ends before its folder does.
+    /// Declared before `scratch`, so that it stops before its directory is removed.
     _fpm: PhpFpm,
     scratch: Scratch,
     root: PathBuf,
     socket: PathBuf,
-    /// The Router's, and nginx's.
+    /// The ports of the Router and of nginx.
     ports: [u16; 2],
-    /// nginx's.
+    /// nginx.conf.
     configuration: String,
 }
 
@@ -89,30 +90,30 @@ impl Setup {
     fn new() -> io::Result<Self> {
         let fpm = PhpFpm::find().ok_or_else(|| io::Error::other("php-fpm is not installed"))?;
         let scratch = Scratch::new()?;
-        let folder = scratch.path();
-        let root = folder.join("root/php");
+        let directory = scratch.path();
+        let root = directory.join("root/php");
         fs::create_dir_all(&root)?;
         fs::write(root.join("hello.php"), "<?php\necho \"Hello, World!\";\n")?;
         let ports = nginx::free_ports()?;
-        let filled = |text: &str| {
+        let fill = |text: &str| {
             text.replace("PARAMS", nginx::PARAMS)
-                .replace("FOLDER", &folder.display().to_string())
+                .replace("FOLDER", &directory.display().to_string())
                 .replace("CHILDREN", &CHILDREN.to_string())
                 .replace("PORT", &ports[1].to_string())
         };
-        let configuration = filled(NGINX);
-        fs::write(folder.join("nginx.conf"), &configuration)?;
-        let fpm = PhpFpm::start(&fpm, folder, CHILDREN, "").map_err(io::Error::other)?;
+        let configuration = fill(NGINX);
+        fs::write(directory.join("nginx.conf"), &configuration)?;
+        let fpm = PhpFpm::start(&fpm, directory, CHILDREN, "").map_err(io::Error::other)?;
         let socket = fpm.socket();
         Ok(Self { root, socket, ports, configuration, _fpm: fpm, scratch })
     }
 
-    /// The arguments of this program as a web server.
-    fn front(&self, command: &mut Command) {
+    /// Adds the arguments that run this program as a web server.
+    fn gateway(&self, command: &mut Command) {
         command.args([ROLE, &self.ports[0].to_string()]).arg(&self.socket).arg(&self.root);
     }
 
-    /// Those of nginx.
+    /// Adds the arguments of nginx.
     fn nginx(&self, command: &mut Command) {
         command.args(["-c", "nginx.conf", "-e", "error.log", "-p"]).arg(self.scratch.path());
     }
@@ -130,43 +131,43 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     }
     let setup = Setup::new()?;
     if options.instructions {
-        return counts::run(&setup);
+        return counters::run(&setup);
     }
     let [ours, theirs] = setup.ports;
     let mut rounds = Vec::new();
     for round in 0..=options.rounds {
-        // A web server that keeps connections keeps PHP's processes: only one can be there at a time.
+        // Kept connections occupy PHP's processes, so only one web server can run at a time.
         let run = |process, port| {
             nginx::load(|| Ok(Usage::of(process)?.cpu), port, "/php/hello.php", CHILDREN, options.time)
         };
-        let front = {
+        let gateway = {
             let mut command = Command::new(env::current_exe()?);
-            setup.front(&mut command);
+            setup.gateway(&mut command);
             command.stdin(Stdio::null());
-            let mut front = Process::start(&mut command, listens(ours)).map_err(io::Error::other)?;
-            run(front.child().id(), ours)?
+            let mut gateway = Process::start(&mut command, listens(ours)).map_err(io::Error::other)?;
+            run(gateway.child().id(), ours)?
         };
         let nginx = {
             let mut nginx = nginx::start(&setup.scratch, &setup.configuration, theirs)?;
             run(nginx.child().id(), theirs)?
         };
-        // The first warms PHP up.
+        // The first round warms up PHP.
         if round > 0 {
-            rounds.push([front, nginx]);
+            rounds.push([gateway, nginx]);
         }
     }
     println!("GET /php/hello.php of php-fpm with {CHILDREN} processes, wrk with {CHILDREN} connections\n");
-    println!("| | axum with FastCgi | nginx | ratio: min / median / max |");
+    println!("| | axum with PhpGateway | nginx | ratio: min / median / max |");
     println!("| --- | --- | --- | --- |");
-    let of = |side: usize, figure: fn(&Run) -> f64| {
+    let median = |side: usize, figure: fn(&Run) -> f64| {
         Summary::of(rounds.iter().map(|round| figure(&round[side]))).median
     };
-    for (what, figure) in [
+    for (label, figure) in [
         ("requests/s", (|run| run.requests_per_second) as fn(&Run) -> f64),
         ("requests per CPU second of the web server", |run| 1e6 / run.microseconds),
     ] {
-        let ratio = Summary::of(rounds.iter().map(|[front, nginx]| figure(front) / figure(nginx)));
-        println!("| {what} | {:.0} | {:.0} | {ratio} |", of(0, figure), of(1, figure));
+        let ratio = Summary::of(rounds.iter().map(|[gateway, nginx]| figure(gateway) / figure(nginx)));
+        println!("| {label} | {:.0} | {:.0} | {ratio} |", median(0, figure), median(1, figure));
     }
     Ok(())
 }

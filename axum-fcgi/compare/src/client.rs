@@ -1,4 +1,4 @@
-//! The client that is measured: this program again, as a child process.
+//! The measured client: this program, as a child process.
 
 use std::{
     future::Future,
@@ -22,10 +22,10 @@ use tower::{Service, ServiceExt};
 
 use crate::{application::Protocol, headers, process::Usage};
 
-/// The argument that makes this program a client.
-pub(crate) const ROLE: &str = "ask-for-compare";
+/// The argument that runs this program as a client.
+pub(crate) const ROLE: &str = "client-for-compare";
 
-/// Requests that are under way at once, each on a connection that is kept.
+/// Requests in flight, each on its own kept connection.
 const CONNECTIONS: usize = 32;
 const BODY: &[u8] = b"Hello, World!";
 
@@ -34,9 +34,9 @@ type NoBody = Empty<Bytes>;
 /// A client of either protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Client {
-    /// One that makes connections and keeps them for all.
+    /// One pool, shared by all callers.
     Pool(Protocol),
-    /// A connection for each caller.
+    /// One connection per caller.
     Connections(Protocol),
 }
 
@@ -64,19 +64,19 @@ impl Client {
     }
 }
 
-/// What the child process does: so many requests, after some that are not counted; then it says how many microseconds of
-/// CPU time one took.
-pub(crate) fn ask(name: &str, requests: usize, socket: &Path) -> io::Result<()> {
+/// The child process's main function: warms up, sends this number of requests, and prints the microseconds of CPU time
+/// per request.
+pub(crate) fn run(name: &str, requests: usize, socket: &Path) -> io::Result<()> {
     let known = Client::ALL.into_iter().find(|client| client.name() == name);
-    let client = known.ok_or_else(|| io::Error::other(format!("no such client: {name}")))?;
+    let client = known.ok_or_else(|| io::Error::other(format!("unknown client: {name}")))?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let cpu = match client {
             Client::Pool(Protocol::FastCgi) => {
-                measured(vec![Tower(fastcgi_pool(socket)); CONNECTIONS], requests).await
+                measure(vec![Tower(fastcgi_pool(socket)); CONNECTIONS], requests).await
             }
             Client::Pool(Protocol::Http) => {
-                measured(vec![Tower(http_pool(socket)); CONNECTIONS], requests).await
+                measure(vec![Tower(http_pool(socket)); CONNECTIONS], requests).await
             }
             Client::Connections(Protocol::FastCgi) => {
                 let mut senders = Vec::new();
@@ -86,7 +86,7 @@ pub(crate) fn ask(name: &str, requests: usize, socket: &Path) -> io::Result<()> 
                     tokio::spawn(connection);
                     senders.push(Tower(sender));
                 }
-                measured(senders, requests).await
+                measure(senders, requests).await
             }
             Client::Connections(Protocol::Http) => {
                 let mut senders = Vec::new();
@@ -96,7 +96,7 @@ pub(crate) fn ask(name: &str, requests: usize, socket: &Path) -> io::Result<()> 
                     tokio::spawn(connection);
                     senders.push(Http1(sender));
                 }
-                measured(senders, requests).await
+                measure(senders, requests).await
             }
         }?;
         println!("{cpu}");
@@ -104,11 +104,11 @@ pub(crate) fn ask(name: &str, requests: usize, socket: &Path) -> io::Result<()> 
     })
 }
 
-/// How a request is sent.
-trait Asks: Send + 'static {
+/// Sends a request.
+trait RequestSender: Send + 'static {
     type Body: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send;
 
-    fn ask(
+    fn send(
         &mut self,
         request: Request<NoBody>,
     ) -> impl Future<Output = io::Result<Response<Self::Body>>> + Send;
@@ -117,7 +117,7 @@ trait Asks: Send + 'static {
 #[derive(Clone)]
 struct Tower<S>(S);
 
-impl<S, B> Asks for Tower<S>
+impl<S, B> RequestSender for Tower<S>
 where
     S: Service<Request<NoBody>, Response = Response<B>, Future: Send> + Send + 'static,
     S::Error: std::error::Error + Send + Sync,
@@ -125,17 +125,17 @@ where
 {
     type Body = B;
 
-    async fn ask(&mut self, request: Request<NoBody>) -> io::Result<Response<B>> {
+    async fn send(&mut self, request: Request<NoBody>) -> io::Result<Response<B>> {
         self.0.ready().await.map_err(io::Error::other)?.call(request).await.map_err(io::Error::other)
     }
 }
 
 struct Http1(http1::SendRequest<NoBody>);
 
-impl Asks for Http1 {
+impl RequestSender for Http1 {
     type Body = hyper::body::Incoming;
 
-    async fn ask(&mut self, request: Request<NoBody>) -> io::Result<Response<Self::Body>> {
+    async fn send(&mut self, request: Request<NoBody>) -> io::Result<Response<Self::Body>> {
         self.0.ready().await.map_err(io::Error::other)?;
         self.0.send_request(request).await.map_err(io::Error::other)
     }
@@ -150,17 +150,17 @@ fn fastcgi_pool(
     })
 }
 
-fn http_pool(socket: &Path) -> legacy::Client<Unix, NoBody> {
-    legacy::Client::builder(TokioExecutor::new()).build(Unix(socket.to_owned()))
+fn http_pool(socket: &Path) -> legacy::Client<UnixConnector, NoBody> {
+    legacy::Client::builder(TokioExecutor::new()).build(UnixConnector(socket.to_owned()))
 }
 
 type Connecting<IO> = Pin<Box<dyn Future<Output = io::Result<IO>> + Send>>;
 
-/// Connects hyper-util's client to a unix socket, whatever the target says.
+/// A connector for hyper-util's client that always connects to this unix socket.
 #[derive(Clone)]
-struct Unix(PathBuf);
+struct UnixConnector(PathBuf);
 
-impl Service<Uri> for Unix {
+impl Service<Uri> for UnixConnector {
     type Response = TokioIo<UnixStream>;
     type Error = io::Error;
     type Future = Connecting<TokioIo<UnixStream>>;
@@ -175,31 +175,31 @@ impl Service<Uri> for Unix {
     }
 }
 
-/// Microseconds of CPU time for each request.
-async fn measured<S: Asks>(senders: Vec<S>, requests: usize) -> io::Result<f64> {
-    let senders = all(senders, 20).await?;
+/// Returns the microseconds of CPU time per request.
+async fn measure<S: RequestSender>(senders: Vec<S>, requests: usize) -> io::Result<f64> {
+    let senders = send_all(senders, 20).await?;
     let before = Usage::of(std::process::id())?.cpu;
-    let each = requests.div_ceil(CONNECTIONS);
-    all(senders, each).await?;
+    let per_sender = requests.div_ceil(CONNECTIONS);
+    send_all(senders, per_sender).await?;
     let cpu = Usage::of(std::process::id())?.cpu - before;
-    Ok(cpu.as_secs_f64() * 1e6 / (each * CONNECTIONS) as f64)
+    Ok(cpu.as_secs_f64() * 1e6 / (per_sender * CONNECTIONS) as f64)
 }
 
-/// So many requests from each.
-async fn all<S: Asks>(senders: Vec<S>, each: usize) -> io::Result<Vec<S>> {
-    let headers: HeaderMap = headers::LINK
+/// Sends `per_sender` requests with each sender, one after the other.
+async fn send_all<S: RequestSender>(senders: Vec<S>, per_sender: usize) -> io::Result<Vec<S>> {
+    let headers: HeaderMap = headers::NAVIGATION
         .into_iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
         .collect();
-    let mut askers = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for mut sender in senders {
         let headers = headers.clone();
-        askers.spawn(async move {
-            for _ in 0..each {
+        tasks.spawn(async move {
+            for _ in 0..per_sender {
                 let mut request = Request::new(Empty::new());
                 *request.uri_mut() = Uri::from_static("http://shop.example.org/hello");
                 *request.headers_mut() = headers.clone();
-                let response = sender.ask(request).await?;
+                let response = sender.send(request).await?;
                 let status = response.status();
                 let body = response.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
                 if status != StatusCode::OK || body != BODY {
@@ -209,5 +209,5 @@ async fn all<S: Asks>(senders: Vec<S>, each: usize) -> io::Result<Vec<S>> {
             Ok(sender)
         });
     }
-    askers.join_all().await.into_iter().collect()
+    tasks.join_all().await.into_iter().collect()
 }

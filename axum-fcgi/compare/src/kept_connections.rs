@@ -1,4 +1,4 @@
-//! What a request costs while many connections are open.
+//! The cost of a request while many connections are open.
 
 use std::io;
 
@@ -15,22 +15,22 @@ use crate::{
 pub(crate) const NAME: &str = "kept-connections";
 const CONNECTIONS: [usize; 4] = [1, 100, 1_000, 10_000];
 const ACTIVE: usize = 32;
-/// What the others are compared with. Not the first: one connection alone is never busy.
-const BASE: usize = 1;
-/// Files that either process has open besides the connections, amply.
+/// The index of the row that the others are compared with. Not 0: one connection does not keep the application busy.
+const BASELINE: usize = 1;
+/// An upper bound of the files that either process has open besides the connections.
 const OTHER_FILES: usize = 64;
 
 pub(crate) fn run(options: &Options, cores: &Cores) -> io::Result<()> {
-    if !options.wants(NAME) {
+    if !options.selects(NAME) {
         return Ok(());
     }
-    let counts = CONNECTIONS.map(at_most);
+    let counts = CONNECTIONS.map(within_file_limit);
     let scratch = Scratch::new()?;
     let mut applications = Vec::new();
     for protocol in Protocol::BOTH {
         applications.push((protocol, Application::start(protocol, &scratch, cores.application())?));
     }
-    // By round, by number of connections, by protocol.
+    // Indexed by round, number of connections, protocol.
     let mut rounds: Vec<Vec<Vec<f64>>> = Vec::new();
     for _ in 0..options.rounds {
         let mut round = Vec::new();
@@ -53,31 +53,33 @@ pub(crate) fn run(options: &Options, cores: &Cores) -> io::Result<()> {
     println!("| --- | --- | --- | --- | --- | --- |");
     for (row, connections) in counts.into_iter().enumerate() {
         let time = |side: usize| Summary::of(rounds.iter().map(|round| round[row][side])).median;
-        let rise =
-            |side: usize| Summary::of(rounds.iter().map(|round| round[row][side] / round[BASE][side])).median;
+        let growth = |side: usize| {
+            Summary::of(rounds.iter().map(|round| round[row][side] / round[BASELINE][side])).median
+        };
         println!(
             "| {connections} | {:.2} | {:.2} | {:.2} | {:.2} | {} |",
             time(0),
-            rise(0),
+            growth(0),
             time(1),
-            rise(1),
+            growth(1),
             Summary::of(rounds.iter().map(|round| round[row][0] / round[row][1])),
         );
     }
-    println!("\n{}\n", open_files_note());
+    println!("\n{}\n", file_limit_line());
     Ok(())
 }
 
-/// As many connections as either process may have open.
-pub(crate) fn at_most(connections: usize) -> usize {
-    let files = process::open_files().unwrap_or(1024);
+/// Reduces a number of connections to what the limit of open files permits.
+pub(crate) fn within_file_limit(connections: usize) -> usize {
+    let files = process::max_open_files().unwrap_or(1024);
     connections.min(files.saturating_sub(OTHER_FILES)).max(1)
 }
 
-pub(crate) fn open_files_note() -> String {
-    match process::open_files() {
+/// A line about the limit, for the output.
+pub(crate) fn file_limit_line() -> String {
+    match process::max_open_files() {
         Ok(usize::MAX) => "open files (ulimit -n): unlimited".to_owned(),
         Ok(files) => format!("open files (ulimit -n): {files}"),
-        Err(error) => format!("open files (ulimit -n): not known, 1024 assumed: {error}"),
+        Err(error) => format!("open files (ulimit -n): unknown, 1024 assumed: {error}"),
     }
 }

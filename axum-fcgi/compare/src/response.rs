@@ -1,4 +1,4 @@
-//! Reading answers: as little of them as tells that they are right, since the load has to be the cheaper end.
+//! Parses responses only as far as a check of their size needs, since the load must be cheaper than the application.
 
 use std::io;
 
@@ -9,65 +9,68 @@ const END_REQUEST: u8 = 3;
 const STDOUT: u8 = 6;
 const HEADER: usize = 8;
 
-/// What a connection has received.
+/// A connection's response parser.
 #[derive(Debug)]
-pub(crate) enum Answers {
-    FastCgi(Records),
-    Http(Message),
+pub(crate) enum ResponseParser {
+    FastCgi(RecordParser),
+    Http(MessageParser),
 }
 
-/// An answer that is over.
+/// A complete response.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    /// Which of the requests under way on this connection it belongs to, from 0.
+pub(crate) struct Response {
+    /// The index of its request among those in flight on this connection.
     pub(crate) slot: usize,
-    /// Bytes of its head and its body. The answers to one request are all of one size, if they are right.
+    /// Bytes of the head and the body. All correct responses to one request have the same size.
     pub(crate) bytes: usize,
 }
 
-impl Answers {
+impl ResponseParser {
     pub(crate) fn new(protocol: Protocol, in_flight: usize) -> Self {
         match protocol {
-            Protocol::FastCgi => Self::FastCgi(Records { bytes: vec![0; in_flight], ..Records::default() }),
-            Protocol::Http => Self::Http(Message::default()),
+            Protocol::FastCgi => {
+                Self::FastCgi(RecordParser { bytes: vec![0; in_flight], ..RecordParser::default() })
+            }
+            Protocol::Http => Self::Http(MessageParser::default()),
         }
     }
 
-    /// Takes what was received, and tells each answer that is over with it.
+    /// Parses received bytes and reports each complete response.
     ///
     /// # Errors
-    /// What is received is no answer, or not one to what was asked.
+    /// The bytes are not a response, or not one to a request in flight.
     pub(crate) fn receive(
         &mut self,
         bytes: &[u8],
-        over: impl FnMut(Answer) -> io::Result<()>,
+        on_response: impl FnMut(Response) -> io::Result<()>,
     ) -> io::Result<()> {
         match self {
-            Self::FastCgi(records) => records.receive(bytes, over),
-            Self::Http(message) => message.receive(bytes, over),
+            Self::FastCgi(records) => records.receive(bytes, on_response),
+            Self::Http(message) => message.receive(bytes, on_response),
         }
     }
 }
 
-/// FastCGI: where the next record stands, and how much of each answer came.
+/// FastCGI: the state of the current record, and the size of each response so far.
 #[derive(Debug, Default)]
-pub(crate) struct Records {
+pub(crate) struct RecordParser {
     header: [u8; HEADER],
     header_bytes: usize,
-    /// Of the record that the header belongs to.
+    /// Content bytes that the current record still lacks.
     content: usize,
+    /// Padding bytes that the current record still lacks.
     padding: usize,
-    /// The status in END_REQUEST, whose bytes are all 0 if all is well.
+    /// The bytes of END_REQUEST's statuses, combined: 0 means success.
     status: u8,
-    /// STDOUT so far, for each request.
+    /// STDOUT bytes of each request so far.
     bytes: Vec<usize>,
 }
 
-impl Records {
+impl RecordParser {
     fn receive(
         &mut self,
         mut bytes: &[u8],
-        mut over: impl FnMut(Answer) -> io::Result<()>,
+        mut on_response: impl FnMut(Response) -> io::Result<()>,
     ) -> io::Result<()> {
         while !bytes.is_empty() {
             if self.header_bytes < HEADER {
@@ -87,8 +90,8 @@ impl Records {
             self.content -= content.len();
             match (kind, self.bytes.get_mut(slot)) {
                 (STDOUT, Some(received)) => *received += content.len(),
-                (END_REQUEST, Some(_)) => self.status |= content.iter().fold(0, |all, byte| all | byte),
-                _ => return Err(wrong("a record that was not expected", &self.header)),
+                (END_REQUEST, Some(_)) => self.status |= content.iter().fold(0, |bits, byte| bits | byte),
+                _ => return Err(unexpected("unexpected record", &self.header)),
             }
             self.padding -= take(&mut bytes, self.padding).len();
             if self.content > 0 || self.padding > 0 {
@@ -97,9 +100,9 @@ impl Records {
             self.header_bytes = 0;
             if kind == END_REQUEST {
                 if self.status != 0 {
-                    return Err(io::Error::other("END_REQUEST tells of a failure"));
+                    return Err(io::Error::other("END_REQUEST reports a failure"));
                 }
-                over(Answer { slot, bytes: std::mem::take(&mut self.bytes[slot]) })?;
+                on_response(Response { slot, bytes: std::mem::take(&mut self.bytes[slot]) })?;
             }
         }
         Ok(())
@@ -108,22 +111,22 @@ impl Records {
 
 /// HTTP/1.1: a head with a Content-Length, then the body.
 #[derive(Debug, Default)]
-pub(crate) struct Message {
+pub(crate) struct MessageParser {
     head: Vec<u8>,
-    /// Bytes of the body that are still to come, once the head is there.
-    left: Option<usize>,
+    /// Bytes of the body that are still missing, once the head is complete.
+    remaining: Option<usize>,
     bytes: usize,
 }
 
-impl Message {
+impl MessageParser {
     fn receive(
         &mut self,
         mut bytes: &[u8],
-        mut over: impl FnMut(Answer) -> io::Result<()>,
+        mut on_response: impl FnMut(Response) -> io::Result<()>,
     ) -> io::Result<()> {
         while !bytes.is_empty() {
-            let left = match self.left {
-                Some(left) => left,
+            let remaining = match self.remaining {
+                Some(remaining) => remaining,
                 None => {
                     let before = self.head.len();
                     self.head.extend_from_slice(bytes);
@@ -138,12 +141,12 @@ impl Message {
                     length
                 }
             };
-            let body = take(&mut bytes, left).len();
+            let body = take(&mut bytes, remaining).len();
             self.bytes += body;
-            self.left = Some(left - body);
-            if left == body {
-                self.left = None;
-                over(Answer { slot: 0, bytes: self.bytes })?;
+            self.remaining = Some(remaining - body);
+            if remaining == body {
+                self.remaining = None;
+                on_response(Response { slot: 0, bytes: self.bytes })?;
             }
         }
         Ok(())
@@ -156,17 +159,17 @@ fn content_length(head: &[u8]) -> io::Result<usize> {
     let digits = at.map_or(&[][..], |at| &head[at + name.len()..]);
     let digits = digits.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let length = str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-    length.ok_or_else(|| wrong("no Content-Length", head))
+    length.ok_or_else(|| unexpected("missing Content-Length", head))
 }
 
-fn take<'a>(bytes: &mut &'a [u8], most: usize) -> &'a [u8] {
-    let (taken, rest) = bytes.split_at(most.min(bytes.len()));
+fn take<'a>(bytes: &mut &'a [u8], max: usize) -> &'a [u8] {
+    let (taken, rest) = bytes.split_at(max.min(bytes.len()));
     *bytes = rest;
     taken
 }
 
-/// An error that shows what was received.
-pub(crate) fn wrong(what: &str, received: &[u8]) -> io::Error {
+/// An error that quotes the received bytes.
+pub(crate) fn unexpected(message: &str, received: &[u8]) -> io::Error {
     let start = &received[..received.len().min(400)];
-    io::Error::other(format!("{what}: {}", start.escape_ascii()))
+    io::Error::other(format!("{message}: {}", start.escape_ascii()))
 }
