@@ -1,6 +1,6 @@
-//! Takes the Rust snippets out of the texts, so that the programs in `src/bin` are what readers copy.
+//! Extracts the Rust code blocks from the documents, so that the programs in `src/bin` are the code that readers copy.
 //!
-//! A place that a reader chooses, such as the path of the socket, becomes a variable of the environment.
+//! A value that the reader chooses, such as the socket's path, becomes an environment variable.
 
 use std::path::Path;
 use std::{env, fs};
@@ -16,12 +16,12 @@ fn main() {
     write("serve_auto", &serve_auto, &[]);
     let places = [("\"/run/php/php-fpm.sock\"", socket), ("\"/srv/shop\"", "place(\"SITE\")")];
     write("php", &format!("{{ {php}\nlisten(router).await }}"), &places);
-    // Rustdoc hides these lines from readers, and compiles them.
+    // Rustdoc compiles these lines but does not show them.
     let whole: Vec<_> = backlog.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
     write("backlog", &whole.join("\n"), &[("9000", "port()")]);
 }
 
-/// The Rust blocks of a text. A text with more or less of them than are tested is a failure.
+/// Returns the Rust code blocks of a document. Fails if their number is not `N`.
 fn snippets<const N: usize>(path: &str) -> [String; N] {
     println!("cargo::rerun-if-changed={path}");
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -34,13 +34,13 @@ fn snippets<const N: usize>(path: &str) -> [String; N] {
         }
     }
     let count = found.len();
-    found.try_into().unwrap_or_else(|_| panic!("{path} has {count} snippets in Rust, and {N} are tested"))
+    found.try_into().unwrap_or_else(|_| panic!("{path} has {count} Rust code blocks, but {N} are tested"))
 }
 
 fn write(name: &str, snippet: &str, places: &[(&str, &str)]) {
     let mut program = snippet.to_owned();
     for (place, expression) in places {
-        assert!(program.contains(place), "the snippet {name} has no {place}");
+        assert!(program.contains(place), "the code block {name} does not contain {place}");
         program = program.replace(place, expression);
     }
     let out = env::var_os("OUT_DIR").expect("cargo sets it");

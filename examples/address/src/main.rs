@@ -1,12 +1,12 @@
-//! An application that exists already and speaks HTTP: what it speaks, and where, is now its address.
+//! An existing HTTP application that can also serve FastCGI: its address selects the protocol.
 //!
 //! ```sh
 //! cargo run -p address -- http://127.0.0.1:8080     # HTTP, as before
 //! cargo run -p address -- 127.0.0.1:9000            # FastCGI; or any other axum_fcgi::Address, such as /run/app.sock
 //! ```
 //!
-//! Its routes know nothing of where it is mounted. On its site it is below `/app`: behind nginx or lighttpd with the
-//! configuration beside this, and over HTTP too.
+//! Its routes do not contain the prefix `/app`, below which it is mounted: behind nginx or lighttpd with this folder's
+//! configurations, and over HTTP.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -26,14 +26,14 @@ fn app() -> Router {
     Router::new()
         .route("/", get(async || "Hello, World!\n"))
         .route("/hello/{name}", get(async |Path(name): Path<String>| format!("Hello, {name}!\n")))
-        // What was asked for, prefix and all.
+        // The request's path with the prefix.
         .route("/whole", get(async |OriginalUri(whole): OriginalUri| format!("{whole}\n")))
-        // The client's address, which is the web server's only over HTTP.
+        // The client's address. Behind a web server over HTTP it would be the web server's.
         .route(
             "/client",
             get(async |ConnectInfo(client): ConnectInfo<SocketAddr>| format!("{}\n", client.ip())),
         )
-        // Nobody puts the prefix into what the application answers.
+        // The prefix is not added to responses.
         .route("/old", get(async || Redirect::to(&format!("{PREFIX}/hello/again"))))
 }
 
@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // What an address may be is in its text.
+            // The error lists the valid forms of an address.
             eprintln!("{error}");
             ExitCode::FAILURE
         }

@@ -1,4 +1,4 @@
-//! The same answers over HTTP, and over FastCGI behind each web server.
+//! The responses are the same over HTTP and over FastCGI behind each web server.
 
 use std::net::TcpStream;
 use std::process::{Command, ExitCode};
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     };
     test_support::run(vec![
         trial("http/serves_below_the_prefix", http),
-        trial("what_is_no_address_is_an_error", no_address),
+        trial("an_invalid_address_is_an_error", invalid_address),
         behind(WebServer::Nginx, include_str!("../nginx.conf")),
         behind(WebServer::Lighttpd, include_str!("../lighttpd.conf")),
     ])
@@ -42,8 +42,8 @@ fn check(get: impl Fn(&str) -> Result<Answer>) -> Result {
         ("/app/whole?q=%20", "/app/whole?q=%20\n"),
         ("/app/client", "127.0.0.1\n"),
     ] {
-        let answer = get(path)?;
-        assert_eq!((answer.status, &*answer.body), (200, body), "{path}: {}", answer.head);
+        let response = get(path)?;
+        assert_eq!((response.status, &*response.body), (200, body), "{path}: {}", response.head);
     }
     let moved = get("/app/old")?;
     assert_eq!(moved.status, 303);
@@ -55,7 +55,7 @@ fn check(get: impl Fn(&str) -> Result<Answer>) -> Result {
     Ok(())
 }
 
-fn no_address() -> Result {
+fn invalid_address() -> Result {
     let output = Command::new(env!("CARGO_BIN_EXE_address")).arg("https://example.org").output()?;
     let error = String::from_utf8(output.stderr)?;
     assert!(!output.status.success() && error.contains("127.0.0.1:9000"), "{error}");

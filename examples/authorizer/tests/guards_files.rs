@@ -1,4 +1,4 @@
-//! Files that the web server sends to whom the authorizer allows it.
+//! The web server sends files only to clients that the authorizer allows.
 
 use std::fs::{self, Permissions};
 use std::net::TcpStream;
@@ -43,12 +43,12 @@ fn guards_files(installed: &Installed, config: &str) -> Result {
         ("/guarded/nothing.txt", "", 401),
         ("/open.txt", "", 200),
     ] {
-        let answer = server.ask("GET", path, headers, "")?;
-        assert_eq!(answer.status, status, "{path} {headers}: {answer:?}\n{}", server.logs());
+        let response = server.ask("GET", path, headers, "")?;
+        assert_eq!(response.status, status, "{path} {headers}: {response:?}\n{}", server.logs());
         let guarded = path.starts_with("/guarded");
-        assert_eq!(answer.body == "for alice\n", guarded && status == 200, "{answer:?}");
-        let asks = answer.head.to_ascii_lowercase().contains("www-authenticate: basic");
-        assert_eq!(asks, status == 401, "{answer:?}");
+        assert_eq!(response.body == "for alice\n", guarded && status == 200, "{response:?}");
+        let challenges = response.head.to_ascii_lowercase().contains("www-authenticate: basic");
+        assert_eq!(challenges, status == 401, "{response:?}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Server-Sent Events through nginx: what one client says, all others hear at once.
+//! Server-Sent Events through nginx: each client's message is sent to all clients at once.
 //!
 //! ```sh
 //! FCGI_LISTEN=127.0.0.1:9000 cargo run -p events
@@ -20,26 +20,26 @@ use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt as _};
 
 fn app() -> Router {
-    let (said, _) = broadcast::channel(64);
-    Router::new().route("/events", get(events)).route("/say", post(say)).with_state(said)
+    let (messages, _) = broadcast::channel(64);
+    Router::new().route("/events", get(events)).route("/say", post(say)).with_state(messages)
 }
 
-async fn say(State(said): State<broadcast::Sender<String>>, text: String) {
-    // An error says that nobody listens.
-    let _ = said.send(text);
+async fn say(State(messages): State<broadcast::Sender<String>>, text: String) {
+    // Fails only if no client is connected.
+    let _ = messages.send(text);
 }
 
-/// nginx collects an answer, unless the answer itself asks it not to, with this header.
-async fn events(State(said): State<broadcast::Sender<String>>) -> impl IntoResponse {
-    ([("X-Accel-Buffering", "no")], Sse::new(hear(&said)).keep_alive(KeepAlive::default()))
+/// nginx buffers responses unless they have this header.
+async fn events(State(messages): State<broadcast::Sender<String>>) -> impl IntoResponse {
+    ([("X-Accel-Buffering", "no")], Sse::new(subscribe(&messages)).keep_alive(KeepAlive::default()))
 }
 
-/// What is said from now on. Who is too slow misses some of it.
-fn hear(said: &broadcast::Sender<String>) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
-    let heard =
-        BroadcastStream::new(said.subscribe()).filter_map(|text| Some(Ok(Event::default().data(text.ok()?))));
-    // A first event says that the rest will be heard.
-    tokio_stream::once(Ok(Event::default().event("listening").data(""))).chain(heard)
+/// Returns the messages from now on as events. A client that is too slow misses some.
+fn subscribe(messages: &broadcast::Sender<String>) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
+    let events = BroadcastStream::new(messages.subscribe())
+        .filter_map(|text| Some(Ok(Event::default().data(text.ok()?))));
+    // The first event confirms the subscription.
+    tokio_stream::once(Ok(Event::default().event("listening").data(""))).chain(events)
 }
 
 #[tokio::main]

@@ -1,4 +1,4 @@
-//! Events reach their reader while the answer goes on.
+//! Events reach the client before the response ends.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ fn events(nginx: &Installed) -> Result {
     let server = nginx.start(include_str!("../nginx.conf"), &[("9000", &port)])?;
 
     let stream = TcpStream::connect(("127.0.0.1", server.port))?;
-    // Where an event is held back until the end of the answer, which never comes.
+    // An event that nginx buffers would never arrive, since the response does not end.
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     (&stream).write_all(b"GET /events HTTP/1.0\r\n\r\n")?;
     let mut lines = BufReader::new(stream).lines();
@@ -29,13 +29,13 @@ fn events(nginx: &Installed) -> Result {
                 return Ok(());
             }
         }
-        Err(format!("the answer has ended without {wanted:?}").into())
+        Err(format!("the response ended without {wanted:?}").into())
     };
     until("Content-Type: text/event-stream")?;
     until("event: listening")?;
     for text in ["one", "two", "three"] {
         assert_eq!(server.ask("POST", "/say", "Content-Type: text/plain\r\n", text)?.status, 200);
-        // Only now does the next one happen.
+        // The next message is sent only after this event.
         until(&format!("data: {text}"))?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Files that the web server sends, after the application has decided who may have them.
+//! Files that the web server sends after the application has authorized the request.
 //!
 //! ```sh
 //! FCGI_LISTEN=127.0.0.1:9000 FILES=/srv/files cargo run -p files
@@ -6,8 +6,8 @@
 //! curl -H 'X-Token: secret' -r 0-9 http://127.0.0.1:8080/files/some/file.txt
 //! ```
 //!
-//! The configurations of others are beside nginx's. They go by another header: with `SEND_BY=x-sendfile` it is that of
-//! lighttpd, Caddy and Debian 13's Apache, with `SEND_BY=x-sendfile-verbatim` that of the mod_xsendfile 0.12 of Debian 12.
+//! The folder also has configurations for other web servers. They need another header: `SEND_BY=x-sendfile` for lighttpd,
+//! Caddy and Debian 13's Apache, `SEND_BY=x-sendfile-verbatim` for mod_xsendfile 0.12 of Debian 12.
 
 use std::{env, io};
 
@@ -22,7 +22,8 @@ fn app(files: SendFiles) -> Router {
     Router::new().route("/files/{*path}", get(file)).with_state(files)
 }
 
-/// What the web server is told to send: ranges, conditions, and a 404 where there is no such file, are its business.
+/// Names the file to send. The web server handles ranges and conditional requests, and responds with 404 if the file does
+/// not exist.
 async fn file(State(files): State<SendFiles>, Path(path): Path<String>, headers: HeaderMap) -> Response {
     if headers.get("x-token").is_none_or(|token| token != "secret") {
         return StatusCode::FORBIDDEN.into_response();
@@ -30,10 +31,10 @@ async fn file(State(files): State<SendFiles>, Path(path): Path<String>, headers:
     files.file(&path).into_response()
 }
 
-/// Which header the web server goes by: each knows but one, and would pass the other on to the client.
+/// Returns the header for the web server. Each web server knows only one, and would forward the other to the client.
 fn send_by(name: &str) -> Option<SendFileHeader> {
     match name {
-        // nginx knows the folder by this name, and nobody else can ask for it.
+        // nginx's internal location for the folder; clients cannot request it.
         "x-accel-redirect" => Some(SendFileHeader::XAccelRedirect { location: "/internal/".to_owned() }),
         "x-sendfile" => Some(SendFileHeader::XSendfile),
         "x-sendfile-verbatim" => Some(SendFileHeader::XSendfileVerbatim),
@@ -43,10 +44,11 @@ fn send_by(name: &str) -> Option<SendFileHeader> {
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let root = env::var_os("FILES").ok_or_else(|| io::Error::other("FILES says where the files are"))?;
+    let root = env::var_os("FILES")
+        .ok_or_else(|| io::Error::other("FILES is not set: set it to the folder with the files"))?;
     let by = env::var("SEND_BY").unwrap_or_else(|_| "x-accel-redirect".to_owned());
     let by = send_by(&by).ok_or_else(|| {
-        io::Error::other("SEND_BY is x-accel-redirect (nginx), x-sendfile or x-sendfile-verbatim")
+        io::Error::other("SEND_BY must be x-accel-redirect (nginx), x-sendfile or x-sendfile-verbatim")
     })?;
     axum_fcgi::serve_auto(app(SendFiles::new(root, by))).await
 }

@@ -1,4 +1,4 @@
-//! What the application allows, the web server sends.
+//! The web server sends the files that the application allows.
 
 use std::fmt::Display;
 use std::fs::{self, Permissions};
@@ -10,12 +10,12 @@ use std::process::{Command, ExitCode};
 
 use test_support::{Installed, Process, Result, WebServer, free_port};
 
-/// A web server, and how it differs.
+/// A web server, its configuration, and how it differs.
 struct Setup {
     server: WebServer,
     config: &'static str,
     by: &'static str,
-    /// Answers to a link that leads out of the folder: where it is a 200, the folder is to be kept free of them.
+    /// The status for a symbolic link that leads out of the folder. With 200, the folder must not contain such links.
     link: u16,
 }
 
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let trial = |setup: Setup| {
         let Setup { server, config, by, link } = setup;
         let modules: &[&str] = if server == WebServer::Apache { &[XSENDFILE] } else { &[] };
-        server.trial_with(modules, "sends_what_may_be_had", move |installed| {
+        server.trial_with(modules, "sends_authorized_files", move |installed| {
             let by = if server == WebServer::Apache && decodes()? { "x-sendfile" } else { by };
             files(&installed, config, by, link)
         })
@@ -54,8 +54,8 @@ fn main() -> ExitCode {
 }
 
 const XSENDFILE: &str = "/usr/lib/apache2/modules/mod_xsendfile.so";
-/// Whether Apache's mod_xsendfile decodes the path. There is a switch for that in those versions that do: Debian 13's does,
-/// and Debian 12's does not.
+/// Whether Apache's mod_xsendfile decodes the path: Debian 13's does, Debian 12's does not. The versions that decode have
+/// a switch for it.
 fn decodes() -> Result<bool> {
     const SWITCH: &[u8] = b"XSendFileUnescape";
     Ok(fs::read(XSENDFILE)?.windows(SWITCH.len()).any(|bytes| bytes == SWITCH))
@@ -65,7 +65,7 @@ const TOKEN: &str = "X-Token: secret\r\n";
 
 fn files(web_server: &Installed, config: &str, by: &str, link: u16) -> Result {
     let directory = tempfile::tempdir()?;
-    // Apache's workers are of another user.
+    // Apache's workers run as another user.
     fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
     let root = directory.path().join("files");
     fs::create_dir_all(root.join("a b"))?;
@@ -81,7 +81,7 @@ fn files(web_server: &Installed, config: &str, by: &str, link: u16) -> Result {
     }
     let server = web_server.start(config, &values)?;
 
-    // Caddy does not resolve dot segments, and so they are rejected; for the others the path is another one.
+    // Caddy does not resolve dot segments, so they are rejected; the others resolve them to a path outside /files.
     let outside = if web_server.server() == WebServer::Caddy { 400 } else { 404 };
     let file = "/files/a%20b/fil%C3%A9+%2541.txt";
     for (path, headers, status, body) in [
@@ -92,27 +92,27 @@ fn files(web_server: &Installed, config: &str, by: &str, link: u16) -> Result {
         ("/files/link.txt", TOKEN, link, "secret"),
         ("/internal/a%20b/file.txt", TOKEN, 404, ""),
     ] {
-        let answer = server.ask("GET", path, headers, "")?;
-        assert_eq!(answer.status, status, "{path}: {answer:?}\n{}", server.logs());
-        // Nobody is told where it is on the disk.
-        let head = answer.head.to_ascii_lowercase();
-        assert!(!head.contains("x-accel") && !head.contains("x-sendfile"), "{}", answer.head);
+        let response = server.ask("GET", path, headers, "")?;
+        assert_eq!(response.status, status, "{path}: {response:?}\n{}", server.logs());
+        // The client does not learn the path on the disk.
+        let head = response.head.to_ascii_lowercase();
+        assert!(!head.contains("x-accel") && !head.contains("x-sendfile"), "{}", response.head);
         if status < 300 {
-            assert_eq!(answer.body, body, "{path}");
+            assert_eq!(response.body, body, "{path}");
         } else {
-            assert!(!answer.body.contains("secret"), "{path}");
+            assert!(!response.body.contains("secret"), "{path}");
         }
     }
-    // lighttpd looks for a range in HTTP/1.1 alone.
+    // lighttpd supports ranges only in HTTP/1.1.
     let mut stream = TcpStream::connect(("127.0.0.1", server.port))?;
-    let ask = format!(
+    let request = format!(
         "GET {file} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n{TOKEN}Range: bytes=2-4\r\n\r\n",
         server.port
     );
-    stream.write_all(ask.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    assert!(answer.starts_with("HTTP/1.1 206 ") && answer.ends_with("\r\n\r\n234"), "{answer}");
+    stream.write_all(request.as_bytes())?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    assert!(response.starts_with("HTTP/1.1 206 ") && response.ends_with("\r\n\r\n234"), "{response}");
     Ok(())
 }
 

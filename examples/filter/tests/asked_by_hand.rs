@@ -1,4 +1,4 @@
-//! The web server's end by hand, since no web server asks for a Filter.
+//! The test acts as the web server, since no web server uses the Filter role.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -26,32 +26,35 @@ fn answers() -> Result {
         ("", "", "200 OK", ""),
         ("ten", "one\n", "400 Bad Request", ""),
     ] {
-        let stdout = ask(port, &filter(body, file, file.len()))?;
+        let stdout = send(port, &filter(body, file, file.len()))?;
         assert!(stdout.starts_with(&format!("Status: {status}\r\n")), "{stdout}");
         assert!(stdout.ends_with(&format!("\r\n\r\n{text}")), "{stdout}");
     }
-    // What is cut short is never taken for the file.
-    let stdout = ask(port, &filter("", "one\n", 5))?;
+    // An incomplete file is an error.
+    let stdout = send(port, &filter("", "one\n", 5))?;
     assert!(stdout.starts_with("Status: 502 "), "{stdout}");
-    // A Responder has no file.
+    // A Responder request has no file.
     let mut out = RecordEncoder::new();
     begin(&mut out, Role::RESPONDER, &[]);
     out.write_stream_end(RecordType::STDIN, ID);
-    let stdout = ask(port, &out)?;
+    let stdout = send(port, &out)?;
     assert!(
-        stdout.starts_with("Status: 404 ") && stdout.ends_with("a file is what I answer from\n"),
+        stdout.starts_with("Status: 404 ") && stdout.ends_with("this application needs a file\n"),
         "{stdout}"
     );
     Ok(())
 }
 
-/// A request for a Filter: the body in STDIN, and after that the file in DATA.
-fn filter(body: &str, file: &str, told: usize) -> RecordEncoder {
+/// Encodes a Filter request: the body in STDIN, then the file in DATA.
+fn filter(body: &str, file: &str, declared: usize) -> RecordEncoder {
     let mut out = RecordEncoder::new();
-    let (body_length, told) = (body.len().to_string(), told.to_string());
+    let (body_length, declared) = (body.len().to_string(), declared.to_string());
     // FCGI_DATA_LAST_MOD is in seconds since 1970.
-    let pairs =
-        [("CONTENT_LENGTH", &*body_length), ("FCGI_DATA_LENGTH", &*told), ("FCGI_DATA_LAST_MOD", "86400")];
+    let pairs = [
+        ("CONTENT_LENGTH", &*body_length),
+        ("FCGI_DATA_LENGTH", &*declared),
+        ("FCGI_DATA_LAST_MOD", "86400"),
+    ];
     begin(&mut out, Role::FILTER, &pairs);
     for (kind, content) in [(RecordType::STDIN, body), (RecordType::DATA, file)] {
         if !content.is_empty() {
@@ -72,24 +75,24 @@ fn begin(out: &mut RecordEncoder, role: Role, pairs: &[(&str, &str)]) {
     out.write_stream_end(RecordType::PARAMS, ID);
 }
 
-/// Sends a request, and gives all of STDOUT.
-fn ask(port: u16, request: &RecordEncoder) -> Result<String> {
+/// Sends a request and returns all of STDOUT.
+fn send(port: u16, request: &RecordEncoder) -> Result<String> {
     let mut io = TcpStream::connect(("127.0.0.1", port))?;
     // Turns a hang into a failure.
     io.set_read_timeout(Some(Duration::from_secs(60)))?;
     for slice in request.slices() {
         io.write_all(slice)?;
     }
-    let mut answer = Vec::new();
-    io.read_to_end(&mut answer)?;
-    let (mut answer, mut stdout) = (&answer[..], Vec::new());
-    while let Some((header, rest)) = answer.split_first_chunk() {
-        let header = RecordHeader::decode(*header).map_err(|_| "no record")?;
+    let mut response = Vec::new();
+    io.read_to_end(&mut response)?;
+    let (mut response, mut stdout) = (&response[..], Vec::new());
+    while let Some((header, rest)) = response.split_first_chunk() {
+        let header = RecordHeader::decode(*header).map_err(|_| "invalid record header")?;
         let (content, rest) = rest.split_at(header.content_len.into());
         if header.kind == RecordType::STDOUT {
             stdout.extend(content);
         }
-        answer = &rest[header.padding_len.into()..];
+        response = &rest[header.padding_len.into()..];
     }
     Ok(String::from_utf8(stdout)?)
 }

@@ -1,15 +1,14 @@
 //! The smallest application.
 //!
-//! Run `sh examples/hello/run` to see it behind nginx on <http://127.0.0.1:8080>, with the `nginx.conf` beside it.
-//! By hand:
+//! `sh examples/hello/run` runs it behind nginx on <http://127.0.0.1:8080>, with this folder's `nginx.conf`. By hand:
 //!
 //! ```sh
 //! cargo run -p hello -- /run/hello.sock www-data
 //! ```
 //!
-//! Only root may write to `/run`; Debian's web servers run as the group `www-data`. Each other web server has its file
-//! beside this: `apache.conf`, `lighttpd.conf`, `Caddyfile`, `haproxy.cfg`, `h2o.conf`; `httpd.conf` for OpenBSD. Each
-//! says how it is run.
+//! Only root may write to `/run`. Debian's web servers run as the group `www-data`. The folder also has `apache.conf`,
+//! `lighttpd.conf`, `Caddyfile`, `haproxy.cfg`, `h2o.conf` and, for OpenBSD, `httpd.conf`; each starts with the command
+//! to run it.
 
 use std::io;
 
@@ -30,7 +29,7 @@ async fn main() -> io::Result<()> {
     let Some(path) = arguments.next() else {
         return Err(io::Error::other("usage: hello PATH_OF_SOCKET [GROUP_OF_WEB_SERVER]"));
     };
-    // The file that a killed process left is replaced, a live socket is not. The web server's group may connect.
+    // `bind` replaces a socket that a killed process left behind, but not one in use. The web server's group may connect.
     let mut socket = UnixSocket::new(path).mode(0o660);
     if let Some(group) = arguments.next() {
         socket = socket.group(group.to_string_lossy().into_owned());
@@ -39,7 +38,7 @@ async fn main() -> io::Result<()> {
     axum_fcgi::serve(listener, app()).with_graceful_shutdown(stop()).await
 }
 
-/// Ends when a supervisor or a terminal asks the program to.
+/// Completes on SIGTERM or Ctrl-C.
 async fn stop() {
     let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .expect("a handler for SIGTERM can be installed");

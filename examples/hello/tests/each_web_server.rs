@@ -1,4 +1,4 @@
-//! The example as it is: the program, and each web server with the configuration beside it.
+//! The example unchanged: the program behind each web server with its configuration.
 
 use std::fmt::Display;
 use std::fs::{self, Permissions};
@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use test_support::{Installed, Process, Result, Running, Signal, WebServer, free_port};
 
-/// For each web server: the name of its test, its configuration, and what stands there for the application's socket.
+/// Each web server with its test's name, its configuration, and the socket's path in that configuration.
 const EACH: [(WebServer, &str, &str, &str); 7] = [
     (WebServer::Nginx, "serves_hello", include_str!("../nginx.conf"), "app.sock"),
     (WebServer::Apache, "serves_hello", include_str!("../apache.conf"), "/run/hello.sock"),
@@ -32,20 +32,20 @@ fn main() -> ExitCode {
     test_support::run(trials)
 }
 
-/// `run` from its start to its end, of each kind: one address, one command, and nothing is left.
+/// Runs the script until each signal: it prints one address and one command, and leaves nothing behind.
 fn run() -> Result {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let port = free_port()?;
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/hello-{port}"));
-        // A shell cannot trap a signal that was ignored when it started, as SIGHUP is under nohup.
+        // A shell cannot trap a signal that was ignored at its start, such as SIGHUP under nohup.
         let mut command = Command::new("env");
         command.args(["--default-signal=HUP,INT,TERM", "sh"]);
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/run")).arg(env!("CARGO_BIN_EXE_hello"));
         command.env("PORT", port.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = Process::start(&mut command, || true)?;
-        let mut said = BufReader::new(process.child().stdout.take().ok_or("it is piped")?).lines();
+        let mut output = BufReader::new(process.child().stdout.take().ok_or("stdout is not piped")?).lines();
         let mut text = String::new();
-        for line in said.by_ref() {
+        for line in output.by_ref() {
             text += &(line? + "\n");
             if text.contains("Ctrl-C") {
                 break;
@@ -58,7 +58,7 @@ fn run() -> Result {
         assert!(directory.join("app.sock").exists());
         process.signal(signal)?;
         assert!(process.wait()?.success());
-        assert_eq!(said.next().ok_or("it says nothing at its end")??, "Stopped.");
+        assert_eq!(output.next().ok_or("the script printed nothing at its end")??, "Stopped.");
         assert!(!directory.exists());
     }
     Ok(())
@@ -69,7 +69,7 @@ fn hello(installed: &Installed, config: &str, socket: &str) -> Result {
     let path = directory.path().join("hello.sock");
     let _application = start(directory.path(), &path)?;
     let server = installed.start(config, &[(socket, &path.display() as &dyn Display)])?;
-    // Kept connections, where there are any, are used from the second request on.
+    // A kept connection is used from the second request on.
     for _ in 0..2 {
         check(&server)?;
     }
@@ -79,7 +79,7 @@ fn hello(installed: &Installed, config: &str, socket: &str) -> Result {
 fn start(directory: &Path, socket: &Path) -> Result<Process> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hello"));
     let started = Process::start(command.arg(socket), || UnixStream::connect(socket).is_ok())?;
-    // Apache's workers are of another user where it is root who runs this.
+    // If root runs the test, Apache's workers run as another user.
     fs::set_permissions(directory, Permissions::from_mode(0o755))?;
     fs::set_permissions(socket, Permissions::from_mode(0o666))?;
     Ok(started)
@@ -92,12 +92,12 @@ fn check(server: &Running) -> Result {
         ("/hello/a%2Fb?c=d", 200, "Hello, a/b!\n"),
         ("/nowhere", 404, ""),
     ] {
-        let answer = server.get(path)?;
+        let response = server.get(path)?;
         assert_eq!(
-            (answer.status, &*answer.body),
+            (response.status, &*response.body),
             (status, body),
             "{path}: {}\n{}",
-            answer.head,
+            response.head,
             server.logs()
         );
     }

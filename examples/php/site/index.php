@@ -1,5 +1,5 @@
 <?php
-// A guest book of one visitor: the names are in the session.
+// A guest book for one visitor: the session holds the names.
 session_start();
 if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     $_SESSION['names'][] = $_POST['name'] ?? '';

@@ -1,4 +1,4 @@
-//! PHP below a path of a Router: a guest book, which asks nothing of any other web server.
+//! PHP below a path of a Router: a guest book, without any other web server.
 //!
 //! ```sh
 //! php-fpm8.2 --nodaemonize --fpm-config examples/php/php-fpm.conf &
@@ -6,7 +6,7 @@
 //! curl -d name=Ann http://127.0.0.1:8080/book/
 //! ```
 //!
-//! As root, php-fpm wants `--allow-to-run-as-root` and a `user` in its configuration.
+//! As root, php-fpm needs `--allow-to-run-as-root` and a `user` in its configuration.
 
 use std::env;
 use std::io;
@@ -22,7 +22,7 @@ use tower_http::services::ServeDir;
 const SITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/site");
 
 fn app(socket: String) -> Router {
-    // As many as pm.max_children.
+    // As many connections as pm.max_children.
     let fpm = Pool::new(4, Config::default(), move || UnixStream::connect(socket.clone()));
     let book = FastCgi::new(fpm, SITE).files(ServeDir::new(SITE));
     Router::new().route("/", get(async || "The book is at /book/.")).nest_service("/book", book)

@@ -1,4 +1,4 @@
-//! The guest book, by a visitor who follows redirects and keeps cookies.
+//! A visitor, who follows redirects and keeps cookies, signs the guest book.
 
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -16,12 +16,12 @@ fn main() -> ExitCode {
         Some(program) => {
             book(&program).map(|()| Completion::Completed).map_err(|error| error.to_string().into())
         }
-        None if must_run => Err("no php-fpm, and CI=true".into()),
-        None => Ok(Completion::ignored_with("no php-fpm in PATH or /usr/sbin")),
+        None if must_run => Err("php-fpm is not installed, and CI=true".into()),
+        None => Ok(Completion::ignored_with("php-fpm is not installed: it is not in PATH or /usr/sbin")),
     })])
 }
 
-/// Distributions add its version to its name.
+/// Finds php-fpm. Distributions add the version to its name.
 fn find() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let directories = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
@@ -34,7 +34,7 @@ fn find() -> Option<PathBuf> {
     })
 }
 
-/// With the configuration that is beside the example, but for the socket and who it runs as.
+/// Starts php-fpm with the example's configuration, but with another socket, log and user.
 fn start_php(program: &Path, directory: &Path) -> Result<(Process, String)> {
     let socket = directory.join("php.sock");
     let place = socket.display().to_string();
@@ -74,7 +74,7 @@ fn book(program: &Path) -> Result {
     let page = ask(port, "GET", "/book/index.php", &format!("Cookie: {cookie}\r\n"), "")?;
     assert!(page.body.contains("<p>Hello, 127.0.0.1.</p>"), "{page:?}");
     assert!(page.body.contains("<li>Ann &amp; Bob</li>"), "{page:?}");
-    assert!(!get(port, "/book/")?.body.contains("<li>"), "it is another visitor's");
+    assert!(!get(port, "/book/")?.body.contains("<li>"), "another visitor sees the names");
 
     assert_eq!(get(port, "/book/style.css")?.body, include_str!("../site/style.css"));
     for path in ["/book/style.css/x.php", "/book/nothing.php", "/book/../Cargo.toml", "/book/.git"] {

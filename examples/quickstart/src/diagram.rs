@@ -1,10 +1,10 @@
-//! Steps as a sequence diagram in a terminal.
+//! Prints steps as a sequence diagram in a terminal.
 
 use std::fmt;
 
 use crate::records::{Content, Peer, Step, What};
 
-/// One line a step, aligned.
+/// One aligned line per step.
 pub(crate) struct Diagram<'a>(pub(crate) &'a [Step]);
 
 impl fmt::Display for Diagram<'_> {
@@ -28,13 +28,13 @@ impl fmt::Display for Label<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             What::Closed => f.write_str("closes the connection"),
-            What::LeftOut { kind, records, bytes } => write!(f, "{kind}: {records} more, {bytes} bytes"),
+            What::Omitted { kind, records, bytes } => write!(f, "{kind}: {records} more, {bytes} bytes"),
             What::Record { kind, id, bytes, content, .. } => {
                 write!(f, "{kind} id {id}, ")?;
                 match content {
                     Content::Begin { keep_conn: true, .. } => f.write_str("KEEP_CONN"),
                     Content::Begin { keep_conn: false, .. } => f.write_str("no KEEP_CONN"),
-                    Content::EndOfStream => f.write_str("empty, the stream ends"),
+                    Content::EndOfStream => f.write_str("empty, end of stream"),
                     _ => write!(f, "{bytes} bytes"),
                 }
             }
@@ -42,7 +42,7 @@ impl fmt::Display for Label<'_> {
     }
 }
 
-/// Microseconds, in a unit that suits them.
+/// Microseconds, displayed in µs or ms.
 pub(crate) struct Time(pub(crate) u64);
 
 impl fmt::Display for Time {

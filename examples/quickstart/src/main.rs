@@ -1,4 +1,4 @@
-//! A web server, an application, and the FastCGI records between them, shown as they pass.
+//! A web server and an application in one program, with a page that shows the FastCGI records between them, live.
 //!
 //! ```sh
 //! cargo run -p quickstart
@@ -14,15 +14,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: quickstart [--port NUMBER | --replay seed]";
 
-/// What the program was started for.
-enum Task {
+/// The command that the arguments select.
+enum Command {
     Serve { port: u16 },
     Replay,
     Help,
 }
 
-impl Task {
-    fn of(arguments: &[OsString]) -> Option<Self> {
+impl Command {
+    fn parse(arguments: &[OsString]) -> Option<Self> {
         let arguments: Option<Vec<_>> = arguments.iter().map(|argument| argument.to_str()).collect();
         match arguments?[..] {
             [] => Some(Self::Serve { port: 8080 }),
@@ -37,20 +37,20 @@ impl Task {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    match Task::of(&arguments) {
-        Some(Task::Serve { port }) => match serve(port).await {
+    match Command::parse(&arguments) {
+        Some(Command::Serve { port }) => match serve(port).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 let _ = writeln!(io::stderr(), "quickstart: {error}");
                 ExitCode::FAILURE
             }
         },
-        Some(Task::Replay) => {
-            say(&quickstart::seed().await.to_string());
+        Some(Command::Replay) => {
+            print(&quickstart::seed().await.to_string());
             ExitCode::SUCCESS
         }
-        Some(Task::Help) => {
-            say(USAGE);
+        Some(Command::Help) => {
+            print(USAGE);
             ExitCode::SUCCESS
         }
         None => {
@@ -61,20 +61,20 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(port: u16) -> io::Result<()> {
-    // Before anything is said of Ctrl-C.
+    // Before the program prints that Ctrl-C stops it.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    // Of a terminal that was closed. Without this the directory would be left.
+    // A closed terminal sends SIGHUP. Without a handler the directory would remain.
     let mut hang_up = signal(SignalKind::hangup())?;
-    let http = quickstart::listen(port, |port| say(&format!("Port {port} is taken."))).await?;
-    // Nobody else may enter this directory.
+    let http = quickstart::listen(port, |port| print(&format!("Port {port} is in use."))).await?;
+    // Only this user may enter the directory.
     let directory = tempfile::Builder::new().prefix("quickstart-").tempdir()?;
     let socket = directory.path().join("app.sock");
-    say(&format!(
+    print(&format!(
         "Open http://{address} in a browser.\n\n\
-         A small web server listens there. It passes every request on over FastCGI, on the unix socket\n\
+         A small web server listens there. It forwards each request over FastCGI, on the unix socket\n\
          {socket}\n\
-         to an axum Router behind axum_fcgi::serve, and the page shows the records as they pass.\n\
-         Ctrl-C ends both. To ask the application itself, from the same directory in another terminal:\n\
+         to an axum Router behind axum_fcgi::serve. The page shows the FastCGI records, live.\n\
+         Press Ctrl-C to stop. To send the application a request, run in another terminal, in this directory:\n\
          cargo run -p fcgi -- get {socket} /hello",
         address = http.local_addr()?,
         socket = socket.display(),
@@ -87,11 +87,11 @@ async fn serve(port: u16) -> io::Result<()> {
         }
     })
     .await?;
-    say("Stopped.");
+    print("Stopped.");
     Ok(())
 }
 
-/// Whoever started the program may have stopped listening, which is no reason to fail.
-fn say(text: &str) {
+/// Prints to stdout. A closed stdout is not an error.
+fn print(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }

@@ -1,39 +1,39 @@
-//! What passed between the web server and the application, decoded as far as people want to read it.
+//! Records between the web server and the application, decoded for display.
 
 use std::fmt::Write as _;
 
 use fcgi_core::{BeginRequest, EndRequest, NameValuePairs, RecordType};
 use serde::Serialize;
 
-/// Something to show on the page.
+/// An item that the page shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// On the wire between the web server and the application.
+    /// An event on the wire between the web server and the application.
     Step(Step),
-    /// A request as the web server got it from the browser.
+    /// A request as the web server received it from the browser.
     Http(HttpRequest),
 }
 
-/// What the web server makes records of.
+/// An HTTP request, which the web server encodes as records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HttpRequest {
-    /// The page's number for it: the header `X-Exchange`.
+    /// The page's number for the request: the header `X-Exchange`.
     pub exchange: String,
     /// The request line and the headers.
     pub head: String,
 }
 
-/// One thing that happened on the wire.
+/// An event on the wire: a record or a close.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
-    /// Of which request, counted since the program's start.
+    /// The request's number, counted since the program's start.
     pub request: u64,
-    /// Who did it.
+    /// The peer that caused it.
     pub from: Peer,
-    /// Microseconds since the first byte of the request's BEGIN_REQUEST was complete at the web server.
+    /// Microseconds since the request's BEGIN_REQUEST.
     pub micros: u64,
-    /// What was done.
+    /// The event.
     #[serde(flatten)]
     pub what: What,
 }
@@ -41,7 +41,7 @@ pub struct Step {
 /// An end of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "their names say it")]
+#[expect(missing_docs, reason = "the names are clear")]
 pub enum Peer {
     WebServer,
     Application,
@@ -54,24 +54,24 @@ pub enum What {
     /// It sent a record.
     #[serde(rename_all = "camelCase")]
     Record {
-        /// The specification's name of its type.
+        /// The specification's name of the record type.
         kind: String,
         /// The request id on the wire.
         id: u16,
-        /// Of the content; the header's eight and the padding come on top.
+        /// Content length in bytes, without header and padding.
         bytes: usize,
-        /// Bytes of padding.
+        /// Padding length in bytes.
         padding: u8,
-        /// What the content says.
+        /// The decoded content.
         content: Content,
     },
-    /// It sent more records of a stream than anyone wants to see.
-    LeftOut {
-        /// Of this type,
+    /// It sent records of a long stream that are not shown.
+    Omitted {
+        /// The specification's name of the record type.
         kind: String,
-        /// so many,
+        /// Number of records.
         records: u64,
-        /// with so many bytes of content.
+        /// Their content in bytes.
         bytes: u64,
     },
     /// It closed its direction of the connection.
@@ -82,54 +82,54 @@ pub enum What {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "is", rename_all = "camelCase")]
 pub enum Content {
-    /// None, and none is expected.
+    /// Empty, in a record type without content.
     Nothing,
-    /// None, which ends a stream (FastCGI §3.3).
+    /// Empty, which ends a stream (FastCGI §3.3).
     EndOfStream,
-    /// Of BEGIN_REQUEST.
+    /// The content of BEGIN_REQUEST.
     #[serde(rename_all = "camelCase")]
     Begin {
-        /// What the application is asked to be.
+        /// The requested role.
         role: String,
-        /// Whether the connection is to be left open.
+        /// Whether the application keeps the connection open.
         keep_conn: bool,
     },
-    /// Of PARAMS: the pairs that are complete with this record.
+    /// The content of PARAMS: the pairs that this record completes.
     Params {
         /// Names and values.
         pairs: Vec<(String, String)>,
     },
-    /// Of any other stream, where it is text.
+    /// The content of any other stream, if it is text.
     Text {
-        /// The beginning.
+        /// The start of the text.
         text: String,
         /// Bytes that are not shown.
         more: usize,
     },
     /// Anything else.
     Bytes {
-        /// The beginning, in hexadecimal digits.
+        /// The first bytes, in hexadecimal.
         hex: String,
         /// Bytes that are not shown.
         more: usize,
     },
-    /// Of END_REQUEST.
+    /// The content of END_REQUEST.
     #[serde(rename_all = "camelCase")]
     End {
-        /// What a CGI program's exit status would be.
+        /// The application status, like a CGI program's exit status.
         app_status: u32,
-        /// The specification's name of the outcome.
+        /// The specification's name of the protocol status.
         protocol_status: String,
     },
 }
 
 impl Content {
-    /// Bytes of a text that are shown.
+    /// Bytes of text that are shown.
     const TEXT: usize = 2048;
-    /// Bytes of anything else that are shown.
+    /// Bytes of binary content that are shown.
     const BYTES: usize = 256;
 
-    /// Of a record of this type. `pending` has what earlier PARAMS left of a pair, and gets what this one leaves.
+    /// Decodes the content of a record. `pending` holds an incomplete pair between PARAMS records.
     pub(crate) fn decode(kind: RecordType, content: &[u8], pending: &mut Vec<u8>) -> Self {
         let is_stream = matches!(
             kind,
@@ -149,7 +149,7 @@ impl Content {
             }
             (RecordType::PARAMS, _) => {
                 pending.extend_from_slice(content);
-                Self::Params { pairs: whole_pairs(pending) }
+                Self::Params { pairs: complete_pairs(pending) }
             }
             (RecordType::BEGIN_REQUEST, Ok(content)) => {
                 let begin = BeginRequest::decode(content);
@@ -165,7 +165,7 @@ impl Content {
 
     fn preview(content: &[u8]) -> Self {
         let start = &content[..content.len().min(Self::TEXT)];
-        // The cut may go through a character.
+        // The last character may be incomplete.
         let text = match str::from_utf8(start) {
             Ok(text) => Some(text),
             Err(error) if error.error_len().is_none() => str::from_utf8(&start[..error.valid_up_to()]).ok(),
@@ -185,8 +185,8 @@ impl Content {
     }
 }
 
-/// Takes the pairs that are complete from the front of `pending`.
-fn whole_pairs(pending: &mut Vec<u8>) -> Vec<(String, String)> {
+/// Removes the complete pairs from the front of `pending`.
+fn complete_pairs(pending: &mut Vec<u8>) -> Vec<(String, String)> {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     let mut found = Vec::new();
     let mut pairs = NameValuePairs::new(pending);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn each_type_says_what_it_means() {
+    fn each_type_is_decoded() {
         assert_eq!(
             decode(RecordType::BEGIN_REQUEST, &[0, 1, 1, 0, 0, 0, 0, 0]),
             Content::Begin { role: "RESPONDER".to_owned(), keep_conn: true }
@@ -219,7 +219,7 @@ mod tests {
         );
         assert_eq!(decode(RecordType::ABORT_REQUEST, b""), Content::Nothing);
         assert_eq!(decode(RecordType::STDIN, b""), Content::EndOfStream);
-        // Not as long as the specification says.
+        // A length that the specification does not allow.
         assert_eq!(
             decode(RecordType::END_REQUEST, &[0, 1]),
             Content::Bytes { hex: "00 01".to_owned(), more: 0 }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_is_told_by_the_record_that_completes_it() {
+    fn a_pair_belongs_to_the_record_that_completes_it() {
         let mut pending = Vec::new();
         let mut params = |content: &[u8]| match Content::decode(RecordType::PARAMS, content, &mut pending) {
             Content::Params { pairs } => pairs,
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn long_contents_are_cut_between_characters() {
+    fn long_contents_are_truncated_between_characters() {
         let text = "\u{e4}".repeat(1025);
         let cut = Content::Text { text: "\u{e4}".repeat(1024), more: 2 };
         assert_eq!(decode(RecordType::STDOUT, text.as_bytes()), cut);

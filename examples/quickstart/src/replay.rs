@@ -1,7 +1,8 @@
-//! The bug that this project began with, beside the right behaviour: the same POST to two drivers.
+//! The bug that started this project, beside the correct behaviour: the same POST to two drivers.
 //!
-//! The request asks for the connection to be closed after it (no KEEP_CONN), and is answered before its body has come.
-//! A web server that buffers answers waits for that close, nginx for `fastcgi_read_timeout`: 60 s, unless it is set.
+//! The request has no KEEP_CONN, so the application closes the connection after it, and it is answered before its body
+//! arrives. A web server that buffers responses waits for the close; nginx waits for `fastcgi_read_timeout`, 60 s by
+//! default.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -26,47 +27,47 @@ use crate::forgetful;
 use crate::records::{Peer, Step, What};
 use crate::tap::Tapped;
 
-/// What both drivers answer.
-pub(crate) const ANSWER: &[u8] = b"Status: 404 Not Found\r\nContent-Length: 3\r\n\r\nno\n";
+/// The response of both drivers.
+pub(crate) const RESPONSE: &[u8] = b"Status: 404 Not Found\r\nContent-Length: 3\r\n\r\nno\n";
 
-/// How long the web server waits for the close. Its real patience is longer; this is enough to see that nothing comes.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the web server waits for the close. Shorter than in practice, but long enough for a correct driver.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 const ID: RequestId = RequestId(1);
 
-/// Both drivers, and what became of the request.
+/// The results of both drivers.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replay {
-    /// Milliseconds that the web server waits for the close.
-    pub patience_millis: u64,
+    /// How long the web server waits for the close, in milliseconds.
+    pub close_timeout_millis: u64,
     /// The driver that forgets a request when its handler returns.
     pub forgetful: Run,
     /// `tower_fcgi::Connection`.
     pub ours: Run,
 }
 
-/// One of them.
+/// The result of one driver.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
-    /// All that passed.
+    /// All records and closes.
     pub steps: Vec<Step>,
-    /// When the application closed the connection, in microseconds since the request's begin.
+    /// When the application closed the connection, in microseconds since BEGIN_REQUEST. `None` if it did not.
     pub closed_after_micros: Option<u64>,
 }
 
-/// Sends the request to both, one after the other.
+/// Sends the request to both drivers, one after the other.
 ///
 /// # Panics
-/// When the system has no more sockets.
+/// If the system has no more sockets.
 pub async fn seed() -> Replay {
-    let (web_server, application) = UnixStream::pair().expect("there are sockets");
+    let (web_server, application) = UnixStream::pair().expect("a socket pair can be created");
     let driver = tokio::spawn(forgetful::serve(application));
     let forgetful = run(web_server).await;
     let _ = driver.await;
 
-    let (web_server, application) = UnixStream::pair().expect("there are sockets");
+    let (web_server, application) = UnixStream::pair().expect("a socket pair can be created");
     let not_found = service_fn(async |_| {
         let mut response = Response::new(Body::from("no\n"));
         *response.status_mut() = StatusCode::NOT_FOUND;
@@ -75,25 +76,25 @@ pub async fn seed() -> Replay {
     let driver = tokio::spawn(Connection::new(application, not_found));
     let ours = run(web_server).await;
     let _ = driver.await;
-    Replay { patience_millis: PATIENCE.as_millis().try_into().unwrap_or(u64::MAX), forgetful, ours }
+    Replay { close_timeout_millis: CLOSE_TIMEOUT.as_millis().try_into().unwrap_or(u64::MAX), forgetful, ours }
 }
 
-/// The web server, and all that it sees.
+/// Acts as the web server, and returns all steps.
 async fn run(stream: UnixStream) -> Run {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let all = Arc::clone(&seen);
-    let audience = move |_: &Params| -> Option<crate::trace::Watcher> {
+    let find_watcher = move |_: &Params| -> Option<crate::trace::Watcher> {
         let seen = Arc::clone(&seen);
         Some(Arc::new(move |step| seen.lock().unwrap_or_else(PoisonError::into_inner).push(step)))
     };
-    // An error is a close, which is among the steps.
-    let _ = ask(Tapped::new(stream, Arc::new(audience))).await;
+    // After an error the steps contain the close.
+    let _ = exchange(Tapped::new(stream, Arc::new(find_watcher))).await;
     let steps = std::mem::take(&mut *all.lock().unwrap_or_else(PoisonError::into_inner));
     let close = |step: &&Step| step.what == What::Closed && step.from == Peer::Application;
     Run { closed_after_micros: steps.iter().find(close).map(|step| step.micros), steps }
 }
 
-async fn ask(mut io: Tapped<UnixStream>) -> io::Result<()> {
+async fn exchange(mut io: Tapped<UnixStream>) -> io::Result<()> {
     let mut head = Vec::new();
     for (name, value) in [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/foo"), ("CONTENT_LENGTH", "4")] {
         encode_pair(&mut head, name.as_bytes(), value.as_bytes());
@@ -105,7 +106,7 @@ async fn ask(mut io: Tapped<UnixStream>) -> io::Result<()> {
     out.write_stream_end(RecordType::PARAMS, ID);
     send(&mut io, &out).await?;
 
-    let mut deframer = RecordDecoder::new();
+    let mut decoder = RecordDecoder::new();
     let mut ended = false;
     let mut buffer = [0; 1024];
     while !ended {
@@ -114,20 +115,20 @@ async fn ask(mut io: Tapped<UnixStream>) -> io::Result<()> {
         if read == 0 {
             return Ok(());
         }
-        while let Some(piece) = deframer.next(&mut input).map_err(io::Error::other)? {
-            ended |= piece.header.kind == RecordType::END_REQUEST;
+        while let Some(fragment) = decoder.next(&mut input).map_err(io::Error::other)? {
+            ended |= fragment.header.kind == RecordType::END_REQUEST;
         }
     }
 
-    // The body was under way all the time.
+    // The body arrives only now.
     let mut out = RecordEncoder::new();
     out.write_stream(RecordType::STDIN, ID, b"abcd");
     out.write_stream_end(RecordType::STDIN, ID);
     send(&mut io, &out).await?;
 
-    // Now the close has to come.
+    // The application should close the connection now.
     let close = async { while io.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
-    let _ = timeout(PATIENCE, close).await;
+    let _ = timeout(CLOSE_TIMEOUT, close).await;
     Ok(())
 }
 
@@ -135,11 +136,11 @@ async fn send(io: &mut Tapped<UnixStream>, out: &RecordEncoder) -> io::Result<()
     io.write_all(&out.slices().collect::<Vec<_>>().concat()).await
 }
 
-/// For a terminal.
+/// Formats the results for a terminal.
 impl fmt::Display for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { patience_millis, forgetful, ours } = self;
-        writeln!(f, "A POST that is answered before its body has come, on a connection that is not kept.")?;
+        let Self { close_timeout_millis, forgetful, ours } = self;
+        writeln!(f, "A POST without KEEP_CONN, answered before its body arrives.")?;
         for (name, run) in [
             ("A driver that forgets the request when its handler returns", forgetful),
             ("tower_fcgi::Connection", ours),
@@ -151,8 +152,8 @@ impl fmt::Display for Replay {
                 }
                 None => writeln!(
                     f,
-                    "The web server has waited {patience_millis} ms for a close, and given up. nginx waits 60 s, \
-                     unless fastcgi_read_timeout says otherwise."
+                    "The web server waited {close_timeout_millis} ms for a close and gave up. nginx waits for \
+                     fastcgi_read_timeout, 60 s by default."
                 )?,
             }
         }
@@ -171,13 +172,13 @@ mod tests {
     fn kind(what: &What) -> &str {
         match what {
             What::Record { kind, .. } => kind,
-            What::LeftOut { .. } => "left out",
+            What::Omitted { .. } => "omitted",
             What::Closed => "close",
         }
     }
 
     #[tokio::test]
-    async fn the_same_request_and_answer_but_only_one_close() {
+    async fn only_the_correct_driver_closes() {
         use Peer::{Application, WebServer};
         let Replay { forgetful, ours, .. } = seed().await;
         let common = [

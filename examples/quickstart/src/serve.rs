@@ -1,4 +1,4 @@
-//! The web server and the application, from their start to their end.
+//! Runs the web server and the application.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,19 +10,18 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::front::front;
-use crate::sample::app;
+use crate::application::app;
 use crate::viewers::Viewers;
+use crate::web_server::web_server;
 
-/// How long requests that are under way may take to their end. Only a browser that does not read what it has asked for
-/// takes longer.
-const LIMIT: Duration = Duration::from_secs(3);
+/// How long requests in flight may take to complete. Only a browser that does not read its responses takes longer.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Serves both until `stop` is ready. The application listens at the path `listens_at`, and the web server connects to
-/// `connects_to`, which is the same unless something is in between.
+/// Runs both until `stop` completes. The application listens at the path `listens_at`, and the web server connects to
+/// `connects_to`. The two paths differ only if there is a proxy in between.
 ///
 /// # Errors
-/// When the application cannot listen there.
+/// If the application cannot listen at its path.
 pub async fn serve(
     http: TcpListener,
     listens_at: &Path,
@@ -31,25 +30,25 @@ pub async fn serve(
 ) -> io::Result<()> {
     let viewers = Viewers::default();
     let stopping = CancellationToken::new();
-    let nobody_asks = CancellationToken::new();
+    let web_server_stopped = CancellationToken::new();
 
     let listener = UnixListener::bind(listens_at)?;
     let application = axum_fcgi::serve(listener, app(viewers.clone(), stopping.clone()))
-        .with_config(axum_fcgi::Config::default().with_shutdown_timeout(LIMIT))
-        .with_graceful_shutdown(nobody_asks.clone().cancelled_owned());
+        .with_config(axum_fcgi::Config::default().with_shutdown_timeout(SHUTDOWN_TIMEOUT))
+        .with_graceful_shutdown(web_server_stopped.clone().cancelled_owned());
     let application = tokio::spawn(application.into_future());
 
-    let service = front(connects_to, viewers).into_make_service_with_connect_info::<SocketAddr>();
-    let front = axum::serve(http, service).with_graceful_shutdown(stopping.clone().cancelled_owned());
-    let mut front = pin!(front.into_future());
+    let service = web_server(connects_to, viewers).into_make_service_with_connect_info::<SocketAddr>();
+    let web_server = axum::serve(http, service).with_graceful_shutdown(stopping.clone().cancelled_owned());
+    let mut web_server = pin!(web_server.into_future());
     tokio::select! {
-        result = &mut front => return result,
+        result = &mut web_server => return result,
         () = stop => {}
     }
 
-    // The web server first, so that no request finds the application gone.
+    // The web server stops first, so that no request reaches a stopped application.
     stopping.cancel();
-    let _ = timeout(LIMIT, front).await;
-    nobody_asks.cancel();
+    let _ = timeout(SHUTDOWN_TIMEOUT, web_server).await;
+    web_server_stopped.cancel();
     application.await?
 }

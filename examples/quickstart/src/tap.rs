@@ -1,4 +1,4 @@
-//! A transport that tells what passes through it.
+//! A transport that reports the records that pass through it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,10 +7,10 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::records::Peer;
-use crate::trace::{Audience, Trace};
+use crate::trace::{FindWatcher, Trace};
 
-/// The web server's end of a connection: what is written to it comes from the web server, what is read from it from
-/// the application. Bytes, errors and waiting are those of the transport inside.
+/// The web server's end of a connection: writes come from the web server, reads from the application. It forwards bytes,
+/// errors and `Pending` of the inner transport unchanged.
 #[derive(Debug)]
 pub struct Tapped<IO> {
     io: IO,
@@ -18,9 +18,9 @@ pub struct Tapped<IO> {
 }
 
 impl<IO> Tapped<IO> {
-    /// Tells of requests over `io` whoever `audience` says.
-    pub fn new(io: IO, audience: Audience) -> Self {
-        Self { io, trace: Trace::new(audience) }
+    /// Taps `io`. `find_watcher` returns who receives the steps of a request.
+    pub fn new(io: IO, find_watcher: FindWatcher) -> Self {
+        Self { io, trace: Trace::new(find_watcher) }
     }
 }
 
@@ -100,17 +100,17 @@ mod tests {
 
     type Seen = Arc<Mutex<Vec<Step>>>;
 
-    /// Sees the requests whose PARAMS have a `SEEN`.
+    /// Creates a tap that reports the requests whose PARAMS contain `SEEN`.
     fn tapped() -> (Tapped<DuplexStream>, DuplexStream, Seen) {
         let (web_server, application) = duplex(1 << 20);
         let seen = Seen::default();
         let all = Arc::clone(&seen);
-        let audience = move |params: &Params| -> Option<Watcher> {
+        let find_watcher = move |params: &Params| -> Option<Watcher> {
             params.get("SEEN")?;
             let seen = Arc::clone(&all);
             Some(Arc::new(move |step| seen.lock().unwrap().push(step)))
         };
-        (Tapped::new(web_server, Arc::new(audience)), application, seen)
+        (Tapped::new(web_server, Arc::new(find_watcher)), application, seen)
     }
 
     fn bytes(fill: impl FnOnce(&mut RecordEncoder)) -> Vec<u8> {
@@ -131,24 +131,24 @@ mod tests {
         out.write_stream_end(RecordType::PARAMS, ID);
     }
 
-    fn answer(out: &mut RecordEncoder) {
+    fn response(out: &mut RecordEncoder) {
         out.write_stream(RecordType::STDOUT, ID, b"\n\nabc");
         out.write_stream_end(RecordType::STDOUT, ID);
         out.write_record(RecordType::END_REQUEST, ID, &[0; 8]);
     }
 
-    /// Takes the steps that have come, each with who and what, in a word.
+    /// Takes the reported steps, each as a short text.
     fn words(seen: &Seen) -> Vec<String> {
         let word = |step: Step| match step.what {
             What::Record { kind, bytes, .. } => format!("{:?} {kind} {bytes}", step.from),
-            What::LeftOut { kind, records, bytes } => format!("{:?} {records} {kind} {bytes}", step.from),
+            What::Omitted { kind, records, bytes } => format!("{:?} {records} {kind} {bytes}", step.from),
             What::Closed => format!("{:?} closes", step.from),
         };
         seen.lock().unwrap().drain(..).map(word).collect()
     }
 
     const HEAD: [&str; 3] = ["WebServer BEGIN_REQUEST 8", "WebServer PARAMS 7", "WebServer PARAMS 0"];
-    const ANSWER: [&str; 3] = ["Application STDOUT 5", "Application STDOUT 0", "Application END_REQUEST 8"];
+    const RESPONSE: [&str; 3] = ["Application STDOUT 5", "Application STDOUT 0", "Application END_REQUEST 8"];
 
     #[tokio::test]
     async fn tap_forwards_bytes_and_reports_records() {
@@ -157,7 +157,7 @@ mod tests {
             out.write_stream(RecordType::STDIN, ID, b"body");
             out.write_stream_end(RecordType::STDIN, ID);
         });
-        let down = bytes(answer);
+        let down = bytes(response);
         for size in 1..up.len() {
             let (mut tap, mut application, seen) = tapped();
             for part in up.chunks(size) {
@@ -175,12 +175,12 @@ mod tests {
             }
             assert_eq!(received, down);
             let body = ["WebServer STDIN 4", "WebServer STDIN 0"];
-            assert_eq!(words(&seen), [&HEAD[..], &body, &ANSWER].concat(), "{size} bytes at a time");
+            assert_eq!(words(&seen), [&HEAD[..], &body, &RESPONSE].concat(), "{size} bytes at a time");
         }
     }
 
     #[tokio::test]
-    async fn slices_are_told_as_far_as_they_are_written() {
+    async fn only_written_bytes_are_reported() {
         let (mut tap, mut application, seen) = tapped();
         let up = bytes(|out| head(out, true, "SEEN"));
         let (one, two) = up.split_at(11);
@@ -193,37 +193,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_of_others_are_not_told() {
+    async fn unwatched_requests_are_not_reported() {
         let (mut tap, mut application, seen) = tapped();
         tap.write_all(&bytes(|out| head(out, true, "OTHER"))).await.unwrap();
-        application.write_all(&bytes(answer)).await.unwrap();
-        tap.read_exact(&mut vec![0; bytes(answer).len()]).await.unwrap();
+        application.write_all(&bytes(response)).await.unwrap();
+        tap.read_exact(&mut vec![0; bytes(response).len()]).await.unwrap();
         assert_eq!(words(&seen), [""; 0]);
-        // The next one on the same connection is another matter.
+        // The next request on the connection is watched.
         tap.write_all(&bytes(|out| head(out, true, "SEEN"))).await.unwrap();
         assert_eq!(words(&seen), HEAD);
     }
 
     #[tokio::test]
-    async fn a_close_is_of_a_request_that_it_ends() {
+    async fn a_close_is_reported_if_it_ends_a_request() {
         for (keep_conn, answered) in [(true, true), (true, false), (false, true)] {
             let (mut tap, mut application, seen) = tapped();
             tap.write_all(&bytes(|out| head(out, keep_conn, "SEEN"))).await.unwrap();
             if answered {
-                application.write_all(&bytes(answer)).await.unwrap();
+                application.write_all(&bytes(response)).await.unwrap();
             }
             drop(application);
             tap.read_to_end(&mut Vec::new()).await.unwrap();
             drop(tap);
-            let answer = if answered { &ANSWER[..] } else { &[] };
+            let response = if answered { &RESPONSE[..] } else { &[] };
             let closes = ["Application closes", "WebServer closes"];
             let closes = if keep_conn && answered { &[][..] } else { &closes };
-            assert_eq!(words(&seen), [&HEAD, answer, closes].concat());
+            assert_eq!(words(&seen), [&HEAD, response, closes].concat());
         }
     }
 
     #[tokio::test]
-    async fn a_long_stream_is_told_by_its_beginning_and_its_end() {
+    async fn a_long_stream_shows_its_start_and_its_end() {
         let (mut tap, mut application, seen) = tapped();
         tap.write_all(&bytes(|out| head(out, true, "SEEN"))).await.unwrap();
         for _ in 0..1000 {
@@ -235,7 +235,7 @@ mod tests {
         assert!(words[3..43].iter().all(|word| word == "WebServer STDIN 2"));
         assert_eq!(words[43..], ["WebServer 960 STDIN 1920", "WebServer STDIN 0"]);
 
-        // An answer that breaks off has no such end.
+        // An incomplete response has no end of stream.
         for _ in 0..50 {
             application
                 .write_all(&bytes(|out| out.write_stream(RecordType::STDOUT, ID, b"xyz")))
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_fastcgi_passes_all_the_same() {
+    async fn invalid_records_are_forwarded_unchanged() {
         let (mut tap, mut application, seen) = tapped();
         tap.write_all(&bytes(|out| head(out, true, "SEEN"))).await.unwrap();
         application.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_head_that_is_too_long_is_not_kept() {
+    async fn a_request_with_a_long_head_is_hidden() {
         let (mut tap, _application, seen) = tapped();
         let begin = BeginRequest { role: Role::RESPONDER, keep_conn: true }.encode();
         tap.write_all(&bytes(|out| out.write_record(RecordType::BEGIN_REQUEST, ID, &begin))).await.unwrap();

@@ -1,4 +1,4 @@
-//! The records of one connection, from its bytes, each with the request that it belongs to.
+//! Decodes the records of a connection from its bytes and assigns each to its request.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,32 +10,32 @@ use fcgi_core::{Params, RecordDecoder, RecordHeader, RecordType};
 
 use crate::records::{Content, Peer, Step, What};
 
-/// Takes the steps of one request.
+/// Receives the steps of one request.
 pub type Watcher = Arc<dyn Fn(Step) + Send + Sync>;
 
-/// Says who watches a request with these PARAMS, if anybody does.
-pub type Audience = Arc<dyn Fn(&Params) -> Option<Watcher> + Send + Sync>;
+/// Returns the watcher of a request with these PARAMS, if any.
+pub type FindWatcher = Arc<dyn Fn(&Params) -> Option<Watcher> + Send + Sync>;
 
-/// Follows both directions of one connection.
+/// Traces both directions of a connection.
 pub(crate) struct Trace {
-    audience: Audience,
+    find_watcher: FindWatcher,
     web_server: Direction,
     application: Direction,
-    /// By the id on the wire. A request stays until its id comes again: after its end there may be more of its input.
+    /// Requests by their id on the wire. A request stays until its id is reused, because its input may arrive after its end.
     requests: HashMap<u16, Request>,
 }
 
 impl Trace {
-    pub(crate) fn new(audience: Audience) -> Self {
+    pub(crate) fn new(find_watcher: FindWatcher) -> Self {
         Self {
-            audience,
+            find_watcher,
             web_server: Direction::default(),
             application: Direction::default(),
             requests: HashMap::new(),
         }
     }
 
-    /// These bytes have passed.
+    /// Traces bytes that `from` sent.
     pub(crate) fn bytes(&mut self, from: Peer, mut bytes: &[u8]) {
         let now = Instant::now();
         let direction = match from {
@@ -46,14 +46,14 @@ impl Trace {
             if header.kind == RecordType::BEGIN_REQUEST {
                 self.requests.insert(header.id.0, Request::begin(now));
             }
-            // Records of no request, such as GET_VALUES, are nobody's to see.
+            // Records without a request, such as GET_VALUES, are not shown.
             if let Some(request) = self.requests.get_mut(&header.id.0) {
-                request.record(from, now, header, content, &self.audience);
+                request.record(from, now, header, content, &self.find_watcher);
             }
         }
     }
 
-    /// This direction has ended; only the first time counts.
+    /// Traces the close of a direction. Further calls have no effect.
     pub(crate) fn closed(&mut self, from: Peer) {
         let now = Instant::now();
         let direction = match from {
@@ -74,22 +74,22 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// Puts the bytes of one direction together to whole records.
+/// Assembles the bytes of one direction to records.
 #[derive(Debug, Default)]
 struct Direction {
-    deframer: RecordDecoder,
-    /// Of the record that is under way: at most 65 535 bytes.
+    decoder: RecordDecoder,
+    /// Content of the current record: at most 65 535 bytes.
     content: Vec<u8>,
-    /// What comes is no FastCGI any more.
-    broken: bool,
+    /// The bytes are not valid FastCGI.
+    protocol_error: bool,
     closed: bool,
 }
 
 impl Direction {
     fn next(&mut self, bytes: &mut &[u8]) -> Option<(RecordHeader, &[u8])> {
-        while !self.broken {
-            let Ok(fragment) = self.deframer.next(bytes) else {
-                self.broken = true;
+        while !self.protocol_error {
+            let Ok(fragment) = self.decoder.next(bytes) else {
+                self.protocol_error = true;
                 break;
             };
             let fragment = fragment?;
@@ -105,33 +105,33 @@ impl Direction {
     }
 }
 
-/// One request, from its BEGIN_REQUEST on.
+/// A request, starting with its BEGIN_REQUEST.
 struct Request {
     number: u64,
     start: Instant,
-    /// The connection is to be closed with this request, or shortly after it.
+    /// The connection closes with this request, or shortly after it.
     closes: bool,
-    /// What is left of a pair that goes on in the next record.
+    /// The start of a pair that continues in the next record.
     pending: Vec<u8>,
-    seen: Seen,
+    visibility: Visibility,
     web_server: Quota,
     application: Quota,
 }
 
-/// Who sees a request; that is in its PARAMS.
-enum Seen {
-    /// Until they are complete.
-    NotYet {
+/// Who sees the request. Its PARAMS decide.
+enum Visibility {
+    /// PARAMS are incomplete.
+    Undecided {
         params: Vec<(String, String)>,
         held: Vec<Step>,
     },
-    By(Watcher),
-    ByNobody,
+    Watched(Watcher),
+    Hidden,
 }
 
 impl Request {
-    /// Steps that may wait for the end of PARAMS. A request with a longer head is not shown.
-    const HELD: usize = 32;
+    /// Steps that are held until PARAMS are complete. A request with a longer head is hidden.
+    const MAX_HELD: usize = 32;
 
     fn begin(start: Instant) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -140,7 +140,7 @@ impl Request {
             start,
             closes: true,
             pending: Vec::new(),
-            seen: Seen::NotYet { params: Vec::new(), held: Vec::new() },
+            visibility: Visibility::Undecided { params: Vec::new(), held: Vec::new() },
             web_server: Quota::default(),
             application: Quota::default(),
         }
@@ -152,23 +152,23 @@ impl Request {
         now: Instant,
         header: RecordHeader,
         content: &[u8],
-        audience: &Audience,
+        find_watcher: &FindWatcher,
     ) {
-        if matches!(self.seen, Seen::ByNobody) {
+        if matches!(self.visibility, Visibility::Hidden) {
             return;
         }
         let (kind, bytes) = (header.kind, content.len());
         match self.quota(from).admit(kind, bytes) {
-            Admission::LeaveOut => return,
-            Admission::Show { left_out: Some(left_out) } => self.step(from, now, left_out),
-            Admission::Show { left_out: None } => {}
+            Admission::Omit => return,
+            Admission::Show { omitted: Some(omitted) } => self.step(from, now, omitted),
+            Admission::Show { omitted: None } => {}
         }
         let content = Content::decode(kind, content, &mut self.pending);
         match &content {
             Content::Begin { keep_conn, .. } => self.closes = !keep_conn,
             _ if kind == RecordType::ABORT_REQUEST => self.closes = true,
             Content::Params { pairs } => {
-                if let Seen::NotYet { params, .. } = &mut self.seen {
+                if let Visibility::Undecided { params, .. } = &mut self.visibility {
                     params.extend_from_slice(pairs);
                 }
             }
@@ -184,16 +184,16 @@ impl Request {
         };
         self.step(from, now, what);
         if params_end {
-            self.show(audience);
+            self.decide_visibility(find_watcher);
         }
     }
 
-    /// A connection that is kept is closed some time, which is of no request.
+    /// Adds the close of the connection, unless the request has ended and kept the connection open.
     fn closed(&mut self, from: Peer, now: Instant) {
         let has_ended = self.application.has_ended;
         if self.closes || !has_ended {
-            if let Some(left_out) = self.quota(from).take_left_out() {
-                self.step(from, now, left_out);
+            if let Some(omitted) = self.quota(from).take_omitted() {
+                self.step(from, now, omitted);
             }
             self.step(from, now, What::Closed);
         }
@@ -209,64 +209,64 @@ impl Request {
     fn step(&mut self, from: Peer, now: Instant, what: What) {
         let micros = u64::try_from(now.duration_since(self.start).as_micros()).unwrap_or(u64::MAX);
         let step = Step { request: self.number, from, micros, what };
-        match &mut self.seen {
-            Seen::NotYet { held, .. } if held.len() < Self::HELD => held.push(step),
-            Seen::NotYet { .. } => self.seen = Seen::ByNobody,
-            Seen::By(watcher) => watcher(step),
-            Seen::ByNobody => {}
+        match &mut self.visibility {
+            Visibility::Undecided { held, .. } if held.len() < Self::MAX_HELD => held.push(step),
+            Visibility::Undecided { .. } => self.visibility = Visibility::Hidden,
+            Visibility::Watched(watcher) => watcher(step),
+            Visibility::Hidden => {}
         }
     }
 
-    /// PARAMS are complete, and say who watches.
-    fn show(&mut self, audience: &Audience) {
-        if let Seen::NotYet { params, held } = &mut self.seen {
+    /// Decides who sees the request, now that its PARAMS are complete.
+    fn decide_visibility(&mut self, find_watcher: &FindWatcher) {
+        if let Visibility::Undecided { params, held } = &mut self.visibility {
             let params = params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            let Some(watcher) = audience(&params) else {
-                self.seen = Seen::ByNobody;
+            let Some(watcher) = find_watcher(&params) else {
+                self.visibility = Visibility::Hidden;
                 return;
             };
             for step in held.drain(..) {
                 watcher(step);
             }
-            self.seen = Seen::By(watcher);
+            self.visibility = Visibility::Watched(watcher);
         }
     }
 }
 
-/// How much of a long stream is shown: its first records, and its end.
+/// Limits the records shown of a long stream to its first ones and its end.
 #[derive(Debug, Default)]
 struct Quota {
     shown: usize,
-    /// The type, records and bytes that were left out since the last that was shown.
-    left_out: Option<(RecordType, u64, u64)>,
-    /// END_REQUEST has passed.
+    /// Type, records and bytes omitted since the last record that was shown.
+    omitted: Option<(RecordType, u64, u64)>,
+    /// END_REQUEST was sent.
     has_ended: bool,
 }
 
 enum Admission {
-    LeaveOut,
-    Show { left_out: Option<What> },
+    Omit,
+    Show { omitted: Option<What> },
 }
 
 impl Quota {
-    /// Records with content that are shown of one request and direction.
-    const SHOWN: usize = 40;
+    /// Records with content that are shown per request and direction.
+    const MAX_SHOWN: usize = 40;
 
     fn admit(&mut self, kind: RecordType, bytes: usize) -> Admission {
         self.has_ended |= kind == RecordType::END_REQUEST;
         let long = matches!(kind, RecordType::STDIN | RecordType::STDOUT | RecordType::STDERR) && bytes > 0;
-        let same = self.left_out.is_none_or(|(left_out, ..)| left_out == kind);
-        if long && same && self.shown >= Self::SHOWN {
-            let (_, records, sum) = self.left_out.unwrap_or((kind, 0, 0));
-            self.left_out = Some((kind, records + 1, sum + bytes as u64));
-            return Admission::LeaveOut;
+        let same = self.omitted.is_none_or(|(omitted, ..)| omitted == kind);
+        if long && same && self.shown >= Self::MAX_SHOWN {
+            let (_, records, sum) = self.omitted.unwrap_or((kind, 0, 0));
+            self.omitted = Some((kind, records + 1, sum + bytes as u64));
+            return Admission::Omit;
         }
         self.shown += usize::from(long);
-        Admission::Show { left_out: self.take_left_out() }
+        Admission::Show { omitted: self.take_omitted() }
     }
 
-    fn take_left_out(&mut self) -> Option<What> {
-        let (kind, records, bytes) = self.left_out.take()?;
-        Some(What::LeftOut { kind: format!("{kind:?}"), records, bytes })
+    fn take_omitted(&mut self) -> Option<What> {
+        let (kind, records, bytes) = self.omitted.take()?;
+        Some(What::Omitted { kind: format!("{kind:?}"), records, bytes })
     }
 }

@@ -1,4 +1,4 @@
-//! The open pages, each of which sees the requests that it sends, and no other's.
+//! The open pages. Each sees only its own requests.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -11,50 +11,50 @@ use tokio::sync::mpsc;
 use crate::records::Notice;
 use crate::trace::Watcher;
 
-/// The pages that are open. A clone shares them.
+/// The open pages. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Viewers(Arc<Mutex<Table>>);
 
 #[derive(Debug, Default)]
 struct Table {
-    /// How many there have ever been.
+    /// Pages opened so far.
     count: u64,
     open: HashMap<String, mpsc::Sender<Notice>>,
 }
 
 impl Viewers {
-    /// The meta-variable that a request says its page in: the header `X-Viewer`.
+    /// The meta-variable with the id of the request's page: the header `X-Viewer`.
     pub const VARIABLE: &str = "HTTP_X_VIEWER";
 
-    /// Pages that may be open at once. Each holds a connection to the application.
-    pub const MOST: usize = 32;
+    /// Maximum number of open pages. Each holds a connection to the application.
+    pub const MAX: usize = 32;
 
-    /// Notices that may wait for a page to read them.
-    const WAITING: usize = 1024;
+    /// Notices that are queued for a page.
+    const QUEUE: usize = 1024;
 
-    /// One more page, unless there are too many.
+    /// Opens a page. `None` if too many are open.
     #[must_use]
     pub fn open(&self) -> Option<Viewer> {
         let mut table = self.table();
-        if table.open.len() >= Self::MOST {
+        if table.open.len() >= Self::MAX {
             return None;
         }
         table.count += 1;
-        // Each `RandomState` has keys of its own, so that no page can guess another's name.
+        // Each `RandomState` has its own keys, so a page cannot guess another's id.
         let id = format!("{:016x}", RandomState::new().hash_one(table.count));
-        let (sender, notices) = mpsc::channel(Self::WAITING);
+        let (sender, notices) = mpsc::channel(Self::QUEUE);
         table.open.insert(id.clone(), sender);
         Some(Viewer { id, notices, viewers: self.clone() })
     }
 
-    /// Who watches a request with these PARAMS.
+    /// Returns the watcher of a request with these PARAMS.
     #[must_use]
     pub fn watcher(&self, params: &Params) -> Option<Watcher> {
         let watch = self.watch(params.get_str(Self::VARIABLE)?)?;
         Some(Arc::new(move |step| watch(Notice::Step(step))))
     }
 
-    /// Shows a page a request of its own, as the web server got it.
+    /// Shows a page its own request, as the web server received it.
     pub fn show(&self, id: &str, request: Notice) {
         if let Some(watch) = self.watch(id) {
             watch(request);
@@ -64,24 +64,25 @@ impl Viewers {
     fn watch(&self, id: &str) -> Option<impl Fn(Notice) + Send + Sync + use<>> {
         let id = id.to_owned();
         let sender = self.table().open.get(&id)?.clone();
-        // Closed with the page. One that reads too slowly is closed here, and opens anew: it is never left with gaps.
+        // A weak sender, so that the channel closes with the page. A page that reads too slowly is closed here and opens
+        // again, so it never misses a notice.
         let sender = sender.downgrade();
         let viewers = self.clone();
         Some(move |notice| {
-            let kept = sender.upgrade().is_none_or(|sender| sender.try_send(notice).is_ok());
-            if !kept {
+            let keeps_up = sender.upgrade().is_none_or(|sender| sender.try_send(notice).is_ok());
+            if !keeps_up {
                 viewers.table().open.remove(&id);
             }
         })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        // Each change is whole.
+        // Every change is a single operation, so a poisoned table is consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A page that is open, until this is dropped.
+/// An open page. Dropping it closes the page.
 #[derive(Debug)]
 pub struct Viewer {
     id: String,
@@ -90,16 +91,16 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// What the page's requests have in their header `X-Viewer`.
+    /// Returns the page's id: the value of its requests' header `X-Viewer`.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The next thing to show of the page's requests; none once the page has read too slowly.
+    /// Returns the next notice for the page; `None` after the page was closed for reading too slowly.
     ///
     /// # Cancel safety
-    /// Nothing is lost when the future is dropped.
+    /// No notice is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Notice> {
         self.notices.recv().await
     }
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
     use crate::records::{Peer, Step, What};
 
-    fn of(viewer: &str) -> Params {
+    fn params(viewer: &str) -> Params {
         [(Viewers::VARIABLE, viewer)].into_iter().collect()
     }
 
@@ -129,41 +130,41 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_sees_its_own_requests_alone() {
+    async fn a_page_sees_only_its_own_requests() {
         let viewers = Viewers::default();
         let (mut one, mut other) = (viewers.open().unwrap(), viewers.open().unwrap());
         assert_ne!(one.id(), other.id());
-        viewers.watcher(&of(one.id())).unwrap()(step(1));
-        viewers.watcher(&of(other.id())).unwrap()(step(2));
+        viewers.watcher(&params(one.id())).unwrap()(step(1));
+        viewers.watcher(&params(other.id())).unwrap()(step(2));
         assert_eq!((one.next().await, other.next().await), (Some(notice(1)), Some(notice(2))));
-        assert!(viewers.watcher(&of("")).is_none());
+        assert!(viewers.watcher(&params("")).is_none());
         assert!(viewers.watcher(&Params::default()).is_none());
         let id = one.id().to_owned();
         drop(one);
-        assert!(viewers.watcher(&of(&id)).is_none());
+        assert!(viewers.watcher(&params(&id)).is_none());
     }
 
     #[tokio::test]
     async fn a_page_that_does_not_read_is_closed() {
         let viewers = Viewers::default();
         let mut page = viewers.open().unwrap();
-        let watcher = viewers.watcher(&of(page.id())).unwrap();
-        for number in 0..=Viewers::WAITING as u64 {
+        let watcher = viewers.watcher(&params(page.id())).unwrap();
+        for number in 0..=Viewers::QUEUE as u64 {
             watcher(step(number));
         }
-        assert!(viewers.watcher(&of(page.id())).is_none());
-        for number in 0..Viewers::WAITING as u64 {
+        assert!(viewers.watcher(&params(page.id())).is_none());
+        for number in 0..Viewers::QUEUE as u64 {
             assert_eq!(page.next().await, Some(notice(number)));
         }
         assert_eq!(page.next().await, None);
-        // To nobody, which does no harm.
+        // The page is closed; the notice is dropped.
         watcher(step(0));
     }
 
     #[test]
     fn pages_are_bounded_in_number() {
         let viewers = Viewers::default();
-        let mut pages: Vec<_> = (0..Viewers::MOST).map(|_| viewers.open().unwrap()).collect();
+        let mut pages: Vec<_> = (0..Viewers::MAX).map(|_| viewers.open().unwrap()).collect();
         assert!(viewers.open().is_none());
         pages.pop();
         assert!(viewers.open().is_some());

@@ -1,4 +1,4 @@
-//! The program as it is run: over HTTP, at a port that is taken, to its end.
+//! Tests the program as a process: over HTTP, with a port in use, and its shutdown.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -12,12 +12,12 @@ fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_quickstart"))
 }
 
-/// The program, at a port that the system chose for it.
+/// The running program.
 struct Quickstart {
     process: Process,
     port: u16,
     stdout: BufReader<ChildStdout>,
-    said: String,
+    output: String,
 }
 
 impl Quickstart {
@@ -27,34 +27,35 @@ impl Quickstart {
 
     fn start_at(port: &str) -> Result<Self> {
         let mut process = Process::start(program().args(["--port", port]).stdout(Stdio::piped()), || true)?;
-        let mut stdout = BufReader::new(process.child().stdout.take().expect("it is piped"));
-        let mut said = String::new();
+        let mut stdout = BufReader::new(process.child().stdout.take().expect("stdout is piped"));
+        let mut output = String::new();
         loop {
-            if stdout.read_line(&mut said)? == 0 {
-                return Err(format!("it has ended: {said}").into());
+            if stdout.read_line(&mut output)? == 0 {
+                return Err(format!("the program exited: {output}").into());
             }
-            if let Some((_, after)) = said.split_once("Open http://127.0.0.1:") {
+            if let Some((_, after)) = output.split_once("Open http://127.0.0.1:") {
                 let port = after.split(' ').next().unwrap_or_default().parse()?;
-                return Ok(Self { process, port, stdout, said });
+                return Ok(Self { process, port, stdout, output });
             }
         }
     }
 
-    /// Ends it with a signal; all that it has said.
+    /// Stops the program with a signal and returns its output.
     fn end(mut self, signal: Signal) -> Result<String> {
         self.process.signal(signal)?;
-        self.stdout.read_to_string(&mut self.said)?;
-        assert!(self.process.wait()?.success(), "{}", self.said);
-        assert!(self.said.ends_with("Stopped.\n"), "{}", self.said);
-        Ok(self.said)
+        self.stdout.read_to_string(&mut self.output)?;
+        assert!(self.process.wait()?.success(), "{}", self.output);
+        assert!(self.output.ends_with("Stopped.\n"), "{}", self.output);
+        Ok(self.output)
     }
 }
 
-/// The directory of the socket, which is gone with the program.
-fn is_clean(said: &str) {
-    let socket = said.lines().find(|line| line.ends_with("app.sock")).expect("it says where its socket is");
-    let directory = Path::new(socket).parent().expect("it is in a directory");
-    assert!(!directory.exists(), "{} is left", directory.display());
+/// Checks that the socket's directory was removed.
+fn assert_clean(output: &str) {
+    let socket =
+        output.lines().find(|line| line.ends_with("app.sock")).expect("the program prints its socket");
+    let directory = Path::new(socket).parent().expect("the socket is in a directory");
+    assert!(!directory.exists(), "{} still exists", directory.display());
 }
 
 #[test]
@@ -83,12 +84,12 @@ fn requests_pass_through_fastcgi() -> Result {
     assert_eq!(get(port, "/events")?.body.matches("data: event ").count(), 5);
     assert_eq!(get(port, "/nowhere")?.status, 404);
     assert_eq!(get(port, "/panic")?.status, 500);
-    // And is still there.
+    // The application still runs.
     assert_eq!(get(port, "/")?.status, 200);
     Ok(())
 }
 
-/// The lines of an answer that goes on.
+/// Sends a request and returns the lines of its endless response.
 fn open(port: u16, path: &str) -> Result<impl Iterator<Item = std::io::Result<String>> + use<>> {
     let stream = TcpStream::connect(("127.0.0.1", port))?;
     // Turns a hang into a failure.
@@ -103,31 +104,32 @@ fn next(lines: &mut impl Iterator<Item = std::io::Result<String>>, start: &str) 
             return Ok(rest.to_owned());
         }
     }
-    Err(format!("the answer has ended without {start:?}").into())
+    Err(format!("the response ended without {start:?}").into())
 }
 
 #[test]
-fn a_page_is_told_the_records_of_its_requests() -> Result {
+fn a_page_receives_the_records_of_its_requests() -> Result {
     let program = Quickstart::start()?;
     let port = program.port;
     let mut records = open(port, "/records")?;
     next(&mut records, "event: viewer")?;
     let viewer = next(&mut records, "data: ")?;
     let header = format!("Content-Type: text/plain\r\nX-Viewer: {viewer}\r\n");
-    // Not of this page.
-    ask(port, "POST", "/echo", "Content-Type: text/plain\r\nX-Viewer: nobody\r\n", "other")?;
+    // A request of another page.
+    ask(port, "POST", "/echo", "Content-Type: text/plain\r\nX-Viewer: unknown\r\n", "other")?;
     ask(port, "POST", "/echo", &header, "mine")?;
     let mut seen = Vec::new();
     while seen.last().is_none_or(|step: &serde_json::Value| step["kind"] != "END_REQUEST") {
         seen.push(serde_json::from_str(&next(&mut records, "data: ")?)?);
     }
-    // The two directions are not in a fixed order, but what each has is.
-    let of = |peer: &str| -> Vec<_> {
-        let mine = seen.iter().filter(|step| step["from"] == peer);
-        mine.map(|step| (step["kind"].as_str(), step["content"]["is"].as_str(), step["bytes"].as_u64()))
+    // Only the order within a direction is fixed.
+    let steps_of = |peer: &str| -> Vec<_> {
+        let steps = seen.iter().filter(|step| step["from"] == peer);
+        steps
+            .map(|step| (step["kind"].as_str(), step["content"]["is"].as_str(), step["bytes"].as_u64()))
             .collect()
     };
-    let web_server = of("web-server");
+    let web_server = steps_of("web-server");
     let [begin, (Some("PARAMS"), Some("params"), Some(1..)), rest @ ..] = &web_server[..] else {
         panic!("{web_server:?}")
     };
@@ -140,12 +142,12 @@ fn a_page_is_told_the_records_of_its_requests() -> Result {
             (Some("STDIN"), Some("endOfStream"), Some(0)),
         ]
     );
-    let stdin = seen.iter().find(|step| step["kind"] == "STDIN").expect("there is one");
+    let stdin = seen.iter().find(|step| step["kind"] == "STDIN").expect("a STDIN record was sent");
     assert_eq!(stdin["content"]["text"], "mine");
-    let application = of("application");
+    let application = steps_of("application");
     assert_eq!(application.last(), Some(&(Some("END_REQUEST"), Some("end"), Some(8))));
-    let stdout = seen.iter().find(|step| step["kind"] == "STDOUT").expect("there is one");
-    let text = stdout["content"]["text"].as_str().expect("it is text");
+    let stdout = seen.iter().find(|step| step["kind"] == "STDOUT").expect("a STDOUT record was sent");
+    let text = stdout["content"]["text"].as_str().expect("STDOUT is text");
     assert!(text.starts_with("Status: 200") && text.ends_with("\r\n\r\nmine"), "{text}");
     Ok(())
 }
@@ -153,16 +155,16 @@ fn a_page_is_told_the_records_of_its_requests() -> Result {
 #[test]
 fn a_taken_port_is_reported_and_the_next_one_used() -> Result {
     let holder = TcpListener::bind("127.0.0.1:0")?;
-    let taken = holder.local_addr()?.port();
-    let program = Quickstart::start_at(&taken.to_string())?;
-    assert!(program.said.starts_with(&format!("Port {taken} is taken.\n")), "{}", program.said);
-    assert_ne!(program.port, taken);
+    let port = holder.local_addr()?.port();
+    let program = Quickstart::start_at(&port.to_string())?;
+    assert!(program.output.starts_with(&format!("Port {port} is in use.\n")), "{}", program.output);
+    assert_ne!(program.port, port);
     assert_eq!(get(program.port, "/")?.status, 200);
     Ok(())
 }
 
 #[test]
-fn ctrl_c_ends_it_cleanly_whatever_is_under_way() -> Result {
+fn ctrl_c_stops_it_with_requests_in_flight() -> Result {
     let program = Quickstart::start()?;
     let port = program.port;
     let mut records = open(port, "/records")?;
@@ -170,22 +172,22 @@ fn ctrl_c_ends_it_cleanly_whatever_is_under_way() -> Result {
     let mut wait = open(port, "/wait")?;
     let mut events = open(port, "/events")?;
     next(&mut events, "data: event 1")?;
-    // As browsers open them in advance.
+    // Browsers open connections in advance.
     let _unused = TcpStream::connect(("127.0.0.1", port))?;
 
     program.process.signal(Signal::INT)?;
     assert!(next(&mut wait, "HTTP/1.0 503").is_ok());
     assert!(next(&mut events, "data: event 5").is_ok());
     assert!(next(&mut records, "data: nothing more").is_err());
-    // Sent again, which changes nothing.
-    is_clean(&program.end(Signal::INT)?);
+    // A second signal has no effect.
+    assert_clean(&program.end(Signal::INT)?);
     Ok(())
 }
 
 #[test]
 fn a_closed_terminal_leaves_no_directory() -> Result {
     for signal in [Signal::HUP, Signal::TERM] {
-        is_clean(&Quickstart::start()?.end(signal)?);
+        assert_clean(&Quickstart::start()?.end(signal)?);
     }
     Ok(())
 }
@@ -196,7 +198,7 @@ fn slow_clients_do_not_block_others() -> Result {
     let mut slow = Vec::new();
     for (request, sent) in [
         ("POST /echo HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 1000", 10),
-        // Longer than what is collected before the application is asked.
+        // Longer than the part that is buffered before the request gets a connection.
         ("POST /upload HTTP/1.1\r\nContent-Length: 9000000", 300_000),
         ("GET /wait HTTP/1.1", 0),
     ] {
@@ -215,7 +217,7 @@ fn slow_clients_do_not_block_others() -> Result {
 }
 
 #[test]
-fn nobody_is_greeted_without_a_name() -> Result {
+fn without_a_name_it_greets_the_world() -> Result {
     let program = Quickstart::start()?;
     for path in ["/hello", "/hello?name=", "/hello?name=+", "/hello?name=%09"] {
         let hello = get(program.port, path)?.body;
@@ -229,15 +231,15 @@ fn the_seed_is_replayed_in_a_terminal() -> Result {
     let output = program().args(["--replay", "seed"]).output()?;
     let text = String::from_utf8(output.stdout)?;
     assert!(output.status.success());
-    let (forgetful, ours) = text.split_once("tower_fcgi::Connection:").expect("both are there");
-    assert!(forgetful.contains("has waited 1000 ms for a close, and given up"), "{text}");
+    let (forgetful, ours) = text.split_once("tower_fcgi::Connection:").expect("both results are printed");
+    assert!(forgetful.contains("waited 1000 ms for a close and gave up"), "{text}");
     assert!(ours.contains("The connection was closed after "), "{text}");
     assert_eq!(text.matches("STDIN id 1, empty").count(), 2, "{text}");
     Ok(())
 }
 
 #[test]
-fn what_it_does_not_know_it_does_not_do() -> Result {
+fn unknown_arguments_are_rejected() -> Result {
     for arguments in [&["--replay"][..], &["--replay", "other"], &["--port", "x"], &["x"]] {
         let output = program().args(arguments).output()?;
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

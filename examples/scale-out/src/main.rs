@@ -1,5 +1,4 @@
-//! Several instances of one application behind nginx or HAProxy, which are restarted one after another without a
-//! request being lost.
+//! Several instances of one application behind nginx or HAProxy, restarted one after another without losing a request.
 //!
 //! ```sh
 //! cargo run -p scale-out -- 127.0.0.1:9001
@@ -7,8 +6,8 @@
 //! cargo run -p scale-out -- 127.0.0.1:9003
 //! ```
 //!
-//! and then `nginx` with the `nginx.conf` beside this, or `haproxy` with the `haproxy.cfg`. On SIGTERM an instance accepts
-//! no more connections, closes those that are idle, answers what it has been asked, and ends.
+//! Then start nginx with `nginx.conf`, or HAProxy with `haproxy.cfg`. On SIGTERM an instance stops accepting connections,
+//! closes idle ones, completes the requests in flight, and exits.
 
 use std::time::Duration;
 
@@ -34,7 +33,7 @@ async fn slow(Path(text): Path<String>) -> String {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address: Address = std::env::args().nth(1).ok_or("usage: scale-out ADDRESS")?.parse()?;
-    // Before anybody can know that the program runs, and so before anybody sends one.
+    // Before the listener exists: from then on a supervisor may send SIGTERM.
     let mut term = signal(SignalKind::terminate())?;
     let stop = async move {
         term.recv().await;

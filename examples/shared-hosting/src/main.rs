@@ -1,13 +1,13 @@
-//! One program for a web host's FastCGI or CGI, for systemd, and for a shell.
+//! One program for shared hosting (FastCGI or CGI), for systemd, and for a shell.
 //!
-//! Behind a web server of your own:
+//! Behind your own web server:
 //!
 //! ```sh
 //! FCGI_LISTEN=127.0.0.1:9000 cargo run -p shared-hosting
 //! ```
 //!
-//! On shared hosting, put the program and the `.htaccess` beside this into a folder of the web site, the program
-//! as `app.fcgi` and once more as `app.cgi`, both executable. Under systemd, see `app.service` and `app.socket`.
+//! On shared hosting, put this folder's `.htaccess` and two executable copies of the program, `app.fcgi` and `app.cgi`,
+//! into a folder of the web site. For systemd, see `app.service` and `app.socket`.
 
 use std::io;
 
@@ -20,7 +20,7 @@ fn app() -> Router {
         .route("/shout", post(async |text: String| text.to_uppercase()))
 }
 
-// One thread: a host may count them, and as a CGI program each request is a process of its own.
+// One thread: a host may limit threads, and as a CGI program each request is a separate process.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     axum_fcgi::serve_auto(app()).await

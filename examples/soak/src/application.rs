@@ -1,4 +1,4 @@
-//! The server: a process of its own, so that its memory and descriptors are its own.
+//! The server. It has its own process, so that its memory and descriptors can be measured.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,15 +19,15 @@ use tokio::runtime::Handle;
 
 use crate::pattern::pattern;
 
-/// Bytes of a piece of a large answer.
-const PIECE: usize = 16 * 1024;
-/// Events of a stream of them.
+/// Bytes in a chunk of a large response.
+const CHUNK: usize = 16 * 1024;
+/// Events in an event stream.
 pub(crate) const EVENTS: u64 = 20;
 
-/// Serves until the process is ended.
+/// Serves until the process is killed.
 #[tokio::main]
 pub(crate) async fn serve(path: &str) -> io::Result<()> {
-    // Handlers panic by the thousand. One that should not is a wrong answer.
+    // Thousands of handlers panic on purpose. An unexpected panic shows as a wrong response.
     panic::set_hook(Box::new(|_| {}));
     axum_fcgi::serve(UnixSocket::new(path).bind()?, app()).await
 }
@@ -45,29 +45,29 @@ fn app() -> Router {
         .layer(DefaultBodyLimit::disable())
 }
 
-/// Bytes of a small answer.
+/// Returns the length of a small response.
 pub(crate) const fn small(seed: u64) -> usize {
     1 + (seed % 900) as usize
 }
 
-/// Tells the length and the checksum of what was sent.
+/// Responds with the body's length and checksum.
 async fn up(body: Body) -> impl IntoResponse {
-    let mut pieces = body.into_data_stream();
+    let mut chunks = body.into_data_stream();
     let (mut len, mut sum) = (0, crc32fast::Hasher::new());
-    while let Some(piece) = pieces.next().await {
-        let Ok(piece) = piece else { return (StatusCode::BAD_REQUEST, "cut short".to_owned()) };
-        len += piece.len();
-        sum.update(&piece);
+    while let Some(chunk) = chunks.next().await {
+        let Ok(chunk) = chunk else { return (StatusCode::BAD_REQUEST, "incomplete".to_owned()) };
+        len += chunk.len();
+        sum.update(&chunk);
     }
     (StatusCode::OK, format!("{len} {:08x}", sum.finalize()))
 }
 
 async fn down(Path((seed, len)): Path<(u64, usize)>) -> Body {
-    let pieces = (0..len).step_by(PIECE).map(move |at| {
-        let piece = pattern(seed, at, PIECE.min(len - at));
-        Ok::<_, Infallible>(Bytes::from(piece))
+    let chunks = (0..len).step_by(CHUNK).map(move |at| {
+        let chunk = pattern(seed, at, CHUNK.min(len - at));
+        Ok::<_, Infallible>(Bytes::from(chunk))
     });
-    Body::from_stream(stream::iter(pieces))
+    Body::from_stream(stream::iter(chunks))
 }
 
 async fn events(Path(seed): Path<u64>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
@@ -82,10 +82,10 @@ async fn events(Path(seed): Path<u64>) -> Sse<impl Stream<Item = Result<Event, I
 
 async fn fails() -> &'static str {
     tokio::task::yield_now().await;
-    panic!("as it was told to");
+    panic!("on request");
 }
 
-/// Handlers that wait for ever.
+/// Handlers that never complete.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 struct Waiting;
@@ -102,7 +102,7 @@ async fn waits(_body: Body) -> &'static str {
     std::future::pending().await
 }
 
-/// Tasks that are alive, and handlers that wait.
+/// Responds with the number of live tasks and of waiting handlers.
 async fn state() -> String {
     let tasks = Handle::current().metrics().num_alive_tasks();
     format!("{tasks} {}", WAITING.load(Ordering::SeqCst))

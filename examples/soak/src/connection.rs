@@ -9,54 +9,54 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::answer::Answer;
+use crate::response::Response;
 
-/// Bytes of body in a record.
+/// Body bytes per record.
 const RECORD: usize = 32 * 1024;
 
 pub(crate) struct Connection {
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
-    answers: BTreeMap<u16, Answer>,
+    responses: BTreeMap<u16, Response>,
 }
 
 impl Connection {
     pub(crate) async fn open(path: &Path) -> io::Result<Self> {
         let (reader, writer) = UnixStream::connect(path).await?.into_split();
-        Ok(Self { reader: BufReader::with_capacity(64 * 1024, reader), writer, answers: BTreeMap::new() })
+        Ok(Self { reader: BufReader::with_capacity(64 * 1024, reader), writer, responses: BTreeMap::new() })
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writer.write_all(bytes).await
     }
 
-    /// Sends while the answers are read, or neither side could go on.
-    pub(crate) async fn send_and_answer(&mut self, bytes: &[u8], ids: &[u16]) -> io::Result<()> {
-        let Self { reader, writer, answers } = self;
-        let answered = async {
-            while !ids.iter().all(|id| answers.get(id).is_some_and(Answer::has_ended)) {
-                take(answers, read(reader).await?)?;
+    /// Sends `bytes` and reads until the requests `ids` have ended. Both at once, or neither side could make progress.
+    pub(crate) async fn exchange(&mut self, bytes: &[u8], ids: &[u16]) -> io::Result<()> {
+        let Self { reader, writer, responses } = self;
+        let ended = async {
+            while !ids.iter().all(|id| responses.get(id).is_some_and(Response::has_ended)) {
+                add(responses, read(reader).await?)?;
             }
             Ok(())
         };
-        tokio::try_join!(writer.write_all(bytes), answered).map(drop)
+        tokio::try_join!(writer.write_all(bytes), ended).map(drop)
     }
 
-    /// Reads until an answer has this many bytes of STDOUT, or has ended.
+    /// Reads until a response has this many bytes of STDOUT, or has ended.
     pub(crate) async fn read_some(&mut self, id: u16, bytes: usize) -> io::Result<()> {
-        while self.answers.get(&id).is_none_or(|answer| answer.len() < bytes && !answer.has_ended()) {
+        while self.responses.get(&id).is_none_or(|response| response.len() < bytes && !response.has_ended()) {
             let record = read(&mut self.reader).await?;
-            take(&mut self.answers, record)?;
+            add(&mut self.responses, record)?;
         }
         Ok(())
     }
 
-    /// An answer, for the id to be used again.
-    pub(crate) fn take(&mut self, id: u16) -> Answer {
-        self.answers.remove(&id).unwrap_or_default()
+    /// Removes a response, so that its id can be used again.
+    pub(crate) fn take(&mut self, id: u16) -> Response {
+        self.responses.remove(&id).unwrap_or_default()
     }
 
-    /// Reads to the end of the stream: nothing more may come.
+    /// Shuts down, and returns whether the stream ends without more bytes.
     pub(crate) async fn ends(mut self) -> io::Result<bool> {
         self.writer.shutdown().await?;
         Ok(self.reader.read_u8().await.is_err_and(|error| error.kind() == io::ErrorKind::UnexpectedEof))
@@ -73,12 +73,12 @@ async fn read(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<(RecordHeader
     Ok((header, content))
 }
 
-fn take(answers: &mut BTreeMap<u16, Answer>, record: (RecordHeader, Vec<u8>)) -> io::Result<()> {
+fn add(responses: &mut BTreeMap<u16, Response>, record: (RecordHeader, Vec<u8>)) -> io::Result<()> {
     let (RecordHeader { kind, id, .. }, content) = record;
-    if answers.entry(id.0).or_default().take(kind, &content) {
+    if responses.entry(id.0).or_default().add(kind, &content) {
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::InvalidData, format!("{kind:?} of request {} must not come", id.0)))
+    Err(io::Error::new(io::ErrorKind::InvalidData, format!("unexpected {kind:?} for request {}", id.0)))
 }
 
 fn record(kind: RecordType, id: u16, content: &[u8], into: &mut Vec<u8>) {
@@ -87,7 +87,7 @@ fn record(kind: RecordType, id: u16, content: &[u8], into: &mut Vec<u8>) {
     into.extend(&content[..len.into()]);
 }
 
-/// BEGIN_REQUEST and PARAMS.
+/// Encodes BEGIN_REQUEST and PARAMS.
 pub(crate) fn head(id: u16, keep_conn: bool, method: &str, uri: &str, length: Option<usize>) -> Vec<u8> {
     let mut bytes = Vec::new();
     record(
@@ -114,16 +114,16 @@ pub(crate) fn head(id: u16, keep_conn: bool, method: &str, uri: &str, length: Op
     bytes
 }
 
-/// Some of a body.
+/// Encodes part of a body.
 pub(crate) fn stdin(id: u16, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for piece in body.chunks(RECORD) {
-        record(RecordType::STDIN, id, piece, &mut bytes);
+    for chunk in body.chunks(RECORD) {
+        record(RecordType::STDIN, id, chunk, &mut bytes);
     }
     bytes
 }
 
-/// The end of a body.
+/// Encodes the end of a body.
 pub(crate) fn end(id: u16) -> Vec<u8> {
     let mut bytes = Vec::new();
     record(RecordType::STDIN, id, b"", &mut bytes);

@@ -1,4 +1,4 @@
-//! Web servers that never rest.
+//! The load: workers that act as web servers.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +12,10 @@ use crate::pattern::Random;
 use crate::scenario::{Outcome, Scenario};
 use crate::tally::Tally;
 
-/// Workers at once, each with a connection.
+/// Concurrent workers, each with a connection.
 const WORKERS: u64 = 24;
-/// Longer than any answer takes that still comes.
-const LOST: Duration = Duration::from_secs(60);
+/// A response that takes longer is lost.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) struct Load {
     tally: Arc<Mutex<Tally>>,
@@ -38,7 +38,7 @@ impl Load {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Lets every worker finish its request.
+    /// Stops each worker after its current request.
     pub(crate) async fn stop(mut self) -> Tally {
         let _ = self.stop.send(true);
         while self.workers.join_next().await.is_some() {}
@@ -51,7 +51,7 @@ async fn work(path: PathBuf, seed: u64, stopped: watch::Receiver<bool>, tally: A
     let mut kept = None;
     while !*stopped.borrow() {
         let scenario = Scenario::any(&mut random);
-        let ran = timeout(LOST, scenario.run(&path, &mut kept, &mut random)).await;
+        let ran = timeout(RESPONSE_TIMEOUT, scenario.run(&path, &mut kept, &mut random)).await;
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         match ran {
             Ok(Ok(Outcome::Right)) => tally.right(scenario),

@@ -1,20 +1,19 @@
-//! Runs a mixed load against a server of its own for some time, checks every byte of every answer, and watches the
-//! server's memory, descriptors and tasks:
+//! Starts a server, runs a mixed load against it, checks every byte of every response, and watches the server's memory,
+//! descriptors and tasks:
 //!
 //! ```sh
 //! cargo run --release -p soak -- 1200
 //! ```
 //!
-//! for twenty minutes; without a number, for sixty seconds. The load is small answers, large ones, large uploads,
-//! events, aborts, clients that hang up, answers before the upload has ended, panics, a connection for each request,
-//! and requests that share one. It ends with a verdict, and with a failure where an answer was wrong or lost, or
-//! something leaked.
+//! runs for twenty minutes; the default is sixty seconds. The load consists of small and large responses, large uploads,
+//! events, aborts, clients that disconnect, early responses, panics, one connection per request, and concurrent requests
+//! on a connection. It prints a verdict, and fails if a response was wrong or lost or something leaked.
 
-mod answer;
 mod application;
 mod connection;
 mod load;
 mod pattern;
+mod response;
 mod scenario;
 mod server;
 mod tally;
@@ -29,7 +28,7 @@ use self::load::Load;
 use self::server::Server;
 use self::watch::Watch;
 
-/// What the process is called with to be the server.
+/// The argument that makes the process the server.
 const SERVE: &str = "--serve";
 
 fn main() -> io::Result<ExitCode> {

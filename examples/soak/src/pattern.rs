@@ -1,6 +1,6 @@
-//! Bytes that can be told from all others.
+//! Pseudorandom bytes, different for each seed and offset.
 
-/// `len` bytes from `at` on, of the endless row that `seed` names.
+/// Returns `len` bytes, starting at offset `at`, of the endless sequence that belongs to `seed`.
 pub(crate) fn pattern(seed: u64, at: usize, len: usize) -> Vec<u8> {
     (at..at + len).map(|at| byte(seed, at)).collect()
 }
@@ -10,7 +10,7 @@ fn byte(seed: u64, at: usize) -> u8 {
     word.rotate_right(23).to_le_bytes()[at % 8]
 }
 
-/// Numbers that look random, the same ones for the same seed.
+/// A pseudorandom number generator (xorshift), deterministic for a seed.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
@@ -26,7 +26,7 @@ impl Random {
         self.0
     }
 
-    /// Below `end`.
+    /// Returns a number below `end`.
     pub(crate) const fn below(&mut self, end: u64) -> u64 {
         (self.next() >> 16) % end
     }

@@ -1,4 +1,4 @@
-//! The kinds of requests that the load is made of, each with the check of its answer.
+//! The scenarios of the load, each with the check of its response.
 
 use std::io;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(crate) enum Scenario {
     HangUp,
 }
 
-/// Each with how many of a hundred requests are of its kind.
+/// The share of each scenario, in percent.
 const MIX: [(Scenario, u64); 10] = [
     (Scenario::Small, 40),
     (Scenario::Reconnect, 12),
@@ -36,19 +36,19 @@ const MIX: [(Scenario, u64); 10] = [
     (Scenario::HangUp, 4),
 ];
 
-/// What has become of a request, where the connection did not fail.
+/// The result of a scenario, unless its connection failed.
 pub(crate) enum Outcome {
     Right,
     Wrong(String),
 }
 
-/// Bytes of a large body.
+/// Length of a large body.
 const LARGE: usize = 1 << 20;
-/// Requests that share a connection.
+/// Concurrent requests on a connection.
 const SHARED: u16 = 8;
 
 impl Scenario {
-    /// How many there are.
+    /// The number of scenarios.
     pub(crate) const KINDS: usize = MIX.len();
 
     pub(crate) fn any(random: &mut Random) -> Self {
@@ -62,7 +62,7 @@ impl Scenario {
         Self::Small
     }
 
-    /// Makes the request, on the `kept` connection if it keeps one.
+    /// Runs the scenario on the `kept` connection if there is one, else on a new one.
     pub(crate) async fn run(
         self,
         path: &Path,
@@ -80,7 +80,7 @@ impl Scenario {
             }
             Self::Reconnect => {
                 let request = [head(1, false, "GET", &format!("/small/{seed}"), None), end(1)].concat();
-                connection.send_and_answer(&request, &[1]).await?;
+                connection.exchange(&request, &[1]).await?;
                 let outcome = check(&mut connection, 1, 200, &pattern(seed, 0, small(seed)));
                 let ended = connection.ends().await?;
                 return Ok(if ended { outcome } else { Outcome::Wrong("bytes after the end".to_owned()) });
@@ -98,23 +98,23 @@ impl Scenario {
             Self::Early => {
                 let body = stdin(1, &pattern(seed, 0, LARGE));
                 let request = [head(1, true, "POST", "/early", Some(LARGE)), body, end(1)].concat();
-                connection.send_and_answer(&request, &[1]).await?;
+                connection.exchange(&request, &[1]).await?;
                 check(&mut connection, 1, 403, b"no")
             }
             Self::Panic => {
                 let request = [head(1, true, "GET", "/panic", None), end(1)].concat();
-                connection.send_and_answer(&request, &[1]).await?;
-                let answer = connection.take(1);
-                match answer.whole() {
-                    Some((500, _)) if answer.stderr.ends_with(b"as it was told to\n") => Outcome::Right,
+                connection.exchange(&request, &[1]).await?;
+                let response = connection.take(1);
+                match response.complete() {
+                    Some((500, _)) if response.stderr.ends_with(b"on request\n") => Outcome::Right,
                     other => wrong(self, &other),
                 }
             }
             Self::Abort => {
                 let body = stdin(1, &pattern(seed, 0, small(seed)));
                 connection.send(&[head(1, true, "POST", "/wait", None), body].concat()).await?;
-                connection.send_and_answer(&abort(1), &[1]).await?;
-                if connection.take(1).len() > 0 { wrong(self, &"an answer") } else { Outcome::Right }
+                connection.exchange(&abort(1), &[1]).await?;
+                if connection.take(1).len() > 0 { wrong(self, &"a response") } else { Outcome::Right }
             }
             Self::HangUp => return hang_up(connection, seed).await.map(|()| Outcome::Right),
         };
@@ -124,20 +124,20 @@ impl Scenario {
 }
 
 async fn get(connection: &mut Connection, uri: &str, expected: &[u8]) -> io::Result<Outcome> {
-    connection.send_and_answer(&[head(1, true, "GET", uri, None), end(1)].concat(), &[1]).await?;
+    connection.exchange(&[head(1, true, "GET", uri, None), end(1)].concat(), &[1]).await?;
     Ok(check(connection, 1, 200, expected))
 }
 
 async fn up(connection: &mut Connection, seed: u64, len: usize) -> io::Result<Outcome> {
     let body = pattern(seed, 0, len);
-    // Half of them tell no length.
+    // Half of the uploads have no CONTENT_LENGTH.
     let length = seed.is_multiple_of(2).then_some(len);
     let request = [head(1, true, "POST", "/up", length), stdin(1, &body), end(1)].concat();
-    connection.send_and_answer(&request, &[1]).await?;
+    connection.exchange(&request, &[1]).await?;
     Ok(check(connection, 1, 200, sum(&body).as_bytes()))
 }
 
-/// Several at once, whose records take turns.
+/// Sends concurrent requests with interleaved records.
 async fn shared(connection: &mut Connection, seed: u64) -> io::Result<Outcome> {
     let ids: Vec<u16> = (1..=SHARED).collect();
     let bodies: Vec<Vec<u8>> = ids.iter().map(|id| pattern(seed + u64::from(*id), 0, 20_000)).collect();
@@ -156,7 +156,7 @@ async fn shared(connection: &mut Connection, seed: u64) -> io::Result<Outcome> {
         }
     }
     ids.iter().rev().for_each(|id| request.extend(end(*id)));
-    connection.send_and_answer(&request, &ids).await?;
+    connection.exchange(&request, &ids).await?;
     for (id, body) in ids.iter().zip(&bodies) {
         let seed = seed + u64::from(*id);
         let expected = if id % 2 == 0 { pattern(seed, 0, small(seed)) } else { sum(body).into_bytes() };
@@ -167,7 +167,7 @@ async fn shared(connection: &mut Connection, seed: u64) -> io::Result<Outcome> {
     Ok(Outcome::Right)
 }
 
-/// Goes away: while a handler waits, in the middle of an answer, of an upload, or of PARAMS.
+/// Disconnects: while a handler waits, or in the middle of a response, of an upload, or of PARAMS.
 async fn hang_up(mut connection: Connection, seed: u64) -> io::Result<()> {
     match seed % 4 {
         0 => connection.send(&[head(1, true, "GET", "/wait", None), end(1)].concat()).await,
@@ -192,18 +192,18 @@ fn sum(body: &[u8]) -> String {
 }
 
 fn check(connection: &mut Connection, id: u16, status: u16, expected: &[u8]) -> Outcome {
-    let answer = connection.take(id);
-    match answer.whole() {
-        Some((found, body)) if found == status && body == expected && answer.stderr.is_empty() => {
+    let response = connection.take(id);
+    match response.complete() {
+        Some((found, body)) if found == status && body == expected && response.stderr.is_empty() => {
             Outcome::Right
         }
         Some((found, body)) => Outcome::Wrong(format!(
-            "{found} for {status}, {} bytes for {}, {} of STDERR",
+            "status {found} instead of {status}, {} bytes instead of {}, {} bytes of STDERR",
             body.len(),
             expected.len(),
-            answer.stderr.len()
+            response.stderr.len()
         )),
-        None => Outcome::Wrong("no whole answer".to_owned()),
+        None => Outcome::Wrong("incomplete response".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The server's process, seen from outside.
+//! The server's process, observed from outside.
 
 use std::env;
 use std::fs;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::SERVE;
 use crate::connection::{Connection, end, head};
 
-/// The process that serves, in a folder of its own.
+/// The server's process, with a directory for its socket.
 pub(crate) struct Server {
     process: Child,
     pid: u32,
@@ -21,21 +21,21 @@ pub(crate) struct Server {
     _folder: TempDir,
 }
 
-/// What the process holds while nothing is under way.
+/// What the process holds while no request is in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
-    /// Tasks of its runtime.
+    /// Tasks of the process's runtime.
     tasks: usize,
-    /// Handlers that wait for ever.
+    /// Handlers that never complete.
     waiting: usize,
     /// Open descriptors.
     descriptors: usize,
 }
 
-/// How long what is over may take to be gone.
-const SETTLES: Duration = Duration::from_secs(60);
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Longest wait for ended requests to release everything.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Interval between two checks.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 impl Server {
     pub(crate) async fn start() -> io::Result<Self> {
@@ -46,11 +46,11 @@ impl Server {
         let mut server = Self { process, pid, path, _folder: folder };
         while Connection::open(&server.path).await.is_err() {
             if let Some(status) = server.process.try_wait()? {
-                return Err(io::Error::other(format!("the server has ended: {status}")));
+                return Err(io::Error::other(format!("the server exited: {status}")));
             }
-            sleep(PAUSE).await;
+            sleep(POLL_INTERVAL).await;
         }
-        // What is made once, at the first request.
+        // The first request allocates what is allocated once.
         server.state().await?;
         Ok(server)
     }
@@ -63,7 +63,7 @@ impl Server {
         &self.path
     }
 
-    /// Bytes of memory that are resident.
+    /// Returns the resident memory in bytes.
     pub(crate) fn memory(&self) -> io::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -77,24 +77,24 @@ impl Server {
 
     pub(crate) async fn state(&self) -> io::Result<State> {
         let mut connection = Connection::open(&self.path).await?;
-        connection.send_and_answer(&[head(1, true, "GET", "/state", None), end(1)].concat(), &[1]).await?;
-        let answer = connection.take(1);
-        let text = answer.whole().and_then(|(_, body)| std::str::from_utf8(body).ok());
+        connection.exchange(&[head(1, true, "GET", "/state", None), end(1)].concat(), &[1]).await?;
+        let response = connection.take(1);
+        let text = response.complete().and_then(|(_, body)| std::str::from_utf8(body).ok());
         let numbers = text.and_then(|text| text.split_once(' '));
         let parse = |text: &str| text.parse().map_err(io::Error::other);
         let (tasks, waiting) = numbers.ok_or_else(|| io::Error::other("no state"))?;
         Ok(State { tasks: parse(tasks)?, waiting: parse(waiting)?, descriptors: self.descriptors()? })
     }
 
-    /// Waits until no more is held than before, or longer than anything takes.
+    /// Waits until the process holds no more than `before`, at most [`SETTLE_TIMEOUT`].
     pub(crate) async fn settle(&self, before: &State) -> io::Result<State> {
         let start = Instant::now();
         loop {
             let state = self.state().await?;
-            if state.leaks(before).is_empty() || start.elapsed() > SETTLES {
+            if state.leaks(before).is_empty() || start.elapsed() > SETTLE_TIMEOUT {
                 return Ok(state);
             }
-            sleep(PAUSE).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -104,7 +104,7 @@ impl Server {
 }
 
 impl State {
-    /// What is held beyond what was held before.
+    /// Describes what the process holds beyond `before`.
     pub(crate) fn leaks(&self, before: &Self) -> Vec<String> {
         let all = [
             ("tasks", before.tasks, self.tasks),
@@ -112,6 +112,6 @@ impl State {
             ("descriptors", before.descriptors, self.descriptors),
         ];
         let more = all.into_iter().filter(|(_, before, now)| now > before);
-        more.map(|(what, before, now)| format!("{what}: {now} where there were {before}")).collect()
+        more.map(|(what, before, now)| format!("{what}: {now}, before the load {before}")).collect()
     }
 }

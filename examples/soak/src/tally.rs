@@ -1,22 +1,22 @@
-//! What the load has come to.
+//! Counts of the load's results.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::scenario::Scenario;
 
-/// Answers by kind.
+/// Correct responses by scenario, and the failures.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     right: BTreeMap<Scenario, u64>,
     wrong: u64,
     lost: u64,
-    /// The first of each that were wrong or lost.
+    /// The first failures.
     examples: Vec<String>,
 }
 
-/// Examples that are told.
-const TOLD: usize = 10;
+/// Failures that are printed.
+const MAX_EXAMPLES: usize = 10;
 
 impl Tally {
     pub(crate) fn right(&mut self, scenario: Scenario) {
@@ -25,12 +25,12 @@ impl Tally {
 
     pub(crate) fn add_wrong(&mut self, scenario: Scenario, what: &str) {
         self.wrong += 1;
-        self.tell(format!("wrong: {scenario:?}: {what}"));
+        self.add_example(format!("wrong: {scenario:?}: {what}"));
     }
 
     pub(crate) fn add_lost(&mut self, scenario: Scenario, what: &dyn fmt::Display) {
         self.lost += 1;
-        self.tell(format!("lost: {scenario:?}: {what}"));
+        self.add_example(format!("lost: {scenario:?}: {what}"));
     }
 
     pub(crate) const fn wrong(&self) -> u64 {
@@ -41,18 +41,18 @@ impl Tally {
         self.lost
     }
 
-    /// Requests that were answered as they should be.
+    /// Returns the number of correct responses.
     pub(crate) fn all_right(&self) -> u64 {
         self.right.values().sum()
     }
 
-    /// Whether every kind came to be, and none failed.
+    /// Whether each scenario ran at least once and none failed.
     pub(crate) fn is_good(&self) -> bool {
         self.wrong == 0 && self.lost == 0 && self.right.len() == Scenario::KINDS
     }
 
-    fn tell(&mut self, what: String) {
-        if self.examples.len() < TOLD {
+    fn add_example(&mut self, what: String) {
+        if self.examples.len() < MAX_EXAMPLES {
             self.examples.push(what);
         }
     }

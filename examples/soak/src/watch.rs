@@ -1,4 +1,4 @@
-//! What is seen while the load runs.
+//! Observes the server while the load runs.
 
 use std::io;
 use std::time::Duration;
@@ -8,18 +8,18 @@ use tokio::time::{Instant, interval};
 use crate::load::Load;
 use crate::server::Server;
 
-/// Looks at the server once a second.
+/// Samples the server's memory once a second.
 pub(crate) struct Watch<'a> {
     server: &'a Server,
-    /// Bytes of memory, by the second.
+    /// Resident bytes, one sample per second.
     memory: Vec<u64>,
 }
 
-/// Seconds from one line to the next.
+/// Seconds between two printed lines.
 const LINE: usize = 10;
-/// What a run may grow by from its second quarter to its last: an allocator is not exact.
+/// Growth that is allowed from the second quarter to the last, as a ratio: an allocator is not exact.
 const GROWTH: (u64, u64) = (11, 10);
-/// The same in bytes, for short runs.
+/// Growth that is also allowed, in bytes, for short runs.
 const SLACK: u64 = 4 << 20;
 
 impl<'a> Watch<'a> {
@@ -50,7 +50,7 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// Whether memory is in the last quarter what it was in the second: the first is for warming up.
+    /// Whether memory did not grow from the second quarter to the last. The first quarter is for warming up.
     pub(crate) fn is_flat(&self) -> bool {
         let (early, late) = self.quarters();
         late <= early * GROWTH.0 / GROWTH.1 + SLACK
@@ -61,7 +61,7 @@ impl<'a> Watch<'a> {
         format!("memory: {} KiB in the second quarter, {} KiB in the last", early / 1024, late / 1024)
     }
 
-    /// The medians of the second quarter and of the last.
+    /// Returns the medians of the second quarter and the last.
     fn quarters(&self) -> (u64, u64) {
         let quarter = self.memory.len() / 4;
         let median = |from: usize, to: usize| {

@@ -1,9 +1,9 @@
 "use strict";
 
-// The page sends requests, and draws the steps that the application tells it of. Whatever comes from the wire is put
-// into the page as text, never as markup.
+// Sends requests and draws the steps that the application reports. Content from the wire is added as text, never as
+// markup.
 
-const MOST_EXCHANGES = 12;
+const MAX_EXCHANGES = 12;
 const byId = (id) => document.getElementById(id);
 
 function element(name, className, text) {
@@ -13,7 +13,7 @@ function element(name, className, text) {
   return made;
 }
 
-const say = (text) => { byId("status").textContent = text; };
+const showStatus = (text) => { byId("status").textContent = text; };
 
 /* ---- figures ---- */
 
@@ -24,14 +24,14 @@ function time(micros) {
 
 const count = (number, what) => `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
 
-/* ---- one step, as a row of a diagram ---- */
+/* ---- a step, as a row of a diagram ---- */
 
 const PEERS = { "web-server": "web server to application", "application": "application to web server" };
 
-/** What a step is called, and what it says in a few words. */
+/** Returns a step's name, its facts, and a summary of its content. */
 function label(step) {
-  if (step.what === "closed") return { kind: "close", facts: "", gist: "closes its end of the connection" };
-  if (step.what === "leftOut") {
+  if (step.what === "closed") return { kind: "close", facts: "", gist: "closes the connection" };
+  if (step.what === "omitted") {
     return { kind: step.kind, facts: "", gist: `${count(step.records, "more record")}, ${count(step.bytes, "byte")}` };
   }
   return { kind: step.kind, facts: `id ${step.id} · ${count(step.bytes, "byte")}`, gist: gist(step.content) };
@@ -39,7 +39,7 @@ function label(step) {
 
 function gist(content) {
   switch (content.is) {
-    case "endOfStream": return "the stream ends";
+    case "endOfStream": return "end of stream";
     case "begin": return `${content.role}${content.keepConn ? ", KEEP_CONN" : ", no KEEP_CONN"}`;
     case "params": return count(content.pairs.length, "pair");
     case "end": return `${content.protocolStatus}, ${content.appStatus}`;
@@ -48,7 +48,7 @@ function gist(content) {
   }
 }
 
-/** What there is to unfold, if anything. */
+/** Returns the content to unfold, or null. */
 function detail(content) {
   if (!content) return null;
   if (content.is === "params") {
@@ -61,7 +61,7 @@ function detail(content) {
   const text = element("pre", "", content.text ?? content.hex);
   text.tabIndex = 0;
   box.append(text);
-  if (content.more) box.append(element("p", "", `and ${count(content.more, "more byte")}`));
+  if (content.more) box.append(element("p", "", count(content.more, "more byte")));
   return box;
 }
 
@@ -70,7 +70,7 @@ function row(step) {
   const row = element("li", "step");
   row.dataset.from = step.from;
   row.dataset.kind = kind;
-  if (step.what === "leftOut") row.classList.add("left-out");
+  if (step.what === "omitted") row.classList.add("omitted");
   const title = element("span", "title");
   title.append(element("span", "kind", kind));
   if (facts) title.append(element("span", "facts", facts));
@@ -102,11 +102,11 @@ function diagram(caption) {
   return made;
 }
 
-/* ---- one request, and all that is shown of it ---- */
+/* ---- a request with its records and its response ---- */
 
-/** What is said where there is no text of an answer. */
-const NOTHING = {
-  "given up": "None: the browser has left, and the web server told the application.",
+/** Texts for requests without a response. */
+const NO_RESPONSE = {
+  "aborted": "None: the browser closed its connection; the web server aborted the request.",
   "failed": "None: the connection was lost.",
 };
 
@@ -116,7 +116,7 @@ let exchangeNumber = 0;
 const exchanges = new Map();
 
 class Exchange {
-  /** `body`: what the browser sends, as far as it is shown. */
+  /** `body`: the text to show for the request's body. */
   constructor(title, body) {
     this.number = String(++exchangeNumber);
     this.title = title;
@@ -130,7 +130,7 @@ class Exchange {
     byId("exchanges").prepend(this.element);
     show(this.element);
     for (const [number, old] of exchanges) {
-      if (exchanges.size <= MOST_EXCHANGES) break;
+      if (exchanges.size <= MAX_EXCHANGES) break;
       old.element.remove();
       exchanges.delete(number);
     }
@@ -143,7 +143,7 @@ class Exchange {
       this.list = made.querySelector("ol");
     }
     const made = row(step);
-    // The first PARAMS of the page is open, to say that there is something inside.
+    // The page's first PARAMS are open, to show that records can be unfolded.
     if (this.number === "1" && step.kind === "PARAMS" && !this.element.querySelector("details")) {
       made.querySelector("details").open = true;
     }
@@ -152,12 +152,12 @@ class Exchange {
     if (step.what === "record") {
       this.records += 1;
       this.bytes += 8 + step.bytes + step.padding;
-    } else if (step.what === "leftOut") {
+    } else if (step.what === "omitted") {
       this.records += step.records;
       this.bytes += step.bytes + 8 * step.records;
     }
     this.sum();
-    if (step.kind === "END_REQUEST") say(`${this.title}: ${count(this.records, "record")} in ${time(this.last)}`);
+    if (step.kind === "END_REQUEST") showStatus(`${this.title}: ${count(this.records, "record")} in ${time(this.last)}`);
   }
 
   sum() {
@@ -165,27 +165,27 @@ class Exchange {
     this.element.querySelector(".sum").textContent = parts.join(" · ");
   }
 
-  /** The request as the web server got it. */
+  /** Shows the request as the web server received it. */
   request(head) {
     const place = this.element.querySelector(".request");
     place.hidden = false;
     place.querySelector("pre").textContent = this.body ? `${head}\n${this.body}` : head.trimEnd();
   }
 
-  answer(status, text) {
+  response(status, text) {
     const badge = element("span", `status ${/^[23]/.test(status) ? "good" : "bad"}`, status);
     this.element.querySelector("h3").append(" ", badge);
-    // What was said above it may have changed the number of its lines.
+    // A new status text above it may have moved it.
     const { top } = this.element.getBoundingClientRect();
     if (top > -120) show(this.element);
-    this.element.querySelector(".answer pre").textContent = short(text) || NOTHING[status] || "(empty)";
+    this.element.querySelector(".answer pre").textContent = short(text) || NO_RESPONSE[status] || "(empty)";
   }
 }
 
-/* ---- the records, as they pass ---- */
+/* ---- the records, live ---- */
 
 let viewer;
-/** Steps of requests whose PARAMS have not said yet which exchange they are. */
+/** Steps of requests whose exchange is unknown until their PARAMS arrive. */
 const early = new Map();
 const known = new Map();
 
@@ -202,7 +202,7 @@ function take(step) {
   if (!found) return;
   known.set(step.request, found);
   held.forEach((step) => found.draw(step));
-  while (known.size > 2 * MOST_EXCHANGES) known.delete(known.keys().next().value);
+  while (known.size > 2 * MAX_EXCHANGES) known.delete(known.keys().next().value);
 }
 
 function watch() {
@@ -210,7 +210,7 @@ function watch() {
   records.addEventListener("viewer", (event) => {
     const first = viewer === undefined;
     viewer = event.data;
-    say("Watching your requests");
+    showStatus("Connected");
     document.body.dataset.ready = "yes";
     if (first) run("get");
   });
@@ -219,10 +219,10 @@ function watch() {
     exchanges.get(exchange)?.request(head);
   });
   records.addEventListener("step", (event) => take(JSON.parse(event.data)));
-  records.addEventListener("error", () => say("No connection. Is the program still running?"));
+  records.addEventListener("error", () => showStatus("Connection lost. Is the program still running?"));
 }
 
-/* ---- what the buttons do ---- */
+/* ---- the buttons ---- */
 
 async function send(method, target, options = {}) {
   const { body } = options;
@@ -230,24 +230,24 @@ async function send(method, target, options = {}) {
   const headers = { ...options.headers, "X-Viewer": viewer ?? "", "X-Exchange": exchange.number };
   try {
     const response = await fetch(target.slice(1), { method, cache: "no-store", ...options, headers });
-    exchange.answer(String(response.status), await response.text());
+    exchange.response(String(response.status), await response.text());
   } catch {
-    exchange.answer(options.signal?.aborted ? "given up" : "failed", "");
+    exchange.response(options.signal?.aborted ? "aborted" : "failed", "");
   }
 }
 
 async function replay() {
-  const exchange = new Exchange("Replay: a POST that is answered before its body has come");
+  const exchange = new Exchange("Replay: a POST that is answered before its body arrives");
   const verdicts = exchange.element.querySelector(".answer");
   const waiting = "The first driver takes a second …";
   verdicts.replaceChildren(element("p", "", waiting));
-  say(`Replaying. ${waiting}`);
-  const { patienceMillis, forgetful, ours } = await (await fetch("replay", { cache: "no-store" })).json();
+  showStatus(`Replaying. ${waiting}`);
+  const { closeTimeoutMillis, forgetful, ours } = await (await fetch("replay", { cache: "no-store" })).json();
   const place = exchange.element.querySelector(".diagrams");
   place.classList.add("two");
   verdicts.replaceChildren();
   const outcomes = [
-    ["A driver that forgets", forgetful, `no close. After ${patienceMillis} ms the web server gave up; nginx waits 60 s.`],
+    ["A driver that forgets", forgetful, `no close. After ${closeTimeoutMillis} ms the web server gave up; nginx waits 60 s.`],
     ["tower-fcgi", ours, `closed after ${time(ours.closedAfterMicros)}.`],
   ];
   for (const [caption, run, outcome] of outcomes) {
@@ -258,7 +258,7 @@ async function replay() {
     verdicts.append(element("p", `outcome ${closed ? "good" : "bad"}`, `${caption}: ${outcome}`));
   }
   show(exchange.element);
-  say(`Replayed: no close in ${patienceMillis} ms, and a close after ${time(ours.closedAfterMicros)}.`);
+  showStatus(`Replayed: no close in ${closeTimeoutMillis} ms, and a close after ${time(ours.closedAfterMicros)}.`);
 }
 
 const ACTIONS = {
@@ -271,16 +271,16 @@ const ACTIONS = {
   replay,
 };
 
-/** Whether somebody has pressed a button: before that the page does not move. */
+/** Whether a button was pressed. Before that the page does not scroll. */
 let pressed = false;
 
-/** What was asked for may lie below the buttons, or above what is being read. */
+/** Scrolls to an element if it is above or far below the top of the screen. */
 function show(place) {
   if (!pressed) return;
   const { top } = place.getBoundingClientRect();
   if (top < 0 || top > 0.4 * innerHeight) {
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    place.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+    const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    place.scrollIntoView({ behavior: reducedMotion ? "auto" : "smooth", block: "start" });
   }
 }
 
@@ -288,7 +288,7 @@ async function run(name) {
   try {
     await ACTIONS[name]();
   } catch {
-    say("No answer. Is the program still running?");
+    showStatus("No response. Is the program still running?");
   }
 }
 

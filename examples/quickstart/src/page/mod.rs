@@ -1,4 +1,4 @@
-//! The page's files. The application serves them, so they come over FastCGI as everything else.
+//! The page's files. The application serves them, so they come over FastCGI, too.
 
 use axum::Router;
 use axum::http::header::{
@@ -9,7 +9,7 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
-/// The page's own files and its own requests are all that a browser may load, and no script but `app.js` may run.
+/// The browser may load only the page's own files and send only its own requests. Only `app.js` may run.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -1,7 +1,7 @@
-//! A headless Chromium with one page, over the DevTools protocol.
+//! Controls a headless Chromium with one page over the DevTools protocol.
 //!
-//! Its commands come through a pipe, each ended by a zero byte, which takes neither a port nor a WebSocket; and it ends
-//! with the pipe.
+//! Commands go through a pipe, each terminated by a zero byte. This needs no port and no WebSocket, and Chromium exits
+//! when the pipe closes.
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use test_support::Result;
 
 /// Turns a hang into a failure.
-const LIMIT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) fn find() -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
@@ -25,29 +25,29 @@ pub(crate) fn find() -> Option<PathBuf> {
     programs.find(|program| program.is_file())
 }
 
-/// The browser, and the session of its page.
+/// The browser and its page's session.
 #[derive(Debug)]
 pub(crate) struct Chromium {
     process: Child,
-    /// Taken when the browser is to end.
+    /// `None` once the browser is stopping.
     commands: Option<ChildStdin>,
     messages: Receiver<Value>,
     session: Option<String>,
     count: u64,
-    /// Whether the page that was last asked for is there.
+    /// Whether the current page has loaded.
     loaded: bool,
-    /// Errors and warnings that the page has caused.
-    complaints: Vec<String>,
+    /// Errors and warnings of the page.
+    console_errors: Vec<String>,
     _profile: TempDir,
 }
 
 impl Chromium {
     pub(crate) fn start(program: &Path) -> Result<Self> {
         let profile = tempfile::tempdir()?;
-        // It reads commands from fd 3 and writes answers to fd 4.
+        // Chromium reads commands from fd 3 and writes responses to fd 4.
         let mut command = Command::new("sh");
         command.args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#]).arg(program);
-        // The sandbox needs what containers do not have, and the only page is our own.
+        // The sandbox does not work in containers, and the browser opens only our own page.
         command.args(["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu"]);
         command.args([
             "--disable-dev-shm-usage",
@@ -58,10 +58,10 @@ impl Chromium {
         command.arg(format!("--user-data-dir={}", profile.path().display()));
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let commands = process.stdin.take();
-        let answers = process.stdout.take().ok_or("it is piped")?;
+        let responses = process.stdout.take().ok_or("stdout is not piped")?;
         let (sender, messages) = channel();
         thread::spawn(move || {
-            for message in BufReader::new(answers).split(0).map_while(std::result::Result::ok) {
+            for message in BufReader::new(responses).split(0).map_while(std::result::Result::ok) {
                 let Ok(message) = serde_json::from_slice(&message) else { break };
                 if sender.send(message).is_err() {
                     break;
@@ -75,7 +75,7 @@ impl Chromium {
             session: None,
             count: 0,
             loaded: false,
-            complaints: Vec::new(),
+            console_errors: Vec::new(),
             _profile: profile,
         };
         let page = browser.call("Target.createTarget", &json!({ "url": "about:blank" }))?;
@@ -94,14 +94,14 @@ impl Chromium {
         if let Some(session) = &self.session {
             command["sessionId"] = json!(session);
         }
-        let commands = self.commands.as_mut().ok_or("the browser is ending")?;
+        let commands = self.commands.as_mut().ok_or("the browser is stopping")?;
         commands.write_all(&[command.to_string().as_bytes(), b"\0"].concat())?;
         commands.flush()?;
         loop {
             let mut message =
-                self.messages.recv_timeout(LIMIT).map_err(|error| format!("{method}: {error}"))?;
+                self.messages.recv_timeout(TIMEOUT).map_err(|error| format!("{method}: {error}"))?;
             if message["id"] != json!(self.count) {
-                self.listen(&message);
+                self.handle_event(&message);
             } else if message["error"].is_null() {
                 return Ok(message["result"].take());
             } else {
@@ -110,10 +110,10 @@ impl Chromium {
         }
     }
 
-    fn listen(&mut self, message: &Value) {
+    fn handle_event(&mut self, message: &Value) {
         let params = &message["params"];
         self.loaded |= message["method"] == "Page.loadEventFired";
-        let complains = match message["method"].as_str() {
+        let is_error = match message["method"].as_str() {
             Some("Runtime.exceptionThrown") => true,
             Some("Runtime.consoleAPICalled") => params["type"] == "error" || params["type"] == "warning",
             Some("Log.entryAdded") => {
@@ -121,29 +121,29 @@ impl Chromium {
             }
             _ => false,
         };
-        if complains {
-            self.complaints.push(params.to_string());
+        if is_error {
+            self.console_errors.push(params.to_string());
         }
     }
 
-    /// Errors and warnings since this was last asked.
-    pub(crate) fn complaints(&mut self) -> Result<Vec<String>> {
-        // What the page has caused so far comes before this answer.
+    /// Returns errors and warnings since the last call.
+    pub(crate) fn console_errors(&mut self) -> Result<Vec<String>> {
+        // Events so far arrive before this response.
         self.run("0")?;
-        Ok(std::mem::take(&mut self.complaints))
+        Ok(std::mem::take(&mut self.console_errors))
     }
 
-    /// The value of an expression in the page, once it is there where it is a promise.
+    /// Evaluates an expression in the page. Waits for a promise.
     pub(crate) fn run(&mut self, expression: &str) -> Result<Value> {
         let params = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
-        let mut answer = self.call("Runtime.evaluate", &params)?;
-        match answer["exceptionDetails"].take() {
-            Value::Null => Ok(answer["result"]["value"].take()),
+        let mut response = self.call("Runtime.evaluate", &params)?;
+        match response["exceptionDetails"].take() {
+            Value::Null => Ok(response["result"]["value"].take()),
             exception => Err(format!("{expression}: {exception}").into()),
         }
     }
 
-    /// Waits until an expression is true, which is asked again whenever the page changes.
+    /// Waits until an expression is true. It is evaluated after each change of the page.
     pub(crate) fn until(&mut self, condition: &str) -> Result {
         self.run(&format!(
             "new Promise((resolve) => {{
@@ -156,7 +156,7 @@ impl Chromium {
         .map(drop)
     }
 
-    /// Opens the page, and waits until its first request is answered.
+    /// Opens the page and waits until its first request is answered.
     pub(crate) fn open(&mut self, port: u16) -> Result {
         self.load(port)?;
         self.until("document.querySelector('.exchange [data-kind=END_REQUEST]')")?;
@@ -173,8 +173,8 @@ impl Chromium {
         self.loaded = false;
         self.call("Page.navigate", &json!({ "url": format!("http://127.0.0.1:{port}/") }))?;
         while !self.loaded {
-            let message = self.messages.recv_timeout(LIMIT)?;
-            self.listen(&message);
+            let message = self.messages.recv_timeout(TIMEOUT)?;
+            self.handle_event(&message);
         }
         Ok(())
     }
@@ -183,7 +183,7 @@ impl Chromium {
         self.run(&format!("document.querySelector('form[data-do={button}] button').click()")).map(drop)
     }
 
-    /// The screen's size, in CSS pixels.
+    /// Sets the screen's size in CSS pixels.
     pub(crate) fn screen(&mut self, width: u32, height: u32) -> Result {
         let params =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
@@ -194,7 +194,7 @@ impl Chromium {
         self.colors(scheme, false)
     }
 
-    /// `forced`: the colours are the user's own.
+    /// Sets the colour scheme, and whether forced colours are active.
     pub(crate) fn colors(&mut self, scheme: &str, forced: bool) -> Result {
         let features = [
             json!({ "name": "prefers-color-scheme", "value": scheme }),
@@ -204,7 +204,7 @@ impl Chromium {
         self.call("Emulation.setEmulatedMedia", &json!({ "features": features })).map(drop)
     }
 
-    /// As if the pointer were over each of these elements.
+    /// Gives the matching elements the `:hover` state.
     pub(crate) fn hover(&mut self, selector: &str) -> Result {
         for domain in ["DOM", "CSS"] {
             self.call(&format!("{domain}.enable"), &json!({}))?;
@@ -220,10 +220,10 @@ impl Chromium {
         Ok(())
     }
 
-    /// A picture of what is on the screen, as PNG in Base64.
-    pub(crate) fn picture(&mut self) -> Result<String> {
-        let answer = self.call("Page.captureScreenshot", &json!({ "format": "png" }))?;
-        Ok(answer["data"].as_str().ok_or("no picture")?.to_owned())
+    /// Takes a screenshot. Returns it as Base64-encoded PNG.
+    pub(crate) fn screenshot(&mut self) -> Result<String> {
+        let response = self.call("Page.captureScreenshot", &json!({ "format": "png" }))?;
+        Ok(response["data"].as_str().ok_or("no screenshot")?.to_owned())
     }
 }
 

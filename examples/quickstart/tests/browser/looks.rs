@@ -1,15 +1,15 @@
-//! How the page looks: on each size of screen, in each scheme of colours, and without its script.
+//! Tests the page's layout: with several screen sizes and colour schemes, and without JavaScript.
 
 use serde_json::json;
 use test_support::Result;
 
 use crate::chromium::Chromium;
-use crate::page::{ANSWERED, newest, press, quiet};
+use crate::page::{ANSWERED, newest, no_console_errors, press};
 use crate::site::Site;
 
 const REPLAYED: &str = "newest.querySelectorAll('.outcome').length === 2";
 
-/// Whoever presses a button sees what comes of it, also from below a long exchange.
+/// Each button's result is visible, also after scrolling below a long exchange.
 pub(crate) fn results(browser: &mut Chromium) -> Result {
     let site = Site::start()?;
     browser.scheme("light")?;
@@ -32,7 +32,7 @@ pub(crate) fn results(browser: &mut Chromium) -> Result {
             ("panic", ANSWERED),
             ("replay", REPLAYED),
         ] {
-            // As it has to be for a finger or a pointer.
+            // A user must scroll to the button to press it.
             let reach = format!(
                 "document.querySelector('form[data-do={button}]').scrollIntoView({{block: 'nearest'}})"
             );
@@ -59,21 +59,21 @@ pub(crate) fn phone(browser: &mut Chromium) -> Result {
     press(browser, "replay", REPLAYED)?;
     assert_eq!(browser.run("innerWidth")?, 360);
     assert_eq!(browser.run("document.documentElement.scrollWidth")?, 360);
-    // Nor is anything cut off at the side, but for what ends in an ellipsis or scrolls by itself.
+    // No element is cut off at the side, except for those with an ellipsis or their own scroll bar.
     let beyond =
         "[...document.querySelectorAll('main *:not(.gist, .unseen), header *')].filter((element) => {
         const box = element.getBoundingClientRect();
         return box.width > 0 && (box.right > 360.5 || box.left < -0.5);
     }).map((element) => element.outerHTML.slice(0, 200))";
     assert_eq!(browser.run(beyond)?, json!([]));
-    // WCAG 2.5.8: what fingers press.
+    // WCAG 2.5.8: target size.
     let small =
         "[...document.querySelectorAll('button')].filter((button) => button.offsetHeight < 44).length";
     assert_eq!(browser.run(small)?, 0);
-    quiet(browser)
+    no_console_errors(browser)
 }
 
-/// WCAG 1.4.10: no text is cut off where there is as little room as on a screen of 1280 pixels at 400 %.
+/// WCAG 1.4.10: no text is cut off at 320 pixels, the width of a 1280-pixel screen at 400 %.
 pub(crate) fn narrow(browser: &mut Chromium) -> Result {
     let site = Site::start()?;
     browser.screen(320, 640)?;
@@ -96,7 +96,7 @@ pub(crate) fn narrow(browser: &mut Chromium) -> Result {
     Ok(())
 }
 
-/// WCAG 1.4.3: a contrast of 4.5 between text and what is behind it.
+/// WCAG 1.4.3: a contrast of at least 4.5 between text and background.
 pub(crate) fn contrast(browser: &mut Chromium) -> Result {
     let site = Site::start()?;
     let faint = "(() => {
@@ -134,7 +134,7 @@ pub(crate) fn contrast(browser: &mut Chromium) -> Result {
     Ok(())
 }
 
-/// What the page says with colours and backgrounds, where all colours are the user's own.
+/// With forced colours, no meaning that depends on colours and backgrounds is lost.
 pub(crate) fn forced_colors(browser: &mut Chromium) -> Result {
     let site = Site::start()?;
     for scheme in ["light", "dark"] {
@@ -154,7 +154,7 @@ pub(crate) fn forced_colors(browser: &mut Chromium) -> Result {
         })()";
         assert_eq!(browser.run(lost)?, json!([]), "{scheme}");
     }
-    quiet(browser)
+    no_console_errors(browser)
 }
 
 pub(crate) fn without_script(browser: &mut Chromium) -> Result {
@@ -168,9 +168,9 @@ pub(crate) fn without_script(browser: &mut Chromium) -> Result {
         browser.run("[...document.querySelectorAll('button')].filter((b) => b.offsetHeight > 0).length")?,
         0
     );
-    // What it offers instead does work.
-    let answer = "fetch(document.querySelector('.without a').href).then((answer) => answer.text())";
-    let answer = browser.run(answer)?;
-    assert!(answer.as_str().is_some_and(|text| text.starts_with("Hello, World, at ")), "{answer}");
+    // The link that the page offers works.
+    let fetch = "fetch(document.querySelector('.without a').href).then((response) => response.text())";
+    let response = browser.run(fetch)?;
+    assert!(response.as_str().is_some_and(|text| text.starts_with("Hello, World, at ")), "{response}");
     Ok(())
 }

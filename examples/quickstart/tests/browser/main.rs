@@ -1,6 +1,6 @@
-//! The page in a real browser: a headless Chromium. Without one these tests are ignored, and with `CI=true` they fail.
+//! Tests the page in a headless Chromium. Without Chromium the tests are ignored; with `CI=true` they fail.
 //!
-//! `SCREENSHOTS=target/screenshots cargo test -p quickstart --test browser` also makes pictures, in that directory of
+//! `SCREENSHOTS=target/screenshots cargo test -p quickstart --test browser` also takes screenshots, into that directory of
 //! the workspace. README.md shows `docs/page.png`, which is its `light.png`.
 
 mod chromium;
@@ -19,9 +19,9 @@ use crate::chromium::{Chromium, find};
 
 fn main() -> ExitCode {
     test_support::run(vec![
-        trial("the_first_page_says_nothing_on_the_console", page::loads),
-        trial("each_button_does_what_it_says", page::buttons),
-        trial("the_records_shown_are_those_of_the_wire", page::records),
+        trial("the_page_logs_no_errors", page::loads),
+        trial("each_button_works", page::buttons),
+        trial("the_page_shows_the_records_on_the_wire", page::records),
         trial("the_seed_is_replayed_on_the_page", page::replay),
         trial("an_empty_name_is_the_world", page::empty_name),
         trial("the_http_request_is_beside_its_records", page::http_request),
@@ -43,7 +43,7 @@ fn trial(name: &str, test: fn(&mut Chromium) -> Result) -> Trial {
             Ok(()) => Ok(Completion::Completed),
             Err(error) => Err(error.to_string().into()),
         },
-        None if must_run => Err("no chromium in PATH, and CI=true".into()),
-        None => Ok(Completion::ignored_with("no chromium, chromium-browser or google-chrome in PATH")),
+        None if must_run => Err("chromium is not in PATH, and CI=true".into()),
+        None => Ok(Completion::ignored_with("chromium, chromium-browser or google-chrome is not in PATH")),
     })
 }

@@ -1,4 +1,4 @@
-//! What the page does.
+//! Tests the page's functions.
 
 use std::env;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::wire::{Record, Request, requests};
 /// The newest exchange.
 const NEWEST: &str = "document.querySelector('#exchanges').firstElementChild";
 
-/// Presses a button, and waits until the newest exchange has what `condition` looks for.
+/// Presses a button and waits until `condition` holds for a new exchange.
 pub(crate) fn press(browser: &mut Chromium, button: &str, condition: &str) -> Result {
     let before = browser.run(&format!("window.before = {NEWEST}; 0")).map(drop);
     browser.press(button)?;
@@ -28,7 +28,7 @@ pub(crate) fn press(browser: &mut Chromium, button: &str, condition: &str) -> Re
 
 const STATUS: &str = "newest.querySelector('.status')";
 
-/// An answer, and the end of it on the wire.
+/// The response was received, and END_REQUEST is shown.
 pub(crate) const ANSWERED: &str =
     "newest.querySelector('.status') && newest.querySelector('[data-kind=END_REQUEST]')";
 
@@ -36,62 +36,62 @@ pub(crate) fn newest(browser: &mut Chromium, expression: &str) -> Result<Value> 
     browser.run(&format!("(({{newest}}) => {expression})({{newest: {NEWEST}}})"))
 }
 
-/// The types of the newest exchange's steps, from one side.
+/// Returns the types of the newest exchange's steps from a peer.
 fn kinds(browser: &mut Chromium, from: &str) -> Result<Vec<String>> {
     let steps = format!("newest.querySelectorAll('.step[data-from={from}]')");
     let kinds = newest(browser, &format!("[...{steps}].map((step) => step.dataset.kind)"))?;
     Ok(serde_json::from_value(kinds)?)
 }
 
-pub(crate) fn quiet(browser: &mut Chromium) -> Result {
-    match &browser.complaints()?[..] {
+pub(crate) fn no_console_errors(browser: &mut Chromium) -> Result {
+    match &browser.console_errors()?[..] {
         [] => Ok(()),
-        complaints => Err(format!("on the console: {complaints:#?}").into()),
+        errors => Err(format!("console errors: {errors:#?}").into()),
     }
 }
 
 pub(crate) fn loads(browser: &mut Chromium) -> Result {
     let site = Site::start()?;
     browser.open(site.port)?;
-    quiet(browser)?;
+    no_console_errors(browser)?;
     assert_eq!(browser.run("document.querySelectorAll('.story b').length")?, 3);
     let elsewhere =
         "performance.getEntriesByType('resource').filter(({name}) => !name.startsWith(location.origin))";
     assert_eq!(browser.run(&format!("{elsewhere}.length"))?, 0);
-    // The icon as well.
+    // The icon is served, too.
     assert_eq!(browser.run("fetch('icon.svg').then((icon) => icon.status)")?, 200);
-    quiet(browser)?;
+    no_console_errors(browser)?;
     for (scheme, width, height, name) in
         [("light", 1100, 1280, "light"), ("dark", 1100, 1280, "dark"), ("light", 390, 1600, "phone")]
     {
-        pictures(browser, scheme, (width, height), name)?;
+        screenshots(browser, scheme, (width, height), name)?;
     }
     Ok(())
 }
 
-/// Only where they are asked for: they are for people to look at.
-fn pictures(browser: &mut Chromium, scheme: &str, (width, height): (u32, u32), name: &str) -> Result {
-    let Some(place) = env::var_os("SCREENSHOTS") else { return Ok(()) };
-    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(place);
-    fs::create_dir_all(&place)?;
+/// Takes screenshots if `SCREENSHOTS` is set.
+fn screenshots(browser: &mut Chromium, scheme: &str, (width, height): (u32, u32), name: &str) -> Result {
+    let Some(directory) = env::var_os("SCREENSHOTS") else { return Ok(()) };
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(directory);
+    fs::create_dir_all(&directory)?;
     browser.scheme(scheme)?;
     browser.screen(width, height)?;
     for button in ["get", "post"] {
         press(browser, button, ANSWERED)?;
     }
-    let picture = |browser: &mut Chromium, what: &str| -> Result {
-        let picture = STANDARD.decode(browser.picture()?)?;
-        Ok(fs::write(place.join(format!("{name}{what}.png")), picture)?)
+    let screenshot = |browser: &mut Chromium, suffix: &str| -> Result {
+        let png = STANDARD.decode(browser.screenshot()?)?;
+        Ok(fs::write(directory.join(format!("{name}{suffix}.png")), png)?)
     };
-    picture(browser, "")?;
+    screenshot(browser, "")?;
     press(browser, "panic", ANSWERED)?;
     newest(browser, "newest.querySelectorAll('details').forEach((details) => { details.open = true; })")?;
     browser.run("document.querySelector('#wire').scrollIntoView()")?;
-    picture(browser, "-contents")?;
+    screenshot(browser, "-contents")?;
     press(browser, "abort", "newest.querySelector('[data-from=web-server][data-kind=close]')")?;
     press(browser, "replay", "newest.querySelector('.outcome.good')")?;
     browser.run("document.querySelector('#wire').scrollIntoView()")?;
-    picture(browser, "-replay")?;
+    screenshot(browser, "-replay")?;
     browser.run("scrollTo(0, 0)")?;
     Ok(())
 }
@@ -113,7 +113,7 @@ pub(crate) fn buttons(browser: &mut Chromium) -> Result {
     let answer = newest(browser, "newest.querySelector('.answer pre').textContent")?;
     assert!(answer.as_str().is_some_and(|text| text.contains("\"bytes\":200000")), "{answer}");
 
-    // The first event is drawn before the answer has ended.
+    // The first event is shown before the response ends.
     press(browser, "events", "newest.querySelector('[data-kind=STDOUT] .gist')")?;
     assert_eq!(newest(browser, &format!("{STATUS} === null"))?, true);
     browser.until(&format!("(({{newest}}) => {ANSWERED})({{newest: {NEWEST}}})"))?;
@@ -121,24 +121,24 @@ pub(crate) fn buttons(browser: &mut Chromium) -> Result {
     assert!(events.as_str().is_some_and(|text| text.matches("data: event").count() == 5), "{events}");
 
     press(browser, "abort", "newest.querySelector('[data-from=web-server][data-kind=close]')")?;
-    assert_eq!(newest(browser, "newest.querySelector('.status').textContent")?, "given up");
+    assert_eq!(newest(browser, "newest.querySelector('.status').textContent")?, "aborted");
     let web_server = kinds(browser, "web-server")?;
     assert_eq!(web_server[3..], ["STDIN", "ABORT_REQUEST", "close"], "{web_server:?}");
-    // An end, and no answer before it.
+    // The application ends the request without a response.
     assert_eq!(kinds(browser, "application")?, ["STDOUT", "END_REQUEST"]);
     assert_eq!(
         newest(browser, "newest.querySelector('[data-kind=STDOUT] .gist').textContent")?,
-        "the stream ends"
+        "end of stream"
     );
-    quiet(browser)?;
+    no_console_errors(browser)?;
 
     press(browser, "panic", ANSWERED)?;
     assert_eq!(newest(browser, "newest.querySelector('.status').textContent")?, "500");
     let reason = newest(browser, "newest.querySelector('[data-kind=STDERR] pre').textContent")?;
     assert!(reason.as_str().is_some_and(|text| text.contains("this handler fails on purpose")), "{reason}");
-    // That is what the browser thinks of a 500.
-    let complaints = browser.complaints()?;
-    assert!(complaints.iter().all(|complaint| complaint.contains("/panic")), "{complaints:#?}");
+    // The browser logs a response with status 500 as an error.
+    let errors = browser.console_errors()?;
+    assert!(errors.iter().all(|error| error.contains("/panic")), "{errors:#?}");
     Ok(())
 }
 
@@ -147,13 +147,13 @@ pub(crate) fn records(browser: &mut Chromium) -> Result {
     browser.open(site.port)?;
     for button in ["get", "post", "upload", "events", "panic"] {
         press(browser, button, ANSWERED)?;
-        // Steps are drawn in the order of the wire, so a direction is complete with its end; the other one may not be.
+        // Steps are shown in the order of the wire, so a direction is complete with its end; the other one may not be.
         let number = browser.run("String(exchangeNumber)")?;
-        let number = number.as_str().ok_or("an exchange has a number")?;
-        let Request { web_server, application } = noted(&site, number);
-        assert!(!web_server.is_empty(), "{button}: nothing has passed the relay");
-        assert_eq!(shown(browser, "web-server")?, told(&web_server), "{button}");
-        assert_eq!(shown(browser, "application")?, told(&application), "{button}");
+        let number = number.as_str().ok_or("the exchange has no number")?;
+        let Request { web_server, application } = recorded(&site, number);
+        assert!(!web_server.is_empty(), "{button}: the relay recorded no bytes");
+        assert_eq!(shown(browser, "web-server")?, expected(&web_server), "{button}");
+        assert_eq!(shown(browser, "application")?, expected(&application), "{button}");
         let pairs = newest(browser, "[...newest.querySelectorAll('dt')].map((name) => name.textContent)")?;
         let pairs: Vec<String> = serde_json::from_value(pairs)?;
         assert_eq!(pairs, names(&web_server), "{button}");
@@ -161,14 +161,15 @@ pub(crate) fn records(browser: &mut Chromium) -> Result {
     Ok(())
 }
 
-/// What the page shows of a direction: types, and ids and lengths as it puts them.
+/// Returns what the page shows of a direction: each step's type, and its id and length as text.
 fn shown(browser: &mut Chromium, from: &str) -> Result<Vec<(String, String)>> {
     let steps = format!("[...newest.querySelectorAll('.step[data-from={from}]')]");
     let both = "[step.dataset.kind, step.querySelector('.facts')?.textContent]";
     Ok(serde_json::from_value(newest(browser, &format!("{steps}.map((step) => {both})"))?)?)
 }
 
-fn told(records: &[Record]) -> Vec<(String, String)> {
+/// Returns what the page should show of these records.
+fn expected(records: &[Record]) -> Vec<(String, String)> {
     let thousands = |bytes: usize| match bytes {
         ..1000 => bytes.to_string(),
         _ => format!("{},{:03}", bytes / 1000, bytes % 1000),
@@ -180,10 +181,11 @@ fn told(records: &[Record]) -> Vec<(String, String)> {
     records.iter().map(fact).collect()
 }
 
-/// The request that said it is this exchange.
-fn noted(site: &Site, exchange: &str) -> Request {
-    let connections = site.connections.lock().expect("nobody panics with it");
-    let all = connections.iter().flat_map(|bytes| requests(&bytes.lock().expect("nobody panics with it")));
+/// Returns the recorded request of this exchange.
+fn recorded(site: &Site, exchange: &str) -> Request {
+    const UNPOISONED: &str = "no thread panics while it holds the lock";
+    let connections = site.connections.lock().expect(UNPOISONED);
+    let all = connections.iter().flat_map(|bytes| requests(&bytes.lock().expect(UNPOISONED)));
     let is_it = |request: &Request| {
         let params = params(&request.web_server);
         params.iter().any(|(name, value)| name == "HTTP_X_EXCHANGE" && value == exchange)
@@ -195,7 +197,7 @@ fn names(records: &[Record]) -> Vec<String> {
     params(records).into_iter().map(|(name, _)| name).collect()
 }
 
-/// The pairs of PARAMS (FastCGI §3.4).
+/// Decodes the pairs of PARAMS (FastCGI §3.4).
 fn params(records: &[Record]) -> Vec<(String, String)> {
     let encoded: Vec<u8> =
         records.iter().filter(|record| record.0 == "PARAMS").flat_map(|record| record.2.clone()).collect();
@@ -239,17 +241,17 @@ pub(crate) fn replay(browser: &mut Chromium) -> Result {
     let close = "[...newest.querySelectorAll('.diagram')].map((diagram) =>
         diagram.querySelectorAll('[data-from=application][data-kind=close]').length)";
     assert_eq!(newest(browser, close)?, json!([0, 1]));
-    quiet(browser)
+    no_console_errors(browser)
 }
 
 pub(crate) fn keyboard(browser: &mut Chromium) -> Result {
     let site = Site::start()?;
     browser.open(site.port)?;
-    // All that can be operated can be reached, and has a name.
+    // Every control is reachable and has a name.
     let nameless = "[...document.querySelectorAll('button, input, summary')].filter((element) =>
         element.tabIndex < 0 || !(element.textContent.trim() || element.labels?.length)).length";
     assert_eq!(browser.run(nameless)?, 0);
-    // A row says its direction in words, and its arrow nothing.
+    // A row has its direction as text; its arrow is hidden from screen readers.
     let words = "[...document.querySelectorAll('.unseen')].map((words) => words.textContent)";
     let words: Vec<String> = serde_json::from_value(browser.run(words)?)?;
     assert_eq!(words.first().map(String::as_str), Some("web server to application: "));
@@ -262,7 +264,7 @@ pub(crate) fn keyboard(browser: &mut Chromium) -> Result {
         "{NEWEST} !== window.before && (({{newest}}) => {ANSWERED})({{newest: {NEWEST}}})"
     ))?;
     browser.until("document.querySelector('#status').textContent.startsWith('POST /echo: ')")?;
-    // From the last button on to the newest exchange's first record.
+    // Tab moves from the last button to the newest exchange's first record.
     browser.run("document.querySelector('form[data-do=replay] button').focus()")?;
     for _ in 0..20 {
         key(browser, "Tab", "")?;
@@ -296,10 +298,10 @@ pub(crate) fn empty_name(browser: &mut Chromium) -> Result {
         let answer = newest(browser, "newest.querySelector('.answer pre').textContent")?;
         assert!(answer.as_str().is_some_and(|text| text.starts_with("Hello, World, at 127.")), "{answer}");
     }
-    quiet(browser)
+    no_console_errors(browser)
 }
 
-/// As the browser sent it, to be held against the first PARAMS, which are open.
+/// The HTTP request is shown beside the first PARAMS, which are open.
 pub(crate) fn http_request(browser: &mut Chromium) -> Result {
     let site = Site::start()?;
     browser.screen(1280, 800)?;
@@ -315,11 +317,12 @@ pub(crate) fn http_request(browser: &mut Chromium) -> Result {
     })()";
     assert_eq!(newest(browser, beside)?, true);
     press(browser, "post", ANSWERED)?;
-    assert_eq!(newest(browser, open)?, json!([false]), "one is enough");
+    assert_eq!(newest(browser, open)?, json!([false]), "only the first PARAMS are open");
     let text = newest(browser, "newest.querySelector('.request pre').textContent")?;
-    let is_whole = |text: &str| text.starts_with("POST /echo HTTP/1.1\n") && text.ends_with("\n\none record");
-    assert!(text.as_str().is_some_and(is_whole), "{text}");
-    quiet(browser)
+    let is_complete =
+        |text: &str| text.starts_with("POST /echo HTTP/1.1\n") && text.ends_with("\n\none record");
+    assert!(text.as_str().is_some_and(is_complete), "{text}");
+    no_console_errors(browser)
 }
 
 pub(crate) fn markup(browser: &mut Chromium) -> Result {
@@ -331,5 +334,5 @@ pub(crate) fn markup(browser: &mut Chromium) -> Result {
     assert_eq!(newest(browser, "newest.querySelectorAll('img, script').length")?, 0);
     assert_eq!(newest(browser, "newest.querySelector('[data-kind=STDIN] pre').textContent")?, evil);
     assert_eq!(browser.run("document.title")?, "axum over FastCGI");
-    quiet(browser)
+    no_console_errors(browser)
 }

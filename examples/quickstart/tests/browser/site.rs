@@ -1,4 +1,5 @@
-//! The web server and the application, with a relay between them that notes every byte: what the tap is held against.
+//! Runs the web server and the application with a relay in between, which records every byte. Tests compare the page with
+//! these bytes.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -12,7 +13,7 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 
-/// All bytes of one connection.
+/// All bytes of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Bytes {
     pub(crate) web_server: Vec<u8>,
@@ -35,11 +36,11 @@ impl Site {
         http.set_nonblocking(true)?;
         let port = http.local_addr()?.port();
         let (stop, connections) = (CancellationToken::new(), Connections::default());
-        let (stopping, noted) = (stop.clone(), Arc::clone(&connections));
+        let (stopping, recorded) = (stop.clone(), Arc::clone(&connections));
         let thread = thread::spawn(move || {
             let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
             let directory = tempfile::tempdir()?;
-            runtime.block_on(serve(http, &directory, noted, stopping))
+            runtime.block_on(serve(http, &directory, recorded, stopping))
         });
         Ok(Self { port, connections, stop, thread: Some(thread) })
     }
@@ -49,7 +50,7 @@ impl Drop for Site {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(Ok(Err(error))) = self.thread.take().map(JoinHandle::join) {
-            eprintln!("the site has ended with an error: {error}");
+            eprintln!("the site failed: {error}");
         }
     }
 }
@@ -60,37 +61,47 @@ async fn serve(
     connections: Connections,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let (front, app) = (directory.path().join("front.sock"), directory.path().join("app.sock"));
-    let listener = UnixListener::bind(&front)?;
+    let (relay_socket, app) = (directory.path().join("relay.sock"), directory.path().join("app.sock"));
+    let listener = UnixListener::bind(&relay_socket)?;
     let target = app.clone();
     let relays = tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let noted = Arc::<Mutex<Bytes>>::default();
-            connections.lock().expect("nobody panics with it").push(Arc::clone(&noted));
-            tokio::spawn(relay(stream, target.clone(), noted));
+            let recorded = Arc::<Mutex<Bytes>>::default();
+            connections.lock().expect("no thread panics while it holds the lock").push(Arc::clone(&recorded));
+            tokio::spawn(relay(stream, target.clone(), recorded));
         }
     });
-    let served = quickstart::serve(TcpListener::from_std(http)?, &app, &front, stop.cancelled()).await;
+    let served = quickstart::serve(TcpListener::from_std(http)?, &app, &relay_socket, stop.cancelled()).await;
     relays.abort();
     served
 }
 
-async fn relay(front: UnixStream, app: std::path::PathBuf, noted: Arc<Mutex<Bytes>>) -> io::Result<()> {
+async fn relay(
+    web_server: UnixStream,
+    app: std::path::PathBuf,
+    recorded: Arc<Mutex<Bytes>>,
+) -> io::Result<()> {
     let app = UnixStream::connect(app).await?;
-    let ((front_in, front_out), (app_in, app_out)) = (front.into_split(), app.into_split());
-    let note =
-        |bytes: &[u8]| noted.lock().expect("nobody panics with it").web_server.extend_from_slice(bytes);
-    let up = copy(front_in, app_out, note);
-    let note =
-        |bytes: &[u8]| noted.lock().expect("nobody panics with it").application.extend_from_slice(bytes);
-    let down = copy(app_in, front_out, note);
+    let ((web_server_in, web_server_out), (app_in, app_out)) = (web_server.into_split(), app.into_split());
+    let record = |bytes: &[u8]| {
+        recorded.lock().expect("no thread panics while it holds the lock").web_server.extend_from_slice(bytes)
+    };
+    let up = copy(web_server_in, app_out, record);
+    let record = |bytes: &[u8]| {
+        recorded
+            .lock()
+            .expect("no thread panics while it holds the lock")
+            .application
+            .extend_from_slice(bytes)
+    };
+    let down = copy(app_in, web_server_out, record);
     tokio::try_join!(up, down).map(drop)
 }
 
 async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    note: impl Fn(&[u8]),
+    record: impl Fn(&[u8]),
 ) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -98,8 +109,8 @@ async fn copy(
         if read == 0 {
             return to.shutdown().await;
         }
-        // Before anyone can have seen it.
-        note(&buffer[..read]);
+        // Recorded before the peer can receive the bytes.
+        record(&buffer[..read]);
         to.write_all(&buffer[..read]).await?;
     }
 }

@@ -1,31 +1,31 @@
-//! The records in noted bytes, told apart without any of the code that is tested.
+//! Decodes recorded bytes, without the code under test.
 
 use crate::site::Bytes;
 
-/// A type, a request id and a content.
+/// Type, request id and content.
 pub(crate) type Record = (&'static str, u16, Vec<u8>);
 
-/// The records of one request, of each direction.
+/// The records of a request, by direction.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
     pub(crate) web_server: Vec<Record>,
     pub(crate) application: Vec<Record>,
 }
 
-/// The requests of one connection, which come one after another.
+/// Returns the requests of a connection, which are sequential.
 pub(crate) fn requests(bytes: &Bytes) -> Vec<Request> {
     let mut requests = Vec::<Request>::new();
     for record in records(&bytes.web_server) {
         if record.0 == "BEGIN_REQUEST" {
             requests.push(Request::default());
         }
-        requests.last_mut().expect("a connection begins with BEGIN_REQUEST").web_server.push(record);
+        requests.last_mut().expect("a connection starts with BEGIN_REQUEST").web_server.push(record);
     }
-    let mut answered = 0;
+    let mut ended = 0;
     for record in records(&bytes.application) {
         let ends = record.0 == "END_REQUEST";
-        requests[answered].application.push(record);
-        answered += usize::from(ends);
+        requests[ended].application.push(record);
+        ended += usize::from(ends);
     }
     requests
 }
@@ -45,7 +45,7 @@ fn records(mut bytes: &[u8]) -> Vec<Record> {
             5 => "STDIN",
             6 => "STDOUT",
             7 => "STDERR",
-            other => panic!("a record of type {other}"),
+            other => panic!("unexpected record type {other}"),
         };
         records.push((kind, u16::from_be_bytes([*id1, *id0]), rest[..length].to_vec()));
         bytes = rest.get(length + usize::from(*padding)..).unwrap_or_default();

@@ -1,11 +1,11 @@
-//! The snippet of the notes on deployment, in which a TCP socket has a longer queue.
+//! deployment.md's code block with a longer backlog of a TCP socket.
 
 use axum::routing::get;
 
 include!(concat!(env!("OUT_DIR"), "/backlog.rs"));
 
 fn port() -> u16 {
-    let port = std::env::var("PORT").expect("the test says which port is free");
+    let port = std::env::var("PORT").expect("the test sets PORT");
     port.parse().expect("a port is a number")
 }
 

@@ -1,4 +1,4 @@
-//! README.md's snippet of a Router with PHP below a path.
+//! README.md's code block with PHP below a path of a Router.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ async fn health() -> &'static str {
 }
 
 fn place(variable: &str) -> String {
-    std::env::var(variable).expect("the test says where it is")
+    std::env::var(variable).expect("the test sets the variable")
 }
 
 #[tokio::main]

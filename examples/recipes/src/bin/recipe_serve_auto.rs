@@ -1,4 +1,4 @@
-//! README.md's snippet of `serve_auto`.
+//! README.md's code block with `serve_auto`.
 
 use axum::Router;
 

@@ -1,4 +1,4 @@
-//! A program of a snippet, run by another user than nginx.
+//! A code block's program, which runs as another user than nginx.
 
 use std::fs::{self, Permissions};
 use std::net::TcpStream;
@@ -13,10 +13,10 @@ use test_support::{Process, Result, Signal};
 
 use crate::texts;
 
-/// `nobody`, on each Linux distribution.
+/// The user `nobody`, which each Linux distribution has.
 const USER: (&str, u32) = ("nobody", 65_534);
 
-/// Where the program listens, and the variable that it is told in.
+/// Where the program listens, and the variable that sets it.
 #[derive(Debug, Clone)]
 enum Place {
     Socket { variable: &'static str, path: PathBuf },
@@ -32,7 +32,7 @@ pub(crate) struct Application {
 }
 
 impl Application {
-    /// At a socket in a directory that README's command has made.
+    /// Creates an application that listens at a socket, in a directory created by README's command.
     pub(crate) fn at_socket(program: &str, variable: &'static str) -> Result<Self> {
         let mut made = Self::new(program, Place::Port(0))?;
         let run = made.directory.path().join("run");
@@ -49,7 +49,7 @@ impl Application {
         Self::new(program, Place::Port(port))
     }
 
-    /// The user may not be allowed into the directory of the workspace, so the program is copied.
+    /// Copies the program, because the user may have no access to the workspace's directory.
     fn new(program: &str, place: Place) -> Result<Self> {
         let directory = TempDir::new()?;
         fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
@@ -80,14 +80,14 @@ impl Application {
         }
     }
 
-    /// Sends a signal that ends it.
+    /// Sends the signal and waits for the process to exit.
     pub(crate) fn end(&mut self, signal: Signal) -> Result {
-        let mut process = self.running.take().ok_or("it does not run")?;
+        let mut process = self.running.take().ok_or("the application is not running")?;
         process.signal(signal)?;
         process.wait().map(drop)
     }
 
-    /// As nginx writes it.
+    /// Returns the address in nginx's notation.
     pub(crate) fn place(&self) -> String {
         match &self.place {
             Place::Socket { path, .. } => format!("unix:{}", path.display()),

@@ -1,8 +1,8 @@
-//! What README.md and the notes on deployment show, as it is written there: the programs that `build.rs` takes out of
-//! them, README's directory and README's nginx configuration. Each program is started, killed, started, terminated and
-//! started, and answers each time.
+//! Tests the code blocks of README.md and deployment.md unchanged: the programs that `build.rs` extracts, README's command
+//! for the directory and README's nginx configuration. Each program is started, killed, started, terminated and started,
+//! and responds each time.
 //!
-//! The directories and ports are others, so that nothing of the machine is touched.
+//! Directories and ports are replaced, so that the tests change nothing on the machine.
 
 mod application;
 mod texts;
@@ -15,51 +15,54 @@ use test_support::{Installed, Process, Result, Signal, WebServer, free_port, get
 
 use self::application::Application;
 
-/// Debian's own, which README's configuration includes.
+/// Debian's file, which README's configuration includes.
 const PARAMS: &str = "/etc/nginx/fastcgi_params";
 
 fn main() -> ExitCode {
     test_support::run(vec![
-        as_another_user("readme_serve", |nginx| {
+        behind_nginx("readme_serve", |nginx| {
             let mut application = Application::at_socket(env!("CARGO_BIN_EXE_recipe_serve"), "SOCKET")?;
-            is_not_replaced_while_it_lives(&mut application)?;
-            lives_behind(&nginx, application)
+            second_start_fails(&mut application)?;
+            survives_restarts(&nginx, application)
         }),
-        as_another_user("readme_serve_auto", |nginx| {
-            lives_behind(
+        behind_nginx("readme_serve_auto", |nginx| {
+            survives_restarts(
                 &nginx,
                 Application::at_socket(env!("CARGO_BIN_EXE_recipe_serve_auto"), "FCGI_LISTEN")?,
             )
         }),
-        as_another_user("deployment_backlog", |nginx| {
-            lives_behind(&nginx, Application::at_port(env!("CARGO_BIN_EXE_recipe_backlog"), free_port()?)?)
+        behind_nginx("deployment_backlog", |nginx| {
+            survives_restarts(
+                &nginx,
+                Application::at_port(env!("CARGO_BIN_EXE_recipe_backlog"), free_port()?)?,
+            )
         }),
         test_support::trial("readme_php", php),
     ])
 }
 
-/// Behind an nginx whose workers are www-data, with an application of another user.
-fn as_another_user(name: &str, test: impl FnOnce(Installed) -> Result + Send + 'static) -> Trial {
+/// A test of an application behind nginx, whose workers run as www-data. The application runs as another user.
+fn behind_nginx(name: &str, test: impl FnOnce(Installed) -> Result + Send + 'static) -> Trial {
     if rustix::process::geteuid().is_root() {
         return WebServer::Nginx.trial_with(&[PARAMS], name, test);
     }
     Trial::ignorable_test(format!("nginx/{name}"), || {
-        Ok(Completion::ignored_with("needs root: nginx and the application are two users"))
+        Ok(Completion::ignored_with("needs root: nginx and the application run as two users"))
     })
 }
 
-/// Kills and restarts the application behind one nginx, which is not restarted.
-fn lives_behind(nginx: &Installed, mut application: Application) -> Result {
+/// Kills and restarts the application, but not the nginx in front of it.
+fn survives_restarts(nginx: &Installed, mut application: Application) -> Result {
     application.start()?;
     let place = application.place();
     let server = nginx.start(
         &texts::nginx_configuration(),
         &[("unix:/run/app/fcgi.sock", &place), ("include fastcgi_params", &format_args!("include {PARAMS}"))],
     )?;
-    for end in [Some(Signal::KILL), Some(Signal::TERM), None] {
-        let answer = server.get("/")?;
-        assert_eq!((answer.status, &*answer.body), (200, "Hello, World!"), "{}", server.logs());
-        if let Some(signal) = end {
+    for signal in [Some(Signal::KILL), Some(Signal::TERM), None] {
+        let response = server.get("/")?;
+        assert_eq!((response.status, &*response.body), (200, "Hello, World!"), "{}", server.logs());
+        if let Some(signal) = signal {
             application.end(signal)?;
             application.start()?;
         }
@@ -67,8 +70,8 @@ fn lives_behind(nginx: &Installed, mut application: Application) -> Result {
     Ok(())
 }
 
-/// A second start beside a running program fails, says why, and leaves the first one its socket.
-fn is_not_replaced_while_it_lives(first: &mut Application) -> Result {
+/// While the program runs, a second start fails with a reason and does not take the socket.
+fn second_start_fails(first: &mut Application) -> Result {
     first.start()?;
     let second = first.command().stderr(Stdio::piped()).spawn()?.wait_with_output()?;
     let text = String::from_utf8_lossy(&second.stderr);
@@ -77,7 +80,7 @@ fn is_not_replaced_while_it_lives(first: &mut Application) -> Result {
     first.end(Signal::TERM)
 }
 
-/// The Router is the web server, and `serve_auto`'s snippet stands in for php-fpm: it answers each path.
+/// The Router is the web server. The program of `serve_auto` replaces php-fpm and answers every path.
 fn php() -> Result {
     let directory = tempfile::tempdir()?;
     let (socket, site) = (directory.path().join("php.sock"), directory.path().join("shop"));
@@ -89,16 +92,21 @@ fn php() -> Result {
     })?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_recipe_php"));
     command.env("SOCKET", &socket).env("SITE", &site).stdout(Stdio::piped());
-    for end in [Some(Signal::KILL), Some(Signal::TERM), None] {
+    for signal in [Some(Signal::KILL), Some(Signal::TERM), None] {
         let mut router = Process::start(&mut command, || true)?;
         let mut port = String::new();
-        BufReader::new(router.child().stdout.take().ok_or("it is piped")?).read_line(&mut port)?;
+        BufReader::new(router.child().stdout.take().ok_or("stdout is not piped")?).read_line(&mut port)?;
         let port = port.trim_end().parse()?;
         for path in ["/health", "/shop/", "/shop/index.php", "/shop/a/b"] {
-            let answer = get(port, path)?;
-            assert_eq!((answer.status, &*answer.body), (200, "Hello, World!"), "{path}: {}", answer.head);
+            let response = get(port, path)?;
+            assert_eq!(
+                (response.status, &*response.body),
+                (200, "Hello, World!"),
+                "{path}: {}",
+                response.head
+            );
         }
-        if let Some(signal) = end {
+        if let Some(signal) = signal {
             router.signal(signal)?;
             router.wait()?;
         }

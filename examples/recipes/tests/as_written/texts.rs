@@ -1,8 +1,8 @@
-//! Snippets of README.md that are not in Rust.
+//! README.md's code blocks that are not in Rust.
 
 const README: &str = include_str!("../../../../README.md");
 
-/// README's configuration of nginx, inside the least that Debian's own has around it.
+/// Returns README's nginx configuration inside the necessary part of Debian's.
 pub(crate) fn nginx_configuration() -> String {
     let snippet = only("nginx");
     format!(
@@ -12,19 +12,19 @@ pub(crate) fn nginx_configuration() -> String {
     )
 }
 
-/// README's command that makes the socket's directory.
+/// Returns README's command that creates the socket's directory.
 pub(crate) fn directory_command() -> &'static str {
     let mut commands = README.lines().filter(|line| line.starts_with("sudo install "));
-    let command = commands.next().expect("README.md makes the directory");
-    assert_eq!(commands.next(), None, "README.md makes one directory");
+    let command = commands.next().expect("README.md has a `sudo install` command");
+    assert_eq!(commands.next(), None, "README.md has more than one `sudo install` command");
     command
 }
 
-/// The text's only block of this language.
+/// Returns README's only code block in this language.
 fn only(language: &str) -> &'static str {
     let fence = format!("```{language}\n");
     let mut blocks = README.split(&fence).skip(1);
     let block = blocks.next().and_then(|rest| rest.split("```").next());
-    assert_eq!(blocks.next(), None, "README.md has one snippet of {language}");
-    block.expect("README.md has a snippet")
+    assert_eq!(blocks.next(), None, "README.md has more than one code block in {language}");
+    block.expect("README.md has a code block in this language")
 }

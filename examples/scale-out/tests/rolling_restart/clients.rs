@@ -1,4 +1,4 @@
-//! Those who ask, on and on: each sends its next request once it has the answer to the one before.
+//! Clients under a closed loop: each sends its next request after the previous response.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -19,15 +19,15 @@ pub(crate) struct Clients {
 
 #[derive(Default)]
 struct Shared {
-    told: Mutex<Told>,
+    results: Mutex<Results>,
     stop: AtomicBool,
 }
 
-/// What became of the requests.
+/// The results of the requests.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
-    /// Answers of each process, by its id.
-    pub(crate) answers: BTreeMap<u32, usize>,
+pub(crate) struct Results {
+    /// Responses of each process, by its id.
+    pub(crate) responses: BTreeMap<u32, usize>,
     pub(crate) lost: Vec<String>,
 }
 
@@ -36,62 +36,65 @@ impl Clients {
         let shared = Arc::new(Shared::default());
         let start = |client| {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || ask_on(port, client, &shared))
+            thread::spawn(move || send_requests(port, client, &shared))
         };
         let threads = (0..CLIENTS).map(start).collect();
         Self { shared, threads }
     }
 
-    /// Until there are as many more of all, and of this process alone.
-    pub(crate) fn wait_for_answers(&self, more: usize, process: u32) -> Result {
+    /// Waits for `more` responses from all processes together, and for as many from this process.
+    pub(crate) fn wait_for_responses(&self, more: usize, process: u32) -> Result {
         let count = || {
-            let told = self.shared.told.lock().expect("no client panics");
-            let of_process = told.answers.get(&process).copied().unwrap_or_default();
-            (told.answers.values().sum::<usize>(), of_process, told.lost.first().cloned())
+            let results = self.shared.results.lock().expect("no client panics");
+            let of_process = results.responses.get(&process).copied().unwrap_or_default();
+            (results.responses.values().sum::<usize>(), of_process, results.lost.first().cloned())
         };
         let (all, of_process, _) = count();
-        wait_for("answers", || match count() {
+        wait_for("responses", || match count() {
             (_, _, Some(lost)) => Err(format!("a request is lost: {lost}").into()),
             (all_now, now, None) => Ok(all_now >= all + more && now >= of_process + more),
         })
     }
 
-    /// Once all have the answer to their last request.
-    pub(crate) fn stop(self) -> Told {
+    /// Stops the clients after the responses to their last requests.
+    pub(crate) fn stop(self) -> Results {
         self.shared.stop.store(true, Ordering::Relaxed);
         self.threads.into_iter().for_each(|thread| thread.join().expect("no client panics"));
-        std::mem::take(&mut self.shared.told.lock().expect("no client panics"))
+        std::mem::take(&mut self.shared.results.lock().expect("no client panics"))
     }
 }
 
-fn ask_on(port: u16, client: usize, shared: &Shared) {
+fn send_requests(port: u16, client: usize, shared: &Shared) {
     let mut connection = None;
     for number in 0.. {
         if shared.stop.load(Ordering::Relaxed) {
             return;
         }
         let text = format!("{client}-{number}");
-        // Half of the clients ask for what takes a while, so that requests are under way whenever an instance is told to
-        // end.
+        // Half of the clients send slow requests, so that some are in flight whenever an instance gets SIGTERM.
         let path = if client.is_multiple_of(2) { format!("/quick/{text}") } else { format!("/slow/{text}") };
-        let answer = ask(&mut connection, port, &path);
-        let mut told = shared.told.lock().expect("no client panics");
-        match answer {
+        let response = send_request(&mut connection, port, &path);
+        let mut results = shared.results.lock().expect("no client panics");
+        match response {
             Ok((head, body)) => {
                 match body.split_once(' ').and_then(|(id, echo)| Some((id.parse().ok()?, echo))) {
                     Some((id, echo)) if echo == text && head.starts_with("HTTP/1.1 200") => {
-                        *told.answers.entry(id).or_default() += 1;
+                        *results.responses.entry(id).or_default() += 1;
                     }
-                    _ => told.lost.push(format!("{path}: {head}{body}")),
+                    _ => results.lost.push(format!("{path}: {head}{body}")),
                 }
             }
-            Err(error) => told.lost.push(format!("{path}: {error}")),
+            Err(error) => results.lost.push(format!("{path}: {error}")),
         }
     }
 }
 
-/// One request on a connection that is kept, and all of its answer.
-fn ask(kept: &mut Option<BufReader<TcpStream>>, port: u16, path: &str) -> io::Result<(String, String)> {
+/// Sends a request on the kept connection, or on a new one, and reads the whole response.
+fn send_request(
+    kept: &mut Option<BufReader<TcpStream>>,
+    port: u16,
+    path: &str,
+) -> io::Result<(String, String)> {
     let mut io = match kept.take() {
         Some(io) => io,
         None => BufReader::new(TcpStream::connect(("127.0.0.1", port))?),
@@ -116,7 +119,7 @@ fn ask(kept: &mut Option<BufReader<TcpStream>>, port: u16, path: &str) -> io::Re
     let length: usize = length.ok_or_else(|| io::Error::other(format!("no length: {head}")))?;
     let mut body = vec![0; length];
     io.read_exact(&mut body)?;
-    // nginx ends a connection after 1000 requests, and says so.
+    // nginx closes a connection after 1000 requests, and announces it with `Connection: close`.
     *kept = (!last).then_some(io);
     Ok((head, String::from_utf8_lossy(&body).into_owned()))
 }

@@ -1,11 +1,11 @@
-//! The processes of the application.
+//! The application's processes.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use test_support::{Process, Result, free_port};
 
-/// Three instances, each at a port that it keeps.
+/// Three instances, each with a fixed port.
 pub(crate) struct Instances {
     pub(crate) ports: [u16; 3],
     processes: Vec<Process>,
@@ -18,12 +18,12 @@ impl Instances {
         Ok(Self { ports, processes })
     }
 
-    /// The processes' ids.
+    /// Returns the process ids.
     pub(crate) fn ids(&mut self) -> Vec<u32> {
         self.processes.iter_mut().map(|process| process.child().id()).collect()
     }
 
-    /// Lets one end gracefully, and starts it again; gives the id of the new process.
+    /// Stops an instance gracefully and starts it again. Returns the id of the new process.
     pub(crate) fn restart(&mut self, instance: usize) -> Result<u32> {
         let status = self.processes[instance].terminate()?;
         assert!(status.success(), "{status}");
@@ -32,7 +32,7 @@ impl Instances {
     }
 }
 
-/// Gives it once it listens, which it says.
+/// Starts an instance and waits until it prints that it listens.
 fn start(port: u16) -> Result<Process> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scale-out"));
     command.arg(format!("127.0.0.1:{port}")).stdout(Stdio::piped());
@@ -43,6 +43,6 @@ fn start(port: u16) -> Result<Process> {
     if line.starts_with("listening") {
         Ok(process)
     } else {
-        Err(format!("instead of listening: {line:?}").into())
+        Err(format!("expected \"listening at …\", got {line:?}").into())
     }
 }

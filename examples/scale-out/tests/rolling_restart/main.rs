@@ -1,5 +1,5 @@
-//! Each instance is told to end, ends, and is started again, while clients ask on and on: each of their requests has a
-//! whole answer of its own.
+//! Each instance is stopped with SIGTERM and started again while clients send requests: each request gets its own,
+//! complete response.
 
 mod clients;
 mod instances;
@@ -14,8 +14,7 @@ use self::instances::Instances;
 
 /// How often each instance is restarted.
 const ROUNDS: usize = 3;
-/// Answers between one restart and the next, of all and of the process that was started last: the web server has found it
-/// again.
+/// Responses between two restarts, from all processes and from the one started last: the web server uses it again.
 const BETWEEN: usize = 50;
 
 fn main() -> ExitCode {
@@ -35,20 +34,20 @@ fn rolling_restart(installed: &Installed, config: &str) -> Result {
     let server = installed.start(config, &values)?;
     let clients = Clients::start(server.port);
     for process in instances.ids() {
-        clients.wait_for_answers(BETWEEN, process)?;
+        clients.wait_for_responses(BETWEEN, process)?;
     }
     let mut restarts = 0;
     for _ in 0..ROUNDS {
         for instance in 0..instances.ports.len() {
             let process = instances.restart(instance)?;
             restarts += 1;
-            let answered = clients.wait_for_answers(BETWEEN, process);
+            let answered = clients.wait_for_responses(BETWEEN, process);
             answered.map_err(|error| format!("restart {restarts}: {error}\n{}", server.logs()))?;
         }
     }
-    let told = clients.stop();
-    assert!(told.lost.is_empty(), "{:?}\n{}", told.lost, server.logs());
-    let answers: usize = told.answers.values().sum();
-    println!("{answers} requests answered by {} processes in {restarts} restarts", told.answers.len());
+    let results = clients.stop();
+    assert!(results.lost.is_empty(), "{:?}\n{}", results.lost, server.logs());
+    let responses: usize = results.responses.values().sum();
+    println!("{responses} responses from {} processes during {restarts} restarts", results.responses.len());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Under Apache, with the `.htaccess` as it is: as `app.fcgi` with mod_fcgid, and as `app.cgi` without.
+//! Under Apache with the example's `.htaccess`: `app.fcgi` with mod_fcgid, `app.cgi` without it.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -29,7 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![trial("apache_with_mod_fcgid", &["fcgid", "cgid"]), trial("apache_without_mod_fcgid", &["cgid"])]
 }
 
-/// An Apache that is installed, and what it is to load.
+/// An installed Apache, and the modules to load.
 struct Apache {
     program: PathBuf,
     modules: PathBuf,
@@ -54,13 +54,13 @@ impl Apache {
     fn run(&self) -> Result<()> {
         let dir = tempfile::tempdir()?;
         let root = dir.path();
-        // Apache's children and what they start are of another user where this one is root.
+        // If root runs the test, Apache's children and their programs run as another user.
         fs::set_permissions(root, Permissions::from_mode(0o755))?;
         let site = root.join("site");
         fs::create_dir(&site)?;
         fs::write(site.join(".htaccess"), include_str!("../../.htaccess"))?;
         fs::write(site.join("file.txt"), "a file\n")?;
-        // The one that is to be used, and not the other.
+        // Only the file that should be used exists.
         let name = if self.names.contains(&"fcgid") { "app.fcgi" } else { "app.cgi" };
         fs::copy(PROGRAM, site.join(name))?;
         let port = free_port()?;
@@ -101,7 +101,7 @@ impl Apache {
     }
 }
 
-/// In HTTP/1.0, since Apache sends in chunks what it has of a CGI program before that has ended.
+/// Uses HTTP/1.0: in HTTP/1.1 Apache sends the output of a running CGI program chunked.
 fn check(port: u16) -> Result<()> {
     for (request, status, body) in [
         ("GET / HTTP/1.0\r\n", "200 OK", "Hello, World!\n"),
@@ -110,19 +110,19 @@ fn check(port: u16) -> Result<()> {
         ("HEAD / HTTP/1.0\r\n", "200 OK", ""),
         ("POST /shout HTTP/1.0\r\nContent-Length: 5\r\n", "200 OK", "HELLO"),
     ] {
-        let answer = ask(port, request, if request.starts_with("POST") { "hello" } else { "" })?;
-        let (head, text) = answer.split_once("\r\n\r\n").ok_or("an answer without a head")?;
+        let response = send(port, request, if request.starts_with("POST") { "hello" } else { "" })?;
+        let (head, text) = response.split_once("\r\n\r\n").ok_or("the response has no head")?;
         if !head.starts_with(&format!("HTTP/1.1 {status}\r\n")) || text != body {
-            return Err(format!("{request}: {answer}").into());
+            return Err(format!("{request}: {response}").into());
         }
     }
     Ok(())
 }
 
-fn ask(port: u16, head: &str, body: &str) -> Result<String> {
+fn send(port: u16, head: &str, body: &str) -> Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     write!(stream, "{head}Host: localhost\r\nConnection: close\r\n\r\n{body}")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
 }

@@ -1,4 +1,4 @@
-//! The web server's end, by hand.
+//! A minimal FastCGI client.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -8,22 +8,22 @@ use fcgi_core::{BeginRequest, RecordEncoder, RecordHeader, RecordType, RequestId
 
 use crate::Result;
 
-/// Sends one request, and gives all of STDOUT.
-pub(crate) fn ask(path: &Path, method: &str, target: &str, body: &str) -> Result<String> {
+/// Sends one request and returns all of STDOUT.
+pub(crate) fn send(path: &Path, method: &str, target: &str, body: &str) -> Result<String> {
     let mut io = UnixStream::connect(path)?;
     for slice in request(method, target, body).slices() {
         io.write_all(slice)?;
     }
-    let mut answer = Vec::new();
-    io.read_to_end(&mut answer)?;
-    let (mut answer, mut stdout) = (&answer[..], Vec::new());
-    while let Some((header, rest)) = answer.split_first_chunk() {
-        let header = RecordHeader::decode(*header).map_err(|_| "no record")?;
+    let mut response = Vec::new();
+    io.read_to_end(&mut response)?;
+    let (mut response, mut stdout) = (&response[..], Vec::new());
+    while let Some((header, rest)) = response.split_first_chunk() {
+        let header = RecordHeader::decode(*header).map_err(|_| "invalid record header")?;
         let (content, rest) = rest.split_at(header.content_len.into());
         if header.kind == RecordType::STDOUT {
             stdout.extend(content);
         }
-        answer = &rest[header.padding_len.into()..];
+        response = &rest[header.padding_len.into()..];
     }
     Ok(String::from_utf8(stdout)?)
 }

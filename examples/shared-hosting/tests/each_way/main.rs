@@ -1,4 +1,4 @@
-//! The example as it is, started in each of the ways.
+//! Starts the unchanged example in each way.
 
 mod apache;
 mod fastcgi;
@@ -29,7 +29,7 @@ fn main() {
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
-/// The program, with nothing in its environment.
+/// The program with an empty environment.
 fn program() -> Command {
     let mut command = Command::new(PROGRAM);
     command.env_clear().stdin(Stdio::null());
@@ -39,7 +39,7 @@ fn program() -> Command {
 fn stdin() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("app.sock");
-    is_served(program().stdin(OwnedFd::from(UnixListener::bind(&path)?)), &path)
+    serves(program().stdin(OwnedFd::from(UnixListener::bind(&path)?)), &path)
 }
 
 fn systemd() -> Result<()> {
@@ -47,22 +47,22 @@ fn systemd() -> Result<()> {
     let path = dir.path().join("app.sock");
     let mut command = Command::new("sh");
     command.args(["-c", r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" 3<&0 </dev/null"#, PROGRAM]);
-    is_served(command.stdin(OwnedFd::from(UnixListener::bind(&path)?)), &path)
+    serves(command.stdin(OwnedFd::from(UnixListener::bind(&path)?)), &path)
 }
 
 fn environment() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("app.sock");
-    is_served(program().env("FCGI_LISTEN", &path), &path)
+    serves(program().env("FCGI_LISTEN", &path), &path)
 }
 
-/// A FastCGI application is there, and ends well on SIGTERM.
-fn is_served(command: &mut Command, path: &Path) -> Result<()> {
+/// Checks that the program serves FastCGI and exits with success on SIGTERM.
+fn serves(command: &mut Command, path: &Path) -> Result<()> {
     let mut program = Process::start(command, || std::os::unix::net::UnixStream::connect(path).is_ok())?;
-    let answer = fastcgi::ask(path, "GET", "/", "")?;
-    assert_eq!(answer, hello());
-    let answer = fastcgi::ask(path, "POST", "/shout", "hello")?;
-    assert!(answer.ends_with("\r\n\r\nHELLO"), "{answer}");
+    let response = fastcgi::send(path, "GET", "/", "")?;
+    assert_eq!(response, hello());
+    let response = fastcgi::send(path, "POST", "/shout", "hello")?;
+    assert!(response.ends_with("\r\n\r\nHELLO"), "{response}");
     assert!(program.terminate()?.success());
     Ok(())
 }
@@ -89,11 +89,11 @@ fn cgi_request(method: &str, target: &str, body: &str) -> Result<Output> {
         .spawn()?;
     let mut stdin = program.stdin.take().ok_or("no stdin")?;
     stdin.write_all(body.as_bytes())?;
-    // Still open: the length says where the body ends.
-    let mut answer = Vec::new();
-    program.stdout.take().ok_or("no stdout")?.read_to_end(&mut answer)?;
+    // stdin is still open: CONTENT_LENGTH ends the body.
+    let mut response = Vec::new();
+    program.stdout.take().ok_or("no stdout")?.read_to_end(&mut response)?;
     drop(stdin);
-    Ok(Output { stdout: answer, ..program.wait_with_output()? })
+    Ok(Output { stdout: response, ..program.wait_with_output()? })
 }
 
 fn nothing() -> Result<()> {

@@ -1,18 +1,18 @@
-//! What a request has got.
+//! The response to a request.
 
 use fcgi_core::{EndRequest, ProtocolStatus, RecordType};
 
-/// An answer, as far as it has come.
+/// A response, as far as it was received.
 #[derive(Debug, Default)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
     end: Option<EndRequest>,
 }
 
-impl Answer {
-    /// Takes a record in. `false`: one that must not come.
-    pub(crate) fn take(&mut self, kind: RecordType, content: &[u8]) -> bool {
+impl Response {
+    /// Adds a record. `false` if the record is invalid here.
+    pub(crate) fn add(&mut self, kind: RecordType, content: &[u8]) -> bool {
         if self.end.is_some() {
             return false;
         }
@@ -28,7 +28,7 @@ impl Answer {
         true
     }
 
-    /// Bytes of STDOUT so far.
+    /// Returns the number of STDOUT bytes received.
     pub(crate) fn len(&self) -> usize {
         self.stdout.len()
     }
@@ -37,8 +37,8 @@ impl Answer {
         self.end.is_some()
     }
 
-    /// Status and body of an answer that has ended as it should.
-    pub(crate) fn whole(&self) -> Option<(u16, &[u8])> {
+    /// Returns the status and body if the response is complete.
+    pub(crate) fn complete(&self) -> Option<(u16, &[u8])> {
         let end = self.end?;
         if end.protocol_status != ProtocolStatus::REQUEST_COMPLETE {
             return None;

@@ -1,4 +1,4 @@
-//! The application: an ordinary axum Router, which knows nothing of FastCGI.
+//! The application: an ordinary axum Router, without FastCGI code.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,19 +24,19 @@ use crate::records::Notice;
 use crate::replay;
 use crate::viewers::{Viewer, Viewers};
 
-/// Requests that may wait for nothing at once.
-const MOST_WAITING: usize = 16;
+/// Concurrent `/wait` requests.
+const MAX_WAITING: usize = 16;
 
-/// What handlers share.
+/// State that handlers share.
 #[derive(Clone)]
 struct Shared {
     viewers: Viewers,
-    /// For those that ask for no answer. Each holds a connection, of which others want some too.
+    /// Limits `/wait` requests: each holds a connection that other requests need.
     waiting: Arc<Semaphore>,
     stopping: CancellationToken,
 }
 
-/// The page, what its buttons ask for, and the records of that. Answers without an end have one when `stopping`.
+/// Creates the Router: the page, the routes of its buttons, and its records. Endless responses end on `stopping`.
 pub fn app(viewers: Viewers, stopping: CancellationToken) -> Router {
     Router::new()
         .route("/hello", get(hello))
@@ -47,7 +47,7 @@ pub fn app(viewers: Viewers, stopping: CancellationToken) -> Router {
         .route("/panic", get(fails))
         .route("/replay", get(async || Json(replay::seed().await)))
         .route("/records", get(records))
-        .with_state(Shared { viewers, waiting: Arc::new(Semaphore::new(MOST_WAITING)), stopping })
+        .with_state(Shared { viewers, waiting: Arc::new(Semaphore::new(MAX_WAITING)), stopping })
         .merge(page())
 }
 
@@ -60,49 +60,49 @@ struct Name {
     name: Option<String>,
 }
 
-/// The client's address is the browser's, not the web server's.
+/// Greets the client with its name and address. The address is the browser's, not the web server's.
 async fn hello(ConnectInfo(client): ConnectInfo<SocketAddr>, Query(Name { name }): Query<Name>) -> String {
     let name = name.as_deref().map(str::trim).filter(|name| !name.is_empty());
     format!("Hello, {}, at {client}!\n", name.unwrap_or("World"))
 }
 
-/// Counts what comes, as it comes, and keeps none of it.
+/// Counts the bytes and chunks of the body without buffering it.
 async fn upload(mut body: Body) -> Result<Json<serde_json::Value>, (StatusCode, String)> {
-    let (mut bytes, mut pieces) = (0, 0);
+    let (mut bytes, mut chunks) = (0, 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}\n")))?;
         bytes += frame.data_ref().map_or(0, |data| data.len());
-        pieces += 1;
+        chunks += 1;
     }
-    Ok(Json(json!({ "bytes": bytes, "pieces": pieces })))
+    Ok(Json(json!({ "bytes": bytes, "chunks": chunks })))
 }
 
-/// Five events, one after another.
+/// Sends five events, 400 ms apart.
 async fn events() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let numbers = tokio_stream::iter(1..=5).throttle(Duration::from_millis(400));
     Sse::new(numbers.map(|number| Ok(Event::default().data(format!("event {number} of 5")))))
 }
 
-/// Has no answer, so that there is time to give up.
+/// Does not respond, so that the browser can abort the request.
 async fn wait(State(Shared { stopping, waiting, .. }): State<Shared>) -> (StatusCode, &'static str) {
-    let Ok(_place) = waiting.try_acquire() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "Too many are waiting.\n");
+    let Ok(_permit) = waiting.try_acquire() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "Too many requests are waiting.\n");
     };
     stopping.cancelled().await;
-    (StatusCode::SERVICE_UNAVAILABLE, "The program is ending.\n")
+    (StatusCode::SERVICE_UNAVAILABLE, "The program is stopping.\n")
 }
 
-/// What passes for the requests of one page, from now on. The first event says the page's name.
+/// Sends the notices of a page's requests from now on. The first event has the page's id.
 async fn records(State(Shared { viewers, stopping, .. }): State<Shared>) -> Response {
     let Some(viewer) = viewers.open() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open.\n").into_response();
     };
-    let name = Event::default().event("viewer").data(viewer.id());
+    let id = Event::default().event("viewer").data(viewer.id());
     let notices = notices(viewer, stopping).map(|notice| match notice {
         Notice::Step(step) => Event::default().event("step").json_data(step),
         Notice::Http(request) => Event::default().event("http").json_data(request),
     });
-    Sse::new(tokio_stream::once(Ok(name)).chain(notices)).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(tokio_stream::once(Ok(id)).chain(notices)).keep_alive(KeepAlive::default()).into_response()
 }
 
 fn notices(viewer: Viewer, stopping: CancellationToken) -> impl Stream<Item = Notice> {
