@@ -19,7 +19,7 @@ pub use self::http::{Answer, ask, get};
 pub use self::php_fpm::PhpFpm;
 pub use self::ports::free_port;
 pub use self::process::{Process, Signal, end, wait_for};
-pub use self::program::find_program;
+pub use self::program::{find_program, needs};
 pub use self::server::{Installed, Running, WebServer};
 pub use self::version::Version;
 pub use self::wanted::is_wanted;

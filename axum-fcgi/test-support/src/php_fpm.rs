@@ -17,13 +17,14 @@ pub struct PhpFpm {
 }
 
 impl PhpFpm {
-    /// The installed program, if any. Distributions add a version to its name.
-    #[must_use]
-    pub fn find() -> Option<PathBuf> {
-        find_program(|name| {
-            let version = name.strip_prefix("php-fpm");
-            version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
-        })
+    /// The installed program. Debian adds the version to its name.
+    ///
+    /// # Errors
+    /// If it is not installed.
+    pub fn find() -> std::result::Result<PathBuf, String> {
+        let versions = (0..10).rev().map(|minor| format!("php-fpm8.{minor}"));
+        let names: Vec<_> = ["php-fpm".to_owned()].into_iter().chain(versions).collect();
+        find_program(&names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// Starts it with `children` workers, which listen on [`socket`](Self::socket). `settings` are further lines of the

@@ -1,16 +1,40 @@
-//! Installed programs.
+//! Programs that may be installed, and tests that need them.
 
+use std::env;
 use std::path::PathBuf;
-use std::{env, fs};
 
-/// The first program in PATH, `/usr/sbin` or `/usr/local/sbin` whose name `is_wanted` accepts. Programs for the superuser may
-/// lie where the PATH of other users does not look.
-#[must_use]
-pub fn find_program(is_wanted: impl Fn(&str) -> bool) -> Option<PathBuf> {
+use libtest_mimic::{Completion, Failed, Trial};
+
+/// Finds the first of these programs that is installed. Besides PATH it looks in `/usr/sbin` and `/usr/local/sbin`, where
+/// distributions put web servers and where the PATH of ordinary users does not look.
+///
+/// # Errors
+/// If none is installed. The error names the first.
+pub fn find_program(names: &[&str]) -> Result<PathBuf, String> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let directories = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
-    let entries = directories.filter_map(|directory| fs::read_dir(directory).ok()).flatten();
-    entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| is_wanted(&path.file_name().unwrap_or_default().to_string_lossy()) && path.is_file())
+    let directories: Vec<_> =
+        env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from)).collect();
+    let mut programs =
+        names.iter().flat_map(|name| directories.iter().map(move |directory| directory.join(name)));
+    let found = programs.find(|program| program.is_file());
+    found.ok_or_else(|| format!("no {} in PATH or /usr/sbin", names.first().unwrap_or(&"program")))
+}
+
+/// A test that needs something that may not be installed. If `found` is an error, the test is ignored with that reason; with
+/// `CI=true` it fails.
+pub fn needs<T, E>(
+    name: impl Into<String>,
+    found: Result<T, String>,
+    test: impl FnOnce(T) -> Result<(), E> + Send + 'static,
+) -> Trial
+where
+    T: Send + 'static,
+    E: Into<Failed>,
+{
+    let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
+    Trial::ignorable_test(name, move || match found {
+        Ok(found) => test(found).map(|()| Completion::Completed).map_err(Into::into),
+        Err(missing) if must_run => Err(format!("{missing}, and CI=true").into()),
+        Err(missing) => Ok(Completion::ignored_with(missing)),
+    })
 }

@@ -1,20 +1,20 @@
 //! Web servers: find and start them.
 
-use std::env;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::{self, File, Permissions};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use libtest_mimic::{Completion, Trial};
+use libtest_mimic::Trial;
 use tempfile::TempDir;
 
 use crate::fill::fill;
 use crate::ports::free_port;
 use crate::process::{Process, Signal};
+use crate::program::{find_program, needs};
 use crate::version::Version;
 use crate::{Answer, Result, ask};
 
@@ -43,17 +43,9 @@ impl WebServer {
         name: &str,
         test: impl FnOnce(Installed) -> Result + Send + 'static,
     ) -> Trial {
-        let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
         let missing = files.iter().find(|file| !Path::new(file).is_file());
         let found = missing.map_or_else(|| self.find(), |missing| Err(format!("no {missing}")));
-        Trial::ignorable_test(format!("{}/{name}", self.program()), move || match found {
-            Ok(installed) => match test(installed) {
-                Ok(()) => Ok(Completion::Completed),
-                Err(error) => Err(error.to_string().into()),
-            },
-            Err(missing) if must_run => Err(format!("{missing}, and CI=true").into()),
-            Err(missing) => Ok(Completion::ignored_with(missing)),
-        })
+        needs(format!("{}/{name}", self.program()), found, test)
     }
 
     fn find(self) -> std::result::Result<Installed, String> {
@@ -61,12 +53,7 @@ impl WebServer {
         if self == Self::Apache && !Path::new("/usr/lib/apache2/modules").is_dir() {
             return Err("no modules of Apache in /usr/lib/apache2".to_owned());
         }
-        // Programs for the superuser may not be in the PATH of other users.
-        let path = env::var_os("PATH").unwrap_or_default();
-        let places = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
-        let program = places.map(|place| place.join(self.program())).find(|program| program.is_file());
-        let missing = || format!("no {} in PATH or /usr/sbin", self.program());
-        Ok(Installed { server: self, command: vec![program.ok_or_else(missing)?.into()] })
+        Ok(Installed { server: self, command: vec![find_program(&[self.program()])?.into()] })
     }
 
     const fn program(self) -> &'static str {

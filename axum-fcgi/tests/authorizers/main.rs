@@ -10,11 +10,11 @@ mod client;
 mod lighttpd;
 mod server;
 
-use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
+use test_support::{find_program, needs};
 
 /// A test of one web server, with the path of its program.
 type Run = fn(&Path) -> Result<(), Failed>;
@@ -30,12 +30,6 @@ fn main() -> ExitCode {
 }
 
 fn trial(program: &'static str, name: &str, run: Run) -> (&'static str, Trial) {
-    let found = server::find(program);
-    let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
-    let trial = Trial::ignorable_test(format!("{program}/{name}"), move || match found {
-        Some(path) => run(&path).map(|()| Completion::Completed),
-        None if must_run => Err(format!("no {program}, and CI=true").into()),
-        None => Ok(Completion::ignored_with(format!("no {program} in PATH or /usr/sbin"))),
-    });
+    let trial = needs(format!("{program}/{name}"), find_program(&[program]), move |path| run(&path));
     (program, trial)
 }

@@ -3,22 +3,12 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-
-/// The path of a program, if installed. Also looks in the directories for the superuser's programs, where
-/// distributions install web servers: other users do not have them in their PATH.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
-        .map(|directory| directory.join(program))
-        .find(|program| program.is_file())
-}
 
 /// A running web server with its own directory, stopped by its process id on drop.
 pub(crate) struct Server {

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
@@ -12,10 +11,10 @@ use axum_fcgi::tower_fcgi::client::{Config, Pool};
 use futures_util::future::BoxFuture;
 use libtest_mimic::{Failed, Trial};
 use tempfile::TempDir;
+use test_support::{PhpFpm, needs};
 use tokio::net::UnixStream;
 
-use crate::process::Process;
-use crate::runner::{block_on, find, needs};
+use crate::runner::block_on;
 
 /// php-fpm's processes, and so its concurrent connections.
 pub(crate) const CHILDREN: usize = 2;
@@ -24,20 +23,16 @@ type Connect = Box<dyn Fn() -> BoxFuture<'static, io::Result<UnixStream>> + Send
 pub(crate) type FpmPool = Pool<Connect, Body>;
 
 pub(crate) struct Fpm {
-    program: PathBuf,
+    /// Ends before its directory is removed.
+    process: PhpFpm,
     directory: TempDir,
-    process: Option<Process>,
     /// The text from STDERR.
     pub(crate) log: Arc<Mutex<Vec<u8>>>,
 }
 
 /// A test with its own php-fpm.
 pub(crate) fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn(Fpm) -> F) -> Trial {
-    let found = find("php-fpm", |name| {
-        let version = name.strip_prefix("php-fpm");
-        version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
-    });
-    needs(format!("php/{name}"), found, move |program| {
+    needs(format!("php/{name}"), PhpFpm::find(), move |program| {
         let fpm = Fpm::start(program).map_err(Failed::from)?;
         block_on(test(fpm))
     })
@@ -46,8 +41,7 @@ pub(crate) fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: 
 impl Fpm {
     fn start(program: PathBuf) -> io::Result<Self> {
         let directory = TempDir::new()?;
-        let mut fpm = Self { program, directory, process: None, log: Arc::default() };
-        let path = fpm.directory.path();
+        let path = directory.path();
         fs::create_dir_all(path.join("root/docs"))?;
         fs::create_dir(path.join("sessions"))?;
         for (name, text) in [
@@ -60,29 +54,21 @@ impl Fpm {
         ] {
             fs::write(path.join("root").join(name), text)?;
         }
-        let text = format!(
-            "[global]\nerror_log = {0}/error.log\ndaemonize = no\n[www]\nuser = root\nlisten = {0}/socket\n\
-            pm = static\npm.max_children = {CHILDREN}\nphp_admin_flag[log_errors] = on\n\
-            php_admin_value[session.save_path] = {0}/sessions\nphp_admin_value[upload_tmp_dir] = {0}\n\
+        let settings = format!(
+            "php_admin_value[session.save_path] = {0}/sessions\nphp_admin_value[upload_tmp_dir] = {0}\n\
             php_admin_value[post_max_size] = 64M\nphp_admin_value[upload_max_filesize] = 60M\n",
             path.display()
         );
-        fs::write(path.join("fpm.conf"), text)?;
-        fpm.restart()?;
-        Ok(fpm)
+        let process = PhpFpm::start(&program, path, CHILDREN, &settings).map_err(io::Error::other)?;
+        Ok(Self { process, directory, log: Arc::default() })
     }
 
     pub(crate) fn restart(&mut self) -> io::Result<()> {
-        self.stop();
-        let mut command = Command::new(&self.program);
-        command.args(["--nodaemonize", "--allow-to-run-as-root", "--no-php-ini", "--fpm-config"]);
-        command.arg(self.path().join("fpm.conf"));
-        self.process = Some(Process::start(command, self.path())?);
-        Ok(())
+        self.process.restart().map_err(io::Error::other)
     }
 
     pub(crate) fn stop(&mut self) {
-        self.process = None;
+        self.process.stop();
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -95,7 +81,7 @@ impl Fpm {
 
     /// A pool with as many connections as php-fpm has processes.
     pub(crate) fn pool(&self) -> FpmPool {
-        let socket = self.path().join("socket");
+        let socket = self.process.socket();
         let log = Arc::clone(&self.log);
         let config =
             Config::default().with_on_stderr(move |text| log.lock().unwrap().extend_from_slice(text));

@@ -1,29 +1,17 @@
 //! The nginx process: find, configure, start, stop.
 
 use std::{
-    env, fs, io,
+    fs, io,
     net::{Ipv4Addr, SocketAddr},
     os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
-use test_support::Version;
+use test_support::{Version, find_program};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::matrix::{Variant, on_or_off};
-
-/// The path of nginx, if installed.
-///
-/// Also looks in the directories for the superuser's programs, where distributions install it: other users do
-/// not have them in their PATH.
-fn find() -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
-        .map(|directory| directory.join("nginx"))
-        .find(|program| program.is_file())
-}
 
 /// The installed nginx, and what its version changes for the tests.
 #[derive(Clone, Debug)]
@@ -33,11 +21,11 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    /// The installed nginx, if any.
-    pub(crate) fn find() -> Option<Self> {
-        let program = find()?;
-        let version = Version::printed_by(&program, &["-v"])?;
-        Some(Self { program, version })
+    /// The installed nginx, or what is missing.
+    pub(crate) fn find() -> Result<Self, String> {
+        let program = find_program(&["nginx"])?;
+        let version = Version::printed_by(&program, &["-v"]).ok_or("nginx -v prints no version")?;
+        Ok(Self { program, version })
     }
 
     /// Whether repeated client headers become one, with all values.

@@ -2,13 +2,14 @@
 
 use std::{
     any::Any,
-    env, fmt,
+    fmt,
     panic::{self, AssertUnwindSafe},
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
+use test_support::needs;
 use tokio::runtime;
 
 use crate::{
@@ -40,18 +41,13 @@ pub(crate) const ON_PURPOSE: &str = "on purpose:";
 /// One test for each case and each of its variants.
 pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
     let nginx = Installed::find();
-    let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
     let mut trials = Vec::new();
     for case in cases {
         let run = case.run;
         for variant in variants().filter(|variant| (case.over)(*variant)) {
             let nginx = nginx.clone();
             let name = format!("{}/{variant}", case.name);
-            trials.push(Trial::ignorable_test(name, move || match nginx {
-                Some(nginx) => perform(run, variant, &nginx).map(|()| Completion::Completed),
-                None if must_run => Err("no nginx, and CI=true".into()),
-                None => Ok(Completion::ignored_with("no nginx in PATH or /usr/sbin")),
-            }));
+            trials.push(needs(name, nginx, move |nginx| perform(run, variant, &nginx)));
         }
     }
     trials

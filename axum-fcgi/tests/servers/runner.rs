@@ -6,11 +6,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
-use std::{env, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
+use test_support::needs;
 use tokio::runtime;
 
 use crate::setup::{Seen, Setup};
@@ -34,7 +35,6 @@ pub(crate) const ON_PURPOSE: &str = "on purpose:";
 
 /// One test for each setup and check.
 pub(crate) fn trials(setups: Vec<Setup>, checks: &[Check]) -> Vec<Trial> {
-    let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
     let mut trials = Vec::new();
     for setup in setups.into_iter().filter(Setup::is_wanted) {
         for deviation in &setup.deviations {
@@ -45,11 +45,7 @@ pub(crate) fn trials(setups: Vec<Setup>, checks: &[Check]) -> Vec<Trial> {
         for check in checks.iter().filter(|check| (check.applies)(&setup)) {
             let (setup, found, check) = (Arc::clone(&setup), found.clone(), *check);
             let name = format!("{}/{}", setup.name, check.name);
-            trials.push(Trial::ignorable_test(name, move || match found {
-                Ok(program) => perform(&setup, &program, check).map(|()| Completion::Completed),
-                Err(missing) if must_run => Err(format!("{missing}, and CI=true").into()),
-                Err(missing) => Ok(Completion::ignored_with(missing)),
-            }));
+            trials.push(needs(name, found, move |program| perform(&setup, &program, check)));
         }
     }
     trials

@@ -1,10 +1,9 @@
 //! A web server and a way to connect an application to it.
 
-use std::env;
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 
-use test_support::Version;
+use test_support::{Version, find_program};
 
 /// How the application is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,24 +118,14 @@ impl Setup {
     /// The path of its program, or an error that names what is missing.
     pub(crate) fn find(&self) -> Result<PathBuf, String> {
         for need in self.needs {
-            find(need).ok_or_else(|| format!("no {need}"))?;
+            find_program(&[need])?;
         }
-        find(self.program).ok_or_else(|| format!("no {}", self.program))
+        find_program(&[self.program])
     }
 
     /// The installed version.
     pub(crate) fn installed_version(&self) -> Option<Version> {
         let (program, arguments) = self.version.split_first()?;
-        Version::printed_by(find(program)?, arguments)
+        Version::printed_by(find_program(&[program]).ok()?, arguments)
     }
-}
-
-/// Also looks in the directories for the superuser's programs, where distributions install web servers: other
-/// users do not have them in their PATH.
-fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
-        .map(|directory| directory.join(program))
-        .find(|program| program.is_file())
 }

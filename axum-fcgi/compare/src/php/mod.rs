@@ -88,7 +88,7 @@ struct Setup {
 
 impl Setup {
     fn new() -> io::Result<Self> {
-        let fpm = PhpFpm::find().ok_or_else(|| io::Error::other("php-fpm is not installed"))?;
+        let fpm = PhpFpm::find().map_err(io::Error::other)?;
         let scratch = Scratch::new()?;
         let directory = scratch.path();
         let root = directory.join("root/php");

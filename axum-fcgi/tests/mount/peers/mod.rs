@@ -13,17 +13,18 @@ use axum_fcgi::FastCgi;
 use axum_fcgi::tower_fcgi::client::{Config, Pool};
 use libtest_mimic::{Failed, Trial};
 use tempfile::TempDir;
+use test_support::{find_program, needs};
 use tokio::net::UnixStream;
 
 use crate::client::{FullResponse, ask, get, streamed};
 use crate::process::Process;
-use crate::runner::{block_on, find, needs};
+use crate::runner::block_on;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let go = find("go", |name| name == "go").map(|_| GO);
+    let go = find_program(&["go"]).map(|_| GO);
     let header = Path::new("/usr/include/fcgiapp.h");
     let library = if header.exists() { Ok(C) } else { Err("no fcgiapp.h in /usr/include".to_owned()) };
-    let c = find("cc", |name| name == "cc").and(library);
+    let c = find_program(&["cc"]).and(library);
     vec![
         needs("go", go, |language| language.test(async |peer| go_application(&peer).await)),
         needs("libfcgi", c, |language| language.test(async |peer| c_application(&peer).await)),
