@@ -3,7 +3,6 @@
 //! Commands go through a pipe, each terminated by a zero byte. This needs no port and no WebSocket, and Chromium exits
 //! when the pipe closes.
 
-use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -13,16 +12,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use test_support::Result;
+use test_support::{Result, find_program};
 
 /// Turns a hang into a failure.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(crate) fn find() -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let mut programs = env::split_paths(&path).flat_map(|place| names.map(|name| place.join(name)));
-    programs.find(|program| program.is_file())
+pub(crate) fn find() -> std::result::Result<PathBuf, String> {
+    find_program(&["chromium", "chromium-browser", "google-chrome"])
 }
 
 /// The browser and its page's session.

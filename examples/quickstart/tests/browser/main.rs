@@ -9,11 +9,10 @@ mod page;
 mod site;
 mod wire;
 
-use std::env;
 use std::process::ExitCode;
 
-use libtest_mimic::{Completion, Trial};
-use test_support::Result;
+use libtest_mimic::Trial;
+use test_support::{Result, needs};
 
 use crate::chromium::{Chromium, find};
 
@@ -37,13 +36,8 @@ fn main() -> ExitCode {
 }
 
 fn trial(name: &str, test: fn(&mut Chromium) -> Result) -> Trial {
-    let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
-    Trial::ignorable_test(format!("chromium/{name}"), move || match find() {
-        Some(program) => match Chromium::start(&program).and_then(|mut browser| test(&mut browser)) {
-            Ok(()) => Ok(Completion::Completed),
-            Err(error) => Err(error.to_string().into()),
-        },
-        None if must_run => Err("chromium is not in PATH, and CI=true".into()),
-        None => Ok(Completion::ignored_with("chromium, chromium-browser or google-chrome is not in PATH")),
+    needs(format!("chromium/{name}"), find(), move |program| {
+        let mut browser = Chromium::start(&program)?;
+        test(&mut browser)
     })
 }

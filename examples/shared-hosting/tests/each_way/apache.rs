@@ -1,6 +1,5 @@
 //! Under Apache with the example's `.htaccess`: `app.fcgi` with mod_fcgid, `app.cgi` without it.
 
-use std::env;
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,23 +7,14 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use libtest_mimic::{Completion, Trial};
-use test_support::{Process, Result, free_port};
+use libtest_mimic::Trial;
+use test_support::{Process, Result, find_program, free_port, needs};
 
 use crate::PROGRAM;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
-    let trial = |name: &str, modules: &'static [&str]| {
-        let apache = Apache::find(modules);
-        Trial::ignorable_test(name, move || match &apache {
-            Ok(apache) => match apache.run() {
-                Ok(()) => Ok(Completion::Completed),
-                Err(error) => Err(error.to_string().into()),
-            },
-            Err(missing) if must_run => Err(format!("{missing}, and CI=true").into()),
-            Err(missing) => Ok(Completion::ignored_with(missing)),
-        })
+    let trial = |name: &str, modules: &'static [&'static str]| {
+        needs(name, Apache::find(modules), |apache| apache.run())
     };
     vec![trial("apache_with_mod_fcgid", &["fcgid", "cgid"]), trial("apache_without_mod_fcgid", &["cgid"])]
 }
@@ -38,10 +28,7 @@ struct Apache {
 
 impl Apache {
     fn find(names: &'static [&'static str]) -> std::result::Result<Self, String> {
-        let path = env::var_os("PATH").unwrap_or_default();
-        let places: Vec<PathBuf> = env::split_paths(&path).chain(["/usr/sbin".into()]).collect();
-        let mut programs = places.iter().flat_map(|place| [place.join("apache2"), place.join("httpd")]);
-        let program = programs.find(|file| file.is_file()).ok_or("Apache is not installed")?;
+        let program = find_program(&["apache2", "httpd"])?;
         let modules = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/lib/httpd/modules"];
         let modules = modules.map(PathBuf::from).into_iter().find(|dir| dir.is_dir());
         let modules = modules.ok_or("Apache's modules were not found")?;
