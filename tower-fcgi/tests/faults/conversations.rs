@@ -1,4 +1,4 @@
-//! What the web server sends, and what answers it.
+//! The requests and the handlers.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::records::{
     CLOSE, KEEP, begin_as, end_stdin, get, get_values, head, params, post, post_whole, stdin,
 };
 
-/// Everything that a web server sends on one connection.
+/// All input of one connection.
 pub(crate) struct Conversation {
     pub(crate) name: &'static str,
     pub(crate) input: Vec<u8>,
-    /// The ids of its requests.
+    /// The request ids.
     pub(crate) ids: &'static [u16],
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn all() -> Vec<Conversation> {
     ]
 }
 
-/// Answers by the path, with something to wait for at every turn.
+/// Responds according to the path, with several waits.
 pub(crate) async fn answer(request: Request<RequestBody>) -> Response<Frames> {
     let path = request.uri().path().to_owned();
     match path.as_str() {
