@@ -116,7 +116,7 @@ fn requests_that_share_a_connection() {
     let mut served = Served::new(&Builder::new(), &wire, constant(HELLO));
     let together = sixteen();
     let counts = steady(&wire, 16 * HELLO.len(), || ask_sixteen(&runtime, &mut served, &together));
-    counts.assert("16 GETs that share a connection", MULTIPLEXED_16);
+    counts.assert("16 multiplexed GETs", MULTIPLEXED_16);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn requests_that_share_a_connection_and_wait() {
     let mut served = Served::new(&Builder::new(), &wire, waiting(HELLO));
     let together = sixteen();
     let counts = steady(&wire, 16 * HELLO.len(), || ask_sixteen(&runtime, &mut served, &together));
-    counts.assert("16 GETs that share a connection, and wait", WAITING_16);
+    counts.assert("16 multiplexed GETs that wait", WAITING_16);
 }
 
 /// Each body has a deadline, but a poll without input touches none of them.
@@ -169,7 +169,7 @@ fn an_idle_connection_that_was_shared_holds_no_buffer() {
     let runtime = runtime();
     let together = sixteen();
     let idle = held_after(|| waiting(HELLO), |served| ask_sixteen(&runtime, served, &together));
-    println!("idle after requests that shared it: {idle} bytes");
+    println!("idle after multiplexed requests: {idle} bytes");
     assert!(idle <= IDLE_SHARED_BYTES, "{idle} bytes, at most {IDLE_SHARED_BYTES}");
 }
 

@@ -153,7 +153,7 @@ fn endless() -> [Endless; 4] {
             status: 413,
         },
         Endless {
-            what: "body that is not read",
+            what: "unread body",
             begin: post(1, KEEP, "/", 9),
             more: stdin(1, &[0; 1000]),
             status: 200,

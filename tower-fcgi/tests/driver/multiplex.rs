@@ -116,7 +116,7 @@ async fn beside_a_large_answer(frame: usize, large_first: bool) {
         taken += 64 * 1024;
         assert!(
             taken <= 2 << 20,
-            "frames of {frame}: two megabytes of the large answer went ahead of the small ones"
+            "frames of {frame}: two megabytes of the large response preceded the small ones"
         );
     }
 }
