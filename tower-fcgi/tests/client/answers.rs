@@ -1,4 +1,4 @@
-//! What becomes of an application's answer.
+//! Responses of applications.
 
 use std::sync::{Arc, Mutex};
 
@@ -60,7 +60,7 @@ async fn stderr_goes_to_its_sink_and_not_into_the_response() {
     let response = sender.call(get("/"));
     app.request().await;
     let err = |text: &[u8]| record(RecordType::STDERR, text);
-    // More than an answer may have unread: STDERR never holds an answer up.
+    // More than the limit of unread bytes: STDERR never blocks a response.
     let flood = err(&[b'x'; 60_000]).repeat(10);
     let wire = [err(b"a"), stdout("\r\n1"), err(b"b"), err(b""), stdout("2"), flood, end()].concat();
     app.send(&wire).await;
@@ -77,7 +77,7 @@ async fn an_early_answer_is_whole_and_ends_the_connection() {
     app.up_to(RecordType::PARAMS).await;
     app.send(answer("no")).await;
     assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "no");
-    // Not all of its body was sent: there are applications that would take the rest for the next request's.
+    // The body was not sent completely: some applications would read the rest as the next request's.
     assert!(sender.ready().await.unwrap_err().is_closed());
     web_server.await.unwrap().unwrap();
 }
@@ -105,7 +105,7 @@ async fn an_unread_response_pauses_the_application() {
     let wire = stdout([b'x'; 60_000]);
     while tokio::time::timeout(std::time::Duration::from_secs(1), app.send(&wire)).await.is_ok() {
         sent += 1;
-        assert!(sent < 100, "it is never held up");
+        assert!(sent < 100, "the application is never paused");
     }
     drop(app);
     assert!(text(response.into_body()).await.unwrap_err().is_incomplete());

@@ -1,4 +1,4 @@
-//! Our own application side, at the other end of a connection in memory.
+//! The client connected in memory to this crate's server.
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -18,12 +18,12 @@ use tower_fcgi::{Connection, RequestBody};
 pub(crate) type AnyError = Box<dyn StdError + Send + Sync>;
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// No body.
+/// An empty body.
 pub(crate) fn none() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A body that knows its length.
+/// A body of known length.
 pub(crate) fn full(content: impl Into<Bytes>) -> Body {
     Full::new(content.into()).map_err(|never| match never {}).boxed_unsync()
 }
@@ -36,14 +36,14 @@ pub(crate) fn post(path: &str, body: Body) -> Request<Body> {
     Request::post(path).body(body).unwrap()
 }
 
-/// What there is at either end.
+/// Both ends of a connection.
 pub(crate) struct Both {
     pub(crate) sender: SendRequest<Body>,
     pub(crate) web_server: JoinHandle<Result<(), client::Error>>,
     pub(crate) application: JoinHandle<Result<(), tower_fcgi::Error>>,
 }
 
-/// A connection to an application that answers with `handle`.
+/// Connects to an application that responds with `handle`.
 pub(crate) fn connect<F, R, B>(config: Config, handle: F) -> Both
 where
     F: FnMut(Request<RequestBody>) -> R + Send + 'static,
@@ -54,7 +54,7 @@ where
     connect_over(4096, config, handle)
 }
 
-/// As [`connect`], over a transport that takes so many bytes at a time.
+/// As [`connect`], over a pipe with this number of bytes of buffer.
 pub(crate) fn connect_over<F, R, B>(pipe: usize, config: Config, handle: F) -> Both
 where
     F: FnMut(Request<RequestBody>) -> R + Send + 'static,
@@ -64,7 +64,7 @@ where
 {
     let (server, application) = tokio::io::duplex(pipe);
     let (sender, connection) = client::handshake(server, config);
-    // Of one type whatever the handler is: the driver is compiled for each type of service.
+    // One type for all handlers, since the driver is compiled once per service type.
     let handle = Arc::new(Mutex::new(handle));
     let service = BoxCloneService::new(service_fn(move |request| {
         let response = (*handle.lock().unwrap())(request);
@@ -81,7 +81,7 @@ where
     }
 }
 
-/// All of a body, as text.
+/// Reads a body to its end, as text.
 pub(crate) async fn text<B>(body: B) -> Result<String, B::Error>
 where
     B: http_body::Body<Data = Bytes>,

@@ -1,4 +1,4 @@
-//! Answers that are none, or not whole: never a clean end.
+//! Invalid or incomplete responses never end cleanly.
 
 use fcgi_core::{ProtocolStatus, RecordType};
 use http_body_util::BodyExt as _;
@@ -8,7 +8,7 @@ use tower_fcgi::client::{Config, Error};
 use crate::both::*;
 use crate::scripted::{self, end, end_with, record, stdout};
 
-/// What comes of an application that sends `wire` and closes.
+/// The result of a request to an application that sends `wire` and closes.
 async fn asked(wire: &[u8]) -> Result<Result<String, Error>, Error> {
     let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_max_head_bytes(1000));
     let response = sender.call(get("/"));
@@ -29,7 +29,7 @@ async fn eof_without_end_request_is_an_error_anywhere() {
                 assert!(cut < head, "after {cut} bytes");
                 error
             }
-            Ok(body) => body.expect_err("it is not whole"),
+            Ok(body) => body.expect_err("incomplete, but no error"),
         };
         assert!(error.is_incomplete(), "after {cut} bytes: {error}");
     }
@@ -46,7 +46,7 @@ async fn an_answer_is_as_long_as_it_says() {
         }
     }
     let empty = [stdout("Status: 304\r\nContent-Length: 9\r\n\r\nxx"), end()].concat();
-    assert_eq!(asked(&empty).await.unwrap().unwrap(), "", "what has no body has none, whatever is sent");
+    assert_eq!(asked(&empty).await.unwrap().unwrap(), "", "a 304 has no body, whatever is sent");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! The caller goes away.
+//! Callers that drop a request or its response.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn dropping_the_future_or_body_aborts_and_closes() {
         app.up_to(RecordType::ABORT_REQUEST).await;
         let start = Instant::now();
         app.send([stdout("late"), end()].concat()).await;
-        // An application that had ended the request before it saw the abort may take that for nonsense.
+        // An application that ends the request before it reads the abort may reject the abort.
         assert!(sender.ready().await.unwrap_err().is_closed());
         web_server.await.unwrap().unwrap();
         assert_eq!(start.elapsed(), Duration::ZERO);
@@ -118,12 +118,12 @@ async fn dropping_a_complete_body_is_no_abort() {
             assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "ok");
         }
         drop(body);
-        // More than may be unread: it is dropped, and holds nobody up.
+        // More than the limit of unread bytes: they are discarded and block nothing.
         sleep(Duration::from_secs(100)).await;
         app.send(stdout([b'x'; 60_000]).repeat(10)).await;
         app.send(end()).await;
         let response = sender.ready().await.unwrap().call(get("/2"));
-        assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST, "and not ABORT_REQUEST");
+        assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST, "no ABORT_REQUEST");
         app.send(answer("second")).await;
         assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "second");
     }

@@ -1,5 +1,5 @@
-//! The web server's side, in memory and with paused time: against our own application side, and against
-//! applications that are scripted record by record.
+//! Tests of the client, in memory and with paused time: with this crate's server, and with applications
+//! that are scripted record by record.
 //!
 //! `both` and `scripted` are the two kinds of applications. The other modules are the tests, by subject.
 

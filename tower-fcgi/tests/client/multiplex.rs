@@ -1,4 +1,4 @@
-//! Several requests on a connection.
+//! Concurrent requests on a connection.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::scripted::{self, Application, WebServer, answer, end, end_with, of, r
 
 const SEVERAL: [(&str, &str); 1] = [("FCGI_MPXS_CONNS", "1")];
 
-/// As many requests as `paths`, all of them under way on a connection to an application that takes them.
+/// Requests for `paths`, all in flight on one connection to an application that multiplexes.
 async fn several<const N: usize>(
     config: Config,
     paths: [&str; N],
@@ -53,7 +53,7 @@ async fn only_the_first_request_goes_before_the_probe_reply() {
     let (id, kind, _) = app.record_of_any().await.unwrap();
     assert_eq!((id, kind), (2, RecordType::BEGIN_REQUEST));
     app.request().await;
-    // In pieces, and the second first.
+    // In chunks, and the second response first.
     let wire =
         [of(2, stdout("\r\nsec")), stdout("\r\nfi"), of(2, stdout("ond")), of(2, end()), stdout("rst")];
     app.send([wire.concat(), end()].concat()).await;
@@ -71,7 +71,7 @@ async fn without_mpxs_conns_requests_go_one_at_a_time() {
             let response = sender.ready().await.unwrap().call(get(path));
             app.request().await;
             app.send(&told).await;
-            // Longer than an answer may take.
+            // Longer than the probe's timeout.
             sleep(Duration::from_secs(5)).await;
             assert!(sender.call(get("/other")).await.unwrap_err().is_closed());
             app.send(answer(path)).await;
@@ -97,7 +97,7 @@ async fn as_many_at_once_as_are_wanted_and_taken() {
         assert!(sender.call(get("/")).await.unwrap_err().is_closed(), "{told:?}");
         app.send([of(2, stdout("\r\n")), of(2, end())].concat()).await;
         let response = sender.ready().await.unwrap().call(get("/"));
-        assert_eq!(app.record_of_any().await.unwrap().0, 2, "and its id is free again");
+        assert_eq!(app.record_of_any().await.unwrap().0, 2, "its id is free again");
         drop(response);
     }
 }
@@ -115,7 +115,7 @@ async fn aborting_one_of_several_keeps_the_connection() {
         }
         let (id, kind, _) = app.record_of_any().await.unwrap();
         assert_eq!((id, kind), (1, RecordType::ABORT_REQUEST));
-        assert!(sender.call(get("/3")).await.unwrap_err().is_closed(), "not before the end has come");
+        assert!(sender.call(get("/3")).await.unwrap_err().is_closed(), "not before END_REQUEST");
         app.send([stdout("late"), end()].concat()).await;
         let third = sender.ready().await.unwrap().call(get("/3"));
         app.request().await;
@@ -143,7 +143,7 @@ async fn an_abort_timeout_closes_after_the_others_end() {
     let start = Instant::now();
     drop(third);
     web_server.await.unwrap().unwrap();
-    assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for it");
+    assert_eq!(start.elapsed(), Duration::ZERO, "immediately");
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,7 +229,7 @@ async fn a_slow_reader_is_kept_and_a_lone_one_is_untimed() {
         let mut bytes = 0;
         while let Some(frame) = body.frame().await {
             bytes += frame.unwrap().into_data().unwrap().len();
-            // Each wait is shorter than the limit, and all together are longer.
+            // Each wait is shorter than the limit, but their sum is longer.
             sleep(Duration::from_secs(if others { 4 } else { 60 })).await;
         }
         assert_eq!(bytes, 480_000);
@@ -257,7 +257,7 @@ async fn bodies_go_out_in_turn_a_record_of_each() {
             ends.push(id);
         }
         if ends.is_empty() {
-            // What was in the pipe before the others came is the first's.
+            // The pipe held only the first request's bytes before the others arrived.
             assert!(
                 sent[0].abs_diff(sent[1]) <= 2 << 20 && sent[2] + 131_072 >= sent[1].min(100_000),
                 "{sent:?}"
@@ -265,7 +265,7 @@ async fn bodies_go_out_in_turn_a_record_of_each() {
         }
     }
     assert_eq!(sent, [3 << 20, 3 << 20, 100_000]);
-    assert_eq!(ends[0], 3, "a small one does not wait for the large ones");
+    assert_eq!(ends[0], 3, "the small upload does not wait for the large ones");
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,10 +285,10 @@ async fn a_call_that_was_ready_outlasts_a_pause() {
     sender.ready().await.unwrap();
     drop(first);
     app.up_to(RecordType::ABORT_REQUEST).await;
-    // The connection takes no request for now, and keeps the place for this one.
+    // The connection sends no request for now, but reserves a slot for this one.
     timeout(Duration::ZERO, sender.ready()).await.unwrap().unwrap();
     let third = sender.call(get("/3"));
-    assert!(timeout(Duration::from_millis(1), app.record()).await.is_err(), "nothing is sent");
+    assert!(timeout(Duration::from_millis(1), app.record()).await.is_err(), "no record");
     app.send(end()).await;
     assert_eq!(app.record_of_any().await.unwrap().0, 1);
     app.request().await;
@@ -318,7 +318,7 @@ async fn a_call_that_was_ready_outlasts_a_full_buffer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_ready_is_unsent_if_all_ends() {
-    // Before the call, and after it, while the connection takes nothing.
+    // Before and after the call, while the connection sends no request.
     for called_first in [false, true] {
         let (mut sender, _web_server, mut app, [first, second]) =
             several(Config::default(), ["/1", "/2"]).await;
@@ -328,8 +328,8 @@ async fn a_call_that_was_ready_is_unsent_if_all_ends() {
         let third = called_first.then(|| sender.call(get("/3")));
         app.send([of(2, stdout("\r\nsecond")), of(2, end())].concat()).await;
         assert_eq!(text(second.await.unwrap().into_body()).await.unwrap(), "second");
-        // The end of the aborted one does not come.
-        assert_eq!(app.record().await, None, "nothing more is sent");
+        // The aborted request's END_REQUEST never arrives.
+        assert_eq!(app.record().await, None, "no further record");
         if !called_first {
             assert!(sender.ready().await.unwrap_err().is_closed());
         }

@@ -1,4 +1,4 @@
-//! A panic in a caller's code is its own request's failure, and no other's.
+//! A panic in a caller's code fails its own request and no other.
 
 use std::io;
 use std::pin::Pin;
@@ -20,9 +20,9 @@ enum At {
     Hint,
     EndStream,
     Frame,
-    /// When it is polled, and when it is dropped.
+    /// On poll and on drop.
     FrameAndDrop,
-    /// When it is dropped after its end.
+    /// On drop after its end.
     Drop,
 }
 
@@ -54,7 +54,7 @@ impl Drop for Bad {
     }
 }
 
-/// What becomes of a request with a bad body that shares a connection with a good one.
+/// The result of a request with a panicking body that shares a connection with another request.
 async fn beside_another(at: At) -> (Result<String, Error>, Application) {
     let (mut sender, web_server, mut app) =
         scripted::connect(Config::default().with_max_concurrent_requests(8));
@@ -94,7 +94,7 @@ async fn a_body_that_panics_costs_the_others_nothing() {
         assert!(error.is_panic() && error.is_request_body() && !error.is_incomplete(), "{at:?}: {error}");
         assert!(error.to_string().ends_with("panicked: the body has a bug"), "{error}");
     }
-    // Its request was whole by then.
+    // The request was already complete.
     assert_eq!(beside_another(At::Drop).await.0.unwrap(), "second");
 }
 
@@ -120,7 +120,7 @@ async fn a_body_that_is_given_up_may_panic_in_its_drop() {
     app.up_to(RecordType::ABORT_REQUEST).await;
     app.send([of(2, end()), stdout("\r\nfirst"), end()].concat()).await;
     assert_eq!(text(first.await.unwrap().into_body()).await.unwrap(), "first");
-    // One that no connection takes.
+    // A request that is never sent.
     drop(sender.ready().await.unwrap().call(post("/3", Bad(At::Drop).boxed_unsync())));
     drop(app);
     web_server.await.unwrap().unwrap();

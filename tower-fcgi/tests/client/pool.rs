@@ -1,4 +1,4 @@
-//! Connections that are shared, kept, waited for, and replaced.
+//! The pool shares, keeps, waits for, and replaces connections.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tower_fcgi::{Connection, RequestBody};
 use crate::both::*;
 use crate::scripted::{Application, answer, stdout};
 
-/// A pool whose connections are to be served by the other.
+/// A pool, and the receiver of its connections' other ends.
 macro_rules! pool {
     ($connections:expr) => {{
         let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
@@ -30,7 +30,7 @@ macro_rules! pool {
     }};
 }
 
-/// Serves all connections; gives how many there were, and how many requests at once at most.
+/// Serves all connections. Counts the connections, and the most requests in flight.
 fn serve(mut connections: mpsc::UnboundedReceiver<DuplexStream>) -> [Arc<AtomicUsize>; 2] {
     let [made, most, now] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
     let counts = [Arc::clone(&made), Arc::clone(&most)];
@@ -86,7 +86,7 @@ async fn a_connection_counts_until_its_answer_has_ended() {
     let second = tokio::spawn(pool.clone().oneshot(get("/2")));
     sleep(Duration::from_secs(1)).await;
     assert!(!second.is_finished());
-    // The body is given up: its connection is ended if the application does not end the request.
+    // The body is dropped: the connection is closed if the application does not end the request.
     drop(first);
     app.up_to(RecordType::ABORT_REQUEST).await;
     let mut app = Application::new(connections.recv().await.unwrap());
@@ -95,7 +95,7 @@ async fn a_connection_counts_until_its_answer_has_ended() {
     assert_eq!(text(second.await.unwrap().unwrap().into_body()).await.unwrap(), "second");
 }
 
-/// What comes of a request over a kept connection that the application closes once it has seen `seen` of it.
+/// The result of a request over a kept connection that the application closes, if `answered` after some output.
 async fn over_a_closed_connection(request: Request<Body>, answered: bool) -> (Result<String, Error>, bool) {
     let (pool, mut connections) = pool!(4);
     let first = tokio::spawn(pool.clone().oneshot(get("/")));
@@ -177,7 +177,7 @@ async fn connecting_has_a_limit_and_its_errors_are_told() {
         Err::<DuplexStream, _>(io::ErrorKind::ConnectionRefused.into())
     });
     for _ in 0..3 {
-        assert!(refused.clone().oneshot(get("/")).await.unwrap_err().is_io(), "and the place is free again");
+        assert!(refused.clone().oneshot(get("/")).await.unwrap_err().is_io(), "the place is free again");
     }
 }
 
@@ -209,7 +209,7 @@ async fn acquire_timeout_is_apart_from_the_response_timeout() {
     let error = pool.clone().oneshot(get("/second")).await.unwrap_err();
     assert!(error.is_acquire_timeout() && !error.is_connect_timeout(), "{error}");
     assert_eq!(start.elapsed().as_millis(), 400);
-    // The first takes a second, and what waits for less than the limit is answered.
+    // The first request takes a second. A request that waits less than the limit gets its response.
     let response = first.await.unwrap().unwrap();
     assert_eq!(text(response.into_body()).await.unwrap(), "/first");
     let response = pool.oneshot(get("/third")).await.unwrap();

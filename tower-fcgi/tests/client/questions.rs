@@ -1,4 +1,4 @@
-//! How long a pool remembers what came of the question how many requests an application takes.
+//! How long a pool remembers the result of the GET_VALUES probe.
 
 use std::io;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use tower_fcgi::client::{Config, Error, Pool};
 use crate::both::*;
 use crate::scripted::{Application, answer, values};
 
-/// What comes of making a connection.
+/// The result of connecting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Connect {
     Refused,
     Never,
     Panics,
-    /// Made, and closed once the question has come.
+    /// Connected, then closed after the probe.
     Closed,
     Made,
 }
 
-/// A pool of two connections of 32 requests each, whose second connection comes to `second`.
+/// A pool of two connections of 32 requests each. `second` is the result of its second connect.
 macro_rules! pool {
     ($second:expr) => {{
         let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
@@ -53,7 +53,7 @@ macro_rules! pool {
     }};
 }
 
-/// Answers the question, and waits until 31 more requests are under way beside the first of `app`'s.
+/// Replies to the probe on the next connection, and reads 32 requests there.
 async fn takes_many(
     connections: &mut UnboundedReceiver<DuplexStream>,
     spawn: impl Fn() -> JoinHandle<Result<String, Error>>,

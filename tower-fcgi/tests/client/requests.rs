@@ -1,4 +1,4 @@
-//! What an application gets of a request.
+//! Requests as the application receives them.
 
 use bytes::Bytes;
 use http::{Method, Request, Response};

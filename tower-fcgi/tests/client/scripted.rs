@@ -1,4 +1,4 @@
-//! An application whose every record is scripted.
+//! A scripted application, record by record.
 
 use bytes::Bytes;
 use fcgi_core::{EndRequest, ProtocolStatus, RecordDecoder, RecordHeader, RecordType, RequestId};
@@ -12,7 +12,7 @@ use crate::both::Body;
 pub(crate) struct Application {
     pub(crate) io: DuplexStream,
     deframer: RecordDecoder,
-    /// What was read and not yet looked at.
+    /// Bytes that are read but not parsed.
     buffer: Vec<u8>,
     content: Vec<u8>,
 }
@@ -35,7 +35,7 @@ impl Application {
         self.record_of_any().await.map(|(_, kind, content)| (kind, content))
     }
 
-    /// As [`record`](Self::record), and whose it is.
+    /// As [`record`](Self::record), with its request id.
     pub(crate) async fn record_of_any(&mut self) -> Option<(u16, RecordType, Bytes)> {
         loop {
             let mut input = &self.buffer[..];
@@ -54,12 +54,12 @@ impl Application {
         }
     }
 
-    /// Reads on to the end of STDIN.
+    /// Reads up to the end of STDIN.
     pub(crate) async fn request(&mut self) {
         self.up_to(RecordType::STDIN).await;
     }
 
-    /// Reads on to the empty record of this type.
+    /// Reads up to the empty record of this type.
     pub(crate) async fn up_to(&mut self, last: RecordType) {
         while let Some((kind, content)) = self.record().await {
             if kind == last && content.is_empty() {
@@ -79,13 +79,13 @@ pub(crate) fn record(kind: RecordType, content: &[u8]) -> Vec<u8> {
     [&RecordHeader::new(kind, RequestId(1), len).encode()[..], content].concat()
 }
 
-/// A record of another request than the first.
+/// Changes a record's request id.
 pub(crate) fn of(id: u16, mut record: Vec<u8>) -> Vec<u8> {
     record[2..4].copy_from_slice(&id.to_be_bytes());
     record
 }
 
-/// An answer to GET_VALUES.
+/// A GET_VALUES_RESULT record.
 pub(crate) fn values(pairs: &[(&str, &str)]) -> Vec<u8> {
     let mut content = Vec::new();
     for (name, value) in pairs {
@@ -102,12 +102,12 @@ pub(crate) fn end_with(protocol_status: ProtocolStatus) -> Vec<u8> {
     record(RecordType::END_REQUEST, &EndRequest { app_status: 0, protocol_status }.encode())
 }
 
-/// END_REQUEST alone, as PHP ends its answers.
+/// Only END_REQUEST, as PHP ends its responses.
 pub(crate) fn end() -> Vec<u8> {
     end_with(ProtocolStatus::REQUEST_COMPLETE)
 }
 
-/// A whole answer.
+/// A complete response.
 pub(crate) fn answer(body: &str) -> Vec<u8> {
     [stdout(format!("Content-Type: text/plain\r\n\r\n{body}")), end()].concat()
 }

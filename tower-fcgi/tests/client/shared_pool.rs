@@ -1,4 +1,4 @@
-//! A pool whose connections have several requests each.
+//! A pool with several requests per connection.
 
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -22,7 +22,7 @@ use tower_fcgi::{Builder, Connection, RequestBody};
 use crate::both::*;
 use crate::scripted::{Application, answer, end, end_with, of, stdout, values};
 
-/// A pool of so many connections, with up to 32 requests on each, and the connections' other ends.
+/// A pool of this number of connections, each with up to 32 requests, and the connections' other ends.
 macro_rules! pool {
     ($connections:expr) => {{
         let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
@@ -55,7 +55,7 @@ async fn next(connections: &mut UnboundedReceiver<DuplexStream>) -> Application 
     Application::new(connections.recv().await.unwrap())
 }
 
-/// An application that is found to take several requests: its two connections, one of them with a request under way.
+/// An application that reports multiplexing: its two connections, one of them with a request in flight.
 async fn found(connections: &mut UnboundedReceiver<DuplexStream>) -> [Application; 2] {
     let mut first = next(connections).await;
     first.request().await;
@@ -71,7 +71,7 @@ async fn a_hundred_requests_on_four_connections_never_mix() {
     let (pool, mut connections) = pool!(4);
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
-    // Nobody is answered before all are there.
+    // No response before all requests have arrived.
     let all = Arc::new(Barrier::new(128));
     tokio::spawn(async move {
         while let Some(io) = connections.recv().await {
@@ -87,7 +87,7 @@ async fn a_hundred_requests_on_four_connections_never_mix() {
                     Ok::<_, Infallible>(Response::new(full(answer)))
                 }
             });
-            // It tells 4 by default, for HAProxy's sake.
+            // The default is 4, because of HAProxy.
             let config = tower_fcgi::Config::default().with_advertised_max_requests(32);
             tokio::spawn(Builder::new().config(config).serve_connection(io, service));
         }
@@ -117,7 +117,7 @@ async fn the_pool_prefers_idle_then_least_loaded() {
     let [mut busy, mut idle] = found(&mut connections).await;
     let _second = tokio::spawn(pool.clone().oneshot(get("/2")));
     idle.request().await;
-    // Each has one by now, and the first was asked as well.
+    // Each connection has a request now, and the first also has the probe.
     assert_eq!(busy.record().await.unwrap().0, RecordType::GET_VALUES);
     busy.send(values(&SEVERAL)).await;
     busy.send(answer("first")).await;
@@ -135,7 +135,7 @@ async fn the_pool_prefers_idle_then_least_loaded() {
         app.request().await;
         on_busy.push(std::ptr::eq(app, &busy));
     }
-    assert_ne!(on_busy[0], on_busy[1], "one on each");
+    assert_ne!(on_busy[0], on_busy[1], "one request per connection");
     assert!(connections.try_recv().is_err());
 }
 
@@ -148,11 +148,11 @@ async fn a_probe_without_a_reply_delays_no_request() {
             let asked = asked.clone();
             tokio::spawn(async move {
                 let mut app = Application::new(io);
-                // As libfcgi: whatever comes behind the question is not answered either.
+                // Like libfcgi: no reply to the probe, nor to anything after it.
                 while let Some((kind, content)) = app.record().await {
                     match kind {
                         RecordType::GET_VALUES => {
-                            assert_eq!(app.record().await, None, "it is alone, and the connection is closed");
+                            assert_eq!(app.record().await, None, "no request follows the probe");
                             asked.send(Instant::now()).unwrap();
                             return;
                         }
@@ -167,7 +167,7 @@ async fn a_probe_without_a_reply_delays_no_request() {
     let mut last = start;
     while last - start < Duration::from_secs(290) {
         assert_eq!(answer_of(pool.clone().oneshot(get("/"))).await.unwrap(), "here");
-        assert_eq!(last.elapsed(), Duration::ZERO, "nobody waits");
+        assert_eq!(last.elapsed(), Duration::ZERO, "immediately");
         sleep(Duration::from_secs(3)).await;
         last = Instant::now();
     }
@@ -186,7 +186,7 @@ async fn a_negative_probe_is_final_and_means_one_at_a_time() {
     for path in ["/1", "/2"] {
         responses.push(tokio::spawn(pool.clone().oneshot(get(path))));
     }
-    // The connection is good for a request, and there is a third.
+    // The connection is usable for a request, and a third one is opened.
     asked.request().await;
     let mut third = next(&mut connections).await;
     assert_eq!(third.record().await.unwrap().0, RecordType::BEGIN_REQUEST);
@@ -212,7 +212,7 @@ async fn a_single_connection_probes_between_requests() {
     app.send(answer("first")).await;
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     let nothing = timeout(Duration::from_millis(10), app.record()).await;
-    assert!(nothing.is_err(), "no request is behind it");
+    assert!(nothing.is_err(), "no request follows");
     app.send(values(&SEVERAL)).await;
     let (mut begun, mut sent) = (Vec::new(), 0);
     while sent < 4 {
@@ -236,7 +236,7 @@ async fn a_request_rejected_for_capacity_is_retried_once() {
         let second = tokio::spawn(pool.clone().oneshot(get("/2")));
         shared.request().await;
         assert_eq!(busy.record().await.unwrap().0, RecordType::GET_VALUES);
-        // Also one that is not idempotent: nothing was done for it.
+        // Even a request that is not idempotent, since it was not processed.
         let third = tokio::spawn(pool.clone().oneshot(post("/3", none())));
         let (id, _, _) = shared.record_of_any().await.unwrap();
         assert_eq!(id, 2);

@@ -1,4 +1,4 @@
-//! What is logged of a request is logged in its caller's span, and no span outlives its request.
+//! Events of a request are in its caller's span, and no span outlives its request.
 
 use std::fmt;
 use std::io;
@@ -19,7 +19,7 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 use crate::both::*;
 use crate::scripted::{self, Application, answer, end, of, record, stdout, values};
 
-/// Events with the span that they are in, and the spans that have ended.
+/// Events with their span, and the closed spans.
 #[derive(Clone, Default)]
 struct Log {
     events: Arc<Mutex<Vec<(&'static str, String)>>>,
@@ -27,9 +27,9 @@ struct Log {
 }
 
 impl Log {
-    /// For this thread, which runs the whole test.
+    /// Starts collecting on this thread, which runs the whole test.
     fn start() -> (Self, DefaultGuard) {
-        // With a single subscriber, `tracing` asks only the thread that comes by first whether it listens.
+        // With a single dispatcher, `tracing` caches the interest of the first thread that reaches a callsite.
         static OTHERS: LazyLock<[Dispatch; 2]> =
             LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Registry::default().with(Log::default()))));
         LazyLock::force(&OTHERS);
@@ -65,7 +65,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
     }
 }
 
-/// What an application has written to STDERR.
+/// The text that an application has written to STDERR.
 struct Text(String);
 
 impl Visit for Text {
@@ -149,5 +149,5 @@ async fn a_connection_to_ask_over_is_in_no_span() {
     assert_eq!(asked.record().await.unwrap().0, RecordType::GET_VALUES);
     app.send(answer("1")).await;
     text(first.await.unwrap().unwrap().into_body()).await.unwrap();
-    assert_eq!(log.closed(), ["first"], "while the question is out");
+    assert_eq!(log.closed(), ["first"], "while the probe is in flight");
 }

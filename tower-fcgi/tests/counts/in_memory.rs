@@ -1,7 +1,7 @@
-//! A kept connection in memory, and what nginx says on it. Shared with the benchmark `exchange`.
+//! A kept connection in memory, with nginx's requests. Shared with the benchmark `exchange`.
 //!
-//! The transport allocates nothing and copies only what it is read from, so that what is counted and timed
-//! is the driver.
+//! The transport allocates nothing and copies only on reads, so that the counts and times are the
+//! driver's.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
@@ -14,8 +14,8 @@ use fcgi_core::{BeginRequest, RecordDecoder, RecordEncoder, RecordType, RequestI
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_fcgi::{Builder, Connection, FcgiService};
 
-/// What nginx sends with its own `fastcgi_params` for a page that a browser asks for. Three more depend on
-/// the request: with those, 19 meta-variables and 11 headers.
+/// nginx's `fastcgi_params` for a browser's request. With three more that depend on the request, these are
+/// 19 meta-variables and 11 headers.
 const PARAMS: [(&str, &str); 27] = [
     ("SCRIPT_FILENAME", "/srv/shop/public/app.fcgi"),
     ("QUERY_STRING", "sort=price&page=3"),
@@ -46,7 +46,7 @@ const PARAMS: [(&str, &str); 27] = [
     ("HTTP_PRIORITY", "u=0, i"),
 ];
 
-/// A whole request with KEEP_CONN: a GET, or, with a body of that many bytes, a POST in records of 32 KiB.
+/// A complete request with KEEP_CONN: a GET, or with a body of this size a POST in records of 32 KiB.
 pub(crate) fn request(id: u16, body: usize) -> Bytes {
     let id = RequestId(id);
     let (method, kind, length) = match body {
@@ -70,21 +70,21 @@ pub(crate) fn request(id: u16, body: usize) -> Bytes {
     out.slices().flatten().copied().collect()
 }
 
-/// A connection that is being served, and the web server's end of it.
+/// A served connection and the web server's end of it.
 pub(crate) struct Served<S: FcgiService> {
     connection: Pin<Box<Connection<Transport, S>>>,
     wire: Rc<Wire>,
 }
 
-/// What happens between the two ends.
+/// The state of the transport.
 #[derive(Default)]
 pub(crate) struct Wire {
-    /// What the application has not read yet.
+    /// Bytes that the application has not read.
     input: RefCell<Bytes>,
-    /// Reads that gave bytes.
+    /// Reads that returned bytes.
     pub(crate) reads: Cell<usize>,
     pub(crate) writes: Cell<usize>,
-    /// Of the application's bytes; their contents are looked at by nobody.
+    /// Decodes the application's output without checking the contents.
     deframer: RefCell<RecordDecoder>,
     /// Bytes of STDOUT.
     pub(crate) stdout: Cell<usize>,
@@ -92,7 +92,7 @@ pub(crate) struct Wire {
     pub(crate) answers: Cell<usize>,
 }
 
-/// Polls of one exchange: a driver that needs more than that for what is all there is stuck.
+/// The most polls of one exchange whose input is complete; a driver that needs more is stuck.
 const POLLS: usize = 1000;
 
 impl<S: FcgiService> Served<S> {
@@ -102,25 +102,25 @@ impl<S: FcgiService> Served<S> {
         Self { connection: Box::pin(connection), wire: Rc::clone(wire) }
     }
 
-    /// Sends one request, all of it at once, and drives the connection until it is answered and idle.
+    /// Sends one complete request, and polls the connection until it has responded and is idle.
     pub(crate) fn ask(&mut self, request: &Bytes) {
         self.send(request);
         let mut cx = Context::from_waker(Waker::noop());
         let answered = (0..POLLS).any(|_| self.poll_answers(&mut cx, 1).is_ready());
-        assert!(answered, "an answer that never comes");
+        assert!(answered, "no response");
     }
 
-    /// Sends what is to be read next.
+    /// Sets the next input.
     pub(crate) fn send(&mut self, bytes: &Bytes) {
         self.wire.answers.set(0);
         self.wire.input.replace(bytes.clone());
     }
 
-    /// Drives the connection; ready once that many requests were answered since the last
+    /// Polls the connection. Ready after this number of responses since the last
     /// [`send`](Self::send).
     pub(crate) fn poll_answers(&mut self, cx: &mut Context<'_>, answers: usize) -> Poll<()> {
         let polled = self.connection.as_mut().poll(cx);
-        assert!(polled.is_pending(), "a kept connection that ended: {polled:?}");
+        assert!(polled.is_pending(), "the kept connection ended: {polled:?}");
         if self.wire.answers.get() == answers { Poll::Ready(()) } else { Poll::Pending }
     }
 }
@@ -136,7 +136,7 @@ impl AsyncRead for Transport {
     ) -> Poll<io::Result<()>> {
         let mut input = self.0.input.borrow_mut();
         if input.is_empty() {
-            // Nobody is to be woken: bytes are sent only between polls.
+            // No waker is needed: bytes are sent only between polls.
             return Poll::Pending;
         }
         let part = input.len().min(buffer.remaining());

@@ -1,12 +1,12 @@
-//! What a request costs, in what can be counted: allocations, reads and writes. Clocks tell a regression only
-//! where nothing else runs; these figures are exact, and the same wherever they are taken.
+//! The cost of a request in allocations, reads and writes. Clocks show a regression only on an idle machine;
+//! these figures are exact and the same everywhere.
 //!
-//! A test that fails has found a regression, or a price that is worth paying: then its constant says so. When
-//! a figure falls, the constant is to follow, or the gain can be lost again unseen. What they are now:
+//! A failed test has found a regression, or a cost worth paying: then raise its constant. When a figure
+//! falls, lower the constant, or the gain can be lost unnoticed. To print the current figures:
 //! `cargo test -p tower-fcgi --test counts -- --nocapture`.
 //!
-//! The allocator is that of `allocation-counter`, for this test binary alone. It counts for each thread by
-//! itself, so that the tests may run beside each other; a buffer that grows counts as a new one of its new
+//! The allocator is `allocation-counter`'s, only in this test binary. It counts per thread, so the tests
+//! can run concurrently. A buffer that grows counts as a new allocation of its new
 //! size.
 
 mod in_memory;
@@ -25,46 +25,46 @@ use tower_fcgi::{BodyError, Builder, FcgiService, RequestBody};
 
 use self::in_memory::{Served, Wire, request};
 
-/// A GET of 30 pairs on a kept connection, and an answer of 13 bytes. The allocations are: what counts the slices
-/// of the PARAMS; the two tables of a `HeaderMap`; the extensions' map, its table and the entry for the PARAMS. The
-/// memory of the PARAMS themselves, and that of the output, is the last request's.
+/// A GET of 30 pairs on a kept connection, and a response of 13 bytes. The allocations are: the reference count of
+/// the PARAMS' slices; the two tables of a `HeaderMap`; the extensions' map, its table and the entry for the PARAMS.
+/// The buffers of the PARAMS and of the output are reused from the previous request.
 const GET: Most = Most { allocations: 6, bytes: 1_700, reads: 1, writes: 1 };
 
-/// As GET, and a body of 16 KiB that comes with its head: a slice of what was read, and its place in a queue.
+/// As GET, with a body of 16 KiB that arrives with its head: a slice of the read buffer, and a queue entry.
 const POST_16_KIB: Most = Most { allocations: 8, bytes: 2_300, reads: 1, writes: 1 };
 
-/// As GET, and a body of 1 MiB that is read while it comes. The buffer that it is read to is used again and
-/// again: were each read to have its own, or were the body gathered anywhere, it would be 1 MiB and more. One allocation is
-/// for the body's time-out; polls that find the body unfinished make no further ones.
+/// As GET, with a body of 1 MiB that is read while it arrives. The read buffer is reused: with a buffer per read, or
+/// if the body were collected anywhere, it would be 1 MiB and more. One allocation is for the body's timeout; polls
+/// that find the body incomplete allocate nothing.
 const POST_1_MIB: Most = Most { allocations: 26, bytes: 22_000, reads: 17, writes: 1 };
 
-/// As GET, and an answer of 1 MiB in one piece: the list of its slices, and nothing of itself. 17 records are
-/// 34 slices, and go out in one write.
+/// As GET, with a response of 1 MiB in one chunk: the list of its slices, and no copy. 17 records are 34 slices,
+/// written in one write.
 const DOWN_1_MIB: Most = Most { allocations: 9, bytes: 3_000, reads: 1, writes: 1 };
 
-/// 16 GETs that share a connection and come together, on a runtime of one thread: each is answered at once.
+/// 16 GETs that arrive together on one connection, on a single-threaded runtime, with immediate responses.
 const MULTIPLEXED_16: Most = Most { allocations: 110, bytes: 36_000, reads: 1, writes: 1 };
 
-/// The same where each handler waits for something first: all but the first have a task, with what it shares
-/// with the connection; the channel from the tasks is made anew after each idle time.
+/// The same with handlers that wait first: all but the first run in a task, which shares state with the
+/// connection. The channel from the tasks is created again after each idle period.
 const WAITING_16: Most = Most { allocations: 164, bytes: 57_000, reads: 1, writes: 2 };
 
-/// A kept connection between requests, the future itself included, whatever its requests were. No buffer is
-/// among it.
+/// An idle kept connection, including its future, after any kind of requests. It holds no
+/// buffer.
 const IDLE_BYTES: i64 = 1_424;
 
-/// The same once requests have shared it: what they shared it with is gone as well.
+/// The same after multiplexed requests, whose shared state is freed as well.
 const IDLE_SHARED_BYTES: i64 = IDLE_BYTES;
 
-/// What an exchange may take at most.
+/// The upper bounds of an exchange.
 #[derive(Debug, Clone, Copy)]
 struct Most {
-    /// Exact: one more fails.
+    /// Exact: one more is a failure.
     allocations: u64,
-    /// Allocated in all, most of it freed again in between. With a little room, since the sizes of futures
-    /// and of the standard library's tables are in it.
+    /// The sum of all allocations, most of them freed meanwhile. Slightly above the figure, since the sizes of
+    /// futures and of the standard library's tables vary.
     bytes: u64,
-    /// Exact, as are `writes`; both in the steps that a transport offers which has everything at once.
+    /// Exact, like `writes`, for a transport that has all input at once.
     reads: usize,
     writes: usize,
 }
@@ -73,7 +73,7 @@ struct Most {
 struct Counts {
     allocations: u64,
     bytes: u64,
-    /// Those that gave bytes.
+    /// Reads that returned bytes.
     reads: usize,
     writes: usize,
 }
@@ -116,7 +116,7 @@ fn requests_that_share_a_connection() {
     let mut served = Served::new(&Builder::new(), &wire, constant(HELLO));
     let together = sixteen();
     let counts = steady(&wire, 16 * HELLO.len(), || ask_sixteen(&runtime, &mut served, &together));
-    counts.assert("16 GETs that share a connection", MULTIPLEXED_16);
+    counts.assert("16 multiplexed GETs", MULTIPLEXED_16);
 }
 
 #[test]
@@ -126,17 +126,17 @@ fn requests_that_share_a_connection_and_wait() {
     let mut served = Served::new(&Builder::new(), &wire, waiting(HELLO));
     let together = sixteen();
     let counts = steady(&wire, 16 * HELLO.len(), || ask_sixteen(&runtime, &mut served, &together));
-    counts.assert("16 GETs that share a connection, and wait", WAITING_16);
+    counts.assert("16 multiplexed GETs that wait", WAITING_16);
 }
 
-/// The timer has an end for each of them, and a poll in which nothing has come touches none.
+/// Each body has a deadline, but a poll without input touches none of them.
 #[test]
 fn open_bodies_cost_a_poll_nothing() {
     let runtime = runtime();
     let _entered = runtime.enter();
     let wire = Rc::new(Wire::default());
     let mut served = Served::new(&Builder::new(), &wire, reader());
-    // Up to their bodies, of which nothing comes.
+    // Without their bodies, which never arrive.
     let open: Bytes = (1..=100).flat_map(|id| request(id, 1).slice(..request(id, 1).len() - 17)).collect();
     served.send(&open);
     runtime.block_on(poll_fn(|cx| {
@@ -169,14 +169,14 @@ fn an_idle_connection_that_was_shared_holds_no_buffer() {
     let runtime = runtime();
     let together = sixteen();
     let idle = held_after(|| waiting(HELLO), |served| ask_sixteen(&runtime, served, &together));
-    println!("idle after requests that shared it: {idle} bytes");
+    println!("idle after multiplexed requests: {idle} bytes");
     assert!(idle <= IDLE_SHARED_BYTES, "{idle} bytes, at most {IDLE_SHARED_BYTES}");
 }
 
 const MIB: usize = 1024 * 1024;
 const HELLO: Bytes = Bytes::from_static(b"Hello, World!");
 
-/// Counts an exchange that runs in the connection's own future. `answer`: bytes of the answer's body.
+/// Counts an exchange that runs inline. `answer` is the size of the response body.
 fn one_at_a_time(service: impl FcgiService, request: &Bytes, answer: usize) -> Counts {
     let runtime = runtime();
     let _entered = runtime.enter();
@@ -185,8 +185,8 @@ fn one_at_a_time(service: impl FcgiService, request: &Bytes, answer: usize) -> C
     steady(&wire, answer, || served.ask(request))
 }
 
-/// Counts what `exchange` takes once all that is made only once is there. Panics unless it is the same
-/// each time.
+/// Counts an `exchange` after all one-time allocations. Panics unless every count is the
+/// same.
 fn steady(wire: &Wire, answer: usize, mut exchange: impl FnMut()) -> Counts {
     for _ in 0..3 {
         exchange();
@@ -196,19 +196,19 @@ fn steady(wire: &Wire, answer: usize, mut exchange: impl FnMut()) -> Counts {
         wire.writes.set(0);
         wire.stdout.set(0);
         let AllocationInfo { count_total, bytes_total, bytes_current, .. } = measure(&mut exchange);
-        assert_eq!(bytes_current, 0, "bytes that a request leaves behind");
-        assert!(wire.stdout.get() > answer, "an answer that is not whole");
+        assert_eq!(bytes_current, 0, "bytes leaked by a request");
+        assert!(wire.stdout.get() > answer, "incomplete response");
         let (reads, writes) = (wire.reads.get(), wire.writes.get());
         Counts { allocations: count_total, bytes: bytes_total, reads, writes }
     };
     let first = count();
     for _ in 0..20 {
-        assert_eq!(count(), first, "not steady");
+        assert_eq!(count(), first, "the count varies");
     }
     first
 }
 
-/// Bytes of heap that a connection holds after three exchanges, itself included.
+/// Heap bytes that a connection holds after three exchanges, including its future.
 fn held_after<S: FcgiService>(service: impl Fn() -> S, exchange: impl Fn(&mut Served<S>)) -> i64 {
     let builder = Builder::new();
     let wire = Rc::new(Wire::default());
@@ -219,7 +219,7 @@ fn held_after<S: FcgiService>(service: impl Fn() -> S, exchange: impl Fn(&mut Se
         }
         served
     };
-    // What the first connections of a thread make for all of them is none of this one's.
+    // The first connections of a thread make allocations that later ones share.
     drop(serve());
     drop(serve());
     let mut served = None;
@@ -228,7 +228,7 @@ fn held_after<S: FcgiService>(service: impl Fn() -> S, exchange: impl Fn(&mut Se
     held
 }
 
-/// Tasks and timers need one; what runs inline needs no turn of it.
+/// A runtime for tasks and timers. Inline requests do not need to run on it.
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }
@@ -242,14 +242,14 @@ fn ask_sixteen<S: FcgiService>(runtime: &Runtime, served: &mut Served<S>, togeth
     runtime.block_on(poll_fn(|cx| served.poll_answers(cx, 16)));
 }
 
-/// Always the same answer, without an allocation.
+/// Always the same response, without an allocation.
 fn constant(body: Bytes) -> impl FcgiService {
     tower::service_fn(move |_: Request<RequestBody>| {
         ready(Ok::<_, Infallible>(Response::new(Full::new(body.clone()))))
     })
 }
 
-/// As [`constant`], once other tasks had their turn.
+/// As [`constant`], after yielding to other tasks.
 fn waiting(body: Bytes) -> impl FcgiService {
     tower::service_fn(move |_: Request<RequestBody>| {
         let body = body.clone();
@@ -260,14 +260,14 @@ fn waiting(body: Bytes) -> impl FcgiService {
     })
 }
 
-/// Reads the request's body to its end, keeps none of it, and answers without an allocation.
+/// Reads and discards the request body, and responds without an allocation.
 fn reader() -> impl FcgiService {
     tower::service_fn(async |request: Request<RequestBody>| {
         let mut body = request.into_body();
         while let Some(frame) = body.frame().await {
             frame?;
         }
-        // Not before the end, and not after a body that was cut short: that would have been an error.
+        // Reached only after a complete body: a truncated one is an error.
         Ok::<_, BodyError>(Response::new(Full::new(HELLO)))
     })
 }

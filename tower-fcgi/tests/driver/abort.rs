@@ -10,7 +10,7 @@ use crate::records::{KEEP, abort, begin, end_stdin, get, post, some_params, stdi
 use crate::scripted::{Scripted, Step, data};
 use crate::web_server::serve;
 
-/// `/wait` waits for ever and is counted when it is dropped; `/body` waits for its body; others answer.
+/// `/wait` never responds and is counted on drop; `/body` reads its body; other paths respond at once.
 fn served(dropped: &Count) -> crate::web_server::WebServer {
     let dropped = dropped.clone();
     serve(handler(move |request| {
@@ -42,7 +42,7 @@ async fn abort_cancels_a_waiting_handler_and_sends_one_end() {
     assert_eq!(answers.order.last().unwrap().0, RecordType::END_REQUEST);
 
     web_server.say([abort(1), stdin(1, b"late"), end_stdin(1)].concat()).await;
-    assert_eq!(web_server.answers().order.len(), answers.order.len(), "nothing more is said of it");
+    assert_eq!(web_server.answers().order.len(), answers.order.len(), "no further records");
     assert_eq!(web_server.ask(1, get(1, KEEP, "/now")).await.text(), "GET /now ");
 }
 
@@ -96,12 +96,12 @@ async fn abort_after_the_head_sends_no_end_and_closes() {
     web_server.say(get(1, KEEP, "/stream")).await;
     assert_eq!(web_server.answers().of(1).text(), "some");
     web_server.say(abort(1)).await;
-    assert!(web_server.sees_end(), "at once");
+    assert!(web_server.sees_end(), "immediately");
     web_server.end();
     web_server.ended().await.unwrap();
     let answers = web_server.answers();
     assert!(answers.of(1).is_cut_off() && answers.of(1).text() == "some", "{answers:?}");
-    assert!(!web_server.was_reset(), "answers to others may be on their way");
+    assert!(!web_server.was_reset(), "other responses may be in transit");
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +109,7 @@ async fn abort_after_the_head_leaves_other_requests() {
     let mut web_server = served(&Count::default());
     web_server.say([post(1, KEEP, "/body", 6), get(2, KEEP, "/stream")].concat()).await;
     web_server.say(abort(2)).await;
-    // One that comes while another is alive is served as before.
+    // A request that arrives while another is in flight is served as usual.
     web_server.say(get(3, KEEP, "/now")).await;
     assert_eq!(web_server.answer(3).text(), "GET /now ");
     assert!(!web_server.sees_end());
@@ -157,7 +157,7 @@ async fn answers_that_are_late_for_an_abort_are_dropped() {
         }
     }));
     web_server.say([get(1, KEEP, "/"), get(2, KEEP, "/")].concat()).await;
-    // Both handlers may go on in the moment in which the ABORTs come.
+    // Both handlers become ready when the ABORTs arrive.
     gate.open(2);
     web_server.say([abort(1), abort(2)].concat()).await;
     for id in [1, 2] {

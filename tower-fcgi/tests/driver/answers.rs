@@ -1,15 +1,15 @@
-//! What an application answers: records back to responses.
+//! Parses an application's records into responses.
 
 use std::fmt;
 
 use fcgi_core::{EndRequest, NameValuePairs, RecordDecoder, RecordType, UnknownType};
 
-/// The answers in some bytes.
+/// The responses in a byte stream.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answers {
-    /// In the order of their first records. An id that is used again after its END_REQUEST has several.
+    /// Ordered by their first record. An id reused after END_REQUEST has several.
     pub(crate) list: Vec<Answer>,
-    /// Every record: type, id, length.
+    /// Type, id and length of every record.
     pub(crate) order: Vec<(RecordType, u16, usize)>,
     /// The contents of GET_VALUES_RESULT records.
     pub(crate) values: Vec<Vec<(String, String)>>,
@@ -24,13 +24,13 @@ pub(crate) struct Answer {
     pub(crate) id: u16,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-    /// The empty STDOUT record was there.
+    /// Whether the empty STDOUT record arrived.
     pub(crate) stdout_ended: bool,
     pub(crate) end: Option<EndRequest>,
 }
 
 impl Answers {
-    /// Panics on whatever no web server could make sense of.
+    /// Panics on records that a web server would reject.
     pub(crate) fn parse(mut bytes: &[u8]) -> Self {
         let mut answers = Self::default();
         let mut deframer = RecordDecoder::new();
@@ -48,11 +48,11 @@ impl Answers {
         answers
     }
 
-    /// The only answer of this id so far.
+    /// The only response to this id so far.
     pub(crate) fn of(&self, id: u16) -> &Answer {
         let mut of = self.list.iter().filter(|answer| answer.id == id);
-        let first = of.next().unwrap_or_else(|| panic!("no answer to {id}: {self:?}"));
-        assert!(of.next().is_none(), "one answer to {id}: {self:?}");
+        let first = of.next().unwrap_or_else(|| panic!("no response to {id}: {self:?}"));
+        assert!(of.next().is_none(), "several responses to {id}: {self:?}");
         first
     }
 
@@ -66,7 +66,7 @@ impl Answers {
             RecordType::GET_VALUES_RESULT => {
                 assert_eq!(id, 0);
                 let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-                let pairs = NameValuePairs::new(content).map(|pair| pair.expect("whole pairs"));
+                let pairs = NameValuePairs::new(content).map(|pair| pair.expect("complete pairs"));
                 self.values.push(pairs.map(|(name, value)| (text(name), text(value))).collect());
             }
             RecordType::UNKNOWN_TYPE => {
@@ -84,7 +84,7 @@ impl Answers {
                 let end = EndRequest::decode(content.try_into().expect("eight bytes"));
                 self.open(id).end = Some(end);
             }
-            _ => panic!("an application does not send {kind:?}"),
+            _ => panic!("unexpected record type {kind:?}"),
         }
     }
 
@@ -100,19 +100,19 @@ impl Answers {
 }
 
 impl Answer {
-    /// Whether STDOUT and the request have ended, as a web server wants to see it.
+    /// Whether STDOUT and the request ended with success.
     pub(crate) fn is_whole(&self) -> bool {
         self.stdout_ended && self.end.is_some_and(|end| end.protocol_status.0 == 0 && end.app_status == 0)
     }
 
-    /// Whether there is neither an end of STDOUT nor one of the request.
+    /// Whether neither STDOUT nor the request ended.
     pub(crate) fn is_cut_off(&self) -> bool {
         !self.stdout_ended && self.end.is_none()
     }
 
     pub(crate) fn head(&self) -> &str {
         let end = self.stdout.windows(4).position(|window| window == b"\r\n\r\n");
-        let end = end.unwrap_or_else(|| panic!("a head: {self:?}"));
+        let end = end.unwrap_or_else(|| panic!("no head: {self:?}"));
         std::str::from_utf8(&self.stdout[..end + 4]).unwrap()
     }
 
@@ -125,7 +125,7 @@ impl Answer {
     }
 
     pub(crate) fn status(&self) -> u16 {
-        let line = self.head().strip_prefix("Status: ").expect("the status comes first");
+        let line = self.head().strip_prefix("Status: ").expect("a head starts with Status");
         line[..3].parse().unwrap()
     }
 

@@ -1,4 +1,4 @@
-//! Bodies that nobody reads, and answers that nobody reads.
+//! Back-pressure: unread request bodies and unread responses.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use crate::records::{CLOSE, KEEP, abort, end_stdin, get, get_values, post, post_
 use crate::scripted::Scripted;
 use crate::web_server::{WebServer, serve, serve_with};
 
-/// Bytes that one read can take in beyond a limit, with its headers.
+/// Bytes by which one read can exceed a limit, headers included.
 const ONE_READ: usize = 70 * 1024;
 
 fn limits(change: impl FnOnce(&mut Limits)) -> Config {
@@ -21,7 +21,7 @@ fn limits(change: impl FnOnce(&mut Limits)) -> Config {
     Config::default().with_limits(limits)
 }
 
-/// Waits for the gate, then answers with the length of the body.
+/// Waits for the gate, then responds with the length of the body.
 fn late_reader(config: Config, gate: &Gate) -> WebServer {
     let gate = gate.clone();
     serve_with(
@@ -128,7 +128,7 @@ async fn one_byte_stdin_records_are_right_and_stop_at_limit() {
         web_server.send_in_packets([bytes, end_stdin(1)].concat(), packet);
         web_server.quiet().await;
         let taken = web_server.taken() - before;
-        // The padding of the last one need not have been read.
+        // The padding of the last record may still be unread.
         let least = 3000 * record - 7;
         assert!((least..least + ONE_READ).contains(&taken), "{taken}");
         gate.open(1);
@@ -162,7 +162,7 @@ async fn single_one_byte_records_stay_within_the_limit() {
     web_server.quiet().await;
     let frames = frames.lock().unwrap();
     assert_eq!(frames.iter().sum::<usize>(), 100_000);
-    // A `Bytes` is 32 bytes, and its allocation no less than 32.
+    // A `Bytes` has 32 bytes, and its allocation at least 32.
     let memory = frames.len() * 64 + 100_000;
     assert!(memory <= 2 * 256 * 1024, "{} frames held about {memory} bytes", frames.len());
 }
@@ -182,11 +182,11 @@ async fn an_unread_response_stops_at_the_write_buffer() {
     web_server.wire.make_room(0);
     web_server.say([get(1, KEEP, "/"), get(2, KEEP, "/"), get(3, KEEP, "/")].concat()).await;
     let produced = polled.now() * 1000;
-    assert!(produced < 2 << 20, "{produced} bytes wait");
+    assert!(produced < 2 << 20, "{produced} bytes queued");
     web_server.say(abort(1)).await;
     web_server.wire.make_room(100_000);
     web_server.quiet().await;
-    assert!(polled.now() * 1000 < produced + 500_000, "no more than was taken, and a little");
+    assert!(polled.now() * 1000 < produced + 500_000, "little more than was written");
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,7 +213,7 @@ async fn an_unread_response_is_produced_up_to_its_limit() {
         web_server.wire.make_room(0);
         web_server.say(get(1, KEEP, "/")).await;
         let produced = polled.now() * 1000;
-        // A frame comes on top, and the head is a part of it.
+        // The limit may be exceeded by one frame, and the head counts towards it.
         assert!((limit.saturating_sub(1000)..=limit + 1000).contains(&produced), "{produced} of {limit}");
         web_server.say([get(2, KEEP, "/whole"), abort(1)].concat()).await;
         web_server.wire.make_room(usize::MAX);

@@ -1,4 +1,4 @@
-//! RequestBody: what a handler sees of STDIN.
+//! RequestBody: STDIN as a handler reads it.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use crate::handlers::{Gate, echo, full, handler, read};
 use crate::records::{KEEP, abort, end_stdin, get, head, post, post_whole, stdin};
 use crate::web_server::{WebServer, serve};
 
-/// Hands each request's body out to the test; the handler waits for the gate and answers.
+/// Passes each request's body to the test; the handler waits for the gate, then responds.
 fn hand_out() -> (WebServer, Arc<Mutex<Vec<RequestBody>>>, Gate) {
     let bodies: Arc<Mutex<Vec<RequestBody>>> = Arc::default();
     let gate = Gate::new();
@@ -45,7 +45,7 @@ async fn size_hint_is_exact_with_a_length_and_counts_down() {
     assert!(next(&mut body).await.is_none());
     assert!(body.is_end_stream());
     assert_eq!(body.size_hint().exact(), Some(0));
-    assert!(next(&mut body).await.is_none(), "also when it is asked again");
+    assert!(next(&mut body).await.is_none(), "also when polled again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,7 +71,7 @@ async fn an_absent_body_is_at_its_end_from_the_start() {
     );
 }
 
-/// The body of a request with this length and these packets.
+/// Reads the body of a request with this CONTENT_LENGTH, sent in these packets.
 async fn body_of(length: &str, packets: &[Vec<u8>]) -> Result<Bytes, BodyError> {
     let (web_server, bodies, _gate) = hand_out();
     let mut packets = packets.iter().cloned();
@@ -154,7 +154,7 @@ async fn a_body_of_an_aborted_connection_is_an_error() {
         let bodies = std::mem::take(&mut *bodies.lock().unwrap());
         for body in bodies {
             let read = tokio::time::timeout(std::time::Duration::from_secs(1), read(body)).await;
-            let read = read.unwrap_or_else(|_| panic!("it hangs (killed: {killed})"));
+            let read = read.unwrap_or_else(|_| panic!("the body hangs (killed: {killed})"));
             assert!(read.unwrap_err().is_disconnected());
         }
     }

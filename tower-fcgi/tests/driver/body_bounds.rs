@@ -1,4 +1,4 @@
-//! How large a body may be, how long it may stall, and how long a request may take.
+//! Limits of a body's size and stalls, and of a request's duration.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::web_server::{serve, serve_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The head of a POST that tells no length.
+/// The head of a POST without a length.
 fn upload(id: u16, uri: &str) -> Vec<u8> {
     head(id, KEEP, "POST", uri, &[("CONTENT_LENGTH", "")])
 }
 
-/// At `/early` answers before the body is read to its end, and says then what became of that; else reads first.
+/// Reads the body, then responds. At `/early` it responds first; the response body then reports the result.
 async fn reads(request: Request<RequestBody>) -> Reply {
     if request.uri().path() != "/early" {
         return echo(request).await;
@@ -52,16 +52,16 @@ async fn a_length_over_the_limit_is_a_413_before_any_call() {
     assert_eq!(answer.errors(), "");
     let answer =
         web_server.ask(1, [post(1, KEEP, "/", 10), stdin(1, &[b'x'; 10]), end_stdin(1)].concat()).await;
-    assert_eq!((answer.status(), calls.now()), (200, 1), "as many as may be");
+    assert_eq!((answer.status(), calls.now()), (200, 1), "exactly the limit");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_growing_over_the_limit_is_a_413_or_an_error() {
     let web_server = serve_with(Config::default().with_max_body_bytes(10), handler(reads));
-    // All of it with the head.
+    // The whole body arrives with the head.
     let answer = web_server.ask(1, [upload(1, "/"), stdin(1, &[b'x'; 11]), end_stdin(1)].concat()).await;
     assert_eq!(answer.status(), 413);
-    // Piece by piece; the last one with the end, or without.
+    // In chunks; the last one with or without the end.
     for end in [end_stdin(1), Vec::new()] {
         web_server.forget();
         web_server.say([upload(1, "/"), stdin(1, &[b'x'; 6])].concat()).await;
@@ -119,7 +119,7 @@ async fn a_stalled_body_after_the_head_fails_its_reader() {
     sleep(121 * SECOND).await;
     let answer = web_server.answer(2);
     assert_eq!(answer.text(), "reading, the web server sent nothing of the request's body for too long");
-    assert!(!web_server.answers().has(1), "its handler is busy with something else");
+    assert!(!web_server.answers().has(1), "the handler does not read its body");
     gate.open(1);
     web_server.quiet().await;
     assert_eq!(web_server.answer(1).text(), "stalled");
@@ -170,7 +170,7 @@ async fn request_timeout_is_a_503_or_an_incomplete_response() {
     assert!(!web_server.answers().has(1));
     sleep(SECOND).await;
     assert_eq!((web_server.answer(1).status(), dropped.now()), (503, 1));
-    assert!(!web_server.answers().has(2), "five seconds are left to it");
+    assert!(!web_server.answers().has(2), "five seconds remain");
     sleep(5 * SECOND).await;
     assert_eq!((web_server.answer(2).status(), dropped.now()), (503, 2));
     web_server.say(get(3, CLOSE, "/streams")).await;

@@ -1,4 +1,4 @@
-//! The same input, however it is cut, and the same output, however it is taken, are the same answers.
+//! Responses do not depend on how the input is split or how much each write accepts.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::scripted::{Scripted, data};
 use crate::web_server::{WebServer, serve_on};
 use crate::wire::Wire;
 
-/// A small generator of numbers (xorshift), so that every run sees the same ones. Not zero.
+/// A seeded random generator (xorshift), so that runs are reproducible. The seed must not be 0.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -50,7 +50,7 @@ fn serve_some(wire: Wire) -> WebServer {
     )
 }
 
-/// Requests of all kinds that live one after the other and beside each other.
+/// Requests of all kinds, sequential and concurrent.
 fn conversation() -> Vec<u8> {
     let body: Vec<u8> = (0..=255).cycle().take(9000).collect();
     [
@@ -75,8 +75,8 @@ fn conversation() -> Vec<u8> {
     .concat()
 }
 
-/// The answers by id, since requests that run beside each other may end in any order, and those of the
-/// connection.
+/// The responses by id, since concurrent requests may end in any order, and the number of
+/// management responses.
 fn sorted(web_server: &WebServer) -> (BTreeMap<u16, Answer>, usize) {
     let answers = web_server.answers();
     assert!(!answers.torn);
@@ -159,7 +159,7 @@ async fn splits_and_stalls_never_change_responses() {
     }
 }
 
-/// How many requests have been answered.
+/// The number of complete responses.
 fn sorted_len(web_server: &WebServer) -> usize {
     web_server.answers().list.iter().filter(|answer| answer.end.is_some()).count()
 }

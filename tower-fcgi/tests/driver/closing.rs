@@ -1,4 +1,4 @@
-//! Ending a connection to make room for another one, and the bounds of what is received and dropped.
+//! Closing a connection to make room for another one, and limits of discarded input.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::web_server::{WebServer, serve, serve_with};
 const SECOND: Duration = Duration::from_secs(1);
 const AT_ONCE: Duration = Duration::from_millis(5);
 
-/// Answers without the body.
+/// Responds without reading the body.
 fn early(config: Config) -> WebServer {
     serve_with(config, handler(async |_| full("early")))
 }
 
-/// A connection that has answered a request whose STDIN has not ended.
+/// A connection that has responded to a request whose STDIN has not ended.
 async fn answered(keep: bool) -> WebServer {
     let web_server = early(Config::default());
     assert_eq!(web_server.ask(1, [post(1, keep, "/", 9), stdin(1, b"abc")].concat()).await.text(), "early");
@@ -43,7 +43,7 @@ async fn an_answer_of_a_second_ago_holds_nothing_up() {
         {
             let mut web_server = answered(keep).await;
             sleep(2 * SECOND).await;
-            // A body that goes on meanwhile does not prolong it.
+            // Further body bytes do not extend it.
             web_server.say(stdin(1, b"def")).await;
             end(&web_server.handle);
             let (result, took) = web_server.ended_after().await;
@@ -75,7 +75,7 @@ async fn close_if_idle_costs_no_request() {
             full("done")
         }
     }));
-    // Before its first request, with half of a head, and with a handler that runs.
+    // Before the first request, with an incomplete head, and with a running handler.
     let request = get(1, KEEP, "/wait");
     for part in [&[][..], &request[..30], &request[30..]] {
         if !part.is_empty() {
@@ -89,8 +89,8 @@ async fn close_if_idle_costs_no_request() {
     gate.open(1);
     web_server.quiet().await;
     assert_eq!(web_server.answer(1).text(), "done");
-    assert!(!web_server.sees_end(), "it is not closed later either");
-    // One that comes in the same moment.
+    assert!(!web_server.sees_end(), "not closed later either");
+    // A request that arrives at the same time.
     web_server.forget();
     web_server.send(get(1, KEEP, "/wait"));
     web_server.handle.close_if_idle();
@@ -99,7 +99,7 @@ async fn close_if_idle_costs_no_request() {
     web_server.quiet().await;
     assert_eq!(web_server.answer(1).text(), "done");
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "done");
-    // An answer that was not read yet.
+    // With an unread response.
     web_server.wire.make_room(0);
     web_server.say(get(1, KEEP, "/")).await;
     assert_eq!(web_server.handle.closes_within(), None);
@@ -117,7 +117,7 @@ async fn an_open_body_is_known_before_it_is_waited_for() {
     assert!(web_server.handle.idle_for().is_some());
     sleep(SECOND / 2).await;
     assert!(web_server.handle.closes_within() <= Some(SECOND / 2));
-    // Also inside a record, and no longer once it has ended.
+    // Also inside a record, but not after the end of STDIN.
     web_server.say(stdin(1, b"def")[..10].to_vec()).await;
     assert!(web_server.handle.closes_within().is_some_and(|time| !time.is_zero()));
     web_server.say([&stdin(1, b"def")[10..], &end_stdin(1)].concat()).await;
@@ -127,7 +127,7 @@ async fn an_open_body_is_known_before_it_is_waited_for() {
     assert_eq!(draining.handle.idle_for(), None);
 }
 
-/// What a web server sends on and on for a request that is answered.
+/// Records that a web server sends endlessly after the response.
 struct Endless {
     what: &'static str,
     begin: Vec<u8>,
@@ -135,7 +135,7 @@ struct Endless {
     status: u16,
 }
 
-/// Each is answered, on a connection that is kept, and drops what comes.
+/// Each request gets its response, on a kept connection, and further input is discarded.
 fn endless() -> [Endless; 4] {
     let long = "x".repeat(200);
     let refused = [begin(1, KEEP), some_params(1, &[("LONG", long.as_str())])].concat();
@@ -153,7 +153,7 @@ fn endless() -> [Endless; 4] {
             status: 413,
         },
         Endless {
-            what: "body that is not read",
+            what: "unread body",
             begin: post(1, KEEP, "/", 9),
             more: stdin(1, &[0; 1000]),
             status: 200,
@@ -167,7 +167,7 @@ fn endless() -> [Endless; 4] {
     ]
 }
 
-/// The connection after `begin` was answered.
+/// The connection after the response to `begin`.
 async fn answered_to(request: &Endless, config: Config) -> WebServer {
     let mut limits = Limits::default();
     limits.max_params_bytes = 200;
@@ -179,7 +179,7 @@ async fn answered_to(request: &Endless, config: Config) -> WebServer {
 #[tokio::test(start_paused = true)]
 async fn what_is_dropped_on_a_kept_connection_has_bounds() {
     for request in endless() {
-        // In bytes.
+        // Limited in bytes.
         let mut web_server =
             answered_to(&request, Config::default().with_linger_timeout(SECOND).with_linger_bytes(100_000))
                 .await;
@@ -191,7 +191,7 @@ async fn what_is_dropped_on_a_kept_connection_has_bounds() {
         assert!(took < AT_ONCE, "{}: {took:?}", request.what);
         let taken = web_server.taken() - before;
         assert!((90_000..250_000).contains(&taken), "{}: {taken} bytes", request.what);
-        // In time: as long as something comes.
+        // Limited in time, while input arrives.
         let mut web_server = answered_to(&request, Config::default()).await;
         sleep(100 * SECOND).await;
         for _ in 0..29 {
@@ -250,7 +250,7 @@ async fn a_silent_open_body_keeps_its_connection() {
     let web_server = answered(KEEP).await;
     web_server.say(stdin(1, b"def")).await;
     sleep(1000 * SECOND).await;
-    // As Apache does it: the next request, without an end of the last one's body.
+    // As Apache sends it: the next request, without the end of the previous body.
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "early");
     sleep(1000 * SECOND).await;
 }

@@ -1,4 +1,4 @@
-//! Failures after some of a response was written: an answer that cannot be completed must never look complete.
+//! Failures after a part of a response was written: an incomplete response must never look complete.
 
 use http::{Response, StatusCode};
 
@@ -7,7 +7,7 @@ use crate::records::{CLOSE, KEEP, abort, end_stdin, get, post, stdin};
 use crate::scripted::{Scripted, Step, data, quietly};
 use crate::web_server::{WebServer, serve};
 
-/// What `/bad/…` answers; each waits for the gate and fails after some of its body.
+/// The bodies of `/bad/…`; each waits for the gate and fails after a part of its body.
 fn bad(path: &str, gate: Gate) -> Scripted {
     let wait = Step::Wait(gate);
     match path {
@@ -22,7 +22,7 @@ fn bad(path: &str, gate: Gate) -> Scripted {
 
 const ALL: [&str; 5] = ["/bad/error", "/bad/panic", "/bad/short", "/bad/long", "/bad/longer"];
 
-/// Also `/wait`, which waits for its own gate, and `/echo`, which reads its body.
+/// Also serves `/wait`, which waits for its own gate, and `/echo`, which reads its body.
 fn served(fails: &Gate, waits: &Gate) -> WebServer {
     quietly();
     let (fails, waits) = (fails.clone(), waits.clone());
@@ -46,7 +46,7 @@ fn assert_cut_off(web_server: &WebServer, id: u16) {
     let answer = answers.of(id);
     assert!(answer.is_cut_off(), "no empty STDOUT and no END_REQUEST: {answer:?}");
     assert_eq!(answer.status(), 200);
-    // A frame that goes beyond the Content-Length is withheld whole: up to it the answer would look whole.
+    // A frame beyond the Content-Length is not sent at all: cut at that length, the response would look complete.
     assert!(["some", "so", ""].contains(&answer.text().as_str()), "{}", answer.text());
     assert!(!answer.stderr.is_empty());
     assert!(!answers.torn);
@@ -62,10 +62,10 @@ async fn a_failure_after_the_head_resets_without_an_end() {
             fails.open(1);
             let (result, took) = web_server.ended_after().await;
             assert!(result.unwrap_err().is_incomplete_response());
-            assert_eq!(took.as_millis(), 0, "at once");
+            assert_eq!(took.as_millis(), 0, "immediately");
             assert_cut_off(&web_server, 1);
             assert!(web_server.was_reset() && web_server.is_closed());
-            assert!(!web_server.wire.lock().shut, "a shutdown would look like a good end");
+            assert!(!web_server.wire.lock().shut, "a shutdown would look like a clean end");
         }
     }
 }
@@ -84,7 +84,7 @@ async fn a_failure_after_the_head_ignores_an_open_body() {
 async fn earlier_responses_are_flushed_before_the_reset() {
     let fails = Gate::new();
     let mut web_server = served(&fails, &Gate::new());
-    // One byte is one too many for another answer.
+    // Once one byte is written, the response cannot be replaced.
     web_server.wire.make_room(1);
     web_server.say(get(1, KEEP, "/bad/error")).await;
     fails.open(1);
@@ -98,7 +98,7 @@ async fn earlier_responses_are_flushed_before_the_reset() {
 #[tokio::test(start_paused = true)]
 async fn after_a_failure_others_finish_and_new_ones_get_503() {
     for path in ALL {
-        // The one that fails runs inline, or in a task of its own.
+        // The failing request runs inline or in its own task.
         for order in [[1, 2, 3], [2, 1, 3], [2, 3, 1]] {
             let (fails, gate) = (Gate::new(), Gate::new());
             let mut web_server = served(&fails, &gate);
@@ -113,7 +113,7 @@ async fn after_a_failure_others_finish_and_new_ones_get_503() {
             fails.open(1);
             web_server.quiet().await;
             assert_cut_off(&web_server, 1);
-            assert!(!web_server.sees_end(), "the others live");
+            assert!(!web_server.sees_end(), "other requests continue");
             web_server.say(get(4, KEEP, "/wait")).await;
             assert_eq!(web_server.answer(4).status(), 503);
             web_server.say([stdin(3, b"abc"), end_stdin(3)].concat()).await;
@@ -142,7 +142,7 @@ async fn a_failed_request_stays_open_until_the_last_abort() {
     assert!(web_server.answer(1).stdout.is_empty());
 }
 
-/// An answer whose Content-Length header says `length` and whose body is `steps`, once the head is out.
+/// A response with the Content-Length `length` and the body `steps`, whose head is written.
 async fn declared(length: &'static str, steps: fn() -> Vec<Step>) -> WebServer {
     let gate = Gate::new();
     let held = gate.clone();

@@ -1,4 +1,4 @@
-//! The web server goes away.
+//! The web server disconnects.
 
 use tower_fcgi::Config;
 
@@ -11,17 +11,17 @@ use crate::wire::Failure;
 async fn eof_between_requests_is_a_clean_close() {
     let mut web_server = serve(handler(echo));
     web_server.end();
-    assert!(web_server.ended().await.is_ok(), "before any");
+    assert!(web_server.ended().await.is_ok(), "before a request");
 
     let mut web_server = serve(handler(echo));
     web_server.ask(1, get(1, KEEP, "/")).await;
     web_server.end();
-    assert!(web_server.ended().await.is_ok(), "after one");
+    assert!(web_server.ended().await.is_ok(), "after a request");
 
     let mut web_server = serve(handler(echo));
     web_server.send(get(1, KEEP, "/"));
     web_server.end();
-    assert!(web_server.ended().await.is_ok(), "right behind one");
+    assert!(web_server.ended().await.is_ok(), "directly after a request");
     assert_eq!(web_server.answer(1).text(), "GET / ");
 }
 
@@ -38,7 +38,7 @@ async fn eof_inside_a_record_or_params_is_an_error() {
     }
 }
 
-/// A handler that waits for ever; the count tells how many were dropped.
+/// A handler that never responds; the count is the number of dropped handlers.
 async fn waiting(config: Config, request: Vec<u8>) -> (WebServer, Count) {
     let dropped = Count::default();
     let count = dropped.clone();
@@ -63,7 +63,7 @@ async fn a_close_mid_request_cancels_the_handler() {
         let error = web_server.ended().await.unwrap_err();
         assert!(error.is_canceled(), "{error}");
         assert_eq!(dropped.now(), 1);
-        assert!(web_server.wire.lock().output.is_empty(), "there is nobody to be told");
+        assert!(web_server.wire.lock().output.is_empty(), "the peer is gone");
     }
 }
 
@@ -152,7 +152,7 @@ async fn a_response_completes_after_an_idle_half_close() {
     web_server.wire.make_room(1000);
     web_server.send([head(1, KEEP, "GET", "/", &[]), end_stdin(1)].concat());
     web_server.quiet().await;
-    // All of it waits to be written, so for the handler the request is over.
+    // The whole response is buffered, so the handler is done.
     web_server.end();
     web_server.quiet().await;
     web_server.wire.make_room(usize::MAX);

@@ -1,4 +1,4 @@
-//! The handler answers before, or without, reading the body.
+//! Responses before the body is read, or without reading it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::handlers::{echo, full, handler, read};
 use crate::records::{CLOSE, KEEP, end_stdin, get, post, post_whole, record, stdin};
 use crate::web_server::{WebServer, serve, serve_with};
 
-/// The request that began all this: four bytes to a handler that knows its answer without them.
+/// The basic case: four bytes for a handler that does not need them.
 fn abcd(keep: bool) -> Vec<u8> {
     [post(1, keep, "/foo", 4), stdin(1, b"abcd")].concat()
 }
@@ -29,8 +29,8 @@ fn not_found_with(config: Config) -> WebServer {
     )
 }
 
-/// Sends the request without its terminal STDIN record; the answer must be there, and be the end, before any
-/// time has passed.
+/// Sends the request without its terminal STDIN record. The response and the end of the stream must arrive
+/// immediately.
 async fn answer_and_half_close_at_once() -> WebServer {
     let web_server = not_found();
     let start = Instant::now();
@@ -38,7 +38,7 @@ async fn answer_and_half_close_at_once() -> WebServer {
     assert!(start.elapsed() < Duration::from_millis(5));
     assert_eq!(web_server.answer(1).status(), 404);
     assert!(web_server.sees_end(), "nginx waits for the close, not for END_REQUEST");
-    assert!(!web_server.is_closed(), "the body is still on its way");
+    assert!(!web_server.is_closed(), "the body is still arriving");
     web_server
 }
 
@@ -74,7 +74,7 @@ async fn early_response_with_the_empty_stdin_200_ms_late() {
     web_server.end();
     let (result, took) = web_server.ended_after().await;
     assert!(result.is_ok() && took < Duration::from_millis(5), "{result:?} {took:?}");
-    assert_eq!(web_server.answer(1).status(), 404, "nothing more was said");
+    assert_eq!(web_server.answer(1).status(), 404, "no further records");
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +100,7 @@ async fn the_drain_after_an_early_answer_is_bounded_in_time() {
     );
     web_server.say(abcd(CLOSE)).await;
     let start = Instant::now();
-    // A byte now and then does not prolong it.
+    // Single bytes do not extend it.
     for _ in 0..5 {
         sleep(Duration::from_secs(1)).await;
         web_server.send(stdin(1, b"x"));
@@ -139,7 +139,7 @@ async fn response_survives_10_unread_mb_without_keep_conn() {
     let (result, took) = web_server.ended_after().await;
     assert!(result.is_ok() && took < Duration::from_millis(5), "{result:?} {took:?}");
     assert_eq!(web_server.answer(1).status(), 404);
-    assert_eq!(web_server.taken(), bytes, "what is not read makes the close a reset");
+    assert_eq!(web_server.taken(), bytes, "unread input makes the close a reset");
     assert!(!web_server.was_reset());
 }
 
@@ -155,7 +155,7 @@ async fn response_survives_10_unread_mb_with_keep_conn() {
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.status(), 404);
 }
 
-/// Answers `/early` without its body, the others with it.
+/// Responds to `/early` without reading its body, and echoes others.
 fn early_or_echo() -> WebServer {
     serve(handler(|request| async {
         if request.uri() == "/early" { full("early") } else { echo(request).await }
@@ -196,7 +196,7 @@ async fn eof_in_late_stdin_after_an_early_response_is_clean() {
 async fn a_body_read_to_its_length_ends_on_its_empty_record() {
     let web_server = serve(handler(|request| async { full(read(request.into_body()).await.unwrap()) }));
     web_server.say([post(1, KEEP, "/", 4), stdin(1, b"abcd")].concat()).await;
-    assert!(!web_server.answers().has(1), "there may be a fifth byte");
+    assert!(!web_server.answers().has(1), "a fifth byte may follow");
     assert_eq!(web_server.ask(1, end_stdin(1)).await.text(), "abcd");
 }
 
@@ -210,7 +210,7 @@ async fn early_answered_open_ids_are_limited() {
     }
     assert!(!web_server.sees_end());
     assert_eq!(web_server.ask(4, post(4, KEEP, "/", 4)).await.status(), 404);
-    assert!(web_server.sees_end(), "one too many");
+    assert!(web_server.sees_end(), "one byte too many");
     web_server.end();
     assert!(web_server.ended().await.is_ok());
 }

@@ -1,4 +1,4 @@
-//! Filters: DATA, the second body. No web server is known to send it, so its records are written by hand.
+//! Filters: DATA, the second body. No known web server sends it, so the records are written by hand.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -28,7 +28,7 @@ fn end_data(id: u16) -> Vec<u8> {
     record(RecordType::DATA, id, b"")
 }
 
-/// A whole request without a body.
+/// A complete request without a body.
 fn whole(length: &str, file: &[u8]) -> Vec<u8> {
     [head(1, length, &[]), end_stdin(1), data(1, file), end_data(1)].concat()
 }
@@ -43,7 +43,7 @@ fn limits(bytes: usize) -> Config {
     filters().with_limits(limits)
 }
 
-/// Answers with the body and the file, in this order, or with what was wrong with either.
+/// Responds with the body and the file, in this order, or with the first error.
 fn both(config: Config) -> WebServer {
     serve_with(
         config,
@@ -65,7 +65,7 @@ fn both(config: Config) -> WebServer {
 
 type Held = Arc<Mutex<Vec<(RequestBody, FilterData)>>>;
 
-/// Hands body and file out to the test; the handler never answers.
+/// Passes body and file to the test; the handler never responds.
 fn hand_out(config: Config) -> (WebServer, Held) {
     let held = Held::default();
     let out = Arc::clone(&held);
@@ -101,7 +101,7 @@ async fn the_file_follows_the_body_in_any_chunking() {
             web_server.say(piece.to_vec()).await;
         }
         assert_eq!(web_server.answer(1).text(), "body|file");
-        assert_eq!(web_server.ask(1, request.clone()).await.text(), "body|file", "the connection goes on");
+        assert_eq!(web_server.ask(1, request.clone()).await.text(), "body|file", "the connection continues");
     }
 }
 
@@ -138,7 +138,7 @@ async fn a_file_without_a_length_is_refused() {
         let answer = web_server.ask(1, whole(length, b"file")).await;
         assert!(answer.stdout.starts_with(b"Status: 400 "), "{answer:?}");
         assert_eq!(answer.errors(), "");
-        assert_eq!(web_server.ask(1, whole("4", b"file")).await.text(), "|file", "the connection goes on");
+        assert_eq!(web_server.ask(1, whole("4", b"file")).await.text(), "|file", "the connection continues");
     }
 }
 
@@ -159,7 +159,7 @@ async fn filter_data_has_length_time_and_size_hint() {
     assert!(next(&mut stream).await.is_none());
 }
 
-/// How the file's stream ends when this happens in the middle of it, or before it has begun.
+/// The error of the file's stream after `event`, which happens within the stream or before it has begun.
 async fn error_after(event: impl AsyncFn(&mut WebServer), begun: bool) -> BodyError {
     let (mut web_server, held) = hand_out(filters());
     web_server.say(head(1, "8", &[])).await;
@@ -210,7 +210,7 @@ async fn a_file_that_outlives_its_request_is_an_error() {
     assert_eq!(web_server.answer(1).text(), "early");
     let stream = kept.lock().unwrap().take().unwrap();
     assert!(read(stream).await.unwrap_err().is_request_ended());
-    // What is still to come of it is dropped.
+    // The rest of the file is discarded.
     web_server.say([data(1, b"late"), end_data(1)].concat()).await;
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "early");
 }
@@ -232,7 +232,7 @@ async fn an_unread_file_pauses_the_input_until_it_is_read() {
 async fn a_body_dropped_unread_does_not_block_the_file() {
     let large = vec![7; 1 << 20];
     let length = large.len().to_string();
-    // Also where it was told to be none and comes all the same, and where all comes at once.
+    // Also with CONTENT_LENGTH 0 and a body, and if everything arrives at once.
     for (content_length, packet) in [(&length[..], 10_000), ("0", 10_000), (&length, 4 << 20)] {
         let web_server = serve_with(
             limits(100_000),

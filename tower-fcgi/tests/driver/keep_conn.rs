@@ -1,4 +1,4 @@
-//! The life of a connection over several requests.
+//! A connection with several requests in sequence.
 
 use tower_fcgi::{Config, Params};
 
@@ -90,7 +90,7 @@ async fn a_missing_length_waits_unless_configured_otherwise() {
     let web_server = serve_with(Config::default().with_empty_without_content_length(true), handler(echo));
     assert_eq!(web_server.ask(1, head(1, KEEP, "GET", "/", &[])).await.text(), "GET / ");
     assert_eq!(web_server.ask(1, head(1, KEEP, "GET", "/", &[("CONTENT_LENGTH", "")])).await.status(), 200);
-    // A length is a body, with the option as without it.
+    // The option does not affect requests with a length.
     assert_eq!(web_server.ask(1, post_whole(1, KEEP, "/", b"abc")).await.text(), "POST / abc");
 }
 
@@ -109,7 +109,7 @@ async fn a_connection_is_idle_only_between_requests() {
     }
     web_server.wire.make_room(0);
     web_server.say(request).await;
-    assert_eq!(web_server.handle.idle_for(), None, "its answer has not gone out");
+    assert_eq!(web_server.handle.idle_for(), None, "its response is not written");
     web_server.wire.make_room(usize::MAX);
     web_server.quiet().await;
     assert!(web_server.handle.idle_for().is_some());

@@ -1,4 +1,4 @@
-//! What a connection tells `tracing`.
+//! A connection's `tracing` events.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -14,7 +14,7 @@ use crate::scripted::{Scripted, Step, data, quietly};
 use crate::web_server::{WebServer, serve};
 use crate::wire::Failure;
 
-/// Collects events of the library, and the names of its spans.
+/// Collects the library's events and span names.
 #[derive(Clone, Default)]
 struct Log {
     events: Arc<Mutex<Vec<(Level, String)>>>,
@@ -22,11 +22,11 @@ struct Log {
 }
 
 impl Log {
-    /// For this thread, which runs the whole test.
+    /// Starts collecting on this thread, which runs the whole test.
     fn start() -> (Self, DefaultGuard) {
-        // As long as there is but one subscriber, `tracing` asks the thread that comes by a place first
-        // whether anybody listens there, and believes it for ever; other tests' threads would say no. With
-        // several it asks them all.
+        // With a single dispatcher, `tracing` caches a callsite's interest as seen by the first thread that
+        // reaches it, possibly another test's thread without a subscriber. With several dispatchers, it
+        // asks all of them.
         static OTHERS: LazyLock<[Dispatch; 2]> =
             LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Log::default())));
         LazyLock::force(&OTHERS);
@@ -35,7 +35,7 @@ impl Log {
         (log, guard)
     }
 
-    /// Events at this level or a graver one.
+    /// Events at this level or a more severe one.
     fn at(&self, level: Level) -> Vec<String> {
         let events = self.events.lock().unwrap();
         events.iter().filter(|(of, _)| *of <= level).map(|(_, text)| text.clone()).collect()
@@ -44,7 +44,7 @@ impl Log {
 
 impl Subscriber for Log {
     fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
-        // Other tests run at the same time, without a subscriber.
+        // Other tests run concurrently, without a subscriber.
         Interest::sometimes()
     }
 
@@ -115,7 +115,7 @@ async fn healthy_requests_log_nothing_at_debug_or_above() {
     let mut web_server = served();
     web_server.end();
     assert!(web_server.ended().await.is_ok());
-    assert_eq!(log.at(Level::DEBUG), [""; 0], "the end of the stream between requests is no log line");
+    assert_eq!(log.at(Level::DEBUG), [""; 0], "EOF between requests is not logged");
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,7 +150,7 @@ async fn a_failed_connection_is_one_debug_event() {
     }
 }
 
-/// Three more answers are on their way, of which the first finds nobody.
+/// Three more requests arrive, and writing the first response fails.
 fn goes_away_while_it_is_written_to(web_server: &WebServer) {
     web_server.wire.lock().failure = Some(Failure::BrokenPipe);
     web_server.send([get(2, KEEP, "/"), get(3, KEEP, "/"), get(4, KEEP, "/")].concat());

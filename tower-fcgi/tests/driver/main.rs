@@ -1,8 +1,8 @@
-//! The driver of a connection, in memory and with paused time: I/O, time-outs, cancellation, bodies,
+//! Tests of the connection driver, in memory and with paused time: I/O, timeouts, cancellation, bodies,
 //! failures.
 //!
-//! `wire` is the transport, `web_server` its other end; `records` and `answers` are what goes over it in
-//! either direction, `handlers` and `scripted` what is served. The other modules are the tests, by subject.
+//! `wire` is the transport, `web_server` its other end. `records` encodes requests, `answers` parses responses,
+//! and `handlers` and `scripted` are the services. The other modules are the tests, by subject.
 
 mod answers;
 mod handlers;

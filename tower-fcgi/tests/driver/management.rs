@@ -1,4 +1,4 @@
-//! What a connection answers by itself.
+//! Records that the connection itself responds to.
 
 use fcgi_core::{ProtocolStatus, RecordType, Role};
 use tower_fcgi::{Config, Limits};
@@ -27,7 +27,7 @@ async fn get_values_gets_one_record_and_no_close() {
         web_server.forget();
         web_server.say(get_values(query)).await;
         assert_eq!(web_server.answers().values, [answer]);
-        assert_eq!(web_server.answers().order.len(), 1, "no empty record after it");
+        assert_eq!(web_server.answers().order.len(), 1, "no empty record follows");
         assert_eq!(web_server.writes().len(), 1);
     }
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "GET / ");
@@ -62,7 +62,7 @@ async fn get_values_during_params_or_a_handler_is_answered() {
     assert_eq!(web_server.answers().values.len(), 2);
     gate.open(1);
     web_server.quiet().await;
-    assert_eq!(web_server.answer(1).status(), 400, "it has no method");
+    assert_eq!(web_server.answer(1).status(), 400, "no method");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! Between CGI and `http`, from end to end. The tables of names and values are tested beside the code.
+//! The mapping between CGI and `http`, end to end. Unit tests cover the tables of names and values.
 
 use http::{Response, StatusCode};
 use http_body_util::Empty;
@@ -9,7 +9,7 @@ use crate::records::{CLOSE, KEEP, end_stdin, get, head, stdin};
 use crate::scripted::{Scripted, Step, data};
 use crate::web_server::{WebServer, serve, serve_with};
 
-/// Serves every request with this.
+/// Responds to every request with `reply`.
 fn serve_reply(reply: fn() -> Reply) -> WebServer {
     serve(handler(move |_| async move { reply() }))
 }
@@ -33,7 +33,7 @@ async fn expect_100_continue_yields_no_interim_response() {
 async fn an_application_1xx_or_101_is_a_500_at_once() {
     for status in [100, 101, 102, 103] {
         let web_server = serve(handler(move |_| async move {
-            // As an upgrade would: the body never ends.
+            // Like an upgraded connection, whose body never ends.
             let body = boxed(Scripted::new([Step::Hang]));
             Response::builder().status(status).header("upgrade", "websocket").body(body).unwrap()
         }));
@@ -64,7 +64,7 @@ async fn head_of_a_stream_has_no_body_and_no_length() {
     assert_eq!(
         web_server.ask(1, request("HEAD", &[])).await.header("content-length"),
         None,
-        "0 would be a lie"
+        "0 would be wrong"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Several requests at once on one connection.
+//! Concurrent requests on one connection.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ async fn sixteen_interleaved_requests_get_their_responses() {
     for seed in 1..=20 {
         let mut random = Random(seed);
         let web_server = serve(handler(|request| async {
-            // Piece by piece, so that the answers interleave as well.
+            // In chunks, so that the responses interleave too.
             if request.uri().path().ends_with("/stream") {
                 return Response::new(boxed(request.into_body()));
             }
@@ -87,7 +87,7 @@ async fn a_slow_handler_or_unread_body_blocks_no_other() {
     assert_eq!(web_server.answer(2).text(), "POST /waits abc");
 }
 
-/// `/large` answers with ten megabytes that are ready at once, in frames of this size; the others are small.
+/// `/large` responds with ten megabytes, immediately ready, in frames of this size; other responses are small.
 async fn beside_a_large_answer(frame: usize, large_first: bool) {
     let web_server = serve(handler(move |request| async move {
         if request.uri() == "/large" {
@@ -99,8 +99,8 @@ async fn beside_a_large_answer(frame: usize, large_first: bool) {
         }
         full("small")
     }));
-    // The reader takes 64 KiB whenever there is some; the small requests come while the large answer is under
-    // way.
+    // The web server reads 64 KiB at a time. The small requests arrive during the large
+    // response.
     web_server.wire.make_room(0);
     if !large_first {
         web_server.say(get(2, KEEP, "/hold")).await;
@@ -116,7 +116,7 @@ async fn beside_a_large_answer(frame: usize, large_first: bool) {
         taken += 64 * 1024;
         assert!(
             taken <= 2 << 20,
-            "frames of {frame}: two megabytes of the large answer went ahead of the small ones"
+            "frames of {frame}: two megabytes of the large response preceded the small ones"
         );
     }
 }

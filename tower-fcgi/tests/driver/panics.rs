@@ -1,4 +1,4 @@
-//! Panics, and errors before the head: that request's 500, and nobody else's trouble.
+//! Panics, and errors before the head: that request gets a 500, and other requests continue.
 
 use http::{Request, Response};
 use tower_fcgi::RequestBody;
@@ -8,8 +8,8 @@ use crate::records::{KEEP, abort, end_stdin, get, head, post};
 use crate::scripted::{DropsBadly, PanicsWhenDropped, Scripted, Step, data, quietly};
 use crate::web_server::{WebServer, serve};
 
-/// The request is answered with a whole 500 that keeps the reason for STDERR, both inline and spawned, and
-/// the connection goes on.
+/// The response is a complete 500 with the reason only in STDERR, both inline and in a task, and the
+/// connection continues.
 async fn is_a_500(web_server: &WebServer, reason: &str) {
     quietly();
     web_server.forget();
@@ -111,7 +111,7 @@ async fn a_panic_dropping_an_aborted_future_is_one_end() {
         let _bad = PanicsWhenDropped;
         std::future::pending().await
     }));
-    // The first is dropped by the connection, the second by its task.
+    // The connection drops the first handler, its task drops the second.
     web_server.say([get(1, KEEP, "/"), get(2, KEEP, "/")].concat()).await;
     web_server.say([abort(1), abort(2)].concat()).await;
     for id in [1, 2] {
@@ -145,7 +145,7 @@ where
     web_server
 }
 
-/// How many CGI heads the answer to request 1 holds.
+/// The number of CGI heads in the response to request 1.
 fn heads(web_server: &WebServer) -> usize {
     String::from_utf8_lossy(&web_server.answers().of(1).stdout).matches("Status: ").count()
 }
@@ -216,7 +216,7 @@ async fn the_500_for_a_head_request_has_no_body() {
     assert_eq!((answer.status(), answer.body()), (500, &b""[..]));
 }
 
-/// Apache has a line in its log for each record.
+/// Apache logs a line per record.
 #[tokio::test(start_paused = true)]
 async fn a_reason_and_the_end_of_its_line_are_one_record() {
     quietly();

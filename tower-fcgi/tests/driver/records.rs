@@ -1,16 +1,16 @@
-//! What a web server sends.
+//! Encodes the records that a web server sends.
 
 use fcgi_core::{BeginRequest, RecordHeader, RecordType, RequestId, Role, encode_pair};
 
-/// KEEP_CONN is set.
+/// With KEEP_CONN.
 pub(crate) const KEEP: bool = true;
-/// KEEP_CONN is clear.
+/// Without KEEP_CONN.
 pub(crate) const CLOSE: bool = false;
 
-/// A record with padding to eight bytes, as nginx sends them.
+/// A record padded to a multiple of eight bytes, as by nginx.
 pub(crate) fn record(kind: RecordType, id: u16, content: &[u8]) -> Vec<u8> {
     let padding_len = u8::try_from(content.len().wrapping_neg() % 8).unwrap();
-    let content_len = u16::try_from(content.len()).expect("a content that fits one record");
+    let content_len = u16::try_from(content.len()).expect("content must fit in one record");
     let header = RecordHeader { kind, id: RequestId(id), content_len, padding_len };
     [&header.encode()[..], content, &vec![0; padding_len.into()]].concat()
 }
@@ -41,9 +41,9 @@ pub(crate) fn end_params(id: u16) -> Vec<u8> {
     record(RecordType::PARAMS, id, b"")
 }
 
-/// STDIN, without its end.
+/// STDIN without its end.
 pub(crate) fn stdin(id: u16, body: &[u8]) -> Vec<u8> {
-    // As nginx cuts it.
+    // The same record size as nginx.
     body.chunks(32 * 1024).flat_map(|chunk| record(RecordType::STDIN, id, chunk)).collect()
 }
 
@@ -63,8 +63,8 @@ pub(crate) fn get_values(names: &[&str]) -> Vec<u8> {
     record(RecordType::GET_VALUES, 0, &query)
 }
 
-/// A request up to the end of its PARAMS; the body follows. SCRIPT_NAME is REQUEST_URI's path. The caller's pairs come
-/// last, and so win.
+/// A request up to the end of its PARAMS, without the body. SCRIPT_NAME is REQUEST_URI's path. The caller's pairs come
+/// last and therefore take precedence.
 pub(crate) fn head(id: u16, keep: bool, method: &str, uri: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let sent = more.iter().rev().find(|(name, _)| *name == "REQUEST_URI").map_or(uri, |(_, uri)| uri);
     let path = sent.split('?').next().unwrap_or_default();
@@ -78,17 +78,17 @@ pub(crate) fn head(id: u16, keep: bool, method: &str, uri: &str, more: &[(&str, 
     [begin(id, keep), params(id, &pairs)].concat()
 }
 
-/// A whole GET.
+/// A complete GET.
 pub(crate) fn get(id: u16, keep: bool, uri: &str) -> Vec<u8> {
     [head(id, keep, "GET", uri, &[]), end_stdin(id)].concat()
 }
 
-/// A POST with this CONTENT_LENGTH; the body is to come.
+/// A POST with this CONTENT_LENGTH, without the body.
 pub(crate) fn post(id: u16, keep: bool, uri: &str, length: usize) -> Vec<u8> {
     head(id, keep, "POST", uri, &[("CONTENT_LENGTH", &length.to_string())])
 }
 
-/// A whole POST.
+/// A complete POST.
 pub(crate) fn post_whole(id: u16, keep: bool, uri: &str, body: &[u8]) -> Vec<u8> {
     [post(id, keep, uri, body.len()), stdin(id, body), end_stdin(id)].concat()
 }

@@ -1,4 +1,4 @@
-//! A service that reserves in `poll_ready`, and watches that its users keep to tower's contract.
+//! A service that reserves a permit in `poll_ready` and checks that callers follow tower's contract.
 
 use std::mem;
 use std::pin::Pin;
@@ -11,27 +11,27 @@ use tower_service::Service;
 
 use crate::handlers::{BoxError, Gate, Reply, echo, full};
 
-/// Echoes; at `/held` waits for the gate first. Each call takes one of its permits for good.
+/// Echoes requests; `/held` waits for the gate first. Each call consumes a permit.
 pub(crate) struct Reserving {
     shared: Arc<Mutex<Shared>>,
     gate: Gate,
-    /// This clone has a permit.
+    /// Whether this clone holds a permit.
     reserved: bool,
 }
 
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// Permits that no clone has.
+    /// Permits that no clone holds.
     pub(crate) free: usize,
     pub(crate) state: State,
-    /// Targets of its calls.
+    /// The targets of all calls.
     pub(crate) calls: Vec<String>,
-    /// Clones that there are.
+    /// The number of live clones.
     clones: usize,
     waiting: Vec<Waker>,
 }
 
-/// What becomes of a `poll_ready`.
+/// The behaviour of the service.
 #[derive(Default, Clone, Copy)]
 pub(crate) enum State {
     #[default]
@@ -51,7 +51,7 @@ impl Reserving {
         }
     }
 
-    /// Changes something, and wakes whoever waits.
+    /// Changes the state and wakes all waiting tasks.
     pub(crate) fn set(&self, change: impl FnOnce(&mut Shared)) {
         let mut shared = self.shared.lock().unwrap();
         change(&mut shared);
@@ -72,7 +72,7 @@ impl Reserving {
         self.shared.lock().unwrap().clones
     }
 
-    /// Lets so many at `/held` go on.
+    /// Lets this number of `/held` handlers pass.
     pub(crate) fn open(&self, handlers: usize) {
         self.gate.open(handlers);
     }
@@ -131,7 +131,7 @@ impl Service<Request<RequestBody>> for Reserving {
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        assert!(mem::take(&mut self.reserved), "a call of a clone that was not ready");
+        assert!(mem::take(&mut self.reserved), "call without a preceding poll_ready");
         self.shared.lock().unwrap().calls.push(request.uri().to_string());
         let gate = self.gate.clone();
         Box::pin(async move {

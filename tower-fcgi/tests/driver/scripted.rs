@@ -1,4 +1,4 @@
-//! A response body that does what it is told, and a future that does not go quietly.
+//! A scripted response body, and futures that panic on drop.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::handlers::{BoxError, Gate};
 
-/// What a body does next.
+/// One step of a body.
 pub(crate) enum Step {
     Data(Bytes),
     Trailers,
@@ -20,7 +20,7 @@ pub(crate) enum Step {
     Panic,
     /// Waits until the test opens the gate.
     Wait(Gate),
-    /// Waits for ever.
+    /// Waits forever.
     Hang,
 }
 
@@ -29,12 +29,12 @@ pub(crate) fn data(text: impl Into<Bytes>) -> Step {
     Step::Data(text.into())
 }
 
-/// A body that takes step after step, then ends.
+/// A body that runs its steps, then ends.
 pub(crate) struct Scripted {
     steps: VecDeque<Step>,
     waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     exact: Option<u64>,
-    /// After the steps: frames without end, always ready.
+    /// Produces endless frames after the steps, always ready.
     endless: Option<Box<dyn FnMut() -> Bytes + Send>>,
     /// Dropped with the body.
     kept: Option<Box<dyn Any + Send>>,
@@ -47,7 +47,7 @@ impl Scripted {
         Self { steps, waiting: None, exact: None, endless: None, kept: None, panics_when_dropped: false }
     }
 
-    /// Says that it is so long, whether that is true or not.
+    /// Reports this exact length, even if it is wrong.
     pub(crate) fn exact(mut self, length: u64) -> Self {
         self.exact = Some(length);
         self
@@ -59,7 +59,7 @@ impl Scripted {
         scripted
     }
 
-    /// Holds on to something until it is dropped.
+    /// Keeps a value alive until the body is dropped.
     pub(crate) fn keep(mut self, kept: impl Any + Send) -> Self {
         self.kept = Some(Box::new(kept));
         self
@@ -122,8 +122,8 @@ impl Drop for Scripted {
     }
 }
 
-/// Many tests panic on purpose; what the panic hook would print of that helps nobody. Messages that end with
-/// "has a bug", and payloads that are no text, are not printed.
+/// Silences the panic hook for panics on purpose: messages that end with "has a bug", and non-string
+/// payloads.
 pub(crate) fn quietly() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -139,7 +139,7 @@ pub(crate) fn quietly() {
     });
 }
 
-/// Panics when it is dropped.
+/// Panics on drop.
 pub(crate) struct PanicsWhenDropped;
 
 impl Drop for PanicsWhenDropped {
@@ -150,7 +150,7 @@ impl Drop for PanicsWhenDropped {
     }
 }
 
-/// Panics when it is dropped, even after it has come to its end: an `async` block is empty by then.
+/// A future that panics on drop even after completion, when an `async` block has already dropped its values.
 pub(crate) struct DropsBadly<F> {
     pub(crate) future: Pin<Box<F>>,
     pub(crate) _bad: PanicsWhenDropped,

@@ -1,4 +1,4 @@
-//! Graceful shutdown, and the other one.
+//! Graceful shutdown and abort.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::records::{CLOSE, KEEP, begin, end_params, end_stdin, get, post, some_
 use crate::web_server::{WebServer, serve, serve_with};
 use crate::wire::Wire;
 
-/// Waits for the gate, then answers; the count tells how many handlers were dropped.
+/// Waits for the gate, then responds; the count is the number of dropped handlers.
 fn gated(gate: &Gate) -> (WebServer, Count) {
     let (gate, dropped) = (gate.clone(), Count::default());
     let count = dropped.clone();
@@ -27,7 +27,7 @@ fn gated(gate: &Gate) -> (WebServer, Count) {
     (web_server, dropped)
 }
 
-/// The connection ends in good order and at once.
+/// Asserts that the connection ends cleanly and immediately.
 async fn ends(mut web_server: WebServer) {
     let (result, took) = web_server.ended_after().await;
     assert!(result.is_ok(), "{result:?}");
@@ -59,7 +59,7 @@ async fn shutdown_waits_a_second_for_a_first_request() {
     let (result, took) = web_server.ended_after().await;
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(took.as_millis(), 1000);
-    // Whoever connects for nothing and leaves holds nothing up.
+    // A peer that disconnects without a request does not delay the shutdown.
     let web_server = serve(handler(echo));
     web_server.handle.graceful_shutdown();
     web_server.end();
@@ -116,7 +116,7 @@ async fn shutdown_completes_a_half_received_begin() {
 async fn a_shutdown_serves_what_was_sent_but_not_read() {
     let web_server = serve(handler(echo));
     web_server.ask(1, get(1, KEEP, "/1")).await;
-    // Both before the connection is polled again.
+    // Both happen before the connection is polled again.
     web_server.forget();
     web_server.send(get(1, KEEP, "/2"));
     web_server.handle.graceful_shutdown();
@@ -185,7 +185,7 @@ async fn a_kill_ends_a_connection_that_drains() {
     assert!(web_server.sees_end() && !web_server.is_closed());
     web_server.handle.abort();
     let (_, took) = web_server.ended_after().await;
-    assert!(took < Duration::from_millis(5), "a shutdown's deadline is over, and it took {took:?} more");
+    assert!(took < Duration::from_millis(5), "took {took:?} after the shutdown's deadline");
     assert!(web_server.is_closed());
 }
 
@@ -197,7 +197,7 @@ async fn abort_ends_a_connection_with_a_blocked_write() {
         web_server.say(get(1, keep, "/")).await;
         web_server.handle.abort();
         let (_, took) = web_server.ended_after().await;
-        assert!(took < Duration::from_millis(5), "a shutdown's deadline is over, and it took {took:?} more");
+        assert!(took < Duration::from_millis(5), "took {took:?} after the shutdown's deadline");
     }
 }
 
@@ -208,7 +208,7 @@ async fn shutdown_ends_despite_an_incomplete_request() {
     web_server.say(begin(1, KEEP)).await;
     web_server.handle.graceful_shutdown();
     let (result, took) = web_server.ended_after().await;
-    // The 408, then a second for a web server that says nothing any more.
+    // The 408, then one second of lingering for a silent web server.
     assert!(took.as_secs() <= 3 + 1, "{took:?}");
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(web_server.answer(1).status(), 408);

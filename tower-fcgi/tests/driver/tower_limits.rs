@@ -1,4 +1,4 @@
-//! tower's own limits around a service.
+//! tower's limit layers around a service.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::web_server::{WebServer, serve, serve_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Echoes; at `/held` waits for the gate first.
+/// Echoes requests; `/held` waits for the gate first.
 fn held(gate: &Gate) -> impl FcgiService<ResponseBody = Body, Error = Infallible> {
     let gate = gate.clone();
     handler(move |request| {
@@ -31,7 +31,7 @@ fn held(gate: &Gate) -> impl FcgiService<ResponseBody = Body, Error = Infallible
     })
 }
 
-/// Whether another connection's request is answered.
+/// Whether a request on another connection gets a response.
 async fn answers(web_server: &WebServer) -> bool {
     web_server.forget();
     web_server.say(get(9, KEEP, "/other")).await;
@@ -93,7 +93,7 @@ async fn what_is_shed_leaves_nothing_behind() {
     let shed = LoadShed::new(ConcurrencyLimit::new(held(&gate), 1));
     let (a, b) = (serve(shed.clone()), serve(shed));
     a.say(get(1, KEEP, "/held")).await;
-    // Inline, in a task, and beside the one that is served.
+    // Inline, in a task, and beside a running request.
     b.say([get(1, KEEP, "/"), get(2, KEEP, "/")].concat()).await;
     a.say(get(2, KEEP, "/")).await;
     for answer in [b.answer(1), b.answer(2), a.answer(2)] {
@@ -108,11 +108,11 @@ async fn what_is_shed_leaves_nothing_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_goes_behind_a_buffer() {
-    // RateLimit is not Clone.
+    // RateLimit is not Clone, so it needs a Buffer.
     let limited = RateLimit::new(handler(echo), Rate::new(2, SECOND));
     let buffer = Buffer::new(limited, 1);
     let (a, b) = (serve(buffer.clone()), serve(buffer));
-    // Two are served, one is with the worker, one in the queue, and the last two wait for a place in it.
+    // Two requests are served, the worker has one, the queue has one, and two wait for a place in it.
     a.say([get(1, KEEP, "/1"), get(2, KEEP, "/2"), get(3, KEEP, "/3")].concat()).await;
     b.say([get(1, KEEP, "/4"), get(2, KEEP, "/5"), get(3, KEEP, "/6")].concat()).await;
     assert!(a.answers().has(1) && a.answers().has(2) && !a.answers().has(3));
@@ -135,7 +135,7 @@ async fn a_buffer_whose_service_fails_is_a_503() {
     a.say([get(1, KEEP, "/1"), get(2, KEEP, "/2"), get(3, KEEP, "/3")].concat()).await;
     service.set(|shared| shared.state = State::Fails);
     a.quiet().await;
-    // What had a place in the queue was called already; the buffer's own future fails.
+    // Requests in the queue were already called; the buffer's future fails.
     assert_eq!(a.answer(1).status(), 500);
     assert_eq!(a.answer(3).status(), 503);
     assert_eq!(b.ask(1, get(1, KEEP, "/")).await.status(), 503);

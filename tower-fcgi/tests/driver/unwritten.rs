@@ -1,5 +1,5 @@
-//! Failures of a response of which nothing was written: it becomes a whole error page, also where its head and some of
-//! its body were ready.
+//! Failures before a response is written: an error page replaces it, even if the head and a part of the body were
+//! ready.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::web_server::{WebServer, serve, serve_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How a body fails in the turn in which its response comes.
+/// Bodies that fail in the same poll in which the response is ready.
 fn fails_at_once() -> Vec<Scripted> {
     vec![
         Scripted::new([Step::Error]),
@@ -33,7 +33,7 @@ fn fails_at_once() -> Vec<Scripted> {
     ]
 }
 
-/// `/3` answers with the third of these, `/wait` never, and everything else with "good".
+/// `/3` responds with the third of these bodies, `/wait` never, and other paths with "good".
 fn served() -> WebServer {
     quietly();
     serve(handler(|request| async move {
@@ -58,7 +58,7 @@ async fn a_failure_at_once_is_a_whole_500() {
         let web_server = served();
         let bad = format!("/{number}");
         is_a_500(&web_server.ask(1, get(1, KEEP, &bad)).await);
-        assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "good", "the connection goes on");
+        assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "good", "the connection continues");
         // In a task, beside another request.
         web_server.say([get(1, KEEP, "/wait"), get(2, KEEP, &bad)].concat()).await;
         is_a_500(&web_server.answer(2));
@@ -79,8 +79,8 @@ async fn a_failure_at_once_ends_a_connection_in_good_order() {
     }
 }
 
-/// `/head` waits for the gate with its body, `/empty` behind an empty frame, `/frame` behind its first frame; then each
-/// fails. `/good` answers.
+/// Bodies that wait for the gate, then fail: `/head` before its first frame, `/empty` after an empty frame, `/frame`
+/// after its first frame. `/good` succeeds.
 fn waiting(gate: &Gate, config: Config) -> WebServer {
     quietly();
     let held = gate.clone();
@@ -123,7 +123,7 @@ async fn what_the_transport_did_not_take_is_taken_back() {
             let web_server = waiting(&gate, Config::default());
             web_server.wire.make_room(0);
             web_server.say(ids.iter().flat_map(|id| get(*id, KEEP, path)).collect::<Vec<_>>()).await;
-            // All that is answered meanwhile lies behind it.
+            // Other responses are queued behind it.
             web_server.say([get_values(&["FCGI_MPXS_CONNS"]), get(3, KEEP, "/good")].concat()).await;
             gate.open(ids.len());
             web_server.quiet().await;
@@ -137,7 +137,7 @@ async fn what_the_transport_did_not_take_is_taken_back() {
     }
 }
 
-/// Writes a line, answers with a piece, writes another line, and fails.
+/// Writes a line, sends a chunk of the body, writes another line, and fails.
 async fn lines_around_a_piece(request: Request<RequestBody>) -> Reply {
     let stderr = request.extensions().get::<Params>().and_then(Params::stderr).unwrap();
     stderr.write("before").await.unwrap();
@@ -167,7 +167,7 @@ async fn stderr_keeps_its_order_around_an_error_page() {
             let order = web_server.answers().order;
             let kinds: Vec<_> = order.iter().filter(|(_, of, _)| of == id).map(|(kind, ..)| *kind).collect();
             let page = [Is::STDERR, Is::STDOUT, Is::STDERR, Is::STDERR, Is::STDOUT, Is::END_REQUEST];
-            assert_eq!(kinds, page, "the page is where the response began");
+            assert_eq!(kinds, page, "the page replaces the response");
         }
     }
 }
@@ -182,7 +182,7 @@ async fn an_abort_of_an_unwritten_response_is_its_end() {
         web_server.wire.make_room(usize::MAX);
         web_server.quiet().await;
         ids.iter().for_each(|id| assert!(web_server.answer(*id).stdout.is_empty()));
-        assert_eq!(web_server.ask(1, get(1, KEEP, "/good")).await.text(), "good", "it is kept");
+        assert_eq!(web_server.ask(1, get(1, KEEP, "/good")).await.text(), "good", "the connection is kept");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The web server: the other end of a connection that is being served.
+//! The web server's end of a served connection.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use tower_fcgi::{Builder, Config, ConnectionHandle, Error, FcgiService};
 use crate::answers::{Answer, Answers};
 use crate::wire::{Transport, Wire};
 
-/// A web server with one connection, which is served in a task.
+/// A web server with one connection, served in a task.
 pub(crate) struct WebServer {
     pub(crate) wire: Wire,
     pub(crate) handle: ConnectionHandle,
     connection: JoinHandle<Result<(), Error>>,
 }
 
-/// Longer than any time-out of the library: what takes as long hangs.
+/// Longer than any timeout of the library: what takes as long hangs.
 const HANGS: Duration = Duration::from_secs(86_400);
 
-/// Serves with the default settings.
+/// Serves a connection with the default settings.
 pub(crate) fn serve<S>(service: S) -> WebServer
 where
     S: FcgiService,
@@ -46,7 +46,7 @@ where
 }
 
 impl WebServer {
-    /// Sends a packet; the application reads it as one.
+    /// Sends a packet, which the application reads in one read.
     pub(crate) fn send(&self, bytes: impl Into<Bytes>) {
         self.wire.give(bytes.into());
     }
@@ -59,7 +59,7 @@ impl WebServer {
         }
     }
 
-    /// Sends a packet and waits until nothing moves any more.
+    /// Sends a packet and waits until all tasks are idle.
     pub(crate) async fn say(&self, bytes: impl Into<Bytes>) {
         self.send(bytes);
         self.quiet().await;
@@ -74,35 +74,35 @@ impl WebServer {
         self.wire.give_reset();
     }
 
-    /// Waits until every task waits: with paused time the clock moves only then.
+    /// Waits until all tasks are idle: paused time advances only then.
     pub(crate) async fn quiet(&self) {
         sleep(Duration::from_millis(1)).await;
     }
 
-    /// Everything that has come so far.
+    /// Everything received so far.
     pub(crate) fn answers(&self) -> Answers {
         let wire = self.wire.lock();
-        // A transport that is full has sent what it was given; one with room may hold it back until it is
-        // flushed.
+        // A full transport has sent all of its bytes; one with room may buffer them until the
+        // flush.
         let sent = if wire.room == 0 { wire.output.len() } else { wire.flushed };
         Answers::parse(&wire.output[..sent])
     }
 
-    /// The only answer to a request, whole.
+    /// The only response to a request, which must be complete.
     pub(crate) fn answer(&self, id: u16) -> Answer {
         let answer = self.answers().of(id).clone();
         assert!(answer.is_whole(), "{answer:?}");
         answer
     }
 
-    /// Sends a packet, waits, and gives the answer; those before it are forgotten.
+    /// Forgets earlier responses, sends a packet, waits, and returns the response.
     pub(crate) async fn ask(&self, id: u16, bytes: impl Into<Bytes>) -> Answer {
         self.forget();
         self.say(bytes).await;
         self.answer(id)
     }
 
-    /// Forgets what has come so far.
+    /// Discards everything received so far.
     pub(crate) fn forget(&self) {
         let mut wire = self.wire.lock();
         wire.output.clear();
@@ -120,18 +120,18 @@ impl WebServer {
         self.wire.lock().taken
     }
 
-    /// Whether the application's stream has ended, by a shutdown or by a close.
+    /// Whether the application's stream has ended, by a shutdown or a close.
     pub(crate) fn sees_end(&self) -> bool {
         let wire = self.wire.lock();
         wire.shut || wire.gone
     }
 
-    /// Whether the application has let go of the connection.
+    /// Whether the application has dropped the transport.
     pub(crate) fn is_closed(&self) -> bool {
         self.wire.lock().gone
     }
 
-    /// Whether the close was made one that cannot be overlooked.
+    /// Whether the connection was closed with a reset.
     pub(crate) fn was_reset(&self) -> bool {
         self.wire.lock().reset
     }
@@ -142,7 +142,7 @@ impl WebServer {
         ended.expect("the connection panicked")
     }
 
-    /// Waits for the end of the connection, and says how long that took.
+    /// Waits for the end of the connection. Returns the elapsed time too.
     pub(crate) async fn ended_after(&mut self) -> (Result<(), Error>, Duration) {
         let start = Instant::now();
         let result = self.ended().await;

@@ -1,4 +1,4 @@
-//! A transport in memory that writes down every call, and takes and gives bytes as a test wants it to.
+//! An in-memory transport that records every call and reads and writes as scripted by the test.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -9,40 +9,40 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Both ends of the transport; a clone is the same transport.
+/// Both ends of the transport; clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct Wire {
     shared: Arc<Mutex<Shared>>,
 }
 
-/// What happened on the transport, and what is to happen.
+/// The recorded calls and the script.
 pub(crate) struct Shared {
-    /// What the application is to read: a read gives at most one of these.
+    /// Input for the application: a read returns at most one of these.
     input: VecDeque<Input>,
     /// Bytes that the application has read.
     pub(crate) taken: usize,
-    /// Reads that gave something, the end of the stream included.
+    /// Reads that returned bytes or EOF.
     pub(crate) reads: usize,
-    /// Reads that found nothing.
+    /// Reads that returned `Pending`.
     pub(crate) vain_reads: usize,
-    /// What the application has written.
+    /// Bytes that the application has written.
     pub(crate) output: Vec<u8>,
-    /// Bytes of `output` that were flushed: the web server sees no others.
+    /// Flushed bytes of `output`, the only ones that the web server sees.
     pub(crate) flushed: usize,
     /// Sizes of the writes.
     pub(crate) writes: Vec<usize>,
-    /// Bytes that the transport still takes before it is full.
+    /// Bytes that the transport accepts before it is full.
     pub(crate) room: usize,
-    /// How many of the bytes that are offered one write takes; none: not now, but at once after.
+    /// Returns how many of the offered bytes a write accepts. 0 means `Pending` with an immediate wakeup.
     pub(crate) pattern: Box<dyn FnMut(usize) -> usize + Send>,
     pub(crate) vectored: bool,
-    /// What becomes of the next write.
+    /// The failure of the next write.
     pub(crate) failure: Option<Failure>,
-    /// The application has shut its side down.
+    /// Whether the application has shut down its side.
     pub(crate) shut: bool,
-    /// The application has set the transport up to be reset.
+    /// Whether the application has requested a reset.
     pub(crate) reset: bool,
-    /// The application has dropped the transport.
+    /// Whether the application has dropped the transport.
     pub(crate) gone: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -57,7 +57,7 @@ enum Input {
 #[derive(Clone, Copy)]
 pub(crate) enum Failure {
     BrokenPipe,
-    /// The write takes nothing and says so.
+    /// The write returns 0.
     Zero,
 }
 
@@ -94,7 +94,7 @@ impl Wire {
         Transport { wire: self.clone() }
     }
 
-    /// A packet for the application.
+    /// Queues a packet for the application.
     pub(crate) fn give(&self, bytes: Bytes) {
         self.push(Input::Bytes(bytes));
     }
@@ -107,7 +107,7 @@ impl Wire {
         self.push(Input::Reset);
     }
 
-    /// Sets how many bytes the transport takes from now on.
+    /// Sets how many further bytes the transport accepts.
     pub(crate) fn make_room(&self, room: usize) {
         let mut shared = self.lock();
         shared.room = room;
@@ -135,7 +135,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Told in place of `SO_LINGER`.
+    /// Called in place of setting `SO_LINGER`.
     pub(crate) fn reset(&self) {
         self.wire.lock().reset = true;
     }
@@ -194,7 +194,7 @@ impl AsyncWrite for Transport {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut shared = self.wire.lock();
-        assert!(!shared.shut, "a write after the shutdown");
+        assert!(!shared.shut, "write after shutdown");
         match shared.failure.take() {
             Some(Failure::BrokenPipe) => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
             Some(Failure::Zero) => return Poll::Ready(Ok(0)),

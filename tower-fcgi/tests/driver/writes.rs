@@ -1,4 +1,4 @@
-//! Which bytes go out together, and when.
+//! Which bytes are written together, and when.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::scripted::{Scripted, Step, data};
 use crate::web_server::{WebServer, serve, serve_on};
 use crate::wire::Wire;
 
-/// Serves every request with a new body.
+/// Responds to every request with a new body.
 fn serve_body(mut body: impl FnMut() -> Body + Send + 'static) -> WebServer {
     serve(handler(move |_| {
         let body = body();
@@ -58,7 +58,7 @@ async fn each_body_frame_is_flushed_at_once() {
             web_server.say(get(9, KEEP, "/")).await;
         }
         web_server.say(get(1, KEEP, "/")).await;
-        assert_eq!(web_server.answers().of(1).text(), "", "the head goes ahead of the first frame");
+        assert_eq!(web_server.answers().of(1).text(), "", "the head is sent before the first frame");
         let mut expected = String::new();
         for tick in 1..=5 {
             gate.open(if spawned { 2 } else { 1 });
@@ -95,7 +95,7 @@ async fn the_end_of_a_response_is_one_write() {
             }
             web_server.say(get(1, KEEP, "/")).await;
             if spawned {
-                // The inline one, of which nothing more is said here.
+                // Cancels the inline request, which has done its part.
                 web_server.say(crate::records::abort(9)).await;
             }
             web_server.forget();
@@ -129,7 +129,7 @@ async fn large_responses_are_split_correctly_in_any_writes() {
     }
 }
 
-/// Small and large frames, so that there are copied and uncopied pieces side by side.
+/// Small and large frames, so that copied and uncopied chunks alternate.
 fn mixed() -> Body {
     let sizes = [1, 4095, 4096, 10, 65_535, 3, 65_536, 5000, 0, 70_001, 2];
     boxed(Scripted::new(sizes.map(|size| data(vec![u8::try_from(size % 251).unwrap(); size]))))
@@ -144,7 +144,7 @@ async fn short_and_vectored_writes_give_the_same_bytes() {
         let wire = Wire::default();
         let mut random = crate::chunking::Random(seed);
         wire.lock().vectored = seed % 3 != 0;
-        // Sometimes nothing, mostly little, sometimes all.
+        // Sometimes nothing, mostly a little, sometimes everything.
         wire.lock().pattern = Box::new(move |offered| match random.below(8) {
             0 => 0,
             1 => offered,
@@ -154,7 +154,7 @@ async fn short_and_vectored_writes_give_the_same_bytes() {
         let web_server = serve_on(wire, Config::default(), handler(|_| async { Response::new(mixed()) }));
         web_server.say(get(1, KEEP, "/")).await;
         let same = web_server.answers() == Answers::parse(&expected);
-        // Records may be cut otherwise where a frame met a full transport; the bytes of the streams may not.
+        // A full transport may change how records are split, but not the bytes of the streams.
         assert!(same || web_server.answer(1) == reference.answer(1), "seed {seed}");
     }
 }

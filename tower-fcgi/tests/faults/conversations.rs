@@ -1,4 +1,4 @@
-//! What the web server sends, and what answers it.
+//! The requests and the handlers.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::records::{
     CLOSE, KEEP, begin_as, end_stdin, get, get_values, head, params, post, post_whole, stdin,
 };
 
-/// Everything that a web server sends on one connection.
+/// All input of one connection.
 pub(crate) struct Conversation {
     pub(crate) name: &'static str,
     pub(crate) input: Vec<u8>,
-    /// The ids of its requests.
+    /// The request ids.
     pub(crate) ids: &'static [u16],
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn all() -> Vec<Conversation> {
         of("a small GET, not kept", &[1], &[get(1, CLOSE, "/")]),
         of("a POST", &[1], &[post_whole(1, KEEP, "/echo", b"name=value")]),
         of(
-            "a POST in pieces",
+            "a POST in chunks",
             &[7],
             &[post(7, CLOSE, "/echo", 6), stdin(7, b"abc"), stdin(7, b"def"), end_stdin(7)],
         ),
@@ -39,10 +39,10 @@ pub(crate) fn all() -> Vec<Conversation> {
             &[1],
             &[head(1, KEEP, "POST", "/echo", &[]), stdin(1, b"unknown"), end_stdin(1)],
         ),
-        of("an early answer, kept", &[1], &[post_whole(1, KEEP, "/early", b"unread")]),
-        of("an early answer, not kept", &[1], &[post_whole(1, CLOSE, "/early", b"unread")]),
+        of("an early response, kept", &[1], &[post_whole(1, KEEP, "/early", b"unread")]),
+        of("an early response, not kept", &[1], &[post_whole(1, CLOSE, "/early", b"unread")]),
         of(
-            "two at once, and a question",
+            "two concurrent requests, and GET_VALUES",
             &[1, 2],
             &[
                 post(1, KEEP, "/echo", 4),
@@ -55,13 +55,13 @@ pub(crate) fn all() -> Vec<Conversation> {
                 end_stdin(1),
             ],
         ),
-        of("one after the other", &[1, 2], &[get(1, KEEP, "/"), get(2, CLOSE, "/slow")]),
-        of("a large answer", &[1], &[get(1, KEEP, "/large")]),
+        of("two sequential requests", &[1, 2], &[get(1, KEEP, "/"), get(2, CLOSE, "/slow")]),
+        of("a large response", &[1], &[get(1, KEEP, "/large")]),
         of("an authorizer", &[1], &[begin_as(Role::AUTHORIZER, 1, KEEP), params(1, &authorizer)]),
     ]
 }
 
-/// Answers by the path, with something to wait for at every turn.
+/// Responds according to the path, with several waits.
 pub(crate) async fn answer(request: Request<RequestBody>) -> Response<Frames> {
     let path = request.uri().path().to_owned();
     match path.as_str() {

@@ -1,21 +1,21 @@
-//! Everything that can go wrong, at every place where it can: the transport at each byte of what it carries,
-//! the handler at each of its polls.
+//! Fault injection at every possible place: in the transport at each byte, in handlers and bodies at each of
+//! their polls.
 //!
-//! `conversations` are what is said, `transport` and `poked` are what goes wrong, `run` does it and judges it.
+//! `conversations` has the requests, `transport` and `poked` inject the faults, `run` checks the results.
 
 #[path = "../driver/answers.rs"]
-#[expect(dead_code, reason = "the driver's tests need more of it")]
+#[expect(dead_code, reason = "used in full by the driver's tests")]
 mod answers;
 mod conversations;
 #[path = "../driver/handlers.rs"]
-#[expect(dead_code, reason = "the driver's tests need more of it")]
+#[expect(dead_code, reason = "used in full by the driver's tests")]
 mod handlers;
 mod poked;
 #[path = "../driver/records.rs"]
 mod records;
 mod run;
 #[path = "../driver/scripted.rs"]
-#[expect(dead_code, reason = "the driver's tests need more of it")]
+#[expect(dead_code, reason = "used in full by the driver's tests")]
 mod scripted;
 mod transport;
 
@@ -27,7 +27,7 @@ use self::run::{Outcome, Wrong, judge, run};
 use self::scripted::quietly;
 use self::transport::{Fault, Place};
 
-/// Tells of what a test died.
+/// Prints the conversation and fault of a failed test.
 struct Doing<'a>(&'a Conversation, Wrong);
 
 impl Drop for Doing<'_> {
@@ -44,7 +44,7 @@ async fn holds(conversation: &Conversation, wrong: Wrong, right: &Outcome) {
     judge(conversation, wrong, right, &is);
 }
 
-/// How a conversation goes where nothing goes wrong.
+/// Runs a conversation without a fault.
 async fn undisturbed(conversation: &Conversation) -> Outcome {
     let right = run(conversation, Wrong::Nothing).await;
     judge(conversation, Wrong::Nothing, &right, &right);
@@ -55,7 +55,7 @@ async fn undisturbed(conversation: &Conversation) -> Outcome {
     right
 }
 
-/// Places in some records: each, or of very many all those near a record's border and some others.
+/// Offsets in the records: all of them, or in long input those near record boundaries and some others.
 fn places(records: &[u8]) -> Vec<usize> {
     let mut deframer = RecordDecoder::new();
     let mut input = records;

@@ -1,4 +1,4 @@
-//! Handlers and bodies to which something happens at one of the times that they are polled.
+//! Handlers and bodies with an event at a given poll.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,17 +13,17 @@ use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-/// What happens at a poll.
+/// An event at a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Poke {
     Panic,
-    /// It is never ready again.
+    /// The handler or body is never ready again.
     Hang,
-    /// The web server gives all requests up.
+    /// The web server aborts all requests.
     Abort,
-    /// The connection is told to end at once.
+    /// The connection is aborted.
     Kill,
-    /// The connection is told to end after its requests.
+    /// The connection is shut down gracefully.
     Finish,
     /// The connection's future is dropped.
     Drop,
@@ -34,7 +34,7 @@ impl Poke {
         [Self::Panic, Self::Hang, Self::Abort, Self::Kill, Self::Finish, Self::Drop];
 }
 
-/// Counts the polls of all handlers and bodies of a connection, and those of them that exist.
+/// Counts the polls of a connection's handlers and bodies, and the live ones.
 #[derive(Clone)]
 pub(crate) struct Polls {
     shared: Arc<Shared>,
@@ -44,7 +44,7 @@ struct Shared {
     polls: AtomicUsize,
     alive: AtomicUsize,
     poke: Option<(usize, Poke)>,
-    /// Does what a poke asks for that the handler cannot do itself.
+    /// Performs the events that a handler cannot perform itself.
     act: Box<dyn Fn(Poke) + Send + Sync>,
 }
 
@@ -54,12 +54,12 @@ impl Polls {
         Self { shared: Arc::new(Shared { polls, alive, poke, act: Box::new(act) }) }
     }
 
-    /// So far.
+    /// The number of polls so far.
     pub(crate) fn count(&self) -> usize {
         self.shared.polls.load(Ordering::SeqCst)
     }
 
-    /// Handlers and bodies that have not been dropped.
+    /// The number of live handlers and bodies.
     pub(crate) fn alive(&self) -> usize {
         self.shared.alive.load(Ordering::SeqCst)
     }
@@ -70,7 +70,7 @@ impl Polls {
     }
 }
 
-/// A handler or a body.
+/// Wraps a handler or a body.
 pub(crate) struct Poked<T> {
     inner: Pin<Box<T>>,
     hangs: bool,
@@ -127,7 +127,7 @@ impl Body for Poked<Frames> {
     }
 }
 
-/// A body of frames, each of which takes its time where there are several.
+/// A body of frames. If there are several, it waits before each.
 pub(crate) struct Frames {
     frames: VecDeque<Bytes>,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -151,7 +151,7 @@ impl Frames {
         self.frames.is_empty()
     }
 
-    /// Of one frame it is known, as of most bodies.
+    /// Exact for a single frame, as for most bodies.
     fn size_hint(&self) -> SizeHint {
         match self.frames.len() {
             0 | 1 => SizeHint::with_exact(self.frames.iter().map(|frame| frame.len() as u64).sum()),

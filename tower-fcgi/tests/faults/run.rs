@@ -1,4 +1,4 @@
-//! One connection from its beginning to its end, with one thing that goes wrong, and what has to hold then.
+//! Runs a connection with one fault and checks the invariants.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::poked::{Poke, Polls};
 use crate::records::abort;
 use crate::transport::{Fault, Line, Place};
 
-/// What goes wrong.
+/// The injected fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wrong {
     Nothing,
@@ -26,9 +26,9 @@ pub(crate) enum Wrong {
 
 /// How a connection ended.
 pub(crate) struct Outcome {
-    /// `None`: its future was dropped.
+    /// `None` if its future was dropped.
     pub(crate) result: Option<Result<(), Error>>,
-    /// Bytes of the input that it read.
+    /// Bytes of the input that were read.
     pub(crate) read: usize,
     pub(crate) output: Vec<u8>,
     pub(crate) answers: Answers,
@@ -36,7 +36,7 @@ pub(crate) struct Outcome {
     pub(crate) polls: usize,
 }
 
-/// Longer than any time-out, and than the web server waits: what takes as long hangs.
+/// Longer than any timeout and any wait of the web server: what takes as long hangs.
 const HANGS: Duration = Duration::from_secs(86_400);
 
 pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
@@ -74,40 +74,40 @@ pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
     };
     let result = timeout(HANGS, ended).await.expect("the connection hangs");
     stop.abort();
-    // Tasks that were ended have their turn.
+    // Lets cancelled tasks run.
     sleep(Duration::from_millis(1)).await;
-    assert_eq!(polls.alive(), 0, "handlers and bodies that are left");
+    assert_eq!(polls.alive(), 0, "leaked handlers and bodies");
     let shared = line.lock();
     let (read, output) = (shared.read, shared.output.clone());
     Outcome { result, read, answers: Answers::parse(&output), output, polls: polls.count() }
 }
 
-/// What has to hold whatever went wrong; `right` is how it goes where nothing does.
+/// Checks the invariants that hold for every fault. `right` is the outcome without a fault.
 pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, is: &Outcome) {
     let begun = begun(&conversation.input[..is.read.min(conversation.input.len())]);
     let garbage = matches!(wrong, Wrong::Transport(_, Fault::Garbage));
     let aborted = matches!(wrong, Wrong::Handler(_, Poke::Abort));
     for answer in &is.answers.list {
         let ends = is.answers.list.iter().filter(|other| other.id == answer.id && other.end.is_some());
-        assert!(ends.count() <= 1, "one END_REQUEST at most");
-        assert!(garbage || begun.contains(&answer.id), "an answer to nothing");
-        // What was aborted before its head has an end and nothing else.
+        assert!(ends.count() <= 1, "more than one END_REQUEST");
+        assert!(garbage || begun.contains(&answer.id), "response without a request");
+        // A request aborted before its head has only END_REQUEST.
         if answer.is_whole() && !(aborted && answer.stdout.is_empty()) {
             is_true(answer, if garbage { None } else { Some(right.answers.of(answer.id)) });
         }
     }
     if matches!(is.result, Some(Ok(()))) && !garbage {
-        assert!(!is.answers.torn, "a connection that ended well ended inside a record");
+        assert!(!is.answers.torn, "a cleanly closed connection ended inside a record");
         for id in begun {
             let answer = is.answers.of(id);
-            // What was aborted behind its head has none: it would look whole.
+            // A request aborted after its head has none, since it would look complete.
             let abandoned = aborted && !answer.stdout.is_empty();
             assert!(answer.end.is_some() || abandoned, "no END_REQUEST for {id}");
         }
     }
     let breaks = matches!(wrong, Wrong::Transport(Place::Output(at), Fault::Stall | Fault::Reset | Fault::End)
         if at < right.output.len());
-    assert!(!breaks || !matches!(is.result, Some(Ok(()))), "what could not be written is no good end");
+    assert!(!breaks || !matches!(is.result, Some(Ok(()))), "a failed write is not a clean end");
     let harmless = match wrong {
         Wrong::Nothing => true,
         Wrong::Transport(_, fault) => fault.is_harmless(),
@@ -126,20 +126,20 @@ pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, 
     {
         assert_eq!(error.is_timeout(), fault == Fault::Stall, "{error:?}");
         assert_eq!(error.is_io(), matches!(fault, Fault::Reset | Fault::End), "{error:?}");
-        assert_eq!(is.output[..], right.output[..at], "what was written before");
+        assert_eq!(is.output[..], right.output[..at], "output before the fault differs");
     }
     if let Wrong::Handler(_, Poke::Panic) = wrong {
         let whole = is.answers.list.iter().filter(|answer| answer.end.is_some()).count();
         let cut_off = matches!(&is.result, Some(Err(error)) if error.is_incomplete_response());
         assert!(cut_off || whole == conversation.ids.len(), "{:?}", is.answers);
-        // What comes in one piece has not begun when it fails.
+        // A response in one chunk fails before anything is written.
         let in_one_piece = |id: &u16| right.answers.of(*id).header("content-length").is_some();
         assert!(!cut_off || !conversation.ids.iter().all(in_one_piece), "{:?}", is.answers);
     }
     assert!(!aborted || matches!(is.result, Some(Ok(()))), "{:?}", is.result);
 }
 
-/// An answer that looks whole is whole: it is the right one, or an error from its first byte to its last.
+/// A response that looks complete is complete: the right one, or an error page.
 fn is_true(answer: &Answer, right: Option<&Answer>) {
     let declared = answer.header("content-length").map(|length| length.parse::<usize>().unwrap());
     assert!(declared.is_none_or(|declared| declared == answer.body().len()), "{answer:?}");
@@ -147,7 +147,7 @@ fn is_true(answer: &Answer, right: Option<&Answer>) {
     assert!(is_right || (answer.status() >= 400 && declared.is_some()), "{answer:?}");
 }
 
-/// The ids of the requests that begin in some bytes.
+/// The ids of the requests that begin in these bytes.
 fn begun(mut input: &[u8]) -> Vec<u16> {
     let mut deframer = RecordDecoder::new();
     let mut ids = Vec::new();

@@ -1,4 +1,4 @@
-//! A transport in memory, all of whose input is there at once, and which fails at one place in one way.
+//! An in-memory transport whose whole input is available immediately and which fails once.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,9 +12,9 @@ use tokio::time::{Sleep, sleep};
 /// Where the transport fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// After so many bytes of input.
+    /// After this number of input bytes.
     Input(usize),
-    /// After so many bytes of output.
+    /// After this number of output bytes.
     Output(usize),
     Flush,
     Shutdown,
@@ -23,19 +23,19 @@ pub(crate) enum Place {
 /// How it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// What comes before goes by itself.
+    /// The bytes before it are read or written separately.
     Short,
-    /// Not now, but at once after.
+    /// `Pending` with an immediate wakeup.
     Again,
-    /// Not for a second.
+    /// `Pending` for a second.
     Late,
-    /// Not any more; after an hour the web server ends its stream.
+    /// `Pending` forever; after an hour the web server ends its stream.
     Stall,
-    /// The web server is gone.
+    /// The web server has reset the connection.
     Reset,
-    /// The web server's stream ends, or a write takes nothing.
+    /// The web server's stream ends, or a write returns 0.
     End,
-    /// The byte is another one.
+    /// The byte is changed.
     Garbage,
 }
 
@@ -43,7 +43,7 @@ impl Fault {
     pub(crate) const ALL: [Self; 7] =
         [Self::Short, Self::Again, Self::Late, Self::Stall, Self::Reset, Self::End, Self::Garbage];
 
-    /// Whether nothing is lost by it.
+    /// Whether the fault loses nothing.
     pub(crate) const fn is_harmless(self) -> bool {
         matches!(self, Self::Short | Self::Again | Self::Late)
     }
@@ -61,7 +61,7 @@ pub(crate) struct Shared {
     pub(crate) output: Vec<u8>,
     fault: Option<(Place, Fault)>,
     shut: bool,
-    /// The end of the web server's stream was given.
+    /// Whether the end of the web server's stream was reported.
     ended: bool,
     reader: Option<Waker>,
 }
@@ -82,7 +82,7 @@ impl Line {
         Transport { line: self.clone(), hour: None, second: None }
     }
 
-    /// The web server sends more, behind all the rest.
+    /// Appends to the web server's input.
     pub(crate) fn send(&self, bytes: &[u8]) {
         let mut shared = self.lock();
         shared.input.extend_from_slice(bytes);
@@ -97,12 +97,12 @@ impl Shared {
         }
     }
 
-    /// The fault, if this is its place.
+    /// The fault at this place.
     fn fault_at(&self, here: Place) -> Option<Fault> {
         self.fault.and_then(|(place, fault)| (place == here).then_some(fault))
     }
 
-    /// How many of these bytes go before the fault.
+    /// How many of these bytes come before the fault.
     fn before_fault(&self, most: usize, here: Place) -> usize {
         match (self.fault, here) {
             (Some((Place::Input(at), _)), Place::Input(now)) if at > now => most.min(at - now),
@@ -115,14 +115,14 @@ impl Shared {
 /// The application's end of a [`Line`].
 pub(crate) struct Transport {
     line: Line,
-    /// To the web server's end of stream.
+    /// Until the end of the web server's stream.
     hour: Option<Pin<Box<Sleep>>>,
-    /// To the end of [`Fault::Late`].
+    /// Until the end of [`Fault::Late`].
     second: Option<Pin<Box<Sleep>>>,
 }
 
 impl Transport {
-    /// `Ready`: the fault is over, or there is none here; `false`: the stream has ended.
+    /// `Ready` if there is no fault here or it is over; `false` if the stream has ended.
     fn poll_fault(&mut self, here: Place, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let fault = self.line.lock().fault_at(here);
         match fault {
@@ -156,7 +156,7 @@ impl Transport {
         hour.as_mut().poll(cx)
     }
 
-    /// The web server ends its stream when the application has, and after an hour in any case.
+    /// The web server ends its stream after the application's, or after an hour.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.line.lock().shut || self.poll_hour(cx).is_ready() {
             self.line.lock().ended = true;
@@ -202,7 +202,7 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        assert!(!self.line.lock().shut, "a write after the shutdown");
+        assert!(!self.line.lock().shut, "write after shutdown");
         let here = Place::Output(self.line.lock().output.len());
         if !ready!(self.poll_fault(here, cx))? {
             return Poll::Ready(Ok(0));

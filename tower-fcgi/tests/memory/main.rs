@@ -1,7 +1,7 @@
-//! What hostile connections can make a process hold, against what [`Config::max_memory`] says, and what becomes of
-//! honest ones beside them.
+//! The memory that hostile connections can occupy, compared with [`Config::max_memory`], and their effect on
+//! honest connections.
 //!
-//! The allocator is that of `allocation-counter`, for this test binary alone.
+//! The allocator is `allocation-counter`'s, only in this test binary.
 
 mod attack;
 mod transport;
@@ -20,10 +20,10 @@ use tower_fcgi::{Builder, Config, FcgiService, Limits, Params, RequestBody};
 use self::attack::{Attack, honest};
 use self::transport::Transport;
 
-/// Hostile connections.
+/// The number of hostile connections.
 const HOSTILE: usize = 1000;
 
-/// Limits that are small enough for a thousand connections to reach them.
+/// Limits small enough that a thousand connections can reach them.
 fn config() -> Config {
     let mut limits = Limits::default();
     limits.max_params_bytes = 16 * 1024;
@@ -36,7 +36,7 @@ fn config() -> Config {
     Config::default().with_limits(limits)
 }
 
-/// A response that never ends, and costs nothing to make.
+/// An endless response body that allocates nothing.
 struct Endless(bool);
 
 impl Body for Endless {
@@ -55,7 +55,7 @@ impl Body for Endless {
     }
 }
 
-/// Waits for ever without reading, answers without end, or answers at once.
+/// Never responds, responds endlessly, or responds immediately.
 fn service() -> impl FcgiService {
     tower::service_fn(async |request: Request<RequestBody>| match request.uri().path() {
         "/wait" => {
@@ -71,7 +71,7 @@ fn service() -> impl FcgiService {
     })
 }
 
-/// Writes lines to STDERR, and does not wait for any of them.
+/// Starts writes to STDERR and drops their futures.
 async fn give_lines_up(request: &Request<RequestBody>) {
     let stderr = request.extensions().get::<Params>().and_then(Params::stderr).unwrap();
     for _ in 0..20_000 {
@@ -82,7 +82,7 @@ async fn give_lines_up(request: &Request<RequestBody>) {
 
 type Served = Pin<Box<dyn Future<Output = Result<(), tower_fcgi::Error>>>>;
 
-/// Drives a connection until it wants no more of what it is sent, or has ended.
+/// Polls a connection until it makes no more progress or has ended.
 async fn settle(connection: &mut Option<Served>, transport: &Transport) {
     let mut quiet = 0;
     while quiet < 3 {
@@ -95,7 +95,7 @@ async fn settle(connection: &mut Option<Served>, transport: &Transport) {
             *connection = None;
             return;
         }
-        // Requests that share a connection have tasks.
+        // Multiplexed requests run in tasks.
         tokio::task::yield_now().await;
         quiet = if transport.progress() == before { quiet + 1 } else { 0 };
     }
@@ -115,14 +115,14 @@ fn no_attack_makes_a_connection_hold_more_than_it_may() {
     let most = config().max_memory();
     let runtime = runtime();
     for attack in Attack::ALL {
-        // What a thread's first connections make for all is not this one's.
+        // The first connections of a thread make allocations that later ones share.
         for _ in 0..2 {
             let transport = Transport::new(attack.feed(), attack.reads());
             let mut connection = Some(serve(&builder, transport.clone()));
             let held = measure(|| runtime.block_on(settle(&mut connection, &transport))).bytes_max;
             let held = usize::try_from(held).unwrap();
             println!("{attack:?}: {held} bytes at most of {most}, after {} bytes", transport.taken());
-            assert!(held <= most, "{attack:?}: {held} bytes, where {most} may be");
+            assert!(held <= most, "{attack:?}: {held} bytes, at most {most} allowed");
             assert!(transport.taken() > attack.least(), "{attack:?} was stopped after {}", transport.taken());
         }
     }
@@ -160,12 +160,12 @@ fn a_thousand_attackers_stay_within_the_memory_sum() {
     println!("{HOSTILE} hostile connections: {held} bytes at most of {most}");
     assert!(held <= most);
     for _ in 0..100 {
-        // Each connection is a task of its own: what others hold costs an honest one no turn.
+        // Each connection is its own task, so hostile ones cost an honest one no polls.
         assert_eq!(turns_until_answered(&runtime, &builder), alone);
     }
 }
 
-/// Polls that an honest request takes to be answered.
+/// The number of polls until the response to an honest request.
 fn turns_until_answered(runtime: &tokio::runtime::Runtime, builder: &Builder) -> usize {
     let transport = Transport::new(honest(), true);
     let mut connection = Box::pin(builder.serve_connection(transport.clone(), service()));

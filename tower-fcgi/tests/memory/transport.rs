@@ -1,4 +1,4 @@
-//! The web server's end: it sends without end, and may never read.
+//! The web server's end, which sends endlessly and may never read.
 
 use std::cell::RefCell;
 use std::io;
@@ -9,16 +9,16 @@ use std::task::{Context, Poll};
 use fcgi_core::{RecordDecoder, RecordType};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What is sent next; `None`: nothing more.
+/// Returns the next input; `None` at its end.
 pub(crate) type Feed = Box<dyn FnMut() -> Option<Vec<u8>>>;
 
-/// A clone is the same transport.
+/// Clones share the transport.
 #[derive(Clone)]
 pub(crate) struct Transport(Rc<RefCell<Wire>>);
 
 struct Wire {
     feed: Feed,
-    /// What of the feed has not been read.
+    /// Unread bytes of the feed.
     rest: Vec<u8>,
     taken: usize,
     written: usize,
@@ -39,19 +39,19 @@ impl Transport {
         self.0.borrow().taken
     }
 
-    /// Changes with every byte that goes either way.
+    /// Changes with every byte read or written.
     pub(crate) fn progress(&self) -> (usize, usize) {
         let wire = self.0.borrow();
         (wire.taken, wire.written)
     }
 
-    /// END_REQUEST records.
+    /// The number of END_REQUEST records.
     pub(crate) fn answers(&self) -> usize {
         self.0.borrow().answers
     }
 }
 
-/// More than any limit lets through: an attack that gets so far is not stopped.
+/// More than any limit permits: an attack that sends this much is not stopped.
 const ENOUGH: usize = 1 << 20;
 
 impl AsyncRead for Transport {
@@ -66,7 +66,7 @@ impl AsyncRead for Transport {
             wire.rest.extend(more);
         }
         if wire.rest.is_empty() || wire.taken >= ENOUGH {
-            // Polled again by the test.
+            // The test polls again.
             return Poll::Pending;
         }
         let part = wire.rest.len().min(buffer.remaining());

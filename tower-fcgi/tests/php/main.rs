@@ -1,7 +1,7 @@
-//! `client` and a real application: php-fpm.
+//! Tests of the client with a real application: php-fpm.
 //!
-//! `cargo test -p tower-fcgi --test php` runs it. Where there is no php-fpm it is ignored, and says so; with
-//! `CI=true` it fails instead.
+//! Run them with `cargo test -p tower-fcgi --test php`. Without php-fpm they are reported as ignored; with
+//! `CI=true` they fail instead.
 
 #[cfg(unix)]
 mod fpm;

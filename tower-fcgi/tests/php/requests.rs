@@ -1,4 +1,4 @@
-//! What PHP is asked, and what it answers.
+//! Requests to PHP and their responses.
 
 use std::future::Future;
 use std::path::Path;
@@ -19,12 +19,12 @@ use tower_fcgi::client::{Config, Error, ExtraParams, Pool, ResponseBody};
 
 use crate::fpm::Fpm;
 
-/// php-fpm as the tests see it.
+/// Clients of a php-fpm.
 pub(crate) struct Php {
     service: BoxCloneSyncService<Request<Full<Bytes>>, http::Response<ResponseBody>, Error>,
-    /// The same, where several requests on a connection are wanted.
+    /// A pool that may multiplex.
     shared: BoxCloneSyncService<Request<Full<Bytes>>, http::Response<ResponseBody>, Error>,
-    /// Connections that were made.
+    /// The number of connections made.
     connections: Arc<AtomicUsize>,
     log: Arc<Mutex<Vec<u8>>>,
 }
@@ -72,11 +72,11 @@ pub(crate) fn perform(program: &Path, run: Run) -> Result<(), Failed> {
 
 impl Php {
     async fn ask(&self, request: Request<Full<Bytes>>) -> http::Response<ResponseBody> {
-        self.service.clone().oneshot(request).await.expect("an answer")
+        self.service.clone().oneshot(request).await.expect("no response")
     }
 
     async fn text(&self, request: Request<Full<Bytes>>) -> String {
-        let body = self.ask(request).await.into_body().collect().await.expect("a whole answer");
+        let body = self.ask(request).await.into_body().collect().await.expect("incomplete response");
         String::from_utf8(body.to_bytes().to_vec()).unwrap()
     }
 }
@@ -100,7 +100,7 @@ async fn variables_and_headers(php: Php) {
 }
 
 async fn bodies(php: Php) {
-    // What md5sum says of so many x.
+    // md5sum of this number of `x`.
     assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
     assert_eq!(php.text(get("/digest")).await, "none d41d8cd98f00b204e9800998ecf8427e");
     let text = php.text(post("/digest", 7_000_000)).await;
@@ -122,20 +122,20 @@ async fn one_at_a_time(php: Php) {
             requests.spawn(php.shared.clone().oneshot(post("/digest", 3)));
         }
         while let Some(response) = requests.join_next().await {
-            let body = response.unwrap().expect("an answer").into_body().collect().await.unwrap().to_bytes();
+            let body = response.unwrap().expect("response").into_body().collect().await.unwrap().to_bytes();
             assert_eq!(body, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
         }
     }
     assert_eq!(
         php.connections.load(Ordering::Relaxed),
         2,
-        "it says so on one of them, and each can be used again"
+        "the probe uses one of them, and both can be reused"
     );
 }
 
 async fn early(php: Php) {
     for _ in 0..3 {
-        // PHP reads the body of a POST before the script runs.
+        // PHP reads the body of a POST before it runs the script, so this is a PUT.
         let put = Request::put("/early").body(Full::from(vec![b'x'; 10_000_000])).unwrap();
         let response = php.ask(put).await;
         assert_eq!(response.status(), 403);
@@ -156,7 +156,7 @@ async fn statuses(php: Php) {
         (404, &"a=b".parse().unwrap())
     );
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "not here");
-    // PHP adds the status by itself, so this is none of RFC 3875 §6.2.2.
+    // PHP adds the status, so this is not a local redirect (RFC 3875 §6.2.2).
     let response = php.ask(get("/redirect")).await;
     assert_eq!(
         (response.status().as_u16(), &response.headers()["location"]),
@@ -177,7 +177,7 @@ async fn given_up(php: Php) {
 
 async fn crossing(php: Php) {
     for _ in 0..50 {
-        // PHP is through with its answer before it sees that nobody wants it.
+        // PHP completes its response before it notices the abort.
         drop(php.ask(get("/large")).await);
         assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
     }
@@ -185,6 +185,6 @@ async fn crossing(php: Php) {
 
 async fn crash(php: Php) {
     let Ok(response) = php.service.clone().oneshot(get("/crash")).await else { return };
-    let error = response.into_body().collect().await.expect_err("it is not whole");
+    let error = response.into_body().collect().await.expect_err("incomplete, but no error");
     assert!(error.is_incomplete() || error.is_io(), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The request's body, out of stdin.
+//! The request body, read from stdin.
 
 use std::io;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 
 use crate::program::{Service, environment, handler, run};
 
-/// Answers with the body, or why there is none.
+/// Responds with the body or its error.
 fn echo() -> Service {
     handler(async |request| match request.into_body().collect().await {
         Ok(body) => String::from_utf8(body.to_bytes().to_vec()).unwrap(),
@@ -23,7 +23,7 @@ fn body(stdout: &str) -> &str {
     stdout.split_once("\r\n\r\n").unwrap().1
 }
 
-/// Fails the test if it is read from.
+/// A stdin that panics when it is read.
 struct Untouched;
 
 impl AsyncRead for Untouched {
@@ -39,7 +39,7 @@ async fn the_body_is_content_length_bytes_without_eof() {
     let run = run(environment("POST", &[("CONTENT_LENGTH", "5")]), stdin, echo()).await;
     run.result.unwrap();
     assert_eq!(body(&run.stdout), "hello");
-    // Still open.
+    // stdin is still open.
     web_server.shutdown().await.unwrap();
 }
 
@@ -56,7 +56,7 @@ async fn a_chunked_body_lasts_until_the_end_of_stdin() {
     for (more, expected) in [
         (&[chunked][..], "all of it"),
         (&[chunked, ("CONTENT_LENGTH", "")], "all of it"),
-        // What the web server says comes first.
+        // CONTENT_LENGTH takes precedence.
         (&[chunked, ("CONTENT_LENGTH", "3")], "all"),
         (&[chunked, ("CONTENT_LENGTH", "0")], ""),
     ] {
@@ -113,7 +113,7 @@ async fn a_large_body_is_the_same_however_it_comes() {
     assert!(body(&pieces.stdout) == text);
 }
 
-/// Has bytes without end, and counts those that were read.
+/// An endless stdin that counts the bytes read.
 struct Endless(Arc<AtomicUsize>);
 
 impl AsyncRead for Endless {
@@ -146,7 +146,7 @@ async fn an_unread_body_is_buffered_up_to_a_limit() {
     let run = run(params, Endless(Arc::clone(&read)), service).await;
     let (unread, dropped) = body(&run.stdout).split_once(' ').unwrap();
     assert!((1..=320 * 1024).contains(&unread.parse::<usize>().unwrap()), "{unread}");
-    assert_eq!(dropped, "0", "nobody wants it");
+    assert_eq!(dropped, "0", "a dropped body is not read");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What becomes of an answer that cannot be given.
+//! Failed responses.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -48,7 +48,7 @@ async fn a_service_error_or_upgrade_is_a_complete_500() {
     assert_eq!(upgrade.stdout, WHOLE_500);
 }
 
-/// A service that is never called, since it is not ready.
+/// A service whose `poll_ready` fails.
 #[derive(Clone)]
 struct NotReady;
 
@@ -130,6 +130,6 @@ async fn a_reader_that_goes_away_ends_the_handler() {
     drop(from_stdout);
     frames.send_data("for nobody".into()).await.unwrap();
     assert!(program.await.unwrap().unwrap_err().is_io());
-    // The sender was never used: this is the error of one that is gone.
+    // The sender was dropped unused.
     assert!(dropped.await.is_err());
 }

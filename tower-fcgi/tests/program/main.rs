@@ -1,4 +1,4 @@
-//! One request of a CGI program, in memory.
+//! Tests of `serve_cgi`, which serves one request, in memory.
 
 mod answers;
 mod bodies;

@@ -1,4 +1,4 @@
-//! A program that has run, and what it wrote.
+//! Runs a CGI program and collects its output.
 
 use std::convert::Infallible;
 
@@ -7,7 +7,7 @@ use tokio::io::AsyncRead;
 use tower::util::BoxCloneService;
 use tower_fcgi::{CgiStdio, Config, Error, Params, RequestBody, serve_cgi};
 
-/// What a program did.
+/// The result of a program.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) stdout: String,
@@ -15,7 +15,7 @@ pub(crate) struct Run {
     pub(crate) result: Result<(), Error>,
 }
 
-/// The environment of a request, and more.
+/// The environment of a request, with additional variables.
 pub(crate) fn environment(method: &str, more: &[(&str, &str)]) -> Params {
     let usual = [
         ("PATH", "/usr/bin"),
@@ -28,7 +28,7 @@ pub(crate) fn environment(method: &str, more: &[(&str, &str)]) -> Params {
     usual.iter().chain(more).copied().collect()
 }
 
-/// Runs a program whose output nothing is in the way of.
+/// Runs a program whose output is read without delay.
 pub(crate) async fn run<S, B>(params: Params, stdin: impl AsyncRead + Unpin, service: S) -> Run
 where
     S: tower::Service<Request<RequestBody>, Response = Response<B>, Error: Into<tower::BoxError>>,
@@ -43,7 +43,7 @@ where
 
 pub(crate) type Service = BoxCloneService<Request<RequestBody>, Response<String>, Infallible>;
 
-/// A service of a function.
+/// A service from a function.
 pub(crate) fn handler<F, R>(function: F) -> Service
 where
     F: Fn(Request<RequestBody>) -> R + Clone + Send + 'static,

@@ -1,4 +1,4 @@
-//! The service's `poll_ready`: it comes after the head.
+//! The service's `poll_ready`, which is called after the head is parsed.
 
 use std::cell::Cell;
 use std::future::{Ready, ready};
@@ -18,7 +18,7 @@ use crate::program::{environment, handler, run};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Neither `Clone` nor `Send`; counts in a cell how often it was asked, and does as told when it is asked again.
+/// Neither `Clone` nor `Send`. Counts the polls; `then` is the result of the second and later ones.
 struct Moody {
     asked: Rc<Cell<usize>>,
     then: fn() -> Poll<Result<(), &'static str>>,
@@ -86,7 +86,7 @@ async fn a_rejected_request_waits_for_no_service() {
         let (mut stdout, stderr) = (Vec::new(), tokio::io::sink());
         let io = CgiStdio { stdin: tokio::io::empty(), stdout: &mut stdout, stderr };
         let config = Config::default().with_request_target(RequestTarget::StripPrefix("/app".to_owned()));
-        timeout(SECOND, serve_cgi(params, io, config, service)).await.expect("it waits").unwrap();
+        timeout(SECOND, serve_cgi(params, io, config, service)).await.expect("readiness wait").unwrap();
         assert!(stdout.starts_with(format!("Status: {status} ").as_bytes()), "{uri}");
         assert_eq!(asked.get(), 0);
     }
@@ -99,9 +99,9 @@ async fn readiness_that_never_comes_is_not_ended() {
     let mut stdout = Vec::new();
     let io = CgiStdio { stdin: tokio::io::empty(), stdout: &mut stdout, stderr: tokio::io::sink() };
     let served = timeout(1_000_000 * SECOND, serve_cgi(environment("GET", &[]), io, config, service)).await;
-    assert!(served.is_err(), "the web server has a limit of its own");
+    assert!(served.is_err(), "only the web server limits this wait");
     assert!(asked.get() > 1);
-    assert_eq!(Rc::strong_count(&asked), 1, "the service is gone with the future");
+    assert_eq!(Rc::strong_count(&asked), 1, "the service is dropped with the future");
     assert!(stdout.is_empty());
 }
 

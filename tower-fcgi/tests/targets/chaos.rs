@@ -1,4 +1,4 @@
-//! A transport, handlers and bodies that do whatever chance has them do.
+//! A transport, handlers and bodies with random behaviour.
 
 use std::io;
 use std::pin::Pin;
@@ -14,21 +14,21 @@ use tokio::time::{Sleep, sleep};
 
 use super::random::Random;
 
-/// What the whole of a body ends with.
+/// The end of every complete body.
 pub(crate) const LAST: &[u8] = b"the end";
 
-/// The application's end of a transport whose other end has sent all that it will.
+/// The application's end of a transport whose whole input is available.
 pub(crate) struct Transport {
     input: Vec<u8>,
     read: usize,
     output: Arc<Mutex<Vec<u8>>>,
     random: Random,
-    /// Whether the connection may be lost.
+    /// Whether the transport may fail.
     breaks: bool,
     lost: bool,
     shut: bool,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// To the web server's end of stream.
+    /// Until the end of the web server's stream.
     hour: Option<Pin<Box<Sleep>>>,
     reader: Option<Waker>,
 }
@@ -51,7 +51,7 @@ impl Transport {
         (transport, output)
     }
 
-    /// How many bytes the transport carries now.
+    /// The most bytes of the next read or write.
     fn poll_most(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if let Some(sleep) = &mut self.sleep {
             ready!(sleep.as_mut().poll(cx));
@@ -101,7 +101,7 @@ impl AsyncRead for Transport {
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        assert!(!self.shut, "a write after the shutdown");
+        assert!(!self.shut, "write after shutdown");
         let most = ready!(self.poll_most(cx))?.min(bytes.len());
         self.output.lock().unwrap().extend_from_slice(&bytes[..most]);
         Poll::Ready(Ok(most))
@@ -121,7 +121,7 @@ impl AsyncWrite for Transport {
     }
 }
 
-/// Counts what has not been dropped.
+/// Counts live handlers, bodies and clones.
 #[derive(Clone, Default)]
 pub(crate) struct Alive(Arc<AtomicUsize>);
 
@@ -144,7 +144,7 @@ impl Drop for One {
     }
 }
 
-/// A bug of a handler's. No hook hears of it: the fuzzer's would end the process.
+/// A handler's panic that bypasses the panic hook, since the fuzzer's hook would end the process.
 pub(crate) fn bug() -> ! {
     std::panic::resume_unwind(Box::new("a handler has a bug"))
 }

@@ -1,5 +1,5 @@
-//! A connection between a web server and handlers none of which is to be relied upon. The first eight bytes are
-//! the seed of what chance decides, each of the others is a thing that the web server sends.
+//! A connection with an unreliable web server and unreliable handlers. The first eight input bytes seed the random
+//! generator; each further byte selects input from the web server.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +25,7 @@ use super::records::{
     stdin,
 };
 
-/// Longer than any time-out.
+/// Longer than any timeout.
 const HANGS: Duration = Duration::from_secs(86_400);
 
 pub(crate) fn run(data: &[u8]) {
@@ -56,29 +56,29 @@ pub(crate) fn run(data: &[u8]) {
         }
         let ended = timeout(HANGS, &mut connection).await.expect("the connection hangs");
         let _ = ended.expect("the connection panicked");
-        // Tasks that were ended have their turn.
+        // Lets cancelled tasks run.
         sleep(Duration::from_millis(1)).await;
     });
-    assert_eq!(alive.now(), 0, "handlers, bodies and clones that are left");
-    assert!(!mixed.load(Ordering::SeqCst), "a body with bytes of another request");
+    assert_eq!(alive.now(), 0, "leaked handlers, bodies and clones");
+    assert!(!mixed.load(Ordering::SeqCst), "a body has bytes of another request");
     check(&Answers::parse(&output.lock().unwrap()), &begun, &aborted);
 }
 
 fn check(answers: &Answers, begun: &BTreeMap<u16, usize>, aborted: &BTreeMap<u16, usize>) {
     for (id, begun) in begun {
         let ends = answers.list.iter().filter(|answer| answer.id == *id && answer.end.is_some());
-        assert!(ends.count() <= *begun, "more ends of {id} than begins");
+        assert!(ends.count() <= *begun, "more END_REQUESTs than BEGIN_REQUESTs for {id}");
     }
     for answer in &answers.list {
-        assert!(begun.contains_key(&answer.id), "an answer to nothing: {answer:?}");
+        assert!(begun.contains_key(&answer.id), "response without a request: {answer:?}");
         if answer.is_whole() && !aborted.contains_key(&answer.id) && answer.status() == 200 {
             let permits = answer.header("content-length").is_none() && answer.body().is_empty();
-            assert!(answer.body().ends_with(LAST) || permits, "it looks whole: {answer:?}");
+            assert!(answer.body().ends_with(LAST) || permits, "incomplete, but looks complete: {answer:?}");
         }
     }
 }
 
-/// One thing that the web server sends.
+/// The input from the web server for one byte.
 fn say(byte: u8) -> Vec<u8> {
     let id = 1 + u16::from(byte >> 6);
     let letter = [u8::try_from(id).unwrap()];
@@ -105,7 +105,7 @@ fn say(byte: u8) -> Vec<u8> {
     }
 }
 
-/// How often each id begins, and is given up.
+/// How often each id begins, and how often it is aborted.
 fn count(mut input: &[u8]) -> (BTreeMap<u16, usize>, BTreeMap<u16, usize>) {
     let (mut begun, mut aborted) = (BTreeMap::new(), BTreeMap::new());
     let mut deframer = RecordDecoder::new();
@@ -120,7 +120,7 @@ fn count(mut input: &[u8]) -> (BTreeMap<u16, usize>, BTreeMap<u16, usize>) {
     (begun, aborted)
 }
 
-/// A service that is not always ready, nor with every clone.
+/// A service that is not always ready, nor in every clone.
 struct Handlers {
     seeds: Arc<Mutex<Random>>,
     mixed: Arc<AtomicBool>,
@@ -197,7 +197,7 @@ async fn handle(
                 let Some(Ok(frame)) = body.frame().await else { continue };
                 let bytes = frame.into_data().unwrap();
                 let is_mixed = bytes.iter().any(|byte| *first.get_or_insert(*byte) != *byte);
-                // A panic here would be taken for the handler's.
+                // A panic here would look like the handler's.
                 mixed.fetch_or(is_mixed, Ordering::SeqCst);
             }
         }

@@ -1,12 +1,12 @@
-//! One request and its answer, over a transport in memory.
+//! One request and its response, over an in-memory transport.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower_fcgi::{Builder, Config, Error, FcgiService, Roles};
 
-/// More than any input or output here.
+/// Larger than any input or output here.
 const ROOM: usize = 1 << 20;
 
-/// What the service answers to this input.
+/// Serves this input and returns the output.
 pub(crate) fn exchange<S: FcgiService>(input: &[u8], service: S) -> (Result<(), Error>, Vec<u8>) {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime =

@@ -1,8 +1,8 @@
-//! What the fuzzer runs, run on its corpus and on some random input. A target is a function from bytes to
-//! nothing that panics where a rule is broken; `tower-fcgi/fuzz` says how to have the fuzzer run it.
+//! Runs the fuzz targets on their corpora and on random input. A target is a function of bytes that panics
+//! if an invariant is violated; `tower-fcgi/fuzz` describes how to run the fuzzer.
 
 #[path = "../driver/answers.rs"]
-#[expect(dead_code, reason = "the driver's tests need more of it")]
+#[expect(dead_code, reason = "used in full by the driver's tests")]
 mod answers;
 mod chaos;
 mod driver;
@@ -12,7 +12,7 @@ mod inputs;
 #[path = "../../../fcgi-core/tests/targets/random.rs"]
 mod random;
 #[path = "../driver/records.rs"]
-#[expect(dead_code, reason = "the driver's tests need more of it")]
+#[expect(dead_code, reason = "used in full by the driver's tests")]
 mod records;
 mod request;
 mod response;

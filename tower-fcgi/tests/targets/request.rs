@@ -1,4 +1,4 @@
-//! Meta-variables to a request. A line of the input is a variable: `NAME=value`.
+//! Decodes a request from meta-variables. Each line of the input is a variable: `NAME=value`.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -48,14 +48,14 @@ fn split(line: &[u8]) -> Option<Pair<'_>> {
 fn check(request: &Request<RequestBody>, pairs: &[Pair<'_>]) {
     let last = |name: &[u8]| pairs.iter().rev().find(|(other, _)| *other == name).map(|(_, value)| *value);
     let params = request.extensions().get::<Params>().unwrap();
-    assert!(params.iter().eq(pairs.iter().copied()), "what was sent, in its order");
+    assert!(params.iter().eq(pairs.iter().copied()), "the variables as sent, in order");
     assert_eq!(Some(request.method().as_str().as_bytes()), last(b"REQUEST_METHOD"));
     let uri = request.uri();
     assert!(uri.scheme().is_none() && uri.authority().is_none());
     if uri.path() != "*" {
         let paths = decided(&last);
         let found = [decode(uri.path().as_bytes(), false), decode(uri.path().as_bytes(), true)];
-        assert!(found.iter().any(|path| paths.contains(&merge(path))), "{uri} is none of {paths:?}");
+        assert!(found.iter().any(|path| paths.contains(&merge(path))), "{uri} is not in {paths:?}");
         let mut segments = found[1].split(|byte| *byte == b'/');
         assert!(!segments.any(|segment| [&b"."[..], b".."].contains(&segment)), "{uri}");
     }
@@ -67,7 +67,7 @@ fn check(request: &Request<RequestBody>, pairs: &[Pair<'_>]) {
                 assert_eq!(Some(value.as_bytes()), first.map(|(_, value)| *value));
             }
             "content-length" => assert_eq!(Some(value.as_bytes()), last(b"CONTENT_LENGTH")),
-            "proxy" | "transfer-encoding" => panic!("{name} is never one"),
+            "proxy" | "transfer-encoding" => panic!("{name} must not be a header"),
             name => {
                 let is_it = |pair: &&Pair<'_>| header(pair.0).is_some_and(|header| header == name);
                 let mut sent: Vec<_> = pairs.iter().filter(is_it).map(|(_, value)| *value).collect();
@@ -75,13 +75,13 @@ fn check(request: &Request<RequestBody>, pairs: &[Pair<'_>]) {
                     sent.drain(..sent.len() - 1);
                 }
                 let all = request.headers().get_all(name).iter();
-                assert!(all.map(http::HeaderValue::as_bytes).eq(sent), "{name}: all of them, in their order");
+                assert!(all.map(http::HeaderValue::as_bytes).eq(sent), "{name}: all values, in order");
             }
         }
     }
 }
 
-/// The paths that the web server may have decided on, with `//` merged.
+/// The paths that the web server may have chosen, with `//` merged.
 fn decided<'a>(last: &impl Fn(&[u8]) -> Option<&'a [u8]>) -> Vec<Vec<u8>> {
     let value = |name: &[u8]| last(name).unwrap_or_default();
     let (script, info, document) = (value(b"SCRIPT_NAME"), last(b"PATH_INFO"), last(b"DOCUMENT_URI"));
@@ -92,7 +92,7 @@ fn decided<'a>(last: &impl Fn(&[u8]) -> Option<&'a [u8]>) -> Vec<Vec<u8>> {
     }
     paths.extend(document.map(|path| if path.is_empty() { info_or_none } else { path }.to_vec()));
     if script.is_empty() && info.is_none() {
-        // REQUEST_URI alone: whatever path it has.
+        // Only REQUEST_URI: its own path.
         let sent = value(b"REQUEST_URI");
         let path = |sent: &[u8]| sent.split(|byte| b"?#".contains(byte)).next().unwrap_or_default().to_vec();
         let authority = sent.windows(3).position(|window| window == b"://").map_or(0, |at| at + 3);
@@ -129,7 +129,7 @@ fn decode(path: &[u8], keeps_slash: bool) -> Vec<u8> {
     decoded
 }
 
-/// The header that a variable is.
+/// The header name of a variable.
 fn header(variable: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(variable.strip_prefix(b"HTTP_")?).ok()?;
     Some(name.to_ascii_lowercase().replace('_', "-"))

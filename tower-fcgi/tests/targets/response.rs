@@ -1,5 +1,5 @@
-//! A response to a CGI head, which is read again. The input: two bytes of status, one of how it is asked for,
-//! lines that are headers (`name: value`), an empty line, the body.
+//! Encodes a response and parses its CGI head again. The input: two bytes of status, one byte for the kind of
+//! request, header lines (`name: value`), an empty line, the body.
 
 use std::convert::Infallible;
 
@@ -56,13 +56,13 @@ fn check(answer: &Answer, status: StatusCode, headers: &HeaderMap, method: &str,
     let one_length =
         lengths.iter().all(|length| *length == lengths[0]) && lengths.iter().all(|length| is_number(&length));
     if status.is_informational() || !one_length {
-        assert!(told == 500 && answer.is_whole(), "CGI cannot carry it: {answer:?}");
+        assert!(told == 500 && answer.is_whole(), "not valid in CGI: {answer:?}");
         return;
     }
     let has_body = method != "HEAD" && ![204, 304].contains(&status.as_u16());
     let declared = lengths.first().map(|length| length.to_str().unwrap().parse::<u64>().unwrap());
     if has_body && declared.is_some_and(|declared| declared != body.len() as u64) {
-        assert!(told == 500 && answer.is_whole(), "the body is all there at once: {answer:?}");
+        assert!(told == 500 && answer.is_whole(), "the whole body is ready: {answer:?}");
         return;
     }
     assert_eq!(told, status.as_u16());
@@ -81,12 +81,12 @@ fn check(answer: &Answer, status: StatusCode, headers: &HeaderMap, method: &str,
     assert!(declared == body.len() as u64 && sent == body, "{answer:?}");
 }
 
-/// The status, and the headers behind it: a line each, and a name and a value in each line.
+/// Parses the status and the headers, one per line.
 fn read_head(stdout: &[u8]) -> (u16, Vec<(String, Vec<u8>)>) {
     let end = stdout.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
     let mut lines =
         stdout[..end + 2].split_inclusive(|byte| *byte == b'\n').map(|line| &line[..line.len() - 2]);
-    let status = lines.next().unwrap().strip_prefix(b"Status: ").expect("the status comes first");
+    let status = lines.next().unwrap().strip_prefix(b"Status: ").expect("a head starts with Status");
     let status = std::str::from_utf8(&status[..3]).unwrap().parse().unwrap();
     let headers = lines.map(|line| {
         let at = line.windows(2).position(|window| window == b": ").expect("a name and a value");
@@ -95,7 +95,7 @@ fn read_head(stdout: &[u8]) -> (u16, Vec<(String, Vec<u8>)>) {
     (status, headers.collect())
 }
 
-/// RFC 9110 §7.6.1, and CGI's own `Status`.
+/// Excludes the headers of RFC 9110 §7.6.1, and CGI's `Status`.
 fn is_for_the_client(name: &HeaderName, headers: &HeaderMap) -> bool {
     const OURS: [&str; 9] = [
         "connection",

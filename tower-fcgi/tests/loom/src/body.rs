@@ -1,6 +1,6 @@
-//! The cell, as it is in tower-fcgi.
+//! The cell, compiled from tower-fcgi's source.
 
-/// Why a body breaks off: as many of tower-fcgi's reasons as the cell itself names.
+/// Why a body fails: only those of tower-fcgi's reasons that the cell itself uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Aborted,
@@ -8,5 +8,5 @@ pub(crate) enum Kind {
 }
 
 #[path = "../../../src/body/channel.rs"]
-#[expect(dead_code, reason = "what only looks is not tried here")]
+#[expect(dead_code, reason = "accessors are not tested here")]
 pub(crate) mod cell;

@@ -1,4 +1,4 @@
-//! A connection that puts bytes in, and a handler that takes them out, closes, or waits.
+//! A connection that delivers bytes, and a handler that reads them, drops the body, or waits.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -14,7 +14,7 @@ use crate::body::cell::{Cell, Delivered, Reader};
 const FIRST: Bytes = Bytes::from_static(b"first");
 const SECOND: Bytes = Bytes::from_static(b"the second");
 
-/// Runs it in every order in which the two can come.
+/// Runs both in every interleaving.
 fn with_a_reader(
     connection: impl Fn(&Cell) + Sync + Send + 'static,
     reader: impl Fn(&Cell) + Sync + Send + Copy + 'static,
@@ -39,7 +39,7 @@ fn next(cell: &Cell) -> Result<Option<Bytes>, Kind> {
     block_on(poll_fn(|cx| cell.poll_chunk(cx)))
 }
 
-/// Waits until something was consumed, or nobody reads any more.
+/// Waits until the handler has consumed bytes or dropped the body.
 fn consumed(cell: &Cell) -> (usize, Reader) {
     block_on(poll_fn(|cx| match cell.consumed(Some(cx.waker())) {
         (0, Reader::Reads) => Poll::Pending,
@@ -119,7 +119,7 @@ fn a_waiting_connection_is_woken_by_a_dropped_body() {
                     break;
                 }
             }
-            // What was delivered and not read was dropped with the body.
+            // Unread bytes were dropped with the body.
             assert_eq!(all + cell.consumed(None).0, delivered);
         },
         |cell| {
