@@ -47,7 +47,7 @@ pub(super) fn run(setup: &Setup) -> io::Result<()> {
             return Err(io::Error::other(format!("{program} is not installed")));
         }
     }
-    println!("| for each request | axum with PhpGateway | nginx | PhpGateway / nginx |");
+    println!("| for each request | axum with FastCgi | nginx | FastCgi / nginx |");
     println!("| --- | --- | --- | --- |");
     let [ours, theirs] = setup.ports;
     let program = env::current_exe()?;

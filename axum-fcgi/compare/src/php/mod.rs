@@ -157,7 +157,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         }
     }
     println!("GET /php/hello.php of php-fpm with {CHILDREN} processes, wrk with {CHILDREN} connections\n");
-    println!("| | axum with PhpGateway | nginx | ratio: min / median / max |");
+    println!("| | axum with FastCgi | nginx | ratio: min / median / max |");
     println!("| --- | --- | --- | --- |");
     let median = |side: usize, figure: fn(&Run) -> f64| {
         Summary::of(rounds.iter().map(|round| figure(&round[side]))).median
