@@ -145,8 +145,8 @@ mod tests {
         for size in 1..=bytes().len() {
             let mut decoder = Decoder::new();
             let mut records = Vec::new();
-            for mut piece in bytes().chunks(size) {
-                while let Some(Decoded::Record(record)) = decoder.next(&mut piece) {
+            for mut chunk in bytes().chunks(size) {
+                while let Some(Decoded::Record(record)) = decoder.next(&mut chunk) {
                     records.push((record.pairs.unwrap(), record.rest));
                 }
             }
