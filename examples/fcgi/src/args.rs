@@ -125,7 +125,7 @@ pub(crate) struct ValuesArgs {
     pub(crate) wait: Wait,
 }
 
-/// Prints the records of a capture, or as a proxy between a web server and an application
+/// Prints records: of a capture, or as a proxy between a web server and an application
 ///
 /// A capture has the bytes of one direction of one connection, or of several in sequence. As a proxy, it runs until it is
 /// interrupted.
