@@ -17,8 +17,8 @@ fn main() {
     let places = [("\"/run/php/php-fpm.sock\"", socket), ("\"/srv/shop\"", "place(\"SITE\")")];
     write("php", &format!("{{ {php}\nlisten(router).await }}"), &places);
     // Rustdoc compiles these lines but does not show them.
-    let whole: Vec<_> = backlog.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
-    write("backlog", &whole.join("\n"), &[("9000", "port()")]);
+    let lines: Vec<_> = backlog.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
+    write("backlog", &lines.join("\n"), &[("9000", "port()")]);
 }
 
 /// Returns the Rust code blocks of a document. Fails if their number is not `N`.

@@ -27,7 +27,7 @@ fn app() -> Router {
         .route("/", get(async || "Hello, World!\n"))
         .route("/hello/{name}", get(async |Path(name): Path<String>| format!("Hello, {name}!\n")))
         // The request's path with the prefix.
-        .route("/whole", get(async |OriginalUri(whole): OriginalUri| format!("{whole}\n")))
+        .route("/uri", get(async |OriginalUri(uri): OriginalUri| format!("{uri}\n")))
         // The client's address. Behind a web server over HTTP it would be the web server's.
         .route(
             "/client",

@@ -39,7 +39,7 @@ fn check(get: impl Fn(&str) -> Result<Answer>) -> Result {
     for (path, body) in [
         ("/app", "Hello, World!\n"),
         ("/app/hello/you", "Hello, you!\n"),
-        ("/app/whole?q=%20", "/app/whole?q=%20\n"),
+        ("/app/uri?q=%20", "/app/uri?q=%20\n"),
         ("/app/client", "127.0.0.1\n"),
     ] {
         let response = get(path)?;

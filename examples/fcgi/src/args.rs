@@ -8,11 +8,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use fcgi_core::Role;
 
-use crate::dump::Filter;
+use crate::inspect::Filter;
 use crate::request::{RequestArgs, role};
 use crate::target::Target;
 
-/// Sees inside FastCGI: asks applications, decodes records, measures, and checks conformance
+/// Sends FastCGI requests, prints records, measures, and checks conformance
 #[derive(Debug, Parser)]
 #[command(name = "fcgi", version, max_term_width = 110, after_help = AFTER)]
 pub(crate) struct Command {
@@ -24,10 +24,10 @@ const AFTER: &str = "\
 ADDR is 127.0.0.1:9000, [::1]:9000, :9000 (loopback), host:9000, unix:/run/app.sock or /run/app.sock.
 
 Exit codes:
-  0  all is well
-  1  the application is at fault: no whole answer, a 5xx, a rule that it breaks; or a file cannot be read
-  2  the command line makes no sense
-  3  there is nobody at the address";
+  0  success
+  1  the application failed: an incomplete response, a 5xx, a broken rule; or a file cannot be read
+  2  invalid command line
+  3  cannot connect to the address";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
@@ -36,20 +36,20 @@ pub(crate) enum Action {
     Dump(DumpArgs),
     Bench(BenchArgs),
     Check(CheckArgs),
-    /// Writes a shell's completions to stdout
+    /// Prints shell completions
     #[command(
         after_help = "Examples:\n  fcgi completions bash > ~/.local/share/bash-completion/completions/fcgi"
     )]
     Completions {
-        /// Whose
+        /// The shell
         shell: Shell,
     },
 }
 
-/// Sends a request, and prints the answer
+/// Sends a request and prints the response
 ///
-/// The head and the body go to stdout as they come, what the application writes to STDERR and how the request has ended
-/// to stderr.
+/// The response's head and body go to stdout as they arrive. The application's STDERR and the end of the request go to
+/// stderr.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fcgi get :9000 /status
@@ -59,28 +59,28 @@ pub(crate) enum Action {
   fcgi get /run/php/php-fpm.sock /index.php --script /var/www/index.php
   fcgi get :9000 /private --role authorizer
 
-It exits with 1 if the answer is not whole or a 5xx.")]
+Exits with 1 if the response is incomplete or a 5xx.")]
 pub(crate) struct GetArgs {
-    /// Where the application listens
+    /// The application's address
     #[arg(value_name = "ADDR")]
     pub(crate) target: Target,
 
-    /// What is asked for: a path, and perhaps a query
+    /// The request target: a path with an optional query
     #[arg(default_value = "/")]
     pub(crate) path: String,
 
     #[command(flatten)]
     pub(crate) request: RequestArgs,
 
-    /// The body: the text itself, @FILE, or @- for stdin
+    /// The request body: text, @FILE, or @- for stdin
     #[arg(short, long, value_name = "BODY", value_hint = ValueHint::FilePath)]
     pub(crate) data: Option<String>,
 
-    /// What the application is asked to be: responder, authorizer, filter, or a number
+    /// The role: responder, authorizer, filter, or a number
     #[arg(short, long, value_parser = role, default_value = "responder", help_heading = "The request")]
     pub(crate) role: Role,
 
-    /// The file that a filter works on
+    /// The file to send to a filter
     #[arg(long, value_name = "FILE", help_heading = "The request", value_hint = ValueHint::FilePath)]
     pub(crate) filter_data: Option<PathBuf>,
 
@@ -88,15 +88,15 @@ pub(crate) struct GetArgs {
     #[arg(short, long, help_heading = "The request")]
     pub(crate) keep_conn: bool,
 
-    /// Write the body to a file
+    /// Write the response body to a file
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 
-    /// Print the body alone, without its head and without what has become of the request
+    /// Print only the response body
     #[arg(short, long)]
     pub(crate) body_only: bool,
 
-    /// Print one object of JSON
+    /// Print one JSON object
     #[arg(long, conflicts_with = "body_only")]
     pub(crate) json: bool,
 
@@ -104,20 +104,20 @@ pub(crate) struct GetArgs {
     pub(crate) wait: Wait,
 }
 
-/// Asks for the application's variables (GET_VALUES)
+/// Prints the application's variables (GET_VALUES)
 ///
-/// FCGI_MAX_CONNS are the connections that it takes at once, FCGI_MAX_REQS the requests, and FCGI_MPXS_CONNS is 1 if it
-/// takes several requests on one connection.
+/// FCGI_MAX_CONNS is the maximum number of concurrent connections, FCGI_MAX_REQS of concurrent requests. FCGI_MPXS_CONNS
+/// is 1 if a connection can have concurrent requests.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fcgi values /run/app.sock
   fcgi values :9000 --json | jq .FCGI_MPXS_CONNS")]
 pub(crate) struct ValuesArgs {
-    /// Where the application listens
+    /// The application's address
     #[arg(value_name = "ADDR")]
     pub(crate) target: Target,
 
-    /// Print one object of JSON
+    /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -125,10 +125,10 @@ pub(crate) struct ValuesArgs {
     pub(crate) wait: Wait,
 }
 
-/// Prints records: of captured bytes, or of what passes between a web server and an application
+/// Prints records: of a capture, or as a proxy between a web server and an application
 ///
-/// A capture is the bytes of one direction of one connection, or of several one after the other. As a proxy it listens
-/// where the web server connects to, until it is interrupted.
+/// A capture has the bytes of one direction of one connection, or of several in sequence. As a proxy, it runs until it is
+/// interrupted.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fcgi dump capture.bin
@@ -136,30 +136,30 @@ pub(crate) struct ValuesArgs {
   fcgi dump --listen /tmp/seen.sock --to /run/app.sock --type PARAMS,END_REQUEST
   fcgi dump --listen :9001 --to :9000 --id 1 --json | jq .type")]
 pub(crate) struct DumpArgs {
-    /// Files of bytes as they were on the wire; - is stdin
+    /// Files with captured bytes; - is stdin
     #[arg(conflicts_with_all = ["listen", "to"], value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Stand in between: where the web server connects to
+    /// Run as a proxy: the address to which the web server connects
     #[arg(long, value_name = "ADDR", requires = "to")]
     pub(crate) listen: Option<Address>,
 
-    /// Stand in between: where the application listens
+    /// Run as a proxy: the application's address
     #[arg(long, value_name = "ADDR", requires = "listen")]
     pub(crate) to: Option<Target>,
 
     #[command(flatten)]
     pub(crate) filter: Filter,
 
-    /// How many bytes of a body are shown
+    /// Bytes of a body to print
     #[arg(short, long, default_value_t = 64, value_name = "N")]
     pub(crate) bytes: usize,
 
-    /// When to colour
+    /// When to use colours
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
 
-    /// Print an object of JSON for each record, a line each
+    /// Print one JSON object per record, each on its own line
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -172,55 +172,55 @@ pub(crate) enum Color {
     Never,
 }
 
-/// Measures how fast an application answers
+/// Measures an application's throughput and latency
 ///
-/// A closed loop: each connection sends its next request once it has the answer to the last. So it measures what an
-/// application can do, and not how it bears a load that does not wait for it.
+/// The load is a closed loop: each connection sends its next request after the previous response. It measures the
+/// application's capacity, not its behaviour under a load that does not wait for it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fcgi bench /run/app.sock /hello -n 100000 -c 32
   fcgi bench :9000 /upload -d @body.bin -t 10
   fcgi bench :9000 / --close
-  fcgi bench :8080 / --http                   the same over HTTP/1.1, to compare
+  fcgi bench :8080 / --http                   the same over HTTP/1.1, for comparison
 
-It exits with 1 if a request failed, or was answered with a 5xx.")]
+Exits with 1 if a request failed or got a 5xx.")]
 pub(crate) struct BenchArgs {
-    /// Where the application listens
+    /// The application's address
     #[arg(value_name = "ADDR")]
     pub(crate) target: Target,
 
-    /// What is asked for: a path, and perhaps a query
+    /// The request target: a path with an optional query
     #[arg(default_value = "/")]
     pub(crate) path: String,
 
     #[command(flatten)]
     pub(crate) request: RequestArgs,
 
-    /// The body: the text itself, or @FILE
+    /// The request body: text or @FILE
     #[arg(short, long, value_name = "BODY", value_hint = ValueHint::FilePath)]
     pub(crate) data: Option<String>,
 
-    /// Connections, each with one request at a time
+    /// Number of connections, each with one request at a time
     #[arg(short, long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65535))]
     pub(crate) connections: u32,
 
-    /// Requests in all [default: 10000, unless there is a time]
+    /// Total number of requests [default: 10000, unless --time is set]
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) requests: Option<u64>,
 
-    /// For how many seconds
+    /// Duration in seconds
     #[arg(short, long, value_name = "SECONDS", conflicts_with = "requests", value_parser = seconds)]
     pub(crate) time: Option<Duration>,
 
-    /// A connection for each request
+    /// Open a connection per request
     #[arg(long)]
     pub(crate) close: bool,
 
-    /// Ask an HTTP/1.1 server instead
+    /// Send the requests to an HTTP/1.1 server
     #[arg(long)]
     pub(crate) http: bool,
 
-    /// Print one object of JSON
+    /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -228,55 +228,55 @@ pub(crate) struct BenchArgs {
     pub(crate) wait: Wait,
 }
 
-/// Holds an application against the rules of FastCGI 1.0
+/// Checks an application against the rules of FastCGI 1.0
 ///
-/// Each rule has its section of the specification. "n/a" is what the specification leaves to the application. An application
-/// that waits where it should not is told by --timeout, so each rule that is broken may take as long.
+/// Each rule has its section of the specification. "n/a" means that the specification leaves it to the application. A rule
+/// broken by silence takes the whole --timeout.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fcgi check /run/app.sock
   fcgi check :9000 /status --json | jq '.rules[] | select(.verdict == \"fail\")'
   fcgi check /run/php/php-fpm.sock /check.php --script /var/www/check.php
-  fcgi check :9000 / --echo /echo             bodies are compared as well
+  fcgi check :9000 / --echo /echo             also compares bodies
   fcgi check --list
 
-It exits with 1 if a rule is broken.")]
+Exits with 1 if a rule is broken.")]
 pub(crate) struct CheckArgs {
-    /// Where the application listens
+    /// The application's address
     #[arg(value_name = "ADDR", required_unless_present = "list")]
     pub(crate) target: Option<Target>,
 
-    /// What is asked for: best something small, whose answer is the same each time
+    /// The request target: preferably with a small response that is always the same
     #[arg(default_value = "/")]
     pub(crate) path: String,
 
     #[command(flatten)]
     pub(crate) request: RequestArgs,
 
-    /// A path where the application answers with the body that it is sent, so that bodies can be compared
+    /// A path at which the application echoes the body, to compare bodies
     #[arg(long, value_name = "PATH")]
     pub(crate) echo: Option<String>,
 
-    /// Only the rules whose names contain this; may be repeated
+    /// Check only rules whose names contain this; may be repeated
     #[arg(long = "only", value_name = "NAME")]
     pub(crate) only: Vec<String>,
 
-    /// Print the rules, and ask nobody
+    /// List the rules and exit
     #[arg(long)]
     pub(crate) list: bool,
 
-    /// Print one object of JSON
+    /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// For how many seconds to wait for what should come
+    /// Longest wait for each expected event, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
     pub(crate) timeout: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Wait {
-    /// For how many seconds nothing may come before it gives up
+    /// Longest wait without progress, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) timeout: Duration,
 }
@@ -285,5 +285,5 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds
         .filter(|time| !time.is_zero())
-        .ok_or_else(|| "a time is a number of seconds, as 10 or 0.5".to_owned())
+        .ok_or_else(|| "invalid time: expected a number of seconds, such as 10 or 0.5".to_owned())
 }

@@ -1,4 +1,4 @@
-//! What is sent to an application: a body, and a Filter's file.
+//! Bodies to send: a request's body, or a Filter's file.
 
 use std::io;
 use std::path::Path;
@@ -9,10 +9,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::failure::Failure;
 
-/// Bytes that are sent in one piece or as they are read.
+/// A body in memory, or a stream.
 pub(crate) struct Body {
     source: Source,
-    /// How many there are, where that is known before they are read.
+    /// Length in bytes, if known in advance.
     pub(crate) length: Option<u64>,
 }
 
@@ -21,8 +21,8 @@ enum Source {
     Reader(Box<dyn AsyncRead + Send + Unpin>),
 }
 
-/// How much is read at a time.
-const PIECE: usize = 64 * 1024;
+/// Largest chunk.
+const MAX_CHUNK: usize = 64 * 1024;
 
 impl Body {
     pub(crate) fn bytes(bytes: impl Into<Bytes>) -> Self {
@@ -30,10 +30,10 @@ impl Body {
         Self { length: Some(bytes.len() as u64), source: Source::Bytes(bytes) }
     }
 
-    /// What curl's `-d` means: the text itself, `@FILE`, or `@-` for stdin.
+    /// Parses an argument as curl's `-d` does: text, `@FILE`, or `@-` for stdin.
     ///
     /// # Errors
-    /// When the file cannot be opened.
+    /// If the file cannot be opened.
     pub(crate) async fn from_argument(text: &str) -> Result<Self, Failure> {
         match text.strip_prefix('@') {
             Some("-") => Ok(Self { length: None, source: Source::Reader(Box::new(tokio::io::stdin())) }),
@@ -43,33 +43,33 @@ impl Body {
     }
 
     /// # Errors
-    /// When the file cannot be opened.
+    /// If the file cannot be opened.
     pub(crate) async fn file(path: &Path) -> Result<Self, Failure> {
         let about = |error| Failure::new(format!("cannot read {}: {error}", path.display()));
         let file = File::open(path).await.map_err(about)?;
         let metadata = file.metadata().await.map_err(about)?;
-        // A pipe or a device has a length that says nothing.
+        // The length of a pipe or a device is meaningless.
         let length = metadata.is_file().then_some(metadata.len());
         Ok(Self { length, source: Source::Reader(Box::new(file)) })
     }
 
-    /// The next piece; `None` is the end.
+    /// Returns the next chunk, or `None` at the end.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If reading fails.
     ///
     /// # Cancel safety
-    /// Nothing is lost if the future is dropped.
+    /// No bytes are lost if the future is dropped.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
         match &mut self.source {
             Source::Bytes(bytes) => {
-                let piece = bytes.split_to(bytes.len().min(PIECE));
-                Ok(Some(piece).filter(|piece| !piece.is_empty()))
+                let chunk = bytes.split_to(bytes.len().min(MAX_CHUNK));
+                Ok(Some(chunk).filter(|chunk| !chunk.is_empty()))
             }
             Source::Reader(reader) => {
-                let mut piece = BytesMut::with_capacity(PIECE);
-                let read = reader.read_buf(&mut piece).await?;
-                Ok((read > 0).then(|| piece.freeze()))
+                let mut chunk = BytesMut::with_capacity(MAX_CHUNK);
+                let read = reader.read_buf(&mut chunk).await?;
+                Ok((read > 0).then(|| chunk.freeze()))
             }
         }
     }

@@ -1,21 +1,21 @@
-//! What ends a command early, and the code that it exits with.
+//! Errors of a command, and exit codes.
 
 use std::{fmt, io};
 
-/// The codes that scripts can go by; `fcgi help` lists them.
+/// The exit codes; `fcgi help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
-    /// All is well.
-    Good = 0,
-    /// The application is at fault: no whole answer, a 5xx, a rule that it breaks. Or a file could not be read.
+    /// Success.
+    Success = 0,
+    /// The application failed: an incomplete response, a 5xx, a broken rule. Or a file cannot be read.
     Failed = 1,
-    /// The command line makes no sense. Clap exits with the same.
+    /// Invalid command line. Clap exits with the same code.
     Usage = 2,
-    /// There is nobody at the address.
+    /// Cannot connect to the address.
     Unreachable = 3,
 }
 
-/// Why a command could not be done. The text is for people, and says what they can do.
+/// An error of a command. Its text tells the user what to do.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: Code,

@@ -1,19 +1,19 @@
-//! The head of an answer, as a CGI program writes it (RFC 3875 §6).
+//! The head of a CGI response (RFC 3875 §6).
 
-/// A head that has come whole.
+/// A complete head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// The lines as they came, without the empty one.
+    /// The lines as received, without the empty one.
     pub(crate) text: String,
     /// Names and values, in order.
     pub(crate) fields: Vec<(String, String)>,
-    /// What `Status` says; without it 302 where there is a `Location`, else 200 (§6.2, §6.3.3).
+    /// The code of `Status`; without it, 302 with a `Location`, else 200 (§6.2, §6.3.3).
     pub(crate) status: u16,
-    /// The first thing about it that RFC 3875 does not allow.
+    /// The first violation of RFC 3875.
     pub(crate) fault: Option<String>,
 }
 
-/// Where the head at the front of `stdout` ends, and its body begins. `None`: not yet.
+/// Returns the length of the head at the start of `stdout`, or `None` if it is incomplete.
 pub(crate) fn end(stdout: &[u8]) -> Option<usize> {
     let mut start = 0;
     loop {
@@ -27,7 +27,7 @@ pub(crate) fn end(stdout: &[u8]) -> Option<usize> {
 }
 
 impl Head {
-    /// Reads a head that [ends](end) where `bytes` do.
+    /// Parses a head that [ends](end) at the end of `bytes`.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes).trim_end().to_owned();
         let mut head = Self { text: String::new(), fields: Vec::new(), status: 0, fault: None };
@@ -36,18 +36,18 @@ impl Head {
                 Some((name, value)) if is_token(name) => {
                     head.fields.push((name.to_owned(), value.trim().to_owned()));
                 }
-                _ => head.fail(format!("the line {line:?} is no field")),
+                _ => head.fail(format!("the line {line:?} is not a header field")),
             }
         }
         head.text = text;
         head.status = head.find_status();
         if !["content-type", "location", "status"].iter().any(|name| head.value(name).is_some()) {
-            head.fail("none of Content-Type, Location and Status is there".to_owned());
+            head.fail("the head has no Content-Type, Location or Status".to_owned());
         }
         head
     }
 
-    /// The first value of a name, which is compared without regard to case.
+    /// Returns the first value of a field. The name is case-insensitive.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let field = self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
         field.map(|(_, value)| value.as_str())
@@ -61,7 +61,7 @@ impl Head {
         if let Some(code) = code {
             return code;
         }
-        let fault = format!("the status {status:?} has no code of three digits");
+        let fault = format!("the status {status:?} has no three-digit code");
         self.fail(fault);
         200
     }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_ends_with_an_empty_line_of_either_kind() {
+    fn a_head_ends_with_an_empty_line() {
         for (stdout, expected) in [
             (&b"A: b\r\n\r\nbody"[..], Some(8)),
             (b"A: b\n\nbody", Some(6)),

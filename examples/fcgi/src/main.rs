@@ -1,4 +1,4 @@
-//! `fcgi`, a tool to see inside FastCGI.
+//! `fcgi`, a command-line tool for FastCGI.
 //!
 //! ```sh
 //! cargo run -p fcgi -- get /run/app.sock /
@@ -6,17 +6,17 @@
 //! cargo run -p fcgi -- check /run/app.sock
 //! ```
 //!
-//! `fcgi help` has the rest, and README.md shows what comes of it.
+//! `fcgi help` lists all commands; README.md shows their output.
 
 mod args;
 mod bench;
 mod body;
 mod check;
-mod dump;
+mod client_connection;
 mod failure;
 mod get;
 mod head;
-mod link;
+mod inspect;
 mod request;
 mod target;
 mod values;
@@ -44,12 +44,12 @@ async fn run(action: Action) -> Result<Code, Failure> {
     match action {
         Action::Get(args) => get::run(args).await,
         Action::Values(args) => values::run(&args).await,
-        Action::Dump(args) => dump::run(args).await,
+        Action::Dump(args) => inspect::run(args).await,
         Action::Bench(args) => bench::run(args).await,
         Action::Check(args) => check::run(args).await,
         Action::Completions { shell } => {
             clap_complete::generate(shell, &mut Command::command(), "fcgi", &mut io::stdout());
-            Ok(Code::Good)
+            Ok(Code::Success)
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What an application is asked, from the command line.
+//! Requests from command-line options.
 
 use clap::Args;
 use fcgi_core::Role;
 
 use crate::failure::Failure;
 
-/// The options that make up a request.
+/// The options of a request.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The request")]
 pub(crate) struct RequestArgs {
@@ -13,15 +13,15 @@ pub(crate) struct RequestArgs {
     #[arg(short = 'X', long, value_name = "METHOD")]
     pub(crate) method: Option<String>,
 
-    /// A header of the client, as "Name: value"; may be repeated
+    /// A client header, as "Name: value"; may be repeated
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub(crate) headers: Vec<String>,
 
-    /// A meta-variable, as NAME=VALUE, in place of the one that there would be; may be repeated
+    /// A meta-variable, as NAME=VALUE, which replaces the default one; may be repeated
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,
 
-    /// SCRIPT_FILENAME, the file that PHP and fcgiwrap run
+    /// SCRIPT_FILENAME: the file that PHP and fcgiwrap run
     #[arg(long, value_name = "FILE")]
     pub(crate) script: Option<String>,
 }
@@ -34,21 +34,21 @@ pub(crate) struct Request {
     pub(crate) params: Params,
 }
 
-/// Meta-variables, each once, in order.
+/// Meta-variables with unique names, in order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Params(pub(crate) Vec<(String, String)>);
 
 impl RequestArgs {
-    /// The meta-variables (RFC 3875 §4.1) of a request for a target, which is a path and perhaps a query.
+    /// Returns the meta-variables (RFC 3875 §4.1) of a request for `target`: a path with an optional query.
     ///
-    /// `length` is that of the body: `None` if there is none, `Some(None)` if nobody knows.
+    /// `length` is the body's length: `None` without a body, `Some(None)` if unknown.
     ///
     /// # Errors
-    /// Of usage: a header without a colon, a variable without an equals sign, a target that is no path.
+    /// A usage error for a header without a colon, a variable without an equals sign, or a target that is not a path.
     pub(crate) fn params(&self, target: &str, length: Option<Option<u64>>) -> Result<Params, Failure> {
         if !target.starts_with('/') {
             return Err(Failure::usage(format!(
-                "{target:?} is no path: it has to begin with a slash, as /status?full"
+                "invalid path {target:?}: it must start with a slash, such as /status?full"
             )));
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -70,7 +70,7 @@ impl RequestArgs {
         ] {
             params.set(name, value);
         }
-        // What runs a script has its name; what is an application of its own has all of the path.
+        // For a script the path is SCRIPT_NAME; for an application it is PATH_INFO.
         match &self.script {
             Some(script) => {
                 params.set("SCRIPT_FILENAME", script);
@@ -86,14 +86,16 @@ impl RequestArgs {
         }
         for header in &self.headers {
             let (name, value) = header.split_once(':').ok_or_else(|| {
-                Failure::usage(format!("the header {header:?} has no colon: write it as 'Accept: */*'"))
+                Failure::usage(format!(
+                    "invalid header {header:?}: it has no colon; write it as 'Accept: */*'"
+                ))
             })?;
             params.set(&variable(name.trim()), value.trim());
         }
         for param in &self.params {
             let (name, value) = param.split_once('=').ok_or_else(|| {
                 Failure::usage(format!(
-                    "the variable {param:?} has no value: write it as HTTPS=on, or HTTPS= for an empty one"
+                    "invalid variable {param:?}: it has no value; write it as HTTPS=on, or HTTPS= for an empty value"
                 ))
             })?;
             params.set(name, value);
@@ -101,7 +103,7 @@ impl RequestArgs {
         Ok(params)
     }
 
-    /// The headers as they were given, for HTTP.
+    /// Returns the client headers, for HTTP.
     pub(crate) fn http_headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.headers.iter().filter_map(|header| header.split_once(':'));
         fields.map(|(name, value)| (name.trim(), value.trim()))
@@ -109,7 +111,7 @@ impl RequestArgs {
 }
 
 impl Params {
-    /// Sets one, in the place of an earlier one of that name.
+    /// Sets a variable. Replaces an earlier value.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         match self.0.iter_mut().find(|(old, _)| old == name) {
             Some((_, old)) => value.clone_into(old),
@@ -117,19 +119,19 @@ impl Params {
         }
     }
 
-    /// Takes one out.
+    /// Removes a variable.
     pub(crate) fn remove(&mut self, name: &str) {
         self.0.retain(|(old, _)| old != name);
     }
 }
 
-/// The meta-variable of a header (RFC 3875 §4.1.18).
+/// Returns a header's meta-variable name (RFC 3875 §4.1.18).
 fn variable(header: &str) -> String {
     let name = header.to_ascii_uppercase().replace('-', "_");
     if matches!(name.as_str(), "CONTENT_TYPE" | "CONTENT_LENGTH") { name } else { format!("HTTP_{name}") }
 }
 
-/// The role of that name, or number.
+/// Parses a role's name or number.
 pub(crate) fn role(text: &str) -> Result<Role, String> {
     match text {
         "responder" => Ok(Role::RESPONDER),
@@ -138,7 +140,7 @@ pub(crate) fn role(text: &str) -> Result<Role, String> {
         _ => text
             .parse()
             .map(Role)
-            .map_err(|_| "a role is responder, authorizer, filter, or a number to 65535".to_owned()),
+            .map_err(|_| "expected responder, authorizer, filter, or a number up to 65535".to_owned()),
     }
 }
 
@@ -147,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_and_variables_find_their_names() {
+    fn headers_and_variables_are_mapped() {
         let args = RequestArgs {
             method: None,
             headers: vec!["X-Foo: a: b".into(), "content-type:text/plain".into(), "Host: example.org".into()],

@@ -1,4 +1,4 @@
-//! Where an application listens.
+//! The address of an application.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::failure::Failure;
 
-/// An address to connect to: those of [`Address`] that are one, and a host's name with a port.
+/// An address to connect to: an [`Address`] with a socket, or a host name with a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     Address(Address),
@@ -19,14 +19,15 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// Connects.
+    /// Connects to the application.
     ///
     /// # Errors
-    /// [`Failure::unreachable`], with what to look at.
+    /// [`Failure::unreachable`] with advice.
     pub(crate) async fn connect(&self, limit: Duration) -> Result<FcgiStream, Failure> {
         let stream = timeout(limit, self.open()).await.map_err(|_| io::Error::from(ErrorKind::TimedOut));
         stream.and_then(|stream| stream).map_err(|error| {
-            Failure::unreachable(format!("cannot connect to {self}: {}", self.advice(&error)))
+            let advice = self.advice(&error).map_or(String::new(), |advice| format!(": {advice}"));
+            Failure::unreachable(format!("cannot connect to {self}: {error}{advice}"))
         })
     }
 
@@ -36,32 +37,33 @@ impl Target {
                 return UnixStream::connect(path).await.map(FcgiStream::Unix);
             }
             Self::Address(Address::Tcp(addr)) => TcpStream::connect(addr).await?,
-            Self::Address(other) => return Err(io::Error::other(format!("{other} is to listen at"))),
+            Self::Address(other) => {
+                return Err(io::Error::other(format!("{other} is an address to listen at only")));
+            }
             Self::Host(host) => TcpStream::connect(host).await?,
         };
-        // What is looked at are records, not what Nagle's algorithm makes of them.
+        // Nagle's algorithm would delay small records.
         tcp.set_nodelay(true)?;
         Ok(FcgiStream::Tcp(tcp))
     }
 
-    /// What went wrong, and what is mostly behind it.
-    fn advice(&self, error: &io::Error) -> String {
+    /// Returns the usual cause of an error and what to do.
+    fn advice(&self, error: &io::Error) -> Option<&'static str> {
         let unix = matches!(self, Self::Address(Address::Unix(_)));
-        let advice = match error.kind() {
+        match error.kind() {
             ErrorKind::ConnectionRefused if unix => {
-                "the socket is there, and nobody listens: is the application running?"
+                Some("the socket exists, but no process listens at it; start the application")
             }
             ErrorKind::ConnectionRefused => {
-                "nobody listens there: is the application running, and at this port?"
+                Some("nothing listens at this port; start the application, or check the port")
             }
             ErrorKind::NotFound => {
-                "there is no such socket: is the application running, and is this its path?"
+                Some("the socket does not exist; start the application, or check the path")
             }
-            ErrorKind::PermissionDenied => "you may not: see the socket's mode and group, or use sudo",
-            ErrorKind::TimedOut => "no answer in time: is a firewall in between?",
-            _ => return error.to_string(),
-        };
-        format!("{advice} ({error})")
+            ErrorKind::PermissionDenied => Some("check the socket's mode and group, or use sudo"),
+            ErrorKind::TimedOut => Some("check whether a firewall blocks the port"),
+            _ => None,
+        }
     }
 }
 
@@ -72,10 +74,12 @@ impl FromStr for Target {
         match text.parse() {
             Ok(address @ (Address::Tcp(_) | Address::Unix(_))) => Ok(Self::Address(address)),
             Err(_) if is_host_and_port(text) => Ok(Self::Host(text.to_owned())),
-            // What a process is started with (systemd, fd:0, auto) is to listen at.
-            _ => Err("an application is at 127.0.0.1:9000, [::1]:9000, :9000 (loopback), host:9000, \
-                unix:/run/app.sock or /run/app.sock"
-                .to_owned()),
+            // systemd, fd:0 and auto are inherited sockets, which can only be listened at.
+            _ => Err(
+                "expected 127.0.0.1:9000, [::1]:9000, :9000 (loopback), host:9000, unix:/run/app.sock or \
+                /run/app.sock"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -100,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_connected_to() {
+    fn valid_and_invalid_addresses() {
         for (text, displayed) in [
             (":9000", "127.0.0.1:9000"),
             ("127.0.0.1:9000", "127.0.0.1:9000"),

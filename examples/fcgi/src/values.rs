@@ -1,18 +1,20 @@
-//! `fcgi values`: what an application says of itself.
+//! `fcgi values`: prints an application's variables.
 
 use std::io::{self, Write as _};
 
 use crate::args::ValuesArgs;
+use crate::client_connection::ClientConnection;
 use crate::failure::{Code, Failure};
-use crate::link::Link;
 
 /// # Errors
-/// When nobody is there, or there is no answer.
+/// If the application cannot be reached or does not respond.
 pub(crate) async fn run(args: &ValuesArgs) -> Result<Code, Failure> {
     let limit = args.wait.timeout;
-    let mut link = Link::new(args.target.connect(limit).await?, limit);
-    let Some(values) = link.values().await? else {
-        return Err(Failure::new("the application does not know GET_VALUES: it answers with UNKNOWN_TYPE"));
+    let mut connection = ClientConnection::new(args.target.connect(limit).await?, limit);
+    let Some(values) = connection.values().await? else {
+        return Err(Failure::new(
+            "the application does not support GET_VALUES: it responds with UNKNOWN_TYPE",
+        ));
     };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut out = io::stdout().lock();
@@ -25,5 +27,5 @@ pub(crate) async fn run(args: &ValuesArgs) -> Result<Code, Failure> {
             writeln!(out, "{}={}", text(name), text(value))?;
         }
     }
-    Ok(Code::Good)
+    Ok(Code::Success)
 }

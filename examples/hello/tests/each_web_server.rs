@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         server.trial(name, move |installed| hello(&installed, config, socket))
     };
     let mut trials: Vec<_> = EACH.map(trial).into();
-    trials.push(WebServer::Nginx.trial("hello_run_says_how_to_try_it", |_| run()));
+    trials.push(WebServer::Nginx.trial("hello_run_prints_how_to_try_it", |_| run()));
     test_support::run(trials)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It forgets a request when its handler returns. Without KEEP_CONN, the connection closes when the request's body ends.
 //! But the record that ends the body now belongs to an unknown request and is ignored, so the connection stays open. Go's
-//! `net/http/fcgi` has this bug (golang/go#43901).
+//! `net/http/fcgi` had this bug (golang/go#43901).
 
 use std::collections::HashSet;
 use std::io;

@@ -21,7 +21,7 @@ pub(crate) struct Trace {
     find_watcher: FindWatcher,
     web_server: Direction,
     application: Direction,
-    /// Requests by their id on the wire. A request stays until its id is reused, because its input may arrive after its end.
+    /// Requests by their id on the wire. A request stays until its id is reused: its input may arrive after its end.
     requests: HashMap<u16, Request>,
 }
 

@@ -1,16 +1,16 @@
-//! Requests over FastCGI.
+//! Sends the requests over FastCGI.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use fcgi_core::{ProtocolStatus, Role};
 
-use super::asker::Answered;
+use super::client::Response;
 use crate::args::BenchArgs;
 use crate::body::Body;
+use crate::client_connection::{ClientConnection, RequestBodies, ResponseSink};
 use crate::failure::Failure;
 use crate::head::{self, Head};
-use crate::link::{Answer, Input, Link};
 use crate::request::Request;
 use crate::target::Target;
 
@@ -19,12 +19,12 @@ pub(super) struct FastCgi {
     request: Request,
     body: Option<Bytes>,
     limit: Duration,
-    link: Option<Link>,
+    connection: Option<ClientConnection>,
 }
 
 impl FastCgi {
     /// # Errors
-    /// Of usage.
+    /// A usage error.
     pub(super) fn new(args: &BenchArgs, body: Option<&Bytes>) -> Result<Self, Failure> {
         let params = args.request.params(&args.path, body.map(|body| Some(body.len() as u64)))?;
         Ok(Self {
@@ -32,55 +32,55 @@ impl FastCgi {
             request: Request { role: Role::RESPONDER, keep_conn: !args.close, params },
             body: body.cloned(),
             limit: args.wait.timeout,
-            link: None,
+            connection: None,
         })
     }
 
     /// # Errors
-    /// When there is no whole answer.
-    pub(super) async fn ask(&mut self) -> Result<Answered, Failure> {
-        let mut link = match self.link.take() {
-            Some(link) => link,
-            None => Link::new(self.target.connect(self.limit).await?, self.limit),
+    /// If the response is incomplete.
+    pub(super) async fn send(&mut self) -> Result<Response, Failure> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => ClientConnection::new(self.target.connect(self.limit).await?, self.limit),
         };
-        let input = Input { stdin: self.body.clone().map(Body::bytes), data: None };
-        let mut counted = Counted::default();
-        let end = link.ask(&self.request, input, &mut counted).await?;
+        let bodies = RequestBodies { stdin: self.body.clone().map(Body::bytes), data: None };
+        let mut counter = ResponseCounter::default();
+        let end = connection.send_request(&self.request, bodies, &mut counter).await?;
         if end.protocol_status != ProtocolStatus::REQUEST_COMPLETE {
             return Err(Failure::new(format!(
                 "the application did not serve the request: {:?}",
                 end.protocol_status
             )));
         }
-        if link.is_open() {
-            self.link = Some(link);
+        if connection.is_open() {
+            self.connection = Some(connection);
         }
-        counted.answered.ok_or_else(|| Failure::new("an answer has no head"))
+        counter.response.ok_or_else(|| Failure::new("a response has no head"))
     }
 }
 
-/// The head is read, the rest is counted.
+/// Parses the head and counts the bytes of the body.
 #[derive(Default)]
-struct Counted {
+struct ResponseCounter {
     head: Vec<u8>,
-    answered: Option<Answered>,
+    response: Option<Response>,
 }
 
-impl Answer for Counted {
-    fn stdout(&mut self, piece: Bytes) -> Result<(), Failure> {
-        if let Some(answered) = &mut self.answered {
-            answered.length += piece.len() as u64;
+impl ResponseSink for ResponseCounter {
+    fn stdout(&mut self, chunk: Bytes) -> Result<(), Failure> {
+        if let Some(response) = &mut self.response {
+            response.length += chunk.len() as u64;
             return Ok(());
         }
-        self.head.extend_from_slice(&piece);
+        self.head.extend_from_slice(&chunk);
         if let Some(end) = head::end(&self.head) {
             let length = (self.head.len() - end) as u64;
-            self.answered = Some(Answered { status: Head::parse(&self.head[..end]).status, length });
+            self.response = Some(Response { status: Head::parse(&self.head[..end]).status, length });
         }
         Ok(())
     }
 
-    fn stderr(&mut self, _piece: Bytes) -> Result<(), Failure> {
+    fn stderr(&mut self, _chunk: Bytes) -> Result<(), Failure> {
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The same requests over HTTP/1.1, to compare.
+//! Sends the requests over HTTP/1.1, for comparison.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
-use super::asker::Answered;
+use super::client::Response;
 use crate::args::BenchArgs;
 use crate::failure::Failure;
 use crate::target::Target;
@@ -16,14 +16,14 @@ use crate::target::Target;
 pub(super) struct Http {
     target: Target,
     request: http::Request<Full<Bytes>>,
-    keep: bool,
+    keep_alive: bool,
     limit: Duration,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Http {
     /// # Errors
-    /// Of usage: a method, target or header that HTTP does not have.
+    /// A usage error for a method, target or header that is invalid in HTTP.
     pub(super) fn new(args: &BenchArgs, body: Option<&Bytes>) -> Result<Self, Failure> {
         let method = args.request.method.as_deref().unwrap_or(if body.is_some() { "POST" } else { "GET" });
         let mut request = http::Request::builder().method(method).uri(&args.path);
@@ -38,48 +38,48 @@ impl Http {
         }
         let request = request
             .body(Full::new(body.cloned().unwrap_or_default()))
-            .map_err(|error| Failure::usage(format!("this is no request of HTTP: {error}")))?;
+            .map_err(|error| Failure::usage(format!("invalid HTTP request: {error}")))?;
         Ok(Self {
             target: args.target.clone(),
             request,
-            keep: !args.close,
+            keep_alive: !args.close,
             limit: args.wait.timeout,
             connection: None,
         })
     }
 
     /// # Errors
-    /// When there is no whole answer.
-    pub(super) async fn ask(&mut self) -> Result<Answered, Failure> {
+    /// If the response is incomplete.
+    pub(super) async fn send(&mut self) -> Result<Response, Failure> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        let answer = async {
+        let exchange = async {
             connection.ready().await?;
             let response = connection.send_request(self.request.clone()).await?;
             let (status, mut body, mut length) = (response.status().as_u16(), response.into_body(), 0);
             while let Some(frame) = body.frame().await {
                 length += frame?.data_ref().map_or(0, Bytes::len) as u64;
             }
-            Ok(Answered { status, length })
+            Ok(Response { status, length })
         };
-        let answered = timeout(self.limit, answer)
+        let response = timeout(self.limit, exchange)
             .await
-            .map_err(|_| Failure::new("there was no answer in time; --timeout sets for how long to wait"))?
-            .map_err(|error: hyper::Error| Failure::new(format!("there is no whole answer: {error}")))?;
-        if self.keep {
+            .map_err(|_| Failure::new("timed out waiting for the response; --timeout sets the limit"))?
+            .map_err(|error: hyper::Error| Failure::new(format!("incomplete response: {error}")))?;
+        if self.keep_alive {
             self.connection = Some(connection);
         }
-        Ok(answered)
+        Ok(response)
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {
         let stream = TokioIo::new(self.target.connect(self.limit).await?);
         let (sender, connection) = handshake(stream)
             .await
-            .map_err(|error| Failure::new(format!("the connection cannot be used: {error}")))?;
-        // What becomes of it is the answer's to say.
+            .map_err(|error| Failure::new(format!("HTTP handshake failed: {error}")))?;
+        // An error of the connection also fails the request.
         tokio::spawn(async { connection.await.ok() });
         Ok(sender)
     }

@@ -1,4 +1,4 @@
-//! A closed loop of requests.
+//! Sends requests in a closed loop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,51 +7,51 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 use tokio::task::JoinSet;
 
-use super::asker::Asker;
+use super::client::Client;
 use super::report::{Report, Tally};
 use crate::failure::Failure;
 use crate::get::style;
 
-/// When it is enough.
+/// The end of the load.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Bound {
+pub(super) enum Limit {
     Requests(u64),
     Time(Duration),
 }
 
 pub(super) struct Load {
-    bound: Bound,
+    limit: Limit,
     start: Instant,
-    /// Requests that were begun.
-    begun: AtomicU64,
+    /// Requests started so far.
+    started: AtomicU64,
     bar: ProgressBar,
 }
 
 impl Load {
-    pub(super) fn new(bound: Bound) -> Self {
-        let bar = match bound {
-            Bound::Requests(requests) => {
+    pub(super) fn new(limit: Limit) -> Self {
+        let bar = match limit {
+            Limit::Requests(requests) => {
                 ProgressBar::new(requests).with_style(style("{bar:40} {pos} of {len}, {per_sec}, {eta}"))
             }
-            Bound::Time(_) => {
+            Limit::Time(_) => {
                 ProgressBar::no_length().with_style(style("{spinner} {pos}, {per_sec}, {elapsed}"))
             }
         };
-        Self { bound, start: Instant::now(), begun: AtomicU64::new(0), bar }
+        Self { limit, start: Instant::now(), started: AtomicU64::new(0), bar }
     }
 
-    /// Asks on all connections at once until the bound.
+    /// Sends requests on all connections concurrently until the limit.
     ///
     /// # Errors
-    /// When a task has panicked.
-    pub(super) async fn run(mut self, askers: Vec<Asker>) -> Result<Report, Failure> {
-        let connections = askers.len();
+    /// If a task panics.
+    pub(super) async fn run(mut self, clients: Vec<Client>) -> Result<Report, Failure> {
+        let connections = clients.len();
         self.start = Instant::now();
         let load = Arc::new(self);
         let mut tasks = JoinSet::new();
-        for asker in askers {
+        for client in clients {
             let load = Arc::clone(&load);
-            tasks.spawn(async move { load.ask(asker).await });
+            tasks.spawn(async move { load.send_requests(client).await });
         }
         let mut all = Tally::new();
         while let Some(tally) = tasks.join_next().await {
@@ -62,30 +62,31 @@ impl Load {
         Ok(Report { connections, time, tally: all })
     }
 
-    async fn ask(&self, mut asker: Asker) -> Tally {
-        /// A bar that is told of each request would be measured as well.
-        const TOLD: u64 = 256;
-        let (mut tally, mut untold) = (Tally::new(), 0);
-        while self.goes_on() {
+    async fn send_requests(&self, mut client: Client) -> Tally {
+        /// Requests per update of the progress bar. An update for each request would distort the measurement.
+        const UPDATE_INTERVAL: u64 = 256;
+        let (mut tally, mut unreported) = (Tally::new(), 0);
+        while self.start_next() {
             let start = Instant::now();
-            let answered = asker.ask().await;
-            tally.take(start.elapsed(), answered);
-            untold += 1;
-            if untold == TOLD {
-                self.bar.inc(untold);
-                untold = 0;
+            let result = client.send().await;
+            tally.record(start.elapsed(), result);
+            unreported += 1;
+            if unreported == UPDATE_INTERVAL {
+                self.bar.inc(unreported);
+                unreported = 0;
             }
-            if tally.is_hopeless() {
+            if tally.should_stop() {
                 break;
             }
         }
         tally
     }
 
-    fn goes_on(&self) -> bool {
-        match self.bound {
-            Bound::Requests(requests) => self.begun.fetch_add(1, Ordering::Relaxed) < requests,
-            Bound::Time(time) => self.start.elapsed() < time,
+    /// Counts the next request. Returns `false` at the limit.
+    fn start_next(&self) -> bool {
+        match self.limit {
+            Limit::Requests(requests) => self.started.fetch_add(1, Ordering::Relaxed) < requests,
+            Limit::Time(time) => self.start.elapsed() < time,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! `fcgi bench`: how fast an application answers.
+//! `fcgi bench`: measures an application's throughput and latency.
 
-mod asker;
+mod client;
 mod fastcgi;
 mod http;
 mod load;
@@ -10,52 +10,52 @@ use std::io::{self, Write as _};
 
 use bytes::{Bytes, BytesMut};
 
-use self::asker::Asker;
+use self::client::Client;
 use self::fastcgi::FastCgi;
 use self::http::Http;
-use self::load::{Bound, Load};
+use self::load::{Limit, Load};
 use crate::args::BenchArgs;
 use crate::body::Body;
 use crate::failure::{Code, Failure};
 
 /// # Errors
-/// When nobody is there.
+/// If the application cannot be reached.
 pub(crate) async fn run(args: BenchArgs) -> Result<Code, Failure> {
     let body = match &args.data {
-        Some(data) => Some(whole(Body::from_argument(data).await?).await?),
+        Some(data) => Some(read_all(Body::from_argument(data).await?).await?),
         None => None,
     };
-    // Nobody there is told before a load is started.
+    // Fails before the load starts if the application cannot be reached.
     drop(args.target.connect(args.wait.timeout).await?);
-    let bound = match (args.time, args.requests) {
-        (Some(time), _) => Bound::Time(time),
-        (None, requests) => Bound::Requests(requests.unwrap_or(10_000)),
+    let limit = match (args.time, args.requests) {
+        (Some(time), _) => Limit::Time(time),
+        (None, requests) => Limit::Requests(requests.unwrap_or(10_000)),
     };
-    let askers: Vec<_> =
-        (0..args.connections).map(|_| asker(&args, body.as_ref())).collect::<Result<_, _>>()?;
-    let report = Load::new(bound).run(askers).await?;
+    let clients: Vec<_> =
+        (0..args.connections).map(|_| client(&args, body.as_ref())).collect::<Result<_, _>>()?;
+    let report = Load::new(limit).run(clients).await?;
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{}", report.json())?;
     } else {
         write!(out, "{report}")?;
     }
-    Ok(if report.is_good() { Code::Good } else { Code::Failed })
+    Ok(if report.is_good() { Code::Success } else { Code::Failed })
 }
 
-fn asker(args: &BenchArgs, body: Option<&Bytes>) -> Result<Asker, Failure> {
+fn client(args: &BenchArgs, body: Option<&Bytes>) -> Result<Client, Failure> {
     Ok(if args.http {
-        Asker::Http(Box::new(Http::new(args, body)?))
+        Client::Http(Box::new(Http::new(args, body)?))
     } else {
-        Asker::FastCgi(Box::new(FastCgi::new(args, body)?))
+        Client::FastCgi(Box::new(FastCgi::new(args, body)?))
     })
 }
 
-/// All of a body, which is sent many times.
-async fn whole(mut body: Body) -> Result<Bytes, Failure> {
-    let mut whole = BytesMut::new();
-    while let Some(piece) = body.next().await? {
-        whole.extend_from_slice(&piece);
+/// Reads the whole body, since it is sent many times.
+async fn read_all(mut body: Body) -> Result<Bytes, Failure> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = body.next().await? {
+        bytes.extend_from_slice(&chunk);
     }
-    Ok(whole.freeze())
+    Ok(bytes.freeze())
 }

@@ -1,4 +1,4 @@
-//! What a load has measured.
+//! The results of a load.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,22 +6,25 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde_json::json;
 
-use super::asker::Answered;
+use super::client::Response;
 use crate::failure::Failure;
 
-/// What one connection has seen, or all of them.
+/// The results of one connection, or of all connections.
 pub(super) struct Tally {
-    /// Nanoseconds of each request that was answered.
+    /// Latency of each answered request, in nanoseconds.
     latencies: Histogram<u64>,
-    /// Answers of 1xx to 5xx and beyond, by their first digit.
+    /// Responses by the first digit of their status.
     classes: [u64; 10],
     bytes: u64,
     failed: u64,
-    /// Those in a row.
-    failing: u32,
-    /// The first of them.
+    /// Consecutive failures.
+    consecutive_failures: u32,
+    /// The first failure.
     failure: Option<String>,
 }
+
+/// A connection stops after this many consecutive failures.
+const MAX_CONSECUTIVE_FAILURES: u32 = 10;
 
 pub(super) struct Report {
     pub(super) connections: usize,
@@ -34,32 +37,32 @@ const QUANTILES: [(&str, f64); 5] =
 
 impl Tally {
     pub(super) fn new() -> Self {
-        // A microsecond to an hour, in nanoseconds, with three digits.
-        let latencies = Histogram::new_with_bounds(1_000, 3_600_000_000_000, 3)
-            .expect("these are bounds that there can be");
-        Self { latencies, classes: [0; 10], bytes: 0, failed: 0, failing: 0, failure: None }
+        // From a microsecond to an hour, in nanoseconds, with three significant digits.
+        let latencies =
+            Histogram::new_with_bounds(1_000, 3_600_000_000_000, 3).expect("the bounds are valid");
+        Self { latencies, classes: [0; 10], bytes: 0, failed: 0, consecutive_failures: 0, failure: None }
     }
 
-    pub(super) fn take(&mut self, time: Duration, answered: Result<Answered, Failure>) {
-        match answered {
-            Ok(Answered { status, length }) => {
+    pub(super) fn record(&mut self, time: Duration, result: Result<Response, Failure>) {
+        match result {
+            Ok(Response { status, length }) => {
                 let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
                 self.latencies.saturating_record(nanoseconds);
                 self.classes[usize::from(status / 100).min(9)] += 1;
                 self.bytes += length;
-                self.failing = 0;
+                self.consecutive_failures = 0;
             }
             Err(failure) => {
                 self.failed += 1;
-                self.failing += 1;
+                self.consecutive_failures += 1;
                 self.failure.get_or_insert_with(|| failure.to_string());
             }
         }
     }
 
-    /// So many requests in a row have failed that the rest will.
-    pub(super) const fn is_hopeless(&self) -> bool {
-        self.failing >= 10
+    /// Whether so many consecutive requests failed that the rest would fail, too.
+    pub(super) const fn should_stop(&self) -> bool {
+        self.consecutive_failures >= MAX_CONSECUTIVE_FAILURES
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -76,7 +79,7 @@ impl Tally {
 }
 
 impl Report {
-    /// Whether every request was answered, and none with a 5xx.
+    /// Whether each request was answered, and none with a 5xx.
     pub(super) const fn is_good(&self) -> bool {
         self.tally.failed == 0 && self.tally.classes[5] == 0
     }
@@ -110,7 +113,7 @@ impl Report {
         self.tally.latencies.len() as f64 / self.time.as_secs_f64()
     }
 
-    /// Microseconds.
+    /// Returns a quantile of the latencies in microseconds.
     fn latency(&self, quantile: f64) -> f64 {
         self.tally.latencies.value_at_quantile(quantile) as f64 / 1e3
     }
@@ -121,7 +124,7 @@ impl fmt::Display for Report {
         let statuses: Vec<_> = self.statuses().map(|(class, count)| format!("{class}xx: {count}")).collect();
         writeln!(f, "answered    {} ({})", self.tally.latencies.len(), statuses.join(", "))?;
         if let Some(failure) = &self.tally.failure {
-            writeln!(f, "failed      {}; the first: {failure}", self.tally.failed)?;
+            writeln!(f, "failed      {}; first failure: {failure}", self.tally.failed)?;
         }
         writeln!(f, "time        {:.3} s on {} connections", self.time.as_secs_f64(), self.connections)?;
         writeln!(

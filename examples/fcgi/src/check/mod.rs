@@ -1,9 +1,9 @@
-//! `fcgi check`: an application against the rules.
+//! `fcgi check`: checks an application against the rules.
 
-mod answer;
 mod peer;
 mod records;
 mod report;
+mod response;
 mod rule;
 mod rules;
 mod wire;
@@ -20,17 +20,17 @@ use crate::failure::{Code, Failure};
 use crate::get::style;
 
 /// # Errors
-/// When nobody is there.
+/// If the application cannot be reached.
 pub(crate) async fn run(args: CheckArgs) -> Result<Code, Failure> {
-    let rules = chosen(&args.only)?;
+    let rules = selected(&args.only)?;
     let Some(target) = args.target.clone().filter(|_| !args.list) else {
         let mut out = io::stdout().lock();
         for rule in rules {
             writeln!(out, "{:<22} {:<16} {}", rule.name, rule.section, rule.text)?;
         }
-        return Ok(Code::Good);
+        return Ok(Code::Success);
     };
-    let peer = Peer::meet(&args, target.clone()).await?;
+    let peer = Peer::connect_first(&args, target.clone()).await?;
     let bar = ProgressBar::new(rules.len() as u64).with_style(style("{bar:30} {pos} of {len}: {msg}"));
     let mut lines = Vec::new();
     for rule in rules {
@@ -50,14 +50,14 @@ pub(crate) async fn run(args: CheckArgs) -> Result<Code, Failure> {
         };
         report.write(&mut anstream::AutoStream::new(io::stdout(), choice))?;
     }
-    Ok(if report.broken() == 0 { Code::Good } else { Code::Failed })
+    Ok(if report.broken() == 0 { Code::Success } else { Code::Failed })
 }
 
-fn chosen(only: &[String]) -> Result<Vec<&'static Rule>, Failure> {
+fn selected(only: &[String]) -> Result<Vec<&'static Rule>, Failure> {
     let wanted = |rule: &&Rule| only.is_empty() || only.iter().any(|part| rule.name.contains(part.as_str()));
     let rules: Vec<_> = rules::ALL.iter().copied().flatten().filter(wanted).collect();
     if rules.is_empty() {
-        return Err(Failure::usage("no rule has such a name; `fcgi check --list` has them all"));
+        return Err(Failure::usage("no rule's name matches --only; `fcgi check --list` lists the rules"));
     }
     Ok(rules)
 }

@@ -1,9 +1,9 @@
-//! The application that is checked.
+//! The application to check.
 
 use std::time::Duration;
 
-use super::answer::Answer;
 use super::records::Records;
+use super::response::Response;
 use super::rule::{Fault, fault};
 use super::wire::Wire;
 use crate::args::CheckArgs;
@@ -17,17 +17,17 @@ pub(super) struct Peer {
     request: RequestArgs,
     path: String,
     echo: Option<String>,
-    /// The status and the body of the answer that there always is, if there is one.
-    usual: Option<(u16, Vec<u8>)>,
+    /// Status and body of the plain request's response, if it is always the same.
+    reference: Option<(u16, Vec<u8>)>,
 }
 
 impl Peer {
-    /// Connects, and learns how the application answers.
+    /// Connects, and records the response to the plain request.
     ///
     /// # Errors
-    /// When nobody is there.
-    pub(super) async fn meet(args: &CheckArgs, target: Target) -> Result<Self, Failure> {
-        // Mistakes in the options are told here, and not at each rule.
+    /// If the application cannot be reached.
+    pub(super) async fn connect_first(args: &CheckArgs, target: Target) -> Result<Self, Failure> {
+        // Invalid options fail here, not at each rule.
         args.request.params(&args.path, None)?;
         if let Some(echo) = &args.echo {
             args.request.params(echo, None)?;
@@ -39,21 +39,21 @@ impl Peer {
             request: args.request.clone(),
             path: args.path.clone(),
             echo: args.echo.clone(),
-            usual: None,
+            reference: None,
         };
-        let first = peer.usual().await;
-        peer.usual = if first.is_some() && first == peer.usual().await { first } else { None };
+        let first = peer.plain_response().await;
+        peer.reference = if first.is_some() && first == peer.plain_response().await { first } else { None };
         Ok(peer)
     }
 
-    async fn usual(&self) -> Option<(u16, Vec<u8>)> {
-        let answer = self.connect().await.ok()?.ask(1, self.get(1, false)).await.ok()?;
-        let (head, body) = answer.parts().ok()?;
+    async fn plain_response(&self) -> Option<(u16, Vec<u8>)> {
+        let response = self.connect().await.ok()?.exchange(1, self.get(1, false)).await.ok()?;
+        let (head, body) = response.parts().ok()?;
         Some((head.status, body.to_vec()))
     }
 
     /// # Errors
-    /// When the application is not there any more.
+    /// If the application cannot be reached any more.
     pub(super) async fn connect(&self) -> Result<Wire, Fault> {
         match self.target.connect(self.limit).await {
             Ok(stream) => Ok(Wire::new(stream, self.limit)),
@@ -61,14 +61,14 @@ impl Peer {
         }
     }
 
-    /// The variables of the plain request.
+    /// Returns the variables of the plain request.
     pub(super) fn params(&self) -> Params {
         let mut request = self.request.clone();
         request.method = None;
         self.checked(&request, &self.path, None)
     }
 
-    /// Those of a POST; `echo`: to where the application answers with its body, if there is such a path.
+    /// Returns the variables of a POST. `echo`: to the echo path, if there is one.
     pub(super) fn post(&self, echo: bool, length: usize) -> Params {
         let path = self.echo.as_ref().filter(|_| echo).unwrap_or(&self.path);
         let mut params = self.checked(&self.request, path, Some(length));
@@ -80,10 +80,10 @@ impl Peer {
 
     fn checked(&self, request: &RequestArgs, path: &str, length: Option<usize>) -> Params {
         let length = length.map(|length| Some(length as u64));
-        request.params(path, length).expect("these options were tried at the start")
+        request.params(path, length).expect("the options were checked at the start")
     }
 
-    /// The plain request.
+    /// Encodes the plain request.
     pub(super) fn get(&self, id: u16, keep_conn: bool) -> Records {
         Records::new().request(id, &self.params(), keep_conn)
     }
@@ -93,30 +93,30 @@ impl Peer {
         self.echo.is_some()
     }
 
-    /// Whether it answers the same each time, so that answers can be compared.
-    pub(super) const fn is_steady(&self) -> bool {
-        self.usual.is_some()
+    /// Whether responses are always the same, so that they can be compared.
+    pub(super) const fn is_deterministic(&self) -> bool {
+        self.reference.is_some()
     }
 
     /// # Errors
-    /// When this is not the answer to the plain request.
-    pub(super) fn is_usual(&self, answer: &Answer) -> Result<(), Fault> {
-        let (head, body) = answer.served()?.parts()?;
-        match &self.usual {
+    /// If this is not the plain request's response.
+    pub(super) fn matches_reference(&self, response: &Response) -> Result<(), Fault> {
+        let (head, body) = response.served()?.parts()?;
+        match &self.reference {
             Some((status, _)) if head.status != *status => {
                 fault(format!("the status is {}, the plain request gets {status}", head.status))
             }
-            Some((_, usual)) if body != usual => {
-                fault(format!("the body differs from the plain request's: {}", difference(body, usual)))
+            Some((_, expected)) if body != expected => {
+                fault(format!("the body differs from the plain request's: {}", difference(body, expected)))
             }
             _ => Ok(()),
         }
     }
 
     /// # Errors
-    /// When this is not the answer to a POST of this body.
-    pub(super) fn is_echo(&self, answer: &Answer, sent: &[u8]) -> Result<(), Fault> {
-        let (head, body) = answer.served()?.parts()?;
+    /// If the response does not echo this body.
+    pub(super) fn matches_echo(&self, response: &Response, sent: &[u8]) -> Result<(), Fault> {
+        let (head, body) = response.served()?.parts()?;
         if !self.echoes() {
             return Ok(());
         }
@@ -130,8 +130,8 @@ impl Peer {
     }
 }
 
-fn difference(have: &[u8], want: &[u8]) -> String {
-    let at =
-        have.iter().zip(want).position(|(have, want)| have != want).unwrap_or(have.len().min(want.len()));
-    format!("{} bytes instead of {}, first difference at byte {at}", have.len(), want.len())
+fn difference(actual: &[u8], expected: &[u8]) -> String {
+    let at = actual.iter().zip(expected).position(|(actual, expected)| actual != expected);
+    let at = at.unwrap_or(actual.len().min(expected.len()));
+    format!("{} bytes instead of {}, first difference at byte {at}", actual.len(), expected.len())
 }

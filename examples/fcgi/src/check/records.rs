@@ -1,18 +1,18 @@
-//! Records to send, also such as should not be.
+//! Builds the records to send, also invalid ones.
 
 use fcgi_core::{BeginRequest, RecordHeader, RecordType, RequestId, Role, encode_pair};
 
 use crate::request::Params;
 
-/// The bytes of records, in a row.
+/// Encoded records.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Records {
     pub(super) bytes: Vec<u8>,
-    /// The requests that they begin.
+    /// The ids of the requests that the records begin.
     pub(super) begun: Vec<u16>,
-    /// Bytes of padding behind each.
+    /// Bytes of padding after each record.
     padding: u8,
-    /// What is in reserved bytes.
+    /// The value of reserved bytes.
     reserved: u8,
 }
 
@@ -21,24 +21,24 @@ impl Records {
         Self::default()
     }
 
-    /// Any bytes, in which these requests begin.
+    /// Creates records from raw bytes that begin these requests.
     pub(super) fn raw(bytes: Vec<u8>, begun: Vec<u16>) -> Self {
         Self { bytes, begun, ..Self::default() }
     }
 
-    /// From here on with so much padding.
+    /// Sets the padding of the following records.
     pub(super) const fn padded(mut self, padding: u8) -> Self {
         self.padding = padding;
         self
     }
 
-    /// From here on with this in reserved bytes.
+    /// Sets the reserved bytes of the following records.
     pub(super) const fn reserved(mut self, reserved: u8) -> Self {
         self.reserved = reserved;
         self
     }
 
-    /// A record of up to 65 535 bytes.
+    /// Adds a record of up to 65 535 bytes.
     pub(super) fn record(mut self, kind: RecordType, id: u16, content: &[u8]) -> Self {
         let length = u16::try_from(content.len()).expect("a record's content is at most 65 535 bytes");
         let mut header = RecordHeader::new(kind, RequestId(id), length);
@@ -47,7 +47,7 @@ impl Records {
         header[RecordHeader::LEN - 1] = self.reserved;
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(content);
-        // Not zeros, which would pass for a good deal.
+        // Not zeros: they could be misread as valid data.
         self.bytes.resize(self.bytes.len() + usize::from(self.padding), 0xa5);
         self
     }
@@ -59,26 +59,26 @@ impl Records {
         self.record(RecordType::BEGIN_REQUEST, id, &content)
     }
 
-    /// Content in records of `size` bytes, without an end.
-    pub(super) fn pieces(self, kind: RecordType, id: u16, content: &[u8], size: usize) -> Self {
-        content.chunks(size).fold(self, |records, piece| records.record(kind, id, piece))
+    /// Adds content in records of `size` bytes, without the end of the stream.
+    pub(super) fn chunks(self, kind: RecordType, id: u16, content: &[u8], size: usize) -> Self {
+        content.chunks(size).fold(self, |records, chunk| records.record(kind, id, chunk))
     }
 
-    /// A stream: its content, in as few records as it takes, and the empty one.
+    /// Adds a complete stream: its content in the fewest records, and the empty record.
     pub(super) fn stream(self, kind: RecordType, id: u16, content: &[u8]) -> Self {
-        self.pieces(kind, id, content, usize::from(u16::MAX)).end(kind, id)
+        self.chunks(kind, id, content, usize::from(u16::MAX)).end(kind, id)
     }
 
     pub(super) fn end(self, kind: RecordType, id: u16) -> Self {
         self.record(kind, id, &[])
     }
 
-    /// A Responder's request up to the end of PARAMS.
+    /// Adds a Responder request up to the end of PARAMS.
     pub(super) fn head(self, id: u16, params: &Params, keep_conn: bool) -> Self {
         self.begin(id, Role::RESPONDER, keep_conn).stream(RecordType::PARAMS, id, &encoded(params))
     }
 
-    /// All of a request that has no body.
+    /// Adds a complete Responder request without a body.
     pub(super) fn request(self, id: u16, params: &Params, keep_conn: bool) -> Self {
         self.head(id, params, keep_conn).end(RecordType::STDIN, id)
     }

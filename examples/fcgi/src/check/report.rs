@@ -1,4 +1,4 @@
-//! What was found, a line for each rule.
+//! The results, two lines per rule.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -48,13 +48,13 @@ impl Line {
 }
 
 impl Report {
-    /// Rules that are broken.
+    /// Returns the number of broken rules.
     pub(super) fn broken(&self) -> usize {
         self.lines.iter().filter(|line| line.found.is_err()).count()
     }
 
     /// # Errors
-    /// When it cannot be written.
+    /// If writing fails.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         for line in &self.lines {
             let (style, rule) = (line.style(), line.rule);
@@ -71,7 +71,7 @@ impl Report {
         let count = |verdict| self.lines.iter().filter(|line| line.verdict() == verdict).count();
         writeln!(
             out,
-            "\n{}: {} pass, {} FAIL, {} n/a, {} skipped; waited at most {} s for each thing",
+            "\n{}: {} pass, {} FAIL, {} n/a, {} skipped; waited at most {} s for each event",
             self.address,
             count("pass"),
             self.broken(),

@@ -1,15 +1,15 @@
-//! A rule, and what is found of it.
+//! A rule and its result.
 
 use std::fmt;
 use std::pin::Pin;
 
 use super::peer::Peer;
 
-/// A rule of the specification, and how an application is held against it.
+/// A rule of the specification and its check.
 pub(super) struct Rule {
-    /// For `--only` and for scripts.
+    /// The name for `--only` and for scripts.
     pub(super) name: &'static str,
-    /// Of FastCGI 1.0, unless it says otherwise.
+    /// The section, of FastCGI 1.0 unless it names another specification.
     pub(super) section: &'static str,
     pub(super) text: &'static str,
     pub(super) run: Run,
@@ -17,7 +17,7 @@ pub(super) struct Rule {
 
 pub(super) type Run = for<'a> fn(&'a Peer) -> Pin<Box<dyn Future<Output = Found> + 'a>>;
 
-/// What was found: a fault is the application's.
+/// The result of a check: an observation, or a fault of the application.
 pub(super) type Found = Result<Seen, Fault>;
 
 #[derive(Debug)]
@@ -29,13 +29,13 @@ pub(super) struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Pass,
-    /// The application need not do it.
+    /// The specification leaves it to the application.
     NotApplicable,
-    /// It cannot be told without something that was not given.
+    /// The check needs an option that is not set.
     Skipped,
 }
 
-/// What an application does that it must not.
+/// How the application breaks the rule.
 #[derive(Debug)]
 pub(super) struct Fault(pub(super) String);
 

@@ -1,4 +1,4 @@
-//! A connection on which anything can be sent, and whatever comes is looked at.
+//! A connection that sends any bytes and checks each received record.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -9,20 +9,20 @@ use fcgi_core::{RecordDecoder, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::time::timeout;
 
-use super::answer::Answer;
 use super::records::Records;
+use super::response::Response;
 use super::rule::{Fault, fault};
 
 pub(super) struct Wire {
     read: ReadHalf<FcgiStream>,
     write: WriteHalf<FcgiStream>,
-    deframer: RecordDecoder,
-    /// The content of the record that is coming.
+    decoder: RecordDecoder,
+    /// The content of the current record.
     content: Vec<u8>,
-    /// Whole records that nobody has looked at.
+    /// Received records that were not checked yet.
     records: VecDeque<Record>,
-    /// Requests that were begun, and whose answers nobody has taken.
-    answers: BTreeMap<u16, Answer>,
+    /// Responses to the requests in flight.
+    responses: BTreeMap<u16, Response>,
     limit: Duration,
     state: State,
 }
@@ -30,9 +30,9 @@ pub(super) struct Wire {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// What is sent reaches nobody any more.
-    Deaf,
-    /// The application's end has come, in order or by a reset.
+    /// Writing failed.
+    Unwritable,
+    /// The application closed or reset the connection.
     Closed {
         reset: bool,
     },
@@ -45,14 +45,14 @@ pub(super) struct Record {
     pub(super) content: Vec<u8>,
 }
 
-/// What comes next.
+/// The next event on the connection.
 #[derive(Debug)]
 pub(super) enum Next {
     Record(Record),
     Closed {
         reset: bool,
     },
-    /// Nothing, for as long as is waited.
+    /// The timeout elapsed.
     Silence,
 }
 
@@ -62,36 +62,36 @@ impl Wire {
         Self {
             read,
             write,
-            deframer: RecordDecoder::new(),
+            decoder: RecordDecoder::new(),
             content: Vec::new(),
             records: VecDeque::new(),
-            answers: BTreeMap::new(),
+            responses: BTreeMap::new(),
             limit,
             state: State::Open,
         }
     }
 
-    /// Sends records, and reads meanwhile, so that neither side waits for the other. Whether all of them could be
-    /// sent is seen from what comes.
+    /// Sends records and reads at the same time, so that neither side blocks the other. A write error is not reported:
+    /// the received records show whether the application got all of them.
     ///
     /// # Errors
-    /// When the application does not read for the limit, or what it sends is no FastCGI.
+    /// If the application does not read for the limit, or sends an invalid record.
     pub(super) async fn send(&mut self, records: Records) -> Result<(), Fault> {
         for id in records.begun {
-            self.answers.insert(id, Answer::default());
+            self.responses.insert(id, Response::default());
         }
-        let (mut rest, mut piece) = (&records.bytes[..], vec![0; 64 * 1024]);
+        let (mut rest, mut buffer) = (&records.bytes[..], vec![0; 64 * 1024]);
         while !rest.is_empty() && self.state == State::Open {
-            let moved = timeout(self.limit, async {
+            let event = timeout(self.limit, async {
                 tokio::select! {
                     written = self.write.write(rest) => (Some(written), None),
-                    read = self.read.read(&mut piece) => (None, Some(read)),
+                    read = self.read.read(&mut buffer) => (None, Some(read)),
                 }
             });
-            match moved.await {
+            match event.await {
                 Ok((Some(Ok(written)), _)) => rest = &rest[written..],
-                Ok((Some(Err(_)), _)) => self.state = State::Deaf,
-                Ok((None, read)) => self.receive(read.unwrap_or(Ok(0)).ok(), &piece)?,
+                Ok((Some(Err(_)), _)) => self.state = State::Unwritable,
+                Ok((None, read)) => self.receive(read.unwrap_or(Ok(0)).ok(), &buffer)?,
                 Err(_) => {
                     return fault(format!(
                         "it does not read: {} bytes could not be sent in {}",
@@ -104,7 +104,7 @@ impl Wire {
         Ok(())
     }
 
-    /// As [`send`](Self::send), a byte with each write.
+    /// Sends records with one byte per write.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -116,16 +116,16 @@ impl Wire {
         Ok(())
     }
 
-    /// Says that no more will be sent.
+    /// Half-closes the connection.
     pub(super) async fn half_close(&mut self) {
-        // It fails where the application has closed, which is seen by reading.
+        // Fails if the application has closed the connection; the next read shows it.
         let _ = self.write.shutdown().await;
     }
 
     /// # Errors
-    /// When what comes is no FastCGI.
+    /// If the application sends an invalid record.
     pub(super) async fn next(&mut self) -> Result<Next, Fault> {
-        let mut piece = vec![0; 64 * 1024];
+        let mut buffer = vec![0; 64 * 1024];
         loop {
             if let Some(record) = self.records.pop_front() {
                 return Ok(Next::Record(record));
@@ -133,36 +133,36 @@ impl Wire {
             if let State::Closed { reset } = self.state {
                 return Ok(Next::Closed { reset });
             }
-            match timeout(self.limit, self.read.read(&mut piece)).await {
-                Ok(read) => self.receive(read.ok(), &piece)?,
+            match timeout(self.limit, self.read.read(&mut buffer)).await {
+                Ok(read) => self.receive(read.ok(), &buffer)?,
                 Err(_) => return Ok(Next::Silence),
             }
         }
     }
 
-    /// The whole answer to a request that was begun. What comes for others is kept.
+    /// Waits for the complete response to a request. Keeps the records of other requests.
     ///
     /// # Errors
-    /// When it does not come, or not as an answer should.
-    pub(super) async fn answer(&mut self, id: u16) -> Result<Answer, Fault> {
-        match self.try_answer(id).await? {
-            Some(answer) => Ok(answer),
+    /// If the response does not arrive or is invalid.
+    pub(super) async fn response(&mut self, id: u16) -> Result<Response, Fault> {
+        match self.try_response(id).await? {
+            Some(response) => Ok(response),
             None => fault(format!("no END_REQUEST for id {id} in {}", self.waited())),
         }
     }
 
-    /// As [`answer`](Self::answer); `None` if nothing comes for the limit.
+    /// As [`response`](Self::response), but returns `None` on a timeout.
     ///
     /// # Errors
-    /// As [`answer`](Self::answer).
-    pub(super) async fn try_answer(&mut self, id: u16) -> Result<Option<Answer>, Fault> {
+    /// As [`response`](Self::response).
+    pub(super) async fn try_response(&mut self, id: u16) -> Result<Option<Response>, Fault> {
         loop {
-            if self.answers.get(&id).is_some_and(|answer| answer.end.is_some()) {
-                return Ok(self.answers.remove(&id));
+            if self.responses.get(&id).is_some_and(|response| response.end.is_some()) {
+                return Ok(self.responses.remove(&id));
             }
             match self.next().await? {
-                Next::Record(record) => match self.answers.get_mut(&record.id) {
-                    Some(answer) => answer.take(record)?,
+                Next::Record(record) => match self.responses.get_mut(&record.id) {
+                    Some(response) => response.add(record)?,
                     None => return fault(format!("received {record}, which belongs to no request")),
                 },
                 Next::Closed { reset: false } => {
@@ -176,19 +176,19 @@ impl Wire {
         }
     }
 
-    /// Sends a request and takes its answer.
+    /// Sends a request and waits for its response.
     ///
     /// # Errors
-    /// As [`answer`](Self::answer).
-    pub(super) async fn ask(&mut self, id: u16, records: Records) -> Result<Answer, Fault> {
+    /// As [`response`](Self::response).
+    pub(super) async fn exchange(&mut self, id: u16, records: Records) -> Result<Response, Fault> {
         self.send(records).await?;
-        self.answer(id).await
+        self.response(id).await
     }
 
-    /// Waits for the end of the connection.
+    /// Waits until the application closes the connection.
     ///
     /// # Errors
-    /// When there is something before it, or it does not come.
+    /// If a record arrives first, or the connection stays open.
     pub(super) async fn closes(&mut self) -> Result<&'static str, Fault> {
         match self.next().await? {
             Next::Closed { reset: false } => Ok("it closes the connection"),
@@ -198,30 +198,30 @@ impl Wire {
         }
     }
 
-    /// The limit, in words.
+    /// Returns the limit as text.
     pub(super) fn waited(&self) -> String {
         format!("{} s", self.limit.as_secs_f64())
     }
 
-    /// Takes in what was read: records, the end (0), or a reset (`None`).
-    fn receive(&mut self, read: Option<usize>, piece: &[u8]) -> Result<(), Fault> {
+    /// Processes the result of a read: bytes, the end (0), or a reset (`None`).
+    fn receive(&mut self, read: Option<usize>, buffer: &[u8]) -> Result<(), Fault> {
         let Some(read) = read else {
             self.state = State::Closed { reset: true };
             return Ok(());
         };
         if read == 0 {
-            if !self.deframer.is_between_records() && !self.deframer.is_in_padding() {
+            if !self.decoder.is_between_records() && !self.decoder.is_in_padding() {
                 return fault("it closed the connection inside a record");
             }
             self.state = State::Closed { reset: false };
             return Ok(());
         }
-        let mut input = &piece[..read];
+        let mut input = &buffer[..read];
         loop {
-            let Ok(fragment) = self.deframer.next(&mut input) else {
+            let Ok(fragment) = self.decoder.next(&mut input) else {
                 return fault(format!(
-                    "what came is no record: \"{}\"",
-                    piece[..read.min(24)].escape_ascii()
+                    "received an invalid record: \"{}\"",
+                    buffer[..read.min(24)].escape_ascii()
                 ));
             };
             let Some(fragment) = fragment else { return Ok(()) };

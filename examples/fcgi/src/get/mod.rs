@@ -1,6 +1,6 @@
-//! `fcgi get`: one request, and its answer.
+//! `fcgi get`: sends a request and prints the response.
 
-mod answer;
+mod printer;
 mod progress;
 
 use std::fs::File;
@@ -9,20 +9,20 @@ use std::time::Instant;
 
 use fcgi_core::{ProtocolStatus, Role};
 
-use self::answer::Printed;
+use self::printer::ResponsePrinter;
 use self::progress::Progress;
 pub(crate) use self::progress::style;
 use crate::args::GetArgs;
 use crate::body::Body;
+use crate::client_connection::{ClientConnection, RequestBodies};
 use crate::failure::{Code, Failure};
-use crate::link::{Input, Link};
 use crate::request::{Params, Request};
 
 /// # Errors
-/// When nobody is there, or the answer is not whole.
+/// If the application cannot be reached or the response is incomplete.
 pub(crate) async fn run(args: GetArgs) -> Result<Code, Failure> {
-    let (request, input) = request(&args).await?;
-    let up = input.stdin.as_ref().and_then(|body| body.length);
+    let (request, bodies) = request(&args).await?;
+    let upload_length = bodies.stdin.as_ref().and_then(|body| body.length);
     let out: Box<dyn Write + Send> = match &args.output {
         Some(path) => Box::new(
             File::create(path)
@@ -31,17 +31,17 @@ pub(crate) async fn run(args: GetArgs) -> Result<Code, Failure> {
         None => Box::new(io::stdout()),
     };
     let limit = args.wait.timeout;
-    let mut link = Link::new(args.target.connect(limit).await?, limit);
-    let mut printed = Printed::new(&args, out, Progress::new(up));
+    let mut connection = ClientConnection::new(args.target.connect(limit).await?, limit);
+    let mut printer = ResponsePrinter::new(&args, out, Progress::new(upload_length));
     let start = Instant::now();
-    let asked = link.ask(&request, input, &mut printed).await;
+    let result = connection.send_request(&request, bodies, &mut printer).await;
     let time = start.elapsed();
-    printed.finish()?;
-    let end = asked?;
+    printer.finish()?;
+    let end = result?;
     if args.json {
-        println!("{}", printed.json(end, time));
+        println!("{}", printer.json(end, time));
     } else if !args.body_only {
-        eprintln!("{}", printed.summary(end, time));
+        eprintln!("{}", printer.summary(end, time));
     }
     if end.protocol_status != ProtocolStatus::REQUEST_COMPLETE {
         return Err(Failure::new(format!(
@@ -49,16 +49,16 @@ pub(crate) async fn run(args: GetArgs) -> Result<Code, Failure> {
             end.protocol_status
         )));
     }
-    match printed.status() {
-        None => Err(Failure::new("the answer has no head: no empty line came on STDOUT")),
+    match printer.status() {
+        None => Err(Failure::new("the response has no head: STDOUT contains no empty line")),
         Some(500..) => Ok(Code::Failed),
-        Some(_) => Ok(Code::Good),
+        Some(_) => Ok(Code::Success),
     }
 }
 
-async fn request(args: &GetArgs) -> Result<(Request, Input), Failure> {
+async fn request(args: &GetArgs) -> Result<(Request, RequestBodies), Failure> {
     if args.role == Role::AUTHORIZER && args.data.is_some() {
-        return Err(Failure::usage("an authorizer is sent no body (FastCGI §6.3): leave out --data"));
+        return Err(Failure::usage("an authorizer gets no body (FastCGI §6.3): remove --data"));
     }
     let stdin = match &args.data {
         Some(data) => Some(Body::from_argument(data).await?),
@@ -67,14 +67,14 @@ async fn request(args: &GetArgs) -> Result<(Request, Input), Failure> {
     let mut params = args.request.params(&args.path, stdin.as_ref().map(|body| body.length))?;
     let data = match (&args.filter_data, args.role) {
         (Some(path), Role::FILTER) => Some(filter_data(path, &mut params).await?),
-        (Some(_), _) => return Err(Failure::usage("--filter-data is for --role filter")),
+        (Some(_), _) => return Err(Failure::usage("--filter-data requires --role filter")),
         (None, Role::FILTER) => Some(Body::bytes("")),
         (None, _) => None,
     };
-    Ok((Request { role: args.role, keep_conn: args.keep_conn, params }, Input { stdin, data }))
+    Ok((Request { role: args.role, keep_conn: args.keep_conn, params }, RequestBodies { stdin, data }))
 }
 
-/// FastCGI §6.4: a Filter is told the file's length and the time of its last change.
+/// Opens a Filter's file, and sets the variables with its length and modification time (FastCGI §6.4).
 async fn filter_data(path: &std::path::Path, params: &mut Params) -> Result<Body, Failure> {
     let body = Body::file(path).await?;
     let modified = std::fs::metadata(path)?.modified()?;

@@ -1,55 +1,55 @@
-//! How far a large body is.
+//! The progress bar of a large body.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A line on stderr, if that is a terminal. It appears with the first mebibyte.
+/// A progress bar on stderr, if that is a terminal. It appears after the first mebibyte.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
-    /// Bytes that are sent, where it is known how many there are.
-    up: Option<u64>,
+    /// Length of the request body, if known.
+    upload_length: Option<u64>,
     sent: u64,
     received: u64,
 }
 
-/// Below it nobody waits.
-const LARGE: u64 = 1024 * 1024;
+/// Smaller bodies get no progress bar.
+const MIN_LENGTH: u64 = 1024 * 1024;
 
 impl Progress {
-    /// For a body of so many bytes.
-    pub(crate) const fn new(up: Option<u64>) -> Self {
-        Self { bar: None, up, sent: 0, received: 0 }
+    /// Creates the progress of a request whose body has this length.
+    pub(crate) const fn new(upload_length: Option<u64>) -> Self {
+        Self { bar: None, upload_length, sent: 0, received: 0 }
     }
 
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.sent += bytes as u64;
-        self.show("sent", self.sent, self.up);
+        self.show("sent", self.sent, self.upload_length);
     }
 
-    /// `whole`: the answer's Content-Length.
-    pub(crate) fn received(&mut self, bytes: usize, whole: Option<u64>) {
+    /// `total`: the response's Content-Length.
+    pub(crate) fn received(&mut self, bytes: usize, total: Option<u64>) {
         if self.received == 0 {
             self.clear();
         }
         self.received += bytes as u64;
-        self.show("received", self.received, whole);
+        self.show("received", self.received, total);
     }
 
-    /// Makes room for other output.
+    /// Removes the bar before other output.
     pub(crate) fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
 
-    fn show(&mut self, word: &'static str, done: u64, whole: Option<u64>) {
-        if done < LARGE {
+    fn show(&mut self, word: &'static str, done: u64, total: Option<u64>) {
+        if done < MIN_LENGTH {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::new(whole.unwrap_or_default());
-            bar.set_style(match whole {
+            let bar = ProgressBar::new(total.unwrap_or_default());
+            bar.set_style(match total {
                 Some(_) => style("{msg} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta}"),
                 None => style("{msg} {spinner} {bytes}, {bytes_per_sec}"),
             });
@@ -61,7 +61,7 @@ impl Progress {
     }
 }
 
-/// A template that is known to be good.
+/// Returns the style of a template that is known to be valid.
 pub(crate) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -1,4 +1,4 @@
-//! An application of this workspace, in a thread of its own.
+//! An application of this workspace, which runs in a thread.
 
 use std::convert::Infallible;
 use std::thread::{self, JoinHandle};
@@ -16,7 +16,7 @@ use futures_util::stream::{iter, once};
 use test_support::Result;
 use tokio::sync::oneshot;
 
-/// Bytes of a large answer.
+/// Length of a large response.
 pub(crate) const LARGE: usize = 3_000_000;
 
 fn router() -> Router {
@@ -49,7 +49,7 @@ async fn stderr(stderr: Stderr) -> impl IntoResponse {
     }
 }
 
-/// A response that fails in its middle: in a later turn of the runtime, when the first piece is written.
+/// A response that fails in its middle, after its first chunk was written.
 async fn cut() -> Body {
     let failure = once(async {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -58,7 +58,7 @@ async fn cut() -> Body {
     Body::from_stream(iter([Ok(Bytes::from_static(b"half"))]).chain(failure))
 }
 
-/// It runs as long as this lives.
+/// A running application. Dropping it stops the application.
 pub(crate) struct Application {
     pub(crate) address: String,
     stop: Option<oneshot::Sender<Infallible>>,
@@ -77,7 +77,7 @@ impl Application {
         let thread = thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    ended = axum_fcgi::serve(listener, router()) => panic!("it has ended: {ended:?}"),
+                    ended = axum_fcgi::serve(listener, router()) => panic!("the server stopped: {ended:?}"),
                     // The sender is dropped.
                     _ = stopped => {}
                 }

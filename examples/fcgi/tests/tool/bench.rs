@@ -12,14 +12,14 @@ use crate::run::fcgi;
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("bench/a_few_hundred_requests", kept),
-        trial("bench/a_connection_each_and_a_body", closed),
-        trial("bench/for_a_time", timed),
+        trial("bench/a_connection_per_request_and_a_body", closed),
+        trial("bench/for_a_duration", timed),
         trial("bench/http", http),
         trial("bench/a_5xx_is_a_failure", failing),
     ]
 }
 
-fn sound(report: &Value, answered: u64) {
+fn assert_plausible(report: &Value, answered: u64) {
     assert_eq!((&report["answered"], &report["failed"]), (&answered.into(), &0.into()), "{report}");
     assert_eq!(report["statuses"]["2xx"], answered, "{report}");
     let latency = |name: &str| report["latency_us"][name].as_f64().unwrap_or(-1.0);
@@ -27,7 +27,7 @@ fn sound(report: &Value, answered: u64) {
         latency("p50") > 0.0 && latency("p50") <= latency("p99") && latency("p99") <= latency("max"),
         "{report}"
     );
-    // In a closed loop, the connections are busy with requests for most of the time, and for no more than all of it.
+    // In a closed loop, connections are busy most of the time, and never more than all of it.
     let number = |name: &str| report[name].as_f64().unwrap_or(-1.0);
     let busy = number("mean_us") * number("answered") / 1e6 / (number("seconds") * number("connections"));
     assert!((0.1..1.01).contains(&busy), "{busy}: {report}");
@@ -37,7 +37,7 @@ fn sound(report: &Value, answered: u64) {
 fn kept() -> Result {
     let app = Application::start()?;
     let report = fcgi(&["bench", &app.address, "/", "-n", "300", "-c", "4", "--json"])?.exits(0)?.json()?;
-    sound(&report, 300);
+    assert_plausible(&report, 300);
     assert_eq!(report["body_bytes"], 300 * "GET /\n".len());
     let text = fcgi(&["bench", &app.address, "/", "-n", "50", "-c", "2"])?.exits(0)?.stdout;
     assert!(text.starts_with("answered    50 (2xx: 50)\n") && text.contains("\np99.9 "), "{text}");
@@ -49,7 +49,7 @@ fn closed() -> Result {
     let arguments =
         ["bench", &app.address, "/echo", "-d", "0123456789", "-n", "100", "-c", "3", "--close", "--json"];
     let report = fcgi(&arguments)?.exits(0)?.json()?;
-    sound(&report, 100);
+    assert_plausible(&report, 100);
     assert_eq!(report["body_bytes"], 1_000);
     Ok(())
 }
@@ -59,7 +59,7 @@ fn timed() -> Result {
     let report = fcgi(&["bench", &app.address, "/", "-t", "0.2", "-c", "2", "--json"])?.exits(0)?.json()?;
     let answered = report["answered"].as_u64().unwrap_or(0);
     assert!(answered > 0, "{report}");
-    sound(&report, answered);
+    assert_plausible(&report, answered);
     Ok(())
 }
 
@@ -74,14 +74,14 @@ fn http() -> Result {
     let thread = thread::spawn(move || runtime.block_on(stopped));
     let report =
         fcgi(&["bench", &address, "/", "--http", "-n", "200", "-c", "4", "--json"])?.exits(0)?.json()?;
-    sound(&report, 200);
+    assert_plausible(&report, 200);
     assert_eq!(report["body_bytes"], 200 * "over HTTP".len());
     let report =
         fcgi(&["bench", &address, "/", "--http", "--close", "-n", "20", "--json"])?.exits(0)?.json()?;
-    sound(&report, 20);
+    assert_plausible(&report, 20);
     server.abort();
     drop(stop);
-    thread.join().map_err(|_| "the server has panicked")?.ok();
+    thread.join().map_err(|_| "the server panicked")?.ok();
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use test_support::{Result, trial};
 use crate::run::fcgi;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial("completions/of_each_shell", completions), trial("help/has_examples", help)]
+    vec![trial("completions/for_each_shell", completions), trial("help/has_examples", help)]
 }
 
 fn completions() -> Result {

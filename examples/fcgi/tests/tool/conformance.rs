@@ -1,4 +1,4 @@
-//! `fcgi check`, of this workspace's server and of other applications.
+//! `fcgi check` of this workspace's server and of other applications.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -21,7 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// What the tool finds, as JSON, with an exit that agrees. `seconds`: how long it waits for what should come.
+/// Runs `fcgi check` with a timeout of `seconds`. Checks the exit code and returns the rules of the JSON report.
 pub(crate) fn check(peer: &Peer, seconds: &str) -> Result<Vec<Value>> {
     let started = (peer.start)()?;
     let arguments: Vec<_> = started.arguments.iter().map(String::as_str).collect();
@@ -33,9 +33,9 @@ pub(crate) fn check(peer: &Peer, seconds: &str) -> Result<Vec<Value>> {
 }
 
 fn ours() -> Result {
-    // What should come comes at once, so that the limit is only for a machine that is very slow.
+    // Expected events come at once; only a very slow machine needs the timeout.
     let rules = check(&OURS, "60")?;
-    let not = |verdict: &str| {
+    let with_verdict = |verdict: &str| {
         rules
             .iter()
             .filter(|rule| rule["verdict"] == verdict)
@@ -43,15 +43,15 @@ fn ours() -> Result {
             .collect::<Vec<_>>()
     };
     assert!(
-        not("fail").is_empty(),
+        with_verdict("fail").is_empty(),
         "{:#?}",
         rules.iter().filter(|rule| rule["verdict"] == "fail").collect::<Vec<_>>()
     );
-    assert!(not("skipped").is_empty(), "{rules:#?}");
-    // STDERR is not written to, and it is a Responder alone. Whether an answer is out when it is seen that the web server
-    // sends no more is a matter of time.
-    let unasked: Vec<_> = not("n/a").into_iter().flatten().filter(|name| *name != "half-close").collect();
-    assert_eq!(unasked, ["stderr-end", "authorizer", "filter"]);
+    assert!(with_verdict("skipped").is_empty(), "{rules:#?}");
+    // The application is only a Responder and writes no STDERR. The result of half-close depends on timing.
+    let not_applicable: Vec<_> =
+        with_verdict("n/a").into_iter().flatten().filter(|name| *name != "half-close").collect();
+    assert_eq!(not_applicable, ["stderr-end", "authorizer", "filter"]);
     Ok(())
 }
 
@@ -68,7 +68,7 @@ fn lines() -> Result {
 fn list() -> Result {
     let listed = fcgi(&["check", "--list"])?.exits(0)?.stdout;
     let names: BTreeSet<_> = listed.lines().filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(names.len(), listed.lines().count(), "names are unique");
+    assert_eq!(names.len(), listed.lines().count(), "names are not unique");
     let known = OTHERS.iter().flat_map(|peer| peer.faults);
     for fault in known {
         assert!(names.contains(fault), "no rule has the name {fault}");
@@ -76,8 +76,8 @@ fn list() -> Result {
     Ok(())
 }
 
-/// Each shows the faults that it is known to have. It may show more. One of another version than the table's may show
-/// fewer: with `CI=true` the table is then to be written anew.
+/// Each application has at least its known faults. A version that is not in the table may have fewer; with `CI=true` this
+/// fails, and the table must be updated.
 fn others(peer: &'static Peer) -> Trial {
     let must_run = env::var("CI").is_ok_and(|ci| ci == "true");
     Trial::ignorable_test(format!("check/{}", peer.name), move || match (peer.find)() {
@@ -85,9 +85,9 @@ fn others(peer: &'static Peer) -> Trial {
         Err(missing) => Ok(Completion::ignored_with(missing)),
         Ok(version) => match faults(peer) {
             Ok(()) => Ok(Completion::Completed),
-            Err(error) if !must_run && !table::has(peer.name, &version) => Ok(Completion::ignored_with(
-                format!("version {version}, which the table does not have: {error}"),
-            )),
+            Err(error) if !must_run && !table::has(peer.name, &version) => {
+                Ok(Completion::ignored_with(format!("version {version} is not in the table: {error}")))
+            }
             Err(error) => Err(error.to_string().into()),
         },
     })
@@ -98,7 +98,7 @@ fn faults(peer: &Peer) -> Result {
     for fault in peer.faults {
         let found = rules.iter().find(|rule| rule["name"] == *fault).ok_or("no such rule")?;
         if found["verdict"] != "fail" {
-            return Err(format!("{fault} is not found: {found}").into());
+            return Err(format!("the rule {fault} is not broken: {found}").into());
         }
     }
     Ok(())

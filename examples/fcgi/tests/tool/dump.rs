@@ -18,11 +18,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("dump/as_json", json),
         trial("dump/filters", filters),
         trial("dump/colours", colours),
-        trial("dump/what_is_no_capture", broken),
+        trial("dump/an_invalid_capture", invalid),
     ]
 }
 
-/// A request and its answer, one behind the other.
+/// A request and its response.
 fn bytes() -> Vec<u8> {
     let (mut out, id) = (RecordEncoder::new(), RequestId(7));
     let mut pairs = Vec::new();
@@ -53,16 +53,16 @@ fn capture() -> Result {
     let ran = fcgi(&["dump", &path.display().to_string(), "--bytes", "10"])?.exits(0)?;
     let expected = "\
 → BEGIN_REQUEST id 7, RESPONDER, KEEP_CONN
-→ PARAMS id 7, 5 bytes, the last 5 of a pair that is not whole
+→ PARAMS id 7, 5 bytes, the last 5 are an incomplete pair
 → PARAMS id 7, 29 bytes
         \"REQUEST_METHOD\" = \"POST\"
         \"QUERY_STRING\" = \"\"
-→ PARAMS id 7, the end
+→ PARAMS id 7, end of stream
 → STDIN id 7, 200 bytes: \"0123456789\"…
-→ STDIN id 7, the end
+→ STDIN id 7, end of stream
 ← STDERR id 7, 7 bytes: \"a line\\n\"
 ← STDOUT id 7, 19 bytes: \"Status: 20\"…
-← STDOUT id 7, the end
+← STDOUT id 7, end of stream
 ← END_REQUEST id 7, REQUEST_COMPLETE, application status 3
 ";
     assert_eq!(ran.stdout, expected);
@@ -98,21 +98,21 @@ fn filters() -> Result {
 }
 
 fn colours() -> Result {
-    assert!(!fcgi_with(&["dump", "-"], bytes())?.stdout.contains('\x1b'), "a pipe has no colours");
+    assert!(!fcgi_with(&["dump", "-"], bytes())?.stdout.contains('\x1b'), "colours in a pipe");
     assert!(fcgi_with(&["dump", "-", "--color", "always"], bytes())?.stdout.contains('\x1b'));
     Ok(())
 }
 
-fn broken() -> Result {
+fn invalid() -> Result {
     let cut = fcgi_with(&["dump", "-"], bytes()[..100].to_vec())?.exits(1)?;
     assert!(
-        cut.stdout.ends_with("STDIN id 7, cut off: 182 bytes of its content are missing\n"),
+        cut.stdout.ends_with("STDIN id 7, incomplete: 182 bytes of its content are missing\n"),
         "{}",
         cut.stdout
     );
     let other = fcgi_with(&["dump", "-"], b"GET / HTTP/1.1\r\n\r\n".to_vec())?.exits(1)?;
     assert!(
-        other.stdout.contains("no record at byte 0") && other.stdout.contains("GET / HTTP"),
+        other.stdout.contains("invalid record at byte 0") && other.stdout.contains("GET / HTTP"),
         "{}",
         other.stdout
     );

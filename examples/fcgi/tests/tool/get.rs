@@ -15,10 +15,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("get/sends_headers_and_variables", variables),
         trial("get/posts_text_a_file_and_stdin", bodies),
         trial("get/shows_stderr", stderr),
-        trial("get/exits_with_1_at_a_5xx_and_a_broken_answer", failures),
-        trial("get/asks_for_roles", roles),
+        trial("get/exits_with_1_on_5xx_and_incomplete_response", failures),
+        trial("get/requests_roles", roles),
         trial("get/json", json),
-        trial("get/what_makes_no_sense_is_usage", usage),
+        trial("get/invalid_arguments_exit_with_2", usage),
     ]
 }
 
@@ -51,15 +51,15 @@ fn bodies() -> Result {
     fs::write(&file, &large)?;
     let ran = fcgi(&["get", &app.address, "/echo", "-b", "-d", &format!("@{}", file.display())])?.exits(0)?;
     assert!(ran.stdout == large, "{} bytes", ran.stdout.len());
-    // From a pipe, whose length nobody knows.
+    // From a pipe, whose length is unknown.
     let ran =
         fcgi_with(&["get", &app.address, "/echo", "-b", "-d", "@-"], large.clone().into_bytes())?.exits(0)?;
     assert!(ran.stdout == large, "{} bytes", ran.stdout.len());
-    // And to a file.
-    let output = directory.path().join("answer");
+    // To a file.
+    let output = directory.path().join("response");
     let ran = fcgi(&["get", &app.address, "/large", "-o", &output.display().to_string()])?.exits(0)?;
     assert_eq!((ran.stdout.len(), fs::metadata(&output)?.len()), (0, LARGE as u64));
-    // Answered before it has come.
+    // The response comes before the end of the body.
     let ran = fcgi_with(&["get", &app.address, "/", "-d", "@-"], large.into_bytes())?.exits(0)?;
     assert!(ran.stdout.ends_with("POST /\n"), "{}", ran.stdout);
     Ok(())
@@ -95,12 +95,18 @@ fn roles() -> Result {
 
 fn json() -> Result {
     let app = Application::start()?;
-    let answer = fcgi(&["get", &app.address, "/stderr", "--json"])?.exits(0)?.json()?;
-    assert_eq!((&answer["status"], &answer["body"]), (&200.into(), &"logged\n".into()));
-    assert_eq!((&answer["protocol_status"], &answer["app_status"]), (&"REQUEST_COMPLETE".into(), &0.into()));
-    assert!(answer["stderr"].as_str().is_some_and(|text| text.contains("a line for the log")), "{answer}");
-    let answer = fcgi(&["get", &app.address, "/status/500", "--json"])?.exits(1)?.json()?;
-    assert_eq!(answer["headers"][0], serde_json::json!(["Status", "500 Internal Server Error"]));
+    let response = fcgi(&["get", &app.address, "/stderr", "--json"])?.exits(0)?.json()?;
+    assert_eq!((&response["status"], &response["body"]), (&200.into(), &"logged\n".into()));
+    assert_eq!(
+        (&response["protocol_status"], &response["app_status"]),
+        (&"REQUEST_COMPLETE".into(), &0.into())
+    );
+    assert!(
+        response["stderr"].as_str().is_some_and(|text| text.contains("a line for the log")),
+        "{response}"
+    );
+    let response = fcgi(&["get", &app.address, "/status/500", "--json"])?.exits(1)?.json()?;
+    assert_eq!(response["headers"][0], serde_json::json!(["Status", "500 Internal Server Error"]));
     Ok(())
 }
 
@@ -118,7 +124,7 @@ fn usage() -> Result {
         &["bench", ":1", "-c", "0"],
     ] {
         let ran = fcgi(arguments)?.exits(2)?;
-        assert!(!ran.stderr.is_empty(), "{arguments:?} says nothing");
+        assert!(!ran.stderr.is_empty(), "{arguments:?}: no message");
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! The tool, run against applications that are known.
+//! Tests the tool with several applications.
 //!
-//! `cargo test -p fcgi` runs it. What is missing, as Go, is an ignored test, and says so; with `CI=true` it fails instead.
-//! `UPDATE_CONFORMANCE=1 cargo test -p fcgi --test tool` checks all that are there, and writes the table in CONFORMANCE.md.
+//! Tests that need a program that is not installed, such as Go, are ignored with a reason; with `CI=true` they fail.
+//! `UPDATE_CONFORMANCE=1 cargo test -p fcgi --test tool` checks all applications and writes the table in CONFORMANCE.md.
 
 mod application;
 mod bench;
@@ -10,18 +10,18 @@ mod conformance;
 mod dump;
 mod flawed;
 mod get;
-mod nobody;
 mod peers;
 mod proxy;
 mod readme;
 mod run;
 mod table;
+mod unreachable;
 mod values;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if table::is_to_be_updated() {
+    if table::update_requested() {
         return match table::update() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         bench::trials(),
         completions::trials(),
         readme::trials(),
-        nobody::trials(),
+        unreachable::trials(),
         conformance::trials(),
         flawed::trials(),
         vec![table::trial()],

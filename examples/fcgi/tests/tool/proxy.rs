@@ -14,13 +14,13 @@ use crate::run::{command, fcgi};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        trial("proxy/passes_on_and_prints", passes_on),
-        trial("proxy/nobody_behind_it", nobody_behind),
-        trial("proxy/an_answer_that_is_cut_stays_cut", cut),
+        trial("proxy/forwards_and_prints", forwards),
+        trial("proxy/application_unreachable", unreachable),
+        trial("proxy/an_incomplete_response_stays_incomplete", incomplete),
     ]
 }
 
-/// `fcgi dump --listen`, ended by its id.
+/// A running `fcgi dump --listen`.
 struct Proxy(Child);
 
 impl Proxy {
@@ -30,7 +30,7 @@ impl Proxy {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let stderr = child.stderr.take().ok_or("there is no pipe")?;
+        let stderr = child.stderr.take().ok_or("no pipe")?;
         let (proxy, mut line) = (Self(child), String::new());
         BufReader::new(stderr).read_line(&mut line)?;
         if !line.contains("listening at") {
@@ -39,11 +39,11 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Interrupts it; what it has printed.
+    /// Interrupts the proxy and returns its output.
     fn stop(mut self) -> Result<Vec<Value>> {
         kill_process(Pid::from_child(&self.0), Signal::INT)?;
         let mut text = String::new();
-        self.0.stdout.take().ok_or("there is no pipe")?.read_to_string(&mut text)?;
+        self.0.stdout.take().ok_or("no pipe")?.read_to_string(&mut text)?;
         assert_eq!(self.0.wait()?.code(), Some(0));
         Ok(text.lines().map(serde_json::from_str).collect::<std::result::Result<_, _>>()?)
     }
@@ -51,13 +51,13 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // It has ended already, unless a test has failed.
+        // Still running only if a test failed.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-fn passes_on() -> Result {
+fn forwards() -> Result {
     let (app, directory) = (Application::start()?, TempDir::new()?);
     let socket = directory.path().join("seen.sock");
     let listen = socket.display().to_string();
@@ -70,7 +70,7 @@ fn passes_on() -> Result {
     let ran = fcgi(&["get", &listen, "/echo", "-b", "-d", &format!("@{}", file.display())])?.exits(0)?;
     assert!(ran.stdout == body, "{} bytes", ran.stdout.len());
     let records = proxy.stop()?;
-    assert!(!socket.exists(), "its socket is left");
+    assert!(!socket.exists(), "the proxy's socket still exists");
 
     let of = |connection: u64, from: &str, kind: &str| {
         let is = |record: &&Value| {
@@ -91,25 +91,26 @@ fn passes_on() -> Result {
     Ok(())
 }
 
-fn nobody_behind() -> Result {
+fn unreachable() -> Result {
     let (listen, to) = (format!(":{}", free_port()?), format!(":{}", free_port()?));
     let proxy = Proxy::start(&listen, &to)?;
     fcgi(&["get", &listen, "/"])?.exits(1)?;
     let notes = proxy.stop()?;
-    let told = |note: &Value| note["note"].as_str().is_some_and(|text| text.contains("cannot connect"));
-    assert!(notes.iter().any(told), "{notes:?}");
+    let reported = |note: &Value| note["note"].as_str().is_some_and(|text| text.contains("cannot connect"));
+    assert!(notes.iter().any(reported), "{notes:?}");
     Ok(())
 }
 
-fn cut() -> Result {
+fn incomplete() -> Result {
     let app = Application::start()?;
     let listen = format!(":{}", free_port()?);
     let proxy = Proxy::start(&listen, &app.address)?;
     let ran = fcgi(&["get", &listen, "/cut"])?.exits(1)?;
-    // The reset of the application is one for the web server, too.
+    // The application's reset is forwarded to the web server.
     assert!(ran.stderr.contains("reset"), "{}", ran.stderr);
     let notes = proxy.stop()?;
-    let told = |note: &Value| note["note"].as_str().is_some_and(|text| text.contains("cuts the connection"));
-    assert!(notes.iter().any(told), "{notes:?}");
+    let reported =
+        |note: &Value| note["note"].as_str().is_some_and(|text| text.contains("connection failed"));
+    assert!(notes.iter().any(reported), "{notes:?}");
     Ok(())
 }

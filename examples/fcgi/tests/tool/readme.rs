@@ -1,4 +1,4 @@
-//! The commands that README.md shows, with another socket and another port.
+//! Runs README.md's commands with another socket and port.
 
 use std::net::TcpStream;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! The tool, as a process.
+//! Runs the tool as a process.
 
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::thread;
 use serde_json::Value;
 use test_support::Result;
 
-/// What has come of it.
+/// The result of a run.
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -25,15 +25,15 @@ pub(crate) fn fcgi(arguments: &[&str]) -> Result<Ran> {
     Ok(command(arguments).stdin(Stdio::null()).output()?.into())
 }
 
-/// With something to read.
+/// Runs the tool with input on stdin.
 pub(crate) fn fcgi_with(arguments: &[&str], stdin: Vec<u8>) -> Result<Ran> {
     let mut child =
         command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let mut pipe = child.stdin.take().ok_or("there is no pipe")?;
-    // It need not read all of it.
+    let mut pipe = child.stdin.take().ok_or("no pipe")?;
+    // The tool may exit before it has read all input.
     let writer = thread::spawn(move || pipe.write_all(&stdin).ok());
     let output = child.wait_with_output()?;
-    writer.join().map_err(|_| "the writer has panicked")?;
+    writer.join().map_err(|_| "the writer panicked")?;
     Ok(output.into())
 }
 
@@ -45,12 +45,12 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
-    /// Itself, if it has exited with this.
+    /// Checks the exit code.
     pub(crate) fn exits(self, code: i32) -> Result<Self> {
         if self.code == Some(code) {
             return Ok(self);
         }
-        Err(format!("exit {:?} rather than {code}\n{}\n{}", self.code, self.stdout, self.stderr).into())
+        Err(format!("exit code {:?} instead of {code}\n{}\n{}", self.code, self.stdout, self.stderr).into())
     }
 
     pub(crate) fn json(&self) -> Result<Value> {

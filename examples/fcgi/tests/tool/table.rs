@@ -1,4 +1,4 @@
-//! CONFORMANCE.md, whose table is what the tool finds.
+//! Checks and updates the table in CONFORMANCE.md.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -14,16 +14,16 @@ use crate::peers::{OTHERS, OURS, Peer};
 const BEGIN: &str = "<!-- table: UPDATE_CONFORMANCE=1 cargo test -p fcgi --test tool -->\n";
 const END: &str = "<!-- /table -->\n";
 
-pub(crate) fn is_to_be_updated() -> bool {
+pub(crate) fn update_requested() -> bool {
     env::var_os("UPDATE_CONFORMANCE").is_some()
 }
 
-/// Whether the table is of this version.
+/// Whether the table has this version of an application.
 pub(crate) fn has(name: &str, version: &str) -> bool {
     fs::read_to_string(path()).is_ok_and(|text| text.contains(&format!("| {name} {version} |")))
 }
 
-/// What the tests know of faults is what the table says.
+/// The known faults in the tests are those in the table.
 pub(crate) fn trial() -> Trial {
     test_support::trial("check/conformance_md_has_the_known_faults", || {
         let text = fs::read_to_string(path())?;
@@ -42,7 +42,7 @@ pub(crate) fn trial() -> Trial {
     })
 }
 
-/// Checks every one, and writes the table anew.
+/// Checks all applications and rewrites the table.
 pub(crate) fn update() -> Result {
     let text = fs::read_to_string(path())?;
     let (before, _, after) = split(&text)?;
@@ -92,9 +92,9 @@ fn path() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "CONFORMANCE.md"].iter().collect()
 }
 
-/// What is before, between and behind the marks.
+/// Splits the text into the parts before the table, the table, and after it.
 fn split(text: &str) -> Result<(&str, &str, &str)> {
-    let (before, rest) = text.split_once(BEGIN).ok_or("CONFORMANCE.md has no mark before the table")?;
-    let (table, after) = rest.split_once(END).ok_or("CONFORMANCE.md has no mark behind the table")?;
+    let (before, rest) = text.split_once(BEGIN).ok_or("CONFORMANCE.md has no marker before the table")?;
+    let (table, after) = rest.split_once(END).ok_or("CONFORMANCE.md has no marker after the table")?;
     Ok((before, table, after))
 }

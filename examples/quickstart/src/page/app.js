@@ -178,7 +178,7 @@ class Exchange {
     // A new status text above it may have moved it.
     const { top } = this.element.getBoundingClientRect();
     if (top > -120) show(this.element);
-    this.element.querySelector(".answer pre").textContent = short(text) || NO_RESPONSE[status] || "(empty)";
+    this.element.querySelector(".response pre").textContent = short(text) || NO_RESPONSE[status] || "(empty)";
   }
 }
 
@@ -238,7 +238,7 @@ async function send(method, target, options = {}) {
 
 async function replay() {
   const exchange = new Exchange("Replay: a POST that is answered before its body arrives");
-  const verdicts = exchange.element.querySelector(".answer");
+  const verdicts = exchange.element.querySelector(".response");
   const waiting = "The first driver takes a second …";
   verdicts.replaceChildren(element("p", "", waiting));
   showStatus(`Replaying. ${waiting}`);

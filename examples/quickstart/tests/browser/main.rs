@@ -4,7 +4,7 @@
 //! the workspace. README.md shows `docs/page.png`, which is its `light.png`.
 
 mod chromium;
-mod looks;
+mod layout;
 mod page;
 mod site;
 mod wire;
@@ -22,15 +22,15 @@ fn main() -> ExitCode {
         trial("each_button_works", page::buttons),
         trial("the_page_shows_the_records_on_the_wire", page::records),
         trial("the_seed_is_replayed_on_the_page", page::replay),
-        trial("an_empty_name_is_the_world", page::empty_name),
+        trial("an_empty_name_greets_the_world", page::empty_name),
         trial("the_http_request_is_beside_its_records", page::http_request),
         trial("the_keyboard_reaches_everything", page::keyboard),
-        trial("results_are_seen_without_scrolling", looks::results),
-        trial("nothing_overflows_on_a_phone", looks::phone),
-        trial("no_text_is_cut_off_at_320_pixels", looks::narrow),
-        trial("text_is_legible_in_both_schemes", looks::contrast),
-        trial("forced_colors_hide_nothing", looks::forced_colors),
-        trial("without_javascript_it_says_so", looks::without_script),
+        trial("results_are_visible_without_scrolling", layout::results),
+        trial("nothing_overflows_on_a_phone", layout::phone),
+        trial("no_text_is_cut_off_at_320_pixels", layout::narrow),
+        trial("text_is_legible_in_both_schemes", layout::contrast),
+        trial("forced_colors_hide_nothing", layout::forced_colors),
+        trial("without_javascript_it_shows_alternatives", layout::without_script),
         trial("markup_in_a_record_stays_text", page::markup),
     ])
 }

@@ -101,23 +101,26 @@ pub(crate) fn buttons(browser: &mut Chromium) -> Result {
     browser.open(site.port)?;
 
     press(browser, "get", ANSWERED)?;
-    let answer = newest(browser, "newest.querySelector('.answer pre').textContent")?;
-    assert!(answer.as_str().is_some_and(|text| text.starts_with("Hello, World, at 127.0.0.1")), "{answer}");
+    let response = newest(browser, "newest.querySelector('.response pre').textContent")?;
+    assert!(
+        response.as_str().is_some_and(|text| text.starts_with("Hello, World, at 127.0.0.1")),
+        "{response}"
+    );
 
     browser.run("document.querySelector('#text').value = 'J\u{fc}rgen'; 0")?;
     press(browser, "post", ANSWERED)?;
-    assert_eq!(newest(browser, "newest.querySelector('.answer pre').textContent")?, "J\u{fc}rgen");
+    assert_eq!(newest(browser, "newest.querySelector('.response pre').textContent")?, "J\u{fc}rgen");
     assert_eq!(newest(browser, "newest.querySelector('.status').textContent")?, "200");
 
     press(browser, "upload", ANSWERED)?;
-    let answer = newest(browser, "newest.querySelector('.answer pre').textContent")?;
-    assert!(answer.as_str().is_some_and(|text| text.contains("\"bytes\":200000")), "{answer}");
+    let response = newest(browser, "newest.querySelector('.response pre').textContent")?;
+    assert!(response.as_str().is_some_and(|text| text.contains("\"bytes\":200000")), "{response}");
 
     // The first event is shown before the response ends.
     press(browser, "events", "newest.querySelector('[data-kind=STDOUT] .gist')")?;
     assert_eq!(newest(browser, &format!("{STATUS} === null"))?, true);
     browser.until(&format!("(({{newest}}) => {ANSWERED})({{newest: {NEWEST}}})"))?;
-    let events = newest(browser, "newest.querySelector('.answer pre').textContent")?;
+    let events = newest(browser, "newest.querySelector('.response pre').textContent")?;
     assert!(events.as_str().is_some_and(|text| text.matches("data: event").count() == 5), "{events}");
 
     press(browser, "abort", "newest.querySelector('[data-from=web-server][data-kind=close]')")?;
@@ -295,8 +298,11 @@ pub(crate) fn empty_name(browser: &mut Chromium) -> Result {
     for name in ["", "  "] {
         browser.run(&format!("document.querySelector('#name').value = '{name}'; 0"))?;
         press(browser, "get", ANSWERED)?;
-        let answer = newest(browser, "newest.querySelector('.answer pre').textContent")?;
-        assert!(answer.as_str().is_some_and(|text| text.starts_with("Hello, World, at 127.")), "{answer}");
+        let response = newest(browser, "newest.querySelector('.response pre').textContent")?;
+        assert!(
+            response.as_str().is_some_and(|text| text.starts_with("Hello, World, at 127.")),
+            "{response}"
+        );
     }
     no_console_errors(browser)
 }

@@ -1,4 +1,4 @@
-//! Requests that are given up.
+//! Aborted requests.
 
 use fcgi_core::RecordType;
 
@@ -25,9 +25,9 @@ pub(super) const RULES: &[Rule] = &[
 async fn aborted(peer: &Peer, wire: &mut Wire, keep_conn: bool) -> Result<String, Fault> {
     let records = Records::new().head(1, &peer.post(true, 8), keep_conn);
     let records = records.record(RecordType::STDIN, 1, b"half").record(RecordType::ABORT_REQUEST, 1, &[]);
-    let answer = wire.ask(1, records).await?;
-    let status = answer.end.map_or(0, |end| end.app_status);
-    Ok(format!("{:?}, application status {status}", answer.protocol_status()))
+    let response = wire.exchange(1, records).await?;
+    let status = response.end.map_or(0, |end| end.app_status);
+    Ok(format!("{:?}, application status {status}", response.protocol_status()))
 }
 
 async fn abort(peer: &Peer) -> Found {
@@ -38,9 +38,9 @@ async fn abort(peer: &Peer) -> Found {
 async fn then_next(peer: &Peer) -> Found {
     let mut wire = peer.connect().await?;
     aborted(peer, &mut wire, true).await?;
-    // Several, so that what still comes of the aborted one meets one of them.
+    // Several requests, so that late output of the aborted one arrives during one of them.
     for keep_conn in [true, true, true, true, false] {
-        peer.is_usual(&wire.ask(1, peer.get(1, keep_conn)).await?)?;
+        peer.matches_reference(&wire.exchange(1, peer.get(1, keep_conn)).await?)?;
     }
     pass("five requests with that id are answered")
 }

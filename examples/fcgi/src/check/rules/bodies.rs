@@ -11,25 +11,25 @@ pub(super) const RULES: &[Rule] = &[
         name: "body-bytes",
         section: "§3.3, §5.3",
         text: "each byte of a body may be a separate record",
-        run: |peer| Box::pin(whole(peer, 1_000, 1)),
+        run: |peer| Box::pin(complete(peer, 1_000, 1)),
     },
     Rule {
         name: "body-full-records",
         section: "§3.3",
         text: "records may hold 65 535 bytes",
-        run: |peer| Box::pin(whole(peer, 3 * 65_535, 65_535)),
+        run: |peer| Box::pin(complete(peer, 3 * 65_535, 65_535)),
     },
     Rule {
         name: "body-large",
         section: "§5.3",
         text: "a body of 4 MiB",
-        run: |peer| Box::pin(whole(peer, 4 * 1024 * 1024, 32 * 1024)),
+        run: |peer| Box::pin(complete(peer, 4 * 1024 * 1024, 32 * 1024)),
     },
     Rule {
         name: "body-none",
         section: "§5.3",
         text: "a POST with an empty body",
-        run: |peer| Box::pin(whole(peer, 0, 1)),
+        run: |peer| Box::pin(complete(peer, 0, 1)),
     },
     Rule {
         name: "body-short",
@@ -45,17 +45,17 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Bytes with a period that no power of two has, so that what is lost or doubled shows.
+/// Returns bytes whose period is not a power of two, so that lost or duplicated parts are detected.
 fn body(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }
 
-async fn whole(peer: &Peer, length: usize, size: usize) -> Found {
+async fn complete(peer: &Peer, length: usize, size: usize) -> Found {
     let body = body(length);
     let records = Records::new().head(1, &peer.post(true, length), false);
-    let records = records.pieces(RecordType::STDIN, 1, &body, size).end(RecordType::STDIN, 1);
-    let answer = peer.connect().await?.ask(1, records).await?;
-    peer.is_echo(&answer, &body)?;
+    let records = records.chunks(RecordType::STDIN, 1, &body, size).end(RecordType::STDIN, 1);
+    let response = peer.connect().await?.exchange(1, records).await?;
+    peer.matches_echo(&response, &body)?;
     let count = length.div_ceil(size);
     pass(if peer.echoes() {
         format!("{count} records came back")
@@ -72,8 +72,8 @@ async fn short(peer: &Peer) -> Found {
     let records = Records::new().head(1, &peer.post(true, 20), false).stream(RecordType::STDIN, 1, &body);
     let mut wire = peer.connect().await?;
     wire.send(records).await?;
-    match wire.try_answer(1).await {
-        Ok(Some(answer)) => match answer.parts() {
+    match wire.try_response(1).await {
+        Ok(Some(response)) => match response.parts() {
             Ok((head, _)) if head.status < 400 => {
                 fault(format!("10 of 20 bytes are answered with {}, as if complete", head.status))
             }
@@ -90,8 +90,8 @@ async fn long(peer: &Peer) -> Found {
     let records = Records::new().head(1, &peer.post(true, 10), false).stream(RecordType::STDIN, 1, &body);
     let mut wire = peer.connect().await?;
     wire.send(records).await?;
-    match wire.try_answer(1).await {
-        Ok(Some(answer)) => match answer.parts() {
+    match wire.try_response(1).await {
+        Ok(Some(response)) => match response.parts() {
             Ok((head, body)) => {
                 pass(format!("20 bytes for 10 are answered with {} and {} bytes", head.status, body.len()))
             }

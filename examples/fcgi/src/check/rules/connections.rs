@@ -1,4 +1,4 @@
-//! When a connection is closed.
+//! Closing connections.
 
 use crate::check::peer::Peer;
 use crate::check::rule::{Found, Rule, fault, not_applicable, pass};
@@ -32,24 +32,24 @@ pub(super) const RULES: &[Rule] = &[
 
 async fn keep(peer: &Peer) -> Found {
     let mut wire = peer.connect().await?;
-    wire.ask(1, peer.get(1, true)).await?;
+    wire.exchange(1, peer.get(1, true)).await?;
     for _ in 0..2 {
-        let again = wire.ask(1, peer.get(1, true)).await?;
-        peer.is_usual(&again)?;
+        let again = wire.exchange(1, peer.get(1, true)).await?;
+        peer.matches_reference(&again)?;
     }
     pass("three requests with one id were answered on it")
 }
 
 async fn close(peer: &Peer) -> Found {
     let mut wire = peer.connect().await?;
-    wire.ask(1, peer.get(1, false)).await?;
+    wire.exchange(1, peer.get(1, false)).await?;
     pass(wire.closes().await?)
 }
 
 async fn close_later(peer: &Peer) -> Found {
     let mut wire = peer.connect().await?;
-    wire.ask(1, peer.get(1, true)).await?;
-    peer.is_usual(&wire.ask(1, peer.get(1, false)).await?)?;
+    wire.exchange(1, peer.get(1, true)).await?;
+    peer.matches_reference(&wire.exchange(1, peer.get(1, false)).await?)?;
     pass(format!("{} after the second", wire.closes().await?))
 }
 
@@ -57,9 +57,9 @@ async fn half_close(peer: &Peer) -> Found {
     let mut wire = peer.connect().await?;
     wire.send(peer.get(1, false)).await?;
     wire.half_close().await;
-    match wire.try_answer(1).await {
-        Ok(Some(answer)) => {
-            peer.is_usual(&answer)?;
+    match wire.try_response(1).await {
+        Ok(Some(response)) => {
+            peer.matches_reference(&response)?;
             pass("it is answered")
         }
         Ok(None) => fault(format!("neither a response nor the end of the connection in {}", wire.waited())),

@@ -1,4 +1,4 @@
-//! Answers that come before the body has ended.
+//! Responses before the end of the body.
 
 use fcgi_core::RecordType;
 
@@ -28,11 +28,11 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Half of a body is sent, and its request answered: `false` if it is not.
+/// Sends half of a body. Returns whether the request is answered.
 async fn answered_early(peer: &Peer, wire: &mut Wire, keep_conn: bool) -> Result<bool, Fault> {
     let records = Records::new().head(1, &peer.post(false, 8), keep_conn);
     wire.send(records.record(RecordType::STDIN, 1, b"half")).await?;
-    Ok(wire.try_answer(1).await?.is_some())
+    Ok(wire.try_response(1).await?.is_some())
 }
 
 fn waits(wire: &Wire) -> Found {
@@ -57,8 +57,8 @@ async fn then_next(peer: &Peer) -> Found {
     }
     wire.send(Records::new().stream(RecordType::STDIN, 1, b"rest")).await?;
     for _ in 0..2 {
-        let next = wire.ask(1, peer.get(1, true)).await?;
-        peer.is_usual(&next)?;
+        let next = wire.exchange(1, peer.get(1, true)).await?;
+        peer.matches_reference(&next)?;
     }
     pass("two more requests on the connection are answered")
 }

@@ -1,7 +1,6 @@
 //! The rules, in the order of the specification.
 
 mod abort;
-mod answers;
 mod bodies;
 mod connections;
 mod early;
@@ -9,12 +8,13 @@ mod management;
 mod multiplexing;
 mod params;
 mod records;
+mod responses;
 mod roles;
 
 use super::rule::Rule;
 
 pub(super) const ALL: &[&[Rule]] = &[
-    answers::RULES,
+    responses::RULES,
     records::RULES,
     management::RULES,
     connections::RULES,

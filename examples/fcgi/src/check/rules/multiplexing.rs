@@ -1,8 +1,8 @@
-//! Several requests on one connection at once.
+//! Concurrent requests on a connection.
 
 use fcgi_core::{ProtocolStatus, RecordType, Role, Variable};
 
-use super::management::ask_values;
+use super::management::request_values;
 use crate::check::peer::Peer;
 use crate::check::records::{Records, encoded};
 use crate::check::rule::{Fault, Found, Rule, fault, pass};
@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
         name: "multiplex-told",
         section: "§4.1",
         text: "FCGI_MPXS_CONNS matches what the application does",
-        run: |peer| Box::pin(told(peer)),
+        run: |peer| Box::pin(advertised(peer)),
     },
     Rule {
         name: "begin-twice",
@@ -29,7 +29,7 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Whether both of two requests at once are answered, rather than the second refused.
+/// Sends two interleaved requests. Returns `true` if both are answered, `false` if the second is rejected.
 async fn both(peer: &Peer) -> Result<bool, Fault> {
     let (params, mut wire) = (peer.params(), peer.connect().await?);
     let pairs = encoded(&params);
@@ -43,10 +43,10 @@ async fn both(peer: &Peer) -> Result<bool, Fault> {
         .end(RecordType::STDIN, 2)
         .end(RecordType::STDIN, 1);
     wire.send(records).await?;
-    let second = wire.answer(2).await?;
-    peer.is_usual(&wire.answer(1).await?)?;
+    let second = wire.response(2).await?;
+    peer.matches_reference(&wire.response(1).await?)?;
     match second.protocol_status() {
-        ProtocolStatus::REQUEST_COMPLETE => peer.is_usual(&second).map(|()| true),
+        ProtocolStatus::REQUEST_COMPLETE => peer.matches_reference(&second).map(|()| true),
         ProtocolStatus::CANT_MPX_CONN => Ok(false),
         other => fault(format!("the second one is answered with {other:?}")),
     }
@@ -56,16 +56,16 @@ async fn multiplex(peer: &Peer) -> Found {
     pass(if both(peer).await? { "both are answered" } else { "CANT_MPX_CONN" })
 }
 
-async fn told(peer: &Peer) -> Found {
+async fn advertised(peer: &Peer) -> Found {
     let name = Variable::MpxsConns.name();
-    let values = ask_values(&mut peer.connect().await?, &[name]).await?;
+    let values = request_values(&mut peer.connect().await?, &[name]).await?;
     let Some((_, value)) = values.iter().find(|(known, _)| known == name) else {
         return fault("the result has no FCGI_MPXS_CONNS");
     };
-    let does = both(peer).await;
-    match (value.as_str(), does) {
+    let actual = both(peer).await;
+    match (value.as_str(), actual) {
         ("1", Ok(true)) => pass("it says 1, and answers both"),
-        // "0 if this application does not multiplex": the web server will not try, so nothing is asked of it.
+        // §4.1: "0 if this application does not multiplex". The web server then does not try, so a failure is allowed.
         ("0", Ok(false)) => pass("it says 0, and rejects the second"),
         ("0", Err(why)) => pass(format!("it says 0, and does not (but see multiplex: {why})")),
         ("0", Ok(true)) => fault("it says 0, and answers both"),

@@ -1,4 +1,4 @@
-//! Name-value pairs, however they come.
+//! Encodings of name-value pairs.
 
 use fcgi_core::{RecordType, Role};
 
@@ -40,9 +40,9 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn request(records: Records, keep_conn: bool, pieces: &[&[u8]]) -> Records {
+fn request(records: Records, keep_conn: bool, chunks: &[&[u8]]) -> Records {
     let records = records.begin(1, Role::RESPONDER, keep_conn);
-    let records = pieces.iter().fold(records, |records, piece| records.record(RecordType::PARAMS, 1, piece));
+    let records = chunks.iter().fold(records, |records, chunk| records.record(RecordType::PARAMS, 1, chunk));
     records.end(RecordType::PARAMS, 1).end(RecordType::STDIN, 1)
 }
 
@@ -50,15 +50,15 @@ async fn split(peer: &Peer) -> Found {
     let params = encoded(&peer.params());
     let mut wire: Option<Wire> = None;
     for at in 1..params.len() {
-        // Over one connection where it is kept.
+        // The connection is reused if the application keeps it open.
         let mut current = match wire.take() {
             Some(wire) => wire,
             None => peer.connect().await?,
         };
         let (front, back) = params.split_at(at);
-        let answer = current.ask(1, request(Records::new(), true, &[front, back])).await;
-        let usual = answer.and_then(|answer| peer.is_usual(&answer));
-        usual.map_err(|why| Fault::new(format!("split before byte {at} of {}: {why}", params.len())))?;
+        let response = current.exchange(1, request(Records::new(), true, &[front, back])).await;
+        let result = response.and_then(|response| peer.matches_reference(&response));
+        result.map_err(|why| Fault::new(format!("split before byte {at} of {}: {why}", params.len())))?;
         wire = Some(current);
     }
     pass(format!("{} requests, one for each position", params.len() - 1))
@@ -66,10 +66,10 @@ async fn split(peer: &Peer) -> Found {
 
 async fn bytes(peer: &Peer) -> Found {
     let params = encoded(&peer.params());
-    let pieces: Vec<_> = params.chunks(1).collect();
-    let answer = peer.connect().await?.ask(1, request(Records::new(), false, &pieces)).await?;
-    peer.is_usual(&answer)?;
-    pass(format!("{} records", pieces.len()))
+    let chunks: Vec<_> = params.chunks(1).collect();
+    let response = peer.connect().await?.exchange(1, request(Records::new(), false, &chunks)).await?;
+    peer.matches_reference(&response)?;
+    pass(format!("{} records", chunks.len()))
 }
 
 async fn lengths(peer: &Peer) -> Found {
@@ -82,9 +82,9 @@ async fn lengths(peer: &Peer) -> Found {
         params.extend_from_slice(name.as_bytes());
         params.extend_from_slice(value.as_bytes());
     }
-    let pieces: Vec<_> = params.chunks(usize::from(u16::MAX)).collect();
-    let answer = peer.connect().await?.ask(1, request(Records::new(), false, &pieces)).await?;
-    peer.is_usual(&answer)?;
+    let chunks: Vec<_> = params.chunks(usize::from(u16::MAX)).collect();
+    let response = peer.connect().await?.exchange(1, request(Records::new(), false, &chunks)).await?;
+    peer.matches_reference(&response)?;
     pass("all lengths")
 }
 
@@ -94,8 +94,8 @@ async fn empty(peer: &Peer) -> Found {
         params.remove(name);
         params.set(name, "");
     }
-    let answer = peer.connect().await?.ask(1, Records::new().request(1, &params, false)).await?;
-    peer.is_usual(&answer)?;
+    let response = peer.connect().await?.exchange(1, Records::new().request(1, &params, false)).await?;
+    peer.matches_reference(&response)?;
     pass("HTTP_X_EMPTY, CONTENT_TYPE, CONTENT_LENGTH and REMOTE_USER")
 }
 
@@ -104,7 +104,7 @@ async fn long(peer: &Peer) -> Found {
     for name in ["HTTP_X_A", "HTTP_X_B", "HTTP_X_C", "HTTP_X_D"] {
         params.set(name, &"v".repeat(20_000));
     }
-    let answer = peer.connect().await?.ask(1, Records::new().request(1, &params, false)).await?;
-    peer.is_usual(&answer)?;
+    let response = peer.connect().await?.exchange(1, Records::new().request(1, &params, false)).await?;
+    peer.matches_reference(&response)?;
     pass("four values, so that one spans two records")
 }

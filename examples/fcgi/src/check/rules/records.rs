@@ -1,4 +1,4 @@
-//! Records that are unusual, and such as are to be ignored.
+//! Unusual records, and records that are ignored.
 
 use fcgi_core::{RecordType, Role};
 
@@ -49,13 +49,13 @@ pub(super) const RULES: &[Rule] = &[
         name: "inactive-ids-before",
         section: "§3.3",
         text: "STDIN, PARAMS, DATA and ABORT_REQUEST of inactive ids are ignored before a request",
-        run: |peer| Box::pin(inactive_ids(peer, Place::Before)),
+        run: |peer| Box::pin(inactive_ids(peer, Position::Before)),
     },
     Rule {
         name: "inactive-ids-within",
         section: "§3.3",
         text: "the same records are ignored in the middle of a request",
-        run: |peer| Box::pin(inactive_ids(peer, Place::Within)),
+        run: |peer| Box::pin(inactive_ids(peer, Position::Within)),
     },
     Rule {
         name: "byte-by-byte",
@@ -67,8 +67,8 @@ pub(super) const RULES: &[Rule] = &[
 
 async fn ids(peer: &Peer) -> Found {
     for id in [1, 2, 255, 256, 300, 32_768, 65_535] {
-        let answer = peer.connect().await?.ask(id, peer.get(id, false)).await?;
-        peer.is_usual(&answer)?;
+        let response = peer.connect().await?.exchange(id, peer.get(id, false)).await?;
+        peer.matches_reference(&response)?;
     }
     pass("1, 2, 255, 256, 300, 32768, 65535")
 }
@@ -85,33 +85,35 @@ async fn padding(peer: &Peer, padded: Padded) -> Found {
     let (get, body) = (peer.params(), b"0123456789");
     let post = peer.post(true, body.len());
     for padding in [1, 7, 8, 254, 255] {
-        let of = |kind| if kind == padded { padding } else { 0 };
+        let length_for = |kind| if kind == padded { padding } else { 0 };
         let request = |params: &Params, body: &[u8]| {
-            let records = Records::new().padded(of(Padded::Begin)).begin(1, Role::RESPONDER, false);
+            let records = Records::new().padded(length_for(Padded::Begin)).begin(1, Role::RESPONDER, false);
             let records =
-                records.padded(of(Padded::Contents)).record(RecordType::PARAMS, 1, &encoded(params));
-            let records = records.padded(of(Padded::Ends)).end(RecordType::PARAMS, 1);
-            let records = records.padded(of(Padded::Contents)).pieces(RecordType::STDIN, 1, body, 3);
-            records.padded(of(Padded::Ends)).end(RecordType::STDIN, 1)
+                records.padded(length_for(Padded::Contents)).record(RecordType::PARAMS, 1, &encoded(params));
+            let records = records.padded(length_for(Padded::Ends)).end(RecordType::PARAMS, 1);
+            let records = records.padded(length_for(Padded::Contents)).chunks(RecordType::STDIN, 1, body, 3);
+            records.padded(length_for(Padded::Ends)).end(RecordType::STDIN, 1)
         };
-        let about = |what, why: Fault| Fault::new(format!("a {what} with padding of {padding}: {why}"));
-        let answer = peer.connect().await?.ask(1, request(&get, b"")).await;
-        answer.and_then(|answer| peer.is_usual(&answer)).map_err(|why| about("GET", why))?;
-        let answer = peer.connect().await?.ask(1, request(&post, body)).await;
-        answer.and_then(|answer| peer.is_echo(&answer, body)).map_err(|why| about("POST", why))?;
+        let context = |what, why: Fault| Fault::new(format!("a {what} with padding of {padding}: {why}"));
+        let response = peer.connect().await?.exchange(1, request(&get, b"")).await;
+        response.and_then(|response| peer.matches_reference(&response)).map_err(|why| context("GET", why))?;
+        let response = peer.connect().await?.exchange(1, request(&post, body)).await;
+        response
+            .and_then(|response| peer.matches_echo(&response, body))
+            .map_err(|why| context("POST", why))?;
     }
     pass("a GET and a POST with each padding")
 }
 
 async fn reserved(peer: &Peer) -> Found {
     let records = Records::new().reserved(0xff).request(1, &peer.params(), false);
-    peer.is_usual(&peer.connect().await?.ask(1, records).await?)?;
+    peer.matches_reference(&peer.connect().await?.exchange(1, records).await?)?;
     pass("a request with 255 in every reserved byte is answered")
 }
 
 async fn version(peer: &Peer) -> Found {
     let mut records = peer.get(1, false);
-    // The one of BEGIN_REQUEST, and those of the records after it.
+    // The version bytes of BEGIN_REQUEST and of PARAMS.
     let (begin, rest) = records.bytes.split_at_mut(16);
     begin[0] = 2;
     rest[0] = 2;
@@ -125,12 +127,12 @@ async fn version(peer: &Peer) -> Found {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     Before,
     Within,
 }
 
-async fn inactive_ids(peer: &Peer, place: Place) -> Found {
+async fn inactive_ids(peer: &Peer, position: Position) -> Found {
     let params = encoded(&peer.params());
     let stray = |records: Records| {
         records
@@ -141,17 +143,17 @@ async fn inactive_ids(peer: &Peer, place: Place) -> Found {
             .end(RecordType::STDIN, 81)
     };
     let records = Records::new();
-    let records = if place == Place::Before { stray(records) } else { records };
+    let records = if position == Position::Before { stray(records) } else { records };
     let records = records.begin(1, Role::RESPONDER, false).record(RecordType::PARAMS, 1, &params);
-    let records = if place == Place::Within { stray(records) } else { records };
+    let records = if position == Position::Within { stray(records) } else { records };
     let records = records.end(RecordType::PARAMS, 1).end(RecordType::STDIN, 1);
-    peer.is_usual(&peer.connect().await?.ask(1, records).await?)?;
+    peer.matches_reference(&peer.connect().await?.exchange(1, records).await?)?;
     pass("ids 77 to 81")
 }
 
 async fn byte_by_byte(peer: &Peer) -> Found {
     let mut wire = peer.connect().await?;
     wire.trickle(peer.get(1, false)).await?;
-    peer.is_usual(&wire.answer(1).await?)?;
+    peer.matches_reference(&wire.response(1).await?)?;
     pass("such a request is answered")
 }

@@ -39,7 +39,7 @@ fn request(peer: &Peer, role: Role, keep_conn: bool) -> Records {
 
 async fn unknown(peer: &Peer) -> Found {
     let records = request(peer, Role(999), false).end(RecordType::STDIN, 1);
-    match peer.connect().await?.ask(1, records).await?.protocol_status() {
+    match peer.connect().await?.exchange(1, records).await?.protocol_status() {
         ProtocolStatus::UNKNOWN_ROLE => pass("UNKNOWN_ROLE"),
         other => fault(format!("{other:?}")),
     }
@@ -47,14 +47,14 @@ async fn unknown(peer: &Peer) -> Found {
 
 async fn unknown_then(peer: &Peer) -> Found {
     let mut wire = peer.connect().await?;
-    wire.ask(1, request(peer, Role(999), true).end(RecordType::STDIN, 1)).await?;
-    peer.is_usual(&wire.ask(1, peer.get(1, false)).await?)?;
+    wire.exchange(1, request(peer, Role(999), true).end(RecordType::STDIN, 1)).await?;
+    peer.matches_reference(&wire.exchange(1, peer.get(1, false)).await?)?;
     pass("it is answered")
 }
 
 async fn authorizer(peer: &Peer) -> Found {
-    let answer = peer.connect().await?.ask(1, request(peer, Role::AUTHORIZER, false)).await?;
-    played(answer.protocol_status())
+    let response = peer.connect().await?.exchange(1, request(peer, Role::AUTHORIZER, false)).await?;
+    role_result(response.protocol_status())
 }
 
 async fn filter(peer: &Peer) -> Found {
@@ -66,10 +66,10 @@ async fn filter(peer: &Peer) -> Found {
         .stream(RecordType::PARAMS, 1, &encoded(&params))
         .end(RecordType::STDIN, 1)
         .stream(RecordType::DATA, 1, b"data");
-    played(peer.connect().await?.ask(1, records).await?.protocol_status())
+    role_result(peer.connect().await?.exchange(1, records).await?.protocol_status())
 }
 
-fn played(status: ProtocolStatus) -> Found {
+fn role_result(status: ProtocolStatus) -> Found {
     match status {
         ProtocolStatus::REQUEST_COMPLETE => pass("it is answered"),
         ProtocolStatus::UNKNOWN_ROLE => not_applicable("UNKNOWN_ROLE"),

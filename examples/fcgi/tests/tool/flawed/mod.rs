@@ -1,4 +1,4 @@
-//! Every rule can be broken: `fcgi check` against an application that has one flaw at a time.
+//! Runs `fcgi check` against an application with one flaw at a time: each rule can fail.
 
 mod application;
 
@@ -8,32 +8,32 @@ use test_support::{Result, trial};
 use self::application::{Application, Flaw};
 use crate::run::fcgi;
 
-/// A flaw, and the rules that find it. The flaws of the applications in `peers` are not here again.
+/// Flaws, each with the rules that find it. The flaws of the applications in `peers` are not repeated here.
 const FLAWS: &[(Flaw, &[&str])] = &[
-    (Flaw::ForgetsWhatItHasAnswered, &["early-then-close", "early-no-end"]),
+    (Flaw::ForgetsAnsweredRequests, &["early-then-close", "early-no-end"]),
     (Flaw::LowByteOfId, &["ids"]),
     (Flaw::ShortEndRequest, &["answer"]),
     (Flaw::Overloaded, &["answer"]),
     (Flaw::NoHead, &["head"]),
     (Flaw::LeavesStderrOpen, &["stderr-end"]),
-    (Flaw::GoesOnAfterTheEnd, &["nothing-after-end"]),
+    (Flaw::WritesAfterEndRequest, &["nothing-after-end"]),
     (Flaw::Closes, &["keep", "close-later"]),
     (Flaw::NeverCloses, &["close", "close-later"]),
-    (Flaw::LosesAByte, &["body-bytes", "body-full-records", "body-large"]),
-    (Flaw::WantsABody, &["body-none"]),
+    (Flaw::DropsLastByte, &["body-bytes", "body-full-records", "body-large"]),
+    (Flaw::NeedsBody, &["body-none"]),
     (Flaw::IgnoresAbort, &["abort"]),
-    (Flaw::WantsStdinOfAnAuthorizer, &["authorizer"]),
+    (Flaw::WaitsForAuthorizerStdin, &["authorizer"]),
     (Flaw::IgnoresFilters, &["filter"]),
-    (Flaw::WantsWholeRecords, &["byte-by-byte"]),
-    (Flaw::LooksAtReservedBytes, &["reserved"]),
-    (Flaw::RefusesPadding, &["padding", "padding-begin"]),
-    (Flaw::RefusesLongLengths, &["params-lengths"]),
-    (Flaw::RefusesEmptyValues, &["params-empty"]),
+    (Flaw::NeedsCompleteReads, &["byte-by-byte"]),
+    (Flaw::RejectsReservedBytes, &["reserved"]),
+    (Flaw::RejectsPadding, &["padding", "padding-begin"]),
+    (Flaw::RejectsLongLengths, &["params-lengths"]),
+    (Flaw::RejectsEmptyValues, &["params-empty"]),
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
     let flawed = FLAWS.iter().map(|(flaw, rules)| trial(&format!("flawed/{flaw:?}"), || finds(*flaw, rules)));
-    let sound = trial("flawed/none_is_found_where_there_is_none", sound);
+    let sound = trial("flawed/no_fault_without_a_flaw", sound);
     flawed.chain([sound]).collect()
 }
 

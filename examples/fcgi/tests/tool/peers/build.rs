@@ -1,4 +1,4 @@
-//! Programs that are compiled for a test.
+//! Builds and starts programs for a test.
 
 use std::env;
 use std::fs;
@@ -9,7 +9,7 @@ use test_support::{Process, Result};
 
 use super::Started;
 
-/// The first of these programs that is there.
+/// Finds the first of these programs that is installed.
 pub(super) fn find(programs: &[&str]) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let places: Vec<_> =
@@ -20,8 +20,8 @@ pub(super) fn find(programs: &[&str]) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The first line of what a program says, if there is such a program.
-pub(super) fn says(program: &Path, arguments: &[&str]) -> Option<String> {
+/// Runs a program and returns the first line of its output.
+pub(super) fn first_line(program: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     Some(text.lines().next()?.to_owned())
@@ -41,14 +41,14 @@ pub(super) fn run(command: &mut Command) -> Result {
     .into())
 }
 
-/// A folder that stays between runs, so that a compiler need not begin anew.
+/// Creates a folder that is kept between runs, so that builds are incremental.
 pub(super) fn folder(name: &str) -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder)?;
     Ok(folder)
 }
 
-/// A program that listens at a unix socket, which is its only argument.
+/// Starts a program that listens at a unix socket, which is its only argument.
 pub(super) fn start(program: &Path) -> Result<Started> {
     let directory = tempfile::TempDir::new()?;
     let socket = directory.path().join("socket");

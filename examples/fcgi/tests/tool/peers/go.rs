@@ -4,22 +4,22 @@ use std::fs;
 use std::process::Command;
 
 use super::Peer;
-use super::build::{find, folder, run, says, start};
+use super::build::{find, first_line, folder, run, start};
 
 pub(super) const PEER: Peer = Peer {
     name: "Go net/http/fcgi",
     find: || {
-        let go = find(&["go"]).ok_or("no go in PATH")?;
-        let version = says(&go, &["version"]).ok_or("go does not tell its version")?;
+        let go = find(&["go"]).ok_or("go is not in PATH")?;
+        let version = first_line(&go, &["version"]).ok_or("`go version` failed")?;
         Ok(version.split(' ').nth(2).unwrap_or_default().trim_start_matches("go").to_owned())
     },
     start: || {
         let folder = folder("peer-go")?;
         fs::write(folder.join("main.go"), include_str!("main.go"))?;
-        let go = find(&["go"]).ok_or("no go")?;
+        let go = find(&["go"]).ok_or("go is not in PATH")?;
         let mut command = Command::new(go);
         command.args(["build", "-o", "peer", "main.go"]).current_dir(&folder);
-        // Nothing but the standard library is used, and nothing outside of this folder written.
+        // The program uses only the standard library, and the build writes only into this folder.
         command.env("GO111MODULE", "off").env("GOFLAGS", "").env("CGO_ENABLED", "0");
         command.env("GOCACHE", folder.join("cache")).env("GOPATH", folder.join("path"));
         run(&mut command)?;

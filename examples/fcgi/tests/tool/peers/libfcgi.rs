@@ -1,28 +1,28 @@
-//! libfcgi, the library of the specification's authors, in C.
+//! libfcgi, the specification authors' C library.
 
 use std::fs;
 use std::process::Command;
 
 use super::Peer;
-use super::build::{find, folder, run, says, start};
+use super::build::{find, first_line, folder, run, start};
 
 pub(super) const PEER: Peer = Peer {
     name: "libfcgi",
     find: || {
-        find(&["cc"]).ok_or("no cc in PATH")?;
+        find(&["cc"]).ok_or("cc is not in PATH")?;
         let headers = ["/usr/include/fcgiapp.h", "/usr/local/include/fcgiapp.h"];
         if !headers.iter().any(|header| fs::exists(header).unwrap_or(false)) {
-            return Err("no fcgiapp.h, which is in libfcgi-dev".to_owned());
+            return Err("fcgiapp.h is not installed: it is in libfcgi-dev".to_owned());
         }
         let dpkg = find(&["dpkg-query"]);
-        let version = dpkg.and_then(|dpkg| says(&dpkg, &["-W", "-f", "${Version}\n", "libfcgi-dev"]));
-        // Without the distribution's own number.
+        let version = dpkg.and_then(|dpkg| first_line(&dpkg, &["-W", "-f", "${Version}\n", "libfcgi-dev"]));
+        // Without the distribution's revision.
         Ok(version.as_deref().and_then(|version| version.split('-').next()).unwrap_or_default().to_owned())
     },
     start: || {
         let folder = folder("peer-libfcgi")?;
         fs::write(folder.join("main.c"), include_str!("main.c"))?;
-        let cc = find(&["cc"]).ok_or("no cc")?;
+        let cc = find(&["cc"]).ok_or("cc is not in PATH")?;
         run(Command::new(cc).args(["-O1", "-o", "peer", "main.c", "-lfcgi"]).current_dir(&folder))?;
         start(&folder.join("peer"))
     },

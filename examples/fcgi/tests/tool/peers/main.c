@@ -8,7 +8,7 @@ static const char *param(FCGX_Request *request, const char *name)
     return value ? value : "";
 }
 
-/* To the end, wherever the library says that it is. */
+/* Reads to the end that the library reports. */
 static void echo(FCGX_Request *request)
 {
     char *body = NULL;
@@ -20,7 +20,7 @@ static void echo(FCGX_Request *request)
         length += read;
     } while (read > 0);
     if (FCGX_GetError(request->in) != 0) {
-        FCGX_FPrintF(request->out, "Status: 400 Bad Request\r\nContent-Type: text/plain\r\n\r\ncut short");
+        FCGX_FPrintF(request->out, "Status: 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nincomplete");
     } else {
         FCGX_FPrintF(request->out, "Content-Type: application/octet-stream\r\n\r\n");
         FCGX_PutStr(body, length, request->out);

@@ -17,7 +17,7 @@ func main() {
 	http.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			http.Error(w, "cut short", http.StatusBadRequest)
+			http.Error(w, "incomplete", http.StatusBadRequest)
 			return
 		}
 		w.Write(body)

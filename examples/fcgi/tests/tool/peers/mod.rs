@@ -1,5 +1,5 @@
-//! FastCGI applications of others, each the same: `/echo` answers with the body that it is sent, any other path with the
-//! method, the target and a header.
+//! FastCGI applications with the same behaviour: `/echo` responds with the request's body, any other path with the method,
+//! the target and a header.
 
 mod build;
 mod go;
@@ -13,20 +13,20 @@ use test_support::Result;
 
 use crate::application::Application;
 
-/// What is checked.
+/// An application to check.
 pub(crate) struct Peer {
-    /// As in the table.
+    /// The name in the table.
     pub(crate) name: &'static str,
-    /// Its version, if it is there; else what is missing.
+    /// Returns the version, or what is not installed.
     pub(crate) find: fn() -> std::result::Result<String, String>,
     pub(crate) start: fn() -> Result<Started>,
-    /// The rules that it is known to break.
+    /// The rules that the application is known to break.
     pub(crate) faults: &'static [&'static str],
 }
 
-/// One that runs as long as this lives.
+/// A running application. Dropping it stops the application.
 pub(crate) struct Started {
-    /// Where it listens, and what else the tool has to be told.
+    /// The arguments for `fcgi check`.
     pub(crate) arguments: Vec<String>,
     pub(crate) _alive: Vec<Box<dyn Any + Send>>,
 }

@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 
 use test_support::Process;
 
-use super::build::{find, says};
+use super::build::{find, first_line};
 use super::{Peer, Started};
 
-/// Debian adds its version to its name.
+/// Finds php-fpm. Debian adds the version to its name.
 fn program() -> Option<PathBuf> {
     let versions = (0..10).rev().map(|minor| format!("php-fpm8.{minor}"));
     let names: Vec<_> = versions.chain(["php-fpm".to_owned()]).collect();
@@ -20,8 +20,8 @@ fn program() -> Option<PathBuf> {
 pub(super) const PEER: Peer = Peer {
     name: "php-fpm",
     find: || {
-        let program = program().ok_or("no php-fpm in PATH or /usr/sbin")?;
-        let version = says(&program, &["-v"]).ok_or("php-fpm does not tell its version")?;
+        let program = program().ok_or("php-fpm is not in PATH or /usr/sbin")?;
+        let version = first_line(&program, &["-v"]).ok_or("`php-fpm -v` failed")?;
         Ok(version.split(' ').nth(1).unwrap_or_default().to_owned())
     },
     start: || {
@@ -35,7 +35,7 @@ pub(super) const PEER: Peer = Peer {
             path.display()
         );
         fs::write(path.join("fpm.conf"), config)?;
-        let mut command = Command::new(program().ok_or("no php-fpm")?);
+        let mut command = Command::new(program().ok_or("php-fpm is not in PATH or /usr/sbin")?);
         command.args(["--nodaemonize", "--allow-to-run-as-root", "--no-php-ini", "--fpm-config"]);
         command.arg(path.join("fpm.conf")).stdin(Stdio::null());
         command.stdout(File::create(path.join("stdout"))?).stderr(File::create(path.join("stderr"))?);

@@ -49,7 +49,7 @@ async fn accept(listener: UnixListener) {
         tokio::spawn(async move {
             let mut requests = Requests::from_split_socket(stream.into_split(), 10, 10);
             while let Ok(Some(request)) = requests.next().await {
-                if request.process(answer).await.is_err() {
+                if request.process(respond).await.is_err() {
                     break;
                 }
             }
@@ -57,7 +57,7 @@ async fn accept(listener: UnixListener) {
     }
 }
 
-async fn answer(request: Arc<Request<OwnedWriteHalf>>) -> RequestResult {
+async fn respond(request: Arc<Request<OwnedWriteHalf>>) -> RequestResult {
     let param = |name| request.get_str_param(name).unwrap_or_default().to_owned();
     let body = if param("REQUEST_URI") == "/echo" {
         let mut body = Vec::new();

@@ -1,4 +1,4 @@
-//! What has come for one request.
+//! The response to a request.
 
 use fcgi_core::{EndRequest, ProtocolStatus, RecordType};
 
@@ -7,30 +7,32 @@ use super::wire::Record;
 use crate::head::{self, Head};
 
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) stdout: Stream,
     pub(super) stderr: Stream,
     pub(super) end: Option<EndRequest>,
 }
 
-/// What was sent to a stream.
+/// A received stream.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     pub(super) bytes: Vec<u8>,
-    /// The empty record has come.
+    /// The empty record was received.
     pub(super) ended: bool,
 }
 
-impl Answer {
+impl Response {
+    /// Adds a record.
+    ///
     /// # Errors
-    /// When it is no record of an answer, or comes too late.
-    pub(super) fn take(&mut self, record: Record) -> Result<(), Fault> {
+    /// If a response has no such record, or the record follows the end.
+    pub(super) fn add(&mut self, record: Record) -> Result<(), Fault> {
         if self.end.is_some() {
             return fault(format!("received {record} after END_REQUEST of its request"));
         }
         match record.kind {
-            RecordType::STDOUT => self.stdout.take(record),
-            RecordType::STDERR => self.stderr.take(record),
+            RecordType::STDOUT => self.stdout.add(record),
+            RecordType::STDERR => self.stderr.add(record),
             RecordType::END_REQUEST => {
                 let Ok(content) = record.content[..].try_into() else {
                     return fault(format!("END_REQUEST has {} bytes, not 8", record.content.len()));
@@ -42,24 +44,24 @@ impl Answer {
         }
     }
 
-    /// How it was served; an answer that was waited for has an end.
+    /// Returns the protocol status. A response that was waited for has one.
     pub(super) fn protocol_status(&self) -> ProtocolStatus {
         self.end.map_or(ProtocolStatus::REQUEST_COMPLETE, |end| end.protocol_status)
     }
 
     /// # Errors
-    /// When the application did not serve the request.
+    /// If the application rejected the request.
     pub(super) fn served(&self) -> Result<&Self, Fault> {
         match self.protocol_status() {
             ProtocolStatus::REQUEST_COMPLETE => Ok(self),
-            refused => fault(format!("the request was rejected: {refused:?}")),
+            rejected => fault(format!("the request was rejected: {rejected:?}")),
         }
     }
 
-    /// The head, and the body.
+    /// Returns the head and the body.
     ///
     /// # Errors
-    /// When there is no head.
+    /// If the response has no head.
     pub(super) fn parts(&self) -> Result<(Head, &[u8]), Fault> {
         let stdout = &self.stdout.bytes;
         let end = head::end(stdout).ok_or_else(|| Fault::new("STDOUT has no empty line to end the head"))?;
@@ -68,7 +70,7 @@ impl Answer {
 }
 
 impl Stream {
-    fn take(&mut self, record: Record) -> Result<(), Fault> {
+    fn add(&mut self, record: Record) -> Result<(), Fault> {
         if self.ended && !record.content.is_empty() {
             return fault(format!("received {record} after the stream's end"));
         }

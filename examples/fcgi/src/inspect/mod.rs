@@ -1,4 +1,4 @@
-//! `fcgi dump`: records, for people to read.
+//! `fcgi dump`: prints records.
 
 mod color;
 mod decode;
@@ -18,7 +18,7 @@ use crate::args::DumpArgs;
 use crate::failure::{Code, Failure};
 
 /// # Errors
-/// When a file cannot be read, or an address cannot be listened at.
+/// If a file cannot be read, or the proxy cannot listen.
 pub(crate) async fn run(args: DumpArgs) -> Result<Code, Failure> {
     let mut printer = Printer::new(&args);
     if let (Some(listen), Some(to)) = (&args.listen, args.to) {
@@ -26,17 +26,17 @@ pub(crate) async fn run(args: DumpArgs) -> Result<Code, Failure> {
     }
     if args.files.is_empty() {
         return Err(Failure::usage(
-            "nothing to dump: name a capture (or - for stdin), or stand in between with --listen and --to",
+            "nothing to print: name a capture (or - for stdin), or run as a proxy with --listen and --to",
         ));
     }
-    let mut code = Code::Good;
+    let mut code = Code::Success;
     for path in &args.files {
-        let whole = if path.as_os_str() == "-" {
+        let is_valid = if path.as_os_str() == "-" {
             capture(tokio::io::stdin(), &mut printer).await
         } else {
             capture(open(path).await?, &mut printer).await
         };
-        if !whole.map_err(|error| Failure::new(format!("{}: {error}", path.display())))? {
+        if !is_valid.map_err(|error| Failure::new(format!("{}: {error}", path.display())))? {
             code = Code::Failed;
         }
     }
@@ -47,22 +47,22 @@ async fn open(path: &Path) -> Result<File, Failure> {
     File::open(path).await.map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))
 }
 
-/// Prints all records of a capture. `false`: it is not made of records to its end.
+/// Prints all records of a capture. Returns whether it contains only complete records.
 async fn capture(mut source: impl AsyncRead + Unpin, printer: &mut Printer) -> Result<bool, Failure> {
     let mut decoder = Decoder::new();
-    let mut piece = vec![0; 64 * 1024];
+    let mut buffer = vec![0; 64 * 1024];
     loop {
-        let read = source.read(&mut piece).await?;
-        let mut input = &piece[..read];
+        let read = source.read(&mut buffer).await?;
+        let mut input = &buffer[..read];
         while let Some(decoded) = decoder.next(&mut input) {
             printer.print(Origin::Capture, &decoded)?;
         }
         if read == 0 {
-            let cut = decoder.end();
-            if let Some(cut) = &cut {
-                printer.print(Origin::Capture, cut)?;
+            let incomplete = decoder.end();
+            if let Some(incomplete) = &incomplete {
+                printer.print(Origin::Capture, incomplete)?;
             }
-            return Ok(cut.is_none() && !decoder.is_lost());
+            return Ok(incomplete.is_none() && !decoder.is_invalid());
         }
     }
 }

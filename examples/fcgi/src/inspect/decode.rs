@@ -1,20 +1,20 @@
-//! Bytes of one direction to records.
+//! Decodes the bytes of one direction into records.
 
 use std::collections::HashMap;
 
 use fcgi_core::{NameValuePairs, RecordDecoder, RecordHeader, RecordType, RequestId};
 
-/// What is in the bytes.
+/// An item in the bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decoded {
     Record(Record),
-    /// From this offset on it is no FastCGI. The bytes there, as far as they are known.
-    Lost {
+    /// The bytes from this offset on are not a record. `bytes` are the first of them.
+    Invalid {
         offset: u64,
         bytes: Vec<u8>,
     },
-    /// The bytes end inside a record, so many of its content too early.
-    Cut {
+    /// The bytes end inside a record; `missing` bytes of its content are missing.
+    Incomplete {
         header: Option<RecordHeader>,
         missing: usize,
     },
@@ -24,9 +24,9 @@ pub(super) enum Decoded {
 pub(super) struct Record {
     pub(super) header: RecordHeader,
     pub(super) content: Vec<u8>,
-    /// The pairs that this record completes, of the types that have pairs.
+    /// The pairs that this record completes, for types with pairs.
     pub(super) pairs: Option<Vec<Pair>>,
-    /// What the record carries of a pair that goes on in the next one, or that nothing completes.
+    /// Bytes at the end that belong to an incomplete pair.
     pub(super) rest: usize,
 }
 
@@ -34,42 +34,42 @@ pub(super) struct Record {
 pub(super) type Pair = (Vec<u8>, Vec<u8>);
 
 pub(super) struct Decoder {
-    deframer: RecordDecoder,
-    /// The record that is coming.
+    decoder: RecordDecoder,
+    /// Content of the current record.
     content: Vec<u8>,
     header: Option<RecordHeader>,
-    /// The beginning of a pair whose end is in a later record, for each request.
+    /// The start of an incomplete pair, by request.
     pairs: HashMap<RequestId, Vec<u8>>,
-    /// Bytes that were taken.
+    /// Bytes decoded so far.
     offset: u64,
-    lost: bool,
+    invalid: bool,
 }
 
-/// The most that is kept of a pair that does not end: nobody's is as long.
-const LONGEST: usize = 1024 * 1024;
+/// Longest incomplete pair that is buffered. Real pairs are shorter.
+const MAX_PAIR: usize = 1024 * 1024;
 
 impl Decoder {
     pub(super) fn new() -> Self {
-        let deframer = RecordDecoder::new();
-        Self { deframer, content: Vec::new(), header: None, pairs: HashMap::new(), offset: 0, lost: false }
+        let decoder = RecordDecoder::new();
+        Self { decoder, content: Vec::new(), header: None, pairs: HashMap::new(), offset: 0, invalid: false }
     }
 
-    /// Whether the bytes were no FastCGI.
-    pub(super) const fn is_lost(&self) -> bool {
-        self.lost
+    /// Whether the bytes contained an invalid record.
+    pub(super) const fn is_invalid(&self) -> bool {
+        self.invalid
     }
 
-    /// The next record whose content is whole. `None`: more is needed.
+    /// Returns the next record with complete content, or `None` if more input is needed.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Decoded> {
-        while !self.lost {
-            let (before, was) = (*input, input.len());
-            let fragment = self.deframer.next(input);
+        while !self.invalid {
+            let (before, available) = (*input, input.len());
+            let fragment = self.decoder.next(input);
             let Ok(fragment) = fragment else {
-                self.lost = true;
-                let bytes = before[..was.min(32)].to_vec();
-                return Some(Decoded::Lost { offset: self.offset, bytes });
+                self.invalid = true;
+                let bytes = before[..available.min(32)].to_vec();
+                return Some(Decoded::Invalid { offset: self.offset, bytes });
             };
-            self.offset += (was - input.len()) as u64;
+            self.offset += (available - input.len()) as u64;
             let fragment = fragment?;
             self.header = Some(fragment.header);
             self.content.extend_from_slice(fragment.content);
@@ -82,24 +82,24 @@ impl Decoder {
         None
     }
 
-    /// What the end of the bytes cuts off.
+    /// Returns the incomplete record at the end of the bytes, if any.
     pub(super) fn end(&self) -> Option<Decoded> {
-        if self.lost || self.deframer.is_between_records() || self.deframer.is_in_padding() {
+        if self.invalid || self.decoder.is_between_records() || self.decoder.is_in_padding() {
             return None;
         }
         let missing = self.header.map_or(0, |header| usize::from(header.content_len) - self.content.len());
-        Some(Decoded::Cut { header: self.header, missing })
+        Some(Decoded::Incomplete { header: self.header, missing })
     }
 
     fn record(&mut self, header: RecordHeader, content: Vec<u8>) -> Record {
         let (pairs, rest) = match header.kind {
             RecordType::PARAMS => {
-                let mut coming = self.pairs.remove(&header.id).unwrap_or_default();
-                coming.extend_from_slice(&content);
-                let (pairs, rest) = pairs(&coming);
-                let rest = coming.split_off(coming.len() - rest);
+                let mut pending = self.pairs.remove(&header.id).unwrap_or_default();
+                pending.extend_from_slice(&content);
+                let (pairs, rest) = pairs(&pending);
+                let rest = pending.split_off(pending.len() - rest);
                 let length = rest.len();
-                if (1..LONGEST).contains(&length) && !content.is_empty() {
+                if (1..MAX_PAIR).contains(&length) && !content.is_empty() {
                     self.pairs.insert(header.id, rest);
                 }
                 (Some(pairs), length)
@@ -114,15 +114,15 @@ impl Decoder {
     }
 }
 
-/// The pairs, and how many bytes are left of one that is not whole.
+/// Returns the complete pairs, and the number of bytes after them.
 fn pairs(bytes: &[u8]) -> (Vec<Pair>, usize) {
-    let (mut pairs, mut whole) = (NameValuePairs::new(bytes), Vec::new());
+    let (mut pairs, mut complete) = (NameValuePairs::new(bytes), Vec::new());
     loop {
         let before = pairs.rest().len();
         match pairs.next() {
-            Some(Ok((name, value))) => whole.push((name.to_vec(), value.to_vec())),
-            Some(Err(_)) => return (whole, before),
-            None => return (whole, 0),
+            Some(Ok((name, value))) => complete.push((name.to_vec(), value.to_vec())),
+            Some(Err(_)) => return (complete, before),
+            None => return (complete, 0),
         }
     }
 }
@@ -145,8 +145,8 @@ mod tests {
         for size in 1..=bytes().len() {
             let mut decoder = Decoder::new();
             let mut records = Vec::new();
-            for mut piece in bytes().chunks(size) {
-                while let Some(Decoded::Record(record)) = decoder.next(&mut piece) {
+            for mut chunk in bytes().chunks(size) {
+                while let Some(Decoded::Record(record)) = decoder.next(&mut chunk) {
                     records.push((record.pairs.unwrap(), record.rest));
                 }
             }
@@ -158,20 +158,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_fastcgi_and_what_is_cut_off_is_told() {
+    fn invalid_and_incomplete_records_are_reported() {
         let mut decoder = Decoder::new();
         let text = [&b"\x01\x06\0\x01\0\0\0\0"[..], b"HTTP/1.1 400 Bad Request"].concat();
         let mut input = &text[..];
         assert!(matches!(decoder.next(&mut input), Some(Decoded::Record(_))));
-        let lost = decoder.next(&mut input);
+        let invalid = decoder.next(&mut input);
         assert!(
-            matches!(&lost, Some(Decoded::Lost { offset: 8, bytes }) if bytes.starts_with(b"HTTP/1.1")),
-            "{lost:?}"
+            matches!(&invalid, Some(Decoded::Invalid { offset: 8, bytes }) if bytes.starts_with(b"HTTP/1.1")),
+            "{invalid:?}"
         );
         assert_eq!(decoder.next(&mut input), None);
 
         let mut decoder = Decoder::new();
         assert_eq!(decoder.next(&mut &b"\x01\x06\0\x01\0\x05\0\0abc"[..]), None);
-        assert!(matches!(decoder.end(), Some(Decoded::Cut { header: Some(_), missing: 2 })));
+        assert!(matches!(decoder.end(), Some(Decoded::Incomplete { header: Some(_), missing: 2 })));
     }
 }

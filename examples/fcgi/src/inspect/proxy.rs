@@ -1,4 +1,4 @@
-//! Standing between a web server and an application.
+//! A proxy between a web server and an application.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,93 +14,95 @@ use super::print::{Origin, Printer, Side};
 use crate::failure::{Code, Failure};
 use crate::target::Target;
 
-/// How long the application may take to accept.
-const LIMIT: Duration = Duration::from_secs(10);
+/// Timeout for connecting to the application.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
-struct Watch {
+struct Proxy {
     printer: Arc<Mutex<Printer>>,
     start: Instant,
     connection: u64,
 }
 
-/// Passes on what comes, byte for byte, until the process is interrupted.
+/// Forwards all bytes unchanged until the process is interrupted.
 ///
 /// # Errors
-/// When it cannot listen.
+/// If it cannot listen.
 pub(super) async fn run(listen: &Address, to: Target, printer: Printer) -> Result<Code, Failure> {
     let mut interrupted = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut listener =
         FcgiListener::bind(listen).map_err(|error| Failure::usage(format!("cannot listen: {error}")))?;
-    eprintln!("fcgi: listening at {:?}, passing on to {to}", listener.local_addr()?);
+    eprintln!("fcgi: listening at {:?}, forwarding to {to}", listener.local_addr()?);
     let to = Arc::new(to);
-    let mut watch = Watch { printer: Arc::new(Mutex::new(printer)), start: Instant::now(), connection: 0 };
+    let mut proxy = Proxy { printer: Arc::new(Mutex::new(printer)), start: Instant::now(), connection: 0 };
     loop {
         let (web_server, _) = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = interrupted.0.recv() => return Ok(Code::Good),
-            _ = interrupted.1.recv() => return Ok(Code::Good),
+            _ = interrupted.0.recv() => return Ok(Code::Success),
+            _ = interrupted.1.recv() => return Ok(Code::Success),
         };
-        watch.connection += 1;
-        let (watch, to) = (watch.clone(), Arc::clone(&to));
-        tokio::spawn(async move { watch.connection(web_server, &to).await });
+        proxy.connection += 1;
+        let (proxy, to) = (proxy.clone(), Arc::clone(&to));
+        tokio::spawn(async move { proxy.connection(web_server, &to).await });
     }
 }
 
-impl Watch {
+impl Proxy {
     async fn connection(&self, web_server: FcgiStream, to: &Target) {
         self.note(Side::WebServer, "connects");
-        let application = match to.connect(LIMIT).await {
+        let application = match to.connect(CONNECT_TIMEOUT).await {
             Ok(application) => application,
             Err(failure) => return self.note(Side::Application, &failure.to_string()),
         };
         let (mut from_web_server, mut to_web_server) = tokio::io::split(web_server);
         let (mut from_application, mut to_application) = tokio::io::split(application);
-        let there = self.pass(Side::WebServer, &mut from_web_server, &mut to_application);
-        let back = self.pass(Side::Application, &mut from_application, &mut to_web_server);
-        if let Err((side, error)) = tokio::try_join!(there, back) {
-            self.note(side, &format!("cuts the connection: {error}"));
-            // A reset says that an answer is not whole, and has to be one on the other side too.
+        let up = self.forward(Side::WebServer, &mut from_web_server, &mut to_application);
+        let down = self.forward(Side::Application, &mut from_application, &mut to_web_server);
+        if let Err((side, error)) = tokio::try_join!(up, down) {
+            self.note(side, &format!("connection failed: {error}"));
+            // A reset marks a response as incomplete, so both connections are reset.
             reset(&from_web_server.unsplit(to_web_server));
             reset(&from_application.unsplit(to_application));
         }
     }
 
+    /// Forwards one direction.
+    ///
     /// # Errors
-    /// When the side that bytes come from has cut the connection.
-    async fn pass(
+    /// If reading from the sender fails.
+    async fn forward(
         &self,
         side: Side,
         from: &mut ReadHalf<FcgiStream>,
         to: &mut WriteHalf<FcgiStream>,
     ) -> Result<(), (Side, io::Error)> {
-        let (mut decoder, mut heard) = (Decoder::new(), true);
-        let mut piece = vec![0; 64 * 1024];
+        let (mut decoder, mut writable) = (Decoder::new(), true);
+        let mut buffer = vec![0; 64 * 1024];
         loop {
-            let read = from.read(&mut piece).await.map_err(|error| (side, error))?;
+            let read = from.read(&mut buffer).await.map_err(|error| (side, error))?;
             if read == 0 {
-                if let Some(cut) = decoder.end() {
-                    self.print(side, &cut);
+                if let Some(incomplete) = decoder.end() {
+                    self.print(side, &incomplete);
                 }
                 self.note(side, "closes");
-                // Who is gone need not be told.
+                // Fails if the receiver is gone.
                 let _ = to.shutdown().await;
                 return Ok(());
             }
-            // Before it is passed on: what is printed of the answer then comes behind the question.
-            let mut input = &piece[..read];
+            // Printed before it is forwarded, so that a request is printed before its response.
+            let mut input = &buffer[..read];
             while let Some(decoded) = decoder.next(&mut input) {
                 self.print(side, &decoded);
             }
-            // An application that has answered and closed does not hear the rest of the body, but its answer is
-            // still on the way.
-            heard = heard && to.write_all(&piece[..read]).await.is_ok();
+            // An application may close after its response, before the rest of the body. The response must still be
+            // forwarded, so a write error does not end the connection.
+            writable = writable && to.write_all(&buffer[..read]).await.is_ok();
         }
     }
 
     fn print(&self, side: Side, decoded: &Decoded) {
         let mut printer = self.printer.lock().unwrap_or_else(PoisonError::into_inner);
-        // A reader who has gone (`| head`) must not break the site behind.
+        // A closed stdout (`| head`) must not break the connection.
         let _ = printer.print(self.origin(side), decoded);
     }
 
@@ -116,7 +118,7 @@ impl Watch {
 
 fn reset(stream: &FcgiStream) {
     if let FcgiStream::Tcp(stream) = stream {
-        // It fails where the connection is no more.
+        // Fails if the connection is already closed.
         let _ = stream.set_zero_linger();
     }
 }

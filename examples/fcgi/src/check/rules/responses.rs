@@ -1,4 +1,4 @@
-//! The form of an answer.
+//! The form of a response.
 
 use crate::check::peer::Peer;
 use crate::check::rule::{Fault, Found, Rule, fault, not_applicable, pass};
@@ -9,7 +9,7 @@ pub(super) const RULES: &[Rule] = &[
         name: "answer",
         section: "§5.5",
         text: "a GET gets a response that ends with END_REQUEST, REQUEST_COMPLETE",
-        run: |peer| Box::pin(answer(peer)),
+        run: |peer| Box::pin(response(peer)),
     },
     Rule {
         name: "head",
@@ -37,17 +37,17 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-async fn answer(peer: &Peer) -> Found {
-    let answer = peer.connect().await?.ask(1, peer.get(1, false)).await?;
-    let status = answer.served()?.end.map_or(0, |end| end.app_status);
-    let steady =
-        if peer.is_steady() { "" } else { "; responses differ from each other and are not compared" };
-    pass(format!("{} bytes of STDOUT, application status {status}{steady}", answer.stdout.bytes.len()))
+async fn response(peer: &Peer) -> Found {
+    let response = peer.connect().await?.exchange(1, peer.get(1, false)).await?;
+    let status = response.served()?.end.map_or(0, |end| end.app_status);
+    let note =
+        if peer.is_deterministic() { "" } else { "; responses differ from each other and are not compared" };
+    pass(format!("{} bytes of STDOUT, application status {status}{note}", response.stdout.bytes.len()))
 }
 
 async fn head(peer: &Peer) -> Found {
-    let answer = peer.connect().await?.ask(1, peer.get(1, false)).await?;
-    let (head, _) = answer.parts()?;
+    let response = peer.connect().await?.exchange(1, peer.get(1, false)).await?;
+    let (head, _) = response.parts()?;
     match head.fault {
         Some(why) => fault(why),
         None => pass(format!("status {}, {} fields", head.status, head.fields.len())),
@@ -55,8 +55,8 @@ async fn head(peer: &Peer) -> Found {
 }
 
 async fn stdout_end(peer: &Peer) -> Found {
-    let answer = peer.connect().await?.ask(1, peer.get(1, false)).await?;
-    match (answer.stdout.ended, answer.stdout.bytes.len()) {
+    let response = peer.connect().await?.exchange(1, peer.get(1, false)).await?;
+    match (response.stdout.ended, response.stdout.bytes.len()) {
         (true, bytes) => pass(format!("it comes, after {bytes} bytes")),
         (false, 0) => not_applicable("there is no STDOUT"),
         (false, bytes) => fault(format!("missing: END_REQUEST follows {bytes} bytes of STDOUT")),
@@ -64,8 +64,8 @@ async fn stdout_end(peer: &Peer) -> Found {
 }
 
 async fn stderr_end(peer: &Peer) -> Found {
-    let answer = peer.connect().await?.ask(1, peer.get(1, false)).await?;
-    match (answer.stderr.ended, answer.stderr.bytes.len()) {
+    let response = peer.connect().await?.exchange(1, peer.get(1, false)).await?;
+    match (response.stderr.ended, response.stderr.bytes.len()) {
         (true, bytes) => pass(format!("it comes, after {bytes} bytes")),
         (false, 0) => not_applicable("there is no STDERR"),
         (false, bytes) => fault(format!("missing: END_REQUEST follows {bytes} bytes of STDERR")),
@@ -74,7 +74,7 @@ async fn stderr_end(peer: &Peer) -> Found {
 
 async fn nothing_after_end(peer: &Peer) -> Found {
     let mut wire = peer.connect().await?;
-    wire.ask(1, peer.get(1, false)).await?;
+    wire.exchange(1, peer.get(1, false)).await?;
     match wire.next().await? {
         Next::Closed { .. } => pass("the end of the connection"),
         Next::Silence => pass(format!("nothing in {}", wire.waited())),

@@ -1,4 +1,4 @@
-//! Addresses where nobody is, and where somebody else is.
+//! Addresses without an application, and with an HTTP server.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -12,16 +12,16 @@ use crate::run::fcgi;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        trial("nobody/is_told_and_exits_with_3", nobody),
-        trial("nobody/an_http_server_is_told", http_server),
+        trial("unreachable/is_reported_and_exits_with_3", unreachable),
+        trial("unreachable/an_http_server_is_reported", http_server),
     ]
 }
 
-fn nobody() -> Result {
+fn unreachable() -> Result {
     let port = format!(":{}", free_port()?);
     let directory = TempDir::new()?;
     let path = directory.path().join("app.sock").display().to_string();
-    for (address, advice) in [(&port, "nobody listens there"), (&path, "there is no such socket")] {
+    for (address, advice) in [(&port, "nothing listens at this port"), (&path, "the socket does not exist")] {
         for command in ["get", "values", "bench", "check"] {
             let ran = fcgi(&[command, address])?.exits(3)?;
             assert!(ran.stderr.contains(advice) && ran.stdout.is_empty(), "{command}: {}", ran.stderr);
@@ -41,6 +41,6 @@ fn http_server() -> Result {
     });
     let ran = fcgi(&["get", &address])?.exits(1)?;
     assert!(ran.stderr.contains("is it an HTTP server?"), "{}", ran.stderr);
-    server.join().map_err(|_| "the server has panicked")??;
+    server.join().map_err(|_| "the server panicked")??;
     Ok(())
 }

@@ -39,7 +39,7 @@ pub(crate) fn results(browser: &mut Chromium) -> Result {
             browser.run(&format!("{reach}; 0"))?;
             press(browser, button, done)?;
             let seen = "(() => {
-                const boxes = ['header', '.answer'].map((name) => newest.querySelector(name).getBoundingClientRect());
+                const boxes = ['header', '.response'].map((name) => newest.querySelector(name).getBoundingClientRect());
                 return boxes.every((box) => box.height > 0 && box.top >= 0 && box.bottom <= innerHeight);
             })()";
             assert_eq!(newest(browser, seen)?, true, "{button} at {width}x{height}");

@@ -1,15 +1,15 @@
-//! Which records are shown.
+//! Selects the records to print.
 
 use clap::Args;
 use fcgi_core::{RecordHeader, RecordType};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Filter {
-    /// Only records of these requests, as 1,2
+    /// Print only records of these request ids, such as 1,2
     #[arg(long = "id", value_delimiter = ',', value_name = "ID")]
     ids: Vec<u16>,
 
-    /// Only records of these types, as PARAMS,STDERR or 4,7
+    /// Print only records of these types, such as PARAMS,STDERR or 4,7
     #[arg(long = "type", value_delimiter = ',', value_name = "TYPE", value_parser = kind)]
     kinds: Vec<RecordType>,
 }
@@ -30,5 +30,5 @@ fn kind(text: &str) -> Result<RecordType, String> {
     let named = known.zip(&names).find(|(_, name)| name.eq_ignore_ascii_case(text));
     named
         .map(|(kind, _)| kind)
-        .ok_or_else(|| format!("a type is a number to 255 or one of {}", names.join(", ")))
+        .ok_or_else(|| format!("expected a number up to 255 or one of {}", names.join(", ")))
 }

@@ -1,4 +1,4 @@
-//! An answer, printed as it comes.
+//! Prints a response as it arrives.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -9,72 +9,72 @@ use serde_json::json;
 
 use super::progress::Progress;
 use crate::args::GetArgs;
+use crate::client_connection::ResponseSink;
 use crate::failure::Failure;
 use crate::head::{self, Head};
-use crate::link::Answer;
 
-pub(crate) struct Printed {
+pub(crate) struct ResponsePrinter {
     out: Box<dyn Write + Send>,
     progress: Progress,
-    form: Form,
+    format: Format,
     state: State,
-    /// Bytes of the body.
+    /// Length of the body in bytes.
     length: u64,
-    /// What is kept of the body for JSON; of STDERR always.
+    /// The body, only for JSON.
     body: Vec<u8>,
     stderr: Vec<u8>,
-    /// What was shown last does not end its line.
+    /// The last output does not end with a newline.
     in_line: bool,
 }
 
-/// What goes to `out`.
-enum Form {
+/// The output format.
+enum Format {
     HeadAndBody,
     Body,
-    /// The body is kept; the head is part of the object.
+    /// Head and body are fields of the object.
     Json,
 }
 
 enum State {
-    /// What has come of the head.
+    /// The received part of the head.
     Head(Vec<u8>),
     Body(Head),
 }
 
-impl Printed {
+impl ResponsePrinter {
     pub(crate) fn new(args: &GetArgs, out: Box<dyn Write + Send>, progress: Progress) -> Self {
-        let form = match args {
-            GetArgs { json: true, output: None, .. } => Form::Json,
-            GetArgs { output: Some(_), .. } | GetArgs { body_only: true, .. } => Form::Body,
-            _ => Form::HeadAndBody,
+        let format = match args {
+            GetArgs { json: true, output: None, .. } => Format::Json,
+            GetArgs { output: Some(_), .. } | GetArgs { body_only: true, .. } => Format::Body,
+            _ => Format::HeadAndBody,
         };
         let state = State::Head(Vec::new());
-        Self { out, progress, form, state, length: 0, body: Vec::new(), stderr: Vec::new(), in_line: false }
+        Self { out, progress, format, state, length: 0, body: Vec::new(), stderr: Vec::new(), in_line: false }
     }
 
-    /// The answer's status, if its head has come.
+    /// Returns the response's status, once the head is complete.
     pub(crate) fn status(&self) -> Option<u16> {
         self.head().map(|head| head.status)
     }
 
-    /// Writes out what waits.
+    /// Writes the remaining output.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If writing fails.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.progress.clear();
-        // What is no head is shown all the same.
-        if let (State::Head(text), Form::HeadAndBody | Form::Body) = (&self.state, &self.form) {
+        // An incomplete head is printed, too.
+        if let (State::Head(text), Format::HeadAndBody | Format::Body) = (&self.state, &self.format) {
             self.out.write_all(text)?;
         }
         self.out.flush()
     }
 
-    /// The end of the request, in a line of its own.
+    /// Returns a line about the end of the request.
     pub(crate) fn summary(&self, end: EndRequest, time: Duration) -> String {
         let status = self.status().map_or("no head".to_owned(), |status| status.to_string());
         let fault = self.head().and_then(|head| head.fault.as_ref());
-        let fault = fault.map_or(String::new(), |fault| format!("; not as RFC 3875 has it: {fault}"));
+        let fault = fault.map_or(String::new(), |fault| format!("; violates RFC 3875: {fault}"));
         let start = if self.in_line { "\n" } else { "" };
         format!(
             "{start}-- {status}, {} bytes of body, {} of STDERR; {:?}, application status {}; {:.1} ms{fault}",
@@ -91,7 +91,7 @@ impl Printed {
             "status": self.status(),
             "headers": self.head().map(|head| &head.fields),
             "fault": self.head().and_then(|head| head.fault.as_ref()),
-            "body": matches!(self.form, Form::Json).then(|| String::from_utf8_lossy(&self.body)),
+            "body": matches!(self.format, Format::Json).then(|| String::from_utf8_lossy(&self.body)),
             "body_bytes": self.length,
             "stderr": String::from_utf8_lossy(&self.stderr),
             "protocol_status": format!("{:?}", end.protocol_status),
@@ -107,29 +107,29 @@ impl Printed {
         }
     }
 
-    fn body(&mut self, piece: &[u8]) -> Result<(), Failure> {
-        self.length += piece.len() as u64;
-        let whole =
+    fn body(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+        self.length += chunk.len() as u64;
+        let total =
             self.head().and_then(|head| head.value("content-length")).and_then(|length| length.parse().ok());
-        self.progress.received(piece.len(), whole);
-        match self.form {
-            Form::Json => self.body.extend_from_slice(piece),
-            Form::HeadAndBody | Form::Body => self.out.write_all(piece)?,
+        self.progress.received(chunk.len(), total);
+        match self.format {
+            Format::Json => self.body.extend_from_slice(chunk),
+            Format::HeadAndBody | Format::Body => self.out.write_all(chunk)?,
         }
-        if let (Form::HeadAndBody, Some(last)) = (&self.form, piece.last()) {
+        if let (Format::HeadAndBody, Some(last)) = (&self.format, chunk.last()) {
             self.in_line = *last != b'\n';
         }
         Ok(())
     }
 }
 
-impl Answer for Printed {
-    fn stdout(&mut self, piece: Bytes) -> Result<(), Failure> {
-        let State::Head(text) = &mut self.state else { return self.body(&piece) };
-        text.extend_from_slice(&piece);
+impl ResponseSink for ResponsePrinter {
+    fn stdout(&mut self, chunk: Bytes) -> Result<(), Failure> {
+        let State::Head(text) = &mut self.state else { return self.body(&chunk) };
+        text.extend_from_slice(&chunk);
         let Some(end) = head::end(text) else { return Ok(()) };
         let (head, rest) = (Head::parse(&text[..end]), text.split_off(end));
-        if matches!(self.form, Form::HeadAndBody) {
+        if matches!(self.format, Format::HeadAndBody) {
             self.progress.clear();
             self.out.write_all(text)?;
         }
@@ -137,12 +137,12 @@ impl Answer for Printed {
         self.body(&rest)
     }
 
-    fn stderr(&mut self, piece: Bytes) -> Result<(), Failure> {
-        self.stderr.extend_from_slice(&piece);
-        if !matches!(self.form, Form::Json) {
+    fn stderr(&mut self, chunk: Bytes) -> Result<(), Failure> {
+        self.stderr.extend_from_slice(&chunk);
+        if !matches!(self.format, Format::Json) {
             self.progress.clear();
-            io::stderr().write_all(&piece)?;
-            self.in_line = !piece.ends_with(b"\n");
+            io::stderr().write_all(&chunk)?;
+            self.in_line = !chunk.ends_with(b"\n");
         }
         Ok(())
     }

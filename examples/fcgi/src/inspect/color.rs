@@ -1,4 +1,4 @@
-//! A colour for each kind of record.
+//! The colours of record types.
 
 use anstyle::{AnsiColor, Style};
 use fcgi_core::RecordType;
@@ -7,7 +7,7 @@ pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const FAULT: Style = AnsiColor::Red.on_default().bold();
 pub(super) const NAME: Style = AnsiColor::Cyan.on_default();
 
-/// Input, output, errors and the frame around them, each of its own.
+/// Returns the colour of a type: begin and end, PARAMS, input, output, and errors differ.
 pub(super) const fn of(kind: RecordType) -> Style {
     match kind {
         RecordType::BEGIN_REQUEST | RecordType::END_REQUEST => AnsiColor::Green.on_default().bold(),

@@ -1,4 +1,4 @@
-//! Records as lines, or as objects.
+//! Prints records as lines or as JSON.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -15,20 +15,20 @@ use crate::args::{Color, DumpArgs};
 pub(super) struct Printer {
     out: AutoStream<io::Stdout>,
     filter: Filter,
-    /// Bytes of a body that are shown.
-    most: usize,
+    /// Bytes of a body to print.
+    max_bytes: usize,
     json: bool,
 }
 
-/// Where a record was seen.
+/// The source of a record.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Origin {
     Capture,
     Proxy {
-        /// Counted from 1.
+        /// The connection's number, from 1.
         connection: u64,
         side: Side,
-        /// Since the start.
+        /// Time since the proxy started.
         at: Duration,
     },
 }
@@ -47,11 +47,11 @@ impl Printer {
             Color::Never => ColorChoice::Never,
         };
         let out = AutoStream::new(io::stdout(), choice);
-        Self { out, filter: args.filter.clone(), most: args.bytes, json: args.json }
+        Self { out, filter: args.filter.clone(), max_bytes: args.bytes, json: args.json }
     }
 
     /// # Errors
-    /// When it cannot be written.
+    /// If writing fails.
     pub(super) fn print(&mut self, origin: Origin, decoded: &Decoded) -> io::Result<()> {
         if let Decoded::Record(record) = decoded
             && !self.filter.shows(&record.header)
@@ -62,10 +62,10 @@ impl Printer {
         self.out.flush()
     }
 
-    /// A line about a connection.
+    /// Prints a line about a connection.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If writing fails.
     pub(super) fn note(&mut self, origin: Origin, text: &str) -> io::Result<()> {
         if self.json {
             let mut object = self::origin(origin);
@@ -80,21 +80,21 @@ impl Printer {
     fn lines(&mut self, origin: Origin, decoded: &Decoded) -> io::Result<()> {
         match decoded {
             Decoded::Record(record) => self.record(origin, record),
-            Decoded::Lost { offset, bytes } => {
+            Decoded::Invalid { offset, bytes } => {
                 let (prefix, bytes) = (prefix(origin, None), bytes.escape_ascii());
                 writeln!(
                     self.out,
-                    "{prefix}{FAULT}no record{FAULT:#} at byte {offset}, where the version should be 1: \"{bytes}\""
+                    "{prefix}{FAULT}invalid record{FAULT:#} at byte {offset}, the version is not 1: \"{bytes}\""
                 )
             }
-            Decoded::Cut { header: None, .. } => {
-                writeln!(self.out, "{}{FAULT}cut off{FAULT:#} inside a record's header", prefix(origin, None))
+            Decoded::Incomplete { header: None, .. } => {
+                writeln!(self.out, "{}{FAULT}incomplete{FAULT:#} record header", prefix(origin, None))
             }
-            Decoded::Cut { header: Some(header), missing } => {
+            Decoded::Incomplete { header: Some(header), missing } => {
                 let prefix = prefix(origin, Some(header));
                 writeln!(
                     self.out,
-                    "{prefix}{:?} id {}, {FAULT}cut off{FAULT:#}: {missing} bytes of its content are missing",
+                    "{prefix}{:?} id {}, {FAULT}incomplete{FAULT:#}: {missing} bytes of its content are missing",
                     header.kind, header.id
                 )
             }
@@ -120,14 +120,14 @@ impl Printer {
             writeln!(
                 self.out,
                 "        {NAME}{}{NAME:#} = {}",
-                shown(name, usize::MAX),
-                shown(value, usize::MAX)
+                quoted(name, usize::MAX),
+                quoted(value, usize::MAX)
             )?;
         }
         Ok(())
     }
 
-    /// What the content says.
+    /// Describes the content.
     fn meaning(&self, record: &Record) -> String {
         let length = record.content.len();
         match Meaning::of(record) {
@@ -136,20 +136,20 @@ impl Printer {
             }
             Meaning::End(end) => format!("{:?}, application status {}", end.protocol_status, end.app_status),
             Meaning::UnknownType(kind) => format!("{kind:?}"),
-            Meaning::Abort => "the request is given up".to_owned(),
+            Meaning::Abort => "aborts the request".to_owned(),
             Meaning::EndOfStream if record.rest > 0 => {
-                format!("{FAULT}the end, inside a pair{FAULT:#}: {} bytes are no pair", record.rest)
+                format!("{FAULT}end of stream inside a pair{FAULT:#}: {} bytes are not a pair", record.rest)
             }
-            Meaning::EndOfStream => "the end".to_owned(),
+            Meaning::EndOfStream => "end of stream".to_owned(),
             Meaning::Pairs if record.rest > 0 => {
-                format!("{length} bytes, the last {} of a pair that is not whole", record.rest)
+                format!("{length} bytes, the last {} are an incomplete pair", record.rest)
             }
             Meaning::Pairs => format!("{length} bytes"),
-            Meaning::Bytes => format!("{length} bytes: {}", shown(&record.content, self.most)),
+            Meaning::Bytes => format!("{length} bytes: {}", quoted(&record.content, self.max_bytes)),
             Meaning::WrongLength => {
                 format!(
-                    "{FAULT}{length} bytes{FAULT:#}, where there should be 8: {}",
-                    shown(&record.content, self.most)
+                    "{FAULT}{length} bytes{FAULT:#} instead of 8: {}",
+                    quoted(&record.content, self.max_bytes)
                 )
             }
         }
@@ -159,13 +159,13 @@ impl Printer {
         let mut object = self::origin(origin);
         match decoded {
             Decoded::Record(record) => self.fields(record, &mut object),
-            Decoded::Lost { offset, bytes } => {
-                object.insert("fault".into(), "no record".into());
+            Decoded::Invalid { offset, bytes } => {
+                object.insert("fault".into(), "invalid record".into());
                 object.insert("offset".into(), (*offset).into());
                 object.insert("content".into(), String::from_utf8_lossy(bytes).into());
             }
-            Decoded::Cut { header, missing } => {
-                object.insert("fault".into(), "cut off".into());
+            Decoded::Incomplete { header, missing } => {
+                object.insert("fault".into(), "incomplete record".into());
                 object.insert("type".into(), header.map(|header| format!("{:?}", header.kind)).into());
                 object.insert("missing".into(), (*missing).into());
             }
@@ -198,15 +198,15 @@ impl Printer {
                 object.insert("pairs".into(), pairs.collect());
             }
             Meaning::Bytes | Meaning::WrongLength => {
-                let shown = &record.content[..record.content.len().min(self.most)];
-                object.insert("content".into(), String::from_utf8_lossy(shown).into());
+                let start = &record.content[..record.content.len().min(self.max_bytes)];
+                object.insert("content".into(), String::from_utf8_lossy(start).into());
             }
             Meaning::Abort | Meaning::EndOfStream => {}
         }
     }
 }
 
-/// What a record's content is to be read as.
+/// The interpretation of a record's content.
 enum Meaning {
     Begin(BeginRequest),
     End(EndRequest),
@@ -215,7 +215,7 @@ enum Meaning {
     EndOfStream,
     Pairs,
     Bytes,
-    /// It should have been a structure of eight bytes.
+    /// Not the required eight bytes.
     WrongLength,
 }
 
@@ -238,12 +238,12 @@ impl Meaning {
     }
 }
 
-/// Up to `most` bytes in quotes, with what is no ASCII escaped.
-fn shown(bytes: &[u8], most: usize) -> String {
-    let (some, more) = (&bytes[..bytes.len().min(most)], if bytes.len() > most { "…" } else { "" });
-    match std::str::from_utf8(some) {
+/// Returns up to `max` bytes in quotes. Bytes that are not UTF-8 are escaped.
+fn quoted(bytes: &[u8], max: usize) -> String {
+    let (start, more) = (&bytes[..bytes.len().min(max)], if bytes.len() > max { "…" } else { "" });
+    match std::str::from_utf8(start) {
         Ok(text) => format!("{text:?}{more}"),
-        Err(_) => format!("\"{}\"{more}", some.escape_ascii()),
+        Err(_) => format!("\"{}\"{more}", start.escape_ascii()),
     }
 }
 

@@ -11,10 +11,10 @@ use test_support::{Process, Result, free_port, trial};
 const ID: RequestId = RequestId(1);
 
 fn main() -> ExitCode {
-    test_support::run(vec![trial("answers_from_the_file_that_is_sent", answers)])
+    test_support::run(vec![trial("responds_from_the_file", responds)])
 }
 
-fn answers() -> Result {
+fn responds() -> Result {
     let port = free_port()?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_filter"));
     command.arg(format!("127.0.0.1:{port}"));
