@@ -1,6 +1,5 @@
 //! Builds and starts programs for a test.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,17 +7,6 @@ use std::process::{Command, Stdio};
 use test_support::{Process, Result};
 
 use super::Started;
-
-/// Finds the first of these programs that is installed.
-pub(super) fn find(programs: &[&str]) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let places: Vec<_> =
-        env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from)).collect();
-    programs
-        .iter()
-        .flat_map(|program| places.iter().map(move |place| place.join(program)))
-        .find(|file| file.is_file())
-}
 
 /// Runs a program and returns the first line of its output.
 pub(super) fn first_line(program: &Path, arguments: &[&str]) -> Option<String> {

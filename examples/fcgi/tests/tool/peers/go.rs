@@ -3,20 +3,22 @@
 use std::fs;
 use std::process::Command;
 
+use test_support::find_program;
+
 use super::Peer;
-use super::build::{find, first_line, folder, run, start};
+use super::build::{first_line, folder, run, start};
 
 pub(super) const PEER: Peer = Peer {
     name: "Go net/http/fcgi",
     find: || {
-        let go = find(&["go"]).ok_or("go is not in PATH")?;
+        let go = find_program(&["go"])?;
         let version = first_line(&go, &["version"]).ok_or("`go version` failed")?;
         Ok(version.split(' ').nth(2).unwrap_or_default().trim_start_matches("go").to_owned())
     },
     start: || {
         let folder = folder("peer-go")?;
         fs::write(folder.join("main.go"), include_str!("main.go"))?;
-        let go = find(&["go"]).ok_or("go is not in PATH")?;
+        let go = find_program(&["go"])?;
         let mut command = Command::new(go);
         command.args(["build", "-o", "peer", "main.go"]).current_dir(&folder);
         // The program uses only the standard library, and the build writes only into this folder.

@@ -3,18 +3,20 @@
 use std::fs;
 use std::process::Command;
 
+use test_support::find_program;
+
 use super::Peer;
-use super::build::{find, first_line, folder, run, start};
+use super::build::{first_line, folder, run, start};
 
 pub(super) const PEER: Peer = Peer {
     name: "libfcgi",
     find: || {
-        find(&["cc"]).ok_or("cc is not in PATH")?;
+        find_program(&["cc"])?;
         let headers = ["/usr/include/fcgiapp.h", "/usr/local/include/fcgiapp.h"];
         if !headers.iter().any(|header| fs::exists(header).unwrap_or(false)) {
             return Err("fcgiapp.h is not installed: it is in libfcgi-dev".to_owned());
         }
-        let dpkg = find(&["dpkg-query"]);
+        let dpkg = find_program(&["dpkg-query"]).ok();
         let version = dpkg.and_then(|dpkg| first_line(&dpkg, &["-W", "-f", "${Version}\n", "libfcgi-dev"]));
         // Without the distribution's revision.
         Ok(version.as_deref().and_then(|version| version.split('-').next()).unwrap_or_default().to_owned())
@@ -22,7 +24,7 @@ pub(super) const PEER: Peer = Peer {
     start: || {
         let folder = folder("peer-libfcgi")?;
         fs::write(folder.join("main.c"), include_str!("main.c"))?;
-        let cc = find(&["cc"]).ok_or("cc is not in PATH")?;
+        let cc = find_program(&["cc"])?;
         run(Command::new(cc).args(["-O1", "-o", "peer", "main.c", "-lfcgi"]).current_dir(&folder))?;
         start(&folder.join("peer"))
     },
