@@ -82,6 +82,7 @@
 #[cfg(unix)]
 #[doc = include_str!("deployment.md")]
 pub mod deployment {}
+mod accept;
 mod extract;
 #[cfg(feature = "client")]
 mod gateway;

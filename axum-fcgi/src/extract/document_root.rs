@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::fact::extractor;
+use super::extractor::extractor;
 
 /// The directory that the web server serves files from: DOCUMENT_ROOT, which is no variable of RFC 3875 but
 /// sent by nginx, Apache, lighttpd, Caddy and HAProxy.
@@ -53,7 +53,7 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
     fn a_root_is_a_path_unless_it_is_empty() {

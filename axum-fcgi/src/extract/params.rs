@@ -2,8 +2,6 @@
 
 use std::ops::Deref;
 
-use super::fact::extractor;
-
 /// The meta-variables of a request (RFC 3875 §4.1), all of them, as the web server sent them.
 ///
 /// Derefs to [`tower_fcgi::Params`], which says what is found where a variable comes several times. A clone shares the
@@ -44,15 +42,3 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Params {
         Self(pairs.into_iter().collect())
     }
 }
-
-impl Params {
-    fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        Some(Self(params.clone()))
-    }
-}
-
-extractor!(
-    Params,
-    MissingParams,
-    "the request has no FastCGI params: it did not come through axum_fcgi::serve"
-);

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use super::fact::extractor;
+use super::extractor::extractor;
 
 /// The status with which the web server comes to the application: REDIRECT_STATUS, which is no variable of
 /// RFC 3875.
@@ -43,7 +43,7 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
     fn what_is_no_status_is_none() {

@@ -1,6 +1,6 @@
 //! The target as the client spelled it.
 
-use super::fact::extractor;
+use super::extractor::extractor;
 
 /// The request's target as the client sent it, before any rewrite of the web server: REQUEST_URI, as it is.
 ///
@@ -29,7 +29,7 @@ pub struct RequestUri(pub String);
 
 impl RequestUri {
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        super::fact::non_empty_str(params, "REQUEST_URI").map(Self)
+        super::lookup::non_empty_str(params, "REQUEST_URI").map(Self)
     }
 }
 
@@ -42,7 +42,7 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
     fn the_clients_target_is_as_it_was_sent() {

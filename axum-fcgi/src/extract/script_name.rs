@@ -1,6 +1,6 @@
 //! Where the application is mounted.
 
-use super::fact::extractor;
+use super::extractor::extractor;
 
 /// The part of the request's path that the web server takes for the application: SCRIPT_NAME (RFC 3875
 /// §4.1.13), decoded. Empty for an application at the root.
@@ -42,7 +42,7 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
     fn an_empty_name_is_a_name_and_none_is_none() {

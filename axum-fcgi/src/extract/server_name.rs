@@ -1,6 +1,7 @@
 //! By which name the client called the web server.
 
-use super::fact::{extractor, non_empty_str};
+use super::extractor::extractor;
+use super::lookup::non_empty_str;
 
 /// The name and the port by which the web server takes itself to have been called: SERVER_NAME and
 /// SERVER_PORT (RFC 3875 §4.1.14 and §4.1.15).
@@ -63,7 +64,7 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
     fn server_name_may_have_a_port_and_server_port_wins() {

@@ -1,6 +1,7 @@
 //! What the web server calls itself.
 
-use super::fact::{extractor, non_empty_str};
+use super::extractor::extractor;
+use super::lookup::non_empty_str;
 
 /// What the web server calls itself: SERVER_SOFTWARE (RFC 3875 §4.1.17), such as `nginx/1.22.1`.
 ///
@@ -34,7 +35,7 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
     fn the_web_server_has_a_name_or_not() {

@@ -4,8 +4,8 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use tower_fcgi::StderrClosed;
 
-use super::MockParams;
-use super::fact::rejection;
+use super::extractor::rejection;
+use super::mock_params::MockParams;
 
 /// Writes lines to the web server's error log, beside the request that they are about: the request's STDERR
 /// (FastCGI §5.3).

@@ -19,13 +19,13 @@ use tower_fcgi::client::LocalRedirect;
 use tower_service::Service;
 
 use super::body::TimedBody;
-use super::deadlines::HeadTimeout;
-use super::failure::{self, RequestBody};
-use super::fast_cgi::FastCgi;
+use super::builder::FastCgi;
+use super::error_status::{self, RequestBodyError};
 use super::mount_path::MountPath;
-use super::path::{SegmentKind, form};
+use super::resolver::Resolved;
+use super::segment::{SegmentKind, form};
 use super::settings::Settings;
-use super::site::Resolved;
+use super::timeout::HeadTimeout;
 use super::variables;
 
 impl<S, B> Service<Request> for FastCgi<S>
@@ -143,7 +143,7 @@ where
             drop(application);
             response.await.map_err(Into::into)
         };
-        asked.await.map_err(|error: BoxError| failure::status(&error))
+        asked.await.map_err(|error: BoxError| error_status::error_status(&error))
     }
 
     async fn files(self, request: Box<Request>) -> Response {
@@ -164,7 +164,7 @@ fn whole(request: &Request) -> Uri {
 }
 
 async fn collect(body: Body, limit: usize) -> Result<Body, BoxError> {
-    Ok(Limited::new(body, limit).collect().await.map_err(RequestBody)?.to_bytes().into())
+    Ok(Limited::new(body, limit).collect().await.map_err(RequestBodyError)?.to_bytes().into())
 }
 
 /// Looks up what a request is for, and makes the application's of it where it is.

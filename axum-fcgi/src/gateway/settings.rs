@@ -7,7 +7,7 @@ use axum::http::uri::Scheme;
 
 use tower_fcgi::client::ExtraParams;
 
-use super::site::ScriptResolver;
+use super::resolver::ScriptResolver;
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {

@@ -8,9 +8,9 @@ use axum::http::Extensions;
 use tower_fcgi::client::ExtraParams;
 
 use super::mount_path::MountPath;
-use super::path::decoded;
+use super::resolver::Script;
+use super::segment::decoded;
 use super::settings::{Files, Settings};
-use super::site::Script;
 
 /// A variable, where there is one.
 type Pair<'a> = Option<(&'static str, &'a [u8])>;

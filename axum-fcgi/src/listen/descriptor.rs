@@ -11,7 +11,7 @@ use std::os::unix::net::UnixListener;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, getpeername, getsockname};
 
-use super::FcgiListener;
+use super::listener::FcgiListener;
 
 /// Why a descriptor is no listening socket.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
 
-use super::FcgiListener;
 use super::descriptor::{self, FdKind};
+use super::listener::FcgiListener;
 
 pub(super) fn take() -> io::Result<FcgiListener> {
     listener().map_err(|unfit| {

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use listenfd::ListenFd;
 
-use super::FcgiListener;
 use super::descriptor;
+use super::listener::FcgiListener;
 
 /// How many sockets are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

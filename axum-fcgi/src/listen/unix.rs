@@ -5,11 +5,13 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::address::Address;
 use super::error::about;
-use super::listener::BACKLOG;
+use super::id_or_name::IdOrName;
+use super::listener::{BACKLOG, FcgiListener};
 use super::path_lock::PathLock;
 use super::socket_file::SocketFile;
-use super::{Address, FcgiListener, IdOrName, stale};
+use super::stale;
 
 /// A unix socket to be bound at a path, with a mode and an owner.
 ///

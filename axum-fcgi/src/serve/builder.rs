@@ -1,30 +1,18 @@
 //! `serve`: accept, and drive each connection.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::Response;
 use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tower_fcgi::{Builder, Role, Roles};
+use tower_fcgi::{Role, Roles};
 use tower_service::Service;
 
-use super::accept::AcceptLog;
+use super::accept_loop;
 use super::config::Config;
-use super::connections::{Connections, TrackedConnection};
-use super::descriptors;
-use super::service::AxumService;
-#[cfg(unix)]
-use crate::listen::FcgiStream;
+use super::future::ServeFuture;
 use crate::roles::RoleRouter;
 
 /// Serves `service` over FastCGI to the web servers that connect to `listener`: as [`axum::serve()`] does
@@ -208,162 +196,9 @@ where
     fn into_future(self) -> ServeFuture {
         let Self { serve: Serve { listener, service, mut config, roles }, signal } = self;
         config.connection = config.connection.with_roles(roles);
-        ServeFuture::new(run(listener, service, config, signal))
-    }
-}
-
-/// The future of [`Serve`] and of [`ServeAuto`](crate::ServeAuto); its type says nothing.
-pub struct ServeFuture(Pin<Box<dyn Future<Output = io::Result<()>> + Send>>);
-
-impl ServeFuture {
-    pub(crate) fn new(run: impl Future<Output = io::Result<()>> + Send + 'static) -> Self {
-        Self(Box::pin(run))
-    }
-}
-
-impl Future for ServeFuture {
-    type Output = io::Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl fmt::Debug for ServeFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServeFuture").finish_non_exhaustive()
-    }
-}
-
-async fn run<L, S, F>(listener: L, service: S, config: Config, signal: F) -> io::Result<()>
-where
-    L: Listener,
-    L::Addr: fmt::Debug,
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-    F: Future<Output = ()>,
-{
-    let most = descriptors::connections(&config);
-    let advertised = u32::try_from(most).unwrap_or(u32::MAX);
-    let builder = Builder::new().config(config.connection.with_advertised_max_connections(advertised));
-    let connections = Arc::new(Connections::default());
-    #[cfg(unix)]
-    crate::listen::warn_if_exposed(&listener);
-    let accepting = AcceptLog::new(&connections);
-    let accept = accept(listener, service, most, &builder, signal, &connections, &accepting);
-    Arc::clone(&accepting).scope(accept).await;
-    connections.shut_down(config.shutdown_timeout).await;
-    Ok(())
-}
-
-/// Accepts until `signal`, and then those who wait.
-async fn accept<L, S, F>(
-    mut listener: L,
-    service: S,
-    most: usize,
-    builder: &Builder,
-    signal: F,
-    connections: &Arc<Connections>,
-    accepting: &AcceptLog,
-) where
-    L: Listener,
-    L::Addr: fmt::Debug,
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-    F: Future<Output = ()>,
-{
-    let mut signal = pin!(signal);
-    #[cfg(all(unix, feature = "systemd-notify"))]
-    super::systemd_notify::ready();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = &mut signal => break,
-            accepted = accepting.next(&mut listener) => accepted,
-        };
-        let stop = tokio::select! {
-            biased;
-            () = &mut signal => true,
-            () = connections.until_below(most) => false,
-        };
-        // Also where it is to stop: whoever was let in has a request.
-        begin(accepted, service.clone(), builder, connections);
-        if stop {
-            break;
-        }
-    }
-    #[cfg(all(unix, feature = "systemd-notify"))]
-    super::systemd_notify::stopping();
-    // Those that are idle make room for those who wait.
-    connections.finish();
-    for _ in 0..BACKLOG {
-        let Ok(accepted) = timeout(BACKLOG_WAIT, accepting.next(&mut listener)).await else { break };
-        begin(accepted, service.clone(), builder, connections);
-    }
-}
-
-/// Serves a connection in a task of its own.
-fn begin<IO, A, S>((io, peer): (IO, A), service: S, builder: &Builder, connections: &Arc<Connections>)
-where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: fmt::Debug,
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-{
-    prepare(&io);
-    let connection = builder.serve_connection(io, AxumService::new(service));
-    let connection = connection.on_incomplete_response(reset).peer(&peer);
-    let guard = connections.register(connection.handle());
-    tokio::spawn(TrackedConnection::new(connection, guard));
-}
-
-/// Connections that are taken in after the signal: those that the system has accepted already, which would be reset with
-/// the listener. Others may still come meanwhile, and are not to keep it open.
-const BACKLOG: usize = 4096;
-
-/// After this time without a connection, the queue of the system is empty.
-const BACKLOG_WAIT: Duration = Duration::from_millis(1);
-
-fn as_tcp<IO: 'static>(io: &IO) -> Option<&TcpStream> {
-    let io = io as &dyn Any;
-    #[cfg(unix)]
-    if let Some(io) = io.downcast_ref() {
-        return match io {
-            FcgiStream::Tcp(tcp) => Some(tcp),
-            FcgiStream::Unix(_) => None,
-        };
-    }
-    io.downcast_ref()
-}
-
-/// An answer that comes in pieces (events, a large body) must not wait for the acknowledgement of the piece
-/// before.
-fn prepare<IO: 'static>(io: &IO) {
-    if let Some(Err(error)) = as_tcp(io).map(|tcp| tcp.set_nodelay(true)) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
-    }
-}
-
-/// Makes the close of a connection a reset, so that the web server does not take what it got for a whole
-/// answer. A unix socket has no such thing.
-fn reset<IO: 'static>(io: &IO) {
-    if let Some(Err(error)) = as_tcp(io).map(TcpStream::set_zero_linger) {
-        tracing::debug!(%error, "a connection could not be set to be reset");
-    }
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use tokio::net::{TcpListener, UnixStream};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn tcp_is_seen_through_the_stream_of_any_address() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let io = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let io = FcgiStream::Tcp(io);
-        assert!(!as_tcp(&io).unwrap().nodelay().unwrap());
-        prepare(&io);
-        assert!(as_tcp(&io).unwrap().nodelay().unwrap());
-        let (unix, _peer) = UnixStream::pair().unwrap();
-        assert!(as_tcp(&FcgiStream::Unix(unix)).is_none());
+        ServeFuture::new(async {
+            accept_loop::run(listener, service, config, signal).await;
+            Ok(())
+        })
     }
 }

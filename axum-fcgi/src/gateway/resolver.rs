@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::path::{SegmentKind, decoded, form, is_plain};
+use super::segment::{SegmentKind, decoded, form, is_plain};
 
 /// A document root, and which of its files are scripts.
 #[derive(Debug, Clone)]

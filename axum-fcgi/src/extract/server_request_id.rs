@@ -1,6 +1,7 @@
 //! By which name the web server's log knows the request.
 
-use super::fact::{extractor, non_empty_str};
+use super::extractor::extractor;
+use super::lookup::non_empty_str;
 
 /// The name that the web server gave to this one request, to find it again in its log: REQUEST_ID, else
 /// UNIQUE_ID. Neither is a variable of RFC 3875.
@@ -45,7 +46,7 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
     fn only_the_web_server_sets_the_request_id() {

@@ -10,10 +10,10 @@ use tower_fcgi::ProtocolStatus;
 use tower_fcgi::client::Error;
 
 /// The status for it. The reason goes to the log alone.
-pub(super) fn status(error: &BoxError) -> StatusCode {
+pub(super) fn error_status(error: &BoxError) -> StatusCode {
     let status = match find::<Error>(&**error) {
         _ if find::<LengthLimitError>(&**error).is_some() => StatusCode::PAYLOAD_TOO_LARGE,
-        _ if find::<RequestBody>(&**error).is_some() => StatusCode::BAD_REQUEST,
+        _ if find::<RequestBodyError>(&**error).is_some() => StatusCode::BAD_REQUEST,
         None => StatusCode::BAD_GATEWAY,
         Some(error) if error.is_request_body() => StatusCode::BAD_REQUEST,
         Some(error) if error.is_acquire_timeout() => StatusCode::SERVICE_UNAVAILABLE,
@@ -41,15 +41,15 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
 
 /// The client's body failed while it was collected.
 #[derive(Debug)]
-pub(super) struct RequestBody(pub(super) BoxError);
+pub(super) struct RequestBodyError(pub(super) BoxError);
 
-impl fmt::Display for RequestBody {
+impl fmt::Display for RequestBodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the client's body failed")
     }
 }
 
-impl StdError for RequestBody {
+impl StdError for RequestBodyError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&*self.0)
     }
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn whose_fault_it_is_decides() {
         let other = || -> BoxError { "something else".into() };
-        assert_eq!(status(&other()), StatusCode::BAD_GATEWAY);
-        assert_eq!(status(&RequestBody(other()).into()), StatusCode::BAD_REQUEST);
+        assert_eq!(error_status(&other()), StatusCode::BAD_GATEWAY);
+        assert_eq!(error_status(&RequestBodyError(other()).into()), StatusCode::BAD_REQUEST);
     }
 }

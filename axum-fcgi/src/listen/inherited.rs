@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io;
 
-use super::FcgiListener;
 use super::descriptor::FdKind;
+use super::listener::FcgiListener;
 use super::stdin;
 use super::systemd::{self, Expected, NotPassed};
 

@@ -13,7 +13,7 @@ use tower::util::Oneshot;
 use tower_fcgi::{Role, Stderr};
 use tower_service::Service;
 
-use super::allow::AuthorizedMarker;
+use super::authorized::AuthorizedMarker;
 
 /// Gives the requests for one role to a service of their own, and all others to another one: what
 /// [`Serve::with_authorizer`](crate::Serve::with_authorizer) and [`with_filter`](crate::Serve::with_filter)

@@ -13,8 +13,8 @@ use axum::response::IntoResponse;
 use tower_fcgi::client::ExtraParams;
 use tower_service::Service;
 
+use super::resolver::{ScriptResolver, Symlinks};
 use super::settings::{Files, Settings};
-use super::site::{ScriptResolver, Symlinks};
 
 /// PHP, or any other FastCGI application, below a path of a [`Router`]: a tower service that makes the Router its web
 /// server.

@@ -1,13 +1,7 @@
 //! The process's limit for file descriptors (RLIMIT_NOFILE), of which each connection needs one.
 
-use std::io;
-
-#[cfg(unix)]
-use rustix::io::Errno;
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-use super::config::Config;
 
 /// Descriptors that are left to the rest of the program, at least and at most: its own files, its connections to
 /// databases, the listeners. In between it is an eighth of the limit.
@@ -16,10 +10,9 @@ const RESERVE: (u64, u64) = (32, 1024);
 
 /// How many connections may be open: as many as `config` says, or as the process has descriptors for.
 #[cfg(unix)]
-pub(crate) fn connections(config: &Config) -> usize {
-    let wanted = config.max_connections;
+pub(super) fn max_connections(wanted: usize, may_raise: bool) -> usize {
     let limit = getrlimit(Resource::Nofile);
-    let soft = if config.raise_descriptor_limit { raise(limit, needed(wanted)) } else { limit.current };
+    let soft = if may_raise { raise(limit, needed(wanted)) } else { limit.current };
     let Some(soft) = soft else { return wanted };
     let most = usize::try_from(available(soft)).unwrap_or(usize::MAX);
     if most >= wanted {
@@ -36,8 +29,8 @@ pub(crate) fn connections(config: &Config) -> usize {
 }
 
 #[cfg(not(unix))]
-pub(crate) const fn connections(config: &Config) -> usize {
-    config.max_connections
+pub(super) const fn max_connections(wanted: usize, _may_raise: bool) -> usize {
+    wanted
 }
 
 /// Raises the soft limit to `needed`, or as near to it as the hard limit lets it. Gives the soft limit, `None` where
@@ -73,27 +66,6 @@ fn needed(connections: usize) -> u64 {
 #[cfg(unix)]
 fn available(limit: u64) -> u64 {
     limit.saturating_sub((limit / 8).clamp(RESERVE.0, RESERVE.1)).max(1)
-}
-
-/// Whether an error means that the process, or the whole system, has no descriptor left.
-pub(crate) fn ran_out(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    let codes = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
-    #[cfg(not(unix))]
-    // WSAEMFILE.
-    let codes = [10_024];
-    error.raw_os_error().is_some_and(|code| codes.contains(&code))
-}
-
-/// Whether there is no descriptor left now. It takes one to know.
-#[cfg(unix)]
-pub(crate) fn are_gone() -> bool {
-    std::os::unix::net::UnixDatagram::unbound().is_err_and(|error| ran_out(&error))
-}
-
-#[cfg(not(unix))]
-pub(crate) const fn are_gone() -> bool {
-    false
 }
 
 #[cfg(all(test, unix))]

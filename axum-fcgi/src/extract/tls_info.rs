@@ -1,6 +1,7 @@
 //! How the client's connection is encrypted, and what certificate it showed.
 
-use super::fact::{extractor, non_empty_str};
+use super::extractor::extractor;
+use super::lookup::non_empty_str;
 
 /// What the web server tells of the client's TLS connection. No variable of it is one of RFC 3875; the names
 /// are those of Apache's mod_ssl, which others took over.
@@ -131,7 +132,7 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
     fn each_variable_has_its_field() {

@@ -6,8 +6,10 @@ use std::task::Poll;
 
 use axum::serve::Listener;
 
-use super::{Address, FcgiListener};
-use crate::serve::accept;
+use super::address::Address;
+use super::bind::bind_all;
+use super::listener::FcgiListener;
+use crate::accept::accept;
 
 /// Several listeners that are served as one. They take turns: one that has many connections waiting does not
 /// keep the others from theirs.
@@ -58,7 +60,7 @@ impl Listeners<FcgiListener> {
     pub fn bind<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> io::Result<Self> {
         let mut listeners = Vec::new();
         for address in addresses {
-            listeners.extend(FcgiListener::all(address)?);
+            listeners.extend(bind_all(address)?);
         }
         Self::of(listeners)
     }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::Params;
+use super::params::Params;
 
 /// The client's address as the web server tells it in REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8): what
 /// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) gives.

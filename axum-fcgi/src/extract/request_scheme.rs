@@ -2,7 +2,7 @@
 
 use axum::http::uri::Scheme;
 
-use super::fact::extractor;
+use super::extractor::extractor;
 
 /// The scheme by which the client reached the web server: what
 /// [`Params::scheme`](tower_fcgi::Params::scheme) makes of HTTPS and REQUEST_SCHEME, which are no variables
@@ -42,7 +42,7 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
     fn the_web_server_decides_and_no_header_does() {

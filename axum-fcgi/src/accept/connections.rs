@@ -1,4 +1,4 @@
-//! The connections that are open.
+//! The open connections of one `serve`.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -13,31 +13,33 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tower_fcgi::ConnectionHandle;
 
-/// How long connections that were [killed](ConnectionHandle::abort) are waited for. They end when they are polled, unless the code
-/// of one does not return from its poll; then only the end of the process ends it.
+/// How long to wait for [aborted](ConnectionHandle::abort) connections. They end when they are polled. Only a handler
+/// that blocks its thread keeps one open, until the process ends.
 const ABORT_WAIT: Duration = Duration::from_secs(1);
 
-/// All open connections of one listener.
+/// All open connections of one `serve`.
+///
+/// At the limit, an idle connection is closed for a new one. If none is idle, the next one that turns idle is closed.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     open: Mutex<Open>,
-    /// One has ended, or the one that was asked to make room got a request.
+    /// Notified when a connection ends, and when the one asked to close got a request instead.
     changed: Notify,
-    /// The next connection that turns idle is to end: another one waits for its place.
-    wanted: AtomicBool,
-    /// The connection that was asked last to make room, until it has ended or got a request. 0: none.
+    /// A new connection waits: the next connection that turns idle closes.
+    room_wanted: AtomicBool,
+    /// The connection asked last to close, until it ends or gets a request. 0: none.
     asked: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Open {
     handles: HashMap<u64, ConnectionHandle>,
-    /// The number of the last one.
+    /// The number of the newest connection.
     last: u64,
 }
 
 impl Connections {
-    /// Takes a connection in; it counts as open until the guard is dropped.
+    /// Adds a connection; it counts as open until the guard is dropped.
     pub(crate) fn register(self: &Arc<Self>, handle: ConnectionHandle) -> TrackedGuard {
         let mut open = self.open();
         open.last += 1;
@@ -47,69 +49,68 @@ impl Connections {
         TrackedGuard { connections: Arc::clone(self), number, handle }
     }
 
-    /// Waits until fewer than `most` are open. If there are not, it asks one that is idle to end, and another one if that
-    /// got a request meanwhile; whichever ends or turns idle first makes room.
-    pub(crate) async fn until_below(&self, most: usize) {
+    /// Waits until fewer than `max` connections are open. Asks an idle one to close, and another one if that got a
+    /// request meanwhile. Whichever connection ends or turns idle first makes room.
+    pub(crate) async fn until_below(&self, max: usize) {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            if self.len() < most {
+            if self.len() < max {
                 break;
             }
             self.evict_next_idle();
             changed.await;
         }
-        self.wanted.store(false, Ordering::SeqCst);
+        self.room_wanted.store(false, Ordering::SeqCst);
     }
 
-    /// Asks one that is idle to end, and waits until any has ended, for as long as `limit`.
+    /// Asks an idle connection to close, and waits until any has ended, for at most `limit`.
     pub(crate) async fn make_room(&self, limit: Duration) {
         let mut changed = pin!(self.changed.notified());
         changed.as_mut().enable();
         self.evict_next_idle();
         let _ = timeout(limit, changed).await;
-        self.wanted.store(false, Ordering::SeqCst);
+        self.room_wanted.store(false, Ordering::SeqCst);
     }
 
-    /// Asks the connection to end that can do so the soonest, and of those the one that has been idle for longest. Where
-    /// none can at once, also the first that turns idle.
+    /// Asks the connection to close that can do so soonest, and of several the one idle for longest. If none can close
+    /// at once, also asks the first that turns idle.
     fn evict_next_idle(&self) {
-        // Before the search, so that one which turns idle behind the search's back sees it.
-        self.wanted.store(true, Ordering::SeqCst);
-        let Some((number, handle, takes)) = self.best() else { return };
-        if takes.is_zero() {
-            self.wanted.store(false, Ordering::SeqCst);
+        // Before the search: a connection that turns idle during the search sees it.
+        self.room_wanted.store(true, Ordering::SeqCst);
+        let Some((number, handle, closes_within)) = self.next_to_close() else { return };
+        if closes_within.is_zero() {
+            self.room_wanted.store(false, Ordering::SeqCst);
         }
         self.asked.store(number, Ordering::SeqCst);
         handle.close_if_idle();
     }
 
-    fn best(&self) -> Option<(u64, ConnectionHandle, Duration)> {
+    fn next_to_close(&self) -> Option<(u64, ConnectionHandle, Duration)> {
         let open = self.open();
         let closable = open.handles.iter().filter_map(|(number, handle)| {
             Some((handle.closes_within()?, handle.idle_for(), number, handle))
         });
-        let best = closable.min_by_key(|(takes, idle, ..)| (*takes, Reverse(*idle)));
-        best.map(|(takes, _, number, handle)| (*number, handle.clone(), takes))
+        let next = closable.min_by_key(|(within, idle, ..)| (*within, Reverse(*idle)));
+        next.map(|(within, _, number, handle)| (*number, handle.clone(), within))
     }
 
-    /// Lets every connection finish what is under way.
-    pub(crate) fn finish(&self) {
-        self.each(ConnectionHandle::graceful_shutdown);
+    /// Starts a graceful shutdown of every connection.
+    pub(crate) fn start_shutdown(&self) {
+        self.for_each(ConnectionHandle::graceful_shutdown);
     }
 
-    /// Lets every connection finish what is under way, for as long as `limit`; then ends those that are left.
+    /// Shuts every connection down gracefully; aborts those that are left after `limit`.
     pub(crate) async fn shut_down(&self, limit: Option<Duration>) {
-        self.finish();
+        self.start_shutdown();
         let Some(limit) = limit else { return self.all_ended().await };
         if timeout(limit, self.all_ended()).await.is_err() {
-            tracing::warn!(connections = self.len(), "the time for a graceful shutdown is over");
-            self.each(ConnectionHandle::abort);
+            let connections = self.len();
+            tracing::warn!(connections, ?limit, "graceful shutdown timed out: aborting connections");
+            self.for_each(ConnectionHandle::abort);
             if timeout(ABORT_WAIT, self.all_ended()).await.is_err() {
-                tracing::error!(
-                    connections = self.len(),
-                    "connections do not end: a handler blocks its thread"
-                );
+                let connections = self.len();
+                tracing::error!(connections, "connections do not end: a handler blocks its thread");
             }
         }
     }
@@ -129,9 +130,9 @@ impl Connections {
         self.open().handles.len()
     }
 
-    fn each(&self, tell: impl Fn(&ConnectionHandle)) {
+    fn for_each(&self, call: impl Fn(&ConnectionHandle)) {
         let handles: Vec<ConnectionHandle> = self.open().handles.values().cloned().collect();
-        handles.iter().for_each(tell);
+        handles.iter().for_each(call);
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -148,29 +149,29 @@ pub(crate) struct TrackedGuard {
 }
 
 impl TrackedGuard {
-    /// After a poll of the connection: whether it was told to make room just now, and has to be polled again. In the same
-    /// poll, since a busy web server may have sent the next request by the next.
-    fn offers_room(&self) -> bool {
-        let Connections { wanted, asked, changed, .. } = &*self.connections;
+    /// Call after each poll of the connection. `true`: it was just asked to close, so poll it again. At once, because a
+    /// busy web server may have sent the next request by the next poll.
+    fn close_if_wanted(&self) -> bool {
+        let Connections { room_wanted, asked, changed, .. } = &*self.connections;
         let is_asked = asked.load(Ordering::SeqCst) == self.number;
-        if !is_asked && !wanted.load(Ordering::SeqCst) {
+        if !is_asked && !room_wanted.load(Ordering::SeqCst) {
             return false;
         }
         match self.handle.closes_within() {
             None => {
-                if is_asked && self.forget_asked() {
+                if is_asked && self.clear_asked() {
                     changed.notify_waiters();
                 }
                 return false;
             }
             Some(_) if is_asked => return false,
             Some(Duration::ZERO) => {
-                if !wanted.swap(false, Ordering::SeqCst) {
+                if !room_wanted.swap(false, Ordering::SeqCst) {
                     return false;
                 }
                 asked.store(self.number, Ordering::SeqCst);
             }
-            // One that lingers is of use only where no other one does.
+            // It lingers before it closes, so ask it only if no other connection was asked.
             Some(_) => {
                 if asked.compare_exchange(0, self.number, Ordering::SeqCst, Ordering::SeqCst).is_err() {
                     return false;
@@ -181,7 +182,7 @@ impl TrackedGuard {
         true
     }
 
-    fn forget_asked(&self) -> bool {
+    fn clear_asked(&self) -> bool {
         let asked = &self.connections.asked;
         asked.compare_exchange(self.number, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
@@ -190,14 +191,13 @@ impl TrackedGuard {
 impl Drop for TrackedGuard {
     fn drop(&mut self) {
         self.connections.open().handles.remove(&self.number);
-        self.forget_asked();
+        self.clear_asked();
         self.connections.changed.notify_waiters();
     }
 }
 
 pin_project! {
-    /// A connection that is being served. Written by hand, since as an `async` block it would hold the
-    /// connection twice, and there can be thousands.
+    /// Serves one connection. Not an `async` block: that would hold the connection twice, and there can be thousands.
     pub(crate) struct TrackedConnection<C> {
         #[pin]
         connection: C,
@@ -212,17 +212,17 @@ impl<C> TrackedConnection<C> {
 }
 
 impl<C: Future> Future for TrackedConnection<C> {
-    /// How the connection ended is in the log, with the peer; there is nothing to be done about it.
+    /// The connection logs how it ended.
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let polled = this.connection.as_mut().poll(cx);
-        if polled.is_pending() && this.guard.offers_room() {
+        if polled.is_pending() && this.guard.close_if_wanted() {
             let polled = this.connection.poll(cx);
-            // A request came all the same: another connection is asked.
+            // If a request came after all, another connection is asked.
             if polled.is_pending() {
-                this.guard.offers_room();
+                this.guard.close_if_wanted();
             }
             return polled.map(drop);
         }

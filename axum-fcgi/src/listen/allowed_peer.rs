@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 
-use super::FcgiAddr;
+use super::fcgi_addr::FcgiAddr;
 
 /// The address of whoever connects, as far as an [`AllowList`](crate::AllowList) is concerned.
 pub trait PeerIp {

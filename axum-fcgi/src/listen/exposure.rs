@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use axum::serve::Listener;
 use tokio::net::TcpListener;
 
-use super::{FcgiAddr, FcgiListener, Listeners};
+use super::fcgi_addr::FcgiAddr;
+use super::listener::FcgiListener;
+use super::listeners::Listeners;
 
 /// One warning if anyone on the network can connect to `listener`: it listens at a TCP address that is not
 /// loopback, and no [`AllowListener`](crate::AllowListener) is around it, whose addresses are of another type.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::fact::extractor;
+use super::extractor::extractor;
 
 /// The address at which the web server received the request: SERVER_ADDR, which is no variable of RFC 3875
 /// but sent by nginx, Apache, lighttpd and H2O, and SERVER_PORT (§4.1.15).

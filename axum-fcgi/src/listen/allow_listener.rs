@@ -5,8 +5,9 @@ use std::io;
 
 use axum::serve::Listener;
 
-use super::{AllowList, AllowedPeer, PeerIp};
-use crate::serve::accept;
+use super::allow_list::AllowList;
+use super::allowed_peer::{AllowedPeer, PeerIp};
+use crate::accept::accept;
 
 /// A listener that lets in only who is in a list. Anyone else is closed at once, unread, with a line in the log
 /// at `warn`.
