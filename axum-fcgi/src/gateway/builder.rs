@@ -1,4 +1,4 @@
-//! The mount and its options.
+//! The gateway and its settings.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -16,8 +16,9 @@ use tower_service::Service;
 use super::resolver::{ScriptResolver, Symlinks};
 use super::settings::{Files, Settings};
 
-/// PHP, or any other FastCGI application, below a path of a [`Router`]: a tower service that makes the Router its web
-/// server.
+/// A tower service that runs PHP, or any other FastCGI application, below a path of a [`Router`].
+///
+/// The Router is then the application's web server.
 ///
 /// ```no_run
 /// use std::net::SocketAddr;
@@ -32,74 +33,81 @@ use super::settings::{Files, Settings};
 /// let shop = FastCgi::new(fpm, "/srv/shop").front_controller("/index.php");
 /// let router = Router::new().route("/health", get(async || "ok")).nest_service("/shop", shop);
 /// let listener = TcpListener::bind("0.0.0.0:80").await?;
-/// // ConnectInfo is what REMOTE_ADDR is made of.
+/// // REMOTE_ADDR comes from ConnectInfo.
 /// axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
 /// # }
 /// ```
 ///
-/// It is for `nest_service`, `fallback_service` and `route_service`. What it sends requests to is a
-/// [`Pool`](tower_fcgi::client::Pool), or any service over one, with limits of its own for example.
+/// Use it with `nest_service`, `fallback_service` or `route_service`. It sends requests to a
+/// [`Pool`](tower_fcgi::client::Pool), or to any service around one, for example with limits of its own.
 ///
-/// Every mount of one php-fpm should have a clone of one pool: a connection that is kept takes a process of PHP, idle or not,
-/// so that two pools may starve each other. Where several programs share a php-fpm, have
-/// [`keep_conn(false)`](tower_fcgi::client::Config::with_keep_conn), or a short
-/// [`idle_timeout`](tower_fcgi::client::Config::with_keep_alive_timeout).
+/// All mounts of one php-fpm should share one pool, each with a clone: a kept connection occupies a PHP process, idle or
+/// not, so two pools can starve each other. If several programs share a php-fpm, set
+/// [`keep_conn(false)`](tower_fcgi::client::Config::with_keep_conn) or a short
+/// [`keep_alive_timeout`](tower_fcgi::client::Config::with_keep_alive_timeout).
 ///
 /// # Which script
-/// A path is looked up below the document root, a name at a time, up to the first that is no directory.
+/// A path is looked up below the document root, a name at a time, up to the first that is not a directory.
 ///
-/// | that is | the answer is |
+/// | the path leads to | response |
 /// | --- | --- |
-/// | a regular file that ends in `.php`, in capitals or not ([`split_path`](Self::script_extensions)) | the script's; what is behind its name is PATH_INFO |
-/// | another file, and the path ends with it | that of [`files`](Self::files), or 404 |
+/// | a regular file that ends in `.php`, in any case ([`script_extensions`](Self::script_extensions)) | from the script; the rest of the path is PATH_INFO |
+/// | another file, and the path ends with it | from [`files`](Self::files), or 404 |
 /// | another file, and the path goes on, as in `/upload.jpg/x.php` | 404 |
-/// | a directory with an [`index`](Self::index) | that file's; a 308 to the path with a slash where it has none |
-/// | not there | the [`front_controller`](Self::front_controller)'s, that of [`files`](Self::files), or 404 |
+/// | a directory with an [`index`](Self::index) | from the index; 308 to the path with a slash, if it has none |
+/// | nothing | from the [`front_controller`](Self::front_controller) or [`files`](Self::files), or 404 |
 ///
 /// # Variables
-/// Beside those that [`tower_fcgi::client`] makes of a request's head: SCRIPT_FILENAME, SCRIPT_NAME (with the path of the
-/// mount), PATH_INFO, PATH_TRANSLATED where there is a PATH_INFO, DOCUMENT_ROOT, DOCUMENT_URI, REDIRECT_STATUS; REQUEST_URI, the whole
-/// of it, below a nest too; REMOTE_ADDR and REMOTE_PORT of [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo), if there is one;
-/// REQUEST_SCHEME and HTTPS, as [`https`](Self::https) says; [`env`](Self::env); and the
-/// [`ExtraParams`] that a middleware has put into the request's extensions, REMOTE_USER for example, which win.
+/// Besides those that [`tower_fcgi::client`] makes from the request's head:
+///
+/// - SCRIPT_FILENAME, SCRIPT_NAME (with the path of the mount), PATH_INFO, PATH_TRANSLATED (if there is a PATH_INFO),
+///   DOCUMENT_ROOT, DOCUMENT_URI, REDIRECT_STATUS;
+/// - REQUEST_URI, in full, also below a nest;
+/// - REMOTE_ADDR and REMOTE_PORT from [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo), if there is one;
+/// - REQUEST_SCHEME and HTTPS: see [`https`](Self::https);
+/// - [`env`](Self::env), which overrides those above;
+/// - [`ExtraParams`] in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
 ///
 /// # Security
-/// - **What is run is a file that there is**, a regular one with a script's name, and PATH_INFO begins behind it. An upload
-///   is never run by what a client puts behind its name. An upload *with* a script's name is: keep uploads out of the
-///   root, or where no script may have its name, and leave PHP's `security.limit_extensions` as it is.
-/// - **`.` and `..`, in any spelling, NUL, and `%` without digits are a 400**, rather than resolved: clients resolve them before
-///   they ask. Names are decoded once. No name but a plain one leads to a file: `//`, encoded slashes and
-///   backslashes, and encoded letters, digits, `.`, `-` and `_` are a 404, or the front controller's.
-/// - **Routes that guard a part of the mount do not guard a front controller**, which reads REQUEST_URI as it likes. Put
-///   authentication around the whole mount, or into the application.
-/// - **Symbolic links** are followed within the root: [`symlinks`](Self::symlinks). Between the look and PHP's own opening
-///   of the file, who can write to the root can change it.
-/// - **Hidden files** (`.git`, `.env`, `.htaccess`) are a 404, save those in `/.well-known`: [`hidden_files`](Self::serve_dotfiles).
-/// - **A script is never sent as text**: neither it nor what was refused gets to [`files`](Self::files). Files
-///   that PHP includes and that are not called `.php` are sent, if there is such a service and they are below the root.
-/// - **Host is the client's word**, and so is SERVER_NAME, which is made of it. An application that trusts it wants an `env` of
-///   that name. HTTP_PROXY is never sent, nor are headers with an underscore in their names.
-/// - **Why there is no answer** is logged, and not told to the client.
+/// - **Only an existing regular file with a script's name is run**, and PATH_INFO starts after it. So a client cannot run
+///   an upload by appending to its name. An upload *with* a script's name is run: keep uploads outside the root, or do not
+///   allow such names, and leave PHP's `security.limit_extensions` as it is.
+/// - **`.` and `..` in any spelling, NUL, and `%` without digits are a 400**; they are not resolved, because clients
+///   resolve them. Names are decoded once. Only the usual spelling leads to a file: `//`, encoded slashes and backslashes,
+///   and encoded letters, digits, `.`, `-` and `_` are a 404, or go to the front controller.
+/// - **A route that guards a part of the mount does not guard a front controller**, which interprets REQUEST_URI itself.
+///   Put authentication around the whole mount, or into the application.
+/// - **Symbolic links** are followed within the root: see [`symlinks`](Self::symlinks). A user who can write to the root
+///   can change a file between this check and the moment when PHP opens it.
+/// - **Dotfiles** (`.git`, `.env`, `.htaccess`) are a 404, except in `/.well-known`: see
+///   [`serve_dotfiles`](Self::serve_dotfiles).
+/// - **The source of a script is never sent**: neither scripts nor rejected paths reach [`files`](Self::files). PHP's
+///   include files with another extension are sent, if `files` is set and they are below the root.
+/// - **Host is sent by the client**, and SERVER_NAME is made from it. If the application trusts it, set it with `env`.
+///   HTTP_PROXY is never sent, nor are headers with an underscore in their names.
+/// - **The reason of a failure** is logged and not sent to the client.
 ///
 /// # Bodies
-/// stream both ways. One of unknown length (`Transfer-Encoding: chunked`, or HTTP/2 without a Content-Length) is
-/// collected first: PHP reads as many bytes as CONTENT_LENGTH says. See [`collect`](Self::buffer_unsized_bodies).
+/// Bodies stream in both directions. A request body of unknown length (`Transfer-Encoding: chunked`, or HTTP/2 without a
+/// Content-Length) is buffered first, because PHP reads CONTENT_LENGTH bytes. See
+/// [`buffer_unsized_bodies`](Self::buffer_unsized_bodies).
 ///
-/// # No answer
-/// | | |
+/// # Failures
+/// | status | reason |
 /// | --- | --- |
-/// | 503 | no connection was free [in time](tower_fcgi::client::Pool::with_acquire_timeout), or the application says it is overloaded |
-/// | 504 | no connection was made in time, the application's service was not ready in time, or there was no head in time: [`head_timeout`](Self::header_timeout) |
-/// | 502 | anything else that is the application's doing |
+/// | 503 | no connection was free [in time](tower_fcgi::client::Pool::with_acquire_timeout), or the application reports that it is overloaded |
+/// | 504 | connecting timed out, or the application was not ready or sent no head in time: [`header_timeout`](Self::header_timeout) |
+/// | 502 | any other failure of the application |
 /// | 400, 413 | the client's body failed, or was too long |
 ///
-/// The application's service is asked whether it is ready for a request of its own: on a clone, which is dropped right after
-/// the call. What is answered without the application waits for nothing. An error of `poll_ready` is as one of the call.
+/// Each request waits for the application's service to be ready, on a clone that is dropped right after the call. Requests
+/// that do not reach the application do not wait. An error of `poll_ready` counts as one of the call.
 ///
-/// Once its head is there, an answer that is not whole ends in an error of its body, and so in a connection that is cut off.
+/// A response that fails after its head ends with an error of its body, so that the client sees an incomplete response.
 ///
-/// # Files are looked at
-/// on the thread that polls: one `lstat` for each name of the path, which takes a microsecond where the file system is local.
+/// # Blocking
+/// Files are looked up on the thread that polls: one `lstat` for each name of the path, which takes about a microsecond
+/// on a local file system.
 #[derive(Clone)]
 pub struct FastCgi<S> {
     pub(super) application: S,
@@ -107,95 +115,101 @@ pub struct FastCgi<S> {
 }
 
 impl<S> FastCgi<S> {
-    /// The scripts below this directory. A relative one is below the current directory.
+    /// Runs the scripts below a directory. A relative path is resolved against the current directory.
     ///
     /// # Panics
-    /// Where the path is empty, or is relative and there is no current directory.
+    /// If the path is empty, or is relative and there is no current directory.
     #[track_caller]
     pub fn new(application: S, document_root: impl AsRef<Path>) -> Self {
         let root = match std::path::absolute(document_root.as_ref()) {
             Ok(root) => root,
-            Err(error) => panic!("the document root {:?}: {error}", document_root.as_ref()),
+            Err(error) => panic!("invalid document root {:?}: {error}", document_root.as_ref()),
         };
-        let seen_as = bytes(&root);
-        let site = ScriptResolver {
+        let remote_root = without_trailing_slash(&root);
+        let resolver = ScriptResolver {
             root,
             extensions: vec![".php".to_owned()],
             index: vec!["index.php".to_owned()],
             front_controller: None,
-            hidden_files: false,
+            serve_dotfiles: false,
             symlinks: Symlinks::default(),
         };
-        let files = Files { site, seen_as, others: None };
-        Self::with(application, Some(files), Some(8 * 1024 * 1024))
+        let files = Files { resolver, remote_root, static_files: None };
+        Self::with_settings(application, Some(files), Some(8 * 1024 * 1024))
     }
 
-    /// An application that has all paths below the mount, and no files: SCRIPT_NAME is the path of the mount, PATH_INFO
-    /// what is below it, decoded. Its bodies are not [collected](Self::buffer_unsized_bodies).
+    /// Sends all requests below the mount to an application that needs no files.
+    ///
+    /// SCRIPT_NAME is the path of the mount, and PATH_INFO the rest, decoded. Request bodies are not
+    /// [buffered](Self::buffer_unsized_bodies).
     pub fn application(application: S) -> Self {
-        Self::with(application, None, None)
+        Self::with_settings(application, None, None)
     }
 
-    fn with(application: S, files: Option<Files>, collect: Option<usize>) -> Self {
+    fn with_settings(application: S, files: Option<Files>, buffer_unsized_bodies: Option<usize>) -> Self {
         let settings = Settings {
             files,
             env: ExtraParams::default(),
             scheme: None,
-            collect,
-            head_timeout: Some(Duration::from_secs(60)),
+            buffer_unsized_bodies,
+            header_timeout: Some(Duration::from_secs(60)),
             timeout: None,
             local_redirects: 0,
         };
         Self { application, settings: Arc::new(settings) }
     }
 
-    /// How the names of scripts end. Letters of ASCII are the same in capitals: a file system may think so too, and would
-    /// then have `x.PHP` sent as text. Default: `.php`.
+    /// The extensions of scripts. Default: `.php`.
+    ///
+    /// ASCII letters match in any case: on a file system that ignores case, `x.PHP` would otherwise be sent as text.
     #[must_use]
     pub fn script_extensions<E: Into<String>>(self, extensions: impl IntoIterator<Item = E>) -> Self {
         let extensions = extensions.into_iter().map(Into::into).collect();
-        self.site(|site| site.extensions = extensions)
+        self.update_resolver(|resolver| resolver.extensions = extensions)
     }
 
-    /// Names of files that stand for their directory, of which the first that is there does. Default: `index.php`.
+    /// The index files of a directory; the first that exists is used. Default: `index.php`.
     #[must_use]
     pub fn index<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         let names = names.into_iter().map(Into::into).collect();
-        self.site(|site| site.index = names)
+        self.update_resolver(|resolver| resolver.index = names)
     }
 
-    /// A script that has all requests for what is not there, without PATH_INFO: its path below the root, with a slash at its
-    /// front. Default: none.
+    /// The script that gets all requests for paths that do not exist, without PATH_INFO. Default: none.
+    ///
+    /// `path` is below the root and starts with a slash.
     #[must_use]
     pub fn front_controller(self, path: impl Into<String>) -> Self {
         let path = path.into();
-        self.site(|site| site.front_controller = Some(path))
+        self.update_resolver(|resolver| resolver.front_controller = Some(path))
     }
 
-    /// Whether what begins with a dot is a file as others are. Default: no.
+    /// Whether files and directories whose names start with a dot are served. Default: no.
     #[must_use]
-    pub fn serve_dotfiles(self, are_files: bool) -> Self {
-        self.site(|site| site.hidden_files = are_files)
+    pub fn serve_dotfiles(self, serve: bool) -> Self {
+        self.update_resolver(|resolver| resolver.serve_dotfiles = serve)
     }
 
-    /// Which symbolic links below the root are followed. The root itself may be reached by one in any case. Default: those
-    /// that lead to what is below it.
+    /// Which symbolic links below the root are followed. Default: those that lead to a path below the root.
+    ///
+    /// The root itself may always be a link.
     #[must_use]
     pub fn symlinks(self, followed: Symlinks) -> Self {
-        self.site(|site| site.symlinks = followed)
+        self.update_resolver(|resolver| resolver.symlinks = followed)
     }
 
-    /// The document root as the application knows it, where that is another: in a container, in a chroot.
+    /// The document root in the application's file system, if it differs: in a container or a chroot. Default: the same.
     #[must_use]
     pub fn remote_root(mut self, root: impl Into<PathBuf>) -> Self {
         if let Some(files) = &mut Arc::make_mut(&mut self.settings).files {
-            files.seen_as = bytes(&root.into());
+            files.remote_root = without_trailing_slash(&root.into());
         }
         self
     }
 
-    /// What answers for files that are no scripts, and, where there is no front controller, for what is not there: tower-http's
-    /// `ServeDir` of the same root, for example. Default: they are a 404.
+    /// The service for files that are not scripts, such as tower-http's `ServeDir` of the same root. Default: 404.
+    ///
+    /// Without a front controller, it also gets the requests for paths that do not exist.
     #[must_use]
     pub fn files<F>(mut self, service: F) -> Self
     where
@@ -204,77 +218,83 @@ impl<S> FastCgi<S> {
         F::Future: Send + 'static,
     {
         if let Some(files) = &mut Arc::make_mut(&mut self.settings).files {
-            files.others = Some(Router::new().fallback_service(service));
+            files.static_files = Some(Router::new().fallback_service(service));
         }
         self
     }
 
-    /// A meta-variable for every request, also in the place of one that there is.
+    /// A meta-variable for every request. Replaces one with the same name.
     #[must_use]
     pub fn env(self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         let (name, value) = (name.as_ref(), value.as_ref());
-        self.set(|settings| {
+        self.update(|settings| {
             let before = settings.env.0.iter().filter(|(other, _)| *other != name);
             settings.env = ExtraParams(before.chain([(name, value)]).collect());
         })
     }
 
-    /// Whether clients come by HTTPS. Default: what a web server before this one says, where the Router is served over
-    /// FastCGI, and no otherwise: no header tells, nor does the scheme that a client of HTTP/2 names.
+    /// Whether clients use HTTPS. Default: what the web server in front reports, if the Router is served over FastCGI;
+    /// otherwise no.
+    ///
+    /// No header is used, nor the scheme that an HTTP/2 client names.
     #[must_use]
     pub fn https(self, https: bool) -> Self {
-        self.set(|settings| settings.scheme = Some(if https { Scheme::HTTPS } else { Scheme::HTTP }))
+        self.update(|settings| settings.scheme = Some(if https { Scheme::HTTPS } else { Scheme::HTTP }))
     }
 
-    /// Bytes that a body of unknown length may have, which is then collected in memory; a longer one is a 413. `None`: it
-    /// is sent as it comes, without CONTENT_LENGTH. Default: 8 MiB, PHP's own limit for a form; `None` for an
-    /// [`application`](Self::application).
+    /// The limit in bytes for buffering request bodies of unknown length; a longer one is a 413. Default: 8 MiB.
+    ///
+    /// `None` passes them on as they arrive, without CONTENT_LENGTH: the default of an
+    /// [`application`](Self::application). 8 MiB is PHP's own limit for a form.
     #[must_use]
     pub fn buffer_unsized_bodies(self, limit: impl Into<Option<usize>>) -> Self {
         let limit = limit.into();
-        self.set(|settings| settings.collect = limit)
+        self.update(|settings| settings.buffer_unsized_bodies = limit)
     }
 
-    /// How long the head of an answer may take, from when the request is there: waiting for the application's service to
-    /// be ready, waiting for a connection, and sending the request's body are a part of it. Default: 60 s.
+    /// The timeout for the head of a response; then a 504. Default: 60 s. `None`: no timeout.
+    ///
+    /// It starts with the request, and again with each part of the request's body. It includes waiting for the service to
+    /// be ready and for a connection.
     #[must_use]
     pub fn header_timeout(self, limit: impl Into<Option<Duration>>) -> Self {
         let limit = limit.into();
-        self.set(|settings| settings.head_timeout = limit)
+        self.update(|settings| settings.header_timeout = limit)
     }
 
-    /// How long an answer may take as a whole; one that takes longer is cut off. Default: without limit.
+    /// The timeout for a whole response; one that takes longer fails. Default: `None`, no timeout.
     #[must_use]
     pub fn timeout(self, limit: impl Into<Option<Duration>>) -> Self {
         let limit = limit.into();
-        self.set(|settings| settings.timeout = limit)
+        self.update(|settings| settings.timeout = limit)
     }
 
-    /// How many [local redirects](tower_fcgi::client::LocalRedirect) are followed for one request, where they lead to what
-    /// is below the mount: each is another request of the same head, but with GET and without a body. Default:
-    /// none, since PHP sends none; the client sees a 302.
+    /// How many [local redirects](tower_fcgi::client::LocalRedirect) to follow for one request. Default: 0.
+    ///
+    /// Only those that lead below the mount are followed: each is another request with the same head, but with GET and
+    /// without a body. The client gets any other as a 302. PHP sends no local redirects.
     #[must_use]
-    pub fn local_redirects(self, most: u8) -> Self {
-        self.set(|settings| settings.local_redirects = most)
+    pub fn local_redirects(self, max: u8) -> Self {
+        self.update(|settings| settings.local_redirects = max)
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+    fn update(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
     }
 
-    /// An application without files has nothing to change.
-    fn site(self, change: impl FnOnce(&mut ScriptResolver)) -> Self {
-        self.set(|settings| {
+    /// Does nothing for an application without files.
+    fn update_resolver(self, change: impl FnOnce(&mut ScriptResolver)) -> Self {
+        self.update(|settings| {
             if let Some(files) = &mut settings.files {
-                change(&mut files.site);
+                change(&mut files.resolver);
             }
         })
     }
 }
 
-/// Without a slash at the end, since names are put behind it that have one at their front.
-fn bytes(path: &Path) -> Vec<u8> {
+/// The bytes of a path. Names that start with a slash are appended to it.
+fn without_trailing_slash(path: &Path) -> Vec<u8> {
     let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
     while bytes.ends_with(b"/") {
         bytes.pop();

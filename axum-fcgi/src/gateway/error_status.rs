@@ -1,7 +1,6 @@
-//! What a client is told where there is no answer.
+//! The status that a client gets if the application gives no response.
 
 use std::error::Error as StdError;
-use std::fmt;
 
 use axum::BoxError;
 use axum::http::StatusCode;
@@ -9,7 +8,7 @@ use http_body_util::LengthLimitError;
 use tower_fcgi::ProtocolStatus;
 use tower_fcgi::client::Error;
 
-/// The status for it. The reason goes to the log alone.
+/// The status for an error. Logs the reason, which the client does not get.
 pub(super) fn error_status(error: &BoxError) -> StatusCode {
     let status = match find::<Error>(&**error) {
         _ if find::<LengthLimitError>(&**error).is_some() => StatusCode::PAYLOAD_TOO_LARGE,
@@ -27,40 +26,29 @@ pub(super) fn error_status(error: &BoxError) -> StatusCode {
     };
     let error = &**error as &(dyn StdError + 'static);
     if status.is_client_error() {
-        tracing::debug!(error, %status, "a request could not be sent to the application");
+        tracing::debug!(error, %status, "sending the request to the application failed");
     } else {
-        tracing::warn!(error, %status, "the application has not answered");
+        tracing::warn!(error, %status, "the application gave no response");
     }
     status
 }
 
-/// An error of this type, in this one or in what it is because of.
+/// The first error of type `E` in the chain of sources.
 fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     std::iter::successors(Some(error), |error| (*error).source()).find_map(|error| error.downcast_ref())
 }
 
-/// The client's body failed while it was collected.
-#[derive(Debug)]
-pub(super) struct RequestBodyError(pub(super) BoxError);
-
-impl fmt::Display for RequestBodyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the client's body failed")
-    }
-}
-
-impl StdError for RequestBodyError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.0)
-    }
-}
+/// The client's body failed while it was buffered.
+#[derive(Debug, thiserror::Error)]
+#[error("the client's request body failed")]
+pub(super) struct RequestBodyError(#[source] pub(super) BoxError);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn whose_fault_it_is_decides() {
+    fn client_errors_are_400_and_others_502() {
         let other = || -> BoxError { "something else".into() };
         assert_eq!(error_status(&other()), StatusCode::BAD_GATEWAY);
         assert_eq!(error_status(&RequestBodyError(other()).into()), StatusCode::BAD_REQUEST);

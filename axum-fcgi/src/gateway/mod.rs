@@ -4,6 +4,7 @@ mod body;
 mod builder;
 mod error_status;
 mod mount_path;
+mod redirect;
 mod resolver;
 mod segment;
 mod service;

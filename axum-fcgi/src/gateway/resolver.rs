@@ -1,107 +1,109 @@
-//! Which file of a document root a path names.
+//! Finds the file of a document root that a path names.
 
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::segment::{SegmentKind, decoded, form, is_plain};
+use super::segment::{SegmentKind, classify, decode, is_plain};
 
-/// A document root, and which of its files are scripts.
+/// A document root, and the rules for its scripts.
 #[derive(Debug, Clone)]
 pub(super) struct ScriptResolver {
     pub(super) root: PathBuf,
     pub(super) extensions: Vec<String>,
     pub(super) index: Vec<String>,
     pub(super) front_controller: Option<String>,
-    pub(super) hidden_files: bool,
+    pub(super) serve_dotfiles: bool,
     pub(super) symlinks: Symlinks,
 }
 
 /// Which symbolic links below the document root are followed: see [`FastCgi::symlinks`](crate::FastCgi::symlinks).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Symlinks {
-    /// Those that lead to what is below the document root as well.
+    /// Links that lead to a path below the document root.
     #[default]
     WithinRoot,
-    /// All. Whoever can make a link below the root decides what is run, and served.
+    /// All links. A user who can create a link below the root decides what is run and served.
     Anywhere,
-    /// None.
+    /// No links.
     Never,
 }
 
-/// What a path asks for.
+/// What a path names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Resolved {
     Script(Script),
-    /// A file that is none.
+    /// A file that is not a script.
     File,
-    /// A directory with an index, whose path has no slash at its end.
+    /// A directory with an index, but the path does not end with a slash.
     NeedsSlash,
-    /// Nothing that there is.
+    /// Nothing.
     Missing,
-    /// What nobody is to have, and neither is a service of files to look for it.
+    /// A file that must not be served, also not by the service for static files.
     Refused,
-    /// See [`Form::Malformed`].
+    /// See [`SegmentKind::Malformed`].
     Malformed,
 }
 
-/// A regular file whose name ends as a script's.
+/// A regular file with the extension of a script.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Script {
-    /// Its path below the root, decoded, with a slash at its front.
+    /// Its path below the root, decoded, with a leading slash.
     pub(super) name: Vec<u8>,
-    /// What of the path lies behind it, decoded.
+    /// The rest of the request's path, decoded.
     pub(super) path_info: Vec<u8>,
 }
 
-/// What is at the end of a walk.
-enum End {
+/// Where a walk ends.
+enum WalkEnd {
     Script(Script),
     File,
-    /// And whether there was a slash at the end.
     Directory {
+        /// Whether the path ends with a slash.
         slash: bool,
     },
     Missing,
-    /// The path has a part that names no file.
-    NoName,
+    /// A segment of the path is not the name of a file.
+    NotAName,
     Refused,
     Malformed,
 }
 
 impl ScriptResolver {
-    /// Looks for what a path means, which begins with a slash and is as it was sent. `slash`: whether it may be taken for
-    /// one that ends with one if it does.
-    pub(super) fn find(&self, path: &str, slash: bool) -> Resolved {
+    /// Resolves an undecoded path, which starts with a slash. `has_slash`: whether the client sent a slash at the end, if
+    /// the path has one.
+    pub(super) fn resolve(&self, path: &str, has_slash: bool) -> Resolved {
         match self.walk(path) {
-            End::Script(script) => Resolved::Script(script),
-            End::File => Resolved::File,
-            End::Refused => Resolved::Refused,
-            End::Malformed => Resolved::Malformed,
-            End::NoName => self.front(Resolved::Refused),
-            End::Missing => self.front(Resolved::Missing),
-            End::Directory { slash: ends } => {
+            WalkEnd::Script(script) => Resolved::Script(script),
+            WalkEnd::File => Resolved::File,
+            WalkEnd::Refused => Resolved::Refused,
+            WalkEnd::Malformed => Resolved::Malformed,
+            WalkEnd::NotAName => self.front_controller_or(Resolved::Refused),
+            WalkEnd::Missing => self.front_controller_or(Resolved::Missing),
+            WalkEnd::Directory { slash } => {
                 let directory = path.trim_end_matches('/');
                 for index in &self.index {
                     match self.walk(&format!("{directory}/{index}")) {
-                        End::Script(_) | End::File if !(slash && ends) => return Resolved::NeedsSlash,
-                        End::Script(script) => return Resolved::Script(script),
-                        End::File => return Resolved::File,
+                        WalkEnd::Script(_) | WalkEnd::File if !(has_slash && slash) => {
+                            return Resolved::NeedsSlash;
+                        }
+                        WalkEnd::Script(script) => return Resolved::Script(script),
+                        WalkEnd::File => return Resolved::File,
                         _ => {}
                     }
                 }
-                self.front(Resolved::Missing)
+                self.front_controller_or(Resolved::Missing)
             }
         }
     }
 
-    fn front(&self, otherwise: Resolved) -> Resolved {
+    fn front_controller_or(&self, otherwise: Resolved) -> Resolved {
         match self.front_controller.as_ref().map(|path| self.walk(path)) {
-            Some(End::Script(script)) => Resolved::Script(script),
+            Some(WalkEnd::Script(script)) => Resolved::Script(script),
             Some(_) => {
                 tracing::warn!(
                     path = self.front_controller,
-                    "the front controller is no script below the root"
+                    "the front controller is not a script below the document root: answering 404"
                 );
                 Resolved::Refused
             }
@@ -109,15 +111,14 @@ impl ScriptResolver {
         }
     }
 
-    /// Goes down from the root, a part of the path at a time, to the first that is no directory: so a file is found
-    /// before anything that its name might be put in front of, and `/x.jpg/y.php` is x.jpg. One look at each file
-    /// is enough, since none of the parts leads upwards.
-    fn walk(&self, path: &str) -> End {
-        let Some(below) = path.strip_prefix('/') else { return End::Malformed };
-        // Few paths have anything in them that could be malformed.
+    /// Walks down from the root, a segment at a time, to the first that is not a directory. So a file is found before
+    /// anything after its name: `/x.jpg/y.php` is x.jpg. No segment leads upwards, so one look at each file is enough.
+    fn walk(&self, path: &str) -> WalkEnd {
+        let Some(below) = path.strip_prefix('/') else { return WalkEnd::Malformed };
+        // Few paths contain anything that could be malformed.
         let is_suspect = !is_plain(path) || path.as_bytes().windows(2).any(|two| two == b"/.");
-        if is_suspect && below.split('/').any(|part| form(part) == SegmentKind::Malformed) {
-            return End::Malformed;
+        if is_suspect && below.split('/').any(|segment| classify(segment) == SegmentKind::Malformed) {
+            return WalkEnd::Malformed;
         }
         let mut file = PathBuf::with_capacity(self.root.as_os_str().len() + path.len() + 1);
         file.push(&self.root);
@@ -125,36 +126,36 @@ impl ScriptResolver {
         while end < path.len() {
             let start = end + 1;
             end = path[start..].bytes().position(|byte| byte == b'/').map_or(path.len(), |len| start + len);
-            let part = &path[start..end];
-            if part.is_empty() && end == path.len() {
-                return End::Directory { slash: true };
+            let segment = &path[start..end];
+            if segment.is_empty() && end == path.len() {
+                return WalkEnd::Directory { slash: true };
             }
-            let name = decoded(part);
-            if form(part) == SegmentKind::Odd {
-                return End::NoName;
+            let name = decode(segment);
+            if classify(segment) == SegmentKind::Unusual {
+                return WalkEnd::NotAName;
             }
-            if name.starts_with(b".") && !self.hidden_files && !(start == 1 && *name == *b".well-known") {
-                return End::Refused;
+            if name.starts_with(b".") && !self.serve_dotfiles && !(start == 1 && *name == *b".well-known") {
+                return WalkEnd::Refused;
             }
-            let Some(os) = os_str(&name) else { return End::NoName };
-            file.push(os);
-            match self.kind(&file) {
-                Ok(Kind::Directory) => {}
-                Ok(Kind::File) if self.is_script(&name) => {
+            let Some(name_os) = os_str(&name) else { return WalkEnd::NotAName };
+            file.push(name_os);
+            match self.file_kind(&file) {
+                Ok(FileKind::Directory) => {}
+                Ok(FileKind::File) if self.is_script(&name) => {
                     let [name, path_info] =
-                        [&path[..end], &path[end..]].map(|text| decoded(text).into_owned());
-                    return End::Script(Script { name, path_info });
+                        [&path[..end], &path[end..]].map(|text| decode(text).into_owned());
+                    return WalkEnd::Script(Script { name, path_info });
                 }
-                Ok(Kind::File) if end == path.len() => return End::File,
-                Ok(Kind::File | Kind::Other) => return End::Refused,
-                Err(error) if is_missing(&error) => return End::Missing,
+                Ok(FileKind::File) if end == path.len() => return WalkEnd::File,
+                Ok(FileKind::File | FileKind::Other) => return WalkEnd::Refused,
+                Err(error) if is_missing(&error) => return WalkEnd::Missing,
                 Err(error) => {
-                    tracing::debug!(%error, file = %file.display(), "a file could not be looked at");
-                    return End::Refused;
+                    tracing::debug!(%error, file = %file.display(), "reading a file's metadata failed: answering 404");
+                    return WalkEnd::Refused;
                 }
             }
         }
-        End::Directory { slash: false }
+        WalkEnd::Directory { slash: false }
     }
 
     fn is_script(&self, name: &[u8]) -> bool {
@@ -164,30 +165,30 @@ impl ScriptResolver {
         })
     }
 
-    fn kind(&self, file: &Path) -> io::Result<Kind> {
+    fn file_kind(&self, file: &Path) -> io::Result<FileKind> {
         let mut metadata = file.symlink_metadata()?;
         if metadata.is_symlink() {
             match self.symlinks {
-                Symlinks::Never => return Ok(Kind::Other),
+                Symlinks::Never => return Ok(FileKind::Other),
                 Symlinks::WithinRoot if !file.canonicalize()?.starts_with(self.root.canonicalize()?) => {
                     tracing::debug!(file = %file.display(), "a symbolic link leads out of the document root");
-                    return Ok(Kind::Other);
+                    return Ok(FileKind::Other);
                 }
                 Symlinks::WithinRoot | Symlinks::Anywhere => metadata = file.metadata()?,
             }
         }
         Ok(match metadata {
-            _ if metadata.is_dir() => Kind::Directory,
-            _ if metadata.is_file() => Kind::File,
-            _ => Kind::Other,
+            _ if metadata.is_dir() => FileKind::Directory,
+            _ if metadata.is_file() => FileKind::File,
+            _ => FileKind::Other,
         })
     }
 }
 
-enum Kind {
+enum FileKind {
     Directory,
     File,
-    /// A socket, a device, a link that is not followed.
+    /// A socket, a device, or a link that is not followed.
     Other,
 }
 
@@ -197,7 +198,7 @@ fn is_missing(error: &io::Error) -> bool {
 }
 
 #[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere a name may be none")]
+#[expect(clippy::unnecessary_wraps, reason = "on other systems not all bytes are a name")]
 fn os_str(name: &[u8]) -> Option<&OsStr> {
     Some(std::os::unix::ffi::OsStrExt::from_bytes(name))
 }

@@ -1,45 +1,46 @@
-//! The path of a request, as names of files.
+//! The segments of a path, as names of files.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// What a part of a path between two slashes is good for.
+/// What a segment of a path (the part between two slashes) may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SegmentKind {
-    /// The name of a file, written as everybody writes it.
+    /// The name of a file, in its usual spelling.
     Plain,
-    /// It may be a part of PATH_INFO, but names no file: see [`form`].
-    Odd,
-    /// No request should have it.
+    /// May be part of PATH_INFO, but names no file: see [`classify`].
+    Unusual,
+    /// The request is rejected.
     Malformed,
 }
 
-/// Looks at one part of a path, undecoded.
+/// Classifies an undecoded segment.
 ///
-/// Malformed is what an application could take for another path: `.` and `..`, which a client resolves before it asks
-/// (RFC 3986 §5.2.4), in any spelling, and between encoded slashes as well; a NUL, at which C ends a string; a `%` without two digits.
+/// Malformed is what an application could take for another path: `.` and `..` in any spelling, also between encoded
+/// slashes, because clients resolve them before they send a request (RFC 3986 §5.2.4); a NUL, which ends a C string; and
+/// a `%` without two digits.
 ///
-/// Odd is what would reach a file by a second name. A Router compares paths as they were sent (§6.2.2 calls such
-/// spellings equivalent), so that who guards `/admin` would be passed by `/%61dmin/x.php` or `//admin/x.php`.
-pub(super) fn form(part: &str) -> SegmentKind {
-    if !cfg!(windows) && is_plain(part) {
-        // Nearly all are as they look.
-        return match part {
-            "" => SegmentKind::Odd,
+/// Unusual is what would reach a file by a second name. A Router compares paths as they were sent, although §6.2.2 calls
+/// such spellings equivalent. So `/%61dmin/x.php` or `//admin/x.php` would bypass a route that guards `/admin`.
+pub(super) fn classify(segment: &str) -> SegmentKind {
+    if !cfg!(windows) && is_plain(segment) {
+        // The fast path, for nearly all segments.
+        return match segment {
+            "" => SegmentKind::Unusual,
             "." | ".." => SegmentKind::Malformed,
             _ => SegmentKind::Plain,
         };
     }
-    let mut plain = !part.is_empty();
-    let mut rest = part.as_bytes();
+    let mut plain = !segment.is_empty();
+    let mut rest = segment.as_bytes();
     while let [first, tail @ ..] = rest {
         rest = tail;
         match first {
             0 => return SegmentKind::Malformed,
             b'\\' => plain = false,
             b'%' => {
-                let Some((byte, tail)) = escape(tail) else { return SegmentKind::Malformed };
+                let Some((byte, tail)) = escaped_byte(tail) else { return SegmentKind::Malformed };
                 rest = tail;
                 match byte {
                     0 => return SegmentKind::Malformed,
@@ -51,24 +52,24 @@ pub(super) fn form(part: &str) -> SegmentKind {
             _ => {}
         }
     }
-    let name = decoded(part);
+    let name = decode(segment);
     match &*name {
         name if name.split(|byte| matches!(byte, b'/' | b'\\')).any(|name| matches!(name, b"." | b"..")) => {
             SegmentKind::Malformed
         }
-        name if cfg!(windows) && is_special_on_windows(name) => SegmentKind::Odd,
+        name if cfg!(windows) && is_special_on_windows(name) => SegmentKind::Unusual,
         _ if plain => SegmentKind::Plain,
-        _ => SegmentKind::Odd,
+        _ => SegmentKind::Unusual,
     }
 }
 
-/// Whether there is nothing in it but what it looks like: no escape, no other separator, no end of a string.
+/// Whether the text contains no escape, no backslash and no NUL.
 pub(super) fn is_plain(text: &str) -> bool {
     !text.bytes().any(|byte| matches!(byte, 0 | b'%' | b'\\'))
 }
 
-/// A path or a part of one without its escapes, taken off once.
-pub(super) fn decoded(text: &str) -> Cow<'_, [u8]> {
+/// Decodes the escapes of a path or a segment, once.
+pub(super) fn decode(text: &str) -> Cow<'_, [u8]> {
     if text.as_bytes().contains(&b'%') {
         percent_decode_str(text).into()
     } else {
@@ -76,13 +77,14 @@ pub(super) fn decoded(text: &str) -> Cow<'_, [u8]> {
     }
 }
 
-fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
+/// The byte that the two digits after a `%` encode, and the text after them.
+fn escaped_byte(text: &[u8]) -> Option<(u8, &[u8])> {
     let [high, low, rest @ ..] = text else { return None };
     let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     Some((digit(high)? << 4 | digit(low)?, rest))
 }
 
-/// `:` names drives and streams, and what ends with dots or spaces is the same file without them.
+/// `:` names drives and streams, and Windows ignores dots and spaces at the end of a name.
 fn is_special_on_windows(name: &[u8]) -> bool {
     name.contains(&b':') || name.ends_with(b".") || name.ends_with(b" ")
 }
@@ -92,26 +94,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_plain() {
-        for part in
+    fn usual_names_are_plain() {
+        for segment in
             ["a", "a.php", "..a", "a..", "...", ".git", "a%20b", "%C3%BC", "caf\u{e9}", "a%25b", "~a", "a+b"]
         {
-            assert_eq!(form(part), SegmentKind::Plain, "{part:?}");
+            assert_eq!(classify(segment), SegmentKind::Plain, "{segment:?}");
         }
     }
 
     #[test]
-    fn second_names_are_odd() {
-        for part in
+    fn second_names_are_unusual() {
+        for segment in
             ["", "%61", "a%2ephp", "a%2Fb", "a%2fb", "a%5cb", "a\\b", "%2E%2e%2E", "%5f", "a..%2f", "%2f"]
         {
-            assert_eq!(form(part), SegmentKind::Odd, "{part:?}");
+            assert_eq!(classify(segment), SegmentKind::Unusual, "{segment:?}");
         }
     }
 
     #[test]
-    fn what_leads_elsewhere_is_malformed() {
-        for part in [
+    fn dots_nul_and_bad_escapes_are_malformed() {
+        for segment in [
             ".",
             "..",
             "%2e",
@@ -132,13 +134,13 @@ mod tests {
             ".%2fa",
             "..\\a",
         ] {
-            assert_eq!(form(part), SegmentKind::Malformed, "{part:?}");
+            assert_eq!(classify(segment), SegmentKind::Malformed, "{segment:?}");
         }
     }
 
     #[test]
-    fn escapes_are_taken_off_once() {
-        assert_eq!(&*decoded("/a%2520b"), b"/a%20b");
-        assert_eq!(&*decoded("/%c3%bc"), "/\u{fc}".as_bytes());
+    fn escapes_are_decoded_once() {
+        assert_eq!(&*decode("/a%2520b"), b"/a%20b");
+        assert_eq!(&*decode("/%c3%bc"), "/\u{fc}".as_bytes());
     }
 }

@@ -1,4 +1,4 @@
-//! How long a head is waited for.
+//! How long to wait for the head of a response.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,54 +12,60 @@ use tokio::time::{Instant, timeout_at};
 
 use super::settings::Settings;
 
-/// The limits of one request.
+/// The deadline for the head of one response.
 pub(super) struct HeadTimeout {
-    begun: Instant,
-    head: Option<Duration>,
-    whole: Option<Duration>,
-    /// Milliseconds from the beginning to the last piece of the request's body, where there is one to wait for.
-    taken: Option<Arc<AtomicU64>>,
+    started: Instant,
+    header_timeout: Option<Duration>,
+    total_timeout: Option<Duration>,
+    /// Milliseconds from `started` to the last frame of the request's body; `None` if it has no body.
+    last_frame: Option<Arc<AtomicU64>>,
 }
 
 impl HeadTimeout {
-    /// Each piece of the body begins the wait for the head anew: a client may take its time over a large one.
-    pub(super) fn new(settings: &Settings, begun: Instant, body: &mut Body) -> Self {
-        let mut patience = Self { begun, head: settings.head_timeout, whole: settings.timeout, taken: None };
-        if patience.head.is_some() && !body.is_end_stream() {
-            let taken = Arc::clone(patience.taken.insert(Arc::default()));
-            *body = Body::new(Watched { body: std::mem::take(body), begun, taken });
+    /// Each frame of the request's body restarts the timeout, because a large upload may take long.
+    pub(super) fn new(settings: &Settings, started: Instant, body: &mut Body) -> Self {
+        let mut timeout = Self {
+            started,
+            header_timeout: settings.header_timeout,
+            total_timeout: settings.timeout,
+            last_frame: None,
+        };
+        if timeout.header_timeout.is_some() && !body.is_end_stream() {
+            let last_frame = Arc::clone(timeout.last_frame.insert(Arc::default()));
+            *body = Body::new(TimedBody { body: std::mem::take(body), started, last_frame });
         }
-        patience
+        timeout
     }
 
-    /// What comes of it, or `None` where it takes too long.
-    pub(super) async fn wait<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
+    /// The output of `future`, or `None` on timeout.
+    pub(super) async fn run<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
         loop {
-            let Some(until) = self.until() else { return Some(future.await) };
-            match timeout_at(until, future.as_mut()).await {
+            let Some(deadline) = self.deadline() else { return Some(future.await) };
+            match timeout_at(deadline, future.as_mut()).await {
                 Ok(output) => return Some(output),
-                Err(_) if self.until() == Some(until) => return None,
+                Err(_) if self.deadline() == Some(deadline) => return None,
                 Err(_) => {}
             }
         }
     }
 
-    fn until(&self) -> Option<Instant> {
-        let taken = self.taken.as_ref().map_or(0, |taken| taken.load(Ordering::Relaxed));
-        let taken = self.begun.checked_add(Duration::from_millis(taken))?;
-        let head = self.head.and_then(|limit| taken.checked_add(limit));
-        let whole = self.whole.and_then(|limit| self.begun.checked_add(limit));
-        head.into_iter().chain(whole).min()
+    fn deadline(&self) -> Option<Instant> {
+        let last_frame = self.last_frame.as_ref().map_or(0, |millis| millis.load(Ordering::Relaxed));
+        let last_frame = self.started.checked_add(Duration::from_millis(last_frame))?;
+        let header = self.header_timeout.and_then(|limit| last_frame.checked_add(limit));
+        let total = self.total_timeout.and_then(|limit| self.started.checked_add(limit));
+        header.into_iter().chain(total).min()
     }
 }
 
-struct Watched {
+/// A request body that records when its last frame was read.
+struct TimedBody {
     body: Body,
-    begun: Instant,
-    taken: Arc<AtomicU64>,
+    started: Instant,
+    last_frame: Arc<AtomicU64>,
 }
 
-impl http_body::Body for Watched {
+impl http_body::Body for TimedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -69,8 +75,8 @@ impl http_body::Body for Watched {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if polled.is_ready() {
-            let taken = self.begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
-            self.taken.store(taken, Ordering::Relaxed);
+            let millis = self.started.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+            self.last_frame.store(millis, Ordering::Relaxed);
         }
         polled
     }
@@ -91,35 +97,37 @@ mod tests {
 
     use super::*;
 
-    fn patience(head: u64, whole: Option<u64>) -> HeadTimeout {
-        let [head, whole] = [Some(head), whole].map(|limit| limit.map(Duration::from_secs));
-        HeadTimeout { begun: Instant::now(), head, whole, taken: Some(Arc::default()) }
+    fn head_timeout(header: u64, total: Option<u64>) -> HeadTimeout {
+        let [header_timeout, total_timeout] =
+            [Some(header), total].map(|limit| limit.map(Duration::from_secs));
+        let last_frame = Some(Arc::default());
+        HeadTimeout { started: Instant::now(), header_timeout, total_timeout, last_frame }
     }
 
     #[tokio::test(start_paused = true)]
     async fn head_timeout_starts_at_the_last_body_chunk() {
-        let (patience, start) = (patience(10, None), Instant::now());
-        assert_eq!(patience.wait(pin!(pending::<()>())).await, None);
+        let (timeout, start) = (head_timeout(10, None), Instant::now());
+        assert_eq!(timeout.run(pin!(pending::<()>())).await, None);
         assert_eq!(start.elapsed().as_secs(), 10);
 
-        let (patience, start) = (self::patience(10, None), Instant::now());
+        let (timeout, start) = (head_timeout(10, None), Instant::now());
         let uploading = async {
             for _ in 0..5 {
                 tokio::time::sleep(Duration::from_secs(8)).await;
-                let taken = patience.begun.elapsed().as_millis().try_into().unwrap();
-                patience.taken.as_ref().unwrap().store(taken, Ordering::Relaxed);
+                let millis = timeout.started.elapsed().as_millis().try_into().unwrap();
+                timeout.last_frame.as_ref().unwrap().store(millis, Ordering::Relaxed);
             }
             pending::<()>().await;
         };
-        assert_eq!(patience.wait(pin!(uploading)).await, None);
+        assert_eq!(timeout.run(pin!(uploading)).await, None);
         assert_eq!(start.elapsed().as_secs(), 50);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_whole_has_its_own_time() {
-        let (patience, start) = (patience(10, Some(4)), Instant::now());
-        assert_eq!(patience.wait(pin!(pending::<()>())).await, None);
+    async fn the_total_timeout_ends_the_wait_for_the_head() {
+        let (timeout, start) = (head_timeout(10, Some(4)), Instant::now());
+        assert_eq!(timeout.run(pin!(pending::<()>())).await, None);
         assert_eq!(start.elapsed().as_secs(), 4);
-        assert_eq!(patience.wait(pin!(std::future::ready(1))).await, Some(1));
+        assert_eq!(timeout.run(pin!(std::future::ready(1))).await, Some(1));
     }
 }

@@ -1,7 +1,6 @@
-//! From where web servers may connect.
+//! The networks from which web servers may connect.
 
 use std::env::{self, VarError};
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -10,10 +9,10 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 /// The variable of FastCGI §3.2.
 const WEB_SERVER_ADDRS: &str = "FCGI_WEB_SERVER_ADDRS";
 
-/// Networks from which web servers may connect.
+/// The networks from which web servers may connect.
 ///
-/// As a string they are separated by commas: `127.0.0.1, 10.0.0.0/8, 2001:db8::/32`. An IPv4 address is the same
-/// whether it comes as such or mapped to IPv6, as it does to a socket that listens at `[::]`.
+/// As a string, they are separated by commas: `127.0.0.1, 10.0.0.0/8, 2001:db8::/32`. An IPv4 address also matches in its
+/// form mapped to IPv6, which a socket at `[::]` gets.
 ///
 /// ```
 /// use axum_fcgi::AllowList;
@@ -24,18 +23,18 @@ const WEB_SERVER_ADDRS: &str = "FCGI_WEB_SERVER_ADDRS";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowList {
-    /// No network of IPv4 is here in its form mapped to IPv6.
+    /// IPv4 networks are never in the form mapped to IPv6.
     networks: Vec<IpNet>,
 }
 
 impl AllowList {
-    /// Lets nobody in.
+    /// An empty list: allows no address.
     #[must_use]
     pub const fn nobody() -> Self {
         Self { networks: Vec::new() }
     }
 
-    /// This machine alone: 127.0.0.0/8 and ::1.
+    /// This machine only: 127.0.0.0/8 and ::1.
     #[must_use]
     pub fn loopback() -> Self {
         let v4 = Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8);
@@ -45,19 +44,19 @@ impl AllowList {
 
     /// The list in FCGI_WEB_SERVER_ADDRS (FastCGI §3.2), or `None` if the variable is not set.
     ///
-    /// One that is set but empty, or in which anything is unreadable, lets nobody in: half a list is not what
-    /// anyone meant. It is a line in the log, at `warn`.
+    /// If the variable is empty, or any entry is invalid, the list allows no address, and a `warn` is logged: half a
+    /// list would not be what the operator meant.
     #[must_use]
     pub fn from_env() -> Option<Self> {
         match env::var(WEB_SERVER_ADDRS) {
             Err(VarError::NotPresent) => None,
-            value => Some(Self::or_nobody(&value.unwrap_or_else(|error| error.to_string()))),
+            value => Some(Self::parse_or_nobody(&value.unwrap_or_else(|error| error.to_string()))),
         }
     }
 
-    fn or_nobody(text: &str) -> Self {
+    fn parse_or_nobody(text: &str) -> Self {
         text.parse().unwrap_or_else(|error| {
-            tracing::warn!(%error, "{WEB_SERVER_ADDRS} lets nobody in");
+            tracing::warn!(%error, "{WEB_SERVER_ADDRS} is invalid: refusing all connections");
             Self::nobody()
         })
     }
@@ -76,13 +75,13 @@ impl FromStr for AllowList {
     fn from_str(text: &str) -> Result<Self, AllowListError> {
         let networks = text.split(',').map(|entry| {
             let entry = entry.trim();
-            network(entry).ok_or_else(|| AllowListError { entry: entry.to_owned() })
+            parse_network(entry).ok_or_else(|| AllowListError { entry: entry.to_owned() })
         });
         Ok(Self { networks: networks.collect::<Result<_, _>>()? })
     }
 }
 
-fn network(entry: &str) -> Option<IpNet> {
+fn parse_network(entry: &str) -> Option<IpNet> {
     let network = match entry.parse::<IpAddr>() {
         Ok(addr) => IpNet::from(addr),
         Err(_) => entry.parse().ok()?,
@@ -90,7 +89,7 @@ fn network(entry: &str) -> Option<IpNet> {
     Some(canonical(network))
 }
 
-/// What is mapped to IPv6 as what it is in IPv4.
+/// Turns an IPv4 network that is mapped to IPv6 into the IPv4 network.
 fn canonical(network: IpNet) -> IpNet {
     match (network.addr().to_canonical(), network.prefix_len().checked_sub(96)) {
         (IpAddr::V4(addr), Some(prefix)) if network.addr().is_ipv6() => {
@@ -100,19 +99,12 @@ fn canonical(network: IpNet) -> IpNet {
     }
 }
 
-/// A string that is no [`AllowList`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The error of parsing an [`AllowList`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{entry:?} is neither an IP address nor a network such as 10.0.0.0/8")]
 pub struct AllowListError {
     entry: String,
 }
-
-impl fmt::Display for AllowListError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is neither an IP address nor a network such as 10.0.0.0/8", self.entry)
-    }
-}
-
-impl std::error::Error for AllowListError {}
 
 #[cfg(test)]
 mod tests {
@@ -131,11 +123,11 @@ mod tests {
             ("::ffff:192.0.2.1", "192.0.2.1", true),
             ("::ffff:192.0.2.1", "::ffff:192.0.2.1", true),
             ("::ffff:192.0.2.1", "192.0.2.2", false),
-            // Not the same as 192.0.2.1, though its last four bytes are.
+            // NAT64: the last four bytes alone are those of 192.0.2.1.
             ("192.0.2.1", "64:ff9b::c000:201", false),
             ("2001:db8::1", "2001:db8::1", true),
             ("2001:db8::1", "2001:0db8:0:0:0:0:0:0001", true),
-            // They differ in the last of sixteen bytes, or in one of the middle.
+            // These differ in the last byte, or in one in the middle.
             ("2001:db8::1", "2001:db8::2", false),
             ("2001:db8:0:1::1", "2001:db8:0:2::1", false),
             (" ::1 , 10.0.0.0/8 ", "10.255.0.1", true),
@@ -158,7 +150,7 @@ mod tests {
             ["", " ", ",", "127.0.0.1,", "127.0.0.1 ::1", "localhost", "127.0.0.1,10.0.0", "10.0.0.0/33"]
         {
             assert!(text.parse::<AllowList>().is_err(), "{text:?}");
-            let list = AllowList::or_nobody(text);
+            let list = AllowList::parse_or_nobody(text);
             assert!(!list.allows(IpAddr::V4(Ipv4Addr::LOCALHOST)), "{text:?}");
             assert_eq!(list, AllowList::nobody());
         }

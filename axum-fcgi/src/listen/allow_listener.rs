@@ -1,4 +1,4 @@
-//! A listener that does not let everyone in.
+//! A listener that refuses peers which are not in a list.
 
 use std::fmt;
 use std::io;
@@ -9,19 +9,20 @@ use super::allow_list::AllowList;
 use super::allowed_peer::{AllowedPeer, PeerIp};
 use crate::accept::accept;
 
-/// A listener that lets in only who is in a list. Anyone else is closed at once, unread, with a line in the log
-/// at `warn`.
+/// A listener that accepts only peers in an [`AllowList`].
 ///
-/// Peers on unix sockets are not subject to the list: the mode of the socket's file says who they may be. So one
-/// list can be put around [`Listeners`](crate::Listeners) of both kinds.
+/// A connection from any other peer is closed at once, unread, and logged at `warn`.
+///
+/// The list does not apply to unix sockets: the mode of the socket's file decides who may connect. So one list can be put
+/// around [`Listeners`](crate::Listeners) of both kinds.
 ///
 /// # Examples
-/// What the web server that started the process says in FCGI_WEB_SERVER_ADDRS, or else this machine alone:
+/// The list in FCGI_WEB_SERVER_ADDRS, which the web server that started the process may set, or else this machine only:
 /// ```no_run
-/// use axum_fcgi::{AllowList, Allowed, FcgiListener};
+/// use axum_fcgi::{AllowList, AllowListener, FcgiListener};
 /// # async fn run(router: axum::Router, address: axum_fcgi::Address) -> std::io::Result<()> {
 /// let list = AllowList::from_env().unwrap_or_else(AllowList::loopback);
-/// let listener = Allowed::new(FcgiListener::bind(&address)?, list);
+/// let listener = AllowListener::new(FcgiListener::bind(&address)?, list);
 /// axum_fcgi::serve(listener, router).await
 /// # }
 /// ```
@@ -32,7 +33,7 @@ pub struct AllowListener<L> {
 }
 
 impl<L> AllowListener<L> {
-    /// Lets in who is in `list`.
+    /// Wraps `listener`, which then accepts only peers in `list`.
     pub const fn new(listener: L, list: AllowList) -> Self {
         Self { listener, list }
     }
@@ -47,14 +48,14 @@ where
     type Addr = AllowedPeer<L::Addr>;
 
     /// # Cancel safety
-    /// That of the listener inside.
+    /// That of the wrapped listener.
     async fn accept(&mut self) -> (L::Io, AllowedPeer<L::Addr>) {
         loop {
             let (io, peer) = accept(&mut self.listener).await;
             if peer.ip().is_none_or(|ip| self.list.allows(ip)) {
                 return (io, AllowedPeer(peer));
             }
-            tracing::warn!(?peer, "a connection was refused: its peer is not in the list of web servers");
+            tracing::warn!(?peer, "connection refused: add the peer to the allow-list if it is a web server");
         }
     }
 

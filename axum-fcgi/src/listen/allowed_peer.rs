@@ -1,4 +1,4 @@
-//! The peers of a listener with a list.
+//! The peers that an `AllowListener` accepts.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -6,10 +6,10 @@ use std::ops::Deref;
 
 use super::fcgi_addr::FcgiAddr;
 
-/// The address of whoever connects, as far as an [`AllowList`](crate::AllowList) is concerned.
+/// The IP address of a peer, for an [`AllowList`](crate::AllowList).
 pub trait PeerIp {
-    /// Its IP address, or `None` if it is on this machine by the nature of its socket. Who may connect to a
-    /// unix socket is a matter of its mode.
+    /// The IP address, or `None` for a unix socket, whose peer is on this machine. The mode of the socket's file decides
+    /// who may connect to it.
     fn ip(&self) -> Option<IpAddr>;
 }
 
@@ -34,9 +34,9 @@ impl PeerIp for FcgiAddr {
     }
 }
 
-/// An address of [`AllowListener`](crate::AllowListener): a peer that was let in, or where it listens.
+/// An address of an [`AllowListener`](crate::AllowListener): of an accepted peer, or of the listener itself.
 ///
-/// It is a type of its own so that it can be seen that there is a list.
+/// A separate type, so that the type of an address shows whether there is a list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AllowedPeer<A>(pub A);
 

@@ -1,4 +1,4 @@
-//! Binds a listener at an address, or takes one that the process was started with.
+//! Binds a listener at an address, or takes an inherited one.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,15 +13,14 @@ use super::unix::UnixSocket;
 use super::{inherited, stdin};
 
 impl FcgiListener {
-    /// Listens at an address.
+    /// Listens on an address.
     ///
-    /// A unix socket gets the mode 0660; [`UnixSocket`] has more to choose from.
+    /// A unix socket gets mode 0660. [`UnixSocket`] has more settings.
     ///
     /// # Errors
-    /// When the address cannot be bound, or the process was not started with what it names. The text names the
-    /// address, and for the latter what was found instead and how to start the process. Where systemd passes
-    /// several sockets for the address, which is one for [`Listeners::bind`](crate::Listeners::bind), none is
-    /// taken.
+    /// If the address cannot be bound, or the process was not started with the socket that it names. The message has the
+    /// address; for an inherited socket also what was found instead, and how to start the process. If systemd passes
+    /// several sockets for the address, which is a case for [`Listeners::bind`](crate::Listeners::bind), none is taken.
     ///
     /// # Panics
     /// Outside a tokio runtime whose I/O is enabled.
@@ -35,15 +34,13 @@ impl FcgiListener {
         }
     }
 
-    /// The listening socket at fd 0, which is where Apache's mod_fcgid, lighttpd, H2O and spawn-fcgi start a
-    /// process with it (FastCGI §2.2).
+    /// Takes the listening socket at fd 0, where Apache's mod_fcgid, lighttpd, H2O and spawn-fcgi pass it (FastCGI §2.2).
     ///
-    /// fd 0 is then `/dev/null`, so that it can be taken once, processes that this one starts do not inherit
-    /// the socket, and dropping the listener closes it.
+    /// fd 0 is then replaced by `/dev/null`: it can be taken once, child processes do not inherit the socket, and dropping
+    /// the listener closes it.
     ///
     /// # Errors
-    /// When fd 0 is something else: a terminal, a pipe, a file, nothing, or a socket that is connected. Nothing
-    /// is taken then.
+    /// If fd 0 is something else: a terminal, a pipe, a file, closed, or a connected socket. It is left unchanged then.
     ///
     /// # Panics
     /// Outside a tokio runtime whose I/O is enabled.
@@ -51,16 +48,17 @@ impl FcgiListener {
         stdin::take()
     }
 
-    /// The socket that systemd passes (LISTEN_FDS, `sd_listen_fds(3)`): the one of this name
-    /// (LISTEN_FDNAMES), or the only one there is. Each can be taken once.
+    /// Takes a socket that systemd passes (LISTEN_FDS, `sd_listen_fds(3)`).
     ///
-    /// The variables LISTEN_PID and LISTEN_FDS are removed from the environment, so call this before there are
-    /// threads with code in C that reads it.
+    /// `name` selects one by its name in LISTEN_FDNAMES; `None` takes the only one. Each socket can be taken once.
+    ///
+    /// The variables LISTEN_PID and LISTEN_FDS are removed from the environment, so call this before other threads run
+    /// C code that reads the environment.
     ///
     /// # Errors
-    /// When systemd passed none to this process (LISTEN_PID says to which; without it they are for whoever has
-    /// the variables, as systemfd passes them), none of this name, several, or one that does not listen for
-    /// streams.
+    /// If systemd passed no socket to this process, none with this name, several, or one that is not a listening stream
+    /// socket. LISTEN_PID names the process; without it the sockets are for any process that has the variables, as
+    /// systemfd passes them.
     ///
     /// # Panics
     /// Outside a tokio runtime whose I/O is enabled.
@@ -69,7 +67,7 @@ impl FcgiListener {
     }
 }
 
-/// All that an address stands for: one socket, or as many as systemd passes.
+/// Listens on all sockets of an address: one, or as many as systemd passes.
 pub(super) fn bind_all(address: &Address) -> io::Result<Vec<FcgiListener>> {
     match address {
         Address::Systemd(name) => systemd::take(name.as_deref(), Expected::All)?,
@@ -78,14 +76,14 @@ pub(super) fn bind_all(address: &Address) -> io::Result<Vec<FcgiListener>> {
     }
 }
 
-/// The one listener of a list that was asked to have one.
+/// The only listener of a list that `Expected::One` returned.
 fn only(mut listeners: Vec<FcgiListener>) -> io::Result<FcgiListener> {
     listeners.pop().ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 fn bind_tcp(addr: SocketAddr) -> io::Result<FcgiListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of the process before this one, in TIME_WAIT, must not keep it from starting.
+    // Otherwise connections of an earlier process in TIME_WAIT would prevent the start.
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     Ok(socket.listen(BACKLOG)?.into())
@@ -96,7 +94,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_error_in_binding_names_the_address() {
+    async fn a_bind_error_names_the_address() {
         let taken = FcgiListener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let address: Address = taken.local_addr().unwrap().to_string().parse().unwrap();
         let error = FcgiListener::bind(&address).unwrap_err();

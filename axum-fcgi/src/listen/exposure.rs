@@ -1,4 +1,4 @@
-//! A socket that is open to the network.
+//! Warns about a listener that anyone on the network can connect to.
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -10,31 +10,30 @@ use super::fcgi_addr::FcgiAddr;
 use super::listener::FcgiListener;
 use super::listeners::Listeners;
 
-/// One warning if anyone on the network can connect to `listener`: it listens at a TCP address that is not
-/// loopback, and no [`AllowListener`](crate::AllowListener) is around it, whose addresses are of another type.
+/// Logs one warning if `listener` has a TCP address that is not loopback and no [`AllowListener`](crate::AllowListener)
+/// around it, whose addresses have another type.
 pub(crate) fn warn_if_exposed<L: Listener>(listener: &L) {
-    let addresses: Vec<SocketAddr> = addresses(listener).into_iter().filter(is_exposed).collect();
+    let addresses: Vec<SocketAddr> = tcp_addresses(listener).into_iter().filter(is_exposed).collect();
     if !addresses.is_empty() {
         tracing::warn!(
             ?addresses,
-            "whoever can connect to this address can claim to be any client and any user: an allow-list would keep \
-             strangers out"
+            "anyone who can connect can claim to be any client and any user: limit who may connect with an allow-list"
         );
     }
 }
 
-fn addresses<L: Listener>(listener: &L) -> Vec<SocketAddr> {
+fn tcp_addresses<L: Listener>(listener: &L) -> Vec<SocketAddr> {
     let any = listener as &dyn Any;
-    if let Some(several) = any.downcast_ref::<Listeners<FcgiListener>>() {
-        several.iter().filter_map(address).collect()
-    } else if let Some(several) = any.downcast_ref::<Listeners<TcpListener>>() {
-        several.iter().filter_map(address).collect()
+    if let Some(listeners) = any.downcast_ref::<Listeners<FcgiListener>>() {
+        listeners.iter().filter_map(tcp_address).collect()
+    } else if let Some(listeners) = any.downcast_ref::<Listeners<TcpListener>>() {
+        listeners.iter().filter_map(tcp_address).collect()
     } else {
-        address(listener).into_iter().collect()
+        tcp_address(listener).into_iter().collect()
     }
 }
 
-fn address<L: Listener>(listener: &L) -> Option<SocketAddr> {
+fn tcp_address<L: Listener>(listener: &L) -> Option<SocketAddr> {
     let addr = listener.local_addr().ok()?;
     let any = &addr as &dyn Any;
     match any.downcast_ref::<FcgiAddr>() {

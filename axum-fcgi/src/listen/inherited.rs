@@ -1,6 +1,5 @@
-//! Whatever the process was started with.
+//! The sockets that the process was started with.
 
-use std::fmt;
 use std::io;
 
 use super::descriptor::FdKind;
@@ -8,43 +7,38 @@ use super::listener::FcgiListener;
 use super::stdin;
 use super::systemd::{self, Expected, NotPassed};
 
-/// What systemd passes to this process, or else what is at fd 0; the outer error is that there is neither.
+/// Takes the sockets that systemd passes, or else the one at fd 0. The outer error means that there are none.
 ///
-/// Sockets that are passed but cannot be used are an error, not a reason to look further.
-pub(crate) fn inherited(want: Expected) -> Result<io::Result<Vec<FcgiListener>>, NoInheritedSocket> {
-    let absent = match systemd::take(None, want) {
+/// A socket that was passed and cannot be used is an error; nothing else is tried.
+pub(crate) fn inherited(expected: Expected) -> Result<io::Result<Vec<FcgiListener>>, NoInheritedSocket> {
+    let not_passed = match systemd::take(None, expected) {
         Ok(taken) => return Ok(taken),
-        Err(absent) => absent,
+        Err(not_passed) => not_passed,
     };
-    match stdin::listener() {
+    match stdin::take_listener() {
         Ok(listener) => Ok(Ok(vec![listener])),
-        Err(unfit) => Err(NoInheritedSocket { absent, unfit }),
+        Err(stdin) => Err(NoInheritedSocket { not_passed, stdin }),
     }
 }
 
-/// The same, for the address `auto`.
-pub(super) fn take(want: Expected) -> io::Result<Vec<FcgiListener>> {
-    inherited(want).unwrap_or_else(|nothing| {
+/// Takes the sockets for the address `auto`.
+pub(super) fn take(expected: Expected) -> io::Result<Vec<FcgiListener>> {
+    inherited(expected).unwrap_or_else(|none| {
         Err(io::Error::new(
             io::ErrorKind::NotFound,
             format!(
-                "the program was not started with a socket to listen at: {nothing}; start it from a systemd .socket \
-                 unit, from a web server (Apache's mod_fcgid, lighttpd's bin-path, H2O's fastcgi.spawn) or with \
-                 spawn-fcgi, or give it an address such as unix:/run/app.sock or 127.0.0.1:9000"
+                "the program was not started with a socket to listen on: {none}; start it from a systemd .socket unit, \
+                 from a web server (Apache's mod_fcgid, lighttpd's bin-path, H2O's fastcgi.spawn) or with spawn-fcgi, \
+                 or give it an address such as unix:/run/app.sock or 127.0.0.1:9000"
             ),
         ))
     })
 }
 
 /// The process was not started with a socket.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{not_passed}, and fd 0 is {stdin}")]
 pub(crate) struct NoInheritedSocket {
-    absent: NotPassed,
-    unfit: FdKind,
-}
-
-impl fmt::Display for NoInheritedSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, and fd 0 is {}", self.absent, self.unfit)
-    }
+    not_passed: NotPassed,
+    stdin: FdKind,
 }

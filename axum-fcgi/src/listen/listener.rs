@@ -1,4 +1,4 @@
-//! A listener at any address.
+//! A TCP or unix listener as one type.
 
 use std::io;
 
@@ -10,14 +10,14 @@ use super::socket_file::SocketFile;
 use super::stream::FcgiStream;
 use crate::accept::accept;
 
-/// Connections that may wait to be accepted, as in tokio's own `bind`. The system has a bound of its own.
+/// How many connections may wait to be accepted, as in tokio's own `bind`. The system may use a lower limit.
 pub(super) const BACKLOG: u32 = 1024;
 
-/// A listening socket at any [`Address`]: TCP or unix, bound by this process or given to it.
+/// A listening socket at any [`Address`](crate::Address): TCP or unix, bound by this process or inherited.
 ///
-/// The types of what it accepts are the same whichever it is, so that where to listen can be a matter of
-/// configuration. One that is [bound at a path](UnixSocket) removes its file when it is dropped; one that the
-/// process was started with leaves it to whom it belongs to.
+/// The type is the same for all of them, so that the address can be a matter of configuration. A socket
+/// [bound at a path](crate::UnixSocket) removes its file when it is dropped; the file of an inherited socket is not
+/// removed.
 ///
 /// # Examples
 /// ```no_run
@@ -31,8 +31,8 @@ pub(super) const BACKLOG: u32 = 1024;
 /// ```
 #[derive(Debug)]
 pub struct FcgiListener {
-    /// Before the socket, since fields are dropped in this order: the file is removed while the socket is
-    /// still open, or another process could take it for a stale one.
+    /// Before `socket`, since fields drop in this order: while the socket is open, no other process takes the file for a
+    /// stale one.
     _file: Option<SocketFile>,
     socket: Socket,
 }
@@ -44,10 +44,10 @@ enum Socket {
 }
 
 impl FcgiListener {
-    /// The address that it listens at.
+    /// The address of this listener.
     ///
     /// # Errors
-    /// When the system does not tell it.
+    /// If `getsockname` fails.
     pub fn local_addr(&self) -> io::Result<FcgiAddr> {
         match &self.socket {
             Socket::Tcp(listener) => listener.local_addr().map(Into::into),
@@ -66,7 +66,7 @@ impl From<TcpListener> for FcgiListener {
     }
 }
 
-/// The file stays when the listener is dropped.
+/// The socket's file is not removed on drop.
 impl From<UnixListener> for FcgiListener {
     fn from(listener: UnixListener) -> Self {
         Self { _file: None, socket: Socket::Unix(listener) }
@@ -78,7 +78,7 @@ impl Listener for FcgiListener {
     type Addr = FcgiAddr;
 
     /// # Cancel safety
-    /// No connection is lost when the future is dropped.
+    /// Cancel safe: dropping the future loses no connection.
     async fn accept(&mut self) -> (FcgiStream, FcgiAddr) {
         match &mut self.socket {
             Socket::Tcp(listener) => {

@@ -11,8 +11,9 @@ use super::bind::bind_all;
 use super::listener::FcgiListener;
 use crate::accept::accept;
 
-/// Several listeners that are served as one. They take turns: one that has many connections waiting does not
-/// keep the others from theirs.
+/// Several listeners that are served as one.
+///
+/// They take turns: one with many waiting connections does not starve the others.
 ///
 /// # Examples
 /// ```no_run
@@ -25,17 +26,17 @@ use crate::accept::accept;
 pub struct Listeners<L> {
     /// Never empty.
     listeners: Vec<L>,
-    /// The one that is asked first, the next time: that after the one which accepted last.
+    /// Polled first the next time: the one after the listener that accepted last.
     first: usize,
 }
 
 impl<L> Listeners<L> {
-    /// One listener, to which [others](Listeners::and) are added.
+    /// Starts with one listener. Add others with [`and`](Listeners::and).
     pub fn new(listener: L) -> Self {
         Self { listeners: vec![listener], first: 0 }
     }
 
-    /// And another one.
+    /// Adds a listener.
     #[must_use]
     pub fn and(mut self, listener: L) -> Self {
         self.listeners.push(listener);
@@ -48,12 +49,13 @@ impl<L> Listeners<L> {
 }
 
 impl Listeners<FcgiListener> {
-    /// Listens at all of the addresses. [`systemd`](Address::Systemd) stands for all sockets that systemd passes
-    /// (by that name, if it has one), and so may [`auto`](Address::Auto).
+    /// Listens on all of the addresses.
+    ///
+    /// [`systemd`](Address::Systemd) means all sockets that systemd passes (with that name, if there is one), and so may
+    /// [`auto`](Address::Auto).
     ///
     /// # Errors
-    /// When there is no address, or one cannot be listened at, as with [`FcgiListener::bind`]. Those before it
-    /// are closed again.
+    /// If there is no address, or one cannot be bound: see [`FcgiListener::bind`]. Those before it are closed again.
     ///
     /// # Panics
     /// Outside a tokio runtime whose I/O is enabled.
@@ -62,13 +64,14 @@ impl Listeners<FcgiListener> {
         for address in addresses {
             listeners.extend(bind_all(address)?);
         }
-        Self::of(listeners)
+        Self::from_vec(listeners)
     }
 
-    /// These, of which there must be one.
-    pub(crate) fn of(listeners: Vec<FcgiListener>) -> io::Result<Self> {
+    /// # Errors
+    /// If there is no listener.
+    pub(crate) fn from_vec(listeners: Vec<FcgiListener>) -> io::Result<Self> {
         if listeners.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no address to listen at"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on was given"));
         }
         Ok(Self { listeners, first: 0 })
     }
@@ -79,29 +82,29 @@ impl<L: Listener> Listener for Listeners<L> {
     type Addr = L::Addr;
 
     /// # Cancel safety
-    /// That of the listeners' own `accept`, which all of tokio's, axum's and this crate's have: all but one of
-    /// their futures are dropped for each connection.
+    /// Requires that the listeners' own `accept` is cancel safe, as those of tokio, axum and this crate are: for each
+    /// connection, the futures of all other listeners are dropped.
     async fn accept(&mut self) -> (L::Io, L::Addr) {
         let count = self.listeners.len();
         let first = self.first;
-        // A box each: few, beside what a connection costs. One future for each poll would lose its waker.
+        // One box each, which is cheap beside a connection. A new future for each poll would lose its waker.
         let mut accepting: Vec<_> =
             self.listeners.iter_mut().map(|listener| Box::pin(accept(listener))).collect();
-        let (accepted, at) = poll_fn(|cx| {
-            for at in (first..count).chain(0..first) {
-                if let Poll::Ready(accepted) = accepting[at].as_mut().poll(cx) {
-                    return Poll::Ready((accepted, at));
+        let (accepted, index) = poll_fn(|cx| {
+            for index in (first..count).chain(0..first) {
+                if let Poll::Ready(accepted) = accepting[index].as_mut().poll(cx) {
+                    return Poll::Ready((accepted, index));
                 }
             }
             Poll::Pending
         })
         .await;
         drop(accepting);
-        self.first = (at + 1) % count;
+        self.first = (index + 1) % count;
         accepted
     }
 
-    /// The address of the first one.
+    /// The address of the first listener.
     fn local_addr(&self) -> io::Result<L::Addr> {
         let first = self.listeners.first().ok_or(io::ErrorKind::NotFound)?;
         first.local_addr()
@@ -115,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    /// Has some connections waiting, each known by a number.
+    /// A listener with some numbered connections waiting.
     struct Waiting(VecDeque<u32>);
 
     impl Listener for Waiting {
@@ -147,8 +150,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_address_at_all_is_an_error() {
+    async fn binding_no_address_is_an_error() {
         let error = Listeners::bind(&[]).unwrap_err();
-        assert_eq!(error.to_string(), "there is no address to listen at");
+        assert_eq!(error.to_string(), "no address to listen on was given");
     }
 }

@@ -1,4 +1,4 @@
-//! Where web servers connect: addresses, the sockets that a process binds or was born with, and who may come in.
+//! Listening sockets: addresses, sockets that the process binds or inherits, and who may connect.
 
 mod address;
 mod allow_list;

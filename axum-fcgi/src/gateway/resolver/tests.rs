@@ -1,4 +1,4 @@
-//! Paths, and what they name.
+//! Paths and the files that they name.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A site with scripts, uploads, hidden files, links and what else is found in one.
+/// A site with scripts, uploads, hidden files, links and other files.
 fn site() -> (TempDir, ScriptResolver) {
     let directory = TempDir::new().unwrap();
     let root = directory.path().join("root");
@@ -50,15 +50,15 @@ fn site() -> (TempDir, ScriptResolver) {
     symlink("nowhere.php", root.join("broken.php")).unwrap();
     symlink("loop.php", root.join("loop.php")).unwrap();
     drop(UnixListener::bind(root.join("socket.php")).unwrap());
-    let site = ScriptResolver {
+    let resolver = ScriptResolver {
         root,
         extensions: vec![".php".into()],
         index: vec!["index.php".into(), "index.html".into()],
         front_controller: None,
-        hidden_files: false,
+        serve_dotfiles: false,
         symlinks: Symlinks::default(),
     };
-    (directory, site)
+    (directory, resolver)
 }
 
 fn script(name: &str, path_info: &str) -> Resolved {
@@ -67,7 +67,7 @@ fn script(name: &str, path_info: &str) -> Resolved {
 
 #[test]
 fn every_path_names_what_it_should() {
-    let (_directory, site) = site();
+    let (_directory, resolver) = site();
     for (path, expected) in [
         // Scripts, and what follows them.
         ("/hello.php", script("/hello.php", "")),
@@ -100,7 +100,7 @@ fn every_path_names_what_it_should() {
         ("/static", Resolved::NeedsSlash),
         ("/empty/", Resolved::Missing),
         ("/empty", Resolved::Missing),
-        // Files that are no scripts, and never will be by what is put behind them.
+        // Files that are not scripts, whatever follows them.
         ("/x.jpg", Resolved::File),
         ("/x.jpg/y.php", Resolved::Refused),
         ("/x.jpg/index.php", Resolved::Refused),
@@ -116,7 +116,7 @@ fn every_path_names_what_it_should() {
         ("/x.php~", Resolved::File),
         ("/php", Resolved::File),
         ("/x.inc/y.php", Resolved::Refused),
-        // Nothing.
+        // Paths that name nothing.
         ("/nothing.php", Resolved::Missing),
         ("/nothing.php/hello.php", Resolved::Missing),
         ("/nothing/hello.php", Resolved::Missing),
@@ -151,7 +151,7 @@ fn every_path_names_what_it_should() {
         ("/up/secret.php", Resolved::Refused),
         ("/up/root/hello.php", Resolved::Refused),
         ("/loop.php", Resolved::Refused),
-        // What ends strings, and what is no path.
+        // NUL, and what is not a path.
         ("/x.jpg%00.php", Resolved::Malformed),
         ("/hello.php%00.jpg", Resolved::Malformed),
         ("/hello.php/%00", Resolved::Malformed),
@@ -160,7 +160,7 @@ fn every_path_names_what_it_should() {
         ("", Resolved::Malformed),
         ("*", Resolved::Malformed),
         ("hello.php", Resolved::Malformed),
-        // Hidden files, and what is no file.
+        // Hidden files, and a socket.
         ("/.git/config", Resolved::Refused),
         ("/.git/hook.php", Resolved::Refused),
         ("/.git", Resolved::Refused),
@@ -169,16 +169,16 @@ fn every_path_names_what_it_should() {
         ("/sub/.well-known/x", Resolved::Refused),
         ("/socket.php", Resolved::Refused),
     ] {
-        assert_eq!(site.find(path, true), expected, "{path:?}");
+        assert_eq!(resolver.resolve(path, true), expected, "{path:?}");
     }
     let long = format!("/{}.php", "a".repeat(5000));
-    assert_eq!(site.find(&long, true), Resolved::Missing);
+    assert_eq!(resolver.resolve(&long, true), Resolved::Missing);
 }
 
 #[test]
-fn a_front_controller_has_what_names_no_file() {
-    let (_directory, mut site) = site();
-    site.front_controller = Some("/app/index.php".into());
+fn paths_of_no_file_go_to_the_front_controller() {
+    let (_directory, mut resolver) = site();
+    resolver.front_controller = Some("/app/index.php".into());
     let front = || script("/app/index.php", "");
     for (path, expected) in [
         ("/pretty/path", front()),
@@ -195,47 +195,47 @@ fn a_front_controller_has_what_names_no_file() {
         ("/.git/config", Resolved::Refused),
         ("/../x", Resolved::Malformed),
     ] {
-        assert_eq!(site.find(path, true), expected, "{path:?}");
+        assert_eq!(resolver.resolve(path, true), expected, "{path:?}");
     }
-    site.front_controller = Some("/missing.php".into());
-    assert_eq!(site.find("/pretty", true), Resolved::Refused);
-    site.front_controller = Some("/x.jpg".into());
-    assert_eq!(site.find("/pretty", true), Resolved::Refused);
+    resolver.front_controller = Some("/missing.php".into());
+    assert_eq!(resolver.resolve("/pretty", true), Resolved::Refused);
+    resolver.front_controller = Some("/x.jpg".into());
+    assert_eq!(resolver.resolve("/pretty", true), Resolved::Refused);
 }
 
 #[test]
-fn links_are_followed_as_far_as_they_may() {
-    let (_directory, mut site) = site();
-    site.symlinks = Symlinks::Anywhere;
-    assert_eq!(site.find("/out.php", true), script("/out.php", ""));
-    assert_eq!(site.find("/up/secret.php", true), script("/up/secret.php", ""));
-    site.symlinks = Symlinks::Never;
+fn symlinks_are_followed_as_configured() {
+    let (_directory, mut resolver) = site();
+    resolver.symlinks = Symlinks::Anywhere;
+    assert_eq!(resolver.resolve("/out.php", true), script("/out.php", ""));
+    assert_eq!(resolver.resolve("/up/secret.php", true), script("/up/secret.php", ""));
+    resolver.symlinks = Symlinks::Never;
     for path in ["/out.php", "/in.php", "/to-docs/page.php", "/broken.php"] {
-        assert_eq!(site.find(path, true), Resolved::Refused, "{path}");
+        assert_eq!(resolver.resolve(path, true), Resolved::Refused, "{path}");
     }
-    // The root itself may be reached by one.
-    let (directory, mut site) = self::site();
+    // The root itself may be a link.
+    let (directory, mut resolver) = site();
     let link = directory.path().join("current");
-    symlink(&site.root, &link).unwrap();
-    site.root = link;
-    assert_eq!(site.find("/in.php", true), script("/in.php", ""));
-    assert_eq!(site.find("/out.php", true), Resolved::Refused);
+    symlink(&resolver.root, &link).unwrap();
+    resolver.root = link;
+    assert_eq!(resolver.resolve("/in.php", true), script("/in.php", ""));
+    assert_eq!(resolver.resolve("/out.php", true), Resolved::Refused);
 }
 
 #[test]
 fn dotfiles_and_script_extensions_are_configurable() {
-    let (_directory, mut site) = site();
-    site.hidden_files = true;
-    assert_eq!(site.find("/.hidden.php", true), script("/.hidden.php", ""));
-    site.extensions = vec![".inc".into(), ".PHPX".into()];
-    assert_eq!(site.find("/x.inc/a", true), script("/x.inc", "/a"));
-    assert_eq!(site.find("/x.phpx", true), script("/x.phpx", ""));
-    assert_eq!(site.find("/hello.php", true), Resolved::File);
+    let (_directory, mut resolver) = site();
+    resolver.serve_dotfiles = true;
+    assert_eq!(resolver.resolve("/.hidden.php", true), script("/.hidden.php", ""));
+    resolver.extensions = vec![".inc".into(), ".PHPX".into()];
+    assert_eq!(resolver.resolve("/x.inc/a", true), script("/x.inc", "/a"));
+    assert_eq!(resolver.resolve("/x.phpx", true), script("/x.phpx", ""));
+    assert_eq!(resolver.resolve("/hello.php", true), Resolved::File);
 }
 
 #[test]
-fn the_path_of_a_mount_without_a_slash_needs_one() {
-    let (_directory, site) = site();
-    assert_eq!(site.find("/", false), Resolved::NeedsSlash);
-    assert_eq!(site.find("/hello.php", false), script("/hello.php", ""));
+fn a_mount_path_without_a_slash_needs_one() {
+    let (_directory, resolver) = site();
+    assert_eq!(resolver.resolve("/", false), Resolved::NeedsSlash);
+    assert_eq!(resolver.resolve("/hello.php", false), script("/hello.php", ""));
 }

@@ -29,7 +29,7 @@ pub(super) fn find() -> io::Result<StartMode> {
         return bound.map(StartMode::Listeners);
     }
     let nothing = match inherited(Expected::All) {
-        Ok(listeners) => return Listeners::of(listeners?).map(StartMode::Listeners),
+        Ok(listeners) => return Listeners::from_vec(listeners?).map(StartMode::Listeners),
         Err(nothing) => nothing,
     };
     if env::var_os(GATEWAY_INTERFACE).is_some_and(|interface| !interface.is_empty()) {
