@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::params::Params;
 
-/// The client's address as the web server tells it in REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8): what
-/// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) gives.
+/// The client's address from REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8).
 ///
-/// A port that is missing or no number is the one in REMOTE_ADDR (`192.0.2.1:4711`), else 0; brackets and a zone
-/// (`fe80::1%eth0`) are left out. An address that is missing or none of IP's, as a web server has
-/// it whose client came by a unix socket (nginx says `unix:`), is `0.0.0.0`, with port 0: a handler that asks
-/// for a client gets an answer rather than a 500, and [`Params`] tells the difference, as does
-/// [`tower_fcgi::Params::client_addr`].
+/// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) contains the same address.
+///
+/// If REMOTE_PORT is missing or not a number, the port in REMOTE_ADDR is used (`192.0.2.1:4711`), else 0. Brackets and a
+/// zone (`fe80::1%eth0`) are removed. If the address is missing or not an IP address, as for a client of the web server's
+/// unix socket (nginx sends `unix:`), it is `0.0.0.0` with port 0, so that a handler that needs a client address does not
+/// fail. [`Params`] and [`tower_fcgi::Params::client_addr`] show the difference.
 ///
 /// ```
 /// let params: axum_fcgi::Params = [("REMOTE_ADDR", "2001:db8::1"), ("REMOTE_PORT", "4711")].into_iter().collect();

@@ -1,10 +1,10 @@
 //! Macros for the extractors of meta-variables.
 
-/// Makes a type an extractor of what its `from_params` finds, and the unit struct that is its rejection: a
-/// 500, as axum has it for what a handler asks for and the program was not set up to give.
+/// Implements the extractor of a type by its `from_params`, and defines its rejection: a 500, as in axum for an extension
+/// that is missing.
 macro_rules! extractor {
-    ($fact:ident, $missing:ident, $reason:literal) => {
-        impl<S: Sync> axum::extract::FromRequestParts<S> for $fact {
+    ($extractor:ident, $missing:ident, $reason:literal) => {
+        impl<S: Sync> axum::extract::FromRequestParts<S> for $extractor {
             type Rejection = $missing;
 
             async fn from_request_parts(
@@ -15,7 +15,7 @@ macro_rules! extractor {
             }
         }
 
-        impl<S: Sync> axum::extract::OptionalFromRequestParts<S> for $fact {
+        impl<S: Sync> axum::extract::OptionalFromRequestParts<S> for $extractor {
             type Rejection = std::convert::Infallible;
 
             async fn from_request_parts(
@@ -26,24 +26,17 @@ macro_rules! extractor {
             }
         }
 
-        $crate::extract::extractor::rejection!($fact, $missing, $reason);
+        $crate::extract::extractor::rejection!($extractor, $missing, $reason);
     };
 }
 
-/// Makes the rejection of an extractor.
+/// Defines the rejection of an extractor.
 macro_rules! rejection {
-    ($fact:ident, $missing:ident, $reason:literal) => {
-        #[doc = concat!("The rejection of [`", stringify!($fact), "`](crate::", stringify!($fact), "): ", $reason, ".")]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    ($extractor:ident, $missing:ident, $reason:literal) => {
+        #[doc = concat!("The rejection of [`", stringify!($extractor), "`](crate::", stringify!($extractor), "): ", $reason, ".")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+        #[error($reason)]
         pub struct $missing;
-
-        impl std::fmt::Display for $missing {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str($reason)
-            }
-        }
-
-        impl std::error::Error for $missing {}
 
         impl axum::response::IntoResponse for $missing {
             fn into_response(self) -> axum::response::Response {

@@ -6,14 +6,14 @@ use super::extractor::extractor;
 use super::mock_params::MockParams;
 use super::params::Params;
 
-/// The meta-variables of a request: the web server's, else those of a test.
+/// The meta-variables of a request: from the web server, or else from a test's `MockParams`.
 pub(crate) fn lookup(parts: &Parts) -> Option<&tower_fcgi::Params> {
     let extensions = &parts.extensions;
     extensions.get::<tower_fcgi::Params>().or_else(|| extensions.get::<MockParams>().map(|mock| &*mock.0))
 }
 
-/// The value of a variable, where it is text and not empty. Web servers send a variable that has no value as
-/// an empty one, or not at all.
+/// The value of a variable, if it is UTF-8 and not empty. For a variable without a value, some web servers send an empty
+/// one, and others none.
 pub(super) fn non_empty_str(params: &tower_fcgi::Params, name: &str) -> Option<String> {
     params.get_str(name).filter(|value| !value.is_empty()).map(str::to_owned)
 }
@@ -27,7 +27,7 @@ impl Params {
 extractor!(
     Params,
     MissingParams,
-    "the request has no FastCGI params: it did not come through axum_fcgi::serve"
+    "the request has no meta-variables: it did not come through axum_fcgi::serve"
 );
 
 #[cfg(test)]
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_neither_empty_nor_something_else_than_text() {
+    fn values_are_not_empty_and_utf8() {
         let params = [("A", &b"text"[..]), ("B", b""), ("C", b"\xff"), ("D", b""), ("D", b"last")];
         let params: tower_fcgi::Params = params.into_iter().collect();
         let found = ["A", "B", "C", "D", "E"].map(|name| non_empty_str(&params, name));

@@ -1,4 +1,4 @@
-//! What the web server would have told, for tests.
+//! Meta-variables for tests.
 
 use axum::Extension;
 use axum::extract::connect_info::MockConnectInfo;
@@ -8,17 +8,14 @@ use tower_layer::Layer;
 use super::client_addr::client_addr;
 use super::params::Params;
 
-/// A layer for the tests of an application: what the web server would have told.
+/// A layer for tests: sets the meta-variables that a web server would send.
 ///
-/// As axum's [`MockConnectInfo`] is for [`ConnectInfo`](axum::extract::ConnectInfo): with this layer every
-/// extractor of this crate finds in a request that did not come over FastCGI what it would find in one that
-/// came with these meta-variables. Where a request did come over FastCGI, that wins.
+/// Like axum's [`MockConnectInfo`] for [`ConnectInfo`](axum::extract::ConnectInfo): with this layer, all extractors of this
+/// crate work for requests that do not come over FastCGI. A request that comes over FastCGI keeps its own variables.
 ///
-/// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) is there as well, by REMOTE_ADDR and REMOTE_PORT,
-/// since over FastCGI it is told by the same variables; a [`MockConnectInfo`] of the router's own, in a layer
-/// that was added before this one, wins. Lines that are written to a [`Stderr`](crate::Stderr) are dropped.
-///
-/// The request itself (target, method, headers) is the test's: no variable changes it.
+/// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) is set from REMOTE_ADDR and REMOTE_PORT, as over FastCGI; a
+/// [`MockConnectInfo`] in a layer that was added before this one wins. Lines written to a [`Stderr`](crate::Stderr) are
+/// dropped. The request itself (target, method, headers) does not change.
 ///
 /// # Examples
 /// ```

@@ -1,20 +1,19 @@
-//! Who the client is, as the web server has it.
+//! The authenticated user.
 
 use super::extractor::extractor;
 use super::lookup::non_empty_str;
 
-/// The name of the user whom the web server authenticated: REMOTE_USER (RFC 3875 §4.1.11).
+/// The user that the web server authenticated: REMOTE_USER (RFC 3875 §4.1.11).
 ///
-/// **Make sure that the web server does authenticate.** nginx (`$remote_user`) and HAProxy send the name of
-/// Basic credentials *unchecked* where no authentication is configured, so that every client is whoever it
-/// says it is. In nginx pass the variable only where `auth_basic` is on; behind HAProxy use this extractor only
-/// where `http-request auth` guards the path. Apache, lighttpd and Caddy send it only once they have checked
-/// it.
+/// **Make sure that the web server authenticates.** If no authentication is configured, nginx (`$remote_user`) and HAProxy
+/// send the name of Basic credentials *unchecked*, so that a client can claim to be anyone. In nginx, pass the variable
+/// only where `auth_basic` is on; behind HAProxy, use this extractor only where `http-request auth` guards the path.
+/// Apache, lighttpd and Caddy send only names that they have checked.
 ///
 /// # Rejection
-/// [`MissingRemoteUser`](crate::rejection::MissingRemoteUser), a 500, where the web server names nobody, or
-/// with something that is no text, or the request did not come over FastCGI. A handler that strangers can
-/// reach takes an `Option<RemoteUser>`, which is `None` there.
+/// [`MissingRemoteUser`](crate::rejection::MissingRemoteUser), a 500, if the web server sends no user, or one that is not
+/// UTF-8, or the request did not come over FastCGI. `Option<RemoteUser>` is `None` then: use it if unauthenticated clients
+/// can reach the handler.
 ///
 /// # Examples
 /// ```
@@ -36,7 +35,7 @@ impl RemoteUser {
 extractor!(
     RemoteUser,
     MissingRemoteUser,
-    "the web server names no user: it sends no REMOTE_USER, or the request did not come over FastCGI"
+    "no user is authenticated: the web server sends no REMOTE_USER, or the request did not come over FastCGI"
 );
 
 #[cfg(test)]
@@ -45,21 +44,21 @@ mod tests {
     use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
-    fn nobody_is_named_by_an_empty_name_nor_by_a_header() {
-        for (told, user) in [
+    fn an_empty_name_or_a_header_is_no_user() {
+        for (sent, user) in [
             (&[("REMOTE_USER", "eve")][..], Some("eve")),
             (&[("REMOTE_USER", "bob"), ("REMOTE_USER", "eve")], Some("eve")),
             (&[("REMOTE_USER", "")], None),
             (&[("HTTP_REMOTE_USER", "eve"), ("HTTP_AUTHORIZATION", "Basic ZXZlOg==")], None),
             (&[], None),
         ] {
-            assert_eq!(extracted(told), user.map(|user| RemoteUser(user.to_owned())), "{told:?}");
+            assert_eq!(extracted(sent), user.map(|user| RemoteUser(user.to_owned())), "{sent:?}");
         }
         assert_eq!(extracted_from::<RemoteUser>(&mut parts(None)), None);
     }
 
     #[test]
-    fn a_name_that_is_no_text_names_nobody() {
+    fn a_name_that_is_not_utf8_is_no_user() {
         let mut parts = parts(None);
         parts.extensions.insert(tower_fcgi::Params::from_iter([("REMOTE_USER", b"\xff")]));
         assert_eq!(extracted_from::<RemoteUser>(&mut parts), None);

@@ -1,26 +1,25 @@
-//! By which scheme the client came.
+//! The scheme that the client used.
 
 use axum::http::uri::Scheme;
 
 use super::extractor::extractor;
 
-/// The scheme by which the client reached the web server: what
-/// [`Params::scheme`](tower_fcgi::Params::scheme) makes of HTTPS and REQUEST_SCHEME, which are no variables
-/// of RFC 3875.
+/// The scheme that the client used: `http` or `https`.
 ///
-/// A web server that tells neither (HAProxy and H2O do not by themselves) is taken to speak `http`. No header
-/// such as X-Forwarded-Proto is looked at: a web server behind another proxy is to be told what that says.
+/// [`Params::scheme`](tower_fcgi::Params::scheme) determines it from HTTPS and REQUEST_SCHEME, which are not variables of
+/// RFC 3875. If the web server sends neither (HAProxy and H2O do not by default), it is `http`. Headers such as
+/// X-Forwarded-Proto are ignored: configure a web server behind another proxy to evaluate them.
 ///
 /// # Rejection
-/// [`MissingRequestScheme`](crate::rejection::MissingRequestScheme), a 500, where the request did not come
-/// over FastCGI. `Option<RequestScheme>` is `None` there.
+/// [`MissingRequestScheme`](crate::rejection::MissingRequestScheme), a 500, if the request did not come over FastCGI.
+/// `Option<RequestScheme>` is `None` then.
 ///
 /// # Examples
 /// ```
 /// use axum::http::uri::Scheme;
 /// use axum_fcgi::RequestScheme;
 /// async fn handler(RequestScheme(scheme): RequestScheme) -> &'static str {
-///     if scheme == Scheme::HTTPS { "Nobody listens." } else { "Mind what you say." }
+///     if scheme == Scheme::HTTPS { "This page is encrypted." } else { "This page is not encrypted." }
 /// }
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
 /// ```
@@ -36,7 +35,7 @@ impl RequestScheme {
 extractor!(
     RequestScheme,
     MissingRequestScheme,
-    "the scheme of the request is not known: it did not come over FastCGI"
+    "the scheme of the request is unknown: it did not come over FastCGI"
 );
 
 #[cfg(test)]
@@ -45,15 +44,15 @@ mod tests {
     use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
-    fn the_web_server_decides_and_no_header_does() {
-        for (told, scheme) in [
+    fn headers_do_not_set_the_scheme() {
+        for (sent, scheme) in [
             (&[("HTTPS", "on")][..], Scheme::HTTPS),
             (&[("HTTPS", "off"), ("REQUEST_SCHEME", "https")], Scheme::HTTP),
             (&[("REQUEST_SCHEME", "https")], Scheme::HTTPS),
             (&[("HTTP_X_FORWARDED_PROTO", "https"), ("HTTP_HTTPS", "on")], Scheme::HTTP),
             (&[], Scheme::HTTP),
         ] {
-            assert_eq!(extracted(told), Some(RequestScheme(scheme)), "{told:?}");
+            assert_eq!(extracted(sent), Some(RequestScheme(scheme)), "{sent:?}");
         }
         assert_eq!(extracted_from::<RequestScheme>(&mut parts(None)), None);
     }

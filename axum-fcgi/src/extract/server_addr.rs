@@ -4,15 +4,14 @@ use std::net::SocketAddr;
 
 use super::extractor::extractor;
 
-/// The address at which the web server received the request: SERVER_ADDR, which is no variable of RFC 3875
-/// but sent by nginx, Apache, lighttpd and H2O, and SERVER_PORT (§4.1.15).
+/// The address at which the web server received the request: SERVER_ADDR and SERVER_PORT.
 ///
-/// Caddy takes SERVER_PORT from the Host header, so the port is what the client says there.
+/// SERVER_ADDR is not a variable of RFC 3875, but nginx, Apache, lighttpd and H2O send it. Caddy takes SERVER_PORT
+/// (§4.1.15) from the Host header, so the client chooses that port.
 ///
 /// # Rejection
-/// [`MissingServerAddr`](crate::rejection::MissingServerAddr), a 500, where the web server does not tell it (Caddy, HAProxy), or tells
-/// something else than an IP address, or the request did not come over FastCGI. `Option<ServerAddr>` is
-/// `None` there.
+/// [`MissingServerAddr`](crate::rejection::MissingServerAddr), a 500, if the web server does not send it (Caddy, HAProxy),
+/// or it is not an IP address, or the request did not come over FastCGI. `Option<ServerAddr>` is `None` then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerAddr(pub SocketAddr);
 
@@ -25,5 +24,5 @@ impl ServerAddr {
 extractor!(
     ServerAddr,
     MissingServerAddr,
-    "the web server sends no SERVER_ADDR and SERVER_PORT that are an address"
+    "the web server sends no valid SERVER_ADDR and SERVER_PORT, or the request did not come over FastCGI"
 );

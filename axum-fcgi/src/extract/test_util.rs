@@ -8,23 +8,24 @@ use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use futures_util::FutureExt as _;
 
-/// The head of a request of which the web server tells this; `None`: one that came over HTTP.
-pub(super) fn parts(told: Option<&[(&str, &str)]>) -> Parts {
+/// The head of a request with these meta-variables; `None`: one that came over HTTP.
+pub(super) fn parts(sent: Option<&[(&str, &str)]>) -> Parts {
     let (mut parts, ()) = Request::new(()).into_parts();
-    if let Some(told) = told {
-        parts.extensions.insert(told.iter().copied().collect::<tower_fcgi::Params>());
+    if let Some(sent) = sent {
+        parts.extensions.insert(sent.iter().copied().collect::<tower_fcgi::Params>());
     }
     parts
 }
 
-/// What an extractor makes of what the web server tells, in both of its forms.
-pub(super) fn extracted<T>(told: &[(&str, &str)]) -> Option<T>
+/// Runs both forms of an extractor on these meta-variables.
+pub(super) fn extracted<T>(sent: &[(&str, &str)]) -> Option<T>
 where
     T: FromRequestParts<()> + OptionalFromRequestParts<(), Rejection: Debug> + Debug + PartialEq,
 {
-    extracted_from(&mut parts(Some(told)))
+    extracted_from(&mut parts(Some(sent)))
 }
 
+/// Runs both forms of an extractor, and checks that they agree.
 pub(super) fn extracted_from<T>(parts: &mut Parts) -> Option<T>
 where
     T: FromRequestParts<()> + OptionalFromRequestParts<(), Rejection: Debug> + Debug + PartialEq,
@@ -35,6 +36,6 @@ where
     let required = required.map_err(|rejection| {
         assert_eq!(rejection.into_response().status(), StatusCode::INTERNAL_SERVER_ERROR);
     });
-    assert_eq!(required.as_ref().ok(), optional.as_ref(), "both forms agree");
+    assert_eq!(required.as_ref().ok(), optional.as_ref(), "both forms must agree");
     optional
 }

@@ -35,7 +35,7 @@ fn app() -> Router {
     Router::new().route("/", get(handler))
 }
 
-const TOLD: [(&str, &str); 6] = [
+const SENT: [(&str, &str); 6] = [
     ("REMOTE_ADDR", "192.0.2.1"),
     ("REMOTE_PORT", "99"),
     ("REMOTE_USER", "eve"),
@@ -45,18 +45,18 @@ const TOLD: [(&str, &str); 6] = [
 ];
 
 #[tokio::test]
-async fn every_extractor_falls_back_to_it() {
-    let app = app().layer(MockParams::from_iter(TOLD));
+async fn every_extractor_falls_back_to_mock_params() {
+    let app = app().layer(MockParams::from_iter(SENT));
     let seen = body(app, Request::new(Body::empty())).await;
     assert_eq!(seen, r#"192.0.2.1:99 Some(6) Some("eve") Some(443) Some("https") true"#);
 }
 
 #[tokio::test]
-async fn what_the_web_server_tells_wins() {
+async fn the_web_servers_variables_win() {
     let mut request = Request::new(Body::empty());
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 9], 1))));
     request.extensions_mut().insert(tower_fcgi::Params::from_iter([("REMOTE_USER", "bob")]));
-    let seen = body(app().layer(MockParams::from_iter(TOLD)), request).await;
+    let seen = body(app().layer(MockParams::from_iter(SENT)), request).await;
     assert_eq!(seen, r#"192.0.2.9:1 Some(1) Some("bob") None Some("http") false"#);
 }
 

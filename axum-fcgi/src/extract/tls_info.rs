@@ -1,12 +1,13 @@
-//! How the client's connection is encrypted, and what certificate it showed.
+//! The client's TLS connection and certificate.
 
 use super::extractor::extractor;
 use super::lookup::non_empty_str;
 
-/// What the web server tells of the client's TLS connection. No variable of it is one of RFC 3875; the names
-/// are those of Apache's mod_ssl, which others took over.
+/// The client's TLS connection and certificate, from the variables of Apache's mod_ssl.
 ///
-/// | field | variable | Apache | lighttpd | Caddy | nginx, to be passed by hand |
+/// None of them is a variable of RFC 3875; other web servers use the same names.
+///
+/// | field | variable | Apache | lighttpd | Caddy | nginx, to configure |
 /// | --- | --- | --- | --- | --- | --- |
 /// | [`protocol`](Self::protocol) | SSL_PROTOCOL | yes | yes | yes | `$ssl_protocol` |
 /// | [`cipher`](Self::cipher) | SSL_CIPHER | yes | yes | yes | `$ssl_cipher` |
@@ -17,10 +18,10 @@ use super::lookup::non_empty_str;
 /// | [`client_serial`](Self::client_serial) | SSL_CLIENT_M_SERIAL | yes | yes | | `$ssl_client_serial` |
 /// | [`client_cert`](Self::client_cert) | SSL_CLIENT_CERT | yes | yes | | `$ssl_client_raw_cert` |
 ///
-/// Apache sends them with `SSLOptions +StdEnvVars`, the certificate with `+ExportCertData`; lighttpd sends the
-/// client's with `ssl.verifyclient`, the certificate with `ssl.verifyclient.exportcert`. HAProxy can be told
-/// to with `set-param SSL_PROTOCOL %[ssl_fc_protocol]` and the like, and H2O tells none. The table is tested with each of
-/// them; the configurations are in `axum-fcgi/tests/tls`. nginx has no names of its own:
+/// Apache sends them with `SSLOptions +StdEnvVars`, and the certificate with `+ExportCertData`. lighttpd sends those of the
+/// client with `ssl.verifyclient`, and the certificate with `ssl.verifyclient.exportcert`. HAProxy sends what is
+/// configured, such as `set-param SSL_PROTOCOL %[ssl_fc_protocol]`, and H2O sends none. The table is tested with each of
+/// them; the configurations are in `axum-fcgi/tests/tls`. For nginx:
 ///
 /// ```nginx
 /// fastcgi_param SSL_PROTOCOL      $ssl_protocol      if_not_empty;
@@ -28,14 +29,12 @@ use super::lookup::non_empty_str;
 /// fastcgi_param SSL_CLIENT_S_DN   $ssl_client_s_dn   if_not_empty;
 /// ```
 ///
-/// No header is looked at: what a proxy in front of the web server puts into one, a client can put there too.
-///
-/// A variable that is empty or no text counts as absent.
+/// Headers are ignored, because a client could forge those that a proxy sets. A variable that is empty or not UTF-8 counts
+/// as absent.
 ///
 /// # Rejection
-/// [`MissingTlsInfo`](crate::rejection::MissingTlsInfo), a 500, where the web server tells none of them, as
-/// for a client that came without TLS, or the request did not come over FastCGI. `Option<TlsInfo>` is `None`
-/// there.
+/// [`MissingTlsInfo`](crate::rejection::MissingTlsInfo), a 500, if the web server sends none of the variables, as for a
+/// client without TLS, or the request did not come over FastCGI. `Option<TlsInfo>` is `None` then.
 ///
 /// # Examples
 /// ```
@@ -50,44 +49,43 @@ use super::lookup::non_empty_str;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsInfo {
-    /// The version of the protocol, as OpenSSL writes it: `TLSv1.3`.
+    /// The version of the protocol, in OpenSSL's spelling: `TLSv1.3`.
     pub protocol: Option<String>,
-    /// The cipher suite, in the spelling of the web server's library.
+    /// The cipher suite, in the spelling of the web server's TLS library.
     pub cipher: Option<String>,
-    /// The host name that the client asked for in its handshake (SNI).
+    /// The host name from the TLS handshake (SNI).
     pub server_name: Option<String>,
-    /// What became of the client's certificate. The other fields say what is *in* it, also where this says
-    /// that it was not accepted.
+    /// The result of verifying the client's certificate. The other fields contain what is *in* the certificate, even if it
+    /// was not accepted.
     pub client_verify: Option<ClientVerify>,
-    /// The subject of the client's certificate. nginx and newer Apaches write it as RFC 2253 does
-    /// (`CN=eve,O=Example`), older ones and nginx's `$ssl_client_s_dn_legacy` with slashes.
+    /// The subject of the client's certificate. nginx and recent versions of Apache use the form of RFC 2253
+    /// (`CN=eve,O=Example`); older ones, and nginx's `$ssl_client_s_dn_legacy`, use slashes.
     pub client_subject: Option<String>,
-    /// The issuer of the client's certificate, written like the subject.
+    /// The issuer of the client's certificate, in the same form.
     pub client_issuer: Option<String>,
     /// The serial number of the client's certificate, in hexadecimal digits.
     pub client_serial: Option<String>,
-    /// The client's certificate as PEM, as it was sent: with nginx pass `$ssl_client_raw_cert`, since
-    /// `$ssl_client_cert` is indented and `$ssl_client_escaped_cert` is percent-encoded.
+    /// The client's certificate as PEM. With nginx, use `$ssl_client_raw_cert`: `$ssl_client_cert` is indented, and
+    /// `$ssl_client_escaped_cert` is percent-encoded.
     pub client_cert: Option<String>,
 }
 
-/// What the web server made of the client's certificate.
+/// The result of verifying the client's certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientVerify {
-    /// The client showed none.
+    /// The client sent no certificate.
     NoCertificate,
-    /// It was verified up to a certificate that the web server trusts. The only one to be relied on.
+    /// The certificate was verified up to one that the web server trusts. Trust only this result.
     Success,
-    /// It was taken without being verified (Apache with `optional_no_ca`).
+    /// The certificate was accepted without verification (Apache with `optional_no_ca`).
     Generous,
-    /// It was not accepted, for this reason. Also a result that nobody has heard of.
+    /// The certificate was not accepted, for this reason. Also any unknown result.
     Failed(String),
 }
 
 impl TlsInfo {
-    /// The subject of the client's certificate, if the web server has verified that: the one to tell clients
-    /// by.
+    /// The subject of the client's certificate, if the web server has verified it. Use this to identify clients.
     #[must_use]
     pub fn verified_subject(&self) -> Option<&str> {
         match self.client_verify {
@@ -97,7 +95,7 @@ impl TlsInfo {
     }
 
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        let facts = Self {
+        let info = Self {
             protocol: non_empty_str(params, "SSL_PROTOCOL"),
             cipher: non_empty_str(params, "SSL_CIPHER"),
             server_name: non_empty_str(params, "SSL_TLS_SNI"),
@@ -107,18 +105,18 @@ impl TlsInfo {
             client_serial: non_empty_str(params, "SSL_CLIENT_M_SERIAL"),
             client_cert: non_empty_str(params, "SSL_CLIENT_CERT"),
         };
-        (facts != Self::default()).then_some(facts)
+        (info != Self::default()).then_some(info)
     }
 }
 
 impl ClientVerify {
-    /// The words of mod_ssl, which nginx and lighttpd use as well.
-    fn parse(told: &str) -> Self {
-        match told {
+    /// Parses the values of mod_ssl, which nginx and lighttpd use too.
+    fn parse(value: &str) -> Self {
+        match value {
             "NONE" => Self::NoCertificate,
             "SUCCESS" => Self::Success,
             "GENEROUS" => Self::Generous,
-            _ => Self::Failed(told.strip_prefix("FAILED:").unwrap_or(told).to_owned()),
+            _ => Self::Failed(value.strip_prefix("FAILED:").unwrap_or(value).to_owned()),
         }
     }
 }
@@ -126,7 +124,7 @@ impl ClientVerify {
 extractor!(
     TlsInfo,
     MissingTlsInfo,
-    "the web server tells nothing of the client's TLS connection, or the request did not come over FastCGI"
+    "the web server sends no SSL_ variables, or the request did not come over FastCGI"
 );
 
 #[cfg(test)]
@@ -136,7 +134,7 @@ mod tests {
 
     #[test]
     fn each_variable_has_its_field() {
-        let told = [
+        let sent = [
             ("SSL_PROTOCOL", "TLSv1.3"),
             ("SSL_CIPHER", "TLS_AES_256_GCM_SHA384"),
             ("SSL_TLS_SNI", "example.org"),
@@ -146,25 +144,25 @@ mod tests {
             ("SSL_CLIENT_M_SERIAL", "2CB9"),
             ("SSL_CLIENT_CERT", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"),
         ];
-        let own = |text: &str| Some(text.to_owned());
+        let some = |text: &str| Some(text.to_owned());
         let expected = TlsInfo {
-            protocol: own("TLSv1.3"),
-            cipher: own("TLS_AES_256_GCM_SHA384"),
-            server_name: own("example.org"),
+            protocol: some("TLSv1.3"),
+            cipher: some("TLS_AES_256_GCM_SHA384"),
+            server_name: some("example.org"),
             client_verify: Some(ClientVerify::Success),
-            client_subject: own("CN=eve"),
-            client_issuer: own("CN=an authority"),
-            client_serial: own("2CB9"),
-            client_cert: own("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"),
+            client_subject: some("CN=eve"),
+            client_issuer: some("CN=an authority"),
+            client_serial: some("2CB9"),
+            client_cert: some("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"),
         };
-        assert_eq!(extracted(&told), Some(expected));
+        assert_eq!(extracted(&sent), Some(expected));
         // What Caddy sends.
-        let caddy: TlsInfo = extracted(&told[..2]).unwrap();
+        let caddy: TlsInfo = extracted(&sent[..2]).unwrap();
         assert_eq!((caddy.client_verify, caddy.client_cert), (None, None));
     }
 
     #[test]
-    fn what_is_empty_or_in_a_header_is_not_told() {
+    fn empty_variables_and_headers_are_ignored() {
         assert_eq!(extracted::<TlsInfo>(&[("SSL_PROTOCOL", ""), ("HTTPS", "on")]), None);
         let forged = [("HTTP_SSL_CLIENT_VERIFY", "SUCCESS"), ("HTTP_X_SSL_CLIENT_S_DN", "CN=eve")];
         assert_eq!(extracted::<TlsInfo>(&forged), None);
@@ -172,8 +170,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_success_is_success() {
-        for (told, verify) in [
+    fn only_success_is_a_verified_subject() {
+        for (value, verify) in [
             ("SUCCESS", ClientVerify::Success),
             ("NONE", ClientVerify::NoCertificate),
             ("GENEROUS", ClientVerify::Generous),
@@ -183,13 +181,13 @@ mod tests {
             ("success", ClientVerify::Failed("success".to_owned())),
             ("SUCCESS ", ClientVerify::Failed("SUCCESS ".to_owned())),
         ] {
-            let facts = [("SSL_CLIENT_VERIFY", told), ("SSL_CLIENT_S_DN", "CN=eve")];
-            let facts: TlsInfo = extracted(&facts).unwrap();
+            let sent = [("SSL_CLIENT_VERIFY", value), ("SSL_CLIENT_S_DN", "CN=eve")];
+            let info: TlsInfo = extracted(&sent).unwrap();
             let subject = (verify == ClientVerify::Success).then_some("CN=eve");
-            assert_eq!(facts.verified_subject(), subject, "{told:?}");
-            assert_eq!(facts.client_verify, Some(verify), "{told:?}");
+            assert_eq!(info.verified_subject(), subject, "{value:?}");
+            assert_eq!(info.client_verify, Some(verify), "{value:?}");
         }
-        let unsaid: TlsInfo = extracted(&[("SSL_CLIENT_S_DN", "CN=eve")]).unwrap();
-        assert_eq!(unsaid.verified_subject(), None);
+        let unverified: TlsInfo = extracted(&[("SSL_CLIENT_S_DN", "CN=eve")]).unwrap();
+        assert_eq!(unverified.verified_subject(), None);
     }
 }

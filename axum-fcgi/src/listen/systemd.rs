@@ -134,7 +134,7 @@ impl Passed {
     fn not_found(&self, name: Option<&str>) -> io::Error {
         let text = match name {
             _ if self.names.iter().all(Option::is_none) => {
-                "all of systemd's sockets are taken already".to_owned()
+                "systemd's sockets are all taken already".to_owned()
             }
             Some(name) => format!("systemd passes no socket named {name:?}, but {}", self.names_left()),
             None => "systemd passes no socket".to_owned(),

@@ -1,29 +1,28 @@
-//! An Authorizer's yes.
-
-use std::fmt;
+//! An Authorizer's permission.
 
 use axum::http::StatusCode;
 use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
-/// An Authorizer's permission (FastCGI §6.3): the web server may go on with the request. See
-/// [`Serve::with_authorizer`](crate::Serve::with_authorizer).
+/// An Authorizer's permission (FastCGI §6.3): the web server may go on with the request.
 ///
-/// It can hand on what it has found out, as variables of the request that is allowed: the handler that
-/// answers that one finds them in its [`Params`](crate::Params). There is no other permission than this type:
-/// what else an authorizer answers with is the client's answer, and a `200` without an `Authorized` is a `500`.
+/// See [`Serve::with_authorizer`](crate::Serve::with_authorizer). It can pass variables on to the authorized request, whose
+/// handler finds them in its [`Params`](crate::Params).
+///
+/// Only this type is a permission. The web server sends any other response to the client, and a `200` without an
+/// `Authorized` becomes a `500`.
 ///
 /// # Examples
 /// ```
 /// use axum::http::{HeaderMap, StatusCode};
 /// use axum::response::Result;
-/// use axum_fcgi::Allow;
+/// use axum_fcgi::Authorized;
 ///
-/// async fn authorize(headers: HeaderMap) -> Result<Allow> {
+/// async fn authorize(headers: HeaderMap) -> Result<Authorized> {
 ///     let Some(user) = headers.get("x-token").and_then(user_of) else {
 ///         return Err(StatusCode::FORBIDDEN.into());
 ///     };
-///     Ok(Allow::new().variable("AUTH_NAME", user)?)
+///     Ok(Authorized::new().variable("AUTH_NAME", user)?)
 /// }
 /// # fn user_of(token: &axum::http::HeaderValue) -> Option<&str> { token.to_str().ok() }
 /// # let _: axum::Router = axum::Router::new().fallback(authorize);
@@ -33,26 +32,27 @@ pub struct Authorized {
     variables: HeaderMap,
 }
 
-/// In the extensions of the response that an [`Authorized`] became, and of no other.
+/// Marks a response that was made from an [`Authorized`], in its extensions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AuthorizedMarker;
 
 impl Authorized {
-    /// Without variables.
+    /// A permission without variables.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With a variable of the request that is allowed; one of this name that was there before is replaced.
+    /// Adds a variable of the authorized request. Replaces one with the same name.
     ///
     /// # Errors
-    /// [`InvalidVariable`] where the variable would arrive as another one, or not at all. A name has capital
-    /// letters, digits and underscores, and begins with no digit. A value has no line break or other control
-    /// character, and neither begins nor ends with a space or a tab.
+    /// [`InvalidVariable`] if the variable would be changed or lost on its way. A name consists of capital letters, digits
+    /// and underscores, and does not start with a digit. A value has no line break or other control character, and does
+    /// not start or end with a space or tab.
     pub fn variable(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, InvalidVariable> {
-        let is_of_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-        let is_name = name.bytes().all(is_of_name) && !name.starts_with(|first: char| first.is_ascii_digit());
+        let is_name_byte = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        let is_name =
+            name.bytes().all(is_name_byte) && !name.starts_with(|first: char| first.is_ascii_digit());
         if name.is_empty() || !is_name {
             return Err(InvalidVariable::Name);
         }
@@ -77,33 +77,26 @@ impl IntoResponse for Authorized {
     }
 }
 
-/// A variable that a web server cannot be told of. As a response it is a `500`, and so no permission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The error of adding a variable to an [`Authorized`]. As a response it is a `500`, and so no permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidVariable {
-    /// Its name is none of a variable.
+    /// The name is invalid.
+    #[error(
+        "a variable's name must consist of capital letters, digits and underscores, and not start with a digit"
+    )]
     Name,
-    /// Its value cannot be carried as it is.
+    /// The value cannot be sent unchanged.
+    #[error("a variable's value must not contain control characters, nor start or end with a space or tab")]
     Value,
-    /// There are more than can be held.
+    /// There are too many variables.
+    #[error("too many variables")]
     TooMany,
 }
 
-impl fmt::Display for InvalidVariable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Name => "the name of a variable has capital letters, digits and underscores alone",
-            Self::Value => "the value of a variable has control characters, or a space at an end",
-            Self::TooMany => "more variables than can be held",
-        })
-    }
-}
-
-impl std::error::Error for InvalidVariable {}
-
 impl IntoResponse for InvalidVariable {
     fn into_response(self) -> Response {
-        tracing::error!(error = %self, "an authorizer's variable cannot be told");
+        tracing::error!(error = %self, "an authorizer's variable is invalid: answering 500");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
 }
@@ -113,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_arrives_as_it_is_can_be_told() {
+    fn variables_that_would_change_are_rejected() {
         for (name, value, expected) in [
             ("USER", &b"alice"[..], Ok(())),
             ("AUTH_USER_2", b"a b", Ok(())),
@@ -139,9 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_variable_of_a_name_is_the_one() {
-        let allow = Authorized::new().variable("A", "1").and_then(|allow| allow.variable("A", "2")).unwrap();
-        let response = allow.into_response();
+    fn the_last_variable_of_a_name_wins() {
+        let authorized = Authorized::new()
+            .variable("A", "1")
+            .and_then(|authorized| authorized.variable("A", "2"))
+            .unwrap();
+        let response = authorized.into_response();
         assert_eq!(response.headers().len(), 1);
         assert_eq!(response.headers()["variable-a"], "2");
         assert!(response.extensions().get::<AuthorizedMarker>().is_some());

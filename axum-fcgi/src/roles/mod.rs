@@ -1,4 +1,4 @@
-//! What else than a Responder an application can be: an Authorizer, a Filter.
+//! The other roles of an application: Authorizer and Filter.
 
 mod authorized;
 mod filter_data;

@@ -1,4 +1,4 @@
-//! One service for each role.
+//! A service for each role.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,11 +15,12 @@ use tower_service::Service;
 
 use super::authorized::AuthorizedMarker;
 
-/// Gives the requests for one role to a service of their own, and all others to another one: what
-/// [`Serve::with_authorizer`](crate::Serve::with_authorizer) and [`with_filter`](crate::Serve::with_filter)
-/// serve.
+/// Sends the requests for one role to a service of their own, and all others to another service.
 ///
-/// Only the service that a request is for is waited for, on a clone: if the one is busy, requests for the other go on.
+/// [`Serve::with_authorizer`](crate::Serve::with_authorizer) and [`with_filter`](crate::Serve::with_filter) make it.
+///
+/// A request waits only for the readiness of its own service, on a clone: if one service is busy, requests for the other
+/// go on.
 #[derive(Debug, Clone)]
 pub struct RoleRouter<S, T> {
     responder: S,
@@ -28,8 +29,8 @@ pub struct RoleRouter<S, T> {
 }
 
 impl<S, T> RoleRouter<S, T> {
-    pub(crate) const fn new(others: S, role: Role, own: T) -> Self {
-        Self { responder: others, role_service: own, role }
+    pub(crate) const fn new(responder: S, role: Role, role_service: T) -> Self {
+        Self { responder, role_service, role }
     }
 }
 
@@ -42,7 +43,7 @@ where
     type Error = Infallible;
     type Future = RoleRouterFuture<S, T>;
 
-    /// Always ready: the role is known with the request, and only its service is waited for, in the future.
+    /// Always ready. Only the request tells which service to wait for, so its future waits.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
@@ -50,19 +51,19 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let params = request.extensions().get::<tower_fcgi::Params>();
         let state = match params.filter(|params| params.role() == self.role) {
-            None => State::Others { future: Oneshot::new(self.responder.clone(), request) },
+            None => State::Responder { future: Oneshot::new(self.responder.clone(), request) },
             Some(params) if self.role == Role::AUTHORIZER => {
                 let stderr = params.stderr();
                 State::Authorizer { future: Oneshot::new(self.role_service.clone(), request), stderr }
             }
-            Some(_) => State::Own { future: Oneshot::new(self.role_service.clone(), request) },
+            Some(_) => State::RoleService { future: Oneshot::new(self.role_service.clone(), request) },
         };
         RoleRouterFuture { state }
     }
 }
 
 pin_project! {
-    /// The answer of whichever service was asked.
+    /// The future of a [`RoleRouter`]'s response.
     pub struct RoleRouterFuture<S, T>
     where
         S: Service<Request>,
@@ -76,11 +77,11 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F, G> {
-        Others { #[pin] future: F },
-        Own { #[pin] future: G },
+        Responder { #[pin] future: F },
+        RoleService { #[pin] future: G },
         Authorizer { #[pin] future: G, stderr: Option<Stderr> },
-        /// The reason is on its way to the web server's log.
-        Refusing { #[pin] told: Pin<Box<dyn Future<Output = ()> + Send>> },
+        /// Writes the reason to the web server's log; then the response is a 500.
+        Rejecting { #[pin] write: Pin<Box<dyn Future<Output = ()> + Send>> },
     }
 }
 
@@ -94,9 +95,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
-            let told = match state.as_mut().project() {
-                StateProj::Others { future } => return future.poll(cx),
-                StateProj::Own { future } => return future.poll(cx),
+            let write = match state.as_mut().project() {
+                StateProj::Responder { future } => return future.poll(cx),
+                StateProj::RoleService { future } => return future.poll(cx),
                 StateProj::Authorizer { future, stderr } => {
                     let Ok(response) = ready!(future.poll(cx));
                     if response.status() != StatusCode::OK
@@ -104,26 +105,25 @@ where
                     {
                         return Poll::Ready(Ok(response));
                     }
-                    tell(stderr.take())
+                    log_rejection(stderr.take())
                 }
-                StateProj::Refusing { told } => {
-                    ready!(told.poll(cx));
+                StateProj::Rejecting { write } => {
+                    ready!(write.poll(cx));
                     return Poll::Ready(Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response()));
                 }
             };
-            state.set(State::Refusing { told });
+            state.set(State::Rejecting { write });
         }
     }
 }
 
-/// FastCGI §6.3 takes any 200 for a permission. Here a page that happens to be found under the path of a
-/// request is none, whoever asked for it.
-fn tell(stderr: Option<Stderr>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    const REASON: &str = "an authorizer answered 200 without axum_fcgi::Allow, which is no permission";
+/// FastCGI §6.3 takes any 200 for a permission. Here a page that happens to exist under the request's path is none.
+fn log_rejection(stderr: Option<Stderr>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    const REASON: &str = "an authorizer's 200 without axum_fcgi::Authorized is no permission: answering 500; return Authorized to allow";
     tracing::error!("{REASON}");
     Box::pin(async move {
         if let Some(stderr) = stderr {
-            // An error means that nobody waits for the answer any more.
+            // An error means that the request is over, so the line is not needed.
             let _ = stderr.write(REASON).await;
         }
     })
@@ -135,6 +135,6 @@ where
     T: Service<Request>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ByRoleFuture").finish_non_exhaustive()
+        f.debug_struct("RoleRouterFuture").finish_non_exhaustive()
     }
 }

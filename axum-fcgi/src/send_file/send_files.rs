@@ -1,4 +1,4 @@
-//! Files that the web server sends in the application's stead.
+//! Files that the web server sends for the application.
 
 use std::path::{Path, PathBuf};
 
@@ -8,18 +8,17 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::path::{self, UnsafePath};
 
-/// All but RFC 3986's unreserved characters and the slash.
+/// All characters except the slash and RFC 3986's unreserved ones.
 const NOT_IN_PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// A directory of files that the web server sends itself: the application decides who may have which, and
-/// the web server, which is better at it, does the sending, with ranges and conditions and all.
+/// A directory of files that the web server sends: the application only decides who may have them.
 ///
-/// The web server takes a header of the response for the order to send a file. That must be set up there, and
-/// which header it is must be said here: nothing is guessed, since a web server that does not know the header
-/// passes it on to the client, and with it a path.
+/// The web server handles ranges and conditional requests. A header of the response tells it which file to send. Configure
+/// the web server for that header, and choose the same one here. There is no default, because a web server that does not
+/// know the header passes it on to the client, and the path with it.
 ///
-/// `examples/files` has a configuration for each, which is tested.
+/// `examples/files` has a tested configuration for each.
 ///
 /// # nginx
 /// ```nginx
@@ -55,18 +54,17 @@ const NOT_IN_PATH: &AsciiSet =
 /// XSendFile on
 /// XSendFilePath /srv/files
 /// ```
-/// mod_xsendfile takes the path literally in version 0.12, which is that of Debian 12 and others
-/// ([`XSendfileVerbatim`](SendFileHeader::XSendfileVerbatim)), and decodes it from 1.0 on and in Debian 13, whose version says 0.12 as well
-/// ([`XSendfile`](SendFileHeader::XSendfile)). Those that decode know the directive `XSendFileUnescape`.
+/// mod_xsendfile 0.12, as in Debian 12, takes the path literally
+/// ([`XSendfileVerbatim`](SendFileHeader::XSendfileVerbatim)). Versions from 1.0 on, and Debian 13's, which also reports 0.12,
+/// decode it ([`XSendfile`](SendFileHeader::XSendfile)). Versions that decode have the directive `XSendFileUnescape`.
 ///
 /// # Symbolic links
-/// No file is looked at here: it is the web server that opens it, perhaps on another machine. A symbolic link
-/// below the directory therefore leads wherever it points to, unless the web server is told not to follow it
-/// (nginx: `disable_symlinks`; lighttpd: `server.follow-symlink`). Keep links, and those who may make some, out
-/// of such a directory.
+/// The application does not open the files; the web server does, perhaps on another machine. It follows symbolic links
+/// below the directory unless configured otherwise (nginx: `disable_symlinks`; lighttpd: `server.follow-symlink`). Keep
+/// links out of such a directory, and users who may create them.
 ///
-/// # Without a web server that does it
-/// [`SendFile::path`] is the file, for tower-http's `ServeFile` to send:
+/// # Other web servers
+/// Without such a web server, tower-http's `ServeFile` can send [`SendFile::path`]:
 ///
 /// ```
 /// # use axum::extract::Request;
@@ -85,59 +83,60 @@ const NOT_IN_PATH: &AsciiSet =
 /// ```
 /// use axum::extract::{Path, State};
 /// use axum::{Router, routing::get};
-/// use axum_fcgi::{SendFile, SendFileBy, SendFiles, UnsafePath};
+/// use axum_fcgi::{SendFile, SendFileHeader, SendFiles, UnsafePath};
 ///
 /// async fn handler(State(files): State<SendFiles>, Path(path): Path<String>) -> Result<SendFile, UnsafePath> {
 ///     files.file(&path)
 /// }
 ///
-/// let by = SendFileBy::XAccelRedirect { location: "/internal/".into() };
-/// let app: Router = Router::new().route("/files/{*path}", get(handler)).with_state(SendFiles::new("/srv/files", by));
+/// let header = SendFileHeader::XAccelRedirect { location: "/internal/".into() };
+/// let app: Router = Router::new().route("/files/{*path}", get(handler)).with_state(SendFiles::new("/srv/files", header));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendFiles {
     root: PathBuf,
-    by: SendFileHeader,
+    header: SendFileHeader,
 }
 
-/// How a web server is told to send a file.
+/// The header that tells the web server which file to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendFileHeader {
     /// `X-Accel-Redirect` with a URI: nginx.
     XAccelRedirect {
-        /// The path of the internal location whose `alias` is the directory, as it is written in nginx's
-        /// configuration: nothing in it is percent-encoded yet. Slashes at its ends may be left out.
+        /// The path of the internal location whose `alias` is the directory, as in nginx's configuration: not
+        /// percent-encoded. The slashes at both ends may be omitted.
         location: String,
     },
-    /// `X-Sendfile` with the file's path, percent-encoded: lighttpd, Caddy, Apache's mod_xsendfile from 1.0 on and Debian 13's.
-    /// The directory must be an absolute path. lighttpd takes no path that is not UTF-8.
+    /// `X-Sendfile` with the percent-encoded path: lighttpd, Caddy, Apache's mod_xsendfile from 1.0 on and Debian 13's.
+    ///
+    /// The directory must be an absolute path. lighttpd accepts only UTF-8.
     XSendfile,
-    /// `X-Sendfile` with the file's path as it is: Apache's mod_xsendfile 0.12, but for Debian 13's. The directory must be an absolute
-    /// path. A path that a header cannot carry, for a control character or a space at its end, is an
-    /// [`UnsafePath`].
+    /// `X-Sendfile` with the literal path: Apache's mod_xsendfile 0.12, except Debian 13's.
+    ///
+    /// The directory must be an absolute path. A path that a header cannot carry, because of a control character or a
+    /// space at its end, is an [`UnsafePath`].
     XSendfileVerbatim,
 }
 
 impl SendFiles {
-    /// Files below the directory `root`.
-    pub fn new(root: impl Into<PathBuf>, by: SendFileHeader) -> Self {
-        Self { root: root.into(), by }
+    /// The files below the directory `root`.
+    pub fn new(root: impl Into<PathBuf>, header: SendFileHeader) -> Self {
+        Self { root: root.into(), header }
     }
 
-    /// The file at `path` below the directory, as a response.
+    /// A response that sends the file at `path`, below the directory.
     ///
-    /// `path` may come from a client. It is names with slashes between them, and taken as it is: what axum's
-    /// [`Path`](axum::extract::Path) gives is decoded already, and nothing is decoded again.
+    /// `path` may come from a client: names with slashes between them. It is not decoded; axum's
+    /// [`Path`](axum::extract::Path) is decoded already.
     ///
     /// # Errors
-    /// [`UnsafePath`] if `path` is absolute or empty, or if a name in it is empty, `.` or `..`, or has a NUL;
-    /// on Windows also a backslash or a colon. With [`SendFileHeader::XSendfileVerbatim`] also if a header cannot
-    /// carry it.
+    /// [`UnsafePath`] if `path` is absolute or empty, or a name in it is empty, `.` or `..`, or contains a NUL, on Windows
+    /// also a backslash or a colon. With [`SendFileHeader::XSendfileVerbatim`], also if a header cannot carry it.
     pub fn file(&self, path: &str) -> Result<SendFile, UnsafePath> {
         path::check(path)?;
         let file = self.root.join(path);
-        let (header, value) = match &self.by {
+        let (header, value) = match &self.header {
             SendFileHeader::XAccelRedirect { location } => {
                 let location = location.trim_matches('/');
                 let slash = if location.is_empty() { "" } else { "/" };
@@ -153,13 +152,13 @@ impl SendFiles {
 const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 const X_SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
 
-/// In characters that a header and a URI can carry.
+/// Percent-encodes all characters that a header or a URI cannot carry.
 fn encode(path: &[u8]) -> HeaderValue {
     let encoded = percent_encode(path, NOT_IN_PATH).to_string();
-    HeaderValue::try_from(encoded).expect("percent-encoded text is all visible ASCII")
+    HeaderValue::try_from(encoded).expect("percent-encoded text is visible ASCII")
 }
 
-/// As it is, if it comes through as that: what is white at the end of a header is not part of it.
+/// The literal path, unless it would be changed: white space at the end of a header is not part of its value.
 fn verbatim(path: &[u8]) -> Result<HeaderValue, UnsafePath> {
     if path.ends_with(b" ") || path.contains(&b'\t') {
         return Err(UnsafePath);
@@ -167,11 +166,10 @@ fn verbatim(path: &[u8]) -> Result<HeaderValue, UnsafePath> {
     HeaderValue::from_bytes(path).map_err(|_| UnsafePath)
 }
 
-/// A file that the web server is to send: a response without a body, to which other headers may be added as
-/// to any. [`SendFiles::file`] makes it.
+/// A response that tells the web server to send a file: see [`SendFiles::file`].
 ///
-/// The web server takes Content-Type, Content-Disposition, Cache-Control, Set-Cookie and the like from it, and
-/// has defaults of its own for what is missing. The status must be left a 200.
+/// It has no body, and other headers may be added. The web server takes Content-Type, Content-Disposition, Cache-Control,
+/// Set-Cookie and the like from it, and uses its own defaults for missing ones. The status must stay 200.
 ///
 /// ```
 /// # use axum::extract::State;
@@ -184,7 +182,7 @@ fn verbatim(path: &[u8]) -> Result<HeaderValue, UnsafePath> {
 /// # let _ = axum::routing::get::<_, _, SendFiles>(download);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "it is a response"]
+#[must_use = "return it as the response"]
 pub struct SendFile {
     file: PathBuf,
     header: HeaderName,
@@ -192,7 +190,7 @@ pub struct SendFile {
 }
 
 impl SendFile {
-    /// The file itself: the directory and the path that was checked.
+    /// The path of the file: the directory and the checked path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.file
@@ -224,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn nginx_is_given_a_uri_below_the_internal_location() {
+    fn nginx_gets_a_uri_below_the_internal_location() {
         for (location, path, uri) in [
             ("/internal/", "a/b.txt", "/internal/a/b.txt"),
             ("/internal", "a", "/internal/a"),
@@ -243,7 +241,7 @@ mod tests {
 
     #[test]
     #[cfg(not(windows))]
-    fn others_are_given_a_path() {
+    fn x_sendfile_is_a_percent_encoded_path() {
         let files = SendFiles::new("/srv/my files/", SendFileHeader::XSendfile);
         for (path, sent) in [("a/b.txt", "/srv/my%20files/a/b.txt"), ("100%", "/srv/my%20files/100%25")] {
             assert_eq!(header(&files, path, "x-sendfile"), sent);
@@ -252,7 +250,7 @@ mod tests {
 
     #[test]
     #[cfg(not(windows))]
-    fn some_are_given_it_as_it_is() {
+    fn verbatim_x_sendfile_is_the_literal_path() {
         let files = SendFiles::new("/srv/my files/", SendFileHeader::XSendfileVerbatim);
         for path in ["a/b.txt", "100%", "a b", " a", "\u{fc}"] {
             let response = files.file(path).unwrap().into_response();
@@ -268,7 +266,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_root_that_is_no_text_is_sent_byte_by_byte() {
+    fn a_root_that_is_not_utf8_is_encoded_by_bytes() {
         use std::os::unix::ffi::OsStrExt as _;
         let files = SendFiles::new(std::ffi::OsStr::from_bytes(b"/srv/\xff"), SendFileHeader::XSendfile);
         assert_eq!(header(&files, "a", "x-sendfile"), "/srv/%FF/a");
@@ -282,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_itself_is_known_as_well() {
+    fn the_response_has_the_path_of_the_file() {
         assert_eq!(accel("/i/").file("a/b").unwrap().path(), Path::new("/srv/files/a/b"));
     }
 }

@@ -157,7 +157,7 @@ async fn extractors_over_http_report_missing_params() {
         "DocumentRoot",
         "RedirectStatus",
         "TlsInfo",
-        "RequestId",
+        "ServerRequestId",
         "Stderr",
     ] {
         // A client can send whatever it likes.

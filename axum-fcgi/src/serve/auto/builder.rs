@@ -1,4 +1,4 @@
-//! `serve_auto`: whatever starts the program.
+//! `serve_auto` and its settings.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,55 +11,57 @@ use axum::response::Response;
 use axum::serve::Listener;
 use tower_service::Service;
 
-use super::detect::StartMode;
+use super::detect::{StartMode, detect};
 use super::signals::Signals;
-use super::{cgi, detect, front_controllers};
+use super::{cgi, front_controllers};
 use crate::listen::{AllowList, AllowListener};
 use crate::serve::builder::serve;
 use crate::serve::config::Config;
 use crate::serve::future::ServeFuture;
 
-/// Serves `service` to whoever has started the program: one binary for FastCGI under a web server, under systemd
-/// and by hand, and for plain CGI.
+/// Serves `service` however the program was started: by a web server, systemd, a shell, or as a CGI program.
 ///
-/// It looks for these, in this order, and serves the first that there is:
+/// It checks for the following, in this order, and serves the first that it finds:
 ///
-/// | what there is | who started the program | what is served |
+/// | found | started by | serves |
 /// | --- | --- | --- |
-/// | FCGI_LISTEN in the environment | anyone: a shell, a container, a supervisor | FastCGI, at these addresses: one or more of the strings of an [`Address`](crate::Address), separated by commas or spaces |
-/// | LISTEN_FDS for this process | systemd, with a `.socket` unit | FastCGI, at all sockets that it passes |
-/// | a listening socket at fd 0 (FastCGI §2.2) | Apache's mod_fcgid, lighttpd's `bin-path`, H2O's `fastcgi.spawn`, spawn-fcgi, cgi-fcgi | FastCGI, at that socket |
-/// | GATEWAY_INTERFACE in the environment (RFC 3875 §4.1.4) | a web server that runs it as a CGI program | one request, over stdin and stdout; then the future ends |
+/// | FCGI_LISTEN in the environment | anyone: a shell, a container, a supervisor | FastCGI on these addresses: one or more [`Address`](crate::Address) strings, separated by commas or spaces |
+/// | LISTEN_FDS for this process | systemd, with a `.socket` unit | FastCGI on all sockets that it passes |
+/// | a listening socket at fd 0 (FastCGI §2.2) | Apache's mod_fcgid, lighttpd's `bin-path`, H2O's `fastcgi.spawn`, spawn-fcgi, cgi-fcgi | FastCGI on that socket |
+/// | GATEWAY_INTERFACE in the environment (RFC 3875 §4.1.4) | a web server that runs it as a CGI program | one request, over stdin and stdout; then the future completes |
 ///
-/// An [`AllowList`](crate::AllowList) in FCGI_WEB_SERVER_ADDRS (FastCGI §3.2) holds for TCP sockets; without it, one
-/// that is open to the network is a warning in the log, as with [`serve`](crate::serve()).
+/// An [`AllowList`](crate::AllowList) in FCGI_WEB_SERVER_ADDRS (FastCGI §3.2) applies to TCP sockets. Without it, one that
+/// is open to the network is logged at `warn`, as with [`serve`](crate::serve()).
 ///
-/// FCGI_FRONT_CONTROLLERS in the environment, paths separated by commas or spaces, replaces the [front
-/// controllers](tower_fcgi::Config::with_front_controllers) of the configuration: the operator rewrites requests to them, and
-/// knows their names.
+/// FCGI_FRONT_CONTROLLERS in the environment, paths separated by commas or spaces, replaces the
+/// [front controllers](tower_fcgi::Config::with_front_controllers) of the configuration: the operator who rewrites requests
+/// to them knows their paths.
 ///
-/// # The end
-/// SIGTERM, which systemd and web servers send, and SIGINT, which is Ctrl-C, end it gracefully: no more connections
-/// are accepted, and requests under way are answered, for as long as [`Config::shutdown_timeout`] allows. The program
-/// then has no other reaction to these two signals, also once the future has ended.
+/// # Shutdown
+/// SIGTERM, which systemd and web servers send, and SIGINT (Ctrl-C) start a graceful shutdown: no more connections are
+/// accepted, and requests in flight complete within [`Config::with_shutdown_timeout`]. Afterwards the program keeps ignoring
+/// these two signals, also when the future has completed.
 ///
-/// A CGI program has nothing to wait for on a signal: its handler is dropped, and its answer is left as far as it is
-/// out.
+/// A CGI program stops at once on a signal: its handler is dropped, and its response remains incomplete.
 ///
 /// # As a CGI program
-/// - `main` is to end when the future does, and to return its error, so that the program's exit status tells of it.
-///   A web server waits for that end.
-/// - stdin is `/dev/null` for everything else in the program, and stdout is stderr: what is printed would be a part of
-///   the answer. That cannot be helped for what is printed before the future is first polled.
-/// - Every request is a process, with all that `main` does before it serves. A runtime of one thread starts sooner.
-/// - Of [`Config`], the request's target and the front controllers apply. The web server has limits and time-outs of its own for CGI programs.
+/// - `main` must return when the future completes, and return its error, so that the exit status shows it. The web server
+///   waits for the program to end.
+/// - For the rest of the program, stdin is `/dev/null` and stdout is stderr, since printed text would become part of the
+///   response. This starts when the future is first polled: do not print before.
+/// - Each request starts a process, and runs everything that `main` does before it serves. A single-threaded runtime starts
+///   faster.
+/// - Of [`Config`], only the request's target and the front controllers apply. The web server has its own limits and
+///   timeouts for CGI programs.
 ///
 /// See [`tower_fcgi::serve_cgi`] for the rest.
 ///
 /// # Output
-/// An error where FCGI_FRONT_CONTROLLERS has something else than paths; where nothing says how to serve, which has all that was looked for and how to start the program instead;
-/// where FCGI_LISTEN cannot be listened at; where a socket that was passed cannot be served; and, as a CGI program,
-/// where the answer is not whole.
+/// The future returns an error
+/// - if FCGI_FRONT_CONTROLLERS contains anything but paths;
+/// - if it finds none of the above: the message lists what was checked, and how to start the program;
+/// - if it cannot listen on FCGI_LISTEN, or cannot use a socket that was passed;
+/// - as a CGI program, if the response is incomplete.
 ///
 /// # Panics
 /// The future panics outside a tokio runtime whose I/O and time are enabled.
@@ -81,7 +83,7 @@ where
     ServeAuto { service, config: Config::default(), signal: Box::pin(pending()) }
 }
 
-/// What [`serve_auto`] gives: await it.
+/// The builder that [`serve_auto`] returns. Await it to serve.
 #[must_use = "nothing is served until it is awaited"]
 pub struct ServeAuto<S> {
     service: S,
@@ -89,17 +91,17 @@ pub struct ServeAuto<S> {
     signal: Signal,
 }
 
-/// The end, as the application has it.
+/// The application's own shutdown signal.
 type Signal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<S> ServeAuto<S> {
-    /// With other settings than the default ones.
+    /// Replaces the default settings.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Ends serving when `signal` does, as SIGTERM and SIGINT do all the same.
+    /// Also shuts down gracefully when `signal` completes, in addition to SIGTERM and SIGINT.
     pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         self.signal = Box::pin(signal);
         self
@@ -128,22 +130,22 @@ async fn run<S>(ServeAuto { service, mut config, signal }: ServeAuto<S>) -> io::
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    // Before anything is there to be served: whoever sees a socket may send a signal.
+    // Before the sockets exist: a supervisor that sees a socket may send a signal.
     let signals = Signals::install()?;
     if let Some(paths) = front_controllers::from_env()? {
         config.connection = config.connection.with_front_controllers(paths);
     }
-    let stop = async {
+    let shutdown = async {
         tokio::select! {
             () = signals.received() => {}
             () = signal => {}
         }
     };
-    match detect::find()? {
-        StartMode::Cgi => cgi::serve(service, config, stop).await,
+    match detect()? {
+        StartMode::Cgi => cgi::serve(service, config, shutdown).await,
         StartMode::Listeners(listeners) => match AllowList::from_env() {
-            Some(list) => listen(AllowListener::new(listeners, list), service, config, stop).await,
-            None => listen(listeners, service, config, stop).await,
+            Some(list) => listen(AllowListener::new(listeners, list), service, config, shutdown).await,
+            None => listen(listeners, service, config, shutdown).await,
         },
     }
 }
@@ -152,11 +154,11 @@ async fn listen<L, S>(
     listener: L,
     service: S,
     config: Config,
-    stop: impl Future<Output = ()> + Send + 'static,
+    shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()>
 where
     L: Listener<Addr: fmt::Debug>,
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    serve(listener, service).with_config(config).with_graceful_shutdown(stop).await
+    serve(listener, service).with_config(config).with_graceful_shutdown(shutdown).await
 }
