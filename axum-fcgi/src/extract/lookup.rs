@@ -2,9 +2,7 @@
 
 use axum::http::request::Parts;
 
-use super::extractor::extractor;
 use super::mock_params::MockParams;
-use super::params::Params;
 
 /// The meta-variables of a request: from the web server, or else from a test's `MockParams`.
 pub(crate) fn lookup(parts: &Parts) -> Option<&tower_fcgi::Params> {
@@ -17,18 +15,6 @@ pub(crate) fn lookup(parts: &Parts) -> Option<&tower_fcgi::Params> {
 pub(super) fn non_empty_str(params: &tower_fcgi::Params, name: &str) -> Option<String> {
     params.get_str(name).filter(|value| !value.is_empty()).map(str::to_owned)
 }
-
-impl Params {
-    fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        Some(Self::from(params.clone()))
-    }
-}
-
-extractor!(
-    Params,
-    MissingParams,
-    "the request has no meta-variables: it did not come through axum_fcgi::serve"
-);
 
 #[cfg(test)]
 mod tests {

@@ -65,10 +65,16 @@ fn script(name: &str, path_info: &str) -> Resolved {
     Resolved::Script(Script { name: name.into(), path_info: path_info.into() })
 }
 
-#[test]
-fn every_path_names_what_it_should() {
+fn check(cases: &[(&str, Resolved)]) {
     let (_directory, resolver) = site();
-    for (path, expected) in [
+    for (path, expected) in cases {
+        assert_eq!(resolver.resolve(path, true), *expected, "{path:?}");
+    }
+}
+
+#[test]
+fn scripts_and_directories_are_found() {
+    check(&[
         // Scripts, and what follows them.
         ("/hello.php", script("/hello.php", "")),
         ("/hello.php/", script("/hello.php", "/")),
@@ -100,6 +106,12 @@ fn every_path_names_what_it_should() {
         ("/static", Resolved::NeedsSlash),
         ("/empty/", Resolved::Missing),
         ("/empty", Resolved::Missing),
+    ]);
+}
+
+#[test]
+fn other_files_are_not_run_and_missing_ones_not_found() {
+    check(&[
         // Files that are not scripts, whatever follows them.
         ("/x.jpg", Resolved::File),
         ("/x.jpg/y.php", Resolved::Refused),
@@ -125,6 +137,12 @@ fn every_path_names_what_it_should() {
         ("/hello.php%20", Resolved::Missing),
         ("/hello.php%0A", Resolved::Missing),
         ("/broken.php", Resolved::Missing),
+    ]);
+}
+
+#[test]
+fn second_names_hidden_files_and_sockets_are_refused() {
+    check(&[
         // Second names of files.
         ("//hello.php", Resolved::Refused),
         ("/docs//page.php", Resolved::Refused),
@@ -135,6 +153,20 @@ fn every_path_names_what_it_should() {
         ("/docs%5Cpage.php", Resolved::Refused),
         ("/docs\\page.php", Resolved::Refused),
         ("/%252e%252e/secret.php", Resolved::Missing),
+        // Hidden files, and a socket.
+        ("/.git/config", Resolved::Refused),
+        ("/.git/hook.php", Resolved::Refused),
+        ("/.git", Resolved::Refused),
+        ("/.hidden.php", Resolved::Refused),
+        ("/sub/.svn/x.php", Resolved::Refused),
+        ("/sub/.well-known/x", Resolved::Refused),
+        ("/socket.php", Resolved::Refused),
+    ]);
+}
+
+#[test]
+fn paths_out_of_the_root_and_nul_are_malformed() {
+    check(&[
         // Out of the root.
         ("/../secret.php", Resolved::Malformed),
         ("/docs/../../secret.php", Resolved::Malformed),
@@ -160,19 +192,13 @@ fn every_path_names_what_it_should() {
         ("", Resolved::Malformed),
         ("*", Resolved::Malformed),
         ("hello.php", Resolved::Malformed),
-        // Hidden files, and a socket.
-        ("/.git/config", Resolved::Refused),
-        ("/.git/hook.php", Resolved::Refused),
-        ("/.git", Resolved::Refused),
-        ("/.hidden.php", Resolved::Refused),
-        ("/sub/.svn/x.php", Resolved::Refused),
-        ("/sub/.well-known/x", Resolved::Refused),
-        ("/socket.php", Resolved::Refused),
-    ] {
-        assert_eq!(resolver.resolve(path, true), expected, "{path:?}");
-    }
+    ]);
+}
+
+#[test]
+fn a_name_that_is_too_long_is_missing() {
     let long = format!("/{}.php", "a".repeat(5000));
-    assert_eq!(resolver.resolve(&long, true), Resolved::Missing);
+    check(&[(&long, Resolved::Missing)]);
 }
 
 #[test]
