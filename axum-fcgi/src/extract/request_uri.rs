@@ -45,7 +45,7 @@ mod tests {
     use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
-    fn the_clients_target_is_as_it_was_sent() {
+    fn request_uri_is_what_the_client_sent() {
         let sent = "/a/../%62//c?d#e";
         assert_eq!(extracted(&[("REQUEST_URI", sent)]), Some(RequestUri(sent.to_owned())));
         assert_eq!(extracted::<RequestUri>(&[("REQUEST_URI", "")]), None);

@@ -61,7 +61,7 @@ async fn the_web_servers_variables_win() {
 }
 
 #[tokio::test]
-async fn an_earlier_layer_with_a_client_only_mock_wins() {
+async fn an_earlier_mock_connect_info_wins() {
     let client = MockConnectInfo(SocketAddr::from(([192, 0, 2, 9], 1)));
     let app = app().layer(client).layer(MockParams::default());
     let seen = body(app, Request::new(Body::empty())).await;

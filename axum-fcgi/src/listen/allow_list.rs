@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_or_empty_list_lets_nobody_in() {
+    fn an_invalid_or_empty_list_allows_no_address() {
         for text in
             ["", " ", ",", "127.0.0.1,", "127.0.0.1 ::1", "localhost", "127.0.0.1,10.0.0", "10.0.0.0/33"]
         {
