@@ -10,78 +10,73 @@
 //! # }
 //! ```
 //!
-//! The web server in front (nginx, Apache, lighttpd, Caddy, HAProxy, H2O, OpenBSD's httpd) speaks FastCGI to
-//! it, and the application runs as it does over HTTP: extractors, middleware, streaming and all.
+//! A web server (nginx, Apache, lighttpd, Caddy, HAProxy, H2O, OpenBSD's httpd) accepts HTTP and passes the requests on over
+//! FastCGI. The application runs as it does over HTTP: extractors, middleware and streaming work unchanged.
 //!
-//! # What an application sees
-//! - The request, with the target that the web server decided on, after its rewrites, internal redirects and
-//!   subrequests, in the client's spelling where that means the same path: see [`RequestTarget`]. [`RequestUri`] is what
-//!   the client sent.
-//! - [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) is the *real client* (REMOTE_ADDR and
-//!   REMOTE_PORT), with no header to be trusted or not. See [`client_addr`] for what it is where the web
-//!   server tells none.
-//! - [`Params`]: everything that the web server tells, by its own names.
-//! - Extractors of single facts: [`RemoteUser`] and [`AuthType`], [`RequestScheme`], [`TlsInfo`],
-//!   [`ServerRequestId`], [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`],
-//!   [`RedirectStatus`]. None of them reads a header, which a client could forge. Each has an optional form,
-//!   and a [`rejection`] for the other.
-//! - [`Stderr`]: a way into the web server's error log; [`ErrorLog`] is one for `tracing`.
+//! # Starting and listening
+//! [`serve_auto`] serves however the program was started, with one binary: by Apache's mod_fcgid, lighttpd, H2O or
+//! spawn-fcgi; by systemd, with the sockets that it passes; in a shell or a container, with addresses in FCGI_LISTEN; or as a
+//! plain CGI program.
 //!
-//! [`SendFiles`] hands files to the web server for it to send. [`MockParams`] stands in for the web server in
-//! an application's tests.
+//! A program that chooses its address itself passes a listener to [`serve()`]:
+//!
+//! - [`FcgiListener`] listens on an [`Address`] from a configuration: TCP, a [unix socket](UnixSocket), or a socket from
+//!   systemd or a web server. [`Listeners`] combines several.
+//! - Any other [`axum::serve::Listener`] works too.
+//!
+//! **Limit who can connect.** Anyone who can connect to the listener can claim to be any client and any user. Use loopback,
+//! or a unix socket whose mode or directory keeps others out. On a network, use [`AllowListener`].
+//!
+//! # What a handler gets
+//! - The request, with the target that the web server decided on after rewrites, internal redirects and subrequests, in the
+//!   client's spelling if that means the same path: see [`RequestTarget`]. [`RequestUri`] is what the client sent.
+//! - [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo): the address of the *real client* (REMOTE_ADDR, REMOTE_PORT),
+//!   not from a header. See [`client_addr`] for clients without an IP address.
+//! - [`Params`]: all variables that the web server sends.
+//! - One extractor each for [`RemoteUser`], [`AuthType`], [`RequestScheme`], [`TlsInfo`], [`ServerRequestId`],
+//!   [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`] and [`RedirectStatus`]. They never
+//!   read headers, which a client could forge. Each has an optional form, and a [`rejection`].
+//! - [`Stderr`] writes to the web server's error log; [`ErrorLog`] does so for `tracing`.
+//!
+//! In tests, [`MockParams`] stands in for the web server. [`SendFiles`] lets the web server send files.
 //!
 //! # Below a prefix
-//! Where the web server has the application below a prefix such as `/app`, its routes have the prefix as
-//! well, unless [`RequestTarget`] strips it:
+//! If the web server runs the application below a prefix such as `/app`, the routes need the prefix too, unless
+//! [`RequestTarget`] strips it:
 //!
 //! ```
 //! use axum_fcgi::{Config, RequestTarget, tower_fcgi};
 //! let target = RequestTarget::StripPrefix("/app".to_owned());
-//! let connection = tower_fcgi::Config::default().request_target(target);
-//! let config = Config::default().connection(connection);
+//! let connection = tower_fcgi::Config::default().with_request_target(target);
+//! let config = Config::default().with_connection(connection);
 //! ```
 //!
-//! [`OriginalUri`](axum::extract::OriginalUri) is the whole target all the same. No web server changes what
-//! the application says: a redirect to `/login` leaves the prefix, one to `/app/login` does not, and neither
-//! does a relative one such as `login`. The same is true of links, and of the `Path` of a cookie.
+//! [`OriginalUri`](axum::extract::OriginalUri) still has the full target. No web server rewrites responses: a redirect to
+//! `/login` leaves the prefix, while `/app/login` and the relative `login` do not. The same applies to links and to the
+//! `Path` of a cookie.
 //!
 //! # Other roles
-//! The web server can ask the application whether it may go on with a request:
-//! [`with_authorizer`](Serve::with_authorizer) and [`Authorized`]. It could send a file for it to answer from:
+//! As an Authorizer, the application decides whether the web server goes on with a request:
+//! [`with_authorizer`](Serve::with_authorizer) and [`Authorized`]. As a Filter, it gets a file with each request:
 //! [`with_filter`](Serve::with_filter) and [`FilterData`].
 //!
 //! # What FastCGI cannot carry
-//! WebSockets and other upgrades (a 500, with the reason in the web server's error log), trailers, interim
+//! WebSockets and other upgrades (they become a 500, with the reason in the web server's error log), trailers, and interim
 //! responses: see [`tower_fcgi`].
 //!
-//! # How it is started
-//! [`serve_auto`] serves whoever starts the program, so that one binary is all of these: a FastCGI application that
-//! Apache's mod_fcgid, lighttpd, H2O or spawn-fcgi starts; one that systemd starts, with the sockets that it passes;
-//! one that is started by hand or in a container, with its addresses in the variable FCGI_LISTEN; and a plain CGI
-//! program, for a web server that has nothing else.
-//!
-//! # Where to listen
-//! A program that decides for itself gives [`serve()`] a listener.
-//! [`FcgiListener`] listens at an [`Address`] that a configuration says: TCP, a [unix socket](UnixSocket), what
-//! systemd passes, or the socket that a web server started the process with. [`Listeners`] is several at once.
-//! Any other [`axum::serve::Listener`] will do as well.
-//!
-//! # Whom to let in
-//! Whoever can connect to the listener can claim to be any client and any user. Bind to loopback or to a unix
-//! socket whose directory or mode keeps strangers out; where it has to be the network, say who may connect with
-//! [`AllowListener`].
-//!
 //! # In production
-//! [`deployment`] has notes on process managers, permissions, time-outs on both sides, and numbers of connections.
+//! [`deployment`] has notes on process managers, permissions, timeouts on both sides, and numbers of connections. [`Config`]
+//! has the limits and timeouts.
 //!
 //! # Features
-//! - `client`: `FastCgi`, which makes a Router the web server of PHP or of any other FastCGI application.
-//! - `serde`: [`Address`] is serialized and deserialized as its string.
-//! - `systemd-notify`: [`serve`] tells systemd when it is ready and when it stops, for units of `Type=notify`.
+//! - `client`: `FastCgi`, which runs PHP or any other FastCGI application below a path of a Router.
+//! - `serde`: serializes and deserializes an [`Address`] as its string.
+//! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
 
 #[cfg(unix)]
 #[doc = include_str!("deployment.md")]
 pub mod deployment {}
+mod accept;
 mod extract;
 #[cfg(feature = "client")]
 mod gateway;

@@ -1,8 +1,8 @@
-//! What extractors answer with where the web server does not tell what a handler asks for.
+//! Rejections of the extractors, for what the web server does not send.
 //!
-//! Each is a 500 with the reason as text, since it is the set-up that is at fault: the web server's
-//! configuration, or a handler that takes for granted what is only sometimes there. For the latter, all
-//! extractors have an optional form: `Option<RemoteUser>`.
+//! Each is a 500 with the reason as text, because the cause is the setup: the web server's configuration, or a handler that
+//! requires something which is sent only sometimes. For the latter, every extractor has an optional form, such as
+//! `Option<RemoteUser>`.
 
 pub use crate::extract::{
     MissingAuthType, MissingDocumentRoot, MissingParams, MissingRedirectStatus, MissingRemoteUser,

@@ -1,19 +1,19 @@
-//! Where the web server's files are.
+//! The web server's document root.
 
 use std::path::PathBuf;
 
-use super::fact::extractor;
+use super::extractor::extractor;
 
-/// The directory that the web server serves files from: DOCUMENT_ROOT, which is no variable of RFC 3875 but
-/// sent by nginx, Apache, lighttpd, Caddy and HAProxy.
+/// The directory from which the web server serves files: DOCUMENT_ROOT.
 ///
-/// On Unix these are the bytes that the web server sent, whatever they encode; elsewhere it must be UTF-8. It
-/// is the web server's view: in a chroot or a container, or on another machine, it is none of the
-/// application's files. HAProxy sends its `docroot`, which need not exist.
+/// It is not a variable of RFC 3875, but nginx, Apache, lighttpd, Caddy and HAProxy send it. It is a path in the web
+/// server's file system, which differs from the application's in a chroot, in a container, or on another machine. HAProxy
+/// sends its `docroot`, which need not exist. On Unix the path has the bytes that the web server sent; elsewhere they must
+/// be UTF-8.
 ///
 /// # Rejection
-/// [`MissingDocumentRoot`](crate::rejection::MissingDocumentRoot), a 500, where the web server does not tell,
-/// or the request did not come over FastCGI. `Option<DocumentRoot>` is `None` there.
+/// [`MissingDocumentRoot`](crate::rejection::MissingDocumentRoot), a 500, if the web server does not send it, or the
+/// request did not come over FastCGI. `Option<DocumentRoot>` is `None` then.
 ///
 /// # Examples
 /// ```
@@ -53,7 +53,7 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
     fn a_root_is_a_path_unless_it_is_empty() {
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn its_bytes_are_the_web_servers() {
+    fn a_root_that_is_not_utf8_keeps_its_bytes() {
         use std::os::unix::ffi::OsStrExt as _;
         let mut parts = parts(None);
         parts.extensions.insert(tower_fcgi::Params::from_iter([("DOCUMENT_ROOT", b"/srv/\xe9t\xe9")]));

@@ -1,36 +1,45 @@
-//! What the web server tells, as extractors.
+//! What the web server sends about a request, as extractors.
 
-mod client;
+mod auth_type;
+mod client_addr;
 mod document_root;
-mod fact;
-mod mock;
+mod extractor;
+mod lookup;
+mod mock_params;
 mod params;
+mod params_extractor;
 mod redirect_status;
-mod request_id;
+mod remote_user;
+mod request_scheme;
 mod request_uri;
-mod scheme;
 mod script_name;
-mod server;
+mod server_addr;
 mod server_name;
+mod server_request_id;
 mod server_software;
 mod stderr;
-mod tls;
-mod user;
+#[cfg(test)]
+mod test_util;
+#[cfg(test)]
+mod tests;
+mod tls_info;
 
-pub use self::client::client_addr;
-pub(crate) use self::client::or_unspecified;
+pub use self::auth_type::{AuthType, MissingAuthType};
+pub use self::client_addr::client_addr;
+pub(crate) use self::client_addr::or_unspecified;
 pub use self::document_root::{DocumentRoot, MissingDocumentRoot};
-pub(crate) use self::fact::rejection;
-pub use self::mock::MockParams;
-pub use self::params::{MissingParams, Params};
+pub(crate) use self::extractor::rejection;
+pub use self::mock_params::MockParams;
+pub use self::params::Params;
+pub use self::params_extractor::MissingParams;
 pub use self::redirect_status::{MissingRedirectStatus, RedirectStatus};
-pub use self::request_id::{MissingServerRequestId, ServerRequestId};
+pub use self::remote_user::{MissingRemoteUser, RemoteUser};
+pub use self::request_scheme::{MissingRequestScheme, RequestScheme};
 pub use self::request_uri::{MissingRequestUri, RequestUri};
-pub use self::scheme::{MissingRequestScheme, RequestScheme};
 pub use self::script_name::{MissingScriptName, ScriptName};
-pub use self::server::{MissingServerAddr, ServerAddr};
+pub use self::server_addr::{MissingServerAddr, ServerAddr};
 pub use self::server_name::{MissingServerName, ServerName};
+pub use self::server_request_id::{MissingServerRequestId, ServerRequestId};
 pub use self::server_software::{MissingServerSoftware, ServerSoftware};
 pub use self::stderr::{MissingStderr, Stderr};
-pub use self::tls::{ClientVerify, MissingTlsInfo, TlsInfo};
-pub use self::user::{AuthType, MissingAuthType, MissingRemoteUser, RemoteUser};
+pub use self::tls_info::{ClientVerify, MissingTlsInfo, TlsInfo};

@@ -1,16 +1,14 @@
-//! All that the web server tells.
+//! All meta-variables.
 
 use std::ops::Deref;
 
-use super::fact::extractor;
-
-/// The meta-variables of a request (RFC 3875 §4.1), all of them, as the web server sent them.
+/// All meta-variables of a request (RFC 3875 §4.1), as the web server sent them.
 ///
-/// Derefs to [`tower_fcgi::Params`], which says what is found where a variable comes several times. A clone shares the
+/// Derefs to [`tower_fcgi::Params`], which documents what happens if a variable is sent several times. A clone shares the
 /// bytes.
 ///
-/// They are as trustworthy as the web server's configuration: nginx and HAProxy send the *unchecked* name of
-/// Basic credentials as REMOTE_USER where no authentication is configured.
+/// Trust them as far as the web server's configuration: nginx and HAProxy send the *unchecked* name of Basic credentials
+/// as REMOTE_USER if no authentication is configured.
 ///
 /// ```
 /// use axum_fcgi::Params;
@@ -21,7 +19,8 @@ use super::fact::extractor;
 /// ```
 ///
 /// # Rejection
-/// [`MissingParams`](crate::rejection::MissingParams), a 500, where the request did not come over FastCGI. `Option<Params>` is `None` there.
+/// [`MissingParams`](crate::rejection::MissingParams), a 500, if the request did not come over FastCGI. `Option<Params>` is
+/// `None` then.
 #[derive(Debug, Clone, Default)]
 pub struct Params(tower_fcgi::Params);
 
@@ -44,15 +43,3 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Params {
         Self(pairs.into_iter().collect())
     }
 }
-
-impl Params {
-    fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        Some(Self(params.clone()))
-    }
-}
-
-extractor!(
-    Params,
-    MissingParams,
-    "the request has no FastCGI params: it did not come through axum_fcgi::serve"
-);

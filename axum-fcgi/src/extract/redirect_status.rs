@@ -1,19 +1,17 @@
-//! What the web server thinks of the request so far.
+//! The status of the web server's internal redirect.
 
 use axum::http::StatusCode;
 
-use super::fact::extractor;
+use super::extractor::extractor;
 
-/// The status with which the web server comes to the application: REDIRECT_STATUS, which is no variable of
-/// RFC 3875.
+/// The status of the request before an internal redirect: REDIRECT_STATUS.
 ///
-/// nginx and lighttpd send 200 with every request. Apache sends it where it comes by an internal redirect,
-/// and so tells an application that is its `ErrorDocument` for which error it is to write the page.
+/// It is not a variable of RFC 3875. nginx and lighttpd send 200 with every request. Apache sends it after an internal
+/// redirect, so that an `ErrorDocument` knows which error its page is for.
 ///
 /// # Rejection
-/// [`MissingRedirectStatus`](crate::rejection::MissingRedirectStatus), a 500, where the web server does not
-/// tell, or something that is no status, or the request did not come over FastCGI. `Option<RedirectStatus>`
-/// is `None` there.
+/// [`MissingRedirectStatus`](crate::rejection::MissingRedirectStatus), a 500, if the web server does not send a valid
+/// status, or the request did not come over FastCGI. `Option<RedirectStatus>` is `None` then.
 ///
 /// # Examples
 /// ```
@@ -37,17 +35,17 @@ impl RedirectStatus {
 extractor!(
     RedirectStatus,
     MissingRedirectStatus,
-    "the web server sends no REDIRECT_STATUS that is one, or the request did not come over FastCGI"
+    "the web server sends no valid REDIRECT_STATUS, or the request did not come over FastCGI"
 );
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
-    fn what_is_no_status_is_none() {
-        for (told, status) in [
+    fn an_invalid_status_is_none() {
+        for (sent, status) in [
             ("200", Some(StatusCode::OK)),
             ("404", Some(StatusCode::NOT_FOUND)),
             ("", None),
@@ -55,7 +53,7 @@ mod tests {
             ("0200", None),
             ("CGI", None),
         ] {
-            assert_eq!(extracted(&[("REDIRECT_STATUS", told)]), status.map(RedirectStatus), "{told:?}");
+            assert_eq!(extracted(&[("REDIRECT_STATUS", sent)]), status.map(RedirectStatus), "{sent:?}");
         }
         assert_eq!(extracted_from::<RedirectStatus>(&mut parts(None)), None);
     }

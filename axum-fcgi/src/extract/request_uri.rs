@@ -1,19 +1,19 @@
-//! The target as the client spelled it.
+//! The target that the client sent.
 
-use super::fact::extractor;
+use super::extractor::extractor;
+use super::lookup::non_empty_str;
 
-/// The request's target as the client sent it, before any rewrite of the web server: REQUEST_URI, as it is.
+/// The target that the client sent, before the web server's rewrites: REQUEST_URI, unchanged.
 ///
-/// For logs, and for links that have to repeat the client's own spelling. **Not for access checks**: the web server's
-/// rules saw another path. A handler that checks a path uses the request's own target or
-/// [`OriginalUri`](axum::extract::OriginalUri), which are what the [web server decided
-/// on](tower_fcgi::RequestTarget::Decided).
+/// Use it for logs, and for links that must repeat the client's spelling. **Do not use it for access checks**: the web
+/// server's rules applied to another path. For those, use the request's own target or
+/// [`OriginalUri`](axum::extract::OriginalUri), which the [web server decided on](tower_fcgi::RequestTarget::Decided).
 ///
-/// HAProxy sends the target as it rewrote it. Releases of OpenBSD's httpd before 6.4 send it decoded.
+/// HAProxy sends the target after its rewrites. OpenBSD's httpd before 6.4 sends it decoded.
 ///
 /// # Rejection
-/// [`MissingRequestUri`](crate::rejection::MissingRequestUri), a 500, where the web server sends none or one that is
-/// not UTF-8, or the request did not come over FastCGI. `Option<RequestUri>` is `None` there.
+/// [`MissingRequestUri`](crate::rejection::MissingRequestUri), a 500, if the web server sends none, or one that is not
+/// UTF-8, or the request did not come over FastCGI. `Option<RequestUri>` is `None` then.
 ///
 /// # Examples
 /// ```
@@ -29,7 +29,7 @@ pub struct RequestUri(pub String);
 
 impl RequestUri {
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        super::fact::non_empty_str(params, "REQUEST_URI").map(Self)
+        non_empty_str(params, "REQUEST_URI").map(Self)
     }
 }
 
@@ -42,10 +42,10 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
-    fn the_clients_target_is_as_it_was_sent() {
+    fn request_uri_is_what_the_client_sent() {
         let sent = "/a/../%62//c?d#e";
         assert_eq!(extracted(&[("REQUEST_URI", sent)]), Some(RequestUri(sent.to_owned())));
         assert_eq!(extracted::<RequestUri>(&[("REQUEST_URI", "")]), None);

@@ -1,19 +1,17 @@
-//! Where the application is mounted.
+//! The path of the application.
 
-use super::fact::extractor;
+use super::extractor::extractor;
 
-/// The part of the request's path that the web server takes for the application: SCRIPT_NAME (RFC 3875
-/// §4.1.13), decoded. Empty for an application at the root.
+/// The part of the path that identifies the application: SCRIPT_NAME (RFC 3875 §4.1.13), decoded.
 ///
-/// It says where the application is mounted only if the web server was told that. Without it nginx, Apache's
-/// mod_proxy_fcgi and HAProxy send the whole path, and mod_fcgid and lighttpd the first segment of it,
-/// whatever that is. It says nothing about routing, unless the connection's settings make it:
+/// It is empty for an application at the root. It is the path of the application only if the web server is configured so:
+/// otherwise nginx, Apache's mod_proxy_fcgi and HAProxy send the whole path, and mod_fcgid and lighttpd its first segment.
+/// It does not affect routing, except with
 /// [`RequestTarget::StripScriptName`](tower_fcgi::RequestTarget::StripScriptName).
 ///
 /// # Rejection
-/// [`MissingScriptName`](crate::rejection::MissingScriptName), a 500, where the web server sends none (HAProxy
-/// with an empty one), or one that is no text, or the request did not come over FastCGI. `Option<ScriptName>`
-/// is `None` there.
+/// [`MissingScriptName`](crate::rejection::MissingScriptName), a 500, if the web server sends none (as HAProxy instead of
+/// an empty one), or one that is not UTF-8, or the request did not come over FastCGI. `Option<ScriptName>` is `None` then.
 ///
 /// # Examples
 /// ```
@@ -28,7 +26,7 @@ pub struct ScriptName(pub String);
 
 impl ScriptName {
     fn from_params(params: &tower_fcgi::Params) -> Option<Self> {
-        // An empty one says something.
+        // An empty name is valid: the application is at the root.
         params.get_str("SCRIPT_NAME").map(|name| Self(name.to_owned()))
     }
 }
@@ -42,10 +40,10 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
-    fn an_empty_name_is_a_name_and_none_is_none() {
+    fn an_empty_name_is_a_name() {
         assert_eq!(extracted(&[("SCRIPT_NAME", "/a b")]), Some(ScriptName("/a b".to_owned())));
         assert_eq!(extracted(&[("SCRIPT_NAME", "")]), Some(ScriptName(String::new())));
         assert_eq!(extracted::<ScriptName>(&[("PATH_INFO", "/")]), None);

@@ -1,18 +1,17 @@
-//! By which name the client called the web server.
+//! The name and port of the web server.
 
-use super::fact::{extractor, non_empty_str};
+use super::extractor::extractor;
+use super::lookup::non_empty_str;
 
-/// The name and the port by which the web server takes itself to have been called: SERVER_NAME and
-/// SERVER_PORT (RFC 3875 §4.1.14 and §4.1.15).
+/// The name and port of the web server for this request: SERVER_NAME and SERVER_PORT (RFC 3875 §4.1.14, §4.1.15).
 ///
-/// **Often it is what the client says**: Caddy and HAProxy take the name from the Host header, Apache does
-/// unless `UseCanonicalName` is on, and Caddy takes the port from there, too. Use it to tell virtual hosts
-/// apart; for links that are sent elsewhere, as in mails, configure the name.
+/// **Often the client chooses it**: Caddy and HAProxy take the name from the Host header, and so does Apache unless
+/// `UseCanonicalName` is on; Caddy also takes the port from it. Use it to distinguish virtual hosts. For links that are
+/// sent elsewhere, such as in mails, configure the name.
 ///
 /// # Rejection
-/// [`MissingServerName`](crate::rejection::MissingServerName), a 500, where the web server has no name (nginx
-/// without a `server_name` sends an empty one), or the request did not come over FastCGI.
-/// `Option<ServerName>` is `None` there.
+/// [`MissingServerName`](crate::rejection::MissingServerName), a 500, if the web server has no name (nginx without a
+/// `server_name` sends an empty one), or the request did not come over FastCGI. `Option<ServerName>` is `None` then.
 ///
 /// # Examples
 /// ```
@@ -25,10 +24,10 @@ use super::fact::{extractor, non_empty_str};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ServerName {
-    /// SERVER_NAME: a host name or an address; an IPv6 address as the web server likes, with brackets or
-    /// without. HAProxy's has the port of the Host header behind it, which is left out here.
+    /// SERVER_NAME: a host name or an address. An IPv6 address may have brackets or not. HAProxy appends the port of the
+    /// Host header, which is removed here.
     pub name: String,
-    /// SERVER_PORT, where it is a port.
+    /// SERVER_PORT, if it is valid.
     pub port: Option<u16>,
 }
 
@@ -49,7 +48,7 @@ fn without_port(name: &str) -> &str {
     }
 }
 
-/// Whether the colon behind it is none of an IPv6 address's own.
+/// Whether the text before the last colon is a complete host, not a part of an IPv6 address.
 fn is_whole_host(host: &str) -> bool {
     !host.contains(':') || host.starts_with('[') && host.ends_with(']')
 }
@@ -63,7 +62,7 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
     fn server_name_may_have_a_port_and_server_port_wins() {

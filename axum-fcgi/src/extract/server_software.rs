@@ -1,12 +1,13 @@
-//! What the web server calls itself.
+//! The name of the web server software.
 
-use super::fact::{extractor, non_empty_str};
+use super::extractor::extractor;
+use super::lookup::non_empty_str;
 
-/// What the web server calls itself: SERVER_SOFTWARE (RFC 3875 §4.1.17), such as `nginx/1.22.1`.
+/// The name of the web server software: SERVER_SOFTWARE (RFC 3875 §4.1.17), such as `nginx/1.22.1`.
 ///
 /// # Rejection
-/// [`MissingServerSoftware`](crate::rejection::MissingServerSoftware), a 500, where the web server does not
-/// tell, or the request did not come over FastCGI. `Option<ServerSoftware>` is `None` there.
+/// [`MissingServerSoftware`](crate::rejection::MissingServerSoftware), a 500, if the web server does not send it, or the
+/// request did not come over FastCGI. `Option<ServerSoftware>` is `None` then.
 ///
 /// # Examples
 /// ```
@@ -34,10 +35,10 @@ extractor!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::fact::tests::{extracted, extracted_from, parts};
+    use crate::extract::test_util::{extracted, extracted_from, parts};
 
     #[test]
-    fn the_web_server_has_a_name_or_not() {
+    fn an_empty_name_is_none() {
         let name = "Apache/2.4.71 (Debian)";
         assert_eq!(extracted(&[("SERVER_SOFTWARE", name)]), Some(ServerSoftware(name.to_owned())));
         assert_eq!(extracted::<ServerSoftware>(&[("SERVER_SOFTWARE", "")]), None);

@@ -4,30 +4,29 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use tower_fcgi::StderrClosed;
 
-use super::MockParams;
-use super::fact::rejection;
+use super::extractor::rejection;
+use super::mock_params::MockParams;
 
-/// Writes lines to the web server's error log, beside the request that they are about: the request's STDERR
-/// (FastCGI §5.3).
+/// Writes to the web server's error log: the request's STDERR (FastCGI §5.3).
 ///
-/// A clone writes to the same request. It may be moved into the response's body, or into a task: once the
-/// request is over, [`write`](Self::write) is an error. See [`tower_fcgi::Stderr`].
+/// A clone writes to the same request. It may be moved into the response's body or into a task; after the end of the
+/// request, [`write`](Self::write) returns an error. See [`tower_fcgi::Stderr`].
 ///
-/// A few lines are in place anywhere; many, only once the answer's head is out: nginx has no more than the
-/// head's buffer for those that come before. See [`tower_fcgi::Stderr::write`].
+/// Write only a few lines before the head of the response: nginx stores them in the buffer for the head. See
+/// [`tower_fcgi::Stderr::write`].
 ///
-/// Where the lines go: nginx, Apache, mod_fcgid, lighttpd and H2O write them to their error log; HAProxy does
-/// with `log-stderr global`; Caddy drops them unless `capture_stderr` is on.
+/// nginx, Apache, mod_fcgid, lighttpd and H2O write the lines to their error log, and HAProxy with `log-stderr global`.
+/// Caddy drops them unless `capture_stderr` is on.
 ///
 /// # Rejection
-/// [`MissingStderr`](crate::rejection::MissingStderr), a 500, where the request did not come over FastCGI.
-/// `Option<Stderr>` is `None` there. With [`MockParams`] there is one that drops its lines.
+/// [`MissingStderr`](crate::rejection::MissingStderr), a 500, if the request did not come over FastCGI. `Option<Stderr>` is
+/// `None` then. With [`MockParams`](crate::MockParams), the lines are dropped.
 ///
 /// # Examples
 /// ```
 /// use axum_fcgi::Stderr;
 /// async fn handler(stderr: Stderr) -> &'static str {
-///     // A log that cannot be written to is no reason to fail.
+///     // Do not fail because of the log.
 ///     let _ = stderr.write("the cache is cold").await;
 ///     "Hello!"
 /// }
@@ -35,20 +34,21 @@ use super::fact::rejection;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Stderr(
-    /// `None` in tests, where nobody has a log.
+    /// `None` with `MockParams`.
     Option<tower_fcgi::Stderr>,
 );
 
 impl Stderr {
-    /// Writes a line, and waits until it has its place in the connection's output: before all of the answer
-    /// that is given after that. A line break is added, and nothing is escaped: see
-    /// [`tower_fcgi::Stderr::write`].
+    /// Writes a line.
+    ///
+    /// The future completes when the line is in the connection's output, before any part of the response that follows. A
+    /// line break is added; nothing is escaped: see [`tower_fcgi::Stderr::write`].
     ///
     /// # Errors
-    /// [`StderrClosed`] once the request is over.
+    /// [`StderrClosed`] after the end of the request.
     ///
     /// # Cancel safety
-    /// A line whose future is dropped before it is ready is mostly not written, but it may be.
+    /// If the future is dropped before it completes, the line is usually not written, but it may be.
     pub async fn write(&self, line: impl Into<Vec<u8>>) -> Result<(), StderrClosed> {
         match &self.0 {
             Some(stderr) => stderr.write(line).await,

@@ -1,16 +1,17 @@
-//! An application behind a path of a Router: the Router is the web server.
+//! An application behind a path of a Router: the Router is its web server.
 
 mod body;
-mod deadlines;
-mod failure;
-mod fast_cgi;
+mod builder;
+mod error_status;
 mod mount_path;
-mod path;
+mod redirect;
+mod resolver;
+mod segment;
 mod service;
 mod settings;
-mod site;
+mod timeout;
 mod variables;
 
-pub use self::fast_cgi::FastCgi;
+pub use self::builder::FastCgi;
+pub use self::resolver::Symlinks;
 pub use self::service::FastCgiFuture;
-pub use self::site::Symlinks;

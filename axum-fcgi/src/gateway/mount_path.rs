@@ -1,28 +1,29 @@
-//! Where in a Router a request was routed to.
+//! The path of a request, split at the mount.
 
-/// The path of a request, in the part above the mount and the part below it.
+/// The path of a request: the mount's own path, and the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MountPath<'a> {
-    /// Undecoded, without a slash at its end.
+    /// The mount's path, undecoded, without a trailing slash.
     pub(super) prefix: &'a str,
-    /// Undecoded, with a slash at its front, unless the path is none at all.
-    pub(super) below: &'a str,
-    /// Whether the slash at the front of `below` is the client's: a nested service is also asked for its prefix alone.
-    pub(super) slash: bool,
+    /// The rest, undecoded. Starts with a slash, unless the path is not a path at all (`*`).
+    pub(super) rest: &'a str,
+    /// Whether the client sent the slash that `rest` starts with. A nested service also gets requests for the prefix
+    /// alone.
+    pub(super) has_slash: bool,
 }
 
 impl<'a> MountPath<'a> {
-    /// Of the path that the client asked for, and what a Router has left of it.
-    pub(super) fn new(whole: &'a str, below: &'a str) -> Self {
-        match whole.strip_suffix(below) {
-            // axum takes off a prefix and any number of slashes behind it but one.
+    /// Splits the path that the client sent; `rest` is what a Router left of it.
+    pub(super) fn new(path: &'a str, rest: &'a str) -> Self {
+        match path.strip_suffix(rest) {
+            // axum removes a prefix and all slashes after it but one.
             Some(prefix) => {
                 let prefix = prefix.trim_end_matches('/');
-                Self { prefix, below: &whole[prefix.len()..], slash: true }
+                Self { prefix, rest: &path[prefix.len()..], has_slash: true }
             }
-            None if below == "/" => Self { prefix: whole, below, slash: false },
-            // A middleware has made another path of it, which has nothing to do with the whole one.
-            None => Self { prefix: "", below, slash: true },
+            None if rest == "/" => Self { prefix: path, rest, has_slash: false },
+            // A middleware has rewritten the path.
+            None => Self { prefix: "", rest, has_slash: true },
         }
     }
 }
@@ -32,8 +33,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_prefix_is_what_a_router_has_taken_off() {
-        for (whole, below, prefix, slash) in [
+    fn the_prefix_is_what_the_router_removed() {
+        for (path, rest, prefix, has_slash) in [
             ("/a/b", "/a/b", "", true),
             ("/", "/", "", true),
             ("/php/a.php", "/a.php", "/php", true),
@@ -45,10 +46,10 @@ mod tests {
             ("/asked", "/rewritten", "", true),
             ("*", "*", "", true),
         ] {
-            let at = MountPath::new(whole, below);
-            assert_eq!((at.prefix, at.slash), (prefix, slash), "{whole} {below}");
-            let expected = if whole.contains("//") { &whole[prefix.len()..] } else { below };
-            assert_eq!(at.below, expected, "{whole} {below}");
+            let mount_path = MountPath::new(path, rest);
+            assert_eq!((mount_path.prefix, mount_path.has_slash), (prefix, has_slash), "{path} {rest}");
+            let expected = if path.contains("//") { &path[prefix.len()..] } else { rest };
+            assert_eq!(mount_path.rest, expected, "{path} {rest}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A request on its way to the application.
+//! Sends a request to the application and returns its response.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use axum::BoxError;
 use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Request};
-use axum::http::uri::{PathAndQuery, Scheme};
+use axum::http::uri::Scheme;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, Limited};
@@ -18,15 +18,16 @@ use tokio::time::Instant;
 use tower_fcgi::client::LocalRedirect;
 use tower_service::Service;
 
-use super::body::TimedBody;
-use super::deadlines::HeadTimeout;
-use super::failure::{self, RequestBody};
-use super::fast_cgi::FastCgi;
+use super::body::response_body;
+use super::builder::FastCgi;
+use super::error_status::{RequestBodyError, error_status};
 use super::mount_path::MountPath;
-use super::path::{SegmentKind, form};
+use super::redirect::RedirectRequest;
+use super::resolver::Resolved;
+use super::segment::{SegmentKind, classify};
 use super::settings::Settings;
-use super::site::Resolved;
-use super::variables;
+use super::timeout::HeadTimeout;
+use super::variables::{application_variables, script_variables};
 
 impl<S, B> Service<Request> for FastCgi<S>
 where
@@ -40,32 +41,32 @@ where
     type Error = Infallible;
     type Future = FastCgiFuture;
 
+    /// Always ready. The future waits for the application, so that an error of its `poll_ready` becomes a response.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Whether the application is, is asked of its clone, so that its failure can be an answer.
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> FastCgiFuture {
-        let asking =
+        let gateway_request =
             GatewayRequest { application: self.application.clone(), settings: Arc::clone(&self.settings) };
-        // In a box, since a future has room for whatever it holds at any await, and for what it is given once more.
-        FastCgiFuture { answer: Box::pin(asking.answer(Box::new(request))) }
+        // Boxed, because the future of an async function stores its arguments twice.
+        FastCgiFuture { response: Box::pin(gateway_request.respond(Box::new(request))) }
     }
 }
 
-/// The answer of a [`FastCgi`].
+/// The future of a [`FastCgi`]'s response.
 ///
 /// # Cancel safety
-/// Dropping it gives the request up.
+/// Dropping it aborts the request.
 pub struct FastCgiFuture {
-    answer: Pin<Box<dyn Future<Output = Response> + Send>>,
+    response: Pin<Box<dyn Future<Output = Response> + Send>>,
 }
 
 impl Future for FastCgiFuture {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.answer.as_mut().poll(cx).map(Ok)
+        self.response.as_mut().poll(cx).map(Ok)
     }
 }
 
@@ -80,13 +81,14 @@ struct GatewayRequest<S> {
     settings: Arc<Settings>,
 }
 
-/// What is to be done with a request.
-enum Next {
-    /// It is the application's, and its variables are in it.
-    Ask,
-    /// It goes to who has the files.
-    Files,
-    Answer(Response),
+/// Who answers a request.
+enum Route {
+    /// The application. The request has its variables.
+    Application,
+    /// The service for static files.
+    StaticFiles,
+    /// The gateway itself.
+    Response(Response),
 }
 
 impl<S, B> GatewayRequest<S>
@@ -96,154 +98,122 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    async fn answer(mut self, mut request: Box<Request>) -> Response {
-        let begun = Instant::now();
-        let mut left = self.settings.local_redirects;
+    async fn respond(mut self, mut request: Box<Request>) -> Response {
+        let started = Instant::now();
+        let mut redirects_left = self.settings.local_redirects;
         loop {
-            let whole = whole(&request);
-            let again = (left > 0).then(|| Box::new(RedirectRequest::new(&request, &whole)));
-            match next(&mut request, whole, &self.settings) {
-                Next::Answer(response) => return response,
-                Next::Files => return Box::pin(self.files(request)).await,
-                Next::Ask => {}
+            let uri = original_uri(&request);
+            let redirect = (redirects_left > 0).then(|| Box::new(RedirectRequest::new(&request, &uri)));
+            match route(&mut request, uri, &self.settings) {
+                Route::Response(response) => return response,
+                Route::StaticFiles => return Box::pin(self.serve_static(request)).await,
+                Route::Application => {}
             }
-            let patience = HeadTimeout::new(&self.settings, begun, request.body_mut());
-            let response = match patience.wait(pin!(self.ask(request))).await {
+            let timeout = HeadTimeout::new(&self.settings, started, request.body_mut());
+            let response = match timeout.run(pin!(self.call_application(request))).await {
                 Some(Ok(response)) => response,
                 Some(Err(status)) => return status.into_response(),
                 None => {
-                    tracing::warn!("the application has not answered in time");
+                    tracing::warn!("the application timed out before it sent a response: answering 504");
                     return StatusCode::GATEWAY_TIMEOUT.into_response();
                 }
             };
-            let redirect = response.extensions().get::<LocalRedirect>();
-            if let Some(next) = redirect.zip(again).and_then(|(to, again)| again.request(&to.0)) {
-                left -= 1;
+            let location = response.extensions().get::<LocalRedirect>();
+            if let Some(next) = location.zip(redirect).and_then(|(to, redirect)| redirect.into_request(&to.0))
+            {
+                redirects_left -= 1;
                 request = Box::new(next);
                 continue;
             }
-            let deadline = self.settings.timeout.and_then(|limit| begun.checked_add(limit));
-            return response.map(|body| Body::new(TimedBody::new(body, deadline)));
+            let deadline = self.settings.timeout.and_then(|limit| started.checked_add(limit));
+            return response.map(|body| response_body(body, deadline));
         }
     }
 
-    /// Sends a request to the application.
-    async fn ask(&mut self, mut request: Box<Request>) -> Result<S::Response, StatusCode> {
-        // Dropped right after the call: what it has reserved beyond that must not be kept while the answer is awaited.
+    async fn call_application(&mut self, mut request: Box<Request>) -> Result<S::Response, StatusCode> {
+        // Dropped right after the call: a permit from `poll_ready` must not be held while the response is awaited.
         let mut application = self.application.clone();
-        let asked = async {
-            if let Some(limit) = self.settings.collect
+        let response = async {
+            if let Some(limit) = self.settings.buffer_unsized_bodies
                 && is_unsized(&request)
             {
-                let collected = Box::pin(collect(std::mem::take(request.body_mut()), limit));
-                *request.body_mut() = collected.await?;
+                let buffered = Box::pin(buffer(std::mem::take(request.body_mut()), limit));
+                *request.body_mut() = buffered.await?;
             }
             poll_fn(|cx| application.poll_ready(cx)).await.map_err(Into::into)?;
             let response = application.call(*request);
             drop(application);
             response.await.map_err(Into::into)
         };
-        asked.await.map_err(|error: BoxError| failure::status(&error))
+        response.await.map_err(|error: BoxError| error_status(&error))
     }
 
-    async fn files(self, request: Box<Request>) -> Response {
-        let others = self.settings.files.as_ref().and_then(|files| files.others.clone());
-        match others {
-            Some(mut others) => others.call(*request).await.unwrap_or_else(|never| match never {}),
+    async fn serve_static(self, request: Box<Request>) -> Response {
+        let static_files = self.settings.files.as_ref().and_then(|files| files.static_files.clone());
+        match static_files {
+            Some(mut router) => router.call(*request).await.unwrap_or_else(|never| match never {}),
             None => StatusCode::NOT_FOUND.into_response(),
         }
     }
 }
 
-/// The target as the client has sent it.
-fn whole(request: &Request) -> Uri {
+/// The target that the client sent.
+fn original_uri(request: &Request) -> Uri {
     match request.extensions().get::<OriginalUri>() {
-        Some(OriginalUri(whole)) => whole.clone(),
+        Some(OriginalUri(uri)) => uri.clone(),
         None => request.uri().clone(),
     }
 }
 
-async fn collect(body: Body, limit: usize) -> Result<Body, BoxError> {
-    Ok(Limited::new(body, limit).collect().await.map_err(RequestBody)?.to_bytes().into())
+async fn buffer(body: Body, limit: usize) -> Result<Body, BoxError> {
+    Ok(Limited::new(body, limit).collect().await.map_err(RequestBodyError)?.to_bytes().into())
 }
 
-/// Looks up what a request is for, and makes the application's of it where it is.
-fn next(request: &mut Request, whole: Uri, settings: &Settings) -> Next {
-    let at = MountPath::new(whole.path(), request.uri().path());
+/// Decides who answers a request. For the application, also sets the request's variables and target.
+fn route(request: &mut Request, uri: Uri, settings: &Settings) -> Route {
+    let path = MountPath::new(uri.path(), request.uri().path());
     let extensions = request.extensions();
-    let extra = match &settings.files {
-        // It has no files that a path could be led away from, but its language may have strings that end at a NUL.
-        None if at.below.split('/').any(|part| part.contains('%') && has_nul(part)) => {
-            return Next::Answer(StatusCode::BAD_REQUEST.into_response());
+    let variables = match &settings.files {
+        // A decoded NUL could end a string in the application early.
+        None if path.rest.split('/').any(|segment| segment.contains('%') && has_nul(segment)) => {
+            return Route::Response(StatusCode::BAD_REQUEST.into_response());
         }
-        None => variables::of_application(&at, settings, extensions),
-        Some(files) => match files.site.find(at.below, at.slash) {
-            Resolved::Script(script) => variables::of_script(files, &script, &at, settings, extensions),
-            Resolved::File | Resolved::Missing => return Next::Files,
-            Resolved::NeedsSlash => return Next::Answer(with_slash(&whole)),
-            Resolved::Refused => return Next::Answer(StatusCode::NOT_FOUND.into_response()),
-            Resolved::Malformed => return Next::Answer(StatusCode::BAD_REQUEST.into_response()),
+        None => application_variables(&path, settings, extensions),
+        Some(files) => match files.resolver.resolve(path.rest, path.has_slash) {
+            Resolved::Script(script) => script_variables(files, &script, &path, settings, extensions),
+            Resolved::File | Resolved::Missing => return Route::StaticFiles,
+            Resolved::NeedsSlash => return Route::Response(redirect_to_slash(&uri)),
+            Resolved::Refused => return Route::Response(StatusCode::NOT_FOUND.into_response()),
+            Resolved::Malformed => return Route::Response(StatusCode::BAD_REQUEST.into_response()),
         },
     };
     let scheme = settings.scheme.clone().unwrap_or_else(|| {
         extensions.get::<tower_fcgi::Params>().map_or(Scheme::HTTP, tower_fcgi::Params::scheme)
     });
-    request.extensions_mut().insert(extra);
+    request.extensions_mut().insert(variables);
     request.extensions_mut().insert(scheme);
-    *request.uri_mut() = whole;
-    Next::Ask
+    *request.uri_mut() = uri;
+    Route::Application
 }
 
-fn has_nul(part: &str) -> bool {
-    part.contains("%00") && form(part) == SegmentKind::Malformed
+fn has_nul(segment: &str) -> bool {
+    segment.contains("%00") && classify(segment) == SegmentKind::Malformed
 }
 
-/// A redirect to the same with a slash at the end of the path. That it is the one that was looked up keeps it from being
-/// another host's: a path whose second byte is a slash or backslash as well names no directory.
-fn with_slash(whole: &Uri) -> Response {
-    let query = whole.query().map(|query| format!("?{query}")).unwrap_or_default();
-    match HeaderValue::try_from(format!("{}/{query}", whole.path())) {
+/// Redirects to the same path with a slash at the end. The path was resolved to a directory, so it cannot lead to another
+/// host: a path that starts with two slashes, or a slash and a backslash, names no directory.
+fn redirect_to_slash(uri: &Uri) -> Response {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    match HeaderValue::try_from(format!("{}/{query}", uri.path())) {
         Ok(location) => (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response(),
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
-/// Whether nobody says how long a body is.
+/// Whether the length of the request's body is unknown.
 fn is_unsized(request: &Request) -> bool {
     http_body::Body::size_hint(request.body()).exact().is_none()
         && !request.headers().contains_key(header::CONTENT_LENGTH)
-}
-
-/// What is kept of a request to ask for another path in its place (RFC 3875 §6.2.2).
-struct RedirectRequest {
-    request: axum::http::Request<()>,
-    prefix: String,
-}
-
-impl RedirectRequest {
-    fn new(request: &Request, whole: &Uri) -> Self {
-        let prefix = MountPath::new(whole.path(), request.uri().path()).prefix.to_owned();
-        let mut again = axum::http::Request::new(());
-        *again.version_mut() = request.version();
-        again.headers_mut().clone_from(request.headers());
-        again.extensions_mut().clone_from(request.extensions());
-        Self { request: again, prefix }
-    }
-
-    /// The request for this path, a GET, if that is below the mount.
-    fn request(mut self, to: &PathAndQuery) -> Option<Request> {
-        let below = to.as_str().strip_prefix(&self.prefix)?;
-        *self.request.uri_mut() = match below.as_bytes().first() {
-            Some(b'/') => below.parse().ok()?,
-            None | Some(b'?') => format!("/{below}").parse().ok()?,
-            Some(_) => return None,
-        };
-        self.request.extensions_mut().insert(OriginalUri(to.clone().into()));
-        for name in [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::TRANSFER_ENCODING] {
-            self.request.headers_mut().remove(name);
-        }
-        Some(self.request.map(|()| Body::empty()))
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a mount was told.
+//! The settings of a mount.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use axum::http::uri::Scheme;
 
 use tower_fcgi::client::ExtraParams;
 
-use super::site::ScriptResolver;
+use super::resolver::ScriptResolver;
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    /// `None`: the application has no files, but all paths.
+    /// `None`: the application handles all paths itself.
     pub(super) files: Option<Files>,
     pub(super) env: ExtraParams,
     pub(super) scheme: Option<Scheme>,
-    /// Bytes of a body without a length that are collected, to tell the length; `None`: it is sent as it comes.
-    pub(super) collect: Option<usize>,
-    pub(super) head_timeout: Option<Duration>,
+    /// Up to this many bytes of a body of unknown length are buffered, to send its length. `None`: not buffered.
+    pub(super) buffer_unsized_bodies: Option<usize>,
+    pub(super) header_timeout: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) local_redirects: u8,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Files {
-    pub(super) site: ScriptResolver,
-    /// The root as the application knows it, without a slash at its end.
-    pub(super) seen_as: Vec<u8>,
-    /// Has what is no script.
-    pub(super) others: Option<Router>,
+    pub(super) resolver: ScriptResolver,
+    /// The document root in the application's file system, without a trailing slash.
+    pub(super) remote_root: Vec<u8>,
+    /// Serves files that are not scripts.
+    pub(super) static_files: Option<Router>,
 }

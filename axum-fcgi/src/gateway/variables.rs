@@ -1,34 +1,33 @@
-//! The meta-variables of a request that only a web server knows.
+//! The meta-variables that only a web server knows.
 
-use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
 use axum::http::Extensions;
 use tower_fcgi::client::ExtraParams;
 
 use super::mount_path::MountPath;
-use super::path::decoded;
+use super::resolver::Script;
+use super::segment::decode;
 use super::settings::{Files, Settings};
-use super::site::Script;
 
-/// A variable, where there is one.
+/// A variable, if it is set.
 type Pair<'a> = Option<(&'static str, &'a [u8])>;
 
-/// Of a script.
-pub(super) fn of_script(
+/// The variables for a script.
+pub(super) fn script_variables(
     files: &Files,
     script: &Script,
-    at: &MountPath<'_>,
+    path: &MountPath<'_>,
     settings: &Settings,
     extensions: &Extensions,
 ) -> ExtraParams {
-    let root = &files.seen_as[..];
-    let prefix = decoded(at.prefix);
-    let uri = joined([&prefix, &script.name, &script.path_info]);
+    let root = &files.remote_root[..];
+    let prefix = decode(path.prefix);
+    let uri = concat([&prefix, &script.name, &script.path_info]);
     let (name, path_info) = uri.split_at(prefix.len() + script.name.len());
-    let file = joined([root, &script.name]);
-    let translated = if path_info.is_empty() { Vec::new() } else { joined([root, path_info]) };
+    let file = concat([root, &script.name]);
+    let translated = if path_info.is_empty() { Vec::new() } else { concat([root, path_info]) };
     let pairs = [
         Some(("SCRIPT_FILENAME", &file[..])),
         Some(("DOCUMENT_ROOT", root)),
@@ -36,91 +35,71 @@ pub(super) fn of_script(
         Some(("SCRIPT_NAME", name)),
         Some(("PATH_INFO", path_info)),
         (!path_info.is_empty()).then_some(("PATH_TRANSLATED", &translated[..])),
-        // PHP's CGI program wants to hear that it was not asked by its own URL.
+        // PHP's CGI program refuses requests without it (cgi.force_redirect).
         Some(("REDIRECT_STATUS", b"200")),
     ];
-    with_rest(pairs, settings, extensions)
+    with_overrides(pairs, settings, extensions)
 }
 
-/// As `concat`, which is dearer for a few bytes.
-fn joined<const N: usize>(parts: [&[u8]; N]) -> Vec<u8> {
-    let mut whole = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+/// Like `[_]::concat`, which is slower for a few bytes.
+fn concat<const N: usize>(parts: [&[u8]; N]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
     for part in parts {
-        whole.extend_from_slice(part);
+        joined.extend_from_slice(part);
     }
-    whole
+    joined
 }
 
-/// Of an application that has all below a path.
-pub(super) fn of_application(
-    at: &MountPath<'_>,
+/// The variables for an application that handles all paths itself.
+pub(super) fn application_variables(
+    path: &MountPath<'_>,
     settings: &Settings,
     extensions: &Extensions,
 ) -> ExtraParams {
-    // The prefix alone is the application's own path, and has nothing behind it.
-    let path_info = if at.slash { decoded(at.below) } else { Default::default() };
-    let script_name = decoded(at.prefix);
-    with_rest(
+    // The prefix alone has no PATH_INFO.
+    let path_info = if path.has_slash { decode(path.rest) } else { Default::default() };
+    let script_name = decode(path.prefix);
+    with_overrides(
         [Some(("SCRIPT_NAME", &script_name[..])), Some(("PATH_INFO", &path_info))],
         settings,
         extensions,
     )
 }
 
-/// With what the connection, the mount and a middleware say, of which the last wins.
-fn with_rest<const N: usize>(
+/// Adds the client's address, the mount's `env` and a middleware's `ExtraParams`. Of a name, the last one wins.
+fn with_overrides<const N: usize>(
     pairs: [Pair<'_>; N],
     settings: &Settings,
     extensions: &Extensions,
 ) -> ExtraParams {
-    let client = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(client)| Client::new(client));
-    let client = client.as_ref().map_or([None, None], Client::pairs);
+    let client = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(addr)| RemoteAddr::new(addr));
+    let client = client.as_ref().map_or([None, None], RemoteAddr::pairs);
     let none = ExtraParams::default();
-    let own = &extensions.get::<ExtraParams>().unwrap_or(&none).0;
+    let extra = &extensions.get::<ExtraParams>().unwrap_or(&none).0;
     let env = &settings.env.0;
-    let ours = pairs.into_iter().chain(client).flatten().map(|(name, value)| (name.as_bytes(), value));
-    if own.is_empty() && env.is_empty() {
-        return ExtraParams(ours.collect());
+    let computed = pairs.into_iter().chain(client).flatten().map(|(name, value)| (name.as_bytes(), value));
+    if extra.is_empty() && env.is_empty() {
+        return ExtraParams(computed.collect());
     }
-    let ours = ours.filter(|(name, _)| env.get(name).is_none() && own.get(name).is_none());
-    let env = env.iter().filter(|(name, _)| own.get(name).is_none());
-    ExtraParams(ours.chain(env).chain(own).collect())
+    let computed = computed.filter(|(name, _)| env.get(name).is_none() && extra.get(name).is_none());
+    let env = env.iter().filter(|(name, _)| extra.get(name).is_none());
+    ExtraParams(computed.chain(env).chain(extra).collect())
 }
 
-/// Address and port as text.
-struct Client {
-    /// The one behind the other. What a socket's address takes with its scope and brackets.
-    text: [u8; 64],
-    /// Where the port begins, and ends.
-    port: [usize; 2],
+/// REMOTE_ADDR and REMOTE_PORT as text.
+struct RemoteAddr {
+    addr: String,
+    port: String,
 }
 
-impl Client {
+impl RemoteAddr {
     fn new(client: &SocketAddr) -> Self {
-        let mut text = [0; 64];
-        let mut rest = &mut text[..];
-        // A socket for both versions of IP has those of the old one in a form that few applications know.
-        match client.ip().to_canonical() {
-            IpAddr::V4(address) => {
-                let mut number = itoa::Buffer::new();
-                for (at, octet) in address.octets().into_iter().enumerate() {
-                    let dot = if at == 0 { &b""[..] } else { b"." };
-                    for part in [dot, number.format(octet).as_bytes()] {
-                        _ = rest.write(part);
-                    }
-                }
-            }
-            IpAddr::V6(address) => _ = write!(rest, "{address}"),
-        }
-        let address = 64 - rest.len();
-        _ = rest.write(itoa::Buffer::new().format(client.port()).as_bytes());
-        let port = [address, 64 - rest.len()];
-        Self { text, port }
+        // A dual-stack socket has IPv4 addresses in the form mapped to IPv6, which few applications know.
+        Self { addr: client.ip().to_canonical().to_string(), port: client.port().to_string() }
     }
 
     fn pairs(&self) -> [Pair<'_>; 2] {
-        let [port, end] = self.port;
-        [Some(("REMOTE_ADDR", &self.text[..port])), Some(("REMOTE_PORT", &self.text[port..end]))]
+        [Some(("REMOTE_ADDR", self.addr.as_bytes())), Some(("REMOTE_PORT", self.port.as_bytes()))]
     }
 }
 
@@ -129,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_written_as_everybody_writes_it() {
+    fn remote_addr_is_canonical_and_has_no_brackets() {
         for (client, address, port) in [
             ("192.0.2.1:80", "192.0.2.1", "80"),
             ("255.255.255.255:65535", "255.255.255.255", "65535"),
@@ -142,9 +121,9 @@ mod tests {
                 "65535",
             ),
         ] {
-            let client = Client::new(&client.parse().unwrap());
-            let told = client.pairs().map(|pair| pair.map(|(_, value)| value.to_vec()));
-            assert_eq!(told, [Some(address.into()), Some(port.into())], "{told:?}");
+            let client = RemoteAddr::new(&client.parse().unwrap());
+            let pairs = client.pairs().map(|pair| pair.map(|(_, value)| value.to_vec()));
+            assert_eq!(pairs, [Some(address.into()), Some(port.into())], "{pairs:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where to listen, as one string.
+//! An address to listen on, as one string.
 
 use std::fmt;
 #[cfg(feature = "client")]
@@ -13,24 +13,24 @@ use tokio::net::{TcpStream, UnixStream};
 #[cfg(feature = "client")]
 use super::stream::FcgiStream;
 
-/// Where to listen, as a configuration file or an argument says it.
+/// An address to listen on, for a configuration file or an argument.
 ///
 /// | string | meaning |
 /// | --- | --- |
-/// | `127.0.0.1:9000`, `[::1]:9000` | a TCP socket at this address |
-/// | `:9000`, `localhost:9000` | a TCP socket at 127.0.0.1, and no other |
-/// | `unix:/run/app.sock`, `/run/app.sock` | a unix socket at this path, see [`UnixSocket`](crate::UnixSocket) |
-/// | `fd:0` | the socket that a web server or spawn-fcgi started the process with |
+/// | `127.0.0.1:9000`, `[::1]:9000` | a TCP socket |
+/// | `:9000`, `localhost:9000` | a TCP socket at 127.0.0.1 only |
+/// | `unix:/run/app.sock`, `/run/app.sock` | a unix socket, see [`UnixSocket`](crate::UnixSocket) |
+/// | `fd:0` | the socket that a web server or spawn-fcgi passes |
 /// | `systemd` | the socket that systemd passes |
-/// | `systemd:name` | the one with this name, which is a unit's `FileDescriptorName=` |
-/// | `auto` | whatever the process was started with: what systemd passes, or else fd 0 |
+/// | `systemd:name` | the one with this name: `FileDescriptorName=` of its unit |
+/// | `auto` | the socket that the process was started with: from systemd, or else fd 0 |
 ///
-/// `:9000` is loopback, though many servers take it for all interfaces: whoever reaches a FastCGI socket can
-/// claim to be any user, so listening to the network has to be asked for in full, as `0.0.0.0:9000` or
-/// `[::]:9000`. `localhost` is not looked up, since it can have two addresses and a socket has one.
+/// `:9000` is loopback, although many servers take it for all interfaces: anyone who can connect to a FastCGI socket can
+/// claim to be any user. To listen on the network, write `0.0.0.0:9000` or `[::]:9000`. `localhost` is not looked up,
+/// because it can have two addresses and a socket has one.
 ///
-/// [`Display`](fmt::Display) gives a string that parses to the same address, unless it is a path that is not
-/// UTF-8. With the feature `serde` an address is serialized as that string.
+/// The [`Display`](fmt::Display) string parses to the same address, unless it is a path that is not UTF-8. With the
+/// feature `serde`, an address is serialized as that string.
 ///
 /// ```
 /// use axum_fcgi::Address;
@@ -42,20 +42,20 @@ use super::stream::FcgiStream;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {
-    /// A TCP socket.
+    /// A TCP address.
     Tcp(SocketAddr),
-    /// A unix socket at a path.
+    /// The path of a unix socket.
     Unix(PathBuf),
-    /// fd 0, where FastCGI §2.2 has the socket that a process is started with.
+    /// The socket at fd 0, where a process is started with it (FastCGI §2.2).
     Stdin,
-    /// What systemd passes, by its name if there is one here.
+    /// A socket that systemd passes: the one with this name, or any.
     Systemd(Option<String>),
-    /// Whatever the process was started with.
+    /// The socket that the process was started with.
     Auto,
 }
 
 impl Address {
-    /// Connects to the application that listens there: what a [`Pool`](tower_fcgi::client::Pool) makes its connections with.
+    /// Connects to the application at this address, for a [`Pool`](tower_fcgi::client::Pool).
     ///
     /// ```
     /// use axum_fcgi::{Address, tower_fcgi::client::{Config, Pool}};
@@ -66,22 +66,22 @@ impl Address {
     /// ```
     ///
     /// # Errors
-    /// When nobody listens there, and for an address that is a socket of this process.
+    /// If connecting fails, or the address is a socket that this process was started with.
     ///
     /// # Cancel safety
-    /// Dropping the future gives the connection up.
+    /// Dropping the future abandons the connection.
     #[cfg(feature = "client")]
     pub async fn connect(self) -> io::Result<FcgiStream> {
         match self {
             Self::Tcp(addr) => {
                 let stream = TcpStream::connect(addr).await?;
-                // What is written is whole, and waits for nothing.
+                // Each write is complete; waiting for more data would only delay it.
                 stream.set_nodelay(true)?;
                 Ok(FcgiStream::Tcp(stream))
             }
             Self::Unix(path) => Ok(FcgiStream::Unix(UnixStream::connect(path).await?)),
             Self::Stdin | Self::Systemd(_) | Self::Auto => {
-                let error = format!("{self} is where this process listens");
+                let error = format!("{self} is a socket to listen on; connect to a TCP address or a path");
                 Err(io::Error::new(io::ErrorKind::InvalidInput, error))
             }
         }
@@ -106,13 +106,13 @@ impl FromStr for Address {
             Some(("systemd", "")) => Err(error("has no name")),
             Some(("systemd", name)) => Ok(Self::Systemd(Some(name.to_owned()))),
             Some(("fd", "0")) => Ok(Self::Stdin),
-            // Any other number may be a descriptor that the process uses for something else.
+            // The process may use any other descriptor for something else.
             Some(("fd", _)) => Err(error("is not fd:0; systemd's sockets are systemd or systemd:name")),
             Some(("" | "localhost", port)) if !port.contains(':') => match port.parse() {
                 Ok(port) => Ok(Self::Tcp((Ipv4Addr::LOCALHOST, port).into())),
-                Err(_) => Err(error("has no number from 0 to 65535 for its port")),
+                Err(_) => Err(error("has no port number from 0 to 65535")),
             },
-            Some(_) => text.parse().map(Self::Tcp).map_err(|_| error("is no IP address with a port")),
+            Some(_) => text.parse().map(Self::Tcp).map_err(|_| error("is not an IP address with a port")),
         }
     }
 }
@@ -150,25 +150,16 @@ impl<'de> serde::Deserialize<'de> for Address {
     }
 }
 
-/// A string that is no [`Address`]. Its text says what would be one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The error of parsing an [`Address`]. The message lists the valid forms.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} {reason}: an address is 127.0.0.1:9000, [::1]:9000, :9000 (loopback; all interfaces are 0.0.0.0:9000), \
+     unix:/run/app.sock, /run/app.sock, fd:0, systemd, systemd:name or auto"
+)]
 pub struct AddressError {
     text: String,
     reason: &'static str,
 }
-
-impl fmt::Display for AddressError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} {}: an address is 127.0.0.1:9000, [::1]:9000, :9000 (loopback; all interfaces are 0.0.0.0:9000), \
-             unix:/run/app.sock, /run/app.sock, fd:0, systemd, systemd:name or auto",
-            self.text, self.reason
-        )
-    }
-}
-
-impl std::error::Error for AddressError {}
 
 #[cfg(test)]
 mod tests {
@@ -206,12 +197,12 @@ mod tests {
             ("unix:", "has no path"),
             ("systemd:", "has no name"),
             ("fd:3", "is not fd:0"),
-            (":http", "has no number"),
-            (":65536", "has no number"),
-            ("localhost:", "has no number"),
-            ("::1", "is no IP address"),
-            ("example.org:9000", "is no IP address"),
-            ("127.0.0.1:", "is no IP address"),
+            (":http", "has no port number"),
+            (":65536", "has no port number"),
+            ("localhost:", "has no port number"),
+            ("::1", "is not an IP address"),
+            ("example.org:9000", "is not an IP address"),
+            ("127.0.0.1:", "is not an IP address"),
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("{text:?} {reason}")), "{error}");
@@ -232,7 +223,7 @@ mod tests {
 
     #[tokio::test]
     #[cfg(feature = "client")]
-    async fn what_listens_can_be_connected_to() {
+    async fn tcp_and_unix_addresses_can_be_connected_to() {
         let directory = tempfile::TempDir::new().unwrap();
         let path = directory.path().join("socket");
         let unix = tokio::net::UnixListener::bind(&path).unwrap();
@@ -241,7 +232,7 @@ mod tests {
         assert!(matches!(stream, FcgiStream::Unix(_)));
         unix.accept().await.unwrap();
         let FcgiStream::Tcp(stream) = Address::Tcp(tcp.local_addr().unwrap()).connect().await.unwrap() else {
-            panic!("it is TCP")
+            panic!("not TCP")
         };
         assert!(stream.nodelay().unwrap());
         tcp.accept().await.unwrap();

@@ -1,6 +1,5 @@
-//! What a descriptor that the process was started with is.
+//! Turns a descriptor that the process was started with into a listener.
 
-use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal as _};
 use std::net::TcpListener;
@@ -11,45 +10,37 @@ use std::os::unix::net::UnixListener;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, getpeername, getsockname};
 
-use super::FcgiListener;
+use super::listener::FcgiListener;
 
-/// Why a descriptor is no listening socket.
-#[derive(Debug)]
+/// What a descriptor is that is not a listening socket.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum FdKind {
+    #[error("closed, or /dev/null")]
     Nothing,
+    #[error("a terminal")]
     Terminal,
+    #[error("a pipe")]
     Pipe,
+    #[error("a file")]
     File,
+    #[error("a directory")]
     Directory,
+    #[error("a device")]
     Device,
+    #[error("a connected socket, not a listening one")]
     Connected,
-    /// Bound perhaps, but `listen` was not called.
+    /// Possibly bound, but `listen` was not called.
+    #[error("a socket that does not listen")]
     NotListening,
-    /// A socket, but not of TCP, and no unix stream.
+    #[error("neither a TCP nor a unix stream socket")]
     OtherSocket,
+    #[error("unreadable ({0})")]
     Unknown(io::Error),
-}
-
-impl fmt::Display for FdKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Nothing => "closed, or /dev/null",
-            Self::Terminal => "a terminal",
-            Self::Pipe => "a pipe",
-            Self::File => "a file",
-            Self::Directory => "a directory",
-            Self::Device => "a device",
-            Self::Connected => "a socket that is connected, not one that listens",
-            Self::NotListening => "a socket that does not listen",
-            Self::OtherSocket => "a socket that is neither of TCP nor a unix stream",
-            Self::Unknown(error) => return write!(f, "unreadable ({error})"),
-        })
-    }
 }
 
 impl From<io::Error> for FdKind {
     fn from(error: io::Error) -> Self {
-        // EBADF has no kind of its own.
+        // EBADF has no `ErrorKind`.
         if Errno::from_io_error(&error) == Some(Errno::BADF) { Self::Nothing } else { Self::Unknown(error) }
     }
 }
@@ -60,31 +51,31 @@ impl From<Errno> for FdKind {
     }
 }
 
-/// Makes a listener of a descriptor if it is a listening socket, and closes it if not.
+/// Turns a descriptor into a listener if it is a listening socket; closes it otherwise.
 pub(super) fn listener(fd: OwnedFd) -> Result<FcgiListener, FdKind> {
     if fd.is_terminal() {
         return Err(FdKind::Terminal);
     }
     let file = File::from(fd);
     let metadata = file.metadata()?;
-    let kind = metadata.file_type();
+    let file_type = metadata.file_type();
     match () {
-        () if kind.is_socket() => socket(file.into()),
-        () if kind.is_fifo() => Err(FdKind::Pipe),
-        () if kind.is_file() => Err(FdKind::File),
-        () if kind.is_dir() => Err(FdKind::Directory),
+        () if file_type.is_socket() => socket(file.into()),
+        () if file_type.is_fifo() => Err(FdKind::Pipe),
+        () if file_type.is_file() => Err(FdKind::File),
+        () if file_type.is_dir() => Err(FdKind::Directory),
         () if is_null(&metadata) => Err(FdKind::Nothing),
         () => Err(FdKind::Device),
     }
 }
 
-/// A standard descriptor that is closed is opened as `/dev/null` before `main`, by Rust's library.
+/// Rust's runtime opens a closed standard descriptor as `/dev/null` before `main`.
 fn is_null(metadata: &Metadata) -> bool {
     std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev())
 }
 
 fn socket(fd: OwnedFd) -> Result<FcgiListener, FdKind> {
-    // FastCGI §2.2: the socket of a FastCGI application is one for which getpeername fails with ENOTCONN.
+    // FastCGI §2.2: getpeername on the listening socket of a FastCGI application fails with ENOTCONN.
     match getpeername(&fd) {
         Err(Errno::NOTCONN) => {}
         Ok(_) => return Err(FdKind::Connected),
@@ -93,7 +84,7 @@ fn socket(fd: OwnedFd) -> Result<FcgiListener, FdKind> {
     if rustix::net::sockopt::socket_type(&fd)? != SocketType::STREAM {
         return Err(FdKind::OtherSocket);
     }
-    // Beyond the specification's test: to accept on one that does not listen fails, again and again.
+    // Not in the specification. Without it, accept would fail again and again.
     if !listens(&fd)? {
         return Err(FdKind::NotListening);
     }
@@ -117,7 +108,7 @@ fn listens(fd: impl AsFd) -> Result<bool, Errno> {
     rustix::net::sockopt::socket_acceptconn(fd)
 }
 
-/// The system has no such question, so the specification's test is all there is.
+/// Apple's systems have no SO_ACCEPTCONN, so the specification's test must do.
 #[cfg(target_vendor = "apple")]
 fn listens(_fd: impl AsFd) -> Result<bool, Errno> {
     Ok(true)
@@ -130,29 +121,29 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_listening_socket_is_told_from_everything_else() {
+    async fn only_a_listening_socket_becomes_a_listener() {
         let (pipe, _writer) = io::pipe().unwrap();
         let (connected, _peer) = UnixStream::pair().unwrap();
-        let silent = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        let unlistened = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         let cases: [(OwnedFd, &str); 7] = [
             (pipe.into(), "a pipe"),
             (File::open(std::env::current_exe().unwrap()).unwrap().into(), "a file"),
             (File::open("/").unwrap().into(), "a directory"),
             (File::open("/dev/null").unwrap().into(), "closed, or /dev/null"),
             (File::open("/dev/zero").unwrap().into(), "a device"),
-            (connected.into(), "a socket that is connected, not one that listens"),
-            (silent, "a socket that does not listen"),
+            (connected.into(), "a connected socket, not a listening one"),
+            (unlistened, "a socket that does not listen"),
         ];
         for (fd, expected) in cases {
             assert_eq!(listener(fd).unwrap_err().to_string(), expected);
         }
         let datagram = UnixDatagram::unbound().unwrap();
-        let unfit = listener(datagram.into()).unwrap_err();
-        assert_eq!(unfit.to_string(), "a socket that is neither of TCP nor a unix stream");
+        let kind = listener(datagram.into()).unwrap_err();
+        assert_eq!(kind.to_string(), "neither a TCP nor a unix stream socket");
     }
 
     #[tokio::test]
-    async fn a_listening_socket_is_taken_whichever_it_is() {
+    async fn ipv4_and_ipv6_listening_sockets_are_taken() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             // Not every machine has IPv6.
             let Ok(tcp) = TcpListener::bind(address) else { continue };

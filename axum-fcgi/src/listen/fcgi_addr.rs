@@ -1,4 +1,4 @@
-//! An end of a connection.
+//! The address of a listener or a peer.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 /// The address of a [`FcgiListener`](crate::FcgiListener), or of a web server that connected to it.
 ///
-/// Debug is Display, since it goes to the log as either: `127.0.0.1:9000`, `unix:/run/app.sock`, or `unix:`
-/// for a socket without a path, as that of a web server is.
+/// `Debug` prints the same as `Display`, for the log: `127.0.0.1:9000`, `unix:/run/app.sock`, or `unix:` for a socket
+/// without a path, which a web server's usually is.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FcgiAddr {
-    /// Of TCP.
+    /// A TCP address.
     Tcp(SocketAddr),
-    /// Of a unix socket; `None` if it has no path.
+    /// The path of a unix socket; `None` if it has none.
     Unix(Option<PathBuf>),
 }
 

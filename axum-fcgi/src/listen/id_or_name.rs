@@ -1,12 +1,11 @@
-//! A user or a group, as people write it.
+//! A user or a group, by number or by name.
 
 use std::fmt::Display;
 use std::io;
 
-/// A user or a group of the system: by number, or by name.
+/// A user or a group of the system, by number or by name.
 ///
-/// A name is looked up when it is used, as the system looks names up: in `/etc/passwd` and `/etc/group`, and wherever
-/// else `nsswitch.conf(5)` says.
+/// A name is looked up when it is used, in `/etc/passwd` or `/etc/group` and wherever else `nsswitch.conf(5)` says.
 ///
 /// # Examples
 /// ```
@@ -17,9 +16,9 @@ use std::io;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum IdOrName {
-    /// Its number.
+    /// The number.
     Id(u32),
-    /// Its name.
+    /// The name.
     Name(String),
 }
 
@@ -32,20 +31,22 @@ impl IdOrName {
         self.resolve("group", |name| Ok(nix::unistd::Group::from_name(name)?.map(|group| group.gid.as_raw())))
     }
 
-    fn resolve(&self, what: &str, find: impl Fn(&str) -> nix::Result<Option<u32>>) -> io::Result<u32> {
+    fn resolve(&self, kind: &str, look_up: impl Fn(&str) -> nix::Result<Option<u32>>) -> io::Result<u32> {
         let name = match self {
             Self::Id(id) => return Ok(*id),
             Self::Name(name) => name,
         };
-        let failed = |kind, reason: &dyn Display| io::Error::new(kind, format!("{what} {name:?}: {reason}"));
-        // C ends a name at its first zero byte.
-        let found = if name.contains('\0') { Ok(None) } else { find(name) };
+        let error = |error_kind, reason: &dyn Display| {
+            io::Error::new(error_kind, format!("{kind} {name:?}: {reason}"))
+        };
+        // A C string would end at the NUL, and name another user.
+        let found = if name.contains('\0') { Ok(None) } else { look_up(name) };
         match found {
             Ok(Some(id)) => Ok(id),
             Ok(None) => {
-                Err(failed(io::ErrorKind::InvalidInput, &format_args!("this system has no such {what}")))
+                Err(error(io::ErrorKind::InvalidInput, &format_args!("this system has no such {kind}")))
             }
-            Err(errno) => Err(failed(io::Error::from(errno).kind(), &errno.desc())),
+            Err(errno) => Err(error(io::Error::from(errno).kind(), &errno.desc())),
         }
     }
 }

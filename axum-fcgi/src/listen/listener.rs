@@ -1,25 +1,23 @@
-//! A listener at any address.
+//! A TCP or unix listener as one type.
 
 use std::io;
-use std::net::SocketAddr;
 
 use axum::serve::Listener;
-use tokio::net::{TcpListener, TcpSocket, UnixListener};
+use tokio::net::{TcpListener, UnixListener};
 
-use super::error::about;
+use super::fcgi_addr::FcgiAddr;
 use super::socket_file::SocketFile;
-use super::systemd::Expected;
-use super::{Address, FcgiAddr, FcgiStream, UnixSocket, auto, stdin, systemd};
-use crate::serve::accept;
+use super::stream::FcgiStream;
+use crate::accept::accept;
 
-/// Connections that may wait to be accepted, as in tokio's own `bind`. The system has a bound of its own.
+/// How many connections may wait to be accepted, as in tokio's own `bind`. The system may use a lower limit.
 pub(super) const BACKLOG: u32 = 1024;
 
-/// A listening socket at any [`Address`]: TCP or unix, bound by this process or given to it.
+/// A listening socket at any [`Address`](crate::Address): TCP or unix, bound by this process or inherited.
 ///
-/// The types of what it accepts are the same whichever it is, so that where to listen can be a matter of
-/// configuration. One that is [bound at a path](UnixSocket) removes its file when it is dropped; one that the
-/// process was started with leaves it to whom it belongs to.
+/// The type is the same for all of them, so that the address can be a matter of configuration. A socket
+/// [bound at a path](crate::UnixSocket) removes its file when it is dropped; the file of an inherited socket is not
+/// removed.
 ///
 /// # Examples
 /// ```no_run
@@ -33,8 +31,8 @@ pub(super) const BACKLOG: u32 = 1024;
 /// ```
 #[derive(Debug)]
 pub struct FcgiListener {
-    /// Before the socket, since fields are dropped in this order: the file is removed while the socket is
-    /// still open, or another process could take it for a stale one.
+    /// Before `socket`, since fields drop in this order: while the socket is open, no other process takes the file for a
+    /// stale one.
     _file: Option<SocketFile>,
     socket: Socket,
 }
@@ -46,78 +44,14 @@ enum Socket {
 }
 
 impl FcgiListener {
-    /// Listens at an address.
-    ///
-    /// A unix socket gets the mode 0660; [`UnixSocket`] has more to choose from.
+    /// The address of this listener.
     ///
     /// # Errors
-    /// When the address cannot be bound, or the process was not started with what it names. The text names the
-    /// address, and for the latter what was found instead and how to start the process. Where systemd passes
-    /// several sockets for the address, which is one for [`Listeners::bind`](crate::Listeners::bind), none is
-    /// taken.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime whose I/O is enabled.
-    pub fn bind(address: &Address) -> io::Result<Self> {
-        match address {
-            Address::Tcp(addr) => bind_tcp(*addr).map_err(|error| about(address, &error)),
-            Address::Unix(path) => UnixSocket::new(path).bind(),
-            Address::Stdin => Self::from_stdin(),
-            Address::Systemd(name) => Self::from_systemd(name.as_deref()),
-            Address::Auto => auto::take(Expected::One).and_then(only),
-        }
-    }
-
-    /// The listening socket at fd 0, which is where Apache's mod_fcgid, lighttpd, H2O and spawn-fcgi start a
-    /// process with it (FastCGI §2.2).
-    ///
-    /// fd 0 is then `/dev/null`, so that it can be taken once, processes that this one starts do not inherit
-    /// the socket, and dropping the listener closes it.
-    ///
-    /// # Errors
-    /// When fd 0 is something else: a terminal, a pipe, a file, nothing, or a socket that is connected. Nothing
-    /// is taken then.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime whose I/O is enabled.
-    pub fn from_stdin() -> io::Result<Self> {
-        stdin::take()
-    }
-
-    /// The socket that systemd passes (LISTEN_FDS, `sd_listen_fds(3)`): the one of this name
-    /// (LISTEN_FDNAMES), or the only one there is. Each can be taken once.
-    ///
-    /// The variables LISTEN_PID and LISTEN_FDS are removed from the environment, so call this before there are
-    /// threads with code in C that reads it.
-    ///
-    /// # Errors
-    /// When systemd passed none to this process (LISTEN_PID says to which; without it they are for whoever has
-    /// the variables, as systemfd passes them), none of this name, several, or one that does not listen for
-    /// streams.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime whose I/O is enabled.
-    pub fn from_systemd(name: Option<&str>) -> io::Result<Self> {
-        systemd::take(name, Expected::One)?.and_then(only)
-    }
-
-    /// The address that it listens at.
-    ///
-    /// # Errors
-    /// When the system does not tell it.
+    /// If `getsockname` fails.
     pub fn local_addr(&self) -> io::Result<FcgiAddr> {
         match &self.socket {
             Socket::Tcp(listener) => listener.local_addr().map(Into::into),
             Socket::Unix(listener) => listener.local_addr().map(Into::into),
-        }
-    }
-
-    /// All that an address stands for: one socket, or as many as systemd passes.
-    pub(super) fn all(address: &Address) -> io::Result<Vec<Self>> {
-        match address {
-            Address::Systemd(name) => systemd::take(name.as_deref(), Expected::All)?,
-            Address::Auto => auto::take(Expected::All),
-            _ => Ok(vec![Self::bind(address)?]),
         }
     }
 
@@ -126,26 +60,13 @@ impl FcgiListener {
     }
 }
 
-/// The one listener of a list that was asked to have one.
-fn only(mut listeners: Vec<FcgiListener>) -> io::Result<FcgiListener> {
-    listeners.pop().ok_or_else(|| io::ErrorKind::NotFound.into())
-}
-
-fn bind_tcp(addr: SocketAddr) -> io::Result<FcgiListener> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of the process before this one, in TIME_WAIT, must not keep it from starting.
-    socket.set_reuseaddr(true)?;
-    socket.bind(addr)?;
-    Ok(socket.listen(BACKLOG)?.into())
-}
-
 impl From<TcpListener> for FcgiListener {
     fn from(listener: TcpListener) -> Self {
         Self { _file: None, socket: Socket::Tcp(listener) }
     }
 }
 
-/// The file stays when the listener is dropped.
+/// The socket's file is not removed on drop.
 impl From<UnixListener> for FcgiListener {
     fn from(listener: UnixListener) -> Self {
         Self { _file: None, socket: Socket::Unix(listener) }
@@ -157,7 +78,7 @@ impl Listener for FcgiListener {
     type Addr = FcgiAddr;
 
     /// # Cancel safety
-    /// No connection is lost when the future is dropped.
+    /// Cancel safe: dropping the future loses no connection.
     async fn accept(&mut self) -> (FcgiStream, FcgiAddr) {
         match &mut self.socket {
             Socket::Tcp(listener) => {
@@ -173,19 +94,5 @@ impl Listener for FcgiListener {
 
     fn local_addr(&self) -> io::Result<FcgiAddr> {
         self.local_addr()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_error_in_binding_names_the_address() {
-        let taken = FcgiListener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-        let address: Address = taken.local_addr().unwrap().to_string().parse().unwrap();
-        let error = FcgiListener::bind(&address).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        assert!(error.to_string().starts_with(&address.to_string()), "{error}");
     }
 }

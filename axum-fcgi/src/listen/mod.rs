@@ -1,18 +1,19 @@
-//! Where web servers connect: addresses, the sockets that a process binds or was born with, and who may come in.
+//! Listening sockets: addresses, sockets that the process binds or inherits, and who may connect.
 
 mod address;
-mod admitted;
-mod allow;
-mod auto;
+mod allow_list;
+mod allow_listener;
+mod allowed_peer;
+mod bind;
 mod descriptor;
 mod error;
-mod exposed;
+mod exposure;
 mod fcgi_addr;
 mod id_or_name;
+mod inherited;
 mod listener;
-mod networks;
+mod listeners;
 mod path_lock;
-mod several;
 mod socket_file;
 mod stale;
 mod stdin;
@@ -21,16 +22,16 @@ mod systemd;
 mod unix;
 
 pub use self::address::{Address, AddressError};
-pub use self::admitted::{AllowedPeer, PeerIp};
-pub use self::allow::AllowListener;
-pub(crate) use self::auto::inherited;
+pub use self::allow_list::{AllowList, AllowListError};
+pub use self::allow_listener::AllowListener;
+pub use self::allowed_peer::{AllowedPeer, PeerIp};
 pub(crate) use self::error::about;
-pub(crate) use self::exposed::warn_if_exposed;
+pub(crate) use self::exposure::warn_if_exposed;
 pub use self::fcgi_addr::FcgiAddr;
 pub use self::id_or_name::IdOrName;
+pub(crate) use self::inherited::inherited;
 pub use self::listener::FcgiListener;
-pub use self::networks::{AllowList, AllowListError};
-pub use self::several::Listeners;
+pub use self::listeners::Listeners;
 pub(crate) use self::stdin::release as release_stdin;
 pub use self::stream::FcgiStream;
 pub(crate) use self::systemd::Expected;

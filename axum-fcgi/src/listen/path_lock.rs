@@ -1,4 +1,4 @@
-//! One process at a time binds a path.
+//! Lets one process at a time bind a path.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,35 +12,34 @@ use rustix::io::Errno;
 use super::error::about;
 use super::socket_file::Identity;
 
-/// Held while a socket's path is taken: a lock on a file beside it, which is removed with this.
+/// A lock on a file beside the socket's path, held while the path is bound. The file is removed on drop.
 ///
-/// Only whoever may write to the directory can have such a file, and nobody else can open it. A process that is
-/// killed leaves the file but not the lock.
+/// Only users who may write to the directory can create the file, and only its owner can open it. A killed process leaves
+/// the file behind, but not the lock.
 #[derive(Debug)]
 pub(super) struct PathLock {
-    /// Open as long as the lock is to be held.
+    /// The lock is held while this is open.
     _locked: File,
     file: PathBuf,
 }
 
 impl PathLock {
     /// # Errors
-    /// When another process holds it, for the short time that binding takes, or the file cannot be made.
+    /// If another process holds the lock, for the short time that binding takes, or the file cannot be created.
     pub(super) fn take(path: &Path) -> io::Result<Self> {
-        let file = beside(path);
+        let file = lock_path(path);
         loop {
             let locked = open(&file).map_err(|error| about(file.display(), &error))?;
             match rustix::fs::flock(&locked, FlockOperation::NonBlockingLockExclusive) {
                 Err(Errno::WOULDBLOCK) => {
-                    let text = "another process is about to listen there";
+                    let text = "another process is binding this path at the same time; try again";
                     return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
                 }
                 held => held?,
             }
-            // Who held it before may have removed the file after it was opened here: then this is a lock on
-            // nothing.
+            // The previous holder may have removed the file after it was opened here. Then lock the new one.
             let held = Identity::of(&locked.metadata()?);
-            if Identity::at(&file).is_ok_and(|there| there == held) {
+            if Identity::at(&file).is_ok_and(|current| current == held) {
                 return Ok(Self { _locked: locked, file });
             }
         }
@@ -49,12 +48,12 @@ impl PathLock {
 
 impl Drop for PathLock {
     fn drop(&mut self) {
-        // While it is still locked, so that it is this one. One that stays does no harm.
+        // The lock is still held, so this removes our own file. A file that stays behind does no harm.
         _ = fs::remove_file(&self.file);
     }
 }
 
-/// Nothing that a stranger may have put there is followed, waited for or changed.
+/// Does not follow, wait for or change anything that another user may have put there.
 fn open(file: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut options = File::options();
@@ -62,7 +61,7 @@ fn open(file: &Path) -> io::Result<File> {
     options.open(file)
 }
 
-fn beside(path: &Path) -> PathBuf {
+fn lock_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".lock");
     name.into()
@@ -73,30 +72,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_has_it_at_a_time_and_nothing_is_left() {
+    fn the_lock_is_exclusive_and_leaves_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sock");
         let lock = PathLock::take(&path).unwrap();
         assert_eq!(PathLock::take(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(lock);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-        // A process that was killed has left its file.
-        fs::write(beside(&path), "").unwrap();
+        // As a killed process leaves it.
+        fs::write(lock_path(&path), "").unwrap();
         drop(PathLock::take(&path).unwrap());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn what_a_stranger_put_there_is_an_error() {
+    fn a_foreign_link_or_folder_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sock");
         fs::write(dir.path().join("precious"), "precious").unwrap();
-        std::os::unix::fs::symlink("precious", beside(&path)).unwrap();
+        std::os::unix::fs::symlink("precious", lock_path(&path)).unwrap();
         let error = PathLock::take(&path).unwrap_err().to_string();
         assert!(error.contains("sock.lock"), "{error}");
         assert_eq!(fs::read_to_string(dir.path().join("precious")).unwrap(), "precious");
-        fs::remove_file(beside(&path)).unwrap();
-        fs::create_dir(beside(&path)).unwrap();
+        fs::remove_file(lock_path(&path)).unwrap();
+        fs::create_dir(lock_path(&path)).unwrap();
         PathLock::take(&path).unwrap_err();
     }
 }

@@ -5,16 +5,16 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// A file that was made by binding a socket, removed when this is dropped if it is still that file.
+/// The file that binding a socket created. Removed on drop, if the path still leads to it.
 #[derive(Debug)]
 pub(super) struct SocketFile {
-    /// Absolute, since the working directory may have changed when the file is to be removed.
+    /// Absolute, because the working directory may change before the file is removed.
     path: PathBuf,
     identity: Identity,
 }
 
-/// What tells a file from another one that has its path now. The system does not give the number of a socket's
-/// file to another one as long as the socket is open.
+/// Identifies a file, apart from its path. The system does not reuse the inode of a socket's file while the socket is
+/// open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     device: u64,
@@ -32,22 +32,22 @@ impl Identity {
 }
 
 impl SocketFile {
-    pub(super) fn made_at(path: PathBuf) -> io::Result<Self> {
+    pub(super) fn created_at(path: PathBuf) -> io::Result<Self> {
         let identity = Identity::at(&path)?;
         Ok(Self { path, identity })
     }
 
-    pub(super) fn is_still_there(&self) -> bool {
+    pub(super) fn still_exists(&self) -> bool {
         Identity::at(&self.path).is_ok_and(|identity| identity == self.identity)
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.is_still_there()
+        if self.still_exists()
             && let Err(error) = fs::remove_file(&self.path)
         {
-            tracing::debug!(path = %self.path.display(), %error, "the socket's file could not be removed");
+            tracing::debug!(path = %self.path.display(), %error, "removing the socket's file failed");
         }
     }
 }

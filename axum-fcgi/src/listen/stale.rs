@@ -1,4 +1,4 @@
-//! What is in the way of a socket's file.
+//! Removes a stale socket file before a new socket is bound.
 
 use std::fs;
 use std::io;
@@ -8,12 +8,12 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
-/// Removes the socket at `path` if nobody listens there any more.
+/// Removes the socket at `path` if no process listens on it.
 ///
-/// The path has to be locked: a socket of another process that is bound but does not listen yet looks stale.
+/// The path must be locked: a socket that another process has bound, and does not listen on yet, looks stale.
 ///
 /// # Errors
-/// When there is something else than a socket, somebody listens, or it cannot be told.
+/// If `path` is not a socket, a process listens on it, or that cannot be determined.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -22,7 +22,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     if !metadata.file_type().is_socket() {
         return Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
-            "what is there is no socket, and is not replaced by one",
+            "the existing file is not a socket and is not replaced; remove it or choose another path",
         ));
     }
     if is_live(path)? {
@@ -31,21 +31,19 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Whether somebody listens at `path`. Asked by connecting, which is harmless to a server: it looks like a
-/// web server that changed its mind.
+/// Whether a process listens on `path`. Connects to find out, which is harmless: the server sees a connection that closes
+/// without a request.
 fn is_live(path: &Path) -> io::Result<bool> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
-    // Or it would wait for a server whose backlog is full.
+    // Otherwise connecting would block while the server's backlog is full.
     rustix::io::ioctl_fionbio(&socket, true)?;
     match rustix::net::connect(&socket, &SocketAddrUnix::new(path)?) {
         Ok(()) | Err(Errno::AGAIN) => Ok(true),
         Err(Errno::CONNREFUSED) => Ok(false),
         Err(error) => {
             let error = io::Error::from(error);
-            Err(io::Error::new(
-                error.kind(),
-                format!("whether another process listens there cannot be told: {error}"),
-            ))
+            let text = format!("cannot determine whether another process listens there: {error}");
+            Err(io::Error::new(error.kind(), text))
         }
     }
 }

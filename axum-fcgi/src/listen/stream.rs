@@ -1,4 +1,4 @@
-//! A connection from a web server, or to an application.
+//! A TCP or unix connection as one type.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,13 +7,13 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// A connection that a [`FcgiListener`](crate::FcgiListener) accepted, or that was made to an [`Address`](crate::Address).
+/// A connection that a [`FcgiListener`](crate::FcgiListener) accepted, or one to an [`Address`](crate::Address).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FcgiStream {
-    /// Over TCP.
+    /// A TCP connection.
     Tcp(TcpStream),
-    /// Over a unix socket.
+    /// A connection over a unix socket.
     Unix(UnixStream),
 }
 

@@ -1,4 +1,4 @@
-//! The file that a Filter answers from.
+//! The file that a Filter gets.
 
 use std::convert::Infallible;
 use std::time::SystemTime;
@@ -10,16 +10,15 @@ use tower_fcgi::RequestBody;
 
 use crate::extract::rejection;
 
-/// The file that a Filter answers from (FastCGI §6.4): the DATA that the web server sends along with the
-/// request. See [`Serve::with_filter`](crate::Serve::with_filter).
+/// The file that a Filter gets (FastCGI §6.4): the DATA that the web server sends with the request.
 ///
-/// The web server sends them behind the request's body. A handler that wants that too reads it first; one
-/// that does not ask for it drops it, and so lets the file come. A file that is shorter or longer than the
-/// web server has told is an error of the body, a [`tower_fcgi::BodyError`], never a clean end.
+/// See [`Serve::with_filter`](crate::Serve::with_filter). DATA comes after the request's body. A handler that needs both
+/// reads the body first; a body that is dropped is skipped. A file that is shorter or longer than announced ends with an
+/// error of the body, a [`tower_fcgi::BodyError`].
 ///
 /// # Rejection
-/// [`MissingFilterData`](crate::rejection::MissingFilterData), a 500, where the request is none for a Filter,
-/// or another extractor has taken the file. `Option<FilterData>` is `None` there.
+/// [`MissingFilterData`](crate::rejection::MissingFilterData), a 500, if the request is not for a Filter, or another
+/// extractor has taken the file. `Option<FilterData>` is `None` then.
 ///
 /// # Examples
 /// ```
@@ -41,19 +40,19 @@ pub struct FilterData {
 }
 
 impl FilterData {
-    /// Bytes of the file, as the web server has told: FCGI_DATA_LENGTH.
+    /// The length of the file in bytes: FCGI_DATA_LENGTH.
     #[must_use]
     pub const fn length(&self) -> u64 {
         self.length
     }
 
-    /// When the file was last changed: FCGI_DATA_LAST_MOD. `None` where the web server does not tell.
+    /// When the file was last modified: FCGI_DATA_LAST_MOD. `None` if the web server does not send it.
     #[must_use]
     pub const fn last_modified(&self) -> Option<SystemTime> {
         self.last_modified
     }
 
-    /// The file's content.
+    /// The content of the file.
     pub fn into_body(self) -> Body {
         Body::new(self.stream)
     }
@@ -81,4 +80,8 @@ impl<S: Sync> OptionalFromRequestParts<S> for FilterData {
     }
 }
 
-rejection!(FilterData, MissingFilterData, "the request is none for a Filter, or its file was taken before");
+rejection!(
+    FilterData,
+    MissingFilterData,
+    "the request is not for a Filter, or another extractor has taken its file"
+);

@@ -1,9 +1,9 @@
-//! What else than a Responder an application can be: an Authorizer, a Filter.
+//! The other roles of an application: Authorizer and Filter.
 
-mod allow;
-mod by_role;
+mod authorized;
 mod filter_data;
+mod role_router;
 
-pub use self::allow::{Authorized, InvalidVariable};
-pub use self::by_role::{RoleRouter, RoleRouterFuture};
+pub use self::authorized::{Authorized, InvalidVariable};
 pub use self::filter_data::{FilterData, MissingFilterData};
+pub use self::role_router::{RoleRouter, RoleRouterFuture};

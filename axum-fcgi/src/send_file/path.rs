@@ -1,37 +1,28 @@
-//! Which paths may be handed to the web server.
-
-use std::fmt;
+//! The paths that may be sent to the web server.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-/// Checks a path that may come from a client: names below a directory and nothing else.
+/// Checks that a path, which may come from a client, stays below its directory.
 pub(super) fn check(path: &str) -> Result<(), UnsafePath> {
-    // An absolute path begins with an empty name.
+    // An absolute path starts with an empty name.
     if path.split('/').all(is_plain) { Ok(()) } else { Err(UnsafePath) }
 }
 
-/// Whether it names an entry of the directory that it is looked up in, wherever the lookup takes place.
+/// Whether a name refers to an entry of the directory in which it is looked up, on any system.
 fn is_plain(name: &str) -> bool {
-    // On Windows these separate directories, name drives, and name streams.
+    // On Windows, these separate directories, and name drives and streams.
     let is_special = |byte| matches!(byte, b'\\' | b':') && cfg!(windows);
     !matches!(name, "" | "." | "..") && !name.bytes().any(|byte| byte == 0 || is_special(byte))
 }
 
-/// A path that is not one below the directory that it is to be below, or that a header cannot carry: see
-/// [`SendFiles::file`](crate::SendFiles::file).
+/// The error for a path that leads out of its directory, or that a header cannot carry.
 ///
-/// As a response it is a 404, since there is no such file, and says nothing else: the path was the client's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// [`SendFiles::file`](crate::SendFiles::file) returns it. As a response it is an empty 404, because no such file exists;
+/// the path came from the client, so the response does not repeat it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the path leads out of its directory, or a header cannot carry it")]
 pub struct UnsafePath;
-
-impl fmt::Display for UnsafePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the path is not one of plain names below its directory, or cannot be sent as it is")
-    }
-}
-
-impl std::error::Error for UnsafePath {}
 
 impl IntoResponse for UnsafePath {
     fn into_response(self) -> Response {
@@ -54,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_elsewhere_is_not() {
+    fn paths_that_lead_elsewhere_are_unsafe() {
         for path in [
             "",
             "/",

@@ -1,13 +1,14 @@
-//! How a listener is served.
+//! The settings of `serve`.
 
 use std::time::Duration;
 
-/// The settings of [`serve`](crate::serve()).
+/// The settings of [`serve`](crate::serve()) and [`serve_auto`](crate::serve_auto).
 ///
-/// Whoever can connect is believed: who the client is, who the user is, whether there is TLS. Nothing here changes that;
-/// where the listener listens does, and [`AllowListener`](crate::AllowListener). What is bounded is how much a peer can take,
-/// by a mistake or for a client: connections and the time of a shutdown here, and all else in
-/// [`connection`](Self::connection), each with its default and the reason for it.
+/// These limit the number of connections and the time of a shutdown. All other limits, on what a web server and its clients
+/// can use, are in [`connection`](Self::with_connection).
+///
+/// No setting limits whom to trust: whoever can connect decides who the client is, who the user is, and whether there is
+/// TLS. Limit who can connect by the address to listen on, or with an [`AllowListener`](crate::AllowListener).
 ///
 /// ```
 /// use std::time::Duration;
@@ -15,10 +16,10 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Config {
-    pub(crate) max_connections: usize,
-    pub(crate) raise_descriptor_limit: bool,
-    pub(crate) shutdown_timeout: Option<Duration>,
-    pub(crate) connection: tower_fcgi::Config,
+    pub(super) max_connections: usize,
+    pub(super) raise_descriptor_limit: bool,
+    pub(super) shutdown_timeout: Option<Duration>,
+    pub(super) connection: tower_fcgi::Config,
 }
 
 impl Default for Config {
@@ -33,14 +34,15 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Connections that may be open at once. When the next one comes, the one that has been idle for longest
-    /// is closed for it; if none is idle, it waits until one ends or turns idle, and so do those behind it, whom the
-    /// system keeps in the listener's queue, until the web server's own time is over. Default: 16 384, far more than
-    /// web servers open unless they are told to. At least 1.
+    /// How many connections may be open at once. Default: 16 384, far more than web servers open unless configured to.
     ///
-    /// Each needs a file descriptor. Where the process may not have so many, fewer connections are kept open: an eighth of
-    /// the limit (RLIMIT_NOFILE), at least 32 and at most 1 024, is left to the rest of the program. A line in the log at
-    /// `warn` says so. Listeners that are served apart from each other do not know of each other's connections.
+    /// At the limit, a new connection replaces the one that has been idle longest. If none is idle, it waits until one ends
+    /// or turns idle; further ones wait in the listener's queue, until the web server times out. The minimum is 1: 0 counts
+    /// as 1.
+    ///
+    /// Each connection needs a file descriptor. If the process may not have enough, fewer connections are kept open, and a
+    /// `warn` is logged: an eighth of the limit (RLIMIT_NOFILE), at least 32 and at most 1 024, is left for the rest of the
+    /// program. Each call of `serve` counts its own connections only.
     #[must_use]
     pub fn with_max_connections(mut self, connections: usize) -> Self {
         self.max_connections = if connections == 0 { 1 } else { connections };
@@ -53,12 +55,13 @@ impl Config {
         self.max_connections
     }
 
-    /// Whether the soft limit for file descriptors (RLIMIT_NOFILE) is raised as far as
-    /// [`max_connections`](Self::max_connections) needs it, where the hard limit allows it. It is the whole process's, and
-    /// what the program starts inherits it. Default: yes. systemd and most shells give a program a soft limit of 1 024 and
-    /// a hard one of 524 288 or more, for the sake of programs that use `select`, which cannot deal with larger
-    /// descriptors; others are meant to raise the soft limit by themselves, as Go's and Node's runtimes do. Say no if a C
-    /// library in the program uses `select`.
+    /// Whether to raise the soft limit for file descriptors (RLIMIT_NOFILE). Default: yes.
+    ///
+    /// It is raised as far as [`with_max_connections`](Self::with_max_connections) needs it and the hard limit allows. It
+    /// applies to the whole process and its children. systemd and most shells set a soft limit of 1 024, for programs that
+    /// use `select`, which cannot handle larger descriptors, and a hard limit of 524 288 or more; other programs are
+    /// expected to raise the soft limit, as the runtimes of Go and Node do. Turn this off if a C library in the program
+    /// uses `select`.
     #[must_use]
     pub fn with_raise_descriptor_limit(mut self, raise: bool) -> Self {
         self.raise_descriptor_limit = raise;
@@ -71,8 +74,10 @@ impl Config {
         self.raise_descriptor_limit
     }
 
-    /// How long a graceful shutdown waits for requests under way. After that their handlers are dropped and
-    /// their connections closed. Default: 30 s, which is below the 90 s of systemd's `TimeoutStopSec`.
+    /// How long a graceful shutdown waits for requests in flight. Default: 30 s. `None`: until they complete.
+    ///
+    /// After that, their handlers are dropped and their connections closed. The default is below the 90 s of systemd's
+    /// `TimeoutStopSec`.
     #[must_use]
     pub fn with_shutdown_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.shutdown_timeout = limit.into();
@@ -85,9 +90,11 @@ impl Config {
         self.shutdown_timeout
     }
 
-    /// The settings of each connection: limits, timeouts, the [target](tower_fcgi::RequestTarget) of requests and the
-    /// [front controllers](tower_fcgi::Config::with_front_controllers). The roles are not among them: those are played that a service was
-    /// given for, by [`serve`](crate::serve()), [`with_authorizer`](crate::Serve::with_authorizer) and
+    /// The settings of each connection. Default: those of [`tower_fcgi::Config`].
+    ///
+    /// They are the limits and timeouts, the [target](tower_fcgi::RequestTarget) of requests, and the
+    /// [front controllers](tower_fcgi::Config::with_front_controllers). The roles depend on the services: see
+    /// [`serve`](crate::serve()), [`with_authorizer`](crate::Serve::with_authorizer) and
     /// [`with_filter`](crate::Serve::with_filter).
     #[must_use]
     pub fn with_connection(mut self, config: tower_fcgi::Config) -> Self {

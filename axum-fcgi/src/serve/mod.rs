@@ -1,18 +1,19 @@
 //! `serve` and `serve_auto`: accept connections and drive each.
 
-mod accept;
+mod accept_loop;
 #[cfg(unix)]
 mod auto;
 mod builder;
 mod config;
-mod connections;
-mod descriptors;
+mod descriptor_limit;
+mod future;
 mod service;
+mod socket_options;
 #[cfg(all(unix, feature = "systemd-notify"))]
 mod systemd_notify;
 
-pub(crate) use self::accept::accept;
 #[cfg(unix)]
 pub use self::auto::{ServeAuto, serve_auto};
-pub use self::builder::{Serve, ServeFuture, ServeWithShutdown, serve};
+pub use self::builder::{Serve, ServeWithShutdown, serve};
 pub use self::config::Config;
+pub use self::future::ServeFuture;

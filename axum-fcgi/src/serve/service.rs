@@ -1,4 +1,4 @@
-//! From a connection's requests to axum's.
+//! Converts a connection's requests to axum's.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -12,14 +12,14 @@ use tower_service::Service;
 
 use crate::extract::or_unspecified;
 
-/// Serves an axum service with requests that came over FastCGI.
+/// Calls an axum service with requests that came over FastCGI.
 #[derive(Debug, Clone)]
-pub(crate) struct AxumService<S> {
+pub(super) struct AxumService<S> {
     service: S,
 }
 
 impl<S> AxumService<S> {
-    pub(crate) const fn new(service: S) -> Self {
+    pub(super) const fn new(service: S) -> Self {
         Self { service }
     }
 }
@@ -42,12 +42,11 @@ where
             let client = or_unspecified(params.client_addr());
             parts.extensions.insert(ConnectInfo(client));
         }
-        // The Router has its own, of what it routes on, only where there is none.
-        if let Some(tower_fcgi::OriginalUri(whole)) = parts.extensions.remove() {
-            parts.extensions.insert(OriginalUri(whole));
+        // The Router inserts the target that it routes on, unless there is an OriginalUri already.
+        if let Some(tower_fcgi::OriginalUri(uri)) = parts.extensions.remove() {
+            parts.extensions.insert(OriginalUri(uri));
         }
-        // `Body::new` allocates; for the requests without a body, which are most, there is nothing to put
-        // there.
+        // `Body::new` allocates, and most requests have no body.
         let body = if body.is_end_stream() { Body::empty() } else { Body::new(body) };
         self.service.call(Request::from_parts(parts, body))
     }

@@ -1,19 +1,19 @@
-//! What systemd is told, where a unit of `Type=notify` asks for it.
+//! Notifies systemd, for units with `Type=notify`.
 
 use sd_notify::NotifyState;
 
-/// The listener is there and connections are accepted.
-pub(crate) fn ready() {
-    tell(&NotifyState::Ready);
+/// The listener is bound, and connections are accepted.
+pub(super) fn ready() {
+    notify(&NotifyState::Ready);
 }
 
-/// No more connections are accepted, and those that there are will end.
-pub(crate) fn stopping() {
-    tell(&NotifyState::Stopping);
+/// No more connections are accepted, and the open ones end.
+pub(super) fn stopping() {
+    notify(&NotifyState::Stopping);
 }
 
-fn tell(state: &NotifyState<'_>) {
+fn notify(state: &NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
-        tracing::warn!(%error, %state, "systemd could not be told");
+        tracing::warn!(%error, %state, "notifying systemd failed");
     }
 }

@@ -151,7 +151,7 @@ fn sigterm() {
         program.signal(Signal::TERM);
         let ended = program.ended();
         assert_eq!((ended.status.code(), &*ended.stdout), (Some(1), ""), "{ended:?}");
-        assert!(ended.stderr.contains("told to end"), "{ended:?}");
+        assert!(ended.stderr.contains("stopped by a signal"), "{ended:?}");
     }
 }
 

@@ -82,7 +82,7 @@ async fn fd_0_that_is_no_listening_socket_is_an_error() {
         (File::open(std::env::current_exe().unwrap()).unwrap().into(), "", "a file"),
         (Stdio::null(), "", "closed, or /dev/null"),
         (Stdio::null(), "<&-", "closed, or /dev/null"),
-        (OwnedFd::from(connected).into(), "", "a socket that is connected, not one that listens"),
+        (OwnedFd::from(connected).into(), "", "a connected socket, not a listening one"),
     ] {
         let mut command = child::again(NAME, "exec", redirection, expected);
         command.stdin(stdin);

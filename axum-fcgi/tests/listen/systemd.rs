@@ -85,9 +85,9 @@ async fn a_wrong_listen_pid_leaves_the_sockets_alone() {
     }
     for (variables, expected) in [
         ("LISTEN_PID=1 LISTEN_FDS=2", "LISTEN_FDS is for process 1 (LISTEN_PID), and this is"),
-        ("LISTEN_PID=self LISTEN_FDS=2", "LISTEN_PID is no number"),
-        ("LISTEN_PID=$$ LISTEN_FDS=-1", "LISTEN_FDS is no number"),
-        ("LISTEN_PID=$$ LISTEN_FDS=4000000000", "LISTEN_FDS is no number"),
+        ("LISTEN_PID=self LISTEN_FDS=2", "LISTEN_PID is not a number"),
+        ("LISTEN_PID=$$ LISTEN_FDS=-1", "LISTEN_FDS is not a number"),
+        ("LISTEN_PID=$$ LISTEN_FDS=4000000000", "LISTEN_FDS is not a number"),
         ("LISTEN_PID=$$ LISTEN_FDS=0", "LISTEN_FDS is not set"),
         ("LISTEN_PID=$$", "LISTEN_FDS is not set"),
     ] {

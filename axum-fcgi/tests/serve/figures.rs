@@ -32,6 +32,12 @@ fn grouped(figure: &str) -> String {
     text
 }
 
+/// Whether a setting without a unit in its `Debug` output counts bytes.
+fn in_bytes(name: &str) -> bool {
+    let suffixes = ["_bytes", "_window", "_buffer", "_stderr_record"];
+    suffixes.iter().any(|suffix| name.ends_with(suffix))
+}
+
 #[test]
 fn the_limits_in_security_md_are_the_defaults() {
     // The published crate does not contain it.
@@ -54,9 +60,7 @@ fn the_limits_in_security_md_are_the_defaults() {
         let expected = match value.strip_suffix('s') {
             Some(seconds) => format!("{} s", grouped(seconds)),
             None if value == "None" || *value == u64::MAX.to_string() => "none".to_owned(),
-            None if ["_bytes", "_window", "_buffer", "_record"].iter().any(|end| name.ends_with(*end)) => {
-                format!("{} bytes", grouped(value))
-            }
+            None if in_bytes(name) => format!("{} bytes", grouped(value)),
             None => grouped(value),
         };
         assert_eq!(*documented, expected, "{name}");

@@ -1,4 +1,4 @@
-//! Readiness of the application's service: it is a request's own.
+//! Each request waits for the readiness of its own clone of the application's service.
 
 use std::fs;
 use std::sync::Mutex;
@@ -14,61 +14,63 @@ use tower::buffer::Buffer;
 use tower::limit::{ConcurrencyLimit, RateLimit, rate::Rate};
 use tower::load_shed::LoadShed;
 
+use axum::http::uri::PathAndQuery;
+
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Has a permit from `poll_ready` until it is dropped.
-struct Greedy {
+/// Holds a permit from `poll_ready` until it is dropped.
+struct PermitService {
     permits: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
-    mood: Mood,
+    behaviour: Behaviour,
 }
 
 #[derive(Clone, Copy)]
-enum Mood {
-    /// Answers with the target.
-    Answers,
-    Hangs,
-    Fails,
-    /// Leads from `/app/a` to `/app/b`.
+enum Behaviour {
+    /// Responds with the target.
+    Responds,
+    NeverResponds,
+    FailsReadiness,
+    /// Redirects from `/app/a` to `/app/b`.
     Redirects,
 }
 
-impl Greedy {
-    fn new(permits: usize, mood: Mood) -> Self {
-        Self { permits: Arc::new(Semaphore::new(permits)), permit: None, mood }
+impl PermitService {
+    fn new(permits: usize, behaviour: Behaviour) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits)), permit: None, behaviour }
     }
 }
 
-impl Clone for Greedy {
+impl Clone for PermitService {
     fn clone(&self) -> Self {
-        Self { permits: Arc::clone(&self.permits), permit: None, mood: self.mood }
+        Self { permits: Arc::clone(&self.permits), permit: None, behaviour: self.behaviour }
     }
 }
 
-impl Service<Request> for Greedy {
+impl Service<Request> for PermitService {
     type Response = Response;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        if let Mood::Fails = self.mood {
-            return Poll::Ready(Err("closed for today".into()));
+        if let Behaviour::FailsReadiness = self.behaviour {
+            return Poll::Ready(Err("not ready".into()));
         }
         self.permit = Arc::clone(&self.permits).try_acquire_owned().ok();
         if self.permit.is_some() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        assert!(self.permit.is_some(), "a call of a clone that was not ready");
-        let (mood, permits) = (self.mood, Arc::clone(&self.permits));
+        assert!(self.permit.is_some(), "called a clone that was not ready");
+        let (behaviour, permits) = (self.behaviour, Arc::clone(&self.permits));
         Box::pin(async move {
-            assert_eq!(permits.available_permits(), 1, "the clone that was called is still there");
+            assert_eq!(permits.available_permits(), 1, "the called clone still exists");
             let mut response = request.uri().to_string().into_response();
-            match mood {
-                Mood::Hangs => std::future::pending().await,
-                Mood::Redirects if request.uri() == "/app/a" => {
+            match behaviour {
+                Behaviour::NeverResponds => std::future::pending().await,
+                Behaviour::Redirects if request.uri() == "/app/a" => {
                     response.extensions_mut().insert(LocalRedirect(PathAndQuery::from_static("/app/b")));
                 }
                 _ => {}
@@ -87,7 +89,7 @@ async fn text(response: Response) -> String {
     String::from_utf8(body.to_vec()).unwrap()
 }
 
-/// A root with a script, a file and a directory.
+/// A document root with a script, a file and a directory.
 fn root() -> TempDir {
     let root = TempDir::new().unwrap();
     fs::create_dir(root.path().join("docs")).unwrap();
@@ -98,24 +100,24 @@ fn root() -> TempDir {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_the_applications_waits_for_nobody() {
+async fn files_and_errors_do_not_wait_for_the_application() {
     let root = root();
     let files = tower::service_fn(async |_: Request| Ok::<_, Infallible>("a file".into_response()));
-    let mount = FastCgi::new(Greedy::new(0, Mood::Answers), root.path()).files(files);
+    let mount = FastCgi::new(PermitService::new(0, Behaviour::Responds), root.path()).files(files);
     let paths = [("/%2e%2e/a.php", 400), ("/%zz", 400), ("/docs", 308), ("/x.css", 200), ("/none", 200)];
     for (path, status) in paths.into_iter().chain([("/x.css/a.php", 404), ("/.git/a.php", 404)]) {
-        let answer = timeout(SECOND, mount.clone().oneshot(request(path))).await.expect(path).unwrap();
-        assert_eq!(answer.status(), status, "{path}");
+        let response = timeout(SECOND, mount.clone().oneshot(request(path))).await.expect(path).unwrap();
+        assert_eq!(response.status(), status, "{path}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn busy_files_hold_up_no_script() {
+async fn busy_static_files_do_not_delay_scripts() {
     let root = root();
     let mut files = ConcurrencyLimit::new(Router::new().fallback(get(async || "a file")), 1);
     poll_fn(|cx| Service::<Request>::poll_ready(&mut files, cx)).await.unwrap();
-    let mount = FastCgi::new(Greedy::new(1, Mood::Answers), root.path()).files(files.clone());
-    let script = timeout(SECOND, mount.clone().oneshot(request("/a.php"))).await.expect("it waits").unwrap();
+    let mount = FastCgi::new(PermitService::new(1, Behaviour::Responds), root.path()).files(files.clone());
+    let script = timeout(SECOND, mount.clone().oneshot(request("/a.php"))).await.expect("waits").unwrap();
     assert_eq!(text(script).await, "/a.php");
     assert!(timeout(SECOND, mount.clone().oneshot(request("/x.css"))).await.is_err());
     drop(files);
@@ -123,8 +125,8 @@ async fn busy_files_hold_up_no_script() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clone_is_dropped_right_after_the_call() {
-    let application = Greedy::new(1, Mood::Hangs);
+async fn the_clone_is_dropped_right_after_the_call() {
+    let application = PermitService::new(1, Behaviour::NeverResponds);
     let permits = Arc::clone(&application.permits);
     let mount = FastCgi::application(application);
     let held = tokio::spawn(mount.clone().oneshot(request("/held")));
@@ -132,34 +134,38 @@ async fn a_clone_is_dropped_right_after_the_call() {
     assert_eq!(permits.available_permits(), 1);
     held.abort();
 
-    let mount = FastCgi::application(Greedy::new(1, Mood::Redirects)).local_redirects(1);
+    let mount = FastCgi::application(PermitService::new(1, Behaviour::Redirects)).local_redirects(1);
     let router = Router::new().nest_service("/app", mount);
     for _ in 0..2 {
-        let answer = timeout(SECOND, router.clone().oneshot(request("/app/a"))).await.expect("it waits");
-        assert_eq!(text(answer.unwrap()).await, "/app/b");
+        let response = timeout(SECOND, router.clone().oneshot(request("/app/a"))).await.expect("waits");
+        assert_eq!(text(response.unwrap()).await, "/app/b");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn readiness_fails_with_502_or_never_comes_with_504() {
-    let failed = FastCgi::application(Greedy::new(1, Mood::Fails)).oneshot(request("/")).await.unwrap();
+async fn failing_readiness_is_502_and_pending_is_504() {
+    let failed = FastCgi::application(PermitService::new(1, Behaviour::FailsReadiness))
+        .oneshot(request("/"))
+        .await
+        .unwrap();
     assert_eq!(failed.status(), StatusCode::BAD_GATEWAY);
 
-    let limited = ConcurrencyLimit::new(Greedy::new(1, Mood::Answers), 1);
+    let limited = ConcurrencyLimit::new(PermitService::new(1, Behaviour::Responds), 1);
     let mut busy = limited.clone();
     poll_fn(|cx| busy.poll_ready(cx)).await.unwrap();
     let mount = FastCgi::application(limited).header_timeout(SECOND);
-    let given_up = tokio::spawn(mount.clone().oneshot(request("/given-up")));
+    let dropped = tokio::spawn(mount.clone().oneshot(request("/dropped")));
     let late = timeout(2 * SECOND, mount.clone().oneshot(request("/late"))).await.unwrap().unwrap();
     assert_eq!(late.status(), StatusCode::GATEWAY_TIMEOUT);
-    given_up.abort();
+    dropped.abort();
     drop(busy);
-    let next = timeout(SECOND, mount.oneshot(request("/next"))).await.expect("its place is kept").unwrap();
+    let next =
+        timeout(SECOND, mount.oneshot(request("/next"))).await.expect("the permit was not released").unwrap();
     assert_eq!(text(next).await, "/next");
 }
 
 #[tokio::test(start_paused = true)]
-async fn towers_limits_go_around_an_application() {
+async fn tower_limits_wrap_an_application() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let paths = Arc::clone(&seen);
     let application = tower::service_fn(move |request: Request| {
@@ -179,8 +185,8 @@ async fn towers_limits_go_around_an_application() {
     let rate = RateLimit::new(application, Rate::new(1, 10 * SECOND));
     let mount = FastCgi::application(Buffer::new(rate, 1));
     let all = (4..8).map(|path| tokio::spawn(mount.clone().oneshot(request(&format!("/{path}")))));
-    for answer in all.collect::<Vec<_>>() {
-        assert_eq!(answer.await.unwrap().unwrap().status(), StatusCode::OK);
+    for response in all.collect::<Vec<_>>() {
+        assert_eq!(response.await.unwrap().unwrap().status(), StatusCode::OK);
     }
     assert_eq!(*seen.lock().unwrap(), ["/1", "/3", "/4", "/5", "/6", "/7"]);
 }

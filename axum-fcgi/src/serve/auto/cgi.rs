@@ -1,4 +1,4 @@
-//! As a CGI program.
+//! Serves one request as a CGI program.
 
 use std::convert::Infallible;
 use std::env;
@@ -13,8 +13,8 @@ use super::stdio;
 use crate::serve::config::Config;
 use crate::serve::service::AxumService;
 
-/// Answers the one request, unless `stop` comes first.
-pub(super) async fn serve<S>(service: S, config: Config, stop: impl Future<Output = ()>) -> io::Result<()>
+/// Serves the request, unless `signal` completes first.
+pub(super) async fn serve<S>(service: S, config: Config, signal: impl Future<Output = ()>) -> io::Result<()>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Send + 'static,
 {
@@ -23,9 +23,9 @@ where
     tokio::select! {
         biased;
         served = serve_cgi(params, io, config.connection, AxumService::new(service)) => served.map_err(io::Error::other),
-        () = stop => Err(io::Error::new(
+        () = signal => Err(io::Error::new(
             io::ErrorKind::Interrupted,
-            "the program was told to end before its request was answered",
+            "the program was stopped by a signal before its response was complete",
         )),
     }
 }

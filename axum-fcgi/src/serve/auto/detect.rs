@@ -1,36 +1,36 @@
-//! What the program was started for.
+//! Detects how the program was started.
 
 use std::env;
 use std::io;
 
 use crate::listen::{Address, Expected, FcgiListener, Listeners, about, inherited};
 
-/// Addresses to listen at.
+/// The variable with addresses to listen on.
 const LISTEN: &str = "FCGI_LISTEN";
-/// RFC 3875 §4.1.4: every CGI program has it, and under FastCGI no process does, but its requests.
+/// Set for every CGI program (RFC 3875 §4.1.4). Under FastCGI, requests have it, but processes do not.
 const GATEWAY_INTERFACE: &str = "GATEWAY_INTERFACE";
 
 #[derive(Debug)]
 pub(super) enum StartMode {
-    /// To serve FastCGI.
+    /// Serve FastCGI.
     Listeners(Listeners<FcgiListener>),
-    /// To answer one request, as a CGI program.
+    /// Serve one request as a CGI program.
     Cgi,
 }
 
-/// Looks at the environment and at the descriptors of the process. Sockets are taken, and nothing else is.
-pub(super) fn find() -> io::Result<StartMode> {
-    let given = match env::var_os(LISTEN) {
-        Some(given) => addresses(&given.to_string_lossy())?,
+/// Checks the environment and the descriptors of the process. Takes inherited sockets, and nothing else.
+pub(super) fn detect() -> io::Result<StartMode> {
+    let addresses = match env::var_os(LISTEN) {
+        Some(text) => parse_addresses(&text.to_string_lossy())?,
         None => Vec::new(),
     };
-    if !given.is_empty() {
-        let bound = Listeners::bind(&given).map_err(|error| about(LISTEN, &error));
+    if !addresses.is_empty() {
+        let bound = Listeners::bind(&addresses).map_err(|error| about(LISTEN, &error));
         return bound.map(StartMode::Listeners);
     }
-    let nothing = match inherited(Expected::All) {
-        Ok(listeners) => return Listeners::of(listeners?).map(StartMode::Listeners),
-        Err(nothing) => nothing,
+    let none = match inherited(Expected::All) {
+        Ok(listeners) => return Listeners::from_vec(listeners?).map(StartMode::Listeners),
+        Err(none) => none,
     };
     if env::var_os(GATEWAY_INTERFACE).is_some_and(|interface| !interface.is_empty()) {
         return Ok(StartMode::Cgi);
@@ -38,17 +38,16 @@ pub(super) fn find() -> io::Result<StartMode> {
     Err(io::Error::new(
         io::ErrorKind::NotFound,
         format!(
-            "nothing says what to serve: {LISTEN} is not set, {nothing}, and {GATEWAY_INTERFACE} is not set; give \
-             {LISTEN} an address such as unix:/run/app.sock or 127.0.0.1:9000, or start the program from a systemd \
+            "cannot determine how to serve: {LISTEN} is not set, {none}, and {GATEWAY_INTERFACE} is not set; set {LISTEN} \
+             to an address such as unix:/run/app.sock or 127.0.0.1:9000, or start the program from a systemd \
              .socket unit, from a web server (Apache's mod_fcgid, lighttpd's bin-path, H2O's fastcgi.spawn, or as a \
              CGI program) or with spawn-fcgi"
         ),
     ))
 }
 
-/// One or more, separated by commas or spaces. None where the text is empty, as a variable is that was set to
-/// nothing.
-fn addresses(text: &str) -> io::Result<Vec<Address>> {
+/// Parses addresses that are separated by commas or spaces. There may be none.
+fn parse_addresses(text: &str) -> io::Result<Vec<Address>> {
     let entries = text.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty());
     entries
         .map(|entry| {
@@ -72,14 +71,14 @@ mod tests {
             ("", ""),
             (" , ", ""),
         ] {
-            let found: Vec<String> = addresses(text).unwrap().iter().map(ToString::to_string).collect();
+            let found: Vec<String> = parse_addresses(text).unwrap().iter().map(ToString::to_string).collect();
             assert_eq!(found.join(" "), expected, "{text:?}");
         }
     }
 
     #[test]
     fn an_invalid_address_error_names_the_variable() {
-        let error = addresses(":9000 nowhere").unwrap_err().to_string();
+        let error = parse_addresses(":9000 nowhere").unwrap_err().to_string();
         assert!(error.starts_with(r#"FCGI_LISTEN: "nowhere" has neither"#), "{error}");
     }
 }

@@ -1,22 +1,22 @@
-//! Front controllers that the environment names.
+//! Front controllers from the environment.
 
 use std::env;
 use std::io;
 
 const VARIABLE: &str = "FCGI_FRONT_CONTROLLERS";
 
-/// Those of FCGI_FRONT_CONTROLLERS; `None` if it is not set or empty.
+/// The paths in FCGI_FRONT_CONTROLLERS; `None` if it is not set or empty.
 pub(super) fn from_env() -> io::Result<Option<Vec<String>>> {
     env::var_os(VARIABLE).map_or(Ok(None), |text| parse(&text.to_string_lossy()))
 }
 
-/// Paths, separated by commas or spaces.
+/// Parses paths that are separated by commas or spaces.
 fn parse(text: &str) -> io::Result<Option<Vec<String>>> {
     let paths: Vec<String> =
         text.split([',', ' ', '\t', '\n']).filter(|path| !path.is_empty()).map(str::to_owned).collect();
     if let Some(path) = paths.iter().find(|path| !path.starts_with('/')) {
         let error = format!(
-            "{VARIABLE}: {path:?} does not begin with a slash; it takes paths of the web server such as /app.fcgi, \
+            "{VARIABLE}: {path:?} does not start with a slash; set it to paths of the web server such as /app.fcgi, \
              separated by commas or spaces"
         );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
@@ -49,7 +49,7 @@ mod tests {
     fn a_path_without_a_slash_is_an_error_that_names_it() {
         let error = parse("/a app.fcgi").unwrap_err().to_string();
         assert!(
-            error.starts_with(r#"FCGI_FRONT_CONTROLLERS: "app.fcgi" does not begin with a slash"#),
+            error.starts_with(r#"FCGI_FRONT_CONTROLLERS: "app.fcgi" does not start with a slash"#),
             "{error}"
         );
     }

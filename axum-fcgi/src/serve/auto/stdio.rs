@@ -1,4 +1,4 @@
-//! The standard streams of a CGI program.
+//! stdin and stdout of a CGI program.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read as _, Write as _};
@@ -15,42 +15,42 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::listen::{FcgiStream, release_stdin};
 
-/// stdin.
+/// The type of stdin.
 pub(super) type Input = AsyncStdio<pipe::Receiver>;
-/// stdout.
+/// The type of stdout.
 pub(super) type Output = AsyncStdio<pipe::Sender>;
 
 /// stdin or stdout, taken from the rest of the process.
 ///
-/// tokio's own wait in threads of their own, and a read that waits for the rest of a body would keep the runtime, and
-/// with it the process, from its end.
+/// tokio's own types block a thread: a read that waits for the rest of a body would keep the runtime, and so the process,
+/// from ending.
 #[derive(Debug)]
 pub(super) struct AsyncStdio<P> {
     stream: Stream<P>,
-    /// Dropped before the mode is what it was.
-    _rest: Option<UnreadInput>,
-    _mode: FdFlagsGuard,
+    /// Dropped before `_flags`: it needs a non-blocking socket.
+    _unread_input: Option<UnreadInput>,
+    _flags: FdFlagsGuard,
 }
 
 #[derive(Debug)]
 enum Stream<P> {
-    /// What most web servers give.
+    /// Most web servers use pipes.
     Pipe(P),
-    /// What some do.
+    /// Some use a socket.
     Socket(FcgiStream),
-    /// A file, in which some give the body, `/dev/null` or a terminal: read and written in place, since nothing tells
-    /// when they are ready.
-    InPlace(File),
+    /// A file, `/dev/null` or a terminal: some web servers pass the body as a file. Read and written synchronously, because
+    /// the system reports no readiness for them.
+    Blocking(File),
 }
 
-/// stdin, which is then `/dev/null`.
+/// Takes stdin, and replaces it by `/dev/null`.
 pub(super) fn input() -> io::Result<Input> {
-    let input = Input::taking(io::stdin().as_fd().try_clone_to_owned()?)?;
+    let input = Input::from_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
     release_stdin();
     Ok(input)
 }
 
-/// stdout, which is then stderr: what the application prints is for the log, and no part of the answer.
+/// Takes stdout, and replaces it by stderr: what the application prints goes to the log, not into the response.
 pub(super) fn output() -> io::Result<Output> {
     let output = AsyncStdio::new(io::stdout().as_fd().try_clone_to_owned()?, pipe::Sender::from_owned_fd)?;
     rustix::stdio::dup2_stdout(io::stderr())?;
@@ -59,38 +59,38 @@ pub(super) fn output() -> io::Result<Output> {
 
 impl<P> AsyncStdio<P> {
     fn new(fd: OwnedFd, pipe: fn(OwnedFd) -> io::Result<P>) -> io::Result<Self> {
-        let mode = FdFlagsGuard::of(&fd)?;
+        let flags = FdFlagsGuard::new(&fd)?;
         let file = File::from(fd);
-        let kind = file.metadata()?.file_type();
+        let file_type = file.metadata()?.file_type();
         let stream = match () {
-            () if kind.is_fifo() => Stream::Pipe(pipe(file.into())?),
-            () if kind.is_socket() => Stream::Socket(socket(file.into())?),
-            () => Stream::InPlace(file),
+            () if file_type.is_fifo() => Stream::Pipe(pipe(file.into())?),
+            () if file_type.is_socket() => Stream::Socket(socket(file.into())?),
+            () => Stream::Blocking(file),
         };
-        Ok(Self { stream, _rest: None, _mode: mode })
+        Ok(Self { stream, _unread_input: None, _flags: flags })
     }
 }
 
 impl Input {
-    fn taking(fd: OwnedFd) -> io::Result<Self> {
-        let rest = fd.try_clone()?;
+    fn from_fd(fd: OwnedFd) -> io::Result<Self> {
+        let socket = fd.try_clone()?;
         let input = Self::new(fd, pipe::Receiver::from_owned_fd)?;
         let is_socket = matches!(input.stream, Stream::Socket(_));
-        Ok(Self { _rest: is_socket.then_some(UnreadInput(rest)), ..input })
+        Ok(Self { _unread_input: is_socket.then_some(UnreadInput(socket)), ..input })
     }
 }
 
-/// What is left unread in a socket when its program ends.
+/// Discards the unread input of a socket when the program ends.
 ///
-/// Apache's mod_cgid has one socket for the body and the answer. If that is closed with a part of the body in it, the
-/// kernel tells Apache of a reset, and Apache throws the answer away. So no more is let in, as it is where a pipe is
-/// closed, and what is in there is dropped.
+/// Apache's mod_cgid uses one socket for the body and the response. If it is closed with unread data, the kernel reports a
+/// reset to Apache, which then discards the response. So this shuts the read side down, as closing a pipe does, and reads
+/// the rest.
 #[derive(Debug)]
 struct UnreadInput(OwnedFd);
 
 impl Drop for UnreadInput {
     fn drop(&mut self) {
-        // An error has nobody to go to.
+        // The program ends; errors do not matter.
         let _ = rustix::net::shutdown(&self.0, Shutdown::Read);
         let mut buffer = [0; 4096];
         while rustix::net::recv(&self.0, &mut buffer, RecvFlags::DONTWAIT).is_ok_and(|(read, _)| read > 0) {}
@@ -109,8 +109,7 @@ fn socket(fd: OwnedFd) -> io::Result<FcgiStream> {
     }
 }
 
-/// What a stream was before it was made one that does not block, and is again in the end: other processes may have
-/// it too, and go on with it.
+/// Restores the flags of a stream, which was made non-blocking. Other processes may share it and use it afterwards.
 #[derive(Debug)]
 struct FdFlagsGuard {
     stream: OwnedFd,
@@ -118,14 +117,14 @@ struct FdFlagsGuard {
 }
 
 impl FdFlagsGuard {
-    fn of(fd: &OwnedFd) -> io::Result<Self> {
+    fn new(fd: &OwnedFd) -> io::Result<Self> {
         Ok(Self { stream: fd.try_clone()?, flags: rustix::fs::fcntl_getfl(fd)? })
     }
 }
 
 impl Drop for FdFlagsGuard {
     fn drop(&mut self) {
-        // An error has nobody to go to.
+        // The program ends; errors do not matter.
         let _ = rustix::fs::fcntl_setfl(&self.stream, self.flags);
     }
 }
@@ -135,7 +134,7 @@ impl AsyncRead for Input {
         match &mut self.get_mut().stream {
             Stream::Pipe(pipe) => Pin::new(pipe).poll_read(cx, buf),
             Stream::Socket(socket) => Pin::new(socket).poll_read(cx, buf),
-            Stream::InPlace(file) => {
+            Stream::Blocking(file) => {
                 let read = file.read(buf.initialize_unfilled());
                 Poll::Ready(read.map(|len| buf.advance(len)))
             }
@@ -156,7 +155,7 @@ impl AsyncWrite for Output {
         match &mut self.get_mut().stream {
             Stream::Pipe(pipe) => Pin::new(pipe).poll_write_vectored(cx, bufs),
             Stream::Socket(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
-            Stream::InPlace(file) => Poll::Ready(file.write_vectored(bufs)),
+            Stream::Blocking(file) => Poll::Ready(file.write_vectored(bufs)),
         }
     }
 
@@ -164,12 +163,12 @@ impl AsyncWrite for Output {
         true
     }
 
-    /// Nothing is held back.
+    /// Nothing is buffered.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    /// The end of the process is the end of the answer.
+    /// The response ends when the process ends.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pipe_is_waited_for_and_left_as_it_was() {
+    async fn a_pipe_is_async_and_its_flags_are_restored() {
         let (reader, writer) = io::pipe().unwrap();
         let mut input =
             Input::new(reader.try_clone().unwrap().into(), pipe::Receiver::from_owned_fd).unwrap();
@@ -203,16 +202,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_is_gone_is_an_error() {
+    async fn writing_to_a_closed_pipe_is_an_error() {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
         let mut output = Output::new(writer.into(), pipe::Sender::from_owned_fd).unwrap();
-        let error = output.write_all(b"for nobody").await.unwrap_err();
+        let error = output.write_all(b"response").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 
     #[tokio::test]
-    async fn a_socket_is_waited_for_as_a_pipe_is() {
+    async fn a_socket_is_async() {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         let mut input = Input::new(ours.into(), pipe::Receiver::from_owned_fd).unwrap();
         let mut output = Output::new(theirs.into(), pipe::Sender::from_owned_fd).unwrap();
@@ -223,23 +222,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_nobody_wants_does_not_cost_the_answer() {
+    async fn an_unread_body_does_not_lose_the_response() {
         let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         theirs.write_all(&[b'x'; 100_000]).unwrap();
-        let mut input = Input::taking(ours.try_clone().unwrap().into()).unwrap();
+        let mut input = Input::from_fd(ours.try_clone().unwrap().into()).unwrap();
         let mut output = Output::new(ours.into(), pipe::Sender::from_owned_fd).unwrap();
         input.read_exact(&mut [0; 10]).await.unwrap();
-        output.write_all(b"answer").await.unwrap();
+        output.write_all(b"response").await.unwrap();
         drop(input);
         assert_eq!(theirs.write_all(b"more").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         drop(output);
-        let mut answer = String::new();
-        theirs.read_to_string(&mut answer).unwrap();
-        assert_eq!(answer, "answer");
+        let mut response = String::new();
+        theirs.read_to_string(&mut response).unwrap();
+        assert_eq!(response, "response");
     }
 
     #[tokio::test]
-    async fn a_file_is_read_in_place() {
+    async fn a_file_is_read_synchronously() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"body").unwrap();
         io::Seek::rewind(&mut file).unwrap();

@@ -1,0 +1,136 @@
+//! Errors of accept: logs them, and waits for room.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::connections::Connections;
+use super::exhaustion;
+
+/// How long to wait after an error, unless a connection ends before.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// At most one log line in this time: an error repeats every second, and for each listener.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+tokio::task_local! {
+    /// The log of the `serve` that this task runs. axum's `Listener` cannot return an error, so the listeners of this
+    /// crate report theirs here, however they are wrapped.
+    static CURRENT: Arc<AcceptLog>;
+}
+
+/// The errors of all listeners of one `serve`.
+#[derive(Debug)]
+pub(crate) struct AcceptLog {
+    connections: Arc<Connections>,
+    /// Listeners that wait after an error.
+    waiting: AtomicUsize,
+    throttle: Throttle,
+}
+
+/// Limits the number of log lines.
+#[derive(Debug, Default)]
+struct Throttle(Mutex<Option<LastLine>>);
+
+#[derive(Debug)]
+struct LastLine {
+    at: Instant,
+    /// Errors since then.
+    suppressed: u64,
+}
+
+impl Throttle {
+    /// Counts an error. `Some` if it may be logged: the number of errors suppressed since the last line.
+    fn check(&self) -> Option<u64> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_mut().filter(|last| last.at.elapsed() < LOG_INTERVAL) {
+            last.suppressed += 1;
+            return None;
+        }
+        let line = LastLine { at: Instant::now(), suppressed: 0 };
+        Some(last.replace(line).map_or(0, |last| last.suppressed))
+    }
+}
+
+impl AcceptLog {
+    pub(crate) fn new(connections: &Arc<Connections>) -> Arc<Self> {
+        let connections = Arc::clone(connections);
+        Arc::new(Self { connections, waiting: AtomicUsize::new(0), throttle: Throttle::default() })
+    }
+
+    /// Runs `serve`, whose listeners report their errors here.
+    pub(crate) async fn scope<F: Future>(self: Arc<Self>, serve: F) -> F::Output {
+        CURRENT.scope(self, serve).await
+    }
+
+    /// Whether a listener waits after an error.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Closes an idle connection because no descriptor is left.
+    pub(super) async fn make_room(&self) {
+        self.log(&"no file descriptor is left");
+        self.connections.make_room(RETRY_AFTER).await;
+    }
+
+    async fn wait_out(&self, error: &io::Error) {
+        self.log(error);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = WaitingGuard(&self.waiting);
+        if exhaustion::is_exhaustion(error) {
+            self.connections.make_room(RETRY_AFTER).await;
+        } else {
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+
+    fn log(&self, error: &dyn std::fmt::Display) {
+        if let Some(suppressed) = self.throttle.check() {
+            let connections = self.connections.len();
+            tracing::error!(%error, connections, suppressed, "no connection can be accepted; retrying");
+        }
+    }
+}
+
+/// Logs an error of accept and waits until it is worth another try.
+pub(super) async fn wait_out(error: &io::Error) {
+    match CURRENT.try_with(Arc::clone) {
+        Ok(log) => log.wait_out(error).await,
+        // The listener is not served by this crate.
+        Err(_) => {
+            tracing::error!(%error, "no connection can be accepted; retrying");
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+}
+
+struct WaitingGuard<'a>(&'a AtomicUsize);
+
+impl Drop for WaitingGuard<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn repeated_errors_are_logged_every_10_seconds() {
+        let throttle = Throttle::default();
+        assert_eq!(throttle.check(), Some(0));
+        for _ in 0..9 {
+            tokio::time::advance(RETRY_AFTER).await;
+            assert_eq!(throttle.check(), None);
+        }
+        tokio::time::advance(RETRY_AFTER).await;
+        assert_eq!(throttle.check(), Some(9));
+        assert_eq!(throttle.check(), None);
+        tokio::time::advance(2 * LOG_INTERVAL).await;
+        assert_eq!(throttle.check(), Some(1));
+    }
+}

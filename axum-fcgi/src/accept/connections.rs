@@ -1,0 +1,231 @@
+//! The open connections of one `serve`.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tower_fcgi::ConnectionHandle;
+
+/// How long to wait for [aborted](ConnectionHandle::abort) connections. They end when they are polled. Only a handler
+/// that blocks its thread keeps one open, until the process ends.
+const ABORT_WAIT: Duration = Duration::from_secs(1);
+
+/// All open connections of one `serve`.
+///
+/// At the limit, an idle connection is closed for a new one. If none is idle, the next one that turns idle is closed.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    open: Mutex<Open>,
+    /// Notified when a connection ends, and when the one asked to close got a request instead.
+    changed: Notify,
+    /// A new connection waits: the next connection that turns idle closes.
+    room_wanted: AtomicBool,
+    /// The connection asked last to close, until it ends or gets a request. 0: none.
+    asked: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    handles: HashMap<u64, ConnectionHandle>,
+    /// The number of the newest connection.
+    last: u64,
+}
+
+impl Connections {
+    /// Adds a connection; it counts as open until the guard is dropped.
+    pub(crate) fn register(self: &Arc<Self>, handle: ConnectionHandle) -> TrackedGuard {
+        let mut open = self.open();
+        open.last += 1;
+        let number = open.last;
+        open.handles.insert(number, handle.clone());
+        drop(open);
+        TrackedGuard { connections: Arc::clone(self), number, handle }
+    }
+
+    /// Waits until fewer than `max` connections are open. Asks an idle one to close, and another one if that got a
+    /// request meanwhile. Whichever connection ends or turns idle first makes room.
+    pub(crate) async fn until_below(&self, max: usize) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.len() < max {
+                break;
+            }
+            self.evict_next_idle();
+            changed.await;
+        }
+        self.room_wanted.store(false, Ordering::SeqCst);
+    }
+
+    /// Asks an idle connection to close, and waits until any has ended, for at most `limit`.
+    pub(crate) async fn make_room(&self, limit: Duration) {
+        let mut changed = pin!(self.changed.notified());
+        changed.as_mut().enable();
+        self.evict_next_idle();
+        let _ = timeout(limit, changed).await;
+        self.room_wanted.store(false, Ordering::SeqCst);
+    }
+
+    /// Asks the connection to close that can do so soonest, and of several the one idle for longest. If none can close
+    /// at once, also asks the first that turns idle.
+    fn evict_next_idle(&self) {
+        // Before the search: a connection that turns idle during the search sees it.
+        self.room_wanted.store(true, Ordering::SeqCst);
+        let Some((number, handle, closes_within)) = self.next_to_close() else { return };
+        if closes_within.is_zero() {
+            self.room_wanted.store(false, Ordering::SeqCst);
+        }
+        self.asked.store(number, Ordering::SeqCst);
+        handle.close_if_idle();
+    }
+
+    fn next_to_close(&self) -> Option<(u64, ConnectionHandle, Duration)> {
+        let open = self.open();
+        let closable = open.handles.iter().filter_map(|(number, handle)| {
+            Some((handle.closes_within()?, handle.idle_for(), number, handle))
+        });
+        let next = closable.min_by_key(|(within, idle, ..)| (*within, Reverse(*idle)));
+        next.map(|(within, _, number, handle)| (*number, handle.clone(), within))
+    }
+
+    /// Starts a graceful shutdown of every connection.
+    pub(crate) fn start_shutdown(&self) {
+        self.for_each(ConnectionHandle::graceful_shutdown);
+    }
+
+    /// Shuts every connection down gracefully; aborts those that are left after `limit`.
+    pub(crate) async fn shut_down(&self, limit: Option<Duration>) {
+        self.start_shutdown();
+        let Some(limit) = limit else { return self.all_ended().await };
+        if timeout(limit, self.all_ended()).await.is_err() {
+            let connections = self.len();
+            tracing::warn!(connections, ?limit, "graceful shutdown timed out: aborting connections");
+            self.for_each(ConnectionHandle::abort);
+            if timeout(ABORT_WAIT, self.all_ended()).await.is_err() {
+                let connections = self.len();
+                tracing::error!(connections, "connections do not end: a handler blocks its thread");
+            }
+        }
+    }
+
+    async fn all_ended(&self) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.len() == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.open().handles.len()
+    }
+
+    fn for_each(&self, call: impl Fn(&ConnectionHandle)) {
+        let handles: Vec<ConnectionHandle> = self.open().handles.values().cloned().collect();
+        handles.iter().for_each(call);
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub(crate) struct TrackedGuard {
+    connections: Arc<Connections>,
+    number: u64,
+    handle: ConnectionHandle,
+}
+
+impl TrackedGuard {
+    /// Call after each poll of the connection. `true`: it was just asked to close, so poll it again. At once, because a
+    /// busy web server may have sent the next request by the next poll.
+    fn close_if_wanted(&self) -> bool {
+        let Connections { room_wanted, asked, changed, .. } = &*self.connections;
+        let is_asked = asked.load(Ordering::SeqCst) == self.number;
+        if !is_asked && !room_wanted.load(Ordering::SeqCst) {
+            return false;
+        }
+        match self.handle.closes_within() {
+            None => {
+                if is_asked && self.clear_asked() {
+                    changed.notify_waiters();
+                }
+                return false;
+            }
+            Some(_) if is_asked => return false,
+            Some(Duration::ZERO) => {
+                if !room_wanted.swap(false, Ordering::SeqCst) {
+                    return false;
+                }
+                asked.store(self.number, Ordering::SeqCst);
+            }
+            // It lingers before it closes, so ask it only if no other connection was asked.
+            Some(_) => {
+                if asked.compare_exchange(0, self.number, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+                    return false;
+                }
+            }
+        }
+        self.handle.close_if_idle();
+        true
+    }
+
+    fn clear_asked(&self) -> bool {
+        let asked = &self.connections.asked;
+        asked.compare_exchange(self.number, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+}
+
+impl Drop for TrackedGuard {
+    fn drop(&mut self) {
+        self.connections.open().handles.remove(&self.number);
+        self.clear_asked();
+        self.connections.changed.notify_waiters();
+    }
+}
+
+pin_project! {
+    /// Serves one connection. Not an `async` block: that would hold the connection twice, and there can be thousands.
+    pub(crate) struct TrackedConnection<C> {
+        #[pin]
+        connection: C,
+        guard: TrackedGuard,
+    }
+}
+
+impl<C> TrackedConnection<C> {
+    pub(crate) const fn new(connection: C, guard: TrackedGuard) -> Self {
+        Self { connection, guard }
+    }
+}
+
+impl<C: Future> Future for TrackedConnection<C> {
+    /// The connection logs how it ended.
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let polled = this.connection.as_mut().poll(cx);
+        if polled.is_pending() && this.guard.close_if_wanted() {
+            let polled = this.connection.poll(cx);
+            // If a request came after all, another connection is asked.
+            if polled.is_pending() {
+                this.guard.close_if_wanted();
+            }
+            return polled.map(drop);
+        }
+        polled.map(drop)
+    }
+}

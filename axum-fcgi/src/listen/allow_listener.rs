@@ -1,0 +1,65 @@
+//! A listener that refuses peers which are not in a list.
+
+use std::fmt;
+use std::io;
+
+use axum::serve::Listener;
+
+use super::allow_list::AllowList;
+use super::allowed_peer::{AllowedPeer, PeerIp};
+use crate::accept::accept;
+
+/// A listener that accepts only peers in an [`AllowList`].
+///
+/// A connection from any other peer is closed at once, unread, and logged at `warn`.
+///
+/// The list does not apply to unix sockets: the mode of the socket's file decides who may connect. So one list can be put
+/// around [`Listeners`](crate::Listeners) of both kinds.
+///
+/// # Examples
+/// The list in FCGI_WEB_SERVER_ADDRS, which the web server that started the process may set, or else this machine only:
+/// ```no_run
+/// use axum_fcgi::{AllowList, AllowListener, FcgiListener};
+/// # async fn run(router: axum::Router, address: axum_fcgi::Address) -> std::io::Result<()> {
+/// let list = AllowList::from_env().unwrap_or_else(AllowList::loopback);
+/// let listener = AllowListener::new(FcgiListener::bind(&address)?, list);
+/// axum_fcgi::serve(listener, router).await
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct AllowListener<L> {
+    listener: L,
+    list: AllowList,
+}
+
+impl<L> AllowListener<L> {
+    /// Wraps `listener`, which then accepts only peers in `list`.
+    pub const fn new(listener: L, list: AllowList) -> Self {
+        Self { listener, list }
+    }
+}
+
+impl<L> Listener for AllowListener<L>
+where
+    L: Listener,
+    L::Addr: PeerIp + fmt::Debug,
+{
+    type Io = L::Io;
+    type Addr = AllowedPeer<L::Addr>;
+
+    /// # Cancel safety
+    /// That of the wrapped listener.
+    async fn accept(&mut self) -> (L::Io, AllowedPeer<L::Addr>) {
+        loop {
+            let (io, peer) = accept(&mut self.listener).await;
+            if peer.ip().is_none_or(|ip| self.list.allows(ip)) {
+                return (io, AllowedPeer(peer));
+            }
+            tracing::warn!(?peer, "connection refused: add the peer to the allow-list if it is a web server");
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<AllowedPeer<L::Addr>> {
+        self.listener.local_addr().map(AllowedPeer)
+    }
+}

@@ -1,0 +1,67 @@
+//! The peers that an `AllowListener` accepts.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
+
+use super::fcgi_addr::FcgiAddr;
+
+/// The IP address of a peer, for an [`AllowList`](crate::AllowList).
+pub trait PeerIp {
+    /// The IP address, or `None` for a unix socket, whose peer is on this machine. The mode of the socket's file decides
+    /// who may connect to it.
+    fn ip(&self) -> Option<IpAddr>;
+}
+
+impl PeerIp for SocketAddr {
+    fn ip(&self) -> Option<IpAddr> {
+        Some(self.ip())
+    }
+}
+
+impl PeerIp for tokio::net::unix::SocketAddr {
+    fn ip(&self) -> Option<IpAddr> {
+        None
+    }
+}
+
+impl PeerIp for FcgiAddr {
+    fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(addr) => Some(addr.ip()),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// An address of an [`AllowListener`](crate::AllowListener): of an accepted peer, or of the listener itself.
+///
+/// A separate type, so that the type of an address shows whether there is a list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AllowedPeer<A>(pub A);
+
+impl<A> Deref for AllowedPeer<A> {
+    type Target = A;
+
+    fn deref(&self) -> &A {
+        &self.0
+    }
+}
+
+impl<A: PeerIp> PeerIp for AllowedPeer<A> {
+    fn ip(&self) -> Option<IpAddr> {
+        self.0.ip()
+    }
+}
+
+impl<A: fmt::Display> fmt::Display for AllowedPeer<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<A: fmt::Debug> fmt::Debug for AllowedPeer<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
