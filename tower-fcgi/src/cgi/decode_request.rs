@@ -20,15 +20,15 @@
 use std::net::SocketAddr;
 
 use fcgi_core::Params;
-use http::{Method, Request, StatusCode, Version};
+use http::{Method, Request, Version};
 
-use super::decimal::decimal;
+use super::decimal::parse_decimal;
+use super::error::RequestError;
 use super::head_cache;
 use super::meta_variables::{Variable, Variables};
-use super::remote_addr::client;
-use super::target::{Target, TargetContext};
-use crate::server::failure::Failure;
-use crate::server::request_target::OriginalUri;
+use super::remote_addr::client_addr;
+use super::request_target::OriginalUri;
+use super::target::{TargetContext, TargetVariables, partial_target, whole_target};
 
 /// What else the meta-variables tell that is needed to serve a request.
 #[derive(Debug, Clone, Copy)]
@@ -48,20 +48,20 @@ pub(crate) fn read_head<B>(
     params: &Params,
     context: TargetContext<'_>,
     request: &mut Request<B>,
-) -> Result<RequestInfo, Failure> {
+) -> Result<RequestInfo, RequestError> {
     let mut variables = Variables::default();
     *request.headers_mut() = head_cache::headers(params, &mut variables)?;
     let value = |variable| variables.value(variable);
     *request.method_mut() = method(value(Variable::Method))?;
-    let target = Target {
+    let target = TargetVariables {
         request_uri: value(Variable::RequestUri),
         script_name: value(Variable::ScriptName),
         path_info: variables.get(Variable::PathInfo),
         query_string: variables.get(Variable::QueryString),
         protocol: value(Variable::Protocol),
     };
-    let whole = target.whole(params, context)?;
-    *request.uri_mut() = match target.part(&whole, &context.settings.target)? {
+    let whole = whole_target(&target, params, context)?;
+    *request.uri_mut() = match partial_target(&target, &whole, &context.settings.target)? {
         None => whole,
         Some(part) => {
             request.extensions_mut().insert(OriginalUri(whole));
@@ -70,14 +70,13 @@ pub(crate) fn read_head<B>(
     };
     *request.version_mut() = version(value(Variable::Protocol));
     Ok(RequestInfo {
-        content_length: decimal(value(Variable::ContentLength)),
-        client: client(value(Variable::RemoteAddr), value(Variable::RemotePort)),
+        content_length: parse_decimal(value(Variable::ContentLength)),
+        client: client_addr(value(Variable::RemoteAddr), value(Variable::RemotePort)),
     })
 }
 
-fn method(method: &[u8]) -> Result<Method, Failure> {
-    Method::from_bytes(method)
-        .map_err(|_| Failure::Request(StatusCode::BAD_REQUEST, "its method is none of HTTP's"))
+fn method(method: &[u8]) -> Result<Method, RequestError> {
+    Method::from_bytes(method).map_err(|_| RequestError::bad_request("its method is invalid"))
 }
 
 fn version(protocol: &[u8]) -> Version {

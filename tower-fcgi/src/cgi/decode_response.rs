@@ -18,7 +18,8 @@ use http::uri::PathAndQuery;
 use http::{Extensions, StatusCode};
 use memchr::{memchr, memchr_iter};
 
-use super::{decimal, is_hop_by_hop, is_named_by_connection};
+use super::decimal::parse_decimal;
+use super::hop_by_hop::{is_hop_by_hop, is_named_by_connection};
 use crate::client::error::ErrorKind;
 
 /// The application asks the web server to answer with what is at another path of the same server, without
@@ -203,7 +204,7 @@ fn local_path(location: &HeaderValue) -> Option<PathAndQuery> {
 fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, &'static str> {
     let mut values = headers.get_all(CONTENT_LENGTH).iter();
     let Some(first) = values.next() else { return Ok(None) };
-    let length = decimal(first.as_bytes()).ok_or("its Content-Length is no number")?;
+    let length = parse_decimal(first.as_bytes()).ok_or("its Content-Length is no number")?;
     if let Some(second) = values.next() {
         if second != first || values.any(|other| other != first) {
             return Err("it has two Content-Lengths that differ");

@@ -25,8 +25,9 @@ use http::uri::{Authority, Scheme};
 use http::{Version, request};
 use percent_encoding::percent_decode_str;
 
-use super::variable_names::variable_of;
-use super::{decimal, is_named_by_connection};
+use super::decimal::parse_decimal;
+use super::header_names::variable_name;
+use super::hop_by_hop::is_named_by_connection;
 
 /// Meta-variables beside those that a request's head becomes, or instead of them where they have the same name.
 ///
@@ -243,7 +244,7 @@ fn plain(host: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     match port {
         [] => Some((name, None)),
         [b':', port @ ..] if matches!(port, [b'1'..=b'9', ..]) && port.len() <= 5 => {
-            decimal(port).filter(|number| *number <= u16::MAX.into()).map(|_| (name, Some(port)))
+            parse_decimal(port).filter(|number| *number <= u16::MAX.into()).map(|_| (name, Some(port)))
         }
         _ => None,
     }
@@ -277,7 +278,7 @@ fn write_headers(headers: &HeaderMap, derived: &mut Derived<'_>) {
         if has_connection && is_named_by_connection(name, headers) {
             continue;
         }
-        let Some(variable) = variable_of(name, &mut scratch) else { continue };
+        let Some(variable) = variable_name(name, &mut scratch) else { continue };
         if more.is_empty() {
             derived.put_header(variable, value.as_bytes());
         } else {

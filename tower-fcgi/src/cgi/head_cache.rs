@@ -17,10 +17,10 @@ use fcgi_core::{NameValuePairs, Params, encode_pair};
 use http::header::HeaderMap;
 use smallvec::SmallVec;
 
+use super::error::RequestError;
 use super::header_fields::{HeaderFields, content_headers, header_value};
 use super::header_names::header_name;
 use super::meta_variables::{Variable, VariableKind, Variables};
-use crate::server::failure::Failure;
 
 /// Heads that a thread remembers, each with another number of pairs, modulo this.
 const SLOTS: usize = 16;
@@ -85,7 +85,10 @@ struct PairRun {
 type Changed<'a> = SmallVec<[(usize, &'a [u8]); 8]>;
 
 /// The headers that `params` become; sets the `variables`.
-pub(super) fn headers<'a>(params: &'a Params, variables: &mut Variables<'a>) -> Result<HeaderMap, Failure> {
+pub(super) fn headers<'a>(
+    params: &'a Params,
+    variables: &mut Variables<'a>,
+) -> Result<HeaderMap, RequestError> {
     MEMORY.with_borrow_mut(|places| {
         let place = &mut places[params.len() % SLOTS];
         if let Some(head) = &place.head
@@ -129,14 +132,14 @@ impl CachedHead {
         for (name, value) in params {
             let known = is_not_cacheable(name).then_some(value);
             bytes += name.len() + known.map_or(0, <[u8]>::len);
-            let means = match VariableKind::of(name) {
+            let means = match VariableKind::parse(name) {
                 VariableKind::Header(name) => {
                     own.push((name.to_vec(), known.unwrap_or_default().to_vec()));
                     PairKind::Header(own.len() - 1, known.map(Box::from))
                 }
                 VariableKind::Variable(Variable::ContentType) => PairKind::ContentType,
                 VariableKind::Variable(variable) => PairKind::Variable(variable),
-                VariableKind::Nothing => PairKind::Nothing,
+                VariableKind::Other => PairKind::Nothing,
             };
             let variable = if let PairKind::Variable(variable) = means { Some(variable) } else { None };
             pairs.push(Pair { name: name.into(), kind: means, run: None });
@@ -214,7 +217,7 @@ impl CachedHead {
         Some(changed)
     }
 
-    fn headers_with(&self, changed: &[(usize, &[u8])], params: &Params) -> Result<HeaderMap, Failure> {
+    fn headers_with(&self, changed: &[(usize, &[u8])], params: &Params) -> Result<HeaderMap, RequestError> {
         let mut headers = self.headers.clone();
         let mut values = headers.values_mut();
         let mut passed = 0;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
+use fcgi_core::{Params, Role};
 use flate2::read::GzDecoder;
 use percent_encoding::percent_decode;
 use serde_json::Value;
 
 use super::tests::{RULE, target_of};
-use super::*;
+use super::{OwnProgram, encode, path};
+use crate::cgi::request_target::{RequestTarget, TargetSettings};
 
 /// The lines of the recording.
 fn recorded() -> Vec<Value> {

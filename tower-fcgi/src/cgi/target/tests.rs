@@ -1,8 +1,14 @@
 use std::sync::LazyLock;
 
+use fcgi_core::{Params, Role};
+use http::Uri;
 use proptest::prelude::*;
 
-use super::*;
+use super::decision::{decide, decide_by_rules};
+use super::uri::MAX_BYTES;
+use super::{OwnProgram, TargetContext, TargetVariables, partial_target, whole_target};
+use crate::cgi::error::RequestError;
+use crate::cgi::request_target::{RequestTarget, TargetSettings};
 
 /// The default settings.
 pub(super) static RULE: LazyLock<TargetSettings> = LazyLock::new(TargetSettings::default);
@@ -15,16 +21,17 @@ pub(super) fn target_of(
     role: Role,
 ) -> Result<String, u16> {
     let value = |name: &str| params.get(name);
-    let target = Target {
+    let variables = TargetVariables {
         request_uri: value("REQUEST_URI").unwrap_or_default(),
         script_name: value("SCRIPT_NAME").unwrap_or_default(),
         path_info: value("PATH_INFO"),
         query_string: value("QUERY_STRING"),
         protocol: value("SERVER_PROTOCOL").unwrap_or_default(),
     };
-    let status = |failure: Failure| failure.status().as_u16();
-    let whole = target.whole(params, TargetContext { settings, program, role }).map_err(status)?;
-    let part = target.part(&whole, &settings.target).map_err(status)?;
+    let status = |RequestError(status, _)| status.as_u16();
+    let whole =
+        whole_target(&variables, params, TargetContext { settings, program, role }).map_err(status)?;
+    let part = partial_target(&variables, &whole, &settings.target).map_err(status)?;
     Ok(part.unwrap_or(whole).to_string())
 }
 
@@ -409,7 +416,7 @@ proptest! {
     fn the_shortcut_is_the_rule(path in "(/|/[a.:]{0,3}|/\\.\\.|%61|a|b){1,5}", at in 0_usize..16, query in "(\\?[a=#]{0,2})?", known in any::<bool>()) {
         let uri = format!("{path}{query}");
         let (script, info) = path.split_at(at.min(path.len()));
-        let target = Target {
+        let variables = TargetVariables {
             request_uri: uri.as_bytes(),
             script_name: script.as_bytes(),
             path_info: Some(info.as_bytes()),
@@ -417,9 +424,9 @@ proptest! {
             protocol: b"",
         };
         let params: Params = [("REQUEST_URI", &*uri)].into_iter().collect();
-        let target = Target { request_uri: params.get("REQUEST_URI").unwrap(), ..target };
+        let variables = TargetVariables { request_uri: params.get("REQUEST_URI").unwrap(), ..variables };
         let context = TargetContext { settings: &RULE, program: OwnProgram::Application, role: Role::RESPONDER };
-        let text = |found: Result<Uri, Failure>| found.map(|uri| uri.to_string()).map_err(|failure| failure.status());
-        prop_assert_eq!(text(target.decided(&params, context)), text(target.by_the_rules(&params, context)));
+        let text = |found: Result<Uri, RequestError>| found.map(|uri| uri.to_string()).map_err(|RequestError(status, _)| status);
+        prop_assert_eq!(text(decide(&variables, &params, context)), text(decide_by_rules(&variables, &params, context)));
     }
 }

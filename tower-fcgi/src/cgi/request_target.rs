@@ -18,7 +18,7 @@ use http::Uri;
 ///
 /// ```
 /// use tower_fcgi::{Config, RequestTarget};
-/// let config = Config::default().request_target(RequestTarget::StripPrefix("/app".to_owned()));
+/// let config = Config::default().with_request_target(RequestTarget::StripPrefix("/app".to_owned()));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -96,6 +96,13 @@ pub(crate) struct Warned {
     script_name: AtomicBool,
 }
 
+impl TargetSettings {
+    /// Whether `script` is one of the front controllers.
+    pub(super) fn is_front_controller(&self, script: &[u8]) -> bool {
+        self.front_controllers.iter().any(|own| own.as_bytes() == script)
+    }
+}
+
 impl Warned {
     /// The web server decided on `script`, which looks like a program of its own.
     #[cold]
@@ -106,7 +113,7 @@ impl Warned {
                 request_uri = %request_uri.escape_ascii(),
                 "the web server sent a request to a path that looks like a front controller, and the request is \
                  routed on that path; if all requests are meant to reach the application by it, name it with \
-                 Config::front_controllers or FCGI_FRONT_CONTROLLERS"
+                 Config::with_front_controllers or FCGI_FRONT_CONTROLLERS"
             );
         }
     }
