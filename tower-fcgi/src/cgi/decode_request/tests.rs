@@ -121,7 +121,7 @@ fn of_repeated_headers_the_last_host_stands_alone() {
         ("cookie", "a=1"),
         ("cookie", "b=2"),
     ];
-    // Once more, with what the thread remembers of the first time, and beside a head without repetitions.
+    // Twice, since the thread caches heads, and beside a head without repetitions.
     for _ in 0..2 {
         assert_eq!(headers_of(&pairs), owned(&expected));
         assert_eq!(headers_of(&pairs[3..]).len(), 5);
