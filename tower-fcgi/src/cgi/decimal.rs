@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_digits_are_a_number_and_only_as_many_as_fit() {
+    fn only_digits_that_fit_are_a_number() {
         for (text, number) in [
             ("0", Some(0)),
             ("007", Some(7)),

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_without_a_name_has_a_reason_all_the_same() {
+    fn a_status_without_a_reason_gets_unknown() {
         let response = Response::builder().status(799).body(()).unwrap();
         assert!(head(response, None, false).unwrap().0.starts_with("Status: 799 Unknown\r\n"));
     }
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn interim_statuses_and_upgrades_cannot_be_carried() {
+    fn interim_statuses_and_upgrades_are_errors() {
         for status in [100, 101, 103] {
             let response = Response::builder().status(status).body(()).unwrap();
             assert!(head(response, None, false).is_err(), "{status}");
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_content_length_that_makes_no_sense_is_an_error() {
+    fn an_invalid_content_length_is_an_error() {
         for lengths in [&["5", "6"][..], &["abc"], &["-1"], &["+1"], &[""], &["18446744073709551616"]] {
             let mut response = Response::new(());
             for length in lengths {

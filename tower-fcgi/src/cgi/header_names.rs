@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn other_variables_are_converted_whatever_their_length() {
+    fn other_variables_of_any_length_are_converted() {
         assert_eq!(header_name(b"X_REQUEST_ID").unwrap(), "x-request-id");
         assert_eq!(header_name(b"accept").unwrap(), "accept");
         let long = "X_".to_owned() + &"A".repeat(100);

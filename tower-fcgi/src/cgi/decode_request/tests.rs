@@ -43,7 +43,7 @@ fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn what_nginx_sends_for_a_post() {
+fn a_post_as_nginx_sends_it() {
     let params: Params = [
         ("QUERY_STRING", "q=1"),
         ("REQUEST_METHOD", "POST"),

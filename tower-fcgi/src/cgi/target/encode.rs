@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_valid_is_not_encoded_and_a_uri_takes_it() {
+    fn valid_bytes_are_not_encoded_and_a_uri_accepts_them() {
         for byte in 0..=u8::MAX {
             if byte == b'#' {
                 continue;

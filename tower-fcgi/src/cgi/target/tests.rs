@@ -183,7 +183,7 @@ fn without_request_uri_the_parts_are_encoded() {
         ("", "/a%b?c#d", "", "/a%25b%3Fc%23d"),
         ("", "/\u{e9}", "", "/%C3%A9"),
         ("", "relative", "", "/relative"),
-        // PATH_INFO that is not below SCRIPT_NAME is what follows it.
+        // PATH_INFO is appended to any SCRIPT_NAME.
         ("/index.php", "/x", "", "/index.php/x"),
     ] {
         let pairs = [("SCRIPT_NAME", script), ("PATH_INFO", path), ("QUERY_STRING", query)];
@@ -274,7 +274,7 @@ fn an_authorizers_target_has_one_spelling() {
     }
 }
 
-/// The target in each way: the whole one, PATH_INFO, without SCRIPT_NAME, without `/app`.
+/// The target with each setting: whole, PATH_INFO, without SCRIPT_NAME, without `/app`.
 fn ways(request_uri: &str, script_name: &str, path_info: &str, query: &str) -> [Result<String, u16>; 4] {
     let params: Params = [
         ("REQUEST_URI", request_uri),
@@ -324,7 +324,7 @@ fn parts_of_targets_at_the_edges() {
         ("/app/x", "/", "app/x", ["/app/x", "/app/x", "/app/x", "/x"]),
         // lighttpd at "/" and mod_fcgid without a mount: the first segment.
         ("/ok", "/ok", "", ["/ok", "/", "/", "404"]),
-        // lighttpd at "/app", which takes this, too.
+        // lighttpd at "/app", which also accepts this path.
         ("/appother/x", "/appother", "/x", ["/appother/x", "/x", "/x", "404"]),
         // A rewritten path.
         (
@@ -374,7 +374,7 @@ fn request_uri_as_it_is() {
     }
 }
 
-/// Paths of the characters that matter.
+/// Paths of the characters that the rules treat specially.
 fn paths() -> impl Strategy<Value = String> {
     "(/|/[a.%]{0,3}|/\\.\\.|%2[fFeE]|%61|%25|a|\\?|#| ){0,6}"
 }
@@ -394,7 +394,7 @@ fn decoded(path: &str) -> String {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
-    /// Whatever is routed on means the decided path, and has no dot segment in it.
+    /// Every target is equivalent to the decided path and has no dot segment.
     #[test]
     fn any_target_means_the_decided_path(sent in paths(), script in paths(), info in paths(), query in "(\\?|a|=|#){0,2}") {
         let pairs = [("REQUEST_URI", &*sent), ("SCRIPT_NAME", &script), ("PATH_INFO", &info), ("QUERY_STRING", &query)];
@@ -411,9 +411,9 @@ proptest! {
         }
     }
 
-    /// The shortcut for what is as it was sent changes no outcome.
+    /// The shortcut for an unchanged target gives the same as the rules.
     #[test]
-    fn the_shortcut_is_the_rule(path in "(/|/[a.:]{0,3}|/\\.\\.|%61|a|b){1,5}", at in 0_usize..16, query in "(\\?[a=#]{0,2})?", known in any::<bool>()) {
+    fn the_shortcut_agrees_with_the_rules(path in "(/|/[a.:]{0,3}|/\\.\\.|%61|a|b){1,5}", at in 0_usize..16, query in "(\\?[a=#]{0,2})?", known in any::<bool>()) {
         let uri = format!("{path}{query}");
         let (script, info) = path.split_at(at.min(path.len()));
         let variables = TargetVariables {
