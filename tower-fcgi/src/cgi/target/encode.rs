@@ -7,13 +7,13 @@ use super::path::Path;
 
 /// Bytes that [`Uri`](http::Uri) rejects in a path, and the quote, which RFC 3986 does not allow there. Bytes over 127 are
 /// always encoded.
-const NOT_IN_SENT_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
+const NOT_IN_CLIENT_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 
 /// The same for a query.
 const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
 /// Bytes that RFC 3986 §3.3 does not allow in a path, and `%`, since the path is decoded.
-const NOT_IN_DECODED_PATH: &AsciiSet = &NOT_IN_SENT_PATH
+const NOT_IN_DECODED_PATH: &AsciiSet = &NOT_IN_CLIENT_PATH
     .add(b'#')
     .add(b'%')
     .add(b'?')
@@ -35,8 +35,8 @@ pub(super) fn decoded_path(path: Path<'_>, query: Option<&[u8]>) -> Bytes {
 }
 
 /// The target of a path in the client's spelling. Only bytes that are invalid in a URI are encoded.
-pub(super) fn sent_path(path: &[u8], query: Option<&[u8]>) -> Bytes {
-    with_query(percent_encode(path, NOT_IN_SENT_PATH).to_string(), query)
+pub(super) fn client_path(path: &[u8], query: Option<&[u8]>) -> Bytes {
+    with_query(percent_encode(path, NOT_IN_CLIENT_PATH).to_string(), query)
 }
 
 fn with_query(mut target: String, query: Option<&[u8]>) -> Bytes {
@@ -64,12 +64,12 @@ mod tests {
                 continue;
             }
             let path = [b'/', byte];
-            let encoded = sent_path(&path, None);
+            let encoded = client_path(&path, None);
             if byte != b'?' {
                 assert_eq!(encoded == path[..], is_valid_path(&path), "{byte:#x}");
             }
             assert!(http::Uri::from_maybe_shared(encoded).is_ok(), "{byte:#x}");
-            let encoded = sent_path(b"/", Some(&[byte]));
+            let encoded = client_path(b"/", Some(&[byte]));
             assert_eq!(encoded == [b'/', b'?', byte][..], is_valid_query(&[byte]), "{byte:#x}");
             assert!(http::Uri::from_maybe_shared(encoded).is_ok(), "{byte:#x}");
             let decoded = decoded_path(Path::new([&path, b""]), None);

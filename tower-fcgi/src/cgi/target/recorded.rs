@@ -41,7 +41,7 @@ fn encoded(target: &str) -> String {
     let bytes = bytes(target.split('#').next().unwrap());
     let end = bytes.iter().position(|byte| *byte == b'?').unwrap_or(bytes.len());
     let (path, query) = bytes.split_at(end);
-    let encoded = encode::sent_path(path, query.get(1..));
+    let encoded = encode::client_path(path, query.get(1..));
     String::from_utf8(encoded.to_vec()).unwrap()
 }
 

@@ -64,7 +64,7 @@ impl<'a> RequestUri<'a> {
         {
             return to_uri(params.encoded().slice_ref(target));
         }
-        to_uri(encode::sent_path(self.path, query))
+        to_uri(encode::client_path(self.path, query))
     }
 }
 
