@@ -69,9 +69,10 @@ mod server;
 mod sync;
 
 pub use self::body::{BodyError, RequestBody};
+pub use self::cgi::{OriginalUri, RequestTarget};
 pub use self::server::{
     Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
-    OriginalUri, Params, RequestTarget, Stderr, StderrClosed, serve_cgi,
+    Params, Stderr, StderrClosed, serve_cgi,
 };
 pub use fcgi_core::server::OverloadResponse;
 pub use fcgi_core::{Limits, ParamsIter, ProtocolStatus, Role, Roles};

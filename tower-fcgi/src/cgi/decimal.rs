@@ -1,8 +1,8 @@
-//! Numbers as CGI and HTTP write them.
+//! Numbers of digits alone, as CGI and HTTP have them.
 
-/// A Content-Length (RFC 9110 §8.6). What is not a non-negative number (nothing, or Caddy's `-1`) is none.
+/// Parses digits, such as a Content-Length (RFC 9110 §8.6). `None` for anything else: nothing, `+1`, or Caddy's `-1`.
 #[inline]
-pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
+pub(crate) fn parse_decimal(text: &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for byte in text {
         let digit = byte.wrapping_sub(b'0');
@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_digits_are_a_number_and_only_as_many_as_fit() {
+    fn only_digits_that_fit_are_a_number() {
         for (text, number) in [
             ("0", Some(0)),
             ("007", Some(7)),
@@ -33,7 +33,7 @@ mod tests {
             ("1:", None),
             ("1/", None),
         ] {
-            assert_eq!(decimal(text.as_bytes()), number, "{text:?}");
+            assert_eq!(parse_decimal(text.as_bytes()), number, "{text:?}");
         }
     }
 }

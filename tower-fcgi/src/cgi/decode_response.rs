@@ -1,16 +1,16 @@
 //! A CGI head to the head of an [`http::Response`] (RFC 3875 §6).
 //!
-//! | the application sends | the response has |
+//! | CGI head | response |
 //! | --- | --- |
 //! | `Status: NNN Reason` | that status |
-//! | `Location: /path` and no `Status` | [`LocalRedirect`] in its extensions, and 302 for who does not look |
-//! | `Location: ` something else, and no `Status` | 302 (§6.2.3) |
+//! | `Location: /path` without `Status` | [`LocalRedirect`] in its extensions, and 302 for callers that ignore it |
+//! | another `Location` without `Status` | 302 (§6.2.3) |
 //! | neither | 200 |
-//! | headers between two HTTP peers (`Connection`, `Transfer-Encoding`, …) | nothing |
-//! | other headers | these, in order |
+//! | hop-by-hop headers (`Connection`, `Transfer-Encoding`, …) | nothing |
+//! | other headers | the same, in order |
 //!
-//! Lines end with LF or CRLF (§6.2). A first line of HTTP's own (`HTTP/1.1 404 Not Found`) is taken for the
-//! status, since there are programs that send one; a head without any line is a 200, as for nginx.
+//! Lines end with LF or CRLF (§6.2). If the first line is a status line of HTTP (`HTTP/1.1 404 Not Found`), it sets the
+//! status, since some programs send one. A head without lines is a 200, as for nginx.
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
@@ -18,14 +18,15 @@ use http::uri::PathAndQuery;
 use http::{Extensions, StatusCode};
 use memchr::{memchr, memchr_iter};
 
-use super::{decimal, is_hop_by_hop, is_named_by_connection};
+use super::decimal::parse_decimal;
+use super::hop_by_hop::{is_hop_by_hop, is_named_by_connection};
 use crate::client::error::ErrorKind;
 
-/// The application asks the web server to answer with what is at another path of the same server, without
-/// telling the client (RFC 3875 §6.2.2). In the extensions of a response whose head says so.
+/// A local redirect (RFC 3875 §6.2.2): the web server responds with another path of the same server, without a redirect
+/// of the client. It is in the extensions of such a response.
 ///
-/// A client that does not know of it sees a 302 to that path. Whoever follows it should do so for a bounded
-/// number of times, with GET.
+/// The response itself is a 302 to that path. A caller that follows local redirects should limit their number, and use
+/// GET.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalRedirect(pub PathAndQuery);
 
@@ -35,20 +36,20 @@ pub(crate) struct ResponseHead {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) extensions: Extensions,
-    /// Bytes of the body, where the application tells.
+    /// The body's length in bytes, if declared.
     pub(crate) length: Option<u64>,
 }
 
-/// A head that is still coming.
+/// A head that has not been received completely.
 #[derive(Debug, Default)]
 pub(crate) struct HeadParser {
     bytes: BytesMut,
-    /// No end lies before this.
+    /// The head does not end before this index.
     searched: usize,
 }
 
 impl HeadParser {
-    /// Whether nothing of it has come.
+    /// Whether no byte has been received.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -83,7 +84,7 @@ fn whole(mut bytes: Bytes, end: usize, limit: usize) -> Result<Option<(ResponseH
     Ok(Some((parse(&head).map_err(ErrorKind::InvalidHead)?, bytes)))
 }
 
-/// Where the empty line ends, which does not lie before `searched`.
+/// The end of the empty line, which is not before `searched`.
 fn end(bytes: &[u8], searched: usize) -> Option<usize> {
     if searched == 0 {
         match bytes {
@@ -123,7 +124,7 @@ fn parse(head: &Bytes) -> Result<ResponseHead, &'static str> {
 struct HeadBuilder {
     status: Option<StatusCode>,
     headers: HeaderMap,
-    /// Whether one of them tells of others that are between two HTTP peers, or is itself.
+    /// Whether any header is hop-by-hop.
     hop_by_hop: bool,
     location: bool,
     length: bool,
@@ -179,9 +180,9 @@ impl HeadBuilder {
             }
         };
         if self.hop_by_hop {
-            let between =
+            let is_dropped =
                 |name: &&HeaderName| is_hop_by_hop(name) || is_named_by_connection(name, &self.headers);
-            let dropped: Vec<_> = self.headers.keys().filter(between).cloned().collect();
+            let dropped: Vec<_> = self.headers.keys().filter(is_dropped).cloned().collect();
             for name in dropped {
                 self.headers.remove(name);
             }
@@ -191,8 +192,8 @@ impl HeadBuilder {
     }
 }
 
-/// RFC 3875 §6.2.2: an absolute path. Two slashes at its front would be another host to a client, which may
-/// follow it as well.
+/// The path of a local redirect (RFC 3875 §6.2.2). `//` at its start is rejected: it would be another host to a client,
+/// which may follow it too.
 fn local_path(location: &HeaderValue) -> Option<PathAndQuery> {
     let bytes = location.as_bytes();
     let is_local = bytes.starts_with(b"/") && !bytes.starts_with(b"//");
@@ -203,7 +204,7 @@ fn local_path(location: &HeaderValue) -> Option<PathAndQuery> {
 fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, &'static str> {
     let mut values = headers.get_all(CONTENT_LENGTH).iter();
     let Some(first) = values.next() else { return Ok(None) };
-    let length = decimal(first.as_bytes()).ok_or("its Content-Length is no number")?;
+    let length = parse_decimal(first.as_bytes()).ok_or("its Content-Length is no number")?;
     if let Some(second) = values.next() {
         if second != first || values.any(|other| other != first) {
             return Err("it has two Content-Lengths that differ");
@@ -240,8 +241,8 @@ mod tests {
         ] {
             let (read, rest) = read(head).unwrap();
             assert_eq!((read.status.as_u16(), rest.len()), (status, 0), "{head:?}");
-            let told = read.extensions.get::<LocalRedirect>().map(|told| told.0.as_str());
-            assert_eq!(told, redirect, "{head:?}");
+            let found = read.extensions.get::<LocalRedirect>().map(|local| local.0.as_str());
+            assert_eq!(found, redirect, "{head:?}");
         }
     }
 

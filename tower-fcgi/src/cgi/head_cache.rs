@@ -1,14 +1,13 @@
-//! Requests that are like an earlier one.
+//! A cache of request heads, one for each thread.
 //!
-//! The requests that come to a thread are of a few kinds: each web server sends its variables in one order, each
-//! browser its headers for each kind of resource, and many values are the same for everybody (`SERVER_SOFTWARE`,
-//! `HTTP_ACCEPT_ENCODING`, `HTTP_SEC_FETCH_MODE`). To sort the pairs, and to check, hash and insert the headers one
-//! by one, is most of what the mapping costs. So each thread remembers some heads. One with the same names begins
-//! as a clone of the headers of such a head, and what differs is replaced. Pairs in a row that are the same to the
-//! byte are compared in one go.
+//! A thread's requests are of a few kinds: a web server sends its variables in one order, a browser its headers for each
+//! kind of resource, and many values are the same for everyone (`SERVER_SOFTWARE`, `HTTP_ACCEPT_ENCODING`,
+//! `HTTP_SEC_FETCH_MODE`). Most of the mapping's cost is to sort the pairs, and to check, hash and insert the headers one
+//! by one. A request with the names of a cached head begins as a clone of that head's headers, and values that differ are
+//! replaced. Consecutive pairs that are equal to the byte are compared in one go.
 //!
-//! Of values only those are remembered that say nothing of a person: no cookie, no credential, no referrer, no
-//! target. A request that takes less time because its guess was right would tell a secret.
+//! Values that may identify a person are never cached: cookies, credentials, referrers, targets. The time that a request
+//! takes would reveal whether a guess was right.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -17,40 +16,38 @@ use fcgi_core::{NameValuePairs, Params, encode_pair};
 use http::header::HeaderMap;
 use smallvec::SmallVec;
 
+use super::error::RequestError;
 use super::header_fields::{HeaderFields, content_headers, header_value};
 use super::header_names::header_name;
 use super::meta_variables::{Variable, VariableKind, Variables};
-use crate::server::failure::Failure;
 
-/// Heads that a thread remembers, each with another number of pairs, modulo this.
+/// Heads that a thread caches. The number of pairs, modulo this, selects the slot.
 const SLOTS: usize = 16;
-/// Bytes of names and remembered values of a head, at the most. With all that belongs to it, a head takes up to
-/// some 12 KiB, and all of a thread's 192 KiB.
+/// The limit of the bytes of a head's names and cached values. All of a head takes up to 12 KiB, and a thread's cache
+/// up to 192 KiB.
 const MAX_BYTES: usize = 2048;
-/// Pairs of a head that is remembered, at the most.
+/// The limit of the pairs of a cached head.
 const MAX_PAIRS: usize = 64;
-/// A head is forgotten for another one when so many came in its place that were not like it, with none between
-/// them that was.
+/// A head is replaced after this number of consecutive misses in its slot.
 const EVICT_AFTER: u8 = 4;
 
 thread_local! {
-    static MEMORY: RefCell<[Slot; SLOTS]> = const { RefCell::new([const { Slot::EMPTY }; SLOTS]) };
+    static CACHE: RefCell<[Slot; SLOTS]> = const { RefCell::new([const { Slot::EMPTY }; SLOTS]) };
 }
 
 #[derive(Debug)]
 struct Slot {
     head: Option<CachedHead>,
-    /// Heads since the last that was like `head`.
+    /// Misses since the last hit.
     misses: u8,
 }
 
-/// A head that is remembered.
 #[derive(Debug)]
 struct CachedHead {
     pairs: Box<[Pair]>,
-    /// A value is empty where it is not remembered. All share one buffer, which is nobody else's.
+    /// Values that are not cached are empty. All values share one buffer of their own.
     headers: HeaderMap,
-    /// The headers that are no `HTTP_` variables: whether there are. They are the last of `headers`.
+    /// Whether there are Content-Type and Content-Length, which are the last of `headers`.
     content: [bool; 2],
 }
 
@@ -58,48 +55,51 @@ struct CachedHead {
 struct Pair {
     name: Box<[u8]>,
     kind: PairKind,
-    /// The run of remembered pairs that this one begins.
+    /// The run of cached pairs that begins here.
     run: Option<PairRun>,
 }
 
 #[derive(Debug)]
 enum PairKind {
-    /// The header at this place, and its value if that is remembered.
+    /// The index of the header, and its value if cached.
     Header(usize, Option<Box<[u8]>>),
     /// Other than CONTENT_TYPE.
     Variable(Variable),
     ContentType,
-    Nothing,
+    Other,
 }
 
-/// Pairs in a row of which the values are remembered too.
+/// Consecutive pairs whose values are cached.
 #[derive(Debug, Default)]
 struct PairRun {
     encoded: Vec<u8>,
     pairs: usize,
-    /// The variables among them, of which none is CONTENT_TYPE, and where in `encoded` their values are.
+    /// The variables among them and where in `encoded` their values are. CONTENT_TYPE is never one.
     variables: Vec<(Variable, Range<usize>)>,
 }
 
-/// Headers that are not as remembered: place and value.
+/// Headers whose values are not those of the cached head: index and value.
 type Changed<'a> = SmallVec<[(usize, &'a [u8]); 8]>;
 
-/// The headers that `params` become; sets the `variables`.
-pub(super) fn headers<'a>(params: &'a Params, variables: &mut Variables<'a>) -> Result<HeaderMap, Failure> {
-    MEMORY.with_borrow_mut(|places| {
-        let place = &mut places[params.len() % SLOTS];
-        if let Some(head) = &place.head
+/// The headers of `params`; sets the `variables`.
+pub(super) fn headers<'a>(
+    params: &'a Params,
+    variables: &mut Variables<'a>,
+) -> Result<HeaderMap, RequestError> {
+    CACHE.with_borrow_mut(|slots| {
+        let slot = &mut slots[params.len() % SLOTS];
+        if let Some(head) = &slot.head
             && let Some(changed) = head.compare(params.encoded(), variables)
         {
-            place.misses = 0;
+            slot.misses = 0;
             return head.headers_with(&changed, params);
         }
         *variables = Variables::default();
         let fields = HeaderFields::sort(params, variables);
         let headers = fields.headers(params)?;
-        place.misses += 1;
-        if place.head.is_none() || place.misses >= EVICT_AFTER {
-            *place = Slot { head: CachedHead::new(params, variables, &fields, &headers), misses: 0 };
+        slot.misses += 1;
+        if slot.head.is_none() || slot.misses >= EVICT_AFTER {
+            *slot = Slot { head: CachedHead::new(params, variables, &fields, &headers), misses: 0 };
         }
         Ok(headers)
     })
@@ -110,7 +110,7 @@ impl Slot {
 }
 
 impl CachedHead {
-    /// Of `params`, which became the others. `None`: it is too long, or a header comes twice.
+    /// The head of `params`, which were mapped to the other arguments. `None` if it is too long or repeats a header.
     fn new(
         params: &Params,
         variables: &Variables<'_>,
@@ -121,51 +121,51 @@ impl CachedHead {
         if params.len() > MAX_PAIRS || headers.keys_len() != fields.len() {
             return None;
         }
-        let mut own = Vec::new();
+        let mut cached_fields = Vec::new();
         let mut pairs: Vec<Pair> = Vec::new();
         let mut bytes = 0;
-        // Where the run that is being gathered begins.
-        let mut begins = None;
+        // Where the current run begins.
+        let mut run_start = None;
         for (name, value) in params {
-            let known = is_not_cacheable(name).then_some(value);
-            bytes += name.len() + known.map_or(0, <[u8]>::len);
-            let means = match VariableKind::of(name) {
+            let cached = is_cacheable(name).then_some(value);
+            bytes += name.len() + cached.map_or(0, <[u8]>::len);
+            let kind = match VariableKind::parse(name) {
                 VariableKind::Header(name) => {
-                    own.push((name.to_vec(), known.unwrap_or_default().to_vec()));
-                    PairKind::Header(own.len() - 1, known.map(Box::from))
+                    cached_fields.push((name.to_vec(), cached.unwrap_or_default().to_vec()));
+                    PairKind::Header(cached_fields.len() - 1, cached.map(Box::from))
                 }
                 VariableKind::Variable(Variable::ContentType) => PairKind::ContentType,
                 VariableKind::Variable(variable) => PairKind::Variable(variable),
-                VariableKind::Nothing => PairKind::Nothing,
+                VariableKind::Other => PairKind::Other,
             };
-            let variable = if let PairKind::Variable(variable) = means { Some(variable) } else { None };
-            pairs.push(Pair { name: name.into(), kind: means, run: None });
-            match known {
+            let variable = if let PairKind::Variable(variable) = kind { Some(variable) } else { None };
+            pairs.push(Pair { name: name.into(), kind, run: None });
+            match cached {
                 Some(value) => {
-                    let at = *begins.get_or_insert(pairs.len() - 1);
+                    let at = *run_start.get_or_insert(pairs.len() - 1);
                     pairs[at].run.get_or_insert_default().push(name, value, variable);
                 }
-                None => begins = None,
+                None => run_start = None,
             }
         }
         if bytes > MAX_BYTES {
             return None;
         }
         let content = content_headers(variables)
-            .map(|field| field.map(|(name, _)| own.push((name.to_vec(), Vec::new()))).is_some());
-        let copy: Params = own.iter().map(|(name, value)| (name, value)).collect();
+            .map(|field| field.map(|(name, _)| cached_fields.push((name.to_vec(), Vec::new()))).is_some());
+        let copy: Params = cached_fields.iter().map(|(name, value)| (name, value)).collect();
         let mut blank = HeaderFields::default();
         for (name, value) in &copy {
             blank.push(name, value);
         }
         let headers = blank.headers(&copy).ok()?;
-        // That a map and its clone are walked in the order in which it was filled is so, but not promised.
+        // `HeaderMap` does not guarantee that it iterates in the order of insertion, nor its clone.
         let mut names = fields.iter().map(|(name, _)| header_name(name).ok());
-        let in_order = headers.clone().keys().all(|own| names.next().flatten().as_ref() == Some(own));
+        let in_order = headers.clone().keys().all(|key| names.next().flatten().as_ref() == Some(key));
         in_order.then(|| Self { pairs: pairs.into(), headers, content })
     }
 
-    /// The headers in `encoded` that are not as remembered, if all its names are; sets the `variables`.
+    /// The headers in `encoded` whose values differ; sets the `variables`. `None` if the names differ.
     fn compare<'a>(&self, encoded: &'a [u8], variables: &mut Variables<'a>) -> Option<Changed<'a>> {
         let mut changed = Changed::new();
         let mut rest = encoded;
@@ -190,9 +190,9 @@ impl CachedHead {
             match &pair.kind {
                 PairKind::Variable(variable) => variables.set_last(*variable, value),
                 PairKind::ContentType => variables.set_content_type(value),
-                PairKind::Header(_, Some(known)) if **known == *value => {}
-                PairKind::Header(place, _) => changed.push((*place, value)),
-                PairKind::Nothing => {}
+                PairKind::Header(_, Some(cached)) if **cached == *value => {}
+                PairKind::Header(index, _) => changed.push((*index, value)),
+                PairKind::Other => {}
             }
             rest = pairs.rest();
             at += 1;
@@ -201,28 +201,29 @@ impl CachedHead {
             return None;
         }
         let content = content_headers(variables);
-        let mut place = self.headers.len() - self.content.iter().filter(|is| **is).count();
-        for (field, is) in content.into_iter().zip(self.content) {
-            if field.is_some() != is {
+        let mut index = self.headers.len() - self.content.iter().filter(|is_there| **is_there).count();
+        for (field, is_there) in content.into_iter().zip(self.content) {
+            if field.is_some() != is_there {
                 return None;
             }
             if let Some((_, value)) = field {
-                changed.push((place, value));
-                place += 1;
+                changed.push((index, value));
+                index += 1;
             }
         }
         Some(changed)
     }
 
-    fn headers_with(&self, changed: &[(usize, &[u8])], params: &Params) -> Result<HeaderMap, Failure> {
+    /// A clone of the headers with the `changed` values, which are slices of `params`.
+    fn headers_with(&self, changed: &[(usize, &[u8])], params: &Params) -> Result<HeaderMap, RequestError> {
         let mut headers = self.headers.clone();
         let mut values = headers.values_mut();
-        let mut passed = 0;
-        for (place, value) in changed {
-            if let Some(own) = values.nth(*place - passed) {
-                *own = header_value(value, params)?;
+        let mut next = 0;
+        for (index, value) in changed {
+            if let Some(cached) = values.nth(*index - next) {
+                *cached = header_value(value, params)?;
             }
-            passed = *place + 1;
+            next = *index + 1;
         }
         Ok(headers)
     }
@@ -239,8 +240,8 @@ impl PairRun {
     }
 }
 
-/// Whether a variable's values are shared by many clients and say nothing of a person.
-fn is_not_cacheable(name: &[u8]) -> bool {
+/// Whether many clients send the same values of a variable, and none identifies a person.
+fn is_cacheable(name: &[u8]) -> bool {
     const NAMES: [&[u8]; 27] = [
         b"CONTEXT_DOCUMENT_ROOT",
         b"CONTEXT_PREFIX",
@@ -273,7 +274,7 @@ fn is_not_cacheable(name: &[u8]) -> bool {
     NAMES.contains(&name)
         || [&b"HTTP_ACCEPT"[..], b"HTTP_SEC_CH_", b"HTTP_SEC_FETCH_"]
             .iter()
-            .any(|start| name.starts_with(start))
+            .any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

@@ -1,34 +1,34 @@
-//! The headers of a request.
+//! The headers of a request: from `HTTP_…` and `CONTENT_…` meta-variables (RFC 3875 §4.1.2, §4.1.3, §4.1.18).
 
 use fcgi_core::Params;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
 use smallvec::SmallVec;
 
-use super::decimal::decimal;
+use super::decimal::parse_decimal;
+use super::error::RequestError;
 use super::header_names::header_name;
 use super::meta_variables::{Variable, VariableKind, Variables};
-use crate::server::failure::Failure;
 
-/// Names without `HTTP_`, and values, in the order of the headers that they become.
+/// Names without `HTTP_`, and values, in the order of the headers.
 #[derive(Debug, Default)]
-pub(super) struct HeaderFields<'a>(SmallVec<[Field<'a>; USUAL]>);
+pub(super) struct HeaderFields<'a>(SmallVec<[Field<'a>; INLINE_FIELDS]>);
 
 /// Name and value.
 pub(super) type Field<'a> = (&'a [u8], &'a [u8]);
 
-/// So many need no allocation; a browser sends up to some twenty.
-const USUAL: usize = 24;
+/// The number of headers that need no allocation. A browser sends up to about twenty.
+const INLINE_FIELDS: usize = 24;
 
 impl<'a> HeaderFields<'a> {
-    /// Sorts the pairs of a request into headers, these, and `variables`.
+    /// Sorts the pairs of a request into headers and `variables`.
     pub(super) fn sort(params: &'a Params, variables: &mut Variables<'a>) -> Self {
         let mut fields = Self::default();
         for (name, value) in params {
-            match VariableKind::of(name) {
+            match VariableKind::parse(name) {
                 VariableKind::Header(name) => fields.push(name, value),
                 VariableKind::Variable(variable) => variables.set(variable, value),
-                VariableKind::Nothing => {}
+                VariableKind::Other => {}
             }
         }
         for (name, value) in content_headers(variables).into_iter().flatten() {
@@ -45,47 +45,44 @@ impl<'a> HeaderFields<'a> {
         &self.0
     }
 
-    /// The headers; values are slices of `params`. A field whose name came before is appended, in order, but the
-    /// last Host and the last Authorization stand alone: see [`first_counts`](super::meta_variables::first_counts).
-    pub(super) fn headers(&self, params: &Params) -> Result<HeaderMap, Failure> {
-        // Not more than a browser's worth is allocated on the peer's word; the map grows as headers really come.
-        let mut map = HeaderMap::with_capacity(self.0.len().min(USUAL));
+    /// The headers; values are slices of `params`. Repeated fields are appended in order, but of Host and Authorization
+    /// only the last is kept: see [`first_counts`](super::meta_variables::first_counts).
+    pub(super) fn headers(&self, params: &Params) -> Result<HeaderMap, RequestError> {
+        // Allocates for what a browser sends; the map grows if a peer really sends more.
+        let mut map = HeaderMap::with_capacity(self.0.len().min(INLINE_FIELDS));
         for (name, value) in &self.0 {
             let Ok(name) = header_name(name) else {
-                return Err(Failure::Request(StatusCode::BAD_REQUEST, "a header's name is none of HTTP's"));
+                return Err(RequestError::bad_request("a header name is invalid"));
             };
             let value = header_value(value, params)?;
-            let stands_alone = name == HOST || name == AUTHORIZATION;
-            let added = if stands_alone {
+            let is_single = name == HOST || name == AUTHORIZATION;
+            let added = if is_single {
                 map.try_insert(name, value).map(drop)
             } else {
                 map.try_append(name, value).map(drop)
             };
             added.map_err(|_full| {
-                Failure::Request(
-                    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                    "it has more headers than can be held",
-                )
+                RequestError(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "it has too many headers")
             })?;
         }
         Ok(map)
     }
 }
 
-/// The headers that are no `HTTP_` variables, where there is something in them.
+/// Content-Type and Content-Length, unless empty or invalid. Their variables have no `HTTP_`.
 #[inline]
 pub(super) fn content_headers<'a>(variables: &Variables<'a>) -> [Option<Field<'a>>; 2] {
     let kind = variables.value(Variable::ContentType);
     let length = variables.value(Variable::ContentLength);
     [
         (!kind.is_empty()).then_some((&b"CONTENT_TYPE"[..], kind)),
-        decimal(length).map(|_| (&b"CONTENT_LENGTH"[..], length)),
+        parse_decimal(length).map(|_| (&b"CONTENT_LENGTH"[..], length)),
     ]
 }
 
-/// `value`, which is a slice of `params`, without a copy.
+/// Shares `value`, which is a slice of `params`.
 #[inline]
-pub(super) fn header_value(value: &[u8], params: &Params) -> Result<HeaderValue, Failure> {
+pub(super) fn header_value(value: &[u8], params: &Params) -> Result<HeaderValue, RequestError> {
     HeaderValue::from_maybe_shared(params.encoded().slice_ref(value))
-        .map_err(|_| Failure::Request(StatusCode::BAD_REQUEST, "a header's value has a control character"))
+        .map_err(|_| RequestError::bad_request("a header value contains a control character"))
 }

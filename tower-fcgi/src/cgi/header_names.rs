@@ -1,108 +1,102 @@
-//! `HTTP_…` meta-variables to header names (RFC 3875 §4.1.18).
+//! Header names and `HTTP_…` meta-variables, both ways (RFC 3875 §4.1.18).
 
-use http::header::{self, HeaderName, InvalidHeaderName};
+use http::header::{CONTENT_LENGTH, HeaderName, InvalidHeaderName};
 
-/// The header that the meta-variable `HTTP_{name}` stands for: `_` is `-`, case does not matter.
-///
-/// The names that browsers and web servers send are found by length and comparison; that is about a tenth of
-/// what the general way costs.
+use super::hop_by_hop::is_hop_by_hop;
+
+/// The header of the meta-variable `HTTP_{name}`: `_` becomes `-`, and case does not matter.
 #[inline]
 pub(super) fn header_name(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
-    match known(name) {
+    match known_header(name) {
         Some(name) => Ok(name),
-        None => convert(name),
+        None => convert_variable(name),
     }
 }
 
-/// Names that `http` has no constant for.
-mod extra {
-    use http::HeaderName;
-
-    pub(super) const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
-    pub(super) const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-    pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-    pub(super) const SEC_FETCH_USER: HeaderName = HeaderName::from_static("sec-fetch-user");
-    pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-    pub(super) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-    pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-}
-
+/// The meta-variable of a header, `HTTP_` included; `scratch` holds it unless it is a constant.
+///
+/// `None` if the header must not become a variable: a hop-by-hop header, Content-Length, `Proxy`, and a name that
+/// would become the variable of another header.
 #[inline]
-fn known(name: &[u8]) -> Option<HeaderName> {
-    // By length first: with each the compiler is left with a few comparisons of words.
-    Some(match name.len() {
-        2 if name == b"TE" => header::TE,
-        3 if name == b"DNT" => header::DNT,
-        4 => match name {
-            b"HOST" => header::HOST,
-            b"DATE" => header::DATE,
-            _ => return None,
-        },
-        5 if name == b"RANGE" => header::RANGE,
-        6 => match name {
-            b"ACCEPT" => header::ACCEPT,
-            b"COOKIE" => header::COOKIE,
-            b"ORIGIN" => header::ORIGIN,
-            b"PRAGMA" => header::PRAGMA,
-            _ => return None,
-        },
-        7 => match name {
-            b"REFERER" => header::REFERER,
-            b"UPGRADE" => header::UPGRADE,
-            _ => return None,
-        },
-        8 => match name {
-            b"IF_MATCH" => header::IF_MATCH,
-            b"IF_RANGE" => header::IF_RANGE,
-            _ => return None,
-        },
-        9 if name == b"FORWARDED" => header::FORWARDED,
-        10 => match name {
-            b"CONNECTION" => header::CONNECTION,
-            b"USER_AGENT" => header::USER_AGENT,
-            _ => return None,
-        },
-        12 if name == b"CONTENT_TYPE" => header::CONTENT_TYPE,
-        13 => match name {
-            b"AUTHORIZATION" => header::AUTHORIZATION,
-            b"CACHE_CONTROL" => header::CACHE_CONTROL,
-            b"IF_NONE_MATCH" => header::IF_NONE_MATCH,
-            _ => return None,
-        },
-        14 => match name {
-            b"CONTENT_LENGTH" => header::CONTENT_LENGTH,
-            b"ACCEPT_CHARSET" => header::ACCEPT_CHARSET,
-            b"SEC_FETCH_DEST" => extra::SEC_FETCH_DEST,
-            b"SEC_FETCH_MODE" => extra::SEC_FETCH_MODE,
-            b"SEC_FETCH_SITE" => extra::SEC_FETCH_SITE,
-            b"SEC_FETCH_USER" => extra::SEC_FETCH_USER,
-            _ => return None,
-        },
-        15 => match name {
-            b"ACCEPT_ENCODING" => header::ACCEPT_ENCODING,
-            b"ACCEPT_LANGUAGE" => header::ACCEPT_LANGUAGE,
-            b"X_FORWARDED_FOR" => extra::X_FORWARDED_FOR,
-            _ => return None,
-        },
-        16 if name == b"X_FORWARDED_HOST" => extra::X_FORWARDED_HOST,
-        17 => match name {
-            b"IF_MODIFIED_SINCE" => header::IF_MODIFIED_SINCE,
-            b"X_FORWARDED_PROTO" => extra::X_FORWARDED_PROTO,
-            _ => return None,
-        },
-        19 if name == b"IF_UNMODIFIED_SINCE" => header::IF_UNMODIFIED_SINCE,
-        25 if name == b"UPGRADE_INSECURE_REQUESTS" => header::UPGRADE_INSECURE_REQUESTS,
-        _ => return None,
-    })
+pub(super) fn variable_name<'a>(name: &HeaderName, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    match known_variable(name.as_str()) {
+        Some(variable) => Some(variable),
+        None => convert_header(name, scratch),
+    }
 }
 
-/// Names up to this length are converted on the stack.
-const ON_STACK: usize = 64;
+/// Defines [`known_header`] and [`known_variable`]. A row has names of one length: `"VARIABLE" = "header"`, or
+/// `"VARIABLE" => "header"` if the header must not become a variable.
+macro_rules! known_names {
+    ($($len:literal: $($variable:literal $direction:tt $header:literal),+;)+) => {
+        /// The header of a variable that browsers and web servers send: a tenth of the cost of the conversion.
+        #[inline]
+        fn known_header(name: &[u8]) -> Option<HeaderName> {
+            // By length first, which leaves the compiler a few comparisons of words.
+            match name.len() {
+                $($len => {
+                    $(if name == $variable.as_bytes() {
+                        return Some(const { HeaderName::from_static($header) });
+                    })+
+                    None
+                })+
+                _ => None,
+            }
+        }
+
+        /// The variable of a header that browsers send.
+        #[inline]
+        fn known_variable(name: &str) -> Option<&'static [u8]> {
+            match name.len() {
+                $($len => {
+                    $(if known_names!(@both $direction) && name == $header {
+                        return Some(concat!("HTTP_", $variable).as_bytes());
+                    })+
+                    None
+                })+
+                _ => None,
+            }
+        }
+
+        #[cfg(test)]
+        const KNOWN: &[(&str, &str)] = &[$($(($variable, $header),)+)+];
+    };
+    (@both =) => { true };
+    (@both =>) => { false };
+}
+
+known_names! {
+    2: "TE" => "te";
+    3: "DNT" = "dnt";
+    4: "HOST" = "host", "DATE" = "date";
+    5: "RANGE" = "range";
+    6: "ACCEPT" = "accept", "COOKIE" = "cookie", "ORIGIN" = "origin", "PRAGMA" = "pragma";
+    7: "REFERER" = "referer", "UPGRADE" => "upgrade";
+    8: "IF_MATCH" = "if-match", "IF_RANGE" = "if-range", "PRIORITY" = "priority";
+    9: "SEC_CH_UA" = "sec-ch-ua", "FORWARDED" = "forwarded";
+    10: "USER_AGENT" = "user-agent", "CONNECTION" => "connection";
+    12: "CONTENT_TYPE" = "content-type";
+    13: "AUTHORIZATION" = "authorization", "CACHE_CONTROL" = "cache-control", "IF_NONE_MATCH" = "if-none-match";
+    14: "SEC_FETCH_DEST" = "sec-fetch-dest", "SEC_FETCH_MODE" = "sec-fetch-mode",
+        "SEC_FETCH_SITE" = "sec-fetch-site", "SEC_FETCH_USER" = "sec-fetch-user",
+        "CONTENT_LENGTH" => "content-length", "ACCEPT_CHARSET" = "accept-charset";
+    15: "ACCEPT_ENCODING" = "accept-encoding", "ACCEPT_LANGUAGE" = "accept-language",
+        "X_FORWARDED_FOR" = "x-forwarded-for";
+    16: "SEC_CH_UA_MOBILE" = "sec-ch-ua-mobile", "X_FORWARDED_HOST" = "x-forwarded-host",
+        "X_REQUESTED_WITH" = "x-requested-with";
+    17: "IF_MODIFIED_SINCE" = "if-modified-since", "X_FORWARDED_PROTO" = "x-forwarded-proto";
+    18: "SEC_CH_UA_PLATFORM" = "sec-ch-ua-platform";
+    19: "IF_UNMODIFIED_SINCE" = "if-unmodified-since";
+    25: "UPGRADE_INSECURE_REQUESTS" = "upgrade-insecure-requests";
+}
+
+/// Longer names are converted on the heap.
+const MAX_ON_STACK: usize = 64;
 
 #[cold]
-fn convert(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
+fn convert_variable(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
     let dash = |byte: &u8| if *byte == b'_' { b'-' } else { *byte };
-    let mut buffer = [0; ON_STACK];
+    let mut buffer = [0; MAX_ON_STACK];
     match buffer.get_mut(..name.len()) {
         Some(buffer) => {
             for (place, byte) in buffer.iter_mut().zip(name) {
@@ -114,35 +108,79 @@ fn convert(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
     }
 }
 
+/// Each byte of a header's name as it is in a variable's. 0 where no byte is possible: `_`, `.` and others would
+/// become, in some application, what `-` becomes.
+const TO_VARIABLE: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = match byte {
+            b'-' => b'_',
+            _ if byte.is_ascii_alphanumeric() => byte.to_ascii_uppercase(),
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
+
+#[cold]
+fn convert_header<'a>(name: &HeaderName, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    // `Proxy` would become HTTP_PROXY, which programs take for a setting (httpoxy).
+    if *name == CONTENT_LENGTH || name == "proxy" || is_hop_by_hop(name) {
+        return None;
+    }
+    scratch.clear();
+    scratch.extend_from_slice(b"HTTP_");
+    scratch.extend(name.as_str().bytes().map(|byte| TO_VARIABLE[usize::from(byte)]));
+    (!scratch.contains(&0)).then_some(scratch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Every name that the shortcut knows comes out as the general way would have it.
     #[test]
-    fn the_shortcut_and_the_general_way_agree() {
-        let names = "TE DNT HOST DATE RANGE ACCEPT COOKIE ORIGIN PRAGMA REFERER UPGRADE IF_MATCH IF_RANGE FORWARDED \
-            CONNECTION USER_AGENT AUTHORIZATION CACHE_CONTROL IF_NONE_MATCH ACCEPT_CHARSET SEC_FETCH_DEST SEC_FETCH_MODE \
-            SEC_FETCH_SITE SEC_FETCH_USER ACCEPT_ENCODING ACCEPT_LANGUAGE X_FORWARDED_FOR X_FORWARDED_HOST \
-            IF_MODIFIED_SINCE X_FORWARDED_PROTO IF_UNMODIFIED_SINCE UPGRADE_INSECURE_REQUESTS";
-        for name in names.split_whitespace() {
-            let shortcut = known(name.as_bytes());
-            assert_eq!(shortcut, Some(convert(name.as_bytes()).unwrap()), "{name}");
+    fn known_names_are_what_a_conversion_gives() {
+        for (variable, header) in KNOWN {
+            let name = convert_variable(variable.as_bytes()).unwrap();
+            assert_eq!(name, *header);
+            assert_eq!(known_header(variable.as_bytes()), Some(name), "{variable}");
+            let mut scratch = Vec::new();
+            let converted = convert_header(&HeaderName::from_static(header), &mut scratch);
+            assert_eq!(known_variable(header), converted, "{header}");
         }
     }
 
     #[test]
-    fn other_names_are_converted_whatever_their_length() {
+    fn other_variables_of_any_length_are_converted() {
         assert_eq!(header_name(b"X_REQUEST_ID").unwrap(), "x-request-id");
-        assert_eq!(header_name(b"accept").unwrap(), header::ACCEPT);
+        assert_eq!(header_name(b"accept").unwrap(), "accept");
         let long = "X_".to_owned() + &"A".repeat(100);
         assert_eq!(header_name(long.as_bytes()).unwrap().as_str(), "x-".to_owned() + &"a".repeat(100));
     }
 
     #[test]
-    fn what_is_no_name_is_an_error() {
+    fn an_invalid_name_is_an_error() {
         for name in [&b""[..], b"A B", b"A\0", b"\xff", b"A:B"] {
             assert!(header_name(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn other_headers_are_converted_or_left_out() {
+        let mut scratch = Vec::new();
+        for (name, variable) in [
+            ("x-a-9", Some(&b"HTTP_X_A_9"[..])),
+            ("content-md5", Some(b"HTTP_CONTENT_MD5")),
+            ("content-length", None),
+            ("proxy", None),
+            ("connection", None),
+            ("te", None),
+            ("x_a", None),
+            ("a.b", None),
+        ] {
+            assert_eq!(variable_name(&HeaderName::from_static(name), &mut scratch), variable, "{name}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What each meta-variable is to a request: a header, a part of its head, or nothing.
+//! Meta-variables by what they become: a header, another part of the head, or nothing (RFC 3875 §4.1).
 
-/// The meta-variables that a request's head is made of, apart from its headers.
+/// The meta-variables that become a part of the head other than a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Variable {
     ContentLength,
@@ -15,23 +15,23 @@ pub(super) enum Variable {
     ScriptName,
 }
 
-/// What the name of a meta-variable says about it.
+/// A meta-variable by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum VariableKind<'a> {
-    /// A header; its name is what follows `HTTP_`.
+    /// A header, by its name without `HTTP_`.
     Header(&'a [u8]),
     Variable(Variable),
-    /// It is in `Params` alone.
-    Nothing,
+    /// Only in `Params`.
+    Other,
 }
 
 impl<'a> VariableKind<'a> {
     #[inline]
-    pub(super) fn of(name: &'a [u8]) -> Self {
+    pub(super) fn parse(name: &'a [u8]) -> Self {
         match name.strip_prefix(b"HTTP_") {
-            Some(name) if is_ignored(name) => Self::Nothing,
+            Some(name) if is_ignored(name) => Self::Other,
             Some(name) => Self::Header(name),
-            None => variable(name).map_or(Self::Nothing, Self::Variable),
+            None => variable(name).map_or(Self::Other, Self::Variable),
         }
     }
 }
@@ -62,7 +62,7 @@ fn variable(name: &[u8]) -> Option<Variable> {
     })
 }
 
-/// Headers that become none: see the table in `request.rs`.
+/// Whether `HTTP_{name}` becomes no header: see the table in `decode_request.rs`.
 #[inline]
 fn is_ignored(name: &[u8]) -> bool {
     match name.len() {
@@ -74,17 +74,19 @@ fn is_ignored(name: &[u8]) -> bool {
     }
 }
 
-/// Whether two variables become the same header. Web servers send capitals and `_`, but their settings can name a
-/// variable in any way, and to the header it makes no difference.
+/// Whether two variables become the same header. Web servers send capitals and `_`, but a variable set by hand can have
+/// any spelling.
 #[inline]
 fn is_header(name: &[u8], other: &[u8]) -> bool {
     let plain = |byte: &u8| if *byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
     name.iter().map(plain).eq(other.iter().copied())
 }
 
-/// Which of several values of one variable counts. It is the last, since a web server's own settings follow those
-/// that they add to; but of CONTENT_TYPE, and of headers other than Host and Authorization, the first:
-/// HAProxy and H2O pass on a client's headers one by one, and the first is what a `HeaderMap` gives.
+/// Whether the first value of a repeated variable counts, and not the last.
+///
+/// Usually the last counts: a web server's own settings come after those of an `include`. Of CONTENT_TYPE, and of headers
+/// other than Host and Authorization, the first counts: HAProxy and H2O pass on each header of a client, and
+/// `HeaderMap::get` returns the first.
 pub(crate) fn first_counts(name: &[u8]) -> bool {
     match name.strip_prefix(b"HTTP_") {
         Some(name) => !is_header(name, b"HOST") && !is_header(name, b"AUTHORIZATION"),
@@ -114,13 +116,13 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// Of a variable other than CONTENT_TYPE.
+    /// `variable` is not CONTENT_TYPE.
     #[inline]
     pub(super) fn set_last(&mut self, variable: Variable, value: &'a [u8]) {
         self.0[variable as usize] = Some(value);
     }
 
-    /// `None`: absent, which is not the same as empty.
+    /// `None` if absent, which is not the same as empty.
     #[inline]
     pub(super) fn get(&self, variable: Variable) -> Option<&'a [u8]> {
         self.0[variable as usize]
@@ -143,10 +145,10 @@ mod tests {
             for name in [name.to_owned(), name.to_lowercase(), name.replace('_', "-"), name.replace('R', "r")]
             {
                 let variable = format!("HTTP_{name}");
-                assert_eq!(VariableKind::of(variable.as_bytes()), VariableKind::Nothing, "{variable}");
+                assert_eq!(VariableKind::parse(variable.as_bytes()), VariableKind::Other, "{variable}");
             }
         }
-        assert_eq!(VariableKind::of(b"HTTP_PROXX"), VariableKind::Header(b"PROXX"));
+        assert_eq!(VariableKind::parse(b"HTTP_PROXX"), VariableKind::Header(b"PROXX"));
     }
 
     #[test]

@@ -1,27 +1,39 @@
-//! Between CGI and `http`: meta-variables to a request, a response to a CGI head (RFC 3875 §4.1 and §6).
+//! Between CGI and `http`: meta-variables to a request and back, a response to a CGI head and back (RFC 3875 §4.1, §6).
 
 mod authorizer;
+mod content_length;
 mod decimal;
-pub(crate) mod decode_request;
+mod decode_request;
 pub(crate) mod decode_response;
 pub(crate) mod encode_request;
 mod encode_response;
+mod error;
+mod error_page;
+pub(crate) mod extra_params;
 mod head_cache;
 mod header_fields;
+mod header_line;
 mod header_names;
+mod hop_by_hop;
 mod meta_variables;
 mod remote_addr;
+mod request_target;
 mod response_context;
+mod server_name;
+mod standard_variable;
+mod status_line;
 mod strip_prefix;
 mod target;
-mod variable_names;
+mod variable_writer;
 
-pub(crate) use self::decimal::decimal;
+pub(crate) use self::decimal::parse_decimal;
 pub(crate) use self::decode_request::{RequestInfo, read_head};
-pub(crate) use self::encode_response::{
-    ErrorBody, ResponseBodyLength, is_hop_by_hop, is_named_by_connection, write_error, write_head,
-};
+pub(crate) use self::encode_response::{ResponseBodyLength, write_head};
+pub(crate) use self::error::{RequestError, ResponseError};
+pub(crate) use self::error_page::write_error;
 pub(crate) use self::meta_variables::first_counts;
 pub(crate) use self::remote_addr::{client_of, server_of};
-pub(crate) use self::response_context::ResponseContext;
+pub(crate) use self::request_target::TargetSettings;
+pub use self::request_target::{OriginalUri, RequestTarget};
+pub(crate) use self::response_context::{ErrorBody, ResponseContext};
 pub(crate) use self::target::{OwnProgram, TargetContext};

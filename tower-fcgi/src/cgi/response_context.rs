@@ -1,16 +1,25 @@
-//! What is known of a request where its answer is written.
+//! What the encoder of a response knows about its request.
 
 use fcgi_core::Role;
 use http::{Method, StatusCode};
 
-use super::encode_response::ErrorBody;
-
-/// What decides how a response is to be written.
+/// The role and the method of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ResponseContext {
     pub(crate) role: Role,
-    /// The method is HEAD.
+    /// Whether the method is HEAD.
     pub(crate) head_only: bool,
+}
+
+/// The body of an error response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ErrorBody {
+    /// An empty body, since the method is not known.
+    None,
+    /// The status as text.
+    Text,
+    /// None, to a HEAD request: the head is that of [`Text`](Self::Text).
+    Omit,
 }
 
 impl ResponseContext {
@@ -18,13 +27,13 @@ impl ResponseContext {
         Self { role, head_only: method == Method::HEAD }
     }
 
-    /// What an error may be answered with.
+    /// The body of an error response to this request.
     pub(crate) const fn error_body(self) -> ErrorBody {
-        if self.head_only { ErrorBody::ForHead } else { ErrorBody::ForBody }
+        if self.head_only { ErrorBody::Omit } else { ErrorBody::Text }
     }
 
-    /// FastCGI §6.3: whether an answer with this status says no more than that the web server may go on.
-    pub(super) fn is_permission(self, status: StatusCode) -> bool {
+    /// Whether a response with this status allows the request (FastCGI §6.3).
+    pub(super) fn is_authorization(self, status: StatusCode) -> bool {
         self.role == Role::AUTHORIZER && status == StatusCode::OK
     }
 }

@@ -1,7 +1,7 @@
-//! Prefixes of a path.
+//! Strips a prefix from a target.
 
-/// What is left of `target`, a path and perhaps a query as the client sent them, below `prefix`, which is
-/// decoded. It begins with `/`, `?` or not at all. `None`: it does not lie below it.
+/// The rest of `target`, an encoded path with or without a query, below `prefix`, which is decoded. The rest is empty or
+/// begins with `/` or `?`. `None` if the target is not below the prefix.
 pub(super) fn strip_prefix<'a>(target: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let end = prefix.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
     let prefix = &prefix[..end];
@@ -10,25 +10,24 @@ pub(super) fn strip_prefix<'a>(target: &'a [u8], prefix: &[u8]) -> Option<&'a [u
         rest = rest.strip_prefix(b"/")?;
     }
     for expected in prefix {
-        let (byte, after) = decoded(rest)?;
+        let (byte, after) = decode_byte(rest)?;
         if byte != *expected {
             return None;
         }
         rest = after;
     }
-    // `/app` is above `/app/x`, not above `/appother`, and not above `/app%2Fx`, which is one segment.
+    // Below `/app` is `/app/x`, but neither `/appother` nor `/app%2Fx`, which is one segment.
     matches!(rest.first(), None | Some(b'/' | b'?')).then_some(rest)
 }
 
-/// The first byte of a path, percent-decoded (RFC 3986 §2.1), and what follows it. `None`: the path ends
-/// here.
-fn decoded(path: &[u8]) -> Option<(u8, &[u8])> {
+/// Decodes the first byte of a path (RFC 3986 §2.1); also returns the rest. `None` at the end of the path.
+fn decode_byte(path: &[u8]) -> Option<(u8, &[u8])> {
     let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     match path {
         [] | [b'?', ..] => None,
         [b'%', high, low, rest @ ..] => match (hex(*high), hex(*low)) {
             (Some(high), Some(low)) => Some((high << 4 | low, rest)),
-            // No encoding: the web server has let it stand for itself.
+            // A `%` that encodes nothing stands for itself, as it does for web servers.
             _ => Some((b'%', &path[1..])),
         },
         [byte, rest @ ..] => Some((*byte, rest)),
@@ -47,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_below_a_prefix_is_told_by_whole_segments() {
+    fn a_prefix_ends_at_the_end_of_a_segment() {
         check(&[
             ("/app/x?q=1", "/app", Some("/x?q=1")),
             ("/app", "/app", Some("")),

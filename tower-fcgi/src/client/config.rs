@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fcgi_core::{Params, Role, client};
 
-use crate::cgi::encode_request::ExtraParams;
+use crate::cgi::extra_params::ExtraParams;
 
 /// The settings of connections to an application. A clone is cheap.
 ///

@@ -89,4 +89,4 @@ pub use self::pool::Pool;
 pub use self::response_body::ResponseBody;
 pub use self::send_request::{ResponseFuture, SendRequest};
 pub use crate::cgi::decode_response::LocalRedirect;
-pub use crate::cgi::encode_request::ExtraParams;
+pub use crate::cgi::extra_params::ExtraParams;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fcgi_core::{Params, Variable};
 
 use super::dispatch::Question;
-use crate::cgi::decimal;
+use crate::cgi::parse_decimal;
 
 /// How long the answer may take. An application looks for the question before anything else, and has nothing to do for the
 /// answer, unless it has no process to spare or does not know how to give one: libfcgi never does.
@@ -32,7 +32,7 @@ pub(super) fn negotiated(told: &Params, wanted: u16) -> u16 {
     if told.get("FCGI_MPXS_CONNS") != Some(b"1") {
         return 1;
     }
-    match told.get("FCGI_MAX_REQS").and_then(decimal) {
+    match told.get("FCGI_MAX_REQS").and_then(parse_decimal) {
         Some(most) => u16::try_from(most).unwrap_or(u16::MAX).clamp(1, wanted),
         None => wanted,
     }

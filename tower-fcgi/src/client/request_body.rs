@@ -11,7 +11,7 @@ use http_body::Body;
 
 use super::error::ErrorKind;
 use super::guard::drop_caught;
-use crate::cgi::decimal;
+use crate::cgi::parse_decimal;
 
 /// A body that is being sent, never more of it than it said.
 pub(super) struct RequestUpload<B> {
@@ -38,7 +38,7 @@ where
     /// And the length that the application is to be told: what the body knows of itself, else what the request
     /// says. None where there is nothing to send and nobody has said so.
     pub(super) fn new(body: B, headers: &HeaderMap) -> (Self, Option<u64>) {
-        let said = headers.get(CONTENT_LENGTH).and_then(|length| decimal(length.as_bytes()));
+        let said = headers.get(CONTENT_LENGTH).and_then(|length| parse_decimal(length.as_bytes()));
         let exact = body.size_hint().exact();
         let left = exact.or(said);
         let told = left.filter(|length| *length > 0 || said.is_some());

@@ -8,9 +8,9 @@ use fcgi_core::server::{OverloadResponse, ParamsBuffer};
 use fcgi_core::{Limits, Roles};
 use http::Extensions;
 
-use super::request_target::{RequestTarget, TargetSettings};
 use super::stderr;
 use crate::buffer_pool;
+use crate::cgi::{RequestTarget, TargetSettings};
 
 /// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
 /// share one.

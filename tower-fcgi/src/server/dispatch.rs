@@ -95,7 +95,7 @@ where
         };
         let facts = match read_head(&request.params, context, &mut call) {
             Ok(facts) => facts,
-            Err(failure) => return self.answer(key, &failure, ErrorBody::Unknown),
+            Err(error) => return self.answer(key, &error.into(), ErrorBody::None),
         };
         let is = ResponseContext::new(request.role, call.method());
         let too_large = |length| length > self.settings.max_body_bytes;
@@ -302,7 +302,7 @@ where
             Some(running) if running.key == key => Some(inline.progress()),
             _ => self.spawned.as_ref().and_then(|spawned| spawned.out(key)),
         };
-        out.unwrap_or(ResponseProgress::NotStarted(ErrorBody::Unknown))
+        out.unwrap_or(ResponseProgress::NotStarted(ErrorBody::None))
     }
 
     /// Drops a request's handler, wherever it runs.
@@ -343,7 +343,7 @@ where
             _ => "its PARAMS are more than the limit",
         };
         let failure = Failure::Request(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason);
-        self.answer(key, &failure, ErrorBody::Unknown);
+        self.answer(key, &failure, ErrorBody::None);
     }
 
     /// Answers a request that no handler has.

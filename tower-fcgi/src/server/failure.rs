@@ -6,6 +6,8 @@ use std::fmt;
 
 use http::StatusCode;
 
+use crate::cgi::{RequestError, ResponseError};
+
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why there is no whole answer.
@@ -72,6 +74,18 @@ impl Failure {
     /// Whether the peer is to blame, so that the application's own log need not be alarmed.
     pub(crate) const fn is_client_error(&self) -> bool {
         matches!(self, Self::Request(..) | Self::HeadTimeout | Self::BodyStalled | Self::BodyTooLarge)
+    }
+}
+
+impl From<RequestError> for Failure {
+    fn from(RequestError(status, reason): RequestError) -> Self {
+        Self::Request(status, reason)
+    }
+}
+
+impl From<ResponseError> for Failure {
+    fn from(ResponseError(reason): ResponseError) -> Self {
+        Self::Head(reason)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use crate::body::RequestBody;
-use crate::cgi::decimal;
+use crate::cgi::parse_decimal;
 
 /// The second input of a Filter (FastCGI §6.4): a file that the web server sends along with the request, its
 /// DATA.
@@ -62,12 +62,12 @@ impl FilterData {
 
 /// The length that a Filter's PARAMS tell of its DATA. `None`: none, or something that is no number.
 pub(crate) fn length(params: &fcgi_core::Params) -> Option<u64> {
-    decimal(params.get("FCGI_DATA_LENGTH")?)
+    parse_decimal(params.get("FCGI_DATA_LENGTH")?)
 }
 
 /// The time that a Filter's PARAMS tell, in seconds since 1970.
 pub(crate) fn last_modified(params: &fcgi_core::Params) -> Option<SystemTime> {
-    let seconds = decimal(params.get("FCGI_DATA_LAST_MOD")?)?;
+    let seconds = parse_decimal(params.get("FCGI_DATA_LAST_MOD")?)?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 

@@ -55,7 +55,7 @@ where
         match self {
             Self::Calling { call, .. } => ResponseProgress::NotStarted(call.error_body()),
             Self::Sending { asked, .. } => ResponseProgress::HeadSent(*asked),
-            Self::Over => ResponseProgress::HeadSent(ErrorBody::Unknown),
+            Self::Over => ResponseProgress::HeadSent(ErrorBody::None),
         }
     }
 

@@ -91,7 +91,7 @@ where
         match stage {
             RequestTimer::Params => {
                 if self.protocol.reject(key).is_ok() {
-                    self.answer(key, &Failure::HeadTimeout, ErrorBody::Unknown);
+                    self.answer(key, &Failure::HeadTimeout, ErrorBody::None);
                 }
             }
             RequestTimer::BodyRead => self.stalled(key, inline),

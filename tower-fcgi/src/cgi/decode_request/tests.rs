@@ -1,9 +1,9 @@
 use fcgi_core::Role;
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 
 use super::*;
+use crate::cgi::request_target::{RequestTarget, TargetSettings};
 use crate::cgi::target::OwnProgram;
-use crate::server::request_target::{RequestTarget, TargetSettings};
 
 #[derive(Debug)]
 struct Head {
@@ -15,16 +15,16 @@ fn context(settings: &TargetSettings) -> TargetContext<'_> {
     TargetContext { settings, program: OwnProgram::Application, role: Role::RESPONDER }
 }
 
-fn read(params: &Params) -> Result<Head, Failure> {
+fn read(params: &Params) -> Result<Head, RequestError> {
     let mut request = Request::new(());
-    let facts = read_head(params, context(&TargetSettings::default()), &mut request)?;
-    Ok(Head { parts: request.into_parts().0, content_length: facts.content_length })
+    let info = read_head(params, context(&TargetSettings::default()), &mut request)?;
+    Ok(Head { parts: request.into_parts().0, content_length: info.content_length })
 }
 
-fn head_of(pairs: &[(&[u8], &[u8])]) -> Result<Head, (StatusCode, String)> {
+fn head_of(pairs: &[(&[u8], &[u8])]) -> Result<Head, RequestError> {
     let base: [(&[u8], &[u8]); 2] = [(b"REQUEST_METHOD", b"GET"), (b"REQUEST_URI", b"/x?y=1")];
     let params: Params = base.iter().chain(pairs).copied().collect();
-    read(&params).map_err(|failure| (failure.status(), failure.to_string()))
+    read(&params)
 }
 
 fn headers_of(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -35,7 +35,7 @@ fn headers_of(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 fn status_of(pairs: &[(&[u8], &[u8])]) -> Option<StatusCode> {
-    head_of(pairs).err().map(|(status, _)| status)
+    head_of(pairs).err().map(|RequestError(status, _)| status)
 }
 
 fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -43,7 +43,7 @@ fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn what_nginx_sends_for_a_post() {
+fn a_post_as_nginx_sends_it() {
     let params: Params = [
         ("QUERY_STRING", "q=1"),
         ("REQUEST_METHOD", "POST"),
@@ -94,10 +94,10 @@ fn of_repeated_variables_the_last_counts() {
     .into_iter()
     .collect();
     let mut request = Request::new(());
-    let facts = read_head(&params, context(&TargetSettings::default()), &mut request).unwrap();
+    let info = read_head(&params, context(&TargetSettings::default()), &mut request).unwrap();
     assert_eq!((request.method(), request.version()), (&Method::POST, Version::HTTP_11));
     assert_eq!(request.uri(), "/last");
-    assert_eq!((facts.content_length, facts.client), (Some(2), "192.0.2.2:2".parse().ok()));
+    assert_eq!((info.content_length, info.client), (Some(2), "192.0.2.2:2".parse().ok()));
     assert_eq!(request.headers()["content-length"], "2");
 }
 
@@ -121,7 +121,7 @@ fn of_repeated_headers_the_last_host_stands_alone() {
         ("cookie", "a=1"),
         ("cookie", "b=2"),
     ];
-    // Once more, with what the thread remembers of the first time, and beside a head without repetitions.
+    // Twice, since the thread caches heads, and beside a head without repetitions.
     for _ in 0..2 {
         assert_eq!(headers_of(&pairs), owned(&expected));
         assert_eq!(headers_of(&pairs[3..]).len(), 5);
@@ -294,5 +294,5 @@ fn the_whole_target_is_beside_a_part_of_it() {
     let other = RequestTarget::StripPrefix("/other".to_owned());
     let settings = TargetSettings { target: other, ..Default::default() };
     let failed = read_head(&params, context(&settings), &mut Request::new(()));
-    assert_eq!(failed.unwrap_err().status(), StatusCode::NOT_FOUND);
+    assert_eq!(failed.unwrap_err().0, StatusCode::NOT_FOUND);
 }

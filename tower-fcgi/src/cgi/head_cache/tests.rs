@@ -4,27 +4,27 @@ use super::*;
 
 type Pairs = Vec<(String, String)>;
 
-/// What a thread makes of these heads, one after the other: of each the headers, in order, and the variables.
+/// Maps heads on one thread, one after the other: the headers of each, in order, and the variables.
 fn mapped(heads: &[Pairs]) -> Vec<Option<(Pairs, Vec<String>)>> {
     let each = |head: &Pairs| {
         let params: Params = head.iter().map(|(name, value)| (name, value)).collect();
         let mut variables = Variables::default();
         let headers = headers(&params, &mut variables).ok()?;
-        Some(plain(&headers, &variables))
+        Some(as_text(&headers, &variables))
     };
-    // A thread of its own remembers nothing of other tests.
+    // A new thread has an empty cache.
     std::thread::scope(|scope| scope.spawn(|| heads.iter().map(each).collect()).join().unwrap())
 }
 
-/// The same, by a thread that remembers nothing at all.
-fn mapped_alone(head: &Pairs) -> Option<(Pairs, Vec<String>)> {
+/// Maps one head without a cache.
+fn mapped_uncached(head: &Pairs) -> Option<(Pairs, Vec<String>)> {
     let params: Params = head.iter().map(|(name, value)| (name, value)).collect();
     let mut variables = Variables::default();
     let headers = HeaderFields::sort(&params, &mut variables).headers(&params).ok()?;
-    Some(plain(&headers, &variables))
+    Some(as_text(&headers, &variables))
 }
 
-fn plain(headers: &HeaderMap, variables: &Variables<'_>) -> (Pairs, Vec<String>) {
+fn as_text(headers: &HeaderMap, variables: &Variables<'_>) -> (Pairs, Vec<String>) {
     let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
     let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
     let all = [
@@ -46,8 +46,8 @@ fn pairs(list: &[(&str, &str)]) -> Pairs {
     list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// A head as nginx sends it, short.
-fn usual() -> Pairs {
+/// A short head as nginx sends it.
+fn nginx_head() -> Pairs {
     pairs(&[
         ("QUERY_STRING", ""),
         ("REQUEST_METHOD", "GET"),
@@ -66,7 +66,7 @@ fn usual() -> Pairs {
     ])
 }
 
-/// What one request changes of the head before.
+/// The difference between a request and the one before it.
 #[derive(Debug, Clone)]
 enum Change {
     Value(usize, &'static str),
@@ -127,7 +127,7 @@ fn change() -> impl Strategy<Value = Change> {
         "-1",
         "\u{1}",
         "\u{fc}",
-        "a long value, of which the length needs four bytes: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "a long value, whose length needs four bytes: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
     ]);
     let name = prop::sample::select(NAMES.to_vec());
     let at = 0..64_usize;
@@ -144,37 +144,37 @@ fn change() -> impl Strategy<Value = Change> {
 proptest! {
     #[test]
     fn a_head_becomes_the_same_whatever_came_before_it(changes in prop::collection::vec(change(), 0..60)) {
-        let mut heads = vec![usual()];
+        let mut heads = vec![nginx_head()];
         for change in &changes {
             let mut head = heads.last().cloned().unwrap();
             apply(&mut head, change);
             heads.push(head);
         }
-        let alone: Vec<_> = heads.iter().map(mapped_alone).collect();
-        prop_assert_eq!(mapped(&heads), alone);
+        let uncached: Vec<_> = heads.iter().map(mapped_uncached).collect();
+        prop_assert_eq!(mapped(&heads), uncached);
     }
 }
 
 #[test]
 fn a_similar_head_is_recognised_with_its_own_values() {
-    let mut other = usual();
+    let mut other = nginx_head();
     other[4].1 = "/other".to_owned();
     other[7].1 = "192.0.2.2".to_owned();
     other[10].1 = "text/html".to_owned();
     other[11].1 = "b=2".to_owned();
-    let known: Params = usual().iter().map(|(name, value)| (name, value)).collect();
+    let cached: Params = nginx_head().iter().map(|(name, value)| (name, value)).collect();
     let params: Params = other.iter().map(|(name, value)| (name, value)).collect();
 
     let mut variables = Variables::default();
-    let fields = HeaderFields::sort(&known, &mut variables);
-    let head = CachedHead::new(&known, &variables, &fields, &fields.headers(&known).unwrap()).unwrap();
+    let fields = HeaderFields::sort(&cached, &mut variables);
+    let head = CachedHead::new(&cached, &variables, &fields, &fields.headers(&cached).unwrap()).unwrap();
 
     let mut variables = Variables::default();
     let changed = head.compare(params.encoded(), &mut variables).unwrap();
-    let changed_values: Vec<_> = changed.iter().map(|(place, value)| (*place, *value)).collect();
+    let changed_values: Vec<_> = changed.iter().map(|(index, value)| (*index, *value)).collect();
     assert_eq!(changed_values, [(1, &b"text/html"[..]), (2, b"b=2"), (3, b"own")]);
     let headers = head.headers_with(&changed, &params).unwrap();
-    assert_eq!(Some(plain(&headers, &variables)), mapped_alone(&other));
+    assert_eq!(Some(as_text(&headers, &variables)), mapped_uncached(&other));
 }
 
 #[test]
@@ -206,8 +206,8 @@ fn personal_headers_are_never_cached() {
 }
 
 #[test]
-fn what_is_too_much_is_not_remembered() {
-    let remembered = |pairs: &[(String, String)]| {
+fn a_head_over_the_limits_is_not_cached() {
+    let is_cached = |pairs: &[(String, String)]| {
         let params: Params = pairs.iter().map(|(name, value)| (name, value)).collect();
         let mut variables = Variables::default();
         let fields = HeaderFields::sort(&params, &mut variables);
@@ -215,46 +215,46 @@ fn what_is_too_much_is_not_remembered() {
     };
     let numbered =
         |count: usize| -> Pairs { (0..count).map(|n| (format!("HTTP_X_{n}"), String::new())).collect() };
-    assert!(remembered(&numbered(MAX_PAIRS)));
-    assert!(!remembered(&numbered(MAX_PAIRS + 1)), "too many pairs");
+    assert!(is_cached(&numbered(MAX_PAIRS)));
+    assert!(!is_cached(&numbered(MAX_PAIRS + 1)), "too many pairs");
     let long = |len: usize| vec![("HTTP_ACCEPT".to_owned(), "x".repeat(len))];
-    assert!(remembered(&long(MAX_BYTES - "HTTP_ACCEPT".len())));
-    assert!(!remembered(&long(MAX_BYTES)), "too many bytes");
+    assert!(is_cached(&long(MAX_BYTES - "HTTP_ACCEPT".len())));
+    assert!(!is_cached(&long(MAX_BYTES)), "too many bytes");
     let cookie = vec![("HTTP_COOKIE".to_owned(), "x".repeat(2 * MAX_BYTES))];
-    assert!(remembered(&cookie), "what is not kept does not count");
+    assert!(is_cached(&cookie), "values that are not cached do not count");
     let twice = [numbered(1), numbered(1)].concat();
-    assert!(!remembered(&twice), "a header that comes twice");
+    assert!(!is_cached(&twice), "a repeated header");
 }
 
 #[test]
-fn a_head_gives_way_to_another_that_comes_more_often() {
-    let known = |name: &str| {
-        MEMORY.with_borrow(|places| {
-            places
+fn a_more_frequent_head_replaces_another() {
+    let is_cached = |name: &str| {
+        CACHE.with_borrow(|slots| {
+            slots
                 .iter()
-                .filter_map(|place| place.head.as_ref())
+                .filter_map(|slot| slot.head.as_ref())
                 .any(|head| *head.pairs[0].name == *name.as_bytes())
         })
     };
-    let come = |name: &str| {
+    let map = |name: &str| {
         let params: Params = [(name, "")].into_iter().collect();
         headers(&params, &mut Variables::default()).unwrap();
     };
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            come("HTTP_A");
-            assert!(known("HTTP_A"), "the first is remembered at once");
+            map("HTTP_A");
+            assert!(is_cached("HTTP_A"), "the first is cached at once");
             for _ in 0..10 {
                 for _ in 1..EVICT_AFTER {
-                    come("HTTP_B");
+                    map("HTTP_B");
                 }
-                come("HTTP_A");
+                map("HTTP_A");
             }
-            assert!(known("HTTP_A") && !known("HTTP_B"), "one that still comes stays");
+            assert!(is_cached("HTTP_A") && !is_cached("HTTP_B"), "it stays as long as it is hit");
             for _ in 0..EVICT_AFTER {
-                come("HTTP_B");
+                map("HTTP_B");
             }
-            assert!(known("HTTP_B") && !known("HTTP_A"));
+            assert!(is_cached("HTTP_B") && !is_cached("HTTP_A"));
         });
     });
 }

@@ -1,14 +1,14 @@
-//! What each byte of a target is.
+//! The class of each byte of a target.
 //!
-//! Tables, since each request is looked through: the classes of all bytes are joined without a branch.
+//! Every request is checked, so the classes are tables: those of all bytes are joined without a branch.
 
-/// Bytes that need no look, in a path: those of RFC 3986 §3.3 but `%` and `.`, and `/`.
+/// Valid as it is. In a path: the bytes of RFC 3986 §3.3 without `%` and `.`, and `/`.
 const PLAIN: u8 = 0;
-/// `.`, which may be a dot segment.
+/// `.`, which may form a dot segment.
 const DOT: u8 = 1;
-/// `%` and `#`, and what [`Uri`](http::Uri) takes although RFC 3986 does not.
+/// `%` and `#`, and bytes that [`Uri`](http::Uri) accepts although RFC 3986 does not.
 const SPECIAL: u8 = 2;
-/// What has to be percent-encoded.
+/// Must be percent-encoded.
 const INVALID: u8 = 4;
 
 const PATH: [u8; 256] = {
@@ -44,19 +44,19 @@ fn join(bytes: &[u8], classes: &[u8; 256]) -> u8 {
     bytes.iter().fold(PLAIN, |all, byte| all | classes[usize::from(*byte)])
 }
 
-/// Whether a path begins with a slash, and has nothing to decode, to encode or to reject.
+/// Whether a path begins with a slash and has nothing to decode, encode or reject.
 pub(super) fn is_plain_path(path: &[u8]) -> bool {
     let classes = join(path, &PATH);
     path.starts_with(b"/")
         && (classes == PLAIN || classes == DOT && !path.windows(2).any(|pair| pair == b"/."))
 }
 
-/// Whether every byte of a path may stand in a target.
+/// Whether a target can have every byte of the path.
 pub(super) fn is_valid_path(path: &[u8]) -> bool {
     join(path, &PATH) & INVALID == 0
 }
 
-/// Whether every byte of a query may stand in a target, and there is no fragment behind it.
+/// Whether a target can have every byte of the query, and no fragment follows.
 pub(super) fn is_valid_query(query: &[u8]) -> bool {
     join(query, &QUERY) == PLAIN
 }

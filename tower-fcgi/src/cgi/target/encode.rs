@@ -1,19 +1,19 @@
-//! Bytes that a target cannot have are percent-encoded (RFC 3986 §2.1).
+//! Percent-encodes the bytes that a target cannot have (RFC 3986 §2.1).
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use super::path::Path;
 
-/// What [`Uri`](http::Uri) does not take in a path, and the quote, which RFC 3986 does not allow there either. Bytes
-/// over 127 are always encoded.
-const NOT_IN_SENT_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
+/// Bytes that [`Uri`](http::Uri) rejects in a path, and the quote, which RFC 3986 does not allow there. Bytes over 127 are
+/// always encoded.
+const NOT_IN_CLIENT_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 
-/// The same of a query.
+/// The same for a query.
 const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
-/// What RFC 3986 §3.3 does not allow in a path, and `%`, since the path is decoded.
-const NOT_IN_DECODED_PATH: &AsciiSet = &NOT_IN_SENT_PATH
+/// Bytes that RFC 3986 §3.3 does not allow in a path, and `%`, since the path is decoded.
+const NOT_IN_DECODED_PATH: &AsciiSet = &NOT_IN_CLIENT_PATH
     .add(b'#')
     .add(b'%')
     .add(b'?')
@@ -25,7 +25,7 @@ const NOT_IN_DECODED_PATH: &AsciiSet = &NOT_IN_SENT_PATH
     .add(b'|')
     .add(b'}');
 
-/// A target of a path that is decoded.
+/// The target of a decoded path.
 pub(super) fn decoded_path(path: Path<'_>, query: Option<&[u8]>) -> Bytes {
     let mut target = String::new();
     for part in path.parts() {
@@ -34,9 +34,9 @@ pub(super) fn decoded_path(path: Path<'_>, query: Option<&[u8]>) -> Bytes {
     with_query(target, query.filter(|query| !query.is_empty()))
 }
 
-/// A target of a path in the client's spelling, in which only the bytes that a URI cannot have are encoded.
-pub(super) fn sent_path(path: &[u8], query: Option<&[u8]>) -> Bytes {
-    with_query(percent_encode(path, NOT_IN_SENT_PATH).to_string(), query)
+/// The target of a path in the client's spelling. Only bytes that are invalid in a URI are encoded.
+pub(super) fn client_path(path: &[u8], query: Option<&[u8]>) -> Bytes {
+    with_query(percent_encode(path, NOT_IN_CLIENT_PATH).to_string(), query)
 }
 
 fn with_query(mut target: String, query: Option<&[u8]>) -> Bytes {
@@ -44,7 +44,7 @@ fn with_query(mut target: String, query: Option<&[u8]>) -> Bytes {
         target.insert(0, '/');
     }
     if let Some(query) = query {
-        // A fragment is no part of a target (RFC 9110 §4.2.5).
+        // RFC 9110 §4.2.5: a fragment is not part of a target.
         let end = query.iter().position(|byte| *byte == b'#').unwrap_or(query.len());
         target.push('?');
         target.extend(percent_encode(&query[..end], NOT_IN_QUERY));
@@ -58,18 +58,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_valid_is_not_encoded_and_a_uri_takes_it() {
+    fn valid_bytes_are_not_encoded_and_a_uri_accepts_them() {
         for byte in 0..=u8::MAX {
             if byte == b'#' {
                 continue;
             }
             let path = [b'/', byte];
-            let encoded = sent_path(&path, None);
+            let encoded = client_path(&path, None);
             if byte != b'?' {
                 assert_eq!(encoded == path[..], is_valid_path(&path), "{byte:#x}");
             }
             assert!(http::Uri::from_maybe_shared(encoded).is_ok(), "{byte:#x}");
-            let encoded = sent_path(b"/", Some(&[byte]));
+            let encoded = client_path(b"/", Some(&[byte]));
             assert_eq!(encoded == [b'/', b'?', byte][..], is_valid_query(&[byte]), "{byte:#x}");
             assert!(http::Uri::from_maybe_shared(encoded).is_ok(), "{byte:#x}");
             let decoded = decoded_path(Path::new([&path, b""]), None);

@@ -1,22 +1,21 @@
-//! Front controllers: one program for many paths, to which the web server rewrites them.
+//! Front controllers: one program to which the web server rewrites many paths.
 
 use fcgi_core::Params;
 
 use super::path::{EncodedSlash, Path};
-use super::sent::Sent;
-use super::{Target, TargetContext};
-use crate::server::request_target::TargetSettings;
+use super::request_uri::RequestUri;
+use super::variables::{TargetContext, TargetVariables};
 
-/// What a front controller is asked for.
+/// The path that a front controller serves.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Controlled<'a> {
-    /// The client's own path.
-    Sent,
-    /// The path from before the internal redirect to it.
-    Before(Path<'a>),
+pub(super) enum ControlledPath<'a> {
+    /// The client's own.
+    Client,
+    /// The path before the internal redirect to the front controller.
+    BeforeRedirect(Path<'a>),
 }
 
-/// Why a request to another path than the client's is one to a front controller.
+/// Why a script is a front controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
     /// The settings name it.
@@ -25,68 +24,64 @@ enum Reason {
     OwnProgram,
 }
 
-/// What is asked for where the web server `decided` on a front controller; `None`: it is no front controller.
+/// The path that a front controller serves; `None` if the `decided` path is not that of a front controller.
 ///
-/// An error document (REDIRECT_STATUS 403) is none: its handler would run for a path that the web server denied. A
+/// An error document (REDIRECT_STATUS 403) is not one: its handler would run for a path that the web server denied. A
 /// front controller that lighttpd runs for missing files has the status 404.
-pub(super) fn controlled<'a>(
-    target: &Target<'a>,
-    sent: Sent<'a>,
+pub(super) fn controlled_path<'a>(
+    variables: &TargetVariables<'a>,
+    client: RequestUri<'a>,
     decided: Path<'a>,
     params: &'a Params,
     context: TargetContext<'_>,
-) -> Option<Controlled<'a>> {
+) -> Option<ControlledPath<'a>> {
     let status = params.get("REDIRECT_STATUS");
-    let Some(reason) = reason(target, sent, decided, status, params, context) else {
-        let script = if target.script_name.is_empty() { decided.parts()[0] } else { target.script_name };
-        if !context.settings.is_named(script) && looks_like_a_program(script) {
-            context.settings.warned.front_controller(script, target.request_uri);
+    let Some(reason) = reason(variables, client, decided, status, params, context) else {
+        let script =
+            if variables.script_name.is_empty() { decided.parts()[0] } else { variables.script_name };
+        if !context.settings.is_front_controller(script) && looks_like_a_program(script) {
+            context.settings.warned.front_controller(script, variables.request_uri);
         }
         return None;
     };
     let before = params.get("REDIRECT_URL").filter(|before| status == Some(b"200") && !before.is_empty());
     match before {
-        Some(before) => Some(Controlled::Before(Path::new([before, b""]))),
-        None if reason == Reason::Named || ends_with(sent, target.path_info.unwrap_or_default()) => {
-            Some(Controlled::Sent)
+        Some(before) => Some(ControlledPath::BeforeRedirect(Path::new([before, b""]))),
+        None if reason == Reason::Named || ends_with(client, variables.path_info.unwrap_or_default()) => {
+            Some(ControlledPath::Client)
         }
         None => None,
     }
 }
 
 fn reason(
-    target: &Target<'_>,
-    sent: Sent<'_>,
+    variables: &TargetVariables<'_>,
+    client: RequestUri<'_>,
     decided: Path<'_>,
     status: Option<&[u8]>,
     params: &Params,
     context: TargetContext<'_>,
 ) -> Option<Reason> {
     let settings = context.settings;
-    let is_named = settings.is_named(target.script_name)
+    let is_named = settings.is_front_controller(variables.script_name)
         || settings.front_controllers.iter().any(|own| decided.is(own.as_bytes()));
     if is_named && matches!(status, None | Some(b"200" | b"404")) {
         return Some(Reason::Named);
     }
     let is_own = || context.program.is(params.get("SCRIPT_FILENAME").unwrap_or_default());
-    let is_own = matches!(status, None | Some(b"200")) && !is_below(sent, target.script_name) && is_own();
+    let is_own =
+        matches!(status, None | Some(b"200")) && !is_below(client, variables.script_name) && is_own();
     is_own.then_some(Reason::OwnProgram)
 }
 
-impl TargetSettings {
-    fn is_named(&self, script: &[u8]) -> bool {
-        self.front_controllers.iter().any(|own| own.as_bytes() == script)
-    }
-}
-
-/// Whether the client named the program itself.
-fn is_below(sent: Sent<'_>, script_name: &[u8]) -> bool {
-    let mut path = sent.merged(EncodedSlash::Decode);
+/// Whether the client's path is `script_name` or below it: the client named the program itself.
+fn is_below(client: RequestUri<'_>, script_name: &[u8]) -> bool {
+    let mut path = client.normalized(EncodedSlash::Decode);
     script_name.iter().all(|byte| path.next() == Some(*byte)) && matches!(path.next(), None | Some(b'/'))
 }
 
-fn ends_with(sent: Sent<'_>, path_info: &[u8]) -> bool {
-    let path: Vec<u8> = sent.merged(EncodedSlash::Decode).collect();
+fn ends_with(client: RequestUri<'_>, path_info: &[u8]) -> bool {
+    let path: Vec<u8> = client.normalized(EncodedSlash::Decode).collect();
     path.ends_with(path_info)
 }
 

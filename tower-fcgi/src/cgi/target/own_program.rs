@@ -3,17 +3,17 @@
 use std::env;
 use std::sync::LazyLock;
 
-/// What is known of the program that serves a request.
+/// How the program that serves a request was started.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum OwnProgram {
-    /// A CGI program: the web server started it as SCRIPT_FILENAME.
+    /// As a CGI program: SCRIPT_FILENAME is this program.
     Cgi,
-    /// A FastCGI application. One that a web server starts is told its own path as SCRIPT_FILENAME; one that was
-    /// started in another way is told whatever file the path would be.
+    /// As a FastCGI application. If a web server started it, SCRIPT_FILENAME is its path; if not, SCRIPT_FILENAME is the
+    /// file that the request's path names.
     Application,
 }
 
-/// The paths that this program was started by: the executable, and how it was called, which may be a link to it.
+/// The paths of this program: the executable, and the first argument, which may be a link to it.
 static PATHS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     let executable = env::current_exe().unwrap_or_default().into_os_string();
     let called = env::args_os().next().unwrap_or_default();

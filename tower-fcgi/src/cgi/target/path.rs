@@ -1,4 +1,4 @@
-//! Paths: decoded ones, and what two spellings of one have in common.
+//! Decoded paths, and the normal form in which two spellings are equal.
 
 /// A decoded path, in up to two parts.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +17,7 @@ impl<'a> Path<'a> {
         self.0
     }
 
-    /// Whether these are its bytes.
+    /// Whether the path is `bytes`.
     pub(super) fn is(&self, bytes: &[u8]) -> bool {
         let [first, second] = self.0;
         bytes.len() == first.len() + second.len() && bytes.starts_with(first) && bytes.ends_with(second)
@@ -34,15 +34,15 @@ impl<'a> Path<'a> {
     }
 }
 
-/// What `%2F` means: Apache's `AllowEncodedSlashes NoDecode` leaves it in the decided path.
+/// How `%2F` is decoded. Apache's `AllowEncodedSlashes NoDecode` leaves it in the decided path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EncodedSlash {
     Decode,
     Keep,
 }
 
-/// A path, percent-decoded (RFC 3986 §2.1). A `%` without two hexadecimal digits stands for itself, as it does
-/// for web servers.
+/// Percent-decodes a path (RFC 3986 §2.1). A `%` without two hexadecimal digits stands for itself, as it does for web
+/// servers.
 pub(super) fn decode(path: &[u8], slash: EncodedSlash) -> impl Iterator<Item = u8> + Clone {
     let mut rest = path;
     std::iter::from_fn(move || {
@@ -64,7 +64,7 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// A path with one slash where there are several in a row.
+/// Replaces consecutive slashes by one.
 pub(super) fn merge_slashes(path: impl Iterator<Item = u8>) -> impl Iterator<Item = u8> {
     let mut last = 0;
     path.filter(move |byte| {
@@ -74,9 +74,9 @@ pub(super) fn merge_slashes(path: impl Iterator<Item = u8>) -> impl Iterator<Ite
     })
 }
 
-/// Whether a segment is `.` or `..`.
+/// Whether a segment of a decoded path is `.` or `..` (RFC 3986 §3.3).
 pub(super) fn has_dot_segment(path: impl Iterator<Item = u8>) -> bool {
-    // Dots since the last slash; `None` if the segment has something else.
+    // Dots since the last slash; `None` if the segment has other bytes.
     let mut dots = Some(0_usize);
     for byte in path {
         dots = match byte {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn percent_encoding_is_undone_once() {
+    fn percent_encoding_is_decoded_once() {
         for (path, decoded, kept) in [
             ("/a%20b", "/a b", "/a b"),
             ("/a%2fb%2F", "/a/b/", "/a%2fb%2F"),

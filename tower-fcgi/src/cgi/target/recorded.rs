@@ -1,14 +1,16 @@
-//! Every recorded request, beside what HTTP received: see `tests/target/README.md`.
+//! All recorded requests, compared with those that HTTP received: see `tests/target/README.md`.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
+use fcgi_core::{Params, Role};
 use flate2::read::GzDecoder;
 use percent_encoding::percent_decode;
 use serde_json::Value;
 
 use super::tests::{RULE, target_of};
-use super::*;
+use super::{OwnProgram, encode, path};
+use crate::cgi::request_target::{RequestTarget, TargetSettings};
 
 /// The lines of the recording.
 fn recorded() -> Vec<Value> {
@@ -31,7 +33,7 @@ fn variables(request: &Value) -> (Params, OwnProgram) {
     (params, if request["own"] == true { OwnProgram::Cgi } else { OwnProgram::Application })
 }
 
-/// A target without its fragment, and with what a URI cannot have encoded.
+/// A target without its fragment; bytes that a URI cannot have are encoded.
 fn encoded(target: &str) -> String {
     if target == "*" {
         return target.to_owned();
@@ -39,12 +41,12 @@ fn encoded(target: &str) -> String {
     let bytes = bytes(target.split('#').next().unwrap());
     let end = bytes.iter().position(|byte| *byte == b'?').unwrap_or(bytes.len());
     let (path, query) = bytes.split_at(end);
-    let encoded = encode::sent_path(path, query.get(1..));
+    let encoded = encode::client_path(path, query.get(1..));
     String::from_utf8(encoded.to_vec()).unwrap()
 }
 
-/// What two spellings have in common: the decoded path with `//` merged, and the query.
-fn meaning(target: &str) -> (Vec<u8>, &str) {
+/// The decoded path with `//` merged, and the query: equal for two equivalent targets.
+fn normal_form(target: &str) -> (Vec<u8>, &str) {
     let target =
         target.split_once("://").map_or(target, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -53,7 +55,7 @@ fn meaning(target: &str) -> (Vec<u8>, &str) {
 
 /// The same without dot segments (RFC 3986 §5.2.4).
 fn resolved(target: &str) -> (Vec<u8>, &str) {
-    let (path, query) = meaning(target);
+    let (path, query) = normal_form(target);
     let mut kept: Vec<&[u8]> = Vec::new();
     let segments: Vec<&[u8]> = path.split(|byte| *byte == b'/').skip(1).collect();
     for (at, segment) in segments.iter().enumerate() {
@@ -110,7 +112,7 @@ fn recorded_targets_beside_those_of_http() {
                 let class = match target_of(&params, settings, program, Role::RESPONDER) {
                     Err(status) => format!("{status}"),
                     Ok(found) if found == http => "the same".to_owned(),
-                    Ok(found) if meaning(&found) == meaning(&http) => "another spelling".to_owned(),
+                    Ok(found) if normal_form(&found) == normal_form(&http) => "another spelling".to_owned(),
                     Ok(found) if resolved(&found) == resolved(&http) => "resolved".to_owned(),
                     Ok(_) => "another target".to_owned(),
                 };

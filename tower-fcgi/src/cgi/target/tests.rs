@@ -1,8 +1,14 @@
 use std::sync::LazyLock;
 
+use fcgi_core::{Params, Role};
+use http::Uri;
 use proptest::prelude::*;
 
-use super::*;
+use super::decision::{decide, decide_by_rules};
+use super::uri::MAX_BYTES;
+use super::{OwnProgram, TargetContext, TargetVariables, partial_target, whole_target};
+use crate::cgi::error::RequestError;
+use crate::cgi::request_target::{RequestTarget, TargetSettings};
 
 /// The default settings.
 pub(super) static RULE: LazyLock<TargetSettings> = LazyLock::new(TargetSettings::default);
@@ -15,16 +21,17 @@ pub(super) fn target_of(
     role: Role,
 ) -> Result<String, u16> {
     let value = |name: &str| params.get(name);
-    let target = Target {
+    let variables = TargetVariables {
         request_uri: value("REQUEST_URI").unwrap_or_default(),
         script_name: value("SCRIPT_NAME").unwrap_or_default(),
         path_info: value("PATH_INFO"),
         query_string: value("QUERY_STRING"),
         protocol: value("SERVER_PROTOCOL").unwrap_or_default(),
     };
-    let status = |failure: Failure| failure.status().as_u16();
-    let whole = target.whole(params, TargetContext { settings, program, role }).map_err(status)?;
-    let part = target.part(&whole, &settings.target).map_err(status)?;
+    let status = |RequestError(status, _)| status.as_u16();
+    let whole =
+        whole_target(&variables, params, TargetContext { settings, program, role }).map_err(status)?;
+    let part = partial_target(&variables, &whole, &settings.target).map_err(status)?;
     Ok(part.unwrap_or(whole).to_string())
 }
 
@@ -176,7 +183,7 @@ fn without_request_uri_the_parts_are_encoded() {
         ("", "/a%b?c#d", "", "/a%25b%3Fc%23d"),
         ("", "/\u{e9}", "", "/%C3%A9"),
         ("", "relative", "", "/relative"),
-        // PATH_INFO that is not below SCRIPT_NAME is what follows it.
+        // PATH_INFO is appended to any SCRIPT_NAME.
         ("/index.php", "/x", "", "/index.php/x"),
     ] {
         let pairs = [("SCRIPT_NAME", script), ("PATH_INFO", path), ("QUERY_STRING", query)];
@@ -267,7 +274,7 @@ fn an_authorizers_target_has_one_spelling() {
     }
 }
 
-/// The target in each way: the whole one, PATH_INFO, without SCRIPT_NAME, without `/app`.
+/// The target with each setting: whole, PATH_INFO, without SCRIPT_NAME, without `/app`.
 fn ways(request_uri: &str, script_name: &str, path_info: &str, query: &str) -> [Result<String, u16>; 4] {
     let params: Params = [
         ("REQUEST_URI", request_uri),
@@ -317,7 +324,7 @@ fn parts_of_targets_at_the_edges() {
         ("/app/x", "/", "app/x", ["/app/x", "/app/x", "/app/x", "/x"]),
         // lighttpd at "/" and mod_fcgid without a mount: the first segment.
         ("/ok", "/ok", "", ["/ok", "/", "/", "404"]),
-        // lighttpd at "/app", which takes this, too.
+        // lighttpd at "/app", which also accepts this path.
         ("/appother/x", "/appother", "/x", ["/appother/x", "/x", "/x", "404"]),
         // A rewritten path.
         (
@@ -367,7 +374,7 @@ fn request_uri_as_it_is() {
     }
 }
 
-/// Paths of the characters that matter.
+/// Paths of the characters that the rules treat specially.
 fn paths() -> impl Strategy<Value = String> {
     "(/|/[a.%]{0,3}|/\\.\\.|%2[fFeE]|%61|%25|a|\\?|#| ){0,6}"
 }
@@ -387,7 +394,7 @@ fn decoded(path: &str) -> String {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
-    /// Whatever is routed on means the decided path, and has no dot segment in it.
+    /// Every target is equivalent to the decided path and has no dot segment.
     #[test]
     fn any_target_means_the_decided_path(sent in paths(), script in paths(), info in paths(), query in "(\\?|a|=|#){0,2}") {
         let pairs = [("REQUEST_URI", &*sent), ("SCRIPT_NAME", &script), ("PATH_INFO", &info), ("QUERY_STRING", &query)];
@@ -404,12 +411,12 @@ proptest! {
         }
     }
 
-    /// The shortcut for what is as it was sent changes no outcome.
+    /// The shortcut for an unchanged target gives the same as the rules.
     #[test]
-    fn the_shortcut_is_the_rule(path in "(/|/[a.:]{0,3}|/\\.\\.|%61|a|b){1,5}", at in 0_usize..16, query in "(\\?[a=#]{0,2})?", known in any::<bool>()) {
+    fn the_shortcut_agrees_with_the_rules(path in "(/|/[a.:]{0,3}|/\\.\\.|%61|a|b){1,5}", at in 0_usize..16, query in "(\\?[a=#]{0,2})?", known in any::<bool>()) {
         let uri = format!("{path}{query}");
         let (script, info) = path.split_at(at.min(path.len()));
-        let target = Target {
+        let variables = TargetVariables {
             request_uri: uri.as_bytes(),
             script_name: script.as_bytes(),
             path_info: Some(info.as_bytes()),
@@ -417,9 +424,9 @@ proptest! {
             protocol: b"",
         };
         let params: Params = [("REQUEST_URI", &*uri)].into_iter().collect();
-        let target = Target { request_uri: params.get("REQUEST_URI").unwrap(), ..target };
+        let variables = TargetVariables { request_uri: params.get("REQUEST_URI").unwrap(), ..variables };
         let context = TargetContext { settings: &RULE, program: OwnProgram::Application, role: Role::RESPONDER };
-        let text = |found: Result<Uri, Failure>| found.map(|uri| uri.to_string()).map_err(|failure| failure.status());
-        prop_assert_eq!(text(target.decided(&params, context)), text(target.by_the_rules(&params, context)));
+        let text = |found: Result<Uri, RequestError>| found.map(|uri| uri.to_string()).map_err(|RequestError(status, _)| status);
+        prop_assert_eq!(text(decide(&variables, &params, context)), text(decide_by_rules(&variables, &params, context)));
     }
 }

@@ -24,12 +24,11 @@ use super::failure::{BoxError, Failure};
 use super::handle::ConnectionHandle;
 use super::oneshot::Oneshot;
 use super::params::Params;
-use super::request_target::TargetSettings;
 use super::response_driver::{ResponseDriver, complete};
 use super::response_writer::ResponseWriter as _;
 use super::stderr::Stderr;
 use crate::body::{BodyChannel, BodyErrorKind, RequestBody};
-use crate::cgi::{ErrorBody, OwnProgram, ResponseContext, TargetContext, read_head};
+use crate::cgi::{ErrorBody, OwnProgram, ResponseContext, TargetContext, TargetSettings, read_head};
 
 /// The standard streams of a CGI program.
 #[derive(Debug)]
@@ -154,7 +153,7 @@ where
         let context = TargetContext { settings, program: OwnProgram::Cgi, role: Role::RESPONDER };
         let facts = match read_head(params, context, &mut call) {
             Ok(facts) => facts,
-            Err(failure) => return self.refuse(&failure, ErrorBody::Unknown),
+            Err(failure) => return self.refuse(&failure.into(), ErrorBody::None),
         };
         let is = ResponseContext::new(Role::RESPONDER, call.method());
         let span = tracing::debug_span!("request", method = %call.method(), uri = %call.uri());
