@@ -1,4 +1,4 @@
-//! What an application may do wrong, each by its name, and what is overlooked.
+//! The protocol errors of an application, and tolerated deviations.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -9,24 +9,34 @@ use crate::{
     ProtocolError, ProtocolErrorKind, ProtocolStatus, RecordType, RequestId, Role, UserError, Variable,
 };
 
-/// A connection with request 1 under way.
-fn asked() -> Connection {
-    let mut server = Connection::new(Config::default());
-    ask(&mut server);
-    sent(&mut server);
-    server
+/// A connection with request 1 active.
+fn active_client() -> Connection {
+    let mut client = Connection::new(Config::default());
+    send_request(&mut client);
+    take_output(&mut client);
+    client
 }
 
 #[test]
 fn every_protocol_error_is_reported_in_any_chunking() {
     let long = vec![0; 1025];
-    let table: &[(&str, Vec<u8>, ProtocolErrorKind, u16)] = &[
+    let cases: &[(&str, Vec<u8>, ProtocolErrorKind, u16)] = &[
         ("STDOUT of an unknown id", stdout(2, b"x"), ProtocolErrorKind::UnknownRequest, 2),
         ("its end", stdout(2, b""), ProtocolErrorKind::UnknownRequest, 2),
         ("STDERR of an unknown id", stderr(7, b"x"), ProtocolErrorKind::UnknownRequest, 7),
-        ("END of an unknown id", end(300), ProtocolErrorKind::UnknownRequest, 300),
-        ("END twice", [end(1), end(1)].concat(), ProtocolErrorKind::UnknownRequest, 1),
-        ("STDOUT after END", [end(1), stdout(1, b"x")].concat(), ProtocolErrorKind::UnknownRequest, 1),
+        ("END of an unknown id", end_request(300), ProtocolErrorKind::UnknownRequest, 300),
+        (
+            "END_REQUEST twice",
+            [end_request(1), end_request(1)].concat(),
+            ProtocolErrorKind::UnknownRequest,
+            1,
+        ),
+        (
+            "STDOUT after END",
+            [end_request(1), stdout(1, b"x")].concat(),
+            ProtocolErrorKind::UnknownRequest,
+            1,
+        ),
         (
             "STDOUT after its end",
             [stdout(1, b""), stdout(1, b"x")].concat(),
@@ -36,7 +46,7 @@ fn every_protocol_error_is_reported_in_any_chunking() {
         ("short END", record(RecordType::END_REQUEST, 1, &[0; 7]), ProtocolErrorKind::InvalidEndLength, 1),
         ("long END", record(RecordType::END_REQUEST, 1, &[0; 9]), ProtocolErrorKind::InvalidEndLength, 1),
         ("empty END", record(RecordType::END_REQUEST, 1, &[]), ProtocolErrorKind::InvalidEndLength, 1),
-        ("END without an id", end(0), ProtocolErrorKind::InvalidRequestId, 0),
+        ("END without an id", end_request(0), ProtocolErrorKind::InvalidRequestId, 0),
         ("STDOUT without an id", stdout(0, b"x"), ProtocolErrorKind::InvalidRequestId, 0),
         (
             "values with an id",
@@ -57,7 +67,7 @@ fn every_protocol_error_is_reported_in_any_chunking() {
             0,
         ),
         (
-            "half a pair",
+            "a truncated pair",
             record(RecordType::GET_VALUES_RESULT, 0, b"\x02\x01N"),
             ProtocolErrorKind::TruncatedPair,
             0,
@@ -79,34 +89,34 @@ fn every_protocol_error_is_reported_in_any_chunking() {
         ("GET_VALUES", record(RecordType::GET_VALUES, 0, b""), ProtocolErrorKind::WrongDirection, 0),
         ("another version", [2, 6, 0, 1, 0, 0, 0, 0].to_vec(), ProtocolErrorKind::InvalidVersion, 1),
     ];
-    for (what, wire, rule, id) in table {
-        let violation = ProtocolError { kind: *rule, request_id: RequestId(*id) };
-        assert_eq!(asked().receive(wire), Err(violation), "{what}");
-        let mut server = asked();
-        let broken = wire.iter().find_map(|byte| server.receive(&[*byte]).err());
-        assert_eq!(broken, Some(violation), "{what}, byte by byte");
-        assert_eq!(server.receive(b""), Err(violation), "it stays broken");
-        assert_eq!(server.begin(Role::RESPONDER, true), Err(UserError::ConnectionClosing));
+    for (what, wire, error_kind, id) in cases {
+        let error = ProtocolError { kind: *error_kind, request_id: RequestId(*id) };
+        assert_eq!(active_client().receive(wire), Err(error), "{what}");
+        let mut client = active_client();
+        let result = wire.iter().find_map(|byte| client.receive(&[*byte]).err());
+        assert_eq!(result, Some(error), "{what}, byte by byte");
+        assert_eq!(client.receive(b""), Err(error), "the error persists");
+        assert_eq!(client.begin(Role::RESPONDER, true), Err(UserError::ConnectionClosing));
     }
 }
 
 #[test]
-fn what_harms_nobody_is_overlooked() {
-    let unasked = record(RecordType::GET_VALUES_RESULT, 0, b"\x01\x01A1");
-    let table = [
+fn harmless_deviations_are_tolerated() {
+    let unexpected_values = record(RecordType::GET_VALUES_RESULT, 0, b"\x01\x01A1");
+    let cases = [
         ("the end of STDOUT twice", [stdout(1, b""), stdout(1, b"")].concat()),
         ("STDERR after its end", [stderr(1, b""), stderr(1, b"x")].concat()),
-        ("values that nobody asked for", unasked),
-        ("empty ones", record(RecordType::GET_VALUES_RESULT, 0, b"")),
+        ("values without a query", unexpected_values),
+        ("empty values without a query", record(RecordType::GET_VALUES_RESULT, 0, b"")),
         ("an unknown type that was never sent", record(RecordType::UNKNOWN_TYPE, 0, &[77; 8])),
         ("a record of the future", record(RecordType(99), 1, b"x")),
         ("another", record(RecordType(99), 0, b"x")),
         ("padding", padded(RecordType::STDOUT, 1, b"", 255)),
     ];
-    for (what, wire) in table {
-        let mut server = asked();
-        assert_eq!(server.receive(&[wire, end(1)].concat()), Ok(()), "{what}");
-        assert_eq!((server.active_requests(), server.end_of_input()), (0, EndOfInput::Clean), "{what}");
+    for (what, wire) in cases {
+        let mut client = active_client();
+        assert_eq!(client.receive(&[wire, end_request(1)].concat()), Ok(()), "{what}");
+        assert_eq!((client.active_requests(), client.end_of_input()), (0, EndOfInput::Clean), "{what}");
     }
 }
 
@@ -115,33 +125,33 @@ fn eof_is_clean_only_between_requests() {
     let wire = [stdout(1, b"x"), stdout(1, b""), padded(RecordType::END_REQUEST, 1, &[0; 8], 3)].concat();
     let (records, whole) = ([0, 9, 17], wire.len() - 3);
     for cut in 0..=wire.len() {
-        let mut server = asked();
-        server.receive(&wire[..cut]).unwrap();
+        let mut client = active_client();
+        client.receive(&wire[..cut]).unwrap();
         let expected = match cut {
             _ if cut >= whole => EndOfInput::Clean,
             _ if records.contains(&cut) => EndOfInput::InRequest,
             _ => EndOfInput::InRecord,
         };
-        assert_eq!(server.end_of_input(), expected, "after {cut} bytes");
-        assert_eq!(server.active_keys().count(), usize::from(cut < whole));
+        assert_eq!(client.end_of_input(), expected, "after {cut} bytes");
+        assert_eq!(client.active_keys().count(), usize::from(cut < whole));
     }
     let idle = Connection::new(Config::default());
     assert_eq!(idle.end_of_input(), EndOfInput::Clean);
 }
 
 #[test]
-fn a_query_is_answered_once() {
-    let mut server = Connection::new(Config::default());
-    server.get_values(&[Variable::MaxReqs]).unwrap();
+fn a_query_gets_one_response() {
+    let mut client = Connection::new(Config::default());
+    client.get_values(&[Variable::MaxReqs]).unwrap();
     let result = record(RecordType::GET_VALUES_RESULT, 0, b"\x0d\x01FCGI_MAX_REQS1");
-    server.receive(&[&result[..], &record(RecordType::GET_VALUES_RESULT, 0, b"")].concat()).unwrap();
-    assert_eq!(core::iter::from_fn(|| server.poll_event()).count(), 1);
+    client.receive(&[&result[..], &record(RecordType::GET_VALUES_RESULT, 0, b"")].concat()).unwrap();
+    assert_eq!(core::iter::from_fn(|| client.poll_event()).count(), 1);
 }
 
 #[test]
-fn a_flood_of_what_is_overlooked_is_not_kept() {
-    let mut server = asked();
-    let noise = [
+fn a_flood_of_tolerated_records_is_not_buffered() {
+    let mut client = active_client();
+    let flood = [
         record(RecordType::GET_VALUES_RESULT, 0, b"\x01\x01A1"),
         record(RecordType::UNKNOWN_TYPE, 0, &[9, 0, 0, 0, 0, 0, 0, 0]),
         stderr(1, b""),
@@ -149,8 +159,8 @@ fn a_flood_of_what_is_overlooked_is_not_kept() {
     ]
     .concat();
     for _ in 0..1000 {
-        server.receive(&noise).unwrap();
+        client.receive(&flood).unwrap();
     }
-    assert_eq!((server.poll_event(), server.unread_bytes()), (None, 0));
-    server.receive(&end_with(1, 0, ProtocolStatus::REQUEST_COMPLETE)).unwrap();
+    assert_eq!((client.poll_event(), client.unread_bytes()), (None, 0));
+    client.receive(&end_request_with(1, 0, ProtocolStatus::REQUEST_COMPLETE)).unwrap();
 }
