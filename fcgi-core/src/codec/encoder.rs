@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::output_buffer::OutputBuffer;
+use super::output_buffer::{OutputBuffer, Reclaimed, Tail};
 use crate::record::{EndRequest, RecordHeader, RecordType, RequestId};
 
 /// Encodes records and buffers them until they are written (FastCGI §3.3).
@@ -185,11 +185,14 @@ impl RecordEncoder {
 
     /// Removes the first `written` bytes, or all if there are fewer.
     pub fn advance(&mut self, written: usize) {
-        let removed = self.buffer.advance(written);
-        if removed > 0 {
-            self.open = self
-                .open
-                .and_then(|open| Some(OpenRecord { header: open.header.checked_sub(removed)?, ..open }));
+        match self.buffer.advance(written) {
+            Reclaimed::None => {}
+            Reclaimed::All => self.open = None,
+            Reclaimed::Prefix(len) => {
+                self.open = self
+                    .open
+                    .and_then(|open| Some(OpenRecord { header: open.header.checked_sub(len)?, ..open }));
+            }
         }
     }
 
@@ -211,7 +214,7 @@ impl RecordEncoder {
     }
 
     /// Splits off the records from a [position](Self::position) on.
-    pub(super) fn split_off(&mut self, position: u64) -> Option<super::output_buffer::Tail> {
+    pub(super) fn split_off(&mut self, position: u64) -> Option<Tail> {
         self.buffer.split_off(position)
     }
 

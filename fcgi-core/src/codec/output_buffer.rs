@@ -23,6 +23,15 @@ pub(super) struct OutputBuffer {
     written: u64,
 }
 
+/// The memory that [`OutputBuffer::advance`] has reclaimed from the front of the inline buffer.
+pub(super) enum Reclaimed {
+    None,
+    /// This many bytes: all indices have decreased.
+    Prefix(usize),
+    /// The inline buffer is empty.
+    All,
+}
+
 /// The end of an [`OutputBuffer`], split off.
 pub(super) struct Tail {
     pub(super) inline_buf: Vec<u8>,
@@ -113,10 +122,9 @@ impl OutputBuffer {
         })
     }
 
-    /// Removes the first `len` bytes, or all if there are fewer. Returns by how much the indices of the inline
-    /// buffer have decreased.
+    /// Removes the first `len` bytes, or all if there are fewer.
     #[inline]
-    pub(super) fn advance(&mut self, mut len: usize) -> usize {
+    pub(super) fn advance(&mut self, mut len: usize) -> Reclaimed {
         let written = u64::try_from(len.min(self.len())).unwrap_or(u64::MAX);
         self.written = self.written.saturating_add(written);
         while len > 0 {
@@ -140,22 +148,22 @@ impl OutputBuffer {
         self.compact()
     }
 
-    /// Reclaims the memory of written bytes. Returns by how much the indices of the inline buffer have decreased.
+    /// Reclaims the memory of written bytes.
     #[inline]
-    fn compact(&mut self) -> usize {
-        let removed = self.start;
+    fn compact(&mut self) -> Reclaimed {
         if self.start == self.inline_buf.len() {
             self.inline_buf.clear();
+            self.start = 0;
+            Reclaimed::All
         } else if self.start >= Self::MIN_RECLAIMED
             && self.start >= self.inline_buf.len().saturating_sub(self.start)
         {
             // At least as many bytes are removed as are moved, so a slow reader costs linear time at most.
             self.inline_buf.drain(..self.start);
+            Reclaimed::Prefix(core::mem::take(&mut self.start))
         } else {
-            return 0;
+            Reclaimed::None
         }
-        self.start = 0;
-        removed
     }
 
     /// Splits off everything from a [position](Self::position) on, which must be the start of a record. `None`

@@ -170,9 +170,9 @@ impl Checker {
                 }
                 Event::Rejected(key, _) => {
                     // Its head was incomplete before this step.
-                    let refused =
+                    let rejected =
                         self.incomplete_heads.iter().copied().find(|id| self.model.is_writable(*id));
-                    let id = refused.expect("an incomplete head");
+                    let id = rejected.expect("an incomplete head");
                     self.reported.insert(id, key);
                     ModelEvent::Rejected(id)
                 }

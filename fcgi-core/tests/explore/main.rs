@@ -1,8 +1,8 @@
 //! Explores every state that records and commands can bring a connection into, by sequences of any length.
 //!
-//! `model`, `request` and `effect` define the expected behaviour, `steps` the possible steps. `checker` applies each step to the
-//! connection and to the model, and compares everything that is visible from outside. Sequences that reach the same
-//! state of the model are continued once, so the search ends by itself, when no step reaches a new state.
+//! `model`, `request` and `effect` define the expected behaviour, `steps` the possible steps. `checker` applies each
+//! step to the connection and to the model, and compares everything that is visible from outside. Sequences that reach
+//! the same state of the model are continued once, so the search ends by itself, when no step reaches a new state.
 
 #![expect(
     clippy::arithmetic_side_effects,

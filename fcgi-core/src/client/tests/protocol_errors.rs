@@ -17,81 +17,43 @@ fn active_client() -> Connection {
     client
 }
 
+type Case = (&'static str, Vec<u8>, ProtocolErrorKind, u16);
+
+/// What the application sends, and the error with its request id.
+fn cases() -> Vec<Case> {
+    use ProtocolErrorKind as Kind;
+    use RecordType as T;
+    vec![
+        ("STDOUT of an unknown id", stdout(2, b"x"), Kind::UnknownRequest, 2),
+        ("its end", stdout(2, b""), Kind::UnknownRequest, 2),
+        ("STDERR of an unknown id", stderr(7, b"x"), Kind::UnknownRequest, 7),
+        ("END of an unknown id", end_request(300), Kind::UnknownRequest, 300),
+        ("END_REQUEST twice", [end_request(1), end_request(1)].concat(), Kind::UnknownRequest, 1),
+        ("STDOUT after END", [end_request(1), stdout(1, b"x")].concat(), Kind::UnknownRequest, 1),
+        ("STDOUT after its end", [stdout(1, b""), stdout(1, b"x")].concat(), Kind::StreamAfterEnd, 1),
+        ("short END", record(T::END_REQUEST, 1, &[0; 7]), Kind::InvalidEndLength, 1),
+        ("long END", record(T::END_REQUEST, 1, &[0; 9]), Kind::InvalidEndLength, 1),
+        ("empty END", record(T::END_REQUEST, 1, &[]), Kind::InvalidEndLength, 1),
+        ("END without an id", end_request(0), Kind::InvalidRequestId, 0),
+        ("STDOUT without an id", stdout(0, b"x"), Kind::InvalidRequestId, 0),
+        ("values with an id", record(T::GET_VALUES_RESULT, 1, b""), Kind::InvalidRequestId, 1),
+        ("unknown type with an id", record(T::UNKNOWN_TYPE, 1, &[0; 8]), Kind::InvalidRequestId, 1),
+        ("long values", record(T::GET_VALUES_RESULT, 0, &[0; 1025]), Kind::ManagementTooLong, 0),
+        ("a truncated pair", record(T::GET_VALUES_RESULT, 0, b"\x02\x01N"), Kind::TruncatedPair, 0),
+        ("short unknown type", record(T::UNKNOWN_TYPE, 0, &[9]), Kind::InvalidUnknownTypeLength, 0),
+        ("long unknown type", record(T::UNKNOWN_TYPE, 0, &[9; 9]), Kind::InvalidUnknownTypeLength, 0),
+        ("STDIN", record(T::STDIN, 1, b"x"), Kind::WrongDirection, 1),
+        ("BEGIN", record(T::BEGIN_REQUEST, 2, &[0; 8]), Kind::WrongDirection, 2),
+        ("GET_VALUES", record(T::GET_VALUES, 0, b""), Kind::WrongDirection, 0),
+        ("another version", [2, 6, 0, 1, 0, 0, 0, 0].to_vec(), Kind::InvalidVersion, 1),
+    ]
+}
+
 #[test]
 fn every_protocol_error_is_reported_in_any_chunking() {
-    let long = vec![0; 1025];
-    let cases: &[(&str, Vec<u8>, ProtocolErrorKind, u16)] = &[
-        ("STDOUT of an unknown id", stdout(2, b"x"), ProtocolErrorKind::UnknownRequest, 2),
-        ("its end", stdout(2, b""), ProtocolErrorKind::UnknownRequest, 2),
-        ("STDERR of an unknown id", stderr(7, b"x"), ProtocolErrorKind::UnknownRequest, 7),
-        ("END of an unknown id", end_request(300), ProtocolErrorKind::UnknownRequest, 300),
-        (
-            "END_REQUEST twice",
-            [end_request(1), end_request(1)].concat(),
-            ProtocolErrorKind::UnknownRequest,
-            1,
-        ),
-        (
-            "STDOUT after END",
-            [end_request(1), stdout(1, b"x")].concat(),
-            ProtocolErrorKind::UnknownRequest,
-            1,
-        ),
-        (
-            "STDOUT after its end",
-            [stdout(1, b""), stdout(1, b"x")].concat(),
-            ProtocolErrorKind::StreamAfterEnd,
-            1,
-        ),
-        ("short END", record(RecordType::END_REQUEST, 1, &[0; 7]), ProtocolErrorKind::InvalidEndLength, 1),
-        ("long END", record(RecordType::END_REQUEST, 1, &[0; 9]), ProtocolErrorKind::InvalidEndLength, 1),
-        ("empty END", record(RecordType::END_REQUEST, 1, &[]), ProtocolErrorKind::InvalidEndLength, 1),
-        ("END without an id", end_request(0), ProtocolErrorKind::InvalidRequestId, 0),
-        ("STDOUT without an id", stdout(0, b"x"), ProtocolErrorKind::InvalidRequestId, 0),
-        (
-            "values with an id",
-            record(RecordType::GET_VALUES_RESULT, 1, b""),
-            ProtocolErrorKind::InvalidRequestId,
-            1,
-        ),
-        (
-            "unknown type with an id",
-            record(RecordType::UNKNOWN_TYPE, 1, &[0; 8]),
-            ProtocolErrorKind::InvalidRequestId,
-            1,
-        ),
-        (
-            "long values",
-            record(RecordType::GET_VALUES_RESULT, 0, &long),
-            ProtocolErrorKind::ManagementTooLong,
-            0,
-        ),
-        (
-            "a truncated pair",
-            record(RecordType::GET_VALUES_RESULT, 0, b"\x02\x01N"),
-            ProtocolErrorKind::TruncatedPair,
-            0,
-        ),
-        (
-            "short unknown type",
-            record(RecordType::UNKNOWN_TYPE, 0, &[9]),
-            ProtocolErrorKind::InvalidUnknownTypeLength,
-            0,
-        ),
-        (
-            "long unknown type",
-            record(RecordType::UNKNOWN_TYPE, 0, &[9; 9]),
-            ProtocolErrorKind::InvalidUnknownTypeLength,
-            0,
-        ),
-        ("STDIN", record(RecordType::STDIN, 1, b"x"), ProtocolErrorKind::WrongDirection, 1),
-        ("BEGIN", record(RecordType::BEGIN_REQUEST, 2, &[0; 8]), ProtocolErrorKind::WrongDirection, 2),
-        ("GET_VALUES", record(RecordType::GET_VALUES, 0, b""), ProtocolErrorKind::WrongDirection, 0),
-        ("another version", [2, 6, 0, 1, 0, 0, 0, 0].to_vec(), ProtocolErrorKind::InvalidVersion, 1),
-    ];
-    for (what, wire, error_kind, id) in cases {
-        let error = ProtocolError { kind: *error_kind, request_id: RequestId(*id) };
-        assert_eq!(active_client().receive(wire), Err(error), "{what}");
+    for (what, wire, kind, id) in cases() {
+        let error = ProtocolError { kind, request_id: RequestId(id) };
+        assert_eq!(active_client().receive(&wire), Err(error), "{what}");
         let mut client = active_client();
         let result = wire.iter().find_map(|byte| client.receive(&[*byte]).err());
         assert_eq!(result, Some(error), "{what}, byte by byte");

@@ -88,7 +88,7 @@ fn an_unread_body_of_10_mb_is_dropped_on_arrival() {
 fn late_stdin_is_skipped_and_not_in_the_next_request() {
     let mut harness = Harness::new();
     let key = harness.open_keep_conn(1);
-    harness.send(stdin(1, b"read by nobody"));
+    harness.send(stdin(1, b"unread"));
     harness.server.end_request(key, 0).unwrap();
     harness.send([stdin(1, b"late"), stdin_end(1), stdin(1, b"later than its end")].concat());
     harness.written_records();

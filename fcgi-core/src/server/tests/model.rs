@@ -234,8 +234,7 @@ impl Model {
         let end = self.wire().len();
         let request = &mut self.requests[at];
         let server = &mut self.harness.server;
-        let before =
-            (server.unread_bytes(), server.active_requests(), server.output().len(), server.close_action());
+        let before = getters(server);
         let mut chunks = VecDeque::new();
         let mut state = None;
         let result = match command {
@@ -260,14 +259,7 @@ impl Model {
         };
         if !request.open {
             assert_eq!(result, Err(UserError::RequestClosed), "{command:?} of {request:?}");
-            let after = (
-                server.unread_bytes(),
-                server.active_requests(),
-                server.output().len(),
-                server.close_action(),
-            );
-            assert_eq!(after, before, "{command:?} of {request:?}");
-            return;
+            return assert_eq!(getters(server), before, "{command:?} of {request:?}");
         }
         assert_eq!(result, Ok(()), "{command:?} of {request:?}");
         match command {
@@ -353,6 +345,10 @@ impl Model {
         let (_, left) = parse_some(&self.written);
         assert_eq!(left, 0, "complete records");
     }
+}
+
+fn getters(server: &Connection) -> (usize, usize, usize, Option<CloseAction>) {
+    (server.unread_bytes(), server.active_requests(), server.output_len(), server.close_action())
 }
 
 proptest! {

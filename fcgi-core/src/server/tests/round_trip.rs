@@ -46,6 +46,39 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+/// The type, id and content of a write, and whether it is a record of its own.
+type Content = (RecordType, u16, Vec<u8>, bool);
+
+/// Checks that `wire` consists of all contents in order, with their type and id.
+fn check_contents(wire: &[u8], expected: Vec<Content>) -> Result<(), TestCaseError> {
+    let mut records = parse(wire).into_iter().peekable();
+    let mut left: Option<super::wire::Record> = None;
+    for (kind, id, content, is_record) in expected {
+        if is_record {
+            prop_assert!(left.take().is_none(), "two contents share a record");
+            let record = records.next().unwrap();
+            prop_assert_eq!((record.kind, record.id, record.content), (kind, id, content));
+            continue;
+        }
+        let mut content = &content[..];
+        while !content.is_empty() {
+            let mut record = left.take().unwrap_or_else(|| records.next().unwrap());
+            prop_assert_eq!((record.kind, record.id), (kind, id));
+            prop_assert!(!record.content.is_empty(), "only the end of a stream is empty");
+            let len = record.content.len().min(content.len());
+            let rest = record.content.split_off(len);
+            prop_assert!(record.content == content[..len], "different bytes");
+            content = &content[len..];
+            if !rest.is_empty() {
+                record.content = rest;
+                left = Some(record);
+            }
+        }
+    }
+    prop_assert!(left.is_none() && records.next().is_none());
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -103,8 +136,7 @@ proptest! {
     fn records_through_any_partial_writes(operations in prop::collection::vec(operation(), 1..40)) {
         let mut out = RecordEncoder::new();
         let mut wire = Vec::new();
-        // The contents, and whether each is a record of its own.
-        let mut expected: Vec<(RecordType, u16, Vec<u8>, bool)> = Vec::new();
+        let mut expected: Vec<Content> = Vec::new();
         for operation in operations {
             match operation {
                 Operation::Stream(kind, id, content) => {
@@ -142,31 +174,6 @@ proptest! {
         }
         wire.extend(unwritten(&out));
 
-        // All contents must be in order, with their type and id.
-        let mut records = parse(&wire).into_iter().peekable();
-        let mut left: Option<super::wire::Record> = None;
-        for (kind, id, content, is_record) in expected {
-            if is_record {
-                prop_assert!(left.take().is_none(), "two contents share a record");
-                let record = records.next().unwrap();
-                prop_assert_eq!((record.kind, record.id, record.content), (kind, id, content));
-                continue;
-            }
-            let mut content = &content[..];
-            while !content.is_empty() {
-                let mut record = left.take().unwrap_or_else(|| records.next().unwrap());
-                prop_assert_eq!((record.kind, record.id), (kind, id));
-                prop_assert!(!record.content.is_empty(), "only the end of a stream is empty");
-                let len = record.content.len().min(content.len());
-                let rest = record.content.split_off(len);
-                prop_assert!(record.content == content[..len], "different bytes");
-                content = &content[len..];
-                if !rest.is_empty() {
-                    record.content = rest;
-                    left = Some(record);
-                }
-            }
-        }
-        prop_assert!(left.is_none() && records.next().is_none());
+        check_contents(&wire, expected)?;
     }
 }
