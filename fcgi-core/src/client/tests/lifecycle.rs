@@ -155,7 +155,7 @@ fn ids_are_the_lowest_free_ones() {
 }
 
 #[test]
-fn requests_are_limited_and_none_follow_a_final_one() {
+fn requests_are_limited_and_end_without_keep_conn() {
     let mut client = client();
     send_request(&mut client);
     assert_eq!(client.begin(Role::RESPONDER, true), Err(UserError::TooManyRequests));

@@ -253,7 +253,7 @@ fn a_wrong_id_or_direction_is_a_protocol_error() {
 }
 
 #[test]
-fn stdin_of_id_0_or_an_unknown_id_is_no_body() {
+fn stdin_of_id_0_or_an_unknown_id_is_not_a_body() {
     let mut harness = Harness::new();
     let key = harness.open_keep_conn(1);
     harness.send([stdin(2, b"stray"), stdin(1, b"mine"), stdin_end(2), stdin(65_535, b"stray")].concat());

@@ -233,7 +233,7 @@ fn answered_ids_with_open_bodies_are_limited() {
 }
 
 #[test]
-fn rejected_ids_are_bounded_too() {
+fn rejected_ids_are_limited_too() {
     let mut harness = Harness::with(|config| {
         config.limits.max_concurrent_requests = 1;
         config.limits.max_half_closed_requests = 10;

@@ -195,7 +195,7 @@ fn an_unknown_role_is_rejected_alone() {
 }
 
 #[test]
-fn an_unknown_role_harms_no_other_request() {
+fn an_unknown_role_affects_no_other_request() {
     let mut harness = Harness::new();
     let key = harness.open_keep_conn(1);
     harness.send([begin(2, Role(9), true), stdin(1, b"body"), stdin_end(1)].concat());

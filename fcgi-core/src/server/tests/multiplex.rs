@@ -54,7 +54,7 @@ fn interleaved_records_reach_their_own_requests() {
 }
 
 #[test]
-fn the_bodies_and_answers_of_many_requests_never_mix() {
+fn bodies_and_responses_of_many_requests_never_mix() {
     const COUNT: u16 = 100;
     let mut harness = Harness::new();
     let keys: Vec<(u16, RequestKey)> = (1..=COUNT).map(|id| (id, harness.open_keep_conn(id))).collect();
@@ -146,7 +146,7 @@ fn stderr_records_carry_at_most_8_kib() {
 }
 
 #[test]
-fn stderr_goes_around_stdout_and_before_end_request() {
+fn stderr_keeps_its_order_with_stdout_and_the_end() {
     let mut harness = Harness::new();
     let key = harness.open_keep_conn(1);
     harness.server.stderr(key, b"before").unwrap();

@@ -166,7 +166,7 @@ fn an_aborted_response_lets_other_requests_end_first() {
 }
 
 #[test]
-fn an_aborted_response_is_never_forgotten() {
+fn an_aborted_response_always_causes_a_reset() {
     let cases: [(&str, Steps); 4] = [
         ("a graceful close", |harness| harness.server.stop_accepting()),
         ("a protocol error", |harness| _ = harness.send_invalid(begin(0, R, true))),
