@@ -136,7 +136,7 @@ impl Checker {
     fn check_unanswered(&mut self, (kind, id, _): &Record) {
         if *id != 0 {
             let at = self.unanswered.iter().position(|unanswered| unanswered == id);
-            let at = at.unwrap_or_else(|| panic!("{kind:?} of {id} is not unanswered"));
+            let at = at.unwrap_or_else(|| panic!("{kind:?} of {id} is unexpected"));
             if *kind == RecordType::END_REQUEST {
                 self.unanswered.remove(at);
             }
@@ -245,12 +245,12 @@ impl Checker {
             });
         }
         if self.connection.close_action().is_none() {
-            self.serves_another();
+            self.serve_another();
         }
     }
 
     /// A kept connection serves another request.
-    fn serves_another(&mut self) {
+    fn serve_another(&mut self) {
         let id = 7;
         self.step(Step::Begin { id, role: Role::RESPONDER, keep_conn: false });
         self.step(Step::Params(id, ParamsContent::Complete));
@@ -262,7 +262,7 @@ impl Checker {
     }
 }
 
-type Done = Result<Option<(usize, StreamState)>, UserError>;
+type CommandResult = Result<Option<(usize, StreamState)>, UserError>;
 
 fn run_command(
     connection: &mut Connection,
@@ -270,7 +270,7 @@ fn run_command(
     key: RequestKey,
     command: Command,
     released: usize,
-) -> Done {
+) -> CommandResult {
     let mut chunks = VecDeque::new();
     let read = match command {
         Command::Stdout => connection.stdout(key, b"o").map(|()| None),
@@ -291,7 +291,7 @@ fn run_command(
 }
 
 /// The result of a command for a request that is over.
-const fn rejected(command: Command) -> Done {
+const fn rejected(command: Command) -> CommandResult {
     match command {
         // Never fails.
         Command::ReleaseCapacity => Ok(None),

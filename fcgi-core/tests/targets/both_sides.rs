@@ -151,7 +151,7 @@ impl Sides {
     fn client_to_server(&mut self, size: usize) {
         if self.server.wants_read() {
             let bytes = take(self.client.output(), size);
-            self.server.receive_shared(&bytes).expect("the web client keeps the rules");
+            self.server.receive_shared(&bytes).expect("the web server keeps the rules");
         }
         while let Some(event) = self.server.poll_event() {
             match event {
