@@ -1,15 +1,15 @@
-//! What the codec and the state machine cost, with nothing around them: no transport, no handler.
+//! The cost of the codec and the state machine alone, without a transport or a handler.
 //!
 //! ```text
 //! cargo bench -p fcgi-core
-//! cargo bench -p fcgi-core --bench codec -- enframe
+//! cargo bench -p fcgi-core --bench codec -- encode::
 //! ```
 //!
-//! With divan, since it is small (no plots, no history; of its dependencies only clap has any size) and gives
-//! bytes and items per second beside the time. Read the medians; differences below 10 % are noise. What must
-//! not change at all is counted in tower-fcgi's test `counts` instead.
+//! divan is small (no plots, no history; clap is its only large dependency) and reports bytes and items per second
+//! beside the time. Compare the medians; differences below 10 % are noise. tower-fcgi's test `counts` counts what must
+//! not change at all.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that goes wrong has nobody to tell but the terminal")]
+#![expect(clippy::unwrap_used, reason = "a benchmark reports errors by a panic")]
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,8 +27,7 @@ fn main() {
     divan::main();
 }
 
-/// What nginx sends with its own `fastcgi_params` for a page that a browser asks for: 19 meta-variables and
-/// 11 headers.
+/// What nginx sends with its `fastcgi_params` for a browser's request of a page: 19 meta-variables and 11 headers.
 const PARAMS: [(&str, &str); 30] = [
     ("SCRIPT_FILENAME", "/srv/shop/public/app.fcgi"),
     ("QUERY_STRING", "sort=price&page=3"),
@@ -72,15 +71,15 @@ fn encoded_params() -> Vec<u8> {
     encoded
 }
 
-/// A whole request on a kept connection, with a body of that many bytes in records of 32 KiB.
+/// A complete request on a kept connection, with a body of `body` bytes in records of 32 KiB.
 fn request(body: usize) -> Bytes {
     let mut out = RecordEncoder::new();
     let begin = BeginRequest { role: Role::RESPONDER, keep_conn: true };
     out.write_record(RecordType::BEGIN_REQUEST, ID, &begin.encode());
     out.write_stream(RecordType::PARAMS, ID, &encoded_params());
     out.write_stream_end(RecordType::PARAMS, ID);
-    for piece in vec![b'x'; body].chunks(32 * 1024) {
-        out.write_record(RecordType::STDIN, ID, piece);
+    for chunk in vec![b'x'; body].chunks(32 * 1024) {
+        out.write_record(RecordType::STDIN, ID, chunk);
     }
     out.write_stream_end(RecordType::STDIN, ID);
     out.slices().flatten().copied().collect()
@@ -89,14 +88,14 @@ fn request(body: usize) -> Bytes {
 const HEAD: &[u8] =
     b"Status: 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 13\r\n\r\n";
 
-/// Bytes to records, and PARAMS to names and values: all there is to read in a request without a body.
+/// Bytes to records, and PARAMS to names and values, for a request without a body.
 #[divan::bench(sample_size = 1000)]
-fn parse(bencher: Bencher<'_, '_>) {
+fn decode_request(bencher: Bencher<'_, '_>) {
     let wire = request(0);
     bencher.counter(BytesCount::of_slice(&wire)).counter(ItemsCount::new(1_usize)).bench(|| {
-        let mut deframer = RecordDecoder::new();
+        let mut decoder = RecordDecoder::new();
         let mut input = &black_box(&wire)[..];
-        while let Some(fragment) = deframer.next(&mut input).unwrap() {
+        while let Some(fragment) = decoder.next(&mut input).unwrap() {
             if black_box(fragment).header.kind == RecordType::PARAMS {
                 for pair in NameValuePairs::new(fragment.content) {
                     black_box(pair.unwrap());
@@ -106,15 +105,15 @@ fn parse(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// Bytes to records alone, in packets of 1 460 bytes: 16 KiB of a body. Contents are pointed at, not touched;
-/// so bytes per second say only that records are no hindrance.
+/// Bytes to records: a body of 16 KiB in packets of 1 460 bytes. The content is not read, so the bytes per second only
+/// show that decoding is no bottleneck.
 #[divan::bench(sample_size = 1000)]
-fn deframe_16_kib(bencher: Bencher<'_, '_>) {
+fn decode_16_kib(bencher: Bencher<'_, '_>) {
     let wire = request(16 * 1024);
     bencher.counter(BytesCount::of_slice(&wire)).counter(ItemsCount::new(1_usize)).bench(|| {
-        let mut deframer = RecordDecoder::new();
+        let mut decoder = RecordDecoder::new();
         for mut packet in black_box(&wire).chunks(1460) {
-            while let Some(fragment) = deframer.next(&mut packet).unwrap() {
+            while let Some(fragment) = decoder.next(&mut packet).unwrap() {
                 black_box(fragment);
             }
         }
@@ -125,7 +124,7 @@ fn deframe_16_kib(bencher: Bencher<'_, '_>) {
 mod params {
     use super::*;
 
-    /// Every name and value of a request, without a copy. An item is a pair.
+    /// All names and values of a request, without a copy. An item is a pair.
     #[divan::bench]
     fn decode(bencher: Bencher<'_, '_>) {
         let encoded = encoded_params();
@@ -136,7 +135,7 @@ mod params {
         });
     }
 
-    /// One value by its name: all pairs are walked, since the last one of a name counts.
+    /// One value by its name. Walks all pairs, since the last value of a name counts.
     #[divan::bench]
     fn get(bencher: Bencher<'_, '_>) {
         let params: Params = PARAMS.into_iter().collect();
@@ -159,9 +158,9 @@ mod params {
     }
 }
 
-/// Answers to bytes, up to the slices that a vectored write is given, all of which the transport takes.
+/// Responses to bytes, up to the slices of a vectored write, which writes all of them.
 #[divan::bench_group(sample_size = 1000)]
-mod enframe {
+mod encode {
     use super::*;
 
     fn end(out: &mut RecordEncoder) {
@@ -174,7 +173,7 @@ mod enframe {
         out.advance(out.len());
     }
 
-    /// Head, 13 bytes, and the ends, in a buffer that is there.
+    /// A head, a body of 13 bytes, and the ends, in an allocated buffer.
     #[divan::bench]
     fn small(bencher: Bencher<'_, '_>) {
         let mut out = RecordEncoder::new();
@@ -187,8 +186,8 @@ mod enframe {
         });
     }
 
-    /// Head and a body in one piece of that many bytes, which is shared, not copied; bytes per second are
-    /// therefore those of the answer, not of a copy.
+    /// A head and a body of `size` bytes in one chunk, which is shared, not copied: bytes per second do not measure a
+    /// copy.
     #[divan::bench(args = [16 * 1024, 64 * 1024, 1024 * 1024])]
     fn large(bencher: Bencher<'_, '_>, size: usize) {
         let mut out = RecordEncoder::new();
@@ -200,36 +199,36 @@ mod enframe {
         });
     }
 
-    /// The same in pieces of 3 KiB, which are copied.
+    /// The same in chunks of 3 KiB, which are copied.
     #[divan::bench(sample_size = 20)]
     fn copied_1_mib(bencher: Bencher<'_, '_>) {
         let mut out = RecordEncoder::new();
         let body = vec![b'x'; 1024 * 1024];
         bencher.counter(BytesCount::of_slice(&body)).counter(ItemsCount::new(1_usize)).bench_local(|| {
             out.write_stream(RecordType::STDOUT, ID, black_box(HEAD));
-            for piece in body.chunks(3 * 1024) {
-                out.write_stream(RecordType::STDOUT, ID, black_box(piece));
+            for chunk in body.chunks(3 * 1024) {
+                out.write_stream(RecordType::STDOUT, ID, black_box(chunk));
             }
             end(&mut out);
         });
     }
 }
 
-/// A request's whole life on a kept connection: its bytes in, the event, its body read, a small answer, its
-/// bytes out, and the connection idle again. Bytes are those of the request.
+/// A complete request on a kept connection: bytes in, event, body, a small response, bytes out, until the connection is
+/// idle. Bytes are those of the request.
 #[divan::bench_group(sample_size = 1000)]
 mod connection {
     use super::*;
 
-    fn answer(connection: &mut Connection, wire: &Bytes, body: &mut VecDeque<Bytes>) {
+    fn respond(connection: &mut Connection, wire: &Bytes, body: &mut VecDeque<Bytes>) {
         connection.receive_shared(black_box(wire)).unwrap();
         while let Some(event) = connection.poll_event() {
-            // The body is all there: nothing is waited for.
+            // The body is complete: skip the other events.
             let Event::Request(request) = black_box(event) else { continue };
             let state = connection.read_body(request.key, body).unwrap();
             assert_eq!(state, StreamState::Ended);
-            for piece in body.drain(..) {
-                connection.release_capacity(request.key, black_box(piece).len());
+            for chunk in body.drain(..) {
+                connection.release_capacity(request.key, black_box(chunk).len());
             }
             connection.stdout(request.key, black_box(HEAD)).unwrap();
             connection.stdout(request.key, black_box(b"Hello, World!")).unwrap();
@@ -249,7 +248,7 @@ mod connection {
         bencher
             .counter(BytesCount::of_slice(wire))
             .counter(ItemsCount::new(1_usize))
-            .bench_local(|| answer(&mut connection, wire, &mut body));
+            .bench_local(|| respond(&mut connection, wire, &mut body));
         assert!(connection.is_idle());
     }
 

@@ -1,121 +1,86 @@
 //! What can go wrong, by culprit: the peer ([`ProtocolError`]) or the caller ([`UserError`]).
 
-use core::error::Error;
-use core::fmt;
+use thiserror::Error;
 
 use crate::record::RequestId;
 
-/// The peer broke a rule of the protocol. The connection cannot be used any further: what follows on the
-/// wire may mean anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A violation of the protocol by the peer. The connection cannot be used for further input: the meaning of
+/// the bytes that follow is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("protocol error in a record with request id {request_id}: {kind}")]
 pub struct ProtocolError {
-    /// The rule that was broken.
+    /// The rule that the peer broke.
     pub kind: ProtocolErrorKind,
-    /// The id that the offending record carried.
+    /// The request id of the offending record.
     pub request_id: RequestId,
 }
 
 /// A rule of the protocol that a peer can break.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ProtocolErrorKind {
-    /// §3.3: the version is 1.
+    /// §3.3: the version must be 1.
+    #[error("the version is not 1 (FastCGI §3.3)")]
     InvalidVersion,
-    /// §3.3: a management record carries the null id, every other record does not.
+    /// §3.3: management records have the null id, and no other record has it.
+    #[error("a management record has a request id, or another record has none (FastCGI §3.3)")]
     InvalidRequestId,
-    /// §3.3: this type of record is sent by the other side.
+    /// §3.3: only the other side sends records of this type.
+    #[error("only the other side sends records of this type (FastCGI §3.3)")]
     WrongDirection,
-    /// §5.1: the content of BEGIN_REQUEST is 8 bytes.
+    /// §5.1: the content of BEGIN_REQUEST has 8 bytes.
+    #[error("the content of BEGIN_REQUEST does not have 8 bytes (FastCGI §5.1)")]
     InvalidBeginLength,
-    /// §5.1: an id is not begun again while its request is being answered.
+    /// §5.1: the id of an active request must not be used for another one.
+    #[error("BEGIN_REQUEST with the id of an active request (FastCGI §5.1)")]
     DuplicateRequestId,
-    /// §5.2: PARAMS come before every other stream, and not after their end.
+    /// §5.2: PARAMS precede every other stream, and nothing of them follows their end.
+    #[error("PARAMS after the end of PARAMS (FastCGI §5.2)")]
     ParamsAfterEnd,
-    /// §3.4: a name-value pair is whole when its stream ends.
+    /// §3.4: the last name-value pair must be complete when its stream ends.
+    #[error("PARAMS or values end inside a name-value pair (FastCGI §3.4)")]
     TruncatedPair,
-    /// §6.2: STDIN comes after the end of PARAMS.
+    /// §6.2: STDIN follows the end of PARAMS.
+    #[error("STDIN before the end of PARAMS (FastCGI §6.2)")]
     StdinBeforeParamsEnd,
-    /// §3.3: nothing follows the empty record that ends a stream.
+    /// §3.3: an empty record ends a stream.
+    #[error("content of a stream after the empty record that ended it (FastCGI §3.3)")]
     StreamAfterEnd,
-    /// §6.4: DATA comes after the end of STDIN, and to a Filter alone.
+    /// §6.4: DATA follows the end of STDIN, and only a Filter receives it.
+    #[error("DATA before the end of STDIN, or for a role other than Filter (FastCGI §6.4)")]
     UnexpectedData,
-    /// §4.1: the query, or its answer, fits the bound on management records.
+    /// §4.1: GET_VALUES and its result must not exceed the limit on management records.
+    #[error("a management record exceeds the limit (FastCGI §4.1)")]
     ManagementTooLong,
-    /// §3.3: an application's record carries the id of a request that is under way.
+    /// §3.3: an application's record must carry the id of an active request.
+    #[error("a record of an application for a request that is not active (FastCGI §3.3)")]
     UnknownRequest,
-    /// §5.5: the content of END_REQUEST is 8 bytes.
+    /// §5.5: the content of END_REQUEST has 8 bytes.
+    #[error("the content of END_REQUEST does not have 8 bytes (FastCGI §5.5)")]
     InvalidEndLength,
-    /// §4.2: the content of UNKNOWN_TYPE is 8 bytes.
+    /// §4.2: the content of UNKNOWN_TYPE has 8 bytes.
+    #[error("the content of UNKNOWN_TYPE does not have 8 bytes (FastCGI §4.2)")]
     InvalidUnknownTypeLength,
 }
 
-impl ProtocolErrorKind {
-    const fn text(self) -> &'static str {
-        match self {
-            Self::InvalidVersion => "the version is not 1 (FastCGI §3.3)",
-            Self::InvalidRequestId => {
-                "a record's id is null where it must not be, or not null where it must be (FastCGI §3.3)"
-            }
-            Self::WrongDirection => "a record of a type that only the other side sends (FastCGI §3.3)",
-            Self::InvalidBeginLength => "the content of BEGIN_REQUEST is not 8 bytes (FastCGI §5.1)",
-            Self::DuplicateRequestId => {
-                "BEGIN_REQUEST on the id of a request that is still being answered (FastCGI §5.1)"
-            }
-            Self::ParamsAfterEnd => "PARAMS after the end of PARAMS (FastCGI §5.2)",
-            Self::TruncatedPair => "PARAMS end inside a name-value pair (FastCGI §3.4)",
-            Self::StdinBeforeParamsEnd => "STDIN before the end of PARAMS (FastCGI §6.2)",
-            Self::StreamAfterEnd => "bytes of a stream after the record that ended it (FastCGI §3.3)",
-            Self::UnexpectedData => "DATA before the end of STDIN, or in a role without DATA (FastCGI §6.4)",
-            Self::ManagementTooLong => "a management record longer than the limit (FastCGI §4.1)",
-            Self::UnknownRequest => "an answer to a request that is not under way (FastCGI §3.3)",
-            Self::InvalidEndLength => "the content of END_REQUEST is not 8 bytes (FastCGI §5.5)",
-            Self::InvalidUnknownTypeLength => "the content of UNKNOWN_TYPE is not 8 bytes (FastCGI §4.2)",
-        }
-    }
-}
-
-impl fmt::Display for ProtocolErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text())
-    }
-}
-
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "protocol violation in a record of request id {}: {}", self.request_id, self.kind)
-    }
-}
-
-impl Error for ProtocolError {}
-
-/// The caller asked for something that the state of the request or the connection does not allow. Nothing
-/// was changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A call that the state of the request or the connection does not allow. It changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UserError {
-    /// The key's request is over: it was ended, failed, or given up by the web server and ended.
+    /// The request is closed: ended, cut off, or (for the web server's side) aborted.
+    #[error("the request is closed")]
     RequestClosed,
-    /// The request's PARAMS have not ended, so nothing may answer it yet; or, on the web server's side, the
-    /// stream that comes before has not.
+    /// The stream is not open yet: an application can respond once PARAMS have ended, and a web server can
+    /// send a stream once the one before has ended.
+    #[error("the stream is not open yet: the stream before it has not ended")]
     StreamNotOpen,
-    /// The stream was ended before.
+    /// The stream has already ended.
+    #[error("the stream has already ended")]
     StreamEnded,
-    /// As many requests are under way as may be.
+    /// The limit on concurrent requests is reached.
+    #[error("the limit on concurrent requests is reached")]
     TooManyRequests,
-    /// The connection takes no further request.
+    /// The connection accepts no further requests.
+    #[error("the connection accepts no further requests")]
     ConnectionClosing,
 }
-
-impl fmt::Display for UserError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::RequestClosed => "the request is over",
-            Self::StreamNotOpen => "the stream that has to come before has not ended",
-            Self::StreamEnded => "the stream was ended before",
-            Self::TooManyRequests => "as many requests are under way as may be",
-            Self::ConnectionClosing => "the connection takes no further request",
-        })
-    }
-}
-
-impl Error for UserError {}

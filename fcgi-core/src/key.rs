@@ -1,7 +1,7 @@
-//! What names a request from its begin to its end and never again.
+//! Identifies a request from its begin to its end.
 
-/// Names one request of one connection. Unlike its id on the wire it does not come back: a key whose request
-/// is over stays dead, and every call with it says [`UserError::RequestClosed`](crate::UserError::RequestClosed).
+/// Identifies one request of one connection. Unlike an id on the wire, a key is not reused: once its request
+/// is over, every call with it fails with [`UserError::RequestClosed`](crate::UserError::RequestClosed).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestKey {
     /// First, so that keys are ordered by age.

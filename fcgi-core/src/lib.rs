@@ -1,14 +1,14 @@
 //! FastCGI 1.0 without I/O: the record codec and the state machine of a connection.
 //!
-//! Bytes go in and events come out; commands go in and bytes come out. This crate opens no socket, reads no
-//! clock and starts no thread, so that it can be driven by anything, and tested byte by byte. It needs
-//! `alloc`, not `std`.
+//! Bytes go in and events come out; commands go in and bytes come out. The crate opens no socket, reads no
+//! clock and starts no thread, so any driver can use it, and tests control every byte. It needs `alloc`, not
+//! `std`.
 //!
 //! # FastCGI on a page
 //!
-//! A web server opens a stream connection to an application and sends *records* over it, each eight bytes of
-//! [header](RecordHeader) and up to 65 535 bytes of content (§3.3 of the specification). A request is a
-//! handful of them:
+//! A web server opens a stream connection to an application and sends *records*: eight bytes of
+//! [header](RecordHeader) and up to 65 535 bytes of content (§3.3 of the specification). A request consists of
+//! a few records:
 //!
 //! ```text
 //! web server                              application
@@ -22,22 +22,22 @@
 //!                                   ◀──  END_REQUEST  id 1
 //! ```
 //!
-//! A *stream* is a sequence of records of one type and id; an empty record ends it. The [`RequestId`] tells
-//! the requests of a connection apart, so that several can be under way at once, their records in any order.
-//! The *role* says what the application is asked to be: almost always a [Responder](Role::RESPONDER).
-//! `KEEP_CONN` in BEGIN_REQUEST asks to leave the connection open for the next request.
+//! A *stream* is a sequence of records of one type and id; an empty record ends it. The [`RequestId`]
+//! identifies a request, so that the records of several requests can interleave on a connection. The *role* says
+//! what the application should do with the request: almost always it is the [Responder](Role::RESPONDER).
+//! `KEEP_CONN` in BEGIN_REQUEST asks the application to keep the connection open for the next request.
 //!
-//! # Where things are
+//! # Overview
 //!
 //! - Records: [`RecordHeader`], [`RecordType`], [`BeginRequest`], [`EndRequest`], [`UnknownType`],
 //!   [`Variable`], for both directions.
-//! - Bytes to records and back: [`RecordDecoder`], [`RecordEncoder`]; name-value pairs: [`NameValuePairs`], [`encode_pair`],
-//!   [`Params`].
-//! - The application's side of a connection: [`server::Connection`], whose docs have the contract with its driver.
+//! - Bytes to records and back: [`RecordDecoder`], [`RecordEncoder`]. Name-value pairs: [`NameValuePairs`],
+//!   [`encode_pair`], [`Params`].
+//! - The application's side of a connection: [`server::Connection`]. Its docs contain the contract with the driver.
 //! - The web server's side: [`client::Connection`].
-//! - Bounds: [`Limits`]. Errors: [`ProtocolError`] is the peer's, [`UserError`] the caller's.
+//! - Limits: [`Limits`]. Errors: [`ProtocolError`] is the peer's fault, [`UserError`] the caller's.
 //!
-//! Sections marked § are those of the [FastCGI 1.0
+//! § marks sections of the [FastCGI 1.0
 //! specification](https://fastcgi-archives.github.io/FastCGI_Specification.html).
 
 #![no_std]
@@ -54,7 +54,9 @@ mod limits;
 mod name_value;
 mod params;
 mod record;
+mod record_action;
 mod recv_buffer;
+mod stream_state;
 
 pub use codec::{Fragment, RecordDecoder, RecordEncoder};
 pub use error::{ProtocolError, ProtocolErrorKind, UserError};
@@ -66,4 +68,4 @@ pub use record::{
     BeginRequest, Direction, EndRequest, ProtocolStatus, RecordHeader, RecordType, RequestId, Role, Roles,
     UnknownType, VERSION, Variable,
 };
-pub use server::StreamState;
+pub use stream_state::StreamState;

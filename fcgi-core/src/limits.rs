@@ -1,59 +1,57 @@
-//! Every quantity that a peer controls, its bound, its default and the reason for it.
+//! Every quantity that a peer controls: its limit, the default, and the reason for it.
 
-/// The bounds of one connection.
+/// The limits of one connection of an application.
 ///
 /// ```
 /// use fcgi_core::Limits;
 /// let mut limits = Limits::default();
-/// limits.requests = 32;
+/// limits.max_concurrent_requests = 32;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of PARAMS that one request may have. Default 131 072: nginx can send the 32 KiB of its
-    /// `large_client_header_buffers` and Apache was seen to send 71 KB. A request over it is
-    /// [refused](crate::server::Event::Rejected), not the connection.
+    /// Bytes of PARAMS per request. Default 131 072: nginx can send the 32 KiB of its
+    /// `large_client_header_buffers`, and Apache was seen to send 71 KB. A request over the limit is
+    /// [rejected](crate::server::Event::Rejected); the connection stays open.
     pub max_params_bytes: usize,
 
-    /// Bytes of PARAMS that all requests alive on the connection may have together, answered ones not counted.
-    /// Default 524 288: four times what one may have, so that only requests which share a connection and are
-    /// all of the largest kind meet it. The request that passes it is [refused](crate::server::Event::Rejected).
+    /// Bytes of PARAMS of all active requests of the connection together. Default 524 288: four times the
+    /// limit of one request, so that only the largest requests on a shared connection reach it. The request
+    /// that exceeds it is [rejected](crate::server::Event::Rejected).
     pub max_total_params_bytes: usize,
 
-    /// Name-value pairs that one request may have. Default 1 000: a browser's request has about 35, and ten
-    /// times the number of headers that hyper takes by default stays legal. A request over it is
-    /// [refused](crate::server::Event::Rejected).
+    /// Name-value pairs per request. Default 1 000: a browser's request has about 35, and ten times hyper's
+    /// default limit on headers still fits. A request over the limit is
+    /// [rejected](crate::server::Event::Rejected).
     pub max_params: usize,
 
-    /// Requests that may be alive at once on the connection. Default 128: HAProxy sends 32 or what is
-    /// configured there; the others send one. See [`OverloadResponse`](crate::server::OverloadResponse) for what the next one is
-    /// told.
+    /// Active requests on the connection. Default 128: HAProxy sends 32 or its configured number; other web
+    /// servers send one. [`OverloadResponse`](crate::server::OverloadResponse) is the response to further
+    /// requests.
     pub max_concurrent_requests: usize,
 
-    /// Answered ids whose input has not ended. Default 128: one is normal after an early answer; a peer that
-    /// never ends any of them would otherwise grow the table to 65 535. Past it the connection takes no new
-    /// request and ends after those that are alive.
+    /// Answered requests whose input has not ended. Default 128: one is normal after an early response, but a
+    /// peer that never ends any could fill the table with 65 535. Over the limit, the connection accepts no new
+    /// requests and closes after the active ones.
     pub max_half_closed_requests: usize,
 
-    /// Bytes of one request's unread body at which input pauses while that request is alone on the
-    /// connection. Default 262 144: a few reads ahead of the handler, and small enough for thousands of
-    /// uploads at once.
+    /// Unread body bytes at which input pauses while only one request is active. Default 262 144: a few reads
+    /// ahead of the handler, and small enough for thousands of concurrent uploads.
     pub request_window: usize,
 
-    /// Bytes of all unread bodies at which input pauses while several requests are alive. Default
-    /// 1 048 576. FastCGI has no flow control (§3.3), so one unread body blocks the records behind it.
+    /// Unread body bytes of all requests at which input pauses while several are active. Default 1 048 576.
+    /// FastCGI has no flow control (§3.3), so one unread body blocks the records behind it.
     pub connection_window: usize,
 
-    /// Bytes of a management record's content. Default 1 024: the whole of §4.1's query is 48 bytes.
+    /// Content bytes of a management record. Default 1 024: the complete query of §4.1 has 48.
     pub max_management_bytes: usize,
 
-    /// Bytes of answers that the connection gives by itself (to management records, and to requests that are
-    /// not taken) and that wait to be written, at which input pauses. Default 65 536: every answer is as long
-    /// as its question or longer, so a peer that asks and never listens would otherwise fill the memory; an
-    /// honest one waits for its answer.
+    /// Bytes of the connection's own responses (to management records and rejected requests) in the output at
+    /// which input pauses. Default 65 536: each response is at least as long as its record, so a peer that
+    /// sends without reading would otherwise fill the memory.
     pub max_control_bytes: usize,
 
-    /// Bytes of content in a STDERR record that we send. Default 8 192: HAProxy 2.6 dies of one over 16 KB.
+    /// Content bytes of a STDERR record that is sent. Default 8 192: HAProxy 2.6 crashes on one over 16 KB.
     pub max_stderr_record: u16,
 }
 

@@ -7,16 +7,14 @@ use core::iter::FusedIterator;
 
 use bytes::Bytes;
 
-use crate::name_value::NameValuePairs;
+use crate::name_value::{NameValuePairs, encode_pair};
 
-/// A request's PARAMS (FastCGI §5.2): the meta-variables that the web server tells, in the order of the wire,
-/// as raw bytes.
+/// A request's PARAMS (FastCGI §5.2): its meta-variables as raw bytes, in the order of the wire.
 ///
-/// Nothing is lost: duplicates, empty names and empty values are all there, and no byte was decoded. A
-/// look-up by name gives the last value of that name, as PHP and Go do, whatever the name is.
+/// Nothing is dropped or decoded: duplicates, empty names and empty values are kept. A lookup returns the last
+/// value of a name, as in PHP and Go.
 ///
-/// A clone shares the bytes. Look-ups walk the pairs (a request has some thirty); nothing is indexed, so that
-/// a request which asks for none pays for none.
+/// A clone shares the bytes. A lookup walks the pairs (a request has about thirty); there is no index to build.
 ///
 /// ```
 /// use fcgi_core::Params;
@@ -27,31 +25,30 @@ use crate::name_value::NameValuePairs;
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Params {
-    /// Whole pairs, as they were on the wire.
+    /// Complete pairs, as on the wire.
     encoded: Bytes,
-    /// How many.
     len: usize,
 }
 
 impl Params {
-    /// `encoded` must hold `len` whole pairs and nothing else.
-    pub(crate) const fn from_whole(encoded: Bytes, len: usize) -> Self {
+    /// `encoded` must consist of `len` complete pairs.
+    pub(crate) const fn from_encoded(encoded: Bytes, len: usize) -> Self {
         Self { encoded, len }
     }
 
-    /// The last value of `name`; names are compared byte by byte.
+    /// The last value of `name`, compared byte by byte.
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
         let name = name.as_ref();
-        let mut found = None;
+        let mut last = None;
         for (other, value) in self {
             if other == name {
-                found = Some(value);
+                last = Some(value);
             }
         }
-        found
+        last
     }
 
-    /// The last value of `name`, where it is UTF-8.
+    /// The last value of `name`, if it is UTF-8.
     pub fn get_str(&self, name: impl AsRef<[u8]>) -> Option<&str> {
         self.get(name).and_then(|value| core::str::from_utf8(value).ok())
     }
@@ -64,23 +61,23 @@ impl Params {
     /// All pairs, in order.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
-        Iter { pairs: NameValuePairs::new(&self.encoded), left: self.len }
+        Iter { pairs: NameValuePairs::new(&self.encoded), remaining: self.len }
     }
 
-    /// How many pairs there are.
+    /// The number of pairs.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether there are no pairs.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The pairs as they were on the wire (§3.4). A name or value that [`iter`](Self::iter) gives is a slice
-    /// of these bytes, so that [`Bytes::slice_ref`] makes it one's own without a copy.
+    /// The pairs as they were on the wire (§3.4). Names and values are slices of these bytes:
+    /// [`Bytes::slice_ref`] turns one into `Bytes` without a copy.
     #[must_use]
     pub const fn encoded(&self) -> &Bytes {
         &self.encoded
@@ -99,12 +96,12 @@ impl<'a> IntoIterator for &'a Params {
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Params {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         let pairs = pairs.into_iter();
-        // What the pairs of a usual request take, and no more than a little on the word of an iterator.
-        let (least, most) = pairs.size_hint();
-        let mut encoded = Vec::with_capacity(most.unwrap_or(least).min(32).saturating_mul(32));
+        // Enough for a typical request; the hint of an iterator must not cause a large allocation.
+        let (lower, upper) = pairs.size_hint();
+        let mut encoded = Vec::with_capacity(upper.unwrap_or(lower).min(32).saturating_mul(32));
         let mut len: usize = 0;
         for (name, value) in pairs {
-            crate::encode_pair(&mut encoded, name.as_ref(), value.as_ref());
+            encode_pair(&mut encoded, name.as_ref(), value.as_ref());
             len = len.saturating_add(1);
         }
         Self { encoded: encoded.into(), len }
@@ -112,7 +109,7 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Params {
 }
 
 impl fmt::Debug for Params {
-    /// Names alone: values hold cookies and passwords.
+    /// Shows names only: values contain cookies and passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter().map(|(name, _)| name.escape_ascii().to_string())).finish()
     }
@@ -122,7 +119,7 @@ impl fmt::Debug for Params {
 #[derive(Debug, Clone)]
 pub struct Iter<'a> {
     pairs: NameValuePairs<'a>,
-    left: usize,
+    remaining: usize,
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -131,12 +128,12 @@ impl<'a> Iterator for Iter<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let pair = self.pairs.next()?.ok()?;
-        self.left = self.left.saturating_sub(1);
+        self.remaining = self.remaining.saturating_sub(1);
         Some(pair)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        (self.remaining, Some(self.remaining))
     }
 }
 
@@ -152,9 +149,9 @@ mod tests {
     fn params_keep_their_order_and_the_last_value_wins() {
         let list = [("A", "1"), ("", "x"), ("A", ""), ("B", ""), ("", "")];
         let params: Params = list.into_iter().collect();
-        let seen: Vec<_> = params.iter().collect();
+        let actual: Vec<_> = params.iter().collect();
         let expected: Vec<_> = list.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
-        assert_eq!(seen, expected);
+        assert_eq!(actual, expected);
         assert_eq!(params.get("A"), Some(&b""[..]));
         assert_eq!(params.get_all(b"A").collect::<Vec<_>>(), [&b"1"[..], b""]);
         assert_eq!(params.get("C"), None);
@@ -168,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_not_utf8_is_there_as_bytes() {
+    fn values_that_are_not_utf8_are_kept_as_bytes() {
         let params: Params = [(&b"X"[..], &b"\xff"[..])].into_iter().collect();
         assert_eq!(params.get("X"), Some(&b"\xff"[..]));
         assert_eq!(params.get_str("X"), None);

@@ -4,30 +4,30 @@ use alloc::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// Bytes that were received for a stream and not yet read.
+/// Bytes that were received for a stream and not read yet.
 #[derive(Debug, Default)]
 pub(crate) struct RecvBuffer {
-    /// Whole pieces, in order.
+    /// Complete chunks, in order.
     chunks: VecDeque<Bytes>,
-    /// Small pieces that came after them, put together.
+    /// Small pieces after them, joined.
     small_tail: BytesMut,
-    /// Bytes in `chunks` and `tail`, and those that were read but not yet reported as consumed.
+    /// Bytes in `chunks` and `small_tail`, and those that were read but whose capacity was not released.
     unreleased: usize,
     /// Whether further content is dropped on arrival.
     discarding: bool,
 }
 
 impl RecvBuffer {
-    /// A piece that is smaller is copied, and lies with its neighbours in one buffer. What is left keeps
-    /// alive at most eight times its size of the 64 KiB that drivers read to, whatever else was read to them.
+    /// Smaller pieces are copied, and joined with their neighbours. Of the 64 KiB that drivers read into, a
+    /// larger piece pins at most eight times its size.
     const SMALL: usize = 8192;
 
-    /// The bytes that were received together may be at most this many times a piece that is shared. A peer
-    /// that sends one byte of a body among 64 KiB of something else must not make us hold the 64 KiB.
+    /// A piece is shared only if the bytes received with it are at most this many times its size: a peer that
+    /// sends one byte of a body in 64 KiB of other records must not pin all 64 KiB.
     const MAX_PINNED_RATIO: usize = 8;
 
-    /// Takes in a piece of the stream; gives the bytes that it adds to the charge. `owner`: the buffer that
-    /// `content` is a slice of, to be shared where it pays.
+    /// Appends a piece of the stream. `owner` is the buffer that contains `content`, to share it. Returns the
+    /// bytes added to [`unreleased`](Self::unreleased).
     pub(crate) fn push(&mut self, content: &[u8], owner: Option<&Bytes>) -> usize {
         if self.discarding {
             return 0;
@@ -46,15 +46,15 @@ impl RecvBuffer {
         content.len()
     }
 
-    /// Moves everything to the end of `into`.
+    /// Moves all unread bytes to the end of `into`.
     pub(crate) fn read(&mut self, into: &mut VecDeque<Bytes>) {
-        // Not by the charge: what is consumed of a Filter's DATA may have been taken off STDIN's.
+        // Do not check `unreleased`: bytes of a Filter's DATA may have been released from STDIN.
         if self.chunks.is_empty() && self.small_tail.is_empty() {
-            // The most frequent body is none.
+            // Fast path: most requests have no body.
             return;
         }
         if self.chunks.is_empty() {
-            // Mostly all of it is one small piece, which is not put anywhere in between.
+            // Fast path: usually the body is one small piece.
             self.join_tail(into);
             into.extend(self.take_tail());
             return;
@@ -64,23 +64,23 @@ impl RecvBuffer {
     }
 
     /// Whether [`discard`](Self::discard) was called.
-    pub(crate) const fn discards(&self) -> bool {
+    pub(crate) const fn is_discarding(&self) -> bool {
         self.discarding
     }
 
-    /// The charge, in bytes.
-    pub(crate) const fn charge(&self) -> usize {
+    /// Bytes that were received and not [released](Self::release_capacity), read or not.
+    pub(crate) const fn unreleased(&self) -> usize {
         self.unreleased
     }
 
-    /// Takes `bytes` off the charge; gives how many it really took.
+    /// Releases up to `bytes`, and returns how many.
     pub(crate) fn release_capacity(&mut self, bytes: usize) -> usize {
         let bytes = bytes.min(self.unreleased);
         self.unreleased = self.unreleased.saturating_sub(bytes);
         bytes
     }
 
-    /// Drops what is there and what is to come; gives the charge that this frees.
+    /// Drops all unread and future content. Returns the bytes that this releases.
     pub(crate) fn discard(&mut self) -> usize {
         self.discarding = true;
         if self.chunks.capacity() > 0 {
@@ -92,9 +92,8 @@ impl RecvBuffer {
         core::mem::take(&mut self.unreleased)
     }
 
-    /// Puts the last piece of `into` before the tail, if both are small and nobody else holds it. Else a body
-    /// that comes byte by byte, to a handler that does not read it, would cost a buffer for each byte and be
-    /// charged one.
+    /// Appends the tail to the last chunk of `into`, if both are small and the chunk is not shared. Otherwise a
+    /// body that arrives byte by byte would need a buffer per byte while its handler does not read.
     fn join_tail(&mut self, into: &mut VecDeque<Bytes>) {
         let Some(last) = into.back_mut() else { return };
         if self.small_tail.is_empty() || last.len().saturating_add(self.small_tail.len()) > Self::SMALL {
@@ -106,7 +105,7 @@ impl RecvBuffer {
                 self.small_tail = BytesMut::new();
                 *last = joined.freeze();
             }
-            Err(held) => *last = held,
+            Err(shared) => *last = shared,
         }
     }
 
@@ -116,8 +115,7 @@ impl RecvBuffer {
     }
 
     fn take_tail(&mut self) -> Option<Bytes> {
-        // Taken whole, not split off: the next small pieces begin a buffer of their own, so that a piece
-        // which its reader keeps does not pin later ones.
+        // Take the buffer, do not split it: a piece that its reader keeps must not pin later ones.
         (!self.small_tail.is_empty()).then(|| core::mem::take(&mut self.small_tail).freeze())
     }
 }
@@ -128,33 +126,33 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    fn read(inbox: &mut RecvBuffer) -> Vec<Bytes> {
+    fn read(buffer: &mut RecvBuffer) -> Vec<Bytes> {
         let mut chunks = VecDeque::new();
-        inbox.read(&mut chunks);
+        buffer.read(&mut chunks);
         chunks.into()
     }
 
     #[test]
-    fn one_byte_pieces_lie_together_and_pin_nothing() {
+    fn one_byte_pieces_are_joined_and_pin_nothing() {
         let owner = Bytes::from(vec![7; 65_536]);
-        let mut inbox = RecvBuffer::default();
+        let mut buffer = RecvBuffer::default();
         for at in 0..10_000 {
-            inbox.push(&owner[at..=at], Some(&owner));
+            buffer.push(&owner[at..=at], Some(&owner));
         }
-        let chunks = read(&mut inbox);
+        let chunks = read(&mut buffer);
         assert_eq!(chunks.iter().map(Bytes::len).collect::<Vec<_>>(), [10_000]);
         assert!(!owner.as_ptr_range().contains(&chunks[0].as_ptr()), "a copy");
-        assert_eq!(inbox.charge(), 10_000, "until it is consumed");
+        assert_eq!(buffer.unreleased(), 10_000, "until it is released");
     }
 
     #[test]
     fn one_byte_chunks_read_singly_share_few_buffers() {
-        let mut inbox = RecvBuffer::default();
+        let mut buffer = RecvBuffer::default();
         let mut chunks = VecDeque::new();
         let body: Vec<u8> = (0..=250).cycle().take(10_000).collect();
         for byte in body.chunks(1) {
-            inbox.push(byte, None);
-            inbox.read(&mut chunks);
+            buffer.push(byte, None);
+            buffer.read(&mut chunks);
         }
         assert_eq!(
             chunks.iter().map(Bytes::len).collect::<Vec<_>>(),
@@ -164,65 +162,65 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_that_is_shared_is_not_changed() {
-        let mut inbox = RecvBuffer::default();
+    fn a_shared_chunk_is_not_changed() {
+        let mut buffer = RecvBuffer::default();
         let mut chunks = VecDeque::from([Bytes::from(vec![1, 2])]);
-        let held = chunks[0].clone();
-        inbox.push(&[3], None);
-        inbox.read(&mut chunks);
+        let shared = chunks[0].clone();
+        buffer.push(&[3], None);
+        buffer.read(&mut chunks);
         assert_eq!(chunks, [&[1, 2][..], &[3]]);
-        inbox.push(&[4], None);
-        inbox.read(&mut chunks);
+        buffer.push(&[4], None);
+        buffer.read(&mut chunks);
         assert_eq!(chunks, [&[1, 2][..], &[3, 4]]);
-        assert_eq!(held, [1, 2][..]);
+        assert_eq!(shared, [1, 2][..]);
     }
 
     #[test]
     fn large_chunks_are_shared_unless_they_pin_much_more() {
         let owner = Bytes::from(vec![7; 65_536]);
-        let mut inbox = RecvBuffer::default();
-        inbox.push(&owner[..8192], Some(&owner));
-        inbox.push(&owner[8192..8192 + 8191], Some(&owner));
-        let chunks = read(&mut inbox);
+        let mut buffer = RecvBuffer::default();
+        buffer.push(&owner[..8192], Some(&owner));
+        buffer.push(&owner[8192..8192 + 8191], Some(&owner));
+        let chunks = read(&mut buffer);
         assert_eq!(chunks[0].as_ptr(), owner.as_ptr());
         assert_ne!(chunks[1].as_ptr(), owner[8192..].as_ptr());
 
-        // All that was received at one time, but perhaps into a buffer of 64 KiB that others fill.
+        // Nothing else was received with it, but it may lie in a larger buffer.
         let alone = Bytes::from(vec![7; 8191]);
-        inbox.push(&alone, Some(&alone));
-        assert_ne!(read(&mut inbox)[0].as_ptr(), alone.as_ptr());
+        buffer.push(&alone, Some(&alone));
+        assert_ne!(read(&mut buffer)[0].as_ptr(), alone.as_ptr());
     }
 
     #[test]
     fn order_holds_between_small_and_large_pieces() {
         let owner: Bytes = (0..30_000_u32).map(|i| i.to_le_bytes()[0]).collect();
         let ranges = [0..10, 10..9_000, 9_000..9_001, 9_001..9_005, 9_005..30_000];
-        // Read after any of them, too.
+        // Also with reads after any of the pieces.
         for reads in 0..1_u32 << ranges.len() {
-            let mut inbox = RecvBuffer::default();
+            let mut buffer = RecvBuffer::default();
             let mut chunks = VecDeque::new();
             for (at, range) in ranges.iter().enumerate() {
-                inbox.push(&owner[range.clone()], Some(&owner));
+                buffer.push(&owner[range.clone()], Some(&owner));
                 if reads >> at & 1 == 1 {
-                    inbox.read(&mut chunks);
+                    buffer.read(&mut chunks);
                 }
             }
-            inbox.read(&mut chunks);
+            buffer.read(&mut chunks);
             assert_eq!(chunks.make_contiguous().concat(), owner, "read after {reads:b}");
         }
     }
 
     #[test]
     fn only_release_capacity_returns_window() {
-        let mut inbox = RecvBuffer::default();
-        assert_eq!(inbox.push(b"abcdef", None), 6);
-        read(&mut inbox);
-        assert_eq!(inbox.charge(), 6);
-        assert_eq!(inbox.release_capacity(4), 4);
-        assert_eq!(inbox.release_capacity(4), 2, "never more than was charged");
-        inbox.push(b"gh", None);
-        assert_eq!(inbox.discard(), 2);
-        assert_eq!(inbox.push(b"ij", None), 0);
-        assert!(read(&mut inbox).is_empty());
+        let mut buffer = RecvBuffer::default();
+        assert_eq!(buffer.push(b"abcdef", None), 6);
+        read(&mut buffer);
+        assert_eq!(buffer.unreleased(), 6);
+        assert_eq!(buffer.release_capacity(4), 4);
+        assert_eq!(buffer.release_capacity(4), 2, "never more than was received");
+        buffer.push(b"gh", None);
+        assert_eq!(buffer.discard(), 2);
+        assert_eq!(buffer.push(b"ij", None), 0);
+        assert!(read(&mut buffer).is_empty());
     }
 }

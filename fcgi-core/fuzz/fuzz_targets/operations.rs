@@ -1,9 +1,11 @@
 #![no_main]
 
-#[path = "../../tests/explore/both.rs"]
-mod both;
+#[path = "../../tests/explore/checker.rs"]
+mod checker;
+#[path = "../../tests/explore/effect.rs"]
+mod effect;
 #[path = "../../tests/explore/model.rs"]
-#[expect(dead_code, reason = "the exploration needs more of it")]
+#[expect(dead_code, reason = "the exploration uses more of it")]
 mod model;
 #[path = "../../tests/targets/operations.rs"]
 mod operations;

@@ -1,37 +1,36 @@
-//! The bounds of one connection to an application.
+//! The configuration of a connection to an application.
 
-/// The bounds of a [`Connection`](super::Connection).
+/// The limits of a [`Connection`](super::Connection).
 ///
 /// ```
 /// let mut config = fcgi_core::client::Config::default();
-/// config.requests = 32;
+/// config.max_concurrent_requests = 32;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Requests that may be live at once. Default 1: most applications, PHP among them, take one at a time on
-    /// a connection. `FCGI_MPXS_CONNS`, which [`get_values`](super::Connection::get_values) asks for, says
-    /// whether one takes more (FastCGI §4.1).
+    /// Active requests on the connection. Default 1: most applications, for instance PHP, accept one at a time.
+    /// [`get_values`](super::Connection::get_values) queries whether one accepts more: `FCGI_MPXS_CONNS` (FastCGI
+    /// §4.1).
     pub max_concurrent_requests: u16,
 
-    /// Bytes that wait to be written at which there is no more [room](super::Connection::wants_body). Default
-    /// 65 536: a record's worth.
+    /// Unwritten bytes at which [`wants_body`](super::Connection::wants_body) becomes false. Default 65 536: about one
+    /// record.
     pub max_write_buffer: usize,
 
-    /// Bytes of one unread answer at which input pauses while it is alone. Default 262 144: a few reads ahead
-    /// of who reads it.
+    /// Unread response bytes at which input pauses with one request. Default 262 144: a few reads ahead of the reader.
     pub request_window: usize,
 
-    /// Bytes of all unread answers at which input pauses while there are several. Default 1 048 576. FastCGI
-    /// has no flow control (§3.3), so one unread answer blocks the records behind it.
+    /// Unread response bytes at which input pauses with several requests. Default 1 048 576. FastCGI has no flow control
+    /// (§3.3), so one unread response blocks the records behind it.
     pub connection_window: usize,
 
-    /// Bytes of a GET_VALUES_RESULT's content. Default 1 024: the whole of §4.1's answer is some 60 bytes.
+    /// Content bytes of a GET_VALUES_RESULT. Default 1 024: the complete result of §4.1 has about 60.
     pub max_management_bytes: usize,
 }
 
 impl Config {
-    /// The defaults.
+    /// The default limits.
     #[must_use]
     pub const fn new() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What a connection tells its driver.
+//! What a connection reports to its driver.
 
 use crate::key::RequestKey;
 use crate::params::Params;
@@ -8,32 +8,28 @@ use crate::record::EndRequest;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// There is something to be had from [`read_stdout`](super::Connection::read_stdout) that was not there at
-    /// the last call. Given once until the next call.
+    /// [`read_stdout`](super::Connection::read_stdout) has new content. Not repeated until the next read.
     StdoutReadable(RequestKey),
-    /// As [`Stdout`](Self::StdoutReadable), from [`read_stderr`](super::Connection::read_stderr).
+    /// [`read_stderr`](super::Connection::read_stderr) has new content. Not repeated until the next read.
     StderrReadable(RequestKey),
-    /// The application has ended the request (FastCGI §5.5): nothing more comes of it. What is unread can still
-    /// be read.
+    /// The application has ended the request (FastCGI §5.5). Unread bytes can still be read.
     ///
-    /// A status other than [`REQUEST_COMPLETE`](crate::ProtocolStatus::REQUEST_COMPLETE) says that it was not
-    /// even begun to be served.
+    /// With a status other than [`REQUEST_COMPLETE`](crate::ProtocolStatus::REQUEST_COMPLETE), the application has
+    /// rejected the request.
     RequestEnded(RequestKey, EndRequest),
-    /// The answer to [`get_values`](super::Connection::get_values) (§4.1): those of the variables that the
-    /// application knows, as it tells them.
+    /// The response to [`get_values`](super::Connection::get_values) (§4.1): the variables that the application knows.
     Values(Params),
-    /// As [`Values`](Self::Values), from an application that does not know GET_VALUES (§4.2).
+    /// The response to [`get_values`](super::Connection::get_values) from an application that does not support it (§4.2).
     ValuesUnsupported,
 }
 
-/// What the end of the application's stream has cut off.
+/// What the end of the application's stream interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndOfInput {
-    /// Nothing: it came between requests.
+    /// Nothing: the stream ended between requests.
     Clean,
     /// A record.
     InRecord,
-    /// Requests, whose END_REQUEST has not come: [`live_keys`](super::Connection::active_keys). Their answers are
-    /// not whole, whatever has come of them.
+    /// The [active requests](super::Connection::active_keys). Their responses are incomplete.
     InRequest,
 }

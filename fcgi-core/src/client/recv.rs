@@ -1,48 +1,63 @@
-//! Records in: each goes to its request, and what the request's state makes of it is done here.
+//! Records in: finds the request, asks its state, and applies the result.
 
 use bytes::Bytes;
 
-use super::Connection;
+use super::connection::Connection;
 use super::event::Event;
 use crate::codec::Fragment;
 use crate::error::{ProtocolError, ProtocolErrorKind};
 use crate::name_value::NameValuePairs;
 use crate::params::Params;
 use crate::record::{Direction, EndRequest, RecordHeader, RecordType, RequestId, UnknownType};
-use crate::server::request_state::RecordAction;
+use crate::record_action::RecordAction;
 
 impl Connection {
-    pub(super) fn receive_from(
-        &mut self,
-        mut input: &[u8],
-        owner: Option<&Bytes>,
-    ) -> Result<(), ProtocolError> {
-        if let Some(violation) = self.protocol_error {
-            return Err(violation);
+    /// Receives bytes from the application, and uses all of them.
+    ///
+    /// # Errors
+    /// The application broke a rule of the protocol. Every later call fails with the same error.
+    pub fn receive(&mut self, input: &[u8]) -> Result<(), ProtocolError> {
+        self.receive_from(input, None)
+    }
+
+    /// As [`receive`](Self::receive), without a copy of large pieces of responses.
+    ///
+    /// Their slices keep the whole buffer of `input` alive. Pieces below 8 192 bytes, or below an eighth of `input`,
+    /// are copied.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn receive_shared(&mut self, input: &Bytes) -> Result<(), ProtocolError> {
+        self.receive_from(input, Some(input))
+    }
+
+    fn receive_from(&mut self, mut input: &[u8], owner: Option<&Bytes>) -> Result<(), ProtocolError> {
+        if let Some(error) = self.protocol_error {
+            return Err(error);
         }
         loop {
-            let broken = match self.decoder.next(&mut input) {
+            let error = match self.decoder.next(&mut input) {
                 Ok(Some(fragment)) => match self.fragment(fragment, owner) {
                     Ok(()) => continue,
-                    Err(rule) => ProtocolError { kind: rule, request_id: fragment.header.id },
+                    Err(kind) => ProtocolError { kind, request_id: fragment.header.id },
                 },
                 Ok(None) => return Ok(()),
-                Err(violation) => violation,
+                Err(error) => error,
             };
-            self.protocol_error = Some(broken);
-            return Err(broken);
+            self.protocol_error = Some(error);
+            return Err(error);
         }
     }
 
     fn fragment(&mut self, fragment: Fragment<'_>, owner: Option<&Bytes>) -> Result<(), ProtocolErrorKind> {
         let RecordHeader { kind, id, .. } = fragment.header;
-        let of_connection = matches!(kind, RecordType::GET_VALUES_RESULT | RecordType::UNKNOWN_TYPE);
+        let is_management = matches!(kind, RecordType::GET_VALUES_RESULT | RecordType::UNKNOWN_TYPE);
         match kind.direction() {
             Direction::ToApplication => Err(ProtocolErrorKind::WrongDirection),
-            // A later version's additions do no harm.
+            // Ignore unknown types: a later version may add some.
             Direction::Unknown => Ok(()),
-            // FastCGI §3.3: the null id is for management records, and these have no other.
-            Direction::ToWebServer if id.is_null() != of_connection => {
+            // FastCGI §3.3: management records have the null id, and no other record has it.
+            Direction::ToWebServer if id.is_null() != is_management => {
                 Err(ProtocolErrorKind::InvalidRequestId)
             }
             Direction::ToWebServer => match kind {
@@ -62,7 +77,7 @@ impl Connection {
         owner: Option<&Bytes>,
     ) -> Result<(), ProtocolErrorKind> {
         let entry = self.requests.by_id(id).ok_or(ProtocolErrorKind::UnknownRequest)?;
-        let charged = if fragment.header.content_len == 0 {
+        let received = if fragment.header.content_len == 0 {
             entry.state.stdout_end();
             0
         } else if entry.state.stdout()? == RecordAction::Deliver {
@@ -70,8 +85,8 @@ impl Connection {
         } else {
             0
         };
-        self.unread_bytes = self.unread_bytes.saturating_add(charged);
-        if charged > 0 && !entry.stdout.readable_queued {
+        self.unread_bytes = self.unread_bytes.saturating_add(received);
+        if received > 0 && !entry.stdout.readable_queued {
             entry.stdout.readable_queued = true;
             self.events.push_back(Event::StdoutReadable(entry.key));
         }
@@ -88,9 +103,9 @@ impl Connection {
         if fragment.content.is_empty() || entry.state.stderr() == RecordAction::Ignore {
             return Ok(());
         }
-        let charged = entry.stderr.buffer.push(fragment.content, owner);
-        self.unread_bytes = self.unread_bytes.saturating_add(charged);
-        if charged > 0 && !entry.stderr.readable_queued {
+        let received = entry.stderr.buffer.push(fragment.content, owner);
+        self.unread_bytes = self.unread_bytes.saturating_add(received);
+        if received > 0 && !entry.stderr.readable_queued {
             entry.stderr.readable_queued = true;
             self.events.push_back(Event::StderrReadable(entry.key));
         }
@@ -101,14 +116,14 @@ impl Connection {
         if usize::from(fragment.header.content_len) != EndRequest::LEN {
             return Err(ProtocolErrorKind::InvalidEndLength);
         }
-        // Before its content is whole, so that the error does not hang on how the bytes were cut.
+        // Check before the content is complete: the error must not depend on how the bytes were split.
         if self.requests.by_id(id).is_none() {
             return Err(ProtocolErrorKind::UnknownRequest);
         }
         let end = match fragment.content.try_into() {
-            // Mostly it comes at once.
+            // Fast path: usually the record arrives in one piece.
             Ok(content) => EndRequest::decode(content),
-            Err(_) if !self.gather(fragment) => return Ok(()),
+            Err(_) if !self.collect(fragment) => return Ok(()),
             Err(_) => {
                 let content =
                     self.partial.as_slice().try_into().map_err(|_| ProtocolErrorKind::InvalidEndLength)?;
@@ -118,8 +133,7 @@ impl Connection {
         };
         let (key, unsent) = self.requests.end(id).ok_or(ProtocolErrorKind::UnknownRequest)?;
         if self.keep_conn {
-            // The application keeps the id until its streams have ended. What it has not been sent of them it
-            // did not want.
+            // The application keeps the id until its streams have ended. It has not used the rest of them.
             for stream in unsent {
                 self.output.write_stream_end(stream, id);
             }
@@ -133,7 +147,7 @@ impl Connection {
         if usize::from(fragment.header.content_len) > self.config.max_management_bytes {
             return Err(ProtocolErrorKind::ManagementTooLong);
         }
-        if !self.gather(fragment) {
+        if !self.collect(fragment) {
             return Ok(());
         }
         let content = Bytes::from(core::mem::take(&mut self.partial));
@@ -142,9 +156,9 @@ impl Connection {
             pair?;
             pairs = pairs.saturating_add(1);
         }
-        if let Some(left) = self.queries.checked_sub(1) {
-            self.queries = left;
-            self.events.push_back(Event::Values(Params::from_whole(content, pairs)));
+        if let Some(remaining) = self.queries.checked_sub(1) {
+            self.queries = remaining;
+            self.events.push_back(Event::Values(Params::from_encoded(content, pairs)));
         }
         Ok(())
     }
@@ -153,25 +167,25 @@ impl Connection {
         if usize::from(fragment.header.content_len) != UnknownType::LEN {
             return Err(ProtocolErrorKind::InvalidUnknownTypeLength);
         }
-        if !self.gather(fragment) {
+        if !self.collect(fragment) {
             return Ok(());
         }
         let content =
             self.partial.as_slice().try_into().map_err(|_| ProtocolErrorKind::InvalidUnknownTypeLength)?;
         let UnknownType(kind) = UnknownType::decode(content);
         self.partial.clear();
-        // Nothing else is sent that an application might not know.
+        // FastCGI §4.2: no other record of ours can have an unknown type.
         if kind == RecordType::GET_VALUES
-            && let Some(left) = self.queries.checked_sub(1)
+            && let Some(remaining) = self.queries.checked_sub(1)
         {
-            self.queries = left;
+            self.queries = remaining;
             self.events.push_back(Event::ValuesUnsupported);
         }
         Ok(())
     }
 
-    /// Puts the content of a record together, whose length was checked; whether it is whole.
-    fn gather(&mut self, fragment: Fragment<'_>) -> bool {
+    /// Collects the content of a record, whose length was checked, in `partial`. Returns whether it is complete.
+    fn collect(&mut self, fragment: Fragment<'_>) -> bool {
         if fragment.is_first {
             self.partial.clear();
         }

@@ -1,7 +1,7 @@
-//! The life of one request, seen from the web server: two half-states, and every transition between them.
+//! The states of one request of a web server, and every transition between them.
 //!
 //! ```text
-//!  sent (what we may still send)
+//!  send (what the web server may still send)
 //!
 //!           params          stdin           data
 //!            ┌──┐            ┌──┐            ┌──┐
@@ -15,7 +15,7 @@
 //!
 //!  Params, Stdin, Data, Ended ──── abort ───▶ Aborted
 //!
-//!  received (what the application may still send)
+//!  recv (what the application may still send)
 //!
 //!       stdout, stderr      stderr
 //!            ┌──┐            ┌──┐
@@ -26,14 +26,14 @@
 //!                            end
 //! ```
 //!
-//! Once it is `Over`, nothing more may be sent either; what the application had not been sent of the request's
-//! streams is ended, so that it need not wait for the rest.
+//! Once `recv` is `Over`, nothing more may be sent either. Streams that have not ended are ended then, since the
+//! application may wait for that.
 
 use crate::error::{ProtocolErrorKind, UserError};
 use crate::record::{RecordType, Role};
-use crate::server::request_state::RecordAction;
+use crate::record_action::RecordAction;
 
-/// What may still be sent for a request.
+/// What the web server may still send for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SendState {
     /// PARAMS, up to the empty one.
@@ -44,22 +44,22 @@ enum SendState {
     Data,
     /// Nothing but ABORT_REQUEST: every stream has ended.
     Ended,
-    /// Nothing: the request was given up.
+    /// Nothing: the request was aborted.
     Aborted,
 }
 
 /// What the application may still send for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RecvState {
-    /// STDOUT, STDERR and the end.
+    /// STDOUT, STDERR and END_REQUEST.
     Open,
-    /// STDERR and the end.
+    /// STDERR and END_REQUEST.
     StdoutEnded,
     /// Nothing.
     Over,
 }
 
-/// The two half-states of one request.
+/// The state of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RequestState {
     role: Role,
@@ -68,23 +68,23 @@ pub(super) struct RequestState {
 }
 
 impl RequestState {
-    /// BEGIN_REQUEST was sent.
+    /// The state after BEGIN_REQUEST.
     pub(super) const fn begin(role: Role) -> Self {
         Self { role, send: SendState::Params, recv: RecvState::Open }
     }
 
-    /// END_REQUEST has not come.
+    /// Whether END_REQUEST is still to come.
     pub(super) const fn is_active(&self) -> bool {
         !matches!(self.recv, RecvState::Over)
     }
 
-    /// The answer is complete, up to what is unread of it.
+    /// Whether STDOUT is completely received.
     pub(super) const fn stdout_ended(&self) -> bool {
         !matches!(self.recv, RecvState::Open)
     }
 
     pub(super) fn params(&self) -> Result<(), UserError> {
-        self.may_send(SendState::Params)
+        self.check_open(SendState::Params)
     }
 
     pub(super) fn params_end(&mut self) -> Result<(), UserError> {
@@ -95,18 +95,18 @@ impl RequestState {
     }
 
     pub(super) fn stdin(&self) -> Result<(), UserError> {
-        self.may_send(SendState::Stdin)
+        self.check_open(SendState::Stdin)
     }
 
     pub(super) fn stdin_end(&mut self) -> Result<(), UserError> {
         self.stdin()?;
-        // FastCGI §6.4: DATA come after STDIN.
+        // FastCGI §6.4: DATA follows STDIN.
         self.send = if self.role == Role::FILTER { SendState::Data } else { SendState::Ended };
         Ok(())
     }
 
     pub(super) fn data(&self) -> Result<(), UserError> {
-        self.may_send(SendState::Data)
+        self.check_open(SendState::Data)
     }
 
     pub(super) fn data_end(&mut self) -> Result<(), UserError> {
@@ -115,7 +115,7 @@ impl RequestState {
         Ok(())
     }
 
-    /// FastCGI §5.4: also once every stream has ended, since that is when a client mostly goes away.
+    /// ABORT_REQUEST (§5.4). Also after all streams have ended: clients usually disconnect while they wait.
     pub(super) fn abort(&mut self) -> Result<(), UserError> {
         if !self.is_active() || self.send == SendState::Aborted {
             return Err(UserError::RequestClosed);
@@ -132,19 +132,19 @@ impl RequestState {
         }
     }
 
-    /// The empty STDOUT record. One more than is due carries nothing, and is let pass.
+    /// The empty STDOUT record. A repeated one is ignored.
     pub(super) fn stdout_end(&mut self) {
         if self.recv == RecvState::Open {
             self.recv = RecvState::StdoutEnded;
         }
     }
 
-    /// STDERR with content. Its end is not kept: it is text for a log, and nobody waits for the last of it.
+    /// STDERR with content. Its end is not tracked: no reader of a log waits for it.
     pub(super) fn stderr(&self) -> RecordAction {
         self.record_action()
     }
 
-    /// END_REQUEST; gives the streams that have to be ended now, in order.
+    /// END_REQUEST. Returns the streams to end now, in order.
     pub(super) fn end(&mut self) -> impl Iterator<Item = RecordType> + use<> {
         let ended = match self.send {
             SendState::Params => 0,
@@ -162,8 +162,8 @@ impl RequestState {
         all.into_iter().take(streams).skip(ended)
     }
 
-    fn may_send(&self, what: SendState) -> Result<(), UserError> {
-        let order = |sent| match sent {
+    fn check_open(&self, stream: SendState) -> Result<(), UserError> {
+        let order = |state| match state {
             SendState::Params => 0,
             SendState::Stdin => 1,
             SendState::Data => 2,
@@ -171,16 +171,16 @@ impl RequestState {
         };
         if !self.is_active() || self.send == SendState::Aborted {
             Err(UserError::RequestClosed)
-        } else if self.send == what {
+        } else if self.send == stream {
             Ok(())
-        } else if order(self.send) < order(what) {
+        } else if order(self.send) < order(stream) {
             Err(UserError::StreamNotOpen)
         } else {
             Err(UserError::StreamEnded)
         }
     }
 
-    /// Nobody waits for the answer to a request that was given up.
+    /// The response to an aborted request is dropped.
     fn record_action(&self) -> RecordAction {
         if self.send == SendState::Aborted { RecordAction::Ignore } else { RecordAction::Deliver }
     }
@@ -207,15 +207,15 @@ mod tests {
         for (role, streams) in ROLES.into_iter().zip([2, 1, 3, 2]) {
             for ended in 0..=streams {
                 let mut request = after(role, ended);
-                let may = [request.params(), request.stdin(), request.data()];
-                for (stream, may) in may.into_iter().enumerate() {
+                let results = [request.params(), request.stdin(), request.data()];
+                for (stream, result) in results.into_iter().enumerate() {
                     let expected = match stream {
                         _ if ended == streams => Err(UserError::StreamEnded),
                         _ if stream < ended => Err(UserError::StreamEnded),
                         _ if stream > ended => Err(UserError::StreamNotOpen),
                         _ => Ok(()),
                     };
-                    assert_eq!(may, expected, "{role:?}, {ended} ended, stream {stream}");
+                    assert_eq!(result, expected, "{role:?}, {ended} ended, stream {stream}");
                 }
                 let all = [RecordType::PARAMS, RecordType::STDIN, RecordType::DATA];
                 assert_eq!(request.end().collect::<Vec<_>>(), all[ended..streams]);
@@ -231,8 +231,8 @@ mod tests {
             let mut over = after(Role::RESPONDER, ended);
             over.end().count();
             for mut request in [aborted, over] {
-                let refused = [request.params(), request.stdin(), request.data(), request.abort()];
-                assert_eq!(refused, [Err(UserError::RequestClosed); 4]);
+                let results = [request.params(), request.stdin(), request.data(), request.abort()];
+                assert_eq!(results, [Err(UserError::RequestClosed); 4]);
                 assert_eq!([request.params_end(), request.stdin_end()], [Err(UserError::RequestClosed); 2]);
             }
             assert_eq!(aborted.end().count(), 0, "an aborted request owes no end");
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_after_an_abort_is_dropped() {
+    fn a_response_after_an_abort_is_dropped() {
         let mut request = RequestState::begin(Role::RESPONDER);
         request.abort().unwrap();
         assert_eq!((request.stdout(), request.stderr()), (Ok(RecordAction::Ignore), RecordAction::Ignore));

@@ -5,26 +5,17 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::Connection;
+use super::connection::Connection;
 use super::requests::RecvStream;
 use crate::error::UserError;
 use crate::key::RequestKey;
 use crate::name_value::encode_pair;
 use crate::record::{BeginRequest, RecordType, RequestId, Role, Variable};
-
-/// Whether more of an answer's stream is to come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnswerState {
-    /// It may.
-    Open,
-    /// The application has ended the stream, or the request: what was read is all of it. Until its
-    /// [`End`](super::Event::RequestEnded) the request is not over, though.
-    Ended,
-}
+use crate::stream_state::StreamState;
 
 impl Connection {
-    /// Begins a request (FastCGI §5.1). `keep_conn`: the application is to leave the connection open after it;
-    /// without that, this is the connection's last request.
+    /// Begins a request (FastCGI §5.1). With `keep_conn` the application keeps the connection open after it; otherwise
+    /// it is the last request of the connection.
     ///
     /// # Errors
     /// As [`can_begin`](Self::can_begin).
@@ -36,11 +27,11 @@ impl Connection {
         Ok(key)
     }
 
-    /// Queues a meta-variable (§5.2). Lengths are those of [`encode_pair`].
+    /// Queues a meta-variable (§5.2), as [`encode_pair`] does.
     ///
     /// # Errors
-    /// [`UserError::StreamEnded`] after [`end_params`](Self::end_params), [`UserError::RequestClosed`] if the request was
-    /// aborted or is over.
+    /// [`UserError::StreamEnded`] after [`end_params`](Self::end_params), [`UserError::RequestClosed`] if the request
+    /// was aborted or is over.
     pub fn param(&mut self, key: RequestKey, name: &[u8], value: &[u8]) -> Result<(), UserError> {
         let entry = self.requests.by_key(key)?;
         entry.state.params()?;
@@ -48,8 +39,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues meta-variables, as many as `write` appends to the buffer that it is given, each by [`encode_pair`]: it must only
-    /// append, and nothing but whole pairs.
+    /// Queues the meta-variables that `write` appends to the buffer with [`encode_pair`]. It must only append complete
+    /// pairs.
     ///
     /// # Errors
     /// As [`param`](Self::param).
@@ -64,7 +55,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends the meta-variables: the application may answer from now on.
+    /// Ends the meta-variables: the application can respond from now on.
     ///
     /// # Errors
     /// As [`param`](Self::param).
@@ -75,19 +66,20 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a part of the body, copied. An empty one is nothing, and not the end.
+    /// Queues a copy of a part of the body. Empty content does nothing; it does not end the body.
     ///
     /// # Errors
     /// [`UserError::StreamNotOpen`] before [`end_params`](Self::end_params), [`UserError::StreamEnded`] after
-    /// [`end_stdin`](Self::end_stdin) and for an Authorizer, which has no body (§6.3), [`UserError::RequestClosed`] if the
-    /// request was aborted or is over.
+    /// [`end_stdin`](Self::end_stdin) and for an Authorizer, which has no body (§6.3), [`UserError::RequestClosed`] if
+    /// the request was aborted or is over.
     pub fn stdin(&mut self, key: RequestKey, content: &[u8]) -> Result<(), UserError> {
         let id = self.stdin_id(key)?;
         self.output.write_stream(RecordType::STDIN, id, content);
         Ok(())
     }
 
-    /// As [`stdin`](Self::stdin); from [`RecordEncoder::ZERO_COPY_THRESHOLD`](crate::RecordEncoder::ZERO_COPY_THRESHOLD) bytes on without a copy.
+    /// Queues a part of the body, without a copy from
+    /// [`RecordEncoder::ZERO_COPY_THRESHOLD`](crate::RecordEncoder::ZERO_COPY_THRESHOLD) bytes on.
     ///
     /// # Errors
     /// As [`stdin`](Self::stdin).
@@ -108,12 +100,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a part of the file that a Filter works on (§6.4), as [`stdin_bytes`](Self::stdin_bytes) does.
+    /// Queues a part of the file for a Filter (§6.4), as [`stdin_bytes`](Self::stdin_bytes) does.
     ///
     /// # Errors
     /// [`UserError::StreamNotOpen`] before [`end_stdin`](Self::end_stdin), [`UserError::StreamEnded`] after
-    /// [`end_data`](Self::end_data) and for another role once its streams have ended, [`UserError::RequestClosed`] if the
-    /// request was aborted or is over.
+    /// [`end_data`](Self::end_data) and for another role once its streams have ended, [`UserError::RequestClosed`] if
+    /// the request was aborted or is over.
     pub fn data_bytes(&mut self, key: RequestKey, content: Bytes) -> Result<(), UserError> {
         let entry = self.requests.by_key(key)?;
         entry.state.data()?;
@@ -121,7 +113,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends that file.
+    /// Ends a Filter's file.
     ///
     /// # Errors
     /// As [`data_bytes`](Self::data_bytes).
@@ -132,27 +124,28 @@ impl Connection {
         Ok(())
     }
 
-    /// Gives the request up (§5.4). What came of its answer and what still comes is dropped; the
-    /// [`End`](super::Event::RequestEnded) is still told, and its id is taken until then. Many applications look for
-    /// ABORT_REQUEST only when they read their input, PHP not even then: do not wait for the end for long. PHP
-    /// moreover closes the connection when it finds the record behind the end of the request, so that another
-    /// request is better begun on another connection.
+    /// Aborts the request (§5.4). Its response is dropped. Its id is in use until
+    /// [`RequestEnded`](super::Event::RequestEnded).
+    ///
+    /// Wait for that only for a limited time: many applications look for ABORT_REQUEST only when they read input, and
+    /// PHP not even then. PHP also closes the connection when it finds the record after the end of the request, so use
+    /// another connection for the next request.
     ///
     /// # Errors
     /// [`UserError::RequestClosed`] if the request was aborted before or is over.
     pub fn abort(&mut self, key: RequestKey) -> Result<(), UserError> {
         let entry = self.requests.by_key(key)?;
         entry.state.abort()?;
-        let freed = entry.discard();
+        let released = entry.discard();
         self.output.write_record(RecordType::ABORT_REQUEST, entry.id, &[]);
-        self.unread_bytes = self.unread_bytes.saturating_sub(freed);
+        self.unread_bytes = self.unread_bytes.saturating_sub(released);
         Ok(())
     }
 
-    /// Asks the application for its variables (§4.1).
+    /// Queries variables of the application (§4.1).
     ///
     /// # Errors
-    /// [`UserError::ConnectionClosing`] if the last request was sent without KEEP_CONN, or the application broke a rule.
+    /// [`UserError::ConnectionClosing`] if the last request had no KEEP_CONN, or the application broke a rule.
     pub fn get_values(&mut self, variables: &[Variable]) -> Result<(), UserError> {
         if !self.keep_conn || self.protocol_error.is_some() {
             return Err(UserError::ConnectionClosing);
@@ -166,8 +159,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Moves the unread bytes of the answer's STDOUT to the end of `into`, and says whether they are the last.
-    /// They stay charged until they are [consumed](Self::release_capacity).
+    /// Moves the unread bytes of the response's STDOUT to the end of `into`.
+    ///
+    /// They count as unread until [`release_capacity`](Self::release_capacity). The stream is never
+    /// [`Aborted`](StreamState::Aborted).
     ///
     /// # Errors
     /// [`UserError::RequestClosed`] if the request is over.
@@ -175,13 +170,13 @@ impl Connection {
         &mut self,
         key: RequestKey,
         into: &mut VecDeque<Bytes>,
-    ) -> Result<AnswerState, UserError> {
+    ) -> Result<StreamState, UserError> {
         let entry = self.requests.by_key(key)?;
         let ended = entry.state.stdout_ended();
         Ok(read(&mut entry.stdout, ended, into))
     }
 
-    /// As [`read_stdout`](Self::read_stdout), of STDERR: text for the error log.
+    /// As [`read_stdout`](Self::read_stdout), for STDERR: text for the error log.
     ///
     /// # Errors
     /// [`UserError::RequestClosed`] if the request is over.
@@ -189,30 +184,30 @@ impl Connection {
         &mut self,
         key: RequestKey,
         into: &mut VecDeque<Bytes>,
-    ) -> Result<AnswerState, UserError> {
+    ) -> Result<StreamState, UserError> {
         let entry = self.requests.by_key(key)?;
         let ended = !entry.state.is_active();
         Ok(read(&mut entry.stderr, ended, into))
     }
 
-    /// `bytes` of what was read were used, so that input may flow again. Says nothing if the request is over.
+    /// Releases `bytes` of what was read, so that more can be received. Does nothing if the request is over.
     pub fn release_capacity(&mut self, key: RequestKey, bytes: usize) {
         let Ok(entry) = self.requests.by_key(key) else { return };
-        let of_stdout = entry.stdout.buffer.release_capacity(bytes);
-        let rest = bytes.saturating_sub(of_stdout);
-        let of_stderr = entry.stderr.buffer.release_capacity(rest);
-        self.unread_bytes = self.unread_bytes.saturating_sub(of_stdout).saturating_sub(of_stderr);
+        let stdout = entry.stdout.buffer.release_capacity(bytes);
+        let rest = bytes.saturating_sub(stdout);
+        let stderr = entry.stderr.buffer.release_capacity(rest);
+        self.unread_bytes = self.unread_bytes.saturating_sub(stdout).saturating_sub(stderr);
         self.requests.remove_if_done(key);
     }
 
-    /// Nobody will read any more of the request's answer: what is there and what is to come of it is dropped.
-    /// Unlike [`abort`](Self::abort), it leaves the application alone.
+    /// Drops the unread and all future bytes of the response. Unlike [`abort`](Self::abort), does not notify the
+    /// application.
     ///
     /// # Errors
     /// [`UserError::RequestClosed`] if the request is over.
     pub fn discard(&mut self, key: RequestKey) -> Result<(), UserError> {
-        let freed = self.requests.by_key(key)?.discard();
-        self.unread_bytes = self.unread_bytes.saturating_sub(freed);
+        let released = self.requests.by_key(key)?.discard();
+        self.unread_bytes = self.unread_bytes.saturating_sub(released);
         self.requests.remove_if_done(key);
         Ok(())
     }
@@ -224,8 +219,8 @@ impl Connection {
     }
 }
 
-fn read(stream: &mut RecvStream, ended: bool, into: &mut VecDeque<Bytes>) -> AnswerState {
+fn read(stream: &mut RecvStream, ended: bool, into: &mut VecDeque<Bytes>) -> StreamState {
     stream.readable_queued = false;
     stream.buffer.read(into);
-    if ended { AnswerState::Ended } else { AnswerState::Open }
+    if ended { StreamState::Ended } else { StreamState::Open }
 }

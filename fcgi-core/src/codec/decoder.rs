@@ -3,22 +3,22 @@
 use crate::error::ProtocolError;
 use crate::record::RecordHeader;
 
-/// Cuts a byte stream into records, without keeping any of their content (FastCGI §3.3).
+/// Decodes a byte stream into records, without buffering their content (FastCGI §3.3).
 ///
-/// Takes slices of any size. A record's content comes out as one or more [`Fragment`]s, each as long as the
-/// slice allows, so that a stream's bytes never wait for the end of their record.
+/// Accepts slices of any size. The content of a record comes out as one or more [`Fragment`]s, each as long as the
+/// slice allows, so that the bytes of a stream never wait for the end of their record.
 ///
 /// ```
-/// use fcgi_core::{Deframer, RecordType};
-/// let mut deframer = Deframer::new();
+/// use fcgi_core::{RecordDecoder, RecordType};
+/// let mut decoder = RecordDecoder::new();
 /// let mut input = &b"\x01\x05\x00\x01\x00\x03\x01\x00ab"[..];
-/// let fragment = deframer.next(&mut input)?.unwrap();
+/// let fragment = decoder.next(&mut input)?.unwrap();
 /// assert_eq!((fragment.header.kind, fragment.content), (RecordType::STDIN, &b"ab"[..]));
-/// assert!(fragment.starts && !fragment.ends);
+/// assert!(fragment.is_first && !fragment.is_last);
 /// let mut input = &b"c\0"[..];
-/// assert!(deframer.next(&mut input)?.unwrap().ends);
-/// assert!(deframer.next(&mut input)?.is_none() && input.is_empty());
-/// # Ok::<_, fcgi_core::Violation>(())
+/// assert!(decoder.next(&mut input)?.unwrap().is_last);
+/// assert!(decoder.next(&mut input)?.is_none() && input.is_empty());
+/// # Ok::<_, fcgi_core::ProtocolError>(())
 /// ```
 #[derive(Debug)]
 pub struct RecordDecoder {
@@ -27,48 +27,48 @@ pub struct RecordDecoder {
 
 #[derive(Debug)]
 enum State {
-    /// Before or inside a header; `have` < 8 bytes of it are in `bytes`.
-    Header { bytes: [u8; RecordHeader::LEN], have: usize },
-    /// Inside the content; `left` > 0.
-    Content { header: RecordHeader, left: u16, starts: bool },
-    /// Inside the padding; `left` > 0.
-    Padding { left: u8 },
+    /// Before or inside a header: `bytes` holds the first `len` < 8 bytes of it.
+    Header { bytes: [u8; RecordHeader::LEN], len: usize },
+    /// Inside the content; `remaining` > 0.
+    Content { header: RecordHeader, remaining: u16, is_first: bool },
+    /// Inside the padding; `remaining` > 0.
+    Padding { remaining: u8 },
 }
 
-/// A piece of one record.
+/// A part of one record's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fragment<'a> {
     /// The record's header.
     pub header: RecordHeader,
-    /// Bytes of its content; empty only where the record's content is.
+    /// Bytes of the content; empty only if the record has no content.
     pub content: &'a [u8],
-    /// Whether this is the record's first piece.
+    /// Whether this is the first fragment of the record.
     pub is_first: bool,
-    /// Whether the content is complete with this piece.
+    /// Whether this fragment completes the content.
     pub is_last: bool,
 }
 
 impl RecordDecoder {
-    const START: State = State::Header { bytes: [0; RecordHeader::LEN], have: 0 };
+    const START: State = State::Header { bytes: [0; RecordHeader::LEN], len: 0 };
 
-    /// At the start of a record.
+    /// A decoder at the start of a record.
     #[must_use]
     pub const fn new() -> Self {
         Self { state: Self::START }
     }
 
-    /// The next piece at the front of `input`, which is moved past it. `None`: all of `input` was used, and
-    /// more is needed.
+    /// Decodes the next fragment at the front of `input` and moves `input` past it. `None`: all of `input` was
+    /// used, and more is needed.
     ///
     /// # Errors
-    /// A header of another version than 1. Nobody knows where the next record begins then: what further calls
-    /// give means nothing.
+    /// The version of a header is not 1. Where the next record begins is then unknown, and further calls return
+    /// garbage.
     #[inline]
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, ProtocolError> {
         if self.is_between_records()
             && let Some((header, rest)) = input.split_first_chunk()
         {
-            // Mostly a record lies whole in what was read: nothing of it need be kept in mind then.
+            // Fast path: usually a read holds the complete record, and no state is needed.
             let header = RecordHeader::decode(*header)?;
             let content_len = usize::from(header.content_len);
             if let Some((content, rest)) = rest.split_at_checked(content_len)
@@ -78,41 +78,41 @@ impl RecordDecoder {
                 return Ok(Some(Fragment { header, content, is_first: true, is_last: true }));
             }
         }
-        self.next_piece(input)
+        self.next_partial(input)
     }
 
-    /// As [`next`](Self::next), of records in pieces.
-    fn next_piece<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, ProtocolError> {
+    /// As [`next`](Self::next), for records that arrive in parts.
+    fn next_partial<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, ProtocolError> {
         loop {
             match &mut self.state {
-                State::Header { bytes, have } => {
-                    let Some(header) = take_header(bytes, have, input) else { return Ok(None) };
+                State::Header { bytes, len } => {
+                    let Some(header) = take_header(bytes, len, input) else { return Ok(None) };
                     let header = RecordHeader::decode(header)?;
                     if header.content_len == 0 {
                         self.state = after_content(header);
                         return Ok(Some(Fragment { header, content: &[], is_first: true, is_last: true }));
                     }
-                    self.state = State::Content { header, left: header.content_len, starts: true };
+                    self.state = State::Content { header, remaining: header.content_len, is_first: true };
                 }
-                State::Content { header, left, starts } => {
+                State::Content { header, remaining, is_first } => {
                     if input.is_empty() {
                         return Ok(None);
                     }
-                    let content = take(input, usize::from(*left));
-                    // `take` gives at most `left` bytes, so the conversion holds.
-                    *left = left.saturating_sub(u16::try_from(content.len()).unwrap_or(*left));
+                    let content = take(input, usize::from(*remaining));
+                    // `content` has at most `remaining` bytes, so the conversion cannot fail.
+                    *remaining = remaining.saturating_sub(u16::try_from(content.len()).unwrap_or(*remaining));
                     let fragment =
-                        Fragment { header: *header, content, is_first: *starts, is_last: *left == 0 };
-                    *starts = false;
+                        Fragment { header: *header, content, is_first: *is_first, is_last: *remaining == 0 };
+                    *is_first = false;
                     if fragment.is_last {
                         self.state = after_content(fragment.header);
                     }
                     return Ok(Some(fragment));
                 }
-                State::Padding { left } => {
-                    let skipped = take(input, usize::from(*left)).len();
-                    *left = left.saturating_sub(u8::try_from(skipped).unwrap_or(*left));
-                    if *left > 0 {
+                State::Padding { remaining } => {
+                    let skipped = take(input, usize::from(*remaining)).len();
+                    *remaining = remaining.saturating_sub(u8::try_from(skipped).unwrap_or(*remaining));
+                    if *remaining > 0 {
                         return Ok(None);
                     }
                     self.state = Self::START;
@@ -121,23 +121,23 @@ impl RecordDecoder {
         }
     }
 
-    /// Whether the stream stands between two records, where it may end.
+    /// Whether the input ended between two records, where the stream may end.
     #[must_use]
     pub const fn is_between_records(&self) -> bool {
-        matches!(self.state, State::Header { have: 0, .. })
+        matches!(self.state, State::Header { len: 0, .. })
     }
 
-    /// Whether the stream stands inside a record's padding, all of its content being known.
+    /// Whether the input ended inside a record's padding, after all of its content.
     #[must_use]
     pub const fn is_in_padding(&self) -> bool {
         matches!(self.state, State::Padding { .. })
     }
 
-    /// The record that the stream stands in, and how many bytes of its content are still to come.
+    /// The record inside whose content the input ended, and the number of content bytes still to come.
     #[must_use]
     pub const fn current(&self) -> Option<(RecordHeader, u16)> {
         match self.state {
-            State::Content { header, left, .. } => Some((header, left)),
+            State::Content { header, remaining, .. } => Some((header, remaining)),
             State::Header { .. } | State::Padding { .. } => None,
         }
     }
@@ -152,32 +152,32 @@ impl Default for RecordDecoder {
 const fn after_content(header: RecordHeader) -> State {
     match header.padding_len {
         0 => RecordDecoder::START,
-        left => State::Padding { left },
+        remaining => State::Padding { remaining },
     }
 }
 
-/// A whole header: from `input` alone where it holds one, else gathered over several inputs.
+/// Takes a complete header: directly from `input`, or collected from several inputs in `bytes`.
 fn take_header(
     bytes: &mut [u8; RecordHeader::LEN],
-    have: &mut usize,
+    len: &mut usize,
     input: &mut &[u8],
 ) -> Option<[u8; RecordHeader::LEN]> {
-    if *have == 0
-        && let Some((whole, rest)) = input.split_first_chunk()
+    if *len == 0
+        && let Some((header, rest)) = input.split_first_chunk()
     {
         *input = rest;
-        return Some(*whole);
+        return Some(*header);
     }
-    let room = bytes.get_mut(*have..)?;
-    let part = take(input, room.len());
-    room.get_mut(..part.len())?.copy_from_slice(part);
-    *have = have.saturating_add(part.len());
-    (*have == RecordHeader::LEN).then_some(*bytes)
+    let missing = bytes.get_mut(*len..)?;
+    let part = take(input, missing.len());
+    missing.get_mut(..part.len())?.copy_from_slice(part);
+    *len = len.saturating_add(part.len());
+    (*len == RecordHeader::LEN).then_some(*bytes)
 }
 
-/// Up to `most` bytes from the front of `input`.
-fn take<'a>(input: &mut &'a [u8], most: usize) -> &'a [u8] {
-    let (taken, rest) = input.split_at_checked(most).unwrap_or((*input, &[]));
+/// Takes up to `max` bytes from the front of `input`.
+fn take<'a>(input: &mut &'a [u8], max: usize) -> &'a [u8] {
+    let (taken, rest) = input.split_at_checked(max).unwrap_or((*input, &[]));
     *input = rest;
     taken
 }
@@ -189,23 +189,23 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    type Whole = (RecordHeader, Vec<u8>);
+    type Record = (RecordHeader, Vec<u8>);
 
-    /// Feeds `chunks` and puts fragments together to records.
-    fn records<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Whole>, ProtocolError> {
-        let mut deframer = RecordDecoder::new();
-        let mut records: Vec<Whole> = Vec::new();
-        let mut open = false;
+    /// Decodes `chunks` and joins the fragments of each record.
+    fn records<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Record>, ProtocolError> {
+        let mut decoder = RecordDecoder::new();
+        let mut records: Vec<Record> = Vec::new();
+        let mut is_partial = false;
         for mut chunk in chunks {
-            while let Some(fragment) = deframer.next(&mut chunk)? {
-                assert_eq!(fragment.is_first, !open);
+            while let Some(fragment) = decoder.next(&mut chunk)? {
+                assert_eq!(fragment.is_first, !is_partial);
                 if fragment.is_first {
                     records.push((fragment.header, Vec::new()));
                 }
                 let (header, content) = records.last_mut().unwrap();
                 assert_eq!(*header, fragment.header);
                 content.extend_from_slice(fragment.content);
-                open = !fragment.is_last;
+                is_partial = !fragment.is_last;
                 assert_eq!(fragment.is_last, content.len() == usize::from(header.content_len));
             }
             assert!(chunk.is_empty(), "all input is used");
@@ -213,7 +213,7 @@ mod tests {
         Ok(records)
     }
 
-    fn wire(list: &[(u8, u16, usize, u8)]) -> (Vec<u8>, Vec<Whole>) {
+    fn wire(list: &[(u8, u16, usize, u8)]) -> (Vec<u8>, Vec<Record>) {
         let mut wire = Vec::new();
         let mut expected = Vec::new();
         for &(kind, id, content, padding_len) in list {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_byte_by_byte_and_split_anywhere() {
+    fn records_decode_whole_by_byte_and_split_anywhere() {
         let (wire, expected) = wire(&[
             (1, 1, 8, 0),
             (4, 1, 300, 4),
@@ -259,21 +259,21 @@ mod tests {
     }
 
     #[test]
-    fn it_knows_whether_it_stands_between_records() {
+    fn the_end_of_each_record_is_reported() {
         let (wire, _) = wire(&[(5, 1, 2, 1)]);
-        let mut deframer = RecordDecoder::new();
-        for (fed, byte) in wire.chunks(1).enumerate() {
-            assert_eq!(deframer.is_between_records(), fed == 0, "after {fed} bytes");
+        let mut decoder = RecordDecoder::new();
+        for (received, byte) in wire.chunks(1).enumerate() {
+            assert_eq!(decoder.is_between_records(), received == 0, "after {received} bytes");
             let mut input = byte;
-            while deframer.next(&mut input).unwrap().is_some() {}
+            while decoder.next(&mut input).unwrap().is_some() {}
         }
-        assert!(deframer.is_between_records());
+        assert!(decoder.is_between_records());
     }
 
     #[test]
-    fn another_version_is_refused_with_its_header() {
-        let mut deframer = RecordDecoder::new();
+    fn another_version_is_an_error() {
+        let mut decoder = RecordDecoder::new();
         let mut input = &vec![2, 1, 0, 5, 0, 0, 0, 0][..];
-        assert!(deframer.next(&mut input).is_err());
+        assert!(decoder.next(&mut input).is_err());
     }
 }

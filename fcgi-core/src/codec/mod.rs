@@ -2,6 +2,8 @@
 
 mod decoder;
 mod encoder;
+mod output_buffer;
+mod replace;
 
 pub use self::decoder::{Fragment, RecordDecoder};
 pub use self::encoder::RecordEncoder;

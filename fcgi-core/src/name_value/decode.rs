@@ -1,15 +1,15 @@
-//! Pairs out of a buffer that holds all of them.
+//! Bytes to name-value pairs.
 
-use super::lengths;
+use super::length::lengths;
 use crate::error::ProtocolErrorKind;
 
-/// Iterates over the pairs in a slice, in the order of the wire, without copying.
+/// Iterates over the name-value pairs in a slice, in the order of the wire, without copying.
 ///
-/// Yields `Err(`[`ProtocolErrorKind::TruncatedPair`]`)` once, as its last item, where the slice ends inside a pair.
+/// If the slice ends inside a pair, the last item is `Err(`[`ProtocolErrorKind::TruncatedPair`]`)`.
 ///
 /// ```
-/// use fcgi_core::Pairs;
-/// let mut pairs = Pairs::new(b"\x01\x02ABC\x01\x00D");
+/// use fcgi_core::NameValuePairs;
+/// let mut pairs = NameValuePairs::new(b"\x01\x02ABC\x01\x00D");
 /// assert_eq!(pairs.next(), Some(Ok((&b"A"[..], &b"BC"[..]))));
 /// assert_eq!(pairs.next(), Some(Ok((&b"D"[..], &b""[..]))));
 /// assert_eq!(pairs.next(), None);
@@ -20,13 +20,13 @@ pub struct NameValuePairs<'a> {
 }
 
 impl<'a> NameValuePairs<'a> {
-    /// The pairs that `encoded` holds.
+    /// An iterator over the pairs in `encoded`.
     #[must_use]
     pub const fn new(encoded: &'a [u8]) -> Self {
         Self { rest: encoded }
     }
 
-    /// What has not been iterated over; empty after an error.
+    /// The bytes after the last pair that was returned; empty after an error.
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
         self.rest
@@ -35,7 +35,7 @@ impl<'a> NameValuePairs<'a> {
     #[inline]
     fn pair(&mut self) -> Option<(&'a [u8], &'a [u8])> {
         if let [name @ 0..128, value @ 0..128, pair @ ..] = self.rest {
-            // Nearly all pairs. Both lengths are short, so there is nothing to overflow.
+            // Fast path: nearly all names and values are short. The sum cannot overflow.
             let name = usize::from(*name);
             let (pair, rest) = pair.split_at_checked(name.wrapping_add(usize::from(*value)))?;
             self.rest = rest;
@@ -70,12 +70,12 @@ impl<'a> Iterator for NameValuePairs<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode_pair;
+    use crate::name_value::encode_pair;
     use alloc::vec;
     use alloc::vec::Vec;
 
     #[test]
-    fn lengths_at_every_border_of_the_encoding() {
+    fn lengths_at_every_limit_of_the_encoding() {
         let lengths = [0, 1, 127, 128, 129, 255, 256, 65_535, 65_536];
         for name in lengths {
             for value in lengths {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn four_byte_lengths_of_small_numbers_are_read_too() {
+    fn small_lengths_in_four_bytes_are_accepted() {
         let wire = b"\x80\x00\x00\x01\x80\x00\x00\x02abc";
         assert_eq!(NameValuePairs::new(wire).collect::<Vec<_>>(), [Ok((&b"a"[..], &b"bc"[..]))]);
     }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_length_asks_for_nothing() {
+    fn the_longest_length_allocates_nothing() {
         let decoded: Vec<_> = NameValuePairs::new(b"\xff\xff\xff\xff\xff\xff\xff\xffxyz").collect();
         assert_eq!(decoded, [Err(ProtocolErrorKind::TruncatedPair)]);
     }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_stay_as_they_are() {
+    fn names_and_values_are_not_decoded() {
         let wire = b"\x02\x03\xff\x00\x80\xfe\x00";
         let decoded: Vec<_> = NameValuePairs::new(wire).collect();
         assert_eq!(decoded, [Ok((&b"\xff\x00"[..], &b"\x80\xfe\x00"[..]))]);

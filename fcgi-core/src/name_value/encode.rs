@@ -1,10 +1,10 @@
-//! Pairs into a buffer.
+//! Name-value pairs to bytes.
 
 use bytes::BufMut;
 
-/// Appends one pair to `out`, each length in one byte where it fits, else in four.
+/// Appends a name-value pair to `out`, each length in one byte if it fits, otherwise in four.
 ///
-/// A name or value longer than 2 147 483 647 bytes cannot be written on the wire; it is cut there.
+/// Truncates a name or value to 2 147 483 647 bytes, the longest that the encoding allows.
 ///
 /// ```
 /// let mut wire = Vec::new();
@@ -13,7 +13,7 @@ use bytes::BufMut;
 /// ```
 #[inline]
 pub fn encode_pair(out: &mut impl BufMut, name: &[u8], value: &[u8]) {
-    // Nearly all pairs are short in both.
+    // Fast path: nearly all names and values are short.
     if let (Ok(name_len @ 0..128), Ok(value_len @ 0..128)) =
         (u8::try_from(name.len()), u8::try_from(value.len()))
     {
@@ -25,17 +25,17 @@ pub fn encode_pair(out: &mut impl BufMut, name: &[u8], value: &[u8]) {
 }
 
 fn encode_long(out: &mut impl BufMut, name: &[u8], value: &[u8]) {
-    let (name, value) = (cut(name), cut(value));
+    let (name, value) = (truncate(name), truncate(value));
     put_length(out, name.len());
     put_length(out, value.len());
     out.put_slice(name);
     out.put_slice(value);
 }
 
-const LONGEST: usize = 0x7fff_ffff;
+const MAX_LENGTH: usize = 0x7fff_ffff;
 
-fn cut(bytes: &[u8]) -> &[u8] {
-    bytes.get(..LONGEST).unwrap_or(bytes)
+fn truncate(bytes: &[u8]) -> &[u8] {
+    bytes.get(..MAX_LENGTH).unwrap_or(bytes)
 }
 
 fn put_length(out: &mut impl BufMut, length: usize) {

@@ -1,28 +1,28 @@
-//! Checks pairs as their bytes arrive, so that a stream which lies about a length is refused when it says so.
+//! Validates pairs as their bytes arrive, so that an oversized length is rejected with its first bytes.
 
-use super::lengths;
+use super::length::lengths;
 
-/// How far into a growing buffer whole pairs have been seen.
+/// Validates the pairs in a growing buffer.
 #[derive(Debug, Default)]
 pub(crate) struct PairValidator {
-    /// Where the first pair that is not known to be whole begins. At most the buffer's length.
+    /// End of the complete pairs. At most the buffer's length.
     complete: usize,
-    /// Pairs before it.
+    /// Number of complete pairs.
     pairs: usize,
 }
 
-/// Why a stream of pairs goes no further.
+/// The limit that a stream of pairs exceeds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ValidateError {
-    /// A declared length passes the bound on bytes.
+    /// The limit on bytes, by the length of a pair.
     TooLong,
-    /// More pairs than the bound.
+    /// The limit on pairs.
     TooMany,
 }
 
 impl PairValidator {
-    /// Looks at what `buffer`, which holds at most `max_bytes`, has gained. A declared length is compared
-    /// with the bound, and never allocated.
+    /// Validates the bytes that `buffer` gained since the last call. It holds at most `max_bytes`. Lengths are
+    /// compared with the limit, never allocated.
     pub(crate) fn advance(
         &mut self,
         buffer: &[u8],
@@ -30,10 +30,9 @@ impl PairValidator {
         max_pairs: usize,
     ) -> Result<(), ValidateError> {
         let mut rest = buffer.get(self.complete..).unwrap_or_default();
-        // `buffer` is within the bound, and so is each pair that is whole; only of one that is not can the
-        // length be a lie.
+        // Complete pairs are within the limit, as `buffer` is. Only an incomplete one can be oversized.
         let mut pairs = self.pairs;
-        let lie = loop {
+        let oversized = loop {
             if let Some(next) = after_short(rest) {
                 rest = next;
                 pairs = pairs.wrapping_add(1);
@@ -46,34 +45,34 @@ impl PairValidator {
                 break head.saturating_add(content) > max_bytes;
             };
             rest = next;
-            // Each is at least two bytes of a buffer, so they can be counted.
+            // A pair has at least two bytes of the buffer, so the sum cannot overflow.
             pairs = pairs.wrapping_add(1);
         };
         self.pairs = pairs;
         self.complete = buffer.len().saturating_sub(rest.len());
-        // One that has only begun counts as well, or the answer would hang on how the bytes were cut.
-        let begun = self.pairs.saturating_add(usize::from(lie));
-        if begun > max_pairs {
+        // The oversized pair counts, too: the result must not depend on how the bytes were split.
+        let count = self.pairs.saturating_add(usize::from(oversized));
+        if count > max_pairs {
             Err(ValidateError::TooMany)
-        } else if lie {
+        } else if oversized {
             Err(ValidateError::TooLong)
         } else {
             Ok(())
         }
     }
 
-    /// Whether `buffer` ends where a pair ends.
+    /// Whether `buffer` ends with a complete pair.
     pub(crate) fn is_complete(&self, buffer: &[u8]) -> bool {
         self.complete == buffer.len()
     }
 
-    /// Pairs that were seen whole.
+    /// The number of complete pairs.
     pub(crate) fn pairs(&self) -> usize {
         self.pairs
     }
 }
 
-/// What follows the pair at the front, if that is whole and both its lengths are of one byte. Nearly all are.
+/// What follows the first pair, if it is complete and its lengths have one byte each, as nearly all have.
 #[inline]
 fn after_short(input: &[u8]) -> Option<&[u8]> {
     let [name @ 0..128, value @ 0..128, ..] = input else { return None };
@@ -84,7 +83,7 @@ fn after_short(input: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode_pair;
+    use crate::name_value::encode_pair;
     use alloc::vec::Vec;
 
     #[test]
@@ -93,24 +92,28 @@ mod tests {
         encode_pair(&mut wire, b"A_NAME", &[7; 130]);
         let first = wire.len();
         encode_pair(&mut wire, &[b'n'; 128], b"v");
-        let mut scan = PairValidator::default();
+        let mut validator = PairValidator::default();
         for end in 0..=wire.len() {
-            scan.advance(&wire[..end], 1000, 10).unwrap();
-            assert_eq!(scan.is_complete(&wire[..end]), [0, first, wire.len()].contains(&end), "{end} bytes");
+            validator.advance(&wire[..end], 1000, 10).unwrap();
+            assert_eq!(
+                validator.is_complete(&wire[..end]),
+                [0, first, wire.len()].contains(&end),
+                "{end} bytes"
+            );
         }
-        assert_eq!(scan.pairs(), 2);
+        assert_eq!(validator.pairs(), 2);
     }
 
     #[test]
-    fn a_lie_about_a_length_is_refused_with_the_length() {
-        let mut scan = PairValidator::default();
-        assert_eq!(scan.advance(b"\xff\xff\xff\xff\x00", 1 << 20, 10), Err(ValidateError::TooLong));
-        let mut scan = PairValidator::default();
-        assert_eq!(scan.advance(b"\xff\xff\xff\xff\xff\xff\xff\xff", usize::MAX, 10), Ok(()));
+    fn an_oversized_length_is_rejected_with_the_length() {
+        let mut validator = PairValidator::default();
+        assert_eq!(validator.advance(b"\xff\xff\xff\xff\x00", 1 << 20, 10), Err(ValidateError::TooLong));
+        let mut validator = PairValidator::default();
+        assert_eq!(validator.advance(b"\xff\xff\xff\xff\xff\xff\xff\xff", usize::MAX, 10), Ok(()));
     }
 
     #[test]
-    fn a_million_empty_pairs_pass_the_bound_on_pairs() {
+    fn a_million_empty_pairs_exceed_the_limit() {
         let wire = alloc::vec![0; 2_000_000];
         assert_eq!(PairValidator::default().advance(&wire, usize::MAX, 1000), Err(ValidateError::TooMany));
     }

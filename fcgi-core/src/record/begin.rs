@@ -1,22 +1,22 @@
-//! The record that begins a request.
+//! BEGIN_REQUEST.
 
-use super::Role;
+use super::role::Role;
 
 /// The content of a BEGIN_REQUEST record (FastCGI §5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BeginRequest {
-    /// What the application is asked to be.
+    /// The role of the application for this request.
     pub role: Role,
-    /// `FCGI_KEEP_CONN`: the application leaves the connection open after this request.
+    /// `FCGI_KEEP_CONN`: the application keeps the connection open after this request.
     pub keep_conn: bool,
 }
 
 impl BeginRequest {
-    /// Bytes of the content, always.
+    /// Bytes of the content.
     pub const LEN: usize = 8;
     const KEEP_CONN: u8 = 1;
 
-    /// The content's bytes; reserved bytes and flags are 0.
+    /// Encodes the content; reserved bytes and flags are 0.
     #[must_use]
     pub const fn encode(self) -> [u8; Self::LEN] {
         let [role1, role0] = self.role.0.to_be_bytes();
@@ -24,8 +24,8 @@ impl BeginRequest {
         [role1, role0, flags, 0, 0, 0, 0, 0]
     }
 
-    /// Reads the content. Flags other than `FCGI_KEEP_CONN` and the reserved bytes are not looked at (§5.1
-    /// leaves them to later versions).
+    /// Decodes the content. Ignores reserved bytes and flags other than `FCGI_KEEP_CONN`, which §5.1 leaves to later
+    /// versions.
     #[must_use]
     pub const fn decode(content: [u8; Self::LEN]) -> Self {
         let [role1, role0, flags, ..] = content;
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_and_back() {
+    fn begin_round_trip() {
         for (role, keep_conn, bytes) in [
             (Role::RESPONDER, true, [0, 1, 1, 0, 0, 0, 0, 0]),
             (Role::FILTER, false, [0, 3, 0, 0, 0, 0, 0, 0]),

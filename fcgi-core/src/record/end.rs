@@ -1,31 +1,31 @@
-//! The record that ends a request.
+//! END_REQUEST.
 
 use core::fmt;
 
 /// The content of an END_REQUEST record (FastCGI §5.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndRequest {
-    /// What a CGI program would have returned from `exit` (§5.5); web servers ignore it.
+    /// The exit status that a CGI program would have (§5.5); web servers ignore it.
     pub app_status: u32,
-    /// Whether the request was served, and if not, why.
+    /// Whether the request was served, and why not otherwise.
     pub protocol_status: ProtocolStatus,
 }
 
 impl EndRequest {
-    /// Bytes of the content, always.
+    /// Bytes of the content.
     pub const LEN: usize = 8;
 
-    /// The same, as a record's header has it.
+    /// [`LEN`](Self::LEN) as in a header.
     pub(crate) const CONTENT_LEN: u16 = 8;
 
-    /// The content's bytes; the reserved bytes are 0.
+    /// Encodes the content; the reserved bytes are 0.
     #[must_use]
     pub const fn encode(self) -> [u8; Self::LEN] {
         let [a3, a2, a1, a0] = self.app_status.to_be_bytes();
         [a3, a2, a1, a0, self.protocol_status.0, 0, 0, 0]
     }
 
-    /// Reads the content; the reserved bytes are not looked at.
+    /// Decodes the content; ignores the reserved bytes.
     #[must_use]
     pub const fn decode(content: [u8; Self::LEN]) -> Self {
         let [a3, a2, a1, a0, status, ..] = content;
@@ -33,18 +33,18 @@ impl EndRequest {
     }
 }
 
-/// How the protocol level of a request ended (FastCGI §5.5), an open code space.
+/// Whether an application served a request (FastCGI §5.5). An open code space.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProtocolStatus(pub u8);
 
 impl ProtocolStatus {
     /// The request was served.
     pub const REQUEST_COMPLETE: Self = Self(0);
-    /// Refused: this application takes one request at a time on a connection.
+    /// Rejected: the application accepts one request at a time per connection.
     pub const CANT_MPX_CONN: Self = Self(1);
-    /// Refused: some resource is used up.
+    /// Rejected: the application is out of some resource.
     pub const OVERLOADED: Self = Self(2);
-    /// Refused: the application does not play that role.
+    /// Rejected: the application does not support the role.
     pub const UNKNOWN_ROLE: Self = Self(3);
 }
 
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_and_back() {
+    fn end_round_trip() {
         let end = EndRequest { app_status: 0x0102_0304, protocol_status: ProtocolStatus::OVERLOADED };
         assert_eq!(end.encode(), [1, 2, 3, 4, 2, 0, 0, 0]);
         assert_eq!(EndRequest::decode([1, 2, 3, 4, 2, 9, 9, 9]), end);

@@ -1,12 +1,13 @@
-//! The eight bytes that every record begins with.
+//! The header of a record.
 
-use super::{RecordType, RequestId};
+use super::id::RequestId;
+use super::kind::RecordType;
 use crate::error::{ProtocolError, ProtocolErrorKind};
 
-/// The protocol's version, the first byte of every record (FastCGI §8, `FCGI_VERSION_1`).
+/// The protocol version, the first byte of every record (FastCGI §8, `FCGI_VERSION_1`).
 pub const VERSION: u8 = 1;
 
-/// The head of a record (FastCGI §3.3): what follows, for which request, and how many bytes of it.
+/// The header of a record (FastCGI §3.3): its type, request id and lengths.
 ///
 /// ```
 /// use fcgi_core::{RecordHeader, RecordType, RequestId};
@@ -16,13 +17,13 @@ pub const VERSION: u8 = 1;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordHeader {
-    /// What the record carries.
+    /// The type of the record.
     pub kind: RecordType,
-    /// The request that it belongs to; null for a management record.
+    /// The request that it belongs to; null in a management record.
     pub id: RequestId,
     /// Bytes of content that follow the header.
     pub content_len: u16,
-    /// Bytes of padding that follow the content, to be skipped.
+    /// Bytes of padding that follow the content.
     pub padding_len: u8,
 }
 
@@ -36,7 +37,7 @@ impl RecordHeader {
         Self { kind, id, content_len, padding_len: 0 }
     }
 
-    /// The header's bytes on the wire; the reserved byte is 0.
+    /// Encodes the header; the reserved byte is 0.
     #[must_use]
     pub const fn encode(self) -> [u8; Self::LEN] {
         let [id1, id0] = self.id.0.to_be_bytes();
@@ -44,7 +45,7 @@ impl RecordHeader {
         [VERSION, self.kind.0, id1, id0, len1, len0, self.padding_len, 0]
     }
 
-    /// Reads a header; the reserved byte is not looked at.
+    /// Decodes a header; ignores the reserved byte.
     ///
     /// # Errors
     /// [`ProtocolErrorKind::InvalidVersion`] for a version other than [`VERSION`].
@@ -76,11 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_refused() {
+    fn another_version_is_rejected() {
         for version in [0, 2, 255] {
-            let refused = RecordHeader::decode([version, 1, 0, 7, 0, 0, 0, 0]);
+            let decoded = RecordHeader::decode([version, 1, 0, 7, 0, 0, 0, 0]);
             assert_eq!(
-                refused,
+                decoded,
                 Err(ProtocolError { kind: ProtocolErrorKind::InvalidVersion, request_id: RequestId(7) })
             );
         }

@@ -1,16 +1,16 @@
-//! The number that tells the requests of one connection apart.
+//! The id of a request on the wire.
 
 use core::fmt;
 
-/// A request id (FastCGI §3.3), chosen by the web server and echoed in everything that answers it.
+/// A request id (FastCGI §3.3), chosen by the web server and repeated in all records of the request.
 ///
-/// Ids come back: a web server may use the id of an answered request for the next one, so an id names a
-/// request only as long as that request lives. What outlives it is a [`RequestKey`](crate::RequestKey).
+/// Ids are reused: a web server may give the id of an answered request to the next one. A
+/// [`RequestKey`](crate::RequestKey) is not reused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u16);
 
 impl RequestId {
-    /// The null id, which management records carry (§3.3).
+    /// The null id, for management records (§3.3).
     pub const NULL: Self = Self(0);
 
     /// Whether this is the null id.

@@ -2,22 +2,22 @@
 
 use core::fmt;
 
-/// What a record carries (FastCGI §8, the `FCGI_…` record types).
+/// The type of a record (FastCGI §8, the `FCGI_…` record types).
 ///
-/// An open code space: a value that has no name here is data to be answered (§4.2), not a failure to parse.
+/// An open code space: an unknown value is not a decoding error, since §4.2 defines a response to it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordType(pub u8);
 
 impl RecordType {
     /// A web server begins a request (§5.1).
     pub const BEGIN_REQUEST: Self = Self(1);
-    /// A web server gives a request up (§5.4).
+    /// A web server aborts a request (§5.4).
     pub const ABORT_REQUEST: Self = Self(2);
-    /// An application has finished a request (§5.5).
+    /// An application ends a request (§5.5).
     pub const END_REQUEST: Self = Self(3);
     /// A stream of name-value pairs to the application (§5.2).
     pub const PARAMS: Self = Self(4);
-    /// The request's body, a stream to the application (§5.3).
+    /// The request body, a stream to the application (§5.3).
     pub const STDIN: Self = Self(5);
     /// The response, a stream to the web server (§5.3).
     pub const STDOUT: Self = Self(6);
@@ -25,14 +25,14 @@ impl RecordType {
     pub const STDERR: Self = Self(7);
     /// A Filter's second input, a stream to the application (§5.3, §6.4).
     pub const DATA: Self = Self(8);
-    /// A web server asks for variables (§4.1).
+    /// A web server queries variables (§4.1).
     pub const GET_VALUES: Self = Self(9);
-    /// An application's answer to [`GET_VALUES`](Self::GET_VALUES) (§4.1).
+    /// An application's response to [`GET_VALUES`](Self::GET_VALUES) (§4.1).
     pub const GET_VALUES_RESULT: Self = Self(10);
-    /// An application's answer to a management record that it does not know (§4.2).
+    /// An application's response to a management record of an unknown type (§4.2).
     pub const UNKNOWN_TYPE: Self = Self(11);
 
-    /// Who sends records of this type.
+    /// The direction in which records of this type are sent.
     #[must_use]
     pub const fn direction(self) -> Direction {
         match self {
@@ -52,14 +52,14 @@ impl RecordType {
     }
 }
 
-/// The side of a connection that sends a [`RecordType`].
+/// The direction in which records of a [`RecordType`] are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// Only a web server sends it.
+    /// From web servers to applications.
     ToApplication,
-    /// Only an application sends it.
+    /// From applications to web servers.
     ToWebServer,
-    /// The specification has no such type.
+    /// Unknown: the specification has no such type.
     Unknown,
 }
 
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_record_type_has_number_name_and_direction() {
-        let table = [
+        let cases = [
             (1, "BEGIN_REQUEST", Direction::ToApplication),
             (2, "ABORT_REQUEST", Direction::ToApplication),
             (3, "END_REQUEST", Direction::ToWebServer),
@@ -106,9 +106,9 @@ mod tests {
             (12, "RecordType(12)", Direction::Unknown),
             (255, "RecordType(255)", Direction::Unknown),
         ];
-        for (number, name, sender) in table {
+        for (number, name, direction) in cases {
             assert_eq!(format!("{:?}", RecordType(number)), name);
-            assert_eq!(RecordType(number).direction(), sender, "{name}");
+            assert_eq!(RecordType(number).direction(), direction, "{name}");
         }
     }
 }

@@ -1,20 +1,20 @@
-//! Records about the connection itself, which carry the null id (FastCGI §4).
+//! Management records: about the connection, with the null id (FastCGI §4).
 
-use super::RecordType;
+use super::kind::RecordType;
 
-/// The variables that a web server can ask for with GET_VALUES (FastCGI §4.1).
+/// A variable that a web server can query with GET_VALUES (FastCGI §4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Variable {
-    /// Transport connections that the application will accept at once.
+    /// Concurrent transport connections that the application accepts.
     MaxConns,
-    /// Requests that the application will accept at once.
+    /// Concurrent requests that the application accepts.
     MaxReqs,
-    /// 1 if the application takes several requests on one connection at once, else 0.
+    /// 1 if the application accepts concurrent requests on one connection, otherwise 0.
     MpxsConns,
 }
 
 impl Variable {
-    /// All of them, in the specification's order.
+    /// All variables, in the order of the specification.
     pub const ALL: [Self; 3] = [Self::MaxConns, Self::MaxReqs, Self::MpxsConns];
 
     /// The name on the wire.
@@ -27,28 +27,28 @@ impl Variable {
         }
     }
 
-    /// The variable of that name, if the specification has one.
+    /// The variable with this name, if the specification has one.
     #[must_use]
     pub fn from_name(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|variable| variable.name().as_bytes() == name)
     }
 }
 
-/// The content of an UNKNOWN_TYPE record (FastCGI §4.2): the type that was not understood.
+/// The content of an UNKNOWN_TYPE record (FastCGI §4.2): the unknown type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownType(pub RecordType);
 
 impl UnknownType {
-    /// Bytes of the content, always.
+    /// Bytes of the content.
     pub const LEN: usize = 8;
 
-    /// The content's bytes; the reserved bytes are 0.
+    /// Encodes the content; the reserved bytes are 0.
     #[must_use]
     pub const fn encode(self) -> [u8; Self::LEN] {
         [self.0.0, 0, 0, 0, 0, 0, 0, 0]
     }
 
-    /// Reads the content; the reserved bytes are not looked at.
+    /// Decodes the content; ignores the reserved bytes.
     #[must_use]
     pub const fn decode(content: [u8; Self::LEN]) -> Self {
         let [kind, ..] = content;
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_type_there_and_back() {
+    fn unknown_type_round_trip() {
         let unknown = UnknownType(RecordType(99));
         assert_eq!(unknown.encode(), [99, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(UnknownType::decode([99, 1, 2, 3, 4, 5, 6, 7]), unknown);

@@ -1,7 +1,6 @@
-//! The units of the wire, one a file (FastCGI 1.0 §3.3 and §8).
+//! The units of the wire, one per file (FastCGI 1.0 §3.3 and §8).
 //!
-//! Both sides of the protocol use these types: what an application receives a web server sends, and the
-//! other way round. Every type here both encodes and decodes.
+//! Both sides use these types, so each one encodes and decodes.
 
 mod begin;
 mod end;

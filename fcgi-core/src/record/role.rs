@@ -1,17 +1,17 @@
-//! The role that a request asks the application to play.
+//! The role of the application for a request.
 
 use core::fmt;
 
-/// A role (FastCGI §6), an open code space.
+/// The role of the application for a request (FastCGI §6). An open code space.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Role(pub u16);
 
 impl Role {
-    /// Answers a request as a CGI program would (§6.2).
+    /// Responds to a request as a CGI program would (§6.2).
     pub const RESPONDER: Self = Self(1);
-    /// Decides whether a request is allowed; has no STDIN (§6.3).
+    /// Decides whether a request is allowed; receives no STDIN (§6.3).
     pub const AUTHORIZER: Self = Self(2);
-    /// Answers a request from a file's content, which comes as a second stream, DATA (§6.4).
+    /// Responds with the filtered content of a file, received as a second stream, DATA (§6.4).
     pub const FILTER: Self = Self(3);
 }
 
@@ -26,7 +26,7 @@ impl fmt::Debug for Role {
     }
 }
 
-/// The roles that an application plays; a request for another one is answered with UNKNOWN_ROLE (§5.5).
+/// The roles that an application supports. A request for another one is rejected with UNKNOWN_ROLE (§5.5).
 ///
 /// ```
 /// use fcgi_core::{Role, Roles};
@@ -43,11 +43,11 @@ pub struct Roles {
 }
 
 impl Roles {
-    /// Responder alone.
+    /// Only Responder.
     pub const RESPONDER: Self = Self { responder: true, authorizer: false, filter: false };
-    /// Authorizer alone.
+    /// Only Authorizer.
     pub const AUTHORIZER: Self = Self { responder: false, authorizer: true, filter: false };
-    /// Filter alone.
+    /// Only Filter.
     pub const FILTER: Self = Self { responder: false, authorizer: false, filter: true };
     /// All three roles of the specification.
     pub const ALL: Self = Self { responder: true, authorizer: true, filter: true };
@@ -62,7 +62,7 @@ impl Roles {
         }
     }
 
-    /// Whether `role` is one of them.
+    /// Whether `role` is one of these.
     #[must_use]
     pub const fn contains(self, role: Role) -> bool {
         match role {

@@ -1,4 +1,4 @@
-//! What an application decides about its connections.
+//! The configuration of an application's connections.
 
 use alloc::vec::Vec;
 
@@ -7,38 +7,40 @@ use bytes::Bytes;
 use crate::limits::Limits;
 use crate::record::{ProtocolStatus, Roles, Variable};
 
-/// The settings of a [`Connection`](super::Connection), shared by all connections of an application.
+/// The configuration of a [`Connection`](super::Connection), shared by all connections of an application.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Bounds on what the web server may send.
+    /// Limits on what the web server may send.
     pub limits: Limits,
-    /// The roles that are played. A request for another one is answered with UNKNOWN_ROLE (FastCGI §5.5).
-    /// Default: Responder.
+    /// The supported roles. A request for another one is rejected with UNKNOWN_ROLE (FastCGI §5.5). Default:
+    /// Responder.
     pub roles: Roles,
-    /// What a request over [`Limits::max_concurrent_requests`] is told.
+    /// The response to requests over [`Limits::max_concurrent_requests`].
     pub overload_response: OverloadResponse,
-    /// Told to web servers that ask with GET_VALUES (FastCGI §4.1): `FCGI_MAX_CONNS`. Default 1 024. Nothing
-    /// here enforces it, since a connection knows nothing of the others.
+    /// The value of `FCGI_MAX_CONNS` for web servers that send GET_VALUES (FastCGI §4.1). Default 1 024. Not enforced
+    /// here, since a connection does not know the others.
     pub max_conns: u32,
-    /// Told to web servers that ask with GET_VALUES: `FCGI_MAX_REQS`, but never more than [`Limits::max_concurrent_requests`], which
-    /// is what a connection takes. Default 4: HAProxy, the one web server that asks, then sends no more than so many
-    /// requests at once on a connection, and without the fix of haproxy/haproxy#3346 it answers some with a 500 of its
-    /// own where their heads do not fit into its buffer together. That has 16 384 bytes, the room of four heads of
-    /// 4 KB. With 8 one in ten failed whose head had 2 KB.
+    /// The value of `FCGI_MAX_REQS` for web servers that send GET_VALUES, reduced to
+    /// [`Limits::max_concurrent_requests`] if that is lower. Default 4.
+    ///
+    /// HAProxy, the only web server that asks, then sends at most so many requests at once on a connection. Without
+    /// the fix of haproxy/haproxy#3346 it answers some with a 500 of its own if their heads do not fit its buffer
+    /// together: 16 384 bytes, the room of four heads of 4 KB. With 8, one in ten failed whose head had 2 KB.
     pub max_reqs: u32,
-    /// Where the memory of PARAMS comes from, and goes to. Default: the allocator.
+    /// Where the memory of PARAMS comes from. Default: the allocator.
     pub params_buffer: ParamsBuffer,
 }
 
-/// Where the memory comes from that holds a request's PARAMS, and what shares it between the [`Params`] and its
-/// slices: a driver that has served a request can so serve the next one with the same memory.
+/// Where the memory of a request's PARAMS comes from, and how [`Params`] and its slices share it.
+///
+/// With it a driver can reuse the memory of an earlier request.
 ///
 /// [`Params`]: crate::Params
 #[derive(Debug, Clone, Copy)]
 pub struct ParamsBuffer {
-    /// Gives a buffer, empty, of any capacity.
+    /// Returns an empty buffer of any capacity.
     pub allocate: fn() -> Vec<u8>,
-    /// Makes a buffer shared that `take` gave. The result must have the same content.
+    /// Turns a buffer of `allocate` into `Bytes` with the same content.
     pub freeze: fn(Vec<u8>) -> Bytes,
 }
 
@@ -62,30 +64,28 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The value of a variable that GET_VALUES asks for: no more than what this configuration really does.
+    /// The value of a variable for GET_VALUES_RESULT: never more than this configuration allows.
     ///
-    /// FastCGI §4.1 means `FCGI_MAX_REQS` for the whole application, HAProxy takes it for a connection. It is
-    /// told what one connection should get, which is right for the one and on the safe side for the other.
+    /// FastCGI §4.1 defines `FCGI_MAX_REQS` for the application, but HAProxy applies it to a connection. The value is
+    /// that of one connection: right for HAProxy, and safe for others.
     pub(super) fn value(&self, variable: Variable) -> usize {
+        let max_concurrent_requests = self.limits.max_concurrent_requests;
         match variable {
             Variable::MaxConns => usize::try_from(self.max_conns).unwrap_or(usize::MAX),
             Variable::MaxReqs => usize::try_from(self.max_reqs)
-                .map_or(self.limits.max_concurrent_requests, |told| {
-                    told.min(self.limits.max_concurrent_requests)
-                }),
-            Variable::MpxsConns => usize::from(self.limits.max_concurrent_requests > 1),
+                .map_or(max_concurrent_requests, |max_reqs| max_reqs.min(max_concurrent_requests)),
+            Variable::MpxsConns => usize::from(max_concurrent_requests > 1),
         }
     }
 }
 
-/// What a request is told that comes when as many as [`Limits::max_concurrent_requests`] are alive, or when the connection
-/// is about to end.
+/// The response to a request over [`Limits::max_concurrent_requests`], or on a closing connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OverloadResponse {
-    /// END_REQUEST with this status: [`ProtocolStatus::OVERLOADED`] or [`ProtocolStatus::CANT_MPX_CONN`], as
-    /// FastCGI §5.5 has it. HAProxy leaves its client hanging on either.
+    /// END_REQUEST with this status: [`ProtocolStatus::OVERLOADED`] or [`ProtocolStatus::CANT_MPX_CONN`], as in
+    /// FastCGI §5.5. HAProxy leaves its client hanging on either.
     Status(ProtocolStatus),
-    /// This text on STDOUT, and END_REQUEST with `REQUEST_COMPLETE`: an answer that every web server
-    /// passes on, such as a CGI response with `Status: 503`.
+    /// This text on STDOUT, and END_REQUEST with `REQUEST_COMPLETE`. Every web server forwards it, for instance a CGI
+    /// response with `Status: 503`.
     Stdout(Bytes),
 }

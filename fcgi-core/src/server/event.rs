@@ -1,46 +1,45 @@
-//! What a connection tells its driver.
+//! What a connection reports to its driver.
 
-use super::RequestKey;
+use crate::key::RequestKey;
 use crate::params::Params;
 use crate::record::{RequestId, Role};
 
-/// Something that the web server did and the application has to know of.
+/// Something that the web server did and the application has to handle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A request's PARAMS are complete: it can be dispatched and answered. Its body may still be on the way.
+    /// A new request: its PARAMS are complete, and it can be answered. Its body may still arrive.
     Request(NewRequest),
-    /// There is something to be had from [`read_body`](super::Connection::read_body) or
-    /// [`read_data`](super::Connection::read_data) that was not there at the last call. Given once until the
-    /// next call.
+    /// [`read_body`](super::Connection::read_body) or [`read_data`](super::Connection::read_data) have new content.
+    /// Not repeated until the next read.
     BodyReadable(RequestKey),
-    /// A request passed a limit while its PARAMS came. The rest of what the web server sends for it is
-    /// dropped; an answer that says so is due: STDOUT, then [`end`](super::Connection::end_request).
+    /// A request exceeded a limit while its PARAMS arrived. The rest of it is dropped. Respond with an error, and
+    /// [end](super::Connection::end_request) it.
     Rejected(RequestKey, RejectReason),
-    /// The web server gave the request up (FastCGI §5.4). Nothing more of it comes; it still has to be
-    /// [ended](super::Connection::end_request). Given once.
+    /// The web server aborted the request (FastCGI §5.4). It sends nothing more for it; the request must still be
+    /// [ended](super::Connection::end_request). Reported once.
     Aborted(RequestKey),
 }
 
 /// A request whose PARAMS are complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRequest {
-    /// What names it from now on.
+    /// The key of the request, for all commands.
     pub key: RequestKey,
     /// Its id on the wire, for logs.
     pub id: RequestId,
-    /// What the application is asked to be; one of the configured roles.
+    /// The role of the application, one of the configured ones.
     pub role: Role,
     /// The meta-variables.
     pub params: Params,
 }
 
-/// The limit that a request passed.
+/// The limit that a request exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectReason {
     /// [`Limits::max_params_bytes`](crate::Limits::max_params_bytes), or
-    /// [`all_params_bytes`](crate::Limits::max_total_params_bytes).
+    /// [`Limits::max_total_params_bytes`](crate::Limits::max_total_params_bytes).
     TooManyBytes,
     /// [`Limits::max_params`](crate::Limits::max_params).
     TooManyParams,

@@ -1,18 +1,18 @@
-//! The events that the driver has not taken.
+//! The events that the driver has not polled yet.
 
 use alloc::collections::VecDeque;
 
-use super::Event;
+use super::event::Event;
 
-/// A queue that allocates nothing for two events, which are what a web server brings about that sends one
-/// request at a time: the request, and its body.
+/// A queue of events. The first two need no allocation: a web server that sends one request at a time causes two,
+/// for the request and for its body.
 #[derive(Debug)]
 pub(super) struct EventQueue {
-    /// Comes before all others.
+    /// Precedes all others.
     first: Option<Event>,
-    /// Comes before all of `rest`; `None` where `first` is.
+    /// Precedes `rest`; `None` if `first` is `None`.
     second: Option<Event>,
-    /// Empty where `second` is `None`.
+    /// Empty if `second` is `None`.
     rest: VecDeque<Event>,
 }
 
@@ -40,13 +40,13 @@ impl EventQueue {
         Some(event)
     }
 
-    /// Events beyond the first two for which there is room without an allocation.
+    /// Allocated room for events beyond the first two.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.rest.capacity()
     }
 
-    /// Frees what an empty queue need not keep.
+    /// Frees the memory of an empty queue.
     pub(super) fn shrink(&mut self) {
         if self.rest.is_empty() {
             self.rest = VecDeque::new();
@@ -60,7 +60,7 @@ mod tests {
     use alloc::vec::Vec;
 
     #[test]
-    fn events_come_out_in_the_order_in_which_they_went_in() {
+    fn events_are_polled_in_the_order_of_the_queue() {
         let key = |generation| crate::RequestKey { generation, slot: 0 };
         for at_once in 1..8 {
             let mut queue = EventQueue::new();

@@ -5,17 +5,19 @@ use alloc::collections::VecDeque;
 
 use crate::key::RequestKey;
 
-/// Their keys, in the order in which they began. A driver that bounds how long PARAMS take is given each once, so that it
-/// need not look through all of them to see which are new.
+/// The keys of the active requests whose PARAMS have not ended, oldest first.
+///
+/// [`poll_new`](Self::poll_new) returns each one once, so that a driver with a timeout for PARAMS need not search for
+/// the new ones.
 #[derive(Debug)]
 pub(super) enum IncompleteHeads {
     None,
-    /// What most connections ever have.
+    /// The most that most connections ever have.
     One(RequestKey, Reported),
     Many(Box<Many>),
 }
 
-/// Whether a key was [given](Heads::poll_new).
+/// Whether [`poll_new`](IncompleteHeads::poll_new) has returned a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reported {
     No,
@@ -25,17 +27,17 @@ pub(super) enum Reported {
 #[derive(Debug)]
 pub(super) struct Many {
     keys: VecDeque<RequestKey>,
-    /// Keys at the end that were not given.
+    /// The number of keys at the end that were not reported.
     new: usize,
 }
 
 impl IncompleteHeads {
-    /// A request has begun.
+    /// Adds a request that has begun.
     pub(super) fn push(&mut self, key: RequestKey) {
         match self {
             Self::None => *self = Self::One(key, Reported::No),
-            Self::One(first, known) => {
-                let new = if *known == Reported::No { 2 } else { 1 };
+            Self::One(first, reported) => {
+                let new = if *reported == Reported::No { 2 } else { 1 };
                 *self = Self::Many(Box::new(Many { keys: VecDeque::from([*first, key]), new }));
             }
             Self::Many(many) => {
@@ -45,7 +47,7 @@ impl IncompleteHeads {
         }
     }
 
-    /// A request's PARAMS have ended, or it was given up before.
+    /// Removes a request whose PARAMS have ended, or that was aborted or rejected.
     pub(super) fn remove(&mut self, key: RequestKey) {
         match self {
             Self::One(one, _) if *one == key => *self = Self::None,
@@ -54,11 +56,11 @@ impl IncompleteHeads {
         }
     }
 
-    /// The oldest that was not given yet.
+    /// The oldest request that was not reported.
     pub(super) fn poll_new(&mut self) -> Option<RequestKey> {
         match self {
-            Self::One(key, known @ Reported::No) => {
-                *known = Reported::Yes;
+            Self::One(key, reported @ Reported::No) => {
+                *reported = Reported::Yes;
                 Some(*key)
             }
             Self::None | Self::One(..) => None,
@@ -74,7 +76,7 @@ impl IncompleteHeads {
         }
     }
 
-    /// Oldest first.
+    /// All keys, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = RequestKey> {
         let (one, many) = match self {
             Self::None => (None, None),
@@ -97,11 +99,11 @@ impl IncompleteHeads {
 
 impl Many {
     fn remove(&mut self, key: RequestKey) {
-        let Some(at) = self.position(key) else { return };
-        if at >= self.keys.len().saturating_sub(self.new) {
+        let Some(index) = self.position(key) else { return };
+        if index >= self.keys.len().saturating_sub(self.new) {
             self.new = self.new.saturating_sub(1);
         }
-        self.keys.remove(at);
+        self.keys.remove(index);
     }
 
     fn poll_new(&mut self) -> Option<RequestKey> {
@@ -112,7 +114,7 @@ impl Many {
 
     fn position(&self, key: RequestKey) -> Option<usize> {
         if self.keys.back() < self.keys.front() {
-            // The keys of a connection have come round, and are in order no more.
+            // The generation has wrapped around: the keys are not sorted.
             return self.keys.iter().position(|other| *other == key);
         }
         self.keys.binary_search(&key).ok()
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn each_head_is_given_once_while_it_lasts() {
+    fn each_new_head_is_reported_once() {
         let mut heads = IncompleteHeads::None;
         assert_eq!(heads.poll_new(), None);
         for generation in 0..4 {
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_are_found_when_generations_come_round() {
+    fn heads_are_found_after_a_wraparound() {
         let mut heads = IncompleteHeads::None;
         let generations = [u32::MAX - 1, u32::MAX, 0, 1];
         for generation in generations {

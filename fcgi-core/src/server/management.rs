@@ -1,23 +1,24 @@
-//! Management records, which are answered here (FastCGI §4.1: they "should not involve the application
-//! proper").
+//! Management records. The connection responds to them itself (FastCGI §4.1: they "should not involve the
+//! application proper").
 
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
-use super::Connection;
+use super::connection::Connection;
 use crate::codec::Fragment;
 use crate::error::ProtocolErrorKind;
 use crate::name_value::{NameValuePairs, encode_pair};
 use crate::record::{Direction, RecordType, RequestId, UnknownType, Variable};
 
 impl Connection {
-    /// A record that is, or claims to be, about the connection: its id is null, or it is GET_VALUES.
+    /// Handles a record with the null id, or GET_VALUES with any id.
     pub(super) fn management_record(&mut self, fragment: Fragment<'_>) -> Result<(), ProtocolErrorKind> {
         let header = fragment.header;
         match (header.kind, header.kind.direction()) {
             (RecordType::GET_VALUES, _) if header.id.is_null() => self.get_values(fragment),
             (_, Direction::ToApplication) => Err(ProtocolErrorKind::InvalidRequestId),
             (_, Direction::ToWebServer) => Err(ProtocolErrorKind::WrongDirection),
+            // FastCGI §4.2: respond to an unknown type.
             (kind, Direction::Unknown) => {
                 if fragment.is_last {
                     self.send_management(RecordType::UNKNOWN_TYPE, &UnknownType(kind).encode());
@@ -38,19 +39,19 @@ impl Connection {
         if !fragment.is_last {
             return Ok(());
         }
-        // FastCGI §4.1: the names that are asked for and known, each once, whatever their values in the
-        // query.
-        let mut asked: Vec<Variable> = Vec::new();
+        // FastCGI §4.1: the result contains the known variables of the query, whatever their values there. Each one
+        // once, so that a query cannot multiply.
+        let mut variables: Vec<Variable> = Vec::new();
         for pair in NameValuePairs::new(&self.management) {
             let (name, _) = pair?;
             match Variable::from_name(name) {
-                Some(variable) if !asked.contains(&variable) => asked.push(variable),
+                Some(variable) if !variables.contains(&variable) => variables.push(variable),
                 Some(_) | None => {}
             }
         }
         self.management.clear();
         let mut content = Vec::new();
-        for variable in asked {
+        for variable in variables {
             let value = self.config.value(variable).to_string();
             encode_pair(&mut content, variable.name().as_bytes(), value.as_bytes());
         }

@@ -1,48 +1,66 @@
-//! Records in: each goes to its request, and what the request's state makes of it is done here.
+//! Records in: finds the request, asks its state, and applies the result.
 
 use alloc::boxed::Box;
 
 use bytes::Bytes;
 
+use super::config::OverloadResponse;
+use super::connection::Connection;
 use super::event::{Event, NewRequest, RejectReason};
-use super::request_state::{AbortAction, RecordAction, RequestState, SendState};
-use super::{Connection, OverloadResponse, RequestKey, Shutdown};
+use super::request_state::{AbortAction, RequestState, SendState};
 use crate::codec::Fragment;
 use crate::error::{ProtocolError, ProtocolErrorKind};
+use crate::key::RequestKey;
 use crate::name_value::ValidateError;
 use crate::params::Params;
 use crate::record::{BeginRequest, Direction, ProtocolStatus, RecordHeader, RecordType, RequestId};
+use crate::record_action::RecordAction;
 
 impl Connection {
-    pub(super) fn receive_from(
-        &mut self,
-        mut input: &[u8],
-        owner: Option<&Bytes>,
-    ) -> Result<(), ProtocolError> {
-        if let Some(violation) = self.protocol_error {
-            return Err(violation);
+    /// Receives bytes from the web server, and uses all of them.
+    ///
+    /// # Errors
+    /// The web server broke a rule of the protocol. Every later call fails with the same error.
+    pub fn receive(&mut self, input: &[u8]) -> Result<(), ProtocolError> {
+        self.receive_from(input, None)
+    }
+
+    /// As [`receive`](Self::receive), without a copy of large pieces of bodies.
+    ///
+    /// Their slices keep the whole buffer of `input` alive. Pieces below 8 192 bytes, or below an eighth of `input`,
+    /// are copied: of a buffer of 64 KiB, a piece pins at most eight times its size.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn receive_shared(&mut self, input: &Bytes) -> Result<(), ProtocolError> {
+        self.receive_from(input, Some(input))
+    }
+
+    fn receive_from(&mut self, mut input: &[u8], owner: Option<&Bytes>) -> Result<(), ProtocolError> {
+        if let Some(error) = self.protocol_error {
+            return Err(error);
         }
         loop {
             let fragment = match self.decoder.next(&mut input) {
                 Ok(Some(fragment)) => fragment,
                 Ok(None) => return Ok(()),
-                Err(violation) => return Err(self.fail(violation)),
+                Err(error) => return Err(self.fail(error)),
             };
             match self.fragment(fragment, owner) {
                 Ok(RecordAction::Deliver) => {}
                 Ok(RecordAction::Ignore) => {
-                    self.discarded_bytes = self.discarded_bytes.saturating_add(cost(fragment))
+                    self.discarded_bytes = self.discarded_bytes.saturating_add(wire_len(fragment))
                 }
-                Err(rule) => {
-                    return Err(self.fail(ProtocolError { kind: rule, request_id: fragment.header.id }));
+                Err(kind) => {
+                    return Err(self.fail(ProtocolError { kind, request_id: fragment.header.id }));
                 }
             }
         }
     }
 
-    const fn fail(&mut self, violation: ProtocolError) -> ProtocolError {
-        self.protocol_error = Some(violation);
-        violation
+    const fn fail(&mut self, error: ProtocolError) -> ProtocolError {
+        self.protocol_error = Some(error);
+        error
     }
 
     fn fragment(
@@ -51,7 +69,7 @@ impl Connection {
         owner: Option<&Bytes>,
     ) -> Result<RecordAction, ProtocolErrorKind> {
         let RecordHeader { kind, id, .. } = fragment.header;
-        // FastCGI §3.3: the null id is for management records, and these have no other.
+        // FastCGI §3.3: management records have the null id, and no other record has it.
         if id.is_null() || kind == RecordType::GET_VALUES {
             return self.management_record(fragment).map(|()| RecordAction::Deliver);
         }
@@ -65,24 +83,24 @@ impl Connection {
                 Ok(RecordAction::Deliver)
             }
             _ if kind.direction() == Direction::ToWebServer => Err(ProtocolErrorKind::WrongDirection),
-            // FastCGI §4.2 answers unknown types of management records alone; of a request's it says nothing,
-            // so that a later version's additions do no harm.
+            // FastCGI §4.2: only unknown types of management records get a response. Ignore unknown types of a
+            // request's records: a later version may add some.
             _ => Ok(RecordAction::Ignore),
         }
     }
 
     fn begin(&mut self, id: RequestId, fragment: Fragment<'_>) -> Result<(), ProtocolErrorKind> {
+        // FastCGI §5.1: the length of the content is fixed.
         if usize::from(fragment.header.content_len) != BeginRequest::LEN {
             return Err(ProtocolErrorKind::InvalidBeginLength);
         }
         let Some(content) = self.read_begin(fragment) else { return Ok(()) };
         let begin = BeginRequest::decode(content);
         match self.requests.by_id(id) {
-            Some((_, entry)) if entry.state.output() != SendState::Ended => {
+            Some((_, entry)) if entry.state.send_state() != SendState::Ended => {
                 return Err(ProtocolErrorKind::DuplicateRequestId);
             }
-            // The web server has gone on to its next request without ending this one's input: Apache does,
-            // after an early answer.
+            // Apache, after an early response, starts the next request without ending the last one's input.
             Some((key, _)) => self.remove(key),
             None => {}
         }
@@ -91,53 +109,53 @@ impl Connection {
         Ok(())
     }
 
-    /// All of a BEGIN_REQUEST's content, once it is there.
+    /// The complete content of BEGIN_REQUEST, once it has arrived.
     #[inline]
     fn read_begin(&mut self, fragment: Fragment<'_>) -> Option<[u8; BeginRequest::LEN]> {
-        if let Ok(whole) = fragment.content.try_into() {
-            return Some(whole);
+        if let Ok(content) = fragment.content.try_into() {
+            return Some(content);
         }
         if fragment.is_first {
             self.begin_content.1 = 0;
         }
-        let (content, have) = &mut self.begin_content;
-        for (place, byte) in content.iter_mut().skip(usize::from(*have)).zip(fragment.content) {
-            *place = *byte;
-            *have = have.saturating_add(1);
+        let (content, len) = &mut self.begin_content;
+        for (target, byte) in content.iter_mut().skip(usize::from(*len)).zip(fragment.content) {
+            *target = *byte;
+            *len = len.saturating_add(1);
         }
         fragment.is_last.then_some(*content)
     }
 
-    /// Puts the request in the table, answered at once if it cannot be served.
+    /// Inserts the request, or rejects it if it cannot be served.
     fn accept_request(&mut self, id: RequestId, begin: BeginRequest) {
-        let full = usize::from(self.active) >= self.config.limits.max_concurrent_requests;
-        let rejected = if !self.config.roles.contains(begin.role) {
+        let is_full = usize::from(self.active) >= self.config.limits.max_concurrent_requests;
+        let rejection = if !self.config.roles.contains(begin.role) {
             Some(OverloadResponse::Status(ProtocolStatus::UNKNOWN_ROLE))
-        } else if full || !self.shutdown.accepts_requests() {
+        } else if is_full || !self.shutdown.accepts_requests() {
             Some(self.config.overload_response.clone())
         } else {
             None
         };
-        let mut request = RequestState::begin(begin.role);
-        let Some(answer) = rejected else {
-            let key = self.requests.insert(id, request);
+        let mut state = RequestState::begin(begin.role);
+        let Some(response) = rejection else {
+            let key = self.requests.insert(id, state);
             self.active = self.active.saturating_add(1);
             self.incomplete_heads.push(key);
             return;
         };
-        self.send_control(|connection| match answer {
-            OverloadResponse::Status(status) => connection.write_end_request(id, 0, status),
+        self.send_control(|connection| match response {
+            OverloadResponse::Status(status) => connection.end_without_stdout(id, status),
             OverloadResponse::Stdout(text) => {
                 connection.output.write_stream(RecordType::STDOUT, id, &text);
                 connection.output.write_stream_end(RecordType::STDOUT, id);
-                connection.write_end_request(id, 0, ProtocolStatus::REQUEST_COMPLETE);
+                connection.end_without_stdout(id, ProtocolStatus::REQUEST_COMPLETE);
             }
         });
-        // Past the bound the connection is on its way out, and need not know which of the answered ids go on
-        // sending: records of ids that are not in the table are dropped all the same.
+        // Over the limit the connection is closing, and need not track more answered requests: records with an
+        // unknown id are dropped, too.
         if self.half_closed_requests() <= self.config.limits.max_half_closed_requests {
-            request.answered_at_begin();
-            let key = self.requests.insert(id, request);
+            state.answered_at_begin();
+            let key = self.requests.insert(id, state);
             self.remove_if_done(key);
         }
     }
@@ -151,11 +169,11 @@ impl Connection {
         if entry.state.params()? == RecordAction::Ignore {
             return Ok(RecordAction::Ignore);
         }
-        // What fits is looked at also where not all of it does: which limit is passed first must not hang on
-        // how the bytes were cut.
+        // Validate the bytes that fit even if not all do: which limit is exceeded first must not depend on how the
+        // bytes were split.
         let room = limits.max_params_bytes.saturating_sub(entry.params.len());
         let room = room.min(limits.max_total_params_bytes.saturating_sub(self.params_bytes));
-        let (fitting, over) = fragment.content.split_at_checked(room).unwrap_or((fragment.content, &[]));
+        let (fitting, excess) = fragment.content.split_at_checked(room).unwrap_or((fragment.content, &[]));
         if entry.params.is_empty() {
             entry.params = (self.config.params_buffer.allocate)();
             entry.params.reserve_exact(fitting.len());
@@ -163,30 +181,30 @@ impl Connection {
         entry.params.extend_from_slice(fitting);
         entry.params_bytes = entry.params_bytes.saturating_add(fitting.len());
         self.params_bytes = self.params_bytes.saturating_add(fitting.len());
-        let refusal = match entry.validator.advance(&entry.params, limits.max_params_bytes, limits.max_params)
+        let reason = match entry.validator.advance(&entry.params, limits.max_params_bytes, limits.max_params)
         {
-            Ok(()) if over.is_empty() => None,
+            Ok(()) if excess.is_empty() => None,
             Ok(()) | Err(ValidateError::TooLong) => Some(RejectReason::TooManyBytes),
             Err(ValidateError::TooMany) => Some(RejectReason::TooManyParams),
         };
-        if let Some(refusal) = refusal
+        if let Some(reason) = reason
             && self.reject(key).is_ok()
         {
-            self.events.push(Event::Rejected(key, refusal));
+            self.events.push(Event::Rejected(key, reason));
         }
         Ok(RecordAction::Deliver)
     }
 
     fn params_end(&mut self, key: RequestKey) -> Result<(), ProtocolErrorKind> {
         let Ok(entry) = self.requests.by_key(key) else { return Ok(()) };
-        if entry.state.output() == SendState::Waiting && !entry.validator.is_complete(&entry.params) {
+        if entry.state.send_state() == SendState::Waiting && !entry.validator.is_complete(&entry.params) {
             return Err(ProtocolErrorKind::TruncatedPair);
         }
         if entry.state.params_end()? == RecordAction::Deliver {
             self.incomplete_heads.remove(key);
             self.discarded_bytes = 0;
             let encoded = (self.config.params_buffer.freeze)(core::mem::take(&mut entry.params));
-            let params = Params::from_whole(encoded, entry.validator.pairs());
+            let params = Params::from_encoded(encoded, entry.validator.pairs());
             let request = NewRequest { key, id: entry.id, role: entry.state.role(), params };
             self.events.push(Event::Request(request));
         } else {
@@ -202,7 +220,7 @@ impl Connection {
         owner: Option<&Bytes>,
     ) -> Result<RecordAction, ProtocolErrorKind> {
         let Some((key, entry)) = self.requests.by_id(id) else { return Ok(RecordAction::Ignore) };
-        let charged = if fragment.header.content_len == 0 {
+        let received = if fragment.header.content_len == 0 {
             if entry.state.stdin_end()? == RecordAction::Ignore {
                 self.remove_if_done(key);
                 return Ok(RecordAction::Deliver);
@@ -213,7 +231,7 @@ impl Connection {
         } else {
             return Ok(RecordAction::Ignore);
         };
-        self.unread_bytes = self.unread_bytes.saturating_add(charged);
+        self.unread_bytes = self.unread_bytes.saturating_add(received);
         self.queue_readable(key);
         Ok(RecordAction::Deliver)
     }
@@ -225,7 +243,7 @@ impl Connection {
         owner: Option<&Bytes>,
     ) -> Result<RecordAction, ProtocolErrorKind> {
         let Some((key, entry)) = self.requests.by_id(id) else { return Ok(RecordAction::Ignore) };
-        let charged = if fragment.header.content_len == 0 {
+        let received = if fragment.header.content_len == 0 {
             if entry.state.data_end()? == RecordAction::Ignore {
                 self.remove_if_done(key);
                 return Ok(RecordAction::Deliver);
@@ -233,18 +251,18 @@ impl Connection {
             0
         } else if entry.state.data()? == RecordAction::Ignore {
             return Ok(RecordAction::Ignore);
-        } else if entry.stdin.discards() {
+        } else if entry.stdin.is_discarding() {
             return Ok(RecordAction::Deliver);
         } else {
             entry.data.get_or_insert_with(Box::default).push(fragment.content, owner)
         };
-        self.unread_bytes = self.unread_bytes.saturating_add(charged);
+        self.unread_bytes = self.unread_bytes.saturating_add(received);
         self.queue_readable(key);
         Ok(RecordAction::Deliver)
     }
 
     fn abort(&mut self, id: RequestId) {
-        // An id that is not in the table was answered: the two records crossed.
+        // An unknown id belongs to an answered request: ABORT_REQUEST and END_REQUEST crossed.
         let Some((key, entry)) = self.requests.by_id(id) else { return };
         match entry.state.abort() {
             AbortAction::EndNow => {
@@ -252,11 +270,11 @@ impl Connection {
                 self.active = self.active.saturating_sub(1);
                 self.release_params(key);
                 self.send_control(|connection| {
-                    connection.write_end_request(id, 0, ProtocolStatus::REQUEST_COMPLETE)
+                    connection.end_without_stdout(id, ProtocolStatus::REQUEST_COMPLETE)
                 });
                 self.remove_if_done(key);
             }
-            // A peer may repeat itself as often as it likes.
+            // A repeated ABORT_REQUEST must not fill the queue.
             AbortAction::Notify if entry.abort_notified => {}
             AbortAction::Notify => {
                 entry.abort_notified = true;
@@ -266,50 +284,23 @@ impl Connection {
         }
     }
 
-    /// Runs what queues an answer that no application gives, and holds it against
-    /// [`Limits::max_control_bytes`](crate::Limits::max_control_bytes).
-    pub(super) fn send_control(&mut self, answer: impl FnOnce(&mut Self)) {
-        let before = self.output.len();
-        answer(self);
-        let added = self.output.len().saturating_sub(before);
-        self.control_bytes = self.control_bytes.min(before).saturating_add(added);
-    }
-
     fn queue_readable(&mut self, key: RequestKey) {
         if let Ok(entry) = self.requests.by_key(key)
             && !entry.readable_queued
-            && !entry.stdin.discards()
+            && !entry.stdin.is_discarding()
         {
             entry.readable_queued = true;
             self.events.push(Event::BodyReadable(key));
         }
     }
-
-    /// Takes the request out of the table if it is over, and holds the bound on those that are only half
-    /// over.
-    pub(super) fn remove_if_done(&mut self, key: RequestKey) {
-        let Ok(entry) = self.requests.by_key(key) else { return };
-        if entry.state.is_over() {
-            self.remove(key);
-        } else if self.half_closed_requests() > self.config.limits.max_half_closed_requests
-            && self.shutdown.accepts_requests()
-        {
-            self.shutdown = Shutdown::Graceful;
-        }
-    }
-
-    fn remove(&mut self, key: RequestKey) {
-        let charge = self.requests.remove(key).unwrap_or(0);
-        self.unread_bytes = self.unread_bytes.saturating_sub(charge);
-    }
 }
 
-/// Bytes on the wire of a piece that is dropped. The end of a stream, which a late body has to have, costs nothing.
-fn cost(Fragment { header, content, is_first: starts, .. }: Fragment<'_>) -> u64 {
-    let around = if starts && header.content_len > 0 {
+/// Bytes on the wire of a dropped fragment. The end of a stream does not count: every late body has one.
+fn wire_len(Fragment { header, content, is_first, .. }: Fragment<'_>) -> u64 {
+    let overhead = if is_first && header.content_len > 0 {
         u64::try_from(RecordHeader::LEN).unwrap_or(0).saturating_add(header.padding_len.into())
     } else {
         0
     };
-    u64::try_from(content.len()).unwrap_or(u64::MAX).saturating_add(around)
+    u64::try_from(content.len()).unwrap_or(u64::MAX).saturating_add(overhead)
 }

@@ -1,9 +1,9 @@
-//! The life of one request: two half-states, and every transition between them.
+//! The states of one request, and every transition between them.
 //!
-//! Two halves, because the answer may start, and end, before the input has (FastCGI §6.2).
+//! Input and output have a state each, because the response may start and end before the input does (FastCGI §6.2).
 //!
 //! ```text
-//!  input (what the web server may still send)
+//!  recv (what the web server may still send)
 //!
 //!            PARAMS            STDIN                 DATA
 //!             ┌──┐              ┌──┐                 ┌──┐
@@ -17,27 +17,28 @@
 //!
 //!  Params, Stdin, Data ──── abort ───▶ Aborted
 //!
-//!  output (what the application may send)
+//!  send (what the application may send)
 //!
-//!            params_end               end
+//!            params_end           end_request
 //!  Waiting ────────────────▶ Open ────────────▶ Ended
-//!     │        refuse         ▲ │                 ▲
-//!     ├───────────────────────┘ │ fail            │
+//!     │        reject         ▲ │                 ▲
+//!     ├───────────────────────┘ │ abort_response  │
 //!     │                         ▼                 │
 //!     │                      Failed               │
 //!     └───────────────────────────────────────────┘
-//!        reject, or abort: answered without the application
+//!        answered_at_begin, or abort: answered without the application
 //! ```
 //!
-//! The request leaves the connection's table when the input is `Ended` or `Aborted` and the output is
-//! `Ended`. Neither half ends the other: a body ends on its terminal record alone, an answer on `end` alone.
+//! The request is over when `recv` is `Ended` or `Aborted` and `send` is `Ended`. Neither ends the other: a body ends
+//! only at its empty record, a response only with `end_request`.
 
 use crate::error::{ProtocolErrorKind, UserError};
 use crate::record::Role;
+use crate::record_action::RecordAction;
 
 /// What the web server may still send for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RecvState {
+pub(super) enum RecvState {
     /// PARAMS, up to the empty one.
     Params,
     /// STDIN, up to the empty one.
@@ -46,98 +47,89 @@ pub(crate) enum RecvState {
     Data,
     /// Nothing: every stream has ended.
     Ended,
-    /// Nothing: the request was given up before that.
+    /// Nothing: the request was aborted before.
     Aborted,
 }
 
 /// What the application may send for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SendState {
-    /// Nothing yet: the application has not been told of the request.
+pub(super) enum SendState {
+    /// Nothing yet: the request was not reported to the application.
     Waiting,
-    /// STDOUT, STDERR and the end.
+    /// STDOUT, STDERR and END_REQUEST.
     Open,
     /// Nothing: END_REQUEST was sent.
     Ended,
-    /// Nothing, and END_REQUEST must not be sent either: the answer is cut off.
+    /// Nothing, not even END_REQUEST: the response is cut off.
     Failed,
 }
 
-/// What is to become of a legal record's content.
+/// What a connection does with ABORT_REQUEST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RecordAction {
-    /// It belongs to the request.
-    Deliver,
-    /// The request is answered; this is what was still under way.
-    Ignore,
-}
-
-/// What an ABORT_REQUEST asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AbortAction {
-    /// The application never heard of the request: it is ended here.
+pub(super) enum AbortAction {
+    /// End the request: it was not reported to the application.
     EndNow,
-    /// The application ends it (§5.4: the answer is "truly a response from the application").
+    /// Notify the application, which ends the request (§5.4: END_REQUEST is "truly a response from the application").
     Notify,
-    /// It was answered before; the two records crossed.
+    /// Nothing: the request is answered. ABORT_REQUEST and END_REQUEST crossed.
     Ignore,
 }
 
-/// The two half-states of one request.
+/// The state of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RequestState {
+pub(super) struct RequestState {
     role: Role,
     recv: RecvState,
     send: SendState,
 }
 
 impl RequestState {
-    /// BEGIN_REQUEST was received.
-    pub(crate) const fn begin(role: Role) -> Self {
+    /// The state after BEGIN_REQUEST.
+    pub(super) const fn begin(role: Role) -> Self {
         Self { role, recv: RecvState::Params, send: SendState::Waiting }
     }
 
-    pub(crate) const fn role(&self) -> Role {
+    pub(super) const fn role(&self) -> Role {
         self.role
     }
 
-    pub(crate) const fn input(&self) -> RecvState {
+    pub(super) const fn recv_state(&self) -> RecvState {
         self.recv
     }
 
-    pub(crate) const fn output(&self) -> SendState {
+    pub(super) const fn send_state(&self) -> SendState {
         self.send
     }
 
-    /// Whether the application owes an answer, or will when the PARAMS are there.
-    pub(crate) const fn is_active(&self) -> bool {
+    /// Whether the request is not answered yet.
+    pub(super) const fn is_active(&self) -> bool {
         matches!(self.send, SendState::Waiting | SendState::Open)
     }
 
-    /// Whether nothing is left to be received or sent, so that the id is free again.
-    pub(crate) const fn is_over(&self) -> bool {
+    /// Whether nothing remains to be received or sent.
+    pub(super) const fn is_over(&self) -> bool {
         matches!((self.recv, self.send), (RecvState::Ended | RecvState::Aborted, SendState::Ended))
     }
 
     // What the web server sends.
 
     /// PARAMS with content.
-    pub(crate) const fn params(&self) -> Result<RecordAction, ProtocolErrorKind> {
+    pub(super) const fn params(&self) -> Result<RecordAction, ProtocolErrorKind> {
         match (self.recv, self.send) {
             (RecvState::Params, SendState::Waiting) => Ok(RecordAction::Deliver),
-            // Refused or answered while they came.
+            // Rejected or answered before their end.
             (RecvState::Params, _) | (RecvState::Aborted, _) => Ok(RecordAction::Ignore),
             _ => self.unless_answered(ProtocolErrorKind::ParamsAfterEnd),
         }
     }
 
-    /// The empty PARAMS record. `Keep`: the application is told of the request now.
-    pub(crate) const fn params_end(&mut self) -> Result<RecordAction, ProtocolErrorKind> {
+    /// The empty PARAMS record. `Deliver`: report the request to the application.
+    pub(super) const fn params_end(&mut self) -> Result<RecordAction, ProtocolErrorKind> {
         let RecvState::Params = self.recv else {
-            // An end after the end says nothing new.
+            // Ignore a repeated end.
             return Ok(RecordAction::Ignore);
         };
-        // FastCGI §6.3: an authorizer has no STDIN. Apache and lighttpd do not send its end either.
+        // FastCGI §6.3: an Authorizer has no STDIN. Apache and lighttpd do not send its end either.
         self.recv = if matches!(self.role, Role::AUTHORIZER) { RecvState::Ended } else { RecvState::Stdin };
         if matches!(self.send, SendState::Waiting) {
             self.send = SendState::Open;
@@ -148,19 +140,19 @@ impl RequestState {
     }
 
     /// STDIN with content.
-    pub(crate) const fn stdin(&self) -> Result<RecordAction, ProtocolErrorKind> {
+    pub(super) const fn stdin(&self) -> Result<RecordAction, ProtocolErrorKind> {
         match (self.recv, self.role) {
             (RecvState::Stdin, _) => self.while_open(),
             (RecvState::Aborted, _) => Ok(RecordAction::Ignore),
             (RecvState::Params, _) => self.unless_answered(ProtocolErrorKind::StdinBeforeParamsEnd),
-            // FastCGI §6.3: there is none; a web server that sends it all the same is not told so.
+            // FastCGI §6.3: an Authorizer has no STDIN; ignore it if sent.
             (_, Role::AUTHORIZER) => Ok(RecordAction::Ignore),
             _ => self.unless_answered(ProtocolErrorKind::StreamAfterEnd),
         }
     }
 
     /// The empty STDIN record.
-    pub(crate) const fn stdin_end(&mut self) -> Result<RecordAction, ProtocolErrorKind> {
+    pub(super) const fn stdin_end(&mut self) -> Result<RecordAction, ProtocolErrorKind> {
         match self.recv {
             RecvState::Stdin => {
                 self.recv =
@@ -173,7 +165,7 @@ impl RequestState {
     }
 
     /// DATA with content.
-    pub(crate) const fn data(&self) -> Result<RecordAction, ProtocolErrorKind> {
+    pub(super) const fn data(&self) -> Result<RecordAction, ProtocolErrorKind> {
         match (self.recv, self.role) {
             (RecvState::Data, _) => self.while_open(),
             (RecvState::Aborted, _) => Ok(RecordAction::Ignore),
@@ -183,7 +175,7 @@ impl RequestState {
     }
 
     /// The empty DATA record.
-    pub(crate) const fn data_end(&mut self) -> Result<RecordAction, ProtocolErrorKind> {
+    pub(super) const fn data_end(&mut self) -> Result<RecordAction, ProtocolErrorKind> {
         match (self.recv, self.role) {
             (RecvState::Data, _) => {
                 self.recv = RecvState::Ended;
@@ -194,8 +186,8 @@ impl RequestState {
         }
     }
 
-    /// ABORT_REQUEST. The web server sends nothing more for this request.
-    pub(crate) const fn abort(&mut self) -> AbortAction {
+    /// ABORT_REQUEST (§5.4). The web server sends nothing more for this request.
+    pub(super) const fn abort(&mut self) -> AbortAction {
         if !matches!(self.recv, RecvState::Ended) {
             self.recv = RecvState::Aborted;
         }
@@ -212,7 +204,7 @@ impl RequestState {
     // What the application sends.
 
     /// STDOUT or STDERR, with or without content.
-    pub(crate) const fn check_writable(&self) -> Result<(), UserError> {
+    pub(super) const fn check_writable(&self) -> Result<(), UserError> {
         match self.send {
             SendState::Open => Ok(()),
             SendState::Waiting => Err(UserError::StreamNotOpen),
@@ -221,26 +213,25 @@ impl RequestState {
     }
 
     /// END_REQUEST.
-    pub(crate) const fn end_request(&mut self) -> Result<(), UserError> {
+    pub(super) const fn end_request(&mut self) -> Result<(), UserError> {
         match self.check_writable() {
             Ok(()) => self.send = SendState::Ended,
-            Err(misuse) => return Err(misuse),
+            Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    /// The answer is cut off: no END_REQUEST will make it look whole.
-    pub(crate) const fn abort_response(&mut self) -> Result<(), UserError> {
+    /// The response is cut off, without END_REQUEST.
+    pub(super) const fn abort_response(&mut self) -> Result<(), UserError> {
         match self.check_writable() {
             Ok(()) => self.send = SendState::Failed,
-            Err(misuse) => return Err(misuse),
+            Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    /// The application may answer although the PARAMS have not ended; what is still to come of them is
-    /// dropped.
-    pub(crate) const fn reject(&mut self) -> Result<(), UserError> {
+    /// The application may respond before the end of PARAMS; the rest of them is dropped.
+    pub(super) const fn reject(&mut self) -> Result<(), UserError> {
         match self.send {
             SendState::Waiting => {
                 self.send = SendState::Open;
@@ -250,13 +241,14 @@ impl RequestState {
         }
     }
 
-    /// The request is answered at its BEGIN_REQUEST, without the application.
-    pub(crate) const fn answered_at_begin(&mut self) {
+    /// The connection itself answers BEGIN_REQUEST.
+    pub(super) const fn answered_at_begin(&mut self) {
         if matches!(self.send, SendState::Waiting) {
             self.send = SendState::Ended;
         }
     }
 
+    /// Delivers content only while the application can respond.
     const fn while_open(&self) -> Result<RecordAction, ProtocolErrorKind> {
         match self.send {
             SendState::Open => Ok(RecordAction::Deliver),
@@ -264,11 +256,11 @@ impl RequestState {
         }
     }
 
-    /// After the answer the web server may be in the middle of anything (Apache begins the next request in
-    /// the middle of the last one's STDIN), so order is a rule for live requests alone.
-    const fn unless_answered(&self, rule: ProtocolErrorKind) -> Result<RecordAction, ProtocolErrorKind> {
+    /// Enforces the order of records only for active requests: after the response the web server may stop anywhere.
+    /// Apache begins the next request in the middle of the last one's STDIN.
+    const fn unless_answered(&self, error: ProtocolErrorKind) -> Result<RecordAction, ProtocolErrorKind> {
         match self.send {
-            SendState::Waiting | SendState::Open => Err(rule),
+            SendState::Waiting | SendState::Open => Err(error),
             SendState::Ended | SendState::Failed => Ok(RecordAction::Ignore),
         }
     }

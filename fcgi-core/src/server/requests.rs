@@ -3,27 +3,27 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::RequestKey;
 use super::request_state::RequestState;
 use crate::error::UserError;
+use crate::key::RequestKey;
 use crate::name_value::PairValidator;
 use crate::record::RequestId;
 use crate::recv_buffer::RecvBuffer;
 
-/// All requests that have begun and are not over.
+/// All requests that have begun and are not over, by id and by key.
 #[derive(Debug)]
 pub(super) struct Requests {
     slots: Vec<Option<Entry>>,
-    /// Empty places in `slots`.
+    /// Empty slots.
     free: Vec<u32>,
-    /// Where each id lies, ordered by id. One entry for each full slot.
+    /// The slot of each id, sorted by id. One entry per full slot.
     by_id: Vec<(RequestId, u32)>,
-    /// The generation of the next key. Comes round after 4 294 967 296 requests of one connection; a key of
-    /// then would have to be still in use to be mistaken.
+    /// The generation of the next key. Wraps around after 4 294 967 296 requests of one connection; only a key still in
+    /// use then could be confused.
     generation: u32,
 }
 
-/// No place in an output; half the size of an `Option` in each [`Entry`].
+/// A response that has not started; half the size of an `Option` in each [`Entry`].
 pub(super) const NOT_STARTED: u64 = u64::MAX;
 
 /// One request.
@@ -31,33 +31,33 @@ pub(super) const NOT_STARTED: u64 = u64::MAX;
 pub(super) struct Entry {
     pub(super) id: RequestId,
     pub(super) state: RequestState,
-    /// PARAMS as far as they have come; empty once they are handed out.
+    /// The received PARAMS; empty once they are passed to the application.
     pub(super) params: Vec<u8>,
-    /// Bytes of PARAMS that the request is charged, until it is answered.
+    /// Bytes of PARAMS that count for the limit on all PARAMS, until the request is answered.
     pub(super) params_bytes: usize,
     pub(super) validator: PairValidator,
     pub(super) stdin: RecvBuffer,
-    /// A Filter's second stream, once it has content.
+    /// A Filter's second stream, allocated with its first content.
     pub(super) data: Option<Box<RecvBuffer>>,
-    /// An [`Event::BodyReadable`](super::Event::BodyReadable) is on its way to the driver.
+    /// An [`Event::BodyReadable`](super::Event::BodyReadable) is queued, or the driver has not read since.
     pub(super) readable_queued: bool,
-    /// An [`Event::Aborted`](super::Event::Aborted) was given.
+    /// An [`Event::Aborted`](super::Event::Aborted) was queued.
     pub(super) abort_notified: bool,
-    /// Where in the output the response begins; [`NOT_BEGUN`] before it has.
+    /// Position of the response in the output, or [`NOT_STARTED`].
     pub(super) response_start: u64,
     generation: u32,
 }
 
 impl Entry {
-    /// Bytes that this request's unread bodies are charged.
+    /// Bytes of STDIN and DATA that were received and not released.
     pub(super) fn unreleased(&self) -> usize {
-        let data = self.data.as_ref().map_or(0, |inbox| inbox.charge());
-        self.stdin.charge().saturating_add(data)
+        let data = self.data.as_ref().map_or(0, |data| data.unreleased());
+        self.stdin.unreleased().saturating_add(data)
     }
 
-    /// Drops unread bodies and what is still to come of them; gives the charge that this frees.
+    /// Drops all unread and future bytes of STDIN and DATA. Returns the bytes that this releases.
     pub(super) fn discard(&mut self) -> usize {
-        let data = self.data.as_mut().map_or(0, |inbox| inbox.discard());
+        let data = self.data.as_mut().map_or(0, |data| data.discard());
         self.stdin.discard().saturating_add(data)
     }
 }
@@ -67,7 +67,7 @@ impl Requests {
         Self { slots: Vec::new(), free: Vec::new(), by_id: Vec::new(), generation: 0 }
     }
 
-    /// Puts a new request in; its id must not be in the table.
+    /// Inserts a new request; its id must not be present.
     pub(super) fn insert(&mut self, id: RequestId, state: RequestState) -> RequestKey {
         let generation = self.generation;
         self.generation = generation.wrapping_add(1);
@@ -86,30 +86,30 @@ impl Requests {
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             if self.slots.is_empty() {
-                // Most connections never have more than one request at a time.
+                // Most connections have one request at a time.
                 self.slots.reserve_exact(1);
             }
             self.slots.push(None);
-            // At most one slot for each of 65 535 ids.
+            // There is at most one slot for each of 65 535 ids.
             u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(u32::MAX)
         });
-        if let Some(place) = self.place(slot) {
-            *place = Some(entry);
+        if let Some(slot) = self.slot(slot) {
+            *slot = Some(entry);
         }
-        if let Err(at) = self.find(id) {
-            self.by_id.insert(at, (id, slot));
+        if let Err(index) = self.find(id) {
+            self.by_id.insert(index, (id, slot));
         }
         RequestKey { slot, generation }
     }
 
     pub(super) fn by_id(&mut self, id: RequestId) -> Option<(RequestKey, &mut Entry)> {
         let (_, slot) = *self.by_id.get(self.find(id).ok()?)?;
-        let entry = self.place(slot)?.as_mut()?;
+        let entry = self.slot(slot)?.as_mut()?;
         Some((RequestKey { slot, generation: entry.generation }, entry))
     }
 
     pub(super) fn by_key(&mut self, key: RequestKey) -> Result<&mut Entry, UserError> {
-        let entry = self.place(key.slot).and_then(Option::as_mut).ok_or(UserError::RequestClosed)?;
+        let entry = self.slot(key.slot).and_then(Option::as_mut).ok_or(UserError::RequestClosed)?;
         if entry.generation == key.generation { Ok(entry) } else { Err(UserError::RequestClosed) }
     }
 
@@ -118,23 +118,23 @@ impl Requests {
         (entry.generation == key.generation).then_some(entry)
     }
 
-    /// Takes a request out; gives what its bodies were charged.
+    /// Removes a request. Returns the bytes that this releases.
     pub(super) fn remove(&mut self, key: RequestKey) -> Option<usize> {
         let entry = self.by_key(key).ok()?;
-        let (id, charge) = (entry.id, entry.unreleased());
-        if let Ok(at) = self.find(id) {
-            self.by_id.remove(at);
+        let (id, released) = (entry.id, entry.unreleased());
+        if let Ok(index) = self.find(id) {
+            self.by_id.remove(index);
         }
-        *self.place(key.slot)? = None;
+        *self.slot(key.slot)? = None;
         self.free.push(key.slot);
-        Some(charge)
+        Some(released)
     }
 
     pub(super) const fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// All requests, in no order that means something.
+    /// All requests, unordered.
     pub(super) fn iter(&self) -> impl Iterator<Item = (RequestKey, &Entry)> {
         (0..).zip(&self.slots).filter_map(|(slot, entry)| {
             let entry = entry.as_ref()?;
@@ -142,13 +142,13 @@ impl Requests {
         })
     }
 
-    /// Where in the output the responses begin, in no order that means something.
+    /// The positions of all responses in the output, unordered.
     pub(super) fn response_starts(&mut self) -> impl Iterator<Item = &mut u64> {
-        let all = self.slots.iter_mut().flatten().map(|entry| &mut entry.response_start);
-        all.filter(|at| **at != NOT_STARTED)
+        let starts = self.slots.iter_mut().flatten().map(|entry| &mut entry.response_start);
+        starts.filter(|start| **start != NOT_STARTED)
     }
 
-    /// Gives the room of many requests back once they are gone.
+    /// Frees the memory of an empty table, except for one slot.
     pub(super) fn shrink(&mut self) {
         if self.by_id.is_empty() && self.slots.capacity() > 1 {
             self.slots = Vec::new();
@@ -161,7 +161,7 @@ impl Requests {
         self.by_id.binary_search_by_key(&id, |(id, _)| *id)
     }
 
-    fn place(&mut self, slot: u32) -> Option<&mut Option<Entry>> {
+    fn slot(&mut self, slot: u32) -> Option<&mut Option<Entry>> {
         self.slots.get_mut(usize::try_from(slot).ok()?)
     }
 }
@@ -171,40 +171,40 @@ mod tests {
     use super::*;
     use crate::record::Role;
 
-    fn request() -> RequestState {
+    fn new_state() -> RequestState {
         RequestState::begin(Role::RESPONDER)
     }
 
     #[test]
-    fn a_key_outlives_its_request_and_never_names_another() {
-        let mut table = Requests::new();
-        let first = table.insert(RequestId(1), request());
-        assert!(table.remove(first).is_some());
-        let second = table.insert(RequestId(1), request());
+    fn a_key_is_not_reused_for_another_request() {
+        let mut requests = Requests::new();
+        let first = requests.insert(RequestId(1), new_state());
+        assert!(requests.remove(first).is_some());
+        let second = requests.insert(RequestId(1), new_state());
         assert_ne!(first, second);
-        assert_eq!(table.by_key(first).err(), Some(UserError::RequestClosed));
-        assert!(table.remove(first).is_none());
-        assert!(table.by_key(second).is_ok());
-        table.remove(second);
-        table.shrink();
-        let third = table.insert(RequestId(1), request());
-        assert!(table.by_key(first).is_err() && table.by_key(second).is_err());
-        assert_eq!(table.by_id(RequestId(1)).unwrap().0, third);
+        assert_eq!(requests.by_key(first).err(), Some(UserError::RequestClosed));
+        assert!(requests.remove(first).is_none());
+        assert!(requests.by_key(second).is_ok());
+        requests.remove(second);
+        requests.shrink();
+        let third = requests.insert(RequestId(1), new_state());
+        assert!(requests.by_key(first).is_err() && requests.by_key(second).is_err());
+        assert_eq!(requests.by_id(RequestId(1)).unwrap().0, third);
     }
 
     #[test]
-    fn every_id_finds_its_own_request() {
-        let mut table = Requests::new();
+    fn each_id_finds_its_request() {
+        let mut requests = Requests::new();
         let ids = || (1..=65_535_u16).rev().step_by(7).map(RequestId);
         for id in ids() {
-            table.insert(id, request());
+            requests.insert(id, new_state());
         }
         for id in ids() {
-            let (key, entry) = table.by_id(id).unwrap();
+            let (key, entry) = requests.by_id(id).unwrap();
             assert_eq!(entry.id, id);
-            assert_eq!(table.by_key(key).unwrap().id, id);
+            assert_eq!(requests.by_key(key).unwrap().id, id);
         }
-        assert!(table.by_id(RequestId(65_534)).is_none());
-        assert_eq!(table.iter().count(), ids().count());
+        assert!(requests.by_id(RequestId(65_534)).is_none());
+        assert_eq!(requests.iter().count(), ids().count());
     }
 }

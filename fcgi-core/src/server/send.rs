@@ -5,30 +5,23 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::connection::{Connection, Shutdown};
 use super::request_state::RecvState;
 use super::requests::{Entry, NOT_STARTED};
-use super::{Connection, RequestKey, Shutdown};
 use crate::error::UserError;
+use crate::key::RequestKey;
 use crate::record::{EndRequest, ProtocolStatus, RecordType, RequestId, Role};
-
-/// Whether more of a stream is to come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StreamState {
-    /// Its terminal record has not been received.
-    Open,
-    /// Its terminal record was received: what was read is all.
-    Ended,
-    /// The web server gave the request up: what was read may not be all.
-    Aborted,
-}
+use crate::stream_state::StreamState;
 
 impl Connection {
-    /// Moves the unread bytes of a request's STDIN to the end of `into`, and says whether they are the last.
-    /// They stay charged until they are [consumed](Self::release_capacity). Not to call it is how a body is held
-    /// back. Small pieces are put together, also with the last one that `into` holds.
+    /// Moves the unread bytes of a request's STDIN to the end of `into`.
+    ///
+    /// They count as unread until [`release_capacity`](Self::release_capacity). To slow the web server down, do not
+    /// read. Small pieces are joined, also with the last one in `into`.
     ///
     /// # Errors
-    /// [`UserError::StreamNotOpen`] before the end of PARAMS, [`UserError::RequestClosed`] if the request is over or answered.
+    /// [`UserError::StreamNotOpen`] before the end of PARAMS, [`UserError::RequestClosed`] if the request is over or
+    /// answered.
     pub fn read_body(
         &mut self,
         key: RequestKey,
@@ -37,18 +30,18 @@ impl Connection {
         let entry = self.writable(key)?;
         entry.readable_queued = false;
         entry.stdin.read(into);
-        Ok(match entry.state.input() {
+        Ok(match entry.state.recv_state() {
             RecvState::Params | RecvState::Stdin => StreamState::Open,
             RecvState::Data | RecvState::Ended => StreamState::Ended,
             RecvState::Aborted => StreamState::Aborted,
         })
     }
 
-    /// As [`read_body`](Self::read_body), of a Filter's DATA (FastCGI §6.4). For other roles it has ended
-    /// from the start.
+    /// As [`read_body`](Self::read_body), for a Filter's DATA (FastCGI §6.4). In other roles the stream is always
+    /// ended.
     ///
     /// # Errors
-    /// [`UserError::StreamNotOpen`] before the end of PARAMS, [`UserError::RequestClosed`] if the request is over or answered.
+    /// As [`read_body`](Self::read_body).
     pub fn read_data(
         &mut self,
         key: RequestKey,
@@ -59,49 +52,49 @@ impl Connection {
         if let Some(data) = &mut entry.data {
             data.read(into);
         }
-        Ok(match (entry.state.input(), entry.state.role()) {
+        Ok(match (entry.state.recv_state(), entry.state.role()) {
             (RecvState::Aborted, _) => StreamState::Aborted,
             (RecvState::Params | RecvState::Stdin | RecvState::Data, Role::FILTER) => StreamState::Open,
             _ => StreamState::Ended,
         })
     }
 
-    /// The application has used `bytes` of what it read, so that input may flow again.
+    /// Releases `bytes` of what was read, so that more can be received.
     ///
-    /// Says nothing if the request is over: its charge went with it.
+    /// Does nothing if the request is over: all its bytes were released then.
     pub fn release_capacity(&mut self, key: RequestKey, bytes: usize) {
         let Ok(entry) = self.requests.by_key(key) else { return };
-        let of_stdin = entry.stdin.release_capacity(bytes);
-        let rest = bytes.saturating_sub(of_stdin);
-        let of_data = entry.data.as_mut().map_or(0, |data| data.release_capacity(rest));
-        self.unread_bytes = self.unread_bytes.saturating_sub(of_stdin).saturating_sub(of_data);
+        let stdin = entry.stdin.release_capacity(bytes);
+        let rest = bytes.saturating_sub(stdin);
+        let data = entry.data.as_mut().map_or(0, |data| data.release_capacity(rest));
+        self.unread_bytes = self.unread_bytes.saturating_sub(stdin).saturating_sub(data);
     }
 
-    /// The application will read no more of this request's bodies: what is there and what is to come of them
-    /// is dropped, and holds nobody up.
+    /// Drops the unread and all future bytes of the request's STDIN and DATA.
     ///
     /// # Errors
-    /// [`UserError::StreamNotOpen`] before the end of PARAMS, [`UserError::RequestClosed`] if the request is over or answered.
+    /// As [`read_body`](Self::read_body).
     pub fn discard_body(&mut self, key: RequestKey) -> Result<(), UserError> {
-        let freed = self.writable(key)?.discard();
-        self.unread_bytes = self.unread_bytes.saturating_sub(freed);
+        let released = self.writable(key)?.discard();
+        self.unread_bytes = self.unread_bytes.saturating_sub(released);
         Ok(())
     }
 
-    /// Queues a part of the response, copied.
+    /// Queues a copy of a part of the response.
     ///
     /// # Errors
-    /// [`UserError::StreamNotOpen`] before the end of PARAMS, [`UserError::RequestClosed`] after the end of the request.
+    /// [`UserError::StreamNotOpen`] before the end of PARAMS, [`UserError::RequestClosed`] after the end of the
+    /// request.
     pub fn stdout(&mut self, key: RequestKey, content: &[u8]) -> Result<(), UserError> {
         let id = self.start_response(key)?;
         self.output.write_stream(RecordType::STDOUT, id, content);
         Ok(())
     }
 
-    /// Queues a part of the response that `write` appends to the buffer it is given; it must only append.
+    /// Queues a part of the response that `write` appends to the buffer; it must only append.
     ///
     /// # Errors
-    /// As [`stdout`](Self::stdout); `write` is not called then.
+    /// As [`stdout`](Self::stdout), without a call of `write`.
     pub fn stdout_with(
         &mut self,
         key: RequestKey,
@@ -112,8 +105,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a part of the response; from [`RecordEncoder::ZERO_COPY_THRESHOLD`](crate::RecordEncoder::ZERO_COPY_THRESHOLD) bytes on without a
-    /// copy.
+    /// Queues a part of the response, without a copy from
+    /// [`RecordEncoder::ZERO_COPY_THRESHOLD`](crate::RecordEncoder::ZERO_COPY_THRESHOLD) bytes on.
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -123,31 +116,31 @@ impl Connection {
         Ok(())
     }
 
-    /// Replaces all that was queued of the response by `content`, if none of it was written: if
-    /// [`output`](Self::output) was not [advanced](crate::RecordEncoder::advance) beyond where the response begins. So a response
-    /// that fails can still become an error page, or with an empty `content` none at all.
+    /// Replaces the queued response by `content`, for instance by an error page, unless some of it was written.
     ///
-    /// `content` has the place of what it replaces: STDERR that was queued before the response stays before it,
-    /// and what was queued behind it stays behind. Other requests' records are not touched.
-    ///
-    /// `false`: some of the response was written already, and nothing changes. What is left then is to
+    /// Returns `false`, without any change, if [`output`](Self::output) was
+    /// [advanced](crate::RecordEncoder::advance) beyond the start of the response. Then the only option is to
     /// [cut it off](Self::abort_response).
+    ///
+    /// `content` takes the place of the response: STDERR queued before the response stays before it, and records
+    /// queued behind stay behind. Records of other requests do not change.
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
     pub fn replace_response(&mut self, key: RequestKey, content: &[u8]) -> Result<bool, UserError> {
         let entry = self.writable(key)?;
-        let (id, begins) = (entry.id, entry.response_start);
-        if begins == NOT_STARTED {
+        let (id, start) = (entry.id, entry.response_start);
+        if start == NOT_STARTED {
             return self.stdout(key, content).map(|()| true);
         }
-        let mut others: Vec<_> = self.requests.response_starts().filter(|other| **other > begins).collect();
+        let mut others: Vec<_> = self.requests.response_starts().filter(|other| **other > start).collect();
         others.sort_unstable();
-        Ok(self.output.replace_stream((RecordType::STDOUT, id), begins, content, others))
+        Ok(self.output.replace_stream((RecordType::STDOUT, id), start, content, others))
     }
 
-    /// Queues a part of the error text, which the web server writes to its log, in records of at most
-    /// [`Limits::max_stderr_record`](crate::Limits::max_stderr_record) bytes.
+    /// Queues a part of the error text, which the web server writes to its log.
+    ///
+    /// Each record has at most [`Limits::max_stderr_record`](crate::Limits::max_stderr_record) bytes.
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -157,12 +150,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends the request with `REQUEST_COMPLETE`: the end of STDOUT, then END_REQUEST with `app_status`, what
-    /// a CGI program would have returned from `exit` (FastCGI §5.5). STDERR needs no end where it was not
-    /// used, and web servers take none to be missing where it was (§3.3 asks for one only of streams in use;
-    /// nginx, Apache and PHP agree).
+    /// Ends the request with `REQUEST_COMPLETE`: the end of STDOUT, then END_REQUEST.
     ///
-    /// The input is not waited for: what still comes of it is dropped.
+    /// `app_status` is the exit status that a CGI program would have (FastCGI §5.5). Input that is still to come is
+    /// dropped.
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -170,14 +161,18 @@ impl Connection {
         let entry = self.requests.by_key(key)?;
         entry.state.end_request()?;
         let end = EndRequest { app_status, protocol_status: ProtocolStatus::REQUEST_COMPLETE };
+        // FastCGI §3.3 requires the end of a stream only if the stream was used. STDERR's is never sent: nginx,
+        // Apache and PHP do not miss it.
         self.output.write_end_request(entry.id, end);
         self.mark_answered(key);
         Ok(())
     }
 
-    /// Cuts the answer off: no END_REQUEST is sent, since nginx takes a partial answer with one for whole,
-    /// whatever its status. The connection takes no more requests and, after those that are alive, ends such
-    /// that the web server notices: [`CloseAction::Reset`](super::CloseAction::Reset).
+    /// Cuts the response off: no END_REQUEST is sent, and the connection is [reset](super::CloseAction::Reset) after
+    /// its active requests.
+    ///
+    /// nginx treats a partial response with END_REQUEST as complete, whatever the status. The connection accepts no
+    /// further requests.
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -188,14 +183,15 @@ impl Connection {
         Ok(())
     }
 
-    /// Leaves an answer as it is that has begun, and whose request the web server has given up with
-    /// ABORT_REQUEST. No END_REQUEST is sent: HAProxy aborts what is under way when it is reloaded, goes on to
-    /// give its clients what comes, and takes an END_REQUEST for the end of a whole answer. It takes an end of
-    /// the stream for what it is, so the connection ends in good order once no request is alive. Until
-    /// then it takes further ones, for a client that goes away must not cost others theirs.
+    /// Leaves the partial response of an aborted request as it is: no END_REQUEST is sent, and the connection closes
+    /// gracefully once no request is active.
     ///
-    /// An answer of which nothing was written can be [taken back](Self::replace_response) and
-    /// [ended](Self::end_request) instead: an empty one cannot be mistaken for a whole one.
+    /// On a reload, HAProxy aborts active requests, but still forwards their responses; it treats END_REQUEST as the
+    /// end of a complete response, and the end of the stream as an error. Until it closes, the connection accepts
+    /// requests: a client that disconnects must not affect others.
+    ///
+    /// If no output was sent yet, [replace](Self::replace_response) and [end](Self::end_request) the response
+    /// instead: an empty response cannot be mistaken for a complete one.
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).
@@ -208,8 +204,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Lets a request be answered whose PARAMS have not ended, for instance because they take too long. What
-    /// is still to come of its PARAMS and bodies is dropped.
+    /// Makes a request whose PARAMS have not ended writable, for an error response. The rest of its input is dropped.
+    ///
+    /// For instance if the PARAMS take too long.
     ///
     /// # Errors
     /// [`UserError::RequestClosed`] if the PARAMS have ended, or the request is over.
@@ -223,49 +220,37 @@ impl Connection {
         Ok(())
     }
 
-    /// The request, if it may be answered.
+    /// The request, if it is writable.
     fn writable(&mut self, key: RequestKey) -> Result<&mut Entry, UserError> {
         let entry = self.requests.by_key(key)?;
         entry.state.check_writable()?;
         Ok(entry)
     }
 
-    /// The request's id, if it may be answered. Notes where its response begins.
+    /// The request's id, if it is writable. Records where its response starts.
     fn start_response(&mut self, key: RequestKey) -> Result<RequestId, UserError> {
         let entry = self.requests.by_key(key)?;
         entry.state.check_writable()?;
         if entry.response_start == NOT_STARTED {
             entry.response_start = self.output.position();
-            // So that a record begins there, whatever comes first.
+            // `replace_response` needs a record to begin there.
             self.output.split_record();
         }
         Ok(entry.id)
     }
 
-    /// A request has stopped to be live.
-    fn mark_answered(&mut self, key: RequestKey) {
-        self.active = self.active.saturating_sub(1);
-        let Ok(entry) = self.requests.by_key(key) else { return };
-        let freed = entry.discard();
-        self.unread_bytes = self.unread_bytes.saturating_sub(freed);
-        self.release_params(key);
-        self.remove_if_done(key);
+    /// Runs `send`, which queues a response of the connection itself, and counts its bytes for
+    /// [`Limits::max_control_bytes`](crate::Limits::max_control_bytes).
+    pub(super) fn send_control(&mut self, send: impl FnOnce(&mut Self)) {
+        let before = self.output.len();
+        send(self);
+        let added = self.output.len().saturating_sub(before);
+        self.control_bytes = self.control_bytes.min(before).saturating_add(added);
     }
 
-    /// A request's PARAMS are gone, or about to be: others may have as many.
-    pub(super) fn release_params(&mut self, key: RequestKey) {
-        let Ok(entry) = self.requests.by_key(key) else { return };
-        let freed = core::mem::take(&mut entry.params_bytes);
-        self.params_bytes = self.params_bytes.saturating_sub(freed);
-    }
-
-    pub(super) fn write_end_request(
-        &mut self,
-        id: RequestId,
-        app_status: u32,
-        protocol_status: ProtocolStatus,
-    ) {
-        let end = EndRequest { app_status, protocol_status };
+    /// END_REQUEST of a request without a response.
+    pub(super) fn end_without_stdout(&mut self, id: RequestId, protocol_status: ProtocolStatus) {
+        let end = EndRequest { app_status: 0, protocol_status };
         self.output.write_record(RecordType::END_REQUEST, id, &end.encode());
     }
 }

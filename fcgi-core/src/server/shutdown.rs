@@ -1,40 +1,42 @@
-//! When and how the connection ends.
+//! When and how to close the connection.
 
-use super::{Connection, Shutdown};
+use super::connection::{Connection, Shutdown};
 
-/// How to end a connection whose requests are all answered.
+/// How to close a connection without active requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseAction {
-    /// Nothing more is to come of any request: write the output, then close.
+    /// Write the output, then close: no request has more input.
     Close,
-    /// The web server may still be sending a body that nobody reads. Write the output, shut the write side
-    /// down so that the web server sees the end at once, read and drop its bytes until its end of stream for
-    /// a bounded time, then close. To close at once would reset the connection and could destroy the answer
-    /// on its way.
+    /// Write the output, shut down the write side, read and drop input until the end of the stream for a limited
+    /// time, then close.
+    ///
+    /// The web server may still be sending a body. An immediate close would reset the connection, and could destroy
+    /// the response on its way.
     LingeringClose,
-    /// An answer was cut off: write the output, then close such that the peer sees an error, with a reset
-    /// where the transport has one.
+    /// Write the output, then close such that the peer sees an error, with a reset if the transport has one: a
+    /// response was cut off.
     Reset,
 }
 
-/// What the end of the web server's stream has cut off.
+/// What the end of the web server's stream interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndOfInput {
-    /// Nothing: it came between requests, or after the answer to whatever was still being sent.
+    /// Nothing: the stream ended between requests, or in the input of answered ones.
     Clean,
     /// A record that does not belong to an answered request.
     InRecord,
     /// The PARAMS of a request.
     InParams,
-    /// A request that is being answered: what nginx does when its client goes away.
+    /// An active request. nginx closes so when its client disconnects.
     InRequest,
 }
 
 impl Connection {
-    /// Whether, and how, the connection is to be ended now: the last request's KEEP_CONN was clear (FastCGI
-    /// §5.1), or [`close`](Self::stop_accepting) was called, or a limit asks for it, or an answer was [cut
-    /// off](Self::abort_response) or [abandoned](Self::abandon_response), or the web server broke a rule; and no request is
-    /// alive.
+    /// Whether and how to close the connection now; `None` while a request is active.
+    ///
+    /// A connection closes after a request without KEEP_CONN (FastCGI §5.1), after
+    /// [`stop_accepting`](Self::stop_accepting), at the limit on half-closed requests, after a response was [cut
+    /// off](Self::abort_response) or [abandoned](Self::abandon_response), and after a protocol error.
     #[must_use]
     pub fn close_action(&self) -> Option<CloseAction> {
         if self.active > 0 {
@@ -48,41 +50,45 @@ impl Connection {
         }
     }
 
-    /// Takes no further request; those that are alive are served to their end, after which
-    /// [`should_close`](Self::close_action) says how to go on. A request that still comes is answered as
-    /// [`Config::overload_response`](super::Config::overload_response) says.
+    /// Accepts no further requests. The connection [closes](Self::close_action) after the active ones.
+    ///
+    /// The response to a further request is [`Config::overload_response`](super::Config::overload_response).
     pub fn stop_accepting(&mut self) {
         if self.shutdown.accepts_requests() {
             self.shutdown = Shutdown::Graceful;
         }
     }
 
-    /// Whether nothing is under way: no request is alive, the web server is not in the middle of a record,
-    /// and nothing waits to be written. An answered request whose input has not ended does not count.
+    /// Whether the connection is idle: no active request, no partial record, no unwritten output. Half-closed
+    /// requests do not count.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.active == 0 && self.decoder.is_between_records() && self.output.is_empty()
     }
 
-    /// What it means that the web server's stream ends here.
+    /// What the end of the web server's stream interrupts if it comes now.
     #[must_use]
     pub fn end_of_input(&self) -> EndOfInput {
         if !self.incomplete_heads.is_empty() {
             EndOfInput::InParams
         } else if self.active > 0 {
             EndOfInput::InRequest
-        } else if self.decoder.is_between_records() || self.decoder.is_in_padding() || self.is_in_answered() {
+        } else if self.decoder.is_between_records()
+            || self.decoder.is_in_padding()
+            || self.is_in_answered_request()
+        {
             EndOfInput::Clean
         } else {
             EndOfInput::InRecord
         }
     }
 
-    /// nginx and HAProxy stop in the middle of a body once they have the answer, even inside a record.
-    fn is_in_answered(&self) -> bool {
+    /// Whether the current record belongs to an answered request: nginx and HAProxy stop sending a body once they
+    /// have the response, even inside a record.
+    fn is_in_answered_request(&self) -> bool {
         let id = match self.decoder.current() {
             Some((header, _)) => header.id,
-            // Inside a header nobody knows whose it is; with an unfinished body about, it is that one's.
+            // The request id is unknown inside a header; attribute it to a half-closed request, if any.
             None => return self.requests.len() > 0,
         };
         self.requests.iter().any(|(_, entry)| entry.id == id && !entry.state.is_active())

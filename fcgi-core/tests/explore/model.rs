@@ -1,169 +1,156 @@
-//! A connection that is simple enough to be right: no bytes, no buffers, one table.
+//! A simple model of a connection: no bytes, no buffers, one table.
 
 use std::collections::BTreeMap;
 
 use fcgi_core::server::{CloseAction, EndOfInput};
-use fcgi_core::{ProtocolErrorKind, RecordType, Role, StreamState, UserError};
+use fcgi_core::{ProtocolErrorKind, RecordType, Role, UserError};
 
-use super::request::{Input, Output, Request};
-use super::steps::{Command, NO_TYPE, Step};
+use super::effect::{Effect, ModelEvent};
+use super::request::{RecvState, Request, SendState};
+use super::steps::{Command, Step, UNKNOWN_TYPE};
 
 #[derive(Debug)]
 pub(crate) struct Model {
     settings: Settings,
-    /// Those that have begun and are not over, by id.
+    /// Requests that have begun and are not over, by id.
     pub(crate) requests: BTreeMap<u16, Request>,
     keep_conn: bool,
-    closing: Closing,
-    pub(crate) broken: Option<(ProtocolErrorKind, u16)>,
+    shutdown: Shutdown,
+    pub(crate) protocol_error: Option<(ProtocolErrorKind, u16)>,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) filters_and_authorizers: bool,
-    pub(crate) requests: usize,
-    pub(crate) unfinished: usize,
-    pub(crate) body_bytes: usize,
-    pub(crate) bodies_bytes: usize,
+    pub(crate) max_concurrent_requests: usize,
+    pub(crate) max_half_closed_requests: usize,
+    pub(crate) request_window: usize,
+    pub(crate) connection_window: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Closing {
-    No,
+enum Shutdown {
+    None,
     WhenIdle,
-    Orderly,
-    Abortive,
+    Graceful,
+    Reset,
 }
 
-impl Closing {
-    const fn takes_requests(self) -> bool {
-        matches!(self, Self::No | Self::WhenIdle)
+impl Shutdown {
+    const fn accepts_requests(self) -> bool {
+        matches!(self, Self::None | Self::WhenIdle)
     }
 }
 
-/// All that decides what a connection does next. Which id a request has does not.
+/// Everything that determines the future behaviour. Ids do not.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct State {
     requests: Vec<Request>,
     keep_conn: bool,
-    closing: Closing,
-    is_broken: bool,
-}
-
-/// What a step has to bring about.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Effect {
-    pub(crate) records: Vec<(RecordType, u16, Vec<u8>)>,
-    pub(crate) events: Vec<Told>,
-    /// Bytes that were read.
-    pub(crate) read: Option<(usize, StreamState)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
-    Request(u16),
-    Refused(u16),
-    Body(u16),
-    Abort(u16),
-}
-
-impl Effect {
-    fn end(&mut self, id: u16, protocol_status: u8) {
-        // FastCGI §5.5: four bytes of application status, one of protocol status, three of nothing.
-        self.records.push((RecordType::END_REQUEST, id, vec![0, 0, 0, 0, protocol_status, 0, 0, 0]));
-    }
+    shutdown: Shutdown,
+    has_failed: bool,
 }
 
 impl Model {
     pub(crate) const fn new(settings: Settings) -> Self {
-        Self { settings, requests: BTreeMap::new(), keep_conn: true, closing: Closing::No, broken: None }
+        Self {
+            settings,
+            requests: BTreeMap::new(),
+            keep_conn: true,
+            shutdown: Shutdown::None,
+            protocol_error: None,
+        }
     }
 
     pub(crate) fn state(&self) -> State {
-        let mut requests: Vec<Request> = self.requests.values().map(Request::essence).collect();
+        let mut requests: Vec<Request> = self.requests.values().map(Request::canonical).collect();
         requests.sort_unstable();
-        let (closing, is_broken) = (self.closing, self.broken.is_some());
+        let (shutdown, has_failed) = (self.shutdown, self.protocol_error.is_some());
         State {
             requests,
-            keep_conn: self.keep_conn && closing == Closing::No && !is_broken,
-            closing,
-            is_broken,
+            keep_conn: self.keep_conn && shutdown == Shutdown::None && !has_failed,
+            shutdown,
+            has_failed,
         }
     }
 
-    pub(crate) fn live(&self) -> usize {
-        self.requests.values().filter(|request| request.is_live()).count()
+    pub(crate) fn active_requests(&self) -> usize {
+        self.requests.values().filter(|request| request.is_active()).count()
     }
 
-    pub(crate) fn unread(&self) -> usize {
-        self.requests.values().map(|request| request.charge).sum()
+    pub(crate) fn unread_bytes(&self) -> usize {
+        self.requests.values().map(|request| request.unreleased).sum()
     }
 
-    pub(crate) fn in_params(&self) -> usize {
-        self.requests.values().filter(|request| request.output == Output::Waiting).count()
+    pub(crate) fn incomplete_heads(&self) -> usize {
+        self.requests.values().filter(|request| request.send == SendState::Waiting).count()
     }
 
-    pub(crate) fn is_in_params(&self, id: u16) -> bool {
-        self.requests.get(&id).is_some_and(|request| request.output == Output::Waiting)
+    pub(crate) fn is_incomplete_head(&self, id: u16) -> bool {
+        self.requests.get(&id).is_some_and(|request| request.send == SendState::Waiting)
     }
 
-    pub(crate) fn is_open(&self, id: u16) -> bool {
-        self.requests.get(&id).is_some_and(|request| request.output == Output::Open)
+    pub(crate) fn is_writable(&self, id: u16) -> bool {
+        self.requests.get(&id).is_some_and(|request| request.send == SendState::Open)
     }
 
-    pub(crate) fn is_live(&self, id: u16) -> bool {
-        self.requests.get(&id).is_some_and(Request::is_live)
+    pub(crate) fn is_active(&self, id: u16) -> bool {
+        self.requests.get(&id).is_some_and(Request::is_active)
     }
 
-    pub(crate) fn wants_input(&self) -> bool {
-        let bound = if self.live() > 1 { self.settings.bodies_bytes } else { self.settings.body_bytes };
-        self.unread() < bound
+    pub(crate) fn wants_read(&self) -> bool {
+        let bound = if self.active_requests() > 1 {
+            self.settings.connection_window
+        } else {
+            self.settings.request_window
+        };
+        self.unread_bytes() < bound
     }
 
-    pub(crate) fn should_close(&self) -> Option<CloseAction> {
+    pub(crate) fn close_action(&self) -> Option<CloseAction> {
         let orderly = if self.requests.is_empty() { CloseAction::Close } else { CloseAction::LingeringClose };
-        match self.closing {
-            _ if self.live() > 0 => None,
-            Closing::Abortive => Some(CloseAction::Reset),
-            _ if self.broken.is_some() => Some(CloseAction::LingeringClose),
-            Closing::No if self.keep_conn => None,
-            Closing::No | Closing::WhenIdle | Closing::Orderly => Some(orderly),
+        match self.shutdown {
+            _ if self.active_requests() > 0 => None,
+            Shutdown::Reset => Some(CloseAction::Reset),
+            _ if self.protocol_error.is_some() => Some(CloseAction::LingeringClose),
+            Shutdown::None if self.keep_conn => None,
+            Shutdown::None | Shutdown::WhenIdle | Shutdown::Graceful => Some(orderly),
         }
     }
 
-    /// What an end of the stream would cut off, between two records.
+    /// As `end_of_input`, between two records.
     pub(crate) fn end_of_input(&self) -> EndOfInput {
-        match (self.in_params(), self.live()) {
+        match (self.incomplete_heads(), self.active_requests()) {
             (1.., _) => EndOfInput::InParams,
             (0, 1..) => EndOfInput::InRequest,
             (0, 0) => EndOfInput::Clean,
         }
     }
 
-    /// Whether a driver that keeps to its contract could do this now, and it is not for nothing.
+    /// Whether a correct driver can do this step now, and it has an effect.
     pub(crate) fn allows(&self, step: Step) -> bool {
         match step {
-            Step::Command(id, _) => self.is_open(id),
-            Step::Refuse => self.in_params() > 0,
-            Step::Close => self.closing.takes_requests(),
-            _ => self.broken.is_none() && self.wants_input(),
+            Step::Command(id, _) => self.is_writable(id),
+            Step::Reject => self.incomplete_heads() > 0,
+            Step::StopAccepting => self.shutdown.accepts_requests(),
+            _ => self.protocol_error.is_none() && self.wants_read(),
         }
     }
 
-    /// `oldest`: the request that [`Step::Refuse`] is about.
+    /// `oldest` is the request for [`Step::Reject`].
     pub(crate) fn step(&mut self, step: Step, oldest: Option<u16>) -> Result<Effect, UserError> {
         let mut effect = Effect::default();
         match step {
             Step::Command(id, command) => self.command(id, command, &mut effect)?,
-            Step::Refuse => self.refuse(oldest.ok_or(UserError::RequestClosed)?)?,
-            Step::Close => {
-                if self.closing.takes_requests() {
-                    self.closing = Closing::Orderly;
+            Step::Reject => self.reject(oldest.ok_or(UserError::RequestClosed)?)?,
+            Step::StopAccepting => {
+                if self.shutdown.accepts_requests() {
+                    self.shutdown = Shutdown::Graceful;
                 }
             }
             record => {
-                if let Err(broken) = self.receive(record, &mut effect) {
-                    self.broken = Some(broken);
+                if let Err(protocol_error) = self.receive(record, &mut effect) {
+                    self.protocol_error = Some(protocol_error);
                 }
             }
         }
@@ -173,30 +160,30 @@ impl Model {
     fn receive(&mut self, record: Step, effect: &mut Effect) -> Result<(), (ProtocolErrorKind, u16)> {
         match record {
             Step::Begin { id, role, keep_conn } => {
-                self.begin(id, role, keep_conn, effect).map_err(|rule| (rule, id))
+                self.begin(id, role, keep_conn, effect).map_err(|kind| (kind, id))
             }
             Step::GetValues => {
-                let several = if self.settings.requests > 1 { b'1' } else { b'0' };
+                let several = if self.settings.max_concurrent_requests > 1 { b'1' } else { b'0' };
                 let content = [b"\x0f\x01FCGI_MPXS_CONNS", &[several][..]].concat();
                 effect.records.push((RecordType::GET_VALUES_RESULT, 0, content));
                 Ok(())
             }
-            Step::Unknown => {
-                effect.records.push((RecordType::UNKNOWN_TYPE, 0, vec![NO_TYPE.0, 0, 0, 0, 0, 0, 0, 0]));
+            Step::UnknownManagement => {
+                effect.records.push((RecordType::UNKNOWN_TYPE, 0, vec![UNKNOWN_TYPE.0, 0, 0, 0, 0, 0, 0, 0]));
                 Ok(())
             }
             Step::Stdout(id) => Err((ProtocolErrorKind::WrongDirection, id)),
             Step::Params(id, _) | Step::ParamsEnd(id) | Step::Stdin(id, _) | Step::StdinEnd(id) => {
-                self.stream(id, record, effect).map_err(|rule| (rule, id))
+                self.stream(id, record, effect).map_err(|kind| (kind, id))
             }
             Step::Data(id, _) | Step::DataEnd(id) => {
-                self.stream(id, record, effect).map_err(|rule| (rule, id))
+                self.stream(id, record, effect).map_err(|kind| (kind, id))
             }
             Step::Abort(id) => {
                 self.abort(id, effect);
                 Ok(())
             }
-            Step::UnknownOf(_) | Step::Command(..) | Step::Refuse | Step::Close => Ok(()),
+            Step::UnknownOf(_) | Step::Command(..) | Step::Reject | Step::StopAccepting => Ok(()),
         }
     }
 
@@ -207,35 +194,36 @@ impl Model {
         keep_conn: bool,
         effect: &mut Effect,
     ) -> Result<(), ProtocolErrorKind> {
-        match self.requests.get(&id).map(|request| request.output) {
+        match self.requests.get(&id).map(|request| request.send) {
             None => {}
-            Some(Output::Ended) => drop(self.requests.remove(&id)),
+            Some(SendState::Ended) => drop(self.requests.remove(&id)),
             Some(_) => return Err(ProtocolErrorKind::DuplicateRequestId),
         }
         self.keep_conn = keep_conn;
         let has_role = role == Role::RESPONDER
             || (self.settings.filters_and_authorizers && [Role::AUTHORIZER, Role::FILTER].contains(&role));
-        let has_room = self.live() < self.settings.requests && self.closing.takes_requests();
+        let has_room = self.active_requests() < self.settings.max_concurrent_requests
+            && self.shutdown.accepts_requests();
         let mut request = Request {
             role,
-            input: Input::Params,
-            output: Output::Waiting,
-            half_a_pair: false,
-            waiting: [0; 2],
-            charge: 0,
-            discards: false,
-            announced: false,
-            aborted: false,
+            recv: RecvState::Params,
+            send: SendState::Waiting,
+            partial_pair: false,
+            unread: [0; 2],
+            unreleased: 0,
+            discarding: false,
+            readable_queued: false,
+            abort_notified: false,
         };
         if !has_role || !has_room {
-            request.output = Output::Ended;
+            request.send = SendState::Ended;
             effect.end(id, if has_role { 2 } else { 3 });
-            if self.requests.len() - self.live() > self.settings.unfinished {
+            if self.requests.len() - self.active_requests() > self.settings.max_half_closed_requests {
                 return Ok(());
             }
         }
         self.requests.insert(id, request);
-        self.settle(id);
+        self.remove_if_done(id);
         Ok(())
     }
 
@@ -249,83 +237,83 @@ impl Model {
             Step::Data(_, bytes) => request.data(id, bytes.into(), effect)?,
             _ => request.data_end(id, effect)?,
         }
-        self.settle(id);
+        self.remove_if_done(id);
         Ok(())
     }
 
     fn abort(&mut self, id: u16, effect: &mut Effect) {
         let Some(request) = self.requests.get_mut(&id) else { return };
-        if request.input != Input::Ended {
-            request.input = Input::Aborted;
+        if request.recv != RecvState::Ended {
+            request.recv = RecvState::Aborted;
         }
-        match request.output {
-            Output::Waiting => {
-                request.output = Output::Ended;
+        match request.send {
+            SendState::Waiting => {
+                request.send = SendState::Ended;
                 effect.end(id, 0);
             }
-            Output::Open if !std::mem::replace(&mut request.aborted, true) => {
-                effect.events.push(Told::Abort(id))
+            SendState::Open if !std::mem::replace(&mut request.abort_notified, true) => {
+                effect.events.push(ModelEvent::Aborted(id))
             }
             _ => {}
         }
-        self.settle(id);
+        self.remove_if_done(id);
     }
 
-    fn refuse(&mut self, id: u16) -> Result<(), UserError> {
+    fn reject(&mut self, id: u16) -> Result<(), UserError> {
         let request = self.requests.get_mut(&id).ok_or(UserError::RequestClosed)?;
-        if request.output != Output::Waiting {
+        if request.send != SendState::Waiting {
             return Err(UserError::RequestClosed);
         }
-        request.output = Output::Open;
+        request.send = SendState::Open;
         request.drop_bodies();
         Ok(())
     }
 
     fn command(&mut self, id: u16, command: Command, effect: &mut Effect) -> Result<(), UserError> {
         let request = self.requests.get_mut(&id).ok_or(UserError::RequestClosed)?;
-        match request.output {
-            Output::Open => {}
-            Output::Waiting => return Err(UserError::StreamNotOpen),
-            Output::Ended | Output::CutOff => return Err(UserError::RequestClosed),
+        match request.send {
+            SendState::Open => {}
+            SendState::Waiting => return Err(UserError::StreamNotOpen),
+            SendState::Ended | SendState::Failed => return Err(UserError::RequestClosed),
         }
         match command {
-            Command::Answer => effect.records.push((RecordType::STDOUT, id, b"o".to_vec())),
-            Command::Log => effect.records.push((RecordType::STDERR, id, b"e".to_vec())),
-            Command::Read => effect.read = Some(request.read(0)),
+            Command::Stdout => effect.records.push((RecordType::STDOUT, id, b"o".to_vec())),
+            Command::Stderr => effect.records.push((RecordType::STDERR, id, b"e".to_vec())),
+            Command::ReadBody => effect.read = Some(request.read(0)),
             Command::ReadData => effect.read = Some(request.read(1)),
-            Command::Consume => request.charge = request.waiting.iter().sum(),
-            Command::Discard => request.drop_bodies(),
-            Command::End => {
-                request.output = Output::Ended;
+            Command::ReleaseCapacity => request.unreleased = request.unread.iter().sum(),
+            Command::DiscardBody => request.drop_bodies(),
+            Command::EndRequest => {
+                request.send = SendState::Ended;
                 effect.records.push((RecordType::STDOUT, id, Vec::new()));
                 effect.end(id, 0);
             }
-            Command::Fail => {
-                request.output = Output::CutOff;
-                self.closing = Closing::Abortive;
+            Command::AbortResponse => {
+                request.send = SendState::Failed;
+                self.shutdown = Shutdown::Reset;
             }
-            Command::Abandon => {
-                request.output = Output::CutOff;
-                if self.closing.takes_requests() {
-                    self.closing = Closing::WhenIdle;
+            Command::AbandonResponse => {
+                request.send = SendState::Failed;
+                if self.shutdown.accepts_requests() {
+                    self.shutdown = Shutdown::WhenIdle;
                 }
             }
         }
-        if matches!(command, Command::End | Command::Fail | Command::Abandon) {
+        if matches!(command, Command::EndRequest | Command::AbortResponse | Command::AbandonResponse) {
             request.drop_bodies();
         }
-        self.settle(id);
+        self.remove_if_done(id);
         Ok(())
     }
 
-    /// One that is over goes; too many that are half over are the beginning of the connection's end.
-    fn settle(&mut self, id: u16) {
+    /// Removes a request that is over, and enforces the limit on half-closed requests.
+    fn remove_if_done(&mut self, id: u16) {
         if self.requests.get(&id).is_some_and(Request::is_over) {
             self.requests.remove(&id);
         }
-        let unfinished = self.requests.len() - self.live();
-        if unfinished > self.settings.unfinished && self.closing.takes_requests() {
-            self.closing = Closing::Orderly;
+        let half_closed = self.requests.len() - self.active_requests();
+        if half_closed > self.settings.max_half_closed_requests && self.shutdown.accepts_requests() {
+            self.shutdown = Shutdown::Graceful;
         }
     }
 }

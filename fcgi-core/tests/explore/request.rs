@@ -1,27 +1,27 @@
-//! One request of the model: its two halves, and its streams.
+//! One request of the model: its states and its streams.
 
 use fcgi_core::{ProtocolErrorKind, Role, StreamState};
 
-use super::model::{Effect, Told};
-use super::steps::Pairs;
+use super::effect::{Effect, ModelEvent};
+use super::steps::ParamsContent;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Request {
     pub(crate) role: Role,
-    pub(crate) input: Input,
-    pub(crate) output: Output,
-    pub(crate) half_a_pair: bool,
-    /// Bytes that came and were not read, of STDIN and of DATA.
-    pub(crate) waiting: [usize; 2],
-    /// Bytes that came and were not consumed, of both.
-    pub(crate) charge: usize,
-    pub(crate) discards: bool,
-    pub(crate) announced: bool,
-    pub(crate) aborted: bool,
+    pub(crate) recv: RecvState,
+    pub(crate) send: SendState,
+    pub(crate) partial_pair: bool,
+    /// Unread bytes of STDIN and of DATA.
+    pub(crate) unread: [usize; 2],
+    /// Unreleased bytes of both.
+    pub(crate) unreleased: usize,
+    pub(crate) discarding: bool,
+    pub(crate) readable_queued: bool,
+    pub(crate) abort_notified: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Input {
+pub(crate) enum RecvState {
     Params,
     Stdin,
     Data,
@@ -30,95 +30,95 @@ pub(crate) enum Input {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Output {
-    /// The application has not been told.
+pub(crate) enum SendState {
+    /// Not reported to the application.
     Waiting,
     Open,
     Ended,
-    CutOff,
+    Failed,
 }
 
 impl Request {
-    pub(crate) const fn is_live(&self) -> bool {
-        matches!(self.output, Output::Waiting | Output::Open)
+    pub(crate) const fn is_active(&self) -> bool {
+        matches!(self.send, SendState::Waiting | SendState::Open)
     }
 
-    /// Answered, and known for what still comes of its input.
-    pub(crate) const fn is_unfinished(&self) -> bool {
-        matches!((self.input, self.output), (Input::Params | Input::Stdin | Input::Data, _))
+    /// Whether its input has not ended.
+    pub(crate) const fn is_receiving(&self) -> bool {
+        matches!((self.recv, self.send), (RecvState::Params | RecvState::Stdin | RecvState::Data, _))
     }
 
     pub(crate) const fn is_over(&self) -> bool {
-        matches!((self.input, self.output), (Input::Ended | Input::Aborted, Output::Ended))
+        matches!((self.recv, self.send), (RecvState::Ended | RecvState::Aborted, SendState::Ended))
     }
 
-    /// Order is a rule while the answer is owed.
-    pub(crate) const fn broke(&self, rule: ProtocolErrorKind) -> Result<(), ProtocolErrorKind> {
-        if self.is_live() { Err(rule) } else { Ok(()) }
+    /// The order of records is enforced only for active requests.
+    pub(crate) const fn unless_answered(&self, kind: ProtocolErrorKind) -> Result<(), ProtocolErrorKind> {
+        if self.is_active() { Err(kind) } else { Ok(()) }
     }
 
-    /// Without what makes no difference any more.
-    pub(crate) fn essence(&self) -> Self {
-        let mut essence = self.clone();
-        essence.half_a_pair &= self.output == Output::Waiting;
-        essence.announced &= !self.discards;
-        if !self.is_live() {
-            (essence.announced, essence.aborted) = (false, false);
+    /// Without fields that no longer have an effect.
+    pub(crate) fn canonical(&self) -> Self {
+        let mut canonical = self.clone();
+        canonical.partial_pair &= self.send == SendState::Waiting;
+        canonical.readable_queued &= !self.discarding;
+        if !self.is_active() {
+            (canonical.readable_queued, canonical.abort_notified) = (false, false);
         }
-        essence
+        canonical
     }
 
     pub(crate) fn drop_bodies(&mut self) {
-        (self.waiting, self.charge, self.discards) = ([0; 2], 0, true);
+        (self.unread, self.unreleased, self.discarding) = ([0; 2], 0, true);
     }
 
-    pub(crate) fn take_in(&mut self, stream: usize, bytes: usize) -> bool {
-        if self.discards {
+    pub(crate) fn receive(&mut self, stream: usize, bytes: usize) -> bool {
+        if self.discarding {
             return false;
         }
-        self.waiting[stream] += bytes;
-        self.charge += bytes;
-        !std::mem::replace(&mut self.announced, true)
+        self.unread[stream] += bytes;
+        self.unreleased += bytes;
+        !std::mem::replace(&mut self.readable_queued, true)
     }
 }
 
-/// Its streams.
+/// The streams.
 impl Request {
     pub(crate) fn params(
         &mut self,
         id: u16,
-        pairs: Pairs,
+        pairs: ParamsContent,
         effect: &mut Effect,
     ) -> Result<(), ProtocolErrorKind> {
-        match (self.input, self.output) {
-            (Input::Params, Output::Waiting) => {}
-            (Input::Params | Input::Aborted, _) => return Ok(()),
-            _ => return self.broke(ProtocolErrorKind::ParamsAfterEnd),
+        match (self.recv, self.send) {
+            (RecvState::Params, SendState::Waiting) => {}
+            (RecvState::Params | RecvState::Aborted, _) => return Ok(()),
+            _ => return self.unless_answered(ProtocolErrorKind::ParamsAfterEnd),
         }
         match pairs {
-            Pairs::TooLong if !self.half_a_pair => {
-                self.output = Output::Open;
+            ParamsContent::TooLong if !self.partial_pair => {
+                self.send = SendState::Open;
                 self.drop_bodies();
-                effect.events.push(Told::Refused(id));
+                effect.events.push(ModelEvent::Rejected(id));
             }
-            Pairs::Half => self.half_a_pair = true,
-            Pairs::Whole | Pairs::TooLong => {}
+            ParamsContent::Truncated => self.partial_pair = true,
+            ParamsContent::Complete | ParamsContent::TooLong => {}
         }
         Ok(())
     }
 
     pub(crate) fn params_end(&mut self, id: u16, effect: &mut Effect) -> Result<(), ProtocolErrorKind> {
-        if self.input != Input::Params {
+        if self.recv != RecvState::Params {
             return Ok(());
         }
-        let is_waiting = self.output == Output::Waiting;
-        if is_waiting && self.half_a_pair {
+        let is_waiting = self.send == SendState::Waiting;
+        if is_waiting && self.partial_pair {
             return Err(ProtocolErrorKind::TruncatedPair);
         }
-        self.input = if self.role == Role::AUTHORIZER { Input::Ended } else { Input::Stdin };
+        self.recv = if self.role == Role::AUTHORIZER { RecvState::Ended } else { RecvState::Stdin };
         if is_waiting {
-            self.output = Output::Open;
-            effect.events.push(Told::Request(id));
+            self.send = SendState::Open;
+            effect.events.push(ModelEvent::Request(id));
         }
         Ok(())
     }
@@ -129,31 +129,31 @@ impl Request {
         bytes: usize,
         effect: &mut Effect,
     ) -> Result<(), ProtocolErrorKind> {
-        match (self.input, self.role) {
-            (Input::Stdin, _) if self.output == Output::Open => {
-                if self.take_in(0, bytes) {
-                    effect.events.push(Told::Body(id));
+        match (self.recv, self.role) {
+            (RecvState::Stdin, _) if self.send == SendState::Open => {
+                if self.receive(0, bytes) {
+                    effect.events.push(ModelEvent::BodyReadable(id));
                 }
                 Ok(())
             }
-            (Input::Stdin | Input::Aborted, _) => Ok(()),
-            (Input::Params, _) => self.broke(ProtocolErrorKind::StdinBeforeParamsEnd),
+            (RecvState::Stdin | RecvState::Aborted, _) => Ok(()),
+            (RecvState::Params, _) => self.unless_answered(ProtocolErrorKind::StdinBeforeParamsEnd),
             (_, Role::AUTHORIZER) => Ok(()),
-            _ => self.broke(ProtocolErrorKind::StreamAfterEnd),
+            _ => self.unless_answered(ProtocolErrorKind::StreamAfterEnd),
         }
     }
 
     pub(crate) fn stdin_end(&mut self, id: u16, effect: &mut Effect) -> Result<(), ProtocolErrorKind> {
-        match self.input {
-            Input::Stdin => {
-                self.input = if self.role == Role::FILTER { Input::Data } else { Input::Ended };
-                if self.output == Output::Open && self.take_in(0, 0) {
-                    effect.events.push(Told::Body(id));
+        match self.recv {
+            RecvState::Stdin => {
+                self.recv = if self.role == Role::FILTER { RecvState::Data } else { RecvState::Ended };
+                if self.send == SendState::Open && self.receive(0, 0) {
+                    effect.events.push(ModelEvent::BodyReadable(id));
                 }
                 Ok(())
             }
-            Input::Params => self.broke(ProtocolErrorKind::StdinBeforeParamsEnd),
-            Input::Data | Input::Ended | Input::Aborted => Ok(()),
+            RecvState::Params => self.unless_answered(ProtocolErrorKind::StdinBeforeParamsEnd),
+            RecvState::Data | RecvState::Ended | RecvState::Aborted => Ok(()),
         }
     }
 
@@ -163,41 +163,43 @@ impl Request {
         bytes: usize,
         effect: &mut Effect,
     ) -> Result<(), ProtocolErrorKind> {
-        match (self.input, self.role) {
-            (Input::Data, _) => {
-                if self.output == Output::Open && self.take_in(1, bytes) {
-                    effect.events.push(Told::Body(id));
+        match (self.recv, self.role) {
+            (RecvState::Data, _) => {
+                if self.send == SendState::Open && self.receive(1, bytes) {
+                    effect.events.push(ModelEvent::BodyReadable(id));
                 }
                 Ok(())
             }
-            (Input::Aborted, _) => Ok(()),
-            (Input::Ended, Role::FILTER) => self.broke(ProtocolErrorKind::StreamAfterEnd),
-            _ => self.broke(ProtocolErrorKind::UnexpectedData),
+            (RecvState::Aborted, _) => Ok(()),
+            (RecvState::Ended, Role::FILTER) => self.unless_answered(ProtocolErrorKind::StreamAfterEnd),
+            _ => self.unless_answered(ProtocolErrorKind::UnexpectedData),
         }
     }
 
     pub(crate) fn data_end(&mut self, id: u16, effect: &mut Effect) -> Result<(), ProtocolErrorKind> {
-        match (self.input, self.role) {
-            (Input::Data, _) => {
-                self.input = Input::Ended;
-                if self.output == Output::Open && self.take_in(1, 0) {
-                    effect.events.push(Told::Body(id));
+        match (self.recv, self.role) {
+            (RecvState::Data, _) => {
+                self.recv = RecvState::Ended;
+                if self.send == SendState::Open && self.receive(1, 0) {
+                    effect.events.push(ModelEvent::BodyReadable(id));
                 }
                 Ok(())
             }
-            (Input::Aborted, _) | (Input::Ended, Role::FILTER) => Ok(()),
-            _ => self.broke(ProtocolErrorKind::UnexpectedData),
+            (RecvState::Aborted, _) | (RecvState::Ended, Role::FILTER) => Ok(()),
+            _ => self.unless_answered(ProtocolErrorKind::UnexpectedData),
         }
     }
 
     pub(crate) fn read(&mut self, stream: usize) -> (usize, StreamState) {
-        self.announced = false;
-        let ended = match (stream, self.input) {
-            (_, Input::Aborted) => return (std::mem::take(&mut self.waiting[stream]), StreamState::Aborted),
-            (0, input) => matches!(input, Input::Data | Input::Ended),
-            (_, input) => self.role != Role::FILTER || input == Input::Ended,
+        self.readable_queued = false;
+        let ended = match (stream, self.recv) {
+            (_, RecvState::Aborted) => {
+                return (std::mem::take(&mut self.unread[stream]), StreamState::Aborted);
+            }
+            (0, input) => matches!(input, RecvState::Data | RecvState::Ended),
+            (_, input) => self.role != Role::FILTER || input == RecvState::Ended,
         };
         let state = if ended { StreamState::Ended } else { StreamState::Open };
-        (std::mem::take(&mut self.waiting[stream]), state)
+        (std::mem::take(&mut self.unread[stream]), state)
     }
 }

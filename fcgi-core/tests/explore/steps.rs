@@ -1,8 +1,8 @@
-//! What can happen to a connection, one thing at a time.
+//! The steps of an exploration: records and commands.
 
 use fcgi_core::{BeginRequest, RecordHeader, RecordType, RequestId, Role};
 
-/// A record of the web server's, or a command of the application's.
+/// A record of the web server, or a command of the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Begin {
@@ -10,59 +10,58 @@ pub(crate) enum Step {
         role: Role,
         keep_conn: bool,
     },
-    Params(u16, Pairs),
+    Params(u16, ParamsContent),
     ParamsEnd(u16),
-    /// STDIN of so many bytes.
+    /// STDIN with this many bytes.
     Stdin(u16, u16),
     StdinEnd(u16),
-    /// DATA of so many bytes.
+    /// DATA with this many bytes.
     Data(u16, u16),
     DataEnd(u16),
     Abort(u16),
     GetValues,
-    /// A management record of a type that there is not.
-    Unknown,
-    /// A request's record of a type that there is not.
+    /// A management record of an unknown type.
+    UnknownManagement,
+    /// A record of a request with an unknown type.
     UnknownOf(u16),
-    /// A record that only an application sends.
+    /// A record in the wrong direction.
     Stdout(u16),
-    /// The application does something with the last request of this id that it was told of.
+    /// A command for the last reported request of this id.
     Command(u16, Command),
-    /// The application answers the oldest request whose PARAMS have not ended.
-    Refuse,
-    /// The application wants the connection to end.
-    Close,
+    /// The application rejects the oldest incomplete head.
+    Reject,
+    StopAccepting,
 }
 
 /// The content of a PARAMS record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pairs {
-    Whole,
-    /// It ends inside a pair, and so do all that follow it.
-    Half,
-    /// The first pair says that it is longer than the limit.
+pub(crate) enum ParamsContent {
+    Complete,
+    /// Ends inside a pair, and so do all that follow.
+    Truncated,
+    /// The first pair is longer than the limit.
     TooLong,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
-    Answer,
-    Log,
-    Read,
+    Stdout,
+    Stderr,
+    ReadBody,
     ReadData,
-    /// All that was read was used.
-    Consume,
-    Discard,
-    End,
-    Fail,
-    Abandon,
+    /// Releases everything that was read.
+    ReleaseCapacity,
+    DiscardBody,
+    EndRequest,
+    AbortResponse,
+    AbandonResponse,
 }
 
-/// A type of records that FastCGI does not have.
-pub(crate) const NO_TYPE: RecordType = RecordType(99);
+/// A record type that FastCGI does not define.
+pub(crate) const UNKNOWN_TYPE: RecordType = RecordType(99);
 
 impl Step {
-    /// The record, if it is one.
+    /// The encoded record, or `None` for a command.
     pub(crate) fn wire(self) -> Option<Vec<u8>> {
         let (kind, id, content) = match self {
             Self::Begin { id, role, keep_conn } => {
@@ -76,10 +75,10 @@ impl Step {
             Self::DataEnd(id) => (RecordType::DATA, id, Vec::new()),
             Self::Abort(id) => (RecordType::ABORT_REQUEST, id, Vec::new()),
             Self::GetValues => (RecordType::GET_VALUES, 0, b"\x0f\x00FCGI_MPXS_CONNS".to_vec()),
-            Self::Unknown => (NO_TYPE, 0, b"?".to_vec()),
-            Self::UnknownOf(id) => (NO_TYPE, id, b"?".to_vec()),
+            Self::UnknownManagement => (UNKNOWN_TYPE, 0, b"?".to_vec()),
+            Self::UnknownOf(id) => (UNKNOWN_TYPE, id, b"?".to_vec()),
             Self::Stdout(id) => (RecordType::STDOUT, id, b"?".to_vec()),
-            Self::Command(..) | Self::Refuse | Self::Close => return None,
+            Self::Command(..) | Self::Reject | Self::StopAccepting => return None,
         };
         let content_len = u16::try_from(content.len()).unwrap();
         let header = RecordHeader { kind, id: RequestId(id), content_len, padding_len: 0 };
@@ -87,39 +86,49 @@ impl Step {
     }
 }
 
-impl Pairs {
+impl ParamsContent {
     const fn encoded(self) -> &'static [u8] {
         match self {
-            Self::Whole => b"\x01\x01Nv",
-            // A value of 16 384 bytes: none of what else is sent here is enough to complete it.
-            Self::Half => b"\x01\x80\x00\x40\x00",
+            Self::Complete => b"\x01\x01Nv",
+            // A value of 16 384 bytes, more than the other records complete.
+            Self::Truncated => b"\x01\x80\x00\x40\x00",
             Self::TooLong => b"\xff\xff\xff\xff\xff\xff\xff\xff",
         }
     }
 }
 
-/// What the bodies of an id are made of: nothing of one may come into another's.
+/// The bytes of bodies of this id, to detect mixed bodies.
 pub(crate) fn byte_of(id: u16) -> u8 {
     u8::try_from(id % 256).unwrap()
 }
 
 /// Every step, for requests of these ids in these roles.
 pub(crate) fn alphabet(ids: &[u16], roles: &[Role]) -> Vec<Step> {
-    let mut steps = vec![Step::GetValues, Step::Unknown, Step::Refuse, Step::Close];
+    let mut steps = vec![Step::GetValues, Step::UnknownManagement, Step::Reject, Step::StopAccepting];
     for &id in ids {
         for &role in roles {
             steps.extend([true, false].map(|keep_conn| Step::Begin { id, role, keep_conn }));
         }
-        steps.extend([Pairs::Whole, Pairs::Half, Pairs::TooLong].map(|pairs| Step::Params(id, pairs)));
+        steps.extend(
+            [ParamsContent::Complete, ParamsContent::Truncated, ParamsContent::TooLong]
+                .map(|pairs| Step::Params(id, pairs)),
+        );
         steps.extend([Step::ParamsEnd(id), Step::Stdin(id, 1), Step::StdinEnd(id), Step::Abort(id)]);
         if roles.contains(&Role::FILTER) {
             steps.extend([Step::DataEnd(id), Step::Command(id, Command::ReadData)]);
         }
         steps.extend([Step::Data(id, 1), Step::UnknownOf(id), Step::Stdout(id)]);
-        let commands = [Command::Answer, Command::Log, Command::Read, Command::Consume, Command::Discard];
+        let commands = [
+            Command::Stdout,
+            Command::Stderr,
+            Command::ReadBody,
+            Command::ReleaseCapacity,
+            Command::DiscardBody,
+        ];
         steps.extend(commands.map(|command| Step::Command(id, command)));
         steps.extend(
-            [Command::End, Command::Fail, Command::Abandon].map(|command| Step::Command(id, command)),
+            [Command::EndRequest, Command::AbortResponse, Command::AbandonResponse]
+                .map(|command| Step::Command(id, command)),
         );
     }
     steps

@@ -1,85 +1,85 @@
-//! The web server's side of a connection, by bytes. The first byte says how these come, the second what the web
-//! server does with its requests.
+//! The web server's side of a connection with random input. The first byte is the chunk size, the second a set of flags
+//! for the web server.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use fcgi_core::client::{AnswerState, Config, Connection, EndOfInput, Event};
-use fcgi_core::{EndRequest, ProtocolError, RequestKey, Role, Variable};
+use fcgi_core::client::{Config, Connection, EndOfInput, Event};
+use fcgi_core::{EndRequest, ProtocolError, RequestKey, Role, StreamState, Variable};
 
 pub(crate) fn run(data: &[u8]) {
-    let Some(([size, habits], input)) = data.split_first_chunk() else { return };
-    let whole = listen([input], *habits);
-    assert_eq!(listen(input.chunks(1), *habits), whole);
-    assert_eq!(listen(input.chunks(usize::from(*size) + 1), *habits), whole);
+    let Some(([size, flags], input)) = data.split_first_chunk() else { return };
+    let whole = observe([input], *flags);
+    assert_eq!(observe(input.chunks(1), *flags), whole);
+    assert_eq!(observe(input.chunks(usize::from(*size) + 1), *flags), whole);
 }
 
-/// What of an application's answers must not hang on the transport.
+/// What must not depend on the transport.
 #[derive(Debug, Default, PartialEq)]
-struct Known {
+struct Observation {
     stdout: BTreeMap<RequestKey, Vec<u8>>,
     stderr: BTreeMap<RequestKey, Vec<u8>>,
-    ends: Vec<(RequestKey, EndRequest)>,
+    ended: Vec<(RequestKey, EndRequest)>,
     values: Vec<Event>,
-    violation: Option<ProtocolError>,
-    /// After a violation it means nothing.
+    error: Option<ProtocolError>,
+    /// Undefined after a protocol error.
     end_of_input: Option<EndOfInput>,
     output: Vec<u8>,
 }
 
-fn listen<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, habits: u8) -> Known {
+fn observe<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, flags: u8) -> Observation {
     let mut config = Config::default();
     (config.max_concurrent_requests, config.max_management_bytes) = (4, 100);
-    let mut server = Connection::new(config);
+    let mut client = Connection::new(config);
     let roles = [Role::RESPONDER, Role::AUTHORIZER, Role::FILTER, Role::RESPONDER];
-    let keys = roles.map(|role| server.begin(role, true).unwrap());
-    server.get_values(&Variable::ALL).unwrap();
-    // Some have sent everything, some nothing, and one may have been given up.
-    server.end_params(keys[0]).unwrap();
-    server.end_stdin(keys[0]).unwrap();
-    server.end_params(keys[2]).unwrap();
-    if habits & 1 != 0 {
-        server.abort(keys[3]).unwrap();
+    let keys = roles.map(|role| client.begin(role, true).unwrap());
+    client.get_values(&Variable::ALL).unwrap();
+    // Some requests are complete, some have sent nothing, and one may be aborted.
+    client.end_params(keys[0]).unwrap();
+    client.end_stdin(keys[0]).unwrap();
+    client.end_params(keys[2]).unwrap();
+    if flags & 1 != 0 {
+        client.abort(keys[3]).unwrap();
     }
-    let mut known = Known::default();
-    for piece in pieces {
-        let received = if habits & 2 != 0 {
-            server.receive_shared(&Bytes::copy_from_slice(piece))
+    let mut observation = Observation::default();
+    for chunk in chunks {
+        let received = if flags & 2 != 0 {
+            client.receive_shared(&Bytes::copy_from_slice(chunk))
         } else {
-            server.receive(piece)
+            client.receive(chunk)
         };
-        if let Err(broken) = received {
-            assert!(known.violation.is_none_or(|first| first == broken), "a violation stays");
-            known.violation = Some(broken);
+        if let Err(current) = received {
+            assert!(observation.error.is_none_or(|first| first == current), "the error persists");
+            observation.error = Some(current);
         }
-        while let Some(event) = server.poll_event() {
-            take(&mut server, event, &mut known);
+        while let Some(event) = client.poll_event() {
+            take(&mut client, event, &mut observation);
         }
     }
-    assert_eq!(server.unread_bytes(), 0, "all that came was read");
-    assert_eq!(server.active_requests() + known.ends.len(), keys.len());
-    known.end_of_input = known.violation.is_none().then(|| server.end_of_input());
-    known.output = server.output().slices().flatten().copied().collect();
-    known
+    assert_eq!(client.unread_bytes(), 0, "everything was read");
+    assert_eq!(client.active_requests() + observation.ended.len(), keys.len());
+    observation.end_of_input = observation.error.is_none().then(|| client.end_of_input());
+    observation.output = client.output().slices().flatten().copied().collect();
+    observation
 }
 
-fn take(server: &mut Connection, event: Event, known: &mut Known) {
-    let mut chunks = VecDeque::new();
-    let (key, text) = match event {
+fn take(client: &mut Connection, event: Event, observation: &mut Observation) {
+    let mut bytes = VecDeque::new();
+    let (key, stream) = match event {
         Event::StdoutReadable(key) => {
-            if server.read_stdout(key, &mut chunks) == Ok(AnswerState::Open) {
-                assert!(!chunks.is_empty(), "an event without anything to read");
+            if client.read_stdout(key, &mut bytes) == Ok(StreamState::Open) {
+                assert!(!bytes.is_empty(), "an event without content");
             }
-            (key, &mut known.stdout)
+            (key, &mut observation.stdout)
         }
         Event::StderrReadable(key) => {
-            let _ = server.read_stderr(key, &mut chunks);
-            (key, &mut known.stderr)
+            let _ = client.read_stderr(key, &mut bytes);
+            (key, &mut observation.stderr)
         }
-        Event::RequestEnded(key, end) => return known.ends.push((key, end)),
-        values => return known.values.push(values),
+        Event::RequestEnded(key, end) => return observation.ended.push((key, end)),
+        values => return observation.values.push(values),
     };
-    let bytes = Vec::from(chunks).concat();
-    server.release_capacity(key, bytes.len());
-    text.entry(key).or_default().extend(bytes);
+    let bytes = Vec::from(bytes).concat();
+    client.release_capacity(key, bytes.len());
+    stream.entry(key).or_default().extend(bytes);
 }

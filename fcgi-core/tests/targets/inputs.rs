@@ -1,10 +1,10 @@
-//! What a target is run on without a fuzzer. The targets of tower-fcgi have it from here.
+//! The inputs of a target without a fuzzer, also for the targets of tower-fcgi.
 
 use std::path::Path;
 
 use crate::random::Random;
 
-/// Runs the target on its corpus, then on `times` inputs that are made of it and of chance.
+/// Runs the target on its corpus, then on `times` random variations of it.
 pub(crate) fn run_on(target: fn(&[u8]), name: &str, times: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
     let mut files: Vec<_> = folder.read_dir().unwrap().map(|file| file.unwrap().path()).collect();
@@ -20,7 +20,7 @@ pub(crate) fn run_on(target: fn(&[u8]), name: &str, times: usize) {
     }
 }
 
-/// The beginning of one of the corpus and the end of another, with some bytes changed or made up.
+/// The beginning of one corpus file and the end of another, with some bytes changed or inserted.
 fn input(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
     let mut input = corpus[random.below(corpus.len())].clone();
     input.truncate(random.below(input.len() + 1));

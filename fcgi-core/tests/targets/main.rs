@@ -1,5 +1,5 @@
-//! What the fuzzer runs, run on its corpus and on some random input. A target is a function from bytes to
-//! nothing that panics where a rule is broken; `fcgi-core/fuzz` says how to have the fuzzer run it.
+//! Runs the fuzz targets on their corpus and on random input. A target is a function that takes bytes and panics if it
+//! finds a bug. `fcgi-core/fuzz` describes how to run the fuzzer.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -7,25 +7,27 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "whatever panics in a test is a failure of that test"
+    reason = "a panic in a test is a failure of that test"
 )]
 
-#[path = "../explore/both.rs"]
-mod both;
+mod both_sides;
+#[path = "../explore/checker.rs"]
+mod checker;
 mod client;
-mod deframe;
+mod decode;
+#[path = "../explore/effect.rs"]
+mod effect;
 mod inputs;
 #[path = "../explore/model.rs"]
-#[expect(dead_code, reason = "the exploration needs more of it")]
+#[expect(dead_code, reason = "the exploration uses more of it")]
 mod model;
+mod name_value;
 mod operations;
-mod pairs;
-#[expect(dead_code, reason = "the targets of tower-fcgi need more of it")]
+#[expect(dead_code, reason = "the targets of tower-fcgi use more of it")]
 mod random;
-mod raw;
 #[path = "../explore/request.rs"]
 mod request;
-mod sides;
+mod server;
 #[path = "../explore/steps.rs"]
 mod steps;
 
@@ -33,17 +35,17 @@ use self::inputs::run_on;
 
 #[test]
 fn records_decode_the_same_in_any_chunking() {
-    run_on(deframe::run, "deframe", 2000);
+    run_on(decode::run, "decode", 2000);
 }
 
 #[test]
 fn pairs_round_trip_in_any_chunking() {
-    run_on(pairs::run, "pairs", 2000);
+    run_on(name_value::run, "name_value", 2000);
 }
 
 #[test]
 fn any_input_gives_the_same_events_in_any_chunking() {
-    run_on(raw::run, "raw", 2000);
+    run_on(server::run, "server", 2000);
 }
 
 #[test]
@@ -52,11 +54,11 @@ fn any_operations_do_what_the_model_says() {
 }
 
 #[test]
-fn any_answers_have_the_same_events_however_they_come() {
+fn any_responses_give_the_same_events_in_any_chunks() {
     run_on(client::run, "client", 2000);
 }
 
 #[test]
-fn both_sides_understand_each_other_whatever_they_do() {
-    run_on(sides::run, "sides", 1000);
+fn both_sides_agree_after_any_operations() {
+    run_on(both_sides::run, "both_sides", 1000);
 }

@@ -1,9 +1,9 @@
-//! The application's side of a connection, by operations, beside the model of the exploration. The first byte
-//! says with which limits; each of the others is a step.
+//! The application's side of a connection with random steps, compared with the model of the exploration. The first
+//! byte selects the limits; each other byte is a step.
 
 use fcgi_core::Role;
 
-use super::both::{Both, config};
+use super::checker::{Checker, config};
 use super::model::Settings;
 use super::steps::{Command, Step, alphabet};
 
@@ -12,25 +12,25 @@ pub(crate) fn run(data: &[u8]) {
     let limits = usize::from(*limits);
     let settings = Settings {
         filters_and_authorizers: limits & 1 != 0,
-        requests: 1 + (limits >> 1) % 4,
-        unfinished: (limits >> 3) % 4,
-        body_bytes: 10,
-        bodies_bytes: 25,
+        max_concurrent_requests: 1 + (limits >> 1) % 4,
+        max_half_closed_requests: (limits >> 3) % 4,
+        request_window: 10,
+        connection_window: 25,
     };
     let roles = [Role::RESPONDER, Role::AUTHORIZER, Role::FILTER];
     let mut steps = alphabet(&[1, 2, 300, 65_535], &roles);
-    // Mostly what web servers do.
+    // More of the usual steps of web servers.
     for id in [1, 2] {
         steps.extend([
             Step::Stdin(id, 7),
             Step::Data(id, 9),
             Step::Begin { id, role: Role::RESPONDER, keep_conn: true },
         ]);
-        steps.extend([Step::ParamsEnd(id), Step::StdinEnd(id), Step::Command(id, Command::End)]);
+        steps.extend([Step::ParamsEnd(id), Step::StdinEnd(id), Step::Command(id, Command::EndRequest)]);
     }
-    let mut both = Both::new(&config(settings), settings);
+    let mut checker = Checker::new(&config(settings), settings);
     for byte in bytes.iter().take(2000) {
-        both.step(steps[usize::from(*byte) % steps.len()]);
+        checker.step(steps[usize::from(*byte) % steps.len()]);
     }
-    both.finish();
+    checker.finish();
 }

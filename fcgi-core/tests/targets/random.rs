@@ -1,4 +1,4 @@
-//! Chance that comes the same way each time.
+//! Reproducible random numbers.
 
 /// SplitMix64.
 pub(crate) struct Random(pub(crate) u64);
@@ -11,7 +11,7 @@ impl Random {
         usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(bound).unwrap()).unwrap()
     }
 
-    /// Once in so many times.
+    /// `true` once in `times` on average.
     pub(crate) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

@@ -1,10 +1,9 @@
-//! The web server's side: its records on the wire, what it makes of an application's, and both sides against
-//! each other.
+//! The web server's side: the records it sends and receives, and both sides connected to each other.
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow in a test is a failed test")]
 
-mod back_pressure;
+mod backpressure;
 mod both_sides;
 mod chunking;
-mod life;
-mod rules;
+mod lifecycle;
+mod protocol_errors;
 mod wire;

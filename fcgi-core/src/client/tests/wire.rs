@@ -1,11 +1,12 @@
-//! What an application sends, and what it gets.
+//! The records that an application sends and receives.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::client::{AnswerState, Connection};
+use crate::client::Connection;
 use crate::{
     EndRequest, ProtocolStatus, RecordDecoder, RecordHeader, RecordType, RequestId, RequestKey, Role,
+    StreamState,
 };
 
 /// A record of any type, id and content.
@@ -30,48 +31,48 @@ pub(super) fn stderr(id: u16, content: &[u8]) -> Vec<u8> {
     record(RecordType::STDERR, id, content)
 }
 
-pub(super) fn end_with(id: u16, app_status: u32, protocol_status: ProtocolStatus) -> Vec<u8> {
+pub(super) fn end_request_with(id: u16, app_status: u32, protocol_status: ProtocolStatus) -> Vec<u8> {
     record(RecordType::END_REQUEST, id, &EndRequest { app_status, protocol_status }.encode())
 }
 
-pub(super) fn end(id: u16) -> Vec<u8> {
-    end_with(id, 0, ProtocolStatus::REQUEST_COMPLETE)
+pub(super) fn end_request(id: u16) -> Vec<u8> {
+    end_request_with(id, 0, ProtocolStatus::REQUEST_COMPLETE)
 }
 
-/// Begins a request and sends all of it, without a body.
-pub(super) fn ask(server: &mut Connection) -> RequestKey {
-    let key = server.begin(Role::RESPONDER, true).unwrap();
-    server.param(key, b"N", b"v").unwrap();
-    server.end_params(key).unwrap();
-    server.end_stdin(key).unwrap();
+/// Sends a complete request without a body.
+pub(super) fn send_request(client: &mut Connection) -> RequestKey {
+    let key = client.begin(Role::RESPONDER, true).unwrap();
+    client.param(key, b"N", b"v").unwrap();
+    client.end_params(key).unwrap();
+    client.end_stdin(key).unwrap();
     key
 }
 
-/// Everything that waits to be written, as if it were.
-pub(super) fn sent(server: &mut Connection) -> Vec<u8> {
-    let output = server.output();
+/// Writes and returns all output.
+pub(super) fn take_output(client: &mut Connection) -> Vec<u8> {
+    let output = client.output();
     let wire = output.slices().collect::<Vec<_>>().concat();
     output.advance(wire.len());
     wire
 }
 
-/// Type, id and content of the records that wait to be written.
-pub(super) fn records(server: &mut Connection) -> Vec<(RecordType, u16, Vec<u8>)> {
-    let wire = sent(server);
-    let (mut input, mut deframer, mut records) = (&wire[..], RecordDecoder::new(), Vec::new());
-    while let Some(fragment) = deframer.next(&mut input).unwrap() {
+/// Writes all output, and returns type, id and content of its records.
+pub(super) fn records(client: &mut Connection) -> Vec<(RecordType, u16, Vec<u8>)> {
+    let wire = take_output(client);
+    let (mut input, mut decoder, mut records) = (&wire[..], RecordDecoder::new(), Vec::new());
+    while let Some(fragment) = decoder.next(&mut input).unwrap() {
         assert!(fragment.is_first && fragment.is_last);
         records.push((fragment.header.kind, fragment.header.id.0, fragment.content.to_vec()));
     }
-    assert!(deframer.is_between_records());
+    assert!(decoder.is_between_records());
     records
 }
 
-/// What there is of the answer, which counts as consumed.
-pub(super) fn answer(server: &mut Connection, key: RequestKey) -> (Vec<u8>, AnswerState) {
+/// Reads and releases the STDOUT of the response.
+pub(super) fn read_response(client: &mut Connection, key: RequestKey) -> (Vec<u8>, StreamState) {
     let mut chunks = VecDeque::new();
-    let state = server.read_stdout(key, &mut chunks).unwrap();
+    let state = client.read_stdout(key, &mut chunks).unwrap();
     let bytes = Vec::from(chunks).concat();
-    server.release_capacity(key, bytes.len());
+    client.release_capacity(key, bytes.len());
     (bytes, state)
 }

@@ -1,4 +1,4 @@
-//! Every arrow of the diagram, and every refused transition, from every state that can be reached.
+//! Every arrow of the diagram, and every rejected transition, in all reachable states.
 
 use super::*;
 use alloc::vec::Vec;
@@ -12,10 +12,10 @@ enum Step {
     Data,
     DataEnd,
     Abort,
-    Answer,
-    End,
-    Fail,
-    Refuse,
+    Write,
+    EndRequest,
+    AbortResponse,
+    Reject,
 }
 
 const STEPS: [Step; 11] = [
@@ -26,30 +26,30 @@ const STEPS: [Step; 11] = [
     Step::Data,
     Step::DataEnd,
     Step::Abort,
-    Step::Answer,
-    Step::End,
-    Step::Fail,
-    Step::Refuse,
+    Step::Write,
+    Step::EndRequest,
+    Step::AbortResponse,
+    Step::Reject,
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    Kept,
-    Dropped,
-    Broke(ProtocolErrorKind),
+    Delivered,
+    Ignored,
+    Failed(ProtocolErrorKind),
     Aborted(AbortAction),
-    Done,
-    Refused(UserError),
+    Accepted,
+    Rejected(UserError),
 }
-use Outcome::{Aborted, Broke, Done, Dropped, Kept, Refused};
+use Outcome::{Aborted, Accepted, Delivered, Ignored, Rejected};
 
 fn step(request: &mut RequestState, step: Step) -> Outcome {
     let received = |result: Result<RecordAction, ProtocolErrorKind>| match result {
-        Ok(RecordAction::Deliver) => Kept,
-        Ok(RecordAction::Ignore) => Dropped,
-        Err(rule) => Broke(rule),
+        Ok(RecordAction::Deliver) => Delivered,
+        Ok(RecordAction::Ignore) => Ignored,
+        Err(kind) => Outcome::Failed(kind),
     };
-    let sent = |result: Result<(), UserError>| result.map_or_else(Refused, |()| Done);
+    let sent = |result: Result<(), UserError>| result.map_or_else(Rejected, |()| Accepted);
     match step {
         Step::Params => received(request.params()),
         Step::ParamsEnd => received(request.params_end()),
@@ -58,15 +58,15 @@ fn step(request: &mut RequestState, step: Step) -> Outcome {
         Step::Data => received(request.data()),
         Step::DataEnd => received(request.data_end()),
         Step::Abort => Aborted(request.abort()),
-        Step::Answer => sent(request.check_writable()),
-        Step::End => sent(request.end_request()),
-        Step::Fail => sent(request.abort_response()),
-        Step::Refuse => sent(request.reject()),
+        Step::Write => sent(request.check_writable()),
+        Step::EndRequest => sent(request.end_request()),
+        Step::AbortResponse => sent(request.abort_response()),
+        Step::Reject => sent(request.reject()),
     }
 }
 
-const fn state(role: Role, input: RecvState, output: SendState) -> RequestState {
-    RequestState { role, recv: input, send: output }
+const fn state(role: Role, recv: RecvState, send: SendState) -> RequestState {
+    RequestState { role, recv, send }
 }
 
 /// From which state, by which step, to which state, with which outcome.
@@ -74,39 +74,45 @@ type Arrow = (Role, (RecvState, SendState), Step, (RecvState, SendState), Outcom
 
 #[test]
 fn each_arrow_of_the_diagram() {
-    use RecvState::{Aborted as Given, Data, Ended, Params, Stdin};
+    use RecvState::{Aborted as AbortedInput, Data, Ended, Params, Stdin};
     use SendState::{Failed, Open, Waiting};
     const R: Role = Role::RESPONDER;
     const A: Role = Role::AUTHORIZER;
     const F: Role = Role::FILTER;
     let arrows: &[Arrow] = &[
-        (R, (Params, Waiting), Step::Params, (Params, Waiting), Kept),
-        (R, (Params, Waiting), Step::ParamsEnd, (Stdin, Open), Kept),
-        (A, (Params, Waiting), Step::ParamsEnd, (Ended, Open), Kept),
-        (F, (Params, Waiting), Step::ParamsEnd, (Stdin, Open), Kept),
-        (R, (Stdin, Open), Step::Stdin, (Stdin, Open), Kept),
-        (R, (Stdin, Open), Step::StdinEnd, (Ended, Open), Kept),
-        (F, (Stdin, Open), Step::StdinEnd, (Data, Open), Kept),
-        (F, (Data, Open), Step::Data, (Data, Open), Kept),
-        (F, (Data, Open), Step::DataEnd, (Ended, Open), Kept),
-        (R, (Stdin, Open), Step::Answer, (Stdin, Open), Done),
-        (R, (Stdin, Open), Step::End, (Stdin, SendState::Ended), Done),
-        (R, (Ended, Open), Step::End, (Ended, SendState::Ended), Done),
-        (R, (Stdin, Open), Step::Fail, (Stdin, Failed), Done),
-        (R, (Params, Waiting), Step::Refuse, (Params, Open), Done),
-        (R, (Params, Open), Step::Params, (Params, Open), Dropped),
-        (R, (Params, Open), Step::ParamsEnd, (Stdin, Open), Dropped),
-        (R, (Params, Waiting), Step::Abort, (Given, SendState::Ended), Aborted(AbortAction::EndNow)),
-        (R, (Stdin, Open), Step::Abort, (Given, Open), Aborted(AbortAction::Notify)),
+        (R, (Params, Waiting), Step::Params, (Params, Waiting), Delivered),
+        (R, (Params, Waiting), Step::ParamsEnd, (Stdin, Open), Delivered),
+        (A, (Params, Waiting), Step::ParamsEnd, (Ended, Open), Delivered),
+        (F, (Params, Waiting), Step::ParamsEnd, (Stdin, Open), Delivered),
+        (R, (Stdin, Open), Step::Stdin, (Stdin, Open), Delivered),
+        (R, (Stdin, Open), Step::StdinEnd, (Ended, Open), Delivered),
+        (F, (Stdin, Open), Step::StdinEnd, (Data, Open), Delivered),
+        (F, (Data, Open), Step::Data, (Data, Open), Delivered),
+        (F, (Data, Open), Step::DataEnd, (Ended, Open), Delivered),
+        (R, (Stdin, Open), Step::Write, (Stdin, Open), Accepted),
+        (R, (Stdin, Open), Step::EndRequest, (Stdin, SendState::Ended), Accepted),
+        (R, (Ended, Open), Step::EndRequest, (Ended, SendState::Ended), Accepted),
+        (R, (Stdin, Open), Step::AbortResponse, (Stdin, Failed), Accepted),
+        (R, (Params, Waiting), Step::Reject, (Params, Open), Accepted),
+        (R, (Params, Open), Step::Params, (Params, Open), Ignored),
+        (R, (Params, Open), Step::ParamsEnd, (Stdin, Open), Ignored),
+        (R, (Params, Waiting), Step::Abort, (AbortedInput, SendState::Ended), Aborted(AbortAction::EndNow)),
+        (R, (Stdin, Open), Step::Abort, (AbortedInput, Open), Aborted(AbortAction::Notify)),
         (R, (Ended, Open), Step::Abort, (Ended, Open), Aborted(AbortAction::Notify)),
-        (R, (Stdin, SendState::Ended), Step::Abort, (Given, SendState::Ended), Aborted(AbortAction::Ignore)),
-        (R, (Stdin, SendState::Ended), Step::Stdin, (Stdin, SendState::Ended), Dropped),
-        (R, (Stdin, SendState::Ended), Step::StdinEnd, (Ended, SendState::Ended), Dropped),
+        (
+            R,
+            (Stdin, SendState::Ended),
+            Step::Abort,
+            (AbortedInput, SendState::Ended),
+            Aborted(AbortAction::Ignore),
+        ),
+        (R, (Stdin, SendState::Ended), Step::Stdin, (Stdin, SendState::Ended), Ignored),
+        (R, (Stdin, SendState::Ended), Step::StdinEnd, (Ended, SendState::Ended), Ignored),
     ];
-    for &(role, (input, output), by, (to_input, to_output), outcome) in arrows {
-        let mut request = state(role, input, output);
-        assert_eq!(step(&mut request, by), outcome, "{role:?} {input:?}/{output:?} by {by:?}");
-        assert_eq!(request, state(role, to_input, to_output), "{role:?} {input:?}/{output:?} by {by:?}");
+    for &(role, (recv, send), by, (to_recv, to_send), outcome) in arrows {
+        let mut request = state(role, recv, send);
+        assert_eq!(step(&mut request, by), outcome, "{role:?} {recv:?}/{send:?} by {by:?}");
+        assert_eq!(request, state(role, to_recv, to_send), "{role:?} {recv:?}/{send:?} by {by:?}");
     }
 }
 
@@ -116,35 +122,35 @@ fn each_rejected_transition_names_its_error() {
     use SendState::{Failed, Open, Waiting};
     const R: Role = Role::RESPONDER;
     const F: Role = Role::FILTER;
-    let refused: &[(Role, (RecvState, SendState), Step, Outcome)] = &[
-        (R, (Stdin, Open), Step::Params, Broke(ProtocolErrorKind::ParamsAfterEnd)),
-        (R, (Ended, Open), Step::Params, Broke(ProtocolErrorKind::ParamsAfterEnd)),
-        (R, (Params, Waiting), Step::Stdin, Broke(ProtocolErrorKind::StdinBeforeParamsEnd)),
-        (R, (Params, Waiting), Step::StdinEnd, Broke(ProtocolErrorKind::StdinBeforeParamsEnd)),
-        (R, (Ended, Open), Step::Stdin, Broke(ProtocolErrorKind::StreamAfterEnd)),
-        (F, (Data, Open), Step::Stdin, Broke(ProtocolErrorKind::StreamAfterEnd)),
-        (R, (Stdin, Open), Step::Data, Broke(ProtocolErrorKind::UnexpectedData)),
-        (R, (Ended, Open), Step::DataEnd, Broke(ProtocolErrorKind::UnexpectedData)),
-        (F, (Stdin, Open), Step::Data, Broke(ProtocolErrorKind::UnexpectedData)),
-        (F, (Ended, Open), Step::Data, Broke(ProtocolErrorKind::StreamAfterEnd)),
-        (R, (Params, Waiting), Step::Answer, Refused(UserError::StreamNotOpen)),
-        (R, (Params, Waiting), Step::End, Refused(UserError::StreamNotOpen)),
-        (R, (Params, Waiting), Step::Fail, Refused(UserError::StreamNotOpen)),
-        (R, (Stdin, SendState::Ended), Step::Answer, Refused(UserError::RequestClosed)),
-        (R, (Stdin, SendState::Ended), Step::End, Refused(UserError::RequestClosed)),
-        (R, (Stdin, Failed), Step::End, Refused(UserError::RequestClosed)),
-        (R, (Stdin, Failed), Step::Fail, Refused(UserError::RequestClosed)),
-        (R, (Stdin, Open), Step::Refuse, Refused(UserError::RequestClosed)),
+    let rejected: &[(Role, (RecvState, SendState), Step, Outcome)] = &[
+        (R, (Stdin, Open), Step::Params, Outcome::Failed(ProtocolErrorKind::ParamsAfterEnd)),
+        (R, (Ended, Open), Step::Params, Outcome::Failed(ProtocolErrorKind::ParamsAfterEnd)),
+        (R, (Params, Waiting), Step::Stdin, Outcome::Failed(ProtocolErrorKind::StdinBeforeParamsEnd)),
+        (R, (Params, Waiting), Step::StdinEnd, Outcome::Failed(ProtocolErrorKind::StdinBeforeParamsEnd)),
+        (R, (Ended, Open), Step::Stdin, Outcome::Failed(ProtocolErrorKind::StreamAfterEnd)),
+        (F, (Data, Open), Step::Stdin, Outcome::Failed(ProtocolErrorKind::StreamAfterEnd)),
+        (R, (Stdin, Open), Step::Data, Outcome::Failed(ProtocolErrorKind::UnexpectedData)),
+        (R, (Ended, Open), Step::DataEnd, Outcome::Failed(ProtocolErrorKind::UnexpectedData)),
+        (F, (Stdin, Open), Step::Data, Outcome::Failed(ProtocolErrorKind::UnexpectedData)),
+        (F, (Ended, Open), Step::Data, Outcome::Failed(ProtocolErrorKind::StreamAfterEnd)),
+        (R, (Params, Waiting), Step::Write, Rejected(UserError::StreamNotOpen)),
+        (R, (Params, Waiting), Step::EndRequest, Rejected(UserError::StreamNotOpen)),
+        (R, (Params, Waiting), Step::AbortResponse, Rejected(UserError::StreamNotOpen)),
+        (R, (Stdin, SendState::Ended), Step::Write, Rejected(UserError::RequestClosed)),
+        (R, (Stdin, SendState::Ended), Step::EndRequest, Rejected(UserError::RequestClosed)),
+        (R, (Stdin, Failed), Step::EndRequest, Rejected(UserError::RequestClosed)),
+        (R, (Stdin, Failed), Step::AbortResponse, Rejected(UserError::RequestClosed)),
+        (R, (Stdin, Open), Step::Reject, Rejected(UserError::RequestClosed)),
     ];
-    for &(role, (input, output), by, outcome) in refused {
-        let before = state(role, input, output);
+    for &(role, (recv, send), by, outcome) in rejected {
+        let before = state(role, recv, send);
         let mut request = before;
         assert_eq!(step(&mut request, by), outcome, "{before:?} by {by:?}");
-        assert_eq!(request, before, "{by:?} was refused");
+        assert_eq!(request, before, "{by:?} was rejected");
     }
 }
 
-/// Walks every state that any sequence of steps can reach, and checks what must hold in all of them.
+/// Visits every reachable state, and checks its invariants.
 #[test]
 fn reachable_states_end_once_and_never_go_back() {
     let rank = |request: &RequestState| match request.recv {
@@ -161,16 +167,16 @@ fn reachable_states_end_once_and_never_go_back() {
             for by in STEPS {
                 let mut after = before;
                 let outcome = step(&mut after, by);
-                assert!(rank(&after) >= rank(&before), "{before:?} by {by:?}: input went backwards");
+                assert!(rank(&after) >= rank(&before), "{before:?} by {by:?}: input went back");
                 if matches!(before.send, SendState::Ended | SendState::Failed) {
-                    assert_eq!(after.send, before.send, "{before:?} by {by:?}: output after its end");
-                    assert!(!matches!(outcome, Kept | Done), "{before:?} by {by:?}: {outcome:?}");
+                    assert_eq!(after.send, before.send, "{before:?} by {by:?}: output after the end");
+                    assert!(!matches!(outcome, Delivered | Accepted), "{before:?} by {by:?}: {outcome:?}");
                 }
-                if matches!(outcome, Broke(_) | Refused(_)) {
-                    assert_eq!(after, before, "{by:?} was refused");
+                if matches!(outcome, Outcome::Failed(_) | Rejected(_)) {
+                    assert_eq!(after, before, "{by:?} was rejected");
                 }
                 if by == Step::Stdin && role == Role::AUTHORIZER {
-                    assert_ne!(outcome, Kept, "an authorizer has no STDIN");
+                    assert_ne!(outcome, Delivered, "an Authorizer has no STDIN");
                 }
                 if !seen.contains(&after) {
                     seen.push(after);

@@ -1,4 +1,4 @@
-//! However its bytes are cut on their way, a conversation is the same.
+//! A conversation is the same however its bytes are split.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
@@ -11,18 +11,18 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
 use super::conversation::{Command, Step, WebServer, config, steps};
-use super::wire::{parse_some, waiting};
+use super::wire::{parse_some, unwritten};
 use crate::server::{CloseAction, Config, Connection, EndOfInput, Event};
 use crate::{ProtocolError, RequestKey, StreamState};
 
-/// How bytes get from the web server to the connection.
+/// How the transport splits the bytes of the web server.
 #[derive(Debug, Clone)]
 struct Transport {
-    /// Sizes of the reads, again and again.
+    /// Sizes of the reads, repeated.
     reads: Vec<usize>,
-    /// Through `receive_shared`.
+    /// Uses `receive_shared`.
     shared: bool,
-    /// Events are taken and bodies read after every read.
+    /// Polls events and reads bodies after every read.
     eager: bool,
 }
 
@@ -32,58 +32,61 @@ impl Transport {
     }
 }
 
-/// What of a conversation must not hang on the transport.
+/// What must not depend on the transport.
 #[derive(Debug, Default, PartialEq)]
-struct Story {
-    told: Vec<Event>,
-    /// STDIN and DATA of each request, as far as they were read.
+struct Transcript {
+    events: Vec<Event>,
+    /// STDIN and DATA that were read of each request.
     bodies: BTreeMap<RequestKey, [Stream; 2]>,
-    /// What stood between commands.
+    /// The states between commands.
     states: Vec<State>,
-    violation: Option<ProtocolError>,
+    error: Option<ProtocolError>,
     output: Vec<u8>,
 }
 
-/// What was read of a stream, and whether it was all.
+/// The bytes of a stream and its last state.
 type Stream = (Vec<u8>, Option<StreamState>);
 
 #[derive(Debug, PartialEq)]
 struct State {
-    /// Requests that an [`Event::BodyReadable`] named. How often it did depends on how often they were read.
-    announced: BTreeSet<RequestKey>,
+    /// Requests with an [`Event::BodyReadable`]. The number of events depends on the reads.
+    readable: BTreeSet<RequestKey>,
     unread: usize,
-    live: usize,
-    wants_input: bool,
-    should_close: Option<CloseAction>,
-    /// Where in its records the web server stands; after a violation that means nothing.
-    place: Option<(bool, EndOfInput)>,
-    fullest: Option<RequestKey>,
-    oldest_in_params: Option<RequestKey>,
+    active: usize,
+    wants_read: bool,
+    close_action: Option<CloseAction>,
+    /// Undefined after a protocol error.
+    position: Option<(bool, EndOfInput)>,
+    largest_unread: Option<RequestKey>,
+    oldest_incomplete_head: Option<RequestKey>,
 }
 
 struct Run<'a> {
-    app: Connection,
+    server: Connection,
     transport: &'a Transport,
-    server: WebServer,
-    /// Output records that the web server has seen.
+    web_server: WebServer,
+    /// Output records that the web server has received.
     seen: usize,
     keys: Vec<RequestKey>,
-    announced: BTreeSet<RequestKey>,
-    story: Story,
+    readable: BTreeSet<RequestKey>,
+    transcript: Transcript,
 }
 
 impl Run<'_> {
-    /// Sends `bytes`; `false` after a violation.
+    /// Sends `bytes`. Returns `false` after a protocol error.
     fn deliver(&mut self, bytes: &[u8]) -> bool {
         let all = Bytes::copy_from_slice(bytes);
         let mut sizes = self.transport.reads.iter().cycle();
         let mut at = 0;
-        while at < all.len() && self.story.violation.is_none() {
+        while at < all.len() && self.transcript.error.is_none() {
             let end = all.len().min(at + *sizes.next().unwrap());
             let read = all.slice(at..end);
-            let received =
-                if self.transport.shared { self.app.receive_shared(&read) } else { self.app.receive(&read) };
-            self.story.violation = received.err();
+            let received = if self.transport.shared {
+                self.server.receive_shared(&read)
+            } else {
+                self.server.receive(&read)
+            };
+            self.transcript.error = received.err();
             if self.transport.eager {
                 self.take_events();
             }
@@ -93,32 +96,32 @@ impl Run<'_> {
         for key in self.keys.clone() {
             self.read(key);
         }
-        let app = &self.app;
-        self.story.states.push(State {
-            announced: core::mem::take(&mut self.announced),
-            unread: app.unread_bytes(),
-            live: app.active_requests(),
-            wants_input: app.wants_read(),
-            should_close: app.close_action(),
-            place: self.story.violation.is_none().then(|| (app.is_idle(), app.end_of_input())),
-            fullest: app.largest_unread(),
-            oldest_in_params: app.incomplete_heads().min(),
+        let server = &self.server;
+        self.transcript.states.push(State {
+            readable: core::mem::take(&mut self.readable),
+            unread: server.unread_bytes(),
+            active: server.active_requests(),
+            wants_read: server.wants_read(),
+            close_action: server.close_action(),
+            position: self.transcript.error.is_none().then(|| (server.is_idle(), server.end_of_input())),
+            largest_unread: server.largest_unread(),
+            oldest_incomplete_head: server.incomplete_heads().min(),
         });
-        let output = waiting(self.app.output());
+        let output = unwritten(self.server.output());
         let (records, _) = parse_some(&output);
         for record in &records[self.seen..] {
-            // Whether it was owed is the model's to check: here many are begun and answered in one piece.
-            self.server.receives(record);
+            // The model checks whether it was expected: here many begin and end in one piece.
+            self.web_server.record_received(record);
         }
         self.seen = records.len();
-        self.story.violation.is_none()
+        self.transcript.error.is_none()
     }
 
     fn take_events(&mut self) {
-        while let Some(event) = self.app.poll_event() {
+        while let Some(event) = self.server.poll_event() {
             match event {
                 Event::BodyReadable(key) => {
-                    self.announced.insert(key);
+                    self.readable.insert(key);
                     self.read(key);
                     continue;
                 }
@@ -126,18 +129,18 @@ impl Run<'_> {
                 Event::Rejected(key, _) => self.keys.push(key),
                 Event::Aborted(_) => (),
             }
-            self.story.told.push(event);
+            self.transcript.events.push(event);
         }
     }
 
     fn read(&mut self, key: RequestKey) {
-        let [stdin, data] = self.story.bodies.entry(key).or_default();
+        let [stdin, data] = self.transcript.bodies.entry(key).or_default();
         let mut chunks = VecDeque::new();
-        if let Ok(state) = self.app.read_body(key, &mut chunks) {
+        if let Ok(state) = self.server.read_body(key, &mut chunks) {
             stdin.0.extend(chunks.drain(..).flatten());
             stdin.1 = Some(state);
         }
-        if let Ok(state) = self.app.read_data(key, &mut chunks) {
+        if let Ok(state) = self.server.read_data(key, &mut chunks) {
             data.0.extend(chunks.drain(..).flatten());
             data.1 = Some(state);
         }
@@ -145,10 +148,10 @@ impl Run<'_> {
 
     fn command(&mut self, which: usize, command: Command) {
         match command {
-            Command::Close => return self.app.stop_accepting(),
-            Command::Refuse => {
-                if let Some(key) = self.app.incomplete_heads().min() {
-                    self.app.reject(key).unwrap();
+            Command::StopAccepting => return self.server.stop_accepting(),
+            Command::Reject => {
+                if let Some(key) = self.server.incomplete_heads().min() {
+                    self.server.reject(key).unwrap();
                     self.keys.push(key);
                 }
                 return;
@@ -159,52 +162,52 @@ impl Run<'_> {
             return;
         }
         let key = self.keys[which % self.keys.len()];
-        // Whether a command is taken is the model's to check; here it must be so in every run.
+        // The model checks the result; here it must only be the same in every run.
         let _ = match command {
             Command::Stdout(len) | Command::StdoutShared(len) | Command::StdoutInPlace(len) => {
-                self.app.stdout(key, &vec![b'o'; len % 100])
+                self.server.stdout(key, &vec![b'o'; len % 100])
             }
-            // How much is written by then depends on the chunks.
+            // The result depends on how much was written before.
             Command::Replace(_) => Ok(()),
-            Command::Stderr(len) => self.app.stderr(key, &vec![b'e'; len]),
-            Command::Discard => self.app.discard_body(key),
-            Command::End => self.app.end_request(key, 0),
-            Command::Fail => self.app.abort_response(key),
-            Command::Abandon => self.app.abandon_response(key),
-            Command::Consume(len) => {
-                self.app.release_capacity(key, len);
+            Command::Stderr(len) => self.server.stderr(key, &vec![b'e'; len]),
+            Command::DiscardBody => self.server.discard_body(key),
+            Command::EndRequest => self.server.end_request(key, 0),
+            Command::AbortResponse => self.server.abort_response(key),
+            Command::AbandonResponse => self.server.abandon_response(key),
+            Command::ReleaseCapacity(len) => {
+                self.server.release_capacity(key, len);
                 Ok(())
             }
-            Command::Read | Command::Refuse | Command::Close => Ok(()),
+            Command::ReadBody | Command::Reject | Command::StopAccepting => Ok(()),
         };
     }
 }
 
-fn story(config: &Config, steps: &[Step], transport: &Transport) -> Story {
+fn transcript(config: &Config, steps: &[Step], transport: &Transport) -> Transcript {
     let mut run = Run {
-        app: Connection::new(Arc::new(config.clone())),
+        server: Connection::new(Arc::new(config.clone())),
         transport,
-        server: WebServer::default(),
+        web_server: WebServer::default(),
         seen: 0,
         keys: Vec::new(),
-        announced: BTreeSet::new(),
-        story: Story::default(),
+        readable: BTreeSet::new(),
+        transcript: Transcript::default(),
     };
-    // What is sent between two commands is one piece, for the transport to cut.
+    // The transport splits everything that is sent between two commands.
     let mut bytes = Vec::new();
     for step in steps {
         match step {
-            Step::Lawful { id, choice } => {
-                let sent = run.server.lawful(*id, *choice);
-                run.server.note(&sent);
+            Step::Legal { id, choice } => {
+                let sent = run.web_server.legal(*id, *choice);
+                run.web_server.record_sent(&sent);
                 bytes.extend(sent.wire());
             }
             Step::Record(sent) => {
-                run.server.note(sent);
+                run.web_server.record_sent(sent);
                 bytes.extend(sent.wire());
             }
             Step::Noise(noise) => bytes.extend(noise),
-            // What was written is compared as a whole, in the end.
+            // The complete output is compared at the end.
             Step::Write(_) => (),
             Step::Command(which, command) => {
                 if !run.deliver(&core::mem::take(&mut bytes)) {
@@ -215,8 +218,8 @@ fn story(config: &Config, steps: &[Step], transport: &Transport) -> Story {
         }
     }
     run.deliver(&bytes);
-    run.story.output = waiting(run.app.output());
-    run.story
+    run.transcript.output = unwritten(run.server.output());
+    run.transcript
 }
 
 proptest! {
@@ -228,11 +231,11 @@ proptest! {
         steps in steps(100, true),
         sizes in prop::collection::vec(prop_oneof![1..20_usize, 1..5000_usize], 1..20),
     ) {
-        let whole = story(&config, &steps, &Transport::reads_of(usize::MAX / 2));
+        let whole = transcript(&config, &steps, &Transport::reads_of(usize::MAX / 2));
         for reads in [vec![usize::MAX / 2], vec![1], vec![9], sizes] {
             for (shared, eager) in [(false, false), (false, true), (true, false), (true, true)] {
                 let transport = Transport { reads: reads.clone(), shared, eager };
-                prop_assert_eq!(&story(&config, &steps, &transport), &whole, "{:?}", transport);
+                prop_assert_eq!(&transcript(&config, &steps, &transport), &whole, "{:?}", transport);
             }
         }
     }
@@ -241,29 +244,29 @@ proptest! {
     fn garbage_never_panics_nor_depends_on_chunking(
         bytes in prop::collection::vec(prop_oneof![3 => 0..12_u8, 1 => any::<u8>()], 0..200),
     ) {
-        // A first byte of 1 gets past the version.
+        // The first byte is the version.
         let noise = [Step::Noise(vec![1]), Step::Noise(bytes)];
-        let whole = story(&Config::default(), &noise, &Transport::reads_of(1000));
-        prop_assert_eq!(&story(&Config::default(), &noise, &Transport::reads_of(1)), &whole);
+        let whole = transcript(&Config::default(), &noise, &Transport::reads_of(1000));
+        prop_assert_eq!(&transcript(&Config::default(), &noise, &Transport::reads_of(1)), &whole);
     }
 }
 
 #[test]
-fn the_conversations_that_are_compared_come_far() {
-    // The property says nothing if the strategy gives nothing but early violations.
+fn the_compared_conversations_are_long_enough() {
+    // The property is worthless if most conversations fail early.
     let mut runner = TestRunner::deterministic();
-    let (mut requests, mut ends, mut violations, mut bodies) = (0, 0, 0, 0);
+    let (mut requests, mut ends, mut errors, mut bodies) = (0, 0, 0, 0);
     for _ in 0..100 {
         let steps = steps(100, true).new_tree(&mut runner).unwrap().current();
         let config = config().new_tree(&mut runner).unwrap().current();
-        let story = story(&config, &steps, &Transport::reads_of(64));
-        requests += story.told.iter().filter(|event| matches!(event, Event::Request(_))).count();
-        let (records, _) = parse_some(&story.output);
+        let transcript = transcript(&config, &steps, &Transport::reads_of(64));
+        requests += transcript.events.iter().filter(|event| matches!(event, Event::Request(_))).count();
+        let (records, _) = parse_some(&transcript.output);
         ends += records.iter().filter(|record| record.kind == crate::RecordType::END_REQUEST).count();
-        violations += usize::from(story.violation.is_some());
-        bodies += story.bodies.values().filter(|[stdin, _]| !stdin.0.is_empty()).count();
+        errors += usize::from(transcript.error.is_some());
+        bodies += transcript.bodies.values().filter(|[stdin, _]| !stdin.0.is_empty()).count();
     }
-    let seen = alloc::format!("{requests} requests, {ends} ends, {violations} violations, {bodies} bodies");
+    let seen = alloc::format!("{requests} requests, {ends} ends, {errors} errors, {bodies} bodies");
     assert!(requests > 100 && ends > 150 && bodies > 50, "{seen}");
-    assert!((5..60).contains(&violations), "{seen}");
+    assert!((5..60).contains(&errors), "{seen}");
 }

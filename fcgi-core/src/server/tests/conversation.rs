@@ -1,4 +1,4 @@
-//! Random conversations: a web server that mostly keeps to the rules, and what an application does meanwhile.
+//! Random conversations: a web server that mostly keeps the rules, and an application.
 
 use alloc::collections::BTreeMap;
 use alloc::vec;
@@ -14,15 +14,15 @@ use crate::{RecordType, Role, Roles};
 /// A step of a conversation.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// The next record that the web server may send for this id; `choice` is which of them.
-    Lawful { id: u16, choice: u8 },
+    /// A legal next record of the web server for this id; `choice` selects it.
+    Legal { id: u16, choice: u8 },
     /// Any record.
-    Record(Sent),
-    /// Bytes that are no record.
+    Record(SentRecord),
+    /// Random bytes.
     Noise(Vec<u8>),
-    /// The application does something with one of the requests that it was told of, dead ones included.
+    /// A command of the application for one of its requests, including those that are over.
     Command(usize, Command),
-    /// The transport takes some of the output.
+    /// The transport writes some of the output.
     Write(usize),
 }
 
@@ -31,31 +31,31 @@ pub(super) enum Command {
     Stdout(usize),
     StdoutShared(usize),
     StdoutInPlace(usize),
-    /// What was queued of the response becomes so many bytes.
+    /// Replaces the queued response by this many bytes.
     Replace(usize),
     Stderr(usize),
-    Read,
-    Consume(usize),
-    Discard,
-    End,
-    Fail,
-    Abandon,
-    /// Of the oldest request in its PARAMS, whichever was chosen.
-    Refuse,
-    /// Of the whole connection.
-    Close,
+    ReadBody,
+    ReleaseCapacity(usize),
+    DiscardBody,
+    EndRequest,
+    AbortResponse,
+    AbandonResponse,
+    /// For the oldest incomplete head.
+    Reject,
+    /// For the connection.
+    StopAccepting,
 }
 
 /// A record that a web server sends.
 #[derive(Debug, Clone)]
-pub(super) struct Sent {
+pub(super) struct SentRecord {
     pub(super) kind: RecordType,
     pub(super) id: u16,
     pub(super) content: Vec<u8>,
     pub(super) padding: u8,
 }
 
-impl Sent {
+impl SentRecord {
     fn new(kind: RecordType, id: u16, content: impl Into<Vec<u8>>) -> Self {
         Self { kind, id, content: content.into(), padding: 0 }
     }
@@ -64,22 +64,21 @@ impl Sent {
         padded(self.kind, self.id, &self.content, self.padding)
     }
 
-    /// The role that a BEGIN_REQUEST asks for.
+    /// The role in BEGIN_REQUEST.
     fn role(&self) -> Role {
         Role(u16::from_be_bytes([self.content[0], self.content[1]]))
     }
 }
 
-/// What an application owes a web server for an id.
+/// The response to the last request of an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owed {
-    Answer,
-    Nothing,
-    /// An answer that will never be whole.
+pub(super) enum ResponseState {
+    Pending,
+    Complete,
     CutOff,
 }
 
-/// What was sent for the last request of an id.
+/// The progress of the last request of an id.
 #[derive(Debug, Clone, Copy)]
 enum Phase {
     Params,
@@ -88,20 +87,20 @@ enum Phase {
     Done,
 }
 
-/// A web server, as far as it takes to send what is lawful.
+/// A web server that knows which records are legal.
 #[derive(Debug, Default)]
 pub(super) struct WebServer {
     sent: BTreeMap<u16, (Role, Phase)>,
-    pub(super) owed: BTreeMap<u16, Owed>,
+    pub(super) responses: BTreeMap<u16, ResponseState>,
 }
 
 impl WebServer {
-    /// A record that is lawful now. `choice` decides where there are several.
-    pub(super) fn lawful(&self, id: u16, choice: u8) -> Sent {
-        let owed = self.owed.get(&id).copied().unwrap_or(Owed::Nothing);
+    /// A record that is legal now; `choice` selects one.
+    pub(super) fn legal(&self, id: u16, choice: u8) -> SentRecord {
+        let response = self.responses.get(&id).copied().unwrap_or(ResponseState::Complete);
         let content = vec![choice; usize::from(choice % 60) + 1];
-        let end = |kind| Sent::new(kind, id, []);
-        let abort = Sent::new(RecordType::ABORT_REQUEST, id, []);
+        let empty = |kind| SentRecord::new(kind, id, []);
+        let abort = SentRecord::new(RecordType::ABORT_REQUEST, id, []);
         let begin = || {
             let role = match choice % 16 {
                 0..=9 => Role::RESPONDER,
@@ -110,30 +109,32 @@ impl WebServer {
                 _ => Role(9),
             };
             let content = begin(id, role, choice & 16 == 0).split_off(8);
-            Sent::new(RecordType::BEGIN_REQUEST, id, content)
+            SentRecord::new(RecordType::BEGIN_REQUEST, id, content)
         };
-        let mut sent = match (self.sent.get(&id), owed, choice % 8) {
-            (None, ..) | (_, Owed::Nothing, 0) | (Some((_, Phase::Done)), Owed::Nothing, _) => begin(),
+        let mut sent = match (self.sent.get(&id), response, choice % 8) {
+            (None, ..)
+            | (_, ResponseState::Complete, 0)
+            | (Some((_, Phase::Done)), ResponseState::Complete, _) => begin(),
             (Some((_, Phase::Done)), ..) => abort,
             (_, _, 7) if choice > 200 => abort,
-            // Pairs of a few bytes each.
+            // Pairs of a few bytes.
             (Some((_, Phase::Params)), _, 0..4) => {
-                Sent::new(RecordType::PARAMS, id, [1, 2, b'N', b'v', b'v'])
+                SentRecord::new(RecordType::PARAMS, id, [1, 2, b'N', b'v', b'v'])
             }
-            (Some((_, Phase::Params)), ..) => end(RecordType::PARAMS),
-            (Some((_, Phase::Stdin)), _, 0..5) => Sent::new(RecordType::STDIN, id, content),
-            (Some((_, Phase::Stdin)), ..) => end(RecordType::STDIN),
-            (Some((_, Phase::Data)), _, 0..5) => Sent::new(RecordType::DATA, id, content),
-            (Some((_, Phase::Data)), ..) => end(RecordType::DATA),
+            (Some((_, Phase::Params)), ..) => empty(RecordType::PARAMS),
+            (Some((_, Phase::Stdin)), _, 0..5) => SentRecord::new(RecordType::STDIN, id, content),
+            (Some((_, Phase::Stdin)), ..) => empty(RecordType::STDIN),
+            (Some((_, Phase::Data)), _, 0..5) => SentRecord::new(RecordType::DATA, id, content),
+            (Some((_, Phase::Data)), ..) => empty(RecordType::DATA),
         };
         sent.padding = choice & 7;
         sent
     }
 
-    /// Notes what was sent.
-    pub(super) fn note(&mut self, sent: &Sent) {
+    /// Records what the web server sent.
+    pub(super) fn record_sent(&mut self, sent: &SentRecord) {
         if sent.kind == RecordType::BEGIN_REQUEST && sent.content.len() == 8 {
-            self.owed.insert(sent.id, Owed::Answer);
+            self.responses.insert(sent.id, ResponseState::Pending);
             self.sent.insert(sent.id, (sent.role(), Phase::Params));
             return;
         }
@@ -148,16 +149,16 @@ impl WebServer {
         };
     }
 
-    /// Notes a record that the application sent; gives whether it was owed.
-    pub(super) fn receives(&mut self, record: &Record) -> bool {
+    /// Records what the application sent. Returns whether it was expected.
+    pub(super) fn record_received(&mut self, record: &Record) -> bool {
         if record.id == 0 {
             return matches!(record.kind, RecordType::GET_VALUES_RESULT | RecordType::UNKNOWN_TYPE);
         }
-        let is_owed = self.owed.get(&record.id) == Some(&Owed::Answer);
+        let is_expected = self.responses.get(&record.id) == Some(&ResponseState::Pending);
         if record.kind == RecordType::END_REQUEST {
-            self.owed.insert(record.id, Owed::Nothing);
+            self.responses.insert(record.id, ResponseState::Complete);
         }
-        is_owed
+        is_expected
     }
 }
 
@@ -165,37 +166,38 @@ fn id() -> impl Strategy<Value = u16> {
     prop_oneof![20 => 1..=4_u16, 1 => Just(0), 1 => any::<u16>()]
 }
 
-/// Records about the connection, which are lawful at any time.
-fn management() -> impl Strategy<Value = Sent> {
+/// Management records, which are always legal.
+fn management() -> impl Strategy<Value = SentRecord> {
     let names = prop::sample::subsequence(vec!["FCGI_MAX_REQS", "X", "", "FCGI_MPXS_CONNS"], 0..3);
     let query = names.prop_map(|names| {
         let list: Vec<_> = names.into_iter().map(|name| (name, "")).collect();
-        Sent::new(RecordType::GET_VALUES, 0, pairs(&list))
+        SentRecord::new(RecordType::GET_VALUES, 0, encode_pairs(&list))
     });
     let unknown = (12..=255_u8, prop::collection::vec(any::<u8>(), 0..20))
-        .prop_map(|(kind, content)| Sent::new(RecordType(kind), 0, content));
+        .prop_map(|(kind, content)| SentRecord::new(RecordType(kind), 0, content));
     prop_oneof![query, unknown]
 }
 
-/// Records of every type, most of them with a content that could be theirs.
-fn record() -> impl Strategy<Value = Sent> {
+/// Records of every type, mostly with plausible content.
+fn record() -> impl Strategy<Value = SentRecord> {
     let bytes = || prop::collection::vec(any::<u8>(), 0..20);
-    let of = |kind: RecordType| (id(), bytes()).prop_map(move |(id, content)| Sent::new(kind, id, content));
+    let of =
+        |kind: RecordType| (id(), bytes()).prop_map(move |(id, content)| SentRecord::new(kind, id, content));
     prop_oneof![
         4 => (id(), prop::sample::select(vec![1_u16, 2, 3, 9]), any::<bool>()).prop_map(|(id, role, keep_conn)| {
             let content = begin(id, Role(role), keep_conn).split_off(8);
-            Sent::new(RecordType::BEGIN_REQUEST, id, content)
+            SentRecord::new(RecordType::BEGIN_REQUEST, id, content)
         }),
         1 => of(RecordType::BEGIN_REQUEST),
         2 => of(RecordType::PARAMS),
-        2 => (id(), 0..9_usize).prop_map(|(id, len)| Sent::new(RecordType::PARAMS, id, vec![0; len])),
+        2 => (id(), 0..9_usize).prop_map(|(id, len)| SentRecord::new(RecordType::PARAMS, id, vec![0; len])),
         4 => of(RecordType::STDIN),
         2 => of(RecordType::DATA),
         4 => of(RecordType::ABORT_REQUEST),
         2 => of(RecordType::GET_VALUES),
         1 => (any::<u8>(), id(), bytes())
-            .prop_map(|(kind, id, content)| Sent::new(RecordType(kind), id, content)),
-        2 => (1..=4_u16, 4000..9000_usize).prop_map(|(id, len)| Sent::new(RecordType::STDIN, id, vec![7; len])),
+            .prop_map(|(kind, id, content)| SentRecord::new(RecordType(kind), id, content)),
+        2 => (1..=4_u16, 4000..9000_usize).prop_map(|(id, len)| SentRecord::new(RecordType::STDIN, id, vec![7; len])),
     ]
 }
 
@@ -206,56 +208,58 @@ fn command() -> impl Strategy<Value = Command> {
         1 => prop_oneof![0..9000_usize, 4000..4200_usize].prop_map(Command::StdoutShared),
         1 => (0..300_usize).prop_map(Command::Replace),
         2 => (0..50_usize).prop_map(Command::Stderr),
-        3 => Just(Command::Read),
-        3 => (0..100_usize).prop_map(Command::Consume),
-        1 => Just(Command::Discard),
-        5 => Just(Command::End),
-        1 => Just(Command::Refuse),
+        3 => Just(Command::ReadBody),
+        3 => (0..100_usize).prop_map(Command::ReleaseCapacity),
+        1 => Just(Command::DiscardBody),
+        5 => Just(Command::EndRequest),
+        1 => Just(Command::Reject),
     ]
 }
 
-/// Conversations of up to `most` steps. Most never break a rule, and no more than a few are closed or cut
-/// off, so that they come far.
-pub(super) fn steps(most: usize, noise: bool) -> impl Strategy<Value = Vec<Step>> {
+/// Conversations of up to `max` steps. Most break no rule, and few are closed or cut off, so that they last long.
+pub(super) fn steps(max: usize, noise: bool) -> impl Strategy<Value = Vec<Step>> {
     let hostile = prop_oneof![3 => Just(0_u32), 1 => Just(3)];
     hostile.prop_flat_map(move |hostile| {
         let some = |weight: u32| weight * u32::from(noise);
         let step = prop_oneof![
-            60 => (1..=4_u16, any::<u8>()).prop_map(|(id, choice)| Step::Lawful { id, choice }),
+            60 => (1..=4_u16, any::<u8>()).prop_map(|(id, choice)| Step::Legal { id, choice }),
             4 => management().prop_map(Step::Record),
             hostile => record().prop_map(Step::Record),
             some(hostile) => prop::collection::vec(any::<u8>(), 0..30).prop_map(Step::Noise),
             20 => (any::<prop::sample::Index>(), command()).prop_map(|(which, command)| {
                 Step::Command(which.index(1 << 16), command)
             }),
-            hostile => Just(Step::Command(0, Command::Close)),
-            hostile => (0..99_usize).prop_map(|which| Step::Command(which, Command::Fail)),
-            hostile => (0..99_usize).prop_map(|which| Step::Command(which, Command::Abandon)),
+            hostile => Just(Step::Command(0, Command::StopAccepting)),
+            hostile => (0..99_usize).prop_map(|which| Step::Command(which, Command::AbortResponse)),
+            hostile => (0..99_usize).prop_map(|which| Step::Command(which, Command::AbandonResponse)),
             8 => (0..600_usize).prop_map(Step::Write),
         ];
-        prop::collection::vec(step, 1..most)
+        prop::collection::vec(step, 1..max)
     })
 }
 
-/// Settings whose limits are low enough to be met.
+/// Configurations with low limits.
 pub(super) fn config() -> impl Strategy<Value = Config> {
-    let unfinished = prop_oneof![1 => 0..3_usize, 3 => 3..9_usize];
-    (1..5_usize, unfinished, any::<bool>(), any::<bool>()).prop_map(|(requests, unfinished, all, stdout)| {
-        let mut config = Config::default();
-        config.limits.max_concurrent_requests = requests;
-        config.limits.max_half_closed_requests = unfinished;
-        config.limits.max_params_bytes = 12;
-        config.limits.max_params = 3;
-        config.limits.request_window = 100;
-        config.limits.connection_window = 200;
-        config.limits.max_management_bytes = 30;
-        config.limits.max_control_bytes = 300;
-        if all {
-            config.roles = Roles::ALL;
-        }
-        if stdout {
-            config.overload_response = OverloadResponse::Stdout(Bytes::from_static(b"Status: 503\r\n\r\n"));
-        }
-        config
-    })
+    let half_closed = prop_oneof![1 => 0..3_usize, 3 => 3..9_usize];
+    (1..5_usize, half_closed, any::<bool>(), any::<bool>()).prop_map(
+        |(requests, half_closed, all, stdout)| {
+            let mut config = Config::default();
+            config.limits.max_concurrent_requests = requests;
+            config.limits.max_half_closed_requests = half_closed;
+            config.limits.max_params_bytes = 12;
+            config.limits.max_params = 3;
+            config.limits.request_window = 100;
+            config.limits.connection_window = 200;
+            config.limits.max_management_bytes = 30;
+            config.limits.max_control_bytes = 300;
+            if all {
+                config.roles = Roles::ALL;
+            }
+            if stdout {
+                config.overload_response =
+                    OverloadResponse::Stdout(Bytes::from_static(b"Status: 503\r\n\r\n"));
+            }
+            config
+        },
+    )
 }

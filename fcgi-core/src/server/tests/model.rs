@@ -1,4 +1,4 @@
-//! Random operations against a model that is simple enough to be right.
+//! Random operations compared with a simple model.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
@@ -7,64 +7,64 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::conversation::{Command, Owed, Sent, Step, WebServer, config, steps};
-use super::wire::{Link, Record, out, parse_some, waiting};
+use super::conversation::{Command, ResponseState, SentRecord, Step, WebServer, config, steps};
+use super::wire::{Harness, Record, parse_some, stdout, unwritten};
 use crate::server::{CloseAction, Config, Connection, Event};
 use crate::{
     Limits, ProtocolError, ProtocolErrorKind, RecordHeader, RecordType, RequestId, RequestKey, Role,
     StreamState, UserError,
 };
 
-/// A request that the application was told of.
+/// A request that was reported to the application.
 #[derive(Debug)]
-struct Told {
+struct ModelRequest {
     key: RequestKey,
     id: u16,
     role: Role,
-    /// It may be answered.
+    /// Writable.
     open: bool,
     aborted: bool,
-    discards: bool,
-    /// Bytes of its bodies that came and were not consumed.
-    charge: usize,
-    /// Where in all that is written and waits its response begins.
-    begins: Option<usize>,
+    discarding: bool,
+    /// Bytes of its bodies that were received and not released.
+    unreleased: usize,
+    /// Position of its response in the output.
+    response_start: Option<usize>,
 }
 
-/// A record in some bytes.
-struct Placed {
+/// A record and its position.
+struct RecordPosition {
     kind: RecordType,
     id: u16,
-    at: usize,
-    /// Of all of it.
+    start: usize,
+    /// With header and padding.
     len: usize,
 }
 
-fn placed(wire: &[u8]) -> Vec<Placed> {
+fn record_positions(wire: &[u8]) -> Vec<RecordPosition> {
     let mut all = Vec::new();
     let mut at = 0;
     while let Some(header) = wire[at..].first_chunk() {
         let header = RecordHeader::decode(*header).unwrap();
         let len = RecordHeader::LEN + usize::from(header.content_len) + usize::from(header.padding_len);
-        all.push(Placed { kind: header.kind, id: header.id.0, at, len });
+        all.push(RecordPosition { kind: header.kind, id: header.id.0, start: at, len });
         at += len;
     }
     all
 }
 
 struct Model {
-    link: Link,
+    harness: Harness,
     limits: Limits,
-    server: WebServer,
-    told: Vec<Told>,
-    /// The last request of each id that the application was told of.
+    web_server: WebServer,
+    requests: Vec<ModelRequest>,
+    /// The last reported request of each id.
     last: BTreeMap<u16, usize>,
-    violation: Option<ProtocolError>,
+    error: Option<ProtocolError>,
     cut_off: bool,
     abandoned: bool,
-    /// What was written so far.
+    /// The written output.
     written: Vec<u8>,
-    /// Whole records of that, and of what waits, when last looked at.
+    /// Complete records of the output, written or not, at the last check.
     seen: Vec<Record>,
 }
 
@@ -72,12 +72,12 @@ impl Model {
     fn new(config: Config) -> Self {
         let limits = config.limits;
         Self {
-            link: Link { app: Connection::new(Arc::new(config)) },
+            harness: Harness { server: Connection::new(Arc::new(config)) },
             limits,
-            server: WebServer::default(),
-            told: Vec::new(),
+            web_server: WebServer::default(),
+            requests: Vec::new(),
             last: BTreeMap::new(),
-            violation: None,
+            error: None,
             cut_off: false,
             abandoned: false,
             written: Vec::new(),
@@ -87,58 +87,56 @@ impl Model {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Lawful { id, choice } => {
-                let sent = self.server.lawful(*id, *choice);
-                let before = self.violation;
+            Step::Legal { id, choice } => {
+                let sent = self.web_server.legal(*id, *choice);
+                let before = self.error;
                 self.send(&sent);
-                // But for the half of a pair that a record of any kind may have left in its PARAMS.
-                let is_half = |violation: ProtocolError| violation.kind == ProtocolErrorKind::TruncatedPair;
-                assert!(
-                    self.violation == before || self.violation.is_some_and(is_half),
-                    "{sent:?} is lawful"
-                );
+                // Except for a partial pair that a random record may have left in its PARAMS.
+                let is_half = |error: ProtocolError| error.kind == ProtocolErrorKind::TruncatedPair;
+                assert!(self.error == before || self.error.is_some_and(is_half), "{sent:?} is legal");
             }
             Step::Record(sent) => self.send(sent),
-            Step::Noise(_) => unreachable!("the model knows records alone"),
-            Step::Command(_, Command::Close) => self.link.app.stop_accepting(),
-            Step::Command(_, Command::Refuse) => self.refuse(),
-            Step::Command(which, command) if !self.told.is_empty() => {
-                let at = which % self.told.len();
+            Step::Noise(_) => unreachable!("the model supports only records"),
+            Step::Command(_, Command::StopAccepting) => self.harness.server.stop_accepting(),
+            Step::Command(_, Command::Reject) => self.reject(),
+            Step::Command(which, command) if !self.requests.is_empty() => {
+                let at = which % self.requests.len();
                 match command {
                     Command::Replace(len) => self.replace(at, *len),
                     command => self.command(at, *command),
                 }
             }
             Step::Command(..) => {}
-            Step::Write(len) => self.written.extend(self.link.written_up_to(*len)),
+            Step::Write(len) => self.written.extend(self.harness.write_up_to(*len)),
         }
         self.check();
     }
 
-    fn send(&mut self, sent: &Sent) {
-        match (self.link.app.receive(&sent.wire()), self.violation) {
+    fn send(&mut self, sent: &SentRecord) {
+        match (self.harness.server.receive(&sent.wire()), self.error) {
             (Ok(()), None) => (),
-            (Ok(()), Some(_)) => panic!("a broken connection takes no more"),
-            (Err(violation), None) => {
-                assert_eq!(violation.request_id, RequestId(sent.id));
-                self.violation = Some(violation);
+            (Ok(()), Some(_)) => panic!("input after a protocol error"),
+            (Err(error), None) => {
+                assert_eq!(error.request_id, RequestId(sent.id));
+                self.error = Some(error);
                 return;
             }
-            (Err(violation), Some(first)) => return assert_eq!(violation, first),
+            (Err(error), Some(first)) => return assert_eq!(error, first),
         }
         if sent.kind == RecordType::BEGIN_REQUEST {
-            let owed = self.server.owed.get(&sent.id);
-            assert!(matches!(owed, None | Some(Owed::Nothing)), "begun twice");
+            let response = self.web_server.responses.get(&sent.id);
+            assert!(matches!(response, None | Some(ResponseState::Complete)), "id in use");
         }
-        self.server.note(sent);
+        self.web_server.record_sent(sent);
         if matches!(sent.kind, RecordType::STDIN | RecordType::DATA)
             && let Some(&at) = self.last.get(&sent.id)
         {
-            let told = &mut self.told[at];
-            let is_kept = told.open && !told.aborted && !told.discards && told.role != Role::AUTHORIZER;
-            told.charge += if is_kept { sent.content.len() } else { 0 };
+            let request = &mut self.requests[at];
+            let is_kept =
+                request.open && !request.aborted && !request.discarding && request.role != Role::AUTHORIZER;
+            request.unreleased += if is_kept { sent.content.len() } else { 0 };
         }
-        for event in self.link.events() {
+        for event in self.harness.events() {
             self.event(event, sent.id);
         }
     }
@@ -147,128 +145,139 @@ impl Model {
         match event {
             Event::Request(request) => {
                 assert_eq!(request.id, RequestId(id));
-                self.tell(request.key, id, request.role, false);
+                self.insert(request.key, id, request.role, false);
             }
-            Event::Rejected(key, _) => self.tell(key, id, Role::RESPONDER, true),
+            Event::Rejected(key, _) => self.insert(key, id, Role::RESPONDER, true),
             Event::BodyReadable(key) => {
-                let told = &self.told[self.last[&id]];
-                assert!(told.key == key && told.open && !told.discards && !told.aborted, "{told:?}");
+                let request = &self.requests[self.last[&id]];
+                assert!(
+                    request.key == key && request.open && !request.discarding && !request.aborted,
+                    "{request:?}"
+                );
             }
             Event::Aborted(key) => {
-                let told = &mut self.told[self.last[&id]];
-                assert!(told.key == key && told.open && !told.aborted, "{told:?}");
-                told.aborted = true;
+                let request = &mut self.requests[self.last[&id]];
+                assert!(request.key == key && request.open && !request.aborted, "{request:?}");
+                request.aborted = true;
             }
         }
     }
 
-    fn tell(&mut self, key: RequestKey, id: u16, role: Role, discards: bool) {
-        assert!(self.told.iter().all(|told| told.key != key), "a key comes once");
-        self.last.insert(id, self.told.len());
-        self.told.push(Told { key, id, role, open: true, aborted: false, discards, charge: 0, begins: None });
+    fn insert(&mut self, key: RequestKey, id: u16, role: Role, discarding: bool) {
+        assert!(self.requests.iter().all(|request| request.key != key), "a key is not reused");
+        self.last.insert(id, self.requests.len());
+        self.requests.push(ModelRequest {
+            key,
+            id,
+            role,
+            open: true,
+            aborted: false,
+            discarding,
+            unreleased: 0,
+            response_start: None,
+        });
     }
 
-    fn refuse(&mut self) {
-        let app = &mut self.link.app;
-        let Some(key) = app.incomplete_heads().min() else { return };
-        assert_eq!(app.end_request(key, 0), Err(UserError::StreamNotOpen));
-        assert_eq!(app.reject(key), Ok(()));
-        let id = app.requests.by_key(key).unwrap().id.0;
-        self.tell(key, id, Role::RESPONDER, true);
+    fn reject(&mut self) {
+        let server = &mut self.harness.server;
+        let Some(key) = server.incomplete_heads().min() else { return };
+        assert_eq!(server.end_request(key, 0), Err(UserError::StreamNotOpen));
+        assert_eq!(server.reject(key), Ok(()));
+        let id = server.requests.by_key(key).unwrap().id.0;
+        self.insert(key, id, Role::RESPONDER, true);
     }
 
-    /// What was written and what waits.
+    /// All output, written or not.
     fn wire(&mut self) -> Vec<u8> {
         let mut wire = self.written.clone();
-        wire.extend(waiting(self.link.app.output()));
+        wire.extend(unwritten(self.harness.server.output()));
         wire
     }
 
     fn replace(&mut self, at: usize, len: usize) {
         let before = self.wire();
         let content = vec![b'r'; len];
-        let replaced = self.link.app.replace_response(self.told[at].key, &content);
+        let replaced = self.harness.server.replace_response(self.requests[at].key, &content);
         let after = self.wire();
-        let told = &mut self.told[at];
-        if !told.open {
+        let request = &mut self.requests[at];
+        if !request.open {
             assert_eq!(replaced, Err(UserError::RequestClosed));
             return assert_eq!(before, after);
         }
-        let begins = *told.begins.get_or_insert(before.len());
-        assert_eq!(replaced, Ok(begins >= self.written.len()));
+        let start = *request.response_start.get_or_insert(before.len());
+        assert_eq!(replaced, Ok(start >= self.written.len()));
         if replaced == Ok(false) {
             return assert_eq!(before, after);
         }
-        let (mut expected, left) = parse_some(&before[..begins]);
+        let (mut expected, left) = parse_some(&before[..start]);
         assert_eq!(left, 0, "a response begins with a record");
-        expected.extend((len > 0).then(|| out(told.id, &content)));
-        let is_others = |record: &Record| (record.kind, record.id) != (RecordType::STDOUT, told.id);
-        expected.extend(parse_some(&before[begins..]).0.into_iter().filter(is_others));
+        expected.extend((len > 0).then(|| stdout(request.id, &content)));
+        let is_others = |record: &Record| (record.kind, record.id) != (RecordType::STDOUT, request.id);
+        expected.extend(parse_some(&before[start..]).0.into_iter().filter(is_others));
         self.seen = parse_some(&after).0;
-        assert_eq!(self.seen, expected, "{told:?}");
-        // The records behind it have moved, and with them where others begin.
-        let (id, page) = (told.id, if len > 0 { RecordHeader::LEN + len } else { 0 });
-        let is_own = |record: &&Placed| (record.kind, record.id) == (RecordType::STDOUT, id);
-        let own: Vec<_> = placed(&before).into_iter().filter(|record| record.at >= begins).collect();
-        for other in self.told.iter_mut().filter_map(|told| told.begins.as_mut()) {
-            if *other > begins {
-                // What is taken out before it; at a record that is taken out itself begins nothing.
-                let removed = own.iter().filter(is_own).filter(|record| record.at < *other);
-                *other = *other + page - removed.map(|record| record.len).sum::<usize>();
+        assert_eq!(self.seen, expected, "{request:?}");
+        // The records behind it have moved, and so have the starts of other responses.
+        let (id, inserted) = (request.id, if len > 0 { RecordHeader::LEN + len } else { 0 });
+        let is_own = |record: &&RecordPosition| (record.kind, record.id) == (RecordType::STDOUT, id);
+        let own: Vec<_> =
+            record_positions(&before).into_iter().filter(|record| record.start >= start).collect();
+        for other in self.requests.iter_mut().filter_map(|request| request.response_start.as_mut()) {
+            if *other > start {
+                // Subtract the removed records before it. No other response starts at a removed record.
+                let removed = own.iter().filter(is_own).filter(|record| record.start < *other);
+                *other = *other + inserted - removed.map(|record| record.len).sum::<usize>();
             }
         }
     }
 
     fn command(&mut self, at: usize, command: Command) {
         let end = self.wire().len();
-        let told = &mut self.told[at];
-        let app = &mut self.link.app;
-        let before = (app.unread_bytes(), app.active_requests(), app.output().len(), app.close_action());
+        let request = &mut self.requests[at];
+        let server = &mut self.harness.server;
+        let before = getters(server);
         let mut chunks = VecDeque::new();
         let mut state = None;
-        let taken = match command {
-            Command::Stdout(len) => app.stdout(told.key, &vec![b'o'; len]),
+        let result = match command {
+            Command::Stdout(len) => server.stdout(request.key, &vec![b'o'; len]),
             Command::StdoutInPlace(len) => {
-                app.stdout_with(told.key, |out| out.extend(core::iter::repeat_n(b'i', len)))
+                server.stdout_with(request.key, |out| out.extend(core::iter::repeat_n(b'i', len)))
             }
-            Command::StdoutShared(len) => app.stdout_bytes(told.key, vec![b'O'; len].into()),
-            Command::Stderr(len) => app.stderr(told.key, &vec![b'e'; len]),
-            Command::Read => app.read_body(told.key, &mut chunks).map(|read| state = Some(read)),
-            Command::Discard => app.discard_body(told.key),
-            Command::End => app.end_request(told.key, 0),
-            Command::Fail => app.abort_response(told.key),
-            Command::Abandon => app.abandon_response(told.key),
-            Command::Consume(len) => {
-                app.release_capacity(told.key, len);
-                told.charge = told.charge.saturating_sub(len);
+            Command::StdoutShared(len) => server.stdout_bytes(request.key, vec![b'O'; len].into()),
+            Command::Stderr(len) => server.stderr(request.key, &vec![b'e'; len]),
+            Command::ReadBody => server.read_body(request.key, &mut chunks).map(|read| state = Some(read)),
+            Command::DiscardBody => server.discard_body(request.key),
+            Command::EndRequest => server.end_request(request.key, 0),
+            Command::AbortResponse => server.abort_response(request.key),
+            Command::AbandonResponse => server.abandon_response(request.key),
+            Command::ReleaseCapacity(len) => {
+                server.release_capacity(request.key, len);
+                request.unreleased = request.unreleased.saturating_sub(len);
                 return;
             }
-            Command::Replace(_) => unreachable!("it has a function of its own"),
-            Command::Refuse | Command::Close => unreachable!("not of one request"),
+            Command::Replace(_) => unreachable!("see `replace`"),
+            Command::Reject | Command::StopAccepting => unreachable!("not for one request"),
         };
-        if !told.open {
-            assert_eq!(taken, Err(UserError::RequestClosed), "{command:?} of {told:?}");
-            let after = (app.unread_bytes(), app.active_requests(), app.output().len(), app.close_action());
-            assert_eq!(after, before, "{command:?} of {told:?}");
-            return;
+        if !request.open {
+            assert_eq!(result, Err(UserError::RequestClosed), "{command:?} of {request:?}");
+            return assert_eq!(getters(server), before, "{command:?} of {request:?}");
         }
-        assert_eq!(taken, Ok(()), "{command:?} of {told:?}");
+        assert_eq!(result, Ok(()), "{command:?} of {request:?}");
         match command {
             Command::Stdout(_) | Command::StdoutInPlace(_) | Command::StdoutShared(_) => {
-                told.begins.get_or_insert(end);
+                request.response_start.get_or_insert(end);
             }
-            Command::Read if state == Some(StreamState::Aborted) => assert!(told.aborted),
-            Command::Discard => {
-                told.discards = true;
-                told.charge = 0;
+            Command::ReadBody if state == Some(StreamState::Aborted) => assert!(request.aborted),
+            Command::DiscardBody => {
+                request.discarding = true;
+                request.unreleased = 0;
             }
-            Command::End | Command::Fail | Command::Abandon => {
-                told.open = false;
-                told.charge = 0;
-                if !matches!(command, Command::End) {
-                    self.cut_off |= matches!(command, Command::Fail);
-                    self.abandoned |= matches!(command, Command::Abandon);
-                    self.server.owed.insert(told.id, Owed::CutOff);
+            Command::EndRequest | Command::AbortResponse | Command::AbandonResponse => {
+                request.open = false;
+                request.unreleased = 0;
+                if !matches!(command, Command::EndRequest) {
+                    self.cut_off |= matches!(command, Command::AbortResponse);
+                    self.abandoned |= matches!(command, Command::AbandonResponse);
+                    self.web_server.responses.insert(request.id, ResponseState::CutOff);
                 }
             }
             _ => (),
@@ -277,57 +286,69 @@ impl Model {
 
     fn check(&mut self) {
         let mut wire = self.written.clone();
-        wire.extend(waiting(self.link.app.output()));
+        wire.extend(unwritten(self.harness.server.output()));
         let (records, _) = parse_some(&wire);
-        // The last one may have grown since.
+        // The last record may have grown since.
         let known = match self.seen.last() {
             Some(last) if records[self.seen.len() - 1] != *last => self.seen.len() - 1,
             _ => self.seen.len(),
         };
-        assert_eq!(records[..known], self.seen[..known], "what was queued stays");
+        assert_eq!(records[..known], self.seen[..known], "queued output does not change");
         for record in &records[known..] {
-            // At most one END_REQUEST for each that begins, nothing before the one or after the other.
-            assert!(self.server.receives(record), "{record:?} is not owed");
+            // One END_REQUEST per BEGIN_REQUEST, and no other record outside of the two.
+            assert!(self.web_server.record_received(record), "{record:?} is unexpected");
         }
         self.seen = records;
 
-        let app = &self.link.app;
-        let live = self.server.owed.values().filter(|owed| **owed == Owed::Answer).count();
-        assert_eq!(app.active_requests(), live);
-        assert!(live <= self.limits.max_concurrent_requests);
-        // The application was told of all the others.
-        let open = self.told.iter().filter(|told| told.open).count();
-        assert_eq!(app.incomplete_heads().count(), live - open);
+        let server = &self.harness.server;
+        let active = self
+            .web_server
+            .responses
+            .values()
+            .filter(|response| **response == ResponseState::Pending)
+            .count();
+        assert_eq!(server.active_requests(), active);
+        assert!(active <= self.limits.max_concurrent_requests);
+        // All other active requests were reported.
+        let open = self.requests.iter().filter(|request| request.open).count();
+        assert_eq!(server.incomplete_heads().count(), active - open);
         assert!(
-            app.requests.len()
+            server.requests.len()
                 <= self.limits.max_concurrent_requests + self.limits.max_half_closed_requests + 1
         );
-        assert_eq!(app.unread_bytes(), self.told.iter().map(|told| told.charge).sum::<usize>());
-        if live > 0 {
-            assert_eq!(app.close_action(), None);
+        assert_eq!(
+            server.unread_bytes(),
+            self.requests.iter().map(|request| request.unreleased).sum::<usize>()
+        );
+        if active > 0 {
+            assert_eq!(server.close_action(), None);
         } else if self.cut_off {
-            assert_eq!(app.close_action(), Some(CloseAction::Reset));
+            assert_eq!(server.close_action(), Some(CloseAction::Reset));
         } else if self.abandoned {
-            assert_eq!(app.close_action(), Some(CloseAction::LingeringClose));
+            assert_eq!(server.close_action(), Some(CloseAction::LingeringClose));
         }
     }
 
     fn finish(mut self) {
-        for at in 0..self.told.len() {
-            if self.told[at].open {
-                self.command(at, Command::End);
+        for at in 0..self.requests.len() {
+            if self.requests[at].open {
+                self.command(at, Command::EndRequest);
             }
         }
-        while self.link.app.incomplete_heads().min().is_some() {
-            self.refuse();
-            self.command(self.told.len() - 1, Command::End);
+        while self.harness.server.incomplete_heads().min().is_some() {
+            self.reject();
+            self.command(self.requests.len() - 1, Command::EndRequest);
         }
         self.check();
-        assert_eq!((self.link.app.active_requests(), self.link.app.unread_bytes()), (0, 0));
-        self.written.extend(self.link.written());
+        assert_eq!((self.harness.server.active_requests(), self.harness.server.unread_bytes()), (0, 0));
+        self.written.extend(self.harness.written_bytes());
         let (_, left) = parse_some(&self.written);
-        assert_eq!(left, 0, "whole records");
+        assert_eq!(left, 0, "complete records");
     }
+}
+
+fn getters(server: &Connection) -> (usize, usize, usize, Option<CloseAction>) {
+    (server.unread_bytes(), server.active_requests(), server.output_len(), server.close_action())
 }
 
 proptest! {

@@ -1,49 +1,82 @@
-//! What one half of the codec writes, the other reads.
+//! The decoder reads what the encoder writes.
 
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::wire::{parse, waiting};
+use super::wire::{parse, unwritten};
 use crate::{
     BeginRequest, EndRequest, NameValuePairs, Params, ProtocolStatus, RecordEncoder, RecordHeader,
     RecordType, RequestId, Role, UnknownType, encode_pair,
 };
 
-/// What is put into an [`RecordEncoder`].
+/// An operation on a [`RecordEncoder`].
 #[derive(Debug, Clone)]
-enum Put {
+enum Operation {
     Stream(RecordType, u16, Vec<u8>),
     Shared(RecordType, u16, Vec<u8>),
     InPlace(RecordType, u16, Vec<u8>),
     Record(u8, u16, Vec<u8>),
     End(RecordType, u16),
-    Seal,
-    /// The transport takes so many bytes.
+    Split,
+    /// The transport writes this many bytes.
     Advance(usize),
 }
 
-fn put() -> impl Strategy<Value = Put> {
+fn operation() -> impl Strategy<Value = Operation> {
     let kind = || prop::sample::select(Vec::from([RecordType::STDOUT, RecordType::STDERR]));
     let small = || prop::collection::vec(any::<u8>(), 0..50);
-    // Long ones from a few bytes, which is quick to make and to shrink.
+    // Long contents from one byte: quick to generate and to shrink.
     let long = || {
         let len = prop_oneof![3 => 0..200_usize, 2 => 4000..5000_usize, 1 => 60_000..140_000_usize];
         (len, any::<u8>())
             .prop_map(|(len, first)| (first..=255).chain(0..first).cycle().take(len).collect::<Vec<u8>>())
     };
     prop_oneof![
-        4 => (kind(), 1..3_u16, small()).prop_map(|(kind, id, content)| Put::Stream(kind, id, content)),
-        1 => (kind(), 1..3_u16, long()).prop_map(|(kind, id, content)| Put::Stream(kind, id, content)),
-        3 => (kind(), 1..3_u16, long()).prop_map(|(kind, id, content)| Put::Shared(kind, id, content)),
-        1 => (kind(), 1..3_u16, small()).prop_map(|(kind, id, content)| Put::InPlace(kind, id, content)),
-        1 => (kind(), 1..3_u16, long()).prop_map(|(kind, id, content)| Put::InPlace(kind, id, content)),
-        1 => (any::<u8>(), any::<u16>(), small()).prop_map(|(kind, id, content)| Put::Record(kind, id, content)),
-        1 => (kind(), 1..3_u16).prop_map(|(kind, id)| Put::End(kind, id)),
-        1 => Just(Put::Seal),
-        4 => prop_oneof![0..30_usize, 0..10_000_usize, Just(1 << 30)].prop_map(Put::Advance),
+        4 => (kind(), 1..3_u16, small()).prop_map(|(kind, id, content)| Operation::Stream(kind, id, content)),
+        1 => (kind(), 1..3_u16, long()).prop_map(|(kind, id, content)| Operation::Stream(kind, id, content)),
+        3 => (kind(), 1..3_u16, long()).prop_map(|(kind, id, content)| Operation::Shared(kind, id, content)),
+        1 => (kind(), 1..3_u16, small()).prop_map(|(kind, id, content)| Operation::InPlace(kind, id, content)),
+        1 => (kind(), 1..3_u16, long()).prop_map(|(kind, id, content)| Operation::InPlace(kind, id, content)),
+        1 => (any::<u8>(), any::<u16>(), small()).prop_map(|(kind, id, content)| Operation::Record(kind, id, content)),
+        1 => (kind(), 1..3_u16).prop_map(|(kind, id)| Operation::End(kind, id)),
+        1 => Just(Operation::Split),
+        4 => prop_oneof![0..30_usize, 0..10_000_usize, Just(1 << 30)].prop_map(Operation::Advance),
     ]
+}
+
+/// The type, id and content of a write, and whether it is a record of its own.
+type Content = (RecordType, u16, Vec<u8>, bool);
+
+/// Checks that `wire` consists of all contents in order, with their type and id.
+fn check_contents(wire: &[u8], expected: Vec<Content>) -> Result<(), TestCaseError> {
+    let mut records = parse(wire).into_iter().peekable();
+    let mut left: Option<super::wire::Record> = None;
+    for (kind, id, content, is_record) in expected {
+        if is_record {
+            prop_assert!(left.take().is_none(), "two contents share a record");
+            let record = records.next().unwrap();
+            prop_assert_eq!((record.kind, record.id, record.content), (kind, id, content));
+            continue;
+        }
+        let mut content = &content[..];
+        while !content.is_empty() {
+            let mut record = left.take().unwrap_or_else(|| records.next().unwrap());
+            prop_assert_eq!((record.kind, record.id), (kind, id));
+            prop_assert!(!record.content.is_empty(), "only the end of a stream is empty");
+            let len = record.content.len().min(content.len());
+            let rest = record.content.split_off(len);
+            prop_assert!(record.content == content[..len], "different bytes");
+            content = &content[len..];
+            if !rest.is_empty() {
+                record.content = rest;
+                left = Some(record);
+            }
+        }
+    }
+    prop_assert!(left.is_none() && records.next().is_none());
+    Ok(())
 }
 
 proptest! {
@@ -100,36 +133,35 @@ proptest! {
     }
 
     #[test]
-    fn records_through_any_partial_writes(puts in prop::collection::vec(put(), 1..40)) {
+    fn records_through_any_partial_writes(operations in prop::collection::vec(operation(), 1..40)) {
         let mut out = RecordEncoder::new();
         let mut wire = Vec::new();
-        // What was put, and whether it is a record of its own.
-        let mut expected: Vec<(RecordType, u16, Vec<u8>, bool)> = Vec::new();
-        for put in puts {
-            match put {
-                Put::Stream(kind, id, content) => {
+        let mut expected: Vec<Content> = Vec::new();
+        for operation in operations {
+            match operation {
+                Operation::Stream(kind, id, content) => {
                     out.write_stream(kind, RequestId(id), &content);
                     expected.push((kind, id, content, false));
                 }
-                Put::Shared(kind, id, content) => {
+                Operation::Shared(kind, id, content) => {
                     out.write_stream_bytes(kind, RequestId(id), Bytes::from(content.clone()));
                     expected.push((kind, id, content, false));
                 }
-                Put::InPlace(kind, id, content) => {
+                Operation::InPlace(kind, id, content) => {
                     out.write_stream_with(kind, RequestId(id), |out| out.extend_from_slice(&content));
                     expected.push((kind, id, content, false));
                 }
-                Put::Record(kind, id, content) => {
+                Operation::Record(kind, id, content) => {
                     out.write_record(RecordType(kind), RequestId(id), &content);
                     expected.push((RecordType(kind), id, content, true));
                 }
-                Put::End(kind, id) => {
+                Operation::End(kind, id) => {
                     out.write_stream_end(kind, RequestId(id));
                     expected.push((kind, id, Vec::new(), true));
                 }
-                Put::Seal => out.split_record(),
-                Put::Advance(len) => {
-                    let mut part = waiting(&out);
+                Operation::Split => out.split_record(),
+                Operation::Advance(len) => {
+                    let mut part = unwritten(&out);
                     part.truncate(len);
                     out.advance(part.len());
                     wire.extend(part);
@@ -140,34 +172,8 @@ proptest! {
             prop_assert_eq!(out.is_empty(), len == 0);
             prop_assert!(out.slices().all(|slice| !slice.is_empty()));
         }
-        wire.extend(waiting(&out));
+        wire.extend(unwritten(&out));
 
-        // Every byte in its place: contents in the order in which they were put, each under its own type and
-        // id.
-        let mut records = parse(&wire).into_iter().peekable();
-        let mut left: Option<super::wire::Record> = None;
-        for (kind, id, content, is_record) in expected {
-            if is_record {
-                prop_assert!(left.take().is_none(), "a record goes over its border");
-                let record = records.next().unwrap();
-                prop_assert_eq!((record.kind, record.id, record.content), (kind, id, content));
-                continue;
-            }
-            let mut content = &content[..];
-            while !content.is_empty() {
-                let mut record = left.take().unwrap_or_else(|| records.next().unwrap());
-                prop_assert_eq!((record.kind, record.id), (kind, id));
-                prop_assert!(!record.content.is_empty(), "only an end is empty");
-                let len = record.content.len().min(content.len());
-                let rest = record.content.split_off(len);
-                prop_assert!(record.content == content[..len], "the bytes are others");
-                content = &content[len..];
-                if !rest.is_empty() {
-                    record.content = rest;
-                    left = Some(record);
-                }
-            }
-        }
-        prop_assert!(left.is_none() && records.next().is_none());
+        check_contents(&wire, expected)?;
     }
 }

@@ -1,5 +1,4 @@
-//! Links only where nothing pulls std in: std has a panic handler, and so has this library. It is built, and
-//! never run.
+//! Links only if no dependency uses std: std has a panic handler, and so does this library. It is built, but never run.
 
 #![no_std]
 
@@ -9,7 +8,7 @@ use core::panic::PanicInfo;
 use fcgi_core::server::{Connection, Event};
 use fcgi_core::{Role, client};
 
-/// One exchange, so that the linker needs the deframer, the state machine, the pairs and the enframer.
+/// One request and response, so that the linker includes decoder, state machine, name-value pairs and encoder.
 #[unsafe(no_mangle)]
 pub extern "C" fn fcgi_core_without_std() -> bool {
     let mut connection = Connection::new(Default::default());
@@ -19,13 +18,13 @@ pub extern "C" fn fcgi_core_without_std() -> bool {
             && request.params.get("REQUEST_METHOD").is_some()
         {
             let _ = connection.stdout_bytes(request.key, request.params.encoded().clone());
-            let _ = connection.end(request.key, 0);
+            let _ = connection.end_request(request.key, 0);
         }
     }
     received.is_ok() && connection.output().slices().count() > 0
 }
 
-/// The same from the web server's side.
+/// The same for the web server's side.
 #[unsafe(no_mangle)]
 pub extern "C" fn fcgi_core_client_without_std() -> bool {
     let mut connection = client::Connection::new(client::Config::new());
@@ -40,15 +39,14 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// An allocator is asked for where `alloc` is used without std. This one has nothing to give.
-struct Nothing;
+/// `alloc` without std requires an allocator. This one always fails.
+struct NoMemory;
 
-// SAFETY: an allocator may fail always, which null says. What was never given out is never given back.
+// SAFETY: an allocator may always fail and return null. Nothing is allocated, so nothing is deallocated.
 //
-// `GlobalAlloc` cannot be written without `unsafe`. It is here, in a package that is linked to nothing, and
-// not in a crate that somebody uses; a crate with an allocator, only to hide these lines, would be one more
-// dependency.
-unsafe impl GlobalAlloc for Nothing {
+// `GlobalAlloc` requires `unsafe`. This package is linked to nothing and used by no crate; an allocator from another
+// crate would only hide these lines, and be one more dependency.
+unsafe impl GlobalAlloc for NoMemory {
     unsafe fn alloc(&self, _: Layout) -> *mut u8 {
         core::ptr::null_mut()
     }
@@ -57,4 +55,4 @@ unsafe impl GlobalAlloc for Nothing {
 }
 
 #[global_allocator]
-static NOTHING: Nothing = Nothing;
+static NO_MEMORY: NoMemory = NoMemory;

@@ -1,4 +1,4 @@
-//! Bytes to records, in any pieces. The first byte says how large these are.
+//! Bytes to records in chunks. The first byte is their size.
 
 use fcgi_core::{ProtocolError, RecordDecoder, RecordHeader};
 
@@ -9,27 +9,27 @@ pub(crate) fn run(data: &[u8]) {
     let whole = records([input]);
     assert_eq!(records(input.chunks(1)), whole);
     assert_eq!(records(input.chunks(usize::from(*size) + 1)), whole);
-    // What was read can be written, and is then what it was.
-    let (records, violation) = whole;
+    // Encoding a decoded header yields the same bytes.
+    let (records, error) = whole;
     let mut rest = input;
     for (header, content) in records {
         assert_eq!(RecordHeader::decode(header.encode()), Ok(header));
         let (front, after) = rest.split_at(RecordHeader::LEN);
-        assert_eq!(header.encode()[..7], front[..7], "all but the byte that means nothing");
+        assert_eq!(header.encode()[..7], front[..7], "except for the reserved byte");
         assert!(after.starts_with(&content));
         rest = after.get(content.len() + usize::from(header.padding_len)..).unwrap_or_default();
     }
-    if violation.is_some() {
+    if error.is_some() {
         assert_ne!(rest.first(), Some(&fcgi_core::VERSION));
     }
 }
 
-fn records<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Records, Option<ProtocolError>) {
-    let mut deframer = RecordDecoder::new();
+fn records<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Records, Option<ProtocolError>) {
+    let mut decoder = RecordDecoder::new();
     let mut records = Records::new();
-    for mut piece in pieces {
+    for mut chunk in chunks {
         loop {
-            match deframer.next(&mut piece) {
+            match decoder.next(&mut chunk) {
                 Ok(Some(fragment)) => {
                     if fragment.is_first {
                         records.push((fragment.header, Vec::new()));
@@ -40,10 +40,10 @@ fn records<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Records, Option<P
                     assert_eq!(fragment.is_last, content.len() == usize::from(header.content_len));
                 }
                 Ok(None) => break,
-                Err(violation) => return (records, Some(violation)),
+                Err(error) => return (records, Some(error)),
             }
         }
-        assert!(piece.is_empty(), "all input is used");
+        assert!(chunk.is_empty(), "all input is used");
     }
     (records, None)
 }

@@ -1,0 +1,12 @@
+//! Whether more of a received stream can come.
+
+/// Whether more of a received stream can come: returned with what was read of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamState {
+    /// More bytes may come.
+    Open,
+    /// The peer has ended the stream, or the request: what was read is all of it.
+    Ended,
+    /// The web server aborted the request (FastCGI §5.4): what was read may be incomplete.
+    Aborted,
+}
