@@ -25,7 +25,7 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::runtime::Runtime;
 use tower_fcgi::{Builder, FcgiService, RequestBody};
 
-use self::in_memory::{Served, Wire, request};
+use self::in_memory::{PARAMS, Served, Wire, request, request_with};
 
 fn main() {
     divan::main();
@@ -79,6 +79,34 @@ const HELLO: Bytes = Bytes::from_static(b"Hello, World!");
 fn get(bencher: Bencher<'_, '_>) {
     let request = request(1, 0);
     one_at_a_time(bencher, constant(HELLO), &request, request.len());
+}
+
+/// As `get`, from browsers in turn that each send their headers in another order: what the cache of heads is worst at.
+#[divan::bench(args = [1, 16, 200], sample_size = 200)]
+fn get_in_other_orders(bencher: Bencher<'_, '_>, orders: usize) {
+    let requests: Vec<_> = (0..orders).map(|order| request_with(1, &reordered(order), 0)).collect();
+    let mut next = requests.iter().cycle();
+    let runtime = runtime();
+    let _entered = runtime.enter();
+    let wire = Rc::new(Wire::default());
+    let mut served = Served::new(&Builder::new(), &wire, constant(HELLO));
+    bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
+        if let Some(request) = next.next() {
+            served.ask(request);
+        }
+    });
+}
+
+/// The variables with their headers in one of many orders; 0 is that of [`PARAMS`].
+fn reordered(order: usize) -> Vec<(&'static str, &'static str)> {
+    let (mut variables, mut headers): (Vec<_>, Vec<_>) =
+        PARAMS.into_iter().partition(|(name, _)| !name.starts_with("HTTP_"));
+    let mut rest = order;
+    while !headers.is_empty() {
+        variables.push(headers.remove(rest % headers.len()));
+        rest /= 3;
+    }
+    variables
 }
 
 /// A body that comes with its head, and is read to its end.

@@ -16,7 +16,7 @@ use tower_fcgi::{Builder, Connection, FcgiService};
 
 /// nginx's `fastcgi_params` for a browser's request. With three more that depend on the request, these are
 /// 19 meta-variables and 11 headers.
-const PARAMS: [(&str, &str); 27] = [
+pub(crate) const PARAMS: [(&str, &str); 27] = [
     ("SCRIPT_FILENAME", "/srv/shop/public/app.fcgi"),
     ("QUERY_STRING", "sort=price&page=3"),
     ("SCRIPT_NAME", "/catalogue/lamps"),
@@ -48,6 +48,11 @@ const PARAMS: [(&str, &str); 27] = [
 
 /// A complete request with KEEP_CONN: a GET, or with a body of this size a POST in records of 32 KiB.
 pub(crate) fn request(id: u16, body: usize) -> Bytes {
+    request_with(id, &PARAMS, body)
+}
+
+/// A request with these variables in this order, and those that depend on the body.
+pub(crate) fn request_with(id: u16, variables: &[(&str, &str)], body: usize) -> Bytes {
     let id = RequestId(id);
     let (method, kind, length) = match body {
         0 => ("GET", "", String::new()),
@@ -55,7 +60,7 @@ pub(crate) fn request(id: u16, body: usize) -> Bytes {
     };
     let own = [("REQUEST_METHOD", method), ("CONTENT_TYPE", kind), ("CONTENT_LENGTH", &length)];
     let mut params = Vec::new();
-    for (name, value) in PARAMS.into_iter().chain(own) {
+    for (name, value) in variables.iter().copied().chain(own) {
         encode_pair(&mut params, name.as_bytes(), value.as_bytes());
     }
     let begin = BeginRequest { role: Role::RESPONDER, keep_conn: true };
