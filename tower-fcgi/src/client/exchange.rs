@@ -226,7 +226,9 @@ where
                     // What follows the head in this piece was charged as well, and is not held against the
                     // reader: it is less than one read.
                     protocol.release_capacity(key, chunk.len());
-                    if let Some((head, rest)) = partial.push(chunk, config.max_head_bytes)? {
+                    let pushed =
+                        partial.push(chunk, config.max_head_bytes).map_err(ErrorKind::InvalidHead)?;
+                    if let Some((head, rest)) = pushed {
                         chunks.push_front(rest);
                         self.answer(head, chunks, protocol);
                         break;
@@ -278,10 +280,7 @@ where
             _ if end.protocol_status != ProtocolStatus::REQUEST_COMPLETE => {
                 ErrorKind::Rejected(end.protocol_status)
             }
-            ResponseState::AwaitingHead { partial, .. } if partial.is_empty() => {
-                ErrorKind::InvalidHead("there is none")
-            }
-            ResponseState::AwaitingHead { .. } => ErrorKind::InvalidHead("it does not end"),
+            ResponseState::AwaitingHead { partial, .. } => ErrorKind::InvalidHead(partial.end()),
             ResponseState::Streaming(cell) => {
                 cell.push(|_| SendOutcome::Last);
                 self.response = ResponseState::Detached;

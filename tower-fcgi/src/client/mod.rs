@@ -70,7 +70,7 @@
 mod config;
 mod connection;
 mod dispatch;
-pub(crate) mod error;
+mod error;
 mod events;
 mod exchange;
 mod guard;

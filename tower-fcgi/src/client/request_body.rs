@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -79,7 +78,7 @@ where
                 self.let_go();
                 return Poll::Ready(self.end());
             };
-            let frame = frame.map_err(|error| ErrorKind::RequestBody(Arc::from(error.into())))?;
+            let frame = frame.map_err(ErrorKind::request_body)?;
             // CGI has no trailers.
             let Ok(mut data) = frame.into_data() else { continue };
             if !data.has_remaining() {
