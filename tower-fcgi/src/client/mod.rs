@@ -70,6 +70,7 @@
 mod config;
 mod connection;
 mod dispatch;
+mod driver;
 mod error;
 mod events;
 mod exchange;
@@ -77,10 +78,14 @@ mod guard;
 mod in_flight;
 mod pool;
 mod probe;
+mod reader;
 mod request_body;
 mod response_body;
 mod send_request;
+mod state;
 mod timeouts;
+mod transport;
+mod writer;
 
 pub use self::config::Config;
 pub use self::connection::{Connection, handshake};
