@@ -29,7 +29,8 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     B: Body,
 {
-    let probe = if config.requests() > 1 { Probe::Wanted { exclusive: false } } else { Probe::NotNeeded };
+    let probe =
+        if config.max_in_flight() > 1 { Probe::Wanted { exclusive: false } } else { Probe::NotNeeded };
     let requests = RequestChannel::new(None, probe);
     (SendRequest::new(Arc::clone(&requests)), Connection::new(io, config, requests))
 }

@@ -66,7 +66,7 @@ impl<B> Driver<B> {
 
     /// Sends the probe, if it is time to.
     pub(super) fn poll_probe(&mut self, cx: &Context<'_>) {
-        if self.config.requests() > 1 && self.requests.poll_probe(cx) {
+        if self.config.max_in_flight() > 1 && self.requests.poll_probe(cx) {
             self.protocol.output().set_buffer(buffer_pool::take_output);
             // An error means that the connection is closing, which ends the probe.
             let _ = self.protocol.get_values(&PROBE_VARIABLES);
@@ -77,7 +77,7 @@ impl<B> Driver<B> {
     /// Tells the channel whether requests should go elsewhere for now: input is paused, or the application may close the
     /// connection because it has no other way to end an aborted request.
     pub(super) fn update_pause(&self) {
-        if self.config.requests() > 1 {
+        if self.config.max_in_flight() > 1 {
             self.requests.set_paused(!self.protocol.wants_read() || self.in_flight.any_aborted());
         }
     }

@@ -27,7 +27,9 @@ where
                 Event::StdoutReadable(key) => self.read_stdout(key, write),
                 Event::StderrReadable(key) => self.read_stderr(key),
                 Event::RequestEnded(key, end) => self.request_ended(key, end, write),
-                Event::Values(reply) => self.set_multiplexing(negotiated(&reply, self.config.requests())),
+                Event::Values(reply) => {
+                    self.set_multiplexing(negotiated(&reply, self.config.max_in_flight()))
+                }
                 Event::ValuesUnsupported => self.set_multiplexing(1),
                 // `Event` is non-exhaustive; there are no others.
                 _ => {}

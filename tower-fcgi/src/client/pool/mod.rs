@@ -168,7 +168,7 @@ where
         except: Option<&RequestChannel<B>>,
     ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
         let Shared { config, application, connections, .. } = &*self.shared;
-        let reserve = || connections.reserve(except, config.requests() > 1 && application.multiplexes());
+        let reserve = || connections.reserve(except, config.max_in_flight() > 1 && application.multiplexes());
         if let Some(checkout) = application.capacity.try_checkout(reserve) {
             return Ok(checkout);
         }
@@ -249,7 +249,7 @@ where
     /// applications never reply; else over this one.
     fn probe(&self, connection: &PooledConnection<B>) {
         let application = &self.shared.application;
-        if self.shared.config.requests() <= 1 || !application.begin_probe() {
+        if self.shared.config.max_in_flight() <= 1 || !application.begin_probe() {
             return;
         }
         match application.capacity.try_acquire() {
@@ -281,7 +281,7 @@ where
     /// (FastCGI §5.5).
     fn is_retryable_rejection(&self, error: &Error) -> bool {
         let statuses = [ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::OVERLOADED];
-        self.shared.config.requests() > 1
+        self.shared.config.max_in_flight() > 1
             && error.protocol_status().is_some_and(|status| statuses.contains(&status))
     }
 }
