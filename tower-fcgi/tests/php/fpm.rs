@@ -1,4 +1,4 @@
-//! The process of php-fpm: found, started, stopped.
+//! Finds, starts and stops php-fpm.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Where php-fpm is, if it is. Distributions add its version to its name, and put it where the PATH of others than
-/// the superuser does not look.
+/// The path of php-fpm, if it is installed. Distributions add its version to its name, and put it where only the superuser's
+/// PATH looks.
 pub(crate) fn find() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let directories = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
@@ -24,14 +24,14 @@ pub(crate) fn find() -> Option<PathBuf> {
     })
 }
 
-/// A running php-fpm of two processes, stopped by its process id when this is dropped.
+/// A php-fpm with two processes, stopped by its process id on drop.
 pub(crate) struct Fpm {
     process: Child,
     directory: TempDir,
 }
 
 impl Fpm {
-    /// Starts one and waits until it takes connections.
+    /// Starts php-fpm and waits until it accepts connections.
     pub(crate) fn start(program: &Path) -> io::Result<Self> {
         let directory = TempDir::new()?;
         let path = directory.path();
@@ -54,8 +54,8 @@ impl Fpm {
         while UnixStream::connect(fpm.socket()).is_err() {
             if start.elapsed() > Duration::from_secs(30) || fpm.process.try_wait()?.is_some() {
                 let read = |name| fs::read_to_string(fpm.directory.path().join(name)).unwrap_or_default();
-                let said = ["stdout", "stderr", "error.log"].map(read).concat();
-                return Err(io::Error::other(format!("it did not start: {said}")));
+                let output = ["stdout", "stderr", "error.log"].map(read).concat();
+                return Err(io::Error::other(format!("php-fpm did not start: {output}")));
             }
             sleep(Duration::from_millis(20));
         }
@@ -73,7 +73,7 @@ impl Fpm {
 
 impl Drop for Fpm {
     fn drop(&mut self) {
-        // SIGTERM makes it end its children at once; SIGKILL would leave them.
+        // On SIGTERM it ends its children at once; SIGKILL would leave them.
         web_servers::end(&mut self.process);
     }
 }

@@ -1,5 +1,5 @@
 <?php
-// What the tests of `client` ask PHP for.
+// The requests of the tests of `client`.
 switch ($_SERVER['REQUEST_URI']) {
 case '/variables':
     header('Content-Type: text/plain');

@@ -1,7 +1,6 @@
-//! `client` and a real application: php-fpm.
+//! `client` with a real application, php-fpm: `cargo test -p tower-fcgi --test php`.
 //!
-//! `cargo test -p tower-fcgi --test php` runs it. Where there is no php-fpm it is ignored, and says so; with
-//! `CI=true` it fails instead.
+//! Ignored without php-fpm; with `CI=true` it fails then.
 
 #[cfg(unix)]
 mod fpm;

@@ -1,4 +1,4 @@
-//! Our own application side, at the other end of a connection in memory.
+//! This crate's server at the other end of a connection in memory.
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -18,12 +18,12 @@ use tower_fcgi::{Connection, RequestBody};
 pub(crate) type AnyError = Box<dyn StdError + Send + Sync>;
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// No body.
+/// An empty body.
 pub(crate) fn none() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A body that knows its length.
+/// A body with a known length.
 pub(crate) fn full(content: impl Into<Bytes>) -> Body {
     Full::new(content.into()).map_err(|never| match never {}).boxed_unsync()
 }
@@ -36,26 +36,26 @@ pub(crate) fn post(path: &str, body: Body) -> Request<Body> {
     Request::post(path).body(body).unwrap()
 }
 
-/// What there is at either end.
-pub(crate) struct Both {
+/// The two ends of a connection.
+pub(crate) struct Loopback {
     pub(crate) sender: SendRequest<Body>,
     pub(crate) web_server: JoinHandle<Result<(), client::Error>>,
     pub(crate) application: JoinHandle<Result<(), tower_fcgi::Error>>,
 }
 
-/// A connection to an application that answers with `handle`.
-pub(crate) fn connect<F, R, B>(config: Config, handle: F) -> Both
+/// A connection to an application that responds with `handle`.
+pub(crate) fn connect<F, R, B>(config: Config, handle: F) -> Loopback
 where
     F: FnMut(Request<RequestBody>) -> R + Send + 'static,
     R: Future<Output = Response<B>> + Send + 'static,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<AnyError>,
 {
-    connect_over(4096, config, handle)
+    connect_with_pipe(4096, config, handle)
 }
 
-/// As [`connect`], over a transport that takes so many bytes at a time.
-pub(crate) fn connect_over<F, R, B>(pipe: usize, config: Config, handle: F) -> Both
+/// As [`connect`], over a transport that buffers `pipe` bytes.
+pub(crate) fn connect_with_pipe<F, R, B>(pipe: usize, config: Config, handle: F) -> Loopback
 where
     F: FnMut(Request<RequestBody>) -> R + Send + 'static,
     R: Future<Output = Response<B>> + Send + 'static,
@@ -64,7 +64,7 @@ where
 {
     let (server, application) = tokio::io::duplex(pipe);
     let (sender, connection) = client::handshake(server, config);
-    // Of one type whatever the handler is: the driver is compiled for each type of service.
+    // Boxed, because the driver is compiled for each type of service.
     let handle = Arc::new(Mutex::new(handle));
     let service = BoxCloneService::new(service_fn(move |request| {
         let response = (*handle.lock().unwrap())(request);
@@ -74,7 +74,7 @@ where
             )
         }
     }));
-    Both {
+    Loopback {
         sender,
         web_server: tokio::spawn(connection),
         application: tokio::spawn(Connection::new(application, service)),
