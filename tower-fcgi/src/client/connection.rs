@@ -122,23 +122,22 @@ where
 
     /// Reads once. The end of the stream, too, is progress.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<Progress, ErrorKind> {
-        let read = self.transport.poll_read(&mut self.driver.protocol, cx);
-        match read {
-            Ok(Progress::Blocked) => return read,
+        match self.transport.poll_read(&mut self.driver.protocol, cx) {
+            Ok(Progress::Blocked) => return Ok(Progress::Blocked),
             Ok(Progress::Made) => {}
-            Ok(Progress::Finished) => {
-                self.driver.handle_events(self.transport.write_status());
-                let ended = self.driver.end_of_input();
-                ended.map_err(|kind| self.transport.write_failure().cloned().unwrap_or(kind))?;
-            }
-            Err(kind) => {
-                // What was received before the failure counts.
-                self.driver.handle_events(self.transport.write_status());
-                return Err(kind);
-            }
+            Ok(Progress::Finished) => self.end_of_input(Ok(()))?,
+            Err(kind) => self.end_of_input(Err(kind))?,
         }
         self.driver.timers.stop(Timer::BodyStall);
         Ok(Progress::Made)
+    }
+
+    /// The stream has ended or failed. What was received before that counts.
+    #[cold]
+    fn end_of_input(&mut self, read: Result<(), ErrorKind>) -> Result<(), ErrorKind> {
+        self.driver.handle_events(self.transport.write_status());
+        read?;
+        self.driver.end_of_input().map_err(|kind| self.transport.write_failure().cloned().unwrap_or(kind))
     }
 }
 

@@ -1,13 +1,14 @@
 //! The GET_VALUES probe: how many requests an application takes on a connection (FastCGI §4.1).
 //!
 //! ```text
-//!   NotNeeded ──want──▶ Wanted ──poll_send──▶ Sent ──finish (reply, timeout)──▶ Done
-//!       │                │  ▲                  │                                ▲ │
-//!       │                │  └──────────────────┼──────── want(exclusive) ───────┼─┘
-//!       └── finish ──────┴────── finish ───────┴──── close, at any time ────────┘
+//!               want,
+//!               want_exclusive       poll_send       finish (reply, timeout)
+//!   NotNeeded ────────────────▶ Wanted ───────▶ Sent ───────────────────────▶ Done
+//!                                 ▲                                             │
+//!                                 └─────────────── want_exclusive ──────────────┘
 //! ```
 //!
-//! A `Wanted` probe that is exclusive turns into one that is not as soon as the application is known to reply.
+//! `finish` and `close` lead from each state to `Done`. `want` makes a `Wanted` probe that was exclusive one that is not.
 
 use std::time::Duration;
 

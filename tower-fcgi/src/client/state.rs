@@ -42,8 +42,8 @@ impl State {
     }
 }
 
-/// What a step achieved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a step achieved, from most to least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[must_use]
 pub(super) enum Progress {
     /// More may be possible at once.
@@ -65,11 +65,7 @@ impl BitOr for Progress {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Made, _) | (_, Self::Made) => Self::Made,
-            (Self::Finished, Self::Finished) => Self::Finished,
-            (Self::Blocked, _) | (_, Self::Blocked) => Self::Blocked,
-        }
+        self.min(other)
     }
 }
 

@@ -85,13 +85,7 @@ impl Writer {
         IO: AsyncWrite + Unpin,
     {
         while !protocol.output().is_empty() {
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let mut len = 0;
-            for (place, slice) in slices.iter_mut().zip(protocol.output().slices()) {
-                *place = IoSlice::new(slice);
-                len += 1;
-            }
-            let written = ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices[..len]))?;
+            let written = ready!(poll_write_once(io, protocol, cx))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -119,4 +113,21 @@ impl Writer {
             WriteState::Flushed | WriteState::Unflushed => None,
         }
     }
+}
+
+/// One write. Most output is one slice.
+fn poll_write_once<IO>(io: &mut IO, protocol: &mut Protocol, cx: &mut Context<'_>) -> Poll<io::Result<usize>>
+where
+    IO: AsyncWrite + Unpin,
+{
+    let mut output = protocol.output().slices();
+    let first = output.next().unwrap_or_default();
+    let Some(second) = output.next() else { return Pin::new(io).poll_write(cx, first) };
+    let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+    let mut len = 0;
+    for (place, slice) in slices.iter_mut().zip([first, second].into_iter().chain(output)) {
+        *place = IoSlice::new(slice);
+        len += 1;
+    }
+    Pin::new(io).poll_write_vectored(cx, &slices[..len])
 }

@@ -1,18 +1,15 @@
 //! What a pool knows of its application: whether it takes several requests on a connection.
 //!
 //! ```text
-//!                     begin_probe                 Replied (yes)
-//!   Unknown ───────────────────────▶ Probing ──────────────────▶ Several
-//!      ▲     NotSent, never failed   ▲  │  │
-//!      └─────────────────────────────┼──┘  │ Replied (no)
-//!                  begin_probe, after│     ├──────────────────▶ OneAtATime ─┐
-//!                             a pause│     │ Unreachable, TimedOut,         │
-//!                                    │     │ NotSent after a failure        │
-//!                                    │     └──────────────────▶ Failed      │
-//!                                    └─────────────────────────────┴────────┘
+//!   Unknown ────────────── begin_probe ────────────▶ Probing
+//!   Failed, OneAtATime ─── begin_probe, if due ────▶ Probing
+//!   Probing ────────────── NotSent ────────────────▶ Unknown, or Failed after a failure
+//!   Probing ────────────── Unreachable, TimedOut ──▶ Failed
+//!   any state ──────────── Replied (no) ───────────▶ OneAtATime
+//!   any state ──────────── Replied (yes) ──────────▶ Several
 //! ```
 //!
-//! `Replied` counts in each state: a reply may be late, or a rejected request be the reply.
+//! A reply counts in each state: it may be late, or be a rejected request.
 
 use std::time::Duration;
 
