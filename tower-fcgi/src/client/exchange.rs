@@ -1,4 +1,12 @@
 //! One request and its response.
+//!
+//! ```text
+//!   request    Streaming ── end of the body ──▶ Sent         either: ── fail, abort ──▶ Stopped
+//!
+//!   response   AwaitingHead ── head ──▶ Streaming ── body dropped after its last byte ──▶ Complete
+//!                   │                      │
+//!                   └──────────────────────┴── END_REQUEST, fail, abort ──▶ Detached
+//! ```
 
 use std::collections::VecDeque;
 use std::error::Error as StdError;
