@@ -1,6 +1,7 @@
 //! The channel that hands requests to a connection.
 
 use std::collections::VecDeque;
+use std::panic::RefUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -49,7 +50,7 @@ pub(super) struct FailedRequest<B> {
 }
 
 /// The pool of a connection, as the connection sees it.
-pub(super) trait Observer: Send + Sync {
+pub(super) trait Observer: Send + Sync + RefUnwindSafe {
     /// A request may find room on the connection that it did not find before.
     fn on_capacity(&self);
     /// The connection's probe has ended.

@@ -122,3 +122,16 @@ impl<B> fmt::Debug for ResponseFuture<B> {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+
+    use super::*;
+
+    #[test]
+    fn a_sender_crosses_threads_and_panics() {
+        const fn check<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
+        check::<SendRequest<String>>();
+    }
+}

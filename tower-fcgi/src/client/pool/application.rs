@@ -1,23 +1,25 @@
 //! What the connections of a pool report to it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::capacity::PoolCapacity;
 use super::multiplexing::Multiplexing;
 use crate::client::dispatch::Observer;
 use crate::client::probe::ProbeOutcome;
 
 /// The application, as the connections of a pool have found it.
 pub(super) struct Application {
-    pub(super) capacity: PoolCapacity,
+    /// For the first request that waits.
+    room: Arc<Notify>,
     multiplexing: Mutex<Multiplexing>,
 }
 
 impl Application {
-    pub(super) fn new(connections: usize) -> Self {
-        Self { capacity: PoolCapacity::new(connections), multiplexing: Mutex::new(Multiplexing::Unknown) }
+    /// An unknown application. `room` is notified when a connection may have room that it did not have before.
+    pub(super) const fn new(room: Arc<Notify>) -> Self {
+        Self { room, multiplexing: Mutex::new(Multiplexing::Unknown) }
     }
 
     /// Whether to probe the application now, which is then the caller's task.
@@ -40,7 +42,7 @@ impl Application {
 
 impl Observer for Application {
     fn on_capacity(&self) {
-        self.capacity.notify_room();
+        self.room.notify_one();
     }
 
     fn on_probe(&self, outcome: ProbeOutcome) {

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// The right to have one connection.
 pub(super) type ConnectionPermit = OwnedSemaphorePermit;
@@ -17,10 +17,10 @@ pub(super) type ConnectionPermit = OwnedSemaphorePermit;
 /// queue waits for either, a permit or room on a connection, and the others wait for their turn.
 pub(super) struct PoolCapacity {
     connections: Arc<Semaphore>,
-    /// Held by the first request of the queue. Fair.
-    queue: Mutex<()>,
-    /// A connection may have room that it did not have before.
-    room: Notify,
+    /// One permit, which the first request of the queue holds.
+    queue: Semaphore,
+    /// Notified when a connection may have room that it did not have before.
+    room: Arc<Notify>,
 }
 
 /// What a request is sent over.
@@ -33,10 +33,11 @@ pub(super) enum Checkout<T> {
 }
 
 impl PoolCapacity {
-    /// For at most `connections`, and at least one.
-    pub(super) fn new(connections: usize) -> Self {
+    /// For at most `connections`, and at least one. `room` is notified when one of them may have room that it did not have
+    /// before.
+    pub(super) fn new(connections: usize, room: Arc<Notify>) -> Self {
         let connections = Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { connections, queue: Mutex::new(()), room: Notify::new() }
+        Self { connections, queue: Semaphore::new(1), room }
     }
 
     /// A permit, if there is one that no request waits for.
@@ -46,7 +47,7 @@ impl PoolCapacity {
 
     /// Room on an existing connection, which `reserve` finds, else a permit. Without waiting, and only if no request waits.
     pub(super) fn try_checkout<T>(&self, reserve: impl FnOnce() -> Option<T>) -> Option<Checkout<T>> {
-        let _first = self.queue.try_lock().ok()?;
+        let _first = self.queue.try_acquire().ok()?;
         reserve().map(Checkout::Existing).or_else(|| self.try_acquire().map(Checkout::Connect))
     }
 
@@ -55,7 +56,8 @@ impl PoolCapacity {
     /// # Cancel safety
     /// Dropping the future gives up the place in the queue, and nothing else.
     pub(super) async fn checkout<T>(&self, mut reserve: impl FnMut() -> Option<T>) -> Checkout<T> {
-        let _first = self.queue.lock().await;
+        // Neither semaphore is ever closed.
+        let _first = self.queue.acquire().await;
         let mut permit = pin!(Arc::clone(&self.connections).acquire_owned());
         loop {
             if let Some(existing) = reserve() {
@@ -70,11 +72,6 @@ impl PoolCapacity {
                 return reserve().map_or(Checkout::Connect(permit), Checkout::Existing);
             }
         }
-    }
-
-    /// A connection may have room that it did not have before.
-    pub(super) fn notify_room(&self) {
-        self.room.notify_one();
     }
 }
 
@@ -91,7 +88,7 @@ mod tests {
 
     impl Pool {
         fn full(connections: usize) -> (Arc<Self>, Vec<ConnectionPermit>) {
-            let capacity = PoolCapacity::new(connections);
+            let capacity = PoolCapacity::new(connections, Arc::default());
             let permits = std::iter::from_fn(|| capacity.try_acquire()).collect();
             (Arc::new(Self(capacity, AtomicUsize::new(0))), permits)
         }
@@ -103,7 +100,7 @@ mod tests {
 
         fn add_room(&self) {
             self.1.fetch_add(1, Ordering::Relaxed);
-            self.0.notify_room();
+            self.0.room.notify_one();
         }
     }
 

@@ -17,12 +17,13 @@ use fcgi_core::ProtocolStatus;
 use http::{Method, Request, Response};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio::sync::oneshot::{Receiver, error::RecvError};
 use tokio::time::timeout;
 use tower_service::Service;
 
 use self::application::Application;
-use self::capacity::{Checkout, ConnectionPermit};
+use self::capacity::{Checkout, ConnectionPermit, PoolCapacity};
 use self::connections::{Connections, PooledConnection};
 use super::config::Config;
 use super::connection::Connection;
@@ -76,6 +77,7 @@ pub struct Pool<C, B> {
 struct Shared<C, B> {
     connect: C,
     config: Config,
+    capacity: PoolCapacity,
     application: Arc<Application>,
     connections: Connections<B>,
 }
@@ -93,9 +95,17 @@ where
     /// An application serves as many connections at once as it has processes or threads: for PHP, `pm.max_children`. More
     /// connections wait in its backlog, where nothing shows them.
     pub fn new(connections: usize, config: Config, connect: C) -> Self {
-        let application = Arc::new(Application::new(connections));
+        let room = Arc::<Notify>::default();
+        let capacity = PoolCapacity::new(connections, Arc::clone(&room));
+        let application = Arc::new(Application::new(room));
         Self {
-            shared: Arc::new(Shared { connect, config, application, connections: Connections::new() }),
+            shared: Arc::new(Shared {
+                connect,
+                config,
+                capacity,
+                application,
+                connections: Connections::new(),
+            }),
             connect_timeout: Some(Duration::from_secs(5)),
             acquire_timeout: None,
         }
@@ -167,12 +177,12 @@ where
         &self,
         except: Option<&RequestChannel<B>>,
     ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
-        let Shared { config, application, connections, .. } = &*self.shared;
+        let Shared { config, capacity, application, connections, .. } = &*self.shared;
         let reserve = || connections.reserve(except, config.max_in_flight() > 1 && application.multiplexes());
-        if let Some(checkout) = application.capacity.try_checkout(reserve) {
+        if let Some(checkout) = capacity.try_checkout(reserve) {
             return Ok(checkout);
         }
-        let checkout = application.capacity.checkout(reserve);
+        let checkout = capacity.checkout(reserve);
         match self.acquire_timeout {
             None => Ok(checkout.await),
             Some(limit) => timeout(limit, checkout).await.map_err(|_| ErrorKind::AcquireTimeout),
@@ -252,7 +262,7 @@ where
         if self.shared.config.max_in_flight() <= 1 || !application.begin_probe() {
             return;
         }
-        match application.capacity.try_acquire() {
+        match self.shared.capacity.try_acquire() {
             Some(permit) => {
                 tokio::spawn(self.clone().connect_and_probe(permit));
             }
