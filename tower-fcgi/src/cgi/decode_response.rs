@@ -17,10 +17,10 @@ use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION}
 use http::uri::PathAndQuery;
 use http::{Extensions, StatusCode};
 use memchr::{memchr, memchr_iter};
+use thiserror::Error;
 
 use super::decimal::parse_decimal;
 use super::hop_by_hop::{is_hop_by_hop, is_named_by_connection};
-use crate::client::error::ErrorKind;
 
 /// A local redirect (RFC 3875 §6.2.2): the web server responds with another path of the same server, without a redirect
 /// of the client. It is in the extensions of such a response.
@@ -29,6 +29,35 @@ use crate::client::error::ErrorKind;
 /// GET.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalRedirect(pub PathAndQuery);
+
+/// Why STDOUT does not begin with a valid head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum HeadError {
+    #[error("it is missing")]
+    Missing,
+    #[error("it has no end")]
+    Unterminated,
+    #[error("it is longer than the limit")]
+    TooLong,
+    #[error("a line has no colon")]
+    NoColon,
+    #[error("a header name is invalid")]
+    InvalidName,
+    #[error("a header value contains a control character")]
+    InvalidValue,
+    #[error("it has too many headers")]
+    TooManyHeaders,
+    #[error("the status is not a three-digit number")]
+    InvalidStatus,
+    #[error("the status is 1xx")]
+    InformationalStatus,
+    #[error("it has two different statuses")]
+    ConflictingStatus,
+    #[error("Content-Length is not a number")]
+    InvalidLength,
+    #[error("it has two different values of Content-Length")]
+    ConflictingLength,
+}
 
 /// What a response begins with.
 #[derive(Debug)]
@@ -54,12 +83,17 @@ impl HeadParser {
         self.bytes.is_empty()
     }
 
+    /// What is wrong with a response that ends here.
+    pub(crate) fn end(&self) -> HeadError {
+        if self.is_empty() { HeadError::Missing } else { HeadError::Unterminated }
+    }
+
     /// Takes in more of STDOUT. Once the head is whole, it and what follows it of the body.
     pub(crate) fn push(
         &mut self,
         bytes: Bytes,
         limit: usize,
-    ) -> Result<Option<(ResponseHead, Bytes)>, ErrorKind> {
+    ) -> Result<Option<(ResponseHead, Bytes)>, HeadError> {
         // Mostly all of it comes at once, and stays where it is.
         if self.bytes.is_empty()
             && let Some(end) = end(&bytes, 0)
@@ -71,17 +105,17 @@ impl HeadParser {
             return whole(std::mem::take(&mut self.bytes).freeze(), end, limit);
         }
         self.searched = self.bytes.len().saturating_sub(2);
-        if self.bytes.len() > limit { Err(ErrorKind::InvalidHead(TOO_LONG)) } else { Ok(None) }
+        if self.bytes.len() > limit { Err(HeadError::TooLong) } else { Ok(None) }
     }
 }
 
 /// A head that ends there, and what is behind it.
-fn whole(mut bytes: Bytes, end: usize, limit: usize) -> Result<Option<(ResponseHead, Bytes)>, ErrorKind> {
+fn whole(mut bytes: Bytes, end: usize, limit: usize) -> Result<Option<(ResponseHead, Bytes)>, HeadError> {
     if end > limit {
-        return Err(ErrorKind::InvalidHead(TOO_LONG));
+        return Err(HeadError::TooLong);
     }
     let head = bytes.split_to(end);
-    Ok(Some((parse(&head).map_err(ErrorKind::InvalidHead)?, bytes)))
+    Ok(Some((parse(&head)?, bytes)))
 }
 
 /// The end of the empty line, which is not before `searched`.
@@ -103,9 +137,7 @@ fn end(bytes: &[u8], searched: usize) -> Option<usize> {
     })
 }
 
-const TOO_LONG: &str = "it is longer than the limit";
-
-fn parse(head: &Bytes) -> Result<ResponseHead, &'static str> {
+fn parse(head: &Bytes) -> Result<ResponseHead, HeadError> {
     let mut fields = HeadBuilder::default();
     let mut start = 0;
     for (number, end) in memchr_iter(b'\n', head).enumerate() {
@@ -131,42 +163,41 @@ struct HeadBuilder {
 }
 
 impl HeadBuilder {
-    fn line(&mut self, number: usize, line: &[u8], head: &Bytes) -> Result<(), &'static str> {
+    fn line(&mut self, number: usize, line: &[u8], head: &Bytes) -> Result<(), HeadError> {
         if number == 0 && line.starts_with(b"HTTP/") {
             let code = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
             return self.set_status(code);
         }
-        let colon = memchr(b':', line).ok_or("a line has no colon")?;
+        let colon = memchr(b':', line).ok_or(HeadError::NoColon)?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"status") {
             return self.set_status(value);
         }
         // This refuses a continued line as well, for it begins with a space.
-        let name = HeaderName::from_bytes(name).map_err(|_| "a header's name is none of HTTP's")?;
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(value))
-            .map_err(|_| "a header's value has a control character")?;
+        let name = HeaderName::from_bytes(name).map_err(|_| HeadError::InvalidName)?;
+        let value =
+            HeaderValue::from_maybe_shared(head.slice_ref(value)).map_err(|_| HeadError::InvalidValue)?;
         self.hop_by_hop |= is_hop_by_hop(&name);
         self.location |= name == LOCATION;
         self.length |= name == CONTENT_LENGTH;
-        self.headers.try_append(name, value).map_err(|_| "it has more headers than can be held")?;
+        self.headers.try_append(name, value).map_err(|_| HeadError::TooManyHeaders)?;
         Ok(())
     }
 
-    fn set_status(&mut self, value: &[u8]) -> Result<(), &'static str> {
-        const BAD: &str = "its status is no number of three digits";
+    fn set_status(&mut self, value: &[u8]) -> Result<(), HeadError> {
         let code = value.split(|byte| *byte == b' ').next().unwrap_or_default();
-        let status = StatusCode::from_bytes(code).map_err(|_| BAD)?;
+        let status = StatusCode::from_bytes(code).map_err(|_| HeadError::InvalidStatus)?;
         if status.is_informational() {
             // RFC 3875 §6.3.3 knows none.
-            return Err("its status is 1xx");
+            return Err(HeadError::InformationalStatus);
         }
         match self.status.replace(status) {
-            Some(other) if other != status => Err("it has two statuses that differ"),
+            Some(other) if other != status => Err(HeadError::ConflictingStatus),
             _ => Ok(()),
         }
     }
 
-    fn finish(mut self) -> Result<ResponseHead, &'static str> {
+    fn finish(mut self) -> Result<ResponseHead, HeadError> {
         let mut extensions = Extensions::new();
         let location = if self.location { self.headers.get(LOCATION) } else { None };
         let status = match (self.status, location) {
@@ -201,13 +232,13 @@ fn local_path(location: &HeaderValue) -> Option<PathAndQuery> {
 }
 
 /// Content-Length, which is there once afterwards, or not at all.
-fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, &'static str> {
+fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, HeadError> {
     let mut values = headers.get_all(CONTENT_LENGTH).iter();
     let Some(first) = values.next() else { return Ok(None) };
-    let length = parse_decimal(first.as_bytes()).ok_or("its Content-Length is no number")?;
+    let length = parse_decimal(first.as_bytes()).ok_or(HeadError::InvalidLength)?;
     if let Some(second) = values.next() {
         if second != first || values.any(|other| other != first) {
-            return Err("it has two Content-Lengths that differ");
+            return Err(HeadError::ConflictingLength);
         }
         let first = first.clone();
         headers.insert(CONTENT_LENGTH, first);

@@ -1,4 +1,4 @@
-//! How an application is asked.
+//! The settings of connections to an application.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use fcgi_core::{Params, Role, client};
 
 use crate::cgi::extra_params::ExtraParams;
 
-/// The settings of connections to an application. A clone is cheap.
+/// Settings of connections to an application. Clones are cheap.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,8 +50,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether the application is to leave a connection open after a request (`KEEP_CONN`, FastCGI §5.1), so
-    /// that it can have another. Default: yes.
+    /// Sets whether the application keeps a connection open after a request, for the next one (`KEEP_CONN`, FastCGI §5.1).
+    /// Default: yes.
     #[must_use]
     pub fn with_keep_conn(mut self, keep: bool) -> Self {
         self.keep_conn = keep;
@@ -64,10 +64,11 @@ impl Config {
         self.keep_conn
     }
 
-    /// Requests that may be under way at once on a connection, where the application says that it takes several
-    /// (`FCGI_MPXS_CONNS`, §4.1), and no more than it says (`FCGI_MAX_REQS`). Default: 1, and nothing is asked, for most
-    /// applications take no more, and one unread answer holds up the others. See [Multiplexing](super#multiplexing). It
-    /// takes [`keep_conn`](Self::with_keep_conn).
+    /// Sets how many requests may be in flight at once on a connection, if the application replies that it takes several
+    /// (`FCGI_MPXS_CONNS`, §4.1), and at most as many as it replies (`FCGI_MAX_REQS`).
+    ///
+    /// Default: 1, without a probe: most applications take no more, and an unread response blocks the others. See
+    /// [Multiplexing](super#multiplexing). Needs [`keep_conn`](Self::with_keep_conn).
     #[must_use]
     pub fn with_max_concurrent_requests(mut self, requests: u16) -> Self {
         self.max_concurrent_requests = requests.max(1);
@@ -80,8 +81,10 @@ impl Config {
         self.max_concurrent_requests
     }
 
-    /// Bytes of all unread answers on a shared connection at which the application is held up. Default: 1 048 576, four times
-    /// what [one alone](Self::with_request_window) may have, so that it takes more than one slow reader to hold the others up early.
+    /// Sets how many bytes of all responses on a connection may be unread before input pauses, if several requests are in flight.
+    ///
+    /// Default: 1 048 576, four times the window of [one request](Self::with_request_window), so that one slow reader does not
+    /// pause the others early.
     #[must_use]
     pub fn with_connection_window(mut self, limit: usize) -> Self {
         self.protocol.connection_window = limit;
@@ -94,9 +97,10 @@ impl Config {
         self.protocol.connection_window
     }
 
-    /// How long unread answers may hold up the others on a shared connection. After that the request with the most of them is
-    /// given up: its body is an [error](super::Error::is_stalled), and the others go on. Default: 10 s, in which a reader
-    /// that lives has read something.
+    /// Sets how long unread responses may pause the input of a connection with several requests. Default: 10 s.
+    ///
+    /// After that the request with the most unread bytes is aborted: its body [fails](super::Error::is_stalled), and the others
+    /// go on.
     #[must_use]
     pub fn with_body_stall_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.body_stall_timeout = limit.into();
@@ -109,8 +113,9 @@ impl Config {
         self.body_stall_timeout
     }
 
-    /// What the application is asked to be (§6). Default: Responder. An Authorizer gets no body; a Filter's
-    /// DATA cannot be sent.
+    /// Sets the role of the application (§6). Default: Responder.
+    ///
+    /// An Authorizer gets no body. A Filter's DATA cannot be sent.
     #[must_use]
     pub fn with_role(mut self, role: Role) -> Self {
         self.role = role;
@@ -123,7 +128,7 @@ impl Config {
         self.role
     }
 
-    /// Meta-variables for every request: see [`ExtraParams`].
+    /// Sets meta-variables that each request gets: see [`ExtraParams`]. Default: none.
     #[must_use]
     pub fn with_extra_params(mut self, extra: ExtraParams) -> Self {
         self.extra_params = extra.0;
@@ -136,8 +141,10 @@ impl Config {
         &self.extra_params
     }
 
-    /// Bytes that the head of an answer may have. Default: 65 536; nginx takes 4 096 or 8 192, and there are
-    /// applications with 64 KiB of cookies. A longer one is an [error](super::Error::is_invalid_head).
+    /// Sets how many bytes the head of a response may have. Default: 65 536. nginx takes 4 096 or 8 192, but some applications
+    /// set 64 KiB of cookies.
+    ///
+    /// A longer head is an [error](super::Error::is_invalid_head).
     #[must_use]
     pub fn with_max_head_bytes(mut self, limit: usize) -> Self {
         self.max_head_bytes = limit;
@@ -150,7 +157,7 @@ impl Config {
         self.max_head_bytes
     }
 
-    /// Bytes of an unread answer at which the application is held up. Default: 262 144.
+    /// Sets how many bytes of a response may be unread before input pauses. Default: 262 144.
     #[must_use]
     pub fn with_request_window(mut self, limit: usize) -> Self {
         self.protocol.request_window = limit;
@@ -163,9 +170,9 @@ impl Config {
         self.protocol.request_window
     }
 
-    /// How long the application may take over the end of a request that was given up. After that its
-    /// connection is closed without waiting, which is the only thing that some applications notice. Default:
-    /// 1 s.
+    /// Sets how long the application may take to end an aborted request. Default: 1 s.
+    ///
+    /// After that the connection is closed, which is all that some applications notice.
     #[must_use]
     pub fn with_abort_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.abort_timeout = limit.into();
@@ -178,8 +185,9 @@ impl Config {
         self.abort_timeout
     }
 
-    /// How long a kept connection may be idle before it is closed. Default: without limit. It should be
-    /// shorter than the application's own limit, or a request may meet its close.
+    /// Sets how long a kept connection may be idle before it is closed. Default: no limit.
+    ///
+    /// It should be shorter than the application's own limit, or requests meet connections that the application is closing.
     #[must_use]
     pub fn with_keep_alive_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.keep_alive_timeout = limit.into();
@@ -192,23 +200,24 @@ impl Config {
         self.keep_alive_timeout
     }
 
-    /// What is done with the text that applications write to STDERR, in pieces as they come. Default: it is
-    /// a `warn` event of `tracing`. It is called in the span that the request was called in; where it panics, that piece is
-    /// lost and nothing else.
+    /// Sets the handler of what applications write to STDERR, in chunks as they arrive. Default: a `warn` event of `tracing`.
+    ///
+    /// It runs in the request's span. If it panics, only that chunk is lost.
     #[must_use]
-    pub fn with_on_stderr(mut self, take: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
-        self.on_stderr = Some(Arc::new(take));
+    pub fn with_on_stderr(mut self, handler: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        self.on_stderr = Some(Arc::new(handler));
         self
     }
 
-    /// Requests that may be wanted on a connection: one that ends after the first takes one.
-    pub(super) const fn requests(&self) -> u16 {
+    /// The limit of requests in flight on a connection. Without KEEP_CONN a connection has only one request.
+    pub(super) const fn max_in_flight(&self) -> u16 {
         if self.keep_conn { self.max_concurrent_requests } else { 1 }
     }
 
+    /// Handles a chunk of STDERR.
     pub(super) fn stderr(&self, text: &[u8]) {
         match &self.on_stderr {
-            Some(take) => take(text),
+            Some(handler) => handler(text),
             None => {
                 let text = String::from_utf8_lossy(text);
                 tracing::warn!(text = text.trim_end(), "the application wrote to STDERR");
@@ -223,6 +232,8 @@ impl fmt::Debug for Config {
             .field("role", &self.role)
             .field("keep_conn", &self.keep_conn)
             .field("max_concurrent_requests", &self.max_concurrent_requests)
+            .field("request_window", &self.protocol.request_window)
+            .field("connection_window", &self.protocol.connection_window)
             .field("body_stall_timeout", &self.body_stall_timeout)
             .field("max_head_bytes", &self.max_head_bytes)
             .field("abort_timeout", &self.abort_timeout)

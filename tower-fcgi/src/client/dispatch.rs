@@ -1,6 +1,7 @@
-//! Where requests are handed from their sender to the connection.
+//! The channel that hands requests to a connection.
 
 use std::collections::VecDeque;
+use std::panic::RefUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -10,129 +11,131 @@ use tracing::Span;
 
 use super::error::{Error, ErrorKind};
 use super::guard::drop_caught;
-use super::pool::capacity::{PoolCapacity, ProbeFailure};
+use super::probe::{Probe, ProbeOutcome};
 use super::response_body::ResponseBody;
+use super::state::State;
 
-/// A request, and where its answer goes.
+/// A request on its way to a connection.
 pub(super) struct Envelope<B> {
     pub(super) request: Request<B>,
-    pub(super) response: oneshot::Sender<ResponseSender<B>>,
-    /// Where it was called from.
+    pub(super) response: oneshot::Sender<ResponseResult<B>>,
+    /// The span of the call.
     pub(super) span: Span,
 }
 
 impl<B> Envelope<B> {
-    /// A request of the caller whose code runs now.
-    pub(super) fn new(request: Request<B>) -> (Box<Self>, oneshot::Receiver<ResponseSender<B>>) {
-        let (answer, receiver) = oneshot::channel();
-        (Box::new(Self { request, response: answer, span: Span::current() }), receiver)
+    /// A request that is called in the current span.
+    pub(super) fn new(request: Request<B>) -> (Box<Self>, oneshot::Receiver<ResponseResult<B>>) {
+        let (response, receiver) = oneshot::channel();
+        (Box::new(Self { request, response, span: Span::current() }), receiver)
+    }
+
+    /// Fails a request that no connection has taken.
+    pub(super) fn reject(self, kind: ErrorKind) {
+        let failed = FailedRequest { error: kind.into(), request: Some(self.request), unsent: true };
+        // An error means that the caller is gone, and the request is dropped here.
+        drop_caught(self.response.send(Err(Box::new(failed))));
     }
 }
 
-pub(super) type ResponseSender<B> = Result<Response<ResponseBody>, Box<FailedRequest<B>>>;
+pub(super) type ResponseResult<B> = Result<Response<ResponseBody>, Box<FailedRequest<B>>>;
 
-/// A request without an answer.
+/// A request without a response.
 pub(super) struct FailedRequest<B> {
     pub(super) error: Error,
-    /// The request, where nothing of its body was taken and nothing of an answer came.
+    /// The request, if nothing of its body was taken and nothing of a response has come.
     pub(super) request: Option<Request<B>>,
-    /// Not a byte of it was written.
+    /// Whether no byte of it was written.
     pub(super) unsent: bool,
 }
 
-impl<B> FailedRequest<B> {
-    /// Of a request that no connection has taken.
-    pub(super) fn unsent(request: Request<B>, kind: ErrorKind) -> Box<Self> {
-        Box::new(Self { error: kind.into(), request: Some(request), unsent: true })
-    }
+/// The pool of a connection, as the connection sees it.
+pub(super) trait Observer: Send + Sync + RefUnwindSafe {
+    /// A request may find room on the connection that it did not find before.
+    fn on_capacity(&self);
+    /// The connection's probe has ended.
+    fn on_probe(&self, outcome: ProbeOutcome);
 }
 
-/// Places for requests: one, and more once the application has said that it takes them.
+/// A channel of requests, bounded by what the connection takes: one, or more once the application has replied that it takes
+/// them.
 ///
 /// The lock is held for a few instructions, and nothing is woken under it.
 pub(super) struct RequestChannel<B> {
     shared: Mutex<ChannelState<B>>,
-    /// Of the pool that the connection belongs to.
-    room: Option<Arc<PoolCapacity>>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 struct ChannelState<B> {
+    /// The connection's.
     state: State,
-    /// Requests that wait for the connection, in order. They are among those `taken`.
-    waiting: VecDeque<Box<Envelope<B>>>,
+    /// The connection accepts no request for now.
+    paused: bool,
+    probe: Probe,
+    /// Requests that may be reserved, as last negotiated. A later probe leaves it as it is.
     capacity: u16,
-    /// Places that a request has, from when it was put in until it has ended.
+    /// Requests that are announced, queued or in flight.
     reserved: u16,
-    question: Question,
-    /// Nobody will put a request in any more.
-    sender_gone: bool,
+    /// Requests that the connection has not taken, in order. They count as `reserved`.
+    queue: VecDeque<Box<Envelope<B>>>,
+    sender_dropped: bool,
     sender: Option<Waker>,
     connection: Option<Waker>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    /// For now the connection takes no request.
-    Paused,
-    /// The connection takes no more, and ends once those that are under way have.
-    Ending,
-    /// The connection has ended.
-    Closed,
-}
-
-/// Whether the application is to be asked how many requests it takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Question {
-    No,
-    /// Once nothing is under way, and then no request is to be taken before the answer: it may never come.
-    Alone,
-    /// At once.
-    Beside,
-    /// It was asked, and has not answered.
-    Asked,
-    /// It has answered, or does not do so in time.
-    Over,
-}
-
 impl<B> RequestChannel<B> {
-    pub(super) fn new(room: Option<Arc<PoolCapacity>>, question: Question) -> Arc<Self> {
+    pub(super) fn new(observer: Option<Arc<dyn Observer>>, probe: Probe) -> Arc<Self> {
         let shared = ChannelState {
-            // Whoever puts the first request in must not be before the question.
-            state: if question == Question::Alone { State::Paused } else { State::Open },
-            waiting: VecDeque::new(),
+            state: State::Open,
+            paused: false,
+            probe,
             capacity: 1,
             reserved: 0,
-            question,
-            sender_gone: false,
+            queue: VecDeque::new(),
+            sender_dropped: false,
             sender: None,
             connection: None,
         };
-        Arc::new(Self { shared: Mutex::new(shared), room })
+        Arc::new(Self { shared: Mutex::new(shared), observer })
     }
 
-    /// For the sender: takes a place, for a request that is [put in](Self::send_reserved) later.
+    fn lock(&self) -> MutexGuard<'_, ChannelState<B>> {
+        // Nothing panics while it holds the lock.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For senders.
+impl<B> RequestChannel<B> {
+    /// Reserves room for a request that is [sent](Self::send_reserved) later.
     pub(super) fn poll_reserve(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         let mut shared = self.lock();
-        match shared.state {
-            State::Open if shared.is_free() => {
-                shared.reserved += 1;
-                Poll::Ready(Ok(()))
-            }
-            State::Ending | State::Closed => Poll::Ready(Err(ErrorKind::Closed.into())),
-            State::Open | State::Paused => {
-                shared.sender = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        if !shared.state.is_open() {
+            return Poll::Ready(Err(ErrorKind::Closed.into()));
         }
+        if !shared.has_room() {
+            register(&mut shared.sender, cx);
+            return Poll::Pending;
+        }
+        shared.reserved += 1;
+        Poll::Ready(Ok(()))
     }
 
-    /// For a pool: how many requests there are, if one more may be put in. Where there are none, a place is
-    /// [taken](Self::reserve).
+    /// Reserves room for a request that is [sent](Self::send_reserved) later, if there is any.
+    pub(super) fn reserve(&self) -> bool {
+        let mut shared = self.lock();
+        let has_room = shared.has_room();
+        if has_room {
+            shared.reserved += 1;
+        }
+        has_room
+    }
+
+    /// The number of requests, if there is room for another. If there are none, room is [reserved](Self::reserve).
     pub(super) fn reserve_if_idle(&self) -> Option<u16> {
         let mut shared = self.lock();
         let load = shared.reserved;
-        if !shared.is_free() {
+        if !shared.has_room() {
             return None;
         }
         if load == 0 {
@@ -141,220 +144,183 @@ impl<B> RequestChannel<B> {
         Some(load)
     }
 
-    /// For a pool: whether nothing is under way, and a request may be put in.
-    pub(super) fn is_idle(&self) -> bool {
-        let shared = self.lock();
-        shared.is_free() && shared.reserved == 0
-    }
-
-    /// For a pool: takes a place, for a request that is [put in](Self::send_reserved) later.
-    pub(super) fn reserve(&self) -> bool {
+    /// Sends a request that has a reservation, or returns it if the connection accepts no more. A paused connection takes it
+    /// later.
+    pub(super) fn send_reserved(&self, envelope: Box<Envelope<B>>) -> Result<(), Box<Envelope<B>>> {
         let mut shared = self.lock();
-        let free = shared.is_free();
-        if free {
-            shared.reserved += 1;
+        if !shared.state.is_open() {
+            return Err(envelope);
         }
-        free
-    }
-
-    /// Puts a request in that has a place, or gives it back if the connection takes none any more. One that is paused by now
-    /// takes it later.
-    pub(super) fn send_reserved(&self, call: Box<Envelope<B>>) -> Result<(), Box<Envelope<B>>> {
-        let mut shared = self.lock();
-        if matches!(shared.state, State::Ending | State::Closed) {
-            return Err(call);
-        }
-        shared.waiting.push_back(call);
+        shared.queue.push_back(envelope);
         wake(shared, |shared| &mut shared.connection);
         Ok(())
     }
 
-    /// For the sender: puts a request in, or gives it back.
-    pub(super) fn send(&self, call: Box<Envelope<B>>) -> Result<(), Box<Envelope<B>>> {
+    /// Sends a request, or returns it if there is no room.
+    pub(super) fn send(&self, envelope: Box<Envelope<B>>) -> Result<(), Box<Envelope<B>>> {
         let mut shared = self.lock();
-        if !shared.is_free() {
-            return Err(call);
+        if !shared.has_room() {
+            return Err(envelope);
         }
         shared.reserved += 1;
-        shared.waiting.push_back(call);
+        shared.queue.push_back(envelope);
         wake(shared, |shared| &mut shared.connection);
         Ok(())
     }
 
-    /// For the sender: it is gone.
-    pub(super) fn forget_sender(&self) {
+    /// The sender is gone: no more requests are sent.
+    pub(super) fn drop_sender(&self) {
         let mut shared = self.lock();
-        shared.sender_gone = true;
+        shared.sender_dropped = true;
         wake(shared, |shared| &mut shared.connection);
     }
 
-    /// For the sender: whether the connection takes no more.
+    /// Whether there is room and no request in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        let shared = self.lock();
+        shared.has_room() && shared.is_idle()
+    }
+
+    /// Whether the connection accepts no more requests.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(self.lock().state, State::Ending | State::Closed)
+        !self.lock().state.is_open()
     }
 
-    /// For a pool: whether the connection has ended.
+    /// Whether the connection has ended.
     pub(super) fn has_ended(&self) -> bool {
-        self.lock().state == State::Closed
+        self.lock().state.is_closed()
     }
 
-    /// For a pool that does not know the application: that has to be asked how many requests it takes, over this connection, again
-    /// if it was asked before. Whether it will be.
-    pub(super) fn ask_alone(&self) -> bool {
+    /// Wants an exclusive [probe](Probe), again if there was one before. Whether there will be a probe.
+    pub(super) fn want_exclusive_probe(&self) -> bool {
         let mut shared = self.lock();
-        if matches!(shared.state, State::Ending | State::Closed) {
+        if !shared.state.is_open() {
             return false;
         }
-        if matches!(shared.question, Question::No | Question::Over) {
-            shared.question = Question::Alone;
+        if shared.probe.want_exclusive() {
             wake(shared, |shared| &mut shared.connection);
         }
         true
     }
 
-    /// For a pool that knows that the application takes several requests: that is asked how many it takes on this connection,
-    /// unless it was.
-    pub(super) fn ask_beside(&self) {
+    /// Wants a [probe](Probe) of an application that is known to reply, unless there was one.
+    pub(super) fn want_probe(&self) {
         let mut shared = self.lock();
-        if matches!(shared.question, Question::No | Question::Alone) {
-            shared.question = Question::Beside;
+        if shared.probe.want() {
             wake(shared, |shared| &mut shared.connection);
         }
     }
+}
 
-    /// For the connection: whether it is to ask now. It is woken when it is.
-    pub(super) fn take_question(&self, cx: &Context<'_>) -> Option<Question> {
+/// For the connection.
+impl<B> RequestChannel<B> {
+    /// Whether to send the probe now. Wakes the connection when one is wanted.
+    pub(super) fn poll_probe(&self, cx: &Context<'_>) -> bool {
         let mut shared = self.lock();
-        let question = shared.question;
-        if matches!(shared.state, State::Ending | State::Closed) {
-            return None;
+        let idle = shared.is_idle();
+        let send = shared.state.is_open() && shared.probe.poll_send(idle);
+        if !send {
+            register(&mut shared.connection, cx);
         }
-        match question {
-            Question::Beside => {}
-            Question::Alone if shared.reserved == 0 => shared.state = State::Paused,
-            Question::No | Question::Alone | Question::Asked | Question::Over => {
-                shared.connection = Some(cx.waker().clone());
-                return None;
-            }
-        }
-        shared.question = Question::Asked;
-        Some(question)
+        send
     }
 
-    /// For the connection: the next request; `None` if there will be none.
+    /// The next request; `None` if there will be no more.
     pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Envelope<B>>> {
         let mut shared = self.lock();
-        if let Some(call) = shared.waiting.pop_front() {
+        if let Some(envelope) = shared.queue.pop_front() {
             drop(shared);
-            return Poll::Ready(Some(*call));
+            return Poll::Ready(Some(*envelope));
         }
-        if shared.sender_gone || matches!(shared.state, State::Ending | State::Closed) {
+        if shared.sender_dropped || !shared.state.is_open() {
             return Poll::Ready(None);
         }
-        shared.connection = Some(cx.waker().clone());
+        register(&mut shared.connection, cx);
         Poll::Pending
     }
 
-    /// For the connection: a request that it has taken has ended, and its place is free.
-    pub(super) fn ended(&self) {
+    /// A request that was taken has ended.
+    pub(super) fn release(&self) {
         let mut shared = self.lock();
         shared.reserved = shared.reserved.saturating_sub(1);
-        if shared.is_to_ask_alone() && shared.state == State::Open {
-            // Nobody is to be before the question.
-            shared.state = State::Paused;
-        }
         self.notify(shared);
     }
 
-    /// For the connection: so many requests may be under way at once.
-    pub(super) fn set_capacity(&self, places: u16) {
+    /// Pauses the channel, or resumes it.
+    pub(super) fn set_paused(&self, paused: bool) {
         let mut shared = self.lock();
-        shared.capacity = places;
-        self.notify(shared);
-    }
-
-    /// For the connection: whether it takes no request for now.
-    pub(super) fn pause(&self, paused: bool) {
-        let mut shared = self.lock();
-        match (shared.state, paused) {
-            (State::Open, true) => shared.state = State::Paused,
-            (State::Paused, false) if !shared.is_to_ask_alone() => {
-                shared.state = State::Open;
-                self.notify(shared);
-            }
-            _ => {}
+        if std::mem::replace(&mut shared.paused, paused) && !paused {
+            self.notify(shared);
         }
     }
 
-    /// For the connection: it takes no more, and ends with those that it has. Requests that it has not taken are given back.
-    pub(super) fn end(&self) {
-        self.detach_connection(State::Ending);
-    }
-
-    /// For the connection: it has ended. Requests that it has not taken are given back.
-    pub(super) fn close_with(&self) {
-        self.detach_connection(State::Closed);
-    }
-
-    fn detach_connection(&self, state: State) {
+    /// The application takes so many requests at once, as it has replied or shown.
+    pub(super) fn set_multiplexing(&self, capacity: u16) {
         let mut shared = self.lock();
-        if shared.state == State::Closed || shared.state == state {
+        shared.probe.finish();
+        shared.capacity = capacity;
+        drop(shared);
+        if let Some(observer) = &self.observer {
+            observer.on_probe(ProbeOutcome::Replied { multiplexes: capacity > 1 });
+        }
+        self.notify(self.lock());
+    }
+
+    /// The application has not replied in time. Whether the probe was exclusive.
+    pub(super) fn probe_timed_out(&self) -> bool {
+        let exclusive = self.lock().probe.finish();
+        if let Some(observer) = &self.observer {
+            observer.on_probe(ProbeOutcome::TimedOut);
+        }
+        exclusive
+    }
+
+    /// Accepts no more requests, and returns to their callers those that the connection has not taken. `state` is the
+    /// connection's: draining or closed.
+    pub(super) fn close_with(&self, state: State) {
+        let mut shared = self.lock();
+        if shared.state.is_closed() || shared.state == state {
             return;
         }
         shared.state = state;
-        let waiting = std::mem::take(&mut shared.waiting);
-        let question = std::mem::replace(&mut shared.question, Question::Over);
-        if let Some(room) = &self.room {
-            match question {
-                Question::Alone | Question::Beside => room.was_not_asked(),
-                Question::Asked => room.unheard(ProbeFailure::Unreachable),
-                Question::No | Question::Over => {}
-            }
+        let queue = std::mem::take(&mut shared.queue);
+        if let Some(outcome) = shared.probe.close()
+            && let Some(observer) = &self.observer
+        {
+            observer.on_probe(outcome);
         }
         self.notify(shared);
-        for call in waiting {
-            // An error means that nobody waits for it.
-            drop_caught(call.response.send(Err(FailedRequest::unsent(call.request, ErrorKind::Closed))));
+        for envelope in queue {
+            envelope.reject(ErrorKind::Closed);
         }
     }
 
-    /// For the connection: whether the application takes several requests, as it has said.
-    pub(super) fn set_multiplexing(&self, several: bool) {
-        self.lock().question = Question::Over;
-        if let Some(room) = &self.room {
-            room.learn(several);
-        }
-    }
-
-    /// For the connection: the application has not answered in time.
-    pub(super) fn no_answer(&self) {
-        self.lock().question = Question::Over;
-        if let Some(room) = &self.room {
-            room.unheard(ProbeFailure::Silent);
-        }
-    }
-
-    /// Wakes who waits for a place.
+    /// Wakes whoever waits for room.
     fn notify(&self, shared: MutexGuard<'_, ChannelState<B>>) {
         wake(shared, |shared| &mut shared.sender);
-        if let Some(room) = &self.room {
-            room.free();
+        if let Some(observer) = &self.observer {
+            observer.on_capacity();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ChannelState<B>> {
-        // Nothing in here panics while it holds the lock, and each change is whole.
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<B> ChannelState<B> {
-    fn is_free(&self) -> bool {
-        self.state == State::Open && self.reserved < self.capacity
+    fn is_idle(&self) -> bool {
+        self.reserved == 0
     }
 
-    fn is_to_ask_alone(&self) -> bool {
-        self.question == Question::Alone && self.reserved == 0
+    fn has_room(&self) -> bool {
+        self.state.is_open()
+            && !self.paused
+            && self.reserved < self.capacity
+            && !self.probe.blocks_requests(self.is_idle())
+    }
+}
+
+fn register(waker: &mut Option<Waker>, cx: &Context<'_>) {
+    match waker {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *waker = Some(cx.waker().clone()),
     }
 }
 

@@ -1,71 +1,101 @@
-//! Why an application's answer is not to be had.
+//! Errors of the client.
 
 use std::error::Error as StdError;
+use std::io;
+use std::ops::Deref;
 use std::sync::Arc;
-use std::{fmt, io};
 
 use fcgi_core::{ProtocolError, ProtocolStatus};
 
-/// A request could not be answered, or its answer is not whole. Ask it how with the `is_…` methods.
-#[derive(Debug, Clone)]
+use crate::cgi::decode_response::HeadError;
+
+/// Why a request failed, or why its response is incomplete.
+///
+/// The `is_…` methods tell the causes apart.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
 pub struct Error {
     kind: ErrorKind,
 }
 
-#[derive(Debug, Clone)]
-pub(crate) enum ErrorKind {
-    /// The transport failed.
-    Io(Arc<io::Error>),
-    /// The application broke the protocol.
-    Protocol(ProtocolError),
-    /// The application's stream ended before END_REQUEST.
+/// The cause of an [`Error`].
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum ErrorKind {
+    #[error("the connection to the application failed")]
+    Io(#[source] Shared<io::Error>),
+    #[error("the application violated the FastCGI protocol")]
+    Protocol(#[from] ProtocolError),
+    /// The stream ended before END_REQUEST.
+    #[error("the application closed the connection before its response was complete")]
     Incomplete,
-    /// END_REQUEST says that the request was not served.
+    /// From END_REQUEST: the application did not serve the request.
+    #[error("the application rejected the request: {0:?}")]
     Rejected(ProtocolStatus),
-    /// The answer does not begin with a CGI head.
-    InvalidHead(&'static str),
-    /// The answer ended with fewer bytes than its Content-Length.
+    #[error("the application's response has an invalid CGI head: {0}")]
+    InvalidHead(HeadError),
+    #[error("the application's response is shorter than its Content-Length")]
     TooShort,
-    /// The answer has more bytes than its Content-Length.
+    #[error("the application's response is longer than its Content-Length")]
     TooLong,
-    /// The body that was to be sent failed.
-    RequestBody(Arc<dyn StdError + Send + Sync>),
-    /// The body that was to be sent is not as long as its Content-Length.
+    #[error("the request body failed")]
+    RequestBody(#[source] Shared<dyn StdError + Send + Sync>),
+    #[error("the request body does not have its declared length")]
     RequestLength,
-    /// The body that was to be sent panicked, with this text.
+    #[error("the request body panicked: {0}")]
     Panic(Arc<str>),
-    /// The connection takes no request.
+    /// The connection accepts no requests.
+    #[error("the connection to the application is closed or busy: send the request over another one")]
     Closed,
-    /// There was no connection in time.
+    #[error("connecting to the application timed out")]
     ConnectTimeout,
-    /// All connections were in use for too long.
+    #[error("timed out waiting for a free connection to the application")]
     AcquireTimeout,
-    /// The answer was left unread while others on its connection waited.
+    #[error("the response was aborted: it was left unread for too long and blocked others on its connection")]
     Stalled,
 }
 
+/// An error of a connection, which each of its requests gets.
+///
+/// `Arc<E>` alone would be the [`source`](StdError::source) itself, which hides the `E` from `downcast_ref`.
+#[derive(Debug)]
+pub(super) struct Shared<E: ?Sized>(Arc<E>);
+
+impl<E: ?Sized> Clone for Shared<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<E: ?Sized> Deref for Shared<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        &self.0
+    }
+}
+
 impl Error {
-    /// The transport failed, or there is none to be had.
+    /// The transport failed, or connecting did.
     #[must_use]
     pub const fn is_io(&self) -> bool {
         matches!(self.kind, ErrorKind::Io(_))
     }
 
-    /// The application broke the protocol.
+    /// The application violated the FastCGI protocol.
     #[must_use]
     pub const fn is_protocol_error(&self) -> bool {
         matches!(self.kind, ErrorKind::Protocol(_))
     }
 
-    /// The answer is not whole: the application's stream ended before END_REQUEST, or the answer has fewer or
-    /// more bytes than its own Content-Length.
+    /// The response is incomplete: the application's stream ended before END_REQUEST, or the response is shorter or longer
+    /// than its Content-Length.
     #[must_use]
     pub const fn is_incomplete(&self) -> bool {
         matches!(self.kind, ErrorKind::Incomplete | ErrorKind::TooShort | ErrorKind::TooLong)
     }
 
-    /// What END_REQUEST said where the application did not serve the request at all (FastCGI §5.5): it is
-    /// overloaded, takes one request at a time, or does not play the role.
+    /// The status with which END_REQUEST rejected the request (FastCGI §5.5): the application is overloaded, takes one request
+    /// at a time, or does not have the role.
     #[must_use]
     pub const fn protocol_status(&self) -> Option<ProtocolStatus> {
         match self.kind {
@@ -74,52 +104,52 @@ impl Error {
         }
     }
 
-    /// What came on STDOUT does not begin with the head of a CGI response (RFC 3875 §6), or with none within
-    /// the limit.
+    /// STDOUT does not begin with a valid CGI response head (RFC 3875 §6) within the
+    /// [limit](super::Config::with_max_head_bytes).
     #[must_use]
     pub const fn is_invalid_head(&self) -> bool {
         matches!(self.kind, ErrorKind::InvalidHead(_))
     }
 
-    /// The caller's own body is at fault: it failed or [panicked](Self::is_panic), or it is not as long as its
-    /// Content-Length.
+    /// The request's own body failed, [panicked](Self::is_panic), or did not have its Content-Length.
     #[must_use]
     pub const fn is_request_body(&self) -> bool {
         matches!(self.kind, ErrorKind::RequestBody(_) | ErrorKind::RequestLength | ErrorKind::Panic(_))
     }
 
-    /// The caller's own body panicked. The other requests of its connection go on.
+    /// The request's own body panicked. Other requests on its connection go on.
     #[must_use]
     pub const fn is_panic(&self) -> bool {
         matches!(self.kind, ErrorKind::Panic(_))
     }
 
-    /// The connection had ended, or was busy, before it took the request. Nothing of the request was sent, so that it may be
-    /// sent over another connection, whatever its method.
+    /// The connection was closed or busy and did not take the request. Nothing of it was sent, so it can be sent over another
+    /// connection, whatever its method.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self.kind, ErrorKind::Closed)
     }
 
-    /// The connection is no more; nothing is said of what came of the request.
-    pub(crate) const fn is_connection_lost(&self) -> bool {
+    /// The connection was lost; what became of the request is unknown.
+    pub(super) const fn is_connection_lost(&self) -> bool {
         matches!(self.kind, ErrorKind::Io(_) | ErrorKind::Incomplete | ErrorKind::Closed)
     }
 
-    /// A [`Pool`](super::Pool)'s connections were all in use, for longer than a request [may wait](super::Pool::with_acquire_timeout).
+    /// All connections of the [`Pool`](super::Pool) were in use for longer than its
+    /// [timeout](super::Pool::with_acquire_timeout).
     #[must_use]
     pub const fn is_acquire_timeout(&self) -> bool {
         matches!(self.kind, ErrorKind::AcquireTimeout)
     }
 
-    /// The caller did not read the answer while others on the same connection had to wait for it, for longer than it
-    /// [may](super::Config::with_body_stall_timeout).
+    /// The response was left unread while others on its connection waited, for longer than the
+    /// [timeout](super::Config::with_body_stall_timeout).
     #[must_use]
     pub const fn is_stalled(&self) -> bool {
         matches!(self.kind, ErrorKind::Stalled)
     }
 
-    /// A [`Pool`](super::Pool) could not make a connection in time.
+    /// The [`Pool`](super::Pool) could not connect within its [timeout](super::Pool::with_connect_timeout).
     #[must_use]
     pub const fn is_connect_timeout(&self) -> bool {
         matches!(self.kind, ErrorKind::ConnectTimeout)
@@ -134,46 +164,28 @@ impl From<ErrorKind> for Error {
 
 impl From<io::Error> for ErrorKind {
     fn from(error: io::Error) -> Self {
-        Self::Io(Arc::new(error))
+        Self::Io(Shared(Arc::new(error)))
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.kind {
-            ErrorKind::Io(_) => "the connection to the application failed",
-            ErrorKind::Protocol(_) => "the application broke the protocol",
-            ErrorKind::Incomplete => "the application closed the connection before the end of its answer",
-            ErrorKind::Rejected(status) => {
-                return write!(f, "the application did not serve the request: {status:?}");
-            }
-            ErrorKind::InvalidHead(why) => {
-                return write!(f, "the application's answer has no CGI head: {why}");
-            }
-            ErrorKind::TooShort => "the application's answer has fewer bytes than its Content-Length",
-            ErrorKind::TooLong => "the application's answer has more bytes than its Content-Length",
-            ErrorKind::RequestBody(_) => "the body that was to be sent to the application failed",
-            ErrorKind::RequestLength => {
-                "the body that was to be sent to the application is not as long as it said"
-            }
-            ErrorKind::Panic(text) => {
-                return write!(f, "the body that was to be sent to the application panicked: {text}");
-            }
-            ErrorKind::Closed => "the connection to the application takes no request",
-            ErrorKind::AcquireTimeout => "all connections to the application were in use for too long",
-            ErrorKind::Stalled => "the answer was left unread for too long while others had to wait for it",
-            ErrorKind::ConnectTimeout => "there was no connection to the application in time",
-        })
+impl ErrorKind {
+    /// The error of a request's body.
+    pub(super) fn request_body(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::RequestBody(Shared(Arc::from(error.into())))
     }
 }
 
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.kind {
-            ErrorKind::Io(error) => Some(&**error),
-            ErrorKind::Protocol(violation) => Some(violation),
-            ErrorKind::RequestBody(error) => Some(&**error),
-            _ => None,
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_is_the_shared_error_itself() {
+        let io = Error::from(ErrorKind::from(io::Error::from(io::ErrorKind::BrokenPipe)));
+        let source = io.source().and_then(|source| source.downcast_ref::<io::Error>()).unwrap();
+        assert_eq!(source.kind(), io::ErrorKind::BrokenPipe);
+        let body = Error::from(ErrorKind::request_body(io::Error::other("it broke")));
+        assert!(body.source().unwrap().is::<io::Error>());
+        assert!(Error::from(ErrorKind::Closed).source().is_none());
     }
 }

@@ -1,4 +1,12 @@
-//! One request and its answer.
+//! One request and its response.
+//!
+//! ```text
+//!   request    Streaming ── end of the body ──▶ Sent         either: ── fail, abort ──▶ Stopped
+//!
+//!   response   AwaitingHead ── head ──▶ Streaming ── body dropped after its last byte ──▶ Complete
+//!                   │                      │
+//!                   └──────────────────────┴── END_REQUEST, fail, abort ──▶ Detached
+//! ```
 
 use std::collections::VecDeque;
 use std::error::Error as StdError;
@@ -15,70 +23,71 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::config::Config;
-use super::dispatch::{Envelope, FailedRequest, ResponseSender};
+use super::dispatch::{Envelope, FailedRequest, ResponseResult};
 use super::error::ErrorKind;
 use super::guard::{catch_panic, drop_caught};
 use super::request_body::RequestUpload;
 use super::response_body::{Length, ResponseBody};
+use super::state::Progress;
 use crate::body::{BodyChannel, Receiver, SendOutcome};
 use crate::cgi::decode_response::{HeadParser, ResponseHead};
 use crate::cgi::encode_request;
 
-/// Bytes that the meta-variables of a browser's request take, with what is around them.
-const PARAMS: usize = 2048;
+/// Bytes of a browser's meta-variables, and of the records around them.
+const PARAMS_BYTES: usize = 2048;
 
-/// A request that is under way.
+/// A request in flight.
 pub(super) struct ClientExchange<B> {
     pub(super) key: RequestKey,
     upload: UploadState<B>,
     response: ResponseState<B>,
     head_only: bool,
-    /// To give the request back where that makes sense.
+    /// For a request that may have to be returned to its caller.
     parts: Option<request::Parts>,
-    /// Bytes that the connection had written when this began.
+    /// Bytes that the connection had written before this request.
     written_before: u64,
-    /// When the application has to have ended it: once it is given up.
-    pub(super) deadline: Option<Instant>,
-    /// The caller's, in which everything of this request is logged.
+    /// Deadline for END_REQUEST after an abort.
+    pub(super) abort_deadline: Option<Instant>,
+    /// The caller's span.
     pub(super) span: Span,
 }
 
 enum UploadState<B> {
-    Body(RequestUpload<B>),
-    /// Its end was sent. What was not polled of the body is kept as long as it may be given back.
+    Streaming(RequestUpload<B>),
+    /// The end of STDIN was sent. A body that was never polled is kept, because the request may have to be returned.
     Sent(RequestUpload<B>),
-    /// It goes no further: the caller or the application has given up.
+    /// No more is sent: the request is aborted or has failed.
     Stopped,
 }
 
 enum ResponseState<B> {
     AwaitingHead {
-        answer: oneshot::Sender<ResponseSender<B>>,
-        partial: HeadParser,
+        caller: oneshot::Sender<ResponseResult<B>>,
+        parser: HeadParser,
     },
     Streaming(Arc<BodyChannel<ErrorKind>>),
-    /// The caller has all that it wants; the application may take its time over the end.
+    /// The caller needs no more of it, but the application has not ended the request.
     Complete,
-    /// Nobody waits for it.
+    /// The caller is gone, or has an error.
     Detached,
 }
 
-/// Whether the caller still wants the answer.
+/// Whether the caller still wants the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallerState {
     Waiting,
     Gone,
-    /// It was gone before, or has all that it wants.
-    WasGone,
+    /// It was gone before, or needs no more.
+    Detached,
 }
 
 impl<B> ClientExchange<B> {
-    /// The caller is gone, or was told why there is no answer: what is awaited is the request's end.
+    /// Whether only END_REQUEST is awaited: the caller is gone, or has an error.
     pub(super) const fn is_aborted(&self) -> bool {
         matches!(self.response, ResponseState::Detached)
     }
 
-    /// Bytes of the answer that its reader has not taken.
+    /// Bytes of the response that the caller has not read.
     pub(super) fn unread(&self) -> usize {
         match &self.response {
             ResponseState::Streaming(cell) => cell.unread(),
@@ -86,7 +95,7 @@ impl<B> ClientExchange<B> {
         }
     }
 
-    /// The connection is no more.
+    /// The connection was dropped.
     pub(super) fn cut_off(&self) {
         if let ResponseState::Streaming(cell) = &self.response {
             cell.fail(ErrorKind::Incomplete);
@@ -99,106 +108,111 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Begins a request, which needs a connection that [can](Protocol::can_begin). `None`: its body panicked before anything
-    /// was sent.
+    /// Begins a request. `None`: its body panicked before anything was sent.
+    ///
+    /// # Errors
+    /// The protocol [accepts](Protocol::can_begin) no request.
     pub(super) fn begin(
-        call: Envelope<B>,
+        envelope: Envelope<B>,
         protocol: &mut Protocol,
         config: &Config,
         written: u64,
     ) -> Result<Option<Self>, UserError> {
         protocol.can_begin()?;
-        let (parts, body) = call.request.into_parts();
+        let Envelope { request, response, span } = envelope;
+        let (parts, body) = request.into_parts();
         let (upload, length) =
-            match call.span.in_scope(|| catch_panic(|| RequestUpload::new(body, &parts.headers))) {
+            match span.in_scope(|| catch_panic(|| RequestUpload::new(body, &parts.headers))) {
                 Ok(upload) => upload,
                 Err(kind) => {
-                    let unanswered = FailedRequest { error: kind.into(), request: None, unsent: true };
-                    drop_caught((call.response.send(Err(Box::new(unanswered))), parts));
+                    let failed = FailedRequest { error: kind.into(), request: None, unsent: true };
+                    drop_caught((response.send(Err(Box::new(failed))), parts));
                     return Ok(None);
                 }
             };
         let key = protocol.begin(config.role, config.keep_conn)?;
         protocol.params_with(key, |out| {
-            out.reserve(PARAMS);
+            out.reserve(PARAMS_BYTES);
             encode_request::write(&parts, length, &config.extra_params, out);
         })?;
         protocol.end_params(key)?;
         Ok(Some(Self {
             key,
-            upload: UploadState::Body(upload),
-            response: ResponseState::AwaitingHead { answer: call.response, partial: HeadParser::default() },
+            upload: UploadState::Streaming(upload),
+            response: ResponseState::AwaitingHead { caller: response, parser: HeadParser::default() },
             head_only: parts.method == Method::HEAD,
             parts: Some(parts),
             written_before: written,
-            deadline: None,
-            span: call.span,
+            abort_deadline: None,
+            span,
         }))
     }
 
-    /// Whether the caller is there. Both its kinds of waiting wake the connection when it goes, and when it has
-    /// read something.
+    /// Returns the capacity of what the caller has read, and whether the caller is still there. Wakes the connection when
+    /// either changes.
     pub(super) fn poll_caller(&mut self, protocol: &mut Protocol, cx: &mut Context<'_>) -> CallerState {
         let gone = match &mut self.response {
-            ResponseState::AwaitingHead { answer, .. } => answer.poll_closed(cx).is_ready(),
+            ResponseState::AwaitingHead { caller, .. } => caller.poll_closed(cx).is_ready(),
             ResponseState::Streaming(cell) => {
                 let (consumed, reader) = cell.take_consumed(Some(cx.waker()));
                 protocol.release_capacity(self.key, consumed);
                 if reader == Receiver::Open && Arc::strong_count(cell) == 1 {
-                    // See its drop.
+                    // The body was dropped after all of it was read: see its `Drop`.
                     let _ = protocol.discard(self.key);
                     self.response = ResponseState::Complete;
                     self.stop_upload();
-                    return CallerState::WasGone;
+                    return CallerState::Detached;
                 }
                 reader == Receiver::Dropped
             }
-            ResponseState::Complete | ResponseState::Detached => return CallerState::WasGone,
+            ResponseState::Complete | ResponseState::Detached => return CallerState::Detached,
         };
         if gone { CallerState::Gone } else { CallerState::Waiting }
     }
 
-    /// Whether there is a body that goes on.
-    pub(super) const fn is_sending(&self) -> bool {
-        matches!(self.upload, UploadState::Body(_))
+    /// Whether STDIN has not ended.
+    pub(super) const fn is_uploading(&self) -> bool {
+        matches!(self.upload, UploadState::Streaming(_))
     }
 
-    /// Sends the next piece of the body, at most so many bytes; whether there was one.
+    /// Sends the next chunk of the body, of at most `limit` bytes, or its end. `Finished`: there is no more to send.
     pub(super) fn poll_upload(
         &mut self,
         protocol: &mut Protocol,
         cx: &mut Context<'_>,
-        most: usize,
-    ) -> Result<bool, ErrorKind> {
-        let UploadState::Body(upload) = &mut self.upload else { return Ok(false) };
-        let Poll::Ready(chunk) = self.span.in_scope(|| catch_panic(|| upload.poll(cx, most)))? else {
-            return Ok(false);
+        limit: usize,
+    ) -> Result<Progress, ErrorKind> {
+        let UploadState::Streaming(upload) = &mut self.upload else { return Ok(Progress::Finished) };
+        let Poll::Ready(chunk) = self.span.in_scope(|| catch_panic(|| upload.poll(cx, limit)))? else {
+            return Ok(Progress::Blocked);
         };
         let sent = match chunk? {
             Some(chunk) => protocol.stdin_bytes(self.key, chunk),
             None => {
                 let ended = protocol.end_stdin(self.key);
-                if let UploadState::Body(upload) = std::mem::replace(&mut self.upload, UploadState::Stopped) {
+                if let UploadState::Streaming(upload) =
+                    std::mem::replace(&mut self.upload, UploadState::Stopped)
+                {
                     self.upload = UploadState::Sent(upload);
                 }
                 ended
             }
         };
         if sent.is_err() {
-            // An Authorizer takes no body, and a request that is over none any more.
+            // An Authorizer has no STDIN, nor has a request that has ended.
             self.drop_upload();
         }
-        Ok(true)
+        Ok(Progress::Made)
     }
 
-    /// Whether the whole body was sent.
+    /// Whether the request was sent completely.
     pub(super) const fn is_sent(&self) -> bool {
         matches!(self.upload, UploadState::Sent(_))
     }
 
     /// Sends no more of the body.
     pub(super) fn stop_upload(&mut self) {
-        if matches!(self.upload, UploadState::Body(_)) {
+        if self.is_uploading() {
             self.drop_upload();
         }
     }
@@ -207,28 +221,28 @@ where
         drop_caught(std::mem::replace(&mut self.upload, UploadState::Stopped));
     }
 
-    /// Takes what has come on STDOUT.
+    /// Reads STDOUT into the response.
     pub(super) fn read(&mut self, protocol: &mut Protocol, config: &Config) -> Result<(), ErrorKind> {
         let key = self.key;
         match &mut self.response {
             ResponseState::Complete | ResponseState::Detached => {}
             ResponseState::Streaming(cell) => {
-                // Whether anybody reads it is asked elsewhere.
+                // A dropped body is noticed in `poll_caller`.
                 cell.push(|chunks| {
                     let _ = protocol.read_stdout(key, chunks);
                     SendOutcome::More
                 });
             }
-            ResponseState::AwaitingHead { partial, .. } => {
+            ResponseState::AwaitingHead { parser, .. } => {
                 let mut chunks = VecDeque::new();
                 let _ = protocol.read_stdout(key, &mut chunks);
                 while let Some(chunk) = chunks.pop_front() {
-                    // What follows the head in this piece was charged as well, and is not held against the
-                    // reader: it is less than one read.
+                    // Includes the part of the body behind the head, which is less than one read.
                     protocol.release_capacity(key, chunk.len());
-                    if let Some((head, rest)) = partial.push(chunk, config.max_head_bytes)? {
+                    let pushed = parser.push(chunk, config.max_head_bytes).map_err(ErrorKind::InvalidHead)?;
+                    if let Some((head, rest)) = pushed {
                         chunks.push_front(rest);
-                        self.answer(head, chunks, protocol);
+                        self.respond(head, chunks, protocol);
                         break;
                     }
                 }
@@ -237,8 +251,8 @@ where
         Ok(())
     }
 
-    /// The head is there.
-    fn answer(&mut self, head: ResponseHead, mut body: VecDeque<Bytes>, protocol: &mut Protocol) {
+    /// Sends the head to the caller.
+    fn respond(&mut self, head: ResponseHead, mut body: VecDeque<Bytes>, protocol: &mut Protocol) {
         let no_body =
             self.head_only || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let length = match head.length {
@@ -248,7 +262,7 @@ where
         };
         let cell = Arc::new(BodyChannel::default());
         if no_body {
-            // It is nobody's.
+            // Whatever STDOUT has behind the head.
             let _ = protocol.discard(self.key);
         } else {
             body.retain(|chunk| !chunk.is_empty());
@@ -261,27 +275,24 @@ where
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
         *response.extensions_mut() = head.extensions;
-        if let ResponseState::AwaitingHead { answer, .. } =
+        if let ResponseState::AwaitingHead { caller, .. } =
             std::mem::replace(&mut self.response, ResponseState::Streaming(cell))
         {
-            // An error means that the caller is gone, and so is the body: that is seen on the cell.
-            let _ = answer.send(Ok(response));
+            // An error means that the caller is gone. The body was dropped then, which `poll_caller` notices.
+            let _ = caller.send(Ok(response));
         }
     }
 
-    /// END_REQUEST has come, and everything before it was [read](Self::read).
+    /// Ends the request with END_REQUEST. Everything before it was [read](Self::read).
     pub(super) fn end(&mut self, end: EndRequest, written: u64) {
         if end.app_status != 0 {
-            tracing::debug!(parent: &self.span, status = end.app_status, "the application ended a request with a status");
+            tracing::debug!(parent: &self.span, status = end.app_status, "the application ended a request with an exit status");
         }
         let kind = match &self.response {
             _ if end.protocol_status != ProtocolStatus::REQUEST_COMPLETE => {
                 ErrorKind::Rejected(end.protocol_status)
             }
-            ResponseState::AwaitingHead { partial, .. } if partial.is_empty() => {
-                ErrorKind::InvalidHead("there is none")
-            }
-            ResponseState::AwaitingHead { .. } => ErrorKind::InvalidHead("it does not end"),
+            ResponseState::AwaitingHead { parser, .. } => ErrorKind::InvalidHead(parser.end()),
             ResponseState::Streaming(cell) => {
                 cell.push(|_| SendOutcome::Last);
                 self.response = ResponseState::Detached;
@@ -292,16 +303,16 @@ where
         self.fail(kind, written);
     }
 
-    /// Tells the caller that there is no answer, or no more of it.
+    /// Fails the response, or the rest of it.
     pub(super) fn fail(&mut self, kind: ErrorKind, written: u64) {
         match std::mem::replace(&mut self.response, ResponseState::Detached) {
             ResponseState::Complete | ResponseState::Detached => {}
             ResponseState::Streaming(cell) => cell.fail(kind),
-            ResponseState::AwaitingHead { answer, partial } => {
+            ResponseState::AwaitingHead { caller, parser } => {
                 let upload = std::mem::replace(&mut self.upload, UploadState::Stopped);
                 let body = match upload {
-                    UploadState::Body(upload) | UploadState::Sent(upload) if partial.is_empty() => {
-                        upload.into_whole()
+                    UploadState::Streaming(upload) | UploadState::Sent(upload) if parser.is_empty() => {
+                        upload.into_untouched()
                     }
                     other => {
                         drop_caught(other);
@@ -311,7 +322,7 @@ where
                 let request =
                     self.parts.take().zip(body).map(|(parts, body)| Request::from_parts(parts, body));
                 let unsent = written == self.written_before;
-                drop_caught(answer.send(Err(Box::new(FailedRequest {
+                drop_caught(caller.send(Err(Box::new(FailedRequest {
                     error: kind.into(),
                     request,
                     unsent,
@@ -321,7 +332,7 @@ where
         self.stop_upload();
     }
 
-    /// The caller is gone.
+    /// Drops the response and the rest of the body: the caller is gone.
     pub(super) fn abort(&mut self) {
         self.response = ResponseState::Detached;
         self.stop_upload();

@@ -1,4 +1,4 @@
-//! The requests that are under way on one connection.
+//! The requests in flight on one connection.
 
 use std::collections::BTreeSet;
 use std::error::Error as StdError;
@@ -14,94 +14,95 @@ use tokio::time::Instant;
 use super::error::ErrorKind;
 use super::exchange::{CallerState, ClientExchange};
 use super::guard::{drop_caught, drop_with};
+use super::state::Progress;
 use super::timeouts::{deadline_after, never};
 
-/// Bytes of a body that are sent before it is another request's turn: what one record holds, rounded down so that the next
-/// one is aligned (FastCGI §3.3).
-const TURN: usize = 65_528;
+/// Bytes of a body that are sent before it is the next body's turn: one record, rounded down so that the next one is aligned
+/// (FastCGI §3.3).
+const BYTES_PER_TURN: usize = 65_528;
 
-/// Requests that are under way, oldest first.
+/// The requests in flight, oldest first.
 pub(super) struct InFlight<B> {
-    list: SmallVec<[ClientExchange<B>; 1]>,
-    /// Whose turn to send it is.
-    next: usize,
-    /// When each one that was given up has to have ended.
+    exchanges: SmallVec<[ClientExchange<B>; 1]>,
+    /// The index of the exchange whose body is next.
+    next_upload: usize,
+    /// The deadlines of aborted requests.
     aborted: BTreeSet<(Instant, RequestKey)>,
     abort_timeout: Option<Duration>,
 }
 
 impl<B> InFlight<B> {
     pub(super) fn new(abort_timeout: Option<Duration>) -> Self {
-        Self { list: SmallVec::new(), next: 0, aborted: BTreeSet::new(), abort_timeout }
+        Self { exchanges: SmallVec::new(), next_upload: 0, aborted: BTreeSet::new(), abort_timeout }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.exchanges.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.list.len()
+        self.exchanges.len()
     }
 
     pub(super) fn push(&mut self, exchange: ClientExchange<B>) {
-        self.list.push(exchange);
+        self.exchanges.push(exchange);
     }
 
     pub(super) fn by_key(&mut self, key: RequestKey) -> Option<&mut ClientExchange<B>> {
         let at = self.position(key)?;
-        self.list.get_mut(at)
+        self.exchanges.get_mut(at)
     }
 
     fn position(&self, key: RequestKey) -> Option<usize> {
-        let first = self.list.first()?.key;
-        if self.list.last().is_some_and(|last| last.key < first) {
-            // The keys of a connection have come round.
-            return self.list.iter().position(|exchange| exchange.key == key);
+        let first = self.exchanges.first()?.key;
+        if self.exchanges.last().is_some_and(|last| last.key < first) {
+            // The keys have wrapped around.
+            return self.exchanges.iter().position(|exchange| exchange.key == key);
         }
-        self.list.binary_search_by_key(&key, |exchange| exchange.key).ok()
+        self.exchanges.binary_search_by_key(&key, |exchange| exchange.key).ok()
     }
 
-    /// Drops a request.
+    /// Removes and drops an exchange.
     pub(super) fn remove(&mut self, key: RequestKey) {
         let Some(at) = self.position(key) else { return };
-        if let Some(end) = self.list.get(at).and_then(|exchange| exchange.deadline) {
-            self.aborted.remove(&(end, key));
+        if let Some(deadline) = self.exchanges.get(at).and_then(|exchange| exchange.abort_deadline) {
+            self.aborted.remove(&(deadline, key));
         }
-        if at < self.next {
-            self.next -= 1;
+        if at < self.next_upload {
+            self.next_upload -= 1;
         }
-        if at + 1 == self.list.len() {
-            // Where it is: it is large, and mostly the only one.
-            drop_with(|| self.list.truncate(at));
+        if at + 1 == self.exchanges.len() {
+            // In place: it is large, and mostly the only one.
+            drop_with(|| self.exchanges.truncate(at));
         } else {
-            drop_caught(self.list.remove(at));
+            drop_caught(self.exchanges.remove(at));
         }
     }
 
-    /// Whether one at least was given up, and has not ended.
+    /// Whether an aborted request has not ended.
     pub(super) fn any_aborted(&self) -> bool {
         !self.aborted.is_empty()
     }
 
-    /// Whether nobody waits for any of them.
+    /// Whether all requests in flight are aborted.
     pub(super) fn all_aborted(&self) -> bool {
-        self.aborted.len() == self.list.len()
+        self.aborted.len() == self.exchanges.len()
     }
 
-    /// When the first of those that were given up has to have ended.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.aborted.first().map(|(end, _)| *end)
+    /// The earliest deadline of an aborted request.
+    pub(super) fn abort_deadline(&self) -> Option<Instant> {
+        self.aborted.first().map(|(deadline, _)| *deadline)
     }
 
-    /// The one with most unread bytes.
+    /// The request with the most unread bytes, if there are any.
     pub(super) fn largest_unread(&self) -> Option<RequestKey> {
-        let most = self.list.iter().max_by_key(|exchange| exchange.unread())?;
-        (most.unread() > 0).then_some(most.key)
+        let largest = self.exchanges.iter().max_by_key(|exchange| exchange.unread())?;
+        (largest.unread() > 0).then_some(largest.key)
     }
 
-    /// The connection is no more.
+    /// The connection was dropped.
     pub(super) fn cut_off(&mut self) {
-        for exchange in self.list.drain(..) {
+        for exchange in self.exchanges.drain(..) {
             exchange.cut_off();
             drop_caught(exchange);
         }
@@ -113,96 +114,95 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Gives a request up, and has the application abort it. With a reason, its caller is told.
+    /// Aborts a request. Its caller gets the reason, unless it is gone.
     pub(super) fn abort(
         &mut self,
         key: RequestKey,
-        why: Option<ErrorKind>,
+        reason: Option<ErrorKind>,
         protocol: &mut Protocol,
         written: u64,
     ) {
-        let end = self.abort_timeout.map_or_else(never, deadline_after);
+        let deadline = self.abort_timeout.map_or_else(never, deadline_after);
         let Some(exchange) = self.by_key(key) else { return };
-        match why {
+        match reason {
             Some(kind) => exchange.fail(kind, written),
             None => exchange.abort(),
         }
-        let end = *exchange.deadline.get_or_insert(end);
-        self.aborted.insert((end, key));
+        let deadline = *exchange.abort_deadline.get_or_insert(deadline);
+        self.aborted.insert((deadline, key));
         let _ = protocol.abort(key);
     }
 
-    /// Looks after the callers; whether one has gone. Its request is given up.
+    /// Aborts the requests whose callers are gone.
     pub(super) fn poll_callers(
         &mut self,
         protocol: &mut Protocol,
         cx: &mut Context<'_>,
         written: u64,
-    ) -> bool {
-        let mut gone = false;
-        for at in 0..self.list.len() {
-            if let Some(exchange) = self.list.get_mut(at)
+    ) -> Progress {
+        let mut progress = Progress::Blocked;
+        for at in 0..self.exchanges.len() {
+            if let Some(exchange) = self.exchanges.get_mut(at)
                 && exchange.poll_caller(protocol, cx) == CallerState::Gone
             {
                 let key = exchange.key;
                 self.abort(key, None, protocol, written);
-                gone = true;
+                progress = Progress::Made;
             }
         }
-        gone
+        progress
     }
 
-    pub(super) fn is_sending(&self) -> bool {
-        self.list.iter().any(ClientExchange::is_sending)
+    pub(super) fn is_uploading(&self) -> bool {
+        self.exchanges.iter().any(ClientExchange::is_uploading)
     }
 
     pub(super) fn stop_uploads(&mut self) {
-        for exchange in &mut self.list {
+        for exchange in &mut self.exchanges {
             exchange.stop_upload();
         }
     }
 
-    /// Sends what there is of the bodies and room for, in turn; whether there was any. A body that is at fault is its own
-    /// request's end alone.
+    /// Sends bodies in turn, while there is room. A body that fails aborts only its own request.
     pub(super) fn poll_uploads(
         &mut self,
         protocol: &mut Protocol,
         cx: &mut Context<'_>,
-        places: u16,
+        capacity: u16,
         written: u64,
-    ) -> bool {
-        // What is queued at once is before whatever others have, also if they come later.
-        let most = if places > 1 { TURN } else { usize::MAX };
-        let mut progress = false;
-        // Requests in a row that had nothing to send.
-        let mut quiet = 0;
-        while quiet < self.list.len() && protocol.wants_body() {
-            if self.next >= self.list.len() {
-                self.next = 0;
+    ) -> Progress {
+        // What is queued now is sent before the bodies of later requests.
+        let limit = if capacity > 1 { BYTES_PER_TURN } else { usize::MAX };
+        let mut progress = Progress::Blocked;
+        // Exchanges in a row that had nothing to send.
+        let mut blocked = 0;
+        while blocked < self.exchanges.len() && protocol.wants_body() {
+            if self.next_upload >= self.exchanges.len() {
+                self.next_upload = 0;
             }
-            let Some(exchange) = self.list.get_mut(self.next) else { break };
-            self.next += 1;
-            match exchange.poll_upload(protocol, cx, most) {
-                Ok(false) => {
-                    quiet += 1;
+            let Some(exchange) = self.exchanges.get_mut(self.next_upload) else { break };
+            self.next_upload += 1;
+            match exchange.poll_upload(protocol, cx, limit) {
+                Ok(Progress::Blocked | Progress::Finished) => {
+                    blocked += 1;
                     continue;
                 }
-                Ok(true) => {}
+                Ok(Progress::Made) => {}
                 Err(kind) => {
                     let key = exchange.key;
                     self.abort(key, Some(kind), protocol, written);
                 }
             }
-            quiet = 0;
-            progress = true;
+            blocked = 0;
+            progress = Progress::Made;
         }
         progress
     }
 
-    /// The connection has failed, and with it all of them.
+    /// The connection has failed, and all requests with it.
     pub(super) fn fail(&mut self, kind: &ErrorKind, written: u64) {
         self.aborted.clear();
-        for mut exchange in self.list.drain(..) {
+        for mut exchange in self.exchanges.drain(..) {
             exchange.fail(kind.clone(), written);
             drop_caught(exchange);
         }

@@ -1,7 +1,7 @@
-//! The web server's side: requests to an application.
+//! A FastCGI client: sends requests to an application, as a web server does.
 //!
-//! [`handshake`] makes of a transport connection a [`SendRequest`], which is a tower service, and a
-//! [`Connection`], a future that drives it. [`Pool`] makes and keeps as many of them as it needs.
+//! [`handshake`] turns a transport into a [`SendRequest`], which is a tower service, and a [`Connection`], a future that
+//! drives it. A [`Pool`] makes and keeps as many connections as it needs.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -11,7 +11,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // An application, at the other end of a connection in memory.
+//! // An application at the other end of a connection in memory.
 //! let (web_server, application) = tokio::io::duplex(1024);
 //! tokio::spawn(Connection::new(application, service_fn(async |request: http::Request<RequestBody>| {
 //!     Ok::<_, std::convert::Infallible>(http::Response::new(format!("Hello, {}!", request.uri())))
@@ -28,59 +28,62 @@
 //! ```
 //!
 //! # Multiplexing
-//! A connection has one request under way, as with nginx, Apache, lighttpd and Caddy, unless
-//! [`Config::with_max_concurrent_requests`] allows more and the application takes them (FastCGI §4.1). It pays for many requests that wait at
-//! the same time, on events for example, over few connections; large answers to slow readers are better off without.
-//! Applications that take several are those of this workspace and of Go, and others that are not one process for each
-//! request; PHP is none of them.
+//! A connection has one request in flight, as with nginx, Apache, lighttpd and Caddy, unless
+//! [`Config::with_max_concurrent_requests`] allows more and the application takes them (FastCGI §4.1). That pays for many requests
+//! that wait at the same time, on events for example, over few connections. Large responses to slow readers are better off
+//! without. This workspace's and Go's applications take several, as do others that are not one process for each request. PHP
+//! does not.
 //!
-//! - *Who is asked.* [`handshake`]'s connection asks before its first request, which goes out at once, alone until there is an
-//!   answer. An application that says no, does not know the question, or has not answered after 1 s gets one at a time. A [`Pool`]
-//!   asks an application that it does not know over a connection without a request, for libfcgi never
-//!   answers that question, nor anything behind it; requests go on meanwhile, over others. What it has found holds for all of its
-//!   connections. Those that take several are asked on each connection, those that say no again after 5 minutes. An
-//!   application that could not be reached is asked again after 1 s, one that has not answered after 10 s; either pause doubles
-//!   each time, up to 5 minutes.
-//! - *Fairness.* Bodies go out in turn, a record of each.
-//! - *Unread answers.* FastCGI has no flow control (§3.3): who does not read an answer holds up those behind it on the
-//!   same connection. From [`Config::with_connection_window`] on nothing more is read; once that has lasted for
-//!   [`Config::with_body_stall_timeout`], the request with the most unread bytes is given up, and its body is
-//!   [that error](Error::is_stalled). A reader that is slow, and not stuck, slows the others down. A held-up connection is given
-//!   no further requests.
-//! - *Giving up* one is ABORT_REQUEST for that one, and the others go on. Until its end has come, the connection is given no
-//!   further requests; where that is not [in time](Config::abort_timeout), it ends with the others.
-//! - *A body that panics*, when it is polled or dropped, fails its own request alone, and that [says so](Error::is_panic).
-//! - *A connection that fails* fails all of them. An application that refuses a request since it has others
-//!   (CANT_MPX_CONN, OVERLOADED) has done nothing for it, and a [`Pool`] sends it once more, over another connection or alone.
+//! - *Probe.* GET_VALUES asks the application. A connection made by [`handshake`] sends it before its first request, which follows
+//!   at once, alone until the reply. An application that replies no, does not know GET_VALUES, or does not reply within 1 s gets one
+//!   request at a time. A [`Pool`] probes an unknown application over a connection without a request, because libfcgi never replies,
+//!   nor serves what comes behind the probe. Requests go over other connections meanwhile, and the result holds for all of
+//!   them. If it is yes, each connection is probed; if it is no, the application is probed again after 5 minutes. After a failed
+//!   connect the next probe comes after 1 s, without a reply after 10 s; both pauses double each time, up to 5 minutes.
+//! - *Fairness.* Bodies are sent in turn, a record of each.
+//! - *Unread responses.* FastCGI has no flow control (§3.3): an unread response blocks those behind it on its connection. At
+//!   [`Config::with_connection_window`] input pauses. After [`Config::with_body_stall_timeout`] the request with the most unread
+//!   bytes is aborted, and its body is [that error](Error::is_stalled). A reader that is slow, but not stuck, slows the others
+//!   down. A paused connection gets no further requests.
+//! - *Aborts.* ABORT_REQUEST ends one request, and the others go on. Until the application has ended it, the connection gets no
+//!   further requests. If it does not [in time](Config::with_abort_timeout), the connection closes after the others.
+//! - *Panics.* A body that panics when polled or dropped fails only its own request, with [that error](Error::is_panic).
+//! - *Failures.* A lost connection fails all of its requests. An application that rejects a request because of others
+//!   (CANT_MPX_CONN, OVERLOADED) has done nothing for it: a [`Pool`] sends it once more, over another connection or alone.
 //!
-//! # Giving up
-//! Dropping a response's future, or its body, gives the request up: the application is sent ABORT_REQUEST
-//! (FastCGI §5.4). Once it has ended the request, or if it does not [in time](Config::abort_timeout), the
-//! connection is closed, unless it has others. So a time-out around the service is all that is needed to have one.
+//! # Aborting a request
+//! Dropping a response's future or its body aborts the request: the application gets ABORT_REQUEST (FastCGI §5.4). The connection
+//! is closed when the application has ended the request, or after [`Config::with_abort_timeout`], unless it has other requests. So a
+//! timeout around the service is enough.
 //!
 //! # Spans
-//! What is logged of a request, its application's STDERR among it, is logged in the [`tracing`] span that the request was called in,
-//! and its body is polled there. The span is kept until the application has ended the request. A [`Pool`]'s connections are in
-//! no span, for they outlive the requests that they are made for.
+//! Log events of a request, including the application's STDERR, are in the [`tracing`] span of the call, and its body is polled
+//! in it. The span is kept until the application has ended the request. A [`Pool`]'s connections are in no span, because they
+//! outlive the requests that they are made for.
 //!
-//! # What an answer must have
-//! END_REQUEST. The end of the stream without it is an error of the body, however much has come, and so are
-//! fewer or more bytes than the answer's own Content-Length.
+//! # What makes a response complete
+//! END_REQUEST. If the stream ends without it, the body fails, however much has come. So it does if the response is shorter or
+//! longer than its Content-Length.
 
 mod config;
 mod connection;
 mod dispatch;
-pub(crate) mod error;
+mod driver;
+mod error;
 mod events;
 mod exchange;
 mod guard;
 mod in_flight;
 mod pool;
 mod probe;
+mod reader;
 mod request_body;
 mod response_body;
 mod send_request;
+mod state;
 mod timeouts;
+mod transport;
+mod writer;
 
 pub use self::config::Config;
 pub use self::connection::{Connection, handshake};

@@ -1,40 +1,128 @@
-//! The question how many requests an application takes on a connection (FastCGI §4.1).
+//! The GET_VALUES probe: how many requests an application takes on a connection (FastCGI §4.1).
+//!
+//! ```text
+//!               want,
+//!               want_exclusive       poll_send       finish (reply, timeout)
+//!   NotNeeded ────────────────▶ Wanted ───────▶ Sent ───────────────────────▶ Done
+//!                                 ▲                                             │
+//!                                 └─────────────── want_exclusive ──────────────┘
+//! ```
+//!
+//! `finish` and `close` lead from each state to `Done`. `want` makes a `Wanted` probe that was exclusive one that is not.
 
 use std::time::Duration;
 
 use fcgi_core::{Params, Variable};
 
-use super::dispatch::Question;
 use crate::cgi::parse_decimal;
 
-/// How long the answer may take. An application looks for the question before anything else, and has nothing to do for the
-/// answer, unless it has no process to spare or does not know how to give one: libfcgi never does.
-pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time for the reply. An application looks for the probe before anything else and computes nothing for the reply, unless it
+/// has no free process or never replies, like libfcgi.
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What is asked for.
+/// The variables that a probe asks for.
 pub(super) const PROBE_VARIABLES: [Variable; 2] = [Variable::MpxsConns, Variable::MaxReqs];
 
-/// How far a connection is with it.
+/// The probe of one connection.
+///
+/// An *exclusive* probe is sent while no request is in flight, and no request follows before the reply, which may never come.
+/// Others are sent at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Probe {
-    /// Nobody asks, or there is an answer, or there was none in time.
-    No,
-    /// The question is out. With [`Question::Alone`], the connection is good for nothing if there is no answer.
-    Out(Question),
+    NotNeeded,
+    Wanted {
+        exclusive: bool,
+    },
+    Sent {
+        exclusive: bool,
+    },
+    /// The application has replied or timed out, or the connection ended before.
+    Done,
 }
 
-/// How many requests may be under way at once, by what the application says of itself, where the caller wants at most so
-/// many.
+/// What became of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProbeOutcome {
+    /// It was not sent.
+    NotSent,
+    /// There was no connection, or it ended before the reply. Often the application is being restarted.
+    Unreachable,
+    /// There was no reply in time: the application is busy, or never replies.
+    TimedOut,
+    /// The application has said whether it takes several requests on a connection.
+    Replied { multiplexes: bool },
+}
+
+impl Probe {
+    /// Wants a probe that is sent at once, because the application is known to reply; whether it will be.
+    pub(super) const fn want(&mut self) -> bool {
+        let wanted = matches!(self, Self::NotNeeded | Self::Wanted { exclusive: true });
+        if wanted {
+            *self = Self::Wanted { exclusive: false };
+        }
+        wanted
+    }
+
+    /// Wants an exclusive probe, again if there was one before; whether that is news.
+    pub(super) const fn want_exclusive(&mut self) -> bool {
+        let wanted = matches!(self, Self::NotNeeded | Self::Done);
+        if wanted {
+            *self = Self::Wanted { exclusive: true };
+        }
+        wanted
+    }
+
+    /// Whether to send the probe now, which then counts as sent. `idle`: no request is in flight.
+    pub(super) const fn poll_send(&mut self, idle: bool) -> bool {
+        match *self {
+            Self::Wanted { exclusive } if idle || !exclusive => {
+                *self = Self::Sent { exclusive };
+                true
+            }
+            Self::NotNeeded | Self::Wanted { .. } | Self::Sent { .. } | Self::Done => false,
+        }
+    }
+
+    /// The application has replied, timed out, or shown what it takes by rejecting a request. Whether an exclusive probe was
+    /// outstanding.
+    pub(super) const fn finish(&mut self) -> bool {
+        let exclusive = matches!(self, Self::Sent { exclusive: true });
+        *self = Self::Done;
+        exclusive
+    }
+
+    /// The connection accepts no more requests. The outcome of a probe that was not finished.
+    pub(super) const fn close(&mut self) -> Option<ProbeOutcome> {
+        let outcome = match self {
+            Self::Wanted { .. } => Some(ProbeOutcome::NotSent),
+            Self::Sent { .. } => Some(ProbeOutcome::Unreachable),
+            Self::NotNeeded | Self::Done => None,
+        };
+        *self = Self::Done;
+        outcome
+    }
+
+    /// Whether requests have to wait for it.
+    pub(super) const fn blocks_requests(self, idle: bool) -> bool {
+        match self {
+            Self::Wanted { exclusive } => exclusive && idle,
+            Self::Sent { exclusive } => exclusive,
+            Self::NotNeeded | Self::Done => false,
+        }
+    }
+}
+
+/// How many requests may be in flight at once, by the application's reply and the configured limit.
 ///
-/// FastCGI §4.1 means `FCGI_MAX_REQS` for the whole application. It is taken for a connection, as HAProxy takes it: how many others
-/// the application has is not known here.
-pub(super) fn negotiated(told: &Params, wanted: u16) -> u16 {
-    if told.get("FCGI_MPXS_CONNS") != Some(b"1") {
+/// FastCGI §4.1 means `FCGI_MAX_REQS` for the whole application. Here it limits each connection, as in HAProxy, because the
+/// application's other connections are unknown.
+pub(super) fn negotiated(reply: &Params, limit: u16) -> u16 {
+    if reply.get("FCGI_MPXS_CONNS") != Some(b"1") {
         return 1;
     }
-    match told.get("FCGI_MAX_REQS").and_then(parse_decimal) {
-        Some(most) => u16::try_from(most).unwrap_or(u16::MAX).clamp(1, wanted),
-        None => wanted,
+    match reply.get("FCGI_MAX_REQS").and_then(parse_decimal) {
+        Some(max) => u16::try_from(max).unwrap_or(u16::MAX).clamp(1, limit),
+        None => limit,
     }
 }
 
@@ -42,9 +130,87 @@ pub(super) fn negotiated(told: &Params, wanted: u16) -> u16 {
 mod tests {
     use super::*;
 
+    const WANTED: Probe = Probe::Wanted { exclusive: false };
+    const WANTED_EXCLUSIVE: Probe = Probe::Wanted { exclusive: true };
+    const SENT: Probe = Probe::Sent { exclusive: false };
+    const SENT_EXCLUSIVE: Probe = Probe::Sent { exclusive: true };
+    const ALL: [Probe; 6] = [Probe::NotNeeded, WANTED, WANTED_EXCLUSIVE, SENT, SENT_EXCLUSIVE, Probe::Done];
+
+    /// The states that `transition` leads to from each of `ALL`, and what it returns.
+    fn from_all<T>(transition: impl Fn(&mut Probe) -> T) -> [(Probe, T); 6] {
+        ALL.map(|mut probe| {
+            let result = transition(&mut probe);
+            (probe, result)
+        })
+    }
+
     #[test]
-    fn what_an_application_says_bounds_what_is_wanted() {
-        for (mpxs, reqs, places_of_32) in [
+    fn a_probe_is_wanted_once() {
+        let expected = [
+            (WANTED, true),
+            (WANTED, false),
+            (WANTED, true),
+            (SENT, false),
+            (SENT_EXCLUSIVE, false),
+            (Probe::Done, false),
+        ];
+        assert_eq!(from_all(Probe::want), expected);
+    }
+
+    #[test]
+    fn an_exclusive_probe_can_be_wanted_again() {
+        let expected = [
+            (WANTED_EXCLUSIVE, true),
+            (WANTED, false),
+            (WANTED_EXCLUSIVE, false),
+            (SENT, false),
+            (SENT_EXCLUSIVE, false),
+            (WANTED_EXCLUSIVE, true),
+        ];
+        assert_eq!(from_all(Probe::want_exclusive), expected);
+    }
+
+    #[test]
+    fn a_wanted_probe_is_sent_and_an_exclusive_one_idle() {
+        for idle in [false, true] {
+            let exclusive = if idle { SENT_EXCLUSIVE } else { WANTED_EXCLUSIVE };
+            let expected = [
+                (Probe::NotNeeded, false),
+                (SENT, true),
+                (exclusive, idle),
+                (SENT, false),
+                (SENT_EXCLUSIVE, false),
+                (Probe::Done, false),
+            ];
+            assert_eq!(from_all(|probe| probe.poll_send(idle)), expected);
+        }
+    }
+
+    #[test]
+    fn a_finished_probe_says_whether_it_was_exclusive() {
+        let results = from_all(Probe::finish);
+        assert_eq!(results.map(|(probe, _)| probe), [Probe::Done; 6]);
+        assert_eq!(results.map(|(_, exclusive)| exclusive), [false, false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_closed_connection_reports_its_probe() {
+        let results = from_all(Probe::close);
+        let (not_sent, lost) = (Some(ProbeOutcome::NotSent), Some(ProbeOutcome::Unreachable));
+        assert_eq!(results.map(|(probe, _)| probe), [Probe::Done; 6]);
+        assert_eq!(results.map(|(_, outcome)| outcome), [None, not_sent, not_sent, lost, lost, None]);
+    }
+
+    #[test]
+    fn only_an_exclusive_probe_blocks_requests() {
+        let blocks = |idle| ALL.map(|probe| probe.blocks_requests(idle));
+        assert_eq!(blocks(false), [false, false, false, false, true, false]);
+        assert_eq!(blocks(true), [false, false, true, false, true, false]);
+    }
+
+    #[test]
+    fn the_reply_and_the_limit_bound_requests_at_once() {
+        for (mpxs, reqs, of_32) in [
             (Some("1"), None, 32),
             (Some("1"), Some("8"), 8),
             (Some("1"), Some("33"), 32),
@@ -58,8 +224,8 @@ mod tests {
             (None, None, 1),
         ] {
             let pairs = [("FCGI_MPXS_CONNS", mpxs), ("FCGI_MAX_REQS", reqs)];
-            let told: Params = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-            assert_eq!(negotiated(&told, 32), places_of_32, "{mpxs:?} {reqs:?}");
+            let reply: Params = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+            assert_eq!(negotiated(&reply, 32), of_32, "{mpxs:?} {reqs:?}");
         }
     }
 }

@@ -1,8 +1,7 @@
-//! The body of a request on its way to STDIN.
+//! Sends the body of a request as STDIN.
 
 use std::error::Error as StdError;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -13,21 +12,20 @@ use super::error::ErrorKind;
 use super::guard::drop_caught;
 use crate::cgi::parse_decimal;
 
-/// A body that is being sent, never more of it than it said.
+/// A body that is being sent. It fails if it does not have its declared length.
 pub(super) struct RequestUpload<B> {
     state: State<B>,
-    /// Bytes that are still to come, where it is known how many.
+    /// Bytes that are missing to the declared length.
     left: Option<u64>,
-    /// What was taken of it and is yet to be sent, where it was too much for once; not empty.
+    /// The rest of a frame that was longer than one chunk; not empty.
     rest: Option<Box<Bytes>>,
 }
 
 enum State<B> {
-    /// Nothing of it was taken.
-    Whole(B),
-    Begun(Pin<Box<B>>),
-    /// There is no more of it.
-    Over,
+    /// It was not polled.
+    Untouched(B),
+    Streaming(Pin<Box<B>>),
+    Ended,
 }
 
 impl<B> RequestUpload<B>
@@ -35,80 +33,79 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// And the length that the application is to be told: what the body knows of itself, else what the request
-    /// says. None where there is nothing to send and nobody has said so.
+    /// Also returns the CONTENT_LENGTH to send: the body's exact size, else the request's Content-Length. `None` for an empty
+    /// body without a Content-Length.
     pub(super) fn new(body: B, headers: &HeaderMap) -> (Self, Option<u64>) {
-        let said = headers.get(CONTENT_LENGTH).and_then(|length| parse_decimal(length.as_bytes()));
+        let declared = headers.get(CONTENT_LENGTH).and_then(|length| parse_decimal(length.as_bytes()));
         let exact = body.size_hint().exact();
-        let left = exact.or(said);
-        let told = left.filter(|length| *length > 0 || said.is_some());
-        (Self { state: State::Whole(body), left, rest: None }, told)
+        let left = exact.or(declared);
+        let content_length = left.filter(|length| *length > 0 || declared.is_some());
+        (Self { state: State::Untouched(body), left, rest: None }, content_length)
     }
 
-    /// The next bytes, at most so many; `None` at the end.
+    /// The next chunk, of at most `limit` bytes; `None` at the end.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        most: usize,
+        limit: usize,
     ) -> Poll<Result<Option<Bytes>, ErrorKind>> {
         let mut rest = match self.rest.take() {
             Some(rest) => rest,
             None => match ready!(self.poll_body(cx))? {
-                Some(bytes) if bytes.len() > most => Box::new(bytes),
+                Some(bytes) if bytes.len() > limit => Box::new(bytes),
                 bytes => return Poll::Ready(Ok(bytes)),
             },
         };
-        let part = rest.split_to(most.min(rest.len()));
+        let chunk = rest.split_to(limit.min(rest.len()));
         self.rest = Some(rest).filter(|rest| !rest.is_empty());
-        Poll::Ready(Ok(Some(part)))
+        Poll::Ready(Ok(Some(chunk)))
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ErrorKind>> {
-        if let State::Whole(body) = &self.state {
+        if let State::Untouched(body) = &self.state {
             if body.is_end_stream() {
-                // Not polled, so that it can be given back.
+                // Not polled, so that it can be returned.
                 return Poll::Ready(self.end());
             }
-            if let State::Whole(body) = std::mem::replace(&mut self.state, State::Over) {
-                self.state = State::Begun(Box::pin(body));
+            if let State::Untouched(body) = std::mem::replace(&mut self.state, State::Ended) {
+                self.state = State::Streaming(Box::pin(body));
             }
         }
-        // It is polled where it lies: one that panics is dropped later, and not while that unwinds.
-        while let State::Begun(body) = &mut self.state {
+        // Polled in place: a body that panics is dropped later, not while unwinding.
+        while let State::Streaming(body) = &mut self.state {
             let Some(frame) = ready!(body.as_mut().poll_frame(cx)) else {
-                self.let_go();
+                self.drop_body();
                 return Poll::Ready(self.end());
             };
-            let frame = frame.map_err(|error| ErrorKind::RequestBody(Arc::from(error.into())))?;
+            let frame = frame.map_err(ErrorKind::request_body)?;
             // CGI has no trailers.
             let Ok(mut data) = frame.into_data() else { continue };
             if !data.has_remaining() {
                 continue;
             }
-            self.take(data.remaining())?;
+            self.count(data.remaining())?;
             return Poll::Ready(Ok(Some(data.copy_to_bytes(data.remaining()))));
         }
         Poll::Ready(Ok(None))
     }
 
-    /// The body, where nothing of it was taken.
-    pub(super) fn into_whole(mut self) -> Option<B> {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Whole(body) => Some(body),
-            State::Begun(body) => {
+    /// The body, if it was not polled.
+    pub(super) fn into_untouched(mut self) -> Option<B> {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Untouched(body) => Some(body),
+            State::Streaming(body) => {
                 drop_caught(body);
                 None
             }
-            State::Over => None,
+            State::Ended => None,
         }
     }
 
-    /// Drops the body.
-    pub(super) fn let_go(&mut self) {
-        drop_caught(std::mem::replace(&mut self.state, State::Over));
+    fn drop_body(&mut self) {
+        drop_caught(std::mem::replace(&mut self.state, State::Ended));
     }
 
-    fn take(&mut self, bytes: usize) -> Result<(), ErrorKind> {
+    fn count(&mut self, bytes: usize) -> Result<(), ErrorKind> {
         if let Some(left) = &mut self.left {
             *left = left.checked_sub(bytes as u64).ok_or(ErrorKind::RequestLength)?;
         }

@@ -1,4 +1,4 @@
-//! The body of an application's answer.
+//! The body of a response.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,28 +11,27 @@ use http_body::{Body, Frame, SizeHint};
 use super::error::{Error, ErrorKind};
 use crate::body::BodyChannel;
 
-/// The body of an answer that came over FastCGI.
+/// The body of a response that came over FastCGI.
 ///
-/// It ends where the application says so with END_REQUEST (FastCGI §5.5). An answer that is cut off, or that is
-/// not as long as its own Content-Length, is an [`Error`], never a clean end. It has no trailers.
+/// It ends with END_REQUEST (FastCGI §5.5). A response that is cut off or does not have its Content-Length is an [`Error`],
+/// never a clean end. It has no trailers.
 ///
-/// Reading it lets further input flow. Dropping it before its end gives the request up: the application is sent
-/// ABORT_REQUEST (§5.4). Once as many bytes as its Content-Length were read, or where the answer has no body,
-/// the application is left to end the request.
+/// Reading it resumes paused input. Dropping it before its end aborts the request with ABORT_REQUEST (§5.4), except after all
+/// bytes of its Content-Length were read, or if the response has no body: then the application ends the request.
 pub struct ResponseBody {
-    /// `None` once it has ended, cleanly or not.
+    /// `None` after the end, clean or not.
     cell: Option<Arc<BodyChannel<ErrorKind>>>,
     length: Length,
 }
 
-/// How many bytes there have to be.
+/// How many bytes have to come.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Length {
-    /// As many as come.
+    /// Any number.
     Any,
     /// So many more.
     Left(u64),
-    /// None: the answer to HEAD, 204, 304. What the application sends all the same was dropped.
+    /// None: the response to HEAD, 204, 304. Whatever the application sends is dropped.
     NoBody,
 }
 
@@ -104,8 +103,8 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        // Where all of it was read, or there is nothing to read, this is no giving up: the connection sees that
-        // nobody holds the cell any more.
+        // A body that was read completely, or is empty, does not abort the request: the connection sees that it has the only
+        // reference.
         if let (Some(cell), Length::Any | Length::Left(1..)) = (&self.cell, self.length) {
             cell.close();
         }

@@ -1,4 +1,4 @@
-//! The caller's end of a connection.
+//! Sends requests over one connection.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,29 +10,28 @@ use http_body::Body;
 use tokio::sync::oneshot;
 use tower_service::Service;
 
-use super::dispatch::{Envelope, FailedRequest, RequestChannel, ResponseSender};
+use super::dispatch::{Envelope, RequestChannel, ResponseResult};
 use super::error::{Error, ErrorKind};
 use super::response_body::ResponseBody;
 
 /// Sends requests over a [`Connection`](super::Connection): a tower service.
 ///
-/// It is ready once the answer to the last request has ended or, where connections are
-/// [shared](super::Config::with_max_concurrent_requests), while fewer are under way than the application takes. Dropping it lets
-/// those that are under way end, and then the connection.
+/// It is ready when no request is in flight or, with [multiplexing](super::Config::with_max_concurrent_requests), while fewer
+/// are in flight than the application takes. Dropping it closes the connection after the requests in flight.
 ///
 /// # Errors
-/// Of `poll_ready`: the connection has ended, [`Error::is_closed`]. Of a call: whatever keeps the answer's head
-/// from coming; after the head, errors are the [body](ResponseBody)'s. A call for which `poll_ready` was ready is refused only
-/// if the connection has ended since: that is [`Error::is_closed`] too, and nothing of the request was sent.
+/// `poll_ready` fails with [`Error::is_closed`] if the connection has ended. A call fails if no response head comes; errors
+/// after the head are the [body](ResponseBody)'s. After a ready `poll_ready`, a call is rejected only if the connection
+/// has ended in between: with [`Error::is_closed`] too, and nothing of the request was sent.
 ///
 /// # Cancel safety
-/// Dropping the future of a call gives the request up, and the connection with it unless it is shared.
+/// Dropping the future of a call aborts the request. Without multiplexing, this closes the connection.
 pub struct SendRequest<B> {
     requests: Arc<RequestChannel<B>>,
     reservation: Reservation,
 }
 
-/// Whether `poll_ready` has a place for the next request.
+/// Whether `poll_ready` has room for the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reservation {
     None,
@@ -40,28 +39,28 @@ enum Reservation {
 }
 
 impl<B> SendRequest<B> {
-    pub(super) const fn new(mailbox: Arc<RequestChannel<B>>) -> Self {
-        Self { requests: mailbox, reservation: Reservation::None }
+    pub(super) const fn new(requests: Arc<RequestChannel<B>>) -> Self {
+        Self { requests, reservation: Reservation::None }
     }
 
-    /// Whether the connection takes no more requests.
+    /// Whether the connection accepts no more requests.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.requests.is_closed()
     }
 
-    pub(super) fn mailbox(&self) -> &RequestChannel<B> {
+    pub(super) fn channel(&self) -> &RequestChannel<B> {
         &self.requests
     }
 
-    fn send(&mut self, request: Request<B>) -> oneshot::Receiver<ResponseSender<B>> {
-        let (call, receiver) = Envelope::new(request);
-        let put = match std::mem::replace(&mut self.reservation, Reservation::None) {
-            Reservation::Reserved => self.requests.send_reserved(call),
-            Reservation::None => self.requests.send(call),
+    fn send(&mut self, request: Request<B>) -> oneshot::Receiver<ResponseResult<B>> {
+        let (envelope, receiver) = Envelope::new(request);
+        let sent = match std::mem::replace(&mut self.reservation, Reservation::None) {
+            Reservation::Reserved => self.requests.send_reserved(envelope),
+            Reservation::None => self.requests.send(envelope),
         };
-        if let Err(call) = put {
-            let _ = call.response.send(Err(FailedRequest::unsent(call.request, ErrorKind::Closed)));
+        if let Err(envelope) = sent {
+            envelope.reject(ErrorKind::Closed);
         }
         receiver
     }
@@ -85,13 +84,13 @@ impl<B: Body> Service<Request<B>> for SendRequest<B> {
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<B> {
-        ResponseFuture { answer: self.send(request) }
+        ResponseFuture { response: self.send(request) }
     }
 }
 
 impl<B> Drop for SendRequest<B> {
     fn drop(&mut self) {
-        self.requests.forget_sender();
+        self.requests.drop_sender();
     }
 }
 
@@ -101,17 +100,17 @@ impl<B> fmt::Debug for SendRequest<B> {
     }
 }
 
-/// The answer to a request, up to its head.
+/// The response to a request, up to its head.
 pub struct ResponseFuture<B> {
-    answer: oneshot::Receiver<ResponseSender<B>>,
+    response: oneshot::Receiver<ResponseResult<B>>,
 }
 
 impl<B> Future for ResponseFuture<B> {
     type Output = Result<Response<ResponseBody>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.answer).poll(cx).map(|answer| match answer {
-            Ok(answer) => answer.map_err(|unanswered| unanswered.error),
+        Pin::new(&mut self.response).poll(cx).map(|response| match response {
+            Ok(response) => response.map_err(|failed| failed.error),
             // The connection's future was dropped.
             Err(_) => Err(ErrorKind::Incomplete.into()),
         })
@@ -121,5 +120,18 @@ impl<B> Future for ResponseFuture<B> {
 impl<B> fmt::Debug for ResponseFuture<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+
+    use super::*;
+
+    #[test]
+    fn a_sender_crosses_threads_and_panics() {
+        const fn check<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
+        check::<SendRequest<String>>();
     }
 }

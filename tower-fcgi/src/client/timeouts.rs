@@ -1,4 +1,4 @@
-//! What a connection waits for with a limit, on one timer.
+//! The timer table of a connection: a deadline for each timer, and one sleep for all.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -6,64 +6,120 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// When each wait ends; those that are `None` are not waited for.
-#[derive(Default)]
-pub(super) struct Timers {
-    pub(super) idle: Option<Instant>,
-    pub(super) answer: Option<Instant>,
-    pub(super) stall: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
+/// What a connection waits for with a timeout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// A request, on an idle connection.
+    KeepAlive,
+    /// The reply to the probe.
+    Probe,
+    /// The end of an aborted request.
+    Abort,
+    /// The reader of a response that blocks the others.
+    BodyStall,
 }
 
-/// What has not come in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expired {
-    /// A request, on a connection that has none.
-    Idle,
-    /// The application's answer to how many requests it takes.
-    Answer,
-    /// The end of a request that was given up.
-    Abort,
-    /// Somebody who reads an answer that holds up the others.
-    Stall,
+impl Timer {
+    const ALL: [Self; 4] = [Self::KeepAlive, Self::Probe, Self::Abort, Self::BodyStall];
+}
+
+/// The deadlines of timers that are set.
+#[derive(Default)]
+pub(super) struct Timers {
+    deadlines: [Option<Instant>; Timer::ALL.len()],
+    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timers {
-    /// Nothing is waited for.
+    pub(super) const fn set(&mut self, timer: Timer, deadline: Instant) {
+        self.deadlines[timer as usize] = Some(deadline);
+    }
+
+    /// Sets a timer that is not set yet.
+    pub(super) fn start(&mut self, timer: Timer, timeout: Duration) {
+        self.deadlines[timer as usize].get_or_insert_with(|| deadline_after(timeout));
+    }
+
+    pub(super) const fn stop(&mut self, timer: Timer) {
+        self.deadlines[timer as usize] = None;
+    }
+
+    pub(super) const fn is_set(&self, timer: Timer) -> bool {
+        self.deadlines[timer as usize].is_some()
+    }
+
+    /// Stops all timers, and frees the sleep.
     pub(super) fn clear(&mut self) {
-        if self.timer.is_some() {
+        if self.sleep.is_some() {
             *self = Self::default();
         }
     }
 
-    /// Ready when one of them has ended. `abort` is one of them as well.
-    pub(super) fn poll(&mut self, abort: Option<Instant>, cx: &mut Context<'_>) -> Poll<Expired> {
-        let all = [
-            (Expired::Idle, self.idle),
-            (Expired::Answer, self.answer),
-            (Expired::Abort, abort),
-            (Expired::Stall, self.stall),
-        ];
-        let first = all.into_iter().filter_map(|(due, at)| Some((due, at?))).min_by_key(|(_, at)| *at);
-        let Some((due, at)) = first else {
-            self.timer = None;
+    /// The timer that expires next, and when.
+    pub(super) fn next(&self) -> Option<(Timer, Instant)> {
+        let set = Timer::ALL.into_iter().filter_map(|timer| Some((timer, self.deadlines[timer as usize]?)));
+        set.min_by_key(|(_, deadline)| *deadline)
+    }
+
+    /// Ready when a timer has expired, which is stopped then.
+    pub(super) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Timer> {
+        let Some((timer, deadline)) = self.next() else {
+            self.sleep = None;
             return Poll::Pending;
         };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
-        if timer.deadline() != at {
-            timer.as_mut().reset(at);
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if sleep.deadline() != deadline {
+            sleep.as_mut().reset(deadline);
         }
-        ready!(timer.as_mut().poll(cx));
-        Poll::Ready(due)
+        ready!(sleep.as_mut().poll(cx));
+        self.stop(timer);
+        Poll::Ready(timer)
     }
 }
 
-/// The instant that is `limit` from now.
-pub(super) fn deadline_after(limit: Duration) -> Instant {
-    Instant::now().checked_add(limit).unwrap_or_else(never)
+/// The instant that is `timeout` from now.
+pub(super) fn deadline_after(timeout: Duration) -> Instant {
+    Instant::now().checked_add(timeout).unwrap_or_else(never)
 }
 
-/// Thirty years from now: clocks need not count further.
+/// Thirty years from now: tokio's clock need not reach further.
 pub(super) fn never() -> Instant {
     Instant::now() + Duration::from_secs(30 * 365 * 24 * 60 * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn timers_expire_in_order_and_once() {
+        let (mut timers, start) = (Timers::default(), Instant::now());
+        timers.start(Timer::BodyStall, 3 * SECOND);
+        timers.start(Timer::BodyStall, SECOND);
+        timers.set(Timer::Abort, start + 2 * SECOND);
+        timers.set(Timer::Probe, start + SECOND);
+        timers.stop(Timer::Probe);
+        for (timer, after) in [(Timer::Abort, 2), (Timer::BodyStall, 3)] {
+            assert_eq!(timers.next(), Some((timer, start + after * SECOND)));
+            assert_eq!(poll_fn(|cx| timers.poll_expired(cx)).await, timer);
+            assert_eq!(start.elapsed().as_secs(), u64::from(after));
+            assert!(!timers.is_set(timer));
+        }
+        assert_eq!(timers.next(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_equal_deadlines_the_first_timer_expires() {
+        let mut timers = Timers::default();
+        for timer in Timer::ALL.into_iter().rev() {
+            timers.start(timer, SECOND);
+        }
+        for timer in Timer::ALL {
+            assert_eq!(poll_fn(|cx| timers.poll_expired(cx)).await, timer);
+        }
+    }
 }

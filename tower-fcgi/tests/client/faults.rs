@@ -1,15 +1,15 @@
-//! Invalid or incomplete responses never end cleanly.
+//! Missing, invalid and incomplete responses: never a clean end.
 
 use fcgi_core::{ProtocolStatus, RecordType};
 use http_body_util::BodyExt as _;
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::client::{Config, Error};
 
-use crate::both::*;
+use crate::loopback::*;
 use crate::scripted::{self, end, end_with, record, stdout};
 
 /// The result of a request to an application that sends `wire` and closes.
-async fn asked(wire: &[u8]) -> Result<Result<String, Error>, Error> {
+async fn send_and_close(wire: &[u8]) -> Result<Result<String, Error>, Error> {
     let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_max_head_bytes(1000));
     let response = sender.call(get("/"));
     app.request().await;
@@ -20,41 +20,41 @@ async fn asked(wire: &[u8]) -> Result<Result<String, Error>, Error> {
 
 #[tokio::test(start_paused = true)]
 async fn eof_without_end_request_is_an_error_anywhere() {
-    let whole = [stdout("Content-Length: 2\r\n\r\nok"), stdout(""), end()].concat();
+    let complete = [stdout("Content-Length: 2\r\n\r\nok"), stdout(""), end()].concat();
     let head = 8 + 21;
-    for cut in 0..whole.len() {
-        let result = asked(&whole[..cut]).await;
+    for cut in 0..complete.len() {
+        let result = send_and_close(&complete[..cut]).await;
         let error = match result {
             Err(error) => {
                 assert!(cut < head, "after {cut} bytes");
                 error
             }
-            Ok(body) => body.expect_err("incomplete, but no error"),
+            Ok(body) => body.expect_err("it is incomplete"),
         };
         assert!(error.is_incomplete(), "after {cut} bytes: {error}");
     }
-    assert_eq!(asked(&whole).await.unwrap().unwrap(), "ok");
+    assert_eq!(send_and_close(&complete).await.unwrap().unwrap(), "ok");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_as_long_as_it_says() {
-    for (body, whole) in [("", false), ("o", false), ("ok", true), ("ok!", false)] {
+async fn a_response_must_have_its_content_length() {
+    for (body, complete) in [("", false), ("o", false), ("ok", true), ("ok!", false)] {
         let wire = [stdout(format!("Content-Length: 2\r\n\r\n{body}")), end()].concat();
-        match asked(&wire).await.unwrap() {
-            Ok(text) => assert!(whole && text == body),
-            Err(error) => assert!(!whole && error.is_incomplete(), "{body:?}: {error}"),
+        match send_and_close(&wire).await.unwrap() {
+            Ok(text) => assert!(complete && text == body),
+            Err(error) => assert!(!complete && error.is_incomplete(), "{body:?}: {error}"),
         }
     }
     let empty = [stdout("Status: 304\r\nContent-Length: 9\r\n\r\nxx"), end()].concat();
-    assert_eq!(asked(&empty).await.unwrap().unwrap(), "", "a 304 has no body, whatever is sent");
+    assert_eq!(send_and_close(&empty).await.unwrap().unwrap(), "", "a 304 has no body, whatever is sent");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_head_is_an_error_by_name() {
+async fn an_invalid_head_is_a_named_error() {
     let long = format!("X: {}\r\n\r\n", "y".repeat(1000));
     for wire in ["", "Status: abc\r\n\r\n", "no colon\r\n\r\n", "Status: 200 OK\r\n", &long] {
         let stdout = if wire.is_empty() { Vec::new() } else { stdout(wire) };
-        let error = asked(&[stdout, end()].concat()).await.unwrap_err();
+        let error = send_and_close(&[stdout, end()].concat()).await.unwrap_err();
         assert!(error.is_invalid_head(), "{wire:?}: {error}");
     }
 }
@@ -74,16 +74,16 @@ async fn a_rejection_is_reported_and_the_connection_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_protocol_error_fails_response_and_connection() {
     let broken = record(RecordType::STDIN, b"x");
-    let error = asked(&broken).await.unwrap_err();
+    let error = send_and_close(&broken).await.unwrap_err();
     assert!(error.is_protocol_error(), "{error}");
     let begun = [stdout("\r\nbegun"), broken].concat();
-    assert!(asked(&begun).await.unwrap().unwrap_err().is_protocol_error());
+    assert!(send_and_close(&begun).await.unwrap().unwrap_err().is_protocol_error());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_idle_application_sends_ends_the_connection() {
+async fn unsolicited_input_is_a_protocol_error() {
     let (sender, web_server, mut app) = scripted::connect(Config::default());
-    app.send(stdout("for whom?")).await;
+    app.send(stdout("unsolicited")).await;
     assert!(web_server.await.unwrap().unwrap_err().is_protocol_error());
     assert!(sender.is_closed());
 }
@@ -105,12 +105,12 @@ async fn a_failed_or_wrong_sized_body_aborts_its_request() {
         }
         let error = response.await.unwrap_err();
         assert!(error.is_request_body(), "{error}");
-        app.up_to(RecordType::ABORT_REQUEST).await;
+        app.read_to(RecordType::ABORT_REQUEST).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_dropped_fails_its_request() {
+async fn a_dropped_connection_fails_its_request() {
     for begun in [false, true] {
         let (mut sender, web_server, mut app) = scripted::connect(Config::default());
         let response = sender.call(get("/"));

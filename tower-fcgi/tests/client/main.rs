@@ -1,18 +1,16 @@
-//! Tests of the client, in memory and with paused time: with this crate's server, and with applications
-//! that are scripted record by record.
-//!
-//! `both` and `scripted` are the two kinds of applications. The other modules are the tests, by subject.
+//! The client, in memory and with paused time: against this crate's server (`loopback`), and against applications that are
+//! scripted record by record (`scripted`).
 
-mod both;
+mod loopback;
 mod scripted;
 
-mod answers;
+mod aborts;
 mod faults;
-mod giving_up;
 mod multiplex;
 mod panics;
 mod pool;
-mod questions;
+mod probes;
 mod requests;
+mod responses;
 mod shared_pool;
 mod spans;

@@ -1,4 +1,4 @@
-//! A panic in a caller's code fails its own request and no other.
+//! A panic in a caller's code fails only its own request.
 
 use std::io;
 use std::pin::Pin;
@@ -11,8 +11,8 @@ use http_body_util::BodyExt as _;
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::client::{Config, Error};
 
-use crate::both::*;
-use crate::scripted::{self, Application, answer, end, of, record, stdout, values};
+use crate::loopback::*;
+use crate::scripted::{self, Application, complete_response, end, record, stdout, values, with_id};
 
 /// Where a body panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,9 +20,9 @@ enum At {
     Hint,
     EndStream,
     Frame,
-    /// On poll and on drop.
+    /// When polled, and when dropped.
     FrameAndDrop,
-    /// On drop after its end.
+    /// When dropped after its end.
     Drop,
 }
 
@@ -54,7 +54,7 @@ impl Drop for Bad {
     }
 }
 
-/// The result of a request with a panicking body that shares a connection with another request.
+/// The result of a request with a bad body that shares a connection with a good one.
 async fn beside_another(at: At) -> (Result<String, Error>, Application) {
     let (mut sender, web_server, mut app) =
         scripted::connect(Config::default().with_max_concurrent_requests(8));
@@ -68,48 +68,48 @@ async fn beside_another(at: At) -> (Result<String, Error>, Application) {
         At::Hint => {}
         At::Drop => {
             app.request().await;
-            app.send([of(2, stdout("\r\nsecond")), of(2, end())].concat()).await;
+            app.send([with_id(2, stdout("\r\nsecond")), with_id(2, end())].concat()).await;
         }
-        At::EndStream | At::Frame | At::FrameAndDrop => app.up_to(RecordType::ABORT_REQUEST).await,
+        At::EndStream | At::Frame | At::FrameAndDrop => app.read_to(RecordType::ABORT_REQUEST).await,
     }
     let second = second.await.unwrap();
     if matches!(at, At::EndStream | At::Frame | At::FrameAndDrop) {
-        app.send(of(2, end())).await;
+        app.send(with_id(2, end())).await;
     }
     app.send([stdout("\r\nfirst"), end()].concat()).await;
     assert_eq!(text(first.await.unwrap().into_body()).await.unwrap(), "first", "{at:?}");
     let third = sender.ready().await.unwrap().call(get("/3"));
     app.request().await;
-    app.send(answer("third")).await;
+    app.send(complete_response("third")).await;
     assert_eq!(text(third.await.unwrap().into_body()).await.unwrap(), "third", "{at:?}");
     assert!(!web_server.is_finished());
     (second, app)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_panics_costs_the_others_nothing() {
+async fn a_panicking_body_fails_only_its_request() {
     for at in [At::Hint, At::EndStream, At::Frame, At::FrameAndDrop] {
         let (result, _app) = beside_another(at).await;
         let error = result.unwrap_err();
         assert!(error.is_panic() && error.is_request_body() && !error.is_incomplete(), "{at:?}: {error}");
         assert!(error.to_string().ends_with("panicked: the body has a bug"), "{error}");
     }
-    // The request was already complete.
+    // Its request was complete by then.
     assert_eq!(beside_another(At::Drop).await.0.unwrap(), "second");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_panics_alone_is_aborted() {
+async fn a_panicking_body_aborts_its_request() {
     let (mut sender, web_server, mut app) = scripted::connect(Config::default());
     let response = sender.call(post("/", Bad(At::Frame).boxed_unsync()));
     assert!(response.await.unwrap_err().is_panic());
-    app.up_to(RecordType::ABORT_REQUEST).await;
+    app.read_to(RecordType::ABORT_REQUEST).await;
     app.send(end()).await;
     assert!(web_server.await.unwrap().is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_given_up_may_panic_in_its_drop() {
+async fn an_aborted_body_may_panic_in_drop() {
     let (mut sender, web_server, mut app) =
         scripted::connect(Config::default().with_max_concurrent_requests(8));
     let first = sender.call(get("/1"));
@@ -117,22 +117,22 @@ async fn a_body_that_is_given_up_may_panic_in_its_drop() {
     app.request().await;
     app.send(values(&[("FCGI_MPXS_CONNS", "1")])).await;
     drop(sender.ready().await.unwrap().call(post("/2", Bad(At::Drop).boxed_unsync())));
-    app.up_to(RecordType::ABORT_REQUEST).await;
-    app.send([of(2, end()), stdout("\r\nfirst"), end()].concat()).await;
+    app.read_to(RecordType::ABORT_REQUEST).await;
+    app.send([with_id(2, end()), stdout("\r\nfirst"), end()].concat()).await;
     assert_eq!(text(first.await.unwrap().into_body()).await.unwrap(), "first");
-    // A request that is never sent.
+    // One that the connection does not take any more.
     drop(sender.ready().await.unwrap().call(post("/3", Bad(At::Drop).boxed_unsync())));
     drop(app);
     web_server.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_takes_stderr_may_panic() {
+async fn the_stderr_handler_may_panic() {
     let config = Config::default().with_on_stderr(|_| panic!("the log has a bug"));
     let (mut sender, web_server, mut app) = scripted::connect(config);
     let response = sender.call(get("/"));
     app.request().await;
-    app.send([record(RecordType::STDERR, b"text"), answer("whole")].concat()).await;
+    app.send([record(RecordType::STDERR, b"text"), complete_response("whole")].concat()).await;
     assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "whole");
     assert!(!web_server.is_finished());
 }

@@ -1,4 +1,4 @@
-//! The pool shares, keeps, waits for, and replaces connections.
+//! A pool's connections: kept, waited for, and replaced.
 
 use std::io;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use tower::{ServiceExt as _, service_fn};
 use tower_fcgi::client::{Config, Error, Pool};
 use tower_fcgi::{Connection, RequestBody};
 
-use crate::both::*;
-use crate::scripted::{Application, answer, stdout};
+use crate::loopback::*;
+use crate::scripted::{Application, complete_response, stdout};
 
-/// A pool, and the receiver of its connections' other ends.
+/// A pool, and the other ends of its connections.
 macro_rules! pool {
     ($connections:expr) => {{
         let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
@@ -30,7 +30,7 @@ macro_rules! pool {
     }};
 }
 
-/// Serves all connections. Counts the connections, and the most requests in flight.
+/// Serves all connections. Counts them, and the most requests at once.
 fn serve(mut connections: mpsc::UnboundedReceiver<DuplexStream>) -> [Arc<AtomicUsize>; 2] {
     let [made, most, now] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
     let counts = [Arc::clone(&made), Arc::clone(&most)];
@@ -76,7 +76,7 @@ async fn requests_share_the_allowed_connections_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_counts_until_its_answer_has_ended() {
+async fn a_connection_counts_until_its_response_ends() {
     let (pool, mut connections) = pool!(1);
     let first = tokio::spawn(pool.clone().oneshot(get("/1")));
     let mut app = Application::new(connections.recv().await.unwrap());
@@ -86,34 +86,35 @@ async fn a_connection_counts_until_its_answer_has_ended() {
     let second = tokio::spawn(pool.clone().oneshot(get("/2")));
     sleep(Duration::from_secs(1)).await;
     assert!(!second.is_finished());
-    // The body is dropped: the connection is closed if the application does not end the request.
+    // The application does not end the aborted request, so the connection is closed.
     drop(first);
-    app.up_to(RecordType::ABORT_REQUEST).await;
+    app.read_to(RecordType::ABORT_REQUEST).await;
     let mut app = Application::new(connections.recv().await.unwrap());
     app.request().await;
-    app.send(answer("second")).await;
+    app.send(complete_response("second")).await;
     assert_eq!(text(second.await.unwrap().unwrap().into_body()).await.unwrap(), "second");
 }
 
-/// The result of a request over a kept connection that the application closes, if `answered` after some output.
-async fn over_a_closed_connection(request: Request<Body>, answered: bool) -> (Result<String, Error>, bool) {
+/// The result of a request over a kept connection that the application closes after the request, with a part of a response or
+/// without; and whether the request was retried.
+async fn over_a_closed_connection(request: Request<Body>, responded: bool) -> (Result<String, Error>, bool) {
     let (pool, mut connections) = pool!(4);
     let first = tokio::spawn(pool.clone().oneshot(get("/")));
     let mut app = Application::new(connections.recv().await.unwrap());
     app.request().await;
-    app.send(answer("first")).await;
+    app.send(complete_response("first")).await;
     assert_eq!(text(first.await.unwrap().unwrap().into_body()).await.unwrap(), "first");
     sleep(Duration::from_millis(1)).await;
     let second = tokio::spawn(pool.clone().oneshot(request));
     app.request().await;
-    if answered {
+    if responded {
         app.send(stdout("Status:")).await;
     }
     drop(app);
     let again = tokio::spawn(async move {
         let mut app = Application::new(connections.recv().await.unwrap());
         app.request().await;
-        app.send(answer("again")).await;
+        app.send(complete_response("again")).await;
     });
     let result = match second.await.unwrap() {
         Ok(response) => text(response.into_body()).await,
@@ -123,21 +124,21 @@ async fn over_a_closed_connection(request: Request<Body>, answered: bool) -> (Re
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_can_do_no_harm_is_sent_again() {
+async fn only_safe_requests_are_retried() {
     let put = |body| Request::put("/").body(body).unwrap();
-    for (request, answered, again) in [
+    for (request, responded, retried) in [
         (get("/"), false, true),
         (put(none()), false, true),
         (post("/", none()), false, false),
         (put(full("taken")), false, false),
         (get("/"), true, false),
     ] {
-        let what = format!("{} {answered}", request.method());
-        let (result, was_sent_again) = over_a_closed_connection(request, answered).await;
-        assert_eq!(was_sent_again, again, "{what}");
+        let what = format!("{} {responded}", request.method());
+        let (result, was_retried) = over_a_closed_connection(request, responded).await;
+        assert_eq!(was_retried, retried, "{what}");
         match result {
-            Ok(body) => assert!(again && body == "again", "{what}"),
-            Err(error) => assert!(!again && error.is_incomplete(), "{what}: {error}"),
+            Ok(body) => assert!(retried && body == "again", "{what}"),
+            Err(error) => assert!(!retried && error.is_incomplete(), "{what}: {error}"),
         }
     }
 }
@@ -158,7 +159,7 @@ async fn a_kept_connection_closed_while_idle_is_not_used() {
         let response = tokio::spawn(pool.clone().oneshot(post("/", full("body"))));
         let mut app = Application::new(connections.recv().await.unwrap());
         app.request().await;
-        app.send(answer(body)).await;
+        app.send(complete_response(body)).await;
         assert_eq!(text(response.await.unwrap().unwrap().into_body()).await.unwrap(), body);
         drop(app);
         sleep(Duration::from_millis(1)).await;
@@ -166,7 +167,7 @@ async fn a_kept_connection_closed_while_idle_is_not_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connecting_has_a_limit_and_its_errors_are_told() {
+async fn connecting_times_out_or_fails_with_its_error() {
     let never: Pool<_, Body> =
         Pool::new(1, Config::default(), std::future::pending::<io::Result<DuplexStream>>)
             .with_connect_timeout(Duration::from_secs(3));
@@ -177,12 +178,12 @@ async fn connecting_has_a_limit_and_its_errors_are_told() {
         Err::<DuplexStream, _>(io::ErrorKind::ConnectionRefused.into())
     });
     for _ in 0..3 {
-        assert!(refused.clone().oneshot(get("/")).await.unwrap_err().is_io(), "the place is free again");
+        assert!(refused.clone().oneshot(get("/")).await.unwrap_err().is_io(), "the permit is free again");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_may_go() {
+async fn a_waiting_request_may_be_dropped() {
     let (pool, mut connections) = pool!(1);
     let first = tokio::spawn(pool.clone().oneshot(get("/1")));
     let mut app = Application::new(connections.recv().await.unwrap());
@@ -190,16 +191,16 @@ async fn those_who_wait_may_go() {
     sleep(Duration::from_secs(1)).await;
     waiting.abort();
     app.request().await;
-    app.send(answer("first")).await;
+    app.send(complete_response("first")).await;
     text(first.await.unwrap().unwrap().into_body()).await.unwrap();
     let third = tokio::spawn(pool.oneshot(get("/3")));
     app.request().await;
-    app.send(answer("third")).await;
+    app.send(complete_response("third")).await;
     assert_eq!(text(third.await.unwrap().unwrap().into_body()).await.unwrap(), "third");
 }
 
 #[tokio::test(start_paused = true)]
-async fn acquire_timeout_is_apart_from_the_response_timeout() {
+async fn acquire_timeout_does_not_limit_the_response() {
     let (pool, connections) = pool!(1);
     let _counts = serve(connections);
     let pool = pool.with_acquire_timeout(Duration::from_millis(400));
@@ -209,7 +210,7 @@ async fn acquire_timeout_is_apart_from_the_response_timeout() {
     let error = pool.clone().oneshot(get("/second")).await.unwrap_err();
     assert!(error.is_acquire_timeout() && !error.is_connect_timeout(), "{error}");
     assert_eq!(start.elapsed().as_millis(), 400);
-    // The first request takes a second. A request that waits less than the limit gets its response.
+    // The first takes a second: longer than the limit, which is only for waiting.
     let response = first.await.unwrap().unwrap();
     assert_eq!(text(response.into_body()).await.unwrap(), "/first");
     let response = pool.oneshot(get("/third")).await.unwrap();

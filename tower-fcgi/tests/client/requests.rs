@@ -1,4 +1,4 @@
-//! Requests as the application receives them.
+//! Requests, as the application sees them.
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -8,122 +8,128 @@ use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::client::{Config, ExtraParams};
 use tower_fcgi::{Params, RequestBody};
 
-use crate::both::*;
+use crate::loopback::*;
 
 #[tokio::test(start_paused = true)]
 async fn head_and_body_arrive_as_they_were_sent() {
-    let mut both = connect(Config::default(), async |request: Request<RequestBody>| {
+    let mut ends = connect(Config::default(), async |request: Request<RequestBody>| {
         let (parts, body) = request.into_parts();
         assert_eq!(body.size_hint().exact(), Some(70_000));
         let len = body.collect().await.unwrap().to_bytes().len();
-        let told = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
-        Response::new(format!("{} {} {:?} {:?} {len}", parts.method, parts.uri, told("host"), told("x-dup")))
+        let header = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        Response::new(format!(
+            "{} {} {:?} {:?} {len}",
+            parts.method,
+            parts.uri,
+            header("host"),
+            header("x-dup")
+        ))
     });
     let request = Request::put("http://example.org/a%20b?c=d").header("x-dup", "1").header("x-dup", "2");
     let request = request.body(full(vec![7; 70_000])).unwrap();
-    let response = both.sender.ready().await.unwrap().call(request).await.unwrap();
+    let response = ends.sender.ready().await.unwrap().call(request).await.unwrap();
     let expected = r#"PUT /a%20b?c=d Some("example.org") Some("1, 2") 70000"#;
     assert_eq!(text(response.into_body()).await.unwrap(), expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn bodies_stream_in_both_directions_at_once() {
-    let mut both = connect(Config::default(), async |request: Request<RequestBody>| {
+    let mut ends = connect(Config::default(), async |request: Request<RequestBody>| {
         assert_eq!(request.body().size_hint().exact(), None);
         Response::new(request.into_body())
     });
     let (mut body, channel) = Channel::<Bytes, std::io::Error>::new(1);
-    let response = both.sender.call(post("/", channel.boxed_unsync())).await.unwrap();
-    let mut answer = response.into_body();
+    let response = ends.sender.call(post("/", channel.boxed_unsync())).await.unwrap();
+    let mut echo = response.into_body();
     for number in 0..20 {
         let content = Bytes::from(vec![number; 1 + 700 * usize::from(number)]);
         body.send_data(content.clone()).await.unwrap();
         let mut seen = Vec::new();
         while seen.len() < content.len() {
-            seen.extend_from_slice(&answer.frame().await.unwrap().unwrap().into_data().unwrap());
+            seen.extend_from_slice(&echo.frame().await.unwrap().unwrap().into_data().unwrap());
         }
         assert_eq!(seen, content);
     }
     drop(body);
-    assert!(answer.frame().await.is_none());
+    assert!(echo.frame().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn large_bodies_pass_through_a_small_pipe() {
-    let mut both =
+    let mut ends =
         connect(Config::default().with_request_window(1000), async |request: Request<RequestBody>| {
             Response::new(request.into_body())
         });
     let content: Bytes = (0..=250).cycle().take(3_000_000).collect::<Vec<u8>>().into();
-    let response = both.sender.call(post("/", full(content.clone()))).await.unwrap();
+    let response = ends.sender.call(post("/", full(content.clone()))).await.unwrap();
     assert!(response.into_body().collect().await.unwrap().to_bytes() == content);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_kept_connection_is_reused_and_another_closed() {
     for keep in [true, false] {
-        let mut both =
+        let mut ends =
             connect(Config::default().with_keep_conn(keep), async |request: Request<RequestBody>| {
                 Response::new(request.uri().to_string())
             });
-        let response = both.sender.call(get("/1")).await.unwrap();
+        let response = ends.sender.call(get("/1")).await.unwrap();
         assert_eq!(text(response.into_body()).await.unwrap(), "/1");
         if keep {
-            let response = both.sender.ready().await.unwrap().call(get("/2")).await.unwrap();
+            let response = ends.sender.ready().await.unwrap().call(get("/2")).await.unwrap();
             assert_eq!(text(response.into_body()).await.unwrap(), "/2");
-            drop(both.sender);
+            drop(ends.sender);
         } else {
-            assert!(both.sender.ready().await.unwrap_err().is_closed());
+            assert!(ends.sender.ready().await.unwrap_err().is_closed());
         }
-        both.web_server.await.unwrap().unwrap();
-        both.application.await.unwrap().unwrap();
+        ends.web_server.await.unwrap().unwrap();
+        ends.application.await.unwrap().unwrap();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn extra_variables_of_all_requests_and_of_one() {
+async fn extra_params_of_all_requests_and_of_one() {
     let extra = ExtraParams([("DOCUMENT_ROOT", "/srv"), ("SERVER_NAME", "all")].into_iter().collect());
-    let mut both =
+    let mut ends =
         connect(Config::default().with_extra_params(extra), async |request: Request<RequestBody>| {
             let params = request.extensions().get::<Params>().unwrap();
-            let told =
+            let values =
                 ["DOCUMENT_ROOT", "SERVER_NAME", "REMOTE_ADDR"].map(|name| params.get_str(name).unwrap());
-            Response::new(told.join(" "))
+            Response::new(values.join(" "))
         });
     let mut request = get("/");
     let own = [("REMOTE_ADDR", "192.0.2.1"), ("SERVER_NAME", "own")];
     request.extensions_mut().insert(ExtraParams(own.into_iter().collect()));
-    let response = both.sender.call(request).await.unwrap();
+    let response = ends.sender.call(request).await.unwrap();
     assert_eq!(text(response.into_body()).await.unwrap(), "/srv own 192.0.2.1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_answer_to_head_has_no_body_but_its_length() {
-    let mut both = connect(Config::default(), async |_: Request<RequestBody>| {
+async fn a_response_to_head_has_only_its_length() {
+    let mut ends = connect(Config::default(), async |_: Request<RequestBody>| {
         Response::builder().header("content-length", "5").body(full("")).unwrap()
     });
     let request = Request::builder().method(Method::HEAD).body(none()).unwrap();
-    let response = both.sender.call(request).await.unwrap();
+    let response = ends.sender.call(request).await.unwrap();
     assert_eq!(response.headers()["content-length"], "5");
     assert_eq!(text(response.into_body()).await.unwrap(), "");
-    both.sender.ready().await.unwrap();
+    ends.sender.ready().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_sender_fails_instead_of_mixing_requests() {
-    let mut both = connect(Config::default(), async |_: Request<RequestBody>| {
+    let mut ends = connect(Config::default(), async |_: Request<RequestBody>| {
         std::future::pending::<()>().await;
         Response::new(none())
     });
-    let first = both.sender.call(get("/1"));
-    assert!(both.sender.call(get("/2")).await.unwrap_err().is_closed());
+    let first = ends.sender.call(get("/1"));
+    assert!(ends.sender.call(get("/2")).await.unwrap_err().is_closed());
     drop(first);
 }
 
 #[tokio::test(start_paused = true)]
 async fn sequential_requests_work_over_pipes_of_any_size() {
     for pipe in [1, 2, 7, 8, 9, 100, 100_000] {
-        let mut both = connect_over(pipe, Config::default(), async |request: Request<RequestBody>| {
+        let mut ends = connect_with_pipe(pipe, Config::default(), async |request: Request<RequestBody>| {
             let status = request.headers()["x-status"].to_str().unwrap().parse::<u16>().unwrap();
             Response::builder().status(status).body(request.into_body()).unwrap()
         });
@@ -132,13 +138,13 @@ async fn sequential_requests_work_over_pipes_of_any_size() {
             let status = 200 + u16::try_from(number).unwrap();
             let mut request = post("/", full(content.clone()));
             request.headers_mut().insert("x-status", status.into());
-            let response = both.sender.ready().await.unwrap().call(request).await.unwrap();
+            let response = ends.sender.ready().await.unwrap().call(request).await.unwrap();
             assert_eq!(response.status().as_u16(), status);
             let expected = if status == 204 { Bytes::new() } else { content };
             let body = response.into_body().collect().await.unwrap().to_bytes();
             assert!(body == expected, "{len} bytes over a pipe of {pipe}");
         }
-        drop(both.sender);
-        both.web_server.await.unwrap().unwrap();
+        drop(ends.sender);
+        ends.web_server.await.unwrap().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! A scripted application, record by record.
+//! An application that is scripted record by record.
 
 use bytes::Bytes;
 use fcgi_core::{EndRequest, ProtocolStatus, RecordDecoder, RecordHeader, RecordType, RequestId};
@@ -6,13 +6,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
 use tower_fcgi::client::{self, Config, SendRequest};
 
-use crate::both::Body;
+use crate::loopback::Body;
 
 /// The application's end of a connection.
 pub(crate) struct Application {
     pub(crate) io: DuplexStream,
-    deframer: RecordDecoder,
-    /// Bytes that are read but not parsed.
+    decoder: RecordDecoder,
+    /// Bytes that were read and not decoded.
     buffer: Vec<u8>,
     content: Vec<u8>,
 }
@@ -27,19 +27,19 @@ pub(crate) fn connect(config: Config) -> (SendRequest<Body>, WebServer, Applicat
 
 impl Application {
     pub(crate) fn new(io: DuplexStream) -> Self {
-        Self { io, deframer: RecordDecoder::new(), buffer: Vec::new(), content: Vec::new() }
+        Self { io, decoder: RecordDecoder::new(), buffer: Vec::new(), content: Vec::new() }
     }
 
     /// The next record; `None` at the end of the stream.
     pub(crate) async fn record(&mut self) -> Option<(RecordType, Bytes)> {
-        self.record_of_any().await.map(|(_, kind, content)| (kind, content))
+        self.record_with_id().await.map(|(_, kind, content)| (kind, content))
     }
 
     /// As [`record`](Self::record), with its request id.
-    pub(crate) async fn record_of_any(&mut self) -> Option<(u16, RecordType, Bytes)> {
+    pub(crate) async fn record_with_id(&mut self) -> Option<(u16, RecordType, Bytes)> {
         loop {
             let mut input = &self.buffer[..];
-            while let Some(fragment) = self.deframer.next(&mut input).unwrap() {
+            while let Some(fragment) = self.decoder.next(&mut input).unwrap() {
                 self.content.extend_from_slice(fragment.content);
                 if fragment.is_last {
                     let (header, left) = (fragment.header, input.len());
@@ -54,13 +54,13 @@ impl Application {
         }
     }
 
-    /// Reads up to the end of STDIN.
+    /// Reads to the end of STDIN.
     pub(crate) async fn request(&mut self) {
-        self.up_to(RecordType::STDIN).await;
+        self.read_to(RecordType::STDIN).await;
     }
 
-    /// Reads up to the empty record of this type.
-    pub(crate) async fn up_to(&mut self, last: RecordType) {
+    /// Reads to the empty record of this type.
+    pub(crate) async fn read_to(&mut self, last: RecordType) {
         while let Some((kind, content)) = self.record().await {
             if kind == last && content.is_empty() {
                 return;
@@ -79,19 +79,19 @@ pub(crate) fn record(kind: RecordType, content: &[u8]) -> Vec<u8> {
     [&RecordHeader::new(kind, RequestId(1), len).encode()[..], content].concat()
 }
 
-/// Changes a record's request id.
-pub(crate) fn of(id: u16, mut record: Vec<u8>) -> Vec<u8> {
+/// A record with another request id.
+pub(crate) fn with_id(id: u16, mut record: Vec<u8>) -> Vec<u8> {
     record[2..4].copy_from_slice(&id.to_be_bytes());
     record
 }
 
-/// A GET_VALUES_RESULT record.
+/// A reply to GET_VALUES.
 pub(crate) fn values(pairs: &[(&str, &str)]) -> Vec<u8> {
     let mut content = Vec::new();
     for (name, value) in pairs {
         fcgi_core::encode_pair(&mut content, name.as_bytes(), value.as_bytes());
     }
-    of(0, record(RecordType::GET_VALUES_RESULT, &content))
+    with_id(0, record(RecordType::GET_VALUES_RESULT, &content))
 }
 
 pub(crate) fn stdout(content: impl AsRef<[u8]>) -> Vec<u8> {
@@ -102,12 +102,12 @@ pub(crate) fn end_with(protocol_status: ProtocolStatus) -> Vec<u8> {
     record(RecordType::END_REQUEST, &EndRequest { app_status: 0, protocol_status }.encode())
 }
 
-/// Only END_REQUEST, as PHP ends its responses.
+/// END_REQUEST alone, as PHP ends its responses.
 pub(crate) fn end() -> Vec<u8> {
     end_with(ProtocolStatus::REQUEST_COMPLETE)
 }
 
 /// A complete response.
-pub(crate) fn answer(body: &str) -> Vec<u8> {
+pub(crate) fn complete_response(body: &str) -> Vec<u8> {
     [stdout(format!("Content-Type: text/plain\r\n\r\n{body}")), end()].concat()
 }

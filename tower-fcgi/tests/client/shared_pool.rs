@@ -1,4 +1,4 @@
-//! A pool with several requests per connection.
+//! A pool with several requests on each connection.
 
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -19,10 +19,10 @@ use tower::{ServiceExt as _, service_fn};
 use tower_fcgi::client::{Config, Error, Pool, ResponseBody};
 use tower_fcgi::{Builder, Connection, RequestBody};
 
-use crate::both::*;
-use crate::scripted::{Application, answer, end, end_with, of, stdout, values};
+use crate::loopback::*;
+use crate::scripted::{Application, complete_response, end, end_with, stdout, values, with_id};
 
-/// A pool of this number of connections, each with up to 32 requests, and the connections' other ends.
+/// A pool with up to 32 requests on each connection, and the other ends of its connections.
 macro_rules! pool {
     ($connections:expr) => {{
         let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
@@ -36,7 +36,7 @@ macro_rules! pool {
     }};
 }
 
-const SEVERAL: [(&str, &str); 1] = [("FCGI_MPXS_CONNS", "1")];
+const MULTIPLEXES: [(&str, &str); 1] = [("FCGI_MPXS_CONNS", "1")];
 
 fn sum(content: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
@@ -44,7 +44,7 @@ fn sum(content: &[u8]) -> String {
     format!("{:x}", hasher.finish())
 }
 
-async fn answer_of(
+async fn body_of(
     response: impl Future<Output = Result<Response<ResponseBody>, Error>>,
 ) -> Result<String, Error> {
     text(response.await?.into_body()).await
@@ -55,15 +55,15 @@ async fn next(connections: &mut UnboundedReceiver<DuplexStream>) -> Application 
     Application::new(connections.recv().await.unwrap())
 }
 
-/// An application that reports multiplexing: its two connections, one of them with a request in flight.
-async fn found(connections: &mut UnboundedReceiver<DuplexStream>) -> [Application; 2] {
+/// An application that replies that it multiplexes: its two connections, the first with a request in flight.
+async fn multiplexing(connections: &mut UnboundedReceiver<DuplexStream>) -> [Application; 2] {
     let mut first = next(connections).await;
     first.request().await;
-    let mut asked = next(connections).await;
-    assert_eq!(asked.record().await.unwrap().0, RecordType::GET_VALUES);
-    asked.send(values(&SEVERAL)).await;
+    let mut probed = next(connections).await;
+    assert_eq!(probed.record().await.unwrap().0, RecordType::GET_VALUES);
+    probed.send(values(&MULTIPLEXES)).await;
     sleep(Duration::from_millis(1)).await;
-    [first, asked]
+    [first, probed]
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,8 +83,8 @@ async fn a_hundred_requests_on_four_connections_never_mix() {
                     let path = request.uri().path().to_owned();
                     let body = request.into_body().collect().await.unwrap().to_bytes();
                     all.wait().await;
-                    let answer = [format!("{path} {} ", sum(&body)).into(), body].concat();
-                    Ok::<_, Infallible>(Response::new(full(answer)))
+                    let response = [format!("{path} {} ", sum(&body)).into(), body].concat();
+                    Ok::<_, Infallible>(Response::new(full(response)))
                 }
             });
             // The default is 4, because of HAProxy.
@@ -114,49 +114,53 @@ async fn a_hundred_requests_on_four_connections_never_mix() {
 async fn the_pool_prefers_idle_then_least_loaded() {
     let (pool, mut connections) = pool!(2);
     let first = tokio::spawn(pool.clone().oneshot(get("/1")));
-    let [mut busy, mut idle] = found(&mut connections).await;
+    let [mut busy, mut idle] = multiplexing(&mut connections).await;
     let _second = tokio::spawn(pool.clone().oneshot(get("/2")));
     idle.request().await;
-    // Each connection has a request now, and the first also has the probe.
+    // Each has a request now, and the first is probed as well.
     assert_eq!(busy.record().await.unwrap().0, RecordType::GET_VALUES);
-    busy.send(values(&SEVERAL)).await;
-    busy.send(answer("first")).await;
-    assert_eq!(answer_of(async { first.await.unwrap() }).await.unwrap(), "first");
+    busy.send(values(&MULTIPLEXES)).await;
+    busy.send(complete_response("first")).await;
+    assert_eq!(body_of(async { first.await.unwrap() }).await.unwrap(), "first");
     let _third = tokio::spawn(pool.clone().oneshot(get("/3")));
     busy.request().await;
     let mut on_busy = Vec::new();
     for path in ["/4", "/5"] {
         tokio::spawn(pool.clone().oneshot(get(path)));
         let (app, (id, kind, _)) = tokio::select! {
-            record = busy.record_of_any() => (&mut busy, record.unwrap()),
-            record = idle.record_of_any() => (&mut idle, record.unwrap()),
+            record = busy.record_with_id() => (&mut busy, record.unwrap()),
+            record = idle.record_with_id() => (&mut idle, record.unwrap()),
         };
         assert_eq!((id, kind), (2, RecordType::BEGIN_REQUEST));
         app.request().await;
         on_busy.push(std::ptr::eq(app, &busy));
     }
-    assert_ne!(on_busy[0], on_busy[1], "one request per connection");
+    assert_ne!(on_busy[0], on_busy[1], "one on each");
     assert!(connections.try_recv().is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_without_a_reply_delays_no_request() {
     let (pool, mut connections) = pool!(8);
-    let (asked, mut questions) = mpsc::unbounded_channel();
+    let (probed, mut probes) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(io) = connections.recv().await {
-            let asked = asked.clone();
+            let probed = probed.clone();
             tokio::spawn(async move {
                 let mut app = Application::new(io);
-                // Like libfcgi: no reply to the probe, nor to anything after it.
+                // As libfcgi: no reply, and no response to what follows either.
                 while let Some((kind, content)) = app.record().await {
                     match kind {
                         RecordType::GET_VALUES => {
-                            assert_eq!(app.record().await, None, "no request follows the probe");
-                            asked.send(Instant::now()).unwrap();
+                            assert_eq!(
+                                app.record().await,
+                                None,
+                                "no request follows, and the connection is closed"
+                            );
+                            probed.send(Instant::now()).unwrap();
                             return;
                         }
-                        RecordType::STDIN if content.is_empty() => app.send(answer("here")).await,
+                        RecordType::STDIN if content.is_empty() => app.send(complete_response("here")).await,
                         _ => {}
                     }
                 }
@@ -166,12 +170,12 @@ async fn a_probe_without_a_reply_delays_no_request() {
     let start = Instant::now();
     let mut last = start;
     while last - start < Duration::from_secs(290) {
-        assert_eq!(answer_of(pool.clone().oneshot(get("/"))).await.unwrap(), "here");
-        assert_eq!(last.elapsed(), Duration::ZERO, "immediately");
+        assert_eq!(body_of(pool.clone().oneshot(get("/"))).await.unwrap(), "here");
+        assert_eq!(last.elapsed(), Duration::ZERO, "no request waits");
         sleep(Duration::from_secs(3)).await;
         last = Instant::now();
     }
-    assert_eq!((questions.try_recv().unwrap() - start).as_secs(), 1);
+    assert_eq!((probes.try_recv().unwrap() - start).as_secs(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,23 +184,23 @@ async fn a_negative_probe_is_final_and_means_one_at_a_time() {
     let mut responses = vec![tokio::spawn(pool.clone().oneshot(get("/0")))];
     let mut first = next(&mut connections).await;
     first.request().await;
-    let mut asked = next(&mut connections).await;
-    assert_eq!(asked.record().await.unwrap().0, RecordType::GET_VALUES);
-    asked.send(values(&[("FCGI_MPXS_CONNS", "0")])).await;
+    let mut probed = next(&mut connections).await;
+    assert_eq!(probed.record().await.unwrap().0, RecordType::GET_VALUES);
+    probed.send(values(&[("FCGI_MPXS_CONNS", "0")])).await;
     for path in ["/1", "/2"] {
         responses.push(tokio::spawn(pool.clone().oneshot(get(path))));
     }
-    // The connection is usable for a request, and a third one is opened.
-    asked.request().await;
+    // The probed connection takes a request, and there may be a third one.
+    probed.request().await;
     let mut third = next(&mut connections).await;
     assert_eq!(third.record().await.unwrap().0, RecordType::BEGIN_REQUEST);
     responses.push(tokio::spawn(pool.clone().oneshot(get("/3"))));
     sleep(Duration::from_secs(1)).await;
-    for (app, number) in [(&mut first, "0"), (&mut asked, "1"), (&mut third, "2")] {
-        app.send(answer(number)).await;
+    for (app, number) in [(&mut first, "0"), (&mut probed, "1"), (&mut third, "2")] {
+        app.send(complete_response(number)).await;
     }
     for (response, number) in responses.drain(..3).zip(["0", "1", "2"]) {
-        assert_eq!(answer_of(async { response.await.unwrap() }).await.unwrap(), number);
+        assert_eq!(body_of(async { response.await.unwrap() }).await.unwrap(), number);
     }
     assert!(connections.try_recv().is_err());
 }
@@ -209,21 +213,21 @@ async fn a_single_connection_probes_between_requests() {
     app.request().await;
     let waiting: Vec<_> = (2..=5).map(|_| tokio::spawn(pool.clone().oneshot(get("/x")))).collect();
     sleep(Duration::from_secs(1)).await;
-    app.send(answer("first")).await;
+    app.send(complete_response("first")).await;
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     let nothing = timeout(Duration::from_millis(10), app.record()).await;
-    assert!(nothing.is_err(), "no request follows");
-    app.send(values(&SEVERAL)).await;
+    assert!(nothing.is_err(), "no request follows it");
+    app.send(values(&MULTIPLEXES)).await;
     let (mut begun, mut sent) = (Vec::new(), 0);
     while sent < 4 {
-        let (id, kind, _) = app.record_of_any().await.unwrap();
+        let (id, kind, _) = app.record_with_id().await.unwrap();
         if kind == RecordType::BEGIN_REQUEST {
             begun.push(id);
         }
         sent += usize::from(kind == RecordType::STDIN);
     }
     assert_eq!(begun, [1, 2, 3, 4]);
-    assert_eq!(answer_of(async { first.await.unwrap() }).await.unwrap(), "first");
+    assert_eq!(body_of(async { first.await.unwrap() }).await.unwrap(), "first");
     drop(waiting);
 }
 
@@ -232,23 +236,23 @@ async fn a_request_rejected_for_capacity_is_retried_once() {
     for status in [ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::OVERLOADED] {
         let (pool, mut connections) = pool!(3);
         let first = tokio::spawn(pool.clone().oneshot(get("/1")));
-        let [mut busy, mut shared] = found(&mut connections).await;
+        let [mut busy, mut shared] = multiplexing(&mut connections).await;
         let second = tokio::spawn(pool.clone().oneshot(get("/2")));
         shared.request().await;
         assert_eq!(busy.record().await.unwrap().0, RecordType::GET_VALUES);
-        // Even a request that is not idempotent, since it was not processed.
+        // Not idempotent, but the application did nothing for it.
         let third = tokio::spawn(pool.clone().oneshot(post("/3", none())));
-        let (id, _, _) = shared.record_of_any().await.unwrap();
+        let (id, _, _) = shared.record_with_id().await.unwrap();
         assert_eq!(id, 2);
         shared.request().await;
-        shared.send(of(2, end_with(status))).await;
+        shared.send(with_id(2, end_with(status))).await;
         let mut other = next(&mut connections).await;
         other.request().await;
         for (app, number) in [(&mut busy, "1"), (&mut shared, "2"), (&mut other, "3")] {
-            app.send(answer(number)).await;
+            app.send(complete_response(number)).await;
         }
         for (response, number) in [(first, "1"), (second, "2"), (third, "3")] {
-            assert_eq!(answer_of(async { response.await.unwrap() }).await.unwrap(), number, "{status:?}");
+            assert_eq!(body_of(async { response.await.unwrap() }).await.unwrap(), number, "{status:?}");
         }
     }
 }
@@ -257,19 +261,19 @@ async fn a_request_rejected_for_capacity_is_retried_once() {
 async fn after_a_lost_connection_only_safe_requests_retry() {
     let (pool, mut connections) = pool!(2);
     let _first = tokio::spawn(pool.clone().oneshot(get("/1")));
-    let [mut busy, mut shared] = found(&mut connections).await;
-    let spawn = |request| tokio::spawn(answer_of(pool.clone().oneshot(request)));
+    let [mut busy, mut shared] = multiplexing(&mut connections).await;
+    let spawn = |request| tokio::spawn(body_of(pool.clone().oneshot(request)));
     let safe = spawn(get("/safe"));
     shared.request().await;
     assert_eq!(busy.record().await.unwrap().0, RecordType::GET_VALUES);
-    let (unsafe_one, begun) = (spawn(post("/unsafe", none())), spawn(get("/begun")));
+    let (not_idempotent, begun) = (spawn(post("/unsafe", none())), spawn(get("/begun")));
     for _ in 0..2 {
         shared.request().await;
     }
-    shared.send([of(3, stdout("\r\nbegun"))].concat()).await;
+    shared.send([with_id(3, stdout("\r\nbegun"))].concat()).await;
     sleep(Duration::from_millis(1)).await;
     drop(shared);
-    for lost in [unsafe_one, begun] {
+    for lost in [not_idempotent, begun] {
         assert!(lost.await.unwrap().unwrap_err().is_incomplete());
     }
     let mut again = next(&mut connections).await;
@@ -294,38 +298,38 @@ async fn our_own_server_survives_one_abort_of_many() {
             tokio::spawn(Connection::new(io, service));
         }
     });
-    assert_eq!(answer_of(pool.clone().oneshot(get("/first"))).await.unwrap(), "/first");
+    assert_eq!(body_of(pool.clone().oneshot(get("/first"))).await.unwrap(), "/first");
     let siblings: Vec<_> = (0..10)
         .map(|number| {
             let request = get(&format!("/{number}"));
-            tokio::spawn(answer_of(pool.clone().oneshot(request)))
+            tokio::spawn(body_of(pool.clone().oneshot(request)))
         })
         .collect();
     for _ in 0..10 {
-        let given_up = timeout(Duration::from_millis(200), pool.clone().oneshot(get("/wait"))).await;
-        assert!(given_up.is_err());
+        let aborted = timeout(Duration::from_millis(200), pool.clone().oneshot(get("/wait"))).await;
+        assert!(aborted.is_err());
     }
     for (number, sibling) in siblings.into_iter().enumerate() {
         assert_eq!(sibling.await.unwrap().unwrap(), format!("/{number}"));
     }
-    assert_eq!(answer_of(pool.oneshot(get("/last"))).await.unwrap(), "/last");
+    assert_eq!(body_of(pool.oneshot(get("/last"))).await.unwrap(), "/last");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_single_connection_without_a_reply_is_replaced() {
     let (pool, mut connections) = pool!(1);
-    let first = tokio::spawn(answer_of(pool.clone().oneshot(get("/1"))));
+    let first = tokio::spawn(body_of(pool.clone().oneshot(get("/1"))));
     let mut app = next(&mut connections).await;
     app.request().await;
-    app.send(answer("first")).await;
+    app.send(complete_response("first")).await;
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     let start = Instant::now();
-    let second = tokio::spawn(answer_of(pool.clone().oneshot(post("/2", full("body")))));
+    let second = tokio::spawn(body_of(pool.clone().oneshot(post("/2", full("body")))));
     assert_eq!(app.record().await, None);
     assert_eq!(start.elapsed().as_secs(), 1);
     let mut app = next(&mut connections).await;
     app.request().await;
-    app.send(answer("second")).await;
+    app.send(complete_response("second")).await;
     assert_eq!(second.await.unwrap().unwrap(), "second");
     assert_eq!(first.await.unwrap().unwrap(), "first");
 }
@@ -348,7 +352,7 @@ async fn responses_never_mix_across_threads_and_aborts() {
         .map(|number| {
             let (pool, path) = (pool.clone(), format!("/{number}"));
             let body = full(vec![b'x'; number % 7 * 3000]);
-            tokio::spawn(answer_of(pool.oneshot(Request::put(path).body(body).unwrap())))
+            tokio::spawn(body_of(pool.oneshot(Request::put(path).body(body).unwrap())))
         })
         .collect();
     for (number, request) in requests.into_iter().enumerate() {
@@ -357,7 +361,7 @@ async fn responses_never_mix_across_threads_and_aborts() {
             continue;
         }
         match request.await.unwrap() {
-            Ok(answer) => assert_eq!(answer, format!("/{number} {}", number % 7 * 3000)),
+            Ok(body) => assert_eq!(body, format!("/{number} {}", number % 7 * 3000)),
             Err(error) => panic!("{number}: {error}"),
         }
     }

@@ -1,4 +1,4 @@
-//! Events of a request are in its caller's span, and no span outlives its request.
+//! Log events of a request are in its caller's span, and no span outlives its request.
 
 use std::fmt;
 use std::io;
@@ -16,10 +16,10 @@ use tracing::{Dispatch, Event, Instrument as _, Metadata, Subscriber, info_span}
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
-use crate::both::*;
-use crate::scripted::{self, Application, answer, end, of, record, stdout, values};
+use crate::loopback::*;
+use crate::scripted::{self, Application, complete_response, end, record, stdout, values, with_id};
 
-/// Events with their span, and the closed spans.
+/// Events with their spans, and closed spans.
 #[derive(Clone, Default)]
 struct Log {
     events: Arc<Mutex<Vec<(&'static str, String)>>>,
@@ -27,9 +27,9 @@ struct Log {
 }
 
 impl Log {
-    /// Starts collecting on this thread, which runs the whole test.
+    /// For this thread, which runs the test.
     fn start() -> (Self, DefaultGuard) {
-        // With a single dispatcher, `tracing` caches the interest of the first thread that reaches a callsite.
+        // With a single subscriber, `tracing` caches the interest of the first thread.
         static OTHERS: LazyLock<[Dispatch; 2]> =
             LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Registry::default().with(Log::default()))));
         LazyLock::force(&OTHERS);
@@ -65,7 +65,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
     }
 }
 
-/// The text that an application has written to STDERR.
+/// The `text` of an event: what was written to STDERR.
 struct Text(String);
 
 impl Visit for Text {
@@ -103,12 +103,12 @@ async fn a_kept_connection_is_in_no_requests_span() {
     let first = tokio::spawn(pool.clone().oneshot(get("/1")).instrument(info_span!("first")));
     let mut app = Application::new(connections.recv().await.unwrap());
     app.request().await;
-    app.send([stderr("of the first"), answer("1")].concat()).await;
+    app.send([stderr("of the first"), complete_response("1")].concat()).await;
     text(first.await.unwrap().unwrap().into_body()).await.unwrap();
     assert_eq!(log.closed(), ["first"], "while its connection is kept");
     let second = tokio::spawn(pool.clone().oneshot(get("/2")).instrument(info_span!("second")));
     app.request().await;
-    app.send([stderr("of the second"), answer("2")].concat()).await;
+    app.send([stderr("of the second"), complete_response("2")].concat()).await;
     text(second.await.unwrap().unwrap().into_body()).await.unwrap();
     let expected = [("first", "of the first".to_owned()), ("second", "of the second".to_owned())];
     assert_eq!(log.stderr(), expected);
@@ -127,8 +127,8 @@ async fn requests_that_share_a_connection_have_their_spans() {
     sender.ready().await.unwrap();
     let second = info_span!("second").in_scope(|| sender.call(get("/2")));
     app.request().await;
-    app.send([of(2, stderr("of the second")), stderr("of the first")].concat()).await;
-    app.send([of(2, stdout("\r\n")), of(2, end()), stdout("\r\n"), end()].concat()).await;
+    app.send([with_id(2, stderr("of the second")), stderr("of the first")].concat()).await;
+    app.send([with_id(2, stdout("\r\n")), with_id(2, end()), stdout("\r\n"), end()].concat()).await;
     for response in [first, second] {
         text(response.await.unwrap().into_body()).await.unwrap();
     }
@@ -139,15 +139,15 @@ async fn requests_that_share_a_connection_have_their_spans() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_to_ask_over_is_in_no_span() {
+async fn a_probed_connection_is_in_no_span() {
     let (log, _guard) = Log::start();
     let (pool, mut connections) = pool(Config::default().with_max_concurrent_requests(8));
     let first = tokio::spawn(pool.clone().oneshot(get("/1")).instrument(info_span!("first")));
     let mut app = Application::new(connections.recv().await.unwrap());
     app.request().await;
-    let mut asked = Application::new(connections.recv().await.unwrap());
-    assert_eq!(asked.record().await.unwrap().0, RecordType::GET_VALUES);
-    app.send(answer("1")).await;
+    let mut probed = Application::new(connections.recv().await.unwrap());
+    assert_eq!(probed.record().await.unwrap().0, RecordType::GET_VALUES);
+    app.send(complete_response("1")).await;
     text(first.await.unwrap().unwrap().into_body()).await.unwrap();
-    assert_eq!(log.closed(), ["first"], "while the probe is in flight");
+    assert_eq!(log.closed(), ["first"], "while the probe is outstanding");
 }

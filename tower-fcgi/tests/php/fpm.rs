@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Finds php-fpm. Distributions add the version to its name, and install it in a directory that is only in the
-/// superuser's PATH.
+/// The path of php-fpm, if it is installed. Distributions add its version to its name, and put it where only the superuser's
+/// PATH looks.
 pub(crate) fn find() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let directories = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
@@ -24,7 +24,7 @@ pub(crate) fn find() -> Option<PathBuf> {
     })
 }
 
-/// A running php-fpm with two worker processes, stopped on drop.
+/// A php-fpm with two processes, stopped by its process id on drop.
 pub(crate) struct Fpm {
     process: Child,
     directory: TempDir,
@@ -54,8 +54,8 @@ impl Fpm {
         while UnixStream::connect(fpm.socket()).is_err() {
             if start.elapsed() > Duration::from_secs(30) || fpm.process.try_wait()?.is_some() {
                 let read = |name| fs::read_to_string(fpm.directory.path().join(name)).unwrap_or_default();
-                let said = ["stdout", "stderr", "error.log"].map(read).concat();
-                return Err(io::Error::other(format!("php-fpm did not start: {said}")));
+                let output = ["stdout", "stderr", "error.log"].map(read).concat();
+                return Err(io::Error::other(format!("php-fpm did not start: {output}")));
             }
             sleep(Duration::from_millis(20));
         }
@@ -73,7 +73,7 @@ impl Fpm {
 
 impl Drop for Fpm {
     fn drop(&mut self) {
-        // SIGTERM ends its children at once; SIGKILL would leave them running.
+        // On SIGTERM it ends its children at once; SIGKILL would leave them.
         test_support::end(&mut self.process);
     }
 }

@@ -1,5 +1,5 @@
 <?php
-// The PHP side of the client's tests.
+// The requests of the tests of `client`.
 switch ($_SERVER['REQUEST_URI']) {
 case '/variables':
     header('Content-Type: text/plain');

@@ -1,7 +1,6 @@
-//! Tests of the client with a real application: php-fpm.
+//! `client` with a real application, php-fpm: `cargo test -p tower-fcgi --test php`.
 //!
-//! Run them with `cargo test -p tower-fcgi --test php`. Without php-fpm they are reported as ignored; with
-//! `CI=true` they fail instead.
+//! Ignored without php-fpm; with `CI=true` it fails then.
 
 #[cfg(unix)]
 mod fpm;

@@ -1,4 +1,4 @@
-//! Requests to PHP and their responses.
+//! Requests to PHP.
 
 use std::future::Future;
 use std::path::Path;
@@ -19,10 +19,10 @@ use tower_fcgi::client::{Config, Error, ExtraParams, Pool, ResponseBody};
 
 use crate::fpm::Fpm;
 
-/// Clients of a php-fpm.
+/// A php-fpm and its log.
 pub(crate) struct Php {
     service: BoxCloneSyncService<Request<Full<Bytes>>, http::Response<ResponseBody>, Error>,
-    /// A pool that may multiplex.
+    /// With several requests on a connection, if PHP took them.
     shared: BoxCloneSyncService<Request<Full<Bytes>>, http::Response<ResponseBody>, Error>,
     /// The number of connections made.
     connections: Arc<AtomicUsize>,
@@ -35,24 +35,24 @@ pub(crate) const ALL: &[(&str, Run)] = &[
     ("variables_and_headers", |php| Box::pin(variables_and_headers(php))),
     ("bodies_up_and_down", |php| Box::pin(bodies(php))),
     ("connections_are_kept", |php| Box::pin(kept(php))),
-    ("several_are_wanted_and_php_takes_one", |php| Box::pin(one_at_a_time(php))),
-    ("an_early_answer_to_a_large_body", |php| Box::pin(early(php))),
-    ("stderr_is_told", |php| Box::pin(stderr(php))),
+    ("php_takes_one_request_at_a_time", |php| Box::pin(one_at_a_time(php))),
+    ("an_early_response_to_a_large_body", |php| Box::pin(early(php))),
+    ("stderr_goes_to_its_handler", |php| Box::pin(stderr(php))),
     ("a_status_a_redirect_and_a_head", |php| Box::pin(statuses(php))),
-    ("what_is_given_up_leaves_the_others_alone", |php| Box::pin(given_up(php))),
+    ("an_abort_leaves_other_requests_alone", |php| Box::pin(aborted(php))),
     ("an_abort_that_crosses_the_end", |php| Box::pin(crossing(php))),
-    ("a_crash_is_never_a_whole_answer", |php| Box::pin(crash(php))),
+    ("a_crash_is_never_a_complete_response", |php| Box::pin(crash(php))),
 ];
 
 pub(crate) fn perform(program: &Path, run: Run) -> Result<(), Failed> {
     let fpm = Fpm::start(program)?;
     let connections = Arc::new(AtomicUsize::new(0));
     let log = Arc::new(Mutex::new(Vec::new()));
-    let (count, taken) = (Arc::clone(&connections), Arc::clone(&log));
+    let (count, sink) = (Arc::clone(&connections), Arc::clone(&log));
     let script = ExtraParams([("SCRIPT_FILENAME", fpm.script())].into_iter().collect());
     let config = Config::default()
         .with_extra_params(script)
-        .with_on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
+        .with_on_stderr(move |text| sink.lock().unwrap().extend_from_slice(text));
     let socket = fpm.socket();
     let connect = move || {
         count.fetch_add(1, Ordering::Relaxed);
@@ -71,12 +71,12 @@ pub(crate) fn perform(program: &Path, run: Run) -> Result<(), Failed> {
 }
 
 impl Php {
-    async fn ask(&self, request: Request<Full<Bytes>>) -> http::Response<ResponseBody> {
-        self.service.clone().oneshot(request).await.expect("no response")
+    async fn send(&self, request: Request<Full<Bytes>>) -> http::Response<ResponseBody> {
+        self.service.clone().oneshot(request).await.expect("a response")
     }
 
     async fn text(&self, request: Request<Full<Bytes>>) -> String {
-        let body = self.ask(request).await.into_body().collect().await.expect("incomplete response");
+        let body = self.send(request).await.into_body().collect().await.expect("a complete response");
         String::from_utf8(body.to_bytes().to_vec()).unwrap()
     }
 }
@@ -91,7 +91,7 @@ fn post(path: &str, len: usize) -> Request<Full<Bytes>> {
 
 async fn variables_and_headers(php: Php) {
     let request = Request::get("http://example.org/variables").header("x-foo", "y").header("proxy", "evil");
-    let response = php.ask(request.body(Full::default()).unwrap()).await;
+    let response = php.send(request.body(Full::default()).unwrap()).await;
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers().get_all("x-two").iter().collect::<Vec<_>>(), ["1", "2"]);
     let text = response.into_body().collect().await.unwrap().to_bytes();
@@ -100,7 +100,7 @@ async fn variables_and_headers(php: Php) {
 }
 
 async fn bodies(php: Php) {
-    // md5sum of this number of `x`.
+    // md5sum of as many x.
     assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
     assert_eq!(php.text(get("/digest")).await, "none d41d8cd98f00b204e9800998ecf8427e");
     let text = php.text(post("/digest", 7_000_000)).await;
@@ -122,22 +122,18 @@ async fn one_at_a_time(php: Php) {
             requests.spawn(php.shared.clone().oneshot(post("/digest", 3)));
         }
         while let Some(response) = requests.join_next().await {
-            let body = response.unwrap().expect("response").into_body().collect().await.unwrap().to_bytes();
+            let body = response.unwrap().expect("a response").into_body().collect().await.unwrap().to_bytes();
             assert_eq!(body, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
         }
     }
-    assert_eq!(
-        php.connections.load(Ordering::Relaxed),
-        2,
-        "the probe uses one of them, and both can be reused"
-    );
+    assert_eq!(php.connections.load(Ordering::Relaxed), 2, "one of them is probed, and each is reused");
 }
 
 async fn early(php: Php) {
     for _ in 0..3 {
-        // PHP reads the body of a POST before it runs the script, so this is a PUT.
+        // PHP reads the body of a POST before it runs the script.
         let put = Request::put("/early").body(Full::from(vec![b'x'; 10_000_000])).unwrap();
-        let response = php.ask(put).await;
+        let response = php.send(put).await;
         assert_eq!(response.status(), 403);
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "no");
     }
@@ -150,14 +146,14 @@ async fn stderr(php: Php) {
 }
 
 async fn statuses(php: Php) {
-    let response = php.ask(get("/status")).await;
+    let response = php.send(get("/status")).await;
     assert_eq!(
         (response.status().as_u16(), &response.headers()["set-cookie"]),
         (404, &"a=b".parse().unwrap())
     );
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "not here");
-    // PHP adds the status, so this is not a local redirect (RFC 3875 §6.2.2).
-    let response = php.ask(get("/redirect")).await;
+    // PHP adds the status itself, so this is no local redirect (RFC 3875 §6.2.2).
+    let response = php.send(get("/redirect")).await;
     assert_eq!(
         (response.status().as_u16(), &response.headers()["location"]),
         (302, &"/variables".parse().unwrap())
@@ -167,8 +163,8 @@ async fn statuses(php: Php) {
     assert_eq!(php.text(head).await, "");
 }
 
-async fn given_up(php: Php) {
-    let response = php.ask(get("/slow")).await;
+async fn aborted(php: Php) {
+    let response = php.send(get("/slow")).await;
     drop(response);
     for _ in 0..5 {
         assert_eq!(php.text(get("/digest")).await, "none d41d8cd98f00b204e9800998ecf8427e");
@@ -177,14 +173,14 @@ async fn given_up(php: Php) {
 
 async fn crossing(php: Php) {
     for _ in 0..50 {
-        // PHP completes its response before it notices the abort.
-        drop(php.ask(get("/large")).await);
+        // PHP has completed its response before it sees the abort.
+        drop(php.send(get("/large")).await);
         assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
     }
 }
 
 async fn crash(php: Php) {
     let Ok(response) = php.service.clone().oneshot(get("/crash")).await else { return };
-    let error = response.into_body().collect().await.expect_err("incomplete, but no error");
+    let error = response.into_body().collect().await.expect_err("it is incomplete");
     assert!(error.is_incomplete() || error.is_io(), "{error}");
 }

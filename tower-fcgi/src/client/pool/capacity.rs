@@ -1,147 +1,164 @@
-//! What the connections of a pool tell it: that there is room, and what the application can do.
+//! Bounds the connections of a pool, and queues the requests that wait for one.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 
-use tokio::sync::Notify;
-use tokio::sync::futures::Notified;
-use tokio::time::Instant;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// How long an application that takes one request at a time on a connection is not asked again whether it takes more. It can
-/// be another one by then. No question waits longer.
-const PROBE_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// The right to have one connection.
+pub(super) type ConnectionPermit = OwnedSemaphorePermit;
 
-/// Bounds the connections of a pool; wakes who waits for one.
-pub(crate) struct PoolCapacity {
-    most: usize,
-    /// Connections that there are, or that are being made; at most `most`.
-    made: AtomicUsize,
-    /// There may be room where there was none. One waits for it at a time.
-    freed: Notify,
-    answer: Mutex<Multiplexing>,
+/// The capacity of a pool.
+///
+/// A permit stands for a connection, not for a request: how many requests a connection takes changes with replies to
+/// probes, pauses and aborts, and a permit that was already handed out could not be taken back. So the first request of the
+/// queue waits for either, a permit or room on a connection, and the others wait for their turn.
+pub(super) struct PoolCapacity {
+    connections: Arc<Semaphore>,
+    /// One permit, which the first request of the queue holds.
+    queue: Semaphore,
+    /// Notified when a connection may have room that it did not have before.
+    room: Arc<Notify>,
 }
 
-/// What is known of an application.
-#[derive(Debug, Clone, Copy)]
-enum Multiplexing {
-    /// It was not asked.
-    Unknown,
-    /// It is being asked, after it was so many times in a row without an answer.
-    Asked(u32),
-    /// It was asked so many times in a row without an answer. Not to be asked again before this.
-    Unheard(u32, Instant),
-    /// It takes one request at a time. Not to be asked again before this.
-    OneAtATime(Instant),
-    /// It takes several requests on a connection.
-    Several,
-}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ProbeFailure {
-    /// There was no connection, or it ended before the answer: mostly the application is being started anew.
-    Unreachable,
-    /// None has come in time: the application is busy, or never answers.
-    Silent,
-}
-
-impl ProbeFailure {
-    /// How long the application is not asked again after the first time; twice as long after each further one.
-    const fn pause(self) -> Duration {
-        match self {
-            Self::Unreachable => Duration::from_secs(1),
-            // A process that never answers loses a second to each question.
-            Self::Silent => Duration::from_secs(10),
-        }
-    }
-}
-
-/// The right to one connection.
-pub(crate) struct ConnectionPermit {
-    room: Arc<PoolCapacity>,
+/// What a request is sent over.
+#[derive(Debug)]
+pub(super) enum Checkout<T> {
+    /// Room on a connection, which is reserved.
+    Existing(T),
+    /// A connection that is to be made.
+    Connect(ConnectionPermit),
 }
 
 impl PoolCapacity {
-    pub(crate) fn new(most: usize) -> Arc<Self> {
-        let answer = Mutex::new(Multiplexing::Unknown);
-        Arc::new(Self { most: most.max(1), made: AtomicUsize::new(0), freed: Notify::new(), answer })
+    /// For at most `connections`, and at least one. `room` is notified when one of them may have room that it did not have
+    /// before.
+    pub(super) fn new(connections: usize, room: Arc<Notify>) -> Self {
+        let connections = Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { connections, queue: Semaphore::new(1), room }
     }
 
-    pub(crate) fn slot(self: &Arc<Self>) -> Option<ConnectionPermit> {
-        let more = |made| (made < self.most).then_some(made + 1);
-        let slot = || ConnectionPermit { room: Arc::clone(self) };
-        self.made.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok().map(|_| slot())
+    /// A permit, if there is one that no request waits for.
+    pub(super) fn try_acquire(&self) -> Option<ConnectionPermit> {
+        Arc::clone(&self.connections).try_acquire_owned().ok()
     }
 
-    /// A connection can take another request, or one more can be made.
-    pub(crate) fn free(&self) {
-        self.freed.notify_one();
+    /// Room on an existing connection, which `reserve` finds, else a permit. Without waiting, and only if no request waits.
+    pub(super) fn try_checkout<T>(&self, reserve: impl FnOnce() -> Option<T>) -> Option<Checkout<T>> {
+        let _first = self.queue.try_acquire().ok()?;
+        reserve().map(Checkout::Existing).or_else(|| self.try_acquire().map(Checkout::Connect))
     }
 
-    /// Waits until there may be room that the last look did not see.
-    pub(crate) fn freed(&self) -> Notified<'_> {
-        self.freed.notified()
-    }
-
-    /// Whether the application is to be asked now, which is then for the caller to do.
-    pub(crate) fn begin_to_ask(&self) -> bool {
-        let mut answer = self.answer();
-        let unheard = match *answer {
-            Multiplexing::Unknown => 0,
-            Multiplexing::Unheard(times, until) if Instant::now() >= until => times,
-            Multiplexing::OneAtATime(until) if Instant::now() >= until => 0,
-            Multiplexing::Asked(_)
-            | Multiplexing::Unheard(..)
-            | Multiplexing::OneAtATime(_)
-            | Multiplexing::Several => return false,
-        };
-        *answer = Multiplexing::Asked(unheard);
-        true
-    }
-
-    /// The question was not sent after all.
-    pub(crate) fn was_not_asked(&self) {
-        let mut answer = self.answer();
-        if let Multiplexing::Asked(times) = *answer {
-            *answer =
-                if times == 0 { Multiplexing::Unknown } else { Multiplexing::Unheard(times, Instant::now()) };
+    /// As [`try_checkout`](Self::try_checkout), after the requests that wait already.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue, and nothing else.
+    pub(super) async fn checkout<T>(&self, mut reserve: impl FnMut() -> Option<T>) -> Checkout<T> {
+        // Neither semaphore is ever closed.
+        let _first = self.queue.acquire().await;
+        let mut permit = pin!(Arc::clone(&self.connections).acquire_owned());
+        loop {
+            if let Some(existing) = reserve() {
+                return Checkout::Existing(existing);
+            }
+            let mut room = pin!(self.room.notified());
+            let acquired = poll_fn(|cx| match permit.as_mut().poll(cx) {
+                Poll::Ready(permit) => Poll::Ready(permit.ok()),
+                Poll::Pending => room.as_mut().poll(cx).map(|()| None),
+            });
+            if let Some(permit) = acquired.await {
+                return reserve().map_or(Checkout::Connect(permit), Checkout::Existing);
+            }
         }
-    }
-
-    /// The question has no answer. One failure says little of the application, so that it is asked again soon.
-    pub(crate) fn unheard(&self, why: ProbeFailure) {
-        let mut answer = self.answer();
-        if let Multiplexing::Asked(times) = *answer {
-            let pause = why.pause().saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX));
-            *answer =
-                Multiplexing::Unheard(times.saturating_add(1), Instant::now() + pause.min(PROBE_INTERVAL));
-        }
-    }
-
-    /// The application has said whether it takes several requests on a connection.
-    pub(crate) fn learn(&self, several: bool) {
-        *self.answer() = if several {
-            Multiplexing::Several
-        } else {
-            Multiplexing::OneAtATime(Instant::now() + PROBE_INTERVAL)
-        };
-    }
-
-    /// Whether the application takes several requests on a connection, so that each one can be asked how many.
-    pub(crate) fn is_multiplexed(&self) -> bool {
-        matches!(*self.answer(), Multiplexing::Several)
-    }
-
-    fn answer(&self) -> MutexGuard<'_, Multiplexing> {
-        // Each change is whole.
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for ConnectionPermit {
-    fn drop(&mut self) {
-        self.room.made.fetch_sub(1, Ordering::AcqRel);
-        self.room.free();
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::task::{JoinHandle, yield_now};
+
+    use super::*;
+
+    /// A pool whose connections have room for `self.1` requests.
+    struct Pool(PoolCapacity, AtomicUsize);
+
+    impl Pool {
+        fn full(connections: usize) -> (Arc<Self>, Vec<ConnectionPermit>) {
+            let capacity = PoolCapacity::new(connections, Arc::default());
+            let permits = std::iter::from_fn(|| capacity.try_acquire()).collect();
+            (Arc::new(Self(capacity, AtomicUsize::new(0))), permits)
+        }
+
+        fn reserve(&self) -> Option<()> {
+            let one_less = |room: usize| room.checked_sub(1);
+            self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).ok().map(drop)
+        }
+
+        fn add_room(&self) {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.room.notify_one();
+        }
+    }
+
+    /// A request that waits.
+    async fn spawn(pool: &Arc<Pool>) -> JoinHandle<Checkout<()>> {
+        let pool = Arc::clone(pool);
+        let request = tokio::spawn(async move { pool.0.checkout(|| pool.reserve()).await });
+        yield_now().await;
+        request
+    }
+
+    #[tokio::test]
+    async fn connections_are_bounded() {
+        for (connections, expected) in [(0, 1), (1, 1), (3, 3)] {
+            let (pool, permits) = Pool::full(connections);
+            assert_eq!(permits.len(), expected);
+            assert!(pool.0.try_checkout(|| pool.reserve()).is_none());
+            drop(permits);
+            assert!(matches!(pool.0.try_checkout(|| pool.reserve()), Some(Checkout::Connect(_))));
+        }
+    }
+
+    #[tokio::test]
+    async fn room_and_permits_go_to_requests_in_order() {
+        let (pool, mut permits) = Pool::full(2);
+        let (first, second, third) = (spawn(&pool).await, spawn(&pool).await, spawn(&pool).await);
+        pool.add_room();
+        assert!(matches!(first.await.unwrap(), Checkout::Existing(())));
+        assert!(!second.is_finished() && !third.is_finished());
+        permits.pop();
+        assert!(pool.0.try_acquire().is_none(), "the second request waits for it");
+        let second = second.await.unwrap();
+        assert!(matches!(second, Checkout::Connect(_)) && !third.is_finished());
+        drop(second);
+        assert!(matches!(third.await.unwrap(), Checkout::Connect(_)));
+    }
+
+    #[tokio::test]
+    async fn a_new_request_does_not_overtake_the_queue() {
+        let (pool, permits) = Pool::full(1);
+        let first = spawn(&pool).await;
+        pool.add_room();
+        drop(permits);
+        assert!(pool.0.try_checkout(|| pool.reserve()).is_none());
+        assert!(matches!(first.await.unwrap(), Checkout::Existing(())));
+        assert!(matches!(pool.0.try_checkout(|| pool.reserve()), Some(Checkout::Connect(_))));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_dropped_loses_nothing() {
+        let (pool, permits) = Pool::full(1);
+        let (first, second, third) = (spawn(&pool).await, spawn(&pool).await, spawn(&pool).await);
+        second.abort();
+        pool.add_room();
+        drop(permits);
+        first.abort();
+        assert!(first.await.is_err() && second.await.is_err());
+        assert!(matches!(third.await.unwrap(), Checkout::Existing(())));
+        assert!(pool.0.try_acquire().is_some());
     }
 }

@@ -1,12 +1,15 @@
-//! Connections to an application that are kept and shared.
+//! A pool of connections to one application.
 
-pub(super) mod capacity;
+mod application;
+mod capacity;
+mod connections;
+mod multiplexing;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,23 +17,27 @@ use fcgi_core::ProtocolStatus;
 use http::{Method, Request, Response};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Mutex as Turn;
+use tokio::sync::Notify;
 use tokio::sync::oneshot::{Receiver, error::RecvError};
 use tokio::time::timeout;
 use tower_service::Service;
 
-use self::capacity::{ConnectionPermit, PoolCapacity, ProbeFailure};
+use self::application::Application;
+use self::capacity::{Checkout, ConnectionPermit, PoolCapacity};
+use self::connections::{Connections, PooledConnection};
 use super::config::Config;
 use super::connection::Connection;
-use super::dispatch::{Envelope, FailedRequest, Question, RequestChannel, ResponseSender};
+use super::dispatch::{Envelope, FailedRequest, Observer as _, RequestChannel, ResponseResult};
 use super::error::{Error, ErrorKind};
+use super::probe::{Probe, ProbeOutcome};
 use super::response_body::ResponseBody;
 use super::send_request::SendRequest;
 
-/// A bounded number of connections to one application, made when they are needed and kept for the next request: a
-/// tower service. A clone shares them.
+/// A pool of connections to one application: a tower service.
 ///
-/// `connect` makes the transport, which can be whatever reads and writes:
+/// Connections are made when needed and kept for later requests. Their number is bounded. Clones share them.
+///
+/// `connect` makes the transport, which can be anything that reads and writes:
 ///
 /// ```
 /// use tokio::net::{TcpStream, UnixStream};
@@ -41,27 +48,26 @@ use super::send_request::SendRequest;
 /// ```
 ///
 /// # Which connection
-/// The idle one that was used last; else, where connections are [shared](super#multiplexing), the one with the fewest
-/// requests that takes another; else a new one, as long as there may be more.
+/// The idle one that was used last. Else, with [multiplexing](super#multiplexing), the one with the fewest requests that takes
+/// another. Else a new one, if there may be more.
 ///
 /// # Waiting
-/// With none to be had, requests wait in the order in which they came: `poll_ready` is always ready. There is no limit
-/// in number, and one in time is [`wait_timeout`](Self::with_acquire_timeout); tower's `concurrency_limit` and `load_shed` are others.
+/// If no connection is free, requests wait in order; `poll_ready` is always ready. Their number is not limited; their time is,
+/// by [`with_acquire_timeout`](Self::with_acquire_timeout). tower's `concurrency_limit` and `load_shed` are other limits.
 ///
-/// # A request is sent twice
-/// only where nothing can come of it twice. In each case nothing of its body may have been taken, for there is no second one, and it
-/// is sent once more, no oftener:
+/// # Retries
+/// A request is sent a second time, and no more, if nothing of its body was taken and it cannot take effect twice:
 ///
-/// - when a kept connection turns out to be closed before a byte of an answer came, and either not a byte of the request was written,
-///   or its method is idempotent (RFC 9110 §9.2.2);
-/// - when the application refuses it for the others on a shared connection (CANT_MPX_CONN, OVERLOADED).
+/// - a kept connection turns out to be closed before any byte of a response, and either no byte of the request was written or
+///   its method is idempotent (RFC 9110 §9.2.2);
+/// - the application rejects it because of others on its connection (CANT_MPX_CONN, OVERLOADED).
 ///
 /// # Cancel safety
-/// Dropping a call's future gives the request up, and its place in the queue. Its connection counts until the application
-/// has ended the request, or [`Config::abort_timeout`] has passed.
+/// Dropping a call's future aborts the request or removes it from the queue. Its connection counts until the application has
+/// ended the request, or [`Config::abort_timeout`] has passed.
 ///
 /// # Panics
-/// Calls panic outside a tokio runtime: each connection is a task.
+/// Calls panic outside a tokio runtime, because each connection is a task.
 pub struct Pool<C, B> {
     shared: Arc<Shared<C, B>>,
     connect_timeout: Option<Duration>,
@@ -71,26 +77,9 @@ pub struct Pool<C, B> {
 struct Shared<C, B> {
     connect: C,
     config: Config,
-    room: Arc<PoolCapacity>,
-    /// Whose turn it is to have the next place: they come in the order in which they asked for it.
-    queue: Turn<()>,
-    /// Connections that have not ended, as far as was seen. The last is the one that was used last.
-    connections: Mutex<Vec<Arc<PooledConnection<B>>>>,
-}
-
-/// A connection. It counts for as long as this is there, which whoever waits for the head of an answer on it keeps as well:
-/// so its right to one is theirs if it turns out to be closed.
-struct PooledConnection<B> {
-    sender: SendRequest<B>,
-    slot: ConnectionPermit,
-}
-
-/// Where a request is to be sent.
-enum Checkout<B> {
-    /// A place on it is taken.
-    Existing(Arc<PooledConnection<B>>),
-    /// On a connection that is to be made.
-    Connect(ConnectionPermit),
+    capacity: PoolCapacity,
+    application: Arc<Application>,
+    connections: Connections<B>,
 }
 
 impl<C, F, IO, B> Pool<C, B>
@@ -101,22 +90,28 @@ where
     B: Body + Send + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// At most `connections`, and at least one, each of which `connect` makes.
+    /// A pool of at most `connections`, and at least one, which `connect` makes.
     ///
-    /// An application serves as many connections at once as it has processes or threads, for PHP
-    /// `pm.max_children`; those beyond wait for it, where nobody sees them.
+    /// An application serves as many connections at once as it has processes or threads: for PHP, `pm.max_children`. More
+    /// connections wait in its backlog, where nothing shows them.
     pub fn new(connections: usize, config: Config, connect: C) -> Self {
-        let room = PoolCapacity::new(connections);
-        let shared =
-            Shared { connect, config, room, queue: Turn::new(()), connections: Mutex::new(Vec::new()) };
+        let room = Arc::<Notify>::default();
+        let capacity = PoolCapacity::new(connections, Arc::clone(&room));
+        let application = Arc::new(Application::new(room));
         Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared {
+                connect,
+                config,
+                capacity,
+                application,
+                connections: Connections::new(),
+            }),
             connect_timeout: Some(Duration::from_secs(5)),
             acquire_timeout: None,
         }
     }
 
-    /// How long making a connection may take. `None`: without limit. Default: 5 s.
+    /// Sets how long connecting may take. Default: 5 s.
     #[must_use]
     pub fn with_connect_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.connect_timeout = limit.into();
@@ -129,7 +124,7 @@ where
         self.connect_timeout
     }
 
-    /// How long a request may wait while all connections are in use. Default: without limit.
+    /// Sets how long a request may wait while all connections are in use. Default: no limit.
     #[must_use]
     pub fn with_acquire_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.acquire_timeout = limit.into();
@@ -151,232 +146,176 @@ where
     B: Body + Send + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// A place for a request, which waits for one in its turn. With `not`, that is no other's than this connection, unless
-    /// nothing is under way on it.
-    async fn place(&self, not: Option<&RequestChannel<B>>) -> Result<Checkout<B>, ErrorKind> {
-        if let Ok(_turn) = self.shared.queue.try_lock()
-            && let Some(place) = self.shared.take_place(not)
-        {
-            return Ok(place);
-        }
-        let wait = async {
-            let _turn = self.shared.queue.lock().await;
-            loop {
-                if let Some(place) = self.shared.take_place(not) {
-                    return place;
-                }
-                self.shared.room.freed().await;
-            }
-        };
-        match self.acquire_timeout {
-            None => Ok(wait.await),
-            Some(limit) => timeout(limit, wait).await.map_err(|_| ErrorKind::AcquireTimeout),
-        }
-    }
-
     async fn send(self, request: Request<B>) -> Result<Response<ResponseBody>, Error> {
         let method = request.method().clone();
-        let place = self.place(None).await?;
-        let kept = matches!(place, Checkout::Existing(_));
-        let (link, answer) = self.send_to(place, request).await?;
-        let FailedRequest { error, request: back, unsent } = match answered(answer.await) {
+        let checkout = self.checkout(None).await?;
+        let reused = matches!(checkout, Checkout::Existing(_));
+        let (connection, response) = self.send_over(checkout, request).await?;
+        let FailedRequest { error, request, unsent } = match received(response.await) {
             Ok(response) => return Ok(response),
-            Err(unanswered) => *unanswered,
+            Err(failed) => *failed,
         };
-        let lost = kept && error.is_connection_lost() && (unsent || is_idempotent(&method));
-        let Some(request) = back.filter(|_| lost || self.is_retryable_refusal(&error)) else {
+        let lost = reused && error.is_connection_lost() && (unsent || is_idempotent(&method));
+        let Some(request) = request.filter(|_| lost || self.is_retryable_rejection(&error)) else {
             return Err(error);
         };
         tracing::debug!(
             error = &error as &(dyn StdError + 'static),
-            "a connection took no request: it is sent again"
+            "a connection did not take a request: retrying over another one"
         );
-        let place =
-            if lost { self.another(link).await? } else { self.place(Some(link.sender.mailbox())).await? };
-        let (_link, answer) = self.send_to(place, request).await?;
-        answered(answer.await).map_err(|unanswered| unanswered.error)
+        let checkout = if lost {
+            self.replace(connection).await?
+        } else {
+            self.checkout(Some(connection.channel())).await?
+        };
+        let (_connection, response) = self.send_over(checkout, request).await?;
+        received(response.await).map_err(|failed| failed.error)
     }
 
-    /// Whether an application has refused a request for those that it shares a connection with. It has done nothing for it
-    /// then (FastCGI §5.5).
-    fn is_retryable_refusal(&self, error: &Error) -> bool {
-        let statuses = [ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::OVERLOADED];
-        self.shared.config.requests() > 1
-            && error.protocol_status().is_some_and(|status| statuses.contains(&status))
-    }
-
-    /// Hands a request to a connection, which is made first if there is to be a new one.
-    async fn send_to(
+    /// Waits in order for a connection: not the one of `except`, unless that is idle.
+    async fn checkout(
         &self,
-        mut place: Checkout<B>,
+        except: Option<&RequestChannel<B>>,
+    ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
+        let Shared { config, capacity, application, connections, .. } = &*self.shared;
+        let reserve = || connections.reserve(except, config.max_in_flight() > 1 && application.multiplexes());
+        if let Some(checkout) = capacity.try_checkout(reserve) {
+            return Ok(checkout);
+        }
+        let checkout = capacity.checkout(reserve);
+        match self.acquire_timeout {
+            None => Ok(checkout.await),
+            Some(limit) => timeout(limit, checkout).await.map_err(|_| ErrorKind::AcquireTimeout),
+        }
+    }
+
+    /// Sends a request over a connection, which may have to be made first.
+    async fn send_over(
+        &self,
+        mut checkout: Checkout<Arc<PooledConnection<B>>>,
         request: Request<B>,
-    ) -> Result<(Arc<PooledConnection<B>>, Receiver<ResponseSender<B>>), Error> {
-        let (mut call, receiver) = Envelope::new(request);
+    ) -> Result<(Arc<PooledConnection<B>>, Receiver<ResponseResult<B>>), Error> {
+        let (mut envelope, receiver) = Envelope::new(request);
         loop {
-            let (link, made) = match place {
-                Checkout::Existing(link) => (link, false),
-                Checkout::Connect(slot) => (self.connect(slot, Question::No).await?, true),
+            let (connection, new) = match checkout {
+                Checkout::Existing(connection) => (connection, false),
+                Checkout::Connect(permit) => (self.connect(permit, Probe::NotNeeded).await?, true),
             };
-            let mailbox = link.sender.mailbox();
-            let put = if made { mailbox.send(call) } else { mailbox.send_reserved(call) };
-            match put {
+            let channel = connection.channel();
+            let sent = if new { channel.send(envelope) } else { channel.send_reserved(envelope) };
+            match sent {
                 Ok(()) => {
-                    self.shared.touch(&link);
-                    self.ask(&link);
-                    return Ok((link, receiver));
+                    self.shared.connections.touch(&connection);
+                    self.probe(&connection);
+                    return Ok((connection, receiver));
                 }
-                Err(_) if made => return Err(ErrorKind::Closed.into()),
-                Err(back) => call = back,
+                Err(_) if new => return Err(ErrorKind::Closed.into()),
+                Err(returned) => envelope = returned,
             }
             // It has ended in between.
-            place = self.another(link).await?;
+            checkout = self.replace(connection).await?;
         }
     }
 
-    /// A place instead of one on a connection that has ended.
-    async fn another(&self, ended: Arc<PooledConnection<B>>) -> Result<Checkout<B>, ErrorKind> {
-        self.shared.evict(&ended);
+    /// A connection in place of one that has ended.
+    async fn replace(
+        &self,
+        ended: Arc<PooledConnection<B>>,
+    ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
+        self.shared.connections.evict(&ended);
         match Arc::into_inner(ended) {
-            Some(link) => Ok(Checkout::Connect(link.slot)),
-            // Others have it as well, and the last of them has its right to one.
-            None => self.place(None).await,
-        }
-    }
-
-    /// A connection on which nothing is sent before the application has answered.
-    async fn connect_to_ask(self, slot: ConnectionPermit) {
-        let reached = Reached { room: &self.shared.room };
-        match self.connect(slot, Question::Alone).await {
-            Ok(link) => {
-                self.shared.touch(&link);
-                // From here on its connection says what comes of the question.
-                std::mem::forget(reached);
-            }
-            Err(error) => tracing::debug!(
-                error = &error as &(dyn StdError + 'static),
-                "there was no connection to ask the application over"
-            ),
+            Some(connection) => Ok(Checkout::Connect(connection.permit)),
+            // Other requests hold it too, and the last of them gets its permit.
+            None => self.checkout(None).await,
         }
     }
 
     async fn connect(
         &self,
-        slot: ConnectionPermit,
-        question: Question,
+        permit: ConnectionPermit,
+        probe: Probe,
     ) -> Result<Arc<PooledConnection<B>>, Error> {
         let connecting = (self.shared.connect)();
-        let made = match self.connect_timeout {
+        let connected = match self.connect_timeout {
             Some(limit) => timeout(limit, connecting).await,
             None => Ok(connecting.await),
         };
-        let io = made.map_err(|_| ErrorKind::ConnectTimeout)?.map_err(ErrorKind::from)?;
-        let mailbox = RequestChannel::new(Some(Arc::clone(&self.shared.room)), question);
-        let connection = Connection::new(io, self.shared.config.clone(), Arc::clone(&mailbox));
-        let logged = async {
+        let io = connected.map_err(|_| ErrorKind::ConnectTimeout)?.map_err(ErrorKind::from)?;
+        let channel = RequestChannel::new(Some(Arc::clone(&self.shared.application) as _), probe);
+        let connection = Connection::new(io, self.shared.config.clone(), Arc::clone(&channel));
+        // Not in the current span: the connection outlives the request that it is made for.
+        tokio::spawn(async {
             if let Err(error) = connection.await {
                 tracing::debug!(
                     error = &error as &(dyn StdError + 'static),
-                    "a connection to the application ended badly"
+                    "a connection to the application failed"
                 );
             }
-        };
-        // In no span: the connection outlives the request that it is made for, and serves others.
-        tokio::spawn(logged);
-        Ok(Arc::new(PooledConnection { sender: SendRequest::new(mailbox), slot }))
+        });
+        Ok(Arc::new(PooledConnection::new(SendRequest::new(channel), permit)))
     }
 
-    /// Has the application asked whether it takes several requests on a connection, if that is wanted and not known: on one
-    /// that no request waits for, since there are applications that never answer; on this one, where no other may be made.
-    fn ask(&self, link: &PooledConnection<B>) {
-        if self.shared.config.requests() <= 1 || !self.shared.room.begin_to_ask() {
+    /// Probes the application, if it is time to: over a connection of its own that no request waits for, because some
+    /// applications never reply; else over this one.
+    fn probe(&self, connection: &PooledConnection<B>) {
+        let application = &self.shared.application;
+        if self.shared.config.max_in_flight() <= 1 || !application.begin_probe() {
             return;
         }
-        match self.shared.room.slot() {
-            Some(slot) => {
-                tokio::spawn(self.clone().connect_to_ask(slot));
+        match self.shared.capacity.try_acquire() {
+            Some(permit) => {
+                tokio::spawn(self.clone().connect_and_probe(permit));
             }
-            None if link.sender.mailbox().ask_alone() => {}
-            None => self.shared.room.was_not_asked(),
+            None if connection.channel().want_exclusive_probe() => {}
+            None => application.on_probe(ProbeOutcome::NotSent),
         }
+    }
+
+    /// Makes a connection that is probed before it takes requests.
+    async fn connect_and_probe(self, permit: ConnectionPermit) {
+        let unreachable = ReportUnreachable { application: &self.shared.application };
+        match self.connect(permit, Probe::Wanted { exclusive: true }).await {
+            Ok(connection) => {
+                self.shared.connections.touch(&connection);
+                // From here on the connection reports the outcome.
+                std::mem::forget(unreachable);
+            }
+            Err(error) => tracing::debug!(
+                error = &error as &(dyn StdError + 'static),
+                "connecting to probe the application failed"
+            ),
+        }
+    }
+
+    /// Whether an application has rejected a request because of others on its connection. It has done nothing for it then
+    /// (FastCGI §5.5).
+    fn is_retryable_rejection(&self, error: &Error) -> bool {
+        let statuses = [ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::OVERLOADED];
+        self.shared.config.max_in_flight() > 1
+            && error.protocol_status().is_some_and(|status| statuses.contains(&status))
     }
 }
 
-fn answered<B>(answer: Result<ResponseSender<B>, RecvError>) -> ResponseSender<B> {
+fn received<B>(response: Result<ResponseResult<B>, RecvError>) -> ResponseResult<B> {
     // An error means that the connection's task has ended with the runtime.
-    let ended = || FailedRequest { error: ErrorKind::Incomplete.into(), request: None, unsent: false };
-    answer.unwrap_or_else(|_| Err(Box::new(ended())))
+    let lost = || FailedRequest { error: ErrorKind::Incomplete.into(), request: None, unsent: false };
+    response.unwrap_or_else(|_| Err(Box::new(lost())))
 }
 
-/// An attempt to reach an application with a question. Dropping it says that it failed, also where `connect` has panicked.
-struct Reached<'a> {
-    room: &'a PoolCapacity,
+/// Reports on drop that the application was not reached, also if `connect` panics.
+struct ReportUnreachable<'a> {
+    application: &'a Application,
 }
 
-impl Drop for Reached<'_> {
+impl Drop for ReportUnreachable<'_> {
     fn drop(&mut self) {
-        self.room.unheard(ProbeFailure::Unreachable);
+        self.application.on_probe(ProbeOutcome::Unreachable);
     }
 }
 
 /// RFC 9110 §9.2.2.
 fn is_idempotent(method: &Method) -> bool {
     method.is_safe() || *method == Method::PUT || *method == Method::DELETE
-}
-
-impl<C, B> Shared<C, B> {
-    /// The place that a request is to have: on an idle connection, else on the one with the fewest others, else on a new one.
-    fn take_place(&self, not: Option<&RequestChannel<B>>) -> Option<Checkout<B>> {
-        let mut links = self.links();
-        links.retain(|link| !link.sender.mailbox().has_ended());
-        if self.config.requests() > 1 && self.room.is_multiplexed() {
-            for link in links.iter() {
-                link.sender.mailbox().ask_beside();
-            }
-        }
-        let mut best: Option<(u16, &Arc<PooledConnection<B>>)> = None;
-        for link in links.iter().rev() {
-            let mailbox = link.sender.mailbox();
-            match mailbox.reserve_if_idle() {
-                Some(0) => return Some(Checkout::Existing(Arc::clone(link))),
-                Some(load)
-                    if best.is_none_or(|(least, _)| load < least)
-                        && !not.is_some_and(|not| std::ptr::eq(not, mailbox)) =>
-                {
-                    best = Some((load, link));
-                }
-                _ => {}
-            }
-        }
-        match best {
-            Some((_, link)) if link.sender.mailbox().reserve() => Some(Checkout::Existing(Arc::clone(link))),
-            _ => self.room.slot().map(Checkout::Connect),
-        }
-    }
-
-    /// Puts a connection where that is which was used last.
-    fn touch(&self, link: &Arc<PooledConnection<B>>) {
-        let mut links = self.links();
-        match links.iter().rposition(|other| Arc::ptr_eq(other, link)) {
-            Some(at) if at + 1 == links.len() => {}
-            Some(at) => {
-                let link = links.remove(at);
-                links.push(link);
-            }
-            None => links.push(Arc::clone(link)),
-        }
-    }
-
-    /// Lets go of a connection that has ended, and of those that are idle: the application was started anew, or closes what is
-    /// idle, and the others are no better.
-    fn evict(&self, ended: &Arc<PooledConnection<B>>) {
-        let idle = |link: &Arc<PooledConnection<B>>| link.sender.mailbox().is_idle();
-        self.links().retain(|link| !Arc::ptr_eq(link, ended) && !idle(link));
-    }
-
-    fn links(&self) -> MutexGuard<'_, Vec<Arc<PooledConnection<B>>>> {
-        // Each change is whole.
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl<C, F, IO, B> Service<Request<B>> for Pool<C, B>
@@ -412,6 +351,6 @@ impl<C, B> Clone for Pool<C, B> {
 
 impl<C, B> fmt::Debug for Pool<C, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("connections", &self.shared.links().len()).finish_non_exhaustive()
+        f.debug_struct("Pool").field("connections", &self.shared.connections.len()).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! The client connected in memory to this crate's server.
+//! This crate's server at the other end of a connection in memory.
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -23,7 +23,7 @@ pub(crate) fn none() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A body of known length.
+/// A body with a known length.
 pub(crate) fn full(content: impl Into<Bytes>) -> Body {
     Full::new(content.into()).map_err(|never| match never {}).boxed_unsync()
 }
@@ -36,26 +36,26 @@ pub(crate) fn post(path: &str, body: Body) -> Request<Body> {
     Request::post(path).body(body).unwrap()
 }
 
-/// Both ends of a connection.
-pub(crate) struct Both {
+/// The two ends of a connection.
+pub(crate) struct Loopback {
     pub(crate) sender: SendRequest<Body>,
     pub(crate) web_server: JoinHandle<Result<(), client::Error>>,
     pub(crate) application: JoinHandle<Result<(), tower_fcgi::Error>>,
 }
 
-/// Connects to an application that responds with `handle`.
-pub(crate) fn connect<F, R, B>(config: Config, handle: F) -> Both
+/// A connection to an application that responds with `handle`.
+pub(crate) fn connect<F, R, B>(config: Config, handle: F) -> Loopback
 where
     F: FnMut(Request<RequestBody>) -> R + Send + 'static,
     R: Future<Output = Response<B>> + Send + 'static,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<AnyError>,
 {
-    connect_over(4096, config, handle)
+    connect_with_pipe(4096, config, handle)
 }
 
-/// As [`connect`], over a pipe with this number of bytes of buffer.
-pub(crate) fn connect_over<F, R, B>(pipe: usize, config: Config, handle: F) -> Both
+/// As [`connect`], over a transport that buffers `pipe` bytes.
+pub(crate) fn connect_with_pipe<F, R, B>(pipe: usize, config: Config, handle: F) -> Loopback
 where
     F: FnMut(Request<RequestBody>) -> R + Send + 'static,
     R: Future<Output = Response<B>> + Send + 'static,
@@ -64,7 +64,7 @@ where
 {
     let (server, application) = tokio::io::duplex(pipe);
     let (sender, connection) = client::handshake(server, config);
-    // One type for all handlers, since the driver is compiled once per service type.
+    // Boxed, because the driver is compiled for each type of service.
     let handle = Arc::new(Mutex::new(handle));
     let service = BoxCloneService::new(service_fn(move |request| {
         let response = (*handle.lock().unwrap())(request);
@@ -74,14 +74,14 @@ where
             )
         }
     }));
-    Both {
+    Loopback {
         sender,
         web_server: tokio::spawn(connection),
         application: tokio::spawn(Connection::new(application, service)),
     }
 }
 
-/// Reads a body to its end, as text.
+/// All of a body, as text.
 pub(crate) async fn text<B>(body: B) -> Result<String, B::Error>
 where
     B: http_body::Body<Data = Bytes>,

@@ -1,4 +1,4 @@
-//! Responses of applications.
+//! Responses, as the caller sees them.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,16 +9,16 @@ use http_body_util::{BodyExt as _, Full};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::client::{Config, LocalRedirect};
 
-use crate::both::*;
-use crate::scripted::{self, answer, end, record, stdout};
+use crate::loopback::*;
+use crate::scripted::{self, complete_response, end, record, stdout};
 
 #[tokio::test(start_paused = true)]
-async fn end_request_without_an_empty_stdout_ends_an_answer() {
+async fn end_request_ends_a_response_without_empty_stdout() {
     let (mut sender, web_server, mut app) = scripted::connect(Config::default());
     for body in ["one", "two"] {
         let response = sender.ready().await.unwrap().call(get("/"));
         app.request().await;
-        app.send(answer(body)).await;
+        app.send(complete_response(body)).await;
         assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), body);
     }
     drop(sender);
@@ -26,7 +26,7 @@ async fn end_request_without_an_empty_stdout_ends_an_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_comes_as_it_is_sent_byte_by_byte() {
+async fn a_response_arrives_byte_by_byte() {
     let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
     let response = sender.call(get("/"));
     app.request().await;
@@ -41,7 +41,7 @@ async fn an_answer_comes_as_it_is_sent_byte_by_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_local_redirect_is_told() {
+async fn a_local_redirect_is_an_extension() {
     let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
     let response = sender.call(get("/"));
     app.request().await;
@@ -52,15 +52,15 @@ async fn a_local_redirect_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stderr_goes_to_its_sink_and_not_into_the_response() {
+async fn stderr_goes_to_its_handler_not_the_response() {
     let log = Arc::new(Mutex::new(Vec::new()));
-    let taken = Arc::clone(&log);
-    let config = Config::default().with_on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
+    let sink = Arc::clone(&log);
+    let config = Config::default().with_on_stderr(move |text| sink.lock().unwrap().extend_from_slice(text));
     let (mut sender, _web_server, mut app) = scripted::connect(config);
     let response = sender.call(get("/"));
     app.request().await;
     let err = |text: &[u8]| record(RecordType::STDERR, text);
-    // More than the limit of unread bytes: STDERR never blocks a response.
+    // More than the window: STDERR never pauses input.
     let flood = err(&[b'x'; 60_000]).repeat(10);
     let wire = [err(b"a"), stdout("\r\n1"), err(b"b"), err(b""), stdout("2"), flood, end()].concat();
     app.send(&wire).await;
@@ -70,14 +70,14 @@ async fn stderr_goes_to_its_sink_and_not_into_the_response() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_early_answer_is_whole_and_ends_the_connection() {
+async fn an_early_response_is_complete_and_closes() {
     let (mut sender, web_server, mut app) = scripted::connect(Config::default());
     let (_body, channel) = http_body_util::Channel::<Bytes, std::io::Error>::new(1);
     let response = sender.call(post("/", channel.boxed_unsync()));
-    app.up_to(RecordType::PARAMS).await;
-    app.send(answer("no")).await;
+    app.read_to(RecordType::PARAMS).await;
+    app.send(complete_response("no")).await;
     assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "no");
-    // The body was not sent completely: some applications would read the rest as the next request's.
+    // Some applications would take the rest of its body for part of the next request.
     assert!(sender.ready().await.unwrap_err().is_closed());
     web_server.await.unwrap().unwrap();
 }
@@ -87,8 +87,8 @@ async fn a_response_before_the_peer_stops_reading_counts() {
     let (mut sender, web_server, mut app) = scripted::connect(Config::default());
     let response = sender
         .call(post("/", Full::new(Bytes::from(vec![0; 4 << 20])).map_err(|e| match e {}).boxed_unsync()));
-    app.up_to(RecordType::PARAMS).await;
-    app.send(answer("too large")).await;
+    app.read_to(RecordType::PARAMS).await;
+    app.send(complete_response("too large")).await;
     drop(app);
     assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "too large");
     web_server.await.unwrap().unwrap();
@@ -105,7 +105,7 @@ async fn an_unread_response_pauses_the_application() {
     let wire = stdout([b'x'; 60_000]);
     while tokio::time::timeout(std::time::Duration::from_secs(1), app.send(&wire)).await.is_ok() {
         sent += 1;
-        assert!(sent < 100, "the application is never paused");
+        assert!(sent < 100, "input never pauses");
     }
     drop(app);
     assert!(text(response.into_body()).await.unwrap_err().is_incomplete());

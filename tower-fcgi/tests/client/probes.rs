@@ -1,4 +1,4 @@
-//! How long a pool remembers the result of the GET_VALUES probe.
+//! When a pool probes its application again.
 
 use std::io;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 use tower_fcgi::client::{Config, Error, Pool};
 
-use crate::both::*;
-use crate::scripted::{Application, answer, values};
+use crate::loopback::*;
+use crate::scripted::{Application, complete_response, values};
 
 /// The result of connecting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +20,12 @@ enum Connect {
     Refused,
     Never,
     Panics,
-    /// Connected, then closed after the probe.
+    /// Made, and closed once the probe has arrived.
     Closed,
     Made,
 }
 
-/// A pool of two connections of 32 requests each. `second` is the result of its second connect.
+/// A pool of two connections of 32 requests each, whose second connection ends as `second`.
 macro_rules! pool {
     ($second:expr) => {{
         let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
@@ -53,23 +53,23 @@ macro_rules! pool {
     }};
 }
 
-/// Replies to the probe on the next connection, and reads 32 requests there.
-async fn takes_many(
+/// Replies that the application multiplexes, and waits until 32 requests are in flight on one connection.
+async fn accept_many(
     connections: &mut UnboundedReceiver<DuplexStream>,
     spawn: impl Fn() -> JoinHandle<Result<String, Error>>,
 ) {
-    let mut asked = Application::new(connections.recv().await.unwrap());
-    assert_eq!(asked.record().await.unwrap().0, RecordType::GET_VALUES);
-    asked.send(values(&[("FCGI_MPXS_CONNS", "1")])).await;
+    let mut probed = Application::new(connections.recv().await.unwrap());
+    assert_eq!(probed.record().await.unwrap().0, RecordType::GET_VALUES);
+    probed.send(values(&[("FCGI_MPXS_CONNS", "1")])).await;
     let waiting: Vec<_> = (0..32).map(|_| spawn()).collect();
     for _ in 0..32 {
-        asked.request().await;
+        probed.request().await;
     }
     drop(waiting);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_that_failed_once_is_asked_again_soon() {
+async fn a_failed_probe_is_repeated_soon() {
     for second in [Connect::Refused, Connect::Panics, Connect::Closed, Connect::Never] {
         let (pool, mut connections) = pool!(second);
         let pool = pool.with_connect_timeout(Duration::from_secs(2));
@@ -81,35 +81,35 @@ async fn a_question_that_failed_once_is_asked_again_soon() {
         let mut app = Application::new(connections.recv().await.unwrap());
         app.request().await;
         if second == Connect::Closed {
-            let mut asked = Application::new(connections.recv().await.unwrap());
-            assert_eq!(asked.record().await.unwrap().0, RecordType::GET_VALUES);
+            let mut probed = Application::new(connections.recv().await.unwrap());
+            assert_eq!(probed.record().await.unwrap().0, RecordType::GET_VALUES);
         } else if second == Connect::Never {
             drop(connections.recv().await.unwrap());
         }
         sleep(Duration::from_secs(4)).await;
-        app.send(answer("first")).await;
+        app.send(complete_response("first")).await;
         assert_eq!(first.await.unwrap().unwrap(), "first", "{second:?}");
         let next = spawn();
         app.request().await;
-        takes_many(&mut connections, spawn).await;
+        accept_many(&mut connections, spawn).await;
         drop(next);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn questions_without_an_answer_come_less_and_less() {
+async fn probes_without_a_reply_back_off() {
     let (pool, mut connections) = pool!(Connect::Made);
-    let (asked, mut questions) = mpsc::unbounded_channel();
+    let (probed, mut probes) = mpsc::unbounded_channel();
     let start = Instant::now();
     tokio::spawn(async move {
         while let Some(io) = connections.recv().await {
-            let asked = asked.clone();
+            let probed = probed.clone();
             tokio::spawn(async move {
                 let mut app = Application::new(io);
                 while let Some((kind, content)) = app.record().await {
                     match kind {
-                        RecordType::GET_VALUES => asked.send(start.elapsed().as_secs()).unwrap(),
-                        RecordType::STDIN if content.is_empty() => app.send(answer("here")).await,
+                        RecordType::GET_VALUES => probed.send(start.elapsed().as_secs()).unwrap(),
+                        RecordType::STDIN if content.is_empty() => app.send(complete_response("here")).await,
                         _ => {}
                     }
                 }
@@ -122,7 +122,7 @@ async fn questions_without_an_answer_come_less_and_less() {
         sleep(Duration::from_secs(1)).await;
     }
     let mut times = Vec::new();
-    while let Ok(time) = questions.try_recv() {
+    while let Ok(time) = probes.try_recv() {
         times.push(time);
     }
     let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -133,25 +133,25 @@ async fn questions_without_an_answer_come_less_and_less() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_was_asked_is_asked_again() {
+async fn a_connection_can_be_probed_again() {
     let (connected, mut connections) = mpsc::unbounded_channel::<DuplexStream>();
     let pool: Pool<_, Body> = Pool::new(1, Config::default().with_max_concurrent_requests(32), move || {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let sent = connected.send(theirs);
         async move { sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }
     });
-    let ask = |path| tokio::spawn(pool.clone().oneshot(get(path)));
-    let first = ask("/1");
+    let send = |path| tokio::spawn(pool.clone().oneshot(get(path)));
+    let first = send("/1");
     let mut app = Application::new(connections.recv().await.unwrap());
     app.request().await;
-    app.send(answer("1")).await;
+    app.send(complete_response("1")).await;
     text(first.await.unwrap().unwrap().into_body()).await.unwrap();
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.send(values(&[("FCGI_MPXS_CONNS", "0")])).await;
     sleep(Duration::from_secs(301)).await;
-    let second = ask("/2");
+    let second = send("/2");
     app.request().await;
-    app.send(answer("2")).await;
+    app.send(complete_response("2")).await;
     text(second.await.unwrap().unwrap().into_body()).await.unwrap();
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES, "on the same connection");
 }

@@ -1,4 +1,4 @@
-//! Callers that drop a request or its response.
+//! Aborts: the caller drops a future, a body or the sender.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::RequestBody;
 use tower_fcgi::client::Config;
 
-use crate::both::*;
-use crate::scripted::{self, answer, end, stdout};
+use crate::loopback::*;
+use crate::scripted::{self, complete_response, end, stdout};
 
 #[tokio::test(start_paused = true)]
 async fn dropping_the_future_or_body_aborts_and_closes() {
@@ -25,10 +25,10 @@ async fn dropping_the_future_or_body_aborts_and_closes() {
         } else {
             drop(response);
         }
-        app.up_to(RecordType::ABORT_REQUEST).await;
+        app.read_to(RecordType::ABORT_REQUEST).await;
         let start = Instant::now();
         app.send([stdout("late"), end()].concat()).await;
-        // An application that ends the request before it reads the abort may reject the abort.
+        // If the application ended the request before it saw the abort, it may take that for a protocol error.
         assert!(sender.ready().await.unwrap_err().is_closed());
         web_server.await.unwrap().unwrap();
         assert_eq!(start.elapsed(), Duration::ZERO);
@@ -36,7 +36,7 @@ async fn dropping_the_future_or_body_aborts_and_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unfinished_abort_costs_the_connection() {
+async fn an_abort_without_an_end_closes() {
     let limit = Duration::from_secs(7);
     let (mut sender, web_server, mut app) = scripted::connect(Config::default().with_abort_timeout(limit));
     let response = sender.call(get("/"));
@@ -47,7 +47,7 @@ async fn an_unfinished_abort_costs_the_connection() {
     assert!(sender.ready().await.unwrap_err().is_closed());
     assert_eq!(start.elapsed().as_secs(), limit.as_secs());
     web_server.await.unwrap().unwrap();
-    app.up_to(RecordType::ABORT_REQUEST).await;
+    app.read_to(RecordType::ABORT_REQUEST).await;
     assert_eq!(app.record().await, None);
 }
 
@@ -60,7 +60,7 @@ async fn our_own_application_drops_the_handler() {
         }
     }
     let (dropped, mut drops) = tokio::sync::mpsc::unbounded_channel();
-    let mut both = connect(Config::default(), move |request: Request<RequestBody>| {
+    let mut ends = connect(Config::default(), move |request: Request<RequestBody>| {
         let guard = Guard(dropped.clone());
         async move {
             if request.uri() == "/wait" {
@@ -70,35 +70,35 @@ async fn our_own_application_drops_the_handler() {
             Response::new(full("here"))
         }
     });
-    let response = both.sender.call(get("/wait"));
+    let response = ends.sender.call(get("/wait"));
     sleep(Duration::from_millis(1)).await;
     drop(response);
     drops.recv().await.unwrap();
-    assert!(both.sender.ready().await.unwrap_err().is_closed());
-    both.web_server.await.unwrap().unwrap();
-    both.application.await.unwrap().unwrap();
+    assert!(ends.sender.ready().await.unwrap_err().is_closed());
+    ends.web_server.await.unwrap().unwrap();
+    ends.application.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sender_may_go_before_its_answer_has_come() {
+async fn a_sender_may_be_dropped_before_the_response() {
     let (mut sender, web_server, mut app) = scripted::connect(Config::default());
     let response = sender.call(get("/"));
     drop(sender);
     app.request().await;
-    app.send(answer("whole")).await;
+    app.send(complete_response("whole")).await;
     assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "whole");
     web_server.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_ends_after_its_time() {
+async fn an_idle_connection_times_out() {
     let limit = Duration::from_secs(4);
     let (mut sender, web_server, mut app) =
         scripted::connect(Config::default().with_keep_alive_timeout(limit));
     sleep(Duration::from_secs(3)).await;
     let response = sender.call(get("/"));
     sleep(Duration::from_secs(100)).await;
-    app.send(answer("late")).await;
+    app.send(complete_response("late")).await;
     assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "late");
     let start = Instant::now();
     web_server.await.unwrap().unwrap();
@@ -118,13 +118,13 @@ async fn dropping_a_complete_body_is_no_abort() {
             assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "ok");
         }
         drop(body);
-        // More than the limit of unread bytes: they are discarded and block nothing.
+        // More than the window: it is dropped, and does not pause input.
         sleep(Duration::from_secs(100)).await;
         app.send(stdout([b'x'; 60_000]).repeat(10)).await;
         app.send(end()).await;
         let response = sender.ready().await.unwrap().call(get("/2"));
-        assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST, "no ABORT_REQUEST");
-        app.send(answer("second")).await;
+        assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST, "not ABORT_REQUEST");
+        app.send(complete_response("second")).await;
         assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "second");
     }
 }

@@ -1,0 +1,211 @@
+//! A connection without its transport: requests, protocol and timers.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use fcgi_core::RequestKey;
+use fcgi_core::client::Connection as Protocol;
+use http_body::Body;
+
+use super::config::Config;
+use super::dispatch::RequestChannel;
+use super::error::ErrorKind;
+use super::exchange::ClientExchange;
+use super::in_flight::InFlight;
+use super::probe::{PROBE_TIMEOUT, PROBE_VARIABLES};
+use super::state::{Progress, State};
+use super::timeouts::{Timer, Timers, deadline_after};
+use super::writer::WriteStatus;
+use crate::buffer_pool;
+
+/// Drives the requests of one connection.
+///
+/// [`poll_probe`](Self::poll_probe), [`poll_requests`](Self::poll_requests) and
+/// [`poll_exchanges`](Self::poll_exchanges) fill `protocol` with output, in this order; input goes into `protocol` and is
+/// then [handled](Self::handle_events); [`poll_timers`](Self::poll_timers) is for a connection that is blocked.
+pub(super) struct Driver<B> {
+    pub(super) protocol: Protocol,
+    pub(super) config: Config,
+    pub(super) requests: Arc<RequestChannel<B>>,
+    pub(super) in_flight: InFlight<B>,
+    /// Requests that may be in flight at once: the limit of `protocol`.
+    pub(super) capacity: u16,
+    pub(super) state: State,
+    pub(super) timers: Timers,
+}
+
+impl<B> Driver<B> {
+    pub(super) fn new(config: Config, requests: Arc<RequestChannel<B>>) -> Self {
+        Self {
+            protocol: Protocol::new(config.protocol),
+            in_flight: InFlight::new(config.abort_timeout),
+            config,
+            requests,
+            capacity: 1,
+            state: State::Open,
+            timers: Timers::default(),
+        }
+    }
+
+    /// Accepts no more requests, and closes after those in flight.
+    pub(super) fn stop_accepting(&mut self) {
+        self.state.stop_accepting(self.in_flight.is_empty());
+        if self.state == State::Draining {
+            self.requests.close_with(State::Draining);
+        }
+    }
+
+    /// Sets how many requests the application takes at once, as it has replied or shown.
+    pub(super) fn set_multiplexing(&mut self, capacity: u16) {
+        self.timers.stop(Timer::Probe);
+        self.capacity = capacity;
+        self.protocol.set_max_concurrent_requests(capacity);
+        self.requests.set_multiplexing(capacity);
+    }
+
+    /// Sends the probe, if it is time to.
+    pub(super) fn poll_probe(&mut self, cx: &Context<'_>) {
+        if self.config.max_in_flight() > 1 && self.requests.poll_probe(cx) {
+            self.protocol.output().set_buffer(buffer_pool::take_output);
+            // An error means that the connection is closing, which ends the probe.
+            let _ = self.protocol.get_values(&PROBE_VARIABLES);
+            self.timers.set(Timer::Probe, deadline_after(PROBE_TIMEOUT));
+        }
+    }
+
+    /// Tells the channel whether requests should go elsewhere for now: input is paused, or the application may close the
+    /// connection because it has no other way to end an aborted request.
+    pub(super) fn update_pause(&self) {
+        if self.config.max_in_flight() > 1 {
+            self.requests.set_paused(!self.protocol.wants_read() || self.in_flight.any_aborted());
+        }
+    }
+
+    fn probe_timed_out(&mut self) {
+        if self.requests.probe_timed_out() {
+            // The application may never reply, nor serve what comes behind the probe.
+            self.state.close();
+        }
+    }
+}
+
+impl<B> Driver<B>
+where
+    B: Body,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    /// Takes requests from the channel.
+    pub(super) fn poll_requests(&mut self, cx: &mut Context<'_>, write: WriteStatus) -> Progress {
+        let mut progress = Progress::Blocked;
+        while self.accepts_request() {
+            match self.requests.poll_recv(cx) {
+                Poll::Pending => break,
+                Poll::Ready(None) => self.stop_accepting(),
+                Poll::Ready(Some(envelope)) => {
+                    self.timers.stop(Timer::KeepAlive);
+                    self.protocol.output().set_buffer(buffer_pool::take_output);
+                    match ClientExchange::begin(envelope, &mut self.protocol, &self.config, write.written) {
+                        Ok(Some(exchange)) => self.in_flight.push(exchange),
+                        Ok(None) => self.requests.release(),
+                        // The protocol takes no more; the caller sees that its request was dropped.
+                        Err(_) => self.stop_accepting(),
+                    }
+                }
+            }
+            progress = Progress::Made;
+        }
+        progress
+    }
+
+    /// Whether to take another request now. One that shares the connection waits for the output before it, and for the end of
+    /// aborted ones, which may be the connection's.
+    fn accepts_request(&self) -> bool {
+        self.state.is_open()
+            && self.in_flight.len() < usize::from(self.capacity)
+            && (self.in_flight.is_empty() || self.protocol.wants_body() && !self.in_flight.any_aborted())
+    }
+
+    /// Aborts the requests whose callers are gone, and sends the bodies of the others.
+    pub(super) fn poll_exchanges(&mut self, cx: &mut Context<'_>, write: WriteStatus) -> Progress {
+        let progress = self.in_flight.poll_callers(&mut self.protocol, cx, write.written);
+        if write.failed {
+            self.in_flight.stop_uploads();
+        }
+        if !self.in_flight.is_uploading() {
+            return progress;
+        }
+        self.protocol.output().set_buffer(buffer_pool::take_output);
+        progress | self.in_flight.poll_uploads(&mut self.protocol, cx, self.capacity, write.written)
+    }
+
+    /// Aborts a request; its caller gets the reason.
+    pub(super) fn abort(&mut self, key: RequestKey, kind: ErrorKind, write: WriteStatus) {
+        self.in_flight.abort(key, Some(kind), &mut self.protocol, write.written);
+    }
+
+    /// Ready when a timer has expired and was handled.
+    pub(super) fn poll_timers(&mut self, cx: &mut Context<'_>, write: WriteStatus) -> Poll<()> {
+        if !self.needs_timers() {
+            self.timers.clear();
+            return Poll::Pending;
+        }
+        self.update_timers();
+        match ready!(self.timers.poll_expired(cx)) {
+            Timer::KeepAlive => self.state.close(),
+            Timer::Probe => self.probe_timed_out(),
+            Timer::Abort if self.in_flight.all_aborted() => self.state.close(),
+            Timer::Abort => self.stop_accepting(),
+            Timer::BodyStall => {
+                if let Some(key) = self.in_flight.largest_unread() {
+                    self.abort(key, ErrorKind::Stalled, write);
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether any timer may have to be set. Mostly none.
+    fn needs_timers(&self) -> bool {
+        self.timers.is_set(Timer::Probe)
+            || match self.in_flight.len() {
+                0 => self.config.keep_alive_timeout.is_some(),
+                1 => self.in_flight.any_aborted(),
+                _ => true,
+            }
+    }
+
+    /// Sets the timers of a connection that is blocked.
+    fn update_timers(&mut self) {
+        let idle = self.in_flight.is_empty();
+        let stalled = self.in_flight.len() > 1 && !self.protocol.wants_read();
+        for (timer, timeout) in [
+            (Timer::KeepAlive, self.config.keep_alive_timeout.filter(|_| idle)),
+            (Timer::BodyStall, self.config.body_stall_timeout.filter(|_| stalled)),
+        ] {
+            match timeout {
+                Some(timeout) => self.timers.start(timer, timeout),
+                None => self.timers.stop(timer),
+            }
+        }
+        // A draining connection closes after its other requests, whether an aborted one ends in time or not.
+        let counts = self.state.is_open() || self.in_flight.all_aborted();
+        match self.in_flight.abort_deadline().filter(|_| counts) {
+            Some(deadline) => self.timers.set(Timer::Abort, deadline),
+            None => self.timers.stop(Timer::Abort),
+        }
+    }
+
+    /// The connection has failed, and its requests with it.
+    pub(super) fn fail(&mut self, kind: &ErrorKind, write: WriteStatus) {
+        self.in_flight.fail(kind, write.written);
+        self.requests.close_with(State::Closed);
+    }
+}
+
+impl<B> Drop for Driver<B> {
+    fn drop(&mut self) {
+        self.in_flight.cut_off();
+        self.requests.close_with(State::Closed);
+    }
+}

@@ -1,0 +1,95 @@
+//! The connections that a pool keeps.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::capacity::ConnectionPermit;
+use crate::client::dispatch::RequestChannel;
+use crate::client::send_request::SendRequest;
+
+/// A connection of a pool. Whoever waits for the head of a response on it keeps it as well: if it turns out to be closed, the
+/// permit is theirs.
+pub(super) struct PooledConnection<B> {
+    sender: SendRequest<B>,
+    pub(super) permit: ConnectionPermit,
+}
+
+impl<B> PooledConnection<B> {
+    pub(super) const fn new(sender: SendRequest<B>, permit: ConnectionPermit) -> Self {
+        Self { sender, permit }
+    }
+
+    pub(super) fn channel(&self) -> &RequestChannel<B> {
+        self.sender.channel()
+    }
+}
+
+/// Connections that have not ended, as far as was seen. The last is the most recently used.
+pub(super) struct Connections<B> {
+    list: Mutex<Vec<Arc<PooledConnection<B>>>>,
+}
+
+impl<B> Connections<B> {
+    pub(super) const fn new() -> Self {
+        Self { list: Mutex::new(Vec::new()) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Reserves room on the idle connection that was used last, else on the one with the fewest requests, unless that is
+    /// `except`. With `probe`, each connection is probed.
+    pub(super) fn reserve(
+        &self,
+        except: Option<&RequestChannel<B>>,
+        probe: bool,
+    ) -> Option<Arc<PooledConnection<B>>> {
+        let mut list = self.lock();
+        list.retain(|connection| !connection.channel().has_ended());
+        if probe {
+            for connection in list.iter() {
+                connection.channel().want_probe();
+            }
+        }
+        let mut best: Option<(u16, &Arc<PooledConnection<B>>)> = None;
+        for connection in list.iter().rev() {
+            let channel = connection.channel();
+            match channel.reserve_if_idle() {
+                Some(0) => return Some(Arc::clone(connection)),
+                Some(load)
+                    if best.is_none_or(|(least, _)| load < least)
+                        && !except.is_some_and(|except| std::ptr::eq(except, channel)) =>
+                {
+                    best = Some((load, connection));
+                }
+                _ => {}
+            }
+        }
+        let (_, least_loaded) = best?;
+        least_loaded.channel().reserve().then(|| Arc::clone(least_loaded))
+    }
+
+    /// Makes a connection the most recently used.
+    pub(super) fn touch(&self, connection: &Arc<PooledConnection<B>>) {
+        let mut list = self.lock();
+        match list.iter().rposition(|other| Arc::ptr_eq(other, connection)) {
+            Some(at) if at + 1 == list.len() => {}
+            Some(at) => {
+                let connection = list.remove(at);
+                list.push(connection);
+            }
+            None => list.push(Arc::clone(connection)),
+        }
+    }
+
+    /// Removes a connection that has ended, and the idle ones: if the application was restarted or closes idle connections,
+    /// they have ended too.
+    pub(super) fn evict(&self, ended: &Arc<PooledConnection<B>>) {
+        self.lock().retain(|connection| !Arc::ptr_eq(connection, ended) && !connection.channel().is_idle());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<PooledConnection<B>>>> {
+        // Nothing panics between two changes that belong together.
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

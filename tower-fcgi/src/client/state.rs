@@ -1,0 +1,127 @@
+//! The state of a connection, and what a step of it achieved.
+//!
+//! ```text
+//!          stop_accepting (requests in flight)
+//!   Open ──────────────────────────────────────▶ Draining
+//!     │                                              │
+//!     │ stop_accepting (idle), close                 │ stop_accepting (idle), close
+//!     └────────────────▶ Closed ◀────────────────────┘
+//! ```
+
+use std::ops::{BitOr, BitOrAssign};
+
+/// Whether a connection accepts requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Open,
+    /// Accepts no more requests, and closes after those in flight.
+    Draining,
+    Closed,
+}
+
+impl State {
+    /// Accepts no more requests: closes once none is in flight.
+    pub(super) const fn stop_accepting(&mut self, idle: bool) {
+        match self {
+            Self::Open | Self::Draining if idle => *self = Self::Closed,
+            Self::Open => *self = Self::Draining,
+            Self::Draining | Self::Closed => {}
+        }
+    }
+
+    pub(super) const fn close(&mut self) {
+        *self = Self::Closed;
+    }
+
+    pub(super) const fn is_open(self) -> bool {
+        matches!(self, Self::Open)
+    }
+
+    pub(super) const fn is_closed(self) -> bool {
+        matches!(self, Self::Closed)
+    }
+}
+
+/// What a step achieved, from most to least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[must_use]
+pub(super) enum Progress {
+    /// More may be possible at once.
+    Made,
+    /// Nothing more is possible until a waker is woken.
+    Blocked,
+    /// The step has nothing left to do, ever.
+    Finished,
+}
+
+impl Progress {
+    pub(super) const fn is_made(self) -> bool {
+        matches!(self, Self::Made)
+    }
+}
+
+/// What two steps achieved together.
+impl BitOr for Progress {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        self.min(other)
+    }
+}
+
+impl BitOrAssign for Progress {
+    fn bitor_assign(&mut self, other: Self) {
+        *self = *self | other;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(mut state: State, transition: impl FnOnce(&mut State)) -> State {
+        transition(&mut state);
+        state
+    }
+
+    #[test]
+    fn an_open_connection_with_requests_drains() {
+        assert_eq!(after(State::Open, |state| state.stop_accepting(false)), State::Draining);
+    }
+
+    #[test]
+    fn an_open_idle_connection_closes() {
+        assert_eq!(after(State::Open, |state| state.stop_accepting(true)), State::Closed);
+    }
+
+    #[test]
+    fn an_open_connection_can_be_closed() {
+        assert_eq!(after(State::Open, State::close), State::Closed);
+    }
+
+    #[test]
+    fn a_draining_connection_closes_once_idle() {
+        assert_eq!(after(State::Draining, |state| state.stop_accepting(false)), State::Draining);
+        assert_eq!(after(State::Draining, |state| state.stop_accepting(true)), State::Closed);
+    }
+
+    #[test]
+    fn a_draining_connection_can_be_closed() {
+        assert_eq!(after(State::Draining, State::close), State::Closed);
+    }
+
+    #[test]
+    fn a_closed_connection_stays_closed() {
+        assert_eq!(after(State::Closed, |state| state.stop_accepting(false)), State::Closed);
+        assert_eq!(after(State::Closed, |state| state.stop_accepting(true)), State::Closed);
+        assert_eq!(after(State::Closed, State::close), State::Closed);
+    }
+
+    #[test]
+    fn any_progress_is_progress() {
+        use Progress::{Blocked, Finished, Made};
+        assert_eq!([Made | Blocked, Finished | Made, Made | Made], [Made; 3]);
+        assert_eq!([Blocked | Finished, Finished | Blocked, Blocked | Blocked], [Blocked; 3]);
+        assert_eq!(Finished | Finished, Finished);
+    }
+}

@@ -1,0 +1,67 @@
+//! The transport of a connection.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use fcgi_core::client::Connection as Protocol;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::error::ErrorKind;
+use super::reader::ReadReadiness;
+use super::state::Progress;
+use super::writer::{WriteStatus, Writer};
+
+/// A transport with the state of its two directions.
+pub(super) struct Transport<IO> {
+    io: IO,
+    read: ReadReadiness,
+    writer: Writer,
+}
+
+impl<IO> Transport<IO> {
+    pub(super) const fn new(io: IO) -> Self {
+        Self { io, read: ReadReadiness::Ready, writer: Writer::new() }
+    }
+
+    /// A new poll begins: there may be input again.
+    pub(super) const fn begin_poll(&mut self) {
+        self.read = ReadReadiness::Ready;
+    }
+
+    pub(super) const fn write_status(&self) -> WriteStatus {
+        self.writer.status()
+    }
+
+    /// Why the transport takes no more output.
+    pub(super) const fn write_failure(&self) -> Option<&ErrorKind> {
+        self.writer.failure()
+    }
+}
+
+impl<IO> Transport<IO>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    /// Reads once: `Finished` at the end of the stream.
+    pub(super) fn poll_read(
+        &mut self,
+        protocol: &mut Protocol,
+        cx: &mut Context<'_>,
+    ) -> Result<Progress, ErrorKind> {
+        self.read.poll_read(&mut self.io, protocol, cx).map_err(|kind| match (kind, self.writer.failure()) {
+            // What failed first is the reason.
+            (ErrorKind::Io(_), Some(first)) => first.clone(),
+            (kind, _) => kind,
+        })
+    }
+
+    /// Writes what the transport takes: `Finished` if that is nothing any more.
+    pub(super) fn poll_write(&mut self, protocol: &mut Protocol, cx: &mut Context<'_>) -> Progress {
+        self.writer.poll_write(&mut self.io, protocol, cx)
+    }
+
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // The connection has ended: an error changes nothing.
+        Pin::new(&mut self.io).poll_shutdown(cx).map(drop)
+    }
+}
