@@ -9,19 +9,13 @@ mod requests;
 
 #[cfg(unix)]
 fn main() -> std::process::ExitCode {
-    use libtest_mimic::{Arguments, Completion, Trial};
+    use test_support::{PhpFpm, needs};
 
-    let found = fpm::find();
-    let must_run = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    let trials = requests::ALL.iter().map(|(name, run)| {
-        let found = found.clone();
-        Trial::ignorable_test(*name, move || match found {
-            Some(program) => requests::perform(&program, *run).map(|()| Completion::Completed),
-            None if must_run => Err("no php-fpm, and CI=true".into()),
-            None => Ok(Completion::ignored_with("no php-fpm in PATH or /usr/sbin")),
-        })
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+    let found = PhpFpm::find();
+    let trials = requests::ALL
+        .iter()
+        .map(|(name, run)| needs(*name, found.clone(), |program| requests::perform(&program, *run)));
+    test_support::run(trials.collect())
 }
 
 #[cfg(not(unix))]
