@@ -33,13 +33,13 @@ pub(crate) struct Fpm {
 /// A test with its own php-fpm.
 pub(crate) fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn(Fpm) -> F) -> Trial {
     needs(format!("php/{name}"), PhpFpm::find(), move |program| {
-        let fpm = Fpm::start(program).map_err(Failed::from)?;
+        let fpm = Fpm::start(&program).map_err(Failed::from)?;
         block_on(test(fpm))
     })
 }
 
 impl Fpm {
-    fn start(program: PathBuf) -> io::Result<Self> {
+    fn start(program: &Path) -> io::Result<Self> {
         let directory = TempDir::new()?;
         let path = directory.path();
         fs::create_dir_all(path.join("root/docs"))?;
@@ -59,7 +59,7 @@ impl Fpm {
             php_admin_value[post_max_size] = 64M\nphp_admin_value[upload_max_filesize] = 60M\n",
             path.display()
         );
-        let process = PhpFpm::start(&program, path, CHILDREN, &settings).map_err(io::Error::other)?;
+        let process = PhpFpm::start(program, path, CHILDREN, &settings).map_err(io::Error::other)?;
         Ok(Self { process, directory, log: Arc::default() })
     }
 
