@@ -4,6 +4,7 @@
 //! while it is in the processor's cache.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
@@ -18,10 +19,13 @@ const WRITE_BUF_SIZE: usize = 16 * 1024;
 /// Bytes of PARAMS that are kept for the next request, and for how many.
 const PARAMS_BUF_SIZE: usize = 4 * 1024;
 const MAX_POOLED_PARAMS: usize = 64;
+/// Chunks for which a queue has memory between two uses.
+const MAX_CHUNKS: usize = 64;
 
 thread_local! {
     static INPUT: RefCell<BytesMut> = RefCell::new(BytesMut::new());
     static OUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static CHUNKS: RefCell<VecDeque<Bytes>> = const { RefCell::new(VecDeque::new()) };
     static HEADS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -37,6 +41,22 @@ pub(crate) fn with_read_buffer<T>(read: impl FnOnce(&mut BytesMut) -> T) -> T {
         }
         // A transport that polls another connection while it is read from.
         Err(_) => read(&mut BytesMut::with_capacity(READ_BUF_SIZE)),
+    })
+}
+
+/// Runs `read` with an empty queue of chunks, which it leaves empty: it moves what it has read elsewhere.
+pub(crate) fn with_chunks<T>(read: impl FnOnce(&mut VecDeque<Bytes>) -> T) -> T {
+    CHUNKS.with(|chunks| match chunks.try_borrow_mut() {
+        Ok(mut chunks) => {
+            let result = read(&mut chunks);
+            chunks.clear();
+            if chunks.capacity() > MAX_CHUNKS {
+                *chunks = VecDeque::new();
+            }
+            result
+        }
+        // A waker that polls another connection.
+        Err(_) => read(&mut VecDeque::new()),
     })
 }
 

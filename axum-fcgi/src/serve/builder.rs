@@ -206,9 +206,8 @@ where
     type IntoFuture = ServeFuture;
 
     fn into_future(self) -> ServeFuture {
-        let Self { serve: Serve { listener, service, mut config, roles }, signal } = self;
-        config.connection = config.connection.with_roles(roles);
-        ServeFuture::new(run(listener, service, config, signal))
+        let Self { serve: Serve { listener, service, config, roles }, signal } = self;
+        ServeFuture::new(run(listener, service, config, roles, signal))
     }
 }
 
@@ -235,7 +234,7 @@ impl fmt::Debug for ServeFuture {
     }
 }
 
-async fn run<L, S, F>(listener: L, service: S, config: Config, signal: F) -> io::Result<()>
+async fn run<L, S, F>(listener: L, service: S, config: Config, roles: Roles, signal: F) -> io::Result<()>
 where
     L: Listener,
     L::Addr: fmt::Debug,
@@ -244,7 +243,10 @@ where
 {
     let most = descriptors::connections(&config);
     let advertised = u32::try_from(most).unwrap_or(u32::MAX);
-    let builder = Builder::new().config(config.connection.with_advertised_max_connections(advertised));
+    let builder = Builder::new()
+        .with_config(config.connection)
+        .with_roles(roles)
+        .with_advertised_max_connections(advertised);
     let connections = Arc::new(Connections::default());
     #[cfg(unix)]
     crate::listen::warn_if_exposed(&listener);

@@ -110,36 +110,34 @@ impl<K: Clone> BodyChannel<K> {
         }
     }
 
-    /// For the connection: more bytes, which `fill` appends, and whether they are the last.
-    pub(crate) fn push(&self, fill: impl FnOnce(&mut VecDeque<Bytes>) -> SendOutcome<K>) -> Receiver {
+    /// For the connection: takes all of `chunks`, and what follows them.
+    pub(crate) fn send(&self, chunks: &mut VecDeque<Bytes>, outcome: SendOutcome<K>) -> Receiver {
         let mut shared = self.lock();
         if matches!(shared.end, End::Closed) {
+            drop(shared);
+            chunks.clear();
             return Receiver::Dropped;
         }
-        // The last piece may be joined with what comes.
-        let last = shared.chunks.len().saturating_sub(1);
-        let before = shared.chunks.get(last).map_or(0, Bytes::len);
-        let delivered = fill(&mut shared.chunks);
-        let after: usize = shared.chunks.range(last.min(shared.chunks.len())..).map(Bytes::len).sum();
-        shared.received += after.saturating_sub(before) as u64;
+        shared.received += chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        append(&mut shared.chunks, chunks);
         if matches!(shared.end, End::Open) {
-            shared.end = match delivered {
+            shared.end = match outcome {
                 SendOutcome::More => End::Open,
                 SendOutcome::Last => End::Clean,
                 SendOutcome::Broken(kind) => End::Broken(kind),
             };
         }
-        let reader = shared.receiver.take();
+        let receiver = shared.receiver.take();
         drop(shared);
-        if let Some(reader) = reader {
-            reader.wake();
+        if let Some(receiver) = receiver {
+            receiver.wake();
         }
         Receiver::Open
     }
 
-    /// For the connection: the body breaks off for this reason, unless its end is already known.
+    /// For the connection: ends the body with this error, unless it has ended before.
     pub(crate) fn fail(&self, kind: K) {
-        self.push(|_| SendOutcome::Broken(kind));
+        self.send(&mut VecDeque::new(), SendOutcome::Broken(kind));
     }
 
     /// For the connection: the bytes that it has put in so far.
@@ -174,13 +172,46 @@ impl<K: Clone> BodyChannel<K> {
         (std::mem::take(&mut shared.consumed), reader)
     }
 
+    /// For the connection: as [`take_consumed`](Self::take_consumed), but `waker` is woken at the next change only if
+    /// nothing was consumed.
+    pub(crate) fn poll_consumed(&self, waker: &Waker) -> (usize, Receiver) {
+        let consumed = self.take_consumed(None);
+        if consumed.0 > 0 { consumed } else { self.take_consumed(Some(waker)) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, ChannelState<K>> {
         // Nothing in here panics while it holds the lock, and each change is whole.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What [`Cell::push`] was given.
+/// Moves `chunks` to the end of `queue`. Two small chunks are joined, or a body that comes byte by byte, to a handler that
+/// does not read it, would take a buffer for each byte.
+fn append(queue: &mut VecDeque<Bytes>, chunks: &mut VecDeque<Bytes>) {
+    if queue.is_empty() {
+        // No allocation, and the memory of the queue is the next chunks'.
+        std::mem::swap(queue, chunks);
+        return;
+    }
+    if let (Some(last), Some(first)) = (queue.back_mut(), chunks.front())
+        && last.len().saturating_add(first.len()) <= MAX_JOINED
+    {
+        match std::mem::take(last).try_into_mut() {
+            Ok(mut joined) => {
+                joined.extend_from_slice(first);
+                *last = joined.freeze();
+                chunks.pop_front();
+            }
+            Err(shared) => *last = shared,
+        }
+    }
+    queue.append(chunks);
+}
+
+/// Bytes up to which two chunks are joined.
+const MAX_JOINED: usize = 8192;
+
+/// What follows the chunks that were [sent](BodyChannel::send).
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SendOutcome<K = BodyErrorKind> {
     More,

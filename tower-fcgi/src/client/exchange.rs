@@ -21,6 +21,7 @@ use super::guard::{catch_panic, drop_caught};
 use super::request_body::RequestUpload;
 use super::response_body::{Length, ResponseBody};
 use crate::body::{BodyChannel, Receiver, SendOutcome};
+use crate::buffer_pool;
 use crate::cgi::decode_response::{HeadParser, ResponseHead};
 use crate::cgi::encode_request;
 
@@ -214,9 +215,9 @@ where
             ResponseState::Complete | ResponseState::Detached => {}
             ResponseState::Streaming(cell) => {
                 // Whether anybody reads it is asked elsewhere.
-                cell.push(|chunks| {
+                buffer_pool::with_chunks(|chunks| {
                     let _ = protocol.read_stdout(key, chunks);
-                    SendOutcome::More
+                    cell.send(chunks, SendOutcome::More);
                 });
             }
             ResponseState::AwaitingHead { partial, .. } => {
@@ -252,10 +253,7 @@ where
             let _ = protocol.discard(self.key);
         } else {
             body.retain(|chunk| !chunk.is_empty());
-            cell.push(|chunks| {
-                *chunks = body;
-                SendOutcome::More
-            });
+            cell.send(&mut body, SendOutcome::More);
         }
         let mut response = Response::new(ResponseBody::new(Arc::clone(&cell), length));
         *response.status_mut() = head.status;
@@ -283,7 +281,7 @@ where
             }
             ResponseState::AwaitingHead { .. } => ErrorKind::InvalidHead("it does not end"),
             ResponseState::Streaming(cell) => {
-                cell.push(|_| SendOutcome::Last);
+                cell.send(&mut VecDeque::new(), SendOutcome::Last);
                 self.response = ResponseState::Detached;
                 return;
             }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use fcgi_core::Limits;
 use fcgi_core::server::{OverloadResponse, ParamsBuffer};
-use fcgi_core::{Limits, Roles};
 use http::Extensions;
 
 use super::request_target::{RequestTarget, TargetSettings};
-use super::stderr;
+use super::stderr_queue;
 use crate::buffer_pool;
 
 /// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
@@ -102,24 +102,6 @@ impl Config {
         &self.protocol.limits
     }
 
-    /// The roles that are played (FastCGI §6). A request for another one is answered with UNKNOWN_ROLE
-    /// (§5.5), and no service hears of it. Default: Responder.
-    ///
-    /// A service that plays several tells them apart by [`Params::role`](crate::Params::role). One that was
-    /// written for pages alone must not be asked as an Authorizer: every page that it has would be a
-    /// permission.
-    #[must_use]
-    pub fn with_roles(mut self, roles: Roles) -> Self {
-        Arc::make_mut(&mut self.protocol).roles = roles;
-        self
-    }
-
-    /// The roles that [`with_roles`](Self::with_roles) sets.
-    #[must_use]
-    pub fn roles(&self) -> Roles {
-        self.protocol.roles
-    }
-
     /// Which target a request gets. Default: [`RequestTarget::Decided`], the one that the web server decided on.
     #[must_use]
     pub fn with_request_target(mut self, target: RequestTarget) -> Self {
@@ -183,20 +165,6 @@ impl Config {
     #[must_use]
     pub fn overload_response(&self) -> &OverloadResponse {
         &self.protocol.overload_response
-    }
-
-    /// The number of connections that is told to web servers which ask for `FCGI_MAX_CONNS` (FastCGI §4.1).
-    /// Whoever accepts the connections sees to it that it is true. Default: 1 024.
-    #[must_use]
-    pub fn with_advertised_max_connections(mut self, connections: u32) -> Self {
-        Arc::make_mut(&mut self.protocol).max_conns = connections;
-        self
-    }
-
-    /// The number that [`with_advertised_max_connections`](Self::with_advertised_max_connections) sets.
-    #[must_use]
-    pub fn advertised_max_connections(&self) -> u32 {
-        self.protocol.max_conns
     }
 
     /// The number of requests at once that is told to web servers which ask for `FCGI_MAX_REQS` (FastCGI §4.1), of
@@ -431,7 +399,7 @@ impl Config {
             limits.max_concurrent_requests.saturating_mul(4096),
             limits.max_half_closed_requests.saturating_mul(512),
             limits.max_management_bytes,
-            stderr::ROOM as usize,
+            stderr_queue::MAX_QUEUED as usize,
             4096,
         ]
         .into_iter()

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Instant as Clock;
 
-use super::stderr::StderrQueue;
+use super::activity::Activity;
+use super::stderr_queue::StderrQueue;
 
 /// A handle to a running [`Connection`](crate::Connection), for the program that holds many of them.
 #[derive(Clone)]
@@ -35,19 +36,6 @@ pub(crate) enum Command {
     CloseIfIdle,
     Shutdown,
     Abort,
-}
-
-/// What the end of a connection would interrupt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Activity {
-    /// A request that is under way or awaited, or an answer that waits to be written.
-    Busy,
-    /// Nothing.
-    Idle,
-    /// The rest of an answered request's input.
-    Unfinished,
-    /// The same, and the connection takes no further request.
-    Draining,
 }
 
 /// How long a connection that is told to end goes on receiving the rest of an answered request, from when it was
@@ -92,7 +80,7 @@ impl ConnectionHandle {
         match self.activity() {
             (Activity::Busy, _) => None,
             (Activity::Idle, _) => Some(Duration::ZERO),
-            (Activity::Unfinished | Activity::Draining, time) => Some(LINGER.saturating_sub(time)),
+            (Activity::Unfinished | Activity::Lingering, time) => Some(LINGER.saturating_sub(time)),
         }
     }
 
@@ -107,7 +95,7 @@ impl ConnectionHandle {
     pub fn idle_for(&self) -> Option<Duration> {
         match self.activity() {
             (Activity::Idle | Activity::Unfinished, time) => Some(time),
-            (Activity::Busy | Activity::Draining, _) => None,
+            (Activity::Busy | Activity::Lingering, _) => None,
         }
     }
 
@@ -133,7 +121,7 @@ impl ConnectionHandle {
             Activity::Busy => return self.shared.activity.store(0, Ordering::Relaxed),
             Activity::Idle => 1,
             Activity::Unfinished => 2,
-            Activity::Draining => 3,
+            Activity::Lingering => 3,
         };
         let since = match self.shared.activity.load(Ordering::Relaxed) {
             0 => now() << 2,
@@ -149,13 +137,13 @@ impl ConnectionHandle {
             0 => return (Activity::Busy, Duration::ZERO),
             1 => Activity::Idle,
             2 => Activity::Unfinished,
-            _ => Activity::Draining,
+            _ => Activity::Lingering,
         };
         (activity, Duration::from_millis(now().saturating_sub(value >> 2)))
     }
 
     /// The connection says whom to wake.
-    pub(crate) fn register(&self, waker: &Waker) {
+    pub(crate) fn register_waker(&self, waker: &Waker) {
         *self.waker() = Some(waker.clone());
     }
 

@@ -32,7 +32,7 @@ pin_project! {
         /// is known; `first`: nothing of it has come.
         Sending { #[pin] body: B, left: Option<u64>, first: bool, asked: ErrorBody },
         /// The answer has ended, one way or the other. Also the state in which no exchange is running.
-        Over,
+        Done,
     }
 }
 
@@ -47,7 +47,7 @@ where
     }
 
     pub(crate) const fn is_done(&self) -> bool {
-        matches!(self, Self::Over)
+        matches!(self, Self::Done)
     }
 
     /// How much of the answer has been given to the sink.
@@ -55,7 +55,7 @@ where
         match self {
             Self::Calling { call, .. } => ResponseProgress::NotStarted(call.error_body()),
             Self::Sending { asked, .. } => ResponseProgress::HeadSent(*asked),
-            Self::Over => ResponseProgress::HeadSent(ErrorBody::Unknown),
+            Self::Done => ResponseProgress::HeadSent(ErrorBody::Unknown),
         }
     }
 
@@ -103,7 +103,7 @@ where
     /// Gives the exchange up: the handler or the body is dropped. A panic in the drop says so on STDERR, and
     /// that is all.
     pub(crate) fn discard(mut self: Pin<&mut Self>, sink: &mut impl ResponseWriter) {
-        if let Err(failure) = catch_panic(|| self.as_mut().set(Self::Over)) {
+        if let Err(failure) = catch_panic(|| self.as_mut().set(Self::Done)) {
             report(&failure, sink);
         }
     }
@@ -113,14 +113,14 @@ where
     fn collect(self: Pin<&mut Self>, sink: &mut impl ResponseWriter) {
         match self.project() {
             ExchangeProj::Calling { held, .. } => held.collect(),
-            ExchangeProj::Sending { .. } | ExchangeProj::Over => error_log::pour(sink),
+            ExchangeProj::Sending { .. } | ExchangeProj::Done => error_log::pour(sink),
         }
     }
 
     fn take_held(self: Pin<&mut Self>) -> DeferredLog {
         match self.project() {
             ExchangeProj::Calling { held, .. } => mem::take(held),
-            ExchangeProj::Sending { .. } | ExchangeProj::Over => DeferredLog::default(),
+            ExchangeProj::Sending { .. } | ExchangeProj::Done => DeferredLog::default(),
         }
     }
 
@@ -144,7 +144,7 @@ where
                     other => other.map_ok(drop),
                 }
             }
-            ExchangeProj::Over => Poll::Ready(Ok(())),
+            ExchangeProj::Done => Poll::Ready(Ok(())),
         }
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fcgi_core::RecordType;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use tower_fcgi::{BodyError, Config, FilterData, Limits, RequestBody, Role, Roles};
+use tower_fcgi::{BodyError, Builder, Config, FilterData, Limits, RequestBody, Role, Roles};
 
 use crate::handlers::{full, handler, read};
 use crate::records::{KEEP, abort, begin_as, end_stdin, get, params, record, stdin};
@@ -33,20 +33,20 @@ fn whole(length: &str, file: &[u8]) -> Vec<u8> {
     [head(1, length, &[]), end_stdin(1), data(1, file), end_data(1)].concat()
 }
 
-fn filters() -> Config {
-    Config::default().with_roles(Roles::RESPONDER.and(Roles::FILTER))
+fn filters() -> Builder {
+    Builder::new().with_roles(Roles::RESPONDER.and(Roles::FILTER))
 }
 
-fn limits(bytes: usize) -> Config {
+fn limits(bytes: usize) -> Builder {
     let mut limits = Limits::default();
     limits.request_window = bytes;
-    filters().with_limits(limits)
+    filters().with_config(Config::default().with_limits(limits))
 }
 
 /// Answers with the body and the file, in this order, or with what was wrong with either.
-fn both(config: Config) -> WebServer {
+fn both(builder: Builder) -> WebServer {
     serve_with(
-        config,
+        builder,
         handler(async |request| {
             let Some(file) = request.extensions().get::<FilterData>().cloned() else {
                 return full("no file");
@@ -66,11 +66,11 @@ fn both(config: Config) -> WebServer {
 type Held = Arc<Mutex<Vec<(RequestBody, FilterData)>>>;
 
 /// Hands body and file out to the test; the handler never answers.
-fn hand_out(config: Config) -> (WebServer, Held) {
+fn hand_out(builder: Builder) -> (WebServer, Held) {
     let held = Held::default();
     let out = Arc::clone(&held);
     let web_server = serve_with(
-        config,
+        builder,
         handler(move |request| {
             let file = request.extensions().get::<FilterData>().unwrap().clone();
             out.lock().unwrap().push((request.into_body(), file));
@@ -188,7 +188,7 @@ async fn abort_or_disconnect_fails_the_file() {
 
 #[tokio::test(start_paused = true)]
 async fn a_half_close_fails_an_unfinished_file() {
-    let web_server = both(filters().with_half_close(true));
+    let web_server = both(filters().with_config(Config::default().with_half_close(true)));
     web_server.say([head(1, "8", &[]), end_stdin(1), data(1, b"file")].concat()).await;
     web_server.end();
     web_server.quiet().await;

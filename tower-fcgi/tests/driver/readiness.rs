@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tower_fcgi::{Config, Limits, RequestTarget, Role, Roles};
+use tower_fcgi::{Builder, Config, Limits, RequestTarget, Role, Roles};
 
 use crate::records::{CLOSE, KEEP, abort, begin_as, end_stdin, get, head, params, post, post_whole, stdin};
 use crate::reserving::{Reserving, State};
@@ -62,14 +62,14 @@ async fn a_clone_is_dropped_right_after_the_call() {
 }
 
 /// Requests that no service hears of, and their status; 0: END_REQUEST alone answers it.
-fn rejected() -> (Config, Vec<(Vec<u8>, u16)>) {
+fn rejected() -> (Builder, Vec<(Vec<u8>, u16)>) {
     let mut limits = Limits::default();
     limits.max_params_bytes = 100_000;
     let config = Config::default()
         .with_limits(limits)
         .with_max_body_bytes(10)
         .with_request_target(RequestTarget::StripPrefix("/app".to_owned()));
-    let config = config.with_roles(Roles::RESPONDER.and(Roles::FILTER));
+    let builder = Builder::new().with_config(config).with_roles(Roles::RESPONDER.and(Roles::FILTER));
     let whole = |head: Vec<u8>| [head, end_stdin(1)].concat();
     let filter = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/app")];
     let requests = vec![
@@ -83,7 +83,7 @@ fn rejected() -> (Config, Vec<(Vec<u8>, u16)>) {
         (whole([begin_as(Role::FILTER, 1, KEEP), params(1, &filter)].concat()), 400),
         (begin_as(Role::AUTHORIZER, 1, KEEP), 0),
     ];
-    (config, requests)
+    (builder, requests)
 }
 
 /// Sends request 1, and asserts that it is rejected at once.
@@ -98,9 +98,9 @@ async fn is_rejected(web_server: &WebServer, request: Vec<u8>, status: u16) {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_request_reserves_nothing() {
-    let (config, requests) = rejected();
+    let (builder, requests) = rejected();
     let service = Reserving::new();
-    let web_server = serve_with(config, service.clone());
+    let web_server = serve_with(builder, service.clone());
     for ready in [0, 1] {
         service.set(|shared| shared.free = ready);
         for (request, status) in &requests {
@@ -113,9 +113,9 @@ async fn a_rejected_request_reserves_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_waits_for_nobody() {
-    let (config, requests) = rejected();
+    let (builder, requests) = rejected();
     let service = Reserving::new();
-    let web_server = serve_with(config, service.clone());
+    let web_server = serve_with(builder, service.clone());
     web_server.say([get(2, KEEP, "/app/2"), get(3, KEEP, "/app/3")].concat()).await;
     for (request, status) in requests {
         is_rejected(&web_server, request, status).await;

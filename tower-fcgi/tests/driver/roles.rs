@@ -6,7 +6,7 @@ use fcgi_core::{ProtocolStatus, RecordType};
 use http::Response;
 use http_body::Body as _;
 use http_body_util::Full;
-use tower_fcgi::{Config, Params, Role, Roles};
+use tower_fcgi::{Builder, Params, Role, Roles};
 
 use crate::answers::Answer;
 use crate::handlers::{Count, boxed, echo, full, handler, read};
@@ -20,25 +20,25 @@ fn ask_to_authorize(id: u16, keep: bool, method: &str, uri: &str) -> Vec<u8> {
     [begin_as(Role::AUTHORIZER, id, keep), params(id, &pairs)].concat()
 }
 
-fn authorizer() -> Config {
-    Config::default().with_roles(Roles::AUTHORIZER)
+fn authorizer() -> Builder {
+    Builder::new().with_roles(Roles::AUTHORIZER)
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unsupported_role_gets_unknown_role() {
     let pairs = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/"), ("FCGI_DATA_LENGTH", "0")];
     let two = Roles::RESPONDER.and(Roles::FILTER);
-    for (config, played) in [
-        (Config::default(), Roles::RESPONDER),
-        (Config::default().with_roles(Roles::AUTHORIZER), Roles::AUTHORIZER),
-        (Config::default().with_roles(Roles::FILTER), Roles::FILTER),
-        (Config::default().with_roles(two), two),
-        (Config::default().with_roles(Roles::ALL), Roles::ALL),
+    for (builder, played) in [
+        (Builder::new(), Roles::RESPONDER),
+        (Builder::new().with_roles(Roles::AUTHORIZER), Roles::AUTHORIZER),
+        (Builder::new().with_roles(Roles::FILTER), Roles::FILTER),
+        (Builder::new().with_roles(two), two),
+        (Builder::new().with_roles(Roles::ALL), Roles::ALL),
     ] {
         let seen: Arc<Mutex<Vec<Role>>> = Arc::default();
         let roles = Arc::clone(&seen);
         let web_server = serve_with(
-            config,
+            builder,
             handler(move |request| {
                 roles.lock().unwrap().push(request.extensions().get::<Params>().unwrap().role());
                 echo(request)
@@ -149,7 +149,7 @@ async fn whatever_fails_is_no_permission() {
 #[tokio::test(start_paused = true)]
 async fn authorizers_and_responders_share_a_connection() {
     let both = Roles::RESPONDER.and(Roles::AUTHORIZER);
-    let web_server = serve_with(Config::default().with_roles(both), handler(echo));
+    let web_server = serve_with(Builder::new().with_roles(both), handler(echo));
     let requests = [get(1, KEEP, "/page"), ask_to_authorize(2, KEEP, "GET", "/page"), get(3, KEEP, "/x")];
     web_server.say(requests.concat()).await;
     assert_eq!(web_server.answer(1).text(), "GET /page ");

@@ -20,6 +20,23 @@ pub(crate) struct WebServer {
 /// Longer than any time-out of the library: what takes as long hangs.
 const HANGS: Duration = Duration::from_secs(86_400);
 
+/// The settings of a connection: a [`Config`], or a [`Builder`] where roles or advertised numbers are among them.
+pub(crate) trait Settings {
+    fn builder(self) -> Builder;
+}
+
+impl Settings for Config {
+    fn builder(self) -> Builder {
+        Builder::new().with_config(self)
+    }
+}
+
+impl Settings for Builder {
+    fn builder(self) -> Builder {
+        self
+    }
+}
+
 /// Serves with the default settings.
 pub(crate) fn serve<S>(service: S) -> WebServer
 where
@@ -28,18 +45,18 @@ where
     serve_with(Config::default(), service)
 }
 
-pub(crate) fn serve_with<S>(config: Config, service: S) -> WebServer
+pub(crate) fn serve_with<S>(settings: impl Settings, service: S) -> WebServer
 where
     S: FcgiService,
 {
-    serve_on(Wire::default(), config, service)
+    serve_on(Wire::default(), settings, service)
 }
 
-pub(crate) fn serve_on<S>(wire: Wire, config: Config, service: S) -> WebServer
+pub(crate) fn serve_on<S>(wire: Wire, settings: impl Settings, service: S) -> WebServer
 where
     S: FcgiService,
 {
-    let connection = Builder::new().config(config).serve_connection(wire.transport(), service);
+    let connection = settings.builder().serve_connection(wire.transport(), service);
     let connection = connection.on_incomplete_response(Transport::reset);
     let handle = connection.handle();
     WebServer { wire, handle, connection: tokio::spawn(connection) }

@@ -7,7 +7,7 @@ use fcgi_core::{RecordDecoder, RecordType};
 use http::Request;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tower_fcgi::{Builder, Config, Error, RequestBody, Roles};
+use tower_fcgi::{Builder, Error, RequestBody, Roles};
 
 use crate::answers::{Answer, Answers};
 use crate::conversations::{Conversation, answer};
@@ -61,8 +61,7 @@ pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
     });
     let watched = polls.clone();
     let service = tower::service_fn(move |request: Request<RequestBody>| watched.watch(answer(request)));
-    let config = Config::default().with_roles(Roles::ALL);
-    let connection = Builder::new().config(config).serve_connection(line.transport(), service);
+    let connection = Builder::new().with_roles(Roles::ALL).serve_connection(line.transport(), service);
     handle.set(connection.handle()).unwrap();
     let connection = tokio::spawn(connection);
     let stop = connection.abort_handle();

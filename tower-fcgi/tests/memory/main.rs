@@ -111,7 +111,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn no_attack_makes_a_connection_hold_more_than_it_may() {
-    let builder = Builder::new().config(config());
+    let builder = Builder::new().with_config(config());
     let most = config().max_memory();
     let runtime = runtime();
     for attack in Attack::ALL {
@@ -130,7 +130,7 @@ fn no_attack_makes_a_connection_hold_more_than_it_may() {
 
 #[test]
 fn given_up_lines_of_stderr_do_not_pile_up() {
-    let builder = Builder::new().config(config());
+    let builder = Builder::new().with_config(config());
     let runtime = runtime();
     let transport = Transport::new(Attack::Lines.feed(), Attack::Lines.reads());
     let mut connection = Some(serve(&builder, transport.clone()));
@@ -141,7 +141,7 @@ fn given_up_lines_of_stderr_do_not_pile_up() {
 
 #[test]
 fn a_thousand_attackers_stay_within_the_memory_sum() {
-    let builder = Builder::new().config(config());
+    let builder = Builder::new().with_config(config());
     let runtime = runtime();
     let alone = turns_until_answered(&runtime, &builder);
     let mut hostile: Vec<(Option<Served>, Transport)> = Vec::with_capacity(HOSTILE);

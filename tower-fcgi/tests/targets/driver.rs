@@ -46,8 +46,9 @@ pub(crate) fn run(data: &[u8]) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let config = Config::default().with_roles(Roles::ALL).with_half_close(seed & 2 != 0);
-        let connection = Builder::new().config(config).serve_connection(transport, service);
+        let config = Config::default().with_half_close(seed & 2 != 0);
+        let connection =
+            Builder::new().with_config(config).with_roles(Roles::ALL).serve_connection(transport, service);
         let handle = connection.handle();
         let mut connection = tokio::spawn(connection);
         if seed & 0x1c == 0 {

@@ -178,7 +178,7 @@ where
 
     fn refuse<F, B>(&mut self, failure: &Failure, asked: ErrorBody) -> CalledService<F, B> {
         complete(failure, asked, DeferredLog::default(), &mut self.output);
-        CalledService { exchange: ResponseDriver::Over, span: tracing::Span::none() }
+        CalledService { exchange: ResponseDriver::Done, span: tracing::Span::none() }
     }
 
     fn poll<F, B>(
@@ -190,7 +190,7 @@ where
         F: Future<Output = Result<Response<B>, Failure>>,
         B: Body<Error: Into<BoxError>>,
     {
-        self.handle.register(cx.waker());
+        self.handle.register_waker(cx.waker());
         for _ in 0..MAX_POLL_ITERATIONS {
             let was_full = self.output.is_full();
             let written = match self.output.poll_write(cx) {

@@ -8,6 +8,7 @@ use bytes::{BufMut as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::body::{BodyChannel, BodyErrorKind, Receiver, SendOutcome};
+use crate::buffer_pool;
 
 /// Bytes of a body that wait unread, at which no more is read: as in a connection with one request.
 const UNREAD: usize = 256 * 1024;
@@ -92,11 +93,11 @@ impl<I: AsyncRead + Unpin> Input<I> {
         let bytes = self.buffer.split().freeze();
         if let Some(body) = self.body.as_ref().filter(|_| wanted) {
             self.unread += bytes.len();
-            body.push(|chunks| {
+            buffer_pool::with_chunks(|chunks| {
                 if !bytes.is_empty() {
                     chunks.push_back(bytes);
                 }
-                delivered
+                body.send(chunks, delivered);
             });
         }
     }

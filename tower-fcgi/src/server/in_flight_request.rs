@@ -1,0 +1,22 @@
+//! What the connection keeps of a request that a handler answers.
+
+use fcgi_core::RequestKey;
+use tracing::Span;
+
+use super::input_streams::InputStreams;
+use crate::body::BodyErrorKind;
+
+/// A request that was dispatched and is not answered.
+#[derive(Debug)]
+pub(super) struct InFlightRequest {
+    pub(super) key: RequestKey,
+    pub(super) input: InputStreams,
+    pub(super) span: Span,
+}
+
+impl Drop for InFlightRequest {
+    /// However the connection ends, a handler in another task must not wait for bytes that never come.
+    fn drop(&mut self) {
+        self.input.fail(BodyErrorKind::Disconnected);
+    }
+}
