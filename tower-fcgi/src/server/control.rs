@@ -42,6 +42,7 @@ impl Control {
     }
 
     /// Publishes what closing the connection would interrupt.
+    #[inline]
     pub(super) fn publish(&mut self, activity: Activity) {
         if activity != self.activity {
             self.activity = activity;

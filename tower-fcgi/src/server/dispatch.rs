@@ -10,8 +10,8 @@ use super::config::DriverConfig;
 use super::error_log::{DeferredLog, LogScope};
 use super::failure::Failure;
 use super::handle::ConnectionHandle;
-use super::in_flight_request::InFlightRequest;
-use super::input_streams::{self, InputStreams, NotOpened};
+use super::in_flight_request::{Dispatched, InFlightRequest};
+use super::input_streams::{InputStreams, NotOpened};
 use super::oneshot::Oneshot;
 use super::params::Params;
 use super::response_driver::{ResponseDriver, catch_panic, complete};
@@ -38,9 +38,8 @@ enum RuntimeThreads {
     Several,
 }
 
-/// A request that the service has, and the response that it owes.
-pub(super) type Dispatched<S> =
-    (InFlightRequest, ResponseDriver<Oneshot<S>, <S as FcgiService>::ResponseBody>);
+/// What is in flight once a service of this type was called.
+pub(super) type DispatchedTo<S> = Dispatched<Oneshot<S>, <S as FcgiService>::ResponseBody>;
 
 impl<S: FcgiService> Dispatcher<S> {
     pub(super) const fn new(service: S) -> Self {
@@ -61,15 +60,17 @@ impl<S: FcgiService> Dispatcher<S> {
     /// Checks the request, and only then gives it a clone of the service: a rejected request must reserve nothing.
     /// The clone is called if it is ready; else the response waits for it, and delays no other request.
     ///
-    /// `None`: the request is answered already, or aborted.
-    pub(super) fn dispatch(
+    /// `run` gets what is in flight then. `None`: the request is answered already, or aborted.
+    #[inline]
+    pub(super) fn dispatch<T>(
         &self,
         request: NewRequest,
         protocol: &mut Connection,
         config: &DriverConfig,
         handle: &ConnectionHandle,
         cx: &mut Context<'_>,
-    ) -> Option<Dispatched<S>> {
+        run: impl FnOnce(DispatchedTo<S>) -> T,
+    ) -> Option<T> {
         let key = request.key;
         let mut call = Request::new(RequestBody::empty());
         *call.extensions_mut() = config.extensions.clone();
@@ -84,53 +85,32 @@ impl<S: FcgiService> Dispatcher<S> {
         if request.role != Role::AUTHORIZER && info.content_length.is_some_and(too_large) {
             return answer(protocol, key, config, &Failure::BodyTooLarge, context.error_body());
         }
-        let data = match input_streams::open_data(protocol, &request) {
-            Ok(data) => data,
-            Err(failure) => return answer(protocol, key, config, &failure, context.error_body()),
-        };
-        let (body, stdin) = match input_streams::open_stdin(protocol, &request, &info, config) {
-            Ok(opened) => opened,
+        let input = match InputStreams::open(protocol, &request, &info, config, &mut call) {
+            Ok(input) => input,
             Err(NotOpened::Aborted) => return None,
-            Err(NotOpened::TooLarge) => {
-                return answer(protocol, key, config, &Failure::BodyTooLarge, context.error_body());
+            Err(NotOpened::Failed(failure)) => {
+                return answer(protocol, key, config, &failure, context.error_body());
             }
         };
         let span =
             tracing::debug_span!("request", id = request.id.0, method = %call.method(), uri = %call.uri());
-        *call.body_mut() = body;
-        let data = data.and_then(|(data, channel)| {
-            call.extensions_mut().insert(data);
-            channel
-        });
         let stderr = Stderr::new(handle, key);
         call.extensions_mut().insert(Params::new(request.params, request.role, info.client, stderr));
-        let in_flight = InFlightRequest { key, input: InputStreams::new(request.role, stdin, data), span };
-        self.call(call, in_flight, context, protocol, config, cx)
-    }
-
-    /// Calls a clone of the service, if that is ready at once.
-    #[inline]
-    fn call(
-        &self,
-        call: Request<RequestBody>,
-        in_flight: InFlightRequest,
-        context: ResponseContext,
-        protocol: &mut Connection,
-        config: &DriverConfig,
-        cx: &mut Context<'_>,
-    ) -> Option<Dispatched<S>> {
         let mut log = DeferredLog::default();
         let scope = LogScope::enter();
-        let started =
-            catch_panic(|| in_flight.span.in_scope(|| Oneshot::start(self.service.clone(), call, cx)));
+        let started = catch_panic(|| span.in_scope(|| Oneshot::start(self.service.clone(), call, cx)));
         log.collect();
         scope.leave();
+        let request = InFlightRequest { key, input, span };
         match started.and_then(|started| started) {
-            Ok(future) => Some((in_flight, ResponseDriver::new(future, context, log))),
+            Ok(future) => {
+                let response = ResponseDriver::new(future, context, log);
+                Some(run(Dispatched { request, response }))
+            }
             Err(failure) => {
-                let mut writer = DirectWriter::new(protocol, in_flight.key, config.max_write_buffer);
+                let mut writer = DirectWriter::new(protocol, key, config.max_write_buffer);
                 complete(&failure, context.error_body(), log, &mut writer);
-                in_flight.input.fail(BodyErrorKind::RequestEnded);
+                request.input.fail(BodyErrorKind::RequestEnded);
                 None
             }
         }

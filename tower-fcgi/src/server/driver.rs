@@ -7,7 +7,8 @@
 //! | [`State`] | where the connection is between its accept and its close |
 //! | [`Transport`] | reads and writes; how far the output has got |
 //! | [`Dispatcher`] | checks requests and calls the service |
-//! | [`InFlight`] | runs responses, inline and in tasks; fails and cancels them |
+//! | [`InFlight`] | runs responses, inline and in tasks |
+//! | [`Requests`] | what follows from an abort, a rejection or a timeout of a request |
 //! | [`TimerTable`] | what has expired |
 //! | [`DiscardedBytes`] | whether too much input was discarded |
 //! | [`Control`] | commands from outside, and the activity that is published there |
@@ -21,17 +22,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use fcgi_core::RequestKey;
-use fcgi_core::server::{CloseAction, Connection as Protocol, EndOfInput, Event, RejectReason};
-use http::StatusCode;
+use fcgi_core::server::{CloseAction, Connection as Protocol, EndOfInput, Event, NewRequest};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::activity::Activity;
 use super::config::{Config, DriverConfig};
 use super::control::Control;
-use super::dispatch::{Dispatched, Dispatcher};
+use super::dispatch::{DispatchedTo, Dispatcher};
 use super::error::{Error, ErrorKind, TimeoutKind};
-use super::error_log::DeferredLog;
 use super::failure::Failure;
 use super::handle::{Command, ConnectionHandle};
 use super::in_flight::{InFlight, Placement};
@@ -39,17 +38,15 @@ use super::input_streams::InputStreams;
 use super::oneshot::Oneshot;
 use super::progress::Progress;
 use super::reader::ReadOutcome;
-use super::response_driver::{ResponseProgress, complete};
-use super::response_writer::DirectWriter;
+use super::requests::Requests;
 use super::service::FcgiService;
 use super::shutdown::DiscardedBytes;
 use super::state::State;
-use super::timeouts::Waiting;
+use super::timeouts::{Waiting, request_limit};
 use super::timer_table::{Expired, RequestTimer, Timer, TimerTable};
 use super::transport::Transport;
 use crate::body::BodyErrorKind;
 use crate::buffer_pool;
-use crate::cgi::ErrorBody;
 
 pin_project! {
     /// A connection and the machines that it is composed of; see the module.
@@ -73,15 +70,6 @@ pin_project! {
 
 /// Turns of one poll. A connection that always has more to do lets other tasks run after so many.
 const MAX_POLL_ITERATIONS: usize = 32;
-
-/// What the events of a turn have started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Started {
-    /// At most the inline request.
-    Inline,
-    /// A task.
-    Task,
-}
 
 impl<IO, S: FcgiService> Driver<IO, S> {
     pub(super) fn new(io: IO, service: S, config: &Config) -> Self {
@@ -130,7 +118,8 @@ where
                 Ok(Progress::Blocked) => return Poll::Pending,
                 Ok(Progress::Finished) => return Poll::Ready(Ok(())),
                 Err(error) => {
-                    this.cancel_all();
+                    this.requests().cancel_all();
+                    this.control.stderr().close();
                     return Poll::Ready(Err(error));
                 }
             }
@@ -168,25 +157,21 @@ where
         let was_full = self.is_full();
         self.write(cx)?;
         let has_room = was_full && !self.is_full();
-        let (read, protocol_error) = match self.read(cx) {
-            Ok(read) => (read, None),
-            // Requests that were complete before the error are answered as far as that can be done at once, however
-            // the bytes were cut.
-            Err(error) if error.is_protocol_error() => (ReadOutcome::Eof, Some(error)),
+        let read = match self.read(cx) {
+            Ok(read) => read,
+            Err(error) if error.is_protocol_error() => {
+                // Requests that were complete before the error are answered as far as that can be done at once, however
+                // the bytes were cut.
+                if self.respond(cx) == Placement::Inline {
+                    self.write(cx)?;
+                }
+                return Err(error);
+            }
             Err(error) => return Err(error),
         };
-        if self.handle_events(cx) == Started::Task {
-            // The runtime's worker keeps the task that it was given last to itself until this poll returns: a handler
-            // that runs inline and blocks would delay that task. So the responses wait for the next poll.
+        if self.respond(cx) == Placement::Task {
             cx.waker().wake_by_ref();
-            return protocol_error.map_or(Ok(Progress::Blocked), Err);
-        }
-        self.in_flight.as_mut().poll(self.protocol, self.config.max_write_buffer, cx);
-        // After everything that can write a line, and before the decision on the close.
-        self.control.stderr().flush_to(self.protocol, self.config.max_write_buffer);
-        if let Some(error) = protocol_error {
-            self.write(cx)?;
-            return Err(error);
+            return Ok(Progress::Blocked);
         }
         self.end_turn();
         if self.is_shutdown_complete(read) {
@@ -245,31 +230,43 @@ where
         Ok(read)
     }
 
-    /// Handles everything that the protocol has received.
-    fn handle_events(&mut self, cx: &mut Context<'_>) -> Started {
-        let mut started = Started::Inline;
+    /// Handles what was received, and polls the responses, unless a task was started for one.
+    fn respond(&mut self, cx: &mut Context<'_>) -> Placement {
+        let started = self.handle_events(cx);
+        // The runtime's worker keeps the task that it was given last to itself until this poll returns: a handler that
+        // runs inline and blocks would delay that task. So the responses wait for the next poll.
+        if started == Placement::Inline {
+            let limit = self.config.max_write_buffer;
+            self.in_flight.as_mut().poll(self.protocol, limit, cx);
+            // After everything that can write a line, and before the decision on the close.
+            self.control.stderr().flush_to(self.protocol, limit);
+        }
+        started
+    }
+
+    /// Handles everything that the protocol has received. Returns [`Placement::Task`] if a task was started.
+    fn handle_events(&mut self, cx: &mut Context<'_>) -> Placement {
+        let mut started = Placement::Inline;
         while let Some(event) = self.protocol.poll_event() {
             match event {
                 Event::Request(request) => {
                     self.on_request();
-                    let key = request.key;
-                    if self.config.request_timeout.is_some() {
-                        self.timers.start_request(key, RequestTimer::Total);
-                    }
-                    let handle = self.control.handle();
-                    let dispatched =
-                        self.dispatcher.dispatch(request, self.protocol, self.config, handle, cx);
-                    if let Some(dispatched) = dispatched
-                        && self.start(dispatched, cx) == Placement::Task
-                    {
-                        started = Started::Task;
+                    if self.dispatch(request, cx) == Some(Placement::Task) {
+                        started = Placement::Task;
                     }
                 }
-                Event::BodyReadable(key) => self.receive_body(key),
-                Event::Aborted(key) => self.abort(key),
+                Event::BodyReadable(key) => {
+                    // A request whose body was complete at its dispatch has no use for more.
+                    if self.in_flight.find(key).is_some() {
+                        self.timers.restart_body(key);
+                        let max_body_bytes = self.config.max_body_bytes;
+                        self.requests().receive_body(key, max_body_bytes);
+                    }
+                }
+                Event::Aborted(key) => self.requests().abort(key),
                 Event::Rejected(key, reason) => {
                     self.on_request();
-                    self.reject(key, reason);
+                    self.requests().reject(key, reason);
                 }
                 // The enum is not exhaustive, but has no other event.
                 _ => {}
@@ -283,104 +280,40 @@ where
         self.timers.stop(Timer::KeepAlive);
     }
 
-    /// Runs a request that the service has.
-    fn start(&mut self, dispatched: Dispatched<S>, cx: &mut Context<'_>) -> Placement {
-        let (request, response) = dispatched;
-        if self.config.body_read_timeout.is_some() && !matches!(request.input, InputStreams::Complete) {
-            self.timers.start_request(request.key, RequestTimer::BodyRead);
+    /// Calls the service with a request, and runs the response. `None`: the request is answered already.
+    fn dispatch(&mut self, request: NewRequest, cx: &mut Context<'_>) -> Option<Placement> {
+        if self.config.request_timeout.is_some() {
+            self.timers.start_request(request.key, RequestTimer::Total);
         }
-        let placement = self.in_flight.as_mut().start(request, response);
+        let (timers, in_flight) = (&mut *self.timers, self.in_flight.as_mut());
+        let has_body_timeout = self.config.body_read_timeout.is_some();
+        let run = |dispatched: DispatchedTo<S>| {
+            if has_body_timeout && !matches!(dispatched.request.input, InputStreams::Complete) {
+                timers.start_request(dispatched.request.key, RequestTimer::BodyRead);
+            }
+            in_flight.start(dispatched)
+        };
+        let handle = self.control.handle();
+        let placement = self.dispatcher.dispatch(request, self.protocol, self.config, handle, cx, run)?;
         if placement == Placement::Inline && self.dispatcher.is_single_threaded() && !self.is_full() {
             // With one thread for everything, a task for the next request gains nothing if this one can be answered at
             // once. With several, the next one may run elsewhere while this one does here.
             self.in_flight.as_mut().poll_inline(self.protocol, self.config.max_write_buffer, cx);
         }
-        placement
+        Some(placement)
     }
 
-    /// Moves what was received of a body to its handler.
-    fn receive_body(&mut self, key: RequestKey) {
-        // A request whose body was complete at its dispatch has no use for more.
-        let Some(request) = self.in_flight.find(key) else { return };
-        self.timers.restart_body(key);
-        if request.input.receive(self.protocol, key) > self.config.max_body_bytes {
-            self.on_body_too_large(key);
+    fn requests(&mut self) -> Requests<'_, Oneshot<S>, S::ResponseBody> {
+        Requests {
+            protocol: &mut *self.protocol,
+            in_flight: self.in_flight.as_mut(),
+            max_write_buffer: self.config.max_write_buffer,
         }
-    }
-
-    /// The web server has aborted a request. Its handler is dropped, and END_REQUEST is sent unless that would make an
-    /// incomplete response look complete.
-    fn abort(&mut self, key: RequestKey) {
-        self.cancel(key, BodyErrorKind::Aborted);
-        let _ = match self.protocol.replace_response(key, b"") {
-            Ok(true) => self.protocol.end_request(key, 0),
-            Ok(false) => self.protocol.abandon_response(key),
-            Err(closed) => Err(closed),
-        };
-    }
-
-    fn reject(&mut self, key: RequestKey, reason: RejectReason) {
-        let reason = match reason {
-            RejectReason::TooManyBytes => "PARAMS exceed the limit of bytes",
-            _ => "PARAMS exceed the limit of variables",
-        };
-        let failure = Failure::Request(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason);
-        self.complete(key, &failure, ErrorBody::Unknown);
-    }
-
-    /// Nothing of a body was received for too long. Its request fails if the handler waits for it; else the handler
-    /// gets an error when it comes to read on.
-    fn on_body_stalled(&mut self, key: RequestKey) {
-        let Some(request) = self.in_flight.find(key) else { return };
-        if request.input.reader_is_waiting() && self.is_not_started(key) {
-            self.fail_request(key, &Failure::BodyStalled, BodyErrorKind::ReadTimeout);
-        } else {
-            request.input.fail(BodyErrorKind::ReadTimeout);
-        }
-    }
-
-    fn on_body_too_large(&mut self, key: RequestKey) {
-        if self.is_not_started(key) {
-            self.fail_request(key, &Failure::BodyTooLarge, BodyErrorKind::TooLarge);
-        } else if let Some(request) = self.in_flight.find(key) {
-            request.input.fail(BodyErrorKind::TooLarge);
-            let _ = self.protocol.discard_body(key);
-        }
-    }
-
-    /// Whether nothing of a response was given to the protocol.
-    fn is_not_started(&self, key: RequestKey) -> bool {
-        matches!(self.in_flight.progress(key), ResponseProgress::NotStarted(_))
-    }
-
-    /// Answers a request in place of its handler, which is dropped.
-    fn fail_request(&mut self, key: RequestKey, failure: &Failure, kind: BodyErrorKind) {
-        let error_body = self.in_flight.progress(key).error_body();
-        self.cancel(key, kind);
-        self.complete(key, failure, error_body);
-    }
-
-    /// Answers a request that no handler has.
-    fn complete(&mut self, key: RequestKey, failure: &Failure, error_body: ErrorBody) {
-        let mut writer = DirectWriter::new(self.protocol, key, self.config.max_write_buffer);
-        complete(failure, error_body, DeferredLog::default(), &mut writer);
-    }
-
-    /// Drops the handler of a request.
-    fn cancel(&mut self, key: RequestKey, kind: BodyErrorKind) {
-        self.in_flight.as_mut().cancel(key, kind, self.protocol, self.config.max_write_buffer);
-    }
-
-    /// Drops all handlers: the peer is gone.
-    fn cancel_all(&mut self) {
-        let limit = self.config.max_write_buffer;
-        self.in_flight.as_mut().cancel_all(BodyErrorKind::Disconnected, self.protocol, limit);
-        self.control.stderr().close();
     }
 
     /// Publishes the activity at the end of a turn. A connection that becomes idle frees its memory.
     fn end_turn(&mut self) {
-        let becomes_idle = self.state.on_turn_end(activity(self.protocol));
+        let becomes_idle = self.state.on_turn_end(Activity::of(self.protocol));
         self.publish_activity();
         if becomes_idle {
             buffer_pool::keep_output(self.protocol.output().take_buffer());
@@ -494,14 +427,7 @@ where
             None => self.timers.stop_connection(),
         }
         let (config, protocol, in_flight) = (&*self.config, &*self.protocol, &self.in_flight);
-        let limit = |key, timer| match timer {
-            RequestTimer::Params => config.header_read_timeout.filter(|_| protocol.is_incomplete_head(key)),
-            RequestTimer::BodyRead => {
-                let receives = |_: &_| in_flight.find(key).is_some_and(|request| request.input.is_open());
-                config.body_read_timeout.filter(receives)
-            }
-            RequestTimer::Total => config.request_timeout.filter(|_| protocol.is_writable(key)),
-        };
+        let limit = |key, timer| request_limit(key, timer, config, protocol, in_flight);
         let (active, reads) = (protocol.active_requests(), protocol.wants_read());
         match self.timers.poll(limit, active, reads, cx) {
             Poll::Pending => return Ok(Progress::Blocked),
@@ -522,11 +448,7 @@ where
             Timer::Write => return Err(ErrorKind::Timeout(TimeoutKind::Write).into()),
             Timer::Linger => return Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
             Timer::ShutdownGrace => self.state.end_linger(),
-            Timer::BodyStall => {
-                if let Some(key) = self.protocol.largest_unread() {
-                    self.fail_request(key, &Failure::BodyNotConsumed, BodyErrorKind::Evicted);
-                }
-            }
+            Timer::BodyStall => self.requests().on_body_stall(),
             Timer::KeepAlive => self.control.handle().graceful_shutdown(),
         }
         Ok(())
@@ -534,13 +456,9 @@ where
 
     fn on_request_timeout(&mut self, key: RequestKey, timer: RequestTimer) {
         match timer {
-            RequestTimer::Params => {
-                if self.protocol.reject(key).is_ok() {
-                    self.complete(key, &Failure::HeadTimeout, ErrorBody::Unknown);
-                }
-            }
-            RequestTimer::BodyRead => self.on_body_stalled(key),
-            RequestTimer::Total => self.fail_request(key, &Failure::Timeout, BodyErrorKind::Timeout),
+            RequestTimer::Params => self.requests().on_head_timeout(key),
+            RequestTimer::BodyRead => self.requests().on_body_timeout(key),
+            RequestTimer::Total => self.requests().fail(key, &Failure::Timeout, BodyErrorKind::Timeout),
         }
     }
 
@@ -549,19 +467,5 @@ where
         if self.protocol.unread_bytes() != unread {
             self.timers.stop(Timer::BodyStall);
         }
-    }
-}
-
-/// What closing the connection would interrupt, as far as the protocol knows.
-fn activity(protocol: &Protocol) -> Activity {
-    if protocol.active_requests() > 0 || protocol.output_len() > 0 {
-        Activity::Busy
-    } else if protocol.is_idle() {
-        if protocol.half_closed_requests() == 0 { Activity::Idle } else { Activity::Unfinished }
-    } else if protocol.end_of_input() == EndOfInput::Clean {
-        // Inside a record of an answered request.
-        Activity::Unfinished
-    } else {
-        Activity::Busy
     }
 }

@@ -10,9 +10,9 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::failure::{BoxError, Failure};
-use super::in_flight_request::InFlightRequest;
+use super::in_flight_request::{Dispatched, DispatchedProj, InFlightRequest};
 use super::progress::Progress;
-use super::response_driver::{ResponseDriver, ResponseProgress};
+use super::response_driver::ResponseProgress;
 use super::response_writer::DirectWriter;
 use super::tasks::RequestTasks;
 use crate::body::BodyErrorKind;
@@ -21,7 +21,6 @@ use crate::cgi::ErrorBody;
 pin_project! {
     /// All requests in flight on a connection.
     #[project = InFlightProj]
-    #[project_ref = InFlightProjRef]
     pub(super) struct InFlight<F, B> {
         #[pin]
         inline: InlineSlot<F, B>,
@@ -35,10 +34,9 @@ pin_project! {
 pin_project! {
     /// The request that runs in the connection's own future.
     #[project = InlineProj]
-    #[project_ref = InlineProjRef]
     enum InlineSlot<F, B> {
         Empty,
-        Running { request: InFlightRequest, #[pin] response: ResponseDriver<F, B> },
+        Running { #[pin] running: Dispatched<F, B> },
     }
 }
 
@@ -56,7 +54,7 @@ impl<F, B> InFlight<F, B> {
 
     pub(super) fn find(&self, key: RequestKey) -> Option<&InFlightRequest> {
         match &self.inline {
-            InlineSlot::Running { request, .. } if request.key == key => Some(request),
+            InlineSlot::Running { running } if running.request.key == key => Some(&running.request),
             _ => self.tasks.as_ref()?.find(key),
         }
     }
@@ -83,7 +81,7 @@ impl<F, B> InFlight<F, B> {
 
     fn requests(&self) -> impl Iterator<Item = &InFlightRequest> {
         let inline = match &self.inline {
-            InlineSlot::Running { request, .. } => Some(request),
+            InlineSlot::Running { running } => Some(&running.request),
             InlineSlot::Empty => None,
         };
         inline.into_iter().chain(self.tasks.iter().flat_map(|tasks| tasks.requests()))
@@ -98,32 +96,33 @@ where
     /// How much of a request's response was given to the protocol.
     pub(super) fn progress(&self, key: RequestKey) -> ResponseProgress {
         let progress = match &self.inline {
-            InlineSlot::Running { request, response } if request.key == key => Some(response.progress()),
+            InlineSlot::Running { running } if running.request.key == key => {
+                Some(running.response.progress())
+            }
             _ => self.tasks.as_ref().and_then(|tasks| tasks.progress(key)),
         };
         progress.unwrap_or(ResponseProgress::NotStarted(ErrorBody::Unknown))
     }
 
     /// Runs a request: inline if nothing else does, else in a task.
-    pub(super) fn start(
-        self: Pin<&mut Self>,
-        request: InFlightRequest,
-        response: ResponseDriver<F, B>,
-    ) -> Placement
+    #[inline(always)]
+    pub(super) fn start(self: Pin<&mut Self>, dispatched: Dispatched<F, B>) -> Placement
     where
         F: Send + 'static,
         B: Body<Data: Send> + Send + 'static,
     {
         let mut this = self.project();
         if let InlineSlot::Empty = *this.inline {
-            this.inline.set(InlineSlot::Running { request, response });
-            return Placement::Inline;
+            this.inline.set(InlineSlot::Running { running: dispatched });
+            Placement::Inline
+        } else {
+            this.tasks.get_or_insert_with(|| Box::new(RequestTasks::new())).spawn(dispatched);
+            Placement::Task
         }
-        this.tasks.get_or_insert_with(|| Box::new(RequestTasks::new())).spawn(request, response);
-        Placement::Task
     }
 
     /// Polls all responses, as long as there is room for `limit` bytes of output.
+    #[inline]
     pub(super) fn poll(
         mut self: Pin<&mut Self>,
         protocol: &mut Connection,
@@ -132,11 +131,14 @@ where
     ) {
         // Each comes first in its turn, or a response that is always ready would leave no room for the others.
         let had_room = protocol.output_len() < limit;
-        if self.tasks_first {
+        let tasks_first = self.tasks_first;
+        if tasks_first && self.tasks.is_some() {
             self.as_mut().poll_tasks(protocol, limit, cx);
         }
-        self.as_mut().poll_inline(protocol, limit, cx);
-        if !self.tasks_first {
+        if let InlineSlot::Running { .. } = self.inline {
+            self.as_mut().poll_inline(protocol, limit, cx);
+        }
+        if !tasks_first && self.tasks.is_some() {
             self.as_mut().poll_tasks(protocol, limit, cx);
         }
         *self.project().tasks_first ^= had_room;
@@ -150,7 +152,8 @@ where
         cx: &mut Context<'_>,
     ) {
         let mut inline = self.project().inline;
-        let InlineProj::Running { request, response } = inline.as_mut().project() else { return };
+        let InlineProj::Running { running } = inline.as_mut().project() else { return };
+        let DispatchedProj { request, response } = running.project();
         let mut writer = DirectWriter::new(protocol, request.key, limit);
         if request.span.in_scope(|| response.poll(cx, &mut writer)).is_ready() {
             request.input.fail(BodyErrorKind::RequestEnded);
@@ -182,7 +185,8 @@ where
     ) {
         let mut this = self.project();
         match this.inline.as_mut().project() {
-            InlineProj::Running { request, response } if request.key == key => {
+            InlineProj::Running { running } if running.request.key == key => {
+                let DispatchedProj { request, response } = running.project();
                 request.input.fail(kind);
                 request.span.in_scope(|| response.discard(&mut DirectWriter::new(protocol, key, limit)));
                 this.inline.set(InlineSlot::Empty);
@@ -203,8 +207,8 @@ where
         limit: usize,
     ) {
         self.fail_bodies(kind);
-        if let InlineSlot::Running { request, .. } = &self.inline {
-            let key = request.key;
+        if let InlineSlot::Running { running } = &self.inline {
+            let key = running.request.key;
             self.as_mut().cancel(key, kind, protocol, limit);
         }
         self.shrink();

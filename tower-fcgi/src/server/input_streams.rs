@@ -8,7 +8,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use fcgi_core::server::{Connection, NewRequest};
 use fcgi_core::{RequestKey, Role, StreamState, UserError};
-use http::StatusCode;
+use http::{Request, StatusCode};
 
 use super::config::DriverConfig;
 use super::failure::Failure;
@@ -31,11 +31,11 @@ pub(super) enum InputStreams {
 /// A body for the handler, and the connection's end of it while it is open.
 type Opened<B> = (B, Option<Arc<BodyChannel>>);
 
-/// Why a request's STDIN cannot be handed to a handler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why the input of a request cannot be handed to a handler.
+#[derive(Debug)]
 pub(super) enum NotOpened {
-    /// It is larger than [`max_body_bytes`](crate::Config::with_max_body_bytes) already.
-    TooLarge,
+    /// The request must be answered with this.
+    Failed(Failure),
     /// The request was aborted, and has its END_REQUEST.
     Aborted,
 }
@@ -44,12 +44,26 @@ pub(super) enum NotOpened {
 type Read = fn(&mut Connection, RequestKey, &mut VecDeque<Bytes>) -> Result<StreamState, UserError>;
 
 impl InputStreams {
-    pub(super) fn new(role: Role, stdin: Option<Arc<BodyChannel>>, data: Option<Arc<BodyChannel>>) -> Self {
-        match (stdin, data) {
-            (None, None) => Self::Complete,
-            (stdin, data) if role == Role::FILTER => Self::Filter { stdin, data },
-            (stdin, _) => stdin.map_or(Self::Complete, Self::Stdin),
+    /// Opens the streams of a new request: gives the bodies to `call`, and keeps the other ends of those that are open.
+    #[inline(always)]
+    pub(super) fn open(
+        protocol: &mut Connection,
+        request: &NewRequest,
+        info: &RequestInfo,
+        config: &DriverConfig,
+        call: &mut Request<RequestBody>,
+    ) -> Result<Self, NotOpened> {
+        if request.role != Role::FILTER {
+            let (body, stdin) = open_stdin(protocol, request, info, config)?;
+            *call.body_mut() = body;
+            return Ok(stdin.map_or(Self::Complete, Self::Stdin));
         }
+        let (file, data) = open_data(protocol, request).map_err(NotOpened::Failed)?;
+        let (body, stdin) = open_stdin(protocol, request, info, config)?;
+        *call.body_mut() = body;
+        call.extensions_mut().insert(file);
+        let is_complete = stdin.is_none() && data.is_none();
+        Ok(if is_complete { Self::Complete } else { Self::Filter { stdin, data } })
     }
 
     /// Whether more may be received.
@@ -146,7 +160,8 @@ impl InputStreams {
 }
 
 /// STDIN of a new request: its body, and the connection's end of it.
-pub(super) fn open_stdin(
+#[inline(always)]
+fn open_stdin(
     protocol: &mut Connection,
     request: &NewRequest,
     info: &RequestInfo,
@@ -156,7 +171,7 @@ pub(super) fn open_stdin(
     let mut chunks = VecDeque::new();
     let state = protocol.read_body(key, &mut chunks).map_err(|_| NotOpened::Aborted)?;
     if bytes_in(&chunks) as u64 > config.max_body_bytes {
-        return Err(NotOpened::TooLarge);
+        return Err(NotOpened::Failed(Failure::BodyTooLarge));
     }
     match state {
         // FastCGI §6.3: an Authorizer has no STDIN, whatever CONTENT_LENGTH says of the client's body.
@@ -188,14 +203,8 @@ pub(super) fn open_stdin(
     Ok((RequestBody::streaming(Arc::clone(&channel), info.content_length), Some(channel)))
 }
 
-/// The DATA of a new request: `None` for other roles than Filter.
-pub(super) fn open_data(
-    protocol: &mut Connection,
-    request: &NewRequest,
-) -> Result<Option<Opened<FilterData>>, Failure> {
-    if request.role != Role::FILTER {
-        return Ok(None);
-    }
+/// The DATA of a new request to a Filter.
+fn open_data(protocol: &mut Connection, request: &NewRequest) -> Result<Opened<FilterData>, Failure> {
     let Some(length) = filter_data::length(&request.params) else {
         // FastCGI §6.4: the web server sends it, and the application compares DATA with it.
         return Err(Failure::Request(StatusCode::BAD_REQUEST, "a Filter without FCGI_DATA_LENGTH"));
@@ -211,7 +220,7 @@ pub(super) fn open_data(
         channel.send(&mut chunks, read.into());
         (RequestBody::streaming(Arc::clone(&channel), Some(length)), Some(channel))
     };
-    Ok(Some((FilterData::new(length, last_modified, body), channel)))
+    Ok((FilterData::new(length, last_modified, body), channel))
 }
 
 /// Moves what was received of a stream into its channel. Returns its bytes as well, in case that the body was dropped.

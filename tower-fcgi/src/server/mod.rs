@@ -1,4 +1,4 @@
-//! The application's side: one connection from a web server, and the requests that come over it.
+//! The application's side: one connection from a web server, and its requests.
 
 mod activity;
 mod builder;
@@ -21,6 +21,7 @@ mod params;
 mod progress;
 mod reader;
 pub(crate) mod request_target;
+mod requests;
 pub(crate) mod response_driver;
 mod response_writer;
 mod service;

@@ -31,6 +31,7 @@ const DISCARD_BUF_SIZE: usize = 32 * 1024;
 const MIN_SHARED_READ: usize = 8 * 1024;
 
 /// Reads once and hands the bytes to the protocol.
+#[inline(always)]
 pub(super) fn poll_read<IO: AsyncRead + Unpin>(
     io: &mut IO,
     protocol: &mut Connection,
@@ -57,6 +58,8 @@ pub(super) fn poll_read<IO: AsyncRead + Unpin>(
 }
 
 /// Reads once and discards the bytes. Returns their number; 0 at the end of the stream.
+// Not inlined: its buffer is on the stack, which every turn of a driver would have to probe.
+#[inline(never)]
 pub(super) fn poll_discard<IO: AsyncRead + Unpin>(
     io: &mut IO,
     cx: &mut Context<'_>,

@@ -79,6 +79,7 @@ impl State {
     /// has become idle.
     ///
     /// A new connection stays new: to close it would cost the request for which the web server has opened it.
+    #[inline]
     pub(super) fn on_turn_end(&mut self, activity: Activity) -> bool {
         let next = match activity {
             Activity::Busy | Activity::Lingering => Self::Active,

@@ -1,4 +1,4 @@
-//! Error text of the application, on its way to the web server's log.
+//! STDERR of a request, for the application.
 
 use std::fmt;
 
@@ -7,11 +7,10 @@ use fcgi_core::RequestKey;
 use super::handle::ConnectionHandle;
 use super::stderr_queue::StderrClosed;
 
-/// A request's STDERR (FastCGI §5.3): what is written there is in the web server's own error log, beside the
-/// request that it is about, and never at the client.
+/// A request's STDERR (FastCGI §5.3), which the web server writes to its error log. The client never gets it.
 ///
-/// [`Params::stderr`](crate::Params::stderr) gives it. A clone writes to the same stream. It may be moved
-/// into the response's body, or into a task that outlives the request; it keeps nothing alive there.
+/// Get it with [`Params::stderr`](crate::Params::stderr). A clone writes to the same stream. It can be moved into the
+/// response's body, or into a task that outlives the request, and does not keep the request alive there.
 #[derive(Clone)]
 pub struct Stderr {
     connection: ConnectionHandle,
@@ -29,29 +28,27 @@ impl Stderr {
         Self { connection: program.clone(), key: None }
     }
 
-    /// Writes a line, and waits until it has its place in the connection's output: before all of the answer
-    /// that is given after that. While the web server is slow to read, that takes as long as the web server
-    /// does, so that a flood of lines does not pile up: of those that wait, at most 64 KiB of a connection, or one
-    /// that is longer, are held by the connection, also where their futures were dropped. The others are held by their
-    /// futures.
+    /// Writes a line, and waits until it is in the connection's output: before the rest of the response.
     ///
-    /// A line break is added. One that is inside stays there, and nothing is escaped: what comes from a
-    /// client can forge lines in a log that shows the text as it is, so write it with `{:?}`.
+    /// If the web server reads slowly, so does this: lines cannot pile up. Of the waiting lines, the connection buffers at
+    /// most 64 KiB, or one longer line, including those whose futures were dropped. The others are in their futures.
     ///
-    /// Lines of over 8 KiB go out in several records
-    /// ([`Limits::max_stderr_record`](crate::Limits::max_stderr_record)); some web servers put each on a line of its
-    /// own.
+    /// A line break is added. Line breaks in the text are kept, and nothing is escaped: text from a client can forge lines
+    /// in a log that shows it unescaped, so write it with `{:?}`.
     ///
-    /// Write no more than a few lines before the answer's head is out: nginx reads them into the buffer that
-    /// it has for the head (`fastcgi_buffer_size`, 4 KiB), and what does not fit there together with the head
-    /// can cost the answer ("too big header", a 502), or hold it up. Behind the head there is no such bound.
+    /// Lines of over 8 KiB are split into records ([`Limits::max_stderr_record`](crate::Limits::max_stderr_record)), each of
+    /// which some web servers log as a line of its own.
+    ///
+    /// Write only a few lines before the head of the response: nginx reads them into the buffer for the head
+    /// (`fastcgi_buffer_size`, 4 KiB), and lines that do not fit together with the head can cost the response ("too big
+    /// header", a 502) or delay it. After the head there is no such limit.
     ///
     /// # Errors
-    /// [`StderrClosed`] once the request is over: answered to its end, given up by the web server, or gone
-    /// with its connection.
+    /// [`StderrClosed`] once the request has ended: answered completely, aborted by the web server, or gone with its
+    /// connection.
     ///
     /// # Cancel safety
-    /// A line whose future is dropped before it is ready is mostly not written, but it may be.
+    /// A line whose future is dropped early is usually not written, but it may be.
     pub async fn write(&self, line: impl Into<Vec<u8>>) -> Result<(), StderrClosed> {
         let mut text = line.into();
         text.push(b'\n');

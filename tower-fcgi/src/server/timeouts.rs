@@ -1,14 +1,16 @@
-//! Which timeout a connection is under.
+//! Which timeouts a connection and its requests are under.
 
 use std::time::Duration;
 
+use fcgi_core::RequestKey;
 use fcgi_core::server::{Connection, EndOfInput};
 
 use super::config::DriverConfig;
 use super::handle::{Command, ConnectionHandle, LINGER};
+use super::in_flight::InFlight;
 use super::shutdown::DiscardedBytes;
 use super::state::State;
-use super::timer_table::Timer;
+use super::timer_table::{RequestTimer, Timer};
 
 /// How long a connection that shuts down waits for the request that it was opened for. A web server connects when it
 /// has one, so its bytes are mostly there; one that connects for nothing (a health check) delays the end by this.
@@ -29,6 +31,7 @@ pub(super) struct Waiting<'a> {
 impl Waiting<'_> {
     /// The one thing that the connection waits for, beside the timeouts of its requests, and for how long. `None`: for
     /// nothing, or without limit.
+    #[inline(always)]
     pub(super) fn timer(&self) -> Option<(Timer, Duration)> {
         let Self { state, protocol, config, handle, .. } = *self;
         let command = handle.command();
@@ -57,5 +60,22 @@ impl Waiting<'_> {
             return Some((Timer::RecordStart, config.header_read_timeout?));
         }
         Some((Timer::KeepAlive, config.keep_alive_timeout?))
+    }
+}
+
+/// How long a timer of a request runs. `None`: it has stopped, or there is no limit.
+pub(super) fn request_limit<F, B>(
+    key: RequestKey,
+    timer: RequestTimer,
+    config: &DriverConfig,
+    protocol: &Connection,
+    in_flight: &InFlight<F, B>,
+) -> Option<Duration> {
+    match timer {
+        RequestTimer::Params => config.header_read_timeout.filter(|_| protocol.is_incomplete_head(key)),
+        RequestTimer::BodyRead => config
+            .body_read_timeout
+            .filter(|_| in_flight.find(key).is_some_and(|request| request.input.is_open())),
+        RequestTimer::Total => config.request_timeout.filter(|_| protocol.is_writable(key)),
     }
 }

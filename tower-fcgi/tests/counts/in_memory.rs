@@ -1,7 +1,6 @@
-//! A kept connection in memory, and what nginx says on it. Shared with the benchmark `exchange`.
+//! A kept connection in memory, and the bytes that nginx sends on it. Shared with the benchmark `exchange`.
 //!
-//! The transport allocates nothing and copies only what it is read from, so that what is counted and timed
-//! is the driver.
+//! The transport allocates nothing, and copies only the bytes that are read, so that only the driver is measured.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
@@ -14,8 +13,8 @@ use fcgi_core::{BeginRequest, RecordDecoder, RecordEncoder, RecordType, RequestI
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_fcgi::{Builder, Connection, FcgiService};
 
-/// What nginx sends with its own `fastcgi_params` for a page that a browser asks for. Three more depend on
-/// the request: with those, 19 meta-variables and 11 headers.
+/// What nginx sends with its own `fastcgi_params` for a page that a browser requests. Three more depend on the request:
+/// with those, 19 meta-variables and 11 headers.
 const PARAMS: [(&str, &str); 27] = [
     ("SCRIPT_FILENAME", "/srv/shop/public/app.fcgi"),
     ("QUERY_STRING", "sort=price&page=3"),
@@ -46,7 +45,7 @@ const PARAMS: [(&str, &str); 27] = [
     ("HTTP_PRIORITY", "u=0, i"),
 ];
 
-/// A whole request with KEEP_CONN: a GET, or, with a body of that many bytes, a POST in records of 32 KiB.
+/// A complete request with KEEP_CONN: a GET, or a POST with a body of that many bytes in records of 32 KiB.
 pub(crate) fn request(id: u16, body: usize) -> Bytes {
     let id = RequestId(id);
     let (method, kind, length) = match body {
@@ -76,15 +75,15 @@ pub(crate) struct Served<S: FcgiService> {
     wire: Rc<Wire>,
 }
 
-/// What happens between the two ends.
+/// What is sent between the two ends.
 #[derive(Default)]
 pub(crate) struct Wire {
     /// What the application has not read yet.
     input: RefCell<Bytes>,
-    /// Reads that gave bytes.
+    /// Reads that returned bytes.
     pub(crate) reads: Cell<usize>,
     pub(crate) writes: Cell<usize>,
-    /// Of the application's bytes; their contents are looked at by nobody.
+    /// For the application's bytes, whose contents are not checked.
     deframer: RefCell<RecordDecoder>,
     /// Bytes of STDOUT.
     pub(crate) stdout: Cell<usize>,
@@ -92,7 +91,7 @@ pub(crate) struct Wire {
     pub(crate) answers: Cell<usize>,
 }
 
-/// Polls of one exchange: a driver that needs more than that for what is all there is stuck.
+/// Maximal polls of one exchange, all of whose input is available.
 const POLLS: usize = 1000;
 
 impl<S: FcgiService> Served<S> {
@@ -136,7 +135,7 @@ impl AsyncRead for Transport {
     ) -> Poll<io::Result<()>> {
         let mut input = self.0.input.borrow_mut();
         if input.is_empty() {
-            // Nobody is to be woken: bytes are sent only between polls.
+            // No wake-up is needed: bytes are sent only between polls.
             return Poll::Pending;
         }
         let part = input.len().min(buffer.remaining());

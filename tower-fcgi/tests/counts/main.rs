@@ -1,13 +1,12 @@
-//! What a request costs, in what can be counted: allocations, reads and writes. Clocks tell a regression only
-//! where nothing else runs; these figures are exact, and the same wherever they are taken.
+//! Counts what a request costs: allocations, reads and writes. Clocks show a regression only on an idle machine; these
+//! figures are exact, and the same on every machine.
 //!
-//! A test that fails has found a regression, or a price that is worth paying: then its constant says so. When
-//! a figure falls, the constant is to follow, or the gain can be lost again unseen. What they are now:
+//! A test that fails has found a regression, or a price that is worth paying: raise its constant then. When a figure
+//! falls, lower the constant, or the gain can be lost unnoticed. Print the figures with
 //! `cargo test -p tower-fcgi --test counts -- --nocapture`.
 //!
-//! The allocator is that of `allocation-counter`, for this test binary alone. It counts for each thread by
-//! itself, so that the tests may run beside each other; a buffer that grows counts as a new one of its new
-//! size.
+//! This test binary uses the allocator of `allocation-counter`. It counts per thread, so that the tests can run in
+//! parallel; a buffer that grows counts as a new one of its new size.
 
 mod in_memory;
 
@@ -25,46 +24,45 @@ use tower_fcgi::{BodyError, Builder, FcgiService, RequestBody};
 
 use self::in_memory::{Served, Wire, request};
 
-/// A GET of 30 pairs on a kept connection, and an answer of 13 bytes. The allocations are: what counts the slices
-/// of the PARAMS; the two tables of a `HeaderMap`; the extensions' map, its table and the entry for the PARAMS. The
-/// memory of the PARAMS themselves, and that of the output, is the last request's.
+/// A GET of 30 pairs on a kept connection, and a response of 13 bytes. The allocations are: the counter of the PARAMS'
+/// slices; the two tables of a `HeaderMap`; the extensions' map, its table and the entry for the PARAMS. The buffers of the
+/// PARAMS and of the output are reused.
 const GET: Most = Most { allocations: 6, bytes: 1_700, reads: 1, writes: 1 };
 
-/// As GET, and a body of 16 KiB that comes with its head: a slice of what was read, and its place in a queue.
+/// As GET, and a body of 16 KiB that is received with its head: a slice of the read buffer, and its entry in a queue.
 const POST_16_KIB: Most = Most { allocations: 8, bytes: 2_300, reads: 1, writes: 1 };
 
-/// As GET, and a body of 1 MiB that is read while it comes. The buffer that it is read to is used again and
-/// again: were each read to have its own, or were the body gathered anywhere, it would be 1 MiB and more. One allocation is
-/// for the body's time-out; polls that find the body unfinished make no further ones.
+/// As GET, and a body of 1 MiB that is read while it is received. The read buffer is reused: a buffer per read, or a copy of
+/// the whole body, would be 1 MiB or more. One allocation is for the body's timeout; further polls of the unfinished body
+/// make none.
 const POST_1_MIB: Most = Most { allocations: 26, bytes: 22_000, reads: 17, writes: 1 };
 
-/// As GET, and an answer of 1 MiB in one piece: the list of its slices, and nothing of itself. 17 records are
-/// 34 slices, and go out in one write.
+/// As GET, and a response of 1 MiB in one chunk: the list of its slices, without the bytes. 17 records are 34 slices, and
+/// are sent in one write.
 const DOWN_1_MIB: Most = Most { allocations: 9, bytes: 3_000, reads: 1, writes: 1 };
 
-/// 16 GETs that share a connection and come together, on a runtime of one thread: each is answered at once.
+/// 16 GETs that share a connection and are received together, on a runtime with one thread: each is answered at once.
 const MULTIPLEXED_16: Most = Most { allocations: 110, bytes: 36_000, reads: 1, writes: 1 };
 
-/// The same where each handler waits for something first: all but the first have a task, with what it shares
-/// with the connection; the channel from the tasks is made anew after each idle time.
+/// The same with handlers that wait first: all but the first one have a task, and what a task shares with the
+/// connection. The channel from the tasks is allocated again after each idle time.
 const WAITING_16: Most = Most { allocations: 164, bytes: 57_000, reads: 1, writes: 2 };
 
-/// A kept connection between requests, the future itself included, whatever its requests were. No buffer is
-/// among it.
+/// A kept connection between requests, including the future itself, after any kind of request. It holds no buffer.
 const IDLE_BYTES: i64 = 1_424;
 
-/// The same once requests have shared it: what they shared it with is gone as well.
+/// The same after requests that shared it: the tasks' channel is freed as well.
 const IDLE_SHARED_BYTES: i64 = IDLE_BYTES;
 
-/// What an exchange may take at most.
+/// The limits of one exchange.
 #[derive(Debug, Clone, Copy)]
 struct Most {
     /// Exact: one more fails.
     allocations: u64,
-    /// Allocated in all, most of it freed again in between. With a little room, since the sizes of futures
-    /// and of the standard library's tables are in it.
+    /// Allocated in total, most of it freed meanwhile. With a small margin, since it includes the sizes of futures and of the
+    /// standard library's tables.
     bytes: u64,
-    /// Exact, as are `writes`; both in the steps that a transport offers which has everything at once.
+    /// Exact, as are `writes`; on a transport that has everything at once.
     reads: usize,
     writes: usize,
 }
@@ -73,7 +71,7 @@ struct Most {
 struct Counts {
     allocations: u64,
     bytes: u64,
-    /// Those that gave bytes.
+    /// Reads that returned bytes.
     reads: usize,
     writes: usize,
 }
@@ -129,14 +127,14 @@ fn requests_that_share_a_connection_and_wait() {
     counts.assert("16 GETs that share a connection, and wait", WAITING_16);
 }
 
-/// The timer has an end for each of them, and a poll in which nothing has come touches none.
+/// The timer table has a deadline for each, and a poll that receives nothing touches none.
 #[test]
 fn open_bodies_cost_a_poll_nothing() {
     let runtime = runtime();
     let _entered = runtime.enter();
     let wire = Rc::new(Wire::default());
     let mut served = Served::new(&Builder::new(), &wire, reader());
-    // Up to their bodies, of which nothing comes.
+    // Without their bodies.
     let open: Bytes = (1..=100).flat_map(|id| request(id, 1).slice(..request(id, 1).len() - 17)).collect();
     served.send(&open);
     runtime.block_on(poll_fn(|cx| {
@@ -176,7 +174,7 @@ fn an_idle_connection_that_was_shared_holds_no_buffer() {
 const MIB: usize = 1024 * 1024;
 const HELLO: Bytes = Bytes::from_static(b"Hello, World!");
 
-/// Counts an exchange that runs in the connection's own future. `answer`: bytes of the answer's body.
+/// Counts an exchange that runs in the connection's own future. `answer`: bytes of the response's body.
 fn one_at_a_time(service: impl FcgiService, request: &Bytes, answer: usize) -> Counts {
     let runtime = runtime();
     let _entered = runtime.enter();
@@ -185,8 +183,7 @@ fn one_at_a_time(service: impl FcgiService, request: &Bytes, answer: usize) -> C
     steady(&wire, answer, || served.ask(request))
 }
 
-/// Counts what `exchange` takes once all that is made only once is there. Panics unless it is the same
-/// each time.
+/// Counts what `exchange` costs after everything that is allocated only once. Panics unless it is the same each time.
 fn steady(wire: &Wire, answer: usize, mut exchange: impl FnMut()) -> Counts {
     for _ in 0..3 {
         exchange();
@@ -219,7 +216,7 @@ fn held_after<S: FcgiService>(service: impl Fn() -> S, exchange: impl Fn(&mut Se
         }
         served
     };
-    // What the first connections of a thread make for all of them is none of this one's.
+    // The first connections of a thread allocate what all of them share.
     drop(serve());
     drop(serve());
     let mut served = None;
@@ -228,7 +225,7 @@ fn held_after<S: FcgiService>(service: impl Fn() -> S, exchange: impl Fn(&mut Se
     held
 }
 
-/// Tasks and timers need one; what runs inline needs no turn of it.
+/// For tasks and timers; an inline request does not use it.
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }
@@ -242,14 +239,14 @@ fn ask_sixteen<S: FcgiService>(runtime: &Runtime, served: &mut Served<S>, togeth
     runtime.block_on(poll_fn(|cx| served.poll_answers(cx, 16)));
 }
 
-/// Always the same answer, without an allocation.
+/// Always the same response, without an allocation.
 fn constant(body: Bytes) -> impl FcgiService {
     tower::service_fn(move |_: Request<RequestBody>| {
         ready(Ok::<_, Infallible>(Response::new(Full::new(body.clone()))))
     })
 }
 
-/// As [`constant`], once other tasks had their turn.
+/// As [`constant`], after other tasks have run.
 fn waiting(body: Bytes) -> impl FcgiService {
     tower::service_fn(move |_: Request<RequestBody>| {
         let body = body.clone();
@@ -260,14 +257,14 @@ fn waiting(body: Bytes) -> impl FcgiService {
     })
 }
 
-/// Reads the request's body to its end, keeps none of it, and answers without an allocation.
+/// Reads the request's body to its end, keeps nothing of it, and answers without an allocation.
 fn reader() -> impl FcgiService {
     tower::service_fn(async |request: Request<RequestBody>| {
         let mut body = request.into_body();
         while let Some(frame) = body.frame().await {
             frame?;
         }
-        // Not before the end, and not after a body that was cut short: that would have been an error.
+        // This is the clean end: a body that is cut short is an error.
         Ok::<_, BodyError>(Response::new(Full::new(HELLO)))
     })
 }

@@ -118,7 +118,10 @@ async fn a_stalled_body_after_the_head_fails_its_reader() {
     web_server.say([post(1, KEEP, "/", 100), post(2, KEEP, "/early", 100)].concat()).await;
     sleep(121 * SECOND).await;
     let answer = web_server.answer(2);
-    assert_eq!(answer.text(), "reading, the web server sent nothing of the request's body for too long");
+    assert_eq!(
+        answer.text(),
+        "reading, the request's body timed out: the web server sent nothing of it for too long"
+    );
     assert!(!web_server.answers().has(1), "its handler is busy with something else");
     gate.open(1);
     web_server.quiet().await;

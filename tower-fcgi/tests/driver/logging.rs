@@ -136,7 +136,7 @@ async fn a_failed_connection_is_one_debug_event() {
         (get(1, KEEP, "/wait"), WebServer::reset, "failed"),
         (get(1, KEEP, "/")[..9].to_vec(), WebServer::end, "inside a record"),
         (b"GET / HTTP/1.1\r\n".to_vec(), |_| {}, "broke the protocol"),
-        (get(1, KEEP, "/wait"), |web_server| web_server.handle.abort(), "told to end"),
+        (get(1, KEEP, "/wait"), |web_server| web_server.handle.abort(), "was aborted"),
         (get(1, KEEP, "/wait"), goes_away_while_it_is_written_to, "failed"),
     ] {
         let (log, _guard) = Log::start();
@@ -209,6 +209,6 @@ async fn a_client_error_is_a_debug_event_and_no_stderr() {
         assert_eq!((answer.status(), answer.errors().as_str()), (status, ""));
     }
     let events = log.at(Level::DEBUG);
-    assert!(events.iter().all(|event| event.contains("a request was refused")), "{events:?}");
+    assert!(events.iter().all(|event| event.contains("request rejected")), "{events:?}");
     assert_eq!((events.len(), log.at(Level::INFO).len()), (3, 0));
 }

@@ -194,7 +194,7 @@ async fn request_timeout_ends_a_wait_with_a_503() {
         for id in [1, 2] {
             let answer = web_server.answer(id);
             assert_eq!(answer.status(), 503);
-            assert!(answer.errors().contains("took longer"), "{}", answer.errors());
+            assert!(answer.errors().contains("request timed out"), "{}", answer.errors());
         }
     })
     .await;

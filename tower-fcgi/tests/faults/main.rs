@@ -1,7 +1,6 @@
-//! Everything that can go wrong, at every place where it can: the transport at each byte of what it carries,
-//! the handler at each of its polls.
+//! Every fault at every place: of the transport at each byte, of the handler at each poll.
 //!
-//! `conversations` are what is said, `transport` and `poked` are what goes wrong, `run` does it and judges it.
+//! `conversations` has the bytes, `transport` and `poked` the faults; `run` runs them and checks the outcome.
 
 #[path = "../driver/answers.rs"]
 #[expect(dead_code, reason = "the driver's tests need more of it")]
@@ -27,7 +26,7 @@ use self::run::{Outcome, Wrong, judge, run};
 use self::scripted::quietly;
 use self::transport::{Fault, Place};
 
-/// Tells of what a test died.
+/// Reports which case failed.
 struct Doing<'a>(&'a Conversation, Wrong);
 
 impl Drop for Doing<'_> {
@@ -44,7 +43,7 @@ async fn holds(conversation: &Conversation, wrong: Wrong, right: &Outcome) {
     judge(conversation, wrong, right, &is);
 }
 
-/// How a conversation goes where nothing goes wrong.
+/// The outcome of a conversation without a fault.
 async fn undisturbed(conversation: &Conversation) -> Outcome {
     let right = run(conversation, Wrong::Nothing).await;
     judge(conversation, Wrong::Nothing, &right, &right);
@@ -55,7 +54,7 @@ async fn undisturbed(conversation: &Conversation) -> Outcome {
     right
 }
 
-/// Places in some records: each, or of very many all those near a record's border and some others.
+/// Places in some records: all of them, or if there are very many, those near a record's border and some others.
 fn places(records: &[u8]) -> Vec<usize> {
     let mut deframer = RecordDecoder::new();
     let mut input = records;

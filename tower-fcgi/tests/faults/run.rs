@@ -1,4 +1,4 @@
-//! One connection from its beginning to its end, with one thing that goes wrong, and what has to hold then.
+//! Runs one connection with one fault, and checks what must hold.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::poked::{Poke, Polls};
 use crate::records::abort;
 use crate::transport::{Fault, Line, Place};
 
-/// What goes wrong.
+/// The fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wrong {
     Nothing,
@@ -36,7 +36,7 @@ pub(crate) struct Outcome {
     pub(crate) polls: usize,
 }
 
-/// Longer than any time-out, and than the web server waits: what takes as long hangs.
+/// Longer than any timeout, and than the web server waits: a connection that takes so long hangs.
 const HANGS: Duration = Duration::from_secs(86_400);
 
 pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
@@ -73,7 +73,7 @@ pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
     };
     let result = timeout(HANGS, ended).await.expect("the connection hangs");
     stop.abort();
-    // Tasks that were ended have their turn.
+    // Lets aborted tasks end.
     sleep(Duration::from_millis(1)).await;
     assert_eq!(polls.alive(), 0, "handlers and bodies that are left");
     let shared = line.lock();
@@ -81,7 +81,7 @@ pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
     Outcome { result, read, answers: Answers::parse(&output), output, polls: polls.count() }
 }
 
-/// What has to hold whatever went wrong; `right` is how it goes where nothing does.
+/// Checks what must hold after any fault; `right` is the outcome without one.
 pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, is: &Outcome) {
     let begun = begun(&conversation.input[..is.read.min(conversation.input.len())]);
     let garbage = matches!(wrong, Wrong::Transport(_, Fault::Garbage));
@@ -90,7 +90,7 @@ pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, 
         let ends = is.answers.list.iter().filter(|other| other.id == answer.id && other.end.is_some());
         assert!(ends.count() <= 1, "one END_REQUEST at most");
         assert!(garbage || begun.contains(&answer.id), "an answer to nothing");
-        // What was aborted before its head has an end and nothing else.
+        // A request that was aborted before its head has END_REQUEST only.
         if answer.is_whole() && !(aborted && answer.stdout.is_empty()) {
             is_true(answer, if garbage { None } else { Some(right.answers.of(answer.id)) });
         }
@@ -99,7 +99,7 @@ pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, 
         assert!(!is.answers.torn, "a connection that ended well ended inside a record");
         for id in begun {
             let answer = is.answers.of(id);
-            // What was aborted behind its head has none: it would look whole.
+            // One that was aborted after its head has none: the response would look complete.
             let abandoned = aborted && !answer.stdout.is_empty();
             assert!(answer.end.is_some() || abandoned, "no END_REQUEST for {id}");
         }
@@ -131,14 +131,14 @@ pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, 
         let whole = is.answers.list.iter().filter(|answer| answer.end.is_some()).count();
         let cut_off = matches!(&is.result, Some(Err(error)) if error.is_incomplete_response());
         assert!(cut_off || whole == conversation.ids.len(), "{:?}", is.answers);
-        // What comes in one piece has not begun when it fails.
+        // A response in one chunk has not begun when it fails.
         let in_one_piece = |id: &u16| right.answers.of(*id).header("content-length").is_some();
         assert!(!cut_off || !conversation.ids.iter().all(in_one_piece), "{:?}", is.answers);
     }
     assert!(!aborted || matches!(is.result, Some(Ok(()))), "{:?}", is.result);
 }
 
-/// An answer that looks whole is whole: it is the right one, or an error from its first byte to its last.
+/// A response that looks complete is complete: the right one, or a whole error response.
 fn is_true(answer: &Answer, right: Option<&Answer>) {
     let declared = answer.header("content-length").map(|length| length.parse::<usize>().unwrap());
     assert!(declared.is_none_or(|declared| declared == answer.body().len()), "{answer:?}");

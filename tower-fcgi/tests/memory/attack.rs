@@ -6,25 +6,25 @@ use crate::transport::Feed;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attack {
-    /// PARAMS without end, for as many ids as there are.
+    /// Endless PARAMS, on all ids.
     EndlessParams,
-    /// As many headers as go into PARAMS, each as small as can be.
+    /// As many headers as fit into PARAMS, each as small as possible.
     ManyHeaders,
     /// Half a record.
     HalfRecord,
-    /// Bodies that nobody reads, a byte in each record.
+    /// Unread bodies, a byte in each record.
     SlowBytes,
-    /// Bodies that nobody reads, each piece among much that is of no use.
+    /// Unread bodies, each chunk among many useless bytes.
     PinnedBodies,
-    /// Answers that are never read.
+    /// Responses that the web server never reads.
     UnreadAnswers,
-    /// Each id is used, and its input never ended.
+    /// Uses each id, and never ends its input.
     AllIds,
-    /// Requests for a role that is not played, whose answers are never read.
+    /// Requests for an unsupported role, whose responses are never read.
     UnknownRole,
-    /// Questions whose answers are never read.
+    /// GET_VALUES whose results are never read.
     Questions,
-    /// A request whose handler gives up lines for STDERR; the handler's attack, so not among `ALL`.
+    /// A request whose handler drops the writes of lines to STDERR. The handler's attack, so not in `ALL`.
     Lines,
 }
 
@@ -41,12 +41,12 @@ impl Attack {
         Self::Questions,
     ];
 
-    /// Whether it reads its answers.
+    /// Whether it reads the responses.
     pub(crate) const fn reads(self) -> bool {
         !matches!(self, Self::Lines | Self::UnreadAnswers | Self::UnknownRole | Self::Questions)
     }
 
-    /// Bytes that it gets to send at least: an attack that is refused at the door tests nothing.
+    /// Bytes that it can send at least: an attack that is rejected at once tests nothing.
     pub(crate) const fn least(self) -> usize {
         match self {
             Self::HalfRecord => 8,
@@ -62,7 +62,7 @@ impl Attack {
             let turn = count;
             count += 1;
             let id = u16::try_from(turn % 65_535 + 1).unwrap();
-            // The requests that are let in.
+            // The accepted requests.
             let one_of_32 = u16::try_from(turn % 32 + 1).unwrap();
             match self {
                 Self::EndlessParams if turn < 32 => Some(begin(id, Role::RESPONDER)),
@@ -73,7 +73,7 @@ impl Attack {
                 Self::SlowBytes => Some(record(RecordType::STDIN, one_of_32, b"x")),
                 Self::PinnedBodies if turn < 32 => Some(head(id, "/wait")),
                 Self::PinnedBodies => {
-                    // A read of 64 KiB has one piece that is shared, and the rest is of no request.
+                    // A read of 64 KiB has one chunk that is shared, and the rest belongs to no request.
                     let mut bytes = record(RecordType::STDIN, one_of_32, &[b'x'; 8192]);
                     bytes.extend(record(RecordType::STDIN, 60_000, &vec![0; 57_328]));
                     Some(bytes)
@@ -93,7 +93,7 @@ impl Attack {
     }
 }
 
-/// One request, as it should be.
+/// One well-formed request.
 pub(crate) fn honest() -> Feed {
     let mut request = Some(whole(1, "/"));
     Box::new(move || request.take())

@@ -1,7 +1,7 @@
-//! What hostile connections can make a process hold, against what [`Config::max_memory`] says, and what becomes of
-//! honest ones beside them.
+//! The memory that hostile connections can make a process hold, compared with [`Config::max_memory`], and their effect on
+//! honest connections.
 //!
-//! The allocator is that of `allocation-counter`, for this test binary alone.
+//! This test binary uses the allocator of `allocation-counter`.
 
 mod attack;
 mod transport;
@@ -23,7 +23,7 @@ use self::transport::Transport;
 /// Hostile connections.
 const HOSTILE: usize = 1000;
 
-/// Limits that are small enough for a thousand connections to reach them.
+/// Limits small enough for a thousand connections to reach.
 fn config() -> Config {
     let mut limits = Limits::default();
     limits.max_params_bytes = 16 * 1024;
@@ -36,7 +36,7 @@ fn config() -> Config {
     Config::default().with_limits(limits)
 }
 
-/// A response that never ends, and costs nothing to make.
+/// A response that never ends and allocates nothing.
 struct Endless(bool);
 
 impl Body for Endless {
@@ -55,7 +55,7 @@ impl Body for Endless {
     }
 }
 
-/// Waits for ever without reading, answers without end, or answers at once.
+/// Waits forever without reading, answers endlessly, or answers at once.
 fn service() -> impl FcgiService {
     tower::service_fn(async |request: Request<RequestBody>| match request.uri().path() {
         "/wait" => {
@@ -82,7 +82,7 @@ async fn give_lines_up(request: &Request<RequestBody>) {
 
 type Served = Pin<Box<dyn Future<Output = Result<(), tower_fcgi::Error>>>>;
 
-/// Drives a connection until it wants no more of what it is sent, or has ended.
+/// Drives a connection until it reads no more, or has ended.
 async fn settle(connection: &mut Option<Served>, transport: &Transport) {
     let mut quiet = 0;
     while quiet < 3 {
@@ -115,7 +115,7 @@ fn no_attack_makes_a_connection_hold_more_than_it_may() {
     let most = config().max_memory();
     let runtime = runtime();
     for attack in Attack::ALL {
-        // What a thread's first connections make for all is not this one's.
+        // The first connections of a thread allocate what all of them share.
         for _ in 0..2 {
             let transport = Transport::new(attack.feed(), attack.reads());
             let mut connection = Some(serve(&builder, transport.clone()));
@@ -160,12 +160,12 @@ fn a_thousand_attackers_stay_within_the_memory_sum() {
     println!("{HOSTILE} hostile connections: {held} bytes at most of {most}");
     assert!(held <= most);
     for _ in 0..100 {
-        // Each connection is a task of its own: what others hold costs an honest one no turn.
+        // Each connection is a task of its own: attackers cost an honest one no turn.
         assert_eq!(turns_until_answered(&runtime, &builder), alone);
     }
 }
 
-/// Polls that an honest request takes to be answered.
+/// Polls until an honest request is answered.
 fn turns_until_answered(runtime: &tokio::runtime::Runtime, builder: &Builder) -> usize {
     let transport = Transport::new(honest(), true);
     let mut connection = Box::pin(builder.serve_connection(transport.clone(), service()));

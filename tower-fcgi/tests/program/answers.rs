@@ -1,4 +1,4 @@
-//! The mapping, which is that of FastCGI.
+//! The mapping, which is the same as for FastCGI.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! The service's `poll_ready`: it comes after the head.
+//! The service's `poll_ready`: it is called after the head was checked.
 
 use std::cell::Cell;
 use std::future::{Ready, ready};
@@ -18,7 +18,7 @@ use crate::program::{environment, handler, run};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Neither `Clone` nor `Send`; counts in a cell how often it was asked, and does as told when it is asked again.
+/// Neither `Clone` nor `Send`. Counts its `poll_ready` in a cell, and has a scripted result for the second one.
 struct Moody {
     asked: Rc<Cell<usize>>,
     then: fn() -> Poll<Result<(), &'static str>>,

@@ -1,4 +1,4 @@
-//! A transport, handlers and bodies that do whatever chance has them do.
+//! A transport, handlers and bodies that behave randomly.
 
 use std::io;
 use std::pin::Pin;
@@ -14,10 +14,10 @@ use tokio::time::{Sleep, sleep};
 
 use super::random::Random;
 
-/// What the whole of a body ends with.
+/// The last bytes of a complete body.
 pub(crate) const LAST: &[u8] = b"the end";
 
-/// The application's end of a transport whose other end has sent all that it will.
+/// The application's end of a transport whose other end sends nothing more.
 pub(crate) struct Transport {
     input: Vec<u8>,
     read: usize,
@@ -121,7 +121,7 @@ impl AsyncWrite for Transport {
     }
 }
 
-/// Counts what has not been dropped.
+/// Counts what was not dropped yet.
 #[derive(Clone, Default)]
 pub(crate) struct Alive(Arc<AtomicUsize>);
 
@@ -144,7 +144,7 @@ impl Drop for One {
     }
 }
 
-/// A bug of a handler's. No hook hears of it: the fuzzer's would end the process.
+/// A handler's bug. It does not call the panic hook: the fuzzer's would end the process.
 pub(crate) fn bug() -> ! {
     std::panic::resume_unwind(Box::new("a handler has a bug"))
 }

@@ -1,5 +1,5 @@
-//! A connection between a web server and handlers none of which is to be relied upon. The first eight bytes are
-//! the seed of what chance decides, each of the others is a thing that the web server sends.
+//! A connection between an unreliable web server and unreliable handlers. The first eight bytes are the seed of the random
+//! choices; each of the others is something that the web server sends.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +25,7 @@ use super::records::{
     stdin,
 };
 
-/// Longer than any time-out.
+/// Longer than any timeout.
 const HANGS: Duration = Duration::from_secs(86_400);
 
 pub(crate) fn run(data: &[u8]) {
@@ -57,7 +57,7 @@ pub(crate) fn run(data: &[u8]) {
         }
         let ended = timeout(HANGS, &mut connection).await.expect("the connection hangs");
         let _ = ended.expect("the connection panicked");
-        // Tasks that were ended have their turn.
+        // Lets aborted tasks end.
         sleep(Duration::from_millis(1)).await;
     });
     assert_eq!(alive.now(), 0, "handlers, bodies and clones that are left");
@@ -106,7 +106,7 @@ fn say(byte: u8) -> Vec<u8> {
     }
 }
 
-/// How often each id begins, and is given up.
+/// How often each id begins, and is aborted.
 fn count(mut input: &[u8]) -> (BTreeMap<u16, usize>, BTreeMap<u16, usize>) {
     let (mut begun, mut aborted) = (BTreeMap::new(), BTreeMap::new());
     let mut deframer = RecordDecoder::new();
@@ -121,7 +121,7 @@ fn count(mut input: &[u8]) -> (BTreeMap<u16, usize>, BTreeMap<u16, usize>) {
     (begun, aborted)
 }
 
-/// A service that is not always ready, nor with every clone.
+/// A service that is not always ready, and not with every clone.
 struct Handlers {
     seeds: Arc<Mutex<Random>>,
     mixed: Arc<AtomicBool>,
@@ -198,7 +198,7 @@ async fn handle(
                 let Some(Ok(frame)) = body.frame().await else { continue };
                 let bytes = frame.into_data().unwrap();
                 let is_mixed = bytes.iter().any(|byte| *first.get_or_insert(*byte) != *byte);
-                // A panic here would be taken for the handler's.
+                // A panic here would count as the handler's.
                 mixed.fetch_or(is_mixed, Ordering::SeqCst);
             }
         }

@@ -6,7 +6,7 @@ use tower_fcgi::{Builder, Error, FcgiService, Roles};
 /// More than any input or output here.
 const ROOM: usize = 1 << 20;
 
-/// What the service answers to this input.
+/// The service's response to this input.
 pub(crate) fn exchange<S: FcgiService>(input: &[u8], service: S) -> (Result<(), Error>, Vec<u8>) {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime =

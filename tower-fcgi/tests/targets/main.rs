@@ -1,5 +1,5 @@
-//! What the fuzzer runs, run on its corpus and on some random input. A target is a function from bytes to
-//! nothing that panics where a rule is broken; `tower-fcgi/fuzz` says how to have the fuzzer run it.
+//! The fuzz targets, run on their corpus and on some random input. A target is a function of bytes that panics when a rule
+//! is broken; `tower-fcgi/fuzz` says how to run it under the fuzzer.
 
 #[path = "../driver/answers.rs"]
 #[expect(dead_code, reason = "the driver's tests need more of it")]
