@@ -109,7 +109,7 @@ impl<S: FcgiService> Served<S> {
         assert!(answered, "an answer that never comes");
     }
 
-    /// Sends what is to be read next.
+    /// Sends the next input.
     pub(crate) fn send(&mut self, bytes: &Bytes) {
         self.wire.answers.set(0);
         self.wire.input.replace(bytes.clone());

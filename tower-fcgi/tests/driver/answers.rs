@@ -1,10 +1,10 @@
-//! What an application answers: records back to responses.
+//! Parses an application's records into responses.
 
 use std::fmt;
 
 use fcgi_core::{EndRequest, NameValuePairs, RecordDecoder, RecordType, UnknownType};
 
-/// The answers in some bytes.
+/// The responses in some bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answers {
     /// In the order of their first records. An id that is used again after its END_REQUEST has several.
@@ -24,13 +24,13 @@ pub(crate) struct Answer {
     pub(crate) id: u16,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-    /// The empty STDOUT record was there.
+    /// Whether the empty STDOUT record was received.
     pub(crate) stdout_ended: bool,
     pub(crate) end: Option<EndRequest>,
 }
 
 impl Answers {
-    /// Panics on whatever no web server could make sense of.
+    /// Panics on anything that a web server could not parse.
     pub(crate) fn parse(mut bytes: &[u8]) -> Self {
         let mut answers = Self::default();
         let mut deframer = RecordDecoder::new();
@@ -48,7 +48,7 @@ impl Answers {
         answers
     }
 
-    /// The only answer of this id so far.
+    /// The only response to this id so far.
     pub(crate) fn of(&self, id: u16) -> &Answer {
         let mut of = self.list.iter().filter(|answer| answer.id == id);
         let first = of.next().unwrap_or_else(|| panic!("no answer to {id}: {self:?}"));
@@ -100,12 +100,12 @@ impl Answers {
 }
 
 impl Answer {
-    /// Whether STDOUT and the request have ended, as a web server wants to see it.
+    /// Whether STDOUT and the request have ended, as a web server requires.
     pub(crate) fn is_whole(&self) -> bool {
         self.stdout_ended && self.end.is_some_and(|end| end.protocol_status.0 == 0 && end.app_status == 0)
     }
 
-    /// Whether there is neither an end of STDOUT nor one of the request.
+    /// Whether neither STDOUT nor the request has ended.
     pub(crate) fn is_cut_off(&self) -> bool {
         !self.stdout_ended && self.end.is_none()
     }

@@ -14,12 +14,12 @@ use crate::web_server::{serve, serve_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The head of a POST that tells no length.
+/// The head of a POST without a length.
 fn upload(id: u16, uri: &str) -> Vec<u8> {
     head(id, KEEP, "POST", uri, &[("CONTENT_LENGTH", "")])
 }
 
-/// At `/early` answers before the body is read to its end, and says then what became of that; else reads first.
+/// Answers `/early` before it reads the body to its end, and then how that ended; reads first otherwise.
 async fn reads(request: Request<RequestBody>) -> Reply {
     if request.uri().path() != "/early" {
         return echo(request).await;
@@ -58,10 +58,10 @@ async fn a_length_over_the_limit_is_a_413_before_any_call() {
 #[tokio::test(start_paused = true)]
 async fn a_body_growing_over_the_limit_is_a_413_or_an_error() {
     let web_server = serve_with(Config::default().with_max_body_bytes(10), handler(reads));
-    // All of it with the head.
+    // The whole body with the head.
     let answer = web_server.ask(1, [upload(1, "/"), stdin(1, &[b'x'; 11]), end_stdin(1)].concat()).await;
     assert_eq!(answer.status(), 413);
-    // Piece by piece; the last one with the end, or without.
+    // In packets, the last one with the end or without.
     for end in [end_stdin(1), Vec::new()] {
         web_server.forget();
         web_server.say([upload(1, "/"), stdin(1, &[b'x'; 6])].concat()).await;

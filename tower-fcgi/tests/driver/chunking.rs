@@ -1,4 +1,4 @@
-//! The same input, however it is cut, and the same output, however it is taken, are the same answers.
+//! The chunks of input and output do not change the responses.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::scripted::{Scripted, data};
 use crate::web_server::{WebServer, serve_on};
 use crate::wire::Wire;
 
-/// A small generator of numbers (xorshift), so that every run sees the same ones. Not zero.
+/// A small random generator (xorshift) with the same numbers in every run. Not zero.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -50,7 +50,7 @@ fn serve_some(wire: Wire) -> WebServer {
     )
 }
 
-/// Requests of all kinds that live one after the other and beside each other.
+/// All kinds of requests, sequential and concurrent.
 fn conversation() -> Vec<u8> {
     let body: Vec<u8> = (0..=255).cycle().take(9000).collect();
     [
@@ -75,8 +75,7 @@ fn conversation() -> Vec<u8> {
     .concat()
 }
 
-/// The answers by id, since requests that run beside each other may end in any order, and those of the
-/// connection.
+/// The responses by id, since concurrent requests may end in any order, and the connection's own answers.
 fn sorted(web_server: &WebServer) -> (BTreeMap<u16, Answer>, usize) {
     let answers = web_server.answers();
     assert!(!answers.torn);
@@ -159,7 +158,7 @@ async fn splits_and_stalls_never_change_responses() {
     }
 }
 
-/// How many requests have been answered.
+/// The number of answered requests.
 fn sorted_len(web_server: &WebServer) -> usize {
     web_server.answers().list.iter().filter(|answer| answer.end.is_some()).count()
 }

@@ -13,7 +13,7 @@ use crate::handlers::{full, handler, read};
 use crate::records::{KEEP, abort, begin_as, end_stdin, get, params, record, stdin};
 use crate::web_server::{WebServer, serve_with};
 
-/// A Filter's request up to the end of its PARAMS.
+/// A request to a Filter, up to the end of its PARAMS.
 fn head(id: u16, length: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let mut pairs = vec![("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/"), ("FCGI_DATA_LENGTH", length)];
     pairs.extend(more);
@@ -28,7 +28,7 @@ fn end_data(id: u16) -> Vec<u8> {
     record(RecordType::DATA, id, b"")
 }
 
-/// A whole request without a body.
+/// A complete request without a body.
 fn whole(length: &str, file: &[u8]) -> Vec<u8> {
     [head(1, length, &[]), end_stdin(1), data(1, file), end_data(1)].concat()
 }
@@ -43,7 +43,7 @@ fn limits(bytes: usize) -> Builder {
     filters().with_config(Config::default().with_limits(limits))
 }
 
-/// Answers with the body and the file, in this order, or with what was wrong with either.
+/// Answers with the body and the file, in this order, or with the error of either.
 fn both(builder: Builder) -> WebServer {
     serve_with(
         builder,
@@ -65,7 +65,7 @@ fn both(builder: Builder) -> WebServer {
 
 type Held = Arc<Mutex<Vec<(RequestBody, FilterData)>>>;
 
-/// Hands body and file out to the test; the handler never answers.
+/// Gives body and file to the test; the handler never answers.
 fn hand_out(builder: Builder) -> (WebServer, Held) {
     let held = Held::default();
     let out = Arc::clone(&held);
@@ -159,7 +159,7 @@ async fn filter_data_has_length_time_and_size_hint() {
     assert!(next(&mut stream).await.is_none());
 }
 
-/// How the file's stream ends when this happens in the middle of it, or before it has begun.
+/// How the file's stream ends when this happens in its middle, or before its begin.
 async fn error_after(event: impl AsyncFn(&mut WebServer), begun: bool) -> BodyError {
     let (mut web_server, held) = hand_out(filters());
     web_server.say(head(1, "8", &[])).await;
@@ -210,7 +210,7 @@ async fn a_file_that_outlives_its_request_is_an_error() {
     assert_eq!(web_server.answer(1).text(), "early");
     let stream = kept.lock().unwrap().take().unwrap();
     assert!(read(stream).await.unwrap_err().is_request_ended());
-    // What is still to come of it is dropped.
+    // The rest of it is discarded.
     web_server.say([data(1, b"late"), end_data(1)].concat()).await;
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "early");
 }
@@ -232,7 +232,7 @@ async fn an_unread_file_pauses_the_input_until_it_is_read() {
 async fn a_body_dropped_unread_does_not_block_the_file() {
     let large = vec![7; 1 << 20];
     let length = large.len().to_string();
-    // Also where it was told to be none and comes all the same, and where all comes at once.
+    // Also with a CONTENT_LENGTH of 0 and a body all the same, and with everything in one packet.
     for (content_length, packet) in [(&length[..], 10_000), ("0", 10_000), (&length, 4 << 20)] {
         let web_server = serve_with(
             limits(100_000),

@@ -1,4 +1,4 @@
-//! What a connection tells `tracing`.
+//! The events and spans of a connection.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -22,11 +22,10 @@ struct Log {
 }
 
 impl Log {
-    /// For this thread, which runs the whole test.
+    /// Logs for this thread, which runs the whole test.
     fn start() -> (Self, DefaultGuard) {
-        // As long as there is but one subscriber, `tracing` asks the thread that comes by a place first
-        // whether anybody listens there, and believes it for ever; other tests' threads would say no. With
-        // several it asks them all.
+        // With one subscriber, `tracing` caches per call site what the first thread there answers, and other tests' threads
+        // would answer that nothing is enabled. With several, it asks all of them.
         static OTHERS: LazyLock<[Dispatch; 2]> =
             LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Log::default())));
         LazyLock::force(&OTHERS);
@@ -35,7 +34,7 @@ impl Log {
         (log, guard)
     }
 
-    /// Events at this level or a graver one.
+    /// Events at this level or a more severe one.
     fn at(&self, level: Level) -> Vec<String> {
         let events = self.events.lock().unwrap();
         events.iter().filter(|(of, _)| *of <= level).map(|(_, text)| text.clone()).collect()
@@ -150,7 +149,7 @@ async fn a_failed_connection_is_one_debug_event() {
     }
 }
 
-/// Three more answers are on their way, of which the first finds nobody.
+/// Three more responses are written, and the write of the first fails.
 fn goes_away_while_it_is_written_to(web_server: &WebServer) {
     web_server.wire.lock().failure = Some(Failure::BrokenPipe);
     web_server.send([get(2, KEEP, "/"), get(3, KEEP, "/"), get(4, KEEP, "/")].concat());

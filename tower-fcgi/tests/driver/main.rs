@@ -1,8 +1,7 @@
-//! The driver of a connection, in memory and with paused time: I/O, time-outs, cancellation, bodies,
-//! failures.
+//! The driver of a connection, in memory and with paused time: I/O, timeouts, cancellation, bodies, failures.
 //!
-//! `wire` is the transport, `web_server` its other end; `records` and `answers` are what goes over it in
-//! either direction, `handlers` and `scripted` what is served. The other modules are the tests, by subject.
+//! `wire` is the transport and `web_server` its other end; `records` and `answers` are the bytes in either direction,
+//! `handlers` and `scripted` the services. The other modules are the tests, by subject.
 
 mod answers;
 mod handlers;

@@ -1,4 +1,4 @@
-//! What a connection answers by itself.
+//! Management records: answers of the connection itself.
 
 use fcgi_core::{ProtocolStatus, RecordType, Role};
 use tower_fcgi::{Builder, Config, Limits};

@@ -1,4 +1,4 @@
-//! Panics, and errors before the head: that request's 500, and nobody else's trouble.
+//! Panics, and errors before the head: a 500 for that request alone.
 
 use http::{Request, Response};
 use tower_fcgi::RequestBody;
@@ -8,8 +8,8 @@ use crate::records::{KEEP, abort, end_stdin, get, head, post};
 use crate::scripted::{DropsBadly, PanicsWhenDropped, Scripted, Step, data, quietly};
 use crate::web_server::{WebServer, serve};
 
-/// The request is answered with a whole 500 that keeps the reason for STDERR, both inline and spawned, and
-/// the connection goes on.
+/// Asserts that the request gets a complete 500 with the reason on STDERR only, inline and in a task, and that the
+/// connection goes on.
 async fn is_a_500(web_server: &WebServer, reason: &str) {
     quietly();
     web_server.forget();
@@ -145,7 +145,7 @@ where
     web_server
 }
 
-/// How many CGI heads the answer to request 1 holds.
+/// The number of CGI heads in the response to request 1.
 fn heads(web_server: &WebServer) -> usize {
     String::from_utf8_lossy(&web_server.answers().of(1).stdout).matches("Status: ").count()
 }
@@ -216,7 +216,7 @@ async fn the_500_for_a_head_request_has_no_body() {
     assert_eq!((answer.status(), answer.body()), (500, &b""[..]));
 }
 
-/// Apache has a line in its log for each record.
+/// Apache logs a line for each record.
 #[tokio::test(start_paused = true)]
 async fn a_reason_and_the_end_of_its_line_are_one_record() {
     quietly();

@@ -1,4 +1,4 @@
-//! Multiplexed requests on a runtime with several workers: the one place where time is real.
+//! Multiplexed requests on a runtime with several workers, the only tests in real time.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -9,12 +9,12 @@ use crate::handlers::{full, handler};
 use crate::records::{KEEP, get};
 use crate::web_server::serve;
 
-/// Where handlers block their threads until so many of them have come.
+/// Blocks the threads of handlers until this many have arrived.
 #[derive(Clone, Default)]
 struct Meeting(Arc<(Mutex<usize>, Condvar)>);
 
 impl Meeting {
-    /// Whether the others came; in vain it does not wait for ever.
+    /// Whether the others have arrived; it does not wait forever.
     fn wait_for(&self, handlers: usize) -> bool {
         let (come, changed) = &*self.0;
         let mut come = come.lock().unwrap();
@@ -25,7 +25,7 @@ impl Meeting {
     }
 }
 
-/// Three requests in one packet, of which these block until all of them run.
+/// Three requests in one packet; these block until all of them run.
 async fn meet(blocking: &'static [&'static str]) {
     let meeting = Meeting::default();
     let web_server = serve(handler(move |request| {

@@ -1,4 +1,4 @@
-//! The service's `poll_ready`: it is a request's own.
+//! The service's `poll_ready`, which each request calls on its own clone.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn busy() -> (WebServer, Reserving) {
     (serve(service.clone()), service)
 }
 
-/// The clones that the test and its connections have.
+/// The clones of the test and its connections.
 const OWN: usize = 2;
 
 #[tokio::test(start_paused = true)]
@@ -61,7 +61,7 @@ async fn a_clone_is_dropped_right_after_the_call() {
     }
 }
 
-/// Requests that no service hears of, and their status; 0: END_REQUEST alone answers it.
+/// Requests that do not reach the service, and their status; 0: the answer is END_REQUEST alone.
 fn rejected() -> (Builder, Vec<(Vec<u8>, u16)>) {
     let mut limits = Limits::default();
     limits.max_params_bytes = 100_000;
@@ -125,7 +125,7 @@ async fn a_rejection_waits_for_nobody() {
     assert_eq!(service.calls(), ["/2", "/3"]);
 }
 
-/// Two requests that wait, one in the connection's future and one in a task, and what gives them up.
+/// Two requests that wait, one inline and one in a task, and what ends them.
 async fn given_up(config: Config, requests: [Vec<u8>; 2], end: impl AsyncFnOnce(&mut WebServer)) {
     let service = Reserving::new();
     let mut web_server = serve_with(config, service.clone());
@@ -236,7 +236,7 @@ async fn a_body_that_stalls_does_not_end_a_wait() {
     assert!(!web_server.answers().has(1) && !web_server.answers().has(2));
     service.set(|shared| shared.free = 2);
     web_server.quiet().await;
-    // The handler sees what is wrong with its body; see `body_timeout`.
+    // The handler gets the error of its body; see `body_read_timeout`.
     assert_eq!(web_server.answer(1).status(), 400);
     assert_eq!(web_server.answer(2).text(), "POST /2 abcxxxxxx");
 }
@@ -279,7 +279,7 @@ async fn unread_bodies_of_waiting_requests_are_bounded() {
     assert_eq!(web_server.answer(1).body().len(), "POST /1 ".len() + 4003);
 }
 
-/// Request 1 waits in the connection's future, 2 in a task, and 3 comes once `state` is there.
+/// Request 1 waits inline, 2 in a task, and 3 is sent once `state` is reached.
 async fn all_are(state: State, status: u16, reason: &str) {
     quietly();
     let (mut web_server, service) = busy();
@@ -347,6 +347,6 @@ async fn a_half_close_while_waiting_ends_the_body() {
     web_server.quiet().await;
     service.set(|shared| shared.free = 1);
     let ended = tokio::time::timeout(100 * SECOND, web_server.ended()).await;
-    assert!(ended.expect("the handler waits for a body that nobody sends").is_ok());
+    assert!(ended.expect("the handler waits for a body that never comes").is_ok());
     assert_eq!(web_server.answer(1).status(), 400);
 }

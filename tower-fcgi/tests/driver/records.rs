@@ -1,4 +1,4 @@
-//! What a web server sends.
+//! The records of a web server.
 
 use fcgi_core::{BeginRequest, RecordHeader, RecordType, RequestId, Role, encode_pair};
 
@@ -43,7 +43,7 @@ pub(crate) fn end_params(id: u16) -> Vec<u8> {
 
 /// STDIN, without its end.
 pub(crate) fn stdin(id: u16, body: &[u8]) -> Vec<u8> {
-    // As nginx cuts it.
+    // As nginx splits it.
     body.chunks(32 * 1024).flat_map(|chunk| record(RecordType::STDIN, id, chunk)).collect()
 }
 
@@ -63,8 +63,8 @@ pub(crate) fn get_values(names: &[&str]) -> Vec<u8> {
     record(RecordType::GET_VALUES, 0, &query)
 }
 
-/// A request up to the end of its PARAMS; the body follows. SCRIPT_NAME is REQUEST_URI's path. The caller's pairs come
-/// last, and so win.
+/// A request up to the end of its PARAMS; the body follows. SCRIPT_NAME is REQUEST_URI's path. The caller's pairs are last,
+/// and override.
 pub(crate) fn head(id: u16, keep: bool, method: &str, uri: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let sent = more.iter().rev().find(|(name, _)| *name == "REQUEST_URI").map_or(uri, |(_, uri)| uri);
     let path = sent.split('?').next().unwrap_or_default();
@@ -78,17 +78,17 @@ pub(crate) fn head(id: u16, keep: bool, method: &str, uri: &str, more: &[(&str, 
     [begin(id, keep), params(id, &pairs)].concat()
 }
 
-/// A whole GET.
+/// A complete GET.
 pub(crate) fn get(id: u16, keep: bool, uri: &str) -> Vec<u8> {
     [head(id, keep, "GET", uri, &[]), end_stdin(id)].concat()
 }
 
-/// A POST with this CONTENT_LENGTH; the body is to come.
+/// A POST with this CONTENT_LENGTH; the body follows.
 pub(crate) fn post(id: u16, keep: bool, uri: &str, length: usize) -> Vec<u8> {
     head(id, keep, "POST", uri, &[("CONTENT_LENGTH", &length.to_string())])
 }
 
-/// A whole POST.
+/// A complete POST.
 pub(crate) fn post_whole(id: u16, keep: bool, uri: &str, body: &[u8]) -> Vec<u8> {
     [post(id, keep, uri, body.len()), stdin(id, body), end_stdin(id)].concat()
 }

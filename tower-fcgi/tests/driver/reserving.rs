@@ -1,4 +1,4 @@
-//! A service that reserves in `poll_ready`, and watches that its users keep to tower's contract.
+//! A service that reserves in `poll_ready`, and checks that its callers follow tower's contract.
 
 use std::mem;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use crate::handlers::{BoxError, Gate, Reply, echo, full};
 
-/// Echoes; at `/held` waits for the gate first. Each call takes one of its permits for good.
+/// Echoes; waits at `/held` for the gate first. Each call consumes one of its permits.
 pub(crate) struct Reserving {
     shared: Arc<Mutex<Shared>>,
     gate: Gate,
@@ -21,17 +21,17 @@ pub(crate) struct Reserving {
 
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// Permits that no clone has.
+    /// Free permits.
     pub(crate) free: usize,
     pub(crate) state: State,
-    /// Targets of its calls.
+    /// Targets of the calls.
     pub(crate) calls: Vec<String>,
-    /// Clones that there are.
+    /// Existing clones.
     clones: usize,
     waiting: Vec<Waker>,
 }
 
-/// What becomes of a `poll_ready`.
+/// The result of a `poll_ready`.
 #[derive(Default, Clone, Copy)]
 pub(crate) enum State {
     #[default]
@@ -51,7 +51,7 @@ impl Reserving {
         }
     }
 
-    /// Changes something, and wakes whoever waits.
+    /// Changes something, and wakes all that wait.
     pub(crate) fn set(&self, change: impl FnOnce(&mut Shared)) {
         let mut shared = self.shared.lock().unwrap();
         change(&mut shared);
@@ -72,7 +72,7 @@ impl Reserving {
         self.shared.lock().unwrap().clones
     }
 
-    /// Lets so many at `/held` go on.
+    /// Lets this many at `/held` go on.
     pub(crate) fn open(&self, handlers: usize) {
         self.gate.open(handlers);
     }

@@ -1,4 +1,4 @@
-//! What a request asks the application to be.
+//! The roles of requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use crate::records::{CLOSE, KEEP, begin_as, end_stdin, get, params, record, stdi
 use crate::scripted::{Scripted, Step, data};
 use crate::web_server::{serve, serve_with};
 
-/// As Apache and lighttpd ask an authorizer: no record after the end of PARAMS.
+/// A request to an Authorizer as Apache and lighttpd send it: no record after the end of PARAMS.
 fn ask_to_authorize(id: u16, keep: bool, method: &str, uri: &str) -> Vec<u8> {
     let pairs = [("REQUEST_METHOD", method), ("REQUEST_URI", uri), ("CONTENT_TYPE", "text/plain")];
     [begin_as(Role::AUTHORIZER, id, keep), params(id, &pairs)].concat()
@@ -87,12 +87,12 @@ async fn an_authorizer_request_ends_with_params_and_no_body() {
     );
     web_server.ask(1, ask_to_authorize(1, KEEP, "POST", "/")).await;
     assert_eq!(seen.now(), 1);
-    // A length, which belongs to the request that is to be authorized.
+    // A length, which is that of the request to be authorized.
     let pairs = [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/"), ("CONTENT_LENGTH", "4")];
     let asked = [begin_as(Role::AUTHORIZER, 1, KEEP), params(1, &pairs)].concat();
     web_server.ask(1, asked.clone()).await;
     assert_eq!(seen.now(), 2);
-    // STDIN that ought not to be there.
+    // STDIN, which should not be sent.
     web_server.ask(1, [asked, stdin(1, b"abcd"), end_stdin(1)].concat()).await;
     web_server.ask(1, ask_to_authorize(1, KEEP, "GET", "/")).await;
     assert_eq!(seen.now(), 4);

@@ -1,4 +1,4 @@
-//! A response body that does what it is told, and a future that does not go quietly.
+//! A scripted response body, and a future that panics when it is dropped.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ pub(crate) enum Step {
     Panic,
     /// Waits until the test opens the gate.
     Wait(Gate),
-    /// Waits for ever.
+    /// Waits forever.
     Hang,
 }
 
@@ -29,12 +29,12 @@ pub(crate) fn data(text: impl Into<Bytes>) -> Step {
     Step::Data(text.into())
 }
 
-/// A body that takes step after step, then ends.
+/// A body that takes its steps, then ends.
 pub(crate) struct Scripted {
     steps: VecDeque<Step>,
     waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     exact: Option<u64>,
-    /// After the steps: frames without end, always ready.
+    /// After the steps: endless frames, always ready.
     endless: Option<Box<dyn FnMut() -> Bytes + Send>>,
     /// Dropped with the body.
     kept: Option<Box<dyn Any + Send>>,
@@ -47,7 +47,7 @@ impl Scripted {
         Self { steps, waiting: None, exact: None, endless: None, kept: None, panics_when_dropped: false }
     }
 
-    /// Says that it is so long, whether that is true or not.
+    /// Claims this length, whether it is true or not.
     pub(crate) fn exact(mut self, length: u64) -> Self {
         self.exact = Some(length);
         self
@@ -59,7 +59,7 @@ impl Scripted {
         scripted
     }
 
-    /// Holds on to something until it is dropped.
+    /// Keeps something alive until it is dropped.
     pub(crate) fn keep(mut self, kept: impl Any + Send) -> Self {
         self.kept = Some(Box::new(kept));
         self
@@ -122,8 +122,8 @@ impl Drop for Scripted {
     }
 }
 
-/// Many tests panic on purpose; what the panic hook would print of that helps nobody. Messages that end with
-/// "has a bug", and payloads that are no text, are not printed.
+/// Silences the panic hook for tests that panic on purpose: messages that end with "has a bug", and payloads that are not
+/// strings, are not printed.
 pub(crate) fn quietly() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -150,7 +150,7 @@ impl Drop for PanicsWhenDropped {
     }
 }
 
-/// Panics when it is dropped, even after it has come to its end: an `async` block is empty by then.
+/// Panics when it is dropped, even after its end, when an `async` block is empty.
 pub(crate) struct DropsBadly<F> {
     pub(crate) future: Pin<Box<F>>,
     pub(crate) _bad: PanicsWhenDropped,

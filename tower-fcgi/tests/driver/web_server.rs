@@ -17,7 +17,7 @@ pub(crate) struct WebServer {
     connection: JoinHandle<Result<(), Error>>,
 }
 
-/// Longer than any time-out of the library: what takes as long hangs.
+/// Longer than any timeout of the library: a connection that takes so long hangs.
 const HANGS: Duration = Duration::from_secs(86_400);
 
 /// The settings of a connection: a [`Config`], or a [`Builder`] where roles or advertised numbers are among them.
@@ -76,7 +76,7 @@ impl WebServer {
         }
     }
 
-    /// Sends a packet and waits until nothing moves any more.
+    /// Sends a packet and waits until every task waits.
     pub(crate) async fn say(&self, bytes: impl Into<Bytes>) {
         self.send(bytes);
         self.quiet().await;
@@ -91,35 +91,34 @@ impl WebServer {
         self.wire.give_reset();
     }
 
-    /// Waits until every task waits: with paused time the clock moves only then.
+    /// Waits until every task waits: paused time advances only then.
     pub(crate) async fn quiet(&self) {
         sleep(Duration::from_millis(1)).await;
     }
 
-    /// Everything that has come so far.
+    /// All responses so far.
     pub(crate) fn answers(&self) -> Answers {
         let wire = self.wire.lock();
-        // A transport that is full has sent what it was given; one with room may hold it back until it is
-        // flushed.
+        // A full transport has sent its bytes; one with room may hold them back until it is flushed.
         let sent = if wire.room == 0 { wire.output.len() } else { wire.flushed };
         Answers::parse(&wire.output[..sent])
     }
 
-    /// The only answer to a request, whole.
+    /// The only response to a request, complete.
     pub(crate) fn answer(&self, id: u16) -> Answer {
         let answer = self.answers().of(id).clone();
         assert!(answer.is_whole(), "{answer:?}");
         answer
     }
 
-    /// Sends a packet, waits, and gives the answer; those before it are forgotten.
+    /// Sends a packet, waits, and returns the response; earlier ones are forgotten.
     pub(crate) async fn ask(&self, id: u16, bytes: impl Into<Bytes>) -> Answer {
         self.forget();
         self.say(bytes).await;
         self.answer(id)
     }
 
-    /// Forgets what has come so far.
+    /// Forgets the responses so far.
     pub(crate) fn forget(&self) {
         let mut wire = self.wire.lock();
         wire.output.clear();
@@ -143,12 +142,12 @@ impl WebServer {
         wire.shut || wire.gone
     }
 
-    /// Whether the application has let go of the connection.
+    /// Whether the application has dropped the connection.
     pub(crate) fn is_closed(&self) -> bool {
         self.wire.lock().gone
     }
 
-    /// Whether the close was made one that cannot be overlooked.
+    /// Whether the close was a reset.
     pub(crate) fn was_reset(&self) -> bool {
         self.wire.lock().reset
     }
@@ -159,7 +158,7 @@ impl WebServer {
         ended.expect("the connection panicked")
     }
 
-    /// Waits for the end of the connection, and says how long that took.
+    /// Waits for the end of the connection, and returns how long that took.
     pub(crate) async fn ended_after(&mut self) -> (Result<(), Error>, Duration) {
         let start = Instant::now();
         let result = self.ended().await;

@@ -1,4 +1,4 @@
-//! A transport in memory that writes down every call, and takes and gives bytes as a test wants it to.
+//! A transport in memory that records every call, and accepts and returns bytes as a test sets it.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -15,15 +15,15 @@ pub(crate) struct Wire {
     shared: Arc<Mutex<Shared>>,
 }
 
-/// What happened on the transport, and what is to happen.
+/// What happened on the transport, and what happens next.
 pub(crate) struct Shared {
-    /// What the application is to read: a read gives at most one of these.
+    /// The input of the application: a read returns at most one of these.
     input: VecDeque<Input>,
     /// Bytes that the application has read.
     pub(crate) taken: usize,
-    /// Reads that gave something, the end of the stream included.
+    /// Reads that returned something, including the end of the stream.
     pub(crate) reads: usize,
-    /// Reads that found nothing.
+    /// Reads that were pending.
     pub(crate) vain_reads: usize,
     /// What the application has written.
     pub(crate) output: Vec<u8>,
@@ -31,16 +31,16 @@ pub(crate) struct Shared {
     pub(crate) flushed: usize,
     /// Sizes of the writes.
     pub(crate) writes: Vec<usize>,
-    /// Bytes that the transport still takes before it is full.
+    /// Bytes that the transport accepts before it is full.
     pub(crate) room: usize,
-    /// How many of the bytes that are offered one write takes; none: not now, but at once after.
+    /// Bytes that one write accepts; 0: it is pending, and ready at once after that.
     pub(crate) pattern: Box<dyn FnMut(usize) -> usize + Send>,
     pub(crate) vectored: bool,
-    /// What becomes of the next write.
+    /// The result of the next write.
     pub(crate) failure: Option<Failure>,
     /// The application has shut its side down.
     pub(crate) shut: bool,
-    /// The application has set the transport up to be reset.
+    /// The application has prepared a reset.
     pub(crate) reset: bool,
     /// The application has dropped the transport.
     pub(crate) gone: bool,
@@ -57,7 +57,7 @@ enum Input {
 #[derive(Clone, Copy)]
 pub(crate) enum Failure {
     BrokenPipe,
-    /// The write takes nothing and says so.
+    /// The write accepts 0 bytes.
     Zero,
 }
 
@@ -107,7 +107,7 @@ impl Wire {
         self.push(Input::Reset);
     }
 
-    /// Sets how many bytes the transport takes from now on.
+    /// Sets how many bytes the transport accepts from now on.
     pub(crate) fn make_room(&self, room: usize) {
         let mut shared = self.lock();
         shared.room = room;
@@ -135,7 +135,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Told in place of `SO_LINGER`.
+    /// Stands for `SO_LINGER`.
     pub(crate) fn reset(&self) {
         self.wire.lock().reset = true;
     }

@@ -143,7 +143,7 @@ async fn an_unread_body_is_buffered_up_to_a_limit() {
     let run = run(params, Endless(Arc::clone(&read)), service).await;
     let (unread, dropped) = body(&run.stdout).split_once(' ').unwrap();
     assert!((1..=320 * 1024).contains(&unread.parse::<usize>().unwrap()), "{unread}");
-    assert_eq!(dropped, "0", "nobody wants it");
+    assert_eq!(dropped, "0", "it is not read");
 }
 
 #[tokio::test]
