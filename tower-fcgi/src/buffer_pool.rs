@@ -23,16 +23,16 @@ const MAX_POOLED_PARAMS: usize = 64;
 const MAX_CHUNKS: usize = 64;
 
 thread_local! {
-    static INPUT: RefCell<BytesMut> = RefCell::new(BytesMut::new());
-    static OUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static READ_BUF: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+    static WRITE_BUF: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static CHUNKS: RefCell<VecDeque<Bytes>> = const { RefCell::new(VecDeque::new()) };
-    static HEADS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static PARAMS_BUFS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs `read` with an empty buffer. It leaves the buffer empty: it drops or splits off what it has read.
 #[inline]
 pub(crate) fn with_read_buffer<T>(read: impl FnOnce(&mut BytesMut) -> T) -> T {
-    INPUT.with(|input| match input.try_borrow_mut() {
+    READ_BUF.with(|buffer| match buffer.try_borrow_mut() {
         Ok(mut buffer) => {
             if buffer.capacity() < MIN_READ {
                 // Reuses the memory if everything in it was consumed.
@@ -63,20 +63,20 @@ pub(crate) fn with_chunks<T>(read: impl FnOnce(&mut VecDeque<Bytes>) -> T) -> T 
 
 /// The memory for the output of a connection.
 pub(crate) fn take_output() -> Vec<u8> {
-    OUT.take()
+    WRITE_BUF.take()
 }
 
 /// Keeps the memory of an empty output for the next connection.
 pub(crate) fn keep_output(memory: Vec<u8>) {
     if (1..=WRITE_BUF_SIZE).contains(&memory.capacity()) {
-        OUT.set(memory);
+        WRITE_BUF.set(memory);
     }
 }
 
 /// An empty buffer for PARAMS.
 pub(crate) fn take_params() -> Vec<u8> {
     // The pool may be gone already when the thread ends.
-    HEADS.try_with(|heads| heads.borrow_mut().pop()).ok().flatten().unwrap_or_default()
+    PARAMS_BUFS.try_with(|bufs| bufs.borrow_mut().pop()).ok().flatten().unwrap_or_default()
 }
 
 /// Makes PARAMS shareable by a request and its headers. Their memory returns to the pool with the last of them.
@@ -101,10 +101,10 @@ impl Drop for PooledParams {
         let mut memory = std::mem::take(&mut self.0);
         memory.clear();
         // The pool may be gone already when the thread ends.
-        let _ = HEADS.try_with(|heads| {
-            let mut heads = heads.borrow_mut();
-            if heads.len() < MAX_POOLED_PARAMS {
-                heads.push(memory);
+        let _ = PARAMS_BUFS.try_with(|bufs| {
+            let mut bufs = bufs.borrow_mut();
+            if bufs.len() < MAX_POOLED_PARAMS {
+                bufs.push(memory);
             }
         });
     }

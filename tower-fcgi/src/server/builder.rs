@@ -87,3 +87,19 @@ impl Builder {
         Connection::with_config(io, service, &self.config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_keeps_roles_and_advertised_numbers() {
+        let builder = Builder::new().with_roles(Roles::ALL).with_advertised_max_connections(7);
+        let builder =
+            builder.with_config(Config::default().with_advertised_max_requests(9).with_half_close(true));
+        assert_eq!(builder.roles(), Roles::ALL);
+        assert_eq!(builder.advertised_max_connections(), 7);
+        assert_eq!(builder.config().advertised_max_requests(), 9);
+        assert!(builder.config().half_close());
+    }
+}

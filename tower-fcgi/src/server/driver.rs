@@ -255,20 +255,17 @@ where
                         started = Placement::Task;
                     }
                 }
-                Event::BodyReadable(key) => {
-                    // A request whose body was complete at its dispatch has no use for more.
-                    if self.in_flight.find(key).is_some() {
-                        self.timers.restart_body(key);
-                        let max_body_bytes = self.config.max_body_bytes;
-                        self.requests().receive_body(key, max_body_bytes);
-                    }
+                // A request whose body was complete at its dispatch has no use for more.
+                Event::BodyReadable(key) if self.in_flight.find(key).is_some() => {
+                    self.timers.restart_body(key);
+                    let max_body_bytes = self.config.max_body_bytes;
+                    self.requests().receive_body(key, max_body_bytes);
                 }
                 Event::Aborted(key) => self.requests().abort(key),
                 Event::Rejected(key, reason) => {
                     self.on_request();
                     self.requests().reject(key, reason);
                 }
-                // The enum is not exhaustive, but has no other event.
                 _ => {}
             }
         }

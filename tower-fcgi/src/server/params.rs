@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn https_on_1_off_or_empty_decides_the_scheme() {
-        for (told, scheme) in [
+        for (pairs, scheme) in [
             (&[("HTTPS", "on")][..], Scheme::HTTPS),
             (&[("HTTPS", "1")], Scheme::HTTPS),
             (&[("HTTPS", "ON"), ("REQUEST_SCHEME", "http")], Scheme::HTTPS),
@@ -208,8 +208,8 @@ mod tests {
             (&[("HTTP_HTTPS", "on")], Scheme::HTTP),
             (&[], Scheme::HTTP),
         ] {
-            let params: Params = told.iter().copied().collect();
-            assert_eq!(params.scheme(), scheme, "{told:?}");
+            let params: Params = pairs.iter().copied().collect();
+            assert_eq!(params.scheme(), scheme, "{pairs:?}");
         }
     }
 }
