@@ -133,16 +133,13 @@ impl TimerTable {
         if let Some(requests) = &mut self.requests {
             requests.update(&limit, active, reads);
         }
-        loop {
-            let connection = self.connection.and_then(|(_, deadline)| deadline);
-            let request = self.requests.as_ref().and_then(|requests| Some(requests.deadlines.first()?.0));
-            let Some(next) = connection.into_iter().chain(request).min() else { return Poll::Pending };
+        while let Some(next) = self.next() {
             let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(next)));
             if sleep.deadline() != next {
                 sleep.as_mut().reset(next);
             }
             ready!(sleep.as_mut().poll(cx));
-            if request == Some(next) {
+            if self.next_request() == Some(next) {
                 if let Some((key, timer)) = self.requests.as_mut().and_then(|it| it.pop_expired(&limit)) {
                     return Poll::Ready(Expired::Request(key, timer));
                 }
@@ -150,6 +147,18 @@ impl TimerTable {
                 return Poll::Ready(Expired::Connection(timer));
             }
         }
+        Poll::Pending
+    }
+
+    /// The next deadline.
+    fn next(&self) -> Option<Instant> {
+        let connection = self.connection.and_then(|(_, deadline)| deadline);
+        connection.into_iter().chain(self.next_request()).min()
+    }
+
+    /// The next deadline of a request.
+    fn next_request(&self) -> Option<Instant> {
+        Some(self.requests.as_ref()?.deadlines.first()?.0)
     }
 
     /// Frees the memory of a connection that waits without limit.

@@ -83,3 +83,60 @@ fn poll_write_once<IO: AsyncWrite + Unpin>(
     }
     io.poll_write_vectored(cx, &slices[..count])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use fcgi_core::{RecordType, RequestId};
+
+    use super::*;
+
+    /// Accepts this many bytes, then is pending; flushes if `flushes`.
+    struct Io {
+        accepts: usize,
+        flushes: bool,
+    }
+
+    impl AsyncWrite for Io {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let written = bytes.len().min(self.accepts);
+            self.accepts -= written;
+            if written == 0 { Poll::Pending } else { Poll::Ready(Ok(written)) }
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.flushes { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn each_write_leaves_its_state() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut output = RecordEncoder::new();
+        let mut state = WriteState::Flushed;
+        let mut io = Io { accepts: 0, flushes: false };
+        let mut poll = |io: &mut Io, output: &mut RecordEncoder| {
+            let progress = state.poll_write(io, output, &mut cx).unwrap();
+            (progress, state)
+        };
+        assert_eq!(poll(&mut io, &mut output), (Progress::Finished, WriteState::Flushed));
+        output.write_record(RecordType::STDOUT, RequestId(1), b"12345678");
+        assert_eq!(poll(&mut io, &mut output), (Progress::Blocked, WriteState::Blocked { queued: 16 }));
+        io.accepts = 10;
+        assert_eq!(poll(&mut io, &mut output), (Progress::Made, WriteState::Blocked { queued: 6 }));
+        io.accepts = 10;
+        assert_eq!(poll(&mut io, &mut output), (Progress::Made, WriteState::Unflushed));
+        assert_eq!(poll(&mut io, &mut output), (Progress::Blocked, WriteState::Unflushed));
+        io.flushes = true;
+        assert_eq!(poll(&mut io, &mut output), (Progress::Finished, WriteState::Flushed));
+    }
+}
