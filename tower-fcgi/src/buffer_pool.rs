@@ -1,69 +1,90 @@
-//! The memory that the connections of a thread share: only one of them at a time is read from or written to.
+//! Buffers that the connections of a thread share: only one of them is read or written at a time.
 //!
-//! An idle connection so holds none, and one that turns busy allocates none. What was last used is used next,
-//! while it is in the processor's cache.
+//! So an idle connection holds no buffer, and one that becomes busy allocates none. The buffer that was used last is
+//! used next, while it is in the processor's cache.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// Bytes of the buffer that is read to. At most eight times the smallest piece that the protocol shares, so that
-/// a piece keeps alive eight times its size.
+/// Bytes of the read buffer. At most eight times the smallest chunk that the protocol shares, so that a chunk keeps at
+/// most eight times its size alive.
 const READ_BUF_SIZE: usize = 64 * 1024;
-/// Bytes that a read has room for, at the least.
+/// Bytes that a read has room for, at least.
 const MIN_READ: usize = 32 * 1024;
-/// Bytes of the output of a connection that are kept for the next one.
+/// Bytes of an output buffer that is kept for the next connection.
 const WRITE_BUF_SIZE: usize = 16 * 1024;
 
-/// Bytes of PARAMS that are kept for the next request, and for how many.
+/// Bytes of a PARAMS buffer that is kept for the next request, and the number of buffers.
 const PARAMS_BUF_SIZE: usize = 4 * 1024;
 const MAX_POOLED_PARAMS: usize = 64;
+/// Capacity of the chunk queue that is kept for the next use.
+const MAX_CHUNKS: usize = 64;
 
 thread_local! {
-    static INPUT: RefCell<BytesMut> = RefCell::new(BytesMut::new());
-    static OUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static HEADS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static READ_BUF: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+    static WRITE_BUF: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static CHUNKS: RefCell<VecDeque<Bytes>> = const { RefCell::new(VecDeque::new()) };
+    static PARAMS_BUFS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `read` with an empty buffer, which it leaves empty: what it has read, it drops or splits off.
+/// Runs `read` with an empty buffer. It leaves the buffer empty: it drops or splits off what it has read.
+#[inline]
 pub(crate) fn with_read_buffer<T>(read: impl FnOnce(&mut BytesMut) -> T) -> T {
-    INPUT.with(|input| match input.try_borrow_mut() {
+    READ_BUF.with(|buffer| match buffer.try_borrow_mut() {
         Ok(mut buffer) => {
             if buffer.capacity() < MIN_READ {
-                // The same memory again, if all that was read to it has been consumed.
+                // Reuses the memory if everything in it was consumed.
                 buffer.reserve(READ_BUF_SIZE);
             }
             read(&mut buffer)
         }
-        // A transport that polls another connection while it is read from.
+        // A transport that polls another connection in its `poll_read`.
         Err(_) => read(&mut BytesMut::with_capacity(READ_BUF_SIZE)),
     })
 }
 
-/// The memory of an output in which nothing waits.
-pub(crate) fn take_output() -> Vec<u8> {
-    OUT.take()
+/// Runs `read` with an empty queue, which receives chunks on their way from the protocol to a body.
+pub(crate) fn with_chunks<T>(read: impl FnOnce(&mut VecDeque<Bytes>) -> T) -> T {
+    CHUNKS.with(|chunks| match chunks.try_borrow_mut() {
+        Ok(mut chunks) => {
+            let result = read(&mut chunks);
+            chunks.clear();
+            if chunks.capacity() > MAX_CHUNKS {
+                *chunks = VecDeque::new();
+            }
+            result
+        }
+        // A waker that polls another connection.
+        Err(_) => read(&mut VecDeque::new()),
+    })
 }
 
+/// The memory for the output of a connection.
+pub(crate) fn take_output() -> Vec<u8> {
+    WRITE_BUF.take()
+}
+
+/// Keeps the memory of an empty output for the next connection.
 pub(crate) fn keep_output(memory: Vec<u8>) {
     if (1..=WRITE_BUF_SIZE).contains(&memory.capacity()) {
-        OUT.set(memory);
+        WRITE_BUF.set(memory);
     }
 }
 
 /// An empty buffer for PARAMS.
 pub(crate) fn take_params() -> Vec<u8> {
-    // Where the thread ends, there is nothing to take from.
-    HEADS.try_with(|heads| heads.borrow_mut().pop()).ok().flatten().unwrap_or_default()
+    // The pool may be gone already when the thread ends.
+    PARAMS_BUFS.try_with(|bufs| bufs.borrow_mut().pop()).ok().flatten().unwrap_or_default()
 }
 
-/// PARAMS as they are shared by a request and its headers. Once the last of them is gone, their memory is that of
-/// another request.
+/// Makes PARAMS shareable by a request and its headers. Their memory returns to the pool with the last of them.
 pub(crate) fn share_params(params: Vec<u8>) -> Bytes {
     Bytes::from_owner(PooledParams(params))
 }
 
-/// Memory that goes back where it was taken from.
+/// Memory that returns to the pool.
 struct PooledParams(Vec<u8>);
 
 impl AsRef<[u8]> for PooledParams {
@@ -79,11 +100,11 @@ impl Drop for PooledParams {
         }
         let mut memory = std::mem::take(&mut self.0);
         memory.clear();
-        // Where the thread ends, the memory does.
-        let _ = HEADS.try_with(|heads| {
-            let mut heads = heads.borrow_mut();
-            if heads.len() < MAX_POOLED_PARAMS {
-                heads.push(memory);
+        // The pool may be gone already when the thread ends.
+        let _ = PARAMS_BUFS.try_with(|bufs| {
+            let mut bufs = bufs.borrow_mut();
+            if bufs.len() < MAX_POOLED_PARAMS {
+                bufs.push(memory);
             }
         });
     }

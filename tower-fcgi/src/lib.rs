@@ -44,7 +44,7 @@
 //! - **Trailers** of a response are dropped; **interim responses** (1xx) do not exist.
 //!
 //! # Roles
-//! A connection serves Responders (FastCGI §6.2) unless [`Config::with_roles`] says more; [`Params::role`] tells a
+//! A connection serves Responders (FastCGI §6.2) unless [`Builder::with_roles`] says more; [`Params::role`] tells a
 //! service which one a request asks for.
 //!
 //! - An **Authorizer** (§6.3) decides whether the web server goes on with a request. A `200` allows it; its

@@ -11,7 +11,7 @@ use axum::response::Response;
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
-use tower_fcgi::Builder;
+use tower_fcgi::{Builder, Roles};
 use tower_service::Service;
 
 use super::config::Config;
@@ -28,7 +28,7 @@ const MAX_BACKLOG: usize = 4096;
 const BACKLOG_WAIT: Duration = Duration::from_millis(1);
 
 /// Serves `listener` until `signal`, and then shuts down gracefully.
-pub(super) async fn run<L, S, F>(listener: L, service: S, config: Config, signal: F)
+pub(super) async fn run<L, S, F>(listener: L, service: S, config: Config, roles: Roles, signal: F)
 where
     L: Listener,
     L::Addr: fmt::Debug,
@@ -37,7 +37,10 @@ where
 {
     let max = descriptor_limit::max_connections(config.max_connections, config.raise_descriptor_limit);
     let advertised = u32::try_from(max).unwrap_or(u32::MAX);
-    let builder = Builder::new().config(config.connection.with_advertised_max_connections(advertised));
+    let builder = Builder::new()
+        .with_config(config.connection)
+        .with_roles(roles)
+        .with_advertised_max_connections(advertised);
     let connections = Arc::new(Connections::default());
     #[cfg(unix)]
     crate::listen::warn_if_exposed(&listener);

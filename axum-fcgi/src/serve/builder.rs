@@ -197,10 +197,9 @@ where
     type IntoFuture = ServeFuture;
 
     fn into_future(self) -> ServeFuture {
-        let Self { serve: Serve { listener, service, mut config, roles }, signal } = self;
-        config.connection = config.connection.with_roles(roles);
-        ServeFuture::new(async {
-            accept_loop::run(listener, service, config, signal).await;
+        let Self { serve: Serve { listener, service, config, roles }, signal } = self;
+        ServeFuture::new(async move {
+            accept_loop::run(listener, service, config, roles, signal).await;
             Ok(())
         })
     }

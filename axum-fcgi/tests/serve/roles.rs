@@ -69,9 +69,7 @@ async fn listen() -> (TcpListener, std::net::SocketAddr) {
 #[tokio::test]
 async fn a_router_only_gets_responder_requests() {
     let (listener, addr) = listen().await;
-    let connection = tower_fcgi::Config::default().with_roles(tower_fcgi::Roles::ALL);
-    let config = Config::default().with_connection(connection);
-    tokio::spawn(axum_fcgi::serve(listener, router()).with_config(config).into_future());
+    tokio::spawn(axum_fcgi::serve(listener, router()).with_config(Config::default()).into_future());
     let mut io = TcpStream::connect(addr).await.unwrap();
     assert_eq!(ask(&mut io, &to_authorize("/", "t")).await.unwrap(), "", "an unknown role gets no response");
     assert!(ask(&mut io, &get_of("/", true)).await.unwrap().ends_with("RESPONDER"));

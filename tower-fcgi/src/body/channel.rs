@@ -1,4 +1,4 @@
-//! What the connection and a body that is still being received share.
+//! The channel between a connection and a body that is still being received.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
@@ -6,16 +6,16 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use fcgi_core::{StreamState, UserError};
 
-use super::BodyErrorKind;
+use super::error::BodyErrorKind;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One stream between the connection, which puts bytes in, and its [`RequestBody`](super::RequestBody), which
-/// takes them out.
+/// One stream, from the connection that sends chunks to the [`RequestBody`](super::RequestBody) that reads them. It is the
+/// only queue for them: what the protocol has received is moved here in the same turn.
 ///
-/// The lock is held for a few instructions, never while anything is woken, and mostly by the same task on
-/// both sides.
+/// The lock is held for a few instructions, never while the protocol is called or a task is woken, and mostly by the
+/// same task on both sides.
 ///
-/// The other way round, for an answer to a [client](crate::client), it is the same; `K` is why one breaks off.
+/// The response of a [client](crate::client) uses it as well. `K` is the error of a body.
 #[derive(Debug)]
 pub(crate) struct BodyChannel<K = BodyErrorKind> {
     shared: Mutex<ChannelState<K>>,
@@ -24,35 +24,35 @@ pub(crate) struct BodyChannel<K = BodyErrorKind> {
 #[derive(Debug)]
 struct ChannelState<K> {
     chunks: VecDeque<Bytes>,
-    /// Bytes that the connection has put in, ever.
+    /// Bytes that the connection has sent, ever.
     received: u64,
     end: End<K>,
-    /// Bytes that were taken out and not yet reported to the connection.
+    /// Bytes that were read and not yet reported to the connection.
     consumed: usize,
-    /// Waits for bytes.
+    /// Of the body that waits for bytes.
     receiver: Option<Waker>,
-    /// Waits for bytes to be consumed.
+    /// Of the connection that waits for bytes to be consumed.
     connection_waker: Option<Waker>,
 }
 
-/// What comes behind the chunks.
+/// What follows the chunks.
 #[derive(Debug)]
 enum End<K> {
     /// More of them.
     Open,
     /// The end of the body.
     Clean,
-    /// The reason why there is no more.
+    /// An error.
     Broken(K),
-    /// Nobody: the body was dropped.
+    /// Nothing: the body was dropped.
     Closed,
 }
 
-/// What the connection learns when it puts bytes in.
+/// Whether a body is still read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Receiver {
     Open,
-    /// The body was dropped: nobody will read any more of it.
+    /// The body was dropped. Nothing of it will be read.
     Dropped,
 }
 
@@ -96,7 +96,7 @@ impl<K: Clone> BodyChannel<K> {
         }
     }
 
-    /// For the body: nobody reads it any more.
+    /// For the body: it is dropped.
     pub(crate) fn close(&self) {
         let mut shared = self.lock();
         shared.end = End::Closed;
@@ -110,61 +110,59 @@ impl<K: Clone> BodyChannel<K> {
         }
     }
 
-    /// For the connection: more bytes, which `fill` appends, and whether they are the last.
-    pub(crate) fn push(&self, fill: impl FnOnce(&mut VecDeque<Bytes>) -> SendOutcome<K>) -> Receiver {
+    /// For the connection: takes all of `chunks`, and what follows them.
+    pub(crate) fn send(&self, chunks: &mut VecDeque<Bytes>, outcome: SendOutcome<K>) -> Receiver {
         let mut shared = self.lock();
         if matches!(shared.end, End::Closed) {
+            drop(shared);
+            chunks.clear();
             return Receiver::Dropped;
         }
-        // The last piece may be joined with what comes.
-        let last = shared.chunks.len().saturating_sub(1);
-        let before = shared.chunks.get(last).map_or(0, Bytes::len);
-        let delivered = fill(&mut shared.chunks);
-        let after: usize = shared.chunks.range(last.min(shared.chunks.len())..).map(Bytes::len).sum();
-        shared.received += after.saturating_sub(before) as u64;
+        shared.received += chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        append(&mut shared.chunks, chunks);
         if matches!(shared.end, End::Open) {
-            shared.end = match delivered {
+            shared.end = match outcome {
                 SendOutcome::More => End::Open,
                 SendOutcome::Last => End::Clean,
                 SendOutcome::Broken(kind) => End::Broken(kind),
             };
         }
-        let reader = shared.receiver.take();
+        let receiver = shared.receiver.take();
         drop(shared);
-        if let Some(reader) = reader {
-            reader.wake();
+        if let Some(receiver) = receiver {
+            receiver.wake();
         }
         Receiver::Open
     }
 
-    /// For the connection: the body breaks off for this reason, unless its end is already known.
+    /// For the connection: ends the body with this error, unless it has ended before.
     pub(crate) fn fail(&self, kind: K) {
-        self.push(|_| SendOutcome::Broken(kind));
+        self.send(&mut VecDeque::new(), SendOutcome::Broken(kind));
     }
 
-    /// For the connection: the bytes that it has put in so far.
+    /// For the connection: the bytes that it has sent so far.
     pub(crate) fn received(&self) -> u64 {
         self.lock().received
     }
 
-    /// For the connection: the bytes that nobody has taken out.
+    /// For the connection: the bytes that were not read.
     pub(crate) fn unread(&self) -> usize {
         self.lock().chunks.iter().map(Bytes::len).sum()
     }
 
-    /// For the connection: whether more is wanted, and can come.
+    /// For the connection: whether more can be sent.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.lock().end, End::Open)
     }
 
-    /// For the connection: whether somebody waits for bytes.
+    /// For the connection: whether the body waits for bytes.
     pub(crate) fn reader_is_waiting(&self) -> bool {
         let shared = self.lock();
         matches!(shared.end, End::Open) && shared.receiver.is_some()
     }
 
-    /// For the connection: the bytes that were consumed since the last call, and whether the body is still
-    /// wanted. With a `waker`, that is woken at the next change.
+    /// For the connection: the bytes that were consumed since the last call, and whether the body is still read. A
+    /// `waker` is woken at the next change.
     pub(crate) fn take_consumed(&self, waker: Option<&Waker>) -> (usize, Receiver) {
         let mut shared = self.lock();
         if let Some(waker) = waker {
@@ -174,13 +172,46 @@ impl<K: Clone> BodyChannel<K> {
         (std::mem::take(&mut shared.consumed), reader)
     }
 
+    /// For the connection: as [`take_consumed`](Self::take_consumed), but `waker` is woken at the next change only if
+    /// nothing was consumed.
+    pub(crate) fn poll_consumed(&self, waker: &Waker) -> (usize, Receiver) {
+        let consumed = self.take_consumed(None);
+        if consumed.0 > 0 { consumed } else { self.take_consumed(Some(waker)) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, ChannelState<K>> {
-        // Nothing in here panics while it holds the lock, and each change is whole.
+        // Nothing panics while the lock is held, and each change is whole.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What [`Cell::push`] was given.
+/// Moves `chunks` to the end of `queue`. Two small chunks are joined, or a body that comes byte by byte, to a handler that
+/// does not read it, would take a buffer for each byte.
+fn append(queue: &mut VecDeque<Bytes>, chunks: &mut VecDeque<Bytes>) {
+    if queue.is_empty() {
+        // No allocation, and the memory of the queue is the next chunks'.
+        std::mem::swap(queue, chunks);
+        return;
+    }
+    if let (Some(last), Some(first)) = (queue.back_mut(), chunks.front())
+        && last.len().saturating_add(first.len()) <= MAX_JOINED
+    {
+        match std::mem::take(last).try_into_mut() {
+            Ok(mut joined) => {
+                joined.extend_from_slice(first);
+                *last = joined.freeze();
+                chunks.pop_front();
+            }
+            Err(shared) => *last = shared,
+        }
+    }
+    queue.append(chunks);
+}
+
+/// Bytes up to which two chunks are joined.
+const MAX_JOINED: usize = 8192;
+
+/// What follows the chunks that were [sent](BodyChannel::send).
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SendOutcome<K = BodyErrorKind> {
     More,

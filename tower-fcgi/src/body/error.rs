@@ -1,78 +1,86 @@
 //! Why a request's body could not be read to its end.
 
-use std::error::Error;
-use std::fmt;
-
-/// A request's body broke off. What was read of it is not the whole, and must not be acted upon as if it were
-/// (FastCGI §6.2 asks an application to give up an update whose body falls short).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The error of a request's body that is incomplete. Do not act on what was read of it: FastCGI §6.2 asks an application
+/// to abandon an update whose body is too short.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
 pub struct BodyError {
     kind: BodyErrorKind,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BodyErrorKind {
+    #[error("the body is shorter than the length that the web server sent")]
     TooShort,
+    #[error("the body is longer than the length that the web server sent")]
     TooLong,
+    #[error("the web server aborted the request before the end of its body")]
     Aborted,
+    #[error("the connection to the web server was lost before the end of the request's body")]
     Disconnected,
+    #[error("the request's body was dropped: unread, it blocked other requests for too long")]
     Evicted,
+    #[error("the request's body timed out: the web server sent nothing of it for too long")]
     ReadTimeout,
+    #[error("the request's body is larger than the limit")]
     TooLarge,
+    #[error("the request timed out")]
     Timeout,
+    #[error("the request was answered before the end of its body")]
     RequestEnded,
 }
 
 impl BodyError {
-    /// STDIN ended with fewer bytes than CONTENT_LENGTH, or a Filter's DATA with fewer than FCGI_DATA_LENGTH.
+    /// Whether STDIN ended with fewer bytes than CONTENT_LENGTH, or a Filter's DATA with fewer than FCGI_DATA_LENGTH.
     #[must_use]
     pub const fn is_too_short(&self) -> bool {
         matches!(self.kind, BodyErrorKind::TooShort)
     }
 
-    /// STDIN had more bytes than CONTENT_LENGTH, or a Filter's DATA more than FCGI_DATA_LENGTH.
+    /// Whether STDIN has more bytes than CONTENT_LENGTH, or a Filter's DATA more than FCGI_DATA_LENGTH.
     #[must_use]
     pub const fn is_too_long(&self) -> bool {
         matches!(self.kind, BodyErrorKind::TooLong)
     }
 
-    /// The web server gave the request up with ABORT_REQUEST (FastCGI §5.4).
+    /// Whether the web server aborted the request with ABORT_REQUEST (FastCGI §5.4).
     #[must_use]
     pub const fn is_aborted(&self) -> bool {
         matches!(self.kind, BodyErrorKind::Aborted)
     }
 
-    /// The connection to the web server was lost before the terminal record of STDIN, or of a Filter's DATA.
+    /// Whether the connection was lost before the terminal record of STDIN, or of a Filter's DATA.
     #[must_use]
     pub const fn is_disconnected(&self) -> bool {
         matches!(self.kind, BodyErrorKind::Disconnected)
     }
 
-    /// The body was given up because, unread, it held up other requests of its connection for too long.
+    /// Whether the body was dropped because, unread, it blocked other requests of its connection for [too
+    /// long](crate::Config::with_body_stall_timeout).
     #[must_use]
     pub const fn is_evicted(&self) -> bool {
         matches!(self.kind, BodyErrorKind::Evicted)
     }
 
-    /// Nothing of the body came for [longer than it may](crate::Config::with_body_read_timeout).
+    /// Whether nothing of the body was received for [too long](crate::Config::with_body_read_timeout).
     #[must_use]
     pub const fn is_read_timeout(&self) -> bool {
         matches!(self.kind, BodyErrorKind::ReadTimeout)
     }
 
-    /// The body is [larger than it may be](crate::Config::with_max_body_bytes).
+    /// Whether the body is larger than [the limit](crate::Config::with_max_body_bytes).
     #[must_use]
     pub const fn is_too_large(&self) -> bool {
         matches!(self.kind, BodyErrorKind::TooLarge)
     }
 
-    /// The request took [longer than it may](crate::Config::with_request_timeout).
+    /// Whether the request [timed out](crate::Config::with_request_timeout).
     #[must_use]
     pub const fn is_timeout(&self) -> bool {
         matches!(self.kind, BodyErrorKind::Timeout)
     }
 
-    /// The request was answered, so that what is left of its body is not received any more.
+    /// Whether the request was answered, after which no more of its body is received.
     #[must_use]
     pub const fn is_request_ended(&self) -> bool {
         matches!(self.kind, BodyErrorKind::RequestEnded)
@@ -84,23 +92,3 @@ impl From<BodyErrorKind> for BodyError {
         Self { kind }
     }
 }
-
-impl fmt::Display for BodyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            BodyErrorKind::TooShort => "the body ended before as many bytes as the web server has told of",
-            BodyErrorKind::TooLong => "the body has more bytes than the web server has told of",
-            BodyErrorKind::Aborted => "the web server gave the request up before the end of its body",
-            BodyErrorKind::Disconnected => {
-                "the connection to the web server was lost before the end of the request's body"
-            }
-            BodyErrorKind::Evicted => "the request's body was given up: unread, it held up other requests",
-            BodyErrorKind::ReadTimeout => "the web server sent nothing of the request's body for too long",
-            BodyErrorKind::TooLarge => "the request's body is larger than the limit",
-            BodyErrorKind::Timeout => "the request took longer than it may",
-            BodyErrorKind::RequestEnded => "the request was answered before the end of its body",
-        })
-    }
-}
-
-impl Error for BodyError {}

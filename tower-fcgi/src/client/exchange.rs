@@ -30,6 +30,7 @@ use super::request_body::RequestUpload;
 use super::response_body::{Length, ResponseBody};
 use super::state::Progress;
 use crate::body::{BodyChannel, Receiver, SendOutcome};
+use crate::buffer_pool;
 use crate::cgi::decode_response::{HeadParser, ResponseHead};
 use crate::cgi::encode_request;
 
@@ -227,10 +228,10 @@ where
         match &mut self.response {
             ResponseState::Complete | ResponseState::Detached => {}
             ResponseState::Streaming(cell) => {
-                // A dropped body is noticed in `poll_caller`.
-                cell.push(|chunks| {
+                // Whether anybody reads it is asked elsewhere.
+                buffer_pool::with_chunks(|chunks| {
                     let _ = protocol.read_stdout(key, chunks);
-                    SendOutcome::More
+                    cell.send(chunks, SendOutcome::More);
                 });
             }
             ResponseState::AwaitingHead { parser, .. } => {
@@ -266,10 +267,7 @@ where
             let _ = protocol.discard(self.key);
         } else {
             body.retain(|chunk| !chunk.is_empty());
-            cell.push(|chunks| {
-                *chunks = body;
-                SendOutcome::More
-            });
+            cell.send(&mut body, SendOutcome::More);
         }
         let mut response = Response::new(ResponseBody::new(Arc::clone(&cell), length));
         *response.status_mut() = head.status;
@@ -294,7 +292,7 @@ where
             }
             ResponseState::AwaitingHead { parser, .. } => ErrorKind::InvalidHead(parser.end()),
             ResponseState::Streaming(cell) => {
-                cell.push(|_| SendOutcome::Last);
+                cell.send(&mut VecDeque::new(), SendOutcome::Last);
                 self.response = ResponseState::Detached;
                 return;
             }

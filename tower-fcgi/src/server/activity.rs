@@ -1,54 +1,33 @@
-//! What the end of a connection would interrupt, and what an idle one gives back.
+//! What closing a connection would interrupt.
 
-use fcgi_core::server::EndOfInput;
-use tokio::io::{AsyncRead, AsyncWrite};
+use fcgi_core::server::{Connection, EndOfInput};
 
-use super::driver::Driver;
-use super::handle::Activity;
-use super::service::FcgiService;
-use crate::buffer_pool;
+/// What closing a connection would interrupt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// A request in flight, a request that is about to come, or unwritten output.
+    Busy,
+    /// Nothing.
+    Idle,
+    /// The rest of an answered request's input.
+    Unfinished,
+    /// The same, and the connection accepts no further requests.
+    Lingering,
+}
 
-impl<IO, S> Driver<IO, S>
-where
-    IO: AsyncRead + AsyncWrite + Unpin,
-    S: FcgiService,
-{
-    /// A kept connection between requests holds on to as little as can be.
-    pub(super) fn turn_idle(&mut self) {
-        let was_busy = self.activity == Activity::Busy;
-        let activity = self.activity_now();
-        self.set_activity(activity);
-        if was_busy && activity != Activity::Busy {
-            buffer_pool::keep_output(self.protocol.output().take_buffer());
-            self.protocol.shrink();
-            // Nothing is alive, so a task that still has to end has no request left.
-            self.spawned = None;
-            if self.settings.keep_alive_timeout.is_none() {
-                self.deadline.release();
-            }
-        }
-    }
-
-    fn activity_now(&self) -> Activity {
-        let protocol = &self.protocol;
-        // A connection that is waited for its first request is not idle, but new: to close it would cost that
-        // request.
-        if self.begun == 0 || protocol.active_requests() > 0 || protocol.output_len() > 0 {
-            Activity::Busy
+impl Activity {
+    /// The activity of an open connection, as far as the protocol knows.
+    #[inline]
+    pub(super) fn of(protocol: &Connection) -> Self {
+        if protocol.active_requests() > 0 || protocol.output_len() > 0 {
+            Self::Busy
         } else if protocol.is_idle() {
-            if protocol.half_closed_requests() == 0 { Activity::Idle } else { Activity::Unfinished }
+            if protocol.half_closed_requests() == 0 { Self::Idle } else { Self::Unfinished }
         } else if protocol.end_of_input() == EndOfInput::Clean {
             // Inside a record of an answered request.
-            Activity::Unfinished
+            Self::Unfinished
         } else {
-            Activity::Busy
-        }
-    }
-
-    pub(super) fn set_activity(&mut self, activity: Activity) {
-        if activity != self.activity {
-            self.activity = activity;
-            self.handle.set_activity(activity);
+            Self::Busy
         }
     }
 }

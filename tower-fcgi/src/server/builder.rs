@@ -1,16 +1,13 @@
-//! What a connection is made of.
+//! Makes connections that share their settings.
 
 use std::sync::Arc;
 
+use fcgi_core::Roles;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::config::Config;
-use super::driver::{Connection, Driver};
-use super::handle::{Activity, ConnectionHandle};
-use super::response_driver::ResponseDriver;
+use super::connection::Connection;
 use super::service::FcgiService;
-use super::shutdown::Phase;
-use super::timer_table::TimerTable;
 
 /// Makes [`Connection`]s that share their settings.
 ///
@@ -18,28 +15,67 @@ use super::timer_table::TimerTable;
 /// # use std::convert::Infallible;
 /// # use http::{Request, Response};
 /// # use tower_fcgi::{Builder, Config, RequestBody};
-/// let builder = Builder::new().config(Config::default().serve_half_closed(true));
+/// let builder = Builder::new().with_config(Config::default().with_half_close(true));
 /// # let (_, io) = tokio::io::duplex(64);
 /// # let service = tower::service_fn(async |_: Request<RequestBody>| Ok::<_, Infallible>(Response::new(String::new())));
 /// let connection = builder.serve_connection(io, service);
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Builder {
+    /// Its protocol's settings have the roles and the number of connections, which have no setter in `Config`.
     config: Config,
 }
 
 impl Builder {
-    /// With the default settings.
+    /// A builder with the default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With these settings.
+    /// Sets the settings of the connections.
     #[must_use]
-    pub fn config(mut self, config: Config) -> Self {
+    pub fn with_config(mut self, config: Config) -> Self {
+        let (roles, connections) = (self.roles(), self.advertised_max_connections());
         self.config = config;
+        self.with_roles(roles).with_advertised_max_connections(connections)
+    }
+
+    /// The settings that [`with_config`](Self::with_config) sets.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Sets the roles that the service plays (FastCGI §6). A request for another role is answered with UNKNOWN_ROLE
+    /// (§5.5), and does not reach the service. Default: Responder.
+    ///
+    /// A service with several roles tells them apart by [`Params::role`](crate::Params::role). Do not add Authorizer to
+    /// a service that was written for pages alone: every page would be a permission.
+    #[must_use]
+    pub fn with_roles(mut self, roles: Roles) -> Self {
+        Arc::make_mut(&mut self.config.protocol).roles = roles;
         self
+    }
+
+    /// The roles that [`with_roles`](Self::with_roles) sets.
+    #[must_use]
+    pub fn roles(&self) -> Roles {
+        self.config.protocol.roles
+    }
+
+    /// Sets the number of connections that is reported to web servers which ask for `FCGI_MAX_CONNS` (FastCGI §4.1).
+    /// Nothing here enforces it: accept no more. Default: 1 024.
+    #[must_use]
+    pub fn with_advertised_max_connections(mut self, connections: u32) -> Self {
+        Arc::make_mut(&mut self.config.protocol).max_conns = connections;
+        self
+    }
+
+    /// The number that [`with_advertised_max_connections`](Self::with_advertised_max_connections) sets.
+    #[must_use]
+    pub fn advertised_max_connections(&self) -> u32 {
+        self.config.protocol.max_conns
     }
 
     /// Serves `io` with `service`. Nothing happens until the connection is polled.
@@ -48,30 +84,22 @@ impl Builder {
         IO: AsyncRead + AsyncWrite + Unpin,
         S: FcgiService,
     {
-        let driver = Driver {
-            io,
-            service,
-            protocol: fcgi_core::server::Connection::new(Arc::clone(&self.config.protocol)),
-            settings: Arc::clone(&self.config.driver),
-            running: None,
-            spawned: None,
-            phase: Phase::Serving,
-            input_ended: false,
-            unflushed: false,
-            written: 0,
-            blocked_at: 0,
-            begun: 0,
-            deadline: TimerTable::default(),
-            on_incomplete_response: |_| {},
-            activity: Activity::Busy,
-            discarding: None,
-            spawned_first: false,
-            spawned_now: false,
-            alone: None,
-            handle: ConnectionHandle::new(),
-            registered: None,
-            span: tracing::debug_span!("fastcgi_connection", peer = tracing::field::Empty),
-        };
-        Connection { inline: ResponseDriver::Over, driver }
+        Connection::with_config(io, service, &self.config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_keeps_roles_and_advertised_numbers() {
+        let builder = Builder::new().with_roles(Roles::ALL).with_advertised_max_connections(7);
+        let builder =
+            builder.with_config(Config::default().with_advertised_max_requests(9).with_half_close(true));
+        assert_eq!(builder.roles(), Roles::ALL);
+        assert_eq!(builder.advertised_max_connections(), 7);
+        assert_eq!(builder.config().advertised_max_requests(), 9);
+        assert!(builder.config().half_close());
     }
 }

@@ -1,24 +1,23 @@
-//! How connections are served.
+//! The settings of connections.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use fcgi_core::Limits;
 use fcgi_core::server::{OverloadResponse, ParamsBuffer};
-use fcgi_core::{Limits, Roles};
 use http::Extensions;
 
-use super::stderr;
+use super::stderr_queue;
 use crate::buffer_pool;
 use crate::cgi::{RequestTarget, TargetSettings};
 
-/// The settings of [`Connection`](crate::Connection)s. A clone is cheap, and all connections of a server
-/// share one.
+/// The settings of [`Connection`](crate::Connection)s. A clone is cheap: all connections of a server share one.
 ///
-/// Whatever the web server decides the quantity of has a bound, in bytes, in number or in time, with a default that is
-/// there for a reason: what it sends in [`limits`](Self::limits) and [`max_body_bytes`](Self::with_max_body_bytes), what it does not
-/// read in [`max_write_buffer`](Self::with_max_write_buffer), and the time-outs. [`max_memory`](Self::max_memory) is what comes of
-/// them together. Who it says that its client is, is believed: see [`Params`](crate::Params).
+/// Everything whose quantity the web server decides has a limit with a reasoned default, in bytes, number or time: what it
+/// sends ([`limits`](Self::limits), [`max_body_bytes`](Self::with_max_body_bytes)), what it does not read
+/// ([`max_write_buffer`](Self::with_max_write_buffer)), and how long it takes (the timeouts).
+/// [`max_memory`](Self::max_memory) is the sum. The web server is trusted about its client: see [`Params`](crate::Params).
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,7 +30,7 @@ pub struct Config {
     pub(crate) driver: Arc<DriverConfig>,
 }
 
-/// The settings that are the driver's own.
+/// The settings of the driver.
 #[derive(Debug, Clone)]
 pub(crate) struct DriverConfig {
     pub(crate) header_read_timeout: Option<Duration>,
@@ -47,12 +46,12 @@ pub(crate) struct DriverConfig {
     pub(crate) half_close: bool,
     pub(crate) empty_without_content_length: bool,
     pub(crate) target: TargetSettings,
-    /// What each request's extensions begin as: nothing, with room.
+    /// The initial extensions of each request: empty, with capacity.
     pub(crate) extensions: Extensions,
 }
 
-/// What a request over a limit is told by default. HAProxy leaves its client hanging on the protocol's own
-/// OVERLOADED and CANT_MPX_CONN.
+/// The default response to a request over a limit. After the protocol's own OVERLOADED and CANT_MPX_CONN, HAProxy lets its
+/// client wait forever.
 const UNAVAILABLE: Bytes =
     Bytes::from_static(b"Status: 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
 
@@ -89,7 +88,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Bounds on what the web server may send; their defaults and reasons are those of [`Limits`].
+    /// Limits what the web server may send. [`Limits`] has the defaults and their reasons.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         Arc::make_mut(&mut self.protocol).limits = limits;
@@ -102,25 +101,7 @@ impl Config {
         &self.protocol.limits
     }
 
-    /// The roles that are played (FastCGI §6). A request for another one is answered with UNKNOWN_ROLE
-    /// (§5.5), and no service hears of it. Default: Responder.
-    ///
-    /// A service that plays several tells them apart by [`Params::role`](crate::Params::role). One that was
-    /// written for pages alone must not be asked as an Authorizer: every page that it has would be a
-    /// permission.
-    #[must_use]
-    pub fn with_roles(mut self, roles: Roles) -> Self {
-        Arc::make_mut(&mut self.protocol).roles = roles;
-        self
-    }
-
-    /// The roles that [`with_roles`](Self::with_roles) sets.
-    #[must_use]
-    pub fn roles(&self) -> Roles {
-        self.protocol.roles
-    }
-
-    /// Which target a request gets. Default: [`RequestTarget::Decided`], the one that the web server decided on.
+    /// Sets which target a request gets. Default: [`RequestTarget::Decided`], the one that the web server decided on.
     #[must_use]
     pub fn with_request_target(mut self, target: RequestTarget) -> Self {
         self.driver().target.target = target;
@@ -133,24 +114,24 @@ impl Config {
         &self.driver.target.target
     }
 
-    /// The application's front controllers: paths of the web server, decoded, to which it rewrites requests that
-    /// the application answers by the client's own path. With a name here, a request that the web server sent to
-    /// that SCRIPT_NAME, or to that decided path, keeps the client's path and query; with
-    /// [`RequestTarget::Decided`] it is a request to the front controller itself otherwise. Default: none.
+    /// Names the application's front controllers: decoded paths of the web server, to which it rewrites requests that the
+    /// application answers by the client's own path. A request that the web server sent to such a SCRIPT_NAME, or to such
+    /// a decided path, keeps the client's path and query. Otherwise, with [`RequestTarget::Decided`], it is a request to the
+    /// front controller itself. Default: none.
     ///
-    /// Needed for Apache's `SetHandler`, `FallbackResource`, `DirectoryIndex` and `MultiViews` in front of an
-    /// application that listens at a socket, for lighttpd's `url.rewrite-if-not-file` and
-    /// `server.error-handler-404`, for nginx's `try_files … /app.fcgi`, and for a SCRIPT_NAME that the web server's
-    /// configuration sets by hand without DOCUMENT_URI. A program that the web server starts itself as its
-    /// SCRIPT_FILENAME (mod_fcgid, CGI) is known without this.
+    /// Needed for Apache's `SetHandler`, `FallbackResource`, `DirectoryIndex` and `MultiViews` in front of an application
+    /// that listens on a socket, for lighttpd's `url.rewrite-if-not-file` and `server.error-handler-404`, for nginx's
+    /// `try_files … /app.fcgi`, and for a SCRIPT_NAME that the web server's configuration sets by hand without
+    /// DOCUMENT_URI. A program that the web server starts itself as its SCRIPT_FILENAME (mod_fcgid, CGI) is recognised
+    /// without this.
     ///
-    /// The web server's rules for a path hold only until it rewrites that path: name a front controller only where all
-    /// requests that are rewritten to it may reach every route. An error document is not taken for one, unless its
+    /// The web server's rules for a path end where it rewrites that path. Name a front controller only if all requests
+    /// that are rewritten to it may reach every route. An error document is not a front controller, unless its
     /// REDIRECT_STATUS is 404.
     ///
     /// ```
     /// use tower_fcgi::Config;
-    /// let config = Config::default().front_controllers(["/app.fcgi"]);
+    /// let config = Config::default().with_front_controllers(["/app.fcgi"]);
     /// ```
     ///
     /// # Panics
@@ -171,11 +152,11 @@ impl Config {
         &self.driver.target.front_controllers
     }
 
-    /// What a request is told that comes over [`Limits::max_concurrent_requests`], or on a connection that is about to end.
-    /// Default: a `503 Service Unavailable` on STDOUT, which every web server passes on.
+    /// Sets the response to a request over [`Limits::max_concurrent_requests`], or on a connection that is about to close.
+    /// Default: a `503 Service Unavailable` on STDOUT, which every web server forwards.
     #[must_use]
-    pub fn with_overload_response(mut self, overload: OverloadResponse) -> Self {
-        Arc::make_mut(&mut self.protocol).overload_response = overload;
+    pub fn with_overload_response(mut self, response: OverloadResponse) -> Self {
+        Arc::make_mut(&mut self.protocol).overload_response = response;
         self
     }
 
@@ -185,24 +166,10 @@ impl Config {
         &self.protocol.overload_response
     }
 
-    /// The number of connections that is told to web servers which ask for `FCGI_MAX_CONNS` (FastCGI §4.1).
-    /// Whoever accepts the connections sees to it that it is true. Default: 1 024.
-    #[must_use]
-    pub fn with_advertised_max_connections(mut self, connections: u32) -> Self {
-        Arc::make_mut(&mut self.protocol).max_conns = connections;
-        self
-    }
-
-    /// The number that [`with_advertised_max_connections`](Self::with_advertised_max_connections) sets.
-    #[must_use]
-    pub fn advertised_max_connections(&self) -> u32 {
-        self.protocol.max_conns
-    }
-
-    /// The number of requests at once that is told to web servers which ask for `FCGI_MAX_REQS` (FastCGI §4.1), of
-    /// which HAProxy then sends as many on one connection. What is told is never more than [`Limits::max_concurrent_requests`], which
-    /// bounds what is taken. Default: 4, as [`fcgi_core::server::Config::max_reqs`] says why. A larger one is for an HAProxy
-    /// with a larger `tune.bufsize`: this number times the largest usual head has to stay below it.
+    /// Sets the number of concurrent requests that is reported to web servers which ask for `FCGI_MAX_REQS` (FastCGI §4.1).
+    /// HAProxy then sends as many on one connection. Never more than [`Limits::max_concurrent_requests`] is reported, which
+    /// limits what is accepted. Default: 4, for the reason in [`fcgi_core::server::Config::max_reqs`]. Raise it for an
+    /// HAProxy with a larger `tune.bufsize`: this number times the largest usual head must stay below that.
     #[must_use]
     pub fn with_advertised_max_requests(mut self, requests: u32) -> Self {
         Arc::make_mut(&mut self.protocol).max_reqs = requests;
@@ -215,10 +182,9 @@ impl Config {
         self.protocol.max_reqs
     }
 
-    /// How long the head of a request may take, from the first byte that is seen of it to the end of PARAMS;
-    /// on a new connection from its beginning. After that the answer is `408 Request Timeout`, or the
-    /// connection is closed if not even BEGIN_REQUEST is there. Default: 60 s; a web server sends a head in
-    /// one go, and connects when it has one.
+    /// Limits the time for the head of a request, from its first byte to the end of PARAMS; on a new connection from the
+    /// connection's begin. After that the response is `408 Request Timeout`, or the connection is closed if not even
+    /// BEGIN_REQUEST was received. Default: 60 s. A web server sends a head at once, and connects when it has one.
     #[must_use]
     pub fn with_header_read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.driver().header_read_timeout = limit.into();
@@ -231,8 +197,8 @@ impl Config {
         self.driver.header_read_timeout
     }
 
-    /// How long the web server may read nothing of an answer that waits for it. After that the connection is
-    /// closed. Default: 60 s, as nginx's `send_timeout`.
+    /// Limits the time in which the web server reads nothing of a waiting response. After that the connection is closed.
+    /// Default: 60 s, as nginx's `send_timeout`.
     #[must_use]
     pub fn with_write_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.driver().write_timeout = limit.into();
@@ -245,9 +211,9 @@ impl Config {
         self.driver.write_timeout
     }
 
-    /// How long a kept connection may be idle. Default: without limit, so that the web server decides: a
-    /// connection that we close in the moment in which it sends the next request costs that request (H2O
-    /// answers 503, nginx 502 for a POST). What is set here should be longer than the web server's own limit.
+    /// Limits the time for which a kept connection may be idle. Default: without limit, so that the web server decides. A
+    /// close at the moment when the web server sends the next request costs that request (H2O answers 503, nginx 502 for a
+    /// POST), so set more than the web server's own limit.
     #[must_use]
     pub fn with_keep_alive_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.driver().keep_alive_timeout = limit.into();
@@ -260,9 +226,9 @@ impl Config {
         self.driver.keep_alive_timeout
     }
 
-    /// How long input may be paused because several requests of a connection leave their bodies unread. After
-    /// that the one with the most unread bytes is given up: a 503 if its answer has not begun. Default: 10 s, which
-    /// is long for a handler that means to read, and short for the others, whose answers it holds up.
+    /// Limits the time for which input is paused because several requests of a connection leave their bodies unread. After that
+    /// the request with the most unread bytes fails: with a 503 if its response has not begun. Default: 10 s, which is long for
+    /// a handler that intends to read, and short for the others, whose responses wait for it.
     #[must_use]
     pub fn with_body_stall_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.driver().body_stall_timeout = limit.into();
@@ -275,10 +241,10 @@ impl Config {
         self.driver.body_stall_timeout
     }
 
-    /// How long the web server may send nothing of a body that has not ended, while input is wanted. After that
-    /// a handler that waits for it is dropped and the answer is `408 Request Timeout` if it has not begun; else the
-    /// body [breaks off](crate::BodyError::is_read_timeout), and the handler goes on. `None`: without limit. Default:
-    /// 120 s, twice nginx's `client_body_timeout`, so that the web server, which knows its client, is first.
+    /// Limits the time in which the web server sends nothing of an unfinished body, while input is read. After that a handler
+    /// that waits for the body is dropped, with a `408 Request Timeout` if the response has not begun; else the body returns [an
+    /// error](crate::BodyError::is_read_timeout), and the handler goes on. `None`: without limit. Default: 120 s, twice nginx's
+    /// `client_body_timeout`, so that the web server, which knows its client, is first.
     #[must_use]
     pub fn with_body_read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.driver().body_read_timeout = limit.into();
@@ -291,13 +257,12 @@ impl Config {
         self.driver.body_read_timeout
     }
 
-    /// How long a request may take from the end of its PARAMS to the end of its answer. After that its handler is
-    /// dropped: a `503 Service Unavailable` if the answer has not begun, else the connection is cut off, so that
-    /// the answer does not look whole. Default: without limit, since it would end long downloads and
-    /// Server-Sent Events.
+    /// Limits the time for a request, from the end of its PARAMS to the end of its response. After that its handler is dropped:
+    /// with a `503 Service Unavailable` if the response has not begun, else the connection is reset, so that the response does
+    /// not look complete. Default: without limit, because a limit would end long downloads and Server-Sent Events.
     ///
-    /// Most web servers do not tell that a client has left before something is written to it: nothing else ends a handler
-    /// that never answers, or the wait for a service that never becomes [ready](crate::FcgiService#readiness).
+    /// Most web servers do not report that a client has left until something is written to it. Nothing else ends a handler that
+    /// never answers, or the wait for a service that never becomes [ready](crate::FcgiService#readiness).
     #[must_use]
     pub fn with_request_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.driver().request_timeout = limit.into();
@@ -310,11 +275,10 @@ impl Config {
         self.driver.request_timeout
     }
 
-    /// Bytes that a request's body may have. One whose CONTENT_LENGTH is more is answered with `413 Content Too
-    /// Large` and no service hears of it; one that turns out to be more while it comes has its handler dropped and
-    /// the same answer if that has not begun, else its body [breaks off](crate::BodyError::is_too_large). Default:
-    /// without limit, since what is held of a body is bounded all the same ([`Limits::request_window`]), and web
-    /// servers have a limit of their own (nginx: 1 MiB).
+    /// Limits the bytes of a request's body. A larger CONTENT_LENGTH is answered with `413 Content Too Large` and does not reach
+    /// the service. If a body exceeds the limit while it is received, its handler is dropped, with the same response if none has
+    /// begun; else the body returns [an error](crate::BodyError::is_too_large). Default: without limit, since buffered bytes are
+    /// limited anyway ([`Limits::request_window`]), and web servers have a limit of their own (nginx: 1 MiB).
     #[must_use]
     pub fn with_max_body_bytes(mut self, bytes: u64) -> Self {
         self.driver().max_body_bytes = bytes;
@@ -327,10 +291,9 @@ impl Config {
         self.driver.max_body_bytes
     }
 
-    /// Bytes of output that wait for a web server which is slow to read, at which no more is produced: bodies of
-    /// responses are not polled, and lines for STDERR wait. What is produced at a time comes on top. Default:
-    /// 262 144, several of the 16 to 64 KiB that bodies give at a time, so that the next write is ready when the
-    /// last is done. At least 1.
+    /// Limits the bytes of output that wait for a slow web server. At the limit, bodies of responses are not polled, and lines
+    /// for STDERR wait. What one poll produces comes on top. Default: 262 144, several of the 16 to 64 KiB that bodies usually
+    /// yield, so that the next write is ready when the last is done. At least 1.
     #[must_use]
     pub fn with_max_write_buffer(mut self, bytes: usize) -> Self {
         self.driver().max_write_buffer = bytes.max(1);
@@ -343,12 +306,12 @@ impl Config {
         self.driver.max_write_buffer
     }
 
-    /// How long the unread rest of an answered request is received and dropped: of a body after an early response, or of
-    /// PARAMS that were rejected. After that the connection is closed, which may cost the response. `None`: without limit.
+    /// Limits the time for which the unread rest of an answered request is received and discarded: of a body after an early
+    /// response, or of rejected PARAMS. After that the connection is closed, which may cost the response. `None`: without limit.
     /// Default: 30 s, as nginx's `lingering_time`.
     ///
-    /// On a kept connection the time begins with the first byte that is dropped and begins anew with the next request, and
-    /// the requests in flight are answered before the connection is closed. During a [graceful
+    /// On a kept connection, the time begins with the first discarded byte, and anew with the next request; requests in flight
+    /// are answered before the connection closes. During a [graceful
     /// shutdown](crate::ConnectionHandle::graceful_shutdown) it is at most a second.
     #[must_use]
     pub fn with_linger_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
@@ -362,8 +325,8 @@ impl Config {
         self.driver.linger_timeout
     }
 
-    /// Bytes of an answered request's rest that are received and dropped, before the connection is closed as after
-    /// [`with_linger_timeout`](Self::with_linger_timeout). Default: 67 108 864; dropped bytes take no memory.
+    /// Limits the bytes of an answered request's rest that are received and discarded. After that the connection is closed, as
+    /// after [`with_linger_timeout`](Self::with_linger_timeout). Default: 67 108 864; discarded bytes take no memory.
     #[must_use]
     pub fn with_linger_bytes(mut self, bytes: u64) -> Self {
         self.driver().linger_bytes = bytes;
@@ -376,12 +339,11 @@ impl Config {
         self.driver.linger_bytes
     }
 
-    /// Whether a web server that shuts its side down after the request is still answered. Default: no. The
-    /// end of the stream is then taken for what nginx means by it: the client is gone, and the handler is
-    /// dropped.
+    /// Sets whether requests are still answered after the web server has shut its side down. Default: no. That then means what
+    /// it means from nginx: the client is gone. The handler is dropped.
     #[must_use]
-    pub fn with_half_close(mut self, serve: bool) -> Self {
-        self.driver().half_close = serve;
+    pub fn with_half_close(mut self, allow: bool) -> Self {
+        self.driver().half_close = allow;
         self
     }
 
@@ -391,12 +353,11 @@ impl Config {
         self.driver.half_close
     }
 
-    /// Whether a request without CONTENT_LENGTH has no body, for web servers that then send no STDIN record
-    /// at all. Default: no, its body ends with the terminal STDIN record as every body does; uploads of
-    /// unknown length need that.
+    /// Sets whether a request without CONTENT_LENGTH has no body, for web servers that send no STDIN record then. Default: no;
+    /// its body ends with the terminal STDIN record as every body does, which uploads of unknown length need.
     #[must_use]
-    pub fn with_empty_without_content_length(mut self, so: bool) -> Self {
-        self.driver().empty_without_content_length = so;
+    pub fn with_empty_without_content_length(mut self, empty: bool) -> Self {
+        self.driver().empty_without_content_length = empty;
         self
     }
 
@@ -406,16 +367,16 @@ impl Config {
         self.driver.empty_without_content_length
     }
 
-    /// Bytes of memory that a connection can take with these settings, whatever the web server does on it, beside
-    /// what handlers and the bodies of their responses hold of their own. An upper bound, for choosing limits; a
-    /// test holds it. What an honest connection takes is some thousandth of it.
+    /// The bytes of memory that a connection can take with these settings, whatever the web server does, without what handlers
+    /// and response bodies hold themselves. An upper bound, for choosing limits, which a test verifies. An honest connection takes
+    /// about a thousandth of it.
     ///
     /// It is the sum of:
     ///
-    /// - 24 bytes for each of [`Limits::max_total_params_bytes`]: PARAMS, and the headers that a request is made of, of
-    ///   which the smallest has nine bytes there;
-    /// - 8 for each of [`Limits::connection_window`], or [`body_bytes`](Limits::request_window) if that is more, and of one
-    ///   read of 65 536 bytes: a piece of a body can keep so much of what came with it;
+    /// - 24 bytes for each of [`Limits::max_total_params_bytes`]: PARAMS and the request's headers, of which the smallest has nine
+    ///   bytes there;
+    /// - 8 for each of [`Limits::connection_window`], or [`request_window`](Limits::request_window) if that is more, and for each of
+    ///   the 65 536 bytes of one read: a chunk of a body can keep so much of its read buffer alive;
     /// - [`max_write_buffer`](Self::with_max_write_buffer), and four times [`Limits::max_control_bytes`];
     /// - 4 096 for each of [`Limits::max_concurrent_requests`], and 512 for each of [`Limits::max_half_closed_requests`];
     /// - [`Limits::max_management_bytes`], 65 536 for lines that wait for STDERR, and 4 096 for the connection itself.
@@ -431,7 +392,7 @@ impl Config {
             limits.max_concurrent_requests.saturating_mul(4096),
             limits.max_half_closed_requests.saturating_mul(512),
             limits.max_management_bytes,
-            stderr::ROOM as usize,
+            stderr_queue::MAX_QUEUED as usize,
             4096,
         ]
         .into_iter()
@@ -443,8 +404,8 @@ impl Config {
     }
 }
 
-/// An empty map that has grown, as its clones have: a request has five extensions under axum, and would grow
-/// its map twice.
+/// An empty map with capacity, which its clones have too. A request has five extensions under axum, and would grow its map
+/// twice.
 fn grown_extensions() -> Extensions {
     #[derive(Clone)]
     struct Entry<const N: usize>;

@@ -1,174 +1,105 @@
-//! One connection from a web server, as a future.
+//! Drives one connection: the order of its steps, and what follows from each.
+//!
+//! The driver is composed of machines that do not know each other:
+//!
+//! | machine | what it decides |
+//! | --- | --- |
+//! | [`State`] | where the connection is between its accept and its close |
+//! | [`Transport`] | reads and writes; how far the output has got |
+//! | [`Dispatcher`] | checks requests and calls the service |
+//! | [`InFlight`] | runs responses, inline and in tasks |
+//! | [`Requests`] | what follows from an abort, a rejection or a timeout of a request |
+//! | [`TimerTable`] | what has expired |
+//! | [`DiscardedBytes`] | whether too much input was discarded |
+//! | [`Control`] | commands from outside, and the activity that is published there |
+//!
+//! `protocol` is the only table of requests, and does no I/O. A poll takes turns until one makes no progress. A turn of
+//! an open connection has one order: write, read, handle events, poll the responses, flush lines for STDERR, decide on
+//! the close.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
+use fcgi_core::RequestKey;
+use fcgi_core::server::{CloseAction, Connection as Protocol, EndOfInput, Event, NewRequest};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tracing::Span;
 
-use super::builder::Builder;
-use super::config;
-use super::error::{Error, ErrorKind};
-use super::handle::{Activity, Command, ConnectionHandle};
-use super::in_flight::InFlightRequest;
+use super::activity::Activity;
+use super::config::{Config, DriverConfig};
+use super::control::Control;
+use super::dispatch::{DispatchedTo, Dispatcher};
+use super::error::{Error, ErrorKind, TimeoutKind};
+use super::failure::Failure;
+use super::handle::{Command, ConnectionHandle};
+use super::in_flight::{InFlight, Placement};
+use super::input_streams::InputStreams;
 use super::oneshot::Oneshot;
+use super::progress::Progress;
 use super::reader::ReadOutcome;
-use super::response_driver::ResponseDriver;
+use super::requests::Requests;
 use super::service::FcgiService;
-use super::shutdown::{Discarding, Phase};
-use super::tasks::RequestTasks;
-use super::timer_table::TimerTable;
+use super::shutdown::DiscardedBytes;
+use super::state::State;
+use super::timeouts::{Waiting, request_limit};
+use super::timer_table::{Expired, RequestTimer, Timer, TimerTable};
+use super::transport::Transport;
+use crate::body::BodyErrorKind;
+use crate::buffer_pool;
 
 pin_project! {
-    /// Serves one connection from a web server: a future that ends with it.
-    ///
-    /// One request at a time, which is what most web servers send on a connection, runs in this future
-    /// itself, with no task and no channel. One that begins while another runs gets a task of its own
-    /// ([`tokio::spawn`]), so that requests which share a connection run in parallel.
-    ///
-    /// Each request has a clone of the service, and waits until that is ready: see [`FcgiService`]. While requests
-    /// wait, others are served, input is held back once unread bodies reach the [limits](crate::Limits), and ABORT
-    /// is seen.
-    ///
-    /// # Output
-    /// `Ok` when the connection ended in good order: after a request without KEEP_CONN, or by the web server
-    /// between requests, or by [`graceful_shutdown`](Self::graceful_shutdown). Any other end is an [`Error`]
-    /// that says what happened; by then all that could be done about it is done, so it is for the log.
-    ///
-    /// # Cancel safety
-    /// Dropping the future closes the connection and drops the handlers of its requests.
-    ///
-    /// # Panics
-    /// Polling it outside a tokio runtime panics as soon as it needs a timer or a task.
-    pub struct Connection<IO, S>
+    /// A connection and the machines that it is composed of; see the module.
+    #[project = DriverProj]
+    pub(super) struct Driver<IO, S>
     where
         S: FcgiService,
     {
         #[pin]
-        pub(super) inline: ResponseDriver<Oneshot<S>, S::ResponseBody>,
-        pub(super) driver: Driver<IO, S>,
+        in_flight: InFlight<Oneshot<S>, S::ResponseBody>,
+        transport: Transport<IO>,
+        protocol: Protocol,
+        dispatcher: Dispatcher<S>,
+        state: State,
+        timers: TimerTable,
+        discarded: DiscardedBytes,
+        control: Control,
+        config: Arc<DriverConfig>,
     }
-}
-
-/// All of a connection but the exchange that runs in its future.
-pub(super) struct Driver<IO, S> {
-    pub(super) io: IO,
-    /// Never polled nor called: each request has a clone.
-    pub(super) service: S,
-    /// The only table of requests.
-    pub(super) protocol: fcgi_core::server::Connection,
-    pub(super) settings: Arc<config::DriverConfig>,
-    /// What belongs to the exchange that runs inline; `Some` as long as that runs.
-    pub(super) running: Option<InFlightRequest>,
-    /// Exchanges that run in tasks; made when the first one does.
-    pub(super) spawned: Option<Box<RequestTasks>>,
-    pub(super) phase: Phase,
-    /// The web server has shut its side down.
-    pub(super) input_ended: bool,
-    /// The transport may hold back what was written.
-    pub(super) unflushed: bool,
-    /// Bytes written since the connection began; tells progress from none.
-    pub(super) written: u64,
-    /// Bytes of output that waited when the transport last took no more.
-    pub(super) blocked_at: usize,
-    /// Requests whose head has come since the connection began; after 4 294 967 295 it begins again with one.
-    pub(super) begun: u32,
-    pub(super) deadline: TimerTable,
-    /// Makes the close that follows a cut-off answer one that the peer notices.
-    pub(super) on_incomplete_response: fn(&IO),
-    pub(super) activity: Activity,
-    pub(super) discarding: Option<Box<Discarding>>,
-    /// Whether the exchanges in tasks have their turn before the one that runs inline.
-    pub(super) spawned_first: bool,
-    /// A task was begun in this turn.
-    pub(super) spawned_now: bool,
-    /// Whether the runtime has one thread alone; `None` before that matters.
-    pub(super) alone: Option<bool>,
-    pub(super) handle: ConnectionHandle,
-    /// The waker that `handle` has.
-    pub(super) registered: Option<Waker>,
-    pub(super) span: Span,
-}
-
-/// What a turn of the driver came to.
-pub(super) enum Progress {
-    /// There is more to be done at once.
-    Made,
-    /// Everything that can go on has its waker.
-    Blocked,
-    /// The connection has ended.
-    Finished,
 }
 
 /// Turns of one poll. A connection that always has more to do lets other tasks run after so many.
 const MAX_POLL_ITERATIONS: usize = 32;
 
-impl<IO, S> Connection<IO, S>
-where
-    IO: AsyncRead + AsyncWrite + Unpin,
-    S: FcgiService,
-{
-    /// A connection with the default [`Config`](crate::Config).
-    pub fn new(io: IO, service: S) -> Self {
-        Builder::new().serve_connection(io, service)
-    }
-
-    /// What is done to the transport before it is closed because an answer could not be completed. The close
-    /// must be such that the web server notices: with TCP, set the socket to linger for zero seconds, so that
-    /// the close is a reset.
-    ///
-    /// nginx takes a partial answer for whole if the connection ends in good order.
-    #[must_use]
-    pub fn on_incomplete_response(mut self, reset: fn(&IO)) -> Self {
-        self.driver.on_incomplete_response = reset;
-        self
-    }
-
-    /// Names the peer in this connection's span.
-    #[must_use]
-    pub fn peer(self, peer: &dyn fmt::Debug) -> Self {
-        self.driver.span.record("peer", tracing::field::debug(peer));
-        self
-    }
-
-    /// A handle to end the connection from elsewhere.
-    pub fn handle(&self) -> ConnectionHandle {
-        self.driver.handle.clone()
-    }
-
-    /// Ends the connection as soon as no request is under way on it; one whose PARAMS are still coming
-    /// counts, and a new connection has a second for its first request to come. The future is still to be polled to
-    /// its end.
-    pub fn graceful_shutdown(self: Pin<&mut Self>) {
-        self.project().driver.handle.graceful_shutdown();
-    }
-}
-
-impl<IO, S> Future for Connection<IO, S>
-where
-    IO: AsyncRead + AsyncWrite + Unpin,
-    S: FcgiService,
-{
-    type Output = Result<(), Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let span = this.driver.span.clone();
-        let _entered = span.enter();
-        let result = this.driver.poll(this.inline, cx);
-        if let Poll::Ready(result) = &result {
-            match result {
-                Ok(()) => tracing::trace!("the connection has ended"),
-                Err(error) => tracing::debug!(
-                    error = error as &(dyn std::error::Error + 'static),
-                    "the connection ended badly"
-                ),
-            }
+impl<IO, S: FcgiService> Driver<IO, S> {
+    pub(super) fn new(io: IO, service: S, config: &Config) -> Self {
+        Self {
+            in_flight: InFlight::new(),
+            transport: Transport::new(io),
+            protocol: Protocol::new(Arc::clone(&config.protocol)),
+            dispatcher: Dispatcher::new(service),
+            state: State::New,
+            timers: TimerTable::default(),
+            discarded: DiscardedBytes::None,
+            control: Control::new(),
+            config: Arc::clone(&config.driver),
         }
-        result
+    }
+
+    pub(super) const fn handle(&self) -> &ConnectionHandle {
+        self.control.handle()
+    }
+
+    pub(super) const fn state(&self) -> State {
+        self.state
+    }
+
+    pub(super) fn active_requests(&self) -> usize {
+        self.protocol.active_requests()
+    }
+
+    pub(super) const fn set_on_incomplete_response(&mut self, reset: fn(&IO)) {
+        self.transport.set_on_incomplete_response(reset);
     }
 }
 
@@ -177,175 +108,361 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     S: FcgiService,
 {
-    fn poll(
-        &mut self,
-        mut inline: Pin<&mut ResponseDriver<Oneshot<S>, S::ResponseBody>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
-        self.watch(cx);
+    /// Takes turns until nothing can be done, or the connection has ended.
+    pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut this = self.project();
+        this.control.register_waker(cx);
         for _ in 0..MAX_POLL_ITERATIONS {
-            let turn = match self.phase {
-                _ if self.handle.command() == Command::Abort => Err(ErrorKind::Aborted.into()),
-                Phase::Serving => self.serve(inline.as_mut(), cx),
-                Phase::Closing(closing) => self.close(closing, cx),
-            };
-            let again = match turn {
+            match this.poll_once(cx) {
+                Ok(Progress::Made) => {}
+                Ok(Progress::Blocked) => return Poll::Pending,
                 Ok(Progress::Finished) => return Poll::Ready(Ok(())),
-                Ok(Progress::Made) => true,
-                Ok(Progress::Blocked) => false,
                 Err(error) => {
-                    self.cancel_all(inline, crate::body::BodyErrorKind::Disconnected);
+                    this.requests().cancel_all();
+                    this.control.stderr().close();
                     return Poll::Ready(Err(error));
-                }
-            };
-            if !again {
-                match self.poll_deadline(inline.as_mut(), cx) {
-                    Ok(Poll::Pending) => {
-                        if self.handle.command() == Command::CloseIfIdle && self.activity == Activity::Busy {
-                            self.handle.stay_open();
-                        }
-                        return Poll::Pending;
-                    }
-                    Ok(Poll::Ready(())) => {}
-                    Err(error) => {
-                        self.cancel_all(inline, crate::body::BodyErrorKind::Disconnected);
-                        return Poll::Ready(Err(error));
-                    }
                 }
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+}
 
-    /// One turn, in the one order: write, read, deliver, the inline exchange, the spawned ones, lines for
-    /// STDERR.
-    fn serve(
-        &mut self,
-        mut inline: Pin<&mut ResponseDriver<Oneshot<S>, S::ResponseBody>>,
-        cx: &mut Context<'_>,
-    ) -> Result<Progress, Error> {
+impl<IO, S> DriverProj<'_, IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: FcgiService,
+{
+    /// One turn, and the timers when it is blocked.
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
+        if self.control.command() == Command::Abort {
+            return Err(ErrorKind::Aborted.into());
+        }
+        let unread = self.protocol.unread_bytes();
+        let progress = if self.state.is_open() { self.serve(cx)? } else { self.close(cx)? };
+        self.restart_body_stall(unread);
+        if progress != Progress::Blocked {
+            return Ok(progress);
+        }
+        let progress = self.poll_timers(cx)?;
+        if progress == Progress::Blocked {
+            self.control.stay_open_if_busy();
+        }
+        Ok(progress)
+    }
+
+    /// One turn of an open connection.
+    fn serve(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         let was_full = self.is_full();
-        let _ = self.poll_write(cx)?;
+        self.write(cx)?;
         let has_room = was_full && !self.is_full();
-        let (read, broken) = match self.poll_read(cx) {
-            Ok(read) => (read, None),
-            // What came whole before it is answered as far as that can be done at once, however the bytes
-            // were cut.
-            Err(error) if error.is_protocol_error() => (ReadOutcome::Eof, Some(error)),
+        let read = match self.read(cx) {
+            Ok(read) => read,
+            Err(error) if error.is_protocol_error() => {
+                // Requests that were complete before the error are answered as far as that can be done at once, however
+                // the bytes were cut.
+                if self.respond(cx) == Placement::Inline {
+                    self.write(cx)?;
+                }
+                return Err(error);
+            }
             Err(error) => return Err(error),
         };
-        if self.deliver_and_go_on(inline.as_mut(), cx) {
-            // A worker of the runtime keeps the task that it was last given to itself until this poll is
-            // over: a handler that runs inline and blocks would hold up that one.
+        if self.respond(cx) == Placement::Task {
             cx.waker().wake_by_ref();
-            return broken.map_or(Ok(Progress::Blocked), Err);
+            return Ok(Progress::Blocked);
         }
-        // Behind all that can write any, and before the connection's end is thought of.
-        self.handle.stderr().flush_to(&mut self.protocol, self.settings.max_write_buffer);
-        if let Some(error) = broken {
-            let _ = self.poll_write(cx)?;
-            return Err(error);
-        }
-        self.turn_idle();
-
-        if self.is_to_finish(read) {
+        self.end_turn();
+        if self.is_shutdown_complete(read) {
             self.protocol.stop_accepting();
         }
-        if let Some(close) = self.protocol.close_action() {
-            self.begin_close(close);
+        let close = self.protocol.close_action().or_else(|| {
+            let ended = self.state.is_input_ended() && self.protocol.active_requests() == 0;
+            ended.then_some(CloseAction::Close)
+        });
+        if let Some(then) = close {
+            self.begin_close(then);
             return Ok(Progress::Made);
         }
-        if self.input_ended && self.protocol.active_requests() == 0 {
-            self.begin_close(fcgi_core::server::CloseAction::Close);
-            return Ok(Progress::Made);
-        }
-        // What was put out in this turn has not met the transport yet; what was left of the last has, and
-        // waits.
-        let unwritten = self.has_new_output();
-        Ok(if read == ReadOutcome::Data || has_room || unwritten {
-            Progress::Made
-        } else {
-            Progress::Blocked
-        })
+        // The transport has not seen the output of this turn yet. It has refused what was left of the last one's.
+        let has_output = self.transport.has_new_output(self.protocol.output_len());
+        let made = read == ReadOutcome::Data || has_room || has_output;
+        Ok(if made { Progress::Made } else { Progress::Blocked })
     }
 
-    /// Delivers what was read, and goes on with the exchanges. `true`: a task was begun, and the exchanges have
-    /// not had their turn.
-    fn deliver_and_go_on(
-        &mut self,
-        mut inline: Pin<&mut ResponseDriver<Oneshot<S>, S::ResponseBody>>,
-        cx: &mut Context<'_>,
-    ) -> bool {
-        self.take_events(inline.as_mut(), cx);
-        if std::mem::take(&mut self.spawned_now) {
-            return true;
+    /// Writes the output. Progress restarts the write timeout.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        if self.transport.poll_write(self.protocol, cx)? == Progress::Made {
+            self.timers.stop(Timer::Write);
         }
-        // Each comes first in its turn, or an answer that is always ready would leave no room for the others.
-        let room = !self.is_full();
-        if self.spawned_first {
-            self.poll_spawned(cx);
-        }
-        self.poll_inline(inline.as_mut(), cx);
-        if !self.spawned_first {
-            self.poll_spawned(cx);
-        }
-        self.spawned_first ^= room;
-        false
+        Ok(())
     }
 
-    /// Whether as much output waits for the transport as should.
-    pub(super) fn is_full(&self) -> bool {
-        self.protocol.output_len() >= self.settings.max_write_buffer
+    /// Reads once, unless unread bodies have reached their limit.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<ReadOutcome, Error> {
+        if self.state.is_input_ended() {
+            return Ok(ReadOutcome::Eof);
+        }
+        while !self.protocol.wants_read() {
+            if self.in_flight.release_capacity(self.protocol, cx.waker()) == Progress::Blocked {
+                return Ok(ReadOutcome::Paused);
+            }
+        }
+        let read = self.transport.poll_read(self.protocol, cx)?;
+        if read == ReadOutcome::Pending {
+            return Ok(read);
+        }
+        let discarded = self.protocol.discarded_bytes();
+        if (discarded > 0 || self.discarded.is_some()) && self.discarded.update(discarded, self.config) {
+            self.protocol.stop_accepting();
+        }
+        if read == ReadOutcome::Eof {
+            self.state.on_eof();
+            match self.protocol.end_of_input() {
+                EndOfInput::Clean => {}
+                EndOfInput::InRequest if self.config.half_close => {
+                    self.in_flight.fail_bodies(BodyErrorKind::Disconnected);
+                }
+                truncated => return Err(ErrorKind::UnexpectedEof(truncated).into()),
+            }
+        }
+        Ok(read)
     }
 
-    /// Whether the connection was told to finish and nothing is under way. `read`: what this turn's read came
-    /// to: bytes that the web server has already sent may be a request.
-    fn is_to_finish(&self, read: ReadOutcome) -> bool {
+    /// Handles what was received, and polls the responses, unless a task was started for one.
+    fn respond(&mut self, cx: &mut Context<'_>) -> Placement {
+        let started = self.handle_events(cx);
+        // The runtime's worker keeps the task that it was given last to itself until this poll returns: a handler that
+        // runs inline and blocks would delay that task. So the responses wait for the next poll.
+        if started == Placement::Inline {
+            let limit = self.config.max_write_buffer;
+            self.in_flight.as_mut().poll(self.protocol, limit, cx);
+            // After everything that can write a line, and before the decision on the close.
+            self.control.stderr().flush_to(self.protocol, limit);
+        }
+        started
+    }
+
+    /// Handles everything that the protocol has received. Returns [`Placement::Task`] if a task was started.
+    fn handle_events(&mut self, cx: &mut Context<'_>) -> Placement {
+        let mut started = Placement::Inline;
+        while let Some(event) = self.protocol.poll_event() {
+            match event {
+                Event::Request(request) => {
+                    self.on_request();
+                    if self.dispatch(request, cx) == Some(Placement::Task) {
+                        started = Placement::Task;
+                    }
+                }
+                // A request whose body was complete at its dispatch has no use for more.
+                Event::BodyReadable(key) if self.in_flight.find(key).is_some() => {
+                    self.timers.restart_body(key);
+                    let max_body_bytes = self.config.max_body_bytes;
+                    self.requests().receive_body(key, max_body_bytes);
+                }
+                Event::Aborted(key) => self.requests().abort(key),
+                Event::Rejected(key, reason) => {
+                    self.on_request();
+                    self.requests().reject(key, reason);
+                }
+                _ => {}
+            }
+        }
+        started
+    }
+
+    fn on_request(&mut self) {
+        self.state.on_request();
+        self.timers.stop(Timer::KeepAlive);
+    }
+
+    /// Calls the service with a request, and runs the response. `None`: the request is answered already.
+    fn dispatch(&mut self, request: NewRequest, cx: &mut Context<'_>) -> Option<Placement> {
+        if self.config.request_timeout.is_some() {
+            self.timers.start_request(request.key, RequestTimer::Total);
+        }
+        let (timers, in_flight) = (&mut *self.timers, self.in_flight.as_mut());
+        let has_body_timeout = self.config.body_read_timeout.is_some();
+        let run = |dispatched: DispatchedTo<S>| {
+            if has_body_timeout && !matches!(dispatched.request.input, InputStreams::Complete) {
+                timers.start_request(dispatched.request.key, RequestTimer::BodyRead);
+            }
+            in_flight.start(dispatched)
+        };
+        let handle = self.control.handle();
+        let placement = self.dispatcher.dispatch(request, self.protocol, self.config, handle, cx, run)?;
+        if placement == Placement::Inline && self.dispatcher.is_single_threaded() && !self.is_full() {
+            // With one thread for everything, a task for the next request gains nothing if this one can be answered at
+            // once. With several, the next one may run elsewhere while this one does here.
+            self.in_flight.as_mut().poll_inline(self.protocol, self.config.max_write_buffer, cx);
+        }
+        Some(placement)
+    }
+
+    fn requests(&mut self) -> Requests<'_, Oneshot<S>, S::ResponseBody> {
+        Requests {
+            protocol: &mut *self.protocol,
+            in_flight: self.in_flight.as_mut(),
+            max_write_buffer: self.config.max_write_buffer,
+        }
+    }
+
+    /// Publishes the activity at the end of a turn. A connection that becomes idle frees its memory.
+    fn end_turn(&mut self) {
+        let becomes_idle = self.state.on_turn_end(Activity::of(self.protocol));
+        self.publish_activity();
+        if becomes_idle {
+            buffer_pool::keep_output(self.protocol.output().take_buffer());
+            self.protocol.shrink();
+            self.in_flight.as_mut().shrink();
+            if self.config.keep_alive_timeout.is_none() {
+                self.timers.shrink();
+            }
+        }
+    }
+
+    fn publish_activity(&mut self) {
+        if let Some(activity) = self.state.activity() {
+            self.control.publish(activity);
+        }
+    }
+
+    /// Whether enough output waits for the transport.
+    fn is_full(&self) -> bool {
+        self.protocol.output_len() >= self.config.max_write_buffer
+    }
+
+    /// Whether the connection is shutting down and no request is in flight. Bytes that were read in this turn may be
+    /// the begin of one.
+    fn is_shutdown_complete(&self, read: ReadOutcome) -> bool {
         if read == ReadOutcome::Data {
             return false;
         }
-        match self.handle.command() {
-            Command::Run => return false,
-            Command::CloseIfIdle => return self.activity != Activity::Busy,
-            Command::Shutdown | Command::Abort => {}
-        }
-        !self.is_new()
-            && self.protocol.active_requests() == 0
-            && self.protocol.end_of_input() == fcgi_core::server::EndOfInput::Clean
-    }
-
-    /// Whether the web server has not said yet what it has connected for.
-    pub(super) fn is_new(&self) -> bool {
-        self.begun == 0
-            && !self.input_ended
-            && self.protocol.end_of_input() == fcgi_core::server::EndOfInput::Clean
-    }
-
-    /// Sees to it that the handle can wake whoever polls this connection.
-    fn watch(&mut self, cx: &Context<'_>) {
-        if !self.registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            self.handle.register(cx.waker());
-            self.registered = Some(cx.waker().clone());
+        match self.control.command() {
+            Command::Run => false,
+            Command::CloseIfIdle => matches!(self.state, State::Idle | State::Unfinished),
+            Command::Shutdown | Command::Abort => {
+                *self.state != State::New
+                    && self.protocol.active_requests() == 0
+                    && self.protocol.end_of_input() == EndOfInput::Clean
+            }
         }
     }
-}
 
-impl<IO, S> Drop for Driver<IO, S> {
-    fn drop(&mut self) {
-        self.handle.stderr().close();
-        self.handle.clear_waker();
+    fn begin_close(&mut self, then: CloseAction) {
+        let budget = self.config.linger_bytes.saturating_sub(self.protocol.discarded_bytes());
+        self.state.close(then, budget);
+        self.publish_activity();
+        self.control.stderr().close();
     }
-}
 
-impl<IO, S> fmt::Debug for Connection<IO, S>
-where
-    S: FcgiService,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("live", &self.driver.protocol.active_requests())
-            .field("phase", &self.driver.phase)
-            .finish_non_exhaustive()
+    /// One turn of a connection that closes.
+    fn close(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
+        self.write(cx)?;
+        if self.transport.is_flushed()
+            && let State::Flushing { then, .. } = *self.state
+        {
+            self.state.on_flushed();
+            match then {
+                CloseAction::Close => {}
+                CloseAction::Reset => {
+                    self.transport.prepare_reset();
+                    return Err(ErrorKind::IncompleteResponse.into());
+                }
+                CloseAction::LingeringClose => {
+                    match self.transport.poll_shutdown(cx) {
+                        Poll::Ready(shut_down) => shut_down?,
+                        Poll::Pending => return Ok(Progress::Blocked),
+                    }
+                    self.state.on_shut_down();
+                    self.publish_activity();
+                }
+            }
+        }
+        match *self.state {
+            State::Closed => Ok(Progress::Finished),
+            state if state.is_input_ended() => Ok(Progress::Blocked),
+            _ => self.discard_input(cx),
+        }
+    }
+
+    /// Reads once, and discards the bytes.
+    fn discard_input(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
+        let Poll::Ready(read) = self.transport.poll_discard(cx) else { return Ok(Progress::Blocked) };
+        let read = match read {
+            Ok(read) => read as u64,
+            // The web server has the response. How it closes does not matter.
+            Err(_) if matches!(self.state, State::Lingering { .. }) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        if read == 0 {
+            self.state.on_eof();
+            return Ok(if *self.state == State::Closed { Progress::Finished } else { Progress::Blocked });
+        }
+        match self.state.on_discarded(read) {
+            Ok(()) => Ok(Progress::Made),
+            Err(_) => Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
+        }
+    }
+
+    /// `Made`: a timeout was handled, and the next turn may find something to do.
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
+        while let Some(key) = self.protocol.poll_new_head() {
+            self.timers.start_request(key, RequestTimer::Params);
+        }
+        let waiting = Waiting {
+            state: *self.state,
+            protocol: self.protocol,
+            config: self.config,
+            handle: self.control.handle(),
+            discarded: self.discarded,
+            writes: self.protocol.output_len() > 0 || !self.transport.is_flushed(),
+        };
+        match waiting.timer() {
+            Some((timer, limit)) => self.timers.set(timer, limit),
+            None => self.timers.stop_connection(),
+        }
+        let (config, protocol, in_flight) = (&*self.config, &*self.protocol, &self.in_flight);
+        let limit = |key, timer| request_limit(key, timer, config, protocol, in_flight);
+        let (active, reads) = (protocol.active_requests(), protocol.wants_read());
+        match self.timers.poll(limit, active, reads, cx) {
+            Poll::Pending => return Ok(Progress::Blocked),
+            Poll::Ready(Expired::Connection(timer)) => self.on_timeout(timer)?,
+            Poll::Ready(Expired::Request(key, timer)) => {
+                let unread = self.protocol.unread_bytes();
+                self.on_request_timeout(key, timer);
+                self.restart_body_stall(unread);
+            }
+        }
+        Ok(Progress::Made)
+    }
+
+    fn on_timeout(&mut self, timer: Timer) -> Result<(), Error> {
+        match timer {
+            Timer::FirstRequest => self.protocol.stop_accepting(),
+            Timer::RecordStart => return Err(ErrorKind::Timeout(TimeoutKind::HeaderRead).into()),
+            Timer::Write => return Err(ErrorKind::Timeout(TimeoutKind::Write).into()),
+            Timer::Linger => return Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
+            Timer::ShutdownGrace => self.state.end_linger(),
+            Timer::BodyStall => self.requests().on_body_stall(),
+            Timer::KeepAlive => self.control.handle().graceful_shutdown(),
+        }
+        Ok(())
+    }
+
+    fn on_request_timeout(&mut self, key: RequestKey, timer: RequestTimer) {
+        match timer {
+            RequestTimer::Params => self.requests().on_head_timeout(key),
+            RequestTimer::BodyRead => self.requests().on_body_timeout(key),
+            RequestTimer::Total => self.requests().fail(key, &Failure::Timeout, BodyErrorKind::Timeout),
+        }
+    }
+
+    /// Restarts the timeout of paused input if unread bodies have changed: `unread` bytes were unread before.
+    fn restart_body_stall(&mut self, unread: usize) {
+        if self.protocol.unread_bytes() != unread {
+            self.timers.stop(Timer::BodyStall);
+        }
     }
 }

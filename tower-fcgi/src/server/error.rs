@@ -1,81 +1,87 @@
-//! Why a connection ended other than in good order.
+//! Why a connection did not end in good order.
 
-use std::error::Error as StdError;
-use std::{fmt, io};
+use std::io;
 
 use fcgi_core::ProtocolError;
 use fcgi_core::server::EndOfInput;
 
-/// A connection ended badly, or the one request of a [CGI program](crate::serve_cgi()) did. Ask it how with the
-/// `is_…` methods.
-#[derive(Debug)]
+/// The error of a connection, or of the one request of a [CGI program](crate::serve_cgi()). The `is_…` methods tell the
+/// cases apart.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub struct Error {
     kind: ErrorKind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum ErrorKind {
     /// The transport failed.
-    Io(io::Error),
-    /// The web server broke the protocol.
-    Protocol(ProtocolError),
-    /// The web server's stream ended where it may not.
+    #[error("the connection to the web server failed")]
+    Io(#[source] io::Error),
+    /// The web server violated the protocol.
+    #[error("the web server broke the protocol")]
+    Protocol(#[source] ProtocolError),
+    /// The web server closed the connection where it must not.
+    #[error("the web server closed the connection {}", place(*.0))]
     UnexpectedEof(EndOfInput),
-    /// A time-out.
+    #[error(transparent)]
     Timeout(TimeoutKind),
-    /// An answer could not be completed.
+    #[error("an answer could not be completed")]
     IncompleteResponse,
-    /// The application wanted it so.
+    #[error("the connection was aborted")]
     Aborted,
 }
 
 /// What took too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TimeoutKind {
+    #[error("timed out while reading the head of a request")]
     HeaderRead,
+    #[error("timed out while writing a response: the web server does not read it")]
     Write,
+    #[error("timed out while discarding the rest of an answered request")]
     Linger,
 }
 
 impl Error {
-    /// The transport failed.
+    /// Whether the transport failed.
     #[must_use]
     pub const fn is_io(&self) -> bool {
         matches!(self.kind, ErrorKind::Io(_))
     }
 
-    /// The web server broke the protocol.
+    /// Whether the web server broke the protocol.
     #[must_use]
     pub const fn is_protocol_error(&self) -> bool {
         matches!(self.kind, ErrorKind::Protocol(_))
     }
 
-    /// The web server closed the connection inside a record or inside the PARAMS of a request.
+    /// Whether the web server closed the connection inside a record or inside the PARAMS of a request.
     #[must_use]
     pub const fn is_truncated(&self) -> bool {
         matches!(self.kind, ErrorKind::UnexpectedEof(EndOfInput::InRecord | EndOfInput::InParams))
     }
 
-    /// The web server closed the connection before a request was answered, as nginx does when its client goes
+    /// Whether the web server closed the connection before a request was answered, as nginx does when its client goes
     /// away.
     #[must_use]
     pub const fn is_canceled(&self) -> bool {
         matches!(self.kind, ErrorKind::UnexpectedEof(EndOfInput::InRequest))
     }
 
-    /// Something took longer than its time-out.
+    /// Whether a timeout expired.
     #[must_use]
     pub const fn is_timeout(&self) -> bool {
         matches!(self.kind, ErrorKind::Timeout(_))
     }
 
-    /// An answer could not be completed, and so the connection was closed rather than the answer ended.
+    /// Whether a response could not be completed, so that the connection was closed rather than the response ended.
     #[must_use]
     pub const fn is_incomplete_response(&self) -> bool {
         matches!(self.kind, ErrorKind::IncompleteResponse)
     }
 
-    /// [`ConnectionHandle::abort`](crate::ConnectionHandle::abort) was called.
+    /// Whether [`ConnectionHandle::abort`](crate::ConnectionHandle::abort) was called.
     #[must_use]
     pub const fn is_aborted(&self) -> bool {
         matches!(self.kind, ErrorKind::Aborted)
@@ -95,45 +101,15 @@ impl From<io::Error> for Error {
 }
 
 impl From<ProtocolError> for Error {
-    fn from(violation: ProtocolError) -> Self {
-        ErrorKind::Protocol(violation).into()
+    fn from(error: ProtocolError) -> Self {
+        ErrorKind::Protocol(error).into()
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.kind {
-            ErrorKind::Io(_) => "the connection to the web server failed",
-            ErrorKind::Protocol(_) => "the web server broke the protocol",
-            ErrorKind::UnexpectedEof(EndOfInput::InParams) => {
-                "the web server closed the connection inside a request's PARAMS"
-            }
-            ErrorKind::UnexpectedEof(EndOfInput::InRequest) => {
-                "the web server closed the connection before its request was answered"
-            }
-            ErrorKind::UnexpectedEof(_) => "the web server closed the connection inside a record",
-            ErrorKind::Timeout(TimeoutKind::HeaderRead) => {
-                "the web server took too long over a request's head"
-            }
-            ErrorKind::Timeout(TimeoutKind::Write) => "the web server took too long to read an answer",
-            ErrorKind::Timeout(TimeoutKind::Linger) => {
-                "the web server went on too long with a body that nobody reads"
-            }
-            ErrorKind::IncompleteResponse => "an answer could not be completed",
-            ErrorKind::Aborted => "the connection was told to end at once",
-        })
-    }
-}
-
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.kind {
-            ErrorKind::Io(error) => Some(error),
-            ErrorKind::Protocol(violation) => Some(violation),
-            ErrorKind::UnexpectedEof(_)
-            | ErrorKind::Timeout(_)
-            | ErrorKind::IncompleteResponse
-            | ErrorKind::Aborted => None,
-        }
+const fn place(end: EndOfInput) -> &'static str {
+    match end {
+        EndOfInput::InParams => "inside a request's PARAMS",
+        EndOfInput::InRequest => "before its request was answered",
+        EndOfInput::InRecord | EndOfInput::Clean => "inside a record",
     }
 }

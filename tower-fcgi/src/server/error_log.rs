@@ -1,4 +1,4 @@
-//! What the code of a request logs, on its way to that request's STDERR.
+//! From the loggers of a request's code to the request's STDERR.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
@@ -6,20 +6,18 @@ use std::mem;
 
 use super::response_writer::ResponseWriter;
 
-/// The error log of the web server, as a [`Write`] for loggers: STDERR (FastCGI §5.3) of the request whose code
-/// writes.
+/// The error log of the web server, as a [`Write`] for loggers: STDERR (FastCGI §5.3) of the current request.
 ///
-/// That is the request whose handler, or whose response's body, is being polled on the current thread. What is
-/// written anywhere else, so also in a task or a thread that a handler has started, goes to the standard error of
-/// the process; [`Stderr`](crate::Stderr) can be moved there.
+/// That is the request whose handler or response body is being polled on the current thread. Anything written elsewhere,
+/// for example in a task or a thread that a handler has started, goes to the standard error of the process.
+/// [`Stderr`](crate::Stderr) can be moved there instead.
 ///
-/// Nothing waits here, as loggers cannot. What is written before the head of the answer is out follows the head,
-/// since nginx has room for a few lines at most before it; a handler that waits keeps its lines until it answers.
-/// What is written after that goes out with the next piece of the answer. More than 64 KiB at a time are dropped, and
-/// a last line has the number of lines that were. So are the lines of a request that the web server gives up before it is
-/// answered.
+/// A write never waits, since loggers cannot. What is written before the head of the response follows the head, because
+/// nginx has room for only a few lines before it; the lines of a handler that waits are kept until it answers. What is
+/// written later goes out with the next part of the response. More than 64 KiB at a time are dropped, and a last line
+/// has the number of dropped lines. The lines of a request that the web server aborts before its response are dropped too.
 ///
-/// What comes from a client can forge lines in a log that shows the text as it is: log it with `{:?}`.
+/// Text from a client can forge lines in a log that shows it unescaped: log it with `{:?}`.
 ///
 /// # Examples
 /// ```
@@ -40,7 +38,7 @@ use super::response_writer::ResponseWriter;
 pub struct ErrorLog(());
 
 impl ErrorLog {
-    /// There is one; this names it.
+    /// The error log of the current request.
     #[must_use]
     pub const fn new() -> Self {
         Self(())
@@ -48,7 +46,7 @@ impl ErrorLog {
 }
 
 impl Write for ErrorLog {
-    /// Takes all of `text`. It is taken as lines: where it does not end with a line break, one is added.
+    /// Writes all of `text`, as lines: a line break is added if it does not end with one.
     ///
     /// # Errors
     /// Only those of the process's standard error, outside of a request.
@@ -66,29 +64,29 @@ impl Write for ErrorLog {
     }
 }
 
-/// Bytes of a request's lines that wait at a time.
+/// Bytes of a request's lines that are buffered.
 const MAX_BUFFERED: usize = 64 * 1024;
 
 thread_local! {
-    /// Whether the code of a request is running.
+    /// Whether code of a request is running.
     static IN_REQUEST: Cell<bool> = const { Cell::new(false) };
-    /// Whether there is anything in `LINES`. It is looked at several times a request, and this is the cheaper look.
+    /// Whether `LINES` has any. It is read several times a request, and is cheaper to read.
     static WRITTEN: Cell<bool> = const { Cell::new(false) };
-    /// What the code of the request that runs has written.
+    /// What the current request has written.
     static LINES: RefCell<LogBuffer> = const { RefCell::new(LogBuffer::new()) };
 }
 
-/// Lines that wait for a sink.
+/// Buffered lines.
 #[derive(Debug, Default)]
 pub(crate) struct LogBuffer {
     text: Vec<u8>,
-    /// Lines that there was no room for.
-    lost: usize,
+    /// Dropped lines.
+    dropped: usize,
 }
 
 impl LogBuffer {
     const fn new() -> Self {
-        Self { text: Vec::new(), lost: 0 }
+        Self { text: Vec::new(), dropped: 0 }
     }
 
     fn push(&mut self, text: &[u8]) {
@@ -97,46 +95,46 @@ impl LogBuffer {
             self.text.extend_from_slice(text);
             self.text.push(b'\n');
         } else {
-            self.push_what_fits(text);
+            self.push_fitting(text);
         }
     }
 
-    /// The whole lines at the front of `text` that there is room for; the others are counted.
+    /// Buffers the whole lines of `text` that fit, and counts the others.
     #[cold]
-    fn push_what_fits(&mut self, text: &[u8]) {
+    fn push_fitting(&mut self, text: &[u8]) {
         let room = MAX_BUFFERED.saturating_sub(self.text.len()).min(text.len());
         let fitting = memchr::memrchr(b'\n', &text[..room]).map_or(0, |end| end + 1);
         let (fitting, over) = text.split_at(fitting);
         self.text.extend_from_slice(fitting);
-        self.lost += memchr::memchr_iter(b'\n', over).count() + 1;
+        self.dropped += memchr::memchr_iter(b'\n', over).count() + 1;
     }
 
     fn append(&mut self, later: &Self) {
         if !later.text.is_empty() {
             self.push(&later.text);
         }
-        self.lost += later.lost;
+        self.dropped += later.dropped;
     }
 
-    fn pour(&self, sink: &mut impl ResponseWriter) {
+    fn flush_to(&self, writer: &mut impl ResponseWriter) {
         if let Some(text) = self.text.strip_suffix(b"\n") {
-            sink.stderr(text);
+            writer.stderr(text);
         }
-        if self.lost > 0 {
-            sink.stderr(format!("{} more lines were dropped here", self.lost).as_bytes());
+        if self.dropped > 0 {
+            writer.stderr(format!("{} more lines were dropped here", self.dropped).as_bytes());
         }
     }
 }
 
-/// Lines of a request whose head is not out.
+/// The lines of a request whose head is not written yet.
 #[derive(Debug, Default)]
 pub(crate) struct DeferredLog(
-    /// Nearly always none, in every connection.
+    /// Nearly always `None`.
     Option<Box<LogBuffer>>,
 );
 
 impl DeferredLog {
-    /// Takes over what was written.
+    /// Takes what was written.
     #[inline]
     pub(crate) fn collect(&mut self) {
         if WRITTEN.get() {
@@ -144,20 +142,20 @@ impl DeferredLog {
         }
     }
 
-    /// Puts what is held, and what was written after that, into a sink.
-    pub(crate) fn pour(&mut self, sink: &mut impl ResponseWriter) {
+    /// Writes what was taken, and what was written since, to STDERR.
+    pub(crate) fn flush_to(&mut self, writer: &mut impl ResponseWriter) {
         if let Some(lines) = self.0.take() {
-            lines.pour(sink);
+            lines.flush_to(writer);
         }
-        pour(sink);
+        flush_to(writer);
     }
 }
 
-/// The code of a request runs until this is [left](Scope::leave). What it writes is there for [`pour`] and
-/// [`Held::collect`] until then.
-#[must_use = "it is to be left"]
+/// Code of a request runs until this is [left](Self::leave). Until then, [`flush_to`] and [`DeferredLog::collect`] take
+/// what it writes.
+#[must_use = "it must be left"]
 pub(crate) struct LogScope {
-    /// Of another request, whose code drives this one's connection.
+    /// The lines of another request, whose code polls this one's connection.
     outer: Option<Box<LogBuffer>>,
     nested: bool,
 }
@@ -185,17 +183,17 @@ fn restore(outer: LogBuffer) {
     WRITTEN.set(true);
 }
 
-/// Whether there is anything for [`pour`] or [`Held::collect`].
+/// Whether the current request has written something.
 #[inline]
 pub(crate) fn is_written() -> bool {
     WRITTEN.get()
 }
 
-/// Puts what was written into a sink.
+/// Writes what the current request has written to STDERR.
 #[inline]
-pub(crate) fn pour(sink: &mut impl ResponseWriter) {
+pub(crate) fn flush_to(writer: &mut impl ResponseWriter) {
     if WRITTEN.get() {
-        take().pour(sink);
+        take().flush_to(writer);
     }
 }
 

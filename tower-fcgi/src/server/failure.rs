@@ -1,4 +1,4 @@
-//! Everything that keeps an answer from being completed, and what the web server is told of it.
+//! Why a response could not be completed, and what the client gets instead.
 
 use std::any::Any;
 use std::error::Error;
@@ -10,50 +10,55 @@ use crate::cgi::{RequestError, ResponseError};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why there is no whole answer.
-#[derive(Debug)]
+/// Why a response could not be completed.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The handler, its response body, or the drop of either panicked.
+    #[error("the handler panicked: {0}")]
     Panic(String),
-    /// The service gave an error instead of a response.
+    /// The service returned an error instead of a response.
+    #[error("the service failed: {}", ErrorChain(&**.0))]
     Service(BoxError),
-    /// The service's `poll_ready` gave an error.
+    /// The service's `poll_ready` returned an error.
+    #[error("the service is not ready: {}", ErrorChain(&**.0))]
     ServiceNotReady(BoxError),
-    /// The response's body gave an error.
+    /// The response's body returned an error.
+    #[error("the response's body failed: {}", ErrorChain(&**.0))]
     Body(BoxError),
-    /// The response's body ended before its Content-Length.
+    #[error("the response's body ended {missing} bytes short of its Content-Length")]
     BodyTooShort { missing: u64 },
-    /// The response's body goes on after its Content-Length.
+    #[error("the response's body is longer than its Content-Length")]
     BodyTooLong,
-    /// The response's head is one that CGI cannot carry.
+    /// CGI cannot carry the response's head.
+    #[error("the response cannot be sent over CGI: {0}")]
     Head(&'static str),
-    /// The request's unread body held up the other requests of its connection for too long.
+    #[error("the request's unread body blocked other requests of its connection for too long")]
     BodyNotConsumed,
-    /// Nothing of the request's body came for too long.
+    #[error("request timed out while reading the body")]
     BodyStalled,
-    /// The request's body is larger than it may be.
+    #[error("the request's body is larger than the limit")]
     BodyTooLarge,
-    /// The request took longer than it may.
+    #[error("request timed out")]
     Timeout,
-    /// The request's head did not come in time.
+    #[error("request timed out while reading the head")]
     HeadTimeout,
-    /// The request is one that `http` or the limits cannot carry.
+    /// `http` or the limits do not allow the request.
+    #[error("the request cannot be served: {1}")]
     Request(StatusCode, &'static str),
 }
 
 impl Failure {
-    /// From what `catch_unwind` caught.
+    /// From a payload of `catch_unwind`.
     pub(crate) fn panic(payload: &(dyn Any + Send)) -> Self {
         let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
             (Some(text), _) => (*text).to_owned(),
             (None, Some(text)) => text.clone(),
-            (None, None) => "with a value that is no text".to_owned(),
+            (None, None) => "non-string panic payload".to_owned(),
         };
         Self::Panic(text)
     }
 
-    /// What the client is told where the head has not gone out. It says nothing of the cause, which is
-    /// nobody's business but the log's.
+    /// The status of the error response, where the head was not sent. The client gets no cause: that goes to the log.
     pub(crate) const fn status(&self) -> StatusCode {
         match self {
             Self::Panic(_)
@@ -71,7 +76,7 @@ impl Failure {
         }
     }
 
-    /// Whether the peer is to blame, so that the application's own log need not be alarmed.
+    /// Whether the peer caused it. The application's log has it at a lower level then.
     pub(crate) const fn is_client_error(&self) -> bool {
         matches!(self, Self::Request(..) | Self::HeadTimeout | Self::BodyStalled | Self::BodyTooLarge)
     }
@@ -89,32 +94,8 @@ impl From<ResponseError> for Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Panic(text) => write!(f, "the handler panicked: {text}"),
-            Self::Service(error) => write!(f, "the service failed: {}", ErrorChain(&**error)),
-            Self::ServiceNotReady(error) => write!(f, "the service is not ready: {}", ErrorChain(&**error)),
-            Self::Body(error) => write!(f, "the response's body failed: {}", ErrorChain(&**error)),
-            Self::BodyTooShort { missing } => {
-                write!(f, "the response's body ended {missing} bytes short of its Content-Length")
-            }
-            Self::BodyTooLong => f.write_str("the response's body is longer than its Content-Length"),
-            Self::Head(reason) => write!(f, "the response cannot be sent over CGI: {reason}"),
-            Self::BodyNotConsumed => {
-                f.write_str("the request's unread body held up other requests for too long")
-            }
-            Self::BodyStalled => f.write_str("nothing of the request's body came for too long"),
-            Self::BodyTooLarge => f.write_str("the request's body is larger than the limit"),
-            Self::Timeout => f.write_str("the request took longer than it may"),
-            Self::HeadTimeout => f.write_str("the request's head did not come in time"),
-            Self::Request(_, reason) => write!(f, "the request cannot be served: {reason}"),
-        }
-    }
-}
-
-/// An error and its sources on one line. A source that the text before it ends with is not repeated: many
-/// errors have their source's text in their own.
+/// An error and its sources on one line. A source that the text so far ends with is not repeated: many errors include the
+/// text of their source.
 struct ErrorChain<'a>(&'a dyn Error);
 
 impl fmt::Display for ErrorChain<'_> {
@@ -133,7 +114,7 @@ impl fmt::Display for ErrorChain<'_> {
     }
 }
 
-/// Whether the last words of a text are these.
+/// Whether `text` ends with these words.
 fn ends_with(text: &str, words: &str) -> bool {
     let before = text.strip_suffix(words);
     before.is_some_and(|before| !before.ends_with(char::is_alphanumeric) || words.is_empty())
@@ -143,7 +124,7 @@ fn ends_with(text: &str, words: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// A text, and the errors behind it.
+    /// An error with this text and this source.
     #[derive(Debug)]
     struct Link(&'static str, Option<Box<Self>>);
 

@@ -1,4 +1,4 @@
-//! The file that a Filter answers from.
+//! The file that a Filter receives.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,26 +9,24 @@ use bytes::Bytes;
 use crate::body::RequestBody;
 use crate::cgi::parse_decimal;
 
-/// The second input of a Filter (FastCGI §6.4): a file that the web server sends along with the request, its
-/// DATA.
+/// The DATA of a Filter (FastCGI §6.4): a file that the web server sends with the request.
 ///
-/// It is in the extensions of each request for a Filter, and of no other. A clone is the same stream.
+/// It is in the extensions of each request to a Filter, and only there. A clone is the same stream.
 ///
-/// The stream behaves as the [`RequestBody`] that it is: read it, and input flows; leave it, and input is
-/// held back once the limits are reached, STDIN's and DATA's together. The web server sends DATA behind
-/// STDIN, so whoever wants the file reads the request's body first, or drops it. That the DATA are as many
-/// bytes as FCGI_DATA_LENGTH is checked, as §6.4 asks of an application: fewer or more are a
-/// [`BodyError`](crate::BodyError), never a clean end. A request that tells no such length is a `400`.
+/// The stream is a [`RequestBody`] and behaves like one: reading it lets input flow, and leaving it unread pauses the input
+/// once STDIN and DATA together reach the limits. The web server sends DATA after STDIN, so read or drop the request's
+/// body first. As §6.4 requires, the number of bytes is checked against FCGI_DATA_LENGTH: fewer or more are a
+/// [`BodyError`](crate::BodyError), never a clean end. A request without that length gets a `400`.
 #[derive(Clone)]
 pub struct FilterData {
     length: u64,
     last_modified: Option<SystemTime>,
-    /// Until somebody takes it.
+    /// `None` once it was taken.
     stream: Arc<Mutex<Option<RequestBody>>>,
 }
 
 impl FilterData {
-    /// Of a file that is there whole: for tests of a Filter.
+    /// The DATA of a complete file, for tests of a Filter.
     #[must_use]
     pub fn whole(file: impl Into<Bytes>, last_modified: Option<SystemTime>) -> Self {
         let file = file.into();
@@ -40,32 +38,31 @@ impl FilterData {
         Self { length, last_modified, stream: Arc::new(Mutex::new(Some(stream))) }
     }
 
-    /// Bytes of the file: FCGI_DATA_LENGTH. They are there only once the stream has ended well.
+    /// The bytes of the file: FCGI_DATA_LENGTH. They were received only once the stream has ended cleanly.
     #[must_use]
     pub const fn length(&self) -> u64 {
         self.length
     }
 
-    /// When the file was last changed: FCGI_DATA_LAST_MOD. `None` where the web server does not tell, or
-    /// something that is no time.
+    /// When the file was last modified: FCGI_DATA_LAST_MOD. `None` if missing or not a time.
     #[must_use]
     pub const fn last_modified(&self) -> Option<SystemTime> {
         self.last_modified
     }
 
-    /// The file's content. `None`: it was taken before.
+    /// Takes the content of the file. `None` if it was taken before.
     #[must_use]
     pub fn take(&self) -> Option<RequestBody> {
         self.stream.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// The length that a Filter's PARAMS tell of its DATA. `None`: none, or something that is no number.
+/// FCGI_DATA_LENGTH. `None` if missing or not a number.
 pub(crate) fn length(params: &fcgi_core::Params) -> Option<u64> {
     parse_decimal(params.get("FCGI_DATA_LENGTH")?)
 }
 
-/// The time that a Filter's PARAMS tell, in seconds since 1970.
+/// FCGI_DATA_LAST_MOD, in seconds since 1970. `None` if missing or not a time.
 pub(crate) fn last_modified(params: &fcgi_core::Params) -> Option<SystemTime> {
     let seconds = parse_decimal(params.get("FCGI_DATA_LAST_MOD")?)?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
@@ -92,7 +89,7 @@ mod tests {
             ("", None, None),
             ("-1", None, None),
             ("Thu, 01 Jan 1970 00:00:00 GMT", None, None),
-            // More than a time can be.
+            // Beyond the range of a `SystemTime`.
             ("18446744073709551615", Some(u64::MAX), None),
         ] {
             let params = [("FCGI_DATA_LENGTH", value), ("FCGI_DATA_LAST_MOD", value)].into_iter().collect();

@@ -1,46 +1,216 @@
-//! What the connection keeps of a request whose exchange is running.
+//! The requests in flight: one in the connection's own future, the others in tasks.
 
-use std::sync::Arc;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
-use fcgi_core::{RequestKey, Role};
-use tracing::Span;
+use fcgi_core::RequestKey;
+use fcgi_core::server::Connection;
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
 
-use crate::body::{BodyChannel, BodyErrorKind};
+use super::failure::{BoxError, Failure};
+use super::in_flight_request::{Dispatched, DispatchedProj, InFlightRequest};
+use super::progress::Progress;
+use super::response_driver::ResponseProgress;
+use super::response_writer::DirectWriter;
+use super::tasks::RequestTasks;
+use crate::body::BodyErrorKind;
+use crate::cgi::ErrorBody;
 
-/// A request that was dispatched and is not answered.
-#[derive(Debug)]
-pub(super) struct InFlightRequest {
-    pub(super) key: RequestKey,
-    /// Its body, if STDIN had not ended when it was dispatched.
-    pub(super) body: Option<Arc<BodyChannel>>,
-    /// A Filter's DATA, if they had not ended either.
-    pub(super) data: Option<Arc<BodyChannel>>,
-    pub(super) role: Role,
-    pub(super) span: Span,
-}
-
-impl Drop for InFlightRequest {
-    /// However the connection ends: nobody waits for bytes that do not come.
-    fn drop(&mut self) {
-        self.fail_body(BodyErrorKind::Disconnected);
+pin_project! {
+    /// All requests in flight on a connection.
+    #[project = InFlightProj]
+    pub(super) struct InFlight<F, B> {
+        #[pin]
+        inline: InlineSlot<F, B>,
+        // Made for the first request that needs a task.
+        tasks: Option<Box<RequestTasks>>,
+        // Whether the tasks have their turn before the inline request.
+        tasks_first: bool,
     }
 }
 
-impl InFlightRequest {
-    /// Whether more of its streams may come.
-    pub(super) fn expects_more(&self) -> bool {
-        [&self.body, &self.data].into_iter().flatten().any(|stream| stream.is_open())
+pin_project! {
+    /// The request that runs in the connection's own future.
+    #[project = InlineProj]
+    enum InlineSlot<F, B> {
+        Empty,
+        Running { #[pin] running: Dispatched<F, B> },
+    }
+}
+
+/// Where a request runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placement {
+    Inline,
+    Task,
+}
+
+impl<F, B> InFlight<F, B> {
+    pub(super) const fn new() -> Self {
+        Self { inline: InlineSlot::Empty, tasks: None, tasks_first: false }
     }
 
-    /// Whether its handler waits for one of its streams.
-    pub(super) fn reader_is_waiting(&self) -> bool {
-        [&self.body, &self.data].into_iter().flatten().any(|stream| stream.reader_is_waiting())
-    }
-
-    /// Nothing more comes into the body, nor into the DATA.
-    pub(super) fn fail_body(&self, kind: BodyErrorKind) {
-        for stream in [&self.body, &self.data].into_iter().flatten() {
-            stream.fail(kind);
+    pub(super) fn find(&self, key: RequestKey) -> Option<&InFlightRequest> {
+        match &self.inline {
+            InlineSlot::Running { running } if running.request.key == key => Some(&running.request),
+            _ => self.tasks.as_ref()?.find(key),
         }
+    }
+
+    /// Fails the bodies of all requests that have not ended.
+    pub(super) fn fail_bodies(&self, kind: BodyErrorKind) {
+        for request in self.requests() {
+            request.input.fail(kind);
+        }
+    }
+
+    /// Releases the capacity that the handlers have freed. [`Blocked`](Progress::Blocked): they have freed none, and
+    /// wake `waker` when they do.
+    pub(super) fn release_capacity(&self, protocol: &mut Connection, waker: &Waker) -> Progress {
+        let released: usize =
+            self.requests().map(|request| request.input.release_capacity(protocol, request.key, waker)).sum();
+        if released > 0 { Progress::Made } else { Progress::Blocked }
+    }
+
+    /// Frees what an idle connection does not need. A task that has not ended has no request left.
+    pub(super) fn shrink(self: Pin<&mut Self>) {
+        *self.project().tasks = None;
+    }
+
+    fn requests(&self) -> impl Iterator<Item = &InFlightRequest> {
+        let inline = match &self.inline {
+            InlineSlot::Running { running } => Some(&running.request),
+            InlineSlot::Empty => None,
+        };
+        inline.into_iter().chain(self.tasks.iter().flat_map(|tasks| tasks.requests()))
+    }
+}
+
+impl<F, B> InFlight<F, B>
+where
+    F: Future<Output = Result<Response<B>, Failure>>,
+    B: Body<Error: Into<BoxError>>,
+{
+    /// How much of a request's response was given to the protocol.
+    pub(super) fn progress(&self, key: RequestKey) -> ResponseProgress {
+        let progress = match &self.inline {
+            InlineSlot::Running { running } if running.request.key == key => {
+                Some(running.response.progress())
+            }
+            _ => self.tasks.as_ref().and_then(|tasks| tasks.progress(key)),
+        };
+        progress.unwrap_or(ResponseProgress::NotStarted(ErrorBody::None))
+    }
+
+    /// Runs a request: inline if nothing else does, else in a task.
+    #[inline(always)]
+    pub(super) fn start(self: Pin<&mut Self>, dispatched: Dispatched<F, B>) -> Placement
+    where
+        F: Send + 'static,
+        B: Body<Data: Send> + Send + 'static,
+    {
+        let mut this = self.project();
+        if let InlineSlot::Empty = *this.inline {
+            this.inline.set(InlineSlot::Running { running: dispatched });
+            Placement::Inline
+        } else {
+            this.tasks.get_or_insert_with(|| Box::new(RequestTasks::new())).spawn(dispatched);
+            Placement::Task
+        }
+    }
+
+    /// Polls all responses, as long as there is room for `limit` bytes of output.
+    #[inline]
+    pub(super) fn poll(
+        mut self: Pin<&mut Self>,
+        protocol: &mut Connection,
+        limit: usize,
+        cx: &mut Context<'_>,
+    ) {
+        // Each comes first in its turn, or a response that is always ready would leave no room for the others.
+        let had_room = protocol.output_len() < limit;
+        let tasks_first = self.tasks_first;
+        if tasks_first && self.tasks.is_some() {
+            self.as_mut().poll_tasks(protocol, limit, cx);
+        }
+        if let InlineSlot::Running { .. } = self.inline {
+            self.as_mut().poll_inline(protocol, limit, cx);
+        }
+        if !tasks_first && self.tasks.is_some() {
+            self.as_mut().poll_tasks(protocol, limit, cx);
+        }
+        *self.project().tasks_first ^= had_room;
+    }
+
+    /// Polls the response of the inline request.
+    pub(super) fn poll_inline(
+        self: Pin<&mut Self>,
+        protocol: &mut Connection,
+        limit: usize,
+        cx: &mut Context<'_>,
+    ) {
+        let mut inline = self.project().inline;
+        let InlineProj::Running { running } = inline.as_mut().project() else { return };
+        let DispatchedProj { request, response } = running.project();
+        let mut writer = DirectWriter::new(protocol, request.key, limit);
+        if request.span.in_scope(|| response.poll(cx, &mut writer)).is_ready() {
+            request.input.fail(BodyErrorKind::RequestEnded);
+            inline.set(InlineSlot::Empty);
+        }
+    }
+
+    /// Moves the output of the tasks into the protocol.
+    fn poll_tasks(self: Pin<&mut Self>, protocol: &mut Connection, limit: usize, cx: &mut Context<'_>) {
+        let Some(tasks) = self.project().tasks else { return };
+        while protocol.output_len() < limit {
+            let Some((key, output)) = tasks.poll_output(cx) else { return };
+            output.drain_into(&mut DirectWriter::new(protocol, key, limit));
+            if !protocol.is_writable(key)
+                && let Some(request) = tasks.remove(key)
+            {
+                request.input.fail(BodyErrorKind::RequestEnded);
+            }
+        }
+    }
+
+    /// Drops the handler of a request, wherever it runs, and fails its body.
+    pub(super) fn cancel(
+        self: Pin<&mut Self>,
+        key: RequestKey,
+        kind: BodyErrorKind,
+        protocol: &mut Connection,
+        limit: usize,
+    ) {
+        let mut this = self.project();
+        match this.inline.as_mut().project() {
+            InlineProj::Running { running } if running.request.key == key => {
+                let DispatchedProj { request, response } = running.project();
+                request.input.fail(kind);
+                request.span.in_scope(|| response.discard(&mut DirectWriter::new(protocol, key, limit)));
+                this.inline.set(InlineSlot::Empty);
+            }
+            _ => {
+                if let Some(request) = this.tasks.as_mut().and_then(|tasks| tasks.remove(key)) {
+                    request.input.fail(kind);
+                }
+            }
+        }
+    }
+
+    /// Drops all handlers: the peer is gone.
+    pub(super) fn cancel_all(
+        mut self: Pin<&mut Self>,
+        kind: BodyErrorKind,
+        protocol: &mut Connection,
+        limit: usize,
+    ) {
+        self.fail_bodies(kind);
+        if let InlineSlot::Running { running } = &self.inline {
+            let key = running.request.key;
+            self.as_mut().cancel(key, kind, protocol, limit);
+        }
+        self.shrink();
     }
 }

@@ -1,4 +1,4 @@
-//! One request with a clone of the service: readiness, the call, and the response's future.
+//! Calls a clone of the service with one request: readiness, the call, and the response's future.
 
 use std::mem;
 use std::pin::Pin;
@@ -12,20 +12,20 @@ use super::failure::{BoxError, Failure};
 use crate::body::RequestBody;
 
 pin_project! {
-    /// The future of one request's response, as tower's `Oneshot`, but with an error that tells a service that did
-    /// not become ready from one that failed.
+    /// The future of one response, as tower's `Oneshot`, but its error tells a service that did not become ready from one
+    /// that failed.
     ///
-    /// It owns a clone of the service until that was called, and no longer: what the clone reserved in `poll_ready`
-    /// (a permit, a place in a queue) is released with this future, also if the request is never called.
+    /// It owns a clone of the service until the call, and no longer. So what the clone reserved in `poll_ready` (a permit, a
+    /// place in a queue) is released with this future, even if the request is never called.
     #[project = OneshotProj]
     pub(crate) enum Oneshot<S>
     where
         S: Service<Request<RequestBody>>,
     {
-        /// Polls the same clone each time: another one would lose its place in the queue. In a box, since most
-        /// services are ready at once, and a request is large.
+        /// Polls the same clone each time: another one would lose its place in the queue. Boxed, since most services are
+        /// ready at once, and a request is large.
         Waiting { call: Box<Call<S>> },
-        /// The clone is gone.
+        /// The clone was dropped.
         Called { #[pin] future: S::Future },
     }
 }
@@ -41,12 +41,12 @@ impl<S> Oneshot<S>
 where
     S: Service<Request<RequestBody>, Error: Into<BoxError>>,
 {
-    /// Waits for `service` from the first poll on.
+    /// Waits for `service` with the first poll.
     pub(crate) fn new(service: S, request: Request<RequestBody>) -> Self {
         Self::Waiting { call: Box::new(Call { service, request }) }
     }
 
-    /// Calls `service` now if it is ready at once, without an allocation.
+    /// Calls `service` now if it is ready at once. Allocates only if it is not.
     ///
     /// # Errors
     /// That of `poll_ready`.

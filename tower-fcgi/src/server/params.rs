@@ -1,4 +1,4 @@
-//! What the web server tells of a request.
+//! The meta-variables of a request.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -10,17 +10,17 @@ use http::uri::Scheme;
 use super::stderr::Stderr;
 use crate::cgi::{client_of, first_counts, server_of};
 
-/// The meta-variables of a request (RFC 3875 §4.1): all that the web server sent, in its order, as raw bytes.
+/// The meta-variables of a request (RFC 3875 §4.1): everything that the web server sent, in its order, as raw bytes.
 ///
-/// They are in the extensions of each request. Derefs to [`fcgi_core::Params`], which has the rest of the look-ups; a
-/// clone shares the bytes.
+/// They are in the extensions of each request. Derefs to [`fcgi_core::Params`], which has more look-ups. A clone shares the
+/// bytes.
 ///
 /// # A variable that comes several times
-/// [`get`](Self::get) gives the value that the request's headers, its target and [`client_addr`](Self::client_addr) are
-/// made of: the last. So what a web server's configuration says once more, behind a file that it includes,
-/// replaces what was said before. Of HTTP_* other than HTTP_HOST and HTTP_AUTHORIZATION it is the
-/// first, as `HeaderMap::get` has it, and of CONTENT_TYPE the first that is not empty: HAProxy and H2O send each of a
-/// client's headers. [`get_all`](fcgi_core::Params::get_all) gives every value.
+/// [`get`](Self::get) returns the value from which the request's headers, its target and
+/// [`client_addr`](Self::client_addr) are made: the last. So a web server's configuration can include a file and override a
+/// variable after it. For HTTP_* other than HTTP_HOST and HTTP_AUTHORIZATION it is the first, as in `HeaderMap::get`, and
+/// for CONTENT_TYPE the first that is not empty: HAProxy and H2O send each of a client's headers.
+/// [`get_all`](fcgi_core::Params::get_all) returns all values.
 ///
 /// ```
 /// use tower_fcgi::Params;
@@ -34,12 +34,12 @@ pub struct Params {
     pairs: fcgi_core::Params,
     role: Role,
     client: Option<SocketAddr>,
-    /// Here rather than beside it in the request's extensions: an extension is an allocation.
+    /// Not an extension of its own, which would be an allocation.
     stderr: Option<Stderr>,
 }
 
 impl Params {
-    /// `client`: what `pairs` say of it, which the mapping has read in passing.
+    /// `client`: the address in `pairs`, which the mapping has parsed already.
     pub(crate) const fn new(
         pairs: fcgi_core::Params,
         role: Role,
@@ -49,30 +49,30 @@ impl Params {
         Self { pairs, role, client, stderr: Some(stderr) }
     }
 
-    /// What the request asks the application to be: one of the [roles](crate::Config::with_roles) that are played.
-    /// Params that were made by hand are a Responder's, unless they were [told](Self::with_role) otherwise.
+    /// The role that the request asks for: one of the [roles](crate::Builder::with_roles) that the service plays. Params that
+    /// were made by hand are a Responder's, unless [`with_role`](Self::with_role) was used.
     #[must_use]
     pub const fn role(&self) -> Role {
         self.role
     }
 
-    /// The same, of a request for this role: for tests of a service that plays several.
+    /// The same params of a request for this role, for tests of a service with several roles.
     #[must_use]
     pub const fn with_role(mut self, role: Role) -> Self {
         self.role = role;
         self
     }
 
-    /// From the environment of a CGI program (RFC 3875 §4.1), as [`vars_os`](std::env::vars_os) gives it: every
-    /// variable, as the bytes that it has.
+    /// From the environment of a CGI program (RFC 3875 §4.1), as [`vars_os`](std::env::vars_os) returns it: every variable, as
+    /// raw bytes.
     pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         vars.into_iter()
             .map(|(name, value)| (name.into_encoded_bytes(), value.into_encoded_bytes()))
             .collect()
     }
 
-    /// The value of a variable; [of several](Self#a-variable-that-comes-several-times) the one that counts. Names are
-    /// compared byte by byte.
+    /// The value of a variable; if it [comes several times](Self#a-variable-that-comes-several-times), the one that counts. Names
+    /// are compared byte by byte.
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
         let name = name.as_ref();
         if !first_counts(name) {
@@ -83,30 +83,28 @@ impl Params {
         values.find(|value| may_be_empty || !value.is_empty()).or_else(|| self.pairs.get(name))
     }
 
-    /// The same, where it is UTF-8.
+    /// The value of a variable, as [`get`](Self::get) returns it, if it is UTF-8.
     pub fn get_str(&self, name: impl AsRef<[u8]>) -> Option<&str> {
         self.get(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// The client's address: REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8). `None` where that is no IP
-    /// address, as with a client that reached the web server by a unix socket. Brackets and a zone (`fe80::1%eth0`)
-    /// are left out. A port that is missing or wrong is the one in REMOTE_ADDR (`192.0.2.1:4711`), else 0.
+    /// The client's address: REMOTE_ADDR and REMOTE_PORT (RFC 3875 §4.1.8). `None` if that is not an IP address, as for a
+    /// client that reached the web server over a Unix socket. Brackets and a zone (`fe80::1%eth0`) are dropped. If the port is
+    /// missing or invalid, the one in REMOTE_ADDR counts (`192.0.2.1:4711`), else 0.
     #[must_use]
     pub const fn client_addr(&self) -> Option<SocketAddr> {
         self.client
     }
 
-    /// The address at which the web server received the request: SERVER_ADDR, which RFC 3875 does not have, and
-    /// SERVER_PORT. `None` where the one is no IP address or there is no port. Read as
-    /// [`client_addr`](Self::client_addr).
+    /// The address at which the web server received the request: SERVER_ADDR, which is not in RFC 3875, and SERVER_PORT. `None`
+    /// unless both are an IP address and a port. Parsed as [`client_addr`](Self::client_addr).
     #[must_use]
     pub fn server_addr(&self) -> Option<SocketAddr> {
         server_of(&self.pairs)
     }
 
-    /// The scheme of the client's request: `https` where HTTPS says so (any value but an empty one, `off` and
-    /// `0`), else what REQUEST_SCHEME says, else `http`. Neither is a variable of RFC 3875; web servers send
-    /// the one or the other.
+    /// The scheme of the client's request: `https` if HTTPS has any value but an empty one, `off` and `0`; without HTTPS, the
+    /// value of REQUEST_SCHEME; else `http`. Neither is a variable of RFC 3875; web servers send one or the other.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         let https = match self.get("HTTPS") {
@@ -116,8 +114,7 @@ impl Params {
         if https { Scheme::HTTPS } else { Scheme::HTTP }
     }
 
-    /// The STDERR of the request that these are of, for text that is to be in the web server's error log.
-    /// `None` for params that were made by hand.
+    /// The request's STDERR stream, which the web server writes to its error log. `None` for params that were made by hand.
     #[must_use]
     pub fn stderr(&self) -> Option<Stderr> {
         self.stderr.clone()
@@ -125,7 +122,7 @@ impl Params {
 }
 
 impl PartialEq for Params {
-    /// By the pairs: the client is read from them, and neither the role nor STDERR is a meta-variable.
+    /// Compares the pairs: the client is parsed from them, and the role and STDERR are not meta-variables.
     fn eq(&self, other: &Self) -> bool {
         self.pairs == other.pairs
     }
@@ -198,7 +195,7 @@ mod tests {
 
     #[test]
     fn https_on_1_off_or_empty_decides_the_scheme() {
-        for (told, scheme) in [
+        for (pairs, scheme) in [
             (&[("HTTPS", "on")][..], Scheme::HTTPS),
             (&[("HTTPS", "1")], Scheme::HTTPS),
             (&[("HTTPS", "ON"), ("REQUEST_SCHEME", "http")], Scheme::HTTPS),
@@ -211,8 +208,8 @@ mod tests {
             (&[("HTTP_HTTPS", "on")], Scheme::HTTP),
             (&[], Scheme::HTTP),
         ] {
-            let params: Params = told.iter().copied().collect();
-            assert_eq!(params.scheme(), scheme, "{told:?}");
+            let params: Params = pairs.iter().copied().collect();
+            assert_eq!(params.scheme(), scheme, "{pairs:?}");
         }
     }
 }

@@ -1,7 +1,5 @@
-//! One request and its answer: the call, the head, the frames, the end.
-//!
-//! The same description serves both ways of running it: in the connection's own future, and in a task of its
-//! own.
+//! The response to one request: the handler, the head, the body, the end. It runs in the connection's own future or in a
+//! task.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,21 +16,20 @@ use super::failure::{BoxError, Failure};
 use super::response_writer::ResponseWriter;
 use crate::cgi::{ErrorBody, ResponseBodyLength, ResponseContext, write_error, write_head};
 
-/// Frames that are taken in one go. A body that is always ready with nothing would otherwise never let
-/// anything else have its turn.
+/// Frames of one poll. A body that is always ready with empty frames would otherwise block everything else.
 const MAX_FRAMES_PER_POLL: usize = 256;
 
 pin_project! {
-    /// The state of one request's answer.
-    #[project = ExchangeProj]
+    /// Drives one response.
+    #[project = ResponseDriverProj]
     pub(crate) enum ResponseDriver<F, B> {
-        /// The request is with the service, or waits for it to be ready. `held`: what it has logged.
-        Calling { #[pin] future: F, call: ResponseContext, held: DeferredLog },
-        /// The head is with the sink; the body follows. `left`: bytes of it that are still to come, where that
-        /// is known; `first`: nothing of it has come.
-        Sending { #[pin] body: B, left: Option<u64>, first: bool, asked: ErrorBody },
-        /// The answer has ended, one way or the other. Also the state in which no exchange is running.
-        Over,
+        /// The handler runs, or the request waits for the service to be ready. `log`: what it has logged.
+        Handler { #[pin] future: F, context: ResponseContext, log: DeferredLog },
+        /// The head was written, and the body follows. `left`: bytes of it that must still follow, if known; `first`: the
+        /// next frame is the first one.
+        Body { #[pin] body: B, left: Option<u64>, first: bool, error_body: ErrorBody },
+        /// The response has ended, complete or not.
+        Done,
     }
 }
 
@@ -41,48 +38,48 @@ where
     F: Future<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
-    /// A request is with the service, which has logged what is held.
-    pub(crate) const fn new(future: F, call: ResponseContext, held: DeferredLog) -> Self {
-        Self::Calling { future, call, held }
+    /// The response of a handler that has logged this so far.
+    pub(crate) const fn new(future: F, context: ResponseContext, log: DeferredLog) -> Self {
+        Self::Handler { future, context, log }
     }
 
     pub(crate) const fn is_done(&self) -> bool {
-        matches!(self, Self::Over)
+        matches!(self, Self::Done)
     }
 
-    /// How much of the answer has been given to the sink.
+    /// How much of the response was given to the writer.
     pub(crate) const fn progress(&self) -> ResponseProgress {
         match self {
-            Self::Calling { call, .. } => ResponseProgress::NotStarted(call.error_body()),
-            Self::Sending { asked, .. } => ResponseProgress::HeadSent(*asked),
-            Self::Over => ResponseProgress::HeadSent(ErrorBody::None),
+            Self::Handler { context, .. } => ResponseProgress::NotStarted(context.error_body()),
+            Self::Body { error_body, .. } => ResponseProgress::HeadSent(*error_body),
+            Self::Done => ResponseProgress::HeadSent(ErrorBody::None),
         }
     }
 
-    /// Whether all of a known length is out, so that nothing but the end is to come: that needs no room, and
-    /// is to leave with the last of the body.
+    /// Whether all bytes of a known length were written, so that only the end follows. It needs no room, and should be
+    /// sent with the last bytes.
     const fn awaits_its_end(&self) -> bool {
-        matches!(self, Self::Sending { left: Some(0), .. })
+        matches!(self, Self::Body { left: Some(0), .. })
     }
 
-    /// Goes on until the answer has ended (`Ready`), or something is waited for, or the sink is full
-    /// (`Pending`; call again once it is not: nobody is woken for that).
+    /// Polls the handler, then the body. `Ready`: the response has ended. `Pending`: the waker is registered, or the
+    /// writer is full; poll again when it is not.
     pub(crate) fn poll(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        sink: &mut impl ResponseWriter,
+        writer: &mut impl ResponseWriter,
     ) -> Poll<()> {
         for _ in 0..MAX_FRAMES_PER_POLL {
             if self.is_done() {
                 return Poll::Ready(());
             }
-            if sink.is_full() && !self.awaits_its_end() {
+            if writer.is_full() && !self.awaits_its_end() {
                 return Poll::Pending;
             }
             let scope = LogScope::enter();
-            let stepped = catch_panic(|| self.as_mut().step(cx, sink));
+            let stepped = catch_panic(|| self.as_mut().step(cx, writer));
             if error_log::is_written() {
-                self.as_mut().collect(sink);
+                self.as_mut().collect_log(writer);
             }
             scope.leave();
             let stepped = match stepped {
@@ -90,96 +87,95 @@ where
                 Err(panic) => Err(panic),
             };
             if let Err(failure) = stepped {
-                let asked = self.progress().error_body();
-                let held = self.as_mut().take_held();
-                self.as_mut().discard(sink);
-                complete(&failure, asked, held, sink);
+                let error_body = self.progress().error_body();
+                let log = self.as_mut().take_log();
+                self.as_mut().discard(writer);
+                complete(&failure, error_body, log, writer);
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Gives the exchange up: the handler or the body is dropped. A panic in the drop says so on STDERR, and
-    /// that is all.
-    pub(crate) fn discard(mut self: Pin<&mut Self>, sink: &mut impl ResponseWriter) {
-        if let Err(failure) = catch_panic(|| self.as_mut().set(Self::Over)) {
-            report(&failure, sink);
+    /// Drops the handler or the body. A panic of the drop is only reported on STDERR.
+    pub(crate) fn discard(mut self: Pin<&mut Self>, writer: &mut impl ResponseWriter) {
+        if let Err(failure) = catch_panic(|| self.as_mut().set(Self::Done)) {
+            report(&failure, writer);
         }
     }
 
-    /// Keeps what was logged until the head is out.
+    /// Keeps what was logged until the head is written.
     #[cold]
-    fn collect(self: Pin<&mut Self>, sink: &mut impl ResponseWriter) {
+    fn collect_log(self: Pin<&mut Self>, writer: &mut impl ResponseWriter) {
         match self.project() {
-            ExchangeProj::Calling { held, .. } => held.collect(),
-            ExchangeProj::Sending { .. } | ExchangeProj::Over => error_log::pour(sink),
+            ResponseDriverProj::Handler { log, .. } => log.collect(),
+            ResponseDriverProj::Body { .. } | ResponseDriverProj::Done => error_log::flush_to(writer),
         }
     }
 
-    fn take_held(self: Pin<&mut Self>) -> DeferredLog {
+    fn take_log(self: Pin<&mut Self>) -> DeferredLog {
         match self.project() {
-            ExchangeProj::Calling { held, .. } => mem::take(held),
-            ExchangeProj::Sending { .. } | ExchangeProj::Over => DeferredLog::default(),
+            ResponseDriverProj::Handler { log, .. } => mem::take(log),
+            ResponseDriverProj::Body { .. } | ResponseDriverProj::Done => DeferredLog::default(),
         }
     }
 
     fn step(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        sink: &mut impl ResponseWriter,
+        writer: &mut impl ResponseWriter,
     ) -> Poll<Result<(), Failure>> {
         match self.as_mut().project() {
-            ExchangeProj::Calling { future, call, .. } => {
-                let call = *call;
+            ResponseDriverProj::Handler { future, context, .. } => {
+                let context = *context;
                 let response = ready!(future.poll(cx));
-                Poll::Ready(response.and_then(|response| self.send_head(response, call, sink)))
+                Poll::Ready(response.and_then(|response| self.send_head(response, context, writer)))
             }
-            ExchangeProj::Sending { body, left, first, .. } => {
-                match Self::send_frame(body, left, first, cx, sink) {
+            ResponseDriverProj::Body { body, left, first, .. } => {
+                match Self::send_frame(body, left, first, cx, writer) {
                     Poll::Ready(Ok(true)) => {
-                        self.finish(sink);
+                        self.finish(writer);
                         Poll::Ready(Ok(()))
                     }
                     other => other.map_ok(drop),
                 }
             }
-            ExchangeProj::Over => Poll::Ready(Ok(())),
+            ResponseDriverProj::Done => Poll::Ready(Ok(())),
         }
     }
 
-    /// The response is there: its head, and what can be told of its body at once.
+    /// Writes the head of the handler's response, and the end if the body is empty.
     fn send_head(
         mut self: Pin<&mut Self>,
         response: Response<B>,
-        call: ResponseContext,
-        sink: &mut impl ResponseWriter,
+        context: ResponseContext,
+        writer: &mut impl ResponseWriter,
     ) -> Result<(), Failure> {
         let (parts, body) = response.into_parts();
         let hint = body.size_hint();
-        // What a sink does not want, nobody waits for.
-        let mut framing = Ok(ResponseBodyLength::NoBody);
-        sink.stdout_with(|out| framing = write_head(&parts, &hint, call, out));
-        let (left, ends) = match framing? {
+        // A writer whose request is closed does not call this, and needs no body.
+        let mut length = Ok(ResponseBodyLength::NoBody);
+        writer.stdout_with(|out| length = write_head(&parts, &hint, context, out));
+        let (left, ends) = match length? {
             ResponseBodyLength::Body { length } => (length, is_complete(&body, length)),
             ResponseBodyLength::NoBody => (None, true),
         };
-        self.as_mut().take_held().pour(sink);
-        // Also where there is nothing to be sent: should a drop panic, the state says that the head is out.
-        self.as_mut().set(Self::Sending { body, left, first: true, asked: call.error_body() });
+        self.as_mut().take_log().flush_to(writer);
+        // Also for an empty body: if its drop panics, the state says that the head was written.
+        self.as_mut().set(Self::Body { body, left, first: true, error_body: context.error_body() });
         if ends {
-            self.finish(sink);
+            self.finish(writer);
         }
         Ok(())
     }
 
-    /// One frame of the body. `true`: it was the last.
+    /// Writes one frame of the body. Returns whether it was the last one.
     fn send_frame(
         mut body: Pin<&mut B>,
         left: &mut Option<u64>,
         first: &mut bool,
         cx: &mut Context<'_>,
-        sink: &mut impl ResponseWriter,
+        writer: &mut impl ResponseWriter,
     ) -> Poll<Result<bool, Failure>> {
         let Some(frame) = ready!(body.as_mut().poll_frame(cx)) else {
             return Poll::Ready(match *left {
@@ -191,90 +187,91 @@ where
             Ok(frame) => frame,
             Err(error) => return Poll::Ready(Err(Failure::Body(error.into()))),
         };
-        // CGI has no trailers: a frame of them is dropped, and the body's end follows it.
+        // CGI has no trailers. The frame is dropped, and the end of the body follows.
         let Ok(mut data) = frame.into_data() else { return Poll::Ready(Ok(false)) };
         let len = data.remaining();
         if let Some(left) = left {
             let Some(rest) = left.checked_sub(u64::try_from(len).unwrap_or(u64::MAX)) else {
-                // Withheld whole: up to its Content-Length the answer would look whole.
+                // The whole frame is dropped: up to its Content-Length, the response would look complete.
                 return Poll::Ready(Err(Failure::BodyTooLong));
             };
             *left = rest;
         }
-        // A body that knows its end saves the poll that would only learn of it.
+        // Saves the poll that would only return the end.
         let last = body.is_end_stream() && matches!(*left, None | Some(0));
-        // An empty frame writes nothing: an empty record would end the stream.
+        // An empty record would end the stream.
         if len > 0 {
             if mem::take(first) && !last {
-                sink.split_record();
+                writer.split_record();
             }
-            sink.stdout_bytes(data.copy_to_bytes(len));
+            writer.stdout_bytes(data.copy_to_bytes(len));
         }
         Poll::Ready(Ok(last))
     }
 
-    /// The answer is whole. The body is dropped first: should that panic, the answer is none the less whole.
-    fn finish(self: Pin<&mut Self>, sink: &mut impl ResponseWriter) {
-        self.discard(sink);
-        error_log::pour(sink);
-        sink.end();
+    /// Ends a complete response. The body is dropped first: the response stays complete if that panics.
+    fn finish(self: Pin<&mut Self>, writer: &mut impl ResponseWriter) {
+        self.discard(writer);
+        error_log::flush_to(writer);
+        writer.end();
     }
 }
 
-/// Whether a body has nothing to give and nothing to be checked.
+/// Whether a body is known to be empty, as its length says.
 fn is_complete<B: Body>(body: &B, length: Option<u64>) -> bool {
     body.is_end_stream() && matches!(length, None | Some(0))
 }
 
-/// How much of an answer the sink was given.
+/// How much of a response the writer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResponseProgress {
+    /// Nothing.
     NotStarted(ErrorBody),
-    /// The head, and perhaps some of the body.
+    /// The head, and possibly some of the body.
     HeadSent(ErrorBody),
 }
 
 impl ResponseProgress {
-    /// What an error may be answered with.
+    /// The body that an error response may have.
     pub(crate) const fn error_body(self) -> ErrorBody {
         match self {
-            Self::NotStarted(asked) | Self::HeadSent(asked) => asked,
+            Self::NotStarted(error_body) | Self::HeadSent(error_body) => error_body,
         }
     }
 }
 
-/// The one place that decides what becomes of an answer that failed: a whole error where nothing of it was
-/// written, else an answer that does not look whole. The reason goes to STDERR, never to the client.
+/// Completes a failed response: with an error response if nothing was written, else such that it does not look complete.
+/// The reason goes to STDERR, never to the client. No other place decides on this.
 pub(crate) fn complete(
     failure: &Failure,
-    asked: ErrorBody,
-    mut held: DeferredLog,
-    sink: &mut impl ResponseWriter,
+    error_body: ErrorBody,
+    mut log: DeferredLog,
+    writer: &mut impl ResponseWriter,
 ) {
-    // The reason comes second: nginx reads what comes before a head into the head's own buffer. A text of some
-    // 4 KiB there costs the error page, or holds it up until nginx's time-out.
-    sink.abort(|out| write_error(failure.status(), asked, out));
-    held.pour(sink);
-    report(failure, sink);
-    sink.end();
+    // The reason follows the head: nginx reads what precedes a head into the head's own buffer. A text of some 4 KiB
+    // there costs the error page, or delays it until nginx's timeout.
+    writer.abort(|out| write_error(failure.status(), error_body, out));
+    log.flush_to(writer);
+    report(failure, writer);
+    writer.end();
 }
 
-fn report(failure: &Failure, sink: &mut impl ResponseWriter) {
+fn report(failure: &Failure, writer: &mut impl ResponseWriter) {
     if failure.is_client_error() {
-        // Not to STDERR, which web servers log as errors: a client could fill that log.
-        tracing::debug!(%failure, "a request was refused");
+        // Not on STDERR, which web servers log as errors: a client could fill that log.
+        tracing::debug!(%failure, "request rejected");
         return;
     }
-    tracing::error!(%failure, "a request failed");
-    sink.stderr(failure.to_string().as_bytes());
+    tracing::error!(%failure, "request failed");
+    writer.stderr(failure.to_string().as_bytes());
 }
 
-/// Runs a piece of the application's code; a panic in it is a failure of this request alone.
+/// Runs code of the application. A panic of it fails this request alone.
 pub(crate) fn catch_panic<T>(code: impl FnOnce() -> T) -> Result<T, Failure> {
-    // What the code has left half changed is dropped with its exchange and not looked at again.
+    // What the code has left half changed is dropped with its response, and not used again.
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let failure = Failure::panic(&*payload);
-        // A payload whose own drop panics must not take the connection with it.
+        // The drop of a payload may panic as well, which must not end the connection.
         let _ = catch_unwind(AssertUnwindSafe(move || drop(payload)));
         failure
     })
@@ -295,10 +292,10 @@ mod tests {
     use super::*;
     use crate::server::response_writer::BufferedWriter;
 
-    /// Always ready, with nothing.
-    struct Nothing;
+    /// A body that is always ready with an empty frame.
+    struct EmptyFrames;
 
-    impl Body for Nothing {
+    impl Body for EmptyFrames {
         type Data = Bytes;
         type Error = Infallible;
 
@@ -321,12 +318,12 @@ mod tests {
 
     #[test]
     fn a_body_of_endless_empty_frames_yields() {
-        let response = std::future::ready(Ok(Response::new(Nothing)));
-        let call = ResponseContext { role: Role::RESPONDER, head_only: false };
-        let mut exchange = pin!(ResponseDriver::new(response, call, DeferredLog::default()));
+        let response = std::future::ready(Ok(Response::new(EmptyFrames)));
+        let context = ResponseContext { role: Role::RESPONDER, head_only: false };
+        let mut driver = pin!(ResponseDriver::new(response, context, DeferredLog::default()));
         let woken = Arc::new(Woken::default());
         let waker = Arc::clone(&woken).into();
-        let polled = exchange.as_mut().poll(&mut Context::from_waker(&waker), &mut BufferedWriter::default());
+        let polled = driver.as_mut().poll(&mut Context::from_waker(&waker), &mut BufferedWriter::default());
         assert!(polled.is_pending());
         assert!(woken.0.load(Ordering::Relaxed));
     }

@@ -1,59 +1,58 @@
-//! Where an exchange puts its answer.
+//! Where a response is written to.
 
 use bytes::Bytes;
 use fcgi_core::RequestKey;
 
-/// Takes one request's answer, piece by piece.
+/// Receives the response to one request.
 pub(crate) trait ResponseWriter {
-    /// A part of the response, to be copied.
+    /// Copies a part of the response.
     fn stdout(&mut self, text: &[u8]);
-    /// A part of the response, which `write` appends to the buffer it is given.
+    /// Lets `write` append a part of the response to a buffer.
     fn stdout_with(&mut self, write: impl FnOnce(&mut Vec<u8>));
-    /// A part of the response.
+    /// Takes a part of the response.
     fn stdout_bytes(&mut self, bytes: Bytes);
-    /// What comes next is to be seen by the web server on its own: in a record of its own.
+    /// Starts a new record for what follows.
     fn split_record(&mut self);
-    /// A line of error text, or several.
+    /// Writes one or several lines of error text.
     fn stderr(&mut self, line: &[u8]);
-    /// The answer cannot be completed. What `write` appends takes its place if nothing of it was written to the
-    /// transport; else it must not look whole.
+    /// Gives the response up. What `write` appends replaces it if none of it was written to the transport; else it must
+    /// not look complete.
     fn abort(&mut self, write: impl FnOnce(&mut Vec<u8>));
-    /// The answer has ended: whole, unless it [failed](Self::abort).
+    /// Ends the response: complete, unless it was [aborted](Self::abort).
     fn end(&mut self);
-    /// Whether it had better not be given more for now.
+    /// Whether the caller should pause.
     fn is_full(&self) -> bool;
 }
 
-/// Straight into the connection's output.
+/// Writes into the connection's output.
 #[derive(Debug)]
 pub(crate) struct DirectWriter<'a> {
     protocol: &'a mut fcgi_core::server::Connection,
     key: RequestKey,
-    /// Bytes of output that wait, at which it is full.
+    /// Bytes of unwritten output at which it is full.
     limit: usize,
     ending: Ending,
 }
 
-/// How the answer ends.
+/// How the response ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
-    Whole,
-    CutOff,
+    Complete,
+    Incomplete,
 }
 
 impl<'a> DirectWriter<'a> {
     pub(crate) const fn new(
         protocol: &'a mut fcgi_core::server::Connection,
         key: RequestKey,
-        most: usize,
+        limit: usize,
     ) -> Self {
-        Self { protocol, key, limit: most, ending: Ending::Whole }
+        Self { protocol, key, limit, ending: Ending::Complete }
     }
 }
 
 impl ResponseWriter for DirectWriter<'_> {
-    // A key that is dead has been aborted or given up meanwhile, and nobody waits for its answer: what comes
-    // for it is dropped, here and nowhere else.
+    // The request may have been aborted or cancelled meanwhile. Its output is dropped here, and only here.
     fn stdout(&mut self, text: &[u8]) {
         let _ = self.protocol.stdout(self.key, text);
     }
@@ -71,7 +70,7 @@ impl ResponseWriter for DirectWriter<'_> {
     }
 
     fn stderr(&mut self, line: &[u8]) {
-        // In one piece: the end of a line in a record of its own would be a line of its own for Apache.
+        // In one record: Apache logs the end of a line in a record of its own as another line.
         let _ = self.protocol.stderr(self.key, &[line, b"\n"].concat());
     }
 
@@ -79,14 +78,14 @@ impl ResponseWriter for DirectWriter<'_> {
         let mut error = Vec::new();
         write(&mut error);
         if self.protocol.replace_response(self.key, &error) == Ok(false) {
-            self.ending = Ending::CutOff;
+            self.ending = Ending::Incomplete;
         }
     }
 
     fn end(&mut self) {
         let _ = match self.ending {
-            Ending::Whole => self.protocol.end_request(self.key, 0),
-            Ending::CutOff => self.protocol.abort_response(self.key),
+            Ending::Complete => self.protocol.end_request(self.key, 0),
+            Ending::Incomplete => self.protocol.abort_response(self.key),
         };
     }
 
@@ -95,7 +94,7 @@ impl ResponseWriter for DirectWriter<'_> {
     }
 }
 
-/// What a spawned exchange had ready at one time, on its way to its connection.
+/// The output that the response of a task had ready at one time, on its way to the connection.
 #[derive(Debug, Default)]
 pub(crate) struct BufferedWriter {
     chunks: Vec<Chunk>,
@@ -107,42 +106,41 @@ pub(crate) struct BufferedWriter {
 enum Chunk {
     Text(Vec<u8>),
     Bytes(Bytes),
-    Seal,
+    Split,
     Stderr(Vec<u8>),
-    Fail(Vec<u8>),
+    Abort(Vec<u8>),
     End,
 }
 
 impl BufferedWriter {
-    /// Bytes at which a batch goes on its way: small enough that several requests share a connection's output
-    /// evenly.
-    const FULL: usize = 32 * 1024;
-    /// Pieces at which it does.
-    const MANY: usize = 64;
+    /// Bytes at which it is full: few enough that several requests share a connection's output evenly.
+    const MAX_BYTES: usize = 32 * 1024;
+    /// Chunks at which it is full.
+    const MAX_CHUNKS: usize = 64;
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
 
-    /// Puts everything into `sink`, in order.
-    pub(crate) fn drain_into(self, sink: &mut impl ResponseWriter) {
-        for piece in self.chunks {
-            match piece {
-                Chunk::Text(text) => sink.stdout(&text),
-                Chunk::Bytes(bytes) => sink.stdout_bytes(bytes),
-                Chunk::Seal => sink.split_record(),
-                Chunk::Stderr(line) => sink.stderr(&line),
-                Chunk::Fail(error) => sink.abort(|out| out.extend_from_slice(&error)),
-                Chunk::End => sink.end(),
+    /// Writes everything to `writer`, in order.
+    pub(crate) fn drain_into(self, writer: &mut impl ResponseWriter) {
+        for chunk in self.chunks {
+            match chunk {
+                Chunk::Text(text) => writer.stdout(&text),
+                Chunk::Bytes(bytes) => writer.stdout_bytes(bytes),
+                Chunk::Split => writer.split_record(),
+                Chunk::Stderr(line) => writer.stderr(&line),
+                Chunk::Abort(error) => writer.abort(|out| out.extend_from_slice(&error)),
+                Chunk::End => writer.end(),
             }
         }
     }
 
-    fn push(&mut self, piece: Chunk, len: usize) {
-        if matches!(&piece, Chunk::Bytes(bytes) if bytes.is_empty()) {
+    fn push(&mut self, chunk: Chunk, len: usize) {
+        if matches!(&chunk, Chunk::Bytes(bytes) if bytes.is_empty()) {
             return;
         }
-        self.chunks.push(piece);
+        self.chunks.push(chunk);
         self.len += len;
     }
 }
@@ -165,19 +163,19 @@ impl ResponseWriter for BufferedWriter {
     }
 
     fn split_record(&mut self) {
-        self.push(Chunk::Seal, 0);
+        self.push(Chunk::Split, 0);
     }
 
     fn stderr(&mut self, line: &[u8]) {
         self.push(Chunk::Stderr(line.to_owned()), line.len());
     }
 
-    /// Its connection knows what was written.
+    /// The connection knows whether some of the response was written.
     fn abort(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut error = Vec::new();
         write(&mut error);
         let len = error.len();
-        self.push(Chunk::Fail(error), len);
+        self.push(Chunk::Abort(error), len);
     }
 
     fn end(&mut self) {
@@ -185,6 +183,6 @@ impl ResponseWriter for BufferedWriter {
     }
 
     fn is_full(&self) -> bool {
-        self.len >= Self::FULL || self.chunks.len() >= Self::MANY
+        self.len >= Self::MAX_BYTES || self.chunks.len() >= Self::MAX_CHUNKS
     }
 }

@@ -1,4 +1,4 @@
-//! Exchanges in tasks of their own: the requests that share a connection with another one.
+//! Requests in tasks of their own: those that share a connection with another one.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -12,80 +12,81 @@ use tokio::task::AbortHandle;
 use tracing::Instrument as _;
 
 use super::failure::{BoxError, Failure};
-use super::in_flight::InFlightRequest;
+use super::in_flight_request::{Dispatched, InFlightRequest};
 use super::response_driver::{ResponseDriver, ResponseProgress};
 use super::response_writer::BufferedWriter;
 
-/// The spawned exchanges of one connection. Dropping it drops them.
+/// The requests of a connection that run in tasks. Dropping it aborts the tasks.
 #[derive(Debug)]
 pub(super) struct RequestTasks {
     tasks: BTreeMap<RequestKey, RequestTask>,
-    batches: mpsc::Receiver<(RequestKey, BufferedWriter)>,
+    output: mpsc::Receiver<(RequestKey, BufferedWriter)>,
     sender: mpsc::Sender<(RequestKey, BufferedWriter)>,
 }
 
 #[derive(Debug)]
 struct RequestTask {
-    running: InFlightRequest,
+    request: InFlightRequest,
     abort: AbortHandle,
-    out: ResponseProgress,
+    progress: ResponseProgress,
 }
 
-/// Batches on their way to the connection. Senders beyond that wait, and are served in the order in which
-/// they came: a large answer does not starve the small ones beside it.
+/// Buffers in the channel to the connection. Further senders wait, and are served in the order in which they came: a
+/// large response does not starve the small ones beside it.
 const CHANNEL_CAPACITY: usize = 16;
 
 impl RequestTasks {
     pub(super) fn new() -> Self {
-        let (sender, batches) = mpsc::channel(CHANNEL_CAPACITY);
-        Self { tasks: BTreeMap::new(), batches, sender }
+        let (sender, output) = mpsc::channel(CHANNEL_CAPACITY);
+        Self { tasks: BTreeMap::new(), output, sender }
     }
 
-    /// Runs `exchange` in a task.
-    pub(super) fn spawn<F, B>(&mut self, running: InFlightRequest, exchange: ResponseDriver<F, B>)
+    /// Runs a request in a task.
+    #[inline(never)]
+    pub(super) fn spawn<F, B>(&mut self, dispatched: Dispatched<F, B>)
     where
         F: Future<Output = Result<Response<B>, Failure>> + Send + 'static,
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
-        let out = exchange.progress();
-        let key = running.key;
-        let span = running.span.clone();
-        let task = tokio::spawn(run(key, exchange, self.sender.clone()).instrument(span));
-        self.tasks.insert(key, RequestTask { running, abort: task.abort_handle(), out });
+        let Dispatched { request, response } = dispatched;
+        let progress = response.progress();
+        let key = request.key;
+        let span = request.span.clone();
+        let task = tokio::spawn(run(key, response, self.sender.clone()).instrument(span));
+        self.tasks.insert(key, RequestTask { request, abort: task.abort_handle(), progress });
     }
 
-    /// The next piece of an answer, of a request that is still wanted.
-    pub(super) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<(RequestKey, BufferedWriter)> {
+    /// The next part of a response, of a request that is still tracked. `None`: the waker is registered.
+    pub(super) fn poll_output(&mut self, cx: &mut Context<'_>) -> Option<(RequestKey, BufferedWriter)> {
         loop {
             // The channel never closes: `self` holds a sender.
-            let Poll::Ready(Some((key, batch))) = self.batches.poll_recv(cx) else { return Poll::Pending };
+            let Poll::Ready(Some((key, output))) = self.output.poll_recv(cx) else { return None };
             if let Some(task) = self.tasks.get_mut(&key) {
-                task.out = ResponseProgress::HeadSent(task.out.error_body());
-                return Poll::Ready((key, batch));
+                task.progress = ResponseProgress::HeadSent(task.progress.error_body());
+                return Some((key, output));
             }
-            // The request was given up, but its task had this under way.
+            // The request was cancelled, but its task had this in the channel.
         }
     }
 
-    pub(super) fn running(&self) -> impl Iterator<Item = &InFlightRequest> + Clone {
-        self.tasks.values().map(|task| &task.running)
+    pub(super) fn requests(&self) -> impl Iterator<Item = &InFlightRequest> {
+        self.tasks.values().map(|task| &task.request)
     }
 
     pub(super) fn find(&self, key: RequestKey) -> Option<&InFlightRequest> {
-        self.tasks.get(&key).map(|task| &task.running)
+        self.tasks.get(&key).map(|task| &task.request)
     }
 
-    /// How much of a request's answer is out.
-    pub(super) fn out(&self, key: RequestKey) -> Option<ResponseProgress> {
-        self.tasks.get(&key).map(|task| task.out)
+    /// How much of a request's response was received.
+    pub(super) fn progress(&self, key: RequestKey) -> Option<ResponseProgress> {
+        self.tasks.get(&key).map(|task| task.progress)
     }
 
-    /// The request is over: from now on its task is none of ours, and if it still runs it is ended at its
-    /// next await.
+    /// Stops tracking the request and aborts its task.
     pub(super) fn remove(&mut self, key: RequestKey) -> Option<InFlightRequest> {
         let task = self.tasks.remove(&key)?;
         task.abort.abort();
-        Some(task.running)
+        Some(task.request)
     }
 }
 
@@ -99,27 +100,27 @@ impl Drop for RequestTasks {
 
 async fn run<F, B>(
     key: RequestKey,
-    exchange: ResponseDriver<F, B>,
+    response: ResponseDriver<F, B>,
     connection: mpsc::Sender<(RequestKey, BufferedWriter)>,
 ) where
     F: Future<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
-    let mut exchange = pin!(exchange);
-    while !exchange.is_done() {
-        let mut batch = BufferedWriter::default();
+    let mut response = pin!(response);
+    while !response.is_done() {
+        let mut output = BufferedWriter::default();
         let ready = std::future::poll_fn(|cx| {
-            let polled = exchange.as_mut().poll(cx, &mut batch);
-            if polled.is_ready() || !batch.is_empty() {
-                // What is ready together travels together.
-                Poll::Ready(std::mem::take(&mut batch))
+            let polled = response.as_mut().poll(cx, &mut output);
+            if polled.is_ready() || !output.is_empty() {
+                // What is ready together is sent together.
+                Poll::Ready(std::mem::take(&mut output))
             } else {
                 Poll::Pending
             }
         });
-        let batch = ready.await;
-        if connection.send((key, batch)).await.is_err() {
-            // The connection is gone, and so is whoever wanted this.
+        let output = ready.await;
+        if connection.send((key, output)).await.is_err() {
+            // The connection is gone.
             return;
         }
     }

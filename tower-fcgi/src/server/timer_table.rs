@@ -1,4 +1,4 @@
-//! The one timer of a connection.
+//! The timers of a connection.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -9,204 +9,221 @@ use fcgi_core::RequestKey;
 use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What a connection waits for, under a time-out, apart from the heads of its requests. At most one at a
-/// time; the number tells one wait from the next of its kind, so that progress begins a new time.
+/// What a connection waits for, beside its requests. It waits for one thing at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timer {
-    /// The rest of a record that begins a request, or on a new connection anything at all.
+    /// The rest of a record that begins a request; on a new connection, anything at all.
     RecordStart,
-    /// The first request of a connection that is to end.
+    /// The first request of a connection that shuts down.
     FirstRequest,
-    /// The web server to read some of the output; the number of bytes it has read.
-    Write(u64),
-    /// Input, paused because of unread bodies, to flow again; the number of bytes that are unread.
-    BodyStall(usize),
+    /// The web server to read some of the output.
+    Write,
+    /// Unread bodies to be read, so that the paused input flows again.
+    BodyStall,
     /// The next request of a kept connection.
-    KeepAlive(u32),
-    /// The web server's end of stream after an early response.
+    KeepAlive,
+    /// The web server's end of stream, after an early response.
     Linger,
     /// The same, during a graceful shutdown.
     ShutdownGrace,
 }
 
-/// What has taken too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Expired {
-    Wait(Timer),
-    /// A stage of this request.
-    Request(RequestKey, RequestTimer),
-}
-
-/// What a request is in, under a time-out of its own.
+/// A part of a request that is under a timeout of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RequestTimer {
-    /// Its PARAMS come.
+    /// PARAMS are received.
     Params,
-    /// Its body comes.
+    /// The body is received.
     BodyRead,
-    /// All of it, from the end of PARAMS.
+    /// The whole request, from the end of PARAMS.
     Total,
 }
 
-/// A timer that is set by what is waited for: the stages of each request, each from its own begin, and one
-/// thing more.
+/// What has timed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expired {
+    Connection(Timer),
+    Request(RequestKey, RequestTimer),
+}
+
+/// One timer for the connection, and up to three for each request, on one [`Sleep`].
 ///
-/// A poll looks at the stage that may end first, and at those that have begun since the last one; not at the others,
-/// however many there are.
+/// A poll looks at the request timer that may expire first, and at those that were started since the last poll, not at
+/// the others.
 #[derive(Debug, Default)]
 pub(crate) struct TimerTable {
-    /// With its end. A limit beyond what the clock can count is no limit.
-    waiting: Option<(Timer, Option<Instant>)>,
-    /// Made with the first stage.
-    stages: Option<Box<Stages>>,
-    /// Kept from one wait to the next.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// With its deadline. `None` where that is beyond what the clock can count.
+    connection: Option<(Timer, Option<Instant>)>,
+    /// Made with the first request timer.
+    requests: Option<Box<RequestTimers>>,
+    /// Kept from one deadline to the next.
+    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
-struct Stages {
-    /// Those that have begun since the last poll. Mostly they are over by then.
-    begun: SmallVec<[(RequestKey, RequestTimer); 2]>,
-    /// When each one may have gone on for too long, first first. One that is over by then is dropped then; a body that has got
-    /// on since is put in anew.
-    ends: BTreeSet<(Instant, RequestKey, RequestTimer)>,
-    /// When something last came of a body.
-    got_on: BTreeMap<RequestKey, Instant>,
-    flow: Flow,
+struct RequestTimers {
+    /// Started since the last poll. Mostly they are stopped by then.
+    started: SmallVec<[(RequestKey, RequestTimer); 2]>,
+    /// In the order of their deadlines. A timer that has stopped by its deadline is dropped then; one that was
+    /// restarted is put in again.
+    deadlines: BTreeSet<(Instant, RequestKey, RequestTimer)>,
+    /// When a body last received something.
+    restarted: BTreeMap<RequestKey, Instant>,
+    input: InputFlow,
 }
 
-/// Whether input flows. While it does not, it is not the web server that keeps bodies waiting.
+/// Whether input is read. While it is not, a body that receives nothing is not the web server's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flow {
-    /// Since then, if it did not before.
+enum InputFlow {
+    /// Since this time, if it was paused before.
     Flowing(Option<Instant>),
     Paused,
 }
 
-/// Stages in the list, for each request and beyond, from which on those that are over are looked for. A request has two.
-const LOOK_FOR_OVER: (usize, usize) = (4, 32);
+/// Deadlines for each request, and beyond, above which stopped timers are removed. A request has two.
+const MAX_DEADLINES: (usize, usize) = (4, 32);
 
 impl TimerTable {
-    /// A stage of a request begins.
-    pub(crate) fn begin(&mut self, key: RequestKey, stage: RequestTimer) {
-        self.stages.get_or_insert_default().begun.push((key, stage));
-    }
-
-    /// Something has come of a request's body.
-    pub(crate) fn got_on(&mut self, key: RequestKey) {
-        // What has just begun has its time from the next poll anyway.
-        if let Some(stages) = self.stages.as_mut().filter(|stages| !stages.ends.is_empty()) {
-            stages.got_on.insert(key, Instant::now());
+    /// Sets the connection's timer to expire after `limit`. One that runs already goes on; it replaces any other.
+    pub(crate) fn set(&mut self, timer: Timer, limit: Duration) {
+        if !matches!(self.connection, Some((running, _)) if running == timer) {
+            self.connection = Some((timer, Instant::now().checked_add(limit)));
         }
     }
 
-    /// Ready when one of these has gone on for as long as it may. A `wait` that was not told of last time begins now.
+    /// Stops the connection's timer if it is this one: what it waits for has made progress.
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        if matches!(self.connection, Some((running, _)) if running == timer) {
+            self.connection = None;
+        }
+    }
+
+    /// Stops the connection's timer, whichever it is.
+    pub(crate) const fn stop_connection(&mut self) {
+        self.connection = None;
+    }
+
+    /// Starts a timer of a request.
+    pub(crate) fn start_request(&mut self, key: RequestKey, timer: RequestTimer) {
+        self.requests.get_or_insert_default().started.push((key, timer));
+    }
+
+    /// Restarts a request's [`RequestTimer::BodyRead`]: some of the body was received.
+    pub(crate) fn restart_body(&mut self, key: RequestKey) {
+        // One that was just started has its whole time from the next poll anyway.
+        if let Some(requests) = self.requests.as_mut().filter(|requests| !requests.deadlines.is_empty()) {
+            requests.restarted.insert(key, Instant::now());
+        }
+    }
+
+    /// Ready when a timer has expired.
     ///
-    /// `limit` says how long a stage that has begun may go on, unless it is over. `live`: how many requests there are;
-    /// `flows`: whether input does.
+    /// `limit` returns how long a request's timer runs, or `None` once it has stopped. `active`: requests in flight;
+    /// `reads`: whether input is read.
     pub(crate) fn poll(
         &mut self,
-        wait: Option<(Timer, Duration)>,
         limit: impl Fn(RequestKey, RequestTimer) -> Option<Duration>,
-        live: usize,
-        flows: bool,
+        active: usize,
+        reads: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Expired> {
-        let same = |(wait, _): (Timer, Duration)| self.waiting.filter(|(waiting, _)| *waiting == wait);
-        self.waiting =
-            wait.map(|wait| same(wait).unwrap_or_else(|| (wait.0, Instant::now().checked_add(wait.1))));
-        if live == 0 {
-            self.stages = None;
+        if active == 0 {
+            self.requests = None;
         }
-        if let Some(stages) = &mut self.stages {
-            stages.follow(&limit, live, flows);
+        if let Some(requests) = &mut self.requests {
+            requests.update(&limit, active, reads);
         }
-        loop {
-            let waiting = self.waiting.and_then(|(_, end)| end);
-            let stage = self.stages.as_ref().and_then(|stages| Some(stages.ends.first()?.0));
-            let Some(end) = waiting.into_iter().chain(stage).min() else { return Poll::Pending };
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
-            if timer.deadline() != end {
-                timer.as_mut().reset(end);
+        while let Some(next) = self.next() {
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(next)));
+            if sleep.deadline() != next {
+                sleep.as_mut().reset(next);
             }
-            ready!(timer.as_mut().poll(cx));
-            match &mut self.stages {
-                Some(stages) if stage == Some(end) => {
-                    if let Some((key, stage)) = stages.elapsed(&limit) {
-                        return Poll::Ready(Expired::Request(key, stage));
-                    }
+            ready!(sleep.as_mut().poll(cx));
+            if self.next_request() == Some(next) {
+                if let Some((key, timer)) = self.requests.as_mut().and_then(|it| it.pop_expired(&limit)) {
+                    return Poll::Ready(Expired::Request(key, timer));
                 }
-                _ => {
-                    let waiting = self.waiting.take().map_or(Timer::RecordStart, |(wait, _)| wait);
-                    return Poll::Ready(Expired::Wait(waiting));
-                }
+            } else if let Some((timer, _)) = self.connection.take() {
+                return Poll::Ready(Expired::Connection(timer));
             }
         }
+        Poll::Pending
     }
 
-    /// Frees the timer of a connection that is about to wait for nothing.
-    pub(crate) fn release(&mut self) {
+    /// The next deadline.
+    fn next(&self) -> Option<Instant> {
+        let connection = self.connection.and_then(|(_, deadline)| deadline);
+        connection.into_iter().chain(self.next_request()).min()
+    }
+
+    /// The next deadline of a request.
+    fn next_request(&self) -> Option<Instant> {
+        Some(self.requests.as_ref()?.deadlines.first()?.0)
+    }
+
+    /// Frees the memory of a connection that waits without limit.
+    pub(crate) fn shrink(&mut self) {
         *self = Self::default();
     }
 }
 
-impl Default for Stages {
+impl Default for RequestTimers {
     fn default() -> Self {
         Self {
-            begun: SmallVec::new(),
-            ends: BTreeSet::new(),
-            got_on: BTreeMap::new(),
-            flow: Flow::Flowing(None),
+            started: SmallVec::new(),
+            deadlines: BTreeSet::new(),
+            restarted: BTreeMap::new(),
+            input: InputFlow::Flowing(None),
         }
     }
 }
 
-impl Stages {
-    /// Takes in those that have begun, and now and then lets those go that are over.
-    fn follow(
+impl RequestTimers {
+    /// Sets the deadlines of new timers, and removes stopped ones if there are many.
+    fn update(
         &mut self,
         limit: &impl Fn(RequestKey, RequestTimer) -> Option<Duration>,
-        live: usize,
-        flows: bool,
+        active: usize,
+        reads: bool,
     ) {
-        self.flow = match self.flow {
-            _ if !flows => Flow::Paused,
-            Flow::Paused => Flow::Flowing(Some(Instant::now())),
-            flowing @ Flow::Flowing(_) => flowing,
+        self.input = match self.input {
+            _ if !reads => InputFlow::Paused,
+            InputFlow::Paused => InputFlow::Flowing(Some(Instant::now())),
+            flowing @ InputFlow::Flowing(_) => flowing,
         };
-        for (key, stage) in std::mem::take(&mut self.begun) {
-            if let Some(limit) = limit(key, stage) {
-                let end = Instant::now().checked_add(limit);
-                self.ends.extend(end.map(|end| (end, key, stage)));
+        for (key, timer) in std::mem::take(&mut self.started) {
+            if let Some(limit) = limit(key, timer) {
+                let deadline = Instant::now().checked_add(limit);
+                self.deadlines.extend(deadline.map(|deadline| (deadline, key, timer)));
             }
         }
-        let (each, beyond) = LOOK_FOR_OVER;
-        if self.ends.len() > live.saturating_mul(each).saturating_add(beyond) {
-            self.ends.retain(|(_, key, stage)| limit(*key, *stage).is_some());
-            self.got_on.retain(|key, _| limit(*key, RequestTimer::BodyRead).is_some());
+        let (each, beyond) = MAX_DEADLINES;
+        if self.deadlines.len() > active.saturating_mul(each).saturating_add(beyond) {
+            self.deadlines.retain(|(_, key, timer)| limit(*key, *timer).is_some());
+            self.restarted.retain(|key, _| limit(*key, RequestTimer::BodyRead).is_some());
         }
     }
 
-    /// Takes the first one out; what it is, unless it is over, or has got on since it was put in.
-    fn elapsed(
+    /// Removes the first deadline, and returns its timer unless that has stopped or was restarted.
+    fn pop_expired(
         &mut self,
         limit: &impl Fn(RequestKey, RequestTimer) -> Option<Duration>,
     ) -> Option<(RequestKey, RequestTimer)> {
-        let (end, key, stage) = self.ends.pop_first()?;
-        let Some(limit) = limit(key, stage) else {
-            if stage == RequestTimer::BodyRead {
-                self.got_on.remove(&key);
+        let (deadline, key, timer) = self.deadlines.pop_first()?;
+        let Some(limit) = limit(key, timer) else {
+            if timer == RequestTimer::BodyRead {
+                self.restarted.remove(&key);
             }
             return None;
         };
-        let since = match self.flow {
-            _ if stage != RequestTimer::BodyRead => None,
-            Flow::Flowing(since) => self.got_on.get(&key).copied().max(since),
-            Flow::Paused => Some(Instant::now()),
+        let since = match self.input {
+            _ if timer != RequestTimer::BodyRead => None,
+            InputFlow::Flowing(since) => self.restarted.get(&key).copied().max(since),
+            InputFlow::Paused => Some(Instant::now()),
         };
-        let later = since.and_then(|since| since.checked_add(limit)).filter(|later| *later > end);
-        let Some(later) = later else { return Some((key, stage)) };
-        self.ends.insert((later, key, stage));
+        let later = since.and_then(|since| since.checked_add(limit)).filter(|later| *later > deadline);
+        let Some(later) = later else { return Some((key, timer)) };
+        self.deadlines.insert((later, key, timer));
         None
     }
 }
@@ -230,81 +247,81 @@ mod tests {
         (0..requests).map(|_| connection.begin(Role::RESPONDER, true).unwrap()).collect()
     }
 
-    /// Polls; gives what has elapsed, and how many stages were looked at.
+    /// Polls. Returns what has expired, and the number of timers that the poll has looked at.
     fn poll(
-        deadline: &mut TimerTable,
-        live: usize,
-        is_over: impl Fn(RequestKey) -> bool,
+        timers: &mut TimerTable,
+        active: usize,
+        is_stopped: impl Fn(RequestKey) -> bool,
     ) -> (Option<Expired>, usize) {
         let looks = Cell::new(0);
         let limit = |key, _| {
             looks.set(looks.get() + 1);
-            (!is_over(key)).then_some(LIMIT)
+            (!is_stopped(key)).then_some(LIMIT)
         };
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        let polled = match deadline.poll(None, limit, live, true, &mut cx) {
-            Poll::Ready(elapsed) => Some(elapsed),
+        let polled = match timers.poll(limit, active, true, &mut cx) {
+            Poll::Ready(expired) => Some(expired),
             Poll::Pending => None,
         };
         (polled, looks.get())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_poll_looks_at_no_stage_that_goes_on() {
+    async fn a_poll_looks_at_no_running_timer() {
         let keys = keys(10_000);
-        let mut deadline = TimerTable::default();
+        let mut timers = TimerTable::default();
         for key in &keys {
-            deadline.begin(*key, RequestTimer::BodyRead);
+            timers.start_request(*key, RequestTimer::BodyRead);
         }
         let mut looks = 0;
         for _ in 0..10_000 {
-            let (elapsed, looked) = poll(&mut deadline, keys.len(), |_| false);
-            assert_eq!(elapsed, None);
+            let (expired, looked) = poll(&mut timers, keys.len(), |_| false);
+            assert_eq!(expired, None);
             looks += looked;
         }
-        assert_eq!(looks, keys.len(), "each once, as it begins");
+        assert_eq!(looks, keys.len(), "each once, as it starts");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_gets_on_has_its_time_again() {
+    async fn a_body_that_receives_something_restarts() {
         let keys = keys(3);
-        let mut deadline = TimerTable::default();
+        let mut timers = TimerTable::default();
         for key in &keys {
-            deadline.begin(*key, RequestTimer::BodyRead);
+            timers.start_request(*key, RequestTimer::BodyRead);
         }
-        let is_over = |key| key == keys[1];
-        assert_eq!(poll(&mut deadline, 3, is_over), (None, 3));
+        let is_stopped = |key| key == keys[1];
+        assert_eq!(poll(&mut timers, 3, is_stopped), (None, 3));
         advance(LIMIT / 2).await;
-        deadline.got_on(keys[2]);
+        timers.restart_body(keys[2]);
         advance(LIMIT / 2 - Duration::from_millis(1)).await;
-        assert_eq!(poll(&mut deadline, 3, is_over), (None, 0));
+        assert_eq!(poll(&mut timers, 3, is_stopped), (None, 0));
         advance(Duration::from_millis(2)).await;
         assert_eq!(
-            poll(&mut deadline, 3, is_over),
+            poll(&mut timers, 3, is_stopped),
             (Some(Expired::Request(keys[0], RequestTimer::BodyRead)), 1)
         );
-        assert_eq!(poll(&mut deadline, 3, is_over).0, None);
+        assert_eq!(poll(&mut timers, 3, is_stopped).0, None);
         advance(LIMIT / 2).await;
         assert_eq!(
-            poll(&mut deadline, 3, is_over).0,
+            poll(&mut timers, 3, is_stopped).0,
             Some(Expired::Request(keys[2], RequestTimer::BodyRead))
         );
-        assert_eq!(poll(&mut deadline, 3, is_over), (None, 0));
+        assert_eq!(poll(&mut timers, 3, is_stopped), (None, 0));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn stages_that_are_over_are_not_kept() {
+    async fn stopped_timers_are_not_kept() {
         let keys = keys(10_000);
-        let (mut deadline, mut looks) = (TimerTable::default(), 0);
+        let (mut timers, mut looks) = (TimerTable::default(), 0);
         for key in &keys {
-            deadline.begin(*key, RequestTimer::BodyRead);
-            looks += poll(&mut deadline, 1, |other| other != *key).1;
-            deadline.got_on(*key);
-            let stages = deadline.stages.as_ref().unwrap();
-            assert!(stages.ends.len() <= 37 && stages.got_on.len() <= 37, "{stages:?}");
+            timers.start_request(*key, RequestTimer::BodyRead);
+            looks += poll(&mut timers, 1, |other| other != *key).1;
+            timers.restart_body(*key);
+            let requests = timers.requests.as_ref().unwrap();
+            assert!(requests.deadlines.len() <= 37 && requests.restarted.len() <= 37, "{requests:?}");
         }
         assert!(looks <= 4 * keys.len(), "{looks}");
-        poll(&mut deadline, 0, |_| true);
-        assert!(deadline.stages.is_none());
+        poll(&mut timers, 0, |_| true);
+        assert!(timers.requests.is_none());
     }
 }

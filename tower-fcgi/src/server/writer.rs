@@ -1,71 +1,142 @@
-//! The one writer.
+//! Writes the output of a connection to its transport.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use fcgi_core::RecordEncoder;
+use tokio::io::AsyncWrite;
 
-use super::driver::Driver;
-use super::service::FcgiService;
+use super::progress::Progress;
 
 /// Slices of one vectored write. A body's 64 KiB are two of them, with the header before; these are more than
 /// the output holds before it is full.
 const MAX_SLICES: usize = 40;
 
-impl<IO, S> Driver<IO, S>
-where
-    IO: AsyncRead + AsyncWrite + Unpin,
-    S: FcgiService,
-{
-    /// Writes what the protocol has to say until there is nothing left (`Ready`) or the transport takes no
-    /// more.
-    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, io::Error> {
-        while !self.protocol.output().is_empty() {
-            let written = match self.poll_write_once(cx) {
+/// What the transport has done with the output so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WriteState {
+    /// It has sent everything.
+    Flushed,
+    /// It may hold back what was written.
+    Unflushed,
+    /// It took no more when `queued` bytes waited. It has registered the waker.
+    Blocked { queued: usize },
+}
+
+impl WriteState {
+    /// Writes `output` until it is empty and flushed, or the transport takes no more. Returns
+    /// [`Made`](Progress::Made) if bytes were written, [`Blocked`](Progress::Blocked) if none could be, and
+    /// [`Finished`](Progress::Finished) if there were none.
+    pub(super) fn poll_write<IO: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut IO,
+        output: &mut RecordEncoder,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Progress> {
+        let mut progress = Progress::Finished;
+        while !output.is_empty() {
+            let written = match poll_write_once(io, output, cx) {
                 Poll::Ready(written) => written?,
                 Poll::Pending => {
-                    self.blocked_at = self.protocol.output_len();
-                    return Ok(Poll::Pending);
+                    *self = Self::Blocked { queued: output.len() };
+                    return Ok(progress.or_blocked());
                 }
             };
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
-            self.protocol.output().advance(written);
-            self.written += written as u64;
-            self.unflushed = true;
+            output.advance(written);
+            *self = Self::Unflushed;
+            progress = Progress::Made;
         }
-        self.blocked_at = 0;
-        if self.unflushed {
-            match Pin::new(&mut self.io).poll_flush(cx) {
+        if *self != Self::Flushed {
+            *self = Self::Unflushed;
+            match Pin::new(io).poll_flush(cx) {
                 Poll::Ready(flushed) => flushed?,
-                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Pending => return Ok(progress.or_blocked()),
             }
-            self.unflushed = false;
+            *self = Self::Flushed;
         }
-        Ok(Poll::Ready(()))
+        Ok(progress)
+    }
+}
+
+/// One write of as much as the transport takes.
+fn poll_write_once<IO: AsyncWrite + Unpin>(
+    io: &mut IO,
+    output: &RecordEncoder,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let io = Pin::new(io);
+    let mut queued = output.slices();
+    let Some(first) = queued.next() else { return Poll::Ready(Ok(0)) };
+    let Some(second) = queued.next() else { return io.poll_write(cx, first) };
+    if !io.is_write_vectored() {
+        return io.poll_write(cx, first);
+    }
+    let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+    let mut count = 0;
+    for (slot, slice) in slices.iter_mut().zip([first, second].into_iter().chain(queued)) {
+        *slot = IoSlice::new(slice);
+        count += 1;
+    }
+    io.poll_write_vectored(cx, &slices[..count])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use fcgi_core::{RecordType, RequestId};
+
+    use super::*;
+
+    /// Accepts this many bytes, then is pending; flushes if `flushes`.
+    struct Io {
+        accepts: usize,
+        flushes: bool,
     }
 
-    /// Whether there is output that the transport has not refused yet.
-    pub(super) fn has_new_output(&self) -> bool {
-        self.protocol.output_len() > self.blocked_at
+    impl AsyncWrite for Io {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let written = bytes.len().min(self.accepts);
+            self.accepts -= written;
+            if written == 0 { Poll::Pending } else { Poll::Ready(Ok(written)) }
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.flushes { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
     }
 
-    fn poll_write_once(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut waiting = self.protocol.output().slices();
-        let io = Pin::new(&mut self.io);
-        let Some(first) = waiting.next() else { return Poll::Ready(Ok(0)) };
-        let Some(second) = waiting.next() else { return io.poll_write(cx, first) };
-        if !io.is_write_vectored() {
-            return io.poll_write(cx, first);
-        }
-        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-        let mut count = 0;
-        for (place, slice) in slices.iter_mut().zip([first, second].into_iter().chain(waiting)) {
-            *place = IoSlice::new(slice);
-            count += 1;
-        }
-        io.poll_write_vectored(cx, &slices[..count])
+    #[test]
+    fn each_write_leaves_its_state() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut output = RecordEncoder::new();
+        let mut state = WriteState::Flushed;
+        let mut io = Io { accepts: 0, flushes: false };
+        let mut poll = |io: &mut Io, output: &mut RecordEncoder| {
+            let progress = state.poll_write(io, output, &mut cx).unwrap();
+            (progress, state)
+        };
+        assert_eq!(poll(&mut io, &mut output), (Progress::Finished, WriteState::Flushed));
+        output.write_record(RecordType::STDOUT, RequestId(1), b"12345678");
+        assert_eq!(poll(&mut io, &mut output), (Progress::Blocked, WriteState::Blocked { queued: 16 }));
+        io.accepts = 10;
+        assert_eq!(poll(&mut io, &mut output), (Progress::Made, WriteState::Blocked { queued: 6 }));
+        io.accepts = 10;
+        assert_eq!(poll(&mut io, &mut output), (Progress::Made, WriteState::Unflushed));
+        assert_eq!(poll(&mut io, &mut output), (Progress::Blocked, WriteState::Unflushed));
+        io.flushes = true;
+        assert_eq!(poll(&mut io, &mut output), (Progress::Finished, WriteState::Flushed));
     }
 }

@@ -89,7 +89,7 @@ async fn a_hundred_requests_on_four_connections_never_mix() {
             });
             // The default is 4, because of HAProxy.
             let config = tower_fcgi::Config::default().with_advertised_max_requests(32);
-            tokio::spawn(Builder::new().config(config).serve_connection(io, service));
+            tokio::spawn(Builder::new().with_config(config).serve_connection(io, service));
         }
     });
     let requests: Vec<_> = (0..128_usize)

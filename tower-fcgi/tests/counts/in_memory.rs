@@ -1,7 +1,6 @@
-//! A kept connection in memory, with nginx's requests. Shared with the benchmark `exchange`.
+//! A kept connection in memory, and the bytes that nginx sends on it. Shared with the benchmark `exchange`.
 //!
-//! The transport allocates nothing and copies only on reads, so that the counts and times are the
-//! driver's.
+//! The transport allocates nothing, and copies only the bytes that are read, so that only the driver is measured.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
@@ -14,8 +13,8 @@ use fcgi_core::{BeginRequest, RecordDecoder, RecordEncoder, RecordType, RequestI
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_fcgi::{Builder, Connection, FcgiService};
 
-/// nginx's `fastcgi_params` for a browser's request. With three more that depend on the request, these are
-/// 19 meta-variables and 11 headers.
+/// What nginx sends with its own `fastcgi_params` for a page that a browser requests. Three more depend on the request:
+/// with those, 19 meta-variables and 11 headers.
 pub(crate) const PARAMS: [(&str, &str); 27] = [
     ("SCRIPT_FILENAME", "/srv/shop/public/app.fcgi"),
     ("QUERY_STRING", "sort=price&page=3"),
@@ -46,7 +45,7 @@ pub(crate) const PARAMS: [(&str, &str); 27] = [
     ("HTTP_PRIORITY", "u=0, i"),
 ];
 
-/// A complete request with KEEP_CONN: a GET, or with a body of this size a POST in records of 32 KiB.
+/// A complete request with KEEP_CONN: a GET, or a POST with a body of that many bytes in records of 32 KiB.
 pub(crate) fn request(id: u16, body: usize) -> Bytes {
     request_with(id, &PARAMS, body)
 }
@@ -81,7 +80,7 @@ pub(crate) struct Served<S: FcgiService> {
     wire: Rc<Wire>,
 }
 
-/// The state of the transport.
+/// What is sent between the two ends.
 #[derive(Default)]
 pub(crate) struct Wire {
     /// Bytes that the application has not read.
@@ -89,7 +88,7 @@ pub(crate) struct Wire {
     /// Reads that returned bytes.
     pub(crate) reads: Cell<usize>,
     pub(crate) writes: Cell<usize>,
-    /// Decodes the application's output without checking the contents.
+    /// For the application's bytes, whose contents are not checked.
     deframer: RefCell<RecordDecoder>,
     /// Bytes of STDOUT.
     pub(crate) stdout: Cell<usize>,
@@ -97,7 +96,7 @@ pub(crate) struct Wire {
     pub(crate) answers: Cell<usize>,
 }
 
-/// The most polls of one exchange whose input is complete; a driver that needs more is stuck.
+/// Maximal polls of one exchange, all of whose input is available.
 const POLLS: usize = 1000;
 
 impl<S: FcgiService> Served<S> {
@@ -115,7 +114,7 @@ impl<S: FcgiService> Served<S> {
         assert!(answered, "no response");
     }
 
-    /// Sets the next input.
+    /// Sends the next input.
     pub(crate) fn send(&mut self, bytes: &Bytes) {
         self.wire.answers.set(0);
         self.wire.input.replace(bytes.clone());
@@ -141,7 +140,7 @@ impl AsyncRead for Transport {
     ) -> Poll<io::Result<()>> {
         let mut input = self.0.input.borrow_mut();
         if input.is_empty() {
-            // No waker is needed: bytes are sent only between polls.
+            // No wake-up is needed: bytes are sent only between polls.
             return Poll::Pending;
         }
         let part = input.len().min(buffer.remaining());

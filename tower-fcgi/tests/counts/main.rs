@@ -1,13 +1,12 @@
-//! The cost of a request in allocations, reads and writes. Clocks show a regression only on an idle machine;
-//! these figures are exact and the same everywhere.
+//! Counts what a request costs: allocations, reads and writes. Clocks show a regression only on an idle machine; these
+//! figures are exact, and the same on every machine.
 //!
-//! A failed test has found a regression, or a cost worth paying: then raise its constant. When a figure
-//! falls, lower the constant, or the gain can be lost unnoticed. To print the current figures:
+//! A test that fails has found a regression, or a price that is worth paying: raise its constant then. When a figure
+//! falls, lower the constant, or the gain can be lost unnoticed. Print the figures with
 //! `cargo test -p tower-fcgi --test counts -- --nocapture`.
 //!
-//! The allocator is `allocation-counter`'s, only in this test binary. It counts per thread, so the tests
-//! can run concurrently. A buffer that grows counts as a new allocation of its new
-//! size.
+//! This test binary uses the allocator of `allocation-counter`. It counts per thread, so that the tests can run in
+//! parallel; a buffer that grows counts as a new one of its new size.
 
 mod in_memory;
 
@@ -25,46 +24,45 @@ use tower_fcgi::{BodyError, Builder, FcgiService, RequestBody};
 
 use self::in_memory::{Served, Wire, request};
 
-/// A GET of 30 pairs on a kept connection, and a response of 13 bytes. The allocations are: the reference count of
-/// the PARAMS' slices; the two tables of a `HeaderMap`; the extensions' map, its table and the entry for the PARAMS.
-/// The buffers of the PARAMS and of the output are reused from the previous request.
+/// A GET of 30 pairs on a kept connection, and a response of 13 bytes. The allocations are: the counter of the PARAMS'
+/// slices; the two tables of a `HeaderMap`; the extensions' map, its table and the entry for the PARAMS. The buffers of the
+/// PARAMS and of the output are reused.
 const GET: Most = Most { allocations: 6, bytes: 1_700, reads: 1, writes: 1 };
 
-/// As GET, with a body of 16 KiB that arrives with its head: a slice of the read buffer, and a queue entry.
+/// As GET, and a body of 16 KiB that is received with its head: a slice of the read buffer, and its entry in a queue.
 const POST_16_KIB: Most = Most { allocations: 8, bytes: 2_300, reads: 1, writes: 1 };
 
-/// As GET, with a body of 1 MiB that is read while it arrives. The read buffer is reused: with a buffer per read, or
-/// if the body were collected anywhere, it would be 1 MiB and more. One allocation is for the body's timeout; polls
-/// that find the body incomplete allocate nothing.
+/// As GET, and a body of 1 MiB that is read while it is received. The read buffer is reused: a buffer per read, or a copy of
+/// the whole body, would be 1 MiB or more. One allocation is for the body's timeout; further polls of the unfinished body
+/// make none.
 const POST_1_MIB: Most = Most { allocations: 26, bytes: 22_000, reads: 17, writes: 1 };
 
-/// As GET, with a response of 1 MiB in one chunk: the list of its slices, and no copy. 17 records are 34 slices,
-/// written in one write.
+/// As GET, and a response of 1 MiB in one chunk: the list of its slices, without the bytes. 17 records are 34 slices, and
+/// are sent in one write.
 const DOWN_1_MIB: Most = Most { allocations: 9, bytes: 3_000, reads: 1, writes: 1 };
 
-/// 16 GETs that arrive together on one connection, on a single-threaded runtime, with immediate responses.
+/// 16 GETs that share a connection and are received together, on a runtime with one thread: each is answered at once.
 const MULTIPLEXED_16: Most = Most { allocations: 110, bytes: 36_000, reads: 1, writes: 1 };
 
-/// The same with handlers that wait first: all but the first run in a task, which shares state with the
-/// connection. The channel from the tasks is created again after each idle period.
+/// The same with handlers that wait first: all but the first one have a task, and what a task shares with the
+/// connection. The channel from the tasks is allocated again after each idle time.
 const WAITING_16: Most = Most { allocations: 164, bytes: 57_000, reads: 1, writes: 2 };
 
-/// An idle kept connection, including its future, after any kind of requests. It holds no
-/// buffer.
+/// A kept connection between requests, including the future itself, after any kind of request. It holds no buffer.
 const IDLE_BYTES: i64 = 1_424;
 
-/// The same after multiplexed requests, whose shared state is freed as well.
+/// The same after requests that shared it: the tasks' channel is freed as well.
 const IDLE_SHARED_BYTES: i64 = IDLE_BYTES;
 
-/// The upper bounds of an exchange.
+/// The limits of one exchange.
 #[derive(Debug, Clone, Copy)]
 struct Most {
     /// Exact: one more is a failure.
     allocations: u64,
-    /// The sum of all allocations, most of them freed meanwhile. Slightly above the figure, since the sizes of
-    /// futures and of the standard library's tables vary.
+    /// Allocated in total, most of it freed meanwhile. With a small margin, since it includes the sizes of futures and of the
+    /// standard library's tables.
     bytes: u64,
-    /// Exact, like `writes`, for a transport that has all input at once.
+    /// Exact, as are `writes`; on a transport that has everything at once.
     reads: usize,
     writes: usize,
 }
@@ -129,14 +127,14 @@ fn requests_that_share_a_connection_and_wait() {
     counts.assert("16 multiplexed GETs that wait", WAITING_16);
 }
 
-/// Each body has a deadline, but a poll without input touches none of them.
+/// The timer table has a deadline for each, and a poll that receives nothing touches none.
 #[test]
 fn open_bodies_cost_a_poll_nothing() {
     let runtime = runtime();
     let _entered = runtime.enter();
     let wire = Rc::new(Wire::default());
     let mut served = Served::new(&Builder::new(), &wire, reader());
-    // Without their bodies, which never arrive.
+    // Without their bodies.
     let open: Bytes = (1..=100).flat_map(|id| request(id, 1).slice(..request(id, 1).len() - 17)).collect();
     served.send(&open);
     runtime.block_on(poll_fn(|cx| {
@@ -176,7 +174,7 @@ fn an_idle_connection_that_was_shared_holds_no_buffer() {
 const MIB: usize = 1024 * 1024;
 const HELLO: Bytes = Bytes::from_static(b"Hello, World!");
 
-/// Counts an exchange that runs inline. `answer` is the size of the response body.
+/// Counts an exchange that runs in the connection's own future. `answer`: bytes of the response's body.
 fn one_at_a_time(service: impl FcgiService, request: &Bytes, answer: usize) -> Counts {
     let runtime = runtime();
     let _entered = runtime.enter();
@@ -185,8 +183,7 @@ fn one_at_a_time(service: impl FcgiService, request: &Bytes, answer: usize) -> C
     steady(&wire, answer, || served.ask(request))
 }
 
-/// Counts an `exchange` after all one-time allocations. Panics unless every count is the
-/// same.
+/// Counts what `exchange` costs after everything that is allocated only once. Panics unless it is the same each time.
 fn steady(wire: &Wire, answer: usize, mut exchange: impl FnMut()) -> Counts {
     for _ in 0..3 {
         exchange();
@@ -219,7 +216,7 @@ fn held_after<S: FcgiService>(service: impl Fn() -> S, exchange: impl Fn(&mut Se
         }
         served
     };
-    // The first connections of a thread make allocations that later ones share.
+    // The first connections of a thread allocate what all of them share.
     drop(serve());
     drop(serve());
     let mut served = None;
@@ -228,7 +225,7 @@ fn held_after<S: FcgiService>(service: impl Fn() -> S, exchange: impl Fn(&mut Se
     held
 }
 
-/// A runtime for tasks and timers. Inline requests do not need to run on it.
+/// For tasks and timers; an inline request does not use it.
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }
@@ -249,7 +246,7 @@ fn constant(body: Bytes) -> impl FcgiService {
     })
 }
 
-/// As [`constant`], after yielding to other tasks.
+/// As [`constant`], after other tasks have run.
 fn waiting(body: Bytes) -> impl FcgiService {
     tower::service_fn(move |_: Request<RequestBody>| {
         let body = body.clone();
@@ -260,14 +257,14 @@ fn waiting(body: Bytes) -> impl FcgiService {
     })
 }
 
-/// Reads and discards the request body, and responds without an allocation.
+/// Reads the request's body to its end, keeps nothing of it, and answers without an allocation.
 fn reader() -> impl FcgiService {
     tower::service_fn(async |request: Request<RequestBody>| {
         let mut body = request.into_body();
         while let Some(frame) = body.frame().await {
             frame?;
         }
-        // Reached only after a complete body: a truncated one is an error.
+        // This is the clean end: a body that is cut short is an error.
         Ok::<_, BodyError>(Response::new(Full::new(HELLO)))
     })
 }

@@ -10,7 +10,7 @@ use crate::records::{KEEP, abort, begin, end_stdin, get, post, some_params, stdi
 use crate::scripted::{Scripted, Step, data};
 use crate::web_server::serve;
 
-/// `/wait` never responds and is counted on drop; `/body` reads its body; other paths respond at once.
+/// `/wait` waits forever and is counted when it is dropped; `/body` waits for its body; others answer.
 fn served(dropped: &Count) -> crate::web_server::WebServer {
     let dropped = dropped.clone();
     serve(handler(move |request| {
@@ -109,7 +109,7 @@ async fn abort_after_the_head_leaves_other_requests() {
     let mut web_server = served(&Count::default());
     web_server.say([post(1, KEEP, "/body", 6), get(2, KEEP, "/stream")].concat()).await;
     web_server.say(abort(2)).await;
-    // A request that arrives while another is in flight is served as usual.
+    // A request that is received while another is in flight is served as before.
     web_server.say(get(3, KEEP, "/now")).await;
     assert_eq!(web_server.answer(3).text(), "GET /now ");
     assert!(!web_server.sees_end());
@@ -157,7 +157,7 @@ async fn answers_that_are_late_for_an_abort_are_dropped() {
         }
     }));
     web_server.say([get(1, KEEP, "/"), get(2, KEEP, "/")].concat()).await;
-    // Both handlers become ready when the ABORTs arrive.
+    // Both handlers may go on at the moment when the ABORTs are received.
     gate.open(2);
     web_server.say([abort(1), abort(2)].concat()).await;
     for id in [1, 2] {

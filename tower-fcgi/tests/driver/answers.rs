@@ -4,7 +4,7 @@ use std::fmt;
 
 use fcgi_core::{EndRequest, NameValuePairs, RecordDecoder, RecordType, UnknownType};
 
-/// The responses in a byte stream.
+/// The responses in some bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answers {
     /// Ordered by their first record. An id reused after END_REQUEST has several.
@@ -24,13 +24,13 @@ pub(crate) struct Answer {
     pub(crate) id: u16,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-    /// Whether the empty STDOUT record arrived.
+    /// Whether the empty STDOUT record was received.
     pub(crate) stdout_ended: bool,
     pub(crate) end: Option<EndRequest>,
 }
 
 impl Answers {
-    /// Panics on records that a web server would reject.
+    /// Panics on anything that a web server could not parse.
     pub(crate) fn parse(mut bytes: &[u8]) -> Self {
         let mut answers = Self::default();
         let mut deframer = RecordDecoder::new();
@@ -100,12 +100,12 @@ impl Answers {
 }
 
 impl Answer {
-    /// Whether STDOUT and the request ended with success.
+    /// Whether STDOUT and the request have ended, as a web server requires.
     pub(crate) fn is_whole(&self) -> bool {
         self.stdout_ended && self.end.is_some_and(|end| end.protocol_status.0 == 0 && end.app_status == 0)
     }
 
-    /// Whether neither STDOUT nor the request ended.
+    /// Whether neither STDOUT nor the request has ended.
     pub(crate) fn is_cut_off(&self) -> bool {
         !self.stdout_ended && self.end.is_none()
     }

@@ -1,4 +1,4 @@
-//! Back-pressure: unread request bodies and unread responses.
+//! Unread bodies, and unread responses.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use crate::records::{CLOSE, KEEP, abort, end_stdin, get, get_values, post, post_
 use crate::scripted::Scripted;
 use crate::web_server::{WebServer, serve, serve_with};
 
-/// Bytes by which one read can exceed a limit, headers included.
+/// Bytes that one read can receive beyond a limit, with its headers.
 const ONE_READ: usize = 70 * 1024;
 
 fn limits(change: impl FnOnce(&mut Limits)) -> Config {
@@ -213,7 +213,7 @@ async fn an_unread_response_is_produced_up_to_its_limit() {
         web_server.wire.make_room(0);
         web_server.say(get(1, KEEP, "/")).await;
         let produced = polled.now() * 1000;
-        // The limit may be exceeded by one frame, and the head counts towards it.
+        // One frame comes on top, and the head is a part of it.
         assert!((limit.saturating_sub(1000)..=limit + 1000).contains(&produced), "{produced} of {limit}");
         web_server.say([get(2, KEEP, "/whole"), abort(1)].concat()).await;
         web_server.wire.make_room(usize::MAX);

@@ -1,4 +1,4 @@
-//! RequestBody: STDIN as a handler reads it.
+//! RequestBody: STDIN for a handler.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use crate::handlers::{Gate, echo, full, handler, read};
 use crate::records::{KEEP, abort, end_stdin, get, head, post, post_whole, stdin};
 use crate::web_server::{WebServer, serve};
 
-/// Passes each request's body to the test; the handler waits for the gate, then responds.
+/// Gives each request's body to the test; the handler waits for the gate and answers.
 fn hand_out() -> (WebServer, Arc<Mutex<Vec<RequestBody>>>, Gate) {
     let bodies: Arc<Mutex<Vec<RequestBody>>> = Arc::default();
     let gate = Gate::new();

@@ -19,7 +19,7 @@ fn upload(id: u16, uri: &str) -> Vec<u8> {
     head(id, KEEP, "POST", uri, &[("CONTENT_LENGTH", "")])
 }
 
-/// Reads the body, then responds. At `/early` it responds first; the response body then reports the result.
+/// Answers `/early` before it reads the body to its end, and then how that ended; reads first otherwise.
 async fn reads(request: Request<RequestBody>) -> Reply {
     if request.uri().path() != "/early" {
         return echo(request).await;
@@ -58,10 +58,10 @@ async fn a_length_over_the_limit_is_a_413_before_any_call() {
 #[tokio::test(start_paused = true)]
 async fn a_body_growing_over_the_limit_is_a_413_or_an_error() {
     let web_server = serve_with(Config::default().with_max_body_bytes(10), handler(reads));
-    // The whole body arrives with the head.
+    // The whole body with the head.
     let answer = web_server.ask(1, [upload(1, "/"), stdin(1, &[b'x'; 11]), end_stdin(1)].concat()).await;
     assert_eq!(answer.status(), 413);
-    // In chunks; the last one with or without the end.
+    // In packets, the last one with the end or without.
     for end in [end_stdin(1), Vec::new()] {
         web_server.forget();
         web_server.say([upload(1, "/"), stdin(1, &[b'x'; 6])].concat()).await;
@@ -118,8 +118,11 @@ async fn a_stalled_body_after_the_head_fails_its_reader() {
     web_server.say([post(1, KEEP, "/", 100), post(2, KEEP, "/early", 100)].concat()).await;
     sleep(121 * SECOND).await;
     let answer = web_server.answer(2);
-    assert_eq!(answer.text(), "reading, the web server sent nothing of the request's body for too long");
-    assert!(!web_server.answers().has(1), "the handler does not read its body");
+    assert_eq!(
+        answer.text(),
+        "reading, the request's body timed out: the web server sent nothing of it for too long"
+    );
+    assert!(!web_server.answers().has(1), "its handler is busy with something else");
     gate.open(1);
     web_server.quiet().await;
     assert_eq!(web_server.answer(1).text(), "stalled");

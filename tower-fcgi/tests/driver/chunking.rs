@@ -1,4 +1,4 @@
-//! Responses do not depend on how the input is split or how much each write accepts.
+//! The chunks of input and output do not change the responses.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::scripted::{Scripted, data};
 use crate::web_server::{WebServer, serve_on};
 use crate::wire::Wire;
 
-/// A seeded random generator (xorshift), so that runs are reproducible. The seed must not be 0.
+/// A small random generator (xorshift) with the same numbers in every run. Not zero.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -50,7 +50,7 @@ fn serve_some(wire: Wire) -> WebServer {
     )
 }
 
-/// Requests of all kinds, sequential and concurrent.
+/// All kinds of requests, sequential and concurrent.
 fn conversation() -> Vec<u8> {
     let body: Vec<u8> = (0..=255).cycle().take(9000).collect();
     [
@@ -75,8 +75,7 @@ fn conversation() -> Vec<u8> {
     .concat()
 }
 
-/// The responses by id, since concurrent requests may end in any order, and the number of
-/// management responses.
+/// The responses by id, since concurrent requests may end in any order, and the connection's own answers.
 fn sorted(web_server: &WebServer) -> (BTreeMap<u16, Answer>, usize) {
     let answers = web_server.answers();
     assert!(!answers.torn);
@@ -159,7 +158,7 @@ async fn splits_and_stalls_never_change_responses() {
     }
 }
 
-/// The number of complete responses.
+/// The number of answered requests.
 fn sorted_len(web_server: &WebServer) -> usize {
     web_server.answers().list.iter().filter(|answer| answer.end.is_some()).count()
 }

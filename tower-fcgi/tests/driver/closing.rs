@@ -1,4 +1,4 @@
-//! Closing a connection to make room for another one, and limits of discarded input.
+//! Closing an idle connection to make room, and the limits of discarded input.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn an_answer_of_a_second_ago_holds_nothing_up() {
         {
             let mut web_server = answered(keep).await;
             sleep(2 * SECOND).await;
-            // Further body bytes do not extend it.
+            // Further bytes of the body do not prolong it.
             web_server.say(stdin(1, b"def")).await;
             end(&web_server.handle);
             let (result, took) = web_server.ended_after().await;
@@ -75,7 +75,7 @@ async fn close_if_idle_costs_no_request() {
             full("done")
         }
     }));
-    // Before the first request, with an incomplete head, and with a running handler.
+    // Before the first request, with half of a head, and with a running handler.
     let request = get(1, KEEP, "/wait");
     for part in [&[][..], &request[..30], &request[30..]] {
         if !part.is_empty() {
@@ -89,8 +89,8 @@ async fn close_if_idle_costs_no_request() {
     gate.open(1);
     web_server.quiet().await;
     assert_eq!(web_server.answer(1).text(), "done");
-    assert!(!web_server.sees_end(), "not closed later either");
-    // A request that arrives at the same time.
+    assert!(!web_server.sees_end(), "it is not closed later either");
+    // One that is received at the same moment.
     web_server.forget();
     web_server.send(get(1, KEEP, "/wait"));
     web_server.handle.close_if_idle();
@@ -99,7 +99,7 @@ async fn close_if_idle_costs_no_request() {
     web_server.quiet().await;
     assert_eq!(web_server.answer(1).text(), "done");
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "done");
-    // With an unread response.
+    // A response that was not read yet.
     web_server.wire.make_room(0);
     web_server.say(get(1, KEEP, "/")).await;
     assert_eq!(web_server.handle.closes_within(), None);
@@ -127,7 +127,7 @@ async fn an_open_body_is_known_before_it_is_waited_for() {
     assert_eq!(draining.handle.idle_for(), None);
 }
 
-/// Records that a web server sends endlessly after the response.
+/// What a web server sends endlessly for an answered request.
 struct Endless {
     what: &'static str,
     begin: Vec<u8>,
@@ -135,7 +135,7 @@ struct Endless {
     status: u16,
 }
 
-/// Each request gets its response, on a kept connection, and further input is discarded.
+/// Each is answered on a kept connection, and discards the rest.
 fn endless() -> [Endless; 4] {
     let long = "x".repeat(200);
     let refused = [begin(1, KEEP), some_params(1, &[("LONG", long.as_str())])].concat();
@@ -167,7 +167,7 @@ fn endless() -> [Endless; 4] {
     ]
 }
 
-/// The connection after the response to `begin`.
+/// A connection on which `begin` was answered.
 async fn answered_to(request: &Endless, config: Config) -> WebServer {
     let mut limits = Limits::default();
     limits.max_params_bytes = 200;
@@ -191,7 +191,7 @@ async fn what_is_dropped_on_a_kept_connection_has_bounds() {
         assert!(took < AT_ONCE, "{}: {took:?}", request.what);
         let taken = web_server.taken() - before;
         assert!((90_000..250_000).contains(&taken), "{}: {taken} bytes", request.what);
-        // Limited in time, while input arrives.
+        // In time: while bytes are received.
         let mut web_server = answered_to(&request, Config::default()).await;
         sleep(100 * SECOND).await;
         for _ in 0..29 {

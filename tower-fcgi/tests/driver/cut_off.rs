@@ -1,4 +1,4 @@
-//! Failures after a part of a response was written: an incomplete response must never look complete.
+//! Failures after the first write of a response: it must never look complete.
 
 use http::{Response, StatusCode};
 
@@ -46,7 +46,7 @@ fn assert_cut_off(web_server: &WebServer, id: u16) {
     let answer = answers.of(id);
     assert!(answer.is_cut_off(), "no empty STDOUT and no END_REQUEST: {answer:?}");
     assert_eq!(answer.status(), 200);
-    // A frame beyond the Content-Length is not sent at all: cut at that length, the response would look complete.
+    // A frame beyond the Content-Length is dropped whole: up to that, the response would look complete.
     assert!(["some", "so", ""].contains(&answer.text().as_str()), "{}", answer.text());
     assert!(!answer.stderr.is_empty());
     assert!(!answers.torn);
@@ -84,7 +84,7 @@ async fn a_failure_after_the_head_ignores_an_open_body() {
 async fn earlier_responses_are_flushed_before_the_reset() {
     let fails = Gate::new();
     let mut web_server = served(&fails, &Gate::new());
-    // Once one byte is written, the response cannot be replaced.
+    // One written byte is enough to rule out another response.
     web_server.wire.make_room(1);
     web_server.say(get(1, KEEP, "/bad/error")).await;
     fails.open(1);
@@ -98,7 +98,7 @@ async fn earlier_responses_are_flushed_before_the_reset() {
 #[tokio::test(start_paused = true)]
 async fn after_a_failure_others_finish_and_new_ones_get_503() {
     for path in ALL {
-        // The failing request runs inline or in its own task.
+        // The failing one runs inline, or in a task.
         for order in [[1, 2, 3], [2, 1, 3], [2, 3, 1]] {
             let (fails, gate) = (Gate::new(), Gate::new());
             let mut web_server = served(&fails, &gate);
@@ -142,7 +142,7 @@ async fn a_failed_request_stays_open_until_the_last_abort() {
     assert!(web_server.answer(1).stdout.is_empty());
 }
 
-/// A response with the Content-Length `length` and the body `steps`, whose head is written.
+/// A response with this Content-Length and with `steps` as its body, after its head was written.
 async fn declared(length: &'static str, steps: fn() -> Vec<Step>) -> WebServer {
     let gate = Gate::new();
     let held = gate.clone();

@@ -38,7 +38,7 @@ async fn eof_inside_a_record_or_params_is_an_error() {
     }
 }
 
-/// A handler that never responds; the count is the number of dropped handlers.
+/// A handler that waits forever; counts the dropped ones.
 async fn waiting(config: Config, request: Vec<u8>) -> (WebServer, Count) {
     let dropped = Count::default();
     let count = dropped.clone();
@@ -63,7 +63,7 @@ async fn a_close_mid_request_cancels_the_handler() {
         let error = web_server.ended().await.unwrap_err();
         assert!(error.is_canceled(), "{error}");
         assert_eq!(dropped.now(), 1);
-        assert!(web_server.wire.lock().output.is_empty(), "the peer is gone");
+        assert!(web_server.wire.lock().output.is_empty(), "the web server is gone");
     }
 }
 
@@ -152,7 +152,7 @@ async fn a_response_completes_after_an_idle_half_close() {
     web_server.wire.make_room(1000);
     web_server.send([head(1, KEEP, "GET", "/", &[]), end_stdin(1)].concat());
     web_server.quiet().await;
-    // The whole response is buffered, so the handler is done.
+    // The whole response waits to be written, so the handler is done.
     web_server.end();
     web_server.quiet().await;
     web_server.wire.make_room(usize::MAX);

@@ -1,4 +1,4 @@
-//! Responses before the body is read, or without reading it.
+//! Handlers that answer before they read the body, or without reading it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::handlers::{echo, full, handler, read};
 use crate::records::{CLOSE, KEEP, end_stdin, get, post, post_whole, record, stdin};
 use crate::web_server::{WebServer, serve, serve_with};
 
-/// The basic case: four bytes for a handler that does not need them.
+/// Four bytes to a handler that answers without them.
 fn abcd(keep: bool) -> Vec<u8> {
     [post(1, keep, "/foo", 4), stdin(1, b"abcd")].concat()
 }
@@ -29,8 +29,7 @@ fn not_found_with(config: Config) -> WebServer {
     )
 }
 
-/// Sends the request without its terminal STDIN record. The response and the end of the stream must arrive
-/// immediately.
+/// Sends the request without its terminal STDIN record. The response must be complete before any time has passed.
 async fn answer_and_half_close_at_once() -> WebServer {
     let web_server = not_found();
     let start = Instant::now();
@@ -100,7 +99,7 @@ async fn the_drain_after_an_early_answer_is_bounded_in_time() {
     );
     web_server.say(abcd(CLOSE)).await;
     let start = Instant::now();
-    // Single bytes do not extend it.
+    // A byte from time to time does not prolong it.
     for _ in 0..5 {
         sleep(Duration::from_secs(1)).await;
         web_server.send(stdin(1, b"x"));
@@ -155,7 +154,7 @@ async fn response_survives_10_unread_mb_with_keep_conn() {
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.status(), 404);
 }
 
-/// Responds to `/early` without reading its body, and echoes others.
+/// Answers `/early` without its body, others with it.
 fn early_or_echo() -> WebServer {
     serve(handler(|request| async {
         if request.uri() == "/early" { full("early") } else { echo(request).await }

@@ -1,4 +1,4 @@
-//! Log lines written while a request's code runs.
+//! Loggers in the code of a request.
 
 use std::io::Write as _;
 use std::pin::Pin;
@@ -56,7 +56,7 @@ fn everywhere(path: String) -> impl Future<Output = Reply> {
 async fn log_lines_go_to_their_own_request_after_the_head() {
     let web_server =
         serve(handler(|request: Request<RequestBody>| everywhere(request.uri().path().to_owned())));
-    // The second and third requests run in tasks, since the first is in flight.
+    // The second and the third have tasks, if the first has not ended.
     web_server.send([get(1, KEEP, "/a"), get(2, KEEP, "/b"), get(3, KEEP, "/c")].concat());
     web_server.quiet().await;
     let order = web_server.answers().order;
@@ -126,7 +126,7 @@ async fn a_flood_is_cut_and_says_how_much() {
 
 #[tokio::test(start_paused = true)]
 async fn dropped_lines_are_counted_one_by_one() {
-    // In separate lines before a late head, and in one write.
+    // All at once; in a buffer that a handler deferred until its head; and in one write.
     let web_server = serve(handler(async |request: Request<RequestBody>| {
         let line = format!("{}\n", "x".repeat(99));
         match request.uri().path() {

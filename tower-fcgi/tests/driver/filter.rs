@@ -7,13 +7,13 @@ use bytes::Bytes;
 use fcgi_core::RecordType;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use tower_fcgi::{BodyError, Config, FilterData, Limits, RequestBody, Role, Roles};
+use tower_fcgi::{BodyError, Builder, Config, FilterData, Limits, RequestBody, Role, Roles};
 
 use crate::handlers::{full, handler, read};
 use crate::records::{KEEP, abort, begin_as, end_stdin, get, params, record, stdin};
 use crate::web_server::{WebServer, serve_with};
 
-/// A Filter's request up to the end of its PARAMS.
+/// A request to a Filter, up to the end of its PARAMS.
 fn head(id: u16, length: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let mut pairs = vec![("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/"), ("FCGI_DATA_LENGTH", length)];
     pairs.extend(more);
@@ -33,20 +33,20 @@ fn whole(length: &str, file: &[u8]) -> Vec<u8> {
     [head(1, length, &[]), end_stdin(1), data(1, file), end_data(1)].concat()
 }
 
-fn filters() -> Config {
-    Config::default().with_roles(Roles::RESPONDER.and(Roles::FILTER))
+fn filters() -> Builder {
+    Builder::new().with_roles(Roles::RESPONDER.and(Roles::FILTER))
 }
 
-fn limits(bytes: usize) -> Config {
+fn limits(bytes: usize) -> Builder {
     let mut limits = Limits::default();
     limits.request_window = bytes;
-    filters().with_limits(limits)
+    filters().with_config(Config::default().with_limits(limits))
 }
 
-/// Responds with the body and the file, in this order, or with the first error.
-fn both(config: Config) -> WebServer {
+/// Answers with the body and the file, in this order, or with the error of either.
+fn both(builder: Builder) -> WebServer {
     serve_with(
-        config,
+        builder,
         handler(async |request| {
             let Some(file) = request.extensions().get::<FilterData>().cloned() else {
                 return full("no file");
@@ -65,12 +65,12 @@ fn both(config: Config) -> WebServer {
 
 type Held = Arc<Mutex<Vec<(RequestBody, FilterData)>>>;
 
-/// Passes body and file to the test; the handler never responds.
-fn hand_out(config: Config) -> (WebServer, Held) {
+/// Gives body and file to the test; the handler never answers.
+fn hand_out(builder: Builder) -> (WebServer, Held) {
     let held = Held::default();
     let out = Arc::clone(&held);
     let web_server = serve_with(
-        config,
+        builder,
         handler(move |request| {
             let file = request.extensions().get::<FilterData>().unwrap().clone();
             out.lock().unwrap().push((request.into_body(), file));
@@ -159,7 +159,7 @@ async fn filter_data_has_length_time_and_size_hint() {
     assert!(next(&mut stream).await.is_none());
 }
 
-/// The error of the file's stream after `event`, which happens within the stream or before it has begun.
+/// How the file's stream ends when this happens in its middle, or before its begin.
 async fn error_after(event: impl AsyncFn(&mut WebServer), begun: bool) -> BodyError {
     let (mut web_server, held) = hand_out(filters());
     web_server.say(head(1, "8", &[])).await;
@@ -188,7 +188,7 @@ async fn abort_or_disconnect_fails_the_file() {
 
 #[tokio::test(start_paused = true)]
 async fn a_half_close_fails_an_unfinished_file() {
-    let web_server = both(filters().with_half_close(true));
+    let web_server = both(filters().with_config(Config::default().with_half_close(true)));
     web_server.say([head(1, "8", &[]), end_stdin(1), data(1, b"file")].concat()).await;
     web_server.end();
     web_server.quiet().await;
@@ -210,7 +210,7 @@ async fn a_file_that_outlives_its_request_is_an_error() {
     assert_eq!(web_server.answer(1).text(), "early");
     let stream = kept.lock().unwrap().take().unwrap();
     assert!(read(stream).await.unwrap_err().is_request_ended());
-    // The rest of the file is discarded.
+    // The rest of it is discarded.
     web_server.say([data(1, b"late"), end_data(1)].concat()).await;
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "early");
 }
@@ -232,7 +232,7 @@ async fn an_unread_file_pauses_the_input_until_it_is_read() {
 async fn a_body_dropped_unread_does_not_block_the_file() {
     let large = vec![7; 1 << 20];
     let length = large.len().to_string();
-    // Also with CONTENT_LENGTH 0 and a body, and if everything arrives at once.
+    // Also with a CONTENT_LENGTH of 0 and a body all the same, and with everything in one packet.
     for (content_length, packet) in [(&length[..], 10_000), ("0", 10_000), (&length, 4 << 20)] {
         let web_server = serve_with(
             limits(100_000),

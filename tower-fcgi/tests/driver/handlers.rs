@@ -1,4 +1,4 @@
-//! Handlers, and the counters and gates that tests use with them.
+//! Services, and how a test observes them.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +16,8 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) type Reply = Response<Body>;
 
-/// A service from a function that all clones share. It is boxed, so that all services have one type: the driver is
-/// compiled once per service type, and the tests have about 140 functions.
+/// A service from a function, which all its clones share. They all have one type: a driver is compiled for each type of
+/// service, and there are some 140 functions.
 pub(crate) fn handler<H, F>(handle: H) -> BoxCloneService<Request<RequestBody>, Reply, Infallible>
 where
     H: FnMut(Request<RequestBody>) -> F + Send + 'static,
@@ -25,7 +25,7 @@ where
 {
     let handle = Arc::new(Mutex::new(handle));
     BoxCloneService::new(tower::service_fn(move |request| {
-        // The function may panic on purpose.
+        // Some tests let it panic.
         let mut handle = handle.lock().unwrap_or_else(PoisonError::into_inner);
         let reply = (*handle)(request);
         async move { Ok(reply.await) }
@@ -44,7 +44,7 @@ where
     body.map_err(Into::into).boxed_unsync()
 }
 
-/// Responds with the method, the target and the body, or with the body's error.
+/// Answers with the method, the target and the body, or with the body's error.
 pub(crate) async fn echo(request: Request<RequestBody>) -> Reply {
     let (parts, body) = request.into_parts();
     let body = match read(body).await {
@@ -56,7 +56,7 @@ pub(crate) async fn echo(request: Request<RequestBody>) -> Reply {
     full([parts.method.as_str().as_bytes(), b" ", parts.uri.to_string().as_bytes(), b" ", &body].concat())
 }
 
-/// Reads a body to its end.
+/// Reads a whole body.
 pub(crate) async fn read(body: RequestBody) -> Result<Bytes, BodyError> {
     Ok(body.collect().await?.to_bytes())
 }
@@ -88,7 +88,7 @@ impl Drop for OnDrop {
     }
 }
 
-/// Makes handlers wait until the test opens the gate.
+/// Blocks handlers until the test opens it.
 #[derive(Clone)]
 pub(crate) struct Gate(Arc<Semaphore>);
 
@@ -101,7 +101,7 @@ impl Gate {
         self.0.acquire().await.unwrap().forget();
     }
 
-    /// Lets this number of handlers pass.
+    /// Lets this many through.
     pub(crate) fn open(&self, handlers: usize) {
         self.0.add_permits(handlers);
     }

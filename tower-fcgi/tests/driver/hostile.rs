@@ -1,4 +1,4 @@
-//! Bytes that no web server sends: the connection ends or becomes idle, without a panic, hang or busy loop.
+//! Bytes that no web server sends: the connection ends or idles, and does not panic, hang, or spin.
 
 use fcgi_core::{RecordHeader, RecordType, RequestId, Role};
 use tower_fcgi::{Config, Limits};
@@ -8,7 +8,7 @@ use crate::handlers::{Count, echo, handler};
 use crate::records::{KEEP, begin, begin_as, end_params, end_stdin, get, get_values, params, post, stdin};
 use crate::web_server::{WebServer, serve_with};
 
-/// Serves with small limits, so that they are often reached.
+/// Small limits, so that they are reached often.
 fn serve_small(dropped: &Count) -> WebServer {
     let mut limits = Limits::default();
     limits.max_params_bytes = 500;
@@ -31,7 +31,7 @@ fn serve_small(dropped: &Count) -> WebServer {
             let guard = dropped.on_drop();
             async move {
                 let _guard = guard;
-                // Some handlers drop their bodies.
+                // Some do not read their bodies.
                 if request.uri().path().len() % 2 == 0 {
                     drop(request);
                     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
@@ -45,7 +45,7 @@ fn serve_small(dropped: &Count) -> WebServer {
     )
 }
 
-/// Sends `bytes` in chunks and requires that the connection ends.
+/// Sends `bytes` in packets, and waits for the end of the connection, which must follow.
 async fn ends(bytes: Vec<u8>, random: &mut Random) {
     let mut web_server = serve_small(&Count::default());
     let mut bytes = bytes::Bytes::from(bytes);
@@ -57,14 +57,14 @@ async fn ends(bytes: Vec<u8>, random: &mut Random) {
     if random.below(3) == 0 {
         web_server.end();
     }
-    // Every wait has a timeout, so the connection ends even if the web server sends nothing more.
+    // Every wait has a timeout, so that the connection ends even if the web server sends nothing more.
     let _ = web_server.ended().await;
     assert!(web_server.is_closed());
-    // The output up to then must consist of records.
+    // All output so far is valid records.
     web_server.answers();
 }
 
-/// A random record; most are valid in some state.
+/// Any kind of record, most of them valid in some state.
 fn any_record(random: &mut Random) -> Vec<u8> {
     let id = u16::try_from(random.below(5)).unwrap() + u16::from(random.below(30) != 0);
     let filling: Vec<u8> = (0..random.below(900)).map(|_| random.byte()).collect();
@@ -99,7 +99,7 @@ async fn random_bytes_end_the_connection() {
         let mut random = Random(seed * 0x9e37_79b9);
         let len = random.below(400);
         let mut bytes: Vec<u8> = (0..len).map(|_| random.byte()).collect();
-        // A valid version and type reach more code.
+        // A valid version and type lead further.
         if seed % 2 == 0 && len > 8 {
             bytes[0] = 1;
             bytes[1] %= 12;

@@ -1,4 +1,4 @@
-//! A connection with several requests in sequence.
+//! A connection with several requests.
 
 use tower_fcgi::{Config, Params};
 
@@ -90,7 +90,7 @@ async fn a_missing_length_waits_unless_configured_otherwise() {
     let web_server = serve_with(Config::default().with_empty_without_content_length(true), handler(echo));
     assert_eq!(web_server.ask(1, head(1, KEEP, "GET", "/", &[])).await.text(), "GET / ");
     assert_eq!(web_server.ask(1, head(1, KEEP, "GET", "/", &[("CONTENT_LENGTH", "")])).await.status(), 200);
-    // The option does not affect requests with a length.
+    // With a length there is a body, with and without the option.
     assert_eq!(web_server.ask(1, post_whole(1, KEEP, "/", b"abc")).await.text(), "POST / abc");
 }
 

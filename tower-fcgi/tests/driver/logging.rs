@@ -1,4 +1,4 @@
-//! A connection's `tracing` events.
+//! The events and spans of a connection.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -22,11 +22,10 @@ struct Log {
 }
 
 impl Log {
-    /// Starts collecting on this thread, which runs the whole test.
+    /// Logs for this thread, which runs the whole test.
     fn start() -> (Self, DefaultGuard) {
-        // With a single dispatcher, `tracing` caches a callsite's interest as seen by the first thread that
-        // reaches it, possibly another test's thread without a subscriber. With several dispatchers, it
-        // asks all of them.
+        // With one subscriber, `tracing` caches per call site what the first thread there answers, and other tests' threads
+        // would answer that nothing is enabled. With several, it asks all of them.
         static OTHERS: LazyLock<[Dispatch; 2]> =
             LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Log::default())));
         LazyLock::force(&OTHERS);
@@ -136,7 +135,7 @@ async fn a_failed_connection_is_one_debug_event() {
         (get(1, KEEP, "/wait"), WebServer::reset, "failed"),
         (get(1, KEEP, "/")[..9].to_vec(), WebServer::end, "inside a record"),
         (b"GET / HTTP/1.1\r\n".to_vec(), |_| {}, "broke the protocol"),
-        (get(1, KEEP, "/wait"), |web_server| web_server.handle.abort(), "told to end"),
+        (get(1, KEEP, "/wait"), |web_server| web_server.handle.abort(), "was aborted"),
         (get(1, KEEP, "/wait"), goes_away_while_it_is_written_to, "failed"),
     ] {
         let (log, _guard) = Log::start();
@@ -150,7 +149,7 @@ async fn a_failed_connection_is_one_debug_event() {
     }
 }
 
-/// Three more requests arrive, and writing the first response fails.
+/// Three more responses are written, and the write of the first fails.
 fn goes_away_while_it_is_written_to(web_server: &WebServer) {
     web_server.wire.lock().failure = Some(Failure::BrokenPipe);
     web_server.send([get(2, KEEP, "/"), get(3, KEEP, "/"), get(4, KEEP, "/")].concat());
@@ -209,6 +208,6 @@ async fn a_client_error_is_a_debug_event_and_no_stderr() {
         assert_eq!((answer.status(), answer.errors().as_str()), (status, ""));
     }
     let events = log.at(Level::DEBUG);
-    assert!(events.iter().all(|event| event.contains("a request was refused")), "{events:?}");
+    assert!(events.iter().all(|event| event.contains("request rejected")), "{events:?}");
     assert_eq!((events.len(), log.at(Level::INFO).len()), (3, 0));
 }

@@ -1,8 +1,7 @@
-//! Tests of the connection driver, in memory and with paused time: I/O, timeouts, cancellation, bodies,
-//! failures.
+//! The driver of a connection, in memory and with paused time: I/O, timeouts, cancellation, bodies, failures.
 //!
-//! `wire` is the transport, `web_server` its other end. `records` encodes requests, `answers` parses responses,
-//! and `handlers` and `scripted` are the services. The other modules are the tests, by subject.
+//! `wire` is the transport and `web_server` its other end; `records` and `answers` are the bytes in either direction,
+//! `handlers` and `scripted` the services. The other modules are the tests, by subject.
 
 mod answers;
 mod handlers;

@@ -1,7 +1,7 @@
-//! Records that the connection itself responds to.
+//! Management records: answers of the connection itself.
 
 use fcgi_core::{ProtocolStatus, RecordType, Role};
-use tower_fcgi::{Config, Limits};
+use tower_fcgi::{Builder, Config, Limits};
 
 use crate::handlers::{Gate, echo, full, handler};
 use crate::records::{
@@ -70,11 +70,9 @@ async fn what_get_values_tells_is_what_the_connection_does() {
     for requests in [1_u16, 5] {
         let mut limits = Limits::default();
         limits.max_concurrent_requests = requests.into();
-        let config = Config::default()
-            .with_limits(limits)
-            .with_advertised_max_connections(77)
-            .with_advertised_max_requests(88);
-        let web_server = serve_with(config, handler(|_| std::future::pending()));
+        let config = Config::default().with_limits(limits).with_advertised_max_requests(88);
+        let builder = Builder::new().with_advertised_max_connections(77).with_config(config);
+        let web_server = serve_with(builder, handler(|_| std::future::pending()));
         web_server.say(get_values(&ALL)).await;
         let mpxs = if requests > 1 { "1" } else { "0" };
         let told = pairs(&[(ALL[0], "77"), (ALL[1], &requests.to_string()), (ALL[2], mpxs)]);

@@ -9,7 +9,7 @@ use crate::records::{CLOSE, KEEP, end_stdin, get, head, stdin};
 use crate::scripted::{Scripted, Step, data};
 use crate::web_server::{WebServer, serve, serve_with};
 
-/// Responds to every request with `reply`.
+/// Serves every request with this response.
 fn serve_reply(reply: fn() -> Reply) -> WebServer {
     serve(handler(move |_| async move { reply() }))
 }
@@ -33,7 +33,7 @@ async fn expect_100_continue_yields_no_interim_response() {
 async fn an_application_1xx_or_101_is_a_500_at_once() {
     for status in [100, 101, 102, 103] {
         let web_server = serve(handler(move |_| async move {
-            // Like an upgraded connection, whose body never ends.
+            // As after an upgrade: the body never ends.
             let body = boxed(Scripted::new([Step::Hang]));
             Response::builder().status(status).header("upgrade", "websocket").body(body).unwrap()
         }));

@@ -19,7 +19,7 @@ async fn sixteen_interleaved_requests_get_their_responses() {
     for seed in 1..=20 {
         let mut random = Random(seed);
         let web_server = serve(handler(|request| async {
-            // In chunks, so that the responses interleave too.
+            // In chunks, so that the responses interleave as well.
             if request.uri().path().ends_with("/stream") {
                 return Response::new(boxed(request.into_body()));
             }
@@ -99,8 +99,7 @@ async fn beside_a_large_answer(frame: usize, large_first: bool) {
         }
         full("small")
     }));
-    // The web server reads 64 KiB at a time. The small requests arrive during the large
-    // response.
+    // The reader takes 64 KiB at a time; the small requests are received while the large response is written.
     web_server.wire.make_room(0);
     if !large_first {
         web_server.say(get(2, KEEP, "/hold")).await;

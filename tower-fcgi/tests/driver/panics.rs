@@ -1,4 +1,4 @@
-//! Panics, and errors before the head: that request gets a 500, and other requests continue.
+//! Panics, and errors before the head: a 500 for that request alone.
 
 use http::{Request, Response};
 use tower_fcgi::RequestBody;
@@ -8,8 +8,8 @@ use crate::records::{KEEP, abort, end_stdin, get, head, post};
 use crate::scripted::{DropsBadly, PanicsWhenDropped, Scripted, Step, data, quietly};
 use crate::web_server::{WebServer, serve};
 
-/// The response is a complete 500 with the reason only in STDERR, both inline and in a task, and the
-/// connection continues.
+/// Asserts that the request gets a complete 500 with the reason on STDERR only, inline and in a task, and that the
+/// connection goes on.
 async fn is_a_500(web_server: &WebServer, reason: &str) {
     quietly();
     web_server.forget();
@@ -216,7 +216,7 @@ async fn the_500_for_a_head_request_has_no_body() {
     assert_eq!((answer.status(), answer.body()), (500, &b""[..]));
 }
 
-/// Apache logs a line per record.
+/// Apache logs a line for each record.
 #[tokio::test(start_paused = true)]
 async fn a_reason_and_the_end_of_its_line_are_one_record() {
     quietly();

@@ -1,4 +1,4 @@
-//! Multiplexed requests on a multi-threaded runtime, the only tests in real time.
+//! Multiplexed requests on a runtime with several workers, the only tests in real time.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -9,12 +9,12 @@ use crate::handlers::{full, handler};
 use crate::records::{KEEP, get};
 use crate::web_server::serve;
 
-/// A barrier at which handlers block their threads.
+/// Blocks the threads of handlers until this many have arrived.
 #[derive(Clone, Default)]
 struct Meeting(Arc<(Mutex<usize>, Condvar)>);
 
 impl Meeting {
-    /// Waits until this number of handlers has arrived. Returns false after a timeout.
+    /// Whether the others have arrived; it does not wait forever.
     fn wait_for(&self, handlers: usize) -> bool {
         let (come, changed) = &*self.0;
         let mut come = come.lock().unwrap();
@@ -25,7 +25,7 @@ impl Meeting {
     }
 }
 
-/// Sends three requests in one packet; the `blocking` ones block until all of those run.
+/// Three requests in one packet; these block until all of them run.
 async fn meet(blocking: &'static [&'static str]) {
     let meeting = Meeting::default();
     let web_server = serve(handler(move |request| {

@@ -1,9 +1,9 @@
-//! The service's `poll_ready`, which is called per request.
+//! The service's `poll_ready`, which each request calls on its own clone.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tower_fcgi::{Config, Limits, RequestTarget, Role, Roles};
+use tower_fcgi::{Builder, Config, Limits, RequestTarget, Role, Roles};
 
 use crate::records::{CLOSE, KEEP, abort, begin_as, end_stdin, get, head, params, post, post_whole, stdin};
 use crate::reserving::{Reserving, State};
@@ -18,7 +18,7 @@ fn busy() -> (WebServer, Reserving) {
     (serve(service.clone()), service)
 }
 
-/// Clones held by the test and its connection.
+/// The clones of the test and its connections.
 const OWN: usize = 2;
 
 #[tokio::test(start_paused = true)]
@@ -61,15 +61,15 @@ async fn a_clone_is_dropped_right_after_the_call() {
     }
 }
 
-/// Requests that never reach the service, with their status; 0 means END_REQUEST only.
-fn rejected() -> (Config, Vec<(Vec<u8>, u16)>) {
+/// Requests that do not reach the service, and their status; 0: the answer is END_REQUEST alone.
+fn rejected() -> (Builder, Vec<(Vec<u8>, u16)>) {
     let mut limits = Limits::default();
     limits.max_params_bytes = 100_000;
     let config = Config::default()
         .with_limits(limits)
         .with_max_body_bytes(10)
         .with_request_target(RequestTarget::StripPrefix("/app".to_owned()));
-    let config = config.with_roles(Roles::RESPONDER.and(Roles::FILTER));
+    let builder = Builder::new().with_config(config).with_roles(Roles::RESPONDER.and(Roles::FILTER));
     let whole = |head: Vec<u8>| [head, end_stdin(1)].concat();
     let filter = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/app")];
     let requests = vec![
@@ -83,7 +83,7 @@ fn rejected() -> (Config, Vec<(Vec<u8>, u16)>) {
         (whole([begin_as(Role::FILTER, 1, KEEP), params(1, &filter)].concat()), 400),
         (begin_as(Role::AUTHORIZER, 1, KEEP), 0),
     ];
-    (config, requests)
+    (builder, requests)
 }
 
 /// Sends request 1 and asserts that it is rejected immediately.
@@ -98,9 +98,9 @@ async fn is_rejected(web_server: &WebServer, request: Vec<u8>, status: u16) {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_request_reserves_nothing() {
-    let (config, requests) = rejected();
+    let (builder, requests) = rejected();
     let service = Reserving::new();
-    let web_server = serve_with(config, service.clone());
+    let web_server = serve_with(builder, service.clone());
     for ready in [0, 1] {
         service.set(|shared| shared.free = ready);
         for (request, status) in &requests {
@@ -113,9 +113,9 @@ async fn a_rejected_request_reserves_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_waits_for_nobody() {
-    let (config, requests) = rejected();
+    let (builder, requests) = rejected();
     let service = Reserving::new();
-    let web_server = serve_with(config, service.clone());
+    let web_server = serve_with(builder, service.clone());
     web_server.say([get(2, KEEP, "/app/2"), get(3, KEEP, "/app/3")].concat()).await;
     for (request, status) in requests {
         is_rejected(&web_server, request, status).await;
@@ -125,7 +125,7 @@ async fn a_rejection_waits_for_nobody() {
     assert_eq!(service.calls(), ["/2", "/3"]);
 }
 
-/// Two requests wait, one inline and one in a task, until `end` cancels them.
+/// Two requests that wait, one inline and one in a task, and what ends them.
 async fn given_up(config: Config, requests: [Vec<u8>; 2], end: impl AsyncFnOnce(&mut WebServer)) {
     let service = Reserving::new();
     let mut web_server = serve_with(config, service.clone());
@@ -194,7 +194,7 @@ async fn request_timeout_ends_a_wait_with_a_503() {
         for id in [1, 2] {
             let answer = web_server.answer(id);
             assert_eq!(answer.status(), 503);
-            assert!(answer.errors().contains("took longer"), "{}", answer.errors());
+            assert!(answer.errors().contains("request timed out"), "{}", answer.errors());
         }
     })
     .await;
@@ -236,7 +236,7 @@ async fn a_body_that_stalls_does_not_end_a_wait() {
     assert!(!web_server.answers().has(1) && !web_server.answers().has(2));
     service.set(|shared| shared.free = 2);
     web_server.quiet().await;
-    // The handler receives the body's error; see `body_timeout`.
+    // The handler gets the error of its body; see `body_read_timeout`.
     assert_eq!(web_server.answer(1).status(), 400);
     assert_eq!(web_server.answer(2).text(), "POST /2 abcxxxxxx");
 }
@@ -279,7 +279,7 @@ async fn unread_bodies_of_waiting_requests_are_bounded() {
     assert_eq!(web_server.answer(1).body().len(), "POST /1 ".len() + 4003);
 }
 
-/// Request 1 waits inline, 2 in a task, and 3 arrives after the change to `state`.
+/// Request 1 waits inline, 2 in a task, and 3 is sent once `state` is reached.
 async fn all_are(state: State, status: u16, reason: &str) {
     quietly();
     let (mut web_server, service) = busy();
@@ -347,6 +347,6 @@ async fn a_half_close_while_waiting_ends_the_body() {
     web_server.quiet().await;
     service.set(|shared| shared.free = 1);
     let ended = tokio::time::timeout(100 * SECOND, web_server.ended()).await;
-    assert!(ended.expect("the handler waits for a body that never arrives").is_ok());
+    assert!(ended.expect("the handler waits for a body that never comes").is_ok());
     assert_eq!(web_server.answer(1).status(), 400);
 }

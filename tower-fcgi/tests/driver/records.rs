@@ -1,4 +1,4 @@
-//! Encodes the records that a web server sends.
+//! The records of a web server.
 
 use fcgi_core::{BeginRequest, RecordHeader, RecordType, RequestId, Role, encode_pair};
 
@@ -43,7 +43,7 @@ pub(crate) fn end_params(id: u16) -> Vec<u8> {
 
 /// STDIN without its end.
 pub(crate) fn stdin(id: u16, body: &[u8]) -> Vec<u8> {
-    // The same record size as nginx.
+    // As nginx splits it.
     body.chunks(32 * 1024).flat_map(|chunk| record(RecordType::STDIN, id, chunk)).collect()
 }
 
@@ -63,8 +63,8 @@ pub(crate) fn get_values(names: &[&str]) -> Vec<u8> {
     record(RecordType::GET_VALUES, 0, &query)
 }
 
-/// A request up to the end of its PARAMS, without the body. SCRIPT_NAME is REQUEST_URI's path. The caller's pairs come
-/// last and therefore take precedence.
+/// A request up to the end of its PARAMS; the body follows. SCRIPT_NAME is REQUEST_URI's path. The caller's pairs are last,
+/// and override.
 pub(crate) fn head(id: u16, keep: bool, method: &str, uri: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let sent = more.iter().rev().find(|(name, _)| *name == "REQUEST_URI").map_or(uri, |(_, uri)| uri);
     let path = sent.split('?').next().unwrap_or_default();
@@ -83,7 +83,7 @@ pub(crate) fn get(id: u16, keep: bool, uri: &str) -> Vec<u8> {
     [head(id, keep, "GET", uri, &[]), end_stdin(id)].concat()
 }
 
-/// A POST with this CONTENT_LENGTH, without the body.
+/// A POST with this CONTENT_LENGTH; the body follows.
 pub(crate) fn post(id: u16, keep: bool, uri: &str, length: usize) -> Vec<u8> {
     head(id, keep, "POST", uri, &[("CONTENT_LENGTH", &length.to_string())])
 }

@@ -1,4 +1,4 @@
-//! A service that reserves a permit in `poll_ready` and checks that callers follow tower's contract.
+//! A service that reserves in `poll_ready`, and checks that its callers follow tower's contract.
 
 use std::mem;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use crate::handlers::{BoxError, Gate, Reply, echo, full};
 
-/// Echoes requests; `/held` waits for the gate first. Each call consumes a permit.
+/// Echoes; waits at `/held` for the gate first. Each call consumes one of its permits.
 pub(crate) struct Reserving {
     shared: Arc<Mutex<Shared>>,
     gate: Gate,
@@ -21,17 +21,17 @@ pub(crate) struct Reserving {
 
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// Permits that no clone holds.
+    /// Free permits.
     pub(crate) free: usize,
     pub(crate) state: State,
-    /// The targets of all calls.
+    /// Targets of the calls.
     pub(crate) calls: Vec<String>,
-    /// The number of live clones.
+    /// Existing clones.
     clones: usize,
     waiting: Vec<Waker>,
 }
 
-/// The behaviour of the service.
+/// The result of a `poll_ready`.
 #[derive(Default, Clone, Copy)]
 pub(crate) enum State {
     #[default]
@@ -51,7 +51,7 @@ impl Reserving {
         }
     }
 
-    /// Changes the state and wakes all waiting tasks.
+    /// Changes something, and wakes all that wait.
     pub(crate) fn set(&self, change: impl FnOnce(&mut Shared)) {
         let mut shared = self.shared.lock().unwrap();
         change(&mut shared);
@@ -72,7 +72,7 @@ impl Reserving {
         self.shared.lock().unwrap().clones
     }
 
-    /// Lets this number of `/held` handlers pass.
+    /// Lets this many at `/held` go on.
     pub(crate) fn open(&self, handlers: usize) {
         self.gate.open(handlers);
     }

@@ -6,7 +6,7 @@ use fcgi_core::{ProtocolStatus, RecordType};
 use http::Response;
 use http_body::Body as _;
 use http_body_util::Full;
-use tower_fcgi::{Config, Params, Role, Roles};
+use tower_fcgi::{Builder, Params, Role, Roles};
 
 use crate::answers::Answer;
 use crate::handlers::{Count, boxed, echo, full, handler, read};
@@ -14,31 +14,31 @@ use crate::records::{CLOSE, KEEP, begin_as, end_stdin, get, params, record, stdi
 use crate::scripted::{Scripted, Step, data};
 use crate::web_server::{serve, serve_with};
 
-/// An authorizer's request as Apache and lighttpd send it: no record after the end of PARAMS.
+/// A request to an Authorizer as Apache and lighttpd send it: no record after the end of PARAMS.
 fn ask_to_authorize(id: u16, keep: bool, method: &str, uri: &str) -> Vec<u8> {
     let pairs = [("REQUEST_METHOD", method), ("REQUEST_URI", uri), ("CONTENT_TYPE", "text/plain")];
     [begin_as(Role::AUTHORIZER, id, keep), params(id, &pairs)].concat()
 }
 
-fn authorizer() -> Config {
-    Config::default().with_roles(Roles::AUTHORIZER)
+fn authorizer() -> Builder {
+    Builder::new().with_roles(Roles::AUTHORIZER)
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unsupported_role_gets_unknown_role() {
     let pairs = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/"), ("FCGI_DATA_LENGTH", "0")];
     let two = Roles::RESPONDER.and(Roles::FILTER);
-    for (config, played) in [
-        (Config::default(), Roles::RESPONDER),
-        (Config::default().with_roles(Roles::AUTHORIZER), Roles::AUTHORIZER),
-        (Config::default().with_roles(Roles::FILTER), Roles::FILTER),
-        (Config::default().with_roles(two), two),
-        (Config::default().with_roles(Roles::ALL), Roles::ALL),
+    for (builder, played) in [
+        (Builder::new(), Roles::RESPONDER),
+        (Builder::new().with_roles(Roles::AUTHORIZER), Roles::AUTHORIZER),
+        (Builder::new().with_roles(Roles::FILTER), Roles::FILTER),
+        (Builder::new().with_roles(two), two),
+        (Builder::new().with_roles(Roles::ALL), Roles::ALL),
     ] {
         let seen: Arc<Mutex<Vec<Role>>> = Arc::default();
         let roles = Arc::clone(&seen);
         let web_server = serve_with(
-            config,
+            builder,
             handler(move |request| {
                 roles.lock().unwrap().push(request.extensions().get::<Params>().unwrap().role());
                 echo(request)
@@ -87,12 +87,12 @@ async fn an_authorizer_request_ends_with_params_and_no_body() {
     );
     web_server.ask(1, ask_to_authorize(1, KEEP, "POST", "/")).await;
     assert_eq!(seen.now(), 1);
-    // A length, which describes the request being authorized.
+    // A length, which is that of the request to be authorized.
     let pairs = [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/"), ("CONTENT_LENGTH", "4")];
     let asked = [begin_as(Role::AUTHORIZER, 1, KEEP), params(1, &pairs)].concat();
     web_server.ask(1, asked.clone()).await;
     assert_eq!(seen.now(), 2);
-    // An unexpected STDIN.
+    // STDIN, which should not be sent.
     web_server.ask(1, [asked, stdin(1, b"abcd"), end_stdin(1)].concat()).await;
     web_server.ask(1, ask_to_authorize(1, KEEP, "GET", "/")).await;
     assert_eq!(seen.now(), 4);
@@ -149,7 +149,7 @@ async fn whatever_fails_is_no_permission() {
 #[tokio::test(start_paused = true)]
 async fn authorizers_and_responders_share_a_connection() {
     let both = Roles::RESPONDER.and(Roles::AUTHORIZER);
-    let web_server = serve_with(Config::default().with_roles(both), handler(echo));
+    let web_server = serve_with(Builder::new().with_roles(both), handler(echo));
     let requests = [get(1, KEEP, "/page"), ask_to_authorize(2, KEEP, "GET", "/page"), get(3, KEEP, "/x")];
     web_server.say(requests.concat()).await;
     assert_eq!(web_server.answer(1).text(), "GET /page ");

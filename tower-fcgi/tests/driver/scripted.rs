@@ -1,4 +1,4 @@
-//! A scripted response body, and futures that panic on drop.
+//! A scripted response body, and a future that panics when it is dropped.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -29,12 +29,12 @@ pub(crate) fn data(text: impl Into<Bytes>) -> Step {
     Step::Data(text.into())
 }
 
-/// A body that runs its steps, then ends.
+/// A body that takes its steps, then ends.
 pub(crate) struct Scripted {
     steps: VecDeque<Step>,
     waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     exact: Option<u64>,
-    /// Produces endless frames after the steps, always ready.
+    /// After the steps: endless frames, always ready.
     endless: Option<Box<dyn FnMut() -> Bytes + Send>>,
     /// Dropped with the body.
     kept: Option<Box<dyn Any + Send>>,
@@ -47,7 +47,7 @@ impl Scripted {
         Self { steps, waiting: None, exact: None, endless: None, kept: None, panics_when_dropped: false }
     }
 
-    /// Reports this exact length, even if it is wrong.
+    /// Claims this length, whether it is true or not.
     pub(crate) fn exact(mut self, length: u64) -> Self {
         self.exact = Some(length);
         self
@@ -59,7 +59,7 @@ impl Scripted {
         scripted
     }
 
-    /// Keeps a value alive until the body is dropped.
+    /// Keeps something alive until it is dropped.
     pub(crate) fn keep(mut self, kept: impl Any + Send) -> Self {
         self.kept = Some(Box::new(kept));
         self
@@ -122,8 +122,8 @@ impl Drop for Scripted {
     }
 }
 
-/// Silences the panic hook for panics on purpose: messages that end with "has a bug", and non-string
-/// payloads.
+/// Silences the panic hook for tests that panic on purpose: messages that end with "has a bug", and payloads that are not
+/// strings, are not printed.
 pub(crate) fn quietly() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -150,7 +150,7 @@ impl Drop for PanicsWhenDropped {
     }
 }
 
-/// A future that panics on drop even after completion, when an `async` block has already dropped its values.
+/// Panics when it is dropped, even after its end, when an `async` block is empty.
 pub(crate) struct DropsBadly<F> {
     pub(crate) future: Pin<Box<F>>,
     pub(crate) _bad: PanicsWhenDropped,

@@ -1,4 +1,4 @@
-//! Graceful shutdown and abort.
+//! Graceful shutdown, and abort.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::records::{CLOSE, KEEP, begin, end_params, end_stdin, get, post, some_
 use crate::web_server::{WebServer, serve, serve_with};
 use crate::wire::Wire;
 
-/// Waits for the gate, then responds; the count is the number of dropped handlers.
+/// Waits for the gate, then answers; counts the dropped handlers.
 fn gated(gate: &Gate) -> (WebServer, Count) {
     let (gate, dropped) = (gate.clone(), Count::default());
     let count = dropped.clone();
@@ -59,7 +59,7 @@ async fn shutdown_waits_a_second_for_a_first_request() {
     let (result, took) = web_server.ended_after().await;
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(took.as_millis(), 1000);
-    // A peer that disconnects without a request does not delay the shutdown.
+    // A web server that connects, sends nothing and leaves delays nothing.
     let web_server = serve(handler(echo));
     web_server.handle.graceful_shutdown();
     web_server.end();
@@ -208,7 +208,7 @@ async fn shutdown_ends_despite_an_incomplete_request() {
     web_server.say(begin(1, KEEP)).await;
     web_server.handle.graceful_shutdown();
     let (result, took) = web_server.ended_after().await;
-    // The 408, then one second of lingering for a silent web server.
+    // The 408, then a second for a web server that sends nothing more.
     assert!(took.as_secs() <= 3 + 1, "{took:?}");
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(web_server.answer(1).status(), 408);

@@ -15,21 +15,21 @@ use crate::handlers::{BoxError, Count, Gate, Reply, boxed, full, handler, read};
 use crate::records::{CLOSE, KEEP, abort, end_stdin, get, post, stdin};
 use crate::web_server::{WebServer, serve};
 
-/// Longer than any wait that does not hang.
+/// A write that takes so long hangs.
 const HANGS: Duration = Duration::from_secs(3600);
 
 fn stderr(request: &Request<RequestBody>) -> Stderr {
     request.extensions().get::<Params>().and_then(Params::stderr).expect("no STDERR in the request")
 }
 
-/// Writes a line before the head, one between the body's chunks, and one after the last.
+/// Writes a line before the head, one between the chunks of the body, and one after the last.
 async fn before_between_and_after(request: Request<RequestBody>) -> Reply {
     let stderr = stderr(&request);
     stderr.write("before").await.unwrap();
     let (mut sender, body) = Channel::<Bytes, BoxError>::new(1);
     tokio::spawn(async move {
         sender.send_data("one".into()).await.unwrap();
-        // The head and the first chunk are written.
+        // The head and the first chunk are being written.
         sleep(Duration::from_millis(1)).await;
         stderr.write("between").await.unwrap();
         sender.send_data("two".into()).await.unwrap();
@@ -60,7 +60,7 @@ async fn stderr_lines_keep_their_place_around_stdout() {
             let mut kinds: Vec<_> =
                 answers.order.iter().filter(|(_, of, _)| of == id).map(|(kind, ..)| *kind).collect();
             assert_eq!(kinds.pop(), Some(Is::END_REQUEST));
-            assert_eq!(kinds.pop(), Some(Is::STDOUT), "end of STDOUT");
+            assert_eq!(kinds.pop(), Some(Is::STDOUT), "its end");
             // The head and the first chunk are one record or two.
             kinds.dedup();
             let mut expected = inline.clone();
@@ -81,7 +81,7 @@ async fn a_line_and_the_answer_after_it_leave_in_one_write() {
     assert!(writes.len() <= 2, "{writes:?}");
 }
 
-/// A service that stores each request's STDERR. `/wait` never responds, `/body` reads the body.
+/// A service that keeps each request's STDERR, waits at `/wait` forever, and reads the body at `/body`.
 fn kept() -> (WebServer, Arc<Mutex<Vec<Stderr>>>) {
     let all: Arc<Mutex<Vec<Stderr>>> = Arc::default();
     let list = Arc::clone(&all);
@@ -183,7 +183,7 @@ async fn a_stderr_flood_waits_for_a_slow_web_server() {
     web_server.wire.make_room(0);
     web_server.say([get(1, KEEP, "/"), get(2, KEEP, "/")].concat()).await;
     let at_first = written.now();
-    assert!((1..2000).contains(&at_first), "{at_first} unread lines");
+    assert!((1..2000).contains(&at_first), "{at_first} lines were accepted unread");
     web_server.wire.make_room(500_000);
     web_server.quiet().await;
     let then = written.now();
@@ -224,7 +224,7 @@ async fn a_flood_of_given_up_lines_hangs_no_later_one() {
         let mut write = std::pin::pin!(stderr.write(vec![b'y'; 1000]));
         assert!(std::future::poll_fn(|cx| Poll::Ready(write.as_mut().poll(cx).is_pending())).await);
     }
-    // A write larger than the queue's limit.
+    // One longer than the capacity of the queue.
     let waiting = tokio::spawn({
         let stderr = stderr.clone();
         async move { stderr.write(vec![b'z'; 1 << 20]).await }

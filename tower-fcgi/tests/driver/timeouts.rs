@@ -1,4 +1,4 @@
-//! Every wait has a timeout.
+//! Everything that a connection waits for has a timeout.
 
 use std::time::Duration;
 
@@ -90,8 +90,7 @@ async fn the_params_timer_runs_during_a_slow_write() {
     assert_eq!(web_server.answer(2).status(), 408);
 }
 
-/// A response of 300 000 bytes to a web server that does not read. The count is the number of dropped
-/// handlers or bodies.
+/// A response of 300 000 bytes for a web server that reads none. Counts the drop of its handler or body.
 async fn stalled(config: Config, request: Vec<u8>) -> (WebServer, Count) {
     let dropped = Count::default();
     let count = dropped.clone();
@@ -205,7 +204,7 @@ async fn a_handler_may_take_its_time() {
 async fn a_limit_beyond_what_the_clock_can_count_is_none() {
     let config = Config::default().with_header_read_timeout(10 * SECOND).with_write_timeout(Duration::MAX);
     let (web_server, _) = stalled(config.clone(), half_a_head(1, KEEP)).await;
-    // The timer is set for the head, but not for the write.
+    // The timer is set for the head, not for the write.
     sleep(5 * SECOND).await;
     web_server.say([end_params(1), end_stdin(1)].concat()).await;
     for _ in 0..10 {
@@ -215,7 +214,7 @@ async fn a_limit_beyond_what_the_clock_can_count_is_none() {
     assert!(!web_server.is_closed());
 }
 
-/// Two requests with unread bodies, the second with more bytes. Together they pause the input.
+/// Two requests with unread bodies, the second with more bytes; together they pause the input.
 async fn paused(first: &str, second: &str) -> (WebServer, Gate, Count) {
     let (gate, dropped) = (Gate::new(), Count::default());
     let (held, count) = (gate.clone(), dropped.clone());

@@ -112,7 +112,7 @@ async fn a_rate_limit_goes_behind_a_buffer() {
     let limited = RateLimit::new(handler(echo), Rate::new(2, SECOND));
     let buffer = Buffer::new(limited, 1);
     let (a, b) = (serve(buffer.clone()), serve(buffer));
-    // Two requests are served, the worker has one, the queue has one, and two wait for a place in it.
+    // Two are served, the worker has one, one is in the queue, and the last two wait for a place in it.
     a.say([get(1, KEEP, "/1"), get(2, KEEP, "/2"), get(3, KEEP, "/3")].concat()).await;
     b.say([get(1, KEEP, "/4"), get(2, KEEP, "/5"), get(3, KEEP, "/6")].concat()).await;
     assert!(a.answers().has(1) && a.answers().has(2) && !a.answers().has(3));
@@ -135,7 +135,7 @@ async fn a_buffer_whose_service_fails_is_a_503() {
     a.say([get(1, KEEP, "/1"), get(2, KEEP, "/2"), get(3, KEEP, "/3")].concat()).await;
     service.set(|shared| shared.state = State::Fails);
     a.quiet().await;
-    // Requests in the queue were already called; the buffer's future fails.
+    // Requests in the queue were called already; the buffer's own future fails.
     assert_eq!(a.answer(1).status(), 500);
     assert_eq!(a.answer(3).status(), 503);
     assert_eq!(b.ask(1, get(1, KEEP, "/")).await.status(), 503);

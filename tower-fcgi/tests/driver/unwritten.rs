@@ -1,5 +1,5 @@
-//! Failures before a response is written: an error page replaces it, even if the head and a part of the body were
-//! ready.
+//! Failures of a response before its first write: it becomes a complete error page, even if its head and some of its body
+//! were ready.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::web_server::{WebServer, serve, serve_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Bodies that fail in the same poll in which the response is ready.
+/// How a body fails in the same turn as its response is returned.
 fn fails_at_once() -> Vec<Scripted> {
     vec![
         Scripted::new([Step::Error]),
@@ -33,7 +33,7 @@ fn fails_at_once() -> Vec<Scripted> {
     ]
 }
 
-/// `/3` responds with the third of these bodies, `/wait` never, and other paths with "good".
+/// `/3` answers with the third of these, `/wait` never, all others with "good".
 fn served() -> WebServer {
     quietly();
     serve(handler(|request| async move {
@@ -79,8 +79,8 @@ async fn a_failure_at_once_ends_a_connection_in_good_order() {
     }
 }
 
-/// Bodies that wait for the gate, then fail: `/head` before its first frame, `/empty` after an empty frame, `/frame`
-/// after its first frame. `/good` succeeds.
+/// `/head` waits for the gate with its body, `/empty` after an empty frame, `/frame` after its first frame; then each fails.
+/// `/good` answers.
 fn waiting(gate: &Gate, config: Config) -> WebServer {
     quietly();
     let held = gate.clone();
@@ -123,7 +123,7 @@ async fn what_the_transport_did_not_take_is_taken_back() {
             let web_server = waiting(&gate, Config::default());
             web_server.wire.make_room(0);
             web_server.say(ids.iter().flat_map(|id| get(*id, KEEP, path)).collect::<Vec<_>>()).await;
-            // Other responses are queued behind it.
+            // All responses meanwhile are queued behind it.
             web_server.say([get_values(&["FCGI_MPXS_CONNS"]), get(3, KEEP, "/good")].concat()).await;
             gate.open(ids.len());
             web_server.quiet().await;
@@ -137,7 +137,7 @@ async fn what_the_transport_did_not_take_is_taken_back() {
     }
 }
 
-/// Writes a line, sends a chunk of the body, writes another line, and fails.
+/// Writes a line, answers with a chunk, writes another line, and fails.
 async fn lines_around_a_piece(request: Request<RequestBody>) -> Reply {
     let stderr = request.extensions().get::<Params>().and_then(Params::stderr).unwrap();
     stderr.write("before").await.unwrap();

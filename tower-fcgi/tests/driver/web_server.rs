@@ -17,10 +17,27 @@ pub(crate) struct WebServer {
     connection: JoinHandle<Result<(), Error>>,
 }
 
-/// Longer than any timeout of the library: what takes as long hangs.
+/// Longer than any timeout of the library: a connection that takes so long hangs.
 const HANGS: Duration = Duration::from_secs(86_400);
 
-/// Serves a connection with the default settings.
+/// The settings of a connection: a [`Config`], or a [`Builder`] where roles or advertised numbers are among them.
+pub(crate) trait Settings {
+    fn builder(self) -> Builder;
+}
+
+impl Settings for Config {
+    fn builder(self) -> Builder {
+        Builder::new().with_config(self)
+    }
+}
+
+impl Settings for Builder {
+    fn builder(self) -> Builder {
+        self
+    }
+}
+
+/// Serves with the default settings.
 pub(crate) fn serve<S>(service: S) -> WebServer
 where
     S: FcgiService,
@@ -28,18 +45,18 @@ where
     serve_with(Config::default(), service)
 }
 
-pub(crate) fn serve_with<S>(config: Config, service: S) -> WebServer
+pub(crate) fn serve_with<S>(settings: impl Settings, service: S) -> WebServer
 where
     S: FcgiService,
 {
-    serve_on(Wire::default(), config, service)
+    serve_on(Wire::default(), settings, service)
 }
 
-pub(crate) fn serve_on<S>(wire: Wire, config: Config, service: S) -> WebServer
+pub(crate) fn serve_on<S>(wire: Wire, settings: impl Settings, service: S) -> WebServer
 where
     S: FcgiService,
 {
-    let connection = Builder::new().config(config).serve_connection(wire.transport(), service);
+    let connection = settings.builder().serve_connection(wire.transport(), service);
     let connection = connection.on_incomplete_response(Transport::reset);
     let handle = connection.handle();
     WebServer { wire, handle, connection: tokio::spawn(connection) }
@@ -59,7 +76,7 @@ impl WebServer {
         }
     }
 
-    /// Sends a packet and waits until all tasks are idle.
+    /// Sends a packet and waits until every task waits.
     pub(crate) async fn say(&self, bytes: impl Into<Bytes>) {
         self.send(bytes);
         self.quiet().await;
@@ -74,35 +91,34 @@ impl WebServer {
         self.wire.give_reset();
     }
 
-    /// Waits until all tasks are idle: paused time advances only then.
+    /// Waits until every task waits: paused time advances only then.
     pub(crate) async fn quiet(&self) {
         sleep(Duration::from_millis(1)).await;
     }
 
-    /// Everything received so far.
+    /// All responses so far.
     pub(crate) fn answers(&self) -> Answers {
         let wire = self.wire.lock();
-        // A full transport has sent all of its bytes; one with room may buffer them until the
-        // flush.
+        // A full transport has sent its bytes; one with room may hold them back until it is flushed.
         let sent = if wire.room == 0 { wire.output.len() } else { wire.flushed };
         Answers::parse(&wire.output[..sent])
     }
 
-    /// The only response to a request, which must be complete.
+    /// The only response to a request, complete.
     pub(crate) fn answer(&self, id: u16) -> Answer {
         let answer = self.answers().of(id).clone();
         assert!(answer.is_whole(), "{answer:?}");
         answer
     }
 
-    /// Forgets earlier responses, sends a packet, waits, and returns the response.
+    /// Sends a packet, waits, and returns the response; earlier ones are forgotten.
     pub(crate) async fn ask(&self, id: u16, bytes: impl Into<Bytes>) -> Answer {
         self.forget();
         self.say(bytes).await;
         self.answer(id)
     }
 
-    /// Discards everything received so far.
+    /// Forgets the responses so far.
     pub(crate) fn forget(&self) {
         let mut wire = self.wire.lock();
         wire.output.clear();
@@ -126,12 +142,12 @@ impl WebServer {
         wire.shut || wire.gone
     }
 
-    /// Whether the application has dropped the transport.
+    /// Whether the application has dropped the connection.
     pub(crate) fn is_closed(&self) -> bool {
         self.wire.lock().gone
     }
 
-    /// Whether the connection was closed with a reset.
+    /// Whether the close was a reset.
     pub(crate) fn was_reset(&self) -> bool {
         self.wire.lock().reset
     }
@@ -142,7 +158,7 @@ impl WebServer {
         ended.expect("the connection panicked")
     }
 
-    /// Waits for the end of the connection. Returns the elapsed time too.
+    /// Waits for the end of the connection, and returns how long that took.
     pub(crate) async fn ended_after(&mut self) -> (Result<(), Error>, Duration) {
         let start = Instant::now();
         let result = self.ended().await;

@@ -1,4 +1,4 @@
-//! An in-memory transport that records every call and reads and writes as scripted by the test.
+//! A transport in memory that records every call, and accepts and returns bytes as a test sets it.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -15,15 +15,15 @@ pub(crate) struct Wire {
     shared: Arc<Mutex<Shared>>,
 }
 
-/// The recorded calls and the script.
+/// What happened on the transport, and what happens next.
 pub(crate) struct Shared {
-    /// Input for the application: a read returns at most one of these.
+    /// The input of the application: a read returns at most one of these.
     input: VecDeque<Input>,
     /// Bytes that the application has read.
     pub(crate) taken: usize,
-    /// Reads that returned bytes or EOF.
+    /// Reads that returned something, including the end of the stream.
     pub(crate) reads: usize,
-    /// Reads that returned `Pending`.
+    /// Reads that were pending.
     pub(crate) vain_reads: usize,
     /// Bytes that the application has written.
     pub(crate) output: Vec<u8>,
@@ -33,14 +33,14 @@ pub(crate) struct Shared {
     pub(crate) writes: Vec<usize>,
     /// Bytes that the transport accepts before it is full.
     pub(crate) room: usize,
-    /// Returns how many of the offered bytes a write accepts. 0 means `Pending` with an immediate wakeup.
+    /// Bytes that one write accepts; 0: it is pending, and ready at once after that.
     pub(crate) pattern: Box<dyn FnMut(usize) -> usize + Send>,
     pub(crate) vectored: bool,
-    /// The failure of the next write.
+    /// The result of the next write.
     pub(crate) failure: Option<Failure>,
     /// Whether the application has shut down its side.
     pub(crate) shut: bool,
-    /// Whether the application has requested a reset.
+    /// The application has prepared a reset.
     pub(crate) reset: bool,
     /// Whether the application has dropped the transport.
     pub(crate) gone: bool,
@@ -57,7 +57,7 @@ enum Input {
 #[derive(Clone, Copy)]
 pub(crate) enum Failure {
     BrokenPipe,
-    /// The write returns 0.
+    /// The write accepts 0 bytes.
     Zero,
 }
 
@@ -107,7 +107,7 @@ impl Wire {
         self.push(Input::Reset);
     }
 
-    /// Sets how many further bytes the transport accepts.
+    /// Sets how many bytes the transport accepts from now on.
     pub(crate) fn make_room(&self, room: usize) {
         let mut shared = self.lock();
         shared.room = room;
@@ -135,7 +135,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Called in place of setting `SO_LINGER`.
+    /// Stands for `SO_LINGER`.
     pub(crate) fn reset(&self) {
         self.wire.lock().reset = true;
     }

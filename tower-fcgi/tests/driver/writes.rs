@@ -95,7 +95,7 @@ async fn the_end_of_a_response_is_one_write() {
             }
             web_server.say(get(1, KEEP, "/")).await;
             if spawned {
-                // Cancels the inline request, which has done its part.
+                // The inline one, which is not checked here.
                 web_server.say(crate::records::abort(9)).await;
             }
             web_server.forget();
@@ -129,7 +129,7 @@ async fn large_responses_are_split_correctly_in_any_writes() {
     }
 }
 
-/// Small and large frames, so that copied and uncopied chunks alternate.
+/// Small and large frames, so that copied and shared chunks alternate.
 fn mixed() -> Body {
     let sizes = [1, 4095, 4096, 10, 65_535, 3, 65_536, 5000, 0, 70_001, 2];
     boxed(Scripted::new(sizes.map(|size| data(vec![u8::try_from(size % 251).unwrap(); size]))))
@@ -154,7 +154,7 @@ async fn short_and_vectored_writes_give_the_same_bytes() {
         let web_server = serve_on(wire, Config::default(), handler(|_| async { Response::new(mixed()) }));
         web_server.say(get(1, KEEP, "/")).await;
         let same = web_server.answers() == Answers::parse(&expected);
-        // A full transport may change how records are split, but not the bytes of the streams.
+        // A full transport may change the bounds of records, but not the bytes of the streams.
         assert!(same || web_server.answer(1) == reference.answer(1), "seed {seed}");
     }
 }

@@ -61,7 +61,7 @@ pub(crate) fn all() -> Vec<Conversation> {
     ]
 }
 
-/// Responds according to the path, with several waits.
+/// Answers by the path, and waits at every step.
 pub(crate) async fn answer(request: Request<RequestBody>) -> Response<Frames> {
     let path = request.uri().path().to_owned();
     match path.as_str() {

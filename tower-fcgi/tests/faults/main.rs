@@ -1,7 +1,6 @@
-//! Fault injection at every possible place: in the transport at each byte, in handlers and bodies at each of
-//! their polls.
+//! Every fault at every place: of the transport at each byte, of the handler at each poll.
 //!
-//! `conversations` has the requests, `transport` and `poked` inject the faults, `run` checks the results.
+//! `conversations` has the bytes, `transport` and `poked` the faults; `run` runs them and checks the outcome.
 
 #[path = "../driver/answers.rs"]
 #[expect(dead_code, reason = "used in full by the driver's tests")]
@@ -27,7 +26,7 @@ use self::run::{Outcome, Wrong, judge, run};
 use self::scripted::quietly;
 use self::transport::{Fault, Place};
 
-/// Prints the conversation and fault of a failed test.
+/// Reports which case failed.
 struct Doing<'a>(&'a Conversation, Wrong);
 
 impl Drop for Doing<'_> {
@@ -44,7 +43,7 @@ async fn holds(conversation: &Conversation, wrong: Wrong, right: &Outcome) {
     judge(conversation, wrong, right, &is);
 }
 
-/// Runs a conversation without a fault.
+/// The outcome of a conversation without a fault.
 async fn undisturbed(conversation: &Conversation) -> Outcome {
     let right = run(conversation, Wrong::Nothing).await;
     judge(conversation, Wrong::Nothing, &right, &right);
@@ -55,7 +54,7 @@ async fn undisturbed(conversation: &Conversation) -> Outcome {
     right
 }
 
-/// Offsets in the records: all of them, or in long input those near record boundaries and some others.
+/// Places in some records: all of them, or if there are very many, those near a record's border and some others.
 fn places(records: &[u8]) -> Vec<usize> {
     let mut deframer = RecordDecoder::new();
     let mut input = records;

@@ -1,4 +1,4 @@
-//! Handlers and bodies with an event at a given poll.
+//! Handlers and bodies to which something happens at one of their polls.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -21,7 +21,7 @@ pub(crate) enum Poke {
     Hang,
     /// The web server aborts all requests.
     Abort,
-    /// The connection is aborted.
+    /// The connection is aborted by its handle.
     Kill,
     /// The connection is shut down gracefully.
     Finish,
@@ -34,7 +34,7 @@ impl Poke {
         [Self::Panic, Self::Hang, Self::Abort, Self::Kill, Self::Finish, Self::Drop];
 }
 
-/// Counts the polls of a connection's handlers and bodies, and the live ones.
+/// Counts the polls of all handlers and bodies of a connection, and the handlers and bodies that exist.
 #[derive(Clone)]
 pub(crate) struct Polls {
     shared: Arc<Shared>,
@@ -44,7 +44,7 @@ struct Shared {
     polls: AtomicUsize,
     alive: AtomicUsize,
     poke: Option<(usize, Poke)>,
-    /// Performs the events that a handler cannot perform itself.
+    /// Does the part of a poke that the handler cannot do itself.
     act: Box<dyn Fn(Poke) + Send + Sync>,
 }
 
@@ -127,7 +127,7 @@ impl Body for Poked<Frames> {
     }
 }
 
-/// A body of frames. If there are several, it waits before each.
+/// A body of frames, before each of which it waits if there are several.
 pub(crate) struct Frames {
     frames: VecDeque<Bytes>,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -151,7 +151,7 @@ impl Frames {
         self.frames.is_empty()
     }
 
-    /// Exact for a single frame, as for most bodies.
+    /// Exact for one frame, as of most bodies.
     fn size_hint(&self) -> SizeHint {
         match self.frames.len() {
             0 | 1 => SizeHint::with_exact(self.frames.iter().map(|frame| frame.len() as u64).sum()),

@@ -1,4 +1,4 @@
-//! Runs a connection with one fault and checks the invariants.
+//! Runs one connection with one fault, and checks what must hold.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use fcgi_core::{RecordDecoder, RecordType};
 use http::Request;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tower_fcgi::{Builder, Config, Error, RequestBody, Roles};
+use tower_fcgi::{Builder, Error, RequestBody, Roles};
 
 use crate::answers::{Answer, Answers};
 use crate::conversations::{Conversation, answer};
@@ -15,7 +15,7 @@ use crate::poked::{Poke, Polls};
 use crate::records::abort;
 use crate::transport::{Fault, Line, Place};
 
-/// The injected fault.
+/// The fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wrong {
     Nothing,
@@ -36,7 +36,7 @@ pub(crate) struct Outcome {
     pub(crate) polls: usize,
 }
 
-/// Longer than any timeout and any wait of the web server: what takes as long hangs.
+/// Longer than any timeout, and than the web server waits: a connection that takes so long hangs.
 const HANGS: Duration = Duration::from_secs(86_400);
 
 pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
@@ -61,8 +61,7 @@ pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
     });
     let watched = polls.clone();
     let service = tower::service_fn(move |request: Request<RequestBody>| watched.watch(answer(request)));
-    let config = Config::default().with_roles(Roles::ALL);
-    let connection = Builder::new().config(config).serve_connection(line.transport(), service);
+    let connection = Builder::new().with_roles(Roles::ALL).serve_connection(line.transport(), service);
     handle.set(connection.handle()).unwrap();
     let connection = tokio::spawn(connection);
     let stop = connection.abort_handle();
@@ -74,7 +73,7 @@ pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
     };
     let result = timeout(HANGS, ended).await.expect("the connection hangs");
     stop.abort();
-    // Lets cancelled tasks run.
+    // Lets aborted tasks end.
     sleep(Duration::from_millis(1)).await;
     assert_eq!(polls.alive(), 0, "leaked handlers and bodies");
     let shared = line.lock();
@@ -82,16 +81,16 @@ pub(crate) async fn run(conversation: &Conversation, wrong: Wrong) -> Outcome {
     Outcome { result, read, answers: Answers::parse(&output), output, polls: polls.count() }
 }
 
-/// Checks the invariants that hold for every fault. `right` is the outcome without a fault.
+/// Checks what must hold after any fault; `right` is the outcome without one.
 pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, is: &Outcome) {
     let begun = begun(&conversation.input[..is.read.min(conversation.input.len())]);
     let garbage = matches!(wrong, Wrong::Transport(_, Fault::Garbage));
     let aborted = matches!(wrong, Wrong::Handler(_, Poke::Abort));
     for answer in &is.answers.list {
         let ends = is.answers.list.iter().filter(|other| other.id == answer.id && other.end.is_some());
-        assert!(ends.count() <= 1, "more than one END_REQUEST");
-        assert!(garbage || begun.contains(&answer.id), "response without a request");
-        // A request aborted before its head has only END_REQUEST.
+        assert!(ends.count() <= 1, "one END_REQUEST at most");
+        assert!(garbage || begun.contains(&answer.id), "an answer to nothing");
+        // A request that was aborted before its head has END_REQUEST only.
         if answer.is_whole() && !(aborted && answer.stdout.is_empty()) {
             is_true(answer, if garbage { None } else { Some(right.answers.of(answer.id)) });
         }
@@ -100,7 +99,7 @@ pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, 
         assert!(!is.answers.torn, "a cleanly closed connection ended inside a record");
         for id in begun {
             let answer = is.answers.of(id);
-            // A request aborted after its head has none, since it would look complete.
+            // One that was aborted after its head has none: the response would look complete.
             let abandoned = aborted && !answer.stdout.is_empty();
             assert!(answer.end.is_some() || abandoned, "no END_REQUEST for {id}");
         }
@@ -132,14 +131,14 @@ pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, 
         let whole = is.answers.list.iter().filter(|answer| answer.end.is_some()).count();
         let cut_off = matches!(&is.result, Some(Err(error)) if error.is_incomplete_response());
         assert!(cut_off || whole == conversation.ids.len(), "{:?}", is.answers);
-        // A response in one chunk fails before anything is written.
+        // A response in one chunk has not begun when it fails.
         let in_one_piece = |id: &u16| right.answers.of(*id).header("content-length").is_some();
         assert!(!cut_off || !conversation.ids.iter().all(in_one_piece), "{:?}", is.answers);
     }
     assert!(!aborted || matches!(is.result, Some(Ok(()))), "{:?}", is.result);
 }
 
-/// A response that looks complete is complete: the right one, or an error page.
+/// A response that looks complete is complete: the right one, or a whole error response.
 fn is_true(answer: &Answer, right: Option<&Answer>) {
     let declared = answer.header("content-length").map(|length| length.parse::<usize>().unwrap());
     assert!(declared.is_none_or(|declared| declared == answer.body().len()), "{answer:?}");

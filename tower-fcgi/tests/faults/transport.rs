@@ -1,4 +1,4 @@
-//! An in-memory transport whose whole input is available immediately and which fails once.
+//! A transport in memory with all input available at once, which fails at one place in one way.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -23,13 +23,13 @@ pub(crate) enum Place {
 /// How it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The bytes before it are read or written separately.
+    /// The bytes before it are sent separately.
     Short,
-    /// `Pending` with an immediate wakeup.
+    /// Pending, and ready at once after that.
     Again,
-    /// `Pending` for a second.
+    /// Pending for a second.
     Late,
-    /// `Pending` forever; after an hour the web server ends its stream.
+    /// Pending forever; after an hour the web server ends its stream.
     Stall,
     /// The web server has reset the connection.
     Reset,
@@ -43,7 +43,7 @@ impl Fault {
     pub(crate) const ALL: [Self; 7] =
         [Self::Short, Self::Again, Self::Late, Self::Stall, Self::Reset, Self::End, Self::Garbage];
 
-    /// Whether the fault loses nothing.
+    /// Whether it loses nothing.
     pub(crate) const fn is_harmless(self) -> bool {
         matches!(self, Self::Short | Self::Again | Self::Late)
     }
@@ -82,7 +82,7 @@ impl Line {
         Transport { line: self.clone(), hour: None, second: None }
     }
 
-    /// Appends to the web server's input.
+    /// The web server sends more.
     pub(crate) fn send(&self, bytes: &[u8]) {
         let mut shared = self.lock();
         shared.input.extend_from_slice(bytes);
@@ -102,7 +102,7 @@ impl Shared {
         self.fault.and_then(|(place, fault)| (place == here).then_some(fault))
     }
 
-    /// How many of these bytes come before the fault.
+    /// How many of these bytes are sent before the fault.
     fn before_fault(&self, most: usize, here: Place) -> usize {
         match (self.fault, here) {
             (Some((Place::Input(at), _)), Place::Input(now)) if at > now => most.min(at - now),
@@ -122,7 +122,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// `Ready` if there is no fault here or it is over; `false` if the stream has ended.
+    /// `Ready`: the fault has passed, or is not here; `false`: the stream has ended.
     fn poll_fault(&mut self, here: Place, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let fault = self.line.lock().fault_at(here);
         match fault {
@@ -156,7 +156,7 @@ impl Transport {
         hour.as_mut().poll(cx)
     }
 
-    /// The web server ends its stream after the application's, or after an hour.
+    /// The web server ends its stream when the application has, and after an hour at the latest.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.line.lock().shut || self.poll_hour(cx).is_ready() {
             self.line.lock().ended = true;

@@ -6,25 +6,25 @@ use crate::transport::Feed;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attack {
-    /// Endless PARAMS, for as many ids as possible.
+    /// Endless PARAMS, on all ids.
     EndlessParams,
-    /// As many headers as fit in PARAMS, each as small as possible.
+    /// As many headers as fit into PARAMS, each as small as possible.
     ManyHeaders,
     /// Half a record.
     HalfRecord,
-    /// Unread bodies, with one byte per record.
+    /// Unread bodies, a byte in each record.
     SlowBytes,
-    /// Unread bodies, each chunk in a large buffer of discarded bytes.
+    /// Unread bodies, each chunk among many useless bytes.
     PinnedBodies,
-    /// Responses that the peer never reads.
+    /// Responses that the web server never reads.
     UnreadAnswers,
-    /// Every id is used, and its input never ends.
+    /// Uses each id, and never ends its input.
     AllIds,
-    /// Requests for an unsupported role, whose responses the peer never reads.
+    /// Requests for an unsupported role, whose responses are never read.
     UnknownRole,
-    /// GET_VALUES records whose results the peer never reads.
+    /// GET_VALUES whose results are never read.
     Questions,
-    /// A request whose handler starts STDERR writes and drops them. The handler attacks, so it is not in `ALL`.
+    /// A request whose handler drops the writes of lines to STDERR. The handler's attack, so not in `ALL`.
     Lines,
 }
 
@@ -41,12 +41,12 @@ impl Attack {
         Self::Questions,
     ];
 
-    /// Whether the peer reads responses.
+    /// Whether it reads the responses.
     pub(crate) const fn reads(self) -> bool {
         !matches!(self, Self::Lines | Self::UnreadAnswers | Self::UnknownRole | Self::Questions)
     }
 
-    /// The fewest bytes that the peer must be able to send, since an attack rejected at once tests nothing.
+    /// Bytes that it can send at least: an attack that is rejected at once tests nothing.
     pub(crate) const fn least(self) -> usize {
         match self {
             Self::HalfRecord => 8,
@@ -62,7 +62,7 @@ impl Attack {
             let turn = count;
             count += 1;
             let id = u16::try_from(turn % 65_535 + 1).unwrap();
-            // One of the accepted requests.
+            // The accepted requests.
             let one_of_32 = u16::try_from(turn % 32 + 1).unwrap();
             match self {
                 Self::EndlessParams if turn < 32 => Some(begin(id, Role::RESPONDER)),
@@ -73,7 +73,7 @@ impl Attack {
                 Self::SlowBytes => Some(record(RecordType::STDIN, one_of_32, b"x")),
                 Self::PinnedBodies if turn < 32 => Some(head(id, "/wait")),
                 Self::PinnedBodies => {
-                    // A read of 64 KiB has one chunk of a body; the rest belongs to no request.
+                    // A read of 64 KiB has one chunk that is shared, and the rest belongs to no request.
                     let mut bytes = record(RecordType::STDIN, one_of_32, &[b'x'; 8192]);
                     bytes.extend(record(RecordType::STDIN, 60_000, &vec![0; 57_328]));
                     Some(bytes)
@@ -93,7 +93,7 @@ impl Attack {
     }
 }
 
-/// One valid request.
+/// One well-formed request.
 pub(crate) fn honest() -> Feed {
     let mut request = Some(whole(1, "/"));
     Box::new(move || request.take())

@@ -1,7 +1,7 @@
-//! The memory that hostile connections can occupy, compared with [`Config::max_memory`], and their effect on
+//! The memory that hostile connections can make a process hold, compared with [`Config::max_memory`], and their effect on
 //! honest connections.
 //!
-//! The allocator is `allocation-counter`'s, only in this test binary.
+//! This test binary uses the allocator of `allocation-counter`.
 
 mod attack;
 mod transport;
@@ -23,7 +23,7 @@ use self::transport::Transport;
 /// The number of hostile connections.
 const HOSTILE: usize = 1000;
 
-/// Limits small enough that a thousand connections can reach them.
+/// Limits small enough for a thousand connections to reach.
 fn config() -> Config {
     let mut limits = Limits::default();
     limits.max_params_bytes = 16 * 1024;
@@ -36,7 +36,7 @@ fn config() -> Config {
     Config::default().with_limits(limits)
 }
 
-/// An endless response body that allocates nothing.
+/// A response that never ends and allocates nothing.
 struct Endless(bool);
 
 impl Body for Endless {
@@ -55,7 +55,7 @@ impl Body for Endless {
     }
 }
 
-/// Never responds, responds endlessly, or responds immediately.
+/// Waits forever without reading, answers endlessly, or answers at once.
 fn service() -> impl FcgiService {
     tower::service_fn(async |request: Request<RequestBody>| match request.uri().path() {
         "/wait" => {
@@ -82,7 +82,7 @@ async fn give_lines_up(request: &Request<RequestBody>) {
 
 type Served = Pin<Box<dyn Future<Output = Result<(), tower_fcgi::Error>>>>;
 
-/// Polls a connection until it makes no more progress or has ended.
+/// Drives a connection until it reads no more, or has ended.
 async fn settle(connection: &mut Option<Served>, transport: &Transport) {
     let mut quiet = 0;
     while quiet < 3 {
@@ -111,11 +111,11 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn no_attack_makes_a_connection_hold_more_than_it_may() {
-    let builder = Builder::new().config(config());
+    let builder = Builder::new().with_config(config());
     let most = config().max_memory();
     let runtime = runtime();
     for attack in Attack::ALL {
-        // The first connections of a thread make allocations that later ones share.
+        // The first connections of a thread allocate what all of them share.
         for _ in 0..2 {
             let transport = Transport::new(attack.feed(), attack.reads());
             let mut connection = Some(serve(&builder, transport.clone()));
@@ -130,7 +130,7 @@ fn no_attack_makes_a_connection_hold_more_than_it_may() {
 
 #[test]
 fn given_up_lines_of_stderr_do_not_pile_up() {
-    let builder = Builder::new().config(config());
+    let builder = Builder::new().with_config(config());
     let runtime = runtime();
     let transport = Transport::new(Attack::Lines.feed(), Attack::Lines.reads());
     let mut connection = Some(serve(&builder, transport.clone()));
@@ -141,7 +141,7 @@ fn given_up_lines_of_stderr_do_not_pile_up() {
 
 #[test]
 fn a_thousand_attackers_stay_within_the_memory_sum() {
-    let builder = Builder::new().config(config());
+    let builder = Builder::new().with_config(config());
     let runtime = runtime();
     let alone = turns_until_answered(&runtime, &builder);
     let mut hostile: Vec<(Option<Served>, Transport)> = Vec::with_capacity(HOSTILE);
@@ -160,12 +160,12 @@ fn a_thousand_attackers_stay_within_the_memory_sum() {
     println!("{HOSTILE} hostile connections: {held} bytes at most of {most}");
     assert!(held <= most);
     for _ in 0..100 {
-        // Each connection is its own task, so hostile ones cost an honest one no polls.
+        // Each connection is a task of its own: attackers cost an honest one no turn.
         assert_eq!(turns_until_answered(&runtime, &builder), alone);
     }
 }
 
-/// The number of polls until the response to an honest request.
+/// Polls until an honest request is answered.
 fn turns_until_answered(runtime: &tokio::runtime::Runtime, builder: &Builder) -> usize {
     let transport = Transport::new(honest(), true);
     let mut connection = Box::pin(builder.serve_connection(transport.clone(), service()));

@@ -1,4 +1,4 @@
-//! The web server's end, which sends endlessly and may never read.
+//! The web server's end: it sends endlessly, and may never read.
 
 use std::cell::RefCell;
 use std::io;
@@ -51,7 +51,7 @@ impl Transport {
     }
 }
 
-/// More than any limit permits: an attack that sends this much is not stopped.
+/// More than any limit allows: an attack that sends so much is not stopped.
 const ENOUGH: usize = 1 << 20;
 
 impl AsyncRead for Transport {

@@ -1,4 +1,4 @@
-//! The request body, read from stdin.
+//! The request's body, from stdin.
 
 use std::io;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 
 use crate::program::{Service, environment, handler, run};
 
-/// Responds with the body or its error.
+/// Answers with the body, or with its error.
 fn echo() -> Service {
     handler(async |request| match request.into_body().collect().await {
         Ok(body) => String::from_utf8(body.to_bytes().to_vec()).unwrap(),
@@ -56,7 +56,7 @@ async fn a_chunked_body_lasts_until_the_end_of_stdin() {
     for (more, expected) in [
         (&[chunked][..], "all of it"),
         (&[chunked, ("CONTENT_LENGTH", "")], "all of it"),
-        // CONTENT_LENGTH takes precedence.
+        // CONTENT_LENGTH counts first.
         (&[chunked, ("CONTENT_LENGTH", "3")], "all"),
         (&[chunked, ("CONTENT_LENGTH", "0")], ""),
     ] {
@@ -80,10 +80,7 @@ async fn without_a_valid_length_stdin_is_not_read() {
 async fn a_short_or_failed_body_is_an_error() {
     let params = || environment("POST", &[("CONTENT_LENGTH", "6")]);
     let short = run(params(), &b"hello"[..], echo()).await;
-    assert_eq!(
-        body(&short.stdout),
-        "error: the body ended before as many bytes as the web server has told of"
-    );
+    assert_eq!(body(&short.stdout), "error: the body is shorter than the length that the web server sent");
     let none = run(params(), tokio::io::empty(), echo()).await;
     assert_eq!(body(&none.stdout), body(&short.stdout));
 
@@ -113,7 +110,7 @@ async fn a_large_body_is_the_same_however_it_comes() {
     assert!(body(&pieces.stdout) == text);
 }
 
-/// An endless stdin that counts the bytes read.
+/// Returns bytes endlessly, and counts those that were read.
 struct Endless(Arc<AtomicUsize>);
 
 impl AsyncRead for Endless {
@@ -146,7 +143,7 @@ async fn an_unread_body_is_buffered_up_to_a_limit() {
     let run = run(params, Endless(Arc::clone(&read)), service).await;
     let (unread, dropped) = body(&run.stdout).split_once(' ').unwrap();
     assert!((1..=320 * 1024).contains(&unread.parse::<usize>().unwrap()), "{unread}");
-    assert_eq!(dropped, "0", "a dropped body is not read");
+    assert_eq!(dropped, "0", "it is not read");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Failed responses.
+//! Responses that cannot be completed.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -130,6 +130,6 @@ async fn a_reader_that_goes_away_ends_the_handler() {
     drop(from_stdout);
     frames.send_data("for nobody".into()).await.unwrap();
     assert!(program.await.unwrap().unwrap_err().is_io());
-    // The sender was dropped unused.
+    // The sender was dropped unused, which is this error.
     assert!(dropped.await.is_err());
 }

@@ -28,7 +28,7 @@ pub(crate) fn environment(method: &str, more: &[(&str, &str)]) -> Params {
     usual.iter().chain(more).copied().collect()
 }
 
-/// Runs a program whose output is read without delay.
+/// Runs a program whose output is never blocked.
 pub(crate) async fn run<S, B>(params: Params, stdin: impl AsyncRead + Unpin, service: S) -> Run
 where
     S: tower::Service<Request<RequestBody>, Response = Response<B>, Error: Into<tower::BoxError>>,

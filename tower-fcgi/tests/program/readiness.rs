@@ -1,4 +1,4 @@
-//! The service's `poll_ready`, which is called after the head is parsed.
+//! The service's `poll_ready`: it is called after the head was checked.
 
 use std::cell::Cell;
 use std::future::{Ready, ready};
@@ -18,7 +18,7 @@ use crate::program::{environment, handler, run};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Neither `Clone` nor `Send`. Counts the polls; `then` is the result of the second and later ones.
+/// Neither `Clone` nor `Send`. Counts its `poll_ready` in a cell, and has a scripted result for the second one.
 struct Moody {
     asked: Rc<Cell<usize>>,
     then: fn() -> Poll<Result<(), &'static str>>,

@@ -1,4 +1,4 @@
-//! stdout and stderr: order and back-pressure.
+//! stdout and stderr, and what waits for either.
 
 use std::convert::Infallible;
 
@@ -94,7 +94,7 @@ async fn a_slow_reader_holds_the_body_back() {
     let program = tokio::spawn(serve_cgi(environment("GET", &[]), io, Config::default(), service));
     let frame = Bytes::from(vec![b'x'; 64 * 1024]);
     let mut sent = 0;
-    // Sends until the program accepts no more, since its output is not read.
+    // Ends when the program's output is full, since nothing is read.
     for _ in 0..100 {
         for _ in 0..10 {
             tokio::task::yield_now().await;

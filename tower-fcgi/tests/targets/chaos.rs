@@ -1,4 +1,4 @@
-//! A transport, handlers and bodies with random behaviour.
+//! A transport, handlers and bodies that behave randomly.
 
 use std::io;
 use std::pin::Pin;
@@ -14,10 +14,10 @@ use tokio::time::{Sleep, sleep};
 
 use super::random::Random;
 
-/// The end of every complete body.
+/// The last bytes of a complete body.
 pub(crate) const LAST: &[u8] = b"the end";
 
-/// The application's end of a transport whose whole input is available.
+/// The application's end of a transport whose other end sends nothing more.
 pub(crate) struct Transport {
     input: Vec<u8>,
     read: usize,
@@ -121,7 +121,7 @@ impl AsyncWrite for Transport {
     }
 }
 
-/// Counts live handlers, bodies and clones.
+/// Counts what was not dropped yet.
 #[derive(Clone, Default)]
 pub(crate) struct Alive(Arc<AtomicUsize>);
 
@@ -144,7 +144,7 @@ impl Drop for One {
     }
 }
 
-/// A handler's panic that bypasses the panic hook, since the fuzzer's hook would end the process.
+/// A handler's bug. It does not call the panic hook: the fuzzer's would end the process.
 pub(crate) fn bug() -> ! {
     std::panic::resume_unwind(Box::new("a handler has a bug"))
 }

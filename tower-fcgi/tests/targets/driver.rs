@@ -1,5 +1,5 @@
-//! A connection with an unreliable web server and unreliable handlers. The first eight input bytes seed the random
-//! generator; each further byte selects input from the web server.
+//! A connection between an unreliable web server and unreliable handlers. The first eight bytes are the seed of the random
+//! choices; each of the others is something that the web server sends.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -46,8 +46,9 @@ pub(crate) fn run(data: &[u8]) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let config = Config::default().with_roles(Roles::ALL).with_half_close(seed & 2 != 0);
-        let connection = Builder::new().config(config).serve_connection(transport, service);
+        let config = Config::default().with_half_close(seed & 2 != 0);
+        let connection =
+            Builder::new().with_config(config).with_roles(Roles::ALL).serve_connection(transport, service);
         let handle = connection.handle();
         let mut connection = tokio::spawn(connection);
         if seed & 0x1c == 0 {
@@ -56,7 +57,7 @@ pub(crate) fn run(data: &[u8]) {
         }
         let ended = timeout(HANGS, &mut connection).await.expect("the connection hangs");
         let _ = ended.expect("the connection panicked");
-        // Lets cancelled tasks run.
+        // Lets aborted tasks end.
         sleep(Duration::from_millis(1)).await;
     });
     assert_eq!(alive.now(), 0, "leaked handlers, bodies and clones");
@@ -105,7 +106,7 @@ fn say(byte: u8) -> Vec<u8> {
     }
 }
 
-/// How often each id begins, and how often it is aborted.
+/// How often each id begins, and is aborted.
 fn count(mut input: &[u8]) -> (BTreeMap<u16, usize>, BTreeMap<u16, usize>) {
     let (mut begun, mut aborted) = (BTreeMap::new(), BTreeMap::new());
     let mut deframer = RecordDecoder::new();
@@ -120,7 +121,7 @@ fn count(mut input: &[u8]) -> (BTreeMap<u16, usize>, BTreeMap<u16, usize>) {
     (begun, aborted)
 }
 
-/// A service that is not always ready, nor in every clone.
+/// A service that is not always ready, and not with every clone.
 struct Handlers {
     seeds: Arc<Mutex<Random>>,
     mixed: Arc<AtomicBool>,
@@ -197,7 +198,7 @@ async fn handle(
                 let Some(Ok(frame)) = body.frame().await else { continue };
                 let bytes = frame.into_data().unwrap();
                 let is_mixed = bytes.iter().any(|byte| *first.get_or_insert(*byte) != *byte);
-                // A panic here would look like the handler's.
+                // A panic here would count as the handler's.
                 mixed.fetch_or(is_mixed, Ordering::SeqCst);
             }
         }

@@ -1,5 +1,5 @@
-//! Runs the fuzz targets on their corpora and on random input. A target is a function of bytes that panics
-//! if an invariant is violated; `tower-fcgi/fuzz` describes how to run the fuzzer.
+//! The fuzz targets, run on their corpus and on some random input. A target is a function of bytes that panics when a rule
+//! is broken; `tower-fcgi/fuzz` says how to run it under the fuzzer.
 
 #[path = "../driver/answers.rs"]
 #[expect(dead_code, reason = "used in full by the driver's tests")]

@@ -92,7 +92,7 @@ fn decided<'a>(last: &impl Fn(&[u8]) -> Option<&'a [u8]>) -> Vec<Vec<u8>> {
     }
     paths.extend(document.map(|path| if path.is_empty() { info_or_none } else { path }.to_vec()));
     if script.is_empty() && info.is_none() {
-        // Only REQUEST_URI: its own path.
+        // REQUEST_URI alone: any path.
         let sent = value(b"REQUEST_URI");
         let path = |sent: &[u8]| sent.split(|byte| b"?#".contains(byte)).next().unwrap_or_default().to_vec();
         let authority = sent.windows(3).position(|window| window == b"://").map_or(0, |at| at + 3);
@@ -129,7 +129,7 @@ fn decode(path: &[u8], keeps_slash: bool) -> Vec<u8> {
     decoded
 }
 
-/// The header name of a variable.
+/// The header that a variable becomes.
 fn header(variable: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(variable.strip_prefix(b"HTTP_")?).ok()?;
     Some(name.to_ascii_lowercase().replace('_', "-"))

@@ -1,5 +1,5 @@
-//! Encodes a response and parses its CGI head again. The input: two bytes of status, one byte for the kind of
-//! request, header lines (`name: value`), an empty line, the body.
+//! Encodes a response to a CGI head, and parses that. The input: two bytes of status, one for the kind of request, header
+//! lines (`name: value`), an empty line, the body.
 
 use std::convert::Infallible;
 
@@ -81,7 +81,7 @@ fn check(answer: &Answer, status: StatusCode, headers: &HeaderMap, method: &str,
     assert!(declared == body.len() as u64 && sent == body, "{answer:?}");
 }
 
-/// Parses the status and the headers, one per line.
+/// The status, and the headers after it: one line each, with a name and a value.
 fn read_head(stdout: &[u8]) -> (u16, Vec<(String, Vec<u8>)>) {
     let end = stdout.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
     let mut lines =

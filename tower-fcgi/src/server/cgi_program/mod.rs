@@ -1,4 +1,4 @@
-//! One request of a CGI program (RFC 3875): the environment, the standard streams, and the end of the process.
+//! The one request of a CGI program (RFC 3875): the environment and the standard streams.
 
 mod stdin;
 mod stdout;
@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 use tracing::Instrument as _;
 
-use self::stdin::Input;
+use self::stdin::Stdin;
 use self::stdout::Output;
 use super::config::Config;
 use super::error::Error;
@@ -33,51 +33,49 @@ use crate::cgi::{ErrorBody, OwnProgram, ResponseContext, TargetContext, TargetSe
 /// The standard streams of a CGI program.
 #[derive(Debug)]
 pub struct CgiStdio<I, O, E> {
-    /// The request's body: as many bytes as CONTENT_LENGTH says, and then nothing that could be relied on.
+    /// The request's body: CONTENT_LENGTH bytes. What follows them is undefined.
     pub stdin: I,
-    /// Takes the response.
+    /// Receives the response.
     pub stdout: O,
-    /// Takes error text, which most web servers put into their error log.
+    /// Receives error text, which most web servers write to their error log.
     pub stderr: E,
 }
 
-/// Serves the one request of a CGI program (RFC 3875): the one that `params`, which are its
-/// [environment](Params::from_vars), and stdin tell of.
+/// Serves the one request of a CGI program (RFC 3875), from its [environment](Params::from_vars) and stdin.
 ///
-/// The request, the response and all failures are mapped as over FastCGI, so that `service` is the same for both.
-/// [`Params`] are the whole environment, with PATH and whatever else is in there.
+/// The request, the response and all failures are mapped as over FastCGI, so that the same `service` works with both.
+/// [`Params`] are the whole environment, including PATH and the like.
 ///
 /// # The body
-/// It is as many bytes of stdin as CONTENT_LENGTH says; the end of stdin is never waited for (RFC 3875 §4.2).
-/// Where that is absent or no number there is no body; only where HTTP_TRANSFER_ENCODING says that it came in chunks, as
-/// Apache passes it on, it lasts until the end of stdin. An end of stdin that comes sooner is a
-/// [`BodyError`](crate::BodyError).
+/// It has CONTENT_LENGTH bytes of stdin; the end of stdin is never waited for (RFC 3875 §4.2). Without a valid CONTENT_LENGTH
+/// there is no body, with one exception: if HTTP_TRANSFER_ENCODING says that it was chunked, as Apache does, it lasts until
+/// the end of stdin. An earlier end of stdin is a [`BodyError`](crate::BodyError).
 ///
 /// # Output
-/// `Ok` when a whole answer is out and flushed, be it an error page. The program is then to end: what is left of
-/// a body that nobody wanted is not read.
+/// `Ok` when a complete response was written and flushed, even an error page. Exit then: the rest of an unread body is not
+/// read.
 ///
-/// Of `config`, [`request_target`](Config::with_request_target) and [`front_controllers`](Config::with_front_controllers) apply.
-/// No limit and no timeout does: a web server has its own for the programs that it starts.
+/// Of `config`, [`request_target`](Config::with_request_target) and [`front_controllers`](Config::with_front_controllers)
+/// apply. Its limits and timeouts do not: a web server has its own for the programs that it starts.
 ///
 /// # Readiness
-/// `service` is asked whether it is ready once the head of the request was checked, so that a rejected request does
-/// not wait for it. It need not be `Clone`, since there is one request. An error of `poll_ready` is a 503; a
-/// readiness that never comes is ended by the web server's own time limit.
+/// `service` is polled for readiness once the head of the request was checked, so that a rejected request does not wait for
+/// it. It need not be `Clone`, since there is one request. An error of `poll_ready` is a 503. A service that never becomes
+/// ready is ended by the web server's own time limit.
 ///
 /// # Errors
-/// When stdout fails, as it does when the web server has closed it; the handler is dropped then. And when the
-/// answer cannot be completed after a part of it is out ([`Error::is_incomplete_response`]): nothing more is written, so that
-/// the web server can see that it is not whole. The program should tell of either by its exit status.
+/// If stdout fails, as it does when the web server has closed it; the handler is dropped. And if the response cannot be
+/// completed after a part of it was written ([`Error::is_incomplete_response`]): nothing more is written, so that the web
+/// server can notice. Report either with the exit status.
 ///
 /// # Cancel safety
-/// Dropping the future drops the handler, and leaves the answer as far as it is out.
+/// Dropping the future drops the handler, and leaves the response as far as it was written.
 ///
 /// # Examples
 /// ```
 /// use std::convert::Infallible;
 /// use http::{Request, Response};
-/// use tower_fcgi::{Config, Params, ProgramIo, RequestBody, serve_program};
+/// use tower_fcgi::{CgiStdio, Config, Params, RequestBody, serve_cgi};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tower_fcgi::Error> {
@@ -85,10 +83,10 @@ pub struct CgiStdio<I, O, E> {
 ///     Ok::<_, Infallible>(Response::new(format!("Hello, {}!", request.uri())))
 /// });
 /// let params: Params = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/x")].into_iter().collect();
-/// let mut answer = Vec::new();
-/// let io = ProgramIo { stdin: tokio::io::empty(), stdout: &mut answer, stderr: tokio::io::sink() };
-/// serve_program(params, io, Config::default(), hello).await?;
-/// assert_eq!(answer, b"Status: 200 OK\r\ncontent-length: 10\r\n\r\nHello, /x!");
+/// let mut response = Vec::new();
+/// let io = CgiStdio { stdin: tokio::io::empty(), stdout: &mut response, stderr: tokio::io::sink() };
+/// serve_cgi(params, io, Config::default(), hello).await?;
+/// assert_eq!(response, b"Status: 200 OK\r\ncontent-length: 10\r\n\r\nHello, /x!");
 /// # Ok(())
 /// # }
 /// ```
@@ -106,30 +104,30 @@ where
     B: Body<Error: Into<BoxError>>,
 {
     let mut program = Program {
-        input: Input::new(io.stdin),
+        stdin: Stdin::new(io.stdin),
         output: Output::new(io.stdout, io.stderr),
         handle: ConnectionHandle::new(),
     };
     let called = program.call(&params, &config.driver.target, service);
     let span = called.span;
-    let mut exchange = pin!(called.exchange);
-    poll_fn(|cx| program.poll(exchange.as_mut(), cx)).instrument(span).await
+    let mut response = pin!(called.response);
+    poll_fn(|cx| program.poll(response.as_mut(), cx)).instrument(span).await
 }
 
-/// The request is with the service, or rejected already.
+/// A request that the service has, or that was rejected.
 struct CalledService<F, B> {
-    exchange: ResponseDriver<F, B>,
+    response: ResponseDriver<F, B>,
     span: tracing::Span,
 }
 
-/// All of it but the exchange.
+/// A CGI program without its response.
 struct Program<I, O, E> {
-    input: Input<I>,
+    stdin: Stdin<I>,
     output: Output<O, E>,
     handle: ConnectionHandle,
 }
 
-/// Turns of one poll. A program has nothing else to do but what the handler has started.
+/// Turns of one poll. Tasks that the handler has started run after so many.
 const MAX_POLL_ITERATIONS: usize = 32;
 
 impl<I, O, E> Program<I, O, E>
@@ -150,67 +148,66 @@ where
         B: Body<Error: Into<BoxError>>,
     {
         let mut call = Request::new(RequestBody::empty());
-        let context = TargetContext { settings, program: OwnProgram::Cgi, role: Role::RESPONDER };
-        let facts = match read_head(params, context, &mut call) {
-            Ok(facts) => facts,
-            Err(failure) => return self.refuse(&failure.into(), ErrorBody::None),
+        let target = TargetContext { settings, program: OwnProgram::Cgi, role: Role::RESPONDER };
+        let info = match read_head(params, target, &mut call) {
+            Ok(info) => info,
+            Err(error) => return self.reject(&error.into(), ErrorBody::None),
         };
-        let is = ResponseContext::new(Role::RESPONDER, call.method());
+        let context = ResponseContext::new(Role::RESPONDER, call.method());
         let span = tracing::debug_span!("request", method = %call.method(), uri = %call.uri());
-        // RFC 3875 §4.1.2: without a length there is no body. But Apache hands on one that came in chunks, as long as
-        // it turns out to be.
-        let is_chunked = facts.content_length.is_none() && params.get("HTTP_TRANSFER_ENCODING").is_some();
-        let length = if is_chunked { None } else { facts.content_length };
+        // RFC 3875 §4.1.2: without a length there is no body. But Apache forwards a chunked one, whatever its length.
+        let is_chunked = info.content_length.is_none() && params.get("HTTP_TRANSFER_ENCODING").is_some();
+        let length = if is_chunked { None } else { info.content_length };
         if is_chunked || length.is_some_and(|length| length > 0) {
-            let cell = Arc::new(BodyChannel::default());
-            *call.body_mut() = RequestBody::streaming(Arc::clone(&cell), length);
-            self.input.begin(cell, length.unwrap_or(u64::MAX));
+            let channel = Arc::new(BodyChannel::default());
+            *call.body_mut() = RequestBody::streaming(Arc::clone(&channel), length);
+            self.stdin.begin(channel, length.unwrap_or(u64::MAX));
         }
         let pairs = fcgi_core::Params::clone(params);
         let stderr = Stderr::of_program(&self.handle);
-        call.extensions_mut().insert(Params::new(pairs, is.role, facts.client, stderr));
+        call.extensions_mut().insert(Params::new(pairs, context.role, info.client, stderr));
         CalledService {
-            exchange: ResponseDriver::new(Oneshot::new(service, call), is, DeferredLog::default()),
+            response: ResponseDriver::new(Oneshot::new(service, call), context, DeferredLog::default()),
             span,
         }
     }
 
-    fn refuse<F, B>(&mut self, failure: &Failure, asked: ErrorBody) -> CalledService<F, B> {
-        complete(failure, asked, DeferredLog::default(), &mut self.output);
-        CalledService { exchange: ResponseDriver::Over, span: tracing::Span::none() }
+    fn reject<F, B>(&mut self, failure: &Failure, error_body: ErrorBody) -> CalledService<F, B> {
+        complete(failure, error_body, DeferredLog::default(), &mut self.output);
+        CalledService { response: ResponseDriver::Done, span: tracing::Span::none() }
     }
 
     fn poll<F, B>(
         &mut self,
-        mut exchange: Pin<&mut ResponseDriver<F, B>>,
+        mut response: Pin<&mut ResponseDriver<F, B>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>>
     where
         F: Future<Output = Result<Response<B>, Failure>>,
         B: Body<Error: Into<BoxError>>,
     {
-        self.handle.register(cx.waker());
+        self.handle.register_waker(cx.waker());
         for _ in 0..MAX_POLL_ITERATIONS {
             let was_full = self.output.is_full();
             let written = match self.output.poll_write(cx) {
                 Ok(written) => written,
                 Err(error) => {
-                    // Nobody is there to be answered.
-                    self.input.end(BodyErrorKind::Disconnected);
-                    exchange.discard(&mut self.output);
+                    // The web server is gone.
+                    self.stdin.end(BodyErrorKind::Disconnected);
+                    response.discard(&mut self.output);
                     return Poll::Ready(Err(error.into()));
                 }
             };
-            self.input.poll_read(!self.output.is_empty(), cx);
-            if exchange.as_mut().poll(cx, &mut self.output).is_ready() {
-                self.input.end(BodyErrorKind::RequestEnded);
+            self.stdin.poll_read(!self.output.is_empty(), cx);
+            if response.as_mut().poll(cx, &mut self.output).is_ready() {
+                self.stdin.end(BodyErrorKind::RequestEnded);
             }
             while !self.output.is_full()
                 && let Some(line) = self.handle.stderr().take()
             {
                 self.output.stderr_text(line);
             }
-            if written.is_ready() && exchange.is_done() && self.output.is_empty() {
+            if written.is_ready() && response.is_done() && self.output.is_empty() {
                 return Poll::Ready(self.output.result());
             }
             let has_room = was_full && !self.output.is_full();
@@ -224,9 +221,9 @@ where
 }
 
 impl<I, O, E> Drop for Program<I, O, E> {
-    /// However it ends: nobody waits for bytes that do not come, or for lines to be taken.
+    /// However it ends, tasks must not wait for bytes that never come, or for lines to be written.
     fn drop(&mut self) {
-        self.input.end(BodyErrorKind::Disconnected);
+        self.stdin.end(BodyErrorKind::Disconnected);
         self.handle.stderr().close();
         self.handle.clear_waker();
     }

@@ -1,4 +1,4 @@
-//! The answer, into stdout, and error text, into stderr.
+//! Writes the response to stdout, and error text to stderr.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -11,67 +11,67 @@ use tokio::io::AsyncWrite;
 use crate::server::error::{Error, ErrorKind};
 use crate::server::response_writer::ResponseWriter;
 
-/// Bytes that wait, at which no more is produced. Enough for several of the 16 to 64 KiB that bodies give at a
-/// time; a pipe holds 64 KiB.
-const HIGH_WATER: usize = 256 * 1024;
-/// Pieces of one write.
-const PIECES: usize = 16;
+/// Unwritten bytes at which no more is produced. Enough for several of the 16 to 64 KiB that bodies usually yield; a pipe
+/// holds 64 KiB.
+const MAX_BUFFERED: usize = 256 * 1024;
+/// Slices of one write.
+const MAX_SLICES: usize = 16;
 
-/// Takes the one answer of the program.
+/// Receives the one response of the program.
 #[derive(Debug)]
 pub(super) struct Output<O, E> {
     stdout: Stream<O>,
     stderr: Stream<E>,
     end: End,
-    /// Something was put in since the last write.
-    new: bool,
+    /// Whether something was queued since the last write.
+    has_new: bool,
 }
 
-/// How the answer has ended.
+/// How the response has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     NotYet,
-    Whole,
-    CutOff,
+    Complete,
+    Incomplete,
 }
 
 impl<O, E> Output<O, E> {
     pub(super) const fn new(stdout: O, stderr: E) -> Self {
-        Self { stdout: Stream::new(stdout), stderr: Stream::new(stderr), end: End::NotYet, new: false }
+        Self { stdout: Stream::new(stdout), stderr: Stream::new(stderr), end: End::NotYet, has_new: false }
     }
 
-    /// Whether all that was put in is written.
+    /// Whether everything was written.
     pub(super) const fn is_empty(&self) -> bool {
         self.stdout.len == 0 && self.stderr.len == 0
     }
 
-    /// Whether a write would find more than the last one did.
+    /// Whether there is output that the last write has not seen.
     pub(super) const fn has_new(&self) -> bool {
-        self.new
+        self.has_new
     }
 
-    /// Error text with its line break.
+    /// Queues error text that has its line break.
     pub(super) fn stderr_text(&mut self, text: Vec<u8>) {
         self.stderr.push(text.into());
-        self.new = true;
+        self.has_new = true;
     }
 
     pub(super) fn result(&self) -> Result<(), Error> {
         match self.end {
-            End::Whole => Ok(()),
-            End::NotYet | End::CutOff => Err(ErrorKind::IncompleteResponse.into()),
+            End::Complete => Ok(()),
+            End::NotYet | End::Incomplete => Err(ErrorKind::IncompleteResponse.into()),
         }
     }
 }
 
 impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Output<O, E> {
-    /// Writes what waits. Ready when nothing does, and all is flushed.
+    /// Writes the queued output. Ready when everything is written and flushed.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
-        self.new = false;
-        // Both are written to, whichever waits: a web server may read one of them to its end before the other.
+        self.has_new = false;
+        // Both, even if one is blocked: a web server may read one of them to its end before the other.
         let stderr = self.stderr.poll_write(cx);
         if matches!(stderr, Poll::Ready(Err(_))) {
-            // Its lines have nowhere to go, which is no reason to keep the answer back.
+            // Its lines are lost. The response is still written.
             self.stderr.clear();
         }
         match self.stdout.poll_write(cx) {
@@ -95,65 +95,65 @@ impl<O, E> ResponseWriter for Output<O, E> {
 
     fn stdout_bytes(&mut self, bytes: Bytes) {
         self.stdout.push(bytes);
-        self.new = true;
+        self.has_new = true;
     }
 
-    /// There are no records: each frame of a body is written as soon as it can be.
+    /// There are no records here: each frame of a body is written as soon as possible.
     fn split_record(&mut self) {}
 
     fn stderr(&mut self, line: &[u8]) {
         self.stderr_text([line, b"\n"].concat());
     }
 
-    /// What waits is dropped: the sooner the answer breaks off, the surer it is that the web server notices.
+    /// Drops the unwritten output: the earlier the response ends, the surer the web server notices.
     fn abort(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.stdout.clear();
         if self.stdout.written == 0 {
             self.stdout_with(write);
         } else {
-            self.end = End::CutOff;
+            self.end = End::Incomplete;
         }
     }
 
     fn end(&mut self) {
         if self.end == End::NotYet {
-            self.end = End::Whole;
+            self.end = End::Complete;
         }
-        self.new = true;
+        self.has_new = true;
     }
 
     fn is_full(&self) -> bool {
-        self.stdout.len + self.stderr.len >= HIGH_WATER
+        self.stdout.len + self.stderr.len >= MAX_BUFFERED
     }
 }
 
-/// One of the two, with what waits for it.
+/// One of the two streams, and its unwritten output.
 #[derive(Debug)]
 struct Stream<W> {
     io: W,
-    /// None of them is empty.
-    pieces: VecDeque<Bytes>,
-    /// Bytes in them.
+    /// None is empty.
+    chunks: VecDeque<Bytes>,
+    /// Bytes in `chunks`.
     len: usize,
-    /// Bytes that `io` took.
+    /// Bytes that were written to `io`.
     written: u64,
     unflushed: bool,
 }
 
 impl<W> Stream<W> {
     const fn new(io: W) -> Self {
-        Self { io, pieces: VecDeque::new(), len: 0, written: 0, unflushed: false }
+        Self { io, chunks: VecDeque::new(), len: 0, written: 0, unflushed: false }
     }
 
-    fn push(&mut self, piece: Bytes) {
-        if !piece.is_empty() {
-            self.len += piece.len();
-            self.pieces.push_back(piece);
+    fn push(&mut self, chunk: Bytes) {
+        if !chunk.is_empty() {
+            self.len += chunk.len();
+            self.chunks.push_back(chunk);
         }
     }
 
     fn clear(&mut self) {
-        self.pieces.clear();
+        self.chunks.clear();
         self.len = 0;
         self.unflushed = false;
     }
@@ -161,27 +161,27 @@ impl<W> Stream<W> {
     fn advance(&mut self, mut written: usize) {
         self.len = self.len.saturating_sub(written);
         self.written = self.written.saturating_add(written as u64);
-        while let Some(piece) = self.pieces.front_mut() {
-            if piece.len() > written {
-                piece.advance(written);
+        while let Some(chunk) = self.chunks.front_mut() {
+            if chunk.len() > written {
+                chunk.advance(written);
                 return;
             }
-            written -= piece.len();
-            self.pieces.pop_front();
+            written -= chunk.len();
+            self.chunks.pop_front();
         }
     }
 }
 
 impl<W: AsyncWrite + Unpin> Stream<W> {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.pieces.is_empty() {
-            let mut slices = [IoSlice::new(&[]); PIECES];
+        while !self.chunks.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let mut count = 0;
-            for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
-                *slice = IoSlice::new(piece);
+            for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
+                *slice = IoSlice::new(chunk);
                 count += 1;
             }
-            // A writer without vectored writes takes the first piece.
+            // A writer without vectored writes takes the first slice.
             let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..count]))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

@@ -1,12 +1,14 @@
-//! The cell, compiled from tower-fcgi's source.
+//! The channel of a body, as it is in tower-fcgi.
 
-/// Why a body fails: only those of tower-fcgi's reasons that the cell itself uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Aborted,
-    Over,
+pub(crate) mod error {
+    /// The errors of a body that the channel itself names.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum BodyErrorKind {
+        Aborted,
+        RequestEnded,
+    }
 }
 
 #[path = "../../../src/body/channel.rs"]
-#[expect(dead_code, reason = "accessors are not tested here")]
-pub(crate) mod cell;
+#[expect(dead_code, reason = "getters are not tested here")]
+pub(crate) mod channel;

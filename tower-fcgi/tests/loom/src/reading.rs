@@ -1,4 +1,4 @@
-//! A connection that delivers bytes, and a handler that reads them, drops the body, or waits.
+//! A connection that sends chunks, and a handler that reads them, drops the body, or waits.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -8,41 +8,44 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 
-use crate::body::Kind;
-use crate::body::cell::{Cell, Delivered, Reader};
+use crate::body::channel::{BodyChannel, Receiver, SendOutcome};
+use crate::body::error::BodyErrorKind;
 
 const FIRST: Bytes = Bytes::from_static(b"first");
 const SECOND: Bytes = Bytes::from_static(b"the second");
 
-/// Runs both in every interleaving.
+/// Runs both in every order.
 fn with_a_reader(
-    connection: impl Fn(&Cell) + Sync + Send + 'static,
-    reader: impl Fn(&Cell) + Sync + Send + Copy + 'static,
+    connection: impl Fn(&BodyChannel) + Sync + Send + 'static,
+    reader: impl Fn(&BodyChannel) + Sync + Send + Copy + 'static,
 ) {
     loom::model(move || {
-        let cell: Arc<Cell> = Arc::new(Cell::default());
-        let theirs = Arc::clone(&cell);
+        let channel: Arc<BodyChannel> = Arc::new(BodyChannel::default());
+        let theirs = Arc::clone(&channel);
         let reading = thread::spawn(move || reader(&theirs));
-        connection(&cell);
+        connection(&channel);
         reading.join().unwrap();
     });
 }
 
-fn deliver(cell: &Cell, chunk: Bytes, what: Delivered) -> Reader {
-    cell.deliver(|chunks| {
-        chunks.push_back(chunk);
-        what
-    })
+fn send(channel: &BodyChannel, chunk: Bytes, outcome: SendOutcome) -> Receiver {
+    channel.send(&mut [chunk].into(), outcome)
 }
 
-fn next(cell: &Cell) -> Result<Option<Bytes>, Kind> {
-    block_on(poll_fn(|cx| cell.poll_chunk(cx)))
+fn next(channel: &BodyChannel) -> Result<Option<Bytes>, BodyErrorKind> {
+    block_on(poll_fn(|cx| channel.poll_chunk(cx)))
 }
 
-/// Waits until the handler has consumed bytes or dropped the body.
-fn consumed(cell: &Cell) -> (usize, Reader) {
-    block_on(poll_fn(|cx| match cell.consumed(Some(cx.waker())) {
-        (0, Reader::Reads) => Poll::Pending,
+/// How a connection asks for the bytes that were consumed: with the waker each time, or only where there are none.
+type Consumed = fn(&BodyChannel, &std::task::Waker) -> (usize, Receiver);
+
+const CONSUMED: [Consumed; 2] =
+    [|channel, waker| channel.take_consumed(Some(waker)), BodyChannel::poll_consumed];
+
+/// Waits until some bytes were consumed, or the body was dropped.
+fn consumed(channel: &BodyChannel, ask: Consumed) -> (usize, Receiver) {
+    block_on(poll_fn(|cx| match ask(channel, cx.waker()) {
+        (0, Receiver::Open) => Poll::Pending,
         consumed => Poll::Ready(consumed),
     }))
 }
@@ -50,14 +53,14 @@ fn consumed(cell: &Cell) -> (usize, Reader) {
 #[test]
 fn a_waiting_reader_is_woken_by_each_chunk_and_end() {
     with_a_reader(
-        |cell| {
-            assert_eq!(deliver(cell, FIRST, Delivered::More), Reader::Reads);
-            assert_eq!(deliver(cell, SECOND, Delivered::Last), Reader::Reads);
+        |channel| {
+            assert_eq!(send(channel, FIRST, SendOutcome::More), Receiver::Open);
+            assert_eq!(send(channel, SECOND, SendOutcome::Last), Receiver::Open);
         },
-        |cell| {
-            assert_eq!(next(cell), Ok(Some(FIRST)));
-            assert_eq!(next(cell), Ok(Some(SECOND)));
-            assert_eq!(next(cell), Ok(None));
+        |channel| {
+            assert_eq!(next(channel), Ok(Some(FIRST)));
+            assert_eq!(next(channel), Ok(Some(SECOND)));
+            assert_eq!(next(channel), Ok(None));
         },
     );
 }
@@ -65,88 +68,92 @@ fn a_waiting_reader_is_woken_by_each_chunk_and_end() {
 #[test]
 fn a_waiting_reader_is_woken_by_a_failed_body() {
     with_a_reader(
-        |cell| {
-            deliver(cell, FIRST, Delivered::More);
-            cell.break_off(Kind::Aborted);
-            assert!(!cell.is_open() && !cell.is_awaited());
+        |channel| {
+            send(channel, FIRST, SendOutcome::More);
+            channel.fail(BodyErrorKind::Aborted);
+            assert!(!channel.is_open() && !channel.reader_is_waiting());
         },
-        |cell| {
-            assert_eq!(next(cell), Ok(Some(FIRST)));
-            assert_eq!(next(cell), Err(Kind::Aborted));
+        |channel| {
+            assert_eq!(next(channel), Ok(Some(FIRST)));
+            assert_eq!(next(channel), Err(BodyErrorKind::Aborted));
         },
     );
 }
 
 #[test]
 fn a_waiting_connection_is_woken_by_released_capacity() {
-    with_a_reader(
-        |cell| {
-            deliver(cell, FIRST, Delivered::More);
-            deliver(cell, SECOND, Delivered::More);
-            let mut all = 0;
-            while all < FIRST.len() + SECOND.len() {
-                let (some, reader) = consumed(cell);
-                assert_eq!(reader, Reader::Reads);
-                all += some;
-            }
-            assert_eq!(all, FIRST.len() + SECOND.len());
-            cell.break_off(Kind::Over);
-        },
-        |cell| {
-            assert_eq!(next(cell), Ok(Some(FIRST)));
-            assert_eq!(next(cell), Ok(Some(SECOND)));
-            assert_eq!(next(cell), Err(Kind::Over));
-        },
-    );
+    for ask in CONSUMED {
+        with_a_reader(
+            move |channel| {
+                send(channel, FIRST, SendOutcome::More);
+                send(channel, SECOND, SendOutcome::More);
+                let mut all = 0;
+                while all < FIRST.len() + SECOND.len() {
+                    let (some, receiver) = consumed(channel, ask);
+                    assert_eq!(receiver, Receiver::Open);
+                    all += some;
+                }
+                assert_eq!(all, FIRST.len() + SECOND.len());
+                channel.fail(BodyErrorKind::RequestEnded);
+            },
+            |channel| {
+                assert_eq!(next(channel), Ok(Some(FIRST)));
+                assert_eq!(next(channel), Ok(Some(SECOND)));
+                assert_eq!(next(channel), Err(BodyErrorKind::RequestEnded));
+            },
+        );
+    }
 }
 
 #[test]
 fn a_waiting_connection_is_woken_by_a_dropped_body() {
-    with_a_reader(
-        |cell| {
-            let mut delivered = 0;
-            for chunk in [FIRST, SECOND] {
-                let len = chunk.len();
-                if deliver(cell, chunk, Delivered::More) == Reader::Reads {
-                    delivered += len;
+    for ask in CONSUMED {
+        with_a_reader(
+            move |channel| {
+                let mut sent = 0;
+                for chunk in [FIRST, SECOND] {
+                    let len = chunk.len();
+                    if send(channel, chunk, SendOutcome::More) == Receiver::Open {
+                        sent += len;
+                    }
                 }
-            }
-            let mut all = 0;
-            loop {
-                let (some, reader) = consumed(cell);
-                all += some;
-                if reader == Reader::Gone {
-                    break;
+                let mut all = 0;
+                loop {
+                    let (some, receiver) = consumed(channel, ask);
+                    all += some;
+                    if receiver == Receiver::Dropped {
+                        break;
+                    }
                 }
-            }
-            // Unread bytes were dropped with the body.
-            assert_eq!(all + cell.consumed(None).0, delivered);
-        },
-        |cell| {
-            assert_eq!(next(cell), Ok(Some(FIRST)));
-            cell.close();
-        },
-    );
+                // What was sent and not read was dropped with the body.
+                assert_eq!(all + channel.take_consumed(None).0, sent);
+            },
+            |channel| {
+                assert_eq!(next(channel), Ok(Some(FIRST)));
+                channel.close();
+            },
+        );
+    }
 }
 
 #[test]
 fn a_body_that_is_dropped_at_once_takes_nothing() {
     with_a_reader(
-        |cell| {
-            let delivered = match deliver(cell, FIRST, Delivered::Last) {
-                Reader::Reads => FIRST.len(),
-                Reader::Gone => 0,
+        |channel| {
+            let sent = match send(channel, FIRST, SendOutcome::Last) {
+                Receiver::Open => FIRST.len(),
+                Receiver::Dropped => 0,
             };
             let mut all = 0;
             loop {
-                let (some, reader) = consumed(cell);
+                let (some, receiver) = consumed(channel, CONSUMED[0]);
                 all += some;
-                if reader == Reader::Gone {
+                if receiver == Receiver::Dropped {
                     break;
                 }
             }
-            assert_eq!(all, delivered);
+            assert_eq!(all, sent);
         },
-        |cell| cell.close(),
+        |channel| channel.close(),
     );
 }

@@ -1,0 +1,125 @@
+//! One connection from a web server, as a future.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::Span;
+
+use super::config::Config;
+use super::driver::Driver;
+use super::error::Error;
+use super::handle::ConnectionHandle;
+use super::service::FcgiService;
+
+pin_project! {
+    /// Serves one connection from a web server, until the connection ends.
+    ///
+    /// Most web servers send one request at a time on a connection. It runs in this future itself, without a task or a
+    /// channel. A request that begins while another one runs gets a task of its own ([`tokio::spawn`]), so that requests
+    /// that share a connection run in parallel.
+    ///
+    /// Each request has a clone of the service, and waits until that is ready: see [`FcgiService`]. While requests wait,
+    /// others are served, ABORT is handled, and input is paused once unread bodies reach the [limits](crate::Limits).
+    ///
+    /// # Output
+    /// `Ok` when the connection ended in good order: after a request without KEEP_CONN, by the web server between two
+    /// requests, or by [`graceful_shutdown`](Self::graceful_shutdown). Any other end is an [`Error`] that says what
+    /// happened. It needs no handling, so log it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection and drops the handlers of its requests.
+    ///
+    /// # Panics
+    /// When it is polled outside a tokio runtime and needs a timer or a task.
+    pub struct Connection<IO, S>
+    where
+        S: FcgiService,
+    {
+        #[pin]
+        driver: Driver<IO, S>,
+        span: Span,
+    }
+}
+
+impl<IO, S> Connection<IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: FcgiService,
+{
+    /// A connection with the default [`Config`].
+    pub fn new(io: IO, service: S) -> Self {
+        Self::with_config(io, service, &Config::default())
+    }
+
+    pub(super) fn with_config(io: IO, service: S, config: &Config) -> Self {
+        let span = tracing::debug_span!("fastcgi_connection", peer = tracing::field::Empty);
+        Self { driver: Driver::new(io, service, config), span }
+    }
+
+    /// Sets what is done to the transport before it is closed because a response could not be completed. The web
+    /// server must notice that close: with TCP, set the socket to linger for zero seconds, which makes the close a
+    /// reset.
+    ///
+    /// nginx takes a partial response for complete if the connection ends in good order.
+    #[must_use]
+    pub fn on_incomplete_response(mut self, reset: fn(&IO)) -> Self {
+        self.driver.set_on_incomplete_response(reset);
+        self
+    }
+
+    /// Names the peer in this connection's span.
+    #[must_use]
+    pub fn peer(self, peer: &dyn fmt::Debug) -> Self {
+        self.span.record("peer", tracing::field::debug(peer));
+        self
+    }
+
+    /// A handle to end the connection from elsewhere.
+    pub fn handle(&self) -> ConnectionHandle {
+        self.driver.handle().clone()
+    }
+
+    /// Ends the connection as soon as no request is in flight on it. One whose PARAMS are still being received counts,
+    /// and a new connection waits a second for its first request. The future must still be polled to its end.
+    pub fn graceful_shutdown(self: Pin<&mut Self>) {
+        self.driver.handle().graceful_shutdown();
+    }
+}
+
+impl<IO, S> Future for Connection<IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: FcgiService,
+{
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let _entered = this.span.enter();
+        let result = this.driver.poll(cx);
+        if let Poll::Ready(result) = &result {
+            match result {
+                Ok(()) => tracing::trace!("connection closed"),
+                Err(error) => {
+                    tracing::debug!(error = error as &(dyn std::error::Error + 'static), "connection failed")
+                }
+            }
+        }
+        result
+    }
+}
+
+impl<IO, S> fmt::Debug for Connection<IO, S>
+where
+    S: FcgiService,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("active_requests", &self.driver.active_requests())
+            .field("state", &self.driver.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,260 @@
+//! The input streams of a request: STDIN, and behind it a Filter's DATA (FastCGI §6.4). From the protocol's buffer to
+//! the handler's bodies, and the capacity that they release back to the protocol.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::Bytes;
+use fcgi_core::server::{Connection, NewRequest};
+use fcgi_core::{RequestKey, Role, StreamState, UserError};
+use http::{Request, StatusCode};
+
+use super::config::DriverConfig;
+use super::failure::Failure;
+use super::filter_data::{self, FilterData};
+use crate::body::{BodyChannel, BodyErrorKind, Receiver, RequestBody, SendOutcome};
+use crate::buffer_pool;
+use crate::cgi::RequestInfo;
+
+/// The connection's ends of a request's input streams.
+#[derive(Debug)]
+pub(super) enum InputStreams {
+    /// They had ended before the request was dispatched, or are discarded.
+    Complete,
+    /// STDIN is still open.
+    Stdin(Arc<BodyChannel>),
+    /// A Filter's, of which at least one is still open. `None`: that one had ended, or is discarded by itself.
+    Filter { stdin: Option<Arc<BodyChannel>>, data: Option<Arc<BodyChannel>> },
+}
+
+/// A body for the handler, and the connection's end of it while it is open.
+type Opened<B> = (B, Option<Arc<BodyChannel>>);
+
+/// Why the input of a request cannot be handed to a handler.
+#[derive(Debug)]
+pub(super) enum NotOpened {
+    /// The request must be answered with this.
+    Failed(Failure),
+    /// The request was aborted, and has its END_REQUEST.
+    Aborted,
+}
+
+/// Reads one of the two streams.
+type Read = fn(&mut Connection, RequestKey, &mut VecDeque<Bytes>) -> Result<StreamState, UserError>;
+
+impl InputStreams {
+    /// Opens the streams of a new request: gives the bodies to `call`, and keeps the other ends of those that are open.
+    #[inline(always)]
+    pub(super) fn open(
+        protocol: &mut Connection,
+        request: &NewRequest,
+        info: &RequestInfo,
+        config: &DriverConfig,
+        call: &mut Request<RequestBody>,
+    ) -> Result<Self, NotOpened> {
+        if request.role != Role::FILTER {
+            let (body, stdin) = open_stdin(protocol, request, info, config)?;
+            *call.body_mut() = body;
+            return Ok(stdin.map_or(Self::Complete, Self::Stdin));
+        }
+        let (file, data) = open_data(protocol, request).map_err(NotOpened::Failed)?;
+        let (body, stdin) = open_stdin(protocol, request, info, config)?;
+        *call.body_mut() = body;
+        call.extensions_mut().insert(file);
+        let is_complete = stdin.is_none() && data.is_none();
+        Ok(if is_complete { Self::Complete } else { Self::Filter { stdin, data } })
+    }
+
+    /// Whether more may be received.
+    pub(super) fn is_open(&self) -> bool {
+        self.channels().any(|channel| channel.is_open())
+    }
+
+    /// Whether the handler waits for more.
+    pub(super) fn reader_is_waiting(&self) -> bool {
+        self.channels().any(|channel| channel.reader_is_waiting())
+    }
+
+    /// Ends the streams with an error, unless they have ended before.
+    pub(super) fn fail(&self, kind: BodyErrorKind) {
+        for channel in self.channels() {
+            channel.fail(kind);
+        }
+    }
+
+    /// Moves what was received to the handler's bodies. Returns the bytes of a STDIN whose size is limited.
+    pub(super) fn receive(&self, protocol: &mut Connection, key: RequestKey) -> u64 {
+        match self {
+            Self::Complete => 0,
+            Self::Stdin(channel) => {
+                let (receiver, _) = transfer(protocol, key, Connection::read_body, channel);
+                if receiver == Receiver::Dropped {
+                    // It fails if the request is closed, and then there is nothing to discard.
+                    let _ = protocol.discard_body(key);
+                    return 0;
+                }
+                channel.received()
+            }
+            Self::Filter { stdin, data } => {
+                for (channel, read) in filter_streams(stdin, data) {
+                    match channel {
+                        Some(channel) => {
+                            let (receiver, bytes) = transfer(protocol, key, read, channel);
+                            if receiver == Receiver::Dropped {
+                                protocol.release_capacity(key, bytes);
+                            }
+                        }
+                        None => {
+                            discard_unread(protocol, key, read);
+                        }
+                    }
+                }
+                0
+            }
+        }
+    }
+
+    /// Releases the capacity that the handler has freed since the last call, and returns its bytes. Where that is
+    /// nothing, `waker` is woken by the next change.
+    pub(super) fn release_capacity(
+        &self,
+        protocol: &mut Connection,
+        key: RequestKey,
+        waker: &Waker,
+    ) -> usize {
+        match self {
+            Self::Complete => 0,
+            Self::Stdin(channel) => {
+                let (bytes, receiver) = channel.poll_consumed(waker);
+                protocol.release_capacity(key, bytes);
+                if receiver == Receiver::Dropped {
+                    let _ = protocol.discard_body(key);
+                }
+                bytes
+            }
+            Self::Filter { stdin, data } => {
+                let mut released = 0;
+                for (channel, read) in filter_streams(stdin, data) {
+                    let (bytes, receiver) =
+                        channel.map_or((0, Receiver::Dropped), |channel| channel.poll_consumed(waker));
+                    protocol.release_capacity(key, bytes);
+                    released += bytes;
+                    if receiver == Receiver::Dropped {
+                        released += discard_unread(protocol, key, read);
+                    }
+                }
+                released
+            }
+        }
+    }
+
+    fn channels(&self) -> impl Iterator<Item = &Arc<BodyChannel>> {
+        let (stdin, data) = match self {
+            Self::Complete => (None, None),
+            Self::Stdin(stdin) => (Some(stdin), None),
+            Self::Filter { stdin, data } => (stdin.as_ref(), data.as_ref()),
+        };
+        stdin.into_iter().chain(data)
+    }
+}
+
+/// STDIN of a new request: its body, and the connection's end of it.
+#[inline(always)]
+fn open_stdin(
+    protocol: &mut Connection,
+    request: &NewRequest,
+    info: &RequestInfo,
+    config: &DriverConfig,
+) -> Result<Opened<RequestBody>, NotOpened> {
+    let key = request.key;
+    let mut chunks = VecDeque::new();
+    let state = protocol.read_body(key, &mut chunks).map_err(|_| NotOpened::Aborted)?;
+    if bytes_in(&chunks) as u64 > config.max_body_bytes {
+        return Err(NotOpened::Failed(Failure::BodyTooLarge));
+    }
+    match state {
+        // FastCGI §6.3: an Authorizer has no STDIN, whatever CONTENT_LENGTH says of the client's body.
+        StreamState::Ended if request.role == Role::AUTHORIZER => return Ok((RequestBody::empty(), None)),
+        StreamState::Ended => {
+            protocol.release_capacity(key, bytes_in(&chunks));
+            return Ok((RequestBody::whole(chunks, info.content_length), None));
+        }
+        StreamState::Aborted => {
+            let _ = protocol.end_request(key, 0);
+            return Err(NotOpened::Aborted);
+        }
+        StreamState::Open => {}
+    }
+    let is_empty = match info.content_length {
+        // RFC 3875 §4.1.2. The stream stays open until its terminal record, which HAProxy may not send at all.
+        Some(length) => length == 0,
+        None => config.empty_without_content_length,
+    };
+    if is_empty && chunks.is_empty() {
+        if request.role != Role::FILTER {
+            // For a Filter it would discard the DATA as well.
+            protocol.discard_body(key).map_err(|_| NotOpened::Aborted)?;
+        }
+        return Ok((RequestBody::empty(), None));
+    }
+    let channel = Arc::new(BodyChannel::default());
+    channel.send(&mut chunks, SendOutcome::More);
+    Ok((RequestBody::streaming(Arc::clone(&channel), info.content_length), Some(channel)))
+}
+
+/// The DATA of a new request to a Filter.
+fn open_data(protocol: &mut Connection, request: &NewRequest) -> Result<Opened<FilterData>, Failure> {
+    let Some(length) = filter_data::length(&request.params) else {
+        // FastCGI §6.4: the web server sends it, and the application compares DATA with it.
+        return Err(Failure::Request(StatusCode::BAD_REQUEST, "a Filter without FCGI_DATA_LENGTH"));
+    };
+    let last_modified = filter_data::last_modified(&request.params);
+    let mut chunks = VecDeque::new();
+    let read = protocol.read_data(request.key, &mut chunks);
+    let (body, channel) = if read == Ok(StreamState::Ended) {
+        protocol.release_capacity(request.key, bytes_in(&chunks));
+        (RequestBody::whole(chunks, Some(length)), None)
+    } else {
+        let channel = Arc::new(BodyChannel::default());
+        channel.send(&mut chunks, read.into());
+        (RequestBody::streaming(Arc::clone(&channel), Some(length)), Some(channel))
+    };
+    Ok((FilterData::new(length, last_modified, body), channel))
+}
+
+/// Moves what was received of a stream into its channel. Returns its bytes as well, in case that the body was dropped.
+fn transfer(
+    protocol: &mut Connection,
+    key: RequestKey,
+    read: Read,
+    channel: &BodyChannel,
+) -> (Receiver, usize) {
+    buffer_pool::with_chunks(|chunks| {
+        let state = read(protocol, key, chunks);
+        let bytes = bytes_in(chunks);
+        (channel.send(chunks, state.into()), bytes)
+    })
+}
+
+/// Discards what was received of one of a Filter's streams, and returns its bytes. The protocol can only discard both,
+/// and the handler may still read the DATA behind a STDIN that it has dropped.
+fn discard_unread(protocol: &mut Connection, key: RequestKey, read: Read) -> usize {
+    let mut chunks = VecDeque::new();
+    // It fails if the request is closed, and then its capacity is released already.
+    let _ = read(protocol, key, &mut chunks);
+    let bytes = bytes_in(&chunks);
+    protocol.release_capacity(key, bytes);
+    bytes
+}
+
+fn filter_streams<'a>(
+    stdin: &'a Option<Arc<BodyChannel>>,
+    data: &'a Option<Arc<BodyChannel>>,
+) -> [(Option<&'a BodyChannel>, Read); 2] {
+    [(stdin.as_deref(), Connection::read_body), (data.as_deref(), Connection::read_data)]
+}
+
+fn bytes_in(chunks: &VecDeque<Bytes>) -> usize {
+    chunks.iter().map(Bytes::len).sum()
+}

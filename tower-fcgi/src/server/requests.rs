@@ -1,0 +1,119 @@
+//! What happens to a request between its dispatch and its end, other than its handler's response.
+
+use std::pin::Pin;
+
+use fcgi_core::RequestKey;
+use fcgi_core::server::{Connection, RejectReason};
+use http::{Response, StatusCode};
+use http_body::Body;
+
+use super::error_log::DeferredLog;
+use super::failure::{BoxError, Failure};
+use super::in_flight::InFlight;
+use super::response_driver::{ResponseProgress, complete};
+use super::response_writer::DirectWriter;
+use crate::body::BodyErrorKind;
+use crate::cgi::ErrorBody;
+
+/// The requests of a connection: those that the protocol knows, and the handlers of those in flight.
+pub(super) struct Requests<'a, F, B> {
+    pub(super) protocol: &'a mut Connection,
+    pub(super) in_flight: Pin<&'a mut InFlight<F, B>>,
+    /// Bytes of unwritten output at which a response pauses.
+    pub(super) max_write_buffer: usize,
+}
+
+impl<F, B> Requests<'_, F, B>
+where
+    F: Future<Output = Result<Response<B>, Failure>>,
+    B: Body<Error: Into<BoxError>>,
+{
+    /// Moves what was received of a body to its handler.
+    pub(super) fn receive_body(&mut self, key: RequestKey, max_body_bytes: u64) {
+        let Some(request) = self.in_flight.find(key) else { return };
+        if request.input.receive(self.protocol, key) <= max_body_bytes {
+            return;
+        }
+        if self.is_not_started(key) {
+            self.fail(key, &Failure::BodyTooLarge, BodyErrorKind::TooLarge);
+        } else if let Some(request) = self.in_flight.find(key) {
+            request.input.fail(BodyErrorKind::TooLarge);
+            let _ = self.protocol.discard_body(key);
+        }
+    }
+
+    /// The web server has aborted a request. Its handler is dropped, and END_REQUEST is sent unless that would make an
+    /// incomplete response look complete.
+    pub(super) fn abort(&mut self, key: RequestKey) {
+        self.cancel(key, BodyErrorKind::Aborted);
+        let _ = match self.protocol.replace_response(key, b"") {
+            Ok(true) => self.protocol.end_request(key, 0),
+            Ok(false) => self.protocol.abandon_response(key),
+            Err(closed) => Err(closed),
+        };
+    }
+
+    /// The protocol has rejected a request.
+    pub(super) fn reject(&mut self, key: RequestKey, reason: RejectReason) {
+        let reason = match reason {
+            RejectReason::TooManyBytes => "PARAMS exceed the limit of bytes",
+            _ => "PARAMS exceed the limit of variables",
+        };
+        let failure = Failure::Request(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason);
+        self.answer(key, &failure, ErrorBody::None);
+    }
+
+    /// PARAMS were not received in time.
+    pub(super) fn on_head_timeout(&mut self, key: RequestKey) {
+        if self.protocol.reject(key).is_ok() {
+            self.answer(key, &Failure::HeadTimeout, ErrorBody::None);
+        }
+    }
+
+    /// Nothing of a body was received for too long. The request fails if its handler waits for the body; else the handler
+    /// gets an error when it reads on.
+    pub(super) fn on_body_timeout(&mut self, key: RequestKey) {
+        let Some(request) = self.in_flight.find(key) else { return };
+        if request.input.reader_is_waiting() && self.is_not_started(key) {
+            self.fail(key, &Failure::BodyStalled, BodyErrorKind::ReadTimeout);
+        } else {
+            request.input.fail(BodyErrorKind::ReadTimeout);
+        }
+    }
+
+    /// Unread bodies have paused the input for too long. The request with most of them fails.
+    pub(super) fn on_body_stall(&mut self) {
+        if let Some(key) = self.protocol.largest_unread() {
+            self.fail(key, &Failure::BodyNotConsumed, BodyErrorKind::Evicted);
+        }
+    }
+
+    /// Answers a request in place of its handler, which is dropped.
+    pub(super) fn fail(&mut self, key: RequestKey, failure: &Failure, kind: BodyErrorKind) {
+        let error_body = self.in_flight.progress(key).error_body();
+        self.cancel(key, kind);
+        self.answer(key, failure, error_body);
+    }
+
+    /// Drops all handlers: the peer is gone.
+    pub(super) fn cancel_all(&mut self) {
+        let kind = BodyErrorKind::Disconnected;
+        self.in_flight.as_mut().cancel_all(kind, self.protocol, self.max_write_buffer);
+    }
+
+    /// Drops the handler of a request.
+    fn cancel(&mut self, key: RequestKey, kind: BodyErrorKind) {
+        self.in_flight.as_mut().cancel(key, kind, self.protocol, self.max_write_buffer);
+    }
+
+    /// Answers a request that no handler has.
+    fn answer(&mut self, key: RequestKey, failure: &Failure, error_body: ErrorBody) {
+        let mut writer = DirectWriter::new(self.protocol, key, self.max_write_buffer);
+        complete(failure, error_body, DeferredLog::default(), &mut writer);
+    }
+
+    /// Whether nothing of a response was given to the protocol.
+    fn is_not_started(&self, key: RequestKey) -> bool {
+        matches!(self.in_flight.progress(key), ResponseProgress::NotStarted(_))
+    }
+}

@@ -1,0 +1,159 @@
+//! The lines for STDERR that wait for their connection.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use fcgi_core::RequestKey;
+use fcgi_core::server::Connection;
+use tokio::sync::{Semaphore, oneshot};
+
+/// The error of a write to the STDERR of a request that has ended. The line was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the request has ended and accepts no more error text")]
+pub struct StderrClosed;
+
+/// The lines that wait for their connection, of all its requests, in the order of their writes.
+///
+/// They belong to the connection and not to its requests: a request without any costs no memory here, and its
+/// connection one look at `state`.
+#[derive(Debug, Default)]
+pub(crate) struct StderrQueue {
+    /// One of the constants below. Written under the lock, read without it.
+    state: AtomicU8,
+    /// `None` while the queue is empty, which it nearly always is: an idle connection holds little memory.
+    queue: Mutex<Option<Box<Queue>>>,
+    /// Free bytes in the queue. A line whose future was dropped keeps its bytes until the connection takes it out. Made
+    /// for the first line, since most connections have none.
+    capacity: OnceLock<Box<Semaphore>>,
+}
+
+/// Bytes of the lines in a queue. A longer line waits alone.
+pub(crate) const MAX_QUEUED: u32 = 64 * 1024;
+/// Bytes that a line takes in the queue beside its text.
+const LINE_OVERHEAD: usize = 128;
+
+/// The queue is empty.
+const EMPTY: u8 = 0;
+/// The queue may hold lines.
+const WAITING: u8 = 1;
+/// The connection accepts no more lines.
+const CLOSED: u8 = 2;
+
+#[derive(Debug, Default)]
+struct Queue {
+    lines: VecDeque<StderrLine>,
+}
+
+#[derive(Debug)]
+struct StderrLine {
+    key: Option<RequestKey>,
+    text: Vec<u8>,
+    /// Its share of the capacity, which it returns when it leaves the queue.
+    size: u32,
+    /// Sent when the line is in the output; dropped if it never will be.
+    queued_tx: oneshot::Sender<()>,
+}
+
+impl StderrQueue {
+    /// Waits for capacity, and puts a line into the queue. The receiver is ready when the connection has taken the line
+    /// into its output.
+    pub(crate) async fn push(
+        &self,
+        key: Option<RequestKey>,
+        text: Vec<u8>,
+    ) -> Result<oneshot::Receiver<()>, StderrClosed> {
+        let size =
+            u32::try_from(text.len().saturating_add(LINE_OVERHEAD)).unwrap_or(MAX_QUEUED).min(MAX_QUEUED);
+        let capacity = self.capacity.get_or_init(|| Box::new(Semaphore::new(MAX_QUEUED as usize)));
+        capacity.acquire_many(size).await.map_err(|_| StderrClosed)?.forget();
+        let (queued_tx, queued) = oneshot::channel();
+        self.push_line(StderrLine { key, text, size, queued_tx })?;
+        Ok(queued)
+    }
+
+    fn push_line(&self, line: StderrLine) -> Result<(), StderrClosed> {
+        let mut queue = self.lock();
+        if self.state.load(Ordering::Relaxed) == CLOSED {
+            drop(queue);
+            // Writers that began to wait during the close are woken by it.
+            self.release(line.size);
+            return Err(StderrClosed);
+        }
+        queue.get_or_insert_default().lines.push_back(line);
+        self.state.store(WAITING, Ordering::Release);
+        Ok(())
+    }
+
+    fn release(&self, bytes: u32) {
+        if let Some(capacity) = self.capacity.get() {
+            capacity.add_permits(bytes as usize);
+        }
+    }
+
+    /// For the connection: moves the lines into its output, up to `limit` bytes of that. A line of a request that has
+    /// ended is dropped.
+    #[inline]
+    pub(crate) fn flush_to(&self, protocol: &mut Connection, limit: usize) {
+        if self.state.load(Ordering::Acquire) == WAITING {
+            self.flush_waiting(protocol, limit);
+        }
+    }
+
+    #[cold]
+    fn flush_waiting(&self, protocol: &mut Connection, limit: usize) {
+        while protocol.output_len() < limit {
+            let Some(line) = self.pop() else { return };
+            // The future of the write may have been dropped.
+            if line.queued_tx.is_closed() {
+                continue;
+            }
+            if line.key.is_some_and(|key| protocol.stderr(key, &line.text).is_ok()) {
+                let _ = line.queued_tx.send(());
+            }
+        }
+    }
+
+    /// For a CGI program: the next line, whose write is ready then.
+    pub(crate) fn take(&self) -> Option<Vec<u8>> {
+        while self.state.load(Ordering::Acquire) == WAITING {
+            let line = self.pop()?;
+            if line.queued_tx.send(()).is_ok() {
+                return Some(line.text);
+            }
+        }
+        None
+    }
+
+    /// For the connection: no request will write any more. Writers that wait get [`StderrClosed`].
+    pub(crate) fn close(&self) {
+        let mut queue = self.lock();
+        self.state.store(CLOSED, Ordering::Release);
+        let lines = queue.take();
+        drop(queue);
+        if let Some(capacity) = self.capacity.get() {
+            capacity.close();
+        }
+        // It wakes the writers, hence not under the lock.
+        drop(lines);
+    }
+
+    fn pop(&self) -> Option<StderrLine> {
+        let mut queue = self.lock();
+        let line = queue.as_mut().and_then(|queue| queue.lines.pop_front());
+        if queue.as_ref().is_none_or(|queue| queue.lines.is_empty()) {
+            *queue = None;
+            self.state.store(EMPTY, Ordering::Release);
+        }
+        drop(queue);
+        if let Some(line) = &line {
+            self.release(line.size);
+        }
+        line
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Queue>>> {
+        // Nothing panics while the lock is held, and each change is whole.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,80 @@
+//! The transport of a connection: its I/O, and how far the output has got.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use fcgi_core::server::Connection;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::error::Error;
+use super::progress::Progress;
+use super::reader::{self, ReadOutcome};
+use super::writer::WriteState;
+
+/// Moves bytes between the I/O and the protocol.
+#[derive(Debug)]
+pub(super) struct Transport<IO> {
+    io: IO,
+    write: WriteState,
+    /// Makes the close after an incomplete response one that the web server notices.
+    on_incomplete_response: fn(&IO),
+}
+
+impl<IO> Transport<IO> {
+    pub(super) const fn new(io: IO) -> Self {
+        Self { io, write: WriteState::Flushed, on_incomplete_response: |_| {} }
+    }
+
+    pub(super) const fn set_on_incomplete_response(&mut self, reset: fn(&IO)) {
+        self.on_incomplete_response = reset;
+    }
+
+    /// Prepares the I/O for the close after an incomplete response.
+    pub(super) fn prepare_reset(&self) {
+        (self.on_incomplete_response)(&self.io);
+    }
+
+    /// Whether the I/O has sent all that was written to it.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.write == WriteState::Flushed
+    }
+
+    /// Whether some of `queued` bytes of output have not been offered to the I/O yet.
+    pub(super) const fn has_new_output(&self, queued: usize) -> bool {
+        match self.write {
+            WriteState::Blocked { queued: offered } => queued > offered,
+            WriteState::Flushed | WriteState::Unflushed => queued > 0,
+        }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Transport<IO> {
+    /// Writes the protocol's output, as [`WriteState::poll_write`] says.
+    pub(super) fn poll_write(
+        &mut self,
+        protocol: &mut Connection,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Progress> {
+        self.write.poll_write(&mut self.io, protocol.output(), cx)
+    }
+
+    /// Shuts the write side down.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    /// Reads once and hands the bytes to the protocol.
+    pub(super) fn poll_read(
+        &mut self,
+        protocol: &mut Connection,
+        cx: &mut Context<'_>,
+    ) -> Result<ReadOutcome, Error> {
+        reader::poll_read(&mut self.io, protocol, cx)
+    }
+
+    /// Reads once and discards the bytes. Returns their number; 0 at the end of the stream.
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        reader::poll_discard(&mut self.io, cx)
+    }
+}
