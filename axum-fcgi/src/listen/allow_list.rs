@@ -30,7 +30,7 @@ pub struct AllowList {
 impl AllowList {
     /// An empty list: allows no address.
     #[must_use]
-    pub const fn nobody() -> Self {
+    pub const fn empty() -> Self {
         Self { networks: Vec::new() }
     }
 
@@ -57,7 +57,7 @@ impl AllowList {
     fn parse_or_nobody(text: &str) -> Self {
         text.parse().unwrap_or_else(|error| {
             tracing::warn!(%error, "{WEB_SERVER_ADDRS} is invalid: refusing all connections");
-            Self::nobody()
+            Self::empty()
         })
     }
 
@@ -152,7 +152,7 @@ mod tests {
             assert!(text.parse::<AllowList>().is_err(), "{text:?}");
             let list = AllowList::parse_or_nobody(text);
             assert!(!list.allows(IpAddr::V4(Ipv4Addr::LOCALHOST)), "{text:?}");
-            assert_eq!(list, AllowList::nobody());
+            assert_eq!(list, AllowList::empty());
         }
     }
 

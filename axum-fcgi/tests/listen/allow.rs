@@ -71,7 +71,7 @@ async fn unix_peers_are_not_subject_to_the_list() {
     let path = dir.path().join("sock");
     let (tcp, addr) = bind().await;
     let both = Listeners::new(FcgiListener::from(tcp)).and(UnixSocket::new(&path).bind().unwrap());
-    serve(AllowListener::new(both, AllowList::nobody()));
+    serve(AllowListener::new(both, AllowList::empty()));
     let mut io = UnixStream::connect(&path).await.unwrap();
     assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
     assert!(!is_served(addr).await);

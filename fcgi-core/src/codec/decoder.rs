@@ -22,11 +22,11 @@ use crate::record::RecordHeader;
 /// ```
 #[derive(Debug)]
 pub struct RecordDecoder {
-    state: State,
+    state: DecoderState,
 }
 
 #[derive(Debug)]
-enum State {
+enum DecoderState {
     /// Before or inside a header: `bytes` holds the first `len` < 8 bytes of it.
     Header { bytes: [u8; RecordHeader::LEN], len: usize },
     /// Inside the content; `remaining` > 0.
@@ -49,7 +49,7 @@ pub struct Fragment<'a> {
 }
 
 impl RecordDecoder {
-    const START: State = State::Header { bytes: [0; RecordHeader::LEN], len: 0 };
+    const START: DecoderState = DecoderState::Header { bytes: [0; RecordHeader::LEN], len: 0 };
 
     /// A decoder at the start of a record.
     #[must_use]
@@ -85,16 +85,17 @@ impl RecordDecoder {
     fn next_partial<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, ProtocolError> {
         loop {
             match &mut self.state {
-                State::Header { bytes, len } => {
+                DecoderState::Header { bytes, len } => {
                     let Some(header) = take_header(bytes, len, input) else { return Ok(None) };
                     let header = RecordHeader::decode(header)?;
                     if header.content_len == 0 {
                         self.state = after_content(header);
                         return Ok(Some(Fragment { header, content: &[], is_first: true, is_last: true }));
                     }
-                    self.state = State::Content { header, remaining: header.content_len, is_first: true };
+                    self.state =
+                        DecoderState::Content { header, remaining: header.content_len, is_first: true };
                 }
-                State::Content { header, remaining, is_first } => {
+                DecoderState::Content { header, remaining, is_first } => {
                     if input.is_empty() {
                         return Ok(None);
                     }
@@ -109,7 +110,7 @@ impl RecordDecoder {
                     }
                     return Ok(Some(fragment));
                 }
-                State::Padding { remaining } => {
+                DecoderState::Padding { remaining } => {
                     let skipped = take(input, usize::from(*remaining)).len();
                     *remaining = remaining.saturating_sub(u8::try_from(skipped).unwrap_or(*remaining));
                     if *remaining > 0 {
@@ -124,21 +125,21 @@ impl RecordDecoder {
     /// Whether the input ended between two records, where the stream may end.
     #[must_use]
     pub const fn is_between_records(&self) -> bool {
-        matches!(self.state, State::Header { len: 0, .. })
+        matches!(self.state, DecoderState::Header { len: 0, .. })
     }
 
     /// Whether the input ended inside a record's padding, after all of its content.
     #[must_use]
     pub const fn is_in_padding(&self) -> bool {
-        matches!(self.state, State::Padding { .. })
+        matches!(self.state, DecoderState::Padding { .. })
     }
 
     /// The record inside whose content the input ended, and the number of content bytes still to come.
     #[must_use]
     pub const fn current(&self) -> Option<(RecordHeader, u16)> {
         match self.state {
-            State::Content { header, remaining, .. } => Some((header, remaining)),
-            State::Header { .. } | State::Padding { .. } => None,
+            DecoderState::Content { header, remaining, .. } => Some((header, remaining)),
+            DecoderState::Header { .. } | DecoderState::Padding { .. } => None,
         }
     }
 }
@@ -149,10 +150,10 @@ impl Default for RecordDecoder {
     }
 }
 
-const fn after_content(header: RecordHeader) -> State {
+const fn after_content(header: RecordHeader) -> DecoderState {
     match header.padding_len {
         0 => RecordDecoder::START,
-        remaining => State::Padding { remaining },
+        remaining => DecoderState::Padding { remaining },
     }
 }
 

@@ -26,7 +26,7 @@ struct ChannelState<K> {
     chunks: VecDeque<Bytes>,
     /// Bytes that the connection has sent, ever.
     received: u64,
-    end: End<K>,
+    end: BodyEnd<K>,
     /// Bytes that were read and not yet reported to the connection.
     consumed: usize,
     /// Of the body that waits for bytes.
@@ -37,7 +37,7 @@ struct ChannelState<K> {
 
 /// What follows the chunks.
 #[derive(Debug)]
-enum End<K> {
+enum BodyEnd<K> {
     /// More of them.
     Open,
     /// The end of the body.
@@ -61,7 +61,7 @@ impl<K> Default for BodyChannel<K> {
         let shared = ChannelState {
             chunks: VecDeque::new(),
             received: 0,
-            end: End::Open,
+            end: BodyEnd::Open,
             consumed: 0,
             receiver: None,
             connection_waker: None,
@@ -84,9 +84,9 @@ impl<K: Clone> BodyChannel<K> {
             return Poll::Ready(Ok(Some(chunk)));
         }
         match &shared.end {
-            End::Clean | End::Closed => Poll::Ready(Ok(None)),
-            End::Broken(kind) => Poll::Ready(Err(kind.clone())),
-            End::Open => {
+            BodyEnd::Clean | BodyEnd::Closed => Poll::Ready(Ok(None)),
+            BodyEnd::Broken(kind) => Poll::Ready(Err(kind.clone())),
+            BodyEnd::Open => {
                 match &mut shared.receiver {
                     Some(reader) => reader.clone_from(cx.waker()),
                     reader @ None => *reader = Some(cx.waker().clone()),
@@ -99,7 +99,7 @@ impl<K: Clone> BodyChannel<K> {
     /// For the body: it is dropped.
     pub(crate) fn close(&self) {
         let mut shared = self.lock();
-        shared.end = End::Closed;
+        shared.end = BodyEnd::Closed;
         let chunks = std::mem::take(&mut shared.chunks);
         shared.consumed += chunks.iter().map(Bytes::len).sum::<usize>();
         let wakers = (shared.receiver.take(), shared.connection_waker.take());
@@ -113,18 +113,18 @@ impl<K: Clone> BodyChannel<K> {
     /// For the connection: takes all of `chunks`, and what follows them.
     pub(crate) fn send(&self, chunks: &mut VecDeque<Bytes>, outcome: SendOutcome<K>) -> Receiver {
         let mut shared = self.lock();
-        if matches!(shared.end, End::Closed) {
+        if matches!(shared.end, BodyEnd::Closed) {
             drop(shared);
             chunks.clear();
             return Receiver::Dropped;
         }
         shared.received += chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
         append(&mut shared.chunks, chunks);
-        if matches!(shared.end, End::Open) {
+        if matches!(shared.end, BodyEnd::Open) {
             shared.end = match outcome {
-                SendOutcome::More => End::Open,
-                SendOutcome::Last => End::Clean,
-                SendOutcome::Broken(kind) => End::Broken(kind),
+                SendOutcome::More => BodyEnd::Open,
+                SendOutcome::Last => BodyEnd::Clean,
+                SendOutcome::Broken(kind) => BodyEnd::Broken(kind),
             };
         }
         let receiver = shared.receiver.take();
@@ -152,13 +152,13 @@ impl<K: Clone> BodyChannel<K> {
 
     /// For the connection: whether more can be sent.
     pub(crate) fn is_open(&self) -> bool {
-        matches!(self.lock().end, End::Open)
+        matches!(self.lock().end, BodyEnd::Open)
     }
 
     /// For the connection: whether the body waits for bytes.
     pub(crate) fn reader_is_waiting(&self) -> bool {
         let shared = self.lock();
-        matches!(shared.end, End::Open) && shared.receiver.is_some()
+        matches!(shared.end, BodyEnd::Open) && shared.receiver.is_some()
     }
 
     /// For the connection: the bytes that were consumed since the last call, and whether the body is still read. A
@@ -168,7 +168,7 @@ impl<K: Clone> BodyChannel<K> {
         if let Some(waker) = waker {
             shared.connection_waker = Some(waker.clone());
         }
-        let reader = if matches!(shared.end, End::Closed) { Receiver::Dropped } else { Receiver::Open };
+        let reader = if matches!(shared.end, BodyEnd::Closed) { Receiver::Dropped } else { Receiver::Open };
         (std::mem::take(&mut shared.consumed), reader)
     }
 

@@ -28,7 +28,7 @@ use super::error::{BodyError, BodyErrorKind};
 /// [`FilterData`](crate::FilterData).
 pub struct RequestBody {
     source: Source,
-    length: Length,
+    length: DeclaredBodyLength,
 }
 
 /// Where the bytes come from.
@@ -43,7 +43,7 @@ enum Source {
 
 /// Checks the bytes of a body against CONTENT_LENGTH.
 #[derive(Debug, Clone, Copy)]
-struct Length {
+struct DeclaredBodyLength {
     /// Bytes that must still follow. `None`: any number may.
     left: Option<u64>,
 }
@@ -52,7 +52,7 @@ impl RequestBody {
     /// A body without bytes.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { source: Source::Ended, length: Length { left: Some(0) } }
+        Self { source: Source::Ended, length: DeclaredBodyLength { left: Some(0) } }
     }
 
     /// The whole stream, and the length that the web server sent.
@@ -60,16 +60,16 @@ impl RequestBody {
         if chunks.is_empty() && matches!(content_length, None | Some(0)) {
             return Self::empty();
         }
-        Self { source: Source::Whole(chunks), length: Length { left: content_length } }
+        Self { source: Source::Whole(chunks), length: DeclaredBodyLength { left: content_length } }
     }
 
     /// A stream that is received through `channel`.
     pub(crate) const fn streaming(channel: Arc<BodyChannel>, content_length: Option<u64>) -> Self {
-        Self { source: Source::Streaming(channel), length: Length { left: content_length } }
+        Self { source: Source::Streaming(channel), length: DeclaredBodyLength { left: content_length } }
     }
 }
 
-impl Length {
+impl DeclaredBodyLength {
     fn take(&mut self, bytes: usize) -> Result<(), BodyErrorKind> {
         if let Some(left) = &mut self.left {
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);

@@ -23,7 +23,7 @@ use http::{Method, Request, Version};
 use super::decimal::parse_decimal;
 use super::error::RequestError;
 use super::head_cache;
-use super::meta_variables::{Variable, Variables};
+use super::meta_variables::{MetaVariable, Variables};
 use super::remote_addr::client_addr;
 use super::request_target::OriginalUri;
 use super::target::{TargetContext, TargetVariables, partial_target, whole_target};
@@ -50,13 +50,13 @@ pub(crate) fn read_head<B>(
     let mut variables = Variables::default();
     *request.headers_mut() = head_cache::headers(params, &mut variables)?;
     let value = |variable| variables.value(variable);
-    *request.method_mut() = method(value(Variable::Method))?;
+    *request.method_mut() = method(value(MetaVariable::Method))?;
     let target = TargetVariables {
-        request_uri: value(Variable::RequestUri),
-        script_name: value(Variable::ScriptName),
-        path_info: variables.get(Variable::PathInfo),
-        query_string: variables.get(Variable::QueryString),
-        protocol: value(Variable::Protocol),
+        request_uri: value(MetaVariable::RequestUri),
+        script_name: value(MetaVariable::ScriptName),
+        path_info: variables.get(MetaVariable::PathInfo),
+        query_string: variables.get(MetaVariable::QueryString),
+        protocol: value(MetaVariable::Protocol),
     };
     let whole = whole_target(&target, params, context)?;
     *request.uri_mut() = match partial_target(&target, &whole, &context.settings.target)? {
@@ -66,10 +66,10 @@ pub(crate) fn read_head<B>(
             part
         }
     };
-    *request.version_mut() = version(value(Variable::Protocol));
+    *request.version_mut() = version(value(MetaVariable::Protocol));
     Ok(RequestInfo {
-        content_length: parse_decimal(value(Variable::ContentLength)),
-        client: client_addr(value(Variable::RemoteAddr), value(Variable::RemotePort)),
+        content_length: parse_decimal(value(MetaVariable::ContentLength)),
+        client: client_addr(value(MetaVariable::RemoteAddr), value(MetaVariable::RemotePort)),
     })
 }
 

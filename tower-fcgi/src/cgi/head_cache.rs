@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 use super::error::RequestError;
 use super::header_fields::{HeaderFields, content_headers, header_value};
 use super::header_names::header_name;
-use super::meta_variables::{Variable, VariableKind, Variables};
+use super::meta_variables::{MetaVariable, VariableKind, Variables};
 
 /// Heads that a thread caches. The number of pairs, modulo this, selects the slot.
 const SLOTS: usize = 16;
@@ -44,7 +44,7 @@ struct Slot {
 
 #[derive(Debug)]
 struct CachedHead {
-    pairs: Box<[Pair]>,
+    pairs: Box<[CachedPair]>,
     /// Values that are not cached are empty. All values share one buffer of their own.
     headers: HeaderMap,
     /// Whether there are Content-Type and Content-Length, which are the last of `headers`.
@@ -52,7 +52,7 @@ struct CachedHead {
 }
 
 #[derive(Debug)]
-struct Pair {
+struct CachedPair {
     name: Box<[u8]>,
     kind: PairKind,
     /// The run of cached pairs that begins here.
@@ -64,7 +64,7 @@ enum PairKind {
     /// The index of the header, and its value if cached.
     Header(usize, Option<Box<[u8]>>),
     /// Other than CONTENT_TYPE.
-    Variable(Variable),
+    Variable(MetaVariable),
     ContentType,
     Other,
 }
@@ -75,7 +75,7 @@ struct PairRun {
     encoded: Vec<u8>,
     pairs: usize,
     /// The variables among them and where in `encoded` their values are. CONTENT_TYPE is never one.
-    variables: Vec<(Variable, Range<usize>)>,
+    variables: Vec<(MetaVariable, Range<usize>)>,
 }
 
 /// Headers whose values are not those of the cached head: index and value.
@@ -122,7 +122,7 @@ impl CachedHead {
             return None;
         }
         let mut cached_fields = Vec::new();
-        let mut pairs: Vec<Pair> = Vec::new();
+        let mut pairs: Vec<CachedPair> = Vec::new();
         let mut bytes = 0;
         // Where the current run begins.
         let mut run_start = None;
@@ -134,12 +134,12 @@ impl CachedHead {
                     cached_fields.push((name.to_vec(), cached.unwrap_or_default().to_vec()));
                     PairKind::Header(cached_fields.len() - 1, cached.map(Box::from))
                 }
-                VariableKind::Variable(Variable::ContentType) => PairKind::ContentType,
+                VariableKind::Variable(MetaVariable::ContentType) => PairKind::ContentType,
                 VariableKind::Variable(variable) => PairKind::Variable(variable),
                 VariableKind::Other => PairKind::Other,
             };
             let variable = if let PairKind::Variable(variable) = kind { Some(variable) } else { None };
-            pairs.push(Pair { name: name.into(), kind, run: None });
+            pairs.push(CachedPair { name: name.into(), kind, run: None });
             match cached {
                 Some(value) => {
                     let at = *run_start.get_or_insert(pairs.len() - 1);
@@ -230,7 +230,7 @@ impl CachedHead {
 }
 
 impl PairRun {
-    fn push(&mut self, name: &[u8], value: &[u8], variable: Option<Variable>) {
+    fn push(&mut self, name: &[u8], value: &[u8], variable: Option<MetaVariable>) {
         encode_pair(&mut self.encoded, name, value);
         self.pairs += 1;
         if let Some(variable) = variable {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::decimal::parse_decimal;
 use super::error::RequestError;
 use super::header_names::header_name;
-use super::meta_variables::{Variable, VariableKind, Variables};
+use super::meta_variables::{MetaVariable, VariableKind, Variables};
 
 /// Names without `HTTP_`, and values, in the order of the headers.
 #[derive(Debug, Default)]
@@ -72,8 +72,8 @@ impl<'a> HeaderFields<'a> {
 /// Content-Type and Content-Length, unless empty or invalid. Their variables have no `HTTP_`.
 #[inline]
 pub(super) fn content_headers<'a>(variables: &Variables<'a>) -> [Option<Field<'a>>; 2] {
-    let kind = variables.value(Variable::ContentType);
-    let length = variables.value(Variable::ContentLength);
+    let kind = variables.value(MetaVariable::ContentType);
+    let length = variables.value(MetaVariable::ContentLength);
     [
         (!kind.is_empty()).then_some((&b"CONTENT_TYPE"[..], kind)),
         parse_decimal(length).map(|_| (&b"CONTENT_LENGTH"[..], length)),

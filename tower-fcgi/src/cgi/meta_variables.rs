@@ -2,7 +2,7 @@
 
 /// The meta-variables that become a part of the head other than a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Variable {
+pub(super) enum MetaVariable {
     ContentLength,
     ContentType,
     Method,
@@ -20,7 +20,7 @@ pub(super) enum Variable {
 pub(super) enum VariableKind<'a> {
     /// A header, by its name without `HTTP_`.
     Header(&'a [u8]),
-    Variable(Variable),
+    Variable(MetaVariable),
     /// Only in `Params`.
     Other,
 }
@@ -37,27 +37,27 @@ impl<'a> VariableKind<'a> {
 }
 
 #[inline]
-fn variable(name: &[u8]) -> Option<Variable> {
+fn variable(name: &[u8]) -> Option<MetaVariable> {
     Some(match name.len() {
-        9 if name == b"PATH_INFO" => Variable::PathInfo,
+        9 if name == b"PATH_INFO" => MetaVariable::PathInfo,
         11 => match name {
-            b"REQUEST_URI" => Variable::RequestUri,
-            b"SCRIPT_NAME" => Variable::ScriptName,
-            b"REMOTE_ADDR" => Variable::RemoteAddr,
-            b"REMOTE_PORT" => Variable::RemotePort,
+            b"REQUEST_URI" => MetaVariable::RequestUri,
+            b"SCRIPT_NAME" => MetaVariable::ScriptName,
+            b"REMOTE_ADDR" => MetaVariable::RemoteAddr,
+            b"REMOTE_PORT" => MetaVariable::RemotePort,
             _ => return None,
         },
         12 => match name {
-            b"QUERY_STRING" => Variable::QueryString,
-            b"CONTENT_TYPE" => Variable::ContentType,
+            b"QUERY_STRING" => MetaVariable::QueryString,
+            b"CONTENT_TYPE" => MetaVariable::ContentType,
             _ => return None,
         },
         14 => match name {
-            b"CONTENT_LENGTH" => Variable::ContentLength,
-            b"REQUEST_METHOD" => Variable::Method,
+            b"CONTENT_LENGTH" => MetaVariable::ContentLength,
+            b"REQUEST_METHOD" => MetaVariable::Method,
             _ => return None,
         },
-        15 if name == b"SERVER_PROTOCOL" => Variable::Protocol,
+        15 if name == b"SERVER_PROTOCOL" => MetaVariable::Protocol,
         _ => return None,
     })
 }
@@ -100,8 +100,8 @@ pub(super) struct Variables<'a>([Option<&'a [u8]>; 10]);
 
 impl<'a> Variables<'a> {
     #[inline]
-    pub(super) fn set(&mut self, variable: Variable, value: &'a [u8]) {
-        if variable == Variable::ContentType {
+    pub(super) fn set(&mut self, variable: MetaVariable, value: &'a [u8]) {
+        if variable == MetaVariable::ContentType {
             self.set_content_type(value);
         } else {
             self.set_last(variable, value);
@@ -110,7 +110,7 @@ impl<'a> Variables<'a> {
 
     #[inline]
     pub(super) fn set_content_type(&mut self, value: &'a [u8]) {
-        let place = &mut self.0[Variable::ContentType as usize];
+        let place = &mut self.0[MetaVariable::ContentType as usize];
         if place.is_none_or(<[u8]>::is_empty) {
             *place = Some(value);
         }
@@ -118,19 +118,19 @@ impl<'a> Variables<'a> {
 
     /// `variable` is not CONTENT_TYPE.
     #[inline]
-    pub(super) fn set_last(&mut self, variable: Variable, value: &'a [u8]) {
+    pub(super) fn set_last(&mut self, variable: MetaVariable, value: &'a [u8]) {
         self.0[variable as usize] = Some(value);
     }
 
     /// `None` if absent, which is not the same as empty.
     #[inline]
-    pub(super) fn get(&self, variable: Variable) -> Option<&'a [u8]> {
+    pub(super) fn get(&self, variable: MetaVariable) -> Option<&'a [u8]> {
         self.0[variable as usize]
     }
 
     /// Empty if absent.
     #[inline]
-    pub(super) fn value(&self, variable: Variable) -> &'a [u8] {
+    pub(super) fn value(&self, variable: MetaVariable) -> &'a [u8] {
         self.get(variable).unwrap_or_default()
     }
 }

@@ -62,11 +62,11 @@ pub(super) trait Observer: Send + Sync + RefUnwindSafe {
 ///
 /// The lock is held for a few instructions, and nothing is woken under it.
 pub(super) struct RequestChannel<B> {
-    shared: Mutex<ChannelState<B>>,
+    shared: Mutex<QueueState<B>>,
     observer: Option<Arc<dyn Observer>>,
 }
 
-struct ChannelState<B> {
+struct QueueState<B> {
     /// The connection's.
     state: State,
     /// The connection accepts no request for now.
@@ -85,7 +85,7 @@ struct ChannelState<B> {
 
 impl<B> RequestChannel<B> {
     pub(super) fn new(observer: Option<Arc<dyn Observer>>, probe: Probe) -> Arc<Self> {
-        let shared = ChannelState {
+        let shared = QueueState {
             state: State::Open,
             paused: false,
             probe,
@@ -99,7 +99,7 @@ impl<B> RequestChannel<B> {
         Arc::new(Self { shared: Mutex::new(shared), observer })
     }
 
-    fn lock(&self) -> MutexGuard<'_, ChannelState<B>> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<B>> {
         // Nothing panics while it holds the lock.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -296,7 +296,7 @@ impl<B> RequestChannel<B> {
     }
 
     /// Wakes whoever waits for room.
-    fn notify(&self, shared: MutexGuard<'_, ChannelState<B>>) {
+    fn notify(&self, shared: MutexGuard<'_, QueueState<B>>) {
         wake(shared, |shared| &mut shared.sender);
         if let Some(observer) = &self.observer {
             observer.on_capacity();
@@ -304,7 +304,7 @@ impl<B> RequestChannel<B> {
     }
 }
 
-impl<B> ChannelState<B> {
+impl<B> QueueState<B> {
     fn is_idle(&self) -> bool {
         self.reserved == 0
     }
@@ -324,10 +324,7 @@ fn register(waker: &mut Option<Waker>, cx: &Context<'_>) {
     }
 }
 
-fn wake<B>(
-    mut shared: MutexGuard<'_, ChannelState<B>>,
-    which: fn(&mut ChannelState<B>) -> &mut Option<Waker>,
-) {
+fn wake<B>(mut shared: MutexGuard<'_, QueueState<B>>, which: fn(&mut QueueState<B>) -> &mut Option<Waker>) {
     let waker = which(&mut shared).take();
     drop(shared);
     if let Some(waker) = waker {

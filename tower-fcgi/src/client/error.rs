@@ -22,7 +22,7 @@ pub struct Error {
 #[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum ErrorKind {
     #[error("the connection to the application failed")]
-    Io(#[source] Shared<io::Error>),
+    Io(#[source] SharedSource<io::Error>),
     #[error("the application violated the FastCGI protocol")]
     Protocol(#[from] ProtocolError),
     /// The stream ended before END_REQUEST.
@@ -38,7 +38,7 @@ pub(super) enum ErrorKind {
     #[error("the application's response is longer than its Content-Length")]
     TooLong,
     #[error("the request body failed")]
-    RequestBody(#[source] Shared<dyn StdError + Send + Sync>),
+    RequestBody(#[source] SharedSource<dyn StdError + Send + Sync>),
     #[error("the request body does not have its declared length")]
     RequestLength,
     #[error("the request body panicked: {0}")]
@@ -58,15 +58,15 @@ pub(super) enum ErrorKind {
 ///
 /// `Arc<E>` alone would be the [`source`](StdError::source) itself, which hides the `E` from `downcast_ref`.
 #[derive(Debug)]
-pub(super) struct Shared<E: ?Sized>(Arc<E>);
+pub(super) struct SharedSource<E: ?Sized>(Arc<E>);
 
-impl<E: ?Sized> Clone for Shared<E> {
+impl<E: ?Sized> Clone for SharedSource<E> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<E: ?Sized> Deref for Shared<E> {
+impl<E: ?Sized> Deref for SharedSource<E> {
     type Target = E;
 
     fn deref(&self) -> &E {
@@ -164,14 +164,14 @@ impl From<ErrorKind> for Error {
 
 impl From<io::Error> for ErrorKind {
     fn from(error: io::Error) -> Self {
-        Self::Io(Shared(Arc::new(error)))
+        Self::Io(SharedSource(Arc::new(error)))
     }
 }
 
 impl ErrorKind {
     /// The error of a request's body.
     pub(super) fn request_body(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::RequestBody(Shared(Arc::from(error.into())))
+        Self::RequestBody(SharedSource(Arc::from(error.into())))
     }
 }
 

@@ -27,7 +27,7 @@ use super::dispatch::{Envelope, FailedRequest, ResponseResult};
 use super::error::ErrorKind;
 use super::guard::{catch_panic, drop_caught};
 use super::request_body::RequestUpload;
-use super::response_body::{Length, ResponseBody};
+use super::response_body::{ExpectedLength, ResponseBody};
 use super::state::Progress;
 use crate::body::{BodyChannel, Receiver, SendOutcome};
 use crate::buffer_pool;
@@ -257,9 +257,9 @@ where
         let no_body =
             self.head_only || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let length = match head.length {
-            _ if no_body => Length::NoBody,
-            Some(length) => Length::Left(length),
-            None => Length::Any,
+            _ if no_body => ExpectedLength::NoBody,
+            Some(length) => ExpectedLength::Left(length),
+            None => ExpectedLength::Any,
         };
         let cell = Arc::new(BodyChannel::default());
         if no_body {

@@ -14,14 +14,14 @@ use crate::cgi::parse_decimal;
 
 /// A body that is being sent. It fails if it does not have its declared length.
 pub(super) struct RequestUpload<B> {
-    state: State<B>,
+    state: BodySource<B>,
     /// Bytes that are missing to the declared length.
     left: Option<u64>,
     /// The rest of a frame that was longer than one chunk; not empty.
     rest: Option<Box<Bytes>>,
 }
 
-enum State<B> {
+enum BodySource<B> {
     /// It was not polled.
     Untouched(B),
     Streaming(Pin<Box<B>>),
@@ -40,7 +40,7 @@ where
         let exact = body.size_hint().exact();
         let left = exact.or(declared);
         let content_length = left.filter(|length| *length > 0 || declared.is_some());
-        (Self { state: State::Untouched(body), left, rest: None }, content_length)
+        (Self { state: BodySource::Untouched(body), left, rest: None }, content_length)
     }
 
     /// The next chunk, of at most `limit` bytes; `None` at the end.
@@ -62,17 +62,17 @@ where
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ErrorKind>> {
-        if let State::Untouched(body) = &self.state {
+        if let BodySource::Untouched(body) = &self.state {
             if body.is_end_stream() {
                 // Not polled, so that it can be returned.
                 return Poll::Ready(self.end());
             }
-            if let State::Untouched(body) = std::mem::replace(&mut self.state, State::Ended) {
-                self.state = State::Streaming(Box::pin(body));
+            if let BodySource::Untouched(body) = std::mem::replace(&mut self.state, BodySource::Ended) {
+                self.state = BodySource::Streaming(Box::pin(body));
             }
         }
         // Polled in place: a body that panics is dropped later, not while unwinding.
-        while let State::Streaming(body) = &mut self.state {
+        while let BodySource::Streaming(body) = &mut self.state {
             let Some(frame) = ready!(body.as_mut().poll_frame(cx)) else {
                 self.drop_body();
                 return Poll::Ready(self.end());
@@ -91,18 +91,18 @@ where
 
     /// The body, if it was not polled.
     pub(super) fn into_untouched(mut self) -> Option<B> {
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::Untouched(body) => Some(body),
-            State::Streaming(body) => {
+        match std::mem::replace(&mut self.state, BodySource::Ended) {
+            BodySource::Untouched(body) => Some(body),
+            BodySource::Streaming(body) => {
                 drop_caught(body);
                 None
             }
-            State::Ended => None,
+            BodySource::Ended => None,
         }
     }
 
     fn drop_body(&mut self) {
-        drop_caught(std::mem::replace(&mut self.state, State::Ended));
+        drop_caught(std::mem::replace(&mut self.state, BodySource::Ended));
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), ErrorKind> {

@@ -21,12 +21,12 @@ use crate::body::BodyChannel;
 pub struct ResponseBody {
     /// `None` after the end, clean or not.
     cell: Option<Arc<BodyChannel<ErrorKind>>>,
-    length: Length,
+    length: ExpectedLength,
 }
 
 /// How many bytes have to come.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Length {
+pub(super) enum ExpectedLength {
     /// Any number.
     Any,
     /// So many more.
@@ -36,12 +36,12 @@ pub(super) enum Length {
 }
 
 impl ResponseBody {
-    pub(super) const fn new(cell: Arc<BodyChannel<ErrorKind>>, length: Length) -> Self {
+    pub(super) const fn new(cell: Arc<BodyChannel<ErrorKind>>, length: ExpectedLength) -> Self {
         Self { cell: Some(cell), length }
     }
 }
 
-impl Length {
+impl ExpectedLength {
     fn take(&mut self, bytes: usize) -> Result<(), ErrorKind> {
         if let Self::Left(left) = self {
             *left = left.checked_sub(bytes as u64).ok_or(ErrorKind::TooLong)?;
@@ -94,9 +94,9 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match (&self.cell, self.length) {
-            (None, _) | (_, Length::NoBody) => SizeHint::with_exact(0),
-            (Some(_), Length::Left(left)) => SizeHint::with_exact(left),
-            (Some(_), Length::Any) => SizeHint::default(),
+            (None, _) | (_, ExpectedLength::NoBody) => SizeHint::with_exact(0),
+            (Some(_), ExpectedLength::Left(left)) => SizeHint::with_exact(left),
+            (Some(_), ExpectedLength::Any) => SizeHint::default(),
         }
     }
 }
@@ -105,7 +105,7 @@ impl Drop for ResponseBody {
     fn drop(&mut self) {
         // A body that was read completely, or is empty, does not abort the request: the connection sees that it has the only
         // reference.
-        if let (Some(cell), Length::Any | Length::Left(1..)) = (&self.cell, self.length) {
+        if let (Some(cell), ExpectedLength::Any | ExpectedLength::Left(1..)) = (&self.cell, self.length) {
             cell.close();
         }
     }

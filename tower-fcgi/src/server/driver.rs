@@ -38,7 +38,7 @@ use super::input_streams::InputStreams;
 use super::oneshot::Oneshot;
 use super::progress::Progress;
 use super::reader::ReadOutcome;
-use super::requests::Requests;
+use super::requests::RequestControl;
 use super::service::FcgiService;
 use super::shutdown::DiscardedBytes;
 use super::state::State;
@@ -300,8 +300,8 @@ where
         Some(placement)
     }
 
-    fn requests(&mut self) -> Requests<'_, Oneshot<S>, S::ResponseBody> {
-        Requests {
+    fn requests(&mut self) -> RequestControl<'_, Oneshot<S>, S::ResponseBody> {
+        RequestControl {
             protocol: &mut *self.protocol,
             in_flight: self.in_flight.as_mut(),
             max_write_buffer: self.config.max_write_buffer,

@@ -14,10 +14,10 @@ use super::stderr_queue::StderrQueue;
 /// A handle to a running [`Connection`](crate::Connection), for a program with many of them.
 #[derive(Clone)]
 pub struct ConnectionHandle {
-    shared: Arc<Shared>,
+    shared: Arc<HandleState>,
 }
 
-struct Shared {
+struct HandleState {
     command: AtomicU8,
     /// 0 while the connection is busy. Else its [`Activity`] in the lowest two bits, and above them the milliseconds from
     /// the process's first connection to the time when this one was last busy.
@@ -44,7 +44,7 @@ pub(crate) const LINGER: Duration = Duration::from_secs(1);
 impl ConnectionHandle {
     pub(crate) fn new() -> Self {
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(HandleState {
                 command: AtomicU8::new(Command::Run as u8),
                 activity: AtomicU64::new(0),
                 waker: Mutex::new(None),

@@ -16,14 +16,14 @@ use crate::body::BodyErrorKind;
 use crate::cgi::ErrorBody;
 
 /// The requests of a connection: those that the protocol knows, and the handlers of those in flight.
-pub(super) struct Requests<'a, F, B> {
+pub(super) struct RequestControl<'a, F, B> {
     pub(super) protocol: &'a mut Connection,
     pub(super) in_flight: Pin<&'a mut InFlight<F, B>>,
     /// Bytes of unwritten output at which a response pauses.
     pub(super) max_write_buffer: usize,
 }
 
-impl<F, B> Requests<'_, F, B>
+impl<F, B> RequestControl<'_, F, B>
 where
     F: Future<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,

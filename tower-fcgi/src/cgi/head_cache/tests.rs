@@ -28,16 +28,16 @@ fn as_text(headers: &HeaderMap, variables: &Variables<'_>) -> (Pairs, Vec<String
     let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
     let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
     let all = [
-        Variable::ContentLength,
-        Variable::ContentType,
-        Variable::Method,
-        Variable::PathInfo,
-        Variable::Protocol,
-        Variable::QueryString,
-        Variable::RemoteAddr,
-        Variable::RemotePort,
-        Variable::RequestUri,
-        Variable::ScriptName,
+        MetaVariable::ContentLength,
+        MetaVariable::ContentType,
+        MetaVariable::Method,
+        MetaVariable::PathInfo,
+        MetaVariable::Protocol,
+        MetaVariable::QueryString,
+        MetaVariable::RemoteAddr,
+        MetaVariable::RemotePort,
+        MetaVariable::RequestUri,
+        MetaVariable::ScriptName,
     ];
     (headers, all.map(|variable| text(variables.value(variable))).into())
 }

@@ -12,7 +12,7 @@ use memchr::memchr;
 use super::classes;
 use super::front_controller::{ControlledPath, controlled_path};
 use super::path::{EncodedSlash, Path, decode, merge_slashes};
-use super::request_uri::RequestUri;
+use super::request_uri::SentTarget;
 use super::uri::{DOT_SEGMENT, encode_uri, to_uri};
 use super::variables::{TargetContext, TargetVariables};
 use crate::cgi::error::RequestError;
@@ -61,7 +61,7 @@ pub(super) fn decide_by_rules<'a>(
     if variables.request_uri.is_empty() {
         return encode_uri(variables.path(), variables.query_string);
     }
-    let client = RequestUri::parse(variables.request_uri)?;
+    let client = SentTarget::parse(variables.request_uri)?;
     let query = variables.query_string.or(client.query);
     match decision(variables, client, params, context) {
         Decision::Client(slash) => client_spelling(client, slash, query, params),
@@ -81,7 +81,7 @@ pub(super) fn decide_by_rules<'a>(
 
 fn decision<'a>(
     variables: &TargetVariables<'a>,
-    client: RequestUri<'a>,
+    client: SentTarget<'a>,
     params: &'a Params,
     context: TargetContext<'_>,
 ) -> Decision<'a> {
@@ -93,7 +93,7 @@ fn decision<'a>(
     };
     if variables.script_name.is_empty() && variables.path_info.is_none() {
         if context.role == Role::AUTHORIZER {
-            let changed = params.get("REDIRECT_URI").and_then(|uri| RequestUri::parse(uri).ok());
+            let changed = params.get("REDIRECT_URI").and_then(|uri| SentTarget::parse(uri).ok());
             return Decision::Authorizer(changed.unwrap_or(client).path);
         }
         return match document_uri().filter(|path| !path.is_empty() && !variables.is_included()) {
@@ -122,7 +122,7 @@ fn decision<'a>(
 
 /// The client's target in its own spelling, with the decided `query`.
 fn client_spelling(
-    client: RequestUri<'_>,
+    client: SentTarget<'_>,
     slash: EncodedSlash,
     query: Option<&[u8]>,
     params: &Params,

@@ -3,7 +3,7 @@
 use fcgi_core::Params;
 
 use super::path::{EncodedSlash, Path};
-use super::request_uri::RequestUri;
+use super::request_uri::SentTarget;
 use super::variables::{TargetContext, TargetVariables};
 
 /// The path that a front controller serves.
@@ -30,7 +30,7 @@ enum Reason {
 /// front controller that lighttpd runs for missing files has the status 404.
 pub(super) fn controlled_path<'a>(
     variables: &TargetVariables<'a>,
-    client: RequestUri<'a>,
+    client: SentTarget<'a>,
     decided: Path<'a>,
     params: &'a Params,
     context: TargetContext<'_>,
@@ -56,7 +56,7 @@ pub(super) fn controlled_path<'a>(
 
 fn reason(
     variables: &TargetVariables<'_>,
-    client: RequestUri<'_>,
+    client: SentTarget<'_>,
     decided: Path<'_>,
     status: Option<&[u8]>,
     params: &Params,
@@ -75,12 +75,12 @@ fn reason(
 }
 
 /// Whether the client's path is `script_name` or below it: the client named the program itself.
-fn is_below(client: RequestUri<'_>, script_name: &[u8]) -> bool {
+fn is_below(client: SentTarget<'_>, script_name: &[u8]) -> bool {
     let mut path = client.normalized(EncodedSlash::Decode);
     script_name.iter().all(|byte| path.next() == Some(*byte)) && matches!(path.next(), None | Some(b'/'))
 }
 
-fn ends_with(client: RequestUri<'_>, path_info: &[u8]) -> bool {
+fn ends_with(client: SentTarget<'_>, path_info: &[u8]) -> bool {
     let path: Vec<u8> = client.normalized(EncodedSlash::Decode).collect();
     path.ends_with(path_info)
 }

@@ -10,7 +10,7 @@ use crate::cgi::error::RequestError;
 
 /// Path and query of REQUEST_URI, without a fragment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RequestUri<'a> {
+pub(super) struct SentTarget<'a> {
     /// Begins with a slash, or is empty, which means `/`.
     pub(super) path: &'a [u8],
     pub(super) query: Option<&'a [u8]>,
@@ -18,7 +18,7 @@ pub(super) struct RequestUri<'a> {
     origin_form: Option<&'a [u8]>,
 }
 
-impl<'a> RequestUri<'a> {
+impl<'a> SentTarget<'a> {
     /// Parses the origin-form or the absolute-form (RFC 9112 §3.2). nginx sends a query alone if an absolute-form has
     /// no path.
     pub(super) fn parse(request_uri: &'a [u8]) -> Result<Self, RequestError> {

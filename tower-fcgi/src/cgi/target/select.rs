@@ -6,7 +6,7 @@ use http::{StatusCode, Uri};
 
 use super::decision::decide;
 use super::path::Path;
-use super::request_uri::RequestUri;
+use super::request_uri::SentTarget;
 use super::uri::{encode_uri, to_uri};
 use super::variables::{TargetContext, TargetVariables};
 use crate::cgi::error::RequestError;
@@ -25,7 +25,7 @@ pub(in crate::cgi) fn whole_target(
     }
     match context.settings.target {
         RequestTarget::RequestUri if !variables.request_uri.is_empty() => {
-            let request_uri = RequestUri::parse(variables.request_uri)?;
+            let request_uri = SentTarget::parse(variables.request_uri)?;
             request_uri.to_uri(request_uri.query, params)
         }
         RequestTarget::RequestUri | RequestTarget::ScriptNameAndPathInfo => {

@@ -24,11 +24,11 @@ impl<B> PooledConnection<B> {
 }
 
 /// Connections that have not ended, as far as was seen. The last is the most recently used.
-pub(super) struct Connections<B> {
+pub(super) struct PooledConnections<B> {
     list: Mutex<Vec<Arc<PooledConnection<B>>>>,
 }
 
-impl<B> Connections<B> {
+impl<B> PooledConnections<B> {
     pub(super) const fn new() -> Self {
         Self { list: Mutex::new(Vec::new()) }
     }

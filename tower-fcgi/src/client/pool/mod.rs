@@ -24,7 +24,7 @@ use tower_service::Service;
 
 use self::application::Application;
 use self::capacity::{Checkout, ConnectionPermit, PoolCapacity};
-use self::connections::{Connections, PooledConnection};
+use self::connections::{PooledConnection, PooledConnections};
 use super::config::Config;
 use super::connection::Connection;
 use super::dispatch::{Envelope, FailedRequest, Observer as _, RequestChannel, ResponseResult};
@@ -69,17 +69,17 @@ use super::send_request::SendRequest;
 /// # Panics
 /// Calls panic outside a tokio runtime, because each connection is a task.
 pub struct Pool<C, B> {
-    shared: Arc<Shared<C, B>>,
+    shared: Arc<PoolState<C, B>>,
     connect_timeout: Option<Duration>,
     acquire_timeout: Option<Duration>,
 }
 
-struct Shared<C, B> {
+struct PoolState<C, B> {
     connect: C,
     config: Config,
     capacity: PoolCapacity,
     application: Arc<Application>,
-    connections: Connections<B>,
+    connections: PooledConnections<B>,
 }
 
 impl<C, F, IO, B> Pool<C, B>
@@ -99,12 +99,12 @@ where
         let capacity = PoolCapacity::new(connections, Arc::clone(&room));
         let application = Arc::new(Application::new(room));
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(PoolState {
                 connect,
                 config,
                 capacity,
                 application,
-                connections: Connections::new(),
+                connections: PooledConnections::new(),
             }),
             connect_timeout: Some(Duration::from_secs(5)),
             acquire_timeout: None,
@@ -177,7 +177,7 @@ where
         &self,
         except: Option<&RequestChannel<B>>,
     ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
-        let Shared { config, capacity, application, connections, .. } = &*self.shared;
+        let PoolState { config, capacity, application, connections, .. } = &*self.shared;
         let reserve = || connections.reserve(except, config.max_in_flight() > 1 && application.multiplexes());
         if let Some(checkout) = capacity.try_checkout(reserve) {
             return Ok(checkout);

@@ -16,7 +16,7 @@ use tower_service::Service;
 use tracing::Instrument as _;
 
 use self::stdin::Stdin;
-use self::stdout::Output;
+use self::stdout::StdoutWriter;
 use super::config::Config;
 use super::error::Error;
 use super::error_log::DeferredLog;
@@ -105,7 +105,7 @@ where
 {
     let mut program = Program {
         stdin: Stdin::new(io.stdin),
-        output: Output::new(io.stdout, io.stderr),
+        output: StdoutWriter::new(io.stdout, io.stderr),
         handle: ConnectionHandle::new(),
     };
     let called = program.call(&params, &config.driver.target, service);
@@ -123,7 +123,7 @@ struct CalledService<F, B> {
 /// A CGI program without its response.
 struct Program<I, O, E> {
     stdin: Stdin<I>,
-    output: Output<O, E>,
+    output: StdoutWriter<O, E>,
     handle: ConnectionHandle,
 }
 

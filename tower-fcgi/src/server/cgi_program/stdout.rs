@@ -19,25 +19,30 @@ const MAX_SLICES: usize = 16;
 
 /// Receives the one response of the program.
 #[derive(Debug)]
-pub(super) struct Output<O, E> {
-    stdout: Stream<O>,
-    stderr: Stream<E>,
-    end: End,
+pub(super) struct StdoutWriter<O, E> {
+    stdout: StdStream<O>,
+    stderr: StdStream<E>,
+    end: OutputEnd,
     /// Whether something was queued since the last write.
     has_new: bool,
 }
 
 /// How the response has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum OutputEnd {
     NotYet,
     Complete,
     Incomplete,
 }
 
-impl<O, E> Output<O, E> {
+impl<O, E> StdoutWriter<O, E> {
     pub(super) const fn new(stdout: O, stderr: E) -> Self {
-        Self { stdout: Stream::new(stdout), stderr: Stream::new(stderr), end: End::NotYet, has_new: false }
+        Self {
+            stdout: StdStream::new(stdout),
+            stderr: StdStream::new(stderr),
+            end: OutputEnd::NotYet,
+            has_new: false,
+        }
     }
 
     /// Whether everything was written.
@@ -58,13 +63,13 @@ impl<O, E> Output<O, E> {
 
     pub(super) fn result(&self) -> Result<(), Error> {
         match self.end {
-            End::Complete => Ok(()),
-            End::NotYet | End::Incomplete => Err(ErrorKind::IncompleteResponse.into()),
+            OutputEnd::Complete => Ok(()),
+            OutputEnd::NotYet | OutputEnd::Incomplete => Err(ErrorKind::IncompleteResponse.into()),
         }
     }
 }
 
-impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Output<O, E> {
+impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> StdoutWriter<O, E> {
     /// Writes the queued output. Ready when everything is written and flushed.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
         self.has_new = false;
@@ -82,7 +87,7 @@ impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Output<O, E> {
     }
 }
 
-impl<O, E> ResponseWriter for Output<O, E> {
+impl<O, E> ResponseWriter for StdoutWriter<O, E> {
     fn stdout(&mut self, text: &[u8]) {
         self.stdout_bytes(Bytes::copy_from_slice(text));
     }
@@ -111,13 +116,13 @@ impl<O, E> ResponseWriter for Output<O, E> {
         if self.stdout.written == 0 {
             self.stdout_with(write);
         } else {
-            self.end = End::Incomplete;
+            self.end = OutputEnd::Incomplete;
         }
     }
 
     fn end(&mut self) {
-        if self.end == End::NotYet {
-            self.end = End::Complete;
+        if self.end == OutputEnd::NotYet {
+            self.end = OutputEnd::Complete;
         }
         self.has_new = true;
     }
@@ -129,7 +134,7 @@ impl<O, E> ResponseWriter for Output<O, E> {
 
 /// One of the two streams, and its unwritten output.
 #[derive(Debug)]
-struct Stream<W> {
+struct StdStream<W> {
     io: W,
     /// None is empty.
     chunks: VecDeque<Bytes>,
@@ -140,7 +145,7 @@ struct Stream<W> {
     unflushed: bool,
 }
 
-impl<W> Stream<W> {
+impl<W> StdStream<W> {
     const fn new(io: W) -> Self {
         Self { io, chunks: VecDeque::new(), len: 0, written: 0, unflushed: false }
     }
@@ -172,7 +177,7 @@ impl<W> Stream<W> {
     }
 }
 
-impl<W: AsyncWrite + Unpin> Stream<W> {
+impl<W: AsyncWrite + Unpin> StdStream<W> {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.chunks.is_empty() {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
