@@ -10,7 +10,7 @@
 //! bytes and items per second beside the time. Read the medians; differences below 10 % are noise. What must
 //! not change at all (allocations, reads, writes) is counted in the test `counts`.
 
-#[path = "../tests/counts/in_memory.rs"]
+#[path = "../tests/allocations/in_memory.rs"]
 mod in_memory;
 
 use std::convert::Infallible;

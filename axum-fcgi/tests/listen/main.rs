@@ -1,13 +1,13 @@
 //! Where web servers connect: addresses, bound and inherited sockets, and allow-lists.
 
-mod allow;
-mod auto;
+mod allow_listener;
 mod child;
-mod exposed;
+mod exposure;
+mod inherited;
+mod listeners;
 mod log;
 #[cfg(feature = "systemd-notify")]
 mod notify;
-mod several;
 mod stdin;
 mod systemd;
 mod tcp;

@@ -1,8 +1,8 @@
 #![no_main]
 
-#[path = "../../tests/driver/answers.rs"]
+#[path = "../../tests/driver/responses.rs"]
 #[expect(dead_code, reason = "the driver's tests need more of it")]
-mod answers;
+mod responses;
 #[path = "../../tests/targets/chaos.rs"]
 mod chaos;
 #[path = "../../tests/targets/driver.rs"]

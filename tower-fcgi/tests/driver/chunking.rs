@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use http::Response;
 use tower_fcgi::Config;
 
-use crate::answers::Answer;
 use crate::handlers::{boxed, echo, full, handler};
 use crate::records::{
     KEEP, begin, end_params, end_stdin, get, get_values, head, params, post, post_whole, stdin,
 };
+use crate::responses::Answer;
 use crate::scripted::{Scripted, data};
 use crate::web_server::{WebServer, serve_on};
 use crate::wire::Wire;

@@ -3,27 +3,27 @@
 //! `wire` is the transport and `web_server` its other end; `records` and `answers` are the bytes in either direction,
 //! `handlers` and `scripted` the services. The other modules are the tests, by subject.
 
-mod answers;
 mod handlers;
 mod records;
 mod reserving;
+mod responses;
 mod scripted;
 mod web_server;
 mod wire;
 
 mod abort;
-mod back_pressure;
+mod backpressure;
 mod bodies;
 mod body_bounds;
 mod chunking;
-mod closing;
-mod cut_off;
 mod disconnect;
-mod early_answers;
+mod early_responses;
 mod error_log;
 mod filter;
 mod hostile;
+mod incomplete_responses;
 mod keep_conn;
+mod linger;
 mod logging;
 mod management;
 mod mapping;

@@ -8,9 +8,9 @@ use http_body::Body as _;
 use http_body_util::Full;
 use tower_fcgi::{Builder, Params, Role, Roles};
 
-use crate::answers::Answer;
 use crate::handlers::{Count, boxed, echo, full, handler, read};
 use crate::records::{CLOSE, KEEP, begin_as, end_stdin, get, params, record, stdin};
+use crate::responses::Answer;
 use crate::scripted::{Scripted, Step, data};
 use crate::web_server::{serve, serve_with};
 

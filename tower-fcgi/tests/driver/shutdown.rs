@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tower_fcgi::{Config, Connection};
 
-use crate::answers::Answers;
 use crate::handlers::{Count, Gate, echo, full, handler};
 use crate::records::{CLOSE, KEEP, begin, end_params, end_stdin, get, post, some_params, stdin};
+use crate::responses::Answers;
 use crate::web_server::{WebServer, serve, serve_with};
 use crate::wire::Wire;
 

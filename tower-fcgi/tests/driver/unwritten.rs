@@ -9,9 +9,9 @@ use http::{Request, Response};
 use http_body_util::channel::Channel;
 use tower_fcgi::{Config, Params, RequestBody};
 
-use crate::answers::Answer;
 use crate::handlers::{BoxError, Gate, Reply, boxed, full, handler};
 use crate::records::{CLOSE, KEEP, abort, end_stdin, get, get_values, head, post};
+use crate::responses::Answer;
 use crate::scripted::{Scripted, Step, data, quietly};
 use crate::web_server::{WebServer, serve, serve_with};
 

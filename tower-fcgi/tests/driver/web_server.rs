@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tower_fcgi::{Builder, Config, ConnectionHandle, Error, FcgiService};
 
-use crate::answers::{Answer, Answers};
+use crate::responses::{Answer, Answers};
 use crate::wire::{Transport, Wire};
 
 /// A web server with one connection, served in a task.

@@ -6,9 +6,9 @@ use fcgi_core::RecordType;
 use http::Response;
 use tower_fcgi::Config;
 
-use crate::answers::Answers;
 use crate::handlers::{Body, Gate, boxed, echo, full, handler};
 use crate::records::{CLOSE, KEEP, get, post_whole};
+use crate::responses::Answers;
 use crate::scripted::{Scripted, Step, data};
 use crate::web_server::{WebServer, serve, serve_on};
 use crate::wire::Wire;

@@ -17,13 +17,13 @@ use tokio::time::{Sleep, sleep, timeout};
 use tower::Service;
 use tower_fcgi::{Builder, Config, RequestBody, Roles};
 
-use super::answers::Answers;
 use super::chaos::{Alive, Chaos, LAST, One, Transport, bug};
 use super::random::Random;
 use super::records::{
     CLOSE, KEEP, abort, begin_as, end_params, end_stdin, get, get_values, head, post, record, some_params,
     stdin,
 };
+use super::responses::Answers;
 
 /// Longer than any timeout.
 const HANGS: Duration = Duration::from_secs(86_400);

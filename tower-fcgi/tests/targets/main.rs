@@ -1,9 +1,6 @@
 //! The fuzz targets, run on their corpus and on some random input. A target is a function of bytes that panics when a rule
 //! is broken; `tower-fcgi/fuzz` says how to run it under the fuzzer.
 
-#[path = "../driver/answers.rs"]
-#[expect(dead_code, reason = "used in full by the driver's tests")]
-mod answers;
 mod chaos;
 mod driver;
 mod exchange;
@@ -16,6 +13,9 @@ mod random;
 mod records;
 mod request;
 mod response;
+#[path = "../driver/responses.rs"]
+#[expect(dead_code, reason = "used in full by the driver's tests")]
+mod responses;
 
 use self::inputs::run_on;
 

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{Request, Response};
 use tower_fcgi::{Params, RequestBody};
 
-use super::answers::Answers;
 use super::exchange::exchange;
 use super::records::{CLOSE, begin, end_params, end_stdin, record};
+use super::responses::Answers;
 
 type Pair<'a> = (&'a [u8], &'a [u8]);
 

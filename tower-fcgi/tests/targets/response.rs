@@ -8,9 +8,9 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower_fcgi::RequestBody;
 
-use super::answers::{Answer, Answers};
 use super::exchange::exchange;
 use super::records::{CLOSE, end_stdin, head};
+use super::responses::{Answer, Answers};
 
 pub(crate) fn run(data: &[u8]) {
     let Some(([high, low, flags], rest)) = data.split_first_chunk() else { return };

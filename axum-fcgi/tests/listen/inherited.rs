@@ -17,7 +17,7 @@ fn tcp() -> (OwnedFd, String) {
 
 #[tokio::test]
 async fn auto_takes_fd_0_or_what_systemd_passes() {
-    const NAME: &str = "auto::auto_takes_fd_0_or_what_systemd_passes";
+    const NAME: &str = "inherited::auto_takes_fd_0_or_what_systemd_passes";
     if child::expectation().is_some() {
         return child::serve_until_stopped(FcgiListener::bind(&Address::Auto).unwrap()).await;
     }
@@ -37,7 +37,7 @@ async fn auto_takes_fd_0_or_what_systemd_passes() {
 
 #[tokio::test]
 async fn without_a_socket_auto_says_what_it_tried() {
-    const NAME: &str = "auto::without_a_socket_auto_says_what_it_tried";
+    const NAME: &str = "inherited::without_a_socket_auto_says_what_it_tried";
     if child::expectation().is_some() {
         let error = FcgiListener::bind(&Address::Auto).unwrap_err().to_string();
         for part in

@@ -2,16 +2,16 @@
 //!
 //! `conversations` has the bytes, `transport` and `poked` the faults; `run` runs them and checks the outcome.
 
-#[path = "../driver/answers.rs"]
-#[expect(dead_code, reason = "used in full by the driver's tests")]
-mod answers;
 mod conversations;
 #[path = "../driver/handlers.rs"]
 #[expect(dead_code, reason = "used in full by the driver's tests")]
 mod handlers;
-mod poked;
+mod interrupted_polls;
 #[path = "../driver/records.rs"]
 mod records;
+#[path = "../driver/responses.rs"]
+#[expect(dead_code, reason = "used in full by the driver's tests")]
+mod responses;
 mod run;
 #[path = "../driver/scripted.rs"]
 #[expect(dead_code, reason = "used in full by the driver's tests")]
@@ -21,7 +21,7 @@ mod transport;
 use fcgi_core::RecordDecoder;
 
 use self::conversations::Conversation;
-use self::poked::Poke;
+use self::interrupted_polls::Poke;
 use self::run::{Outcome, Wrong, judge, run};
 use self::scripted::quietly;
 use self::transport::{Fault, Place};

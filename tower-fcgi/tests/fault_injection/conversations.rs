@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::sleep;
 use tower_fcgi::RequestBody;
 
-use crate::poked::Frames;
+use crate::interrupted_polls::Frames;
 use crate::records::{
     CLOSE, KEEP, begin_as, end_stdin, get, get_values, head, params, post, post_whole, stdin,
 };

@@ -79,7 +79,7 @@ async fn unix_peers_are_not_subject_to_the_list() {
 
 #[tokio::test]
 async fn fcgi_web_server_addrs_decides_who_may_connect() {
-    const NAME: &str = "allow::fcgi_web_server_addrs_decides_who_may_connect";
+    const NAME: &str = "allow_listener::fcgi_web_server_addrs_decides_who_may_connect";
     if let Some(expected) = child::expectation() {
         let Some(list) = AllowList::from_env() else { return assert_eq!(expected, "unset") };
         let (listener, addr) = bind().await;

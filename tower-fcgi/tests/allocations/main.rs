@@ -3,7 +3,7 @@
 //!
 //! A test that fails has found a regression, or a price that is worth paying: raise its constant then. When a figure
 //! falls, lower the constant, or the gain can be lost unnoticed. Print the figures with
-//! `cargo test -p tower-fcgi --test counts -- --nocapture`.
+//! `cargo test -p tower-fcgi --test allocations -- --nocapture`.
 //!
 //! This test binary uses the allocator of `allocation-counter`. It counts per thread, so that the tests can run in
 //! parallel; a buffer that grows counts as a new one of its new size.

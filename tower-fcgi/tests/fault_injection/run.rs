@@ -9,10 +9,10 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tower_fcgi::{Builder, Error, RequestBody, Roles};
 
-use crate::answers::{Answer, Answers};
 use crate::conversations::{Conversation, answer};
-use crate::poked::{Poke, Polls};
+use crate::interrupted_polls::{Poke, Polls};
 use crate::records::abort;
+use crate::responses::{Answer, Answers};
 use crate::transport::{Fault, Line, Place};
 
 /// The fault.
