@@ -8,7 +8,7 @@
 //! | [`Transport`] | reads and writes; how far the output has got |
 //! | [`Dispatcher`] | checks requests and calls the service |
 //! | [`InFlight`] | runs responses, inline and in tasks |
-//! | [`Requests`] | what follows from an abort, a rejection or a timeout of a request |
+//! | [`RequestControl`] | what follows from an abort, a rejection or a timeout of a request |
 //! | [`TimerTable`] | what has expired |
 //! | [`DiscardedBytes`] | whether too much input was discarded |
 //! | [`Control`] | commands from outside, and the activity that is published there |

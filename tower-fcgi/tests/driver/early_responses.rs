@@ -93,7 +93,7 @@ async fn an_early_response_with_keep_conn_keeps_it_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_drain_after_an_early_answer_is_bounded_in_time() {
+async fn linger_after_an_early_response_is_bounded_in_time() {
     let mut web_server = not_found_with(
         Config::default().with_linger_timeout(Duration::from_secs(7)).with_linger_bytes(1 << 30),
     );

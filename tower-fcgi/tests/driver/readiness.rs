@@ -112,7 +112,7 @@ async fn a_rejected_request_reserves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejection_waits_for_nobody() {
+async fn a_rejection_does_not_wait() {
     let (builder, requests) = rejected();
     let service = Reserving::new();
     let web_server = serve_with(builder, service.clone());

@@ -167,7 +167,7 @@ async fn a_connection_without_a_request_times_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_idle_timeout_the_web_server_decides() {
+async fn an_idle_connection_stays_open_without_a_timeout() {
     let web_server = serve(handler(echo));
     web_server.ask(1, get(1, KEEP, "/")).await;
     sleep(1_000_000 * SECOND).await;
