@@ -62,7 +62,7 @@ fn short_body() {
     program.stdin().write_all(b"short").unwrap();
     let ended = program.ended();
     assert!(ended.stdout.starts_with("Status: 400 Bad Request\r\n"), "{ended:?}");
-    assert!(ended.body().contains("the body ended before"), "{ended:?}");
+    assert!(ended.body().contains("the body is shorter than"), "{ended:?}");
 }
 
 fn other_stdin() {
@@ -132,7 +132,7 @@ fn breaks() {
     assert!(ended.stdout.starts_with("Status: 200 OK\r\n"), "{ended:?}");
     assert_eq!(ended.body(), "some");
     assert!(ended.stderr.contains("the source is gone\n"), "{ended:?}");
-    assert!(ended.stderr.contains("ended: an answer could not be completed\n"), "{ended:?}");
+    assert!(ended.stderr.contains("ended: a response could not be completed\n"), "{ended:?}");
 }
 
 fn reader_gone() {

@@ -26,7 +26,7 @@ pub(crate) enum ErrorKind {
     UnexpectedEof(EndOfInput),
     #[error(transparent)]
     Timeout(TimeoutKind),
-    #[error("an answer could not be completed")]
+    #[error("a response could not be completed")]
     IncompleteResponse,
     #[error("the connection was aborted")]
     Aborted,
