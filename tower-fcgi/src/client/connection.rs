@@ -86,6 +86,8 @@ where
                 }
             }
         }
+        // A connection that always has more to do has timeouts, too.
+        let _ = this.driver.poll_timers(cx, this.transport.write_status());
         cx.waker().wake_by_ref();
         Poll::Pending
     }

@@ -266,9 +266,14 @@ impl<B> RequestChannel<B> {
         self.notify(self.lock());
     }
 
-    /// The application has not replied in time. Whether the probe was exclusive.
+    /// The application has not replied in time. Whether the probe was exclusive: then no request follows.
     pub(super) fn probe_timed_out(&self) -> bool {
-        let exclusive = self.lock().probe.finish();
+        let mut shared = self.lock();
+        let exclusive = shared.probe.finish();
+        if exclusive {
+            shared.state = State::Draining;
+        }
+        drop(shared);
         if let Some(observer) = &self.observer {
             observer.on_probe(ProbeOutcome::TimedOut);
         }

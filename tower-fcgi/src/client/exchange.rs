@@ -155,9 +155,11 @@ where
         let gone = match &mut self.response {
             ResponseState::AwaitingHead { caller, .. } => caller.poll_closed(cx).is_ready(),
             ResponseState::Streaming(cell) => {
+                // First: a body that is dropped closes its channel before it lets go of it.
+                let is_alone = Arc::strong_count(cell) == 1;
                 let (consumed, reader) = cell.take_consumed(Some(cx.waker()));
                 protocol.release_capacity(self.key, consumed);
-                if reader == Receiver::Open && Arc::strong_count(cell) == 1 {
+                if reader == Receiver::Open && is_alone {
                     // The body was dropped after all of it was read: see its `Drop`.
                     let _ = protocol.discard(self.key);
                     self.response = ResponseState::Complete;

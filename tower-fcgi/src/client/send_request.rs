@@ -53,6 +53,10 @@ impl<B> SendRequest<B> {
         &self.requests
     }
 
+    pub(super) fn share_channel(&self) -> Arc<RequestChannel<B>> {
+        Arc::clone(&self.requests)
+    }
+
     fn send(&mut self, request: Request<B>) -> oneshot::Receiver<ResponseResult<B>> {
         let (envelope, receiver) = Envelope::new(request);
         let sent = match std::mem::replace(&mut self.reservation, Reservation::None) {

@@ -117,12 +117,12 @@ where
                 Ok(Progress::Made) => {}
                 Ok(Progress::Blocked) => return Poll::Pending,
                 Ok(Progress::Finished) => return Poll::Ready(Ok(())),
-                Err(error) => {
-                    this.requests().cancel_all();
-                    this.control.stderr().close();
-                    return Poll::Ready(Err(error));
-                }
+                Err(error) => return Poll::Ready(Err(this.fail(error))),
             }
+        }
+        // A connection that always has more to do has timeouts, too.
+        if let Err(error) = this.poll_timers(cx) {
+            return Poll::Ready(Err(this.fail(error)));
         }
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -134,6 +134,13 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     S: FcgiService,
 {
+    /// The connection ends with an error: no handler goes on.
+    fn fail(&mut self, error: Error) -> Error {
+        self.requests().cancel_all();
+        self.control.stderr().close();
+        error
+    }
+
     /// One turn, and the timers when it is blocked.
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         if self.control.command() == Command::Abort {
@@ -275,6 +282,7 @@ where
     fn on_request(&mut self) {
         self.state.on_request();
         self.timers.stop(Timer::KeepAlive);
+        self.timers.stop(Timer::RecordStart);
     }
 
     /// Calls the service with a request, and runs the response. `None`: the request is answered already.

@@ -258,6 +258,21 @@ async fn a_request_rejected_for_capacity_is_retried_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rejected_request_reuses_an_ended_permit() {
+    let (pool, mut connections) = pool!(1);
+    let response = tokio::spawn(pool.clone().oneshot(get("/")));
+    let mut first = next(&mut connections).await;
+    first.request().await;
+    first.send(end_with(ProtocolStatus::OVERLOADED)).await;
+    drop(first);
+    let connected = timeout(Duration::from_secs(60), next(&mut connections)).await;
+    let mut second = connected.expect("the only permit is held by the connection that has ended");
+    second.request().await;
+    second.send(complete_response("second")).await;
+    assert_eq!(body_of(async { response.await.unwrap() }).await.unwrap(), "second");
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_lost_connection_only_safe_requests_retry() {
     let (pool, mut connections) = pool!(2);
     let _first = tokio::spawn(pool.clone().oneshot(get("/1")));

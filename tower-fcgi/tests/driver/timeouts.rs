@@ -1,15 +1,21 @@
 //! Everything that a connection waits for has a timeout.
 
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Response;
-use tokio::time::{Instant, sleep};
-use tower_fcgi::{Config, Limits};
+use http_body::{Body, Frame};
+use tokio::time::{Instant, advance, sleep};
+use tower_fcgi::{Builder, Config, Limits};
 
 use crate::handlers::{Count, Gate, boxed, echo, full, handler};
 use crate::records::{CLOSE, KEEP, begin, end_params, end_stdin, get, get_values, post, some_params, stdin};
 use crate::scripted::{Scripted, Step, data};
 use crate::web_server::{WebServer, serve, serve_with};
+use crate::wire::Wire;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -290,4 +296,49 @@ async fn a_request_alone_may_leave_its_body_unread_for_ever() {
     gate.open(1);
     web_server.say(end_stdin(1)).await;
     assert_eq!(web_server.answer(1).status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_partial_record_has_its_whole_time() {
+    let web_server = serve(handler(echo));
+    let (first, second) = (get(1, KEEP, "/first"), get(2, KEEP, "/second"));
+    web_server.say(first[..4].to_vec()).await;
+    sleep(59 * SECOND).await;
+    web_server.say([&first[4..], &second[..4]].concat()).await;
+    assert_eq!(web_server.answer(1).text(), "GET /first ");
+    sleep(58 * SECOND).await;
+    assert!(!web_server.sees_end());
+    assert_eq!(web_server.ask(2, second[4..].to_vec()).await.text(), "GET /second ");
+}
+
+/// A body that always has another frame.
+struct Endless;
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"tick")))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_never_blocks_times_out() {
+    let wire = Wire::default();
+    wire.give(get(1, KEEP, "/").into());
+    let config = Config::default().with_request_timeout(SECOND);
+    let service = handler(|_| async { Response::new(boxed(Endless)) });
+    let mut connection = pin!(Builder::new().with_config(config).serve_connection(wire.transport(), service));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(connection.as_mut().poll(&mut cx).is_pending());
+    advance(SECOND).await;
+    let ended = (0..100).find_map(|_| match connection.as_mut().poll(&mut cx) {
+        Poll::Ready(ended) => Some(ended),
+        Poll::Pending => None,
+    });
+    assert!(ended.expect("it goes on").unwrap_err().is_incomplete_response());
 }

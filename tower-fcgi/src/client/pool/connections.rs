@@ -21,6 +21,10 @@ impl<B> PooledConnection<B> {
     pub(super) fn channel(&self) -> &RequestChannel<B> {
         self.sender.channel()
     }
+
+    pub(super) fn share_channel(&self) -> Arc<RequestChannel<B>> {
+        self.sender.share_channel()
+    }
 }
 
 /// Connections that have not ended, as far as was seen. The last is the most recently used.

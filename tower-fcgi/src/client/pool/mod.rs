@@ -166,7 +166,10 @@ where
         let checkout = if lost {
             self.replace(connection).await?
         } else {
-            self.checkout(Some(connection.channel())).await?
+            // Of the connection only its channel stays: if it ends, its permit is free for the one that we wait for.
+            let channel = connection.share_channel();
+            drop(connection);
+            self.checkout(Some(&channel)).await?
         };
         let (_connection, response) = self.send_over(checkout, request).await?;
         received(response.await).map_err(|failed| failed.error)
@@ -205,7 +208,7 @@ where
             let sent = if new { channel.send(envelope) } else { channel.send_reserved(envelope) };
             match sent {
                 Ok(()) => {
-                    self.shared.connections.touch(&connection);
+                    self.keep(&connection);
                     self.probe(&connection);
                     return Ok((connection, receiver));
                 }
@@ -214,6 +217,15 @@ where
             }
             // It has ended in between.
             checkout = self.replace(connection).await?;
+        }
+    }
+
+    /// Lists a connection as the most recently used one.
+    fn keep(&self, connection: &Arc<PooledConnection<B>>) {
+        self.shared.connections.touch(connection);
+        if connection.channel().has_ended() {
+            // Its end was reported before it was in the list, where the next checkout finds its permit.
+            self.shared.application.on_capacity();
         }
     }
 
@@ -276,7 +288,7 @@ where
         let unreachable = ReportUnreachable { application: &self.shared.application };
         match self.connect(permit, Probe::Wanted { exclusive: true }).await {
             Ok(connection) => {
-                self.shared.connections.touch(&connection);
+                self.keep(&connection);
                 // From here on the connection reports the outcome.
                 std::mem::forget(unreachable);
             }
