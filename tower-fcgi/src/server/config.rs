@@ -12,12 +12,13 @@ use super::stderr_queue;
 use crate::buffer_pool;
 use crate::cgi::{RequestTarget, TargetSettings};
 
-/// The settings of [`Connection`](crate::Connection)s. A clone is cheap: all connections of a server share one.
+/// The settings of [`Connection`](crate::Connection)s. Clones are cheap and share the settings.
 ///
-/// Everything whose quantity the web server decides has a limit with a reasoned default, in bytes, number or time: what it
-/// sends ([`limits`](Self::limits), [`max_body_bytes`](Self::with_max_body_bytes)), what it does not read
+/// Every quantity that the web server controls has a limit in bytes, number or time, with a reasoned default: what it sends
+/// ([`limits`](Self::limits), [`max_body_bytes`](Self::with_max_body_bytes)), what it does not read
 /// ([`max_write_buffer`](Self::with_max_write_buffer)), and how long it takes (the timeouts).
-/// [`max_memory`](Self::max_memory) is the sum. The web server is trusted about its client: see [`Params`](crate::Params).
+/// [`max_memory`](Self::max_memory) returns the total. What the web server sends about its client is trusted: see
+/// [`Params`](crate::Params).
 ///
 /// ```
 /// use std::time::Duration;
@@ -88,7 +89,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Limits what the web server may send. [`Limits`] has the defaults and their reasons.
+    /// Sets the limits on what the web server may send. [`Limits`] documents the defaults and their reasons.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         Arc::make_mut(&mut self.protocol).limits = limits;
@@ -114,12 +115,12 @@ impl Config {
         &self.driver.target.target
     }
 
-    /// Names the application's front controllers: decoded paths of the web server, to which it rewrites requests that the
-    /// application answers by the client's own path. A request that the web server sent to such a SCRIPT_NAME, or to such
-    /// a decided path, keeps the client's path and query. Otherwise, with [`RequestTarget::Decided`], it is a request to the
-    /// front controller itself. Default: none.
+    /// Sets the application's front controllers: paths to which the web server rewrites requests. Default: none.
     ///
-    /// Needed for Apache's `SetHandler`, `FallbackResource`, `DirectoryIndex` and `MultiViews` in front of an application
+    /// The paths are decoded. A request that the web server rewrote to such a SCRIPT_NAME, or to such a decided path, keeps
+    /// the client's path and query. Otherwise, with [`RequestTarget::Decided`], its target is the front controller itself.
+    ///
+    /// This is needed for Apache's `SetHandler`, `FallbackResource`, `DirectoryIndex` and `MultiViews` in front of an application
     /// that listens on a socket, for lighttpd's `url.rewrite-if-not-file` and `server.error-handler-404`, for nginx's
     /// `try_files … /app.fcgi`, and for a SCRIPT_NAME that the web server's configuration sets by hand without
     /// DOCUMENT_URI. A program that the web server starts itself as its SCRIPT_FILENAME (mod_fcgid, CGI) is recognised
