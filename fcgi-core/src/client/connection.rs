@@ -85,7 +85,7 @@ pub struct Connection {
     pub(super) output: RecordEncoder,
     /// Sum of the unreleased bytes of all `requests`.
     pub(super) unread_bytes: usize,
-    /// GET_VALUES without a response.
+    /// The number of GET_VALUES records without a response.
     pub(super) queries: usize,
     /// KEEP_CONN of the last BEGIN_REQUEST. If it is clear, the application closes the connection.
     pub(super) keep_conn: bool,
@@ -124,7 +124,7 @@ impl Connection {
         &mut self.output
     }
 
-    /// Bytes that wait to be written.
+    /// The number of bytes that wait to be written.
     #[must_use]
     pub fn output_len(&self) -> usize {
         self.output.len()
@@ -171,7 +171,7 @@ impl Connection {
         entries.filter(|entry| entry.state.is_active()).map(|entry| entry.key)
     }
 
-    /// Bytes of responses that were received and not [released](Self::release_capacity).
+    /// The bytes of responses that were received and not [released](Self::release_capacity).
     #[must_use]
     pub const fn unread_bytes(&self) -> usize {
         self.unread_bytes
@@ -187,7 +187,7 @@ impl Connection {
             && self.output.is_empty()
     }
 
-    /// What the end of the application's stream interrupts if it comes now.
+    /// What the end of the application's stream would interrupt now.
     #[must_use]
     pub fn end_of_input(&self) -> EndOfInput {
         if !self.decoder.is_between_records() && !self.decoder.is_in_padding() {
