@@ -28,7 +28,7 @@ pub(super) fn error_status(error: &BoxError) -> StatusCode {
     if status.is_client_error() {
         tracing::debug!(error, %status, "sending the request to the application failed");
     } else {
-        tracing::warn!(error, %status, "the application gave no response");
+        tracing::warn!(error, %status, "the application sent no response");
     }
     status
 }
