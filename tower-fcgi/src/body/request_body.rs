@@ -55,7 +55,7 @@ impl RequestBody {
         Self { source: Source::Ended, length: DeclaredBodyLength { left: Some(0) } }
     }
 
-    /// The whole stream, and the length that the web server sent.
+    /// A body that was received completely, and the length that the web server sent.
     pub(crate) fn whole(chunks: VecDeque<Bytes>, content_length: Option<u64>) -> Self {
         if chunks.is_empty() && matches!(content_length, None | Some(0)) {
             return Self::empty();

@@ -11,7 +11,7 @@ use crate::cgi::decode_response::HeadError;
 
 /// Why a request failed, or why its response is incomplete.
 ///
-/// The `is_…` methods tell the causes apart.
+/// The `is_…` methods distinguish the causes.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
 pub struct Error {

@@ -167,8 +167,8 @@ impl Config {
         &self.protocol.overload_response
     }
 
-    /// Sets the number of concurrent requests that is reported to web servers which ask for `FCGI_MAX_REQS` (FastCGI §4.1).
-    /// HAProxy then sends as many on one connection. Never more than [`Limits::max_concurrent_requests`] is reported, which
+    /// Sets the number of concurrent requests that is reported to web servers which query `FCGI_MAX_REQS` (FastCGI §4.1).
+    /// HAProxy then sends at most this many on one connection. Never more than [`Limits::max_concurrent_requests`] is reported, which
     /// limits what is accepted. Default: 4, for the reason in [`fcgi_core::server::Config::max_reqs`]. Raise it for an
     /// HAProxy with a larger `tune.bufsize`: this number times the largest usual head must stay below that.
     #[must_use]
@@ -229,7 +229,7 @@ impl Config {
 
     /// Limits the time for which input is paused because several requests of a connection leave their bodies unread. After that
     /// the request with the most unread bytes fails: with a 503 if its response has not begun. Default: 10 s, which is long for
-    /// a handler that intends to read, and short for the others, whose responses wait for it.
+    /// a handler that intends to read, and short for the other requests, whose responses wait for it.
     #[must_use]
     pub fn with_body_stall_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.driver().body_stall_timeout = limit.into();
@@ -244,7 +244,7 @@ impl Config {
 
     /// Limits the time in which the web server sends nothing of an unfinished body, while input is read. After that a handler
     /// that waits for the body is dropped, with a `408 Request Timeout` if the response has not begun; else the body returns [an
-    /// error](crate::BodyError::is_read_timeout), and the handler goes on. `None`: without limit. Default: 120 s, twice nginx's
+    /// error](crate::BodyError::is_read_timeout), and the handler continues. `None`: without limit. Default: 120 s, twice nginx's
     /// `client_body_timeout`, so that the web server, which knows its client, is first.
     #[must_use]
     pub fn with_body_read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
@@ -293,7 +293,7 @@ impl Config {
     }
 
     /// Limits the bytes of output that wait for a slow web server. At the limit, bodies of responses are not polled, and lines
-    /// for STDERR wait. What one poll produces comes on top. Default: 262 144, several of the 16 to 64 KiB that bodies usually
+    /// for STDERR wait. The output of one poll can exceed the limit. Default: 262 144, several of the 16 to 64 KiB that bodies usually
     /// yield, so that the next write is ready when the last is done. At least 1.
     #[must_use]
     pub fn with_max_write_buffer(mut self, bytes: usize) -> Self {
@@ -340,8 +340,8 @@ impl Config {
         self.driver.linger_bytes
     }
 
-    /// Sets whether requests are still answered after the web server has shut its side down. Default: no. That then means what
-    /// it means from nginx: the client is gone. The handler is dropped.
+    /// Sets whether requests are still answered after the web server has shut down its write side. Default: no:
+    /// the handler is dropped, because nginx shuts down its side when the client is gone.
     #[must_use]
     pub fn with_half_close(mut self, allow: bool) -> Self {
         self.driver().half_close = allow;
@@ -354,8 +354,8 @@ impl Config {
         self.driver.half_close
     }
 
-    /// Sets whether a request without CONTENT_LENGTH has no body, for web servers that send no STDIN record then. Default: no;
-    /// its body ends with the terminal STDIN record as every body does, which uploads of unknown length need.
+    /// Sets whether a request without CONTENT_LENGTH has no body, for web servers that send no STDIN record then. Default: no.
+    /// Its body then ends with the empty STDIN record like every body (FastCGI §5.3), which uploads of unknown length need.
     #[must_use]
     pub fn with_empty_without_content_length(mut self, empty: bool) -> Self {
         self.driver().empty_without_content_length = empty;
@@ -368,9 +368,10 @@ impl Config {
         self.driver.empty_without_content_length
     }
 
-    /// The bytes of memory that a connection can take with these settings, whatever the web server does, without what handlers
-    /// and response bodies hold themselves. An upper bound, for choosing limits, which a test verifies. An honest connection takes
-    /// about a thousandth of it.
+    /// The most bytes of memory that a connection can take with these settings, whatever the web server sends.
+    ///
+    /// Use this upper bound, which a test verifies, to choose limits. It does not include what handlers and response bodies
+    /// hold themselves. An ordinary connection takes about a thousandth of it.
     ///
     /// It is the sum of:
     ///

@@ -112,7 +112,7 @@ impl ConnectionHandle {
     /// For the connection: withdraws [`close_if_idle`](Self::close_if_idle), since it is busy.
     pub(crate) fn stay_open(&self) {
         let (from, to) = (Command::CloseIfIdle as u8, Command::Run as u8);
-        // Fails if a stronger command was sent meanwhile, which then stands.
+        // Fails if a stronger command was sent, which must not be withdrawn.
         let _ = self.shared.command.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
     }
 

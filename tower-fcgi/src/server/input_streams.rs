@@ -176,7 +176,7 @@ fn open_stdin(
         return Err(NotOpened::Failed(Failure::BodyTooLarge));
     }
     match state {
-        // FastCGI §6.3: an Authorizer has no STDIN, whatever CONTENT_LENGTH says of the client's body.
+        // FastCGI §6.3: an Authorizer has no STDIN, whatever CONTENT_LENGTH the client's body has.
         StreamState::Ended if request.role == Role::AUTHORIZER => return Ok((RequestBody::empty(), None)),
         StreamState::Ended => {
             protocol.release_capacity(key, bytes_in(&chunks));

@@ -70,7 +70,7 @@ where
         }
     }
 
-    /// Handles a body of which nothing was received for too long. Fails the request if its handler waits for the body; else
+    /// Handles the read timeout of a body: nothing was received for too long. Fails the request if its handler waits for the body; else
     /// the handler's next read of the body returns an error.
     pub(super) fn on_body_timeout(&mut self, key: RequestKey) {
         let Some(request) = self.in_flight.find(key) else { return };

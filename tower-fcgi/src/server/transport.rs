@@ -50,7 +50,7 @@ impl<IO> Transport<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Transport<IO> {
-    /// Writes the protocol's output, as [`WriteState::poll_write`] says.
+    /// Writes the protocol's output: see [`WriteState::poll_write`].
     pub(super) fn poll_write(
         &mut self,
         protocol: &mut Connection,
