@@ -20,7 +20,7 @@ use crate::key::RequestKey;
 /// 2. **Output**: write [`output`](Self::output) to the transport, and [advance](RecordEncoder::advance) it.
 /// 3. **Input**: while [`wants_read`](Self::wants_read), read from the transport and pass the bytes to
 ///    [`receive`](Self::receive) or [`receive_shared`](Self::receive_shared). Each call uses all bytes. At the end of
-///    the stream, [`end_of_input`](Self::end_of_input) tells what it interrupted.
+///    the stream, [`end_of_input`](Self::end_of_input) returns what it interrupted.
 /// 4. **Events**: call [`poll_event`](Self::poll_event) until it returns `None`.
 ///
 /// There are four kinds of methods:
@@ -47,7 +47,7 @@ use crate::key::RequestKey;
 /// inside padding.
 ///
 /// # Backpressure
-/// Out: commands always queue; [`wants_body`](Self::wants_body) tells when to wait for the transport. In: bytes of a
+/// Out: commands always queue; [`wants_body`](Self::wants_body) returns whether to queue more. In: bytes of a
 /// response count as unread from their arrival until [`release_capacity`](Self::release_capacity). Input pauses at
 /// [`Config::request_window`] or, while several requests have a valid key, at [`Config::connection_window`].
 ///
@@ -114,7 +114,7 @@ impl Connection {
         }
     }
 
-    /// Returns the next event, in the order of the wire. Its key may have become invalid meanwhile.
+    /// Returns the next event, in the order of the wire. Its key may no longer be valid.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }

@@ -165,7 +165,7 @@ impl RecordEncoder {
         self.write_record(kind, id, &[]);
     }
 
-    /// Writes the end of STDOUT and END_REQUEST (§5.5) in one go.
+    /// Writes the end of STDOUT and END_REQUEST (§5.5) at once.
     pub(crate) fn write_end_request(&mut self, id: RequestId, end: EndRequest) {
         let stdout = RecordHeader::new(RecordType::STDOUT, id, 0).encode();
         let request = RecordHeader::new(RecordType::END_REQUEST, id, EndRequest::CONTENT_LEN).encode();

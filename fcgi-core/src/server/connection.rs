@@ -21,7 +21,7 @@ use crate::record::BeginRequest;
 /// 2. **Input**: while [`wants_read`](Self::wants_read), read from the transport and pass the bytes to
 ///    [`receive`](Self::receive) or [`receive_shared`](Self::receive_shared). Each call uses all bytes; what
 ///    cannot be delivered yet is buffered within the [limits](crate::Limits). At the end of the stream,
-///    [`end_of_input`](Self::end_of_input) tells what it interrupted.
+///    [`end_of_input`](Self::end_of_input) returns what it interrupted.
 /// 3. **Events**: call [`poll_event`](Self::poll_event) until it returns `None`. Respond to each request with
 ///    *commands*, in any order and at any time.
 /// 4. **Close**: once [`close_action`](Self::close_action) returns an action, write the remaining output and
@@ -144,7 +144,7 @@ impl Connection {
 
     /// Returns the next event, in the order of the wire.
     ///
-    /// It may concern a request that was ended meanwhile; commands for it fail with
+    /// It may concern a request that has ended since; commands for it fail with
     /// [`UserError::RequestClosed`](crate::UserError::RequestClosed).
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
