@@ -21,8 +21,8 @@ pub(super) enum SegmentKind {
 /// slashes, because clients resolve them before they send a request (RFC 3986 §5.2.4); a NUL, which ends a C string; and
 /// a `%` without two digits.
 ///
-/// A segment is unusual if it would reach a file by a second name. A Router compares paths as they were sent, although §6.2.2 calls
-/// such spellings equivalent. So `/%61dmin/x.php` or `//admin/x.php` would bypass a route that guards `/admin`.
+/// A segment is unusual if it would reach a file by a second name. A Router compares paths as they were sent, although §6.2.2
+/// calls such spellings equivalent. So `/%61dmin/x.php` or `//admin/x.php` would bypass a route that guards `/admin`.
 pub(super) fn classify(segment: &str) -> SegmentKind {
     if !cfg!(windows) && is_plain(segment) {
         // Fast path, for nearly all segments.

@@ -46,16 +46,17 @@
 //!   [`Config::with_connection_window`] input pauses. After [`Config::with_body_stall_timeout`] the request with the most unread
 //!   bytes is aborted, and its body returns [an error](Error::is_stalled). A reader that is slow, but not stuck, slows the
 //!   others down. A paused connection gets no further requests.
-//! - *Aborts.* ABORT_REQUEST (§5.4) ends one request, and the others continue. Until the application has ended it, the connection gets no
-//!   further requests. If it does not [in time](Config::with_abort_timeout), the connection closes after the others.
+//! - *Aborts.* ABORT_REQUEST (§5.4) ends one request, and the others continue. Until the application has ended it, the
+//!   connection gets no further requests. If it does not [in time](Config::with_abort_timeout), the connection closes after the
+//!   others.
 //! - *Panics.* A body that panics when polled or dropped fails only its own request, with [an error](Error::is_panic).
 //! - *Failures.* A lost connection fails all of its requests. An application that rejects a request because of others
 //!   (CANT_MPX_CONN, OVERLOADED; §5.5) has not run it: a [`Pool`] sends it once more, over another connection or alone.
 //!
 //! # Aborting a request
-//! Dropping a response's future or its body aborts the request: the application gets ABORT_REQUEST (FastCGI §5.4). The connection
-//! is closed when the application has ended the request, or after [`Config::with_abort_timeout`], unless it has other requests. So
-//! a timeout around the service also aborts the request.
+//! Dropping a response's future or its body aborts the request: the application gets ABORT_REQUEST (FastCGI §5.4). The
+//! connection is closed when the application has ended the request, or after [`Config::with_abort_timeout`], unless it has
+//! other requests. So a timeout around the service also aborts the request.
 //!
 //! # Spans
 //! Log events of a request, including the application's STDERR, are in the [`tracing`] span of the call, and its body is polled
@@ -63,8 +64,8 @@
 //! outlive the requests that opened them.
 //!
 //! # What makes a response complete
-//! Only END_REQUEST does (FastCGI §5.5). If the stream ends without it, the body fails, however many bytes were received. It also
-//! fails if the response is shorter or longer than its Content-Length.
+//! Only END_REQUEST does (FastCGI §5.5). If the stream ends without it, the body fails, however many bytes were received. It
+//! also fails if the response is shorter or longer than its Content-Length.
 
 mod config;
 mod connection;

@@ -120,11 +120,11 @@ impl Config {
     /// The paths are decoded. A request that the web server rewrote to such a SCRIPT_NAME, or to such a decided path, keeps
     /// the client's path and query. Otherwise, with [`RequestTarget::Decided`], its target is the front controller itself.
     ///
-    /// This is needed for Apache's `SetHandler`, `FallbackResource`, `DirectoryIndex` and `MultiViews` in front of an application
-    /// that listens on a socket, for lighttpd's `url.rewrite-if-not-file` and `server.error-handler-404`, for nginx's
-    /// `try_files … /app.fcgi`, and for a SCRIPT_NAME that the web server's configuration sets by hand without
-    /// DOCUMENT_URI. A program that the web server starts itself as its SCRIPT_FILENAME (mod_fcgid, CGI) is recognised
-    /// without this.
+    /// This is needed for Apache's `SetHandler`, `FallbackResource`, `DirectoryIndex` and `MultiViews` in front of an
+    /// application that listens on a socket, for lighttpd's `url.rewrite-if-not-file` and `server.error-handler-404`, for
+    /// nginx's `try_files … /app.fcgi`, and for a SCRIPT_NAME that the web server's configuration sets by hand without
+    /// DOCUMENT_URI. A program that the web server starts itself as its SCRIPT_FILENAME (mod_fcgid, CGI) is recognised without
+    /// this.
     ///
     /// The web server's rules for a path end where it rewrites that path. Name a front controller only if all requests
     /// that are rewritten to it may reach every route. An error document is not a front controller, unless its
@@ -168,8 +168,8 @@ impl Config {
     }
 
     /// Sets the number of concurrent requests that is reported to web servers which query `FCGI_MAX_REQS` (FastCGI §4.1).
-    /// HAProxy then sends at most this many on one connection. Never more than [`Limits::max_concurrent_requests`] is reported, which
-    /// limits what is accepted. Default: 4, for the reason in [`fcgi_core::server::Config::max_reqs`]. Raise it for an
+    /// HAProxy then sends at most this many on one connection. Never more than [`Limits::max_concurrent_requests`] is reported,
+    /// which limits what is accepted. Default: 4, for the reason in [`fcgi_core::server::Config::max_reqs`]. Raise it for an
     /// HAProxy with a larger `tune.bufsize`: this number times the largest usual head must stay below that.
     #[must_use]
     pub fn with_advertised_max_requests(mut self, requests: u32) -> Self {
@@ -243,9 +243,9 @@ impl Config {
     }
 
     /// Limits the time in which the web server sends nothing of an unfinished body, while input is read. After that a handler
-    /// that waits for the body is dropped, with a `408 Request Timeout` if the response has not begun; else the body returns [an
-    /// error](crate::BodyError::is_read_timeout), and the handler continues. `None`: without limit. Default: 120 s, twice nginx's
-    /// `client_body_timeout`, so that the web server, which knows its client, is first.
+    /// that waits for the body is dropped, with a `408 Request Timeout` if the response has not begun; else the body returns
+    /// [an error](crate::BodyError::is_read_timeout), and the handler continues. `None`: without limit. Default: 120 s, twice
+    /// nginx's `client_body_timeout`, so that the web server, which knows its client, is first.
     #[must_use]
     pub fn with_body_read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.driver().body_read_timeout = limit.into();
@@ -293,8 +293,8 @@ impl Config {
     }
 
     /// Limits the bytes of output that wait for a slow web server. At the limit, bodies of responses are not polled, and lines
-    /// for STDERR wait. The output of one poll can exceed the limit. Default: 262 144, several of the 16 to 64 KiB that bodies usually
-    /// yield, so that the next write is ready when the last is done. At least 1.
+    /// for STDERR wait. The output of one poll can exceed the limit. Default: 262 144, several of the 16 to 64 KiB that bodies
+    /// usually yield, so that the next write is ready when the last is done. At least 1.
     #[must_use]
     pub fn with_max_write_buffer(mut self, bytes: usize) -> Self {
         self.driver().max_write_buffer = bytes.max(1);
@@ -375,13 +375,13 @@ impl Config {
     ///
     /// It is the sum of:
     ///
-    /// - 24 bytes for each of [`Limits::max_total_params_bytes`]: PARAMS and the request's headers, of which the smallest has nine
-    ///   bytes there;
-    /// - 8 for each of [`Limits::connection_window`], or [`request_window`](Limits::request_window) if that is more, and for each of
-    ///   the 65 536 bytes of one read: a chunk of a body can keep so much of its read buffer alive;
+    /// - 24 bytes for each of [`Limits::max_total_params_bytes`]: PARAMS and the request's headers, of which the smallest has
+    ///   nine bytes there;
+    /// - 8 bytes for each of [`Limits::connection_window`], or [`request_window`](Limits::request_window) if that is more, and for
+    ///   each of the 65 536 bytes of one read: a chunk of a body can keep that much of its read buffer alive;
     /// - [`max_write_buffer`](Self::with_max_write_buffer), and four times [`Limits::max_control_bytes`];
-    /// - 4 096 for each of [`Limits::max_concurrent_requests`], and 512 for each of [`Limits::max_half_closed_requests`];
-    /// - [`Limits::max_management_bytes`], 65 536 for lines that wait for STDERR, and 4 096 for the connection itself.
+    /// - 4 096 bytes for each of [`Limits::max_concurrent_requests`], and 512 for each of [`Limits::max_half_closed_requests`];
+    /// - [`Limits::max_management_bytes`], 65 536 bytes for lines that wait for STDERR, and 4 096 for the connection itself.
     #[must_use]
     pub fn max_memory(&self) -> usize {
         let limits = &self.protocol.limits;

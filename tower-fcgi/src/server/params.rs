@@ -72,8 +72,8 @@ impl Params {
             .collect()
     }
 
-    /// The value of a variable; if it [comes several times](Self#a-variable-that-comes-several-times), the one that counts. Names
-    /// are compared byte by byte.
+    /// The value of a variable; if it [comes several times](Self#a-variable-that-comes-several-times), the one that counts.
+    /// Names are compared byte by byte.
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
         let name = name.as_ref();
         if !first_counts(name) {

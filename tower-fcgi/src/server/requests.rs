@@ -70,8 +70,8 @@ where
         }
     }
 
-    /// Handles the read timeout of a body: nothing was received for too long. Fails the request if its handler waits for the body; else
-    /// the handler's next read of the body returns an error.
+    /// Handles the read timeout of a body: nothing was received for too long. Fails the request if its handler waits for the
+    /// body; else the handler's next read of the body returns an error.
     pub(super) fn on_body_timeout(&mut self, key: RequestKey) {
         let Some(request) = self.in_flight.find(key) else { return };
         if request.input.reader_is_waiting() && self.is_not_started(key) {
