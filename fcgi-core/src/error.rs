@@ -1,11 +1,12 @@
-//! What can go wrong, by culprit: the peer ([`ProtocolError`]) or the caller ([`UserError`]).
+//! Errors by culprit: the peer ([`ProtocolError`]) or the caller ([`UserError`]).
 
 use thiserror::Error;
 
 use crate::record::RequestId;
 
-/// A violation of the protocol by the peer. The connection cannot be used for further input: the meaning of
-/// the bytes that follow is unknown.
+/// A violation of the protocol by the peer.
+///
+/// The connection cannot be used for further input: the meaning of the bytes that follow is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("protocol error in a record with request id {request_id}: {kind}")]
 pub struct ProtocolError {

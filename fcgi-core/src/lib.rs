@@ -1,8 +1,8 @@
 //! FastCGI 1.0 without I/O: the record codec and the state machine of a connection.
 //!
-//! Bytes go in and events come out; commands go in and bytes come out. The crate opens no socket, reads no
-//! clock and starts no thread, so any driver can use it, and tests control every byte. It needs `alloc`, not
-//! `std`.
+//! A driver passes received bytes in and polls events; it calls commands and writes the resulting bytes. The crate opens
+//! no socket, reads no clock and starts no thread, so any driver can use it, and tests control every byte. It needs
+//! `alloc`, not `std`.
 //!
 //! # FastCGI on a page
 //!
@@ -31,7 +31,7 @@
 //!
 //! - Records: [`RecordHeader`], [`RecordType`], [`BeginRequest`], [`EndRequest`], [`UnknownType`],
 //!   [`Variable`], for both directions.
-//! - Bytes to records and back: [`RecordDecoder`], [`RecordEncoder`]. Name-value pairs: [`NameValuePairs`],
+//! - The record codec: [`RecordDecoder`], [`RecordEncoder`]. Name-value pairs: [`NameValuePairs`],
 //!   [`encode_pair`], [`Params`].
 //! - The application's side of a connection: [`server::Connection`]. Its docs contain the contract with the driver.
 //! - The web server's side: [`client::Connection`].

@@ -1,6 +1,6 @@
-//! Every quantity that a peer controls: its limit, the default, and the reason for it.
+//! The limits on every quantity that a peer controls, with the defaults and their reasons.
 
-/// The limits of one connection of an application.
+/// The limits on what a web server may send on one connection of an application.
 ///
 /// ```
 /// use fcgi_core::Limits;

@@ -14,7 +14,7 @@ use crate::name_value::{NameValuePairs, encode_pair};
 /// Nothing is dropped or decoded: duplicates, empty names and empty values are kept. A lookup returns the last
 /// value of a name, as in PHP and Go.
 ///
-/// A clone shares the bytes. A lookup walks the pairs (a request has about thirty); there is no index to build.
+/// A clone shares the bytes. A lookup iterates over the pairs (a request has about 30); no index is built.
 ///
 /// ```
 /// use fcgi_core::Params;

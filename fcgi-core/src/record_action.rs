@@ -1,6 +1,6 @@
-//! What a connection does with a legal record.
+//! How a connection treats a legal record.
 
-/// What a connection does with the content of a legal record.
+/// How a connection treats the content of a legal record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecordAction {
     /// Pass it on: the request is active.

@@ -1,6 +1,6 @@
-//! Whether more of a received stream can come.
+//! The state of a received stream.
 
-/// Whether more of a received stream can come: returned with what was read of it.
+/// The state of a received stream: whether more bytes may come after those that were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamState {
     /// More bytes may come.

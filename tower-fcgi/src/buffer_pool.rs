@@ -1,17 +1,17 @@
-//! Buffers that the connections of a thread share: only one of them is read or written at a time.
+//! Buffers that the connections of a thread share: only one connection at a time reads or writes.
 //!
-//! So an idle connection holds no buffer, and one that becomes busy allocates none. The buffer that was used last is
-//! used next, while it is in the processor's cache.
+//! So an idle connection holds no buffer, and one that becomes busy allocates none. The most recently used buffer is used
+//! next, while it is in the processor's cache.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// Bytes of the read buffer. At most eight times the smallest chunk that the protocol shares, so that a chunk keeps at
-/// most eight times its size alive.
+/// Bytes of the read buffer. At most eight times the smallest chunk that the protocol shares: so a chunk keeps at most eight
+/// times its size alive.
 const READ_BUF_SIZE: usize = 64 * 1024;
-/// Bytes that a read has room for, at least.
+/// The least room in bytes for a read.
 const MIN_READ: usize = 32 * 1024;
 /// Bytes of an output buffer that is kept for the next connection.
 const WRITE_BUF_SIZE: usize = 16 * 1024;
@@ -40,7 +40,7 @@ pub(crate) fn with_read_buffer<T>(read: impl FnOnce(&mut BytesMut) -> T) -> T {
             }
             read(&mut buffer)
         }
-        // A transport that polls another connection in its `poll_read`.
+        // The buffer is in use: the transport polls another connection in its `poll_read`.
         Err(_) => read(&mut BytesMut::with_capacity(READ_BUF_SIZE)),
     })
 }
@@ -56,35 +56,35 @@ pub(crate) fn with_chunks<T>(read: impl FnOnce(&mut VecDeque<Bytes>) -> T) -> T 
             }
             result
         }
-        // A waker that polls another connection.
+        // The queue is in use: a waker polls another connection.
         Err(_) => read(&mut VecDeque::new()),
     })
 }
 
-/// The memory for the output of a connection.
+/// Takes a buffer for the output of a connection.
 pub(crate) fn take_output() -> Vec<u8> {
     WRITE_BUF.take()
 }
 
-/// Keeps the memory of an empty output for the next connection.
+/// Returns the buffer of an empty output, for the next connection.
 pub(crate) fn keep_output(memory: Vec<u8>) {
     if (1..=WRITE_BUF_SIZE).contains(&memory.capacity()) {
         WRITE_BUF.set(memory);
     }
 }
 
-/// An empty buffer for PARAMS.
+/// Takes an empty buffer for PARAMS.
 pub(crate) fn take_params() -> Vec<u8> {
     // The pool may be gone already when the thread ends.
     PARAMS_BUFS.try_with(|bufs| bufs.borrow_mut().pop()).ok().flatten().unwrap_or_default()
 }
 
-/// Makes PARAMS shareable by a request and its headers. Their memory returns to the pool with the last of them.
+/// Makes PARAMS shareable by a request and its headers. The buffer returns to the pool when the last of them is dropped.
 pub(crate) fn share_params(params: Vec<u8>) -> Bytes {
     Bytes::from_owner(PooledParams(params))
 }
 
-/// Memory that returns to the pool.
+/// A PARAMS buffer that returns to the pool on drop.
 struct PooledParams(Vec<u8>);
 
 impl AsRef<[u8]> for PooledParams {

@@ -1,10 +1,10 @@
 //! Serve any [`tower_service::Service`] over FastCGI.
 //!
 //! A [`Connection`] drives one transport connection from a web server: it reads requests, calls the service
-//! with an [`http::Request`], and writes its [`http::Response`] back. The protocol itself is [`fcgi_core`]'s;
-//! here are the I/O, the time, and the mapping between CGI and `http`.
+//! with an [`http::Request`], and writes its [`http::Response`] back. The crate [`fcgi_core`] implements the protocol; this
+//! one adds I/O, timeouts, and the mapping between CGI and `http`.
 //!
-//! For an axum `Router` and a listener, use the crate `axum-fcgi`; this one is what it is made of.
+//! To serve an axum `Router` on a listener, use the crate `axum-fcgi`, which is built on this one.
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -44,22 +44,22 @@
 //! - **Trailers** of a response are dropped; **interim responses** (1xx) do not exist.
 //!
 //! # Roles
-//! A connection serves Responders (FastCGI §6.2) unless [`Builder::with_roles`] says more; [`Params::role`] tells a
-//! service which one a request asks for.
+//! A connection serves only the role Responder (FastCGI §6.2) unless [`Builder::with_roles`] adds others. [`Params::role`]
+//! is the role of a request.
 //!
 //! - An **Authorizer** (§6.3) decides whether the web server goes on with a request. A `200` allows it; its
-//!   headers that begin with `Variable-` become variables of the request that is allowed, and it has no body,
-//!   whatever the response has. Any other status is the client's answer. The request has no body either.
-//! - A **Filter** (§6.4) answers from a file that the web server sends along: [`FilterData`], in the request's
-//!   extensions.
+//!   headers that begin with `Variable-` become variables of the allowed request, and its body is not sent. A response
+//!   with any other status is sent to the client. The request has no body either.
+//! - A **Filter** (§6.4) responds with the filtered content of a file that the web server sends with the request:
+//!   [`FilterData`], in the request's extensions.
 //!
 //! # Below a prefix
-//! A request's target is the one that the web server decided on, unless [`Config::with_request_target`] says otherwise: see
+//! A request's target is the one that the web server decided on, unless [`Config::with_request_target`] sets another: see
 //! [`RequestTarget`].
 //!
 //! # Panics in handlers
-//! A handler that panics costs its own request: a 500, or a connection that is cut off where some of its answer was
-//! written. With `panic = "abort"` in the program's profile that cannot be, and the process ends.
+//! A handler that panics fails only its own request: with a 500, or by closing the connection if some of the
+//! response was written. With `panic = "abort"` in the program's profile, the process ends instead.
 
 mod body;
 mod buffer_pool;

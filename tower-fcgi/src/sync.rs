@@ -1,4 +1,3 @@
-//! The locks under which tasks of a connection meet: in a module of their own, since `tests/loom` has a model of them
-//! in its place.
+//! The locks that the tasks of a connection share. A module of its own, because `tests/loom` replaces it by a model.
 
 pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};

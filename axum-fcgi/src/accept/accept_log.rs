@@ -1,4 +1,4 @@
-//! Errors of accept: logs them, and waits for room.
+//! Logs errors of accept, and waits for room.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use super::connections::Connections;
 use super::exhaustion;
 
-/// How long to wait after an error, unless a connection ends before.
+/// How long to wait after an error, unless a connection ends earlier.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// At most one log line in this time: an error repeats every second, and for each listener.
+/// The least time between two log lines: an error repeats every second, and for each listener.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 tokio::task_local! {
@@ -95,7 +95,7 @@ impl AcceptLog {
     }
 }
 
-/// Logs an error of accept and waits until it is worth another try.
+/// Logs an error of accept, and waits before the next attempt.
 pub(super) async fn wait_out(error: &io::Error) {
     match CURRENT.try_with(Arc::clone) {
         Ok(log) => log.wait_out(error).await,

@@ -23,11 +23,11 @@ const ABORT_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     open: Mutex<Open>,
-    /// Notified when a connection ends, and when the one asked to close got a request instead.
+    /// Notified when a connection ends, and when the one that was asked to close got a request instead.
     changed: Notify,
     /// A new connection waits: the next connection that turns idle closes.
     room_wanted: AtomicBool,
-    /// The connection asked last to close, until it ends or gets a request. 0: none.
+    /// The connection that was last asked to close, until it ends or gets a request. 0: none.
     asked: AtomicU64,
 }
 
@@ -73,8 +73,8 @@ impl Connections {
         self.room_wanted.store(false, Ordering::SeqCst);
     }
 
-    /// Asks the connection to close that can do so soonest, and of several the one idle for longest. If none can close
-    /// at once, also asks the first that turns idle.
+    /// Asks the connection to close that can close soonest; of several, the one that has been idle longest. If none can
+    /// close at once, also asks the first one that turns idle.
     fn evict_next_idle(&self) {
         // Before the search: a connection that turns idle during the search sees it.
         self.room_wanted.store(true, Ordering::SeqCst);
@@ -149,8 +149,8 @@ pub(crate) struct TrackedGuard {
 }
 
 impl TrackedGuard {
-    /// Call after each poll of the connection. `true`: it was just asked to close, so poll it again. At once, because a
-    /// busy web server may have sent the next request by the next poll.
+    /// Asks the connection to close if room is wanted. Call after each poll of the connection. `true`: poll it again at once,
+    /// because by the next wakeup a busy web server may have sent another request.
     fn close_if_wanted(&self) -> bool {
         let Connections { room_wanted, asked, changed, .. } = &*self.connections;
         let is_asked = asked.load(Ordering::SeqCst) == self.number;
@@ -171,7 +171,7 @@ impl TrackedGuard {
                 }
                 asked.store(self.number, Ordering::SeqCst);
             }
-            // It lingers before it closes, so ask it only if no other connection was asked.
+            // This connection lingers before it closes, so ask it only if no other one was asked.
             Some(_) => {
                 if asked.compare_exchange(0, self.number, Ordering::SeqCst, Ordering::SeqCst).is_err() {
                     return false;
@@ -197,7 +197,8 @@ impl Drop for TrackedGuard {
 }
 
 pin_project! {
-    /// Serves one connection. Not an `async` block: that would hold the connection twice, and there can be thousands.
+    /// The future that serves one connection. Not an `async` block, which would store the connection twice: there can be
+    /// thousands.
     pub(crate) struct TrackedConnection<C> {
         #[pin]
         connection: C,
@@ -220,7 +221,7 @@ impl<C: Future> Future for TrackedConnection<C> {
         let polled = this.connection.as_mut().poll(cx);
         if polled.is_pending() && this.guard.close_if_wanted() {
             let polled = this.connection.poll(cx);
-            // If a request came after all, another connection is asked.
+            // If a request arrived instead, another connection is asked.
             if polled.is_pending() {
                 this.guard.close_if_wanted();
             }

@@ -16,11 +16,11 @@ use super::exhaustion;
 
 /// Accepts the next connection for the `serve` that `log` belongs to.
 ///
-/// Some listeners hide that descriptors have run out, such as axum's inside another one. They were woken and return
-/// nothing; so on a second `Pending`, this checks whether a descriptor is left.
+/// Some listeners hide that descriptors have run out, such as axum's inside another one: they are woken, and return
+/// `Pending` again. So on a second `Pending`, this checks whether a descriptor is left.
 ///
 /// # Cancel safety
-/// That of the listener.
+/// The same as that of the listener.
 pub(crate) async fn accept_next<L: Listener>(listener: &mut L, log: &AcceptLog) -> (L::Io, L::Addr) {
     let mut accepting = pin!(accept(listener));
     let mut was_pending = false;
@@ -43,10 +43,10 @@ pub(crate) async fn accept_next<L: Listener>(listener: &mut L, log: &AcceptLog) 
     }
 }
 
-/// Calls `listener.accept()`; an error of tokio's listeners makes room for the connection.
+/// Calls `listener.accept()`. After an error of tokio's listeners, makes room for the connection.
 ///
 /// # Cancel safety
-/// That of the listener.
+/// The same as that of the listener.
 pub(crate) async fn accept<L: Listener>(listener: &mut L) -> (L::Io, L::Addr) {
     let any: &mut (dyn Any + Send) = listener;
     if let Some(tcp) = any.downcast_mut::<TcpListener>()

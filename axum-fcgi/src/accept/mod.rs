@@ -1,6 +1,6 @@
-//! Accepting connections: errors are waited out, and idle connections make room.
+//! Accepts connections: retries after errors, and closes idle connections to make room.
 //!
-//! Below both `serve`, which accepts, and `listen`, whose listeners report their errors here.
+//! Used by both `serve`, which accepts, and `listen`, whose listeners report their errors here.
 
 mod accept_log;
 mod connections;

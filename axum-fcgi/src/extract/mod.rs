@@ -1,4 +1,4 @@
-//! What the web server sends about a request, as extractors.
+//! Extractors for the meta-variables of a request.
 
 mod auth_type;
 mod client_addr;

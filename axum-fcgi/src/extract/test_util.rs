@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use futures_util::FutureExt as _;
 
-/// The head of a request with these meta-variables; `None`: one that came over HTTP.
+/// The head of a request with these meta-variables; `None` for one that came over HTTP.
 pub(super) fn parts(sent: Option<&[(&str, &str)]>) -> Parts {
     let (mut parts, ()) = Request::new(()).into_parts();
     if let Some(sent) = sent {

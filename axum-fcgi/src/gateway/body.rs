@@ -1,4 +1,4 @@
-//! The body of a response on its way to the client.
+//! The body of a response to the client.
 
 use std::error::Error as StdError;
 
@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use tower_http::timeout::DeadlineBody;
 
-/// Wraps the application's body: it fails at `deadline`, and a failure is logged.
+/// Wraps the application's body, so that it fails at `deadline` and its failure is logged.
 pub(super) fn response_body<B>(body: B, deadline: Option<Instant>) -> Body
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,

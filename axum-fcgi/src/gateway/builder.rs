@@ -85,7 +85,7 @@ use super::settings::{Files, Settings};
 ///   include files with another extension are sent, if `files` is set and they are below the root.
 /// - **Host is sent by the client**, and SERVER_NAME is made from it. If the application trusts it, set it with `env`.
 ///   HTTP_PROXY is never sent, nor are headers with an underscore in their names.
-/// - **The reason of a failure** is logged and not sent to the client.
+/// - **The reason of a failure** is logged, not sent to the client.
 ///
 /// # Bodies
 /// Bodies stream in both directions. A request body of unknown length (`Transfer-Encoding: chunked`, or HTTP/2 without a

@@ -8,7 +8,7 @@ use http_body_util::LengthLimitError;
 use tower_fcgi::ProtocolStatus;
 use tower_fcgi::client::Error;
 
-/// The status for an error. Logs the reason, which the client does not get.
+/// Returns the status for an error, and logs the reason, which is not sent to the client.
 pub(super) fn error_status(error: &BoxError) -> StatusCode {
     let status = match find::<Error>(&**error) {
         _ if find::<LengthLimitError>(&**error).is_some() => StatusCode::PAYLOAD_TOO_LARGE,
@@ -28,7 +28,7 @@ pub(super) fn error_status(error: &BoxError) -> StatusCode {
     if status.is_client_error() {
         tracing::debug!(error, %status, "sending the request to the application failed");
     } else {
-        tracing::warn!(error, %status, "the application gave no response");
+        tracing::warn!(error, %status, "the application sent no response");
     }
     status
 }
@@ -38,7 +38,7 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     std::iter::successors(Some(error), |error| (*error).source()).find_map(|error| error.downcast_ref())
 }
 
-/// The client's body failed while it was buffered.
+/// The error of a client's body that failed while it was buffered.
 #[derive(Debug, thiserror::Error)]
 #[error("the client's request body failed")]
 pub(super) struct RequestBodyError(#[source] pub(super) BoxError);

@@ -1,4 +1,4 @@
-//! An application behind a path of a Router: the Router is its web server.
+//! Runs an application behind a path of a Router, which is its web server.
 
 mod body;
 mod builder;

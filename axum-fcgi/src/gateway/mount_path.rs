@@ -5,7 +5,7 @@
 pub(super) struct MountPath<'a> {
     /// The mount's path, undecoded, without a trailing slash.
     pub(super) prefix: &'a str,
-    /// The rest, undecoded. Starts with a slash, unless the path is not a path at all (`*`).
+    /// The rest, undecoded. Starts with a slash, except for the target `*`.
     pub(super) rest: &'a str,
     /// Whether the client sent the slash that `rest` starts with. A nested service also gets requests for the prefix
     /// alone.
@@ -16,7 +16,7 @@ impl<'a> MountPath<'a> {
     /// Splits the path that the client sent; `rest` is what a Router left of it.
     pub(super) fn new(path: &'a str, rest: &'a str) -> Self {
         match path.strip_suffix(rest) {
-            // axum removes a prefix and all slashes after it but one.
+            // axum removes the prefix, and all but one of the slashes after it.
             Some(prefix) => {
                 let prefix = prefix.trim_end_matches('/');
                 Self { prefix, rest: &path[prefix.len()..], has_slash: true }

@@ -23,7 +23,7 @@ impl RedirectRequest {
         Self { request: copy, prefix }
     }
 
-    /// A GET request for the location, or `None` if that is not below the mount.
+    /// Makes a GET request for the location; `None` if the location is not below the mount.
     pub(super) fn into_request(mut self, location: &PathAndQuery) -> Option<Request> {
         let below = location.as_str().strip_prefix(&self.prefix)?;
         *self.request.uri_mut() = match below.as_bytes().first() {

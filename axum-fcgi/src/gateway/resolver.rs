@@ -1,4 +1,4 @@
-//! Finds the file of a document root that a path names.
+//! Resolves a path to a file below a document root.
 
 use std::ffi::OsStr;
 use std::io;
@@ -29,7 +29,7 @@ pub enum Symlinks {
     Never,
 }
 
-/// What a path names.
+/// The result of resolving a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Resolved {
     Script(Script),
@@ -37,11 +37,11 @@ pub(super) enum Resolved {
     File,
     /// A directory with an index, but the path does not end with a slash.
     NeedsSlash,
-    /// Nothing.
+    /// No file exists at the path.
     Missing,
-    /// A file that must not be served, also not by the service for static files.
+    /// A file that must not be served, not even by the service for static files.
     Refused,
-    /// See [`SegmentKind::Malformed`].
+    /// The path has a malformed segment: see [`SegmentKind::Malformed`].
     Malformed,
 }
 
@@ -111,8 +111,8 @@ impl ScriptResolver {
         }
     }
 
-    /// Walks down from the root, a segment at a time, to the first that is not a directory. So a file is found before
-    /// anything after its name: `/x.jpg/y.php` is x.jpg. No segment leads upwards, so one look at each file is enough.
+    /// Walks down from the root, segment by segment, to the first that is not a directory. So a file is found before the
+    /// segments after its name: `/x.jpg/y.php` resolves to x.jpg. No segment leads upwards, so each file is checked once.
     fn walk(&self, path: &str) -> WalkEnd {
         let Some(below) = path.strip_prefix('/') else { return WalkEnd::Malformed };
         // Few paths contain anything that could be malformed.

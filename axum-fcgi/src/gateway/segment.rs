@@ -1,4 +1,4 @@
-//! The segments of a path, as names of files.
+//! Classifies the segments of a path as file names.
 
 use std::borrow::Cow;
 
@@ -17,15 +17,15 @@ pub(super) enum SegmentKind {
 
 /// Classifies an undecoded segment.
 ///
-/// Malformed is what an application could take for another path: `.` and `..` in any spelling, also between encoded
+/// A segment is malformed if an application could take it for another path: `.` and `..` in any spelling, also between encoded
 /// slashes, because clients resolve them before they send a request (RFC 3986 §5.2.4); a NUL, which ends a C string; and
 /// a `%` without two digits.
 ///
-/// Unusual is what would reach a file by a second name. A Router compares paths as they were sent, although §6.2.2 calls
-/// such spellings equivalent. So `/%61dmin/x.php` or `//admin/x.php` would bypass a route that guards `/admin`.
+/// A segment is unusual if it would reach a file by a second name. A Router compares paths as they were sent, although §6.2.2
+/// calls such spellings equivalent. So `/%61dmin/x.php` or `//admin/x.php` would bypass a route that guards `/admin`.
 pub(super) fn classify(segment: &str) -> SegmentKind {
     if !cfg!(windows) && is_plain(segment) {
-        // The fast path, for nearly all segments.
+        // Fast path, for nearly all segments.
         return match segment {
             "" => SegmentKind::Unusual,
             "." | ".." => SegmentKind::Malformed,

@@ -81,13 +81,13 @@ struct GatewayRequest<S> {
     settings: Arc<Settings>,
 }
 
-/// Who answers a request.
+/// The destination of a request.
 enum Route {
-    /// The application. The request has its variables.
+    /// The application. The request already has its variables.
     Application,
     /// The service for static files.
     StaticFiles,
-    /// The gateway itself.
+    /// The gateway itself, with this response.
     Response(Response),
 }
 
@@ -169,7 +169,7 @@ async fn buffer(body: Body, limit: usize) -> Result<Body, BoxError> {
     Ok(Limited::new(body, limit).collect().await.map_err(RequestBodyError)?.to_bytes().into())
 }
 
-/// Decides who answers a request. For the application, also sets the request's variables and target.
+/// Decides the destination of a request. For the application, also sets the request's variables and target.
 fn route(request: &mut Request, uri: Uri, settings: &Settings) -> Route {
     let path = MountPath::new(uri.path(), request.uri().path());
     let extensions = request.extensions();

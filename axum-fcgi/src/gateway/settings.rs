@@ -15,7 +15,8 @@ pub(super) struct Settings {
     pub(super) files: Option<Files>,
     pub(super) env: ExtraParams,
     pub(super) scheme: Option<Scheme>,
-    /// Up to this many bytes of a body of unknown length are buffered, to send its length. `None`: not buffered.
+    /// The most bytes of a body of unknown length that are buffered to determine its length. `None`: such a body is not
+    /// buffered.
     pub(super) buffer_unsized_bodies: Option<usize>,
     pub(super) header_timeout: Option<Duration>,
     pub(super) timeout: Option<Duration>,

@@ -1,4 +1,4 @@
-//! How long to wait for the head of a response.
+//! The timeout for the head of a response.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(super) struct HeadTimeout {
 }
 
 impl HeadTimeout {
-    /// Each frame of the request's body restarts the timeout, because a large upload may take long.
+    /// Starts the timeout. Each frame of the request's body restarts it, because a large upload may take long.
     pub(super) fn new(settings: &Settings, started: Instant, body: &mut Body) -> Self {
         let mut timeout = Self {
             started,
@@ -37,7 +37,7 @@ impl HeadTimeout {
         timeout
     }
 
-    /// The output of `future`, or `None` on timeout.
+    /// Runs `future`, and returns its output, or `None` on timeout.
     pub(super) async fn run<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
         loop {
             let Some(deadline) = self.deadline() else { return Some(future.await) };

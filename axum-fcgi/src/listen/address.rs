@@ -68,8 +68,11 @@ impl Address {
     /// # Errors
     /// If connecting fails, or the address is a socket that this process was started with.
     ///
+    /// # Panics
+    /// The future panics outside a tokio runtime whose I/O is enabled.
+    ///
     /// # Cancel safety
-    /// Dropping the future abandons the connection.
+    /// Dropping the future closes the connection, if it was made.
     #[cfg(feature = "client")]
     pub async fn connect(self) -> io::Result<FcgiStream> {
         match self {

@@ -1,4 +1,4 @@
-//! Turns a descriptor that the process was started with into a listener.
+//! Turns an inherited descriptor into a listener.
 
 use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal as _};
@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, SocketType, getpeername, getsockname};
 
 use super::listener::FcgiListener;
 
-/// What a descriptor is that is not a listening socket.
+/// The kind of a descriptor that is not a listening socket.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FdKind {
     #[error("closed, or /dev/null")]
@@ -108,7 +108,7 @@ fn listens(fd: impl AsFd) -> Result<bool, Errno> {
     rustix::net::sockopt::socket_acceptconn(fd)
 }
 
-/// Apple's systems have no SO_ACCEPTCONN, so the specification's test must do.
+/// Always true: Apple's systems have no SO_ACCEPTCONN, so the specification's test (FastCGI §2.2) must suffice.
 #[cfg(target_vendor = "apple")]
 fn listens(_fd: impl AsFd) -> Result<bool, Errno> {
     Ok(true)

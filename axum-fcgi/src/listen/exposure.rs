@@ -10,8 +10,8 @@ use super::fcgi_addr::FcgiAddr;
 use super::listener::FcgiListener;
 use super::listeners::Listeners;
 
-/// Logs one warning if `listener` has a TCP address that is not loopback and no [`AllowListener`](crate::AllowListener)
-/// around it, whose addresses have another type.
+/// Logs one warning if `listener` has a TCP address that is not loopback, and is not in an
+/// [`AllowListener`](crate::AllowListener), whose addresses have another type.
 pub(crate) fn warn_if_exposed<L: Listener>(listener: &L) {
     let addresses: Vec<SocketAddr> = tcp_addresses(listener).into_iter().filter(is_exposed).collect();
     if !addresses.is_empty() {

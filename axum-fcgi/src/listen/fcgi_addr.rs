@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// The address of a [`FcgiListener`](crate::FcgiListener), or of a web server that connected to it.
 ///
 /// `Debug` prints the same as `Display`, for the log: `127.0.0.1:9000`, `unix:/run/app.sock`, or `unix:` for a socket
-/// without a path, which a web server's usually is.
+/// without a path, as the web server's end of a connection usually is.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FcgiAddr {

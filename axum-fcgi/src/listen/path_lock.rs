@@ -53,7 +53,7 @@ impl Drop for PathLock {
     }
 }
 
-/// Does not follow, wait for or change anything that another user may have put there.
+/// Opens the lock file. Does not follow, wait for or change a file that another user may have put there.
 fn open(file: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut options = File::options();
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(PathLock::take(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(lock);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-        // As a killed process leaves it.
+        // A killed process leaves the file like this.
         fs::write(lock_path(&path), "").unwrap();
         drop(PathLock::take(&path).unwrap());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);

@@ -31,7 +31,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Whether a process listens on `path`. Connects to find out, which is harmless: the server sees a connection that closes
+/// Whether a process listens on `path`. Connects to check this, which is harmless: the server sees a connection that closes
 /// without a request.
 fn is_live(path: &Path) -> io::Result<bool> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;

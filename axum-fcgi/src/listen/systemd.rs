@@ -44,7 +44,7 @@ impl From<NotPassed> for io::Error {
 /// The sockets that were passed and not taken yet.
 struct Passed {
     fds: ListenFd,
-    /// A name for each socket; `None` once it is taken.
+    /// The name of each socket; `None` once it is taken.
     names: Vec<Option<String>>,
 }
 
@@ -74,8 +74,8 @@ impl Passed {
             Err(VarError::NotUnicode(_)) => Err(NotPassed::Invalid(name)),
         };
         let count = number("LISTEN_FDS")?.filter(|count| *count > 0).ok_or(NotPassed::NotSet)?;
-        // Grandchildren inherit the variables, but not the descriptors. Without LISTEN_PID, as systemfd does it for a
-        // program that is started through others, the sockets are for any process.
+        // Grandchildren inherit the variables, but not the descriptors. Without LISTEN_PID the sockets are for any process:
+        // systemfd omits it, for programs that are started through others.
         if let Some(pid) = number("LISTEN_PID")?
             && pid != std::process::id()
         {
@@ -149,7 +149,7 @@ impl Passed {
     }
 }
 
-/// A name for each socket. Those without one are called `unknown`, as in systemd.
+/// The names of the sockets. A socket without a name is called `unknown`, as in systemd.
 fn socket_names(names: Option<&str>, count: u16) -> Vec<Option<String>> {
     let given = names.unwrap_or_default().split(':').filter(|name| !name.is_empty());
     let unknown = std::iter::repeat("unknown");

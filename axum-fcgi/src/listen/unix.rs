@@ -112,8 +112,8 @@ impl UnixSocket {
         Ok(FcgiListener::with_file(listener, file))
     }
 
-    /// Uses the path, because fchmod on the socket does not change its file. A user who could swap the file may write to
-    /// the directory, and so could have bound the path anyway.
+    /// Sets the file's mode and owner by its path, because fchmod on the socket does not change its file. A user who could swap
+    /// the file may write to the directory, and so could have bound the path anyway.
     fn set_permissions(&self, owner: Option<u32>, group: Option<u32>) -> io::Result<()> {
         std::os::unix::fs::lchown(&self.path, owner, group).map_err(|error| {
             io::Error::new(error.kind(), format!("setting its owner and group failed: {error}"))

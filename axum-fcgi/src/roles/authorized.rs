@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 /// See [`Serve::with_authorizer`](crate::Serve::with_authorizer). It can pass variables on to the authorized request, whose
 /// handler finds them in its [`Params`](crate::Params).
 ///
-/// Only this type is a permission. The web server sends any other response to the client, and a `200` without an
+/// Only this type allows a request. The web server sends any other response to the client, and a `200` without an
 /// `Authorized` becomes a `500`.
 ///
 /// # Examples
@@ -77,7 +77,7 @@ impl IntoResponse for Authorized {
     }
 }
 
-/// The error of adding a variable to an [`Authorized`]. As a response it is a `500`, and so no permission.
+/// The error of adding a variable to an [`Authorized`]. As a response it is a `500`, which denies the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidVariable {

@@ -43,7 +43,7 @@ where
     type Error = Infallible;
     type Future = RoleRouterFuture<S, T>;
 
-    /// Always ready. Only the request tells which service to wait for, so its future waits.
+    /// Always ready. The request determines which service to wait for, so its future waits.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
@@ -117,7 +117,8 @@ where
     }
 }
 
-/// FastCGI §6.3 takes any 200 for a permission. Here a page that happens to exist under the request's path is none.
+/// Logs a `200` that is not an [`Authorized`](crate::Authorized). By FastCGI §6.3 every 200 is a permission; here, a page
+/// that happens to exist at the request's path is not.
 fn log_rejection(stderr: Option<Stderr>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     const REASON: &str = "an authorizer's 200 without axum_fcgi::Authorized is no permission: answering 500; return Authorized to allow";
     tracing::error!("{REASON}");

@@ -1,4 +1,4 @@
-//! Files that the web server sends for the application.
+//! Responses whose files the web server sends.
 
 mod path;
 mod send_files;

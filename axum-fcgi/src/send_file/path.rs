@@ -16,7 +16,7 @@ fn is_plain(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.bytes().any(|byte| byte == 0 || is_special(byte))
 }
 
-/// The error for a path that leads out of its directory, or that a header cannot carry.
+/// The error of a path that leads out of its directory, or that a header cannot carry.
 ///
 /// [`SendFiles::file`](crate::SendFiles::file) returns it. As a response it is an empty 404, because no such file exists;
 /// the path came from the client, so the response does not repeat it.

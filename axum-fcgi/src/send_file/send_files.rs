@@ -14,7 +14,7 @@ const NOT_IN_PATH: &AsciiSet =
 
 /// A directory of files that the web server sends: the application only decides who may have them.
 ///
-/// The web server handles ranges and conditional requests. A header of the response tells it which file to send. Configure
+/// The web server handles ranges and conditional requests. A header of the response names the file to send. Configure
 /// the web server for that header, and choose the same one here. There is no default, because a web server that does not
 /// know the header passes it on to the client, and the path with it.
 ///
@@ -98,7 +98,7 @@ pub struct SendFiles {
     header: SendFileHeader,
 }
 
-/// The header that tells the web server which file to send.
+/// The response header that names the file for the web server to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendFileHeader {

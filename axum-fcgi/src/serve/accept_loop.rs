@@ -20,8 +20,8 @@ use super::service::AxumService;
 use super::socket_options::{reset_on_close, set_nodelay};
 use crate::accept::{AcceptLog, Connections, TrackedConnection, accept_next};
 
-/// At most this many connections are accepted after the shutdown signal: those that the system has queued, which would
-/// be reset when the listener closes. New ones may keep coming, and must not delay the shutdown.
+/// The most connections that are accepted after the shutdown signal: those that the system has queued, which would be
+/// reset when the listener closes. A limit, because further ones may arrive and must not delay the shutdown.
 const MAX_BACKLOG: usize = 4096;
 
 /// If no connection arrives within this time, the system's queue is empty.
@@ -65,7 +65,7 @@ where
     L::Addr: fmt::Debug,
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    /// Accepts until `signal`, and then the connections that wait already.
+    /// Accepts connections until `signal`, and then those that already wait.
     async fn run(mut self, signal: impl Future<Output = ()>) {
         let mut signal = pin!(signal);
         #[cfg(all(unix, feature = "systemd-notify"))]
@@ -81,7 +81,7 @@ where
                 () = &mut signal => true,
                 () = self.connections.until_below(self.max) => false,
             };
-            // Also after the signal: this connection may carry a request already.
+            // Also after the signal: this connection may already carry a request.
             self.spawn(accepted);
             if stop {
                 break;
@@ -89,7 +89,7 @@ where
         }
         #[cfg(all(unix, feature = "systemd-notify"))]
         super::systemd_notify::stopping();
-        // Closes idle connections first, which makes room for those in the queue.
+        // Close idle connections first, which makes room for those in the queue.
         self.connections.start_shutdown();
         for _ in 0..MAX_BACKLOG {
             let next = timeout(BACKLOG_WAIT, accept_next(&mut self.listener, self.log));

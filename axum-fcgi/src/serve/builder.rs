@@ -22,12 +22,12 @@ use crate::roles::RoleRouter;
 /// [`ListenerExt`](axum::serve::ListenerExt). `service` is a [`Router`](axum::Router), a
 /// [`MethodRouter`](axum::routing::MethodRouter), a handler [as a
 /// service](axum::handler::HandlerWithoutStateExt::into_service), or any other tower service with axum's requests and
-/// responses. Each request gets a clone of it, and waits until that is [ready](tower_fcgi::FcgiService#readiness).
+/// responses. Each request gets a clone of the service, and waits until the clone is [ready](tower_fcgi::FcgiService#readiness).
 ///
 /// # Output
 /// The future completes only after the signal of [`with_graceful_shutdown`](Serve::with_graceful_shutdown), and never
 /// returns an error today. An error of accept, usually a limit of the system, is logged at `error`, at most every 10 s;
-/// accepting is then retried after up to a second. An error of a connection ends that connection.
+/// accepting is retried within 1 s. An error of a connection ends only that connection.
 ///
 /// # File descriptors
 /// Each connection needs a file descriptor. When the future is first polled, it raises the process's soft limit
@@ -37,8 +37,8 @@ use crate::roles::RoleRouter;
 /// longest is closed, and the waiting one is accepted.
 ///
 /// The listeners of tokio and of this crate report this at once. With [`ListenerExt`](axum::serve::ListenerExt) or another
-/// wrapper it takes up to a second, if the wrapper is polled again after the error. It is not noticed if a listener accepts
-/// in a task or thread of its own, or returns connections that need no descriptor.
+/// wrapper it takes up to 1 s, if the wrapper is polled again after the error. It is not detected if a listener accepts in a
+/// task or thread of its own, or returns connections that need no descriptor.
 ///
 /// # Access
 /// If the listener has a TCP address that is not loopback, and no [`AllowListener`](crate::AllowListener) is around it,
@@ -79,7 +79,7 @@ pub struct Serve<L, S> {
     listener: L,
     service: S,
     config: Config,
-    /// The roles of `service`.
+    /// The roles that `service` supports.
     roles: Roles,
 }
 
@@ -92,15 +92,15 @@ impl<L, S> Serve<L, S> {
 
     /// Adds a service for the role Authorizer (FastCGI §6.3): it decides whether the web server goes on with a request.
     ///
-    /// Apache asks it with mod_authnz_fcgi, lighttpd with `"mode" => "authorizer"`; nginx has no such module. Any backend
-    /// may answer the authorized request.
+    /// Apache uses it with mod_authnz_fcgi, lighttpd with `"mode" => "authorizer"`; nginx has no such module. Any backend
+    /// may serve the authorized request.
     ///
     /// The authorizer gets the method, path and headers of the request, without its body. It allows the request only with
     /// [`Authorized`](crate::Authorized): a `200` of another kind becomes a `500`, with a line in the web server's log. Any
     /// other response denies the request. lighttpd sends it to the client unchanged; Apache sends a `401` of its own.
     ///
-    /// Without this, a web server that asks for an Authorizer gets UNKNOWN_ROLE; the service of [`serve`](crate::serve())
-    /// is not called.
+    /// Without this, a request for an Authorizer is rejected with UNKNOWN_ROLE (FastCGI §5.5), and the service of
+    /// [`serve`](crate::serve()) is not called.
     ///
     /// # Examples
     /// ```no_run
@@ -146,8 +146,8 @@ impl<L, S> Serve<L, S> {
     /// Shuts down gracefully when `signal` completes.
     ///
     /// Then idle connections are closed, requests in flight complete within [`Config::with_shutdown_timeout`], and the
-    /// future completes. Of new connections, only those that the system has queued already are accepted, and each has a
-    /// second to send its request.
+    /// future completes. Of new connections, only those that the system has already queued are accepted, and each has 1 s
+    /// to send its request.
     pub fn with_graceful_shutdown<F>(self, signal: F) -> ServeWithShutdown<L, S, F>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -170,7 +170,7 @@ where
     }
 }
 
-/// [`Serve`] with a graceful shutdown. Await it to serve.
+/// A [`Serve`] with a graceful shutdown. Await it to serve.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is served until it is awaited"]
 pub struct ServeWithShutdown<L, S, F> {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 /// The settings of [`serve`](crate::serve()) and [`serve_auto`](crate::serve_auto).
 ///
-/// These limit the number of connections and the time of a shutdown. All other limits, on what a web server and its clients
-/// can use, are in [`connection`](Self::with_connection).
+/// They limit the number of connections and the time of a shutdown. All other limits on web servers and their clients are
+/// in [`connection`](Self::with_connection).
 ///
-/// No setting limits whom to trust: whoever can connect decides who the client is, who the user is, and whether there is
-/// TLS. Limit who can connect by the address to listen on, or with an [`AllowListener`](crate::AllowListener).
+/// No setting authenticates the web server: every peer that can connect can claim any client address, any user, and TLS.
+/// Limit who can connect by the address to listen on, or with an [`AllowListener`](crate::AllowListener).
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,15 +34,15 @@ impl Default for Config {
 }
 
 impl Config {
-    /// How many connections may be open at once. Default: 16 384, far more than web servers open unless configured to.
+    /// Sets how many connections may be open at once. Default: 16 384, far more than web servers open unless configured to.
     ///
     /// At the limit, a new connection replaces the one that has been idle longest. If none is idle, it waits until one ends
     /// or turns idle; further ones wait in the listener's queue, until the web server times out. The minimum is 1: 0 counts
     /// as 1.
     ///
-    /// Each connection needs a file descriptor. If the process may not have enough, fewer connections are kept open, and a
-    /// `warn` is logged: an eighth of the limit (RLIMIT_NOFILE), at least 32 and at most 1 024, is left for the rest of the
-    /// program. Each call of `serve` counts its own connections only.
+    /// Each connection needs a file descriptor. An eighth of the process's limit (RLIMIT_NOFILE), at least 32 and at most
+    /// 1 024, is reserved for the rest of the program. If the rest is not enough, fewer connections are kept open, and a
+    /// `warn` is logged. Each call of `serve` counts only its own connections.
     #[must_use]
     pub fn with_max_connections(mut self, connections: usize) -> Self {
         self.max_connections = if connections == 0 { 1 } else { connections };
@@ -55,7 +55,7 @@ impl Config {
         self.max_connections
     }
 
-    /// Whether to raise the soft limit for file descriptors (RLIMIT_NOFILE). Default: yes.
+    /// Sets whether to raise the soft limit on file descriptors (RLIMIT_NOFILE). Default: yes.
     ///
     /// It is raised as far as [`with_max_connections`](Self::with_max_connections) needs it and the hard limit allows. It
     /// applies to the whole process and its children. systemd and most shells set a soft limit of 1 024, for programs that
@@ -74,7 +74,7 @@ impl Config {
         self.raise_descriptor_limit
     }
 
-    /// How long a graceful shutdown waits for requests in flight. Default: 30 s. `None`: until they complete.
+    /// Sets how long a graceful shutdown waits for requests in flight. Default: 30 s. `None`: until they complete.
     ///
     /// After that, their handlers are dropped and their connections closed. The default is below the 90 s of systemd's
     /// `TimeoutStopSec`.
@@ -90,7 +90,7 @@ impl Config {
         self.shutdown_timeout
     }
 
-    /// The settings of each connection. Default: those of [`tower_fcgi::Config`].
+    /// Sets the settings of each connection. Default: those of [`tower_fcgi::Config`].
     ///
     /// They are the limits and timeouts, the [target](tower_fcgi::RequestTarget) of requests, and the
     /// [front controllers](tower_fcgi::Config::with_front_controllers). The roles depend on the services: see

@@ -3,12 +3,12 @@
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The minimum and maximum of descriptors that are left for the rest of the program: files, connections to databases,
-/// listeners. Between them, it is an eighth of the limit.
+/// The least and the most descriptors that are reserved for the rest of the program: files, connections to databases,
+/// listeners. In between, an eighth of the limit is reserved.
 #[cfg(unix)]
 const RESERVE: (u64, u64) = (32, 1024);
 
-/// How many connections may be open: `wanted`, or as many as the process has descriptors for.
+/// Returns how many connections may be open: `wanted`, or as many as the process has descriptors for.
 #[cfg(unix)]
 pub(super) fn max_connections(wanted: usize, may_raise: bool) -> usize {
     let limit = getrlimit(Resource::Nofile);
@@ -54,7 +54,7 @@ fn raise(limit: Rlimit, needed: u64) -> Option<u64> {
     }
 }
 
-/// The limit that a number of connections needs.
+/// The limit on descriptors that a number of connections needs.
 #[cfg(unix)]
 fn needed(connections: usize) -> u64 {
     let connections = u64::try_from(connections).unwrap_or(u64::MAX);
@@ -62,7 +62,7 @@ fn needed(connections: usize) -> u64 {
     connections.saturating_add((connections / 7 + 1).clamp(RESERVE.0, RESERVE.1))
 }
 
-/// The number of connections that a limit allows. At least 1.
+/// The number of connections that a limit on descriptors allows. At least 1.
 #[cfg(unix)]
 fn available(limit: u64) -> u64 {
     limit.saturating_sub((limit / 8).clamp(RESERVE.0, RESERVE.1)).max(1)

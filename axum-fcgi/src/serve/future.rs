@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The future of [`Serve`](crate::Serve) and [`ServeAuto`](crate::ServeAuto).
+/// The future that [`Serve`](crate::Serve) and [`ServeAuto`](crate::ServeAuto) turn into when they are awaited.
 ///
 /// # Cancel safety
 /// Dropping it closes the listener. Open connections are still served, each in a task of its own.

@@ -1,4 +1,4 @@
-//! `serve` and `serve_auto`: accept connections and drive each.
+//! `serve` and `serve_auto`: accept connections and drive each one in a task.
 
 mod accept_loop;
 #[cfg(unix)]

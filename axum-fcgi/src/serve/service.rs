@@ -42,7 +42,7 @@ where
             let client = or_unspecified(params.client_addr());
             parts.extensions.insert(ConnectInfo(client));
         }
-        // The Router inserts the target that it routes on, unless there is an OriginalUri already.
+        // The Router inserts the target that it routes on, unless the request already has an OriginalUri.
         if let Some(tower_fcgi::OriginalUri(uri)) = parts.extensions.remove() {
             parts.extensions.insert(OriginalUri(uri));
         }

@@ -2,12 +2,12 @@
 
 use sd_notify::NotifyState;
 
-/// The listener is bound, and connections are accepted.
+/// Notifies systemd that the listener is bound and connections are accepted.
 pub(super) fn ready() {
     notify(&NotifyState::Ready);
 }
 
-/// No more connections are accepted, and the open ones end.
+/// Notifies systemd that no more connections are accepted and the open ones end.
 pub(super) fn stopping() {
     notify(&NotifyState::Stopping);
 }

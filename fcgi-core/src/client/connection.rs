@@ -20,7 +20,7 @@ use crate::key::RequestKey;
 /// 2. **Output**: write [`output`](Self::output) to the transport, and [advance](RecordEncoder::advance) it.
 /// 3. **Input**: while [`wants_read`](Self::wants_read), read from the transport and pass the bytes to
 ///    [`receive`](Self::receive) or [`receive_shared`](Self::receive_shared). Each call uses all bytes. At the end of
-///    the stream, [`end_of_input`](Self::end_of_input) tells what it interrupted.
+///    the stream, [`end_of_input`](Self::end_of_input) returns what it interrupted.
 /// 4. **Events**: call [`poll_event`](Self::poll_event) until it returns `None`.
 ///
 /// There are four kinds of methods:
@@ -47,7 +47,7 @@ use crate::key::RequestKey;
 /// inside padding.
 ///
 /// # Backpressure
-/// Out: commands always queue; [`wants_body`](Self::wants_body) tells when to wait for the transport. In: bytes of a
+/// Out: commands always queue; [`wants_body`](Self::wants_body) returns whether to queue more. In: bytes of a
 /// response count as unread from their arrival until [`release_capacity`](Self::release_capacity). Input pauses at
 /// [`Config::request_window`] or, while several requests have a valid key, at [`Config::connection_window`].
 ///
@@ -85,7 +85,7 @@ pub struct Connection {
     pub(super) output: RecordEncoder,
     /// Sum of the unreleased bytes of all `requests`.
     pub(super) unread_bytes: usize,
-    /// GET_VALUES without a response.
+    /// The number of GET_VALUES records without a response.
     pub(super) queries: usize,
     /// KEEP_CONN of the last BEGIN_REQUEST. If it is clear, the application closes the connection.
     pub(super) keep_conn: bool,
@@ -114,7 +114,7 @@ impl Connection {
         }
     }
 
-    /// Returns the next event, in the order of the wire. Its key may have become invalid meanwhile.
+    /// Returns the next event, in the order of the wire. Its key may no longer be valid.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
@@ -124,7 +124,7 @@ impl Connection {
         &mut self.output
     }
 
-    /// Bytes that wait to be written.
+    /// The number of bytes that wait to be written.
     #[must_use]
     pub fn output_len(&self) -> usize {
         self.output.len()
@@ -171,7 +171,7 @@ impl Connection {
         entries.filter(|entry| entry.state.is_active()).map(|entry| entry.key)
     }
 
-    /// Bytes of responses that were received and not [released](Self::release_capacity).
+    /// The bytes of responses that were received and not [released](Self::release_capacity).
     #[must_use]
     pub const fn unread_bytes(&self) -> usize {
         self.unread_bytes
@@ -187,7 +187,7 @@ impl Connection {
             && self.output.is_empty()
     }
 
-    /// What the end of the application's stream interrupts if it comes now.
+    /// What the end of the application's stream would interrupt now.
     #[must_use]
     pub fn end_of_input(&self) -> EndOfInput {
         if !self.decoder.is_between_records() && !self.decoder.is_in_padding() {

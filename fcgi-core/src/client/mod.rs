@@ -1,4 +1,4 @@
-//! The web server's side of a connection: requests out, responses in.
+//! The web server's side of a connection: sends requests, receives responses.
 //!
 //! [`Connection`] is the counterpart of [`crate::server::Connection`], with the same records and the same contract.
 //! Web servers, load balancers, health checks and tests use it to talk to an application.

@@ -176,7 +176,7 @@ impl Connection {
         Ok(read(&mut entry.stdout, ended, into))
     }
 
-    /// As [`read_stdout`](Self::read_stdout), for STDERR: text for the error log.
+    /// Like [`read_stdout`](Self::read_stdout), for STDERR: text for the error log (FastCGI §5.3).
     ///
     /// # Errors
     /// [`UserError::RequestClosed`] if the request is over.
@@ -190,7 +190,7 @@ impl Connection {
         Ok(read(&mut entry.stderr, ended, into))
     }
 
-    /// Releases `bytes` of what was read, so that more can be received. Does nothing if the request is over.
+    /// Releases the capacity of `bytes` read bytes, so that more can be received. Does nothing if the request is over.
     pub fn release_capacity(&mut self, key: RequestKey, bytes: usize) {
         let Ok(entry) = self.requests.by_key(key) else { return };
         let stdout = entry.stdout.buffer.release_capacity(bytes);

@@ -1,4 +1,4 @@
-//! Bytes to records.
+//! Decodes bytes into records.
 
 use crate::error::ProtocolError;
 use crate::record::RecordHeader;
@@ -61,8 +61,8 @@ impl RecordDecoder {
     /// used, and more is needed.
     ///
     /// # Errors
-    /// The version of a header is not 1. Where the next record begins is then unknown, and further calls return
-    /// garbage.
+    /// [`ProtocolErrorKind::InvalidVersion`](crate::ProtocolErrorKind::InvalidVersion) if the version in a header is not 1
+    /// (FastCGI §3.3). The start of the next record is then unknown, and further calls return garbage.
     #[inline]
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, ProtocolError> {
         if self.is_between_records()
@@ -122,19 +122,19 @@ impl RecordDecoder {
         }
     }
 
-    /// Whether the input ended between two records, where the stream may end.
+    /// Whether the input so far ends between two records, where the stream may end.
     #[must_use]
     pub const fn is_between_records(&self) -> bool {
         matches!(self.state, DecoderState::Header { len: 0, .. })
     }
 
-    /// Whether the input ended inside a record's padding, after all of its content.
+    /// Whether the input so far ends inside a record's padding, after all of its content.
     #[must_use]
     pub const fn is_in_padding(&self) -> bool {
         matches!(self.state, DecoderState::Padding { .. })
     }
 
-    /// The record inside whose content the input ended, and the number of content bytes still to come.
+    /// The header of the record inside whose content the input so far ends, and the content bytes still to come.
     #[must_use]
     pub const fn current(&self) -> Option<(RecordHeader, u16)> {
         match self.state {

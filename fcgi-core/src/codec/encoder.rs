@@ -1,4 +1,4 @@
-//! Records to bytes.
+//! Encodes records into bytes.
 
 use alloc::vec::Vec;
 
@@ -54,7 +54,7 @@ impl RecordEncoder {
         Self { buffer: OutputBuffer::new(), open: None }
     }
 
-    /// Bytes that wait to be written.
+    /// The number of bytes that wait to be written.
     #[must_use]
     pub fn len(&self) -> usize {
         self.buffer.len()
@@ -121,9 +121,9 @@ impl RecordEncoder {
 
     /// Begins a new record with the next content, even if it could join the last one.
     ///
-    /// Use it for content that must be seen before more follows. Where nginx keeps connections and buffers, it
-    /// looks at what follows a head only once that is 8 bytes; a shorter piece in the head's record would wait for
-    /// the next one.
+    /// Use it for content that the peer must process before more follows. With kept connections and buffering, nginx
+    /// processes the bytes after a head only once they are 8; a shorter piece in the record of the head would wait for
+    /// the next piece.
     pub const fn split_record(&mut self) {
         self.open = None;
     }
@@ -165,7 +165,7 @@ impl RecordEncoder {
         self.write_record(kind, id, &[]);
     }
 
-    /// Writes the end of STDOUT and END_REQUEST (§5.5) in one go.
+    /// Writes the end of STDOUT and END_REQUEST (§5.5) at once.
     pub(crate) fn write_end_request(&mut self, id: RequestId, end: EndRequest) {
         let stdout = RecordHeader::new(RecordType::STDOUT, id, 0).encode();
         let request = RecordHeader::new(RecordType::END_REQUEST, id, EndRequest::CONTENT_LEN).encode();

@@ -1,4 +1,4 @@
-//! Bytes to records and back (FastCGI §3.3).
+//! Encodes and decodes records (FastCGI §3.3).
 
 mod decoder;
 mod encoder;

@@ -43,7 +43,7 @@ impl OutputBuffer {
     /// Capacity of the first allocation: a small response fits.
     const INITIAL_CAPACITY: usize = 512;
 
-    /// Fewer written bytes than this are not reclaimed while others wait.
+    /// Fewer written bytes than this are not reclaimed while other bytes wait.
     const MIN_RECLAIMED: usize = 4096;
 
     pub(super) const fn new() -> Self {
@@ -78,7 +78,7 @@ impl OutputBuffer {
         &mut self.inline_buf
     }
 
-    /// The index from which on the inline buffer is unwritten.
+    /// The index of the first unwritten byte in the inline buffer.
     #[inline]
     pub(super) const fn start(&self) -> usize {
         self.start

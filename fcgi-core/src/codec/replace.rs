@@ -1,4 +1,4 @@
-//! Replaces records of a stream that were not written yet.
+//! Replaces the unwritten records of a stream.
 
 use alloc::vec::Vec;
 
@@ -71,7 +71,7 @@ fn records(tail: &Tail) -> impl Iterator<Item = (RecordHeader, RecordContent<'_>
     })
 }
 
-/// Bytes of a record with header and padding.
+/// The length in bytes of a record with header and padding.
 fn record_len(header: RecordHeader) -> u64 {
     8_u64.saturating_add(header.content_len.into()).saturating_add(header.padding_len.into())
 }

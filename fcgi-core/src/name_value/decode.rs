@@ -1,9 +1,9 @@
-//! Bytes to name-value pairs.
+//! Decodes bytes into name-value pairs.
 
 use super::length::lengths;
 use crate::error::ProtocolErrorKind;
 
-/// Iterates over the name-value pairs in a slice, in the order of the wire, without copying.
+/// An iterator over the encoded name-value pairs in a slice (FastCGI §3.4), without copying.
 ///
 /// If the slice ends inside a pair, the last item is `Err(`[`ProtocolErrorKind::TruncatedPair`]`)`.
 ///

@@ -1,8 +1,8 @@
-//! Name-value pairs to bytes.
+//! Encodes name-value pairs into bytes.
 
 use bytes::BufMut;
 
-/// Appends a name-value pair to `out`, each length in one byte if it fits, otherwise in four.
+/// Appends an encoded name-value pair to `out` (FastCGI §3.4): each length takes one byte if it fits, otherwise four.
 ///
 /// Truncates a name or value to 2 147 483 647 bytes, the longest that the encoding allows.
 ///

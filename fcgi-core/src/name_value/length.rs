@@ -1,7 +1,7 @@
 //! The two lengths at the front of a pair.
 
-/// Decodes the lengths of name and value at the front of a pair; returns them and what follows. `None`: `input`
-/// ends inside them.
+/// Decodes the lengths of name and value at the front of a pair. Returns them with the bytes that follow; `None` if
+/// `input` ends inside the lengths.
 #[inline]
 pub(super) fn lengths(input: &[u8]) -> Option<(usize, usize, &[u8])> {
     // Fast path: nearly all names and values are short.

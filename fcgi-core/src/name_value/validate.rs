@@ -72,7 +72,7 @@ impl PairValidator {
     }
 }
 
-/// What follows the first pair, if it is complete and its lengths have one byte each, as nearly all have.
+/// Fast path: the bytes after the first pair, if it is complete and its lengths have one byte each, as in nearly all pairs.
 #[inline]
 fn after_short(input: &[u8]) -> Option<&[u8]> {
     let [name @ 0..128, value @ 0..128, ..] = input else { return None };

@@ -1,4 +1,4 @@
-//! BEGIN_REQUEST.
+//! The content of BEGIN_REQUEST.
 
 use super::role::Role;
 

@@ -1,4 +1,4 @@
-//! END_REQUEST.
+//! The content of END_REQUEST.
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ use core::fmt;
 pub struct EndRequest {
     /// The exit status that a CGI program would have (§5.5); web servers ignore it.
     pub app_status: u32,
-    /// Whether the request was served, and why not otherwise.
+    /// Whether the request was served, or why it was rejected.
     pub protocol_status: ProtocolStatus,
 }
 

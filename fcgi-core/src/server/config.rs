@@ -23,17 +23,18 @@ pub struct Config {
     /// The value of `FCGI_MAX_REQS` for web servers that send GET_VALUES, reduced to
     /// [`Limits::max_concurrent_requests`] if that is lower. Default 4.
     ///
-    /// HAProxy, the only web server that asks, then sends at most so many requests at once on a connection. Without
-    /// the fix of haproxy/haproxy#3346 it answers some with a 500 of its own if their heads do not fit its buffer
-    /// together: 16 384 bytes, the room of four heads of 4 KB. With 8, one in ten failed whose head had 2 KB.
+    /// HAProxy, the only web server that sends GET_VALUES, then sends at most this many requests at once on a connection.
+    /// Without the fix of haproxy/haproxy#3346 it answers some of them with a 500 of its own if their heads together do
+    /// not fit its buffer: 16 384 bytes, the room of four heads of 4 KB. With 8, one request in ten with a head of 2 KB
+    /// failed.
     pub max_reqs: u32,
     /// Where the memory of PARAMS comes from. Default: the allocator.
     pub params_buffer: ParamsBuffer,
 }
 
-/// Where the memory of a request's PARAMS comes from, and how [`Params`] and its slices share it.
+/// The functions that allocate the memory of a request's PARAMS, and make it shareable by [`Params`] and its slices.
 ///
-/// With it a driver can reuse the memory of an earlier request.
+/// A driver can use them to reuse the memory of an earlier request.
 ///
 /// [`Params`]: crate::Params
 #[derive(Debug, Clone, Copy)]

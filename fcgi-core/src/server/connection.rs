@@ -21,7 +21,7 @@ use crate::record::BeginRequest;
 /// 2. **Input**: while [`wants_read`](Self::wants_read), read from the transport and pass the bytes to
 ///    [`receive`](Self::receive) or [`receive_shared`](Self::receive_shared). Each call uses all bytes; what
 ///    cannot be delivered yet is buffered within the [limits](crate::Limits). At the end of the stream,
-///    [`end_of_input`](Self::end_of_input) tells what it interrupted.
+///    [`end_of_input`](Self::end_of_input) returns what it interrupted.
 /// 3. **Events**: call [`poll_event`](Self::poll_event) until it returns `None`. Respond to each request with
 ///    *commands*, in any order and at any time.
 /// 4. **Close**: once [`close_action`](Self::close_action) returns an action, write the remaining output and
@@ -95,7 +95,7 @@ pub struct Connection {
     /// one decides.
     pub(super) keep_conn: bool,
     pub(super) shutdown: Shutdown,
-    /// The peer's error. Independent of `shutdown`, since a cut off response must still cause a reset.
+    /// The peer's error. Separate from `shutdown`, since a response that was cut off must still cause a reset.
     pub(super) protocol_error: Option<ProtocolError>,
 }
 
@@ -144,7 +144,7 @@ impl Connection {
 
     /// Returns the next event, in the order of the wire.
     ///
-    /// It may concern a request that was ended meanwhile; commands for it fail with
+    /// It may concern a request that has ended since; commands for it fail with
     /// [`UserError::RequestClosed`](crate::UserError::RequestClosed).
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
@@ -155,7 +155,7 @@ impl Connection {
         &mut self.output
     }
 
-    /// Bytes that wait to be written.
+    /// The number of bytes that wait to be written.
     #[must_use]
     pub fn output_len(&self) -> usize {
         self.output.len()
@@ -173,7 +173,7 @@ impl Connection {
         self.requests.len().saturating_sub(usize::from(self.active))
     }
 
-    /// Bytes of records dropped since the last [`Event::Request`]: the rest of answered requests, PARAMS of rejected
+    /// The bytes of records dropped since the last [`Event::Request`]: the rest of answered requests, PARAMS of rejected
     /// ones, and records of unknown requests.
     ///
     /// Nothing else limits them, so a driver that keeps the connection open should call
@@ -190,7 +190,7 @@ impl Connection {
         self.requests.get(key).is_some_and(|entry| entry.state.check_writable().is_ok())
     }
 
-    /// Bytes of bodies that were received and not [released](Self::release_capacity).
+    /// The bytes of bodies that were received and not [released](Self::release_capacity).
     #[must_use]
     pub const fn unread_bytes(&self) -> usize {
         self.unread_bytes
@@ -210,7 +210,7 @@ impl Connection {
 
     /// The active request with the most unread bytes, or `None` if there are no unread bytes.
     ///
-    /// The one to fail if input is paused for too long.
+    /// Fail this request if input is paused for too long.
     #[must_use]
     pub fn largest_unread(&self) -> Option<RequestKey> {
         let unread =
@@ -247,7 +247,7 @@ impl Connection {
         }
     }
 
-    /// A request is answered, and no longer active.
+    /// Marks a request as answered: it is no longer active.
     pub(super) fn mark_answered(&mut self, key: RequestKey) {
         self.active = self.active.saturating_sub(1);
         let Ok(entry) = self.requests.by_key(key) else { return };
@@ -257,7 +257,7 @@ impl Connection {
         self.remove_if_done(key);
     }
 
-    /// The request no longer counts for the limit on all PARAMS.
+    /// Stops counting the request for the limit on all PARAMS.
     pub(super) fn release_params(&mut self, key: RequestKey) {
         let Ok(entry) = self.requests.by_key(key) else { return };
         let released = core::mem::take(&mut entry.params_bytes);

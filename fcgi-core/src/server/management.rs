@@ -39,8 +39,8 @@ impl Connection {
         if !fragment.is_last {
             return Ok(());
         }
-        // FastCGI §4.1: the result contains the known variables of the query, whatever their values there. Each one
-        // once, so that a query cannot multiply.
+        // FastCGI §4.1: the result contains the known variables of the query, whatever their values there. Each only
+        // once: repeated names must not enlarge the result.
         let mut variables: Vec<Variable> = Vec::new();
         for pair in NameValuePairs::new(&self.management) {
             let (name, _) = pair?;

@@ -1,4 +1,4 @@
-//! The application's side of a connection: requests in, responses out.
+//! The application's side of a connection: receives requests, sends responses.
 
 mod config;
 mod connection;

@@ -1,4 +1,4 @@
-//! Records in: finds the request, asks its state, and applies the result.
+//! Receives records: finds the request, queries its state, and applies the result.
 
 use alloc::boxed::Box;
 
@@ -25,9 +25,9 @@ impl Connection {
         self.receive_from(input, None)
     }
 
-    /// As [`receive`](Self::receive), without a copy of large pieces of bodies.
+    /// Like [`receive`](Self::receive), without a copy of large pieces of bodies.
     ///
-    /// Their slices keep the whole buffer of `input` alive. Pieces below 8 192 bytes, or below an eighth of `input`,
+    /// They are slices, and keep the whole buffer of `input` alive. Pieces below 8 192 bytes, or below an eighth of `input`,
     /// are copied: of a buffer of 64 KiB, a piece pins at most eight times its size.
     ///
     /// # Errors

@@ -221,7 +221,7 @@ impl RequestState {
         Ok(())
     }
 
-    /// The response is cut off, without END_REQUEST.
+    /// Cuts the response off: END_REQUEST will not be sent.
     pub(super) const fn abort_response(&mut self) -> Result<(), UserError> {
         match self.check_writable() {
             Ok(()) => self.send = SendState::Failed,
@@ -230,7 +230,7 @@ impl RequestState {
         Ok(())
     }
 
-    /// The application may respond before the end of PARAMS; the rest of them is dropped.
+    /// Lets the application respond before the end of PARAMS. The rest of the PARAMS is dropped.
     pub(super) const fn reject(&mut self) -> Result<(), UserError> {
         match self.send {
             SendState::Waiting => {
@@ -241,7 +241,7 @@ impl RequestState {
         }
     }
 
-    /// The connection itself answers BEGIN_REQUEST.
+    /// Marks the request as answered by the connection itself, at BEGIN_REQUEST.
     pub(super) const fn answered_at_begin(&mut self) {
         if matches!(self.send, SendState::Waiting) {
             self.send = SendState::Ended;

@@ -37,8 +37,8 @@ impl Connection {
         })
     }
 
-    /// As [`read_body`](Self::read_body), for a Filter's DATA (FastCGI §6.4). In other roles the stream is always
-    /// ended.
+    /// Like [`read_body`](Self::read_body), for a Filter's DATA (FastCGI §6.4). For other roles the stream is always
+    /// [`Ended`](StreamState::Ended).
     ///
     /// # Errors
     /// As [`read_body`](Self::read_body).
@@ -59,7 +59,7 @@ impl Connection {
         })
     }
 
-    /// Releases `bytes` of what was read, so that more can be received.
+    /// Releases the capacity of `bytes` read bytes, so that more can be received.
     ///
     /// Does nothing if the request is over: all its bytes were released then.
     pub fn release_capacity(&mut self, key: RequestKey, bytes: usize) {
@@ -138,7 +138,7 @@ impl Connection {
         Ok(self.output.replace_stream((RecordType::STDOUT, id), start, content, others))
     }
 
-    /// Queues a part of the error text, which the web server writes to its log.
+    /// Queues a part of the error text (STDERR, FastCGI §5.3), which the web server writes to its log.
     ///
     /// Each record has at most [`Limits::max_stderr_record`](crate::Limits::max_stderr_record) bytes.
     ///
@@ -248,7 +248,7 @@ impl Connection {
         self.control_bytes = self.control_bytes.min(before).saturating_add(added);
     }
 
-    /// END_REQUEST of a request without a response.
+    /// Queues END_REQUEST for a request without a response.
     pub(super) fn end_without_stdout(&mut self, id: RequestId, protocol_status: ProtocolStatus) {
         let end = EndRequest { app_status: 0, protocol_status };
         self.output.write_record(RecordType::END_REQUEST, id, &end.encode());

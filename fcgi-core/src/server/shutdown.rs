@@ -27,12 +27,12 @@ pub enum EndOfInput {
     InRecord,
     /// The PARAMS of a request.
     InParams,
-    /// An active request. nginx closes so when its client disconnects.
+    /// An active request. nginx closes the connection like this when its client disconnects.
     InRequest,
 }
 
 impl Connection {
-    /// Whether and how to close the connection now; `None` while a request is active.
+    /// Whether and how to close the connection now; `None` to keep it open, always while a request is active.
     ///
     /// A connection closes after a request without KEEP_CONN (FastCGI §5.1), after
     /// [`stop_accepting`](Self::stop_accepting), at the limit on half-closed requests, after a response was [cut
@@ -66,7 +66,7 @@ impl Connection {
         self.active == 0 && self.decoder.is_between_records() && self.output.is_empty()
     }
 
-    /// What the end of the web server's stream interrupts if it comes now.
+    /// What the end of the web server's stream would interrupt now.
     #[must_use]
     pub fn end_of_input(&self) -> EndOfInput {
         if !self.incomplete_heads.is_empty() {

@@ -9,13 +9,13 @@ use fcgi_core::{StreamState, UserError};
 use super::error::BodyErrorKind;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One stream, from the connection that sends chunks to the [`RequestBody`](super::RequestBody) that reads them. It is the
-/// only queue for them: what the protocol has received is moved here in the same turn.
+/// The chunks of one body, from the connection that sends them to the [`RequestBody`](super::RequestBody) that reads them.
 ///
-/// The lock is held for a few instructions, never while the protocol is called or a task is woken, and mostly by the
-/// same task on both sides.
+/// It is the only queue of chunks: the connection moves here what the protocol has received, in the same turn. Response
+/// bodies of the [client](crate::client) use it too. `K` is the error of a body.
 ///
-/// The response of a [client](crate::client) uses it as well. `K` is the error of a body.
+/// The lock is held for a few instructions, never while the protocol is called or a task is woken. Usually one task uses
+/// both sides, so it is rarely contended.
 #[derive(Debug)]
 pub(crate) struct BodyChannel<K = BodyErrorKind> {
     shared: Mutex<ChannelState<K>>,
@@ -24,21 +24,21 @@ pub(crate) struct BodyChannel<K = BodyErrorKind> {
 #[derive(Debug)]
 struct ChannelState<K> {
     chunks: VecDeque<Bytes>,
-    /// Bytes that the connection has sent, ever.
+    /// All bytes that the connection has sent so far.
     received: u64,
     end: BodyEnd<K>,
-    /// Bytes that were read and not yet reported to the connection.
+    /// Bytes that the body has read and the connection has not taken into account yet.
     consumed: usize,
-    /// Of the body that waits for bytes.
+    /// The waker of a body that waits for bytes.
     receiver: Option<Waker>,
-    /// Of the connection that waits for bytes to be consumed.
+    /// The waker of a connection that waits for bytes to be consumed.
     connection_waker: Option<Waker>,
 }
 
 /// What follows the chunks.
 #[derive(Debug)]
 enum BodyEnd<K> {
-    /// More of them.
+    /// More chunks may follow.
     Open,
     /// The end of the body.
     Clean,
@@ -48,11 +48,11 @@ enum BodyEnd<K> {
     Closed,
 }
 
-/// Whether a body is still read.
+/// Whether the body still exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Receiver {
     Open,
-    /// The body was dropped. Nothing of it will be read.
+    /// The body was dropped: no more of it will be read.
     Dropped,
 }
 
@@ -71,7 +71,7 @@ impl<K> Default for BodyChannel<K> {
 }
 
 impl<K: Clone> BodyChannel<K> {
-    /// For the body: the next bytes, `None` at the clean end.
+    /// For the body: polls for the next chunk; `None` at the clean end.
     pub(crate) fn poll_chunk(&self, cx: &Context<'_>) -> Poll<Result<Option<Bytes>, K>> {
         let mut shared = self.lock();
         if let Some(chunk) = shared.chunks.pop_front() {
@@ -96,7 +96,7 @@ impl<K: Clone> BodyChannel<K> {
         }
     }
 
-    /// For the body: it is dropped.
+    /// For the body: closes the channel when it is dropped.
     pub(crate) fn close(&self) {
         let mut shared = self.lock();
         shared.end = BodyEnd::Closed;
@@ -110,7 +110,7 @@ impl<K: Clone> BodyChannel<K> {
         }
     }
 
-    /// For the connection: takes all of `chunks`, and what follows them.
+    /// For the connection: sends all of `chunks`, and what follows them.
     pub(crate) fn send(&self, chunks: &mut VecDeque<Bytes>, outcome: SendOutcome<K>) -> Receiver {
         let mut shared = self.lock();
         if matches!(shared.end, BodyEnd::Closed) {
@@ -135,17 +135,17 @@ impl<K: Clone> BodyChannel<K> {
         Receiver::Open
     }
 
-    /// For the connection: ends the body with this error, unless it has ended before.
+    /// For the connection: fails the body with this error, unless it has already ended.
     pub(crate) fn fail(&self, kind: K) {
         self.send(&mut VecDeque::new(), SendOutcome::Broken(kind));
     }
 
-    /// For the connection: the bytes that it has sent so far.
+    /// For the connection: all bytes that it has sent so far.
     pub(crate) fn received(&self) -> u64 {
         self.lock().received
     }
 
-    /// For the connection: the bytes that were not read.
+    /// For the connection: the bytes that the body has not read.
     pub(crate) fn unread(&self) -> usize {
         self.lock().chunks.iter().map(Bytes::len).sum()
     }
@@ -161,8 +161,8 @@ impl<K: Clone> BodyChannel<K> {
         matches!(shared.end, BodyEnd::Open) && shared.receiver.is_some()
     }
 
-    /// For the connection: the bytes that were consumed since the last call, and whether the body is still read. A
-    /// `waker` is woken at the next change.
+    /// For the connection: the bytes that were consumed since the last call, and whether the body still exists. Registers
+    /// `waker`, if any, for the next change.
     pub(crate) fn take_consumed(&self, waker: Option<&Waker>) -> (usize, Receiver) {
         let mut shared = self.lock();
         if let Some(waker) = waker {
@@ -172,24 +172,23 @@ impl<K: Clone> BodyChannel<K> {
         (std::mem::take(&mut shared.consumed), reader)
     }
 
-    /// For the connection: as [`take_consumed`](Self::take_consumed), but `waker` is woken at the next change only if
-    /// nothing was consumed.
+    /// For the connection: as [`take_consumed`](Self::take_consumed), but registers `waker` only if nothing was consumed.
     pub(crate) fn poll_consumed(&self, waker: &Waker) -> (usize, Receiver) {
         let consumed = self.take_consumed(None);
         if consumed.0 > 0 { consumed } else { self.take_consumed(Some(waker)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, ChannelState<K>> {
-        // Nothing panics while the lock is held, and each change is whole.
+        // A poisoned state is consistent: no code panics while the lock is held.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Moves `chunks` to the end of `queue`. Two small chunks are joined, or a body that comes byte by byte, to a handler that
-/// does not read it, would take a buffer for each byte.
+/// Moves `chunks` to the end of `queue`. Joins small chunks: otherwise a body that arrives byte by byte, and is not read,
+/// would take a buffer for each byte.
 fn append(queue: &mut VecDeque<Bytes>, chunks: &mut VecDeque<Bytes>) {
     if queue.is_empty() {
-        // No allocation, and the memory of the queue is the next chunks'.
+        // Avoids an allocation, and reuses the memory of the queue for the next chunks.
         std::mem::swap(queue, chunks);
         return;
     }
@@ -208,7 +207,7 @@ fn append(queue: &mut VecDeque<Bytes>, chunks: &mut VecDeque<Bytes>) {
     queue.append(chunks);
 }
 
-/// Bytes up to which two chunks are joined.
+/// The most bytes of a joined chunk.
 const MAX_JOINED: usize = 8192;
 
 /// What follows the chunks that were [sent](BodyChannel::send).

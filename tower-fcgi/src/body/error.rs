@@ -1,7 +1,8 @@
 //! Why a request's body could not be read to its end.
 
-/// The error of a request's body that is incomplete. Do not act on what was read of it: FastCGI §6.2 asks an application
-/// to abandon an update whose body is too short.
+/// The error of a request's body that is incomplete.
+///
+/// Do not act on the part that was read: FastCGI §6.2 asks an application to abandon an update whose body is too short.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
 pub struct BodyError {
@@ -55,7 +56,7 @@ impl BodyError {
         matches!(self.kind, BodyErrorKind::Disconnected)
     }
 
-    /// Whether the body was dropped because, unread, it blocked other requests of its connection for [too
+    /// Whether the body was dropped because it was unread and blocked other requests of its connection for [too
     /// long](crate::Config::with_body_stall_timeout).
     #[must_use]
     pub const fn is_evicted(&self) -> bool {
@@ -80,7 +81,7 @@ impl BodyError {
         matches!(self.kind, BodyErrorKind::Timeout)
     }
 
-    /// Whether the request was answered, after which no more of its body is received.
+    /// Whether the request was answered: the rest of its body is discarded.
     #[must_use]
     pub const fn is_request_ended(&self) -> bool {
         matches!(self.kind, BodyErrorKind::RequestEnded)

@@ -12,12 +12,12 @@ use http_body::{Body, Frame, SizeHint};
 use super::channel::BodyChannel;
 use super::error::{BodyError, BodyErrorKind};
 
-/// The body of a request.
+/// The body of a request, as the web server sends it.
 ///
-/// It ends exactly on the terminal STDIN record (FastCGI §5.3), not after CONTENT_LENGTH bytes, and not when the
-/// connection is lost: a body that the web server cuts short is a [`BodyError`], never a clean end. It has no trailers.
+/// It ends with the empty STDIN record (FastCGI §5.3), not after CONTENT_LENGTH bytes and not when the connection is lost: a
+/// body that the web server cuts short is a [`BodyError`], never a clean end. It has no trailers.
 ///
-/// In a [CGI program](crate::serve_cgi()), whose input has no such end, it has CONTENT_LENGTH bytes.
+/// In a [CGI program](crate::serve_cgi()), whose input has no such record, it has CONTENT_LENGTH bytes (RFC 3875 §4.2).
 ///
 /// Reading it lets input flow. An unread body pauses the input once the limits are reached, and a dropped one is
 /// discarded. A body that outlives its request returns an error.
@@ -55,7 +55,7 @@ impl RequestBody {
         Self { source: Source::Ended, length: DeclaredBodyLength { left: Some(0) } }
     }
 
-    /// The whole stream, and the length that the web server sent.
+    /// A body that was received completely, and the length that the web server sent.
     pub(crate) fn whole(chunks: VecDeque<Bytes>, content_length: Option<u64>) -> Self {
         if chunks.is_empty() && matches!(content_length, None | Some(0)) {
             return Self::empty();

@@ -1,4 +1,4 @@
-//! The Content-Length that an application set (RFC 9110 §8.6).
+//! The Content-Length of an application's response (RFC 9110 §8.6).
 
 use http::HeaderValue;
 

@@ -1,6 +1,7 @@
-//! Numbers of digits alone, as CGI and HTTP have them.
+//! Decimal numbers, as in CGI and HTTP.
 
-/// Parses digits, such as a Content-Length (RFC 9110 §8.6). `None` for anything else: nothing, `+1`, or Caddy's `-1`.
+/// Parses a number such as a Content-Length (RFC 9110 §8.6). `None` unless the text is all digits: not for an empty text,
+/// `+1`, or Caddy's `-1`.
 #[inline]
 pub(crate) fn parse_decimal(text: &[u8]) -> Option<u64> {
     let mut number = 0_u64;

@@ -1,4 +1,4 @@
-//! Meta-variables to the head of an [`http::Request`] (RFC 3875 §4.1).
+//! Decodes meta-variables into the head of an [`http::Request`] (RFC 3875 §4.1).
 //!
 //! | meta-variable | becomes |
 //! | --- | --- |
@@ -28,7 +28,7 @@ use super::remote_addr::client_addr;
 use super::request_target::OriginalUri;
 use super::target::{TargetContext, TargetVariables, partial_target, whole_target};
 
-/// What the server needs to know about a request beside its head.
+/// What the server needs to know about a request besides its head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestInfo {
     /// The body's length in bytes, if known.

@@ -1,4 +1,4 @@
-//! A CGI head to the head of an [`http::Response`] (RFC 3875 §6).
+//! Decodes a CGI head into the head of an [`http::Response`] (RFC 3875 §6).
 //!
 //! | CGI head | response |
 //! | --- | --- |
@@ -9,8 +9,8 @@
 //! | hop-by-hop headers (`Connection`, `Transfer-Encoding`, …) | nothing |
 //! | other headers | the same, in order |
 //!
-//! Lines end with LF or CRLF (§6.2). If the first line is a status line of HTTP (`HTTP/1.1 404 Not Found`), it sets the
-//! status, since some programs send one. A head without lines is a 200, as for nginx.
+//! Lines end with LF or CRLF (§6.2). Some programs send an HTTP status line (`HTTP/1.1 404 Not Found`) as the first line;
+//! it sets the status. A head without lines is a 200, as in nginx.
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
@@ -23,10 +23,10 @@ use super::decimal::parse_decimal;
 use super::hop_by_hop::{is_hop_by_hop, is_named_by_connection};
 
 /// A local redirect (RFC 3875 §6.2.2): the web server responds with another path of the same server, without a redirect
-/// of the client. It is in the extensions of such a response.
+/// of the client.
 ///
-/// The response itself is a 302 to that path. A caller that follows local redirects should limit their number, and use
-/// GET.
+/// It is in the extensions of such a response, which is a 302 to that path. A caller that follows local redirects should
+/// limit their number, and use GET.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalRedirect(pub PathAndQuery);
 
@@ -59,21 +59,21 @@ pub(crate) enum HeadError {
     ConflictingLength,
 }
 
-/// What a response begins with.
+/// The decoded head of a response.
 #[derive(Debug)]
 pub(crate) struct ResponseHead {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) extensions: Extensions,
-    /// The body's length in bytes, if declared.
+    /// The body's length in bytes, if Content-Length declares it.
     pub(crate) length: Option<u64>,
 }
 
-/// A head that has not been received completely.
+/// Buffers a head until it is complete.
 #[derive(Debug, Default)]
 pub(crate) struct HeadParser {
     bytes: BytesMut,
-    /// The head does not end before this index.
+    /// The head ends at or after this index, so the search continues here.
     searched: usize,
 }
 
@@ -83,18 +83,22 @@ impl HeadParser {
         self.bytes.is_empty()
     }
 
-    /// What is wrong with a response that ends here.
+    /// The error of a response that ends before the end of its head.
     pub(crate) fn end(&self) -> HeadError {
         if self.is_empty() { HeadError::Missing } else { HeadError::Unterminated }
     }
 
-    /// Takes in more of STDOUT. Once the head is whole, it and what follows it of the body.
+    /// Buffers a chunk of STDOUT. Returns the head once it is complete, with the bytes of the body that follow it in
+    /// this chunk.
+    ///
+    /// # Errors
+    /// The head is invalid, or longer than `limit` bytes.
     pub(crate) fn push(
         &mut self,
         bytes: Bytes,
         limit: usize,
     ) -> Result<Option<(ResponseHead, Bytes)>, HeadError> {
-        // Mostly all of it comes at once, and stays where it is.
+        // Fast path: usually one chunk holds the complete head, which then need not be copied.
         if self.bytes.is_empty()
             && let Some(end) = end(&bytes, 0)
         {
@@ -109,7 +113,7 @@ impl HeadParser {
     }
 }
 
-/// A head that ends there, and what is behind it.
+/// Parses a head that ends at index `end`. Returns it with the bytes that follow it.
 fn whole(mut bytes: Bytes, end: usize, limit: usize) -> Result<Option<(ResponseHead, Bytes)>, HeadError> {
     if end > limit {
         return Err(HeadError::TooLong);
@@ -118,7 +122,7 @@ fn whole(mut bytes: Bytes, end: usize, limit: usize) -> Result<Option<(ResponseH
     Ok(Some((parse(&head)?, bytes)))
 }
 
-/// The end of the empty line, which is not before `searched`.
+/// The index after the empty line that ends a head (RFC 3875 §6.2). No head ends before `searched`.
 fn end(bytes: &[u8], searched: usize) -> Option<usize> {
     if searched == 0 {
         match bytes {
@@ -173,7 +177,7 @@ impl HeadBuilder {
         if name.eq_ignore_ascii_case(b"status") {
             return self.set_status(value);
         }
-        // This refuses a continued line as well, for it begins with a space.
+        // Also rejects a continuation line: it begins with a space. Line folding is obsolete (RFC 9112 §5.2).
         let name = HeaderName::from_bytes(name).map_err(|_| HeadError::InvalidName)?;
         let value =
             HeaderValue::from_maybe_shared(head.slice_ref(value)).map_err(|_| HeadError::InvalidValue)?;
@@ -188,7 +192,7 @@ impl HeadBuilder {
         let code = value.split(|byte| *byte == b' ').next().unwrap_or_default();
         let status = StatusCode::from_bytes(code).map_err(|_| HeadError::InvalidStatus)?;
         if status.is_informational() {
-            // RFC 3875 §6.3.3 knows none.
+            // RFC 3875 §6.3.3 has no interim responses.
             return Err(HeadError::InformationalStatus);
         }
         match self.status.replace(status) {
@@ -223,15 +227,15 @@ impl HeadBuilder {
     }
 }
 
-/// The path of a local redirect (RFC 3875 §6.2.2). `//` at its start is rejected: it would be another host to a client,
-/// which may follow it too.
+/// The path of a local redirect (RFC 3875 §6.2.2). A path that starts with `//` is not one: a client that follows the 302
+/// would take it for another host (RFC 3986 §4.2).
 fn local_path(location: &HeaderValue) -> Option<PathAndQuery> {
     let bytes = location.as_bytes();
     let is_local = bytes.starts_with(b"/") && !bytes.starts_with(b"//");
     is_local.then(|| PathAndQuery::try_from(bytes).ok()).flatten()
 }
 
-/// Content-Length, which is there once afterwards, or not at all.
+/// Parses Content-Length. Equal repeated values are merged into one header; different ones are an error (RFC 9110 §8.6).
 fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, HeadError> {
     let mut values = headers.get_all(CONTENT_LENGTH).iter();
     let Some(first) = values.next() else { return Ok(None) };

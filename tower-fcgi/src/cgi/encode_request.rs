@@ -1,4 +1,4 @@
-//! The head of an [`http::Request`] to meta-variables (RFC 3875 §4.1): the reverse of `decode_request`.
+//! Encodes the head of an [`http::Request`] as meta-variables (RFC 3875 §4.1): the reverse of `decode_request`.
 //!
 //! | request | meta-variables |
 //! | --- | --- |
@@ -13,7 +13,7 @@
 //! | hop-by-hop headers | nothing |
 //! | names with other bytes than letters, digits and dashes | nothing: `X_Foo` would have the variable of `X-Foo` |
 //!
-//! REMOTE_ADDR, SCRIPT_FILENAME and what else only the web server knows come from [`ExtraParams`].
+//! REMOTE_ADDR, SCRIPT_FILENAME and other variables that only the web server knows come from [`ExtraParams`].
 
 use std::borrow::Cow;
 use std::iter;
@@ -31,8 +31,8 @@ use super::server_name::write_server;
 use super::standard_variable::StandardVariable;
 use super::variable_writer::VariableWriter;
 
-/// Appends the encoded variables of a request to `out`. `length` is that of its body. Its own [`ExtraParams`] take
-/// precedence over those `for_all` requests, and these over the head.
+/// Appends the encoded variables of a request to `out`. `length` is the length of its body in bytes. The request's own
+/// [`ExtraParams`] take precedence over those `for_all` requests, and these over the head.
 pub(crate) fn write(parts: &request::Parts, length: Option<u64>, for_all: &Params, out: &mut Vec<u8>) {
     let none = Params::default();
     let own = Overrides::new(parts.extensions.get::<ExtraParams>().map_or(&none, |extra| &extra.0));
@@ -73,8 +73,8 @@ fn write_head(parts: &request::Parts, length: Option<u64>, writer: &mut Variable
     }
 }
 
-/// The scheme in the extensions takes precedence: a target of HTTP/1.1 has none, and that of HTTP/2 is the client's
-/// choice.
+/// The scheme of a request. The one in the extensions takes precedence: a target of HTTP/1.1 usually has no scheme, and
+/// in HTTP/2 the client chooses it (RFC 9113 §8.3.1).
 fn scheme(parts: &request::Parts) -> Option<&Scheme> {
     parts.extensions.get().or(parts.uri.scheme())
 }

@@ -1,10 +1,9 @@
-//! The head of an [`http::Response`] to a CGI head (RFC 3875 §6).
+//! Encodes the head of an [`http::Response`] as a CGI head (RFC 3875 §6).
 //!
 //! The head begins with `Status: NNN Reason`; only a `Location` comes before it. The other headers follow in their
-//! order, without those that belong to one HTTP connection: `Connection` and the headers that it names, `Keep-Alive`,
-//! `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`. A `Status` of the application's own is left
-//! out too, since the web server would take it for the status line. Only `Content-Length` is added, where the body
-//! knows its length.
+//! order, without those that are hop-by-hop (RFC 9110 §7.6.1): `Connection` and the headers that it names, `Keep-Alive`,
+//! `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`. A `Status` header of the application is left out
+//! too: the web server would take it for the status line. Only `Content-Length` is added, if the body knows its length.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, LOCATION};
 use http::{StatusCode, response};
@@ -21,13 +20,14 @@ use super::status_line::write_status_line;
 /// The body that follows a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResponseBodyLength {
-    /// None, even if the response has one: to HEAD, with 204 or 304, or an Authorizer's `200`.
+    /// No body, even if the response has one: to HEAD, with 204 or 304 (RFC 9110 §6.4.1), or an Authorizer's `200`
+    /// (FastCGI §6.3).
     NoBody,
     /// The response's body, of `length` bytes if Content-Length is known.
     Body { length: Option<u64> },
 }
 
-/// Appends the head of a response to `out`, and returns what body follows it. `hint` is the body's size.
+/// Appends the head of a response to `out`, and returns which body follows it. `hint` is the body's size.
 ///
 /// # Errors
 /// CGI cannot carry the response; `out` is unchanged.
@@ -103,7 +103,7 @@ fn write_headers(headers: &HeaderMap, start: usize, out: &mut Vec<u8>) -> Result
         }
     }
     if has_connection {
-        // Rare enough to start over.
+        // Location is rare: start over.
         out.truncate(headers_start);
         for (name, value) in headers {
             if name != CONTENT_LENGTH
@@ -121,8 +121,8 @@ fn write_headers(headers: &HeaderMap, start: usize, out: &mut Vec<u8>) -> Result
     length.parse()
 }
 
-/// Inserts Location before the status line, at `start`: HAProxy (seen with 2.6.12) derives the status from whichever
-/// comes last, and from a Location it derives 302.
+/// Inserts Location before the status line, at `start`: HAProxy (seen with 2.6.12) takes the status from the last of the
+/// two lines, and a Location means 302 to it.
 fn insert_location_first(headers: &HeaderMap, start: usize, out: &mut Vec<u8>) {
     if is_named_by_connection(&LOCATION, headers) {
         return;

@@ -6,7 +6,7 @@ use super::header_line::write_header_line;
 use super::response_context::ErrorBody;
 use super::status_line::{UNKNOWN_REASON, write_status_line};
 
-/// Appends a complete response, head and body, that contains nothing but `status`.
+/// Appends a complete response, head and body, whose only content is `status`.
 pub(crate) fn write_error(status: StatusCode, body: ErrorBody, out: &mut Vec<u8>) {
     let text = match body {
         ErrorBody::None => String::new(),

@@ -4,11 +4,11 @@ use fcgi_core::{Params, encode_pair};
 
 use super::standard_variable::StandardVariable;
 
-/// Meta-variables that are added to those of a request's head, or replace them by name.
+/// Meta-variables that are added to those of a request's head, or replace those with the same name.
 ///
-/// In a request's extensions they are for that request; in
-/// [`Config::with_extra_params`](crate::client::Config::with_extra_params), for all. The request's own take precedence.
-/// CONTENT_LENGTH and HTTP_PROXY are ignored: the first is the body's, and programs take the second for a setting.
+/// Put them into the extensions of one request, or set them for all requests with
+/// [`Config::with_extra_params`](crate::client::Config::with_extra_params). Those of the request take precedence.
+/// CONTENT_LENGTH is ignored, since the body determines it, and so is HTTP_PROXY, which programs take for a setting.
 ///
 /// ```
 /// use tower_fcgi::client::ExtraParams;
@@ -19,10 +19,10 @@ use super::standard_variable::StandardVariable;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExtraParams(pub Params);
 
-/// Extra variables, and what they replace.
+/// Extra variables, and which kinds of variables they replace.
 pub(super) struct Overrides<'a> {
     pub(super) params: &'a Params,
-    /// A bit for each [`StandardVariable`] among them.
+    /// Bit set of the [`StandardVariable`]s among them.
     pub(super) standard: u32,
     has_headers: bool,
     /// Whether any is [reserved](is_reserved).
@@ -30,7 +30,7 @@ pub(super) struct Overrides<'a> {
 }
 
 impl<'a> Overrides<'a> {
-    /// Looks at each variable once, so that the writer seldom has to search them.
+    /// Classifies the variables once, so that the writer rarely has to search them.
     pub(super) fn new(params: &'a Params) -> Self {
         let mut overrides = Self { params, standard: 0, has_headers: false, has_reserved: false };
         for (name, _) in params {
@@ -41,7 +41,7 @@ impl<'a> Overrides<'a> {
         overrides
     }
 
-    /// The variables, if any of them can replace a header.
+    /// The variables if any of them may replace a header.
     pub(super) fn headers(&self) -> Option<&'a Params> {
         self.has_headers.then_some(self.params)
     }
@@ -51,7 +51,7 @@ impl<'a> Overrides<'a> {
         if self.has_reserved {
             self.write_unless(out, |_| false);
         } else {
-            // They are encoded already.
+            // None must be filtered out, so copy the encoded bytes.
             out.extend_from_slice(self.params.encoded());
         }
     }

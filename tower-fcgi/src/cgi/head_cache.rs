@@ -1,13 +1,13 @@
 //! A cache of request heads, one for each thread.
 //!
-//! A thread's requests are of a few kinds: a web server sends its variables in one order, a browser its headers for each
-//! kind of resource, and many values are the same for everyone (`SERVER_SOFTWARE`, `HTTP_ACCEPT_ENCODING`,
+//! Most requests have one of a few heads: a web server sends its variables in one order, a browser has a set of headers for
+//! each kind of resource, and many values are the same for all clients (`SERVER_SOFTWARE`, `HTTP_ACCEPT_ENCODING`,
 //! `HTTP_SEC_FETCH_MODE`). Most of the mapping's cost is to sort the pairs, and to check, hash and insert the headers one
 //! by one. A request with the names of a cached head begins as a clone of that head's headers, and values that differ are
-//! replaced. Consecutive pairs that are equal to the byte are compared in one go.
+//! replaced. Consecutive pairs whose bytes are equal are compared at once.
 //!
-//! Values that may identify a person are never cached: cookies, credentials, referrers, targets. The time that a request
-//! takes would reveal whether a guess was right.
+//! Values that may identify a person are never cached: cookies, credentials, referrers, targets. Otherwise the time that a
+//! request takes would reveal whether a guessed value is cached.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -21,14 +21,14 @@ use super::header_fields::{HeaderFields, content_headers, header_value};
 use super::header_names::header_name;
 use super::meta_variables::{MetaVariable, VariableKind, Variables};
 
-/// Heads that a thread caches. The number of pairs, modulo this, selects the slot.
+/// Heads in a thread's cache. The number of pairs, modulo this, selects the slot.
 const SLOTS: usize = 16;
-/// The limit of the bytes of a head's names and cached values. All of a head takes up to 12 KiB, and a thread's cache
-/// up to 192 KiB.
+/// The most bytes of a cached head's names and cached values. A head takes up to 12 KiB in memory, and a thread's cache up
+/// to 192 KiB.
 const MAX_BYTES: usize = 2048;
-/// The limit of the pairs of a cached head.
+/// The most pairs of a cached head.
 const MAX_PAIRS: usize = 64;
-/// A head is replaced after this number of consecutive misses in its slot: to cache one costs what 18 hits save.
+/// Evict a head after this many consecutive misses in its slot. Caching a head costs as much as 18 hits save.
 const EVICT_AFTER: u8 = 128;
 
 thread_local! {
@@ -45,9 +45,9 @@ struct Slot {
 #[derive(Debug)]
 struct CachedHead {
     pairs: Box<[CachedPair]>,
-    /// Values that are not cached are empty. All values share one buffer of their own.
+    /// The cached headers, all in one buffer. A value that is not cached is empty here.
     headers: HeaderMap,
-    /// Whether there are Content-Type and Content-Length, which are the last of `headers`.
+    /// Whether `headers` ends with Content-Type and Content-Length.
     content: [bool; 2],
 }
 
@@ -63,7 +63,7 @@ struct CachedPair {
 enum PairKind {
     /// The index of the header, and its value if cached.
     Header(usize, Option<Box<[u8]>>),
-    /// Other than CONTENT_TYPE.
+    /// A variable other than CONTENT_TYPE.
     Variable(MetaVariable),
     ContentType,
     Other,
@@ -74,11 +74,11 @@ enum PairKind {
 struct PairRun {
     encoded: Vec<u8>,
     pairs: usize,
-    /// The variables among them and where in `encoded` their values are. CONTENT_TYPE is never one.
+    /// The variables among them, and the ranges of their values in `encoded`. Never CONTENT_TYPE.
     variables: Vec<(MetaVariable, Range<usize>)>,
 }
 
-/// Headers whose values are not those of the cached head: index and value.
+/// Headers whose values differ from the cached head's: index and value.
 type Changed<'a> = SmallVec<[(usize, &'a [u8]); 8]>;
 
 /// The headers of `params`; sets the `variables`.
@@ -110,7 +110,7 @@ impl Slot {
 }
 
 impl CachedHead {
-    /// The head of `params`, which were mapped to the other arguments. `None` if it is too long or repeats a header.
+    /// The cached head of `params`, from which the other arguments were made. `None` if it is too long or repeats a header.
     fn new(
         params: &Params,
         variables: &Variables<'_>,
@@ -159,7 +159,7 @@ impl CachedHead {
             blank.push(name, value);
         }
         let headers = blank.headers(&copy).ok()?;
-        // `HeaderMap` does not guarantee that it iterates in the order of insertion, nor its clone.
+        // Neither `HeaderMap` nor its clone guarantees to iterate in the order of insertion.
         let mut names = fields.iter().map(|(name, _)| header_name(name).ok());
         let in_order = headers.clone().keys().all(|key| names.next().flatten().as_ref() == Some(key));
         in_order.then(|| Self { pairs: pairs.into(), headers, content })
@@ -240,7 +240,7 @@ impl PairRun {
     }
 }
 
-/// Whether many clients send the same values of a variable, and none identifies a person.
+/// Whether many clients send the same value of a variable, and no value identifies a person.
 fn is_cacheable(name: &[u8]) -> bool {
     const NAMES: [&[u8]; 27] = [
         b"CONTEXT_DOCUMENT_ROOT",

@@ -10,14 +10,14 @@ use super::error::RequestError;
 use super::header_names::header_name;
 use super::meta_variables::{MetaVariable, VariableKind, Variables};
 
-/// Names without `HTTP_`, and values, in the order of the headers.
+/// The header fields of a request: names without `HTTP_`, and values, in the order of the wire.
 #[derive(Debug, Default)]
 pub(super) struct HeaderFields<'a>(SmallVec<[Field<'a>; INLINE_FIELDS]>);
 
-/// Name and value.
+/// A name and its value.
 pub(super) type Field<'a> = (&'a [u8], &'a [u8]);
 
-/// The number of headers that need no allocation. A browser sends up to about twenty.
+/// The number of headers that need no allocation. A browser sends up to about 20.
 const INLINE_FIELDS: usize = 24;
 
 impl<'a> HeaderFields<'a> {
@@ -48,7 +48,7 @@ impl<'a> HeaderFields<'a> {
     /// The headers; values are slices of `params`. Repeated fields are appended in order, but of Host and Authorization
     /// only the last is kept: see [`first_counts`](super::meta_variables::first_counts).
     pub(super) fn headers(&self, params: &Params) -> Result<HeaderMap, RequestError> {
-        // Allocates for what a browser sends; the map grows if a peer really sends more.
+        // Do not allocate for a number that the peer controls: the map grows when more headers are inserted.
         let mut map = HeaderMap::with_capacity(self.0.len().min(INLINE_FIELDS));
         for (name, value) in &self.0 {
             let Ok(name) = header_name(name) else {
@@ -80,7 +80,7 @@ pub(super) fn content_headers<'a>(variables: &Variables<'a>) -> [Option<Field<'a
     ]
 }
 
-/// Shares `value`, which is a slice of `params`.
+/// Turns `value`, which is a slice of `params`, into a header value without a copy.
 #[inline]
 pub(super) fn header_value(value: &[u8], params: &Params) -> Result<HeaderValue, RequestError> {
     HeaderValue::from_maybe_shared(params.encoded().slice_ref(value))

@@ -29,10 +29,10 @@ pub(super) fn variable_name<'a>(name: &HeaderName, scratch: &'a mut Vec<u8>) -> 
 /// `"VARIABLE" => "header"` if the header must not become a variable.
 macro_rules! known_names {
     ($($len:literal: $($variable:literal $direction:tt $header:literal),+;)+) => {
-        /// The header of a variable that browsers and web servers send: a tenth of the cost of the conversion.
+        /// The header of a variable that browsers and web servers send. Costs a tenth of the conversion.
         #[inline]
         fn known_header(name: &[u8]) -> Option<HeaderName> {
-            // By length first, which leaves the compiler a few comparisons of words.
+            // Match the length first: the rest then compiles to a few word comparisons.
             match name.len() {
                 $($len => {
                     $(if name == $variable.as_bytes() {
@@ -90,7 +90,7 @@ known_names! {
     25: "UPGRADE_INSECURE_REQUESTS" = "upgrade-insecure-requests";
 }
 
-/// Longer names are converted on the heap.
+/// The longest name in bytes that is converted on the stack.
 const MAX_ON_STACK: usize = 64;
 
 #[cold]
@@ -108,8 +108,8 @@ fn convert_variable(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
     }
 }
 
-/// Each byte of a header's name as it is in a variable's. 0 where no byte is possible: `_`, `.` and others would
-/// become, in some application, what `-` becomes.
+/// Maps each byte of a header's name to a byte of a variable's name. 0 for bytes that must not occur: some applications
+/// convert `_`, `.` and others to the same byte as `-`.
 const TO_VARIABLE: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0_u8;

@@ -1,4 +1,4 @@
-//! Meta-variables by what they become: a header, another part of the head, or nothing (RFC 3875 §4.1).
+//! Classifies meta-variables: each becomes a header, another part of the head, or nothing (RFC 3875 §4.1).
 
 /// The meta-variables that become a part of the head other than a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) enum MetaVariable {
     ScriptName,
 }
 
-/// A meta-variable by its name.
+/// The kind of a meta-variable, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum VariableKind<'a> {
     /// A header, by its name without `HTTP_`.
@@ -116,19 +116,19 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// `variable` is not CONTENT_TYPE.
+    /// Sets a variable other than CONTENT_TYPE.
     #[inline]
     pub(super) fn set_last(&mut self, variable: MetaVariable, value: &'a [u8]) {
         self.0[variable as usize] = Some(value);
     }
 
-    /// `None` if absent, which is not the same as empty.
+    /// The value; `None` if absent, which differs from empty.
     #[inline]
     pub(super) fn get(&self, variable: MetaVariable) -> Option<&'a [u8]> {
         self.0[variable as usize]
     }
 
-    /// Empty if absent.
+    /// The value; empty if absent.
     #[inline]
     pub(super) fn value(&self, variable: MetaVariable) -> &'a [u8] {
         self.get(variable).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Between CGI and `http`: meta-variables to a request and back, a response to a CGI head and back (RFC 3875 §4.1, §6).
+//! Maps between CGI and `http`: meta-variables and requests, CGI heads and responses (RFC 3875 §4.1, §6).
 
 mod authorizer;
 mod content_length;

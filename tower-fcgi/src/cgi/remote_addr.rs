@@ -1,4 +1,4 @@
-//! The addresses of the client and of the web server (RFC 3875 §4.1.8).
+//! Parses the addresses of the client and of the web server (RFC 3875 §4.1.8).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -6,21 +6,21 @@ use fcgi_core::Params;
 
 use super::decimal::parse_decimal;
 
-/// The client's address in `params`: REMOTE_ADDR and REMOTE_PORT.
+/// The client's address in `params`: REMOTE_ADDR (RFC 3875 §4.1.8) and REMOTE_PORT.
 pub(crate) fn client_of(params: &Params) -> Option<SocketAddr> {
     client_addr(params.get("REMOTE_ADDR")?, params.get("REMOTE_PORT").unwrap_or_default())
 }
 
-/// The web server's address in `params`: SERVER_ADDR and SERVER_PORT. `None` if either is missing.
+/// The web server's address in `params`: SERVER_ADDR and SERVER_PORT (RFC 3875 §4.1.15). `None` if either is missing.
 pub(crate) fn server_of(params: &Params) -> Option<SocketAddr> {
     let (ip, own_port) = parse_addr(params.get("SERVER_ADDR")?)?;
     Some(SocketAddr::new(ip, params.get("SERVER_PORT").and_then(parse_port).or(own_port)?))
 }
 
-/// From REMOTE_ADDR and REMOTE_PORT. `None` without an IP address: nginx sends `unix:` for a client on a unix socket.
-/// If the port is missing or invalid, it is the one after the address, or else 0.
+/// Parses REMOTE_ADDR and REMOTE_PORT. `None` without an IP address: nginx sends `unix:` for a client on a unix socket.
+/// If REMOTE_PORT is missing or invalid, the port is the one after the address, or else 0.
 pub(super) fn client_addr(addr: &[u8], port: &[u8]) -> Option<SocketAddr> {
-    // Nearly all clients. std's parser costs 130 instructions more, which is 1 % of a request.
+    // Fast path for IPv4, which nearly all clients use: std's parser takes 130 instructions more, 1 % of a request.
     if let Some(v4) = parse_ipv4(addr) {
         return Some(SocketAddr::new(IpAddr::V4(v4), parse_port(port).unwrap_or(0)));
     }

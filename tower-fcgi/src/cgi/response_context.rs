@@ -1,9 +1,9 @@
-//! What the encoder of a response knows about its request.
+//! The context of a response: the properties of its request that affect the encoding.
 
 use fcgi_core::Role;
 use http::{Method, StatusCode};
 
-/// The role and the method of the request.
+/// The properties of a request that affect the encoding of its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ResponseContext {
     pub(crate) role: Role,

@@ -8,7 +8,7 @@ use super::decimal::parse_decimal;
 use super::standard_variable::StandardVariable;
 use super::variable_writer::VariableWriter;
 
-/// Writes both, which are mandatory, from Host or else the target's authority.
+/// Writes SERVER_NAME and SERVER_PORT, which are mandatory, from Host or else the target's authority.
 pub(super) fn write_server(parts: &request::Parts, scheme: Option<&Scheme>, writer: &mut VariableWriter<'_>) {
     let https = scheme == Some(&Scheme::HTTPS);
     let default_port = if https { "443" } else { "80" };

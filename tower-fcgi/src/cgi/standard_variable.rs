@@ -3,7 +3,7 @@
 /// Defines [`StandardVariable`].
 macro_rules! standard_variables {
     ($($variable:ident = $name:literal,)*) => {
-        /// A meta-variable that extra ones can replace. CONTENT_LENGTH is not one: they cannot.
+        /// A meta-variable that extra ones can replace. Not CONTENT_LENGTH, which they cannot.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum StandardVariable {
             $($variable,)*

@@ -1,7 +1,7 @@
 //! Strips a prefix from a target.
 
-/// The rest of `target`, an encoded path with or without a query, below `prefix`, which is decoded. The rest is empty or
-/// begins with `/` or `?`. `None` if the target is not below the prefix.
+/// Strips `prefix`, which is decoded, from `target`, an encoded path with or without a query. The rest is empty or begins
+/// with `/` or `?`. `None` if the target is not below the prefix.
 pub(super) fn strip_prefix<'a>(target: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let end = prefix.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
     let prefix = &prefix[..end];
@@ -16,7 +16,7 @@ pub(super) fn strip_prefix<'a>(target: &'a [u8], prefix: &[u8]) -> Option<&'a [u
         }
         rest = after;
     }
-    // Below `/app` is `/app/x`, but neither `/appother` nor `/app%2Fx`, which is one segment.
+    // `/app/x` is below `/app`, but `/appother` is not, nor `/app%2Fx`, which is one segment.
     matches!(rest.first(), None | Some(b'/' | b'?')).then_some(rest)
 }
 

@@ -1,4 +1,4 @@
-//! The settings of connections to an application.
+//! Settings of connections to an application.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub struct Config {
     pub(super) protocol: client::Config,
     pub(super) role: Role,
     pub(super) keep_conn: bool,
-    /// At least 1.
+    /// Always at least 1.
     max_concurrent_requests: u16,
     pub(super) body_stall_timeout: Option<Duration>,
     pub(super) max_head_bytes: usize,
@@ -64,10 +64,11 @@ impl Config {
         self.keep_conn
     }
 
-    /// Sets how many requests may be in flight at once on a connection, if the application replies that it takes several
-    /// (`FCGI_MPXS_CONNS`, §4.1), and at most as many as it replies (`FCGI_MAX_REQS`).
+    /// Sets how many requests may be in flight at once on a connection. Default: 1.
     ///
-    /// Default: 1, without a probe: most applications take no more, and an unread response blocks the others. See
+    /// Above 1, the application is asked (FastCGI §4.1): more than one is sent only if it replies that it takes several
+    /// (`FCGI_MPXS_CONNS`), and at most as many as it replies (`FCGI_MAX_REQS`). With 1 it is not asked: most applications
+    /// take no more, and an unread response blocks the others. See
     /// [Multiplexing](super#multiplexing). Needs [`keep_conn`](Self::with_keep_conn).
     #[must_use]
     pub fn with_max_concurrent_requests(mut self, requests: u16) -> Self {
@@ -81,7 +82,7 @@ impl Config {
         self.max_concurrent_requests
     }
 
-    /// Sets how many bytes of all responses on a connection may be unread before input pauses, if several requests are in flight.
+    /// Sets how many unread bytes of all responses pause the input of a connection with several requests in flight.
     ///
     /// Default: 1 048 576, four times the window of [one request](Self::with_request_window), so that one slow reader does not
     /// pause the others early.
@@ -99,8 +100,8 @@ impl Config {
 
     /// Sets how long unread responses may pause the input of a connection with several requests. Default: 10 s.
     ///
-    /// After that the request with the most unread bytes is aborted: its body [fails](super::Error::is_stalled), and the others
-    /// go on.
+    /// After that the request with the most unread bytes is aborted: the body of its response
+    /// [fails](super::Error::is_stalled), and the other requests continue.
     #[must_use]
     pub fn with_body_stall_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.body_stall_timeout = limit.into();
@@ -113,9 +114,9 @@ impl Config {
         self.body_stall_timeout
     }
 
-    /// Sets the role of the application (§6). Default: Responder.
+    /// Sets the role of the application (FastCGI §6). Default: Responder.
     ///
-    /// An Authorizer gets no body. A Filter's DATA cannot be sent.
+    /// An Authorizer gets no body (§6.3). The DATA of a Filter (§6.4) cannot be sent.
     #[must_use]
     pub fn with_role(mut self, role: Role) -> Self {
         self.role = role;
@@ -128,7 +129,7 @@ impl Config {
         self.role
     }
 
-    /// Sets meta-variables that each request gets: see [`ExtraParams`]. Default: none.
+    /// Sets additional meta-variables of every request: see [`ExtraParams`]. Default: none.
     #[must_use]
     pub fn with_extra_params(mut self, extra: ExtraParams) -> Self {
         self.extra_params = extra.0;
@@ -141,10 +142,10 @@ impl Config {
         &self.extra_params
     }
 
-    /// Sets how many bytes the head of a response may have. Default: 65 536. nginx takes 4 096 or 8 192, but some applications
-    /// set 64 KiB of cookies.
+    /// Sets how many bytes the head of a response may have. Default: 65 536.
     ///
-    /// A longer head is an [error](super::Error::is_invalid_head).
+    /// A longer head is an [error](super::Error::is_invalid_head). nginx takes 4 096 or 8 192, but some applications set
+    /// 64 KiB of cookies.
     #[must_use]
     pub fn with_max_head_bytes(mut self, limit: usize) -> Self {
         self.max_head_bytes = limit;
@@ -157,7 +158,7 @@ impl Config {
         self.max_head_bytes
     }
 
-    /// Sets how many bytes of a response may be unread before input pauses. Default: 262 144.
+    /// Sets how many unread bytes of a response pause the input of its connection. Default: 262 144.
     #[must_use]
     pub fn with_request_window(mut self, limit: usize) -> Self {
         self.protocol.request_window = limit;
@@ -170,9 +171,9 @@ impl Config {
         self.protocol.request_window
     }
 
-    /// Sets how long the application may take to end an aborted request. Default: 1 s.
+    /// Sets how long the application may take to end an aborted request (FastCGI §5.4). Default: 1 s.
     ///
-    /// After that the connection is closed, which is all that some applications notice.
+    /// After that the connection is closed: some applications notice nothing else.
     #[must_use]
     pub fn with_abort_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.abort_timeout = limit.into();
@@ -187,7 +188,8 @@ impl Config {
 
     /// Sets how long a kept connection may be idle before it is closed. Default: no limit.
     ///
-    /// It should be shorter than the application's own limit, or requests meet connections that the application is closing.
+    /// It should be shorter than the application's own limit. Otherwise requests are sent over connections that the
+    /// application is closing.
     #[must_use]
     pub fn with_keep_alive_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.keep_alive_timeout = limit.into();
@@ -200,7 +202,7 @@ impl Config {
         self.keep_alive_timeout
     }
 
-    /// Sets the handler of what applications write to STDERR, in chunks as they arrive. Default: a `warn` event of `tracing`.
+    /// Sets the handler of the application's STDERR, which is called with each chunk. Default: a `warn` event of `tracing`.
     ///
     /// It runs in the request's span. If it panics, only that chunk is lost.
     #[must_use]
@@ -209,12 +211,12 @@ impl Config {
         self
     }
 
-    /// The limit of requests in flight on a connection. Without KEEP_CONN a connection has only one request.
+    /// The most requests in flight on a connection: 1 without KEEP_CONN (FastCGI §5.1).
     pub(super) const fn max_in_flight(&self) -> u16 {
         if self.keep_conn { self.max_concurrent_requests } else { 1 }
     }
 
-    /// Handles a chunk of STDERR.
+    /// Calls the handler of STDERR with a chunk.
     pub(super) fn stderr(&self, text: &[u8]) {
         match &self.on_stderr {
             Some(handler) => handler(text),

@@ -19,11 +19,13 @@ use super::state::{Progress, State};
 use super::timeouts::Timer;
 use super::transport::Transport;
 
-/// Makes a connection to an application out of a transport: a [`SendRequest`] for requests, and the [`Connection`] that
-/// drives them and has to be polled.
+/// Makes a connection to an application from a transport: a [`SendRequest`], which sends requests, and a [`Connection`],
+/// which drives them.
 ///
-/// Nothing is sent before the first request, because FastCGI has no greeting. The exception is a connection for
-/// [several requests at once](Config::with_max_concurrent_requests): it starts with a probe whether the application takes them.
+/// The [`Connection`] must be polled, for example in a task of its own. Nothing is sent before the first request, because
+/// FastCGI has no greeting. The exception is a connection for
+/// [several requests at once](Config::with_max_concurrent_requests): it begins with a probe whether the application takes
+/// them (FastCGI §4.1).
 pub fn handshake<IO, B>(io: IO, config: Config) -> (SendRequest<B>, Connection<IO, B>)
 where
     IO: AsyncRead + AsyncWrite + Unpin,
@@ -35,11 +37,11 @@ where
     (SendRequest::new(Arc::clone(&requests)), Connection::new(io, config, requests))
 }
 
-/// Drives one connection to an application: a future that ends with it.
+/// A future that drives one connection to an application and completes with it.
 ///
 /// # Output
-/// `Ok` if either side closed the connection between requests. Otherwise an [`Error`], for the log: the requests that it
-/// failed got it too.
+/// `Ok` if either side closed the connection between requests. Otherwise an [`Error`], for the log: the requests that
+/// failed with the connection return it too.
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection and fails the requests in flight.
@@ -52,7 +54,7 @@ pub struct Connection<IO, B> {
     transport: Transport<IO>,
 }
 
-/// Iterations of one poll, after which other tasks have their turn.
+/// The most iterations of one poll; then other tasks run.
 const MAX_POLL_ITERATIONS: usize = 32;
 
 impl<IO, B> Connection<IO, B> {
@@ -99,11 +101,11 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Takes each step once: requests in, callers and bodies, write, read, events.
+    /// Runs each step once: takes requests, polls callers and bodies, writes, reads, handles events.
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<Progress, ErrorKind> {
         let mut read = Progress::Blocked;
         if self.driver.in_flight.is_empty() {
-            // First of all: if the application has closed the connection, no request may be taken.
+            // Read first: if the application has closed the connection, take no request.
             read = self.poll_read(cx)?;
         }
         if self.driver.state.is_closed() {
@@ -122,7 +124,7 @@ where
         Ok(if self.driver.state.is_closed() { Progress::Finished } else { progress | read })
     }
 
-    /// Reads once. The end of the stream, too, is progress.
+    /// Reads once. The end of the stream counts as progress.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<Progress, ErrorKind> {
         match self.transport.poll_read(&mut self.driver.protocol, cx) {
             Ok(Progress::Blocked) => return Ok(Progress::Blocked),
@@ -134,7 +136,7 @@ where
         Ok(Progress::Made)
     }
 
-    /// The stream has ended or failed. What was received before that counts.
+    /// Handles the end or the failure of the stream, after the events received before it.
     #[cold]
     fn end_of_input(&mut self, read: Result<(), ErrorKind>) -> Result<(), ErrorKind> {
         self.driver.handle_events(self.transport.write_status());
@@ -143,7 +145,7 @@ where
     }
 }
 
-// Bodies are boxed before they are polled.
+// Sound to move: bodies of requests are boxed before they are pinned.
 impl<IO: Unpin, B> Unpin for Connection<IO, B> {}
 
 impl<IO, B> fmt::Debug for Connection<IO, B> {

@@ -19,46 +19,45 @@ use super::state::State;
 pub(super) struct Envelope<B> {
     pub(super) request: Request<B>,
     pub(super) response: oneshot::Sender<ResponseResult<B>>,
-    /// The span of the call.
+    /// The current span at the call.
     pub(super) span: Span,
 }
 
 impl<B> Envelope<B> {
-    /// A request that is called in the current span.
+    /// Wraps a request, with the current span. Also returns the receiver of its response.
     pub(super) fn new(request: Request<B>) -> (Box<Self>, oneshot::Receiver<ResponseResult<B>>) {
         let (response, receiver) = oneshot::channel();
         (Box::new(Self { request, response, span: Span::current() }), receiver)
     }
 
-    /// Fails a request that no connection has taken.
+    /// Returns a request that no connection has taken to its caller, with an error.
     pub(super) fn reject(self, kind: ErrorKind) {
         let failed = FailedRequest { error: kind.into(), request: Some(self.request), unsent: true };
-        // An error means that the caller is gone, and the request is dropped here.
+        // On an error the caller is gone; drop the request here.
         drop_caught(self.response.send(Err(Box::new(failed))));
     }
 }
 
 pub(super) type ResponseResult<B> = Result<Response<ResponseBody>, Box<FailedRequest<B>>>;
 
-/// A request without a response.
+/// A request that failed before its response head.
 pub(super) struct FailedRequest<B> {
     pub(super) error: Error,
-    /// The request, if nothing of its body was taken and nothing of a response has come.
+    /// The request, if its body was not polled and no byte of STDOUT was received: it may be sent again.
     pub(super) request: Option<Request<B>>,
-    /// Whether no byte of it was written.
+    /// Whether no byte of the request was written.
     pub(super) unsent: bool,
 }
 
-/// The pool of a connection, as the connection sees it.
+/// Receives a connection's notifications, for its pool.
 pub(super) trait Observer: Send + Sync + RefUnwindSafe {
-    /// A request may find room on the connection that it did not find before.
+    /// The connection may accept another request.
     fn on_capacity(&self);
     /// The connection's probe has ended.
     fn on_probe(&self, outcome: ProbeOutcome);
 }
 
-/// A channel of requests, bounded by what the connection takes: one, or more once the application has replied that it takes
-/// them.
+/// A channel of requests. Its capacity is one request, or more once the application has replied that it multiplexes.
 ///
 /// The lock is held for a few instructions, and nothing is woken under it.
 pub(super) struct RequestChannel<B> {
@@ -67,16 +66,16 @@ pub(super) struct RequestChannel<B> {
 }
 
 struct QueueState<B> {
-    /// The connection's.
+    /// The state of the connection.
     state: State,
-    /// The connection accepts no request for now.
+    /// Whether the connection accepts no requests for now.
     paused: bool,
     probe: Probe,
-    /// Requests that may be reserved, as last negotiated. A later probe leaves it as it is.
+    /// The most reservations, as last negotiated. A later probe without a reply does not change it.
     capacity: u16,
-    /// Requests that are announced, queued or in flight.
+    /// Reservations: requests that are announced, queued or in flight.
     reserved: u16,
-    /// Requests that the connection has not taken, in order. They count as `reserved`.
+    /// Requests that the connection has not taken yet, in order. Each has a reservation.
     queue: VecDeque<Box<Envelope<B>>>,
     sender_dropped: bool,
     sender: Option<Waker>,
@@ -121,7 +120,7 @@ impl<B> RequestChannel<B> {
         Poll::Ready(Ok(()))
     }
 
-    /// Reserves room for a request that is [sent](Self::send_reserved) later, if there is any.
+    /// Reserves room for a request that is [sent](Self::send_reserved) later. Returns whether there was room.
     pub(super) fn reserve(&self) -> bool {
         let mut shared = self.lock();
         let has_room = shared.has_room();
@@ -131,7 +130,8 @@ impl<B> RequestChannel<B> {
         has_room
     }
 
-    /// The number of requests, if there is room for another. If there are none, room is [reserved](Self::reserve).
+    /// Returns the number of reservations, or `None` without room for another. If the number is 0, also
+    /// [reserves](Self::reserve) room.
     pub(super) fn reserve_if_idle(&self) -> Option<u16> {
         let mut shared = self.lock();
         let load = shared.reserved;
@@ -144,8 +144,8 @@ impl<B> RequestChannel<B> {
         Some(load)
     }
 
-    /// Sends a request that has a reservation, or returns it if the connection accepts no more. A paused connection takes it
-    /// later.
+    /// Sends a request that has a reservation, or returns it if the connection accepts no more requests. A paused
+    /// connection takes it later.
     pub(super) fn send_reserved(&self, envelope: Box<Envelope<B>>) -> Result<(), Box<Envelope<B>>> {
         let mut shared = self.lock();
         if !shared.state.is_open() {
@@ -168,14 +168,14 @@ impl<B> RequestChannel<B> {
         Ok(())
     }
 
-    /// The sender is gone: no more requests are sent.
+    /// Records that the sender was dropped: no more requests are sent.
     pub(super) fn drop_sender(&self) {
         let mut shared = self.lock();
         shared.sender_dropped = true;
         wake(shared, |shared| &mut shared.connection);
     }
 
-    /// Whether there is room and no request in flight.
+    /// Whether there is room and no reservation.
     pub(super) fn is_idle(&self) -> bool {
         let shared = self.lock();
         shared.has_room() && shared.is_idle()
@@ -191,7 +191,7 @@ impl<B> RequestChannel<B> {
         self.lock().state.is_closed()
     }
 
-    /// Wants an exclusive [probe](Probe), again if there was one before. Whether there will be a probe.
+    /// Requests an exclusive [probe](Probe), another one if one was sent before. Returns whether it will be sent.
     pub(super) fn want_exclusive_probe(&self) -> bool {
         let mut shared = self.lock();
         if !shared.state.is_open() {
@@ -203,7 +203,7 @@ impl<B> RequestChannel<B> {
         true
     }
 
-    /// Wants a [probe](Probe) of an application that is known to reply, unless there was one.
+    /// Requests a [probe](Probe), unless there was one. Only for an application that is known to reply.
     pub(super) fn want_probe(&self) {
         let mut shared = self.lock();
         if shared.probe.want() {
@@ -214,7 +214,7 @@ impl<B> RequestChannel<B> {
 
 /// For the connection.
 impl<B> RequestChannel<B> {
-    /// Whether to send the probe now. Wakes the connection when one is wanted.
+    /// Whether to send the probe now. If not, registers the connection's waker.
     pub(super) fn poll_probe(&self, cx: &Context<'_>) -> bool {
         let mut shared = self.lock();
         let idle = shared.is_idle();
@@ -225,7 +225,7 @@ impl<B> RequestChannel<B> {
         send
     }
 
-    /// The next request; `None` if there will be no more.
+    /// Takes the next request; `None` after the last one.
     pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Envelope<B>>> {
         let mut shared = self.lock();
         if let Some(envelope) = shared.queue.pop_front() {
@@ -239,14 +239,14 @@ impl<B> RequestChannel<B> {
         Poll::Pending
     }
 
-    /// A request that was taken has ended.
+    /// Releases the reservation of a request that has ended.
     pub(super) fn release(&self) {
         let mut shared = self.lock();
         shared.reserved = shared.reserved.saturating_sub(1);
         self.notify(shared);
     }
 
-    /// Pauses the channel, or resumes it.
+    /// Pauses or resumes the channel.
     pub(super) fn set_paused(&self, paused: bool) {
         let mut shared = self.lock();
         if std::mem::replace(&mut shared.paused, paused) && !paused {
@@ -254,7 +254,7 @@ impl<B> RequestChannel<B> {
         }
     }
 
-    /// The application takes so many requests at once, as it has replied or shown.
+    /// Sets how many requests the application takes at once, by its reply to the probe or a rejection.
     pub(super) fn set_multiplexing(&self, capacity: u16) {
         let mut shared = self.lock();
         shared.probe.finish();
@@ -266,7 +266,7 @@ impl<B> RequestChannel<B> {
         self.notify(self.lock());
     }
 
-    /// The application has not replied in time. Whether the probe was exclusive: then no request follows.
+    /// Ends a probe without a reply in time. Returns whether it was exclusive: then no request follows.
     pub(super) fn probe_timed_out(&self) -> bool {
         let mut shared = self.lock();
         let exclusive = shared.probe.finish();
@@ -280,8 +280,8 @@ impl<B> RequestChannel<B> {
         exclusive
     }
 
-    /// Accepts no more requests, and returns to their callers those that the connection has not taken. `state` is the
-    /// connection's: draining or closed.
+    /// Accepts no more requests, and returns the queued ones to their callers. `state` is the new state of the connection:
+    /// draining or closed.
     pub(super) fn close_with(&self, state: State) {
         let mut shared = self.lock();
         if shared.state.is_closed() || shared.state == state {
@@ -300,7 +300,7 @@ impl<B> RequestChannel<B> {
         }
     }
 
-    /// Wakes whoever waits for room.
+    /// Wakes a sender that waits for room, and notifies the pool.
     fn notify(&self, shared: MutexGuard<'_, QueueState<B>>) {
         wake(shared, |shared| &mut shared.sender);
         if let Some(observer) = &self.observer {

@@ -1,4 +1,4 @@
-//! A connection without its transport: requests, protocol and timers.
+//! The driver of a connection, without the transport: requests, protocol and timers.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) struct Driver<B> {
     pub(super) config: Config,
     pub(super) requests: Arc<RequestChannel<B>>,
     pub(super) in_flight: InFlight<B>,
-    /// Requests that may be in flight at once: the limit of `protocol`.
+    /// The most requests in flight at once; also the limit of `protocol`.
     pub(super) capacity: u16,
     pub(super) state: State,
     pub(super) timers: Timers,
@@ -48,7 +48,7 @@ impl<B> Driver<B> {
         }
     }
 
-    /// Accepts no more requests, and closes after those in flight.
+    /// Accepts no more requests. The connection closes after those in flight.
     pub(super) fn stop_accepting(&mut self) {
         self.state.stop_accepting(self.in_flight.is_empty());
         if self.state == State::Draining {
@@ -56,7 +56,7 @@ impl<B> Driver<B> {
         }
     }
 
-    /// Sets how many requests the application takes at once, as it has replied or shown.
+    /// Sets how many requests the application takes at once, by its reply to the probe or a rejection.
     pub(super) fn set_multiplexing(&mut self, capacity: u16) {
         self.timers.stop(Timer::Probe);
         self.capacity = capacity;
@@ -64,18 +64,18 @@ impl<B> Driver<B> {
         self.requests.set_multiplexing(capacity);
     }
 
-    /// Sends the probe, if it is time to.
+    /// Queues the probe if it is due.
     pub(super) fn poll_probe(&mut self, cx: &Context<'_>) {
         if self.config.max_in_flight() > 1 && self.requests.poll_probe(cx) {
             self.protocol.output().set_buffer(buffer_pool::take_output);
-            // An error means that the connection is closing, which ends the probe.
+            // On an error the connection is closing, which ends the probe.
             let _ = self.protocol.get_values(&PROBE_VARIABLES);
             self.timers.set(Timer::Probe, deadline_after(PROBE_TIMEOUT));
         }
     }
 
-    /// Tells the channel whether requests should go elsewhere for now: input is paused, or the application may close the
-    /// connection because it has no other way to end an aborted request.
+    /// Pauses the channel while input is paused, or while an aborted request has not ended: the application may close the
+    /// connection to end it.
     pub(super) fn update_pause(&self) {
         if self.config.max_in_flight() > 1 {
             self.requests.set_paused(!self.protocol.wants_read() || self.in_flight.any_aborted());
@@ -84,7 +84,7 @@ impl<B> Driver<B> {
 
     fn probe_timed_out(&mut self) {
         if self.requests.probe_timed_out() {
-            // The application may never reply, nor serve what comes behind the probe.
+            // The application may never reply, nor serve the requests behind the probe.
             self.state.close();
         }
     }
@@ -108,7 +108,7 @@ where
                     match ClientExchange::begin(envelope, &mut self.protocol, &self.config, write.written) {
                         Ok(Some(exchange)) => self.in_flight.push(exchange),
                         Ok(None) => self.requests.release(),
-                        // The protocol takes no more; the caller sees that its request was dropped.
+                        // The protocol accepts no more requests. The caller notices that the sender was dropped.
                         Err(_) => self.stop_accepting(),
                     }
                 }
@@ -118,15 +118,15 @@ where
         progress
     }
 
-    /// Whether to take another request now. One that shares the connection waits for the output before it, and for the end of
-    /// aborted ones, which may be the connection's.
+    /// Whether to take another request now. A request that shares the connection waits until the output before it is
+    /// written and no aborted request is left, since the application may end that by closing the connection.
     fn accepts_request(&self) -> bool {
         self.state.is_open()
             && self.in_flight.len() < usize::from(self.capacity)
             && (self.in_flight.is_empty() || self.protocol.wants_body() && !self.in_flight.any_aborted())
     }
 
-    /// Aborts the requests whose callers are gone, and sends the bodies of the others.
+    /// Aborts the requests whose callers are gone, and queues the bodies of the others.
     pub(super) fn poll_exchanges(&mut self, cx: &mut Context<'_>, write: WriteStatus) -> Progress {
         let progress = self.in_flight.poll_callers(&mut self.protocol, cx, write.written);
         if write.failed {
@@ -139,7 +139,7 @@ where
         progress | self.in_flight.poll_uploads(&mut self.protocol, cx, self.capacity, write.written)
     }
 
-    /// Aborts a request; its caller gets the reason.
+    /// Aborts a request, and fails it with `kind`.
     pub(super) fn abort(&mut self, key: RequestKey, kind: ErrorKind, write: WriteStatus) {
         self.in_flight.abort(key, Some(kind), &mut self.protocol, write.written);
     }
@@ -165,7 +165,7 @@ where
         Poll::Ready(())
     }
 
-    /// Whether any timer may have to be set. Mostly none.
+    /// Whether any timer may be needed; usually none is.
     fn needs_timers(&self) -> bool {
         self.timers.is_set(Timer::Probe)
             || match self.in_flight.len() {
@@ -188,7 +188,7 @@ where
                 None => self.timers.stop(timer),
             }
         }
-        // A draining connection closes after its other requests, whether an aborted one ends in time or not.
+        // A draining connection closes after its other requests, however long an aborted one takes.
         let counts = self.state.is_open() || self.in_flight.all_aborted();
         match self.in_flight.abort_deadline().filter(|_| counts) {
             Some(deadline) => self.timers.set(Timer::Abort, deadline),
@@ -196,7 +196,7 @@ where
         }
     }
 
-    /// The connection has failed, and its requests with it.
+    /// Fails all requests: the connection has failed.
     pub(super) fn fail(&mut self, kind: &ErrorKind, write: WriteStatus) {
         self.in_flight.fail(kind, write.written);
         self.requests.close_with(State::Closed);

@@ -11,7 +11,7 @@ use crate::cgi::decode_response::HeadError;
 
 /// Why a request failed, or why its response is incomplete.
 ///
-/// The `is_…` methods tell the causes apart.
+/// The `is_…` methods distinguish the causes.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
 pub struct Error {
@@ -28,7 +28,7 @@ pub(super) enum ErrorKind {
     /// The stream ended before END_REQUEST.
     #[error("the application closed the connection before its response was complete")]
     Incomplete,
-    /// From END_REQUEST: the application did not serve the request.
+    /// END_REQUEST has this protocol status: the application did not serve the request (FastCGI §5.5).
     #[error("the application rejected the request: {0:?}")]
     Rejected(ProtocolStatus),
     #[error("the application's response has an invalid CGI head: {0}")]
@@ -43,7 +43,7 @@ pub(super) enum ErrorKind {
     RequestLength,
     #[error("the request body panicked: {0}")]
     Panic(Arc<str>),
-    /// The connection accepts no requests.
+    /// The connection does not accept the request.
     #[error("the connection to the application is closed or busy: send the request over another one")]
     Closed,
     #[error("connecting to the application timed out")]
@@ -54,7 +54,7 @@ pub(super) enum ErrorKind {
     Stalled,
 }
 
-/// An error of a connection, which each of its requests gets.
+/// An error of a connection, shared by all of its requests.
 ///
 /// `Arc<E>` alone would be the [`source`](StdError::source) itself, which hides the `E` from `downcast_ref`.
 #[derive(Debug)]
@@ -75,27 +75,27 @@ impl<E: ?Sized> Deref for SharedSource<E> {
 }
 
 impl Error {
-    /// The transport failed, or connecting did.
+    /// Whether the transport failed, or connecting failed.
     #[must_use]
     pub const fn is_io(&self) -> bool {
         matches!(self.kind, ErrorKind::Io(_))
     }
 
-    /// The application violated the FastCGI protocol.
+    /// Whether the application violated the FastCGI protocol.
     #[must_use]
     pub const fn is_protocol_error(&self) -> bool {
         matches!(self.kind, ErrorKind::Protocol(_))
     }
 
-    /// The response is incomplete: the application's stream ended before END_REQUEST, or the response is shorter or longer
-    /// than its Content-Length.
+    /// Whether the response is incomplete: the application's stream ended before END_REQUEST (FastCGI §5.5), or the
+    /// response is shorter or longer than its Content-Length (RFC 9110 §8.6).
     #[must_use]
     pub const fn is_incomplete(&self) -> bool {
         matches!(self.kind, ErrorKind::Incomplete | ErrorKind::TooShort | ErrorKind::TooLong)
     }
 
-    /// The status with which END_REQUEST rejected the request (FastCGI §5.5): the application is overloaded, takes one request
-    /// at a time, or does not have the role.
+    /// The protocol status with which the application rejected the request (FastCGI §5.5): it is overloaded, takes one
+    /// request at a time, or does not have the role. `None` for other errors.
     #[must_use]
     pub const fn protocol_status(&self) -> Option<ProtocolStatus> {
         match self.kind {
@@ -104,52 +104,52 @@ impl Error {
         }
     }
 
-    /// STDOUT does not begin with a valid CGI response head (RFC 3875 §6) within the
+    /// Whether STDOUT does not begin with a valid CGI response head (RFC 3875 §6) within the
     /// [limit](super::Config::with_max_head_bytes).
     #[must_use]
     pub const fn is_invalid_head(&self) -> bool {
         matches!(self.kind, ErrorKind::InvalidHead(_))
     }
 
-    /// The request's own body failed, [panicked](Self::is_panic), or did not have its Content-Length.
+    /// Whether the request's own body failed, [panicked](Self::is_panic), or did not have its Content-Length.
     #[must_use]
     pub const fn is_request_body(&self) -> bool {
         matches!(self.kind, ErrorKind::RequestBody(_) | ErrorKind::RequestLength | ErrorKind::Panic(_))
     }
 
-    /// The request's own body panicked. Other requests on its connection go on.
+    /// Whether the request's own body panicked. Other requests on its connection continue.
     #[must_use]
     pub const fn is_panic(&self) -> bool {
         matches!(self.kind, ErrorKind::Panic(_))
     }
 
-    /// The connection was closed or busy and did not take the request. Nothing of it was sent, so it can be sent over another
-    /// connection, whatever its method.
+    /// Whether the connection was closed or busy and did not take the request. Nothing of it was sent, so it can be sent
+    /// over another connection, whatever its method.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self.kind, ErrorKind::Closed)
     }
 
-    /// The connection was lost; what became of the request is unknown.
+    /// Whether the connection was lost. Whether the application served the request is unknown.
     pub(super) const fn is_connection_lost(&self) -> bool {
         matches!(self.kind, ErrorKind::Io(_) | ErrorKind::Incomplete | ErrorKind::Closed)
     }
 
-    /// All connections of the [`Pool`](super::Pool) were in use for longer than its
+    /// Whether all connections of the [`Pool`](super::Pool) were in use for longer than its
     /// [timeout](super::Pool::with_acquire_timeout).
     #[must_use]
     pub const fn is_acquire_timeout(&self) -> bool {
         matches!(self.kind, ErrorKind::AcquireTimeout)
     }
 
-    /// The response was left unread while others on its connection waited, for longer than the
+    /// Whether the response was left unread while others on its connection waited, for longer than the
     /// [timeout](super::Config::with_body_stall_timeout).
     #[must_use]
     pub const fn is_stalled(&self) -> bool {
         matches!(self.kind, ErrorKind::Stalled)
     }
 
-    /// The [`Pool`](super::Pool) could not connect within its [timeout](super::Pool::with_connect_timeout).
+    /// Whether the [`Pool`](super::Pool) could not connect within its [timeout](super::Pool::with_connect_timeout).
     #[must_use]
     pub const fn is_connect_timeout(&self) -> bool {
         matches!(self.kind, ErrorKind::ConnectTimeout)

@@ -1,4 +1,4 @@
-//! What the application sent: events of the protocol, and the end of its stream.
+//! Handles the protocol's events and the end of the application's stream.
 
 use std::collections::VecDeque;
 use std::error::Error as StdError;
@@ -20,7 +20,7 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Handles what was received.
+    /// Handles all events of the received bytes.
     pub(super) fn handle_events(&mut self, write: WriteStatus) {
         while let Some(event) = self.protocol.poll_event() {
             match event {
@@ -31,17 +31,17 @@ where
                     self.set_multiplexing(negotiated(&reply, self.config.max_in_flight()))
                 }
                 Event::ValuesUnsupported => self.set_multiplexing(1),
-                // `Event` is non-exhaustive; there are no others.
+                // `Event` is non-exhaustive; today it has no other variant.
                 _ => {}
             }
         }
     }
 
-    /// The stream has ended, and its events were handled.
+    /// Handles the end of the stream, after its last event.
     pub(super) fn end_of_input(&mut self) -> Result<(), ErrorKind> {
         match self.protocol.end_of_input() {
             EndOfInput::Clean => self.state.close(),
-            // Some applications have no other way to end what was aborted.
+            // Some applications end an aborted request by closing the connection.
             EndOfInput::InRequest if self.in_flight.all_aborted() => self.state.close(),
             EndOfInput::InRecord | EndOfInput::InRequest => return Err(ErrorKind::Incomplete),
         }
@@ -76,20 +76,20 @@ where
         exchange.end(end, write.written);
         self.in_flight.remove(key);
         if end.protocol_status == ProtocolStatus::CANT_MPX_CONN && self.capacity > 1 {
-            // Whatever it has replied to the probe.
+            // Overrides its reply to the probe.
             self.set_multiplexing(1);
         }
-        // The unread rest of the response belongs to its body now.
+        // The unread bytes were moved to the response's body: release their capacity.
         let _ = self.protocol.discard(key);
         self.reuse(complete, write);
     }
 
-    /// Uses the connection again after a request, or stops accepting.
+    /// Keeps the connection for further requests after one has ended, or stops accepting.
     ///
-    /// A connection for one request at a time is not used again if that was not sent completely: some applications take the
-    /// rest for part of the next request. Nor is it after an abort: the application may have ended the request before it saw
-    /// that, and PHP closes the connection on an ABORT_REQUEST where it expects the next BEGIN_REQUEST. An application that
-    /// multiplexes has to tell the records of its requests apart (FastCGI §3.3).
+    /// A connection for one request at a time is not used again if the request was not sent completely: some applications
+    /// take the rest for part of the next request. Nor after an abort: the application may have ended the request before it
+    /// received ABORT_REQUEST, and PHP closes the connection if it finds that record where it expects BEGIN_REQUEST. An
+    /// application that multiplexes must distinguish requests by their ids (FastCGI §3.3), so its connection is kept.
     fn reuse(&mut self, complete: bool, write: WriteStatus) {
         let reusable = !write.failed && (complete || self.capacity > 1);
         if !self.state.is_open()

@@ -34,7 +34,7 @@ use crate::buffer_pool;
 use crate::cgi::decode_response::{HeadParser, ResponseHead};
 use crate::cgi::encode_request;
 
-/// Bytes of a browser's meta-variables, and of the records around them.
+/// Initial capacity in bytes for the PARAMS of a request: enough for a browser's.
 const PARAMS_BYTES: usize = 2048;
 
 /// A request in flight.
@@ -43,11 +43,11 @@ pub(super) struct ClientExchange<B> {
     upload: UploadState<B>,
     response: ResponseState<B>,
     head_only: bool,
-    /// For a request that may have to be returned to its caller.
+    /// The head, in case the request must be returned to its caller.
     parts: Option<request::Parts>,
-    /// Bytes that the connection had written before this request.
+    /// The bytes that the connection had written when this request began.
     written_before: u64,
-    /// Deadline for END_REQUEST after an abort.
+    /// Deadline for END_REQUEST after an abort (FastCGI §5.4).
     pub(super) abort_deadline: Option<Instant>,
     /// The caller's span.
     pub(super) span: Span,
@@ -55,9 +55,9 @@ pub(super) struct ClientExchange<B> {
 
 enum UploadState<B> {
     Streaming(RequestUpload<B>),
-    /// The end of STDIN was sent. A body that was never polled is kept, because the request may have to be returned.
+    /// The end of STDIN was sent. Keeps a body that was never polled, in case the request must be returned.
     Sent(RequestUpload<B>),
-    /// No more is sent: the request is aborted or has failed.
+    /// The rest of the body is not sent: the request was aborted, has failed, or has its response.
     Stopped,
 }
 
@@ -67,9 +67,9 @@ enum ResponseState<B> {
         parser: HeadParser,
     },
     Streaming(Arc<BodyChannel<ErrorKind>>),
-    /// The caller needs no more of it, but the application has not ended the request.
+    /// The caller has all of the response, but END_REQUEST was not received yet.
     Complete,
-    /// The caller is gone, or has an error.
+    /// The caller is gone, or received an error.
     Detached,
 }
 
@@ -78,17 +78,17 @@ enum ResponseState<B> {
 pub(super) enum CallerState {
     Waiting,
     Gone,
-    /// It was gone before, or needs no more.
+    /// The response is complete or detached: there is no caller to check.
     Detached,
 }
 
 impl<B> ClientExchange<B> {
-    /// Whether only END_REQUEST is awaited: the caller is gone, or has an error.
+    /// Whether the caller is gone or received an error, so that only END_REQUEST is awaited.
     pub(super) const fn is_aborted(&self) -> bool {
         matches!(self.response, ResponseState::Detached)
     }
 
-    /// Bytes of the response that the caller has not read.
+    /// The bytes of the response's body that the caller has not read.
     pub(super) fn unread(&self) -> usize {
         match &self.response {
             ResponseState::Streaming(cell) => cell.unread(),
@@ -96,7 +96,7 @@ impl<B> ClientExchange<B> {
         }
     }
 
-    /// The connection was dropped.
+    /// Fails the response's body: the connection was dropped.
     pub(super) fn cut_off(&self) {
         if let ResponseState::Streaming(cell) = &self.response {
             cell.fail(ErrorKind::Incomplete);
@@ -109,10 +109,10 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Begins a request. `None`: its body panicked before anything was sent.
+    /// Begins a request. `None` if its body panicked before anything was sent.
     ///
     /// # Errors
-    /// The protocol [accepts](Protocol::can_begin) no request.
+    /// The protocol [cannot begin](Protocol::can_begin) a request.
     pub(super) fn begin(
         envelope: Envelope<B>,
         protocol: &mut Protocol,
@@ -149,8 +149,8 @@ where
         }))
     }
 
-    /// Returns the capacity of what the caller has read, and whether the caller is still there. Wakes the connection when
-    /// either changes.
+    /// Releases the capacity of what the caller has read, and returns the caller's state. Registers the waker for the next
+    /// change of either.
     pub(super) fn poll_caller(&mut self, protocol: &mut Protocol, cx: &mut Context<'_>) -> CallerState {
         let gone = match &mut self.response {
             ResponseState::AwaitingHead { caller, .. } => caller.poll_closed(cx).is_ready(),
@@ -160,7 +160,7 @@ where
                 let (consumed, reader) = cell.take_consumed(Some(cx.waker()));
                 protocol.release_capacity(self.key, consumed);
                 if reader == Receiver::Open && is_alone {
-                    // The body was dropped after all of it was read: see its `Drop`.
+                    // The body was dropped after its last byte: see the `Drop` of `ResponseBody`.
                     let _ = protocol.discard(self.key);
                     self.response = ResponseState::Complete;
                     self.stop_upload();
@@ -173,12 +173,12 @@ where
         if gone { CallerState::Gone } else { CallerState::Waiting }
     }
 
-    /// Whether STDIN has not ended.
+    /// Whether some of the body remains to be sent.
     pub(super) const fn is_uploading(&self) -> bool {
         matches!(self.upload, UploadState::Streaming(_))
     }
 
-    /// Sends the next chunk of the body, of at most `limit` bytes, or its end. `Finished`: there is no more to send.
+    /// Sends the next chunk of the body, at most `limit` bytes, or its end. `Finished` after the end.
     pub(super) fn poll_upload(
         &mut self,
         protocol: &mut Protocol,
@@ -202,7 +202,7 @@ where
             }
         };
         if sent.is_err() {
-            // An Authorizer has no STDIN, nor has a request that has ended.
+            // FastCGI §6.3: an Authorizer has no STDIN. Or the request has ended.
             self.drop_upload();
         }
         Ok(Progress::Made)
@@ -213,7 +213,7 @@ where
         matches!(self.upload, UploadState::Sent(_))
     }
 
-    /// Sends no more of the body.
+    /// Drops the rest of the body.
     pub(super) fn stop_upload(&mut self) {
         if self.is_uploading() {
             self.drop_upload();
@@ -230,7 +230,7 @@ where
         match &mut self.response {
             ResponseState::Complete | ResponseState::Detached => {}
             ResponseState::Streaming(cell) => {
-                // Whether anybody reads it is asked elsewhere.
+                // `poll_caller` checks whether the body was dropped.
                 buffer_pool::with_chunks(|chunks| {
                     let _ = protocol.read_stdout(key, chunks);
                     cell.send(chunks, SendOutcome::More);
@@ -240,7 +240,7 @@ where
                 let mut chunks = VecDeque::new();
                 let _ = protocol.read_stdout(key, &mut chunks);
                 while let Some(chunk) = chunks.pop_front() {
-                    // Includes the part of the body behind the head, which is less than one read.
+                    // Also for the bytes of the body after the head, at most one read: the window does not count them.
                     protocol.release_capacity(key, chunk.len());
                     let pushed = parser.push(chunk, config.max_head_bytes).map_err(ErrorKind::InvalidHead)?;
                     if let Some((head, rest)) = pushed {
@@ -265,7 +265,7 @@ where
         };
         let cell = Arc::new(BodyChannel::default());
         if no_body {
-            // Whatever STDOUT has behind the head.
+            // RFC 9110 §6.4.1: these responses have no content; drop what follows the head.
             let _ = protocol.discard(self.key);
         } else {
             body.retain(|chunk| !chunk.is_empty());
@@ -278,12 +278,12 @@ where
         if let ResponseState::AwaitingHead { caller, .. } =
             std::mem::replace(&mut self.response, ResponseState::Streaming(cell))
         {
-            // An error means that the caller is gone. The body was dropped then, which `poll_caller` notices.
+            // On an error the caller is gone, and its body was dropped, which `poll_caller` detects.
             let _ = caller.send(Ok(response));
         }
     }
 
-    /// Ends the request with END_REQUEST. Everything before it was [read](Self::read).
+    /// Handles END_REQUEST (FastCGI §5.5). STDOUT was [read](Self::read) completely before.
     pub(super) fn end(&mut self, end: EndRequest, written: u64) {
         if end.app_status != 0 {
             tracing::debug!(parent: &self.span, status = end.app_status, "the application ended a request with an exit status");
@@ -303,7 +303,7 @@ where
         self.fail(kind, written);
     }
 
-    /// Fails the response, or the rest of it.
+    /// Fails the response: with an error to the caller before the head, else with an error of the body.
     pub(super) fn fail(&mut self, kind: ErrorKind, written: u64) {
         match std::mem::replace(&mut self.response, ResponseState::Detached) {
             ResponseState::Complete | ResponseState::Detached => {}
@@ -332,7 +332,7 @@ where
         self.stop_upload();
     }
 
-    /// Drops the response and the rest of the body: the caller is gone.
+    /// Drops the response and the rest of the request's body: the caller is gone.
     pub(super) fn abort(&mut self) {
         self.response = ResponseState::Detached;
         self.stop_upload();

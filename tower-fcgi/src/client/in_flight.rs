@@ -17,8 +17,8 @@ use super::guard::{drop_caught, drop_with};
 use super::state::Progress;
 use super::timeouts::{deadline_after, never};
 
-/// Bytes of a body that are sent before it is the next body's turn: one record, rounded down so that the next one is aligned
-/// (FastCGI §3.3).
+/// Bytes of a body that are sent before the next body has its turn: one record, rounded down to a multiple of 8 so that the
+/// next record is aligned (FastCGI §3.3).
 const BYTES_PER_TURN: usize = 65_528;
 
 /// The requests in flight, oldest first.
@@ -72,14 +72,14 @@ impl<B> InFlight<B> {
             self.next_upload -= 1;
         }
         if at + 1 == self.exchanges.len() {
-            // In place: it is large, and mostly the only one.
+            // In place: an exchange is large to move, and usually the only one.
             drop_with(|| self.exchanges.truncate(at));
         } else {
             drop_caught(self.exchanges.remove(at));
         }
     }
 
-    /// Whether an aborted request has not ended.
+    /// Whether any request in flight is aborted.
     pub(super) fn any_aborted(&self) -> bool {
         !self.aborted.is_empty()
     }
@@ -94,13 +94,13 @@ impl<B> InFlight<B> {
         self.aborted.first().map(|(deadline, _)| *deadline)
     }
 
-    /// The request with the most unread bytes, if there are any.
+    /// The request with the most unread bytes; `None` if there are no unread bytes.
     pub(super) fn largest_unread(&self) -> Option<RequestKey> {
         let largest = self.exchanges.iter().max_by_key(|exchange| exchange.unread())?;
         (largest.unread() > 0).then_some(largest.key)
     }
 
-    /// The connection was dropped.
+    /// Fails the bodies of all responses: the connection was dropped.
     pub(super) fn cut_off(&mut self) {
         for exchange in self.exchanges.drain(..) {
             exchange.cut_off();
@@ -114,7 +114,7 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Aborts a request. Its caller gets the reason, unless it is gone.
+    /// Aborts a request, and fails it with the reason unless its caller is gone.
     pub(super) fn abort(
         &mut self,
         key: RequestKey,
@@ -163,7 +163,7 @@ where
         }
     }
 
-    /// Sends bodies in turn, while there is room. A body that fails aborts only its own request.
+    /// Queues chunks of the bodies in turn, while the output has room. A body that fails aborts only its own request.
     pub(super) fn poll_uploads(
         &mut self,
         protocol: &mut Protocol,
@@ -171,10 +171,10 @@ where
         capacity: u16,
         written: u64,
     ) -> Progress {
-        // What is queued now is sent before the bodies of later requests.
+        // All that is queued now is sent before any later request's body, so limit it if requests share the connection.
         let limit = if capacity > 1 { BYTES_PER_TURN } else { usize::MAX };
         let mut progress = Progress::Blocked;
-        // Exchanges in a row that had nothing to send.
+        // Consecutive exchanges that had nothing to send.
         let mut blocked = 0;
         while blocked < self.exchanges.len() && protocol.wants_body() {
             if self.next_upload >= self.exchanges.len() {
@@ -199,7 +199,7 @@ where
         progress
     }
 
-    /// The connection has failed, and all requests with it.
+    /// Fails all requests: the connection has failed.
     pub(super) fn fail(&mut self, kind: &ErrorKind, written: u64) {
         self.aborted.clear();
         for mut exchange in self.exchanges.drain(..) {

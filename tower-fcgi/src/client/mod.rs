@@ -29,41 +29,43 @@
 //!
 //! # Multiplexing
 //! A connection has one request in flight, as with nginx, Apache, lighttpd and Caddy, unless
-//! [`Config::with_max_concurrent_requests`] allows more and the application takes them (FastCGI §4.1). That pays for many requests
-//! that wait at the same time, on events for example, over few connections. Large responses to slow readers are better off
-//! without. This workspace's and Go's applications take several, as do others that are not one process for each request. PHP
-//! does not.
+//! [`Config::with_max_concurrent_requests`] allows more and the application takes them (FastCGI §4.1). Use it for many requests
+//! that wait at the same time, for events for example, over few connections. Do not use it for large responses to slow
+//! readers. Applications of this workspace and of Go take several requests, as do others that do not need a process for each
+//! request. PHP does not.
 //!
-//! - *Probe.* GET_VALUES asks the application. A connection made by [`handshake`] sends it before its first request, which follows
-//!   at once, alone until the reply. An application that replies no, does not know GET_VALUES, or does not reply within 1 s gets one
-//!   request at a time. A [`Pool`] probes an unknown application over a connection without a request, because libfcgi never replies,
-//!   nor serves what comes behind the probe. Requests go over other connections meanwhile, and the result holds for all of
-//!   them. If it is yes, each connection is probed; if it is no, the application is probed again after 5 minutes. After a failed
-//!   connect the next probe comes after 1 s, without a reply after 10 s; both pauses double each time, up to 5 minutes.
-//! - *Fairness.* Bodies are sent in turn, a record of each.
+//! - *Probe.* A GET_VALUES record queries the application. A connection made by [`handshake`] sends it before its first request,
+//!   which follows at once; further requests wait for the reply. An application that replies no, does not support GET_VALUES, or
+//!   does not reply within 1 s gets one request at a time. A [`Pool`] probes an unknown application over a connection without a
+//!   request, because libfcgi never replies, nor serves the requests behind the probe. During the probe, requests are sent over
+//!   other connections. The result holds for all connections. If it is yes, each connection is probed; if it is no, the
+//!   application is probed again after 5 minutes. After a failed connect the next probe is sent after 1 s, and without a reply
+//!   after 10 s; both pauses double each time, up to 5 minutes.
+//! - *Fairness.* Request bodies are sent in turn, one record of each.
 //! - *Unread responses.* FastCGI has no flow control (§3.3): an unread response blocks those behind it on its connection. At
 //!   [`Config::with_connection_window`] input pauses. After [`Config::with_body_stall_timeout`] the request with the most unread
-//!   bytes is aborted, and its body is [that error](Error::is_stalled). A reader that is slow, but not stuck, slows the others
-//!   down. A paused connection gets no further requests.
-//! - *Aborts.* ABORT_REQUEST ends one request, and the others go on. Until the application has ended it, the connection gets no
-//!   further requests. If it does not [in time](Config::with_abort_timeout), the connection closes after the others.
-//! - *Panics.* A body that panics when polled or dropped fails only its own request, with [that error](Error::is_panic).
+//!   bytes is aborted, and its body returns [an error](Error::is_stalled). A reader that is slow, but not stuck, slows the
+//!   others down. A paused connection gets no further requests.
+//! - *Aborts.* ABORT_REQUEST (§5.4) ends one request, and the others continue. Until the application has ended it, the
+//!   connection gets no further requests. If it does not [in time](Config::with_abort_timeout), the connection closes after the
+//!   others.
+//! - *Panics.* A body that panics when polled or dropped fails only its own request, with [an error](Error::is_panic).
 //! - *Failures.* A lost connection fails all of its requests. An application that rejects a request because of others
-//!   (CANT_MPX_CONN, OVERLOADED) has done nothing for it: a [`Pool`] sends it once more, over another connection or alone.
+//!   (CANT_MPX_CONN, OVERLOADED; §5.5) has not run it: a [`Pool`] sends it once more, over another connection or alone.
 //!
 //! # Aborting a request
-//! Dropping a response's future or its body aborts the request: the application gets ABORT_REQUEST (FastCGI §5.4). The connection
-//! is closed when the application has ended the request, or after [`Config::with_abort_timeout`], unless it has other requests. So a
-//! timeout around the service is enough.
+//! Dropping a response's future or its body aborts the request: the application gets ABORT_REQUEST (FastCGI §5.4). The
+//! connection is closed when the application has ended the request, or after [`Config::with_abort_timeout`], unless it has
+//! other requests. So a timeout around the service also aborts the request.
 //!
 //! # Spans
 //! Log events of a request, including the application's STDERR, are in the [`tracing`] span of the call, and its body is polled
 //! in it. The span is kept until the application has ended the request. A [`Pool`]'s connections are in no span, because they
-//! outlive the requests that they are made for.
+//! outlive the requests that opened them.
 //!
 //! # What makes a response complete
-//! END_REQUEST. If the stream ends without it, the body fails, however much has come. So it does if the response is shorter or
-//! longer than its Content-Length.
+//! Only END_REQUEST does (FastCGI §5.5). If the stream ends without it, the body fails, however many bytes were received. It
+//! also fails if the response is shorter or longer than its Content-Length.
 
 mod config;
 mod connection;

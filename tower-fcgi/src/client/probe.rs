@@ -8,7 +8,7 @@
 //!                                 └─────────────── want_exclusive ──────────────┘
 //! ```
 //!
-//! `finish` and `close` lead from each state to `Done`. `want` makes a `Wanted` probe that was exclusive one that is not.
+//! `finish` and `close` lead from every state to `Done`. `want` turns an exclusive `Wanted` probe into one that is not.
 
 use std::time::Duration;
 
@@ -16,17 +16,16 @@ use fcgi_core::{Params, Variable};
 
 use crate::cgi::parse_decimal;
 
-/// Time for the reply. An application looks for the probe before anything else and computes nothing for the reply, unless it
-/// has no free process or never replies, like libfcgi.
+/// Timeout for the reply. An application replies at once, unless it has no free process or, like libfcgi, never replies.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The variables that a probe asks for.
+/// The variables that the probe queries (FastCGI §4.1).
 pub(super) const PROBE_VARIABLES: [Variable; 2] = [Variable::MpxsConns, Variable::MaxReqs];
 
 /// The probe of one connection.
 ///
-/// An *exclusive* probe is sent while no request is in flight, and no request follows before the reply, which may never come.
-/// Others are sent at once.
+/// An *exclusive* probe is sent while no request is in flight, and requests then wait for its reply, which may never come.
+/// Other probes are sent at once, and requests do not wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Probe {
     NotNeeded,
@@ -36,25 +35,26 @@ pub(super) enum Probe {
     Sent {
         exclusive: bool,
     },
-    /// The application has replied or timed out, or the connection ended before.
+    /// The application has replied, the reply has timed out, or the connection was closed.
     Done,
 }
 
-/// What became of a probe.
+/// The outcome of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProbeOutcome {
-    /// It was not sent.
+    /// The probe was not sent.
     NotSent,
-    /// There was no connection, or it ended before the reply. Often the application is being restarted.
+    /// Connecting failed, or the connection ended before the reply. Often the application is being restarted.
     Unreachable,
-    /// There was no reply in time: the application is busy, or never replies.
+    /// The reply timed out: the application is busy, or never replies.
     TimedOut,
-    /// The application has said whether it takes several requests on a connection.
+    /// The application has replied whether it takes several requests on a connection.
     Replied { multiplexes: bool },
 }
 
 impl Probe {
-    /// Wants a probe that is sent at once, because the application is known to reply; whether it will be.
+    /// Requests a probe that is not exclusive, because the application is known to reply. Returns whether that
+    /// changes the state.
     pub(super) const fn want(&mut self) -> bool {
         let wanted = matches!(self, Self::NotNeeded | Self::Wanted { exclusive: true });
         if wanted {
@@ -63,7 +63,7 @@ impl Probe {
         wanted
     }
 
-    /// Wants an exclusive probe, again if there was one before; whether that is news.
+    /// Requests an exclusive probe, another one if one was sent before. Returns whether that changes the state.
     pub(super) const fn want_exclusive(&mut self) -> bool {
         let wanted = matches!(self, Self::NotNeeded | Self::Done);
         if wanted {
@@ -72,7 +72,7 @@ impl Probe {
         wanted
     }
 
-    /// Whether to send the probe now, which then counts as sent. `idle`: no request is in flight.
+    /// Whether to send the probe now; if so, it counts as sent. `idle`: no request is in flight.
     pub(super) const fn poll_send(&mut self, idle: bool) -> bool {
         match *self {
             Self::Wanted { exclusive } if idle || !exclusive => {
@@ -83,15 +83,15 @@ impl Probe {
         }
     }
 
-    /// The application has replied, timed out, or shown what it takes by rejecting a request. Whether an exclusive probe was
-    /// outstanding.
+    /// Ends the probe: the application has replied, has rejected a request, or the reply has timed out. Returns whether an
+    /// exclusive probe was outstanding.
     pub(super) const fn finish(&mut self) -> bool {
         let exclusive = matches!(self, Self::Sent { exclusive: true });
         *self = Self::Done;
         exclusive
     }
 
-    /// The connection accepts no more requests. The outcome of a probe that was not finished.
+    /// Ends the probe, since the connection accepts no more requests. Returns its outcome if it was not finished.
     pub(super) const fn close(&mut self) -> Option<ProbeOutcome> {
         let outcome = match self {
             Self::Wanted { .. } => Some(ProbeOutcome::NotSent),
@@ -102,7 +102,7 @@ impl Probe {
         outcome
     }
 
-    /// Whether requests have to wait for it.
+    /// Whether requests must wait for the probe.
     pub(super) const fn blocks_requests(self, idle: bool) -> bool {
         match self {
             Self::Wanted { exclusive } => exclusive && idle,
@@ -112,9 +112,9 @@ impl Probe {
     }
 }
 
-/// How many requests may be in flight at once, by the application's reply and the configured limit.
+/// The most requests in flight at once, by the application's reply and the configured limit.
 ///
-/// FastCGI §4.1 means `FCGI_MAX_REQS` for the whole application. Here it limits each connection, as in HAProxy, because the
+/// FastCGI §4.1 defines `FCGI_MAX_REQS` for the whole application. Here it limits each connection, as in HAProxy: the
 /// application's other connections are unknown.
 pub(super) fn negotiated(reply: &Params, limit: u16) -> u16 {
     if reply.get("FCGI_MPXS_CONNS") != Some(b"1") {

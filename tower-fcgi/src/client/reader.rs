@@ -11,15 +11,15 @@ use super::error::ErrorKind;
 use super::state::Progress;
 use crate::buffer_pool;
 
-/// A read of so many bytes is handed on without a copy. The protocol copies the parts of smaller ones anyway.
+/// A read of at least this many bytes shares its buffer with bodies. The protocol copies smaller reads anyway.
 const SHARED_READ: usize = 8 * 1024;
 
-/// Whether a read is worthwhile.
+/// Whether the transport may have input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadReadiness {
-    /// There may be input.
+    /// Input may be available.
     Ready,
-    /// There was none in this poll. The transport has the waker.
+    /// A read of this poll was pending: the transport has the waker.
     Pending,
 }
 
@@ -35,7 +35,7 @@ impl ReadReadiness {
         IO: AsyncRead + Unpin,
     {
         if *self == Self::Pending || !protocol.wants_read() {
-            // The transport wakes the connection, or the caller who reads a response does.
+            // The waker is registered: with the transport, or with the body that pauses the input.
             return Ok(Progress::Blocked);
         }
         let (read, received) = buffer_pool::with_read_buffer(|buffer| {

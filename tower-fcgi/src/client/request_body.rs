@@ -12,17 +12,17 @@ use super::error::ErrorKind;
 use super::guard::drop_caught;
 use crate::cgi::parse_decimal;
 
-/// A body that is being sent. It fails if it does not have its declared length.
+/// The upload of a request's body. Fails if the body does not have its declared length (RFC 9110 §8.6).
 pub(super) struct RequestUpload<B> {
     state: BodySource<B>,
-    /// Bytes that are missing to the declared length.
+    /// The bytes still to come, if the length is declared.
     left: Option<u64>,
     /// The rest of a frame that was longer than one chunk; not empty.
     rest: Option<Box<Bytes>>,
 }
 
 enum BodySource<B> {
-    /// It was not polled.
+    /// The body was not polled, and can be returned.
     Untouched(B),
     Streaming(Pin<Box<B>>),
     Ended,
@@ -33,8 +33,8 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Also returns the CONTENT_LENGTH to send: the body's exact size, else the request's Content-Length. `None` for an empty
-    /// body without a Content-Length.
+    /// The upload of `body`, and the CONTENT_LENGTH to send (RFC 3875 §4.1.2): the body's exact size, else the request's
+    /// Content-Length. `None` for an empty body without a Content-Length.
     pub(super) fn new(body: B, headers: &HeaderMap) -> (Self, Option<u64>) {
         let declared = headers.get(CONTENT_LENGTH).and_then(|length| parse_decimal(length.as_bytes()));
         let exact = body.size_hint().exact();
@@ -43,7 +43,7 @@ where
         (Self { state: BodySource::Untouched(body), left, rest: None }, content_length)
     }
 
-    /// The next chunk, of at most `limit` bytes; `None` at the end.
+    /// Polls for the next chunk, at most `limit` bytes; `None` at the end.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -64,21 +64,21 @@ where
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ErrorKind>> {
         if let BodySource::Untouched(body) = &self.state {
             if body.is_end_stream() {
-                // Not polled, so that it can be returned.
+                // Do not poll an empty body, so that it can be returned.
                 return Poll::Ready(self.end());
             }
             if let BodySource::Untouched(body) = std::mem::replace(&mut self.state, BodySource::Ended) {
                 self.state = BodySource::Streaming(Box::pin(body));
             }
         }
-        // Polled in place: a body that panics is dropped later, not while unwinding.
+        // Poll in place: a body that panics must be dropped later, not during the unwinding.
         while let BodySource::Streaming(body) = &mut self.state {
             let Some(frame) = ready!(body.as_mut().poll_frame(cx)) else {
                 self.drop_body();
                 return Poll::Ready(self.end());
             };
             let frame = frame.map_err(ErrorKind::request_body)?;
-            // CGI has no trailers.
+            // RFC 3875 has no trailers.
             let Ok(mut data) = frame.into_data() else { continue };
             if !data.has_remaining() {
                 continue;

@@ -11,27 +11,27 @@ use http_body::{Body, Frame, SizeHint};
 use super::error::{Error, ErrorKind};
 use crate::body::BodyChannel;
 
-/// The body of a response that came over FastCGI.
+/// The body of a response that was received over FastCGI.
 ///
-/// It ends with END_REQUEST (FastCGI §5.5). A response that is cut off or does not have its Content-Length is an [`Error`],
-/// never a clean end. It has no trailers.
+/// It ends with END_REQUEST (FastCGI §5.5). If the response is cut off or does not have its Content-Length, the body returns
+/// an [`Error`], never a clean end. It has no trailers.
 ///
-/// Reading it resumes paused input. Dropping it before its end aborts the request with ABORT_REQUEST (§5.4), except after all
-/// bytes of its Content-Length were read, or if the response has no body: then the application ends the request.
+/// Reading it resumes paused input. Dropping it before its end aborts the request with ABORT_REQUEST (§5.4), unless all bytes
+/// of its Content-Length were read or the response has no body: then the application ends the request.
 pub struct ResponseBody {
     /// `None` after the end, clean or not.
     cell: Option<Arc<BodyChannel<ErrorKind>>>,
     length: ExpectedLength,
 }
 
-/// How many bytes have to come.
+/// How many bytes of a body are still to come.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ExpectedLength {
     /// Any number.
     Any,
-    /// So many more.
+    /// This many more, by Content-Length.
     Left(u64),
-    /// None: the response to HEAD, 204, 304. Whatever the application sends is dropped.
+    /// None: a response to HEAD, a 204 or a 304 (RFC 9110 §6.4.1). What the application sends is dropped.
     NoBody,
 }
 
@@ -103,8 +103,8 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        // A body that was read completely, or is empty, does not abort the request: the connection sees that it has the only
-        // reference.
+        // A body that was read completely or has no bytes does not abort the request: the connection detects that it holds
+        // the only reference.
         if let (Some(cell), ExpectedLength::Any | ExpectedLength::Left(1..)) = (&self.cell, self.length) {
             cell.close();
         }

@@ -14,15 +14,15 @@ use super::dispatch::{Envelope, RequestChannel, ResponseResult};
 use super::error::{Error, ErrorKind};
 use super::response_body::ResponseBody;
 
-/// Sends requests over a [`Connection`](super::Connection): a tower service.
+/// A tower service that sends requests over one [`Connection`](super::Connection).
 ///
-/// It is ready when no request is in flight or, with [multiplexing](super::Config::with_max_concurrent_requests), while fewer
-/// are in flight than the application takes. Dropping it closes the connection after the requests in flight.
+/// It is ready while no request is in flight or, with [multiplexing](super::Config::with_max_concurrent_requests), while fewer
+/// requests are in flight than the application takes. Dropping it closes the connection after the requests in flight.
 ///
 /// # Errors
-/// `poll_ready` fails with [`Error::is_closed`] if the connection has ended. A call fails if no response head comes; errors
-/// after the head are the [body](ResponseBody)'s. After a ready `poll_ready`, a call is rejected only if the connection
-/// has ended in between: with [`Error::is_closed`] too, and nothing of the request was sent.
+/// `poll_ready` fails with [`Error::is_closed`] if the connection has ended. A call fails if no response head is received;
+/// the [body](ResponseBody) returns later errors. After a ready `poll_ready`, a call is rejected only if the connection has
+/// ended since: then [`Error::is_closed`] is true, and nothing of the request was sent.
 ///
 /// # Cancel safety
 /// Dropping the future of a call aborts the request. Without multiplexing, this closes the connection.
@@ -31,7 +31,7 @@ pub struct SendRequest<B> {
     reservation: Reservation,
 }
 
-/// Whether `poll_ready` has room for the next request.
+/// Whether `poll_ready` has reserved room for the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reservation {
     None,
@@ -104,7 +104,7 @@ impl<B> fmt::Debug for SendRequest<B> {
     }
 }
 
-/// The response to a request, up to its head.
+/// The future of a response, which completes with its head.
 pub struct ResponseFuture<B> {
     response: oneshot::Receiver<ResponseResult<B>>,
 }
@@ -115,7 +115,7 @@ impl<B> Future for ResponseFuture<B> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.response).poll(cx).map(|response| match response {
             Ok(response) => response.map_err(|failed| failed.error),
-            // The connection's future was dropped.
+            // The sender was dropped with the connection's future.
             Err(_) => Err(ErrorKind::Incomplete.into()),
         })
     }

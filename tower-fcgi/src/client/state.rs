@@ -1,4 +1,4 @@
-//! The state of a connection, and what a step of it achieved.
+//! The states of a connection, and the progress of a step.
 //!
 //! ```text
 //!          stop_accepting (requests in flight)
@@ -14,13 +14,13 @@ use std::ops::{BitOr, BitOrAssign};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Open,
-    /// Accepts no more requests, and closes after those in flight.
+    /// Accepts no more requests. Closes after those in flight.
     Draining,
     Closed,
 }
 
 impl State {
-    /// Accepts no more requests: closes once none is in flight.
+    /// Stops accepting requests. `idle`: no request is in flight, so the connection closes.
     pub(super) const fn stop_accepting(&mut self, idle: bool) {
         match self {
             Self::Open | Self::Draining if idle => *self = Self::Closed,
@@ -42,15 +42,15 @@ impl State {
     }
 }
 
-/// What a step achieved, from most to least.
+/// The progress of a step, from most to least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[must_use]
 pub(super) enum Progress {
-    /// More may be possible at once.
+    /// Something changed: another step may make progress.
     Made,
-    /// Nothing more is possible until a waker is woken.
+    /// No progress is possible until a waker is woken.
     Blocked,
-    /// The step has nothing left to do, ever.
+    /// The step will never have anything to do again.
     Finished,
 }
 
@@ -60,7 +60,7 @@ impl Progress {
     }
 }
 
-/// What two steps achieved together.
+/// The combined progress of two steps.
 impl BitOr for Progress {
     type Output = Self;
 

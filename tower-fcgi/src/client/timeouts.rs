@@ -1,4 +1,4 @@
-//! The timer table of a connection: a deadline for each timer, and one sleep for all.
+//! The timer table of a connection: a deadline for each timer, and one [`Sleep`] for all.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What a connection waits for with a timeout.
+/// What a connection waits for under a timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timer {
-    /// A request, on an idle connection.
+    /// The next request of an idle connection.
     KeepAlive,
     /// The reply to the probe.
     Probe,
-    /// The end of an aborted request.
+    /// END_REQUEST of an aborted request.
     Abort,
-    /// The reader of a response that blocks the others.
+    /// An unread response to be read, which blocks the others.
     BodyStall,
 }
 
@@ -35,7 +35,7 @@ impl Timers {
         self.deadlines[timer as usize] = Some(deadline);
     }
 
-    /// Sets a timer that is not set yet.
+    /// Starts a timer unless it runs already.
     pub(super) fn start(&mut self, timer: Timer, timeout: Duration) {
         self.deadlines[timer as usize].get_or_insert_with(|| deadline_after(timeout));
     }
@@ -48,7 +48,7 @@ impl Timers {
         self.deadlines[timer as usize].is_some()
     }
 
-    /// Stops all timers, and frees the sleep.
+    /// Stops all timers, and drops the sleep.
     pub(super) fn clear(&mut self) {
         if self.sleep.is_some() {
             *self = Self::default();
@@ -61,7 +61,7 @@ impl Timers {
         set.min_by_key(|(_, deadline)| *deadline)
     }
 
-    /// Ready when a timer has expired, which is stopped then.
+    /// Ready when a timer has expired; stops that timer.
     pub(super) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Timer> {
         let Some((timer, deadline)) = self.next() else {
             self.sleep = None;
@@ -82,7 +82,7 @@ pub(super) fn deadline_after(timeout: Duration) -> Instant {
     Instant::now().checked_add(timeout).unwrap_or_else(never)
 }
 
-/// Thirty years from now: tokio's clock need not reach further.
+/// Thirty years from now, for a timeout beyond the range of the clock.
 pub(super) fn never() -> Instant {
     Instant::now() + Duration::from_secs(30 * 365 * 24 * 60 * 60)
 }

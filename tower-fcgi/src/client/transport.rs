@@ -23,7 +23,7 @@ impl<IO> Transport<IO> {
         Self { io, read: ReadReadiness::Ready, writer: Writer::new() }
     }
 
-    /// A new poll begins: there may be input again.
+    /// Begins a poll of the connection: input may be available again.
     pub(super) const fn begin_poll(&mut self) {
         self.read = ReadReadiness::Ready;
     }
@@ -32,7 +32,7 @@ impl<IO> Transport<IO> {
         self.writer.status()
     }
 
-    /// Why the transport takes no more output.
+    /// The error after which the transport takes no more output.
     pub(super) const fn write_failure(&self) -> Option<&ErrorKind> {
         self.writer.failure()
     }
@@ -49,19 +49,19 @@ where
         cx: &mut Context<'_>,
     ) -> Result<Progress, ErrorKind> {
         self.read.poll_read(&mut self.io, protocol, cx).map_err(|kind| match (kind, self.writer.failure()) {
-            // What failed first is the reason.
+            // Report the first failure, a write's, as the cause.
             (ErrorKind::Io(_), Some(first)) => first.clone(),
             (kind, _) => kind,
         })
     }
 
-    /// Writes what the transport takes: `Finished` if that is nothing any more.
+    /// Writes the output: `Finished` if the transport takes no more.
     pub(super) fn poll_write(&mut self, protocol: &mut Protocol, cx: &mut Context<'_>) -> Progress {
         self.writer.poll_write(&mut self.io, protocol, cx)
     }
 
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // The connection has ended: an error changes nothing.
+        // The connection has ended, so ignore errors.
         Pin::new(&mut self.io).poll_shutdown(cx).map(drop)
     }
 }

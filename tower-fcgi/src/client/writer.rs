@@ -11,28 +11,28 @@ use super::error::ErrorKind;
 use super::state::Progress;
 use crate::buffer_pool;
 
-/// Slices of one vectored write.
+/// The most slices of one vectored write.
 const MAX_SLICES: usize = 40;
 
 /// Writes the output of a connection.
 #[derive(Debug)]
 pub(super) struct Writer {
     state: WriteState,
-    /// Bytes written since the connection began.
+    /// The bytes written since the connection began.
     written: u64,
 }
 
 #[derive(Debug)]
 enum WriteState {
-    /// What was written is flushed.
+    /// All written bytes are flushed.
     Flushed,
-    /// The transport may buffer what was written.
+    /// The transport may buffer written bytes.
     Unflushed,
-    /// The transport takes no more. That need not be an error: the application may have responded already.
+    /// The transport takes no more output. Not an error of the request if the application responds anyway.
     Failed(ErrorKind),
 }
 
-/// The progress of the output, for the rest of the connection.
+/// The state of the output, for the driver.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WriteStatus {
     /// Bytes written since the connection began.
@@ -46,8 +46,8 @@ impl Writer {
         Self { state: WriteState::Flushed, written: 0 }
     }
 
-    /// Writes and flushes the protocol's output, as far as the transport takes it. `Finished` if it takes no more; then the
-    /// output is dropped.
+    /// Writes and flushes as much of the protocol's output as the transport takes. `Finished` if the transport has failed;
+    /// the output is then dropped.
     pub(super) fn poll_write<IO>(
         &mut self,
         io: &mut IO,
@@ -96,7 +96,7 @@ impl Writer {
         if matches!(self.state, WriteState::Unflushed) {
             ready!(Pin::new(io).poll_flush(cx))?;
             self.state = WriteState::Flushed;
-            // Other connections of this thread use the buffer while this one waits.
+            // Let other connections of this thread use the buffer while this one has no output.
             buffer_pool::keep_output(protocol.output().take_buffer());
         }
         Poll::Ready(Ok(()))
@@ -106,7 +106,7 @@ impl Writer {
         WriteStatus { written: self.written, failed: self.failure().is_some() }
     }
 
-    /// Why the transport takes no more.
+    /// The error after which the transport takes no more output.
     pub(super) const fn failure(&self) -> Option<&ErrorKind> {
         match &self.state {
             WriteState::Failed(kind) => Some(kind),
@@ -115,7 +115,7 @@ impl Writer {
     }
 }
 
-/// One write. Most output is one slice.
+/// Writes once. Usually the output is one slice.
 fn poll_write_once<IO>(io: &mut IO, protocol: &mut Protocol, cx: &mut Context<'_>) -> Poll<io::Result<usize>>
 where
     IO: AsyncWrite + Unpin,

@@ -1,8 +1,8 @@
-//! What closing a connection would interrupt.
+//! The activity of a connection: what a close would interrupt.
 
 use fcgi_core::server::{Connection, EndOfInput};
 
-/// What closing a connection would interrupt.
+/// The activity of a connection: what a close would interrupt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Activity {
     /// A request in flight, a request that is about to come, or unwritten output.
@@ -11,7 +11,7 @@ pub(crate) enum Activity {
     Idle,
     /// The rest of an answered request's input.
     Unfinished,
-    /// The same, and the connection accepts no further requests.
+    /// As `Unfinished`, on a connection that accepts no further requests.
     Lingering,
 }
 

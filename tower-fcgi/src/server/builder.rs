@@ -9,7 +9,7 @@ use super::config::Config;
 use super::connection::Connection;
 use super::service::FcgiService;
 
-/// Makes [`Connection`]s that share their settings.
+/// A builder of [`Connection`]s that share their settings.
 ///
 /// ```
 /// # use std::convert::Infallible;
@@ -22,7 +22,7 @@ use super::service::FcgiService;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Builder {
-    /// Its protocol's settings have the roles and the number of connections, which have no setter in `Config`.
+    /// The settings. Their `protocol` also holds the roles and the number of connections, for which `Config` has no setters.
     config: Config,
 }
 
@@ -47,11 +47,11 @@ impl Builder {
         &self.config
     }
 
-    /// Sets the roles that the service plays (FastCGI §6). A request for another role is answered with UNKNOWN_ROLE
-    /// (§5.5), and does not reach the service. Default: Responder.
+    /// Sets the roles of the service (FastCGI §6). Default: Responder.
     ///
-    /// A service with several roles tells them apart by [`Params::role`](crate::Params::role). Do not add Authorizer to
-    /// a service that was written for pages alone: every page would be a permission.
+    /// A request for another role is answered with UNKNOWN_ROLE (§5.5), and does not reach the service. A service with several
+    /// roles distinguishes them by [`Params::role`](crate::Params::role). Do not add Authorizer to a service that only serves
+    /// pages: every page with a `200` would allow a request (§6.3).
     #[must_use]
     pub fn with_roles(mut self, roles: Roles) -> Self {
         Arc::make_mut(&mut self.config.protocol).roles = roles;
@@ -64,8 +64,10 @@ impl Builder {
         self.config.protocol.roles
     }
 
-    /// Sets the number of connections that is reported to web servers which ask for `FCGI_MAX_CONNS` (FastCGI §4.1).
-    /// Nothing here enforces it: accept no more. Default: 1 024.
+    /// Sets the number of connections that is reported to web servers which query `FCGI_MAX_CONNS` (FastCGI §4.1). Default:
+    /// 1 024.
+    ///
+    /// It is not enforced here: limit the number of accepted connections yourself.
     #[must_use]
     pub fn with_advertised_max_connections(mut self, connections: u32) -> Self {
         Arc::make_mut(&mut self.config.protocol).max_conns = connections;
@@ -78,7 +80,7 @@ impl Builder {
         self.config.protocol.max_conns
     }
 
-    /// Serves `io` with `service`. Nothing happens until the connection is polled.
+    /// Makes a connection that serves `io` with `service`. It does nothing until it is polled.
     pub fn serve_connection<IO, S>(&self, io: IO, service: S) -> Connection<IO, S>
     where
         IO: AsyncRead + AsyncWrite + Unpin,

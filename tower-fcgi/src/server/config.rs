@@ -12,12 +12,13 @@ use super::stderr_queue;
 use crate::buffer_pool;
 use crate::cgi::{RequestTarget, TargetSettings};
 
-/// The settings of [`Connection`](crate::Connection)s. A clone is cheap: all connections of a server share one.
+/// The settings of [`Connection`](crate::Connection)s. Clones are cheap and share the settings.
 ///
-/// Everything whose quantity the web server decides has a limit with a reasoned default, in bytes, number or time: what it
-/// sends ([`limits`](Self::limits), [`max_body_bytes`](Self::with_max_body_bytes)), what it does not read
+/// Every quantity that the web server controls has a limit in bytes, number or time, with a reasoned default: what it sends
+/// ([`limits`](Self::limits), [`max_body_bytes`](Self::with_max_body_bytes)), what it does not read
 /// ([`max_write_buffer`](Self::with_max_write_buffer)), and how long it takes (the timeouts).
-/// [`max_memory`](Self::max_memory) is the sum. The web server is trusted about its client: see [`Params`](crate::Params).
+/// [`max_memory`](Self::max_memory) returns the total. What the web server sends about its client is trusted: see
+/// [`Params`](crate::Params).
 ///
 /// ```
 /// use std::time::Duration;
@@ -88,7 +89,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Limits what the web server may send. [`Limits`] has the defaults and their reasons.
+    /// Sets the limits on what the web server may send. [`Limits`] documents the defaults and their reasons.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         Arc::make_mut(&mut self.protocol).limits = limits;
@@ -114,16 +115,16 @@ impl Config {
         &self.driver.target.target
     }
 
-    /// Names the application's front controllers: decoded paths of the web server, to which it rewrites requests that the
-    /// application answers by the client's own path. A request that the web server sent to such a SCRIPT_NAME, or to such
-    /// a decided path, keeps the client's path and query. Otherwise, with [`RequestTarget::Decided`], it is a request to the
-    /// front controller itself. Default: none.
+    /// Sets the application's front controllers: paths to which the web server rewrites requests. Default: none.
     ///
-    /// Needed for Apache's `SetHandler`, `FallbackResource`, `DirectoryIndex` and `MultiViews` in front of an application
-    /// that listens on a socket, for lighttpd's `url.rewrite-if-not-file` and `server.error-handler-404`, for nginx's
-    /// `try_files … /app.fcgi`, and for a SCRIPT_NAME that the web server's configuration sets by hand without
-    /// DOCUMENT_URI. A program that the web server starts itself as its SCRIPT_FILENAME (mod_fcgid, CGI) is recognised
-    /// without this.
+    /// The paths are decoded. A request that the web server rewrote to such a SCRIPT_NAME, or to such a decided path, keeps
+    /// the client's path and query. Otherwise, with [`RequestTarget::Decided`], its target is the front controller itself.
+    ///
+    /// This is needed for Apache's `SetHandler`, `FallbackResource`, `DirectoryIndex` and `MultiViews` in front of an
+    /// application that listens on a socket, for lighttpd's `url.rewrite-if-not-file` and `server.error-handler-404`, for
+    /// nginx's `try_files … /app.fcgi`, and for a SCRIPT_NAME that the web server's configuration sets by hand without
+    /// DOCUMENT_URI. A program that the web server starts itself as its SCRIPT_FILENAME (mod_fcgid, CGI) is recognised without
+    /// this.
     ///
     /// The web server's rules for a path end where it rewrites that path. Name a front controller only if all requests
     /// that are rewritten to it may reach every route. An error document is not a front controller, unless its
@@ -166,9 +167,9 @@ impl Config {
         &self.protocol.overload_response
     }
 
-    /// Sets the number of concurrent requests that is reported to web servers which ask for `FCGI_MAX_REQS` (FastCGI §4.1).
-    /// HAProxy then sends as many on one connection. Never more than [`Limits::max_concurrent_requests`] is reported, which
-    /// limits what is accepted. Default: 4, for the reason in [`fcgi_core::server::Config::max_reqs`]. Raise it for an
+    /// Sets the number of concurrent requests that is reported to web servers which query `FCGI_MAX_REQS` (FastCGI §4.1).
+    /// HAProxy then sends at most this many on one connection. Never more than [`Limits::max_concurrent_requests`] is reported,
+    /// which limits what is accepted. Default: 4, for the reason in [`fcgi_core::server::Config::max_reqs`]. Raise it for an
     /// HAProxy with a larger `tune.bufsize`: this number times the largest usual head must stay below that.
     #[must_use]
     pub fn with_advertised_max_requests(mut self, requests: u32) -> Self {
@@ -228,7 +229,7 @@ impl Config {
 
     /// Limits the time for which input is paused because several requests of a connection leave their bodies unread. After that
     /// the request with the most unread bytes fails: with a 503 if its response has not begun. Default: 10 s, which is long for
-    /// a handler that intends to read, and short for the others, whose responses wait for it.
+    /// a handler that intends to read, and short for the other requests, whose responses wait for it.
     #[must_use]
     pub fn with_body_stall_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.driver().body_stall_timeout = limit.into();
@@ -242,9 +243,9 @@ impl Config {
     }
 
     /// Limits the time in which the web server sends nothing of an unfinished body, while input is read. After that a handler
-    /// that waits for the body is dropped, with a `408 Request Timeout` if the response has not begun; else the body returns [an
-    /// error](crate::BodyError::is_read_timeout), and the handler goes on. `None`: without limit. Default: 120 s, twice nginx's
-    /// `client_body_timeout`, so that the web server, which knows its client, is first.
+    /// that waits for the body is dropped, with a `408 Request Timeout` if the response has not begun; else the body returns
+    /// [an error](crate::BodyError::is_read_timeout), and the handler continues. `None`: without limit. Default: 120 s, twice
+    /// nginx's `client_body_timeout`, so that the web server, which knows its client, is first.
     #[must_use]
     pub fn with_body_read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.driver().body_read_timeout = limit.into();
@@ -292,8 +293,8 @@ impl Config {
     }
 
     /// Limits the bytes of output that wait for a slow web server. At the limit, bodies of responses are not polled, and lines
-    /// for STDERR wait. What one poll produces comes on top. Default: 262 144, several of the 16 to 64 KiB that bodies usually
-    /// yield, so that the next write is ready when the last is done. At least 1.
+    /// for STDERR wait. The output of one poll can exceed the limit. Default: 262 144, several of the 16 to 64 KiB that bodies
+    /// usually yield, so that the next write is ready when the last is done. At least 1.
     #[must_use]
     pub fn with_max_write_buffer(mut self, bytes: usize) -> Self {
         self.driver().max_write_buffer = bytes.max(1);
@@ -339,8 +340,8 @@ impl Config {
         self.driver.linger_bytes
     }
 
-    /// Sets whether requests are still answered after the web server has shut its side down. Default: no. That then means what
-    /// it means from nginx: the client is gone. The handler is dropped.
+    /// Sets whether requests are still answered after the web server has shut down its write side. Default: no:
+    /// the handler is dropped, because nginx shuts down its side when the client is gone.
     #[must_use]
     pub fn with_half_close(mut self, allow: bool) -> Self {
         self.driver().half_close = allow;
@@ -353,8 +354,8 @@ impl Config {
         self.driver.half_close
     }
 
-    /// Sets whether a request without CONTENT_LENGTH has no body, for web servers that send no STDIN record then. Default: no;
-    /// its body ends with the terminal STDIN record as every body does, which uploads of unknown length need.
+    /// Sets whether a request without CONTENT_LENGTH has no body, for web servers that send no STDIN record then. Default: no.
+    /// Its body then ends with the empty STDIN record like every body (FastCGI §5.3), which uploads of unknown length need.
     #[must_use]
     pub fn with_empty_without_content_length(mut self, empty: bool) -> Self {
         self.driver().empty_without_content_length = empty;
@@ -367,19 +368,20 @@ impl Config {
         self.driver.empty_without_content_length
     }
 
-    /// The bytes of memory that a connection can take with these settings, whatever the web server does, without what handlers
-    /// and response bodies hold themselves. An upper bound, for choosing limits, which a test verifies. An honest connection takes
-    /// about a thousandth of it.
+    /// The most bytes of memory that a connection can take with these settings, whatever the web server sends.
+    ///
+    /// Use this upper bound, which a test verifies, to choose limits. It does not include what handlers and response bodies
+    /// hold themselves. An ordinary connection takes about a thousandth of it.
     ///
     /// It is the sum of:
     ///
-    /// - 24 bytes for each of [`Limits::max_total_params_bytes`]: PARAMS and the request's headers, of which the smallest has nine
-    ///   bytes there;
-    /// - 8 for each of [`Limits::connection_window`], or [`request_window`](Limits::request_window) if that is more, and for each of
-    ///   the 65 536 bytes of one read: a chunk of a body can keep so much of its read buffer alive;
+    /// - 24 bytes for each of [`Limits::max_total_params_bytes`]: PARAMS and the request's headers, of which the smallest has
+    ///   nine bytes there;
+    /// - 8 bytes for each of [`Limits::connection_window`], or [`request_window`](Limits::request_window) if that is more, and for
+    ///   each of the 65 536 bytes of one read: a chunk of a body can keep that much of its read buffer alive;
     /// - [`max_write_buffer`](Self::with_max_write_buffer), and four times [`Limits::max_control_bytes`];
-    /// - 4 096 for each of [`Limits::max_concurrent_requests`], and 512 for each of [`Limits::max_half_closed_requests`];
-    /// - [`Limits::max_management_bytes`], 65 536 for lines that wait for STDERR, and 4 096 for the connection itself.
+    /// - 4 096 bytes for each of [`Limits::max_concurrent_requests`], and 512 for each of [`Limits::max_half_closed_requests`];
+    /// - [`Limits::max_management_bytes`], 65 536 bytes for lines that wait for STDERR, and 4 096 for the connection itself.
     #[must_use]
     pub fn max_memory(&self) -> usize {
         let limits = &self.protocol.limits;

@@ -15,25 +15,26 @@ use super::handle::ConnectionHandle;
 use super::service::FcgiService;
 
 pin_project! {
-    /// Serves one connection from a web server, until the connection ends.
+    /// A future that serves one connection from a web server and completes with it.
     ///
     /// Most web servers send one request at a time on a connection. It runs in this future itself, without a task or a
     /// channel. A request that begins while another one runs gets a task of its own ([`tokio::spawn`]), so that requests
     /// that share a connection run in parallel.
     ///
-    /// Each request has a clone of the service, and waits until that is ready: see [`FcgiService`]. While requests wait,
-    /// others are served, ABORT is handled, and input is paused once unread bodies reach the [limits](crate::Limits).
+    /// Each request gets a clone of the service, and waits until that is ready: see [`FcgiService`]. While requests wait,
+    /// others are served, ABORT_REQUEST is handled (FastCGI §5.4), and input is paused once unread bodies reach the
+    /// [limits](crate::Limits).
     ///
     /// # Output
     /// `Ok` when the connection ended in good order: after a request without KEEP_CONN, by the web server between two
-    /// requests, or by [`graceful_shutdown`](Self::graceful_shutdown). Any other end is an [`Error`] that says what
-    /// happened. It needs no handling, so log it.
+    /// requests, or by [`graceful_shutdown`](Self::graceful_shutdown). Otherwise an [`Error`], for the log: it needs no
+    /// handling.
     ///
     /// # Cancel safety
     /// Dropping the future closes the connection and drops the handlers of its requests.
     ///
     /// # Panics
-    /// When it is polled outside a tokio runtime and needs a timer or a task.
+    /// Panics if it is polled outside a tokio runtime and needs a timer or a task.
     pub struct Connection<IO, S>
     where
         S: FcgiService,
@@ -59,31 +60,32 @@ where
         Self { driver: Driver::new(io, service, config), span }
     }
 
-    /// Sets what is done to the transport before it is closed because a response could not be completed. The web
-    /// server must notice that close: with TCP, set the socket to linger for zero seconds, which makes the close a
-    /// reset.
+    /// Sets a function that prepares the transport for the close after an incomplete response.
     ///
-    /// nginx takes a partial response for complete if the connection ends in good order.
+    /// nginx takes a partial response for complete if the connection ends in good order, so the web server must see an error.
+    /// With TCP, set SO_LINGER to 0 s, which turns the close into a reset.
     #[must_use]
     pub fn on_incomplete_response(mut self, reset: fn(&IO)) -> Self {
         self.driver.set_on_incomplete_response(reset);
         self
     }
 
-    /// Names the peer in this connection's span.
+    /// Sets the name of the peer in the connection's tracing span.
     #[must_use]
     pub fn peer(self, peer: &dyn fmt::Debug) -> Self {
         self.span.record("peer", tracing::field::debug(peer));
         self
     }
 
-    /// A handle to end the connection from elsewhere.
+    /// A handle that can close the connection from elsewhere, for example another task.
     pub fn handle(&self) -> ConnectionHandle {
         self.driver.handle().clone()
     }
 
-    /// Ends the connection as soon as no request is in flight on it. One whose PARAMS are still being received counts,
-    /// and a new connection waits a second for its first request. The future must still be polled to its end.
+    /// Closes the connection once no request is in flight on it.
+    ///
+    /// A request whose PARAMS are still being received counts as in flight, and a new connection waits 1 s for its first
+    /// request. The future must still be polled to its end.
     pub fn graceful_shutdown(self: Pin<&mut Self>) {
         self.driver.handle().graceful_shutdown();
     }

@@ -6,7 +6,7 @@ use super::activity::Activity;
 use super::handle::{Command, ConnectionHandle};
 use super::stderr_queue::StderrQueue;
 
-/// Receives commands from the handles, and publishes to them what the connection does.
+/// Receives commands from the handles, and publishes the connection's activity to them.
 #[derive(Debug)]
 pub(super) struct Control {
     handle: ConnectionHandle,

@@ -1,4 +1,4 @@
-//! From a request's PARAMS to a call of the service.
+//! Dispatches requests: checks their PARAMS and calls the service.
 
 use std::task::Context;
 
@@ -24,21 +24,21 @@ use crate::cgi::{ErrorBody, OwnProgram, ResponseContext, TargetContext, read_hea
 /// Checks requests and calls the service with them.
 #[derive(Debug)]
 pub(super) struct Dispatcher<S> {
-    /// Never polled nor called: each request has a clone.
+    /// Neither polled nor called itself: each request gets a clone.
     service: S,
     runtime: RuntimeThreads,
 }
 
-/// Worker threads of the runtime. They decide whether another request can run while one does.
+/// The number of worker threads of the runtime: with several, requests can run in parallel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RuntimeThreads {
-    /// It was not asked yet.
+    /// The runtime was not queried yet.
     Unknown,
     One,
     Several,
 }
 
-/// What is in flight once a service of this type was called.
+/// A dispatched request to a service of type `S`.
 pub(super) type DispatchedTo<S> = Dispatched<Oneshot<S>, <S as FcgiService>::ResponseBody>;
 
 impl<S: FcgiService> Dispatcher<S> {
@@ -46,7 +46,7 @@ impl<S: FcgiService> Dispatcher<S> {
         Self { service, runtime: RuntimeThreads::Unknown }
     }
 
-    /// Whether the runtime has one thread for all tasks, so that none runs while another one does.
+    /// Whether the runtime has a single thread, so that tasks never run in parallel.
     pub(super) fn is_single_threaded(&mut self) -> bool {
         if self.runtime == RuntimeThreads::Unknown {
             let workers =
@@ -57,10 +57,10 @@ impl<S: FcgiService> Dispatcher<S> {
         self.runtime == RuntimeThreads::One
     }
 
-    /// Checks the request, and only then gives it a clone of the service: a rejected request must reserve nothing.
-    /// The clone is called if it is ready; else the response waits for it, and delays no other request.
+    /// Checks the request, and only then clones the service for it: a rejected request must not reserve anything. Calls the
+    /// clone if it is ready at once; else the response waits for it, without delaying other requests.
     ///
-    /// `run` gets what is in flight then. `None`: the request is answered already, or aborted.
+    /// `run` receives the dispatched request. `None` if the request is already answered, or aborted.
     #[inline]
     pub(super) fn dispatch<T>(
         &self,
@@ -117,7 +117,7 @@ impl<S: FcgiService> Dispatcher<S> {
     }
 }
 
-/// Answers a request that no handler has.
+/// Answers a request that has no handler.
 #[cold]
 fn answer<T>(
     protocol: &mut Connection,

@@ -1,21 +1,21 @@
-//! Drives one connection: the order of its steps, and what follows from each.
+//! Drives one connection: the order of its steps, and the effects of each.
 //!
-//! The driver is composed of machines that do not know each other:
+//! The driver is composed of parts that are independent of each other:
 //!
-//! | machine | what it decides |
+//! | part | responsibility |
 //! | --- | --- |
-//! | [`State`] | where the connection is between its accept and its close |
-//! | [`Transport`] | reads and writes; how far the output has got |
+//! | [`State`] | the state of the connection, from accept to close |
+//! | [`Transport`] | reads and writes; tracks how much output was written |
 //! | [`Dispatcher`] | checks requests and calls the service |
-//! | [`InFlight`] | runs responses, inline and in tasks |
-//! | [`RequestControl`] | what follows from an abort, a rejection or a timeout of a request |
-//! | [`TimerTable`] | what has expired |
-//! | [`DiscardedBytes`] | whether too much input was discarded |
-//! | [`Control`] | commands from outside, and the activity that is published there |
+//! | [`InFlight`] | polls responses, inline and in tasks |
+//! | [`RequestControl`] | handles an abort, a rejection or a timeout of a request |
+//! | [`TimerTable`] | tracks all timeouts |
+//! | [`DiscardedBytes`] | limits the discarded input |
+//! | [`Control`] | receives commands from handles, and publishes the activity to them |
 //!
-//! `protocol` is the only table of requests, and does no I/O. A poll takes turns until one makes no progress. A turn of
-//! an open connection has one order: write, read, handle events, poll the responses, flush lines for STDERR, decide on
-//! the close.
+//! `protocol` is the only table of requests, and does no I/O. A poll runs turns until one makes no progress. A turn of an
+//! open connection always has this order: write, read, handle events, poll the responses, flush lines for STDERR, decide
+//! whether to close.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ use crate::body::BodyErrorKind;
 use crate::buffer_pool;
 
 pin_project! {
-    /// A connection and the machines that it is composed of; see the module.
+    /// The parts of a connection: see the module.
     #[project = DriverProj]
     pub(super) struct Driver<IO, S>
     where
@@ -68,7 +68,7 @@ pin_project! {
     }
 }
 
-/// Turns of one poll. A connection that always has more to do lets other tasks run after so many.
+/// The most turns of one poll; then other tasks run, even if the connection always has more to do.
 const MAX_POLL_ITERATIONS: usize = 32;
 
 impl<IO, S: FcgiService> Driver<IO, S> {
@@ -108,7 +108,7 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     S: FcgiService,
 {
-    /// Takes turns until nothing can be done, or the connection has ended.
+    /// Runs turns until none makes progress, or the connection has ended.
     pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut this = self.project();
         this.control.register_waker(cx);
@@ -134,14 +134,14 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     S: FcgiService,
 {
-    /// The connection ends with an error: no handler goes on.
+    /// Cancels all handlers because of an error, and returns it.
     fn fail(&mut self, error: Error) -> Error {
         self.requests().cancel_all();
         self.control.stderr().close();
         error
     }
 
-    /// One turn, and the timers when it is blocked.
+    /// Runs one turn, and polls the timers if it is blocked.
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         if self.control.command() == Command::Abort {
             return Err(ErrorKind::Aborted.into());
@@ -159,7 +159,7 @@ where
         Ok(progress)
     }
 
-    /// One turn of an open connection.
+    /// Runs one turn of an open connection.
     fn serve(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         let was_full = self.is_full();
         self.write(cx)?;
@@ -167,8 +167,8 @@ where
         let read = match self.read(cx) {
             Ok(read) => read,
             Err(error) if error.is_protocol_error() => {
-                // Requests that were complete before the error are answered as far as that can be done at once, however
-                // the bytes were cut.
+                // Answer the requests that were complete before the error if their responses are ready, so that the
+                // result does not depend on how the bytes were split into reads.
                 if self.respond(cx) == Placement::Inline {
                     self.write(cx)?;
                 }
@@ -192,7 +192,7 @@ where
             self.begin_close(then);
             return Ok(Progress::Made);
         }
-        // The transport has not seen the output of this turn yet. It has refused what was left of the last one's.
+        // Only output that was queued in this turn: the transport is blocked on the output before it.
         let has_output = self.transport.has_new_output(self.protocol.output_len());
         let made = read == ReadOutcome::Data || has_room || has_output;
         Ok(if made { Progress::Made } else { Progress::Blocked })
@@ -237,21 +237,21 @@ where
         Ok(read)
     }
 
-    /// Handles what was received, and polls the responses, unless a task was started for one.
+    /// Handles the received events, and polls the responses unless a task was started.
     fn respond(&mut self, cx: &mut Context<'_>) -> Placement {
         let started = self.handle_events(cx);
-        // The runtime's worker keeps the task that it was given last to itself until this poll returns: a handler that
-        // runs inline and blocks would delay that task. So the responses wait for the next poll.
+        // tokio's worker keeps the most recently spawned task in a slot of its own until this poll returns: a handler that
+        // runs inline and blocks would delay that task. So poll the responses in the next poll.
         if started == Placement::Inline {
             let limit = self.config.max_write_buffer;
             self.in_flight.as_mut().poll(self.protocol, limit, cx);
-            // After everything that can write a line, and before the decision on the close.
+            // After all code that can write a line, and before the connection decides whether to close.
             self.control.stderr().flush_to(self.protocol, limit);
         }
         started
     }
 
-    /// Handles everything that the protocol has received. Returns [`Placement::Task`] if a task was started.
+    /// Handles all events. Returns [`Placement::Task`] if a task was started.
     fn handle_events(&mut self, cx: &mut Context<'_>) -> Placement {
         let mut started = Placement::Inline;
         while let Some(event) = self.protocol.poll_event() {
@@ -262,7 +262,7 @@ where
                         started = Placement::Task;
                     }
                 }
-                // A request whose body was complete at its dispatch has no use for more.
+                // The request may have been answered since the event was queued.
                 Event::BodyReadable(key) if self.in_flight.find(key).is_some() => {
                     self.timers.restart_body(key);
                     let max_body_bytes = self.config.max_body_bytes;
@@ -285,7 +285,7 @@ where
         self.timers.stop(Timer::RecordStart);
     }
 
-    /// Calls the service with a request, and runs the response. `None`: the request is answered already.
+    /// Calls the service with a request, and runs its response. `None` if the request is already answered.
     fn dispatch(&mut self, request: NewRequest, cx: &mut Context<'_>) -> Option<Placement> {
         if self.config.request_timeout.is_some() {
             self.timers.start_request(request.key, RequestTimer::Total);
@@ -301,8 +301,8 @@ where
         let handle = self.control.handle();
         let placement = self.dispatcher.dispatch(request, self.protocol, self.config, handle, cx, run)?;
         if placement == Placement::Inline && self.dispatcher.is_single_threaded() && !self.is_full() {
-            // With one thread for everything, a task for the next request gains nothing if this one can be answered at
-            // once. With several, the next one may run elsewhere while this one does here.
+            // With a single thread, a task for the next request gains nothing if this response is ready at once. With
+            // several threads, the next request can run on another one in parallel.
             self.in_flight.as_mut().poll_inline(self.protocol, self.config.max_write_buffer, cx);
         }
         Some(placement)
@@ -316,7 +316,7 @@ where
         }
     }
 
-    /// Publishes the activity at the end of a turn. A connection that becomes idle frees its memory.
+    /// Updates and publishes the activity at the end of a turn. Frees the memory of a connection that becomes idle.
     fn end_turn(&mut self) {
         let becomes_idle = self.state.on_turn_end(Activity::of(self.protocol));
         self.publish_activity();
@@ -336,13 +336,13 @@ where
         }
     }
 
-    /// Whether enough output waits for the transport.
+    /// Whether the unwritten output has reached its limit.
     fn is_full(&self) -> bool {
         self.protocol.output_len() >= self.config.max_write_buffer
     }
 
-    /// Whether the connection is shutting down and no request is in flight. Bytes that were read in this turn may be
-    /// the begin of one.
+    /// Whether the connection is shutting down and no request is in flight. `false` if this turn has read bytes: they may
+    /// begin a request.
     fn is_shutdown_complete(&self, read: ReadOutcome) -> bool {
         if read == ReadOutcome::Data {
             return false;
@@ -365,7 +365,7 @@ where
         self.control.stderr().close();
     }
 
-    /// One turn of a connection that closes.
+    /// Runs one turn of a closing connection.
     fn close(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         self.write(cx)?;
         if self.transport.is_flushed()
@@ -400,7 +400,7 @@ where
         let Poll::Ready(read) = self.transport.poll_discard(cx) else { return Ok(Progress::Blocked) };
         let read = match read {
             Ok(read) => read as u64,
-            // The web server has the response. How it closes does not matter.
+            // The web server has received the response, so an error of its close does not matter.
             Err(_) if matches!(self.state, State::Lingering { .. }) => 0,
             Err(error) => return Err(error.into()),
         };
@@ -414,7 +414,7 @@ where
         }
     }
 
-    /// `Made`: a timeout was handled, and the next turn may find something to do.
+    /// Polls the timers. `Made` if a timeout was handled: the next turn may make progress.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         while let Some(key) = self.protocol.poll_new_head() {
             self.timers.start_request(key, RequestTimer::Params);
@@ -467,7 +467,7 @@ where
         }
     }
 
-    /// Restarts the timeout of paused input if unread bodies have changed: `unread` bytes were unread before.
+    /// Restarts the timeout of paused input if the number of unread bytes has changed from `unread`.
     fn restart_body_stall(&mut self, unread: usize) {
         if self.protocol.unread_bytes() != unread {
             self.timers.stop(Timer::BodyStall);

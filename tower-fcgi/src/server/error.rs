@@ -1,12 +1,13 @@
-//! Why a connection did not end in good order.
+//! The error of a connection.
 
 use std::io;
 
 use fcgi_core::ProtocolError;
 use fcgi_core::server::EndOfInput;
 
-/// The error of a connection, or of the one request of a [CGI program](crate::serve_cgi()). The `is_…` methods tell the
-/// cases apart.
+/// The error of a connection, or of the request of a [CGI program](crate::serve_cgi()).
+///
+/// The `is_…` methods distinguish the causes.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Error {
@@ -21,7 +22,7 @@ pub(crate) enum ErrorKind {
     /// The web server violated the protocol.
     #[error("the web server broke the protocol")]
     Protocol(#[source] ProtocolError),
-    /// The web server closed the connection where it must not.
+    /// The web server closed the connection in the middle of a record or a request.
     #[error("the web server closed the connection {}", place(*.0))]
     UnexpectedEof(EndOfInput),
     #[error(transparent)]
@@ -32,7 +33,7 @@ pub(crate) enum ErrorKind {
     Aborted,
 }
 
-/// What took too long.
+/// The operation that timed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TimeoutKind {
     #[error("timed out while reading the head of a request")]
@@ -75,7 +76,7 @@ impl Error {
         matches!(self.kind, ErrorKind::Timeout(_))
     }
 
-    /// Whether a response could not be completed, so that the connection was closed rather than the response ended.
+    /// Whether a response could not be completed, so that the connection was closed instead of ending the response.
     #[must_use]
     pub const fn is_incomplete_response(&self) -> bool {
         matches!(self.kind, ErrorKind::IncompleteResponse)

@@ -1,4 +1,4 @@
-//! From the loggers of a request's code to the request's STDERR.
+//! Writes the log lines of a request's code to the request's STDERR.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
@@ -8,14 +8,14 @@ use super::response_writer::ResponseWriter;
 
 /// The error log of the web server, as a [`Write`] for loggers: STDERR (FastCGI §5.3) of the current request.
 ///
-/// That is the request whose handler or response body is being polled on the current thread. Anything written elsewhere,
-/// for example in a task or a thread that a handler has started, goes to the standard error of the process.
-/// [`Stderr`](crate::Stderr) can be moved there instead.
+/// The current request is the one whose handler or response body is being polled on the current thread. Lines written
+/// elsewhere, for example in a task or a thread that a handler has started, go to the standard error of the process: move a
+/// [`Stderr`](crate::Stderr) there instead.
 ///
-/// A write never waits, since loggers cannot. What is written before the head of the response follows the head, because
-/// nginx has room for only a few lines before it; the lines of a handler that waits are kept until it answers. What is
-/// written later goes out with the next part of the response. More than 64 KiB at a time are dropped, and a last line
-/// has the number of dropped lines. The lines of a request that the web server aborts before its response are dropped too.
+/// A write never waits, since loggers cannot. Lines written before the head of the response are buffered and sent after the
+/// head, because nginx has room for only a few lines before it. Later lines are sent with the next part of the response.
+/// Lines over 64 KiB at a time are dropped, and a last line has the number of dropped lines. If the web server aborts a
+/// request before its response, its lines are dropped too.
 ///
 /// Text from a client can forge lines in a log that shows it unescaped: log it with `{:?}`.
 ///
@@ -49,7 +49,7 @@ impl Write for ErrorLog {
     /// Writes all of `text`, as lines: a line break is added if it does not end with one.
     ///
     /// # Errors
-    /// Only those of the process's standard error, outside of a request.
+    /// Outside of a request, those of the process's standard error; within a request, none.
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         if !IN_REQUEST.get() {
             return io::stderr().write(text);
@@ -64,23 +64,23 @@ impl Write for ErrorLog {
     }
 }
 
-/// Bytes of a request's lines that are buffered.
+/// The most bytes of a request's lines that are buffered.
 const MAX_BUFFERED: usize = 64 * 1024;
 
 thread_local! {
     /// Whether code of a request is running.
     static IN_REQUEST: Cell<bool> = const { Cell::new(false) };
-    /// Whether `LINES` has any. It is read several times a request, and is cheaper to read.
+    /// Whether `LINES` is not empty. Separate, because it is read several times per request and is cheaper to read.
     static WRITTEN: Cell<bool> = const { Cell::new(false) };
-    /// What the current request has written.
+    /// The lines that the current request has written.
     static LINES: RefCell<LogBuffer> = const { RefCell::new(LogBuffer::new()) };
 }
 
-/// Buffered lines.
+/// A buffer of lines.
 #[derive(Debug, Default)]
 pub(crate) struct LogBuffer {
     text: Vec<u8>,
-    /// Dropped lines.
+    /// The number of dropped lines.
     dropped: usize,
 }
 
@@ -129,12 +129,12 @@ impl LogBuffer {
 /// The lines of a request whose head is not written yet.
 #[derive(Debug, Default)]
 pub(crate) struct DeferredLog(
-    /// Nearly always `None`.
+    /// `None` while empty, as it usually is.
     Option<Box<LogBuffer>>,
 );
 
 impl DeferredLog {
-    /// Takes what was written.
+    /// Takes the lines that were written since the last call.
     #[inline]
     pub(crate) fn collect(&mut self) {
         if WRITTEN.get() {
@@ -142,7 +142,7 @@ impl DeferredLog {
         }
     }
 
-    /// Writes what was taken, and what was written since, to STDERR.
+    /// Writes the taken lines, and those written since, to STDERR.
     pub(crate) fn flush_to(&mut self, writer: &mut impl ResponseWriter) {
         if let Some(lines) = self.0.take() {
             lines.flush_to(writer);
@@ -151,11 +151,11 @@ impl DeferredLog {
     }
 }
 
-/// Code of a request runs until this is [left](Self::leave). Until then, [`flush_to`] and [`DeferredLog::collect`] take
-/// what it writes.
+/// The scope in which code of a request runs, until it is [left](Self::leave). [`flush_to`] and [`DeferredLog::collect`] take
+/// the lines that the code writes in it.
 #[must_use = "it must be left"]
 pub(crate) struct LogScope {
-    /// The lines of another request, whose code polls this one's connection.
+    /// The lines of an outer request, whose code polls this request's connection.
     outer: Option<Box<LogBuffer>>,
     nested: bool,
 }
@@ -183,13 +183,13 @@ fn restore(outer: LogBuffer) {
     WRITTEN.set(true);
 }
 
-/// Whether the current request has written something.
+/// Whether the current request has written any lines.
 #[inline]
 pub(crate) fn is_written() -> bool {
     WRITTEN.get()
 }
 
-/// Writes what the current request has written to STDERR.
+/// Writes the lines of the current request to STDERR.
 #[inline]
 pub(crate) fn flush_to(writer: &mut impl ResponseWriter) {
     if WRITTEN.get() {

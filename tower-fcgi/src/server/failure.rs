@@ -1,4 +1,4 @@
-//! Why a response could not be completed, and what the client gets instead.
+//! The reasons why a response could not be completed, and the status that the client gets instead.
 
 use std::any::Any;
 use std::error::Error;
@@ -42,13 +42,13 @@ pub(crate) enum Failure {
     Timeout,
     #[error("request timed out while reading the head")]
     HeadTimeout,
-    /// `http` or the limits do not allow the request.
+    /// The request is invalid for `http`, or exceeds a limit.
     #[error("the request cannot be served: {1}")]
     Request(StatusCode, &'static str),
 }
 
 impl Failure {
-    /// From a payload of `catch_unwind`.
+    /// The failure for a payload of `catch_unwind`.
     pub(crate) fn panic(payload: &(dyn Any + Send)) -> Self {
         let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
             (Some(text), _) => (*text).to_owned(),
@@ -58,7 +58,7 @@ impl Failure {
         Self::Panic(text)
     }
 
-    /// The status of the error response, where the head was not sent. The client gets no cause: that goes to the log.
+    /// The status of the error response, if the head was not sent. The cause is only logged, not sent to the client.
     pub(crate) const fn status(&self) -> StatusCode {
         match self {
             Self::Panic(_)
@@ -76,7 +76,7 @@ impl Failure {
         }
     }
 
-    /// Whether the peer caused it. The application's log has it at a lower level then.
+    /// Whether the peer caused the failure, which is then logged at a lower level.
     pub(crate) const fn is_client_error(&self) -> bool {
         matches!(self, Self::Request(..) | Self::HeadTimeout | Self::BodyStalled | Self::BodyTooLarge)
     }
@@ -94,8 +94,8 @@ impl From<ResponseError> for Failure {
     }
 }
 
-/// An error and its sources on one line. A source that the text so far ends with is not repeated: many errors include the
-/// text of their source.
+/// Formats an error and its sources on one line. Skips a source if the text so far ends with it: many errors include the text
+/// of their source.
 struct ErrorChain<'a>(&'a dyn Error);
 
 impl fmt::Display for ErrorChain<'_> {

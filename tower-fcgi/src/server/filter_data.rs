@@ -1,4 +1,4 @@
-//! The file that a Filter receives.
+//! The DATA of a Filter.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +13,8 @@ use crate::cgi::parse_decimal;
 ///
 /// It is in the extensions of each request to a Filter, and only there. A clone is the same stream.
 ///
-/// The stream is a [`RequestBody`] and behaves like one: reading it lets input flow, and leaving it unread pauses the input
-/// once STDIN and DATA together reach the limits. The web server sends DATA after STDIN, so read or drop the request's
+/// The stream is a [`RequestBody`] and behaves like one: reading it resumes paused input, and leaving it unread pauses the
+/// input once STDIN and DATA together reach the limits. The web server sends DATA after STDIN, so read or drop the request's
 /// body first. As §6.4 requires, the number of bytes is checked against FCGI_DATA_LENGTH: fewer or more are a
 /// [`BodyError`](crate::BodyError), never a clean end. A request without that length gets a `400`.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub struct FilterData {
 }
 
 impl FilterData {
-    /// The DATA of a complete file, for tests of a Filter.
+    /// DATA with a complete file, for tests of a Filter.
     #[must_use]
     pub fn whole(file: impl Into<Bytes>, last_modified: Option<SystemTime>) -> Self {
         let file = file.into();
@@ -38,19 +38,19 @@ impl FilterData {
         Self { length, last_modified, stream: Arc::new(Mutex::new(Some(stream))) }
     }
 
-    /// The bytes of the file: FCGI_DATA_LENGTH. They were received only once the stream has ended cleanly.
+    /// The length of the file in bytes: FCGI_DATA_LENGTH. It is verified when the stream ends.
     #[must_use]
     pub const fn length(&self) -> u64 {
         self.length
     }
 
-    /// When the file was last modified: FCGI_DATA_LAST_MOD. `None` if missing or not a time.
+    /// The time when the file was last modified: FCGI_DATA_LAST_MOD. `None` if missing or not a time.
     #[must_use]
     pub const fn last_modified(&self) -> Option<SystemTime> {
         self.last_modified
     }
 
-    /// Takes the content of the file. `None` if it was taken before.
+    /// Takes the stream with the content of the file. `None` if it was taken before.
     #[must_use]
     pub fn take(&self) -> Option<RequestBody> {
         self.stream.lock().unwrap_or_else(PoisonError::into_inner).take()

@@ -1,4 +1,4 @@
-//! Controls a connection that runs in a task of its own.
+//! The handle of a connection that runs in a task of its own.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use tokio::time::Instant as Clock;
 use super::activity::Activity;
 use super::stderr_queue::StderrQueue;
 
-/// A handle to a running [`Connection`](crate::Connection), for a program with many of them.
+/// A handle to a running [`Connection`](crate::Connection), to close it or to query its activity.
 #[derive(Clone)]
 pub struct ConnectionHandle {
     shared: Arc<HandleState>,
@@ -22,7 +22,7 @@ struct HandleState {
     /// 0 while the connection is busy. Else its [`Activity`] in the lowest two bits, and above them the milliseconds from
     /// the process's first connection to the time when this one was last busy.
     activity: AtomicU64,
-    /// Of the task that polls the connection.
+    /// The waker of the task that polls the connection.
     waker: Mutex<Option<Waker>>,
     stderr: StderrQueue,
 }
@@ -37,8 +37,8 @@ pub(crate) enum Command {
     Abort,
 }
 
-/// How long a connection that shuts down receives the rest of an answered request, from its response on. An immediate
-/// close could cost the response on its way; by then the web server has read it.
+/// How long a connection that is shutting down receives the rest of an answered request, counted from the response. An
+/// immediate close could destroy the response on its way; by the end of this time the web server has read it.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 impl ConnectionHandle {
@@ -53,26 +53,29 @@ impl ConnectionHandle {
         }
     }
 
-    /// Closes the connection as soon as no request is in flight on it. One whose PARAMS are still being received counts.
+    /// Closes the connection once no request is in flight on it.
     ///
-    /// An idle connection closes at once. If the input of an answered request has not ended, it closes within a second of the
-    /// response, whatever [`Config::linger_timeout`](crate::Config::linger_timeout) says. A new one waits a second for its
-    /// first request, since a web server connects when it has one.
+    /// A request whose PARAMS are still being received counts as in flight. An idle connection closes at once. If the input of
+    /// an answered request has not ended, it closes within 1 s of the response, whatever
+    /// [`Config::linger_timeout`](crate::Config::linger_timeout) is. A new connection waits 1 s for its first request, since a
+    /// web server connects when it has one.
     pub fn graceful_shutdown(&self) {
         self.send(Command::Shutdown);
     }
 
-    /// Closes the connection if that costs no request: if it is idle, or only receives the rest of an answered request. Else
-    /// nothing happens, now or later. A request that is received at the same moment is served; the connection still closes only
-    /// if the response is ready without waiting. [`closes_within`](Self::closes_within) says how long it takes.
+    /// Closes the connection if it is idle or only receives the rest of an answered request.
+    ///
+    /// Otherwise this has no effect, now or later. A request that is received at the same moment is served; the connection
+    /// then closes only if the response is ready without waiting. [`closes_within`](Self::closes_within) returns how long the
+    /// close takes.
     ///
     /// Use it to make room: if one of many connections has just received a request, it continues, and another can be closed.
     pub fn close_if_idle(&self) {
         self.send(Command::CloseIfIdle);
     }
 
-    /// How long [`close_if_idle`](Self::close_if_idle) takes at most: zero, or up to a second if the input of an answered
-    /// request has not ended. `None` if it would have no effect, because a request is in flight or expected.
+    /// How long [`close_if_idle`](Self::close_if_idle) takes at most: zero, or up to 1 s if the input of an answered request
+    /// has not ended. `None` if it would have no effect, because a request is in flight or expected.
     #[must_use]
     pub fn closes_within(&self) -> Option<Duration> {
         match self.activity() {
@@ -87,7 +90,7 @@ impl ConnectionHandle {
         self.send(Command::Abort);
     }
 
-    /// How long the connection has been idle: kept, with no request in flight. `None` while it is not, and before its first
+    /// How long the connection has been idle: kept, with no request in flight. `None` if it is not idle, or before its first
     /// request.
     #[must_use]
     pub fn idle_for(&self) -> Option<Duration> {
@@ -106,10 +109,10 @@ impl ConnectionHandle {
         }
     }
 
-    /// For the connection: it is busy, so that [`close_if_idle`](Self::close_if_idle) has no effect.
+    /// For the connection: withdraws [`close_if_idle`](Self::close_if_idle), since it is busy.
     pub(crate) fn stay_open(&self) {
         let (from, to) = (Command::CloseIfIdle as u8, Command::Run as u8);
-        // It fails if a stronger command was sent meanwhile.
+        // Fails if a stronger command was sent, which must not be withdrawn.
         let _ = self.shared.command.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
     }
 
@@ -145,8 +148,8 @@ impl ConnectionHandle {
         *self.waker() = Some(waker.clone());
     }
 
-    /// For the connection: it is gone. Handles and extensions of requests may outlive it, and must not keep the memory of
-    /// its task alive.
+    /// For the connection: drops the waker when it ends. Handles and extensions of requests may outlive the connection, and
+    /// must not keep the memory of its task alive.
     pub(crate) fn clear_waker(&self) {
         let waker = self.waker().take();
         drop(waker);

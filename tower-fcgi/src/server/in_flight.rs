@@ -26,7 +26,7 @@ pin_project! {
         inline: InlineSlot<F, B>,
         // Made for the first request that needs a task.
         tasks: Option<Box<RequestTasks>>,
-        // Whether the tasks have their turn before the inline request.
+        // Whether tasks are polled before the inline request.
         tasks_first: bool,
     }
 }
@@ -59,22 +59,22 @@ impl<F, B> InFlight<F, B> {
         }
     }
 
-    /// Fails the bodies of all requests that have not ended.
+    /// Fails the bodies of all requests in flight.
     pub(super) fn fail_bodies(&self, kind: BodyErrorKind) {
         for request in self.requests() {
             request.input.fail(kind);
         }
     }
 
-    /// Releases the capacity that the handlers have freed. [`Blocked`](Progress::Blocked): they have freed none, and
-    /// wake `waker` when they do.
+    /// Releases the capacity that the handlers have freed. [`Blocked`](Progress::Blocked) if there is none: `waker` is then
+    /// registered for the next change.
     pub(super) fn release_capacity(&self, protocol: &mut Connection, waker: &Waker) -> Progress {
         let released: usize =
             self.requests().map(|request| request.input.release_capacity(protocol, request.key, waker)).sum();
         if released > 0 { Progress::Made } else { Progress::Blocked }
     }
 
-    /// Frees what an idle connection does not need. A task that has not ended has no request left.
+    /// Frees memory that an idle connection does not need. No task has a request then.
     pub(super) fn shrink(self: Pin<&mut Self>) {
         *self.project().tasks = None;
     }
@@ -121,7 +121,7 @@ where
         }
     }
 
-    /// Polls all responses, as long as there is room for `limit` bytes of output.
+    /// Polls all responses while the output has fewer than `limit` bytes.
     #[inline]
     pub(super) fn poll(
         mut self: Pin<&mut Self>,
@@ -129,7 +129,7 @@ where
         limit: usize,
         cx: &mut Context<'_>,
     ) {
-        // Each comes first in its turn, or a response that is always ready would leave no room for the others.
+        // Alternate which is polled first: otherwise a response that is always ready would leave no room for the others.
         let had_room = protocol.output_len() < limit;
         let tasks_first = self.tasks_first;
         if tasks_first && self.tasks.is_some() {
@@ -199,7 +199,7 @@ where
         }
     }
 
-    /// Drops all handlers: the peer is gone.
+    /// Cancels all handlers: the peer is gone.
     pub(super) fn cancel_all(
         mut self: Pin<&mut Self>,
         kind: BodyErrorKind,

@@ -1,4 +1,4 @@
-//! What the connection keeps of a request that a handler answers.
+//! A request in flight: the connection's side of it.
 
 use fcgi_core::RequestKey;
 use pin_project_lite::pin_project;
@@ -8,7 +8,7 @@ use super::input_streams::InputStreams;
 use super::response_driver::ResponseDriver;
 use crate::body::BodyErrorKind;
 
-/// A request that was dispatched and is not answered.
+/// A request that was dispatched and is not answered yet.
 #[derive(Debug)]
 pub(super) struct InFlightRequest {
     pub(super) key: RequestKey,
@@ -17,7 +17,7 @@ pub(super) struct InFlightRequest {
 }
 
 pin_project! {
-    /// A request in flight, and the response that a handler owes it.
+    /// A request in flight, and the driver of its response.
     #[project = DispatchedProj]
     pub(super) struct Dispatched<F, B> {
         pub(super) request: InFlightRequest,
@@ -27,7 +27,7 @@ pin_project! {
 }
 
 impl Drop for InFlightRequest {
-    /// However the connection ends, a handler in another task must not wait for bytes that never come.
+    /// Fails the body: a handler in another task must not wait forever, however the connection ends.
     fn drop(&mut self) {
         self.input.fail(BodyErrorKind::Disconnected);
     }

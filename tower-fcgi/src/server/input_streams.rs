@@ -1,5 +1,6 @@
-//! The input streams of a request: STDIN, and behind it a Filter's DATA (FastCGI §6.4). From the protocol's buffer to
-//! the handler's bodies, and the capacity that they release back to the protocol.
+//! The input streams of a request: STDIN, and after it a Filter's DATA (FastCGI §6.4).
+//!
+//! Moves bytes from the protocol's buffer to the handler's bodies, and released capacity back to the protocol.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,11 +21,11 @@ use crate::cgi::RequestInfo;
 /// The connection's ends of a request's input streams.
 #[derive(Debug)]
 pub(super) enum InputStreams {
-    /// They had ended before the request was dispatched, or are discarded.
+    /// All streams had ended before the request was dispatched, or are discarded.
     Complete,
     /// STDIN is still open.
     Stdin(Arc<BodyChannel>),
-    /// A Filter's, of which at least one is still open. `None`: that one had ended, or is discarded by itself.
+    /// A Filter's streams; at least one is still open. `None`: that stream had ended, or is discarded separately.
     Filter { stdin: Option<Arc<BodyChannel>>, data: Option<Arc<BodyChannel>> },
 }
 
@@ -34,9 +35,9 @@ type Opened<B> = (B, Option<Arc<BodyChannel>>);
 /// Why the input of a request cannot be handed to a handler.
 #[derive(Debug)]
 pub(super) enum NotOpened {
-    /// The request must be answered with this.
+    /// The request must be answered with this failure.
     Failed(Failure),
-    /// The request was aborted, and has its END_REQUEST.
+    /// The request was aborted, and END_REQUEST was sent.
     Aborted,
 }
 
@@ -71,26 +72,27 @@ impl InputStreams {
         self.channels().any(|channel| channel.is_open())
     }
 
-    /// Whether the handler waits for more.
+    /// Whether the handler waits for bytes of a body.
     pub(super) fn reader_is_waiting(&self) -> bool {
         self.channels().any(|channel| channel.reader_is_waiting())
     }
 
-    /// Ends the streams with an error, unless they have ended before.
+    /// Fails the streams that have not ended.
     pub(super) fn fail(&self, kind: BodyErrorKind) {
         for channel in self.channels() {
             channel.fail(kind);
         }
     }
 
-    /// Moves what was received to the handler's bodies. Returns the bytes of a STDIN whose size is limited.
+    /// Moves the received bytes to the handler's bodies. Returns the size of STDIN so far, for the limit on it;
+    /// 0 if it is discarded, and for a Filter.
     pub(super) fn receive(&self, protocol: &mut Connection, key: RequestKey) -> u64 {
         match self {
             Self::Complete => 0,
             Self::Stdin(channel) => {
                 let (receiver, _) = transfer(protocol, key, Connection::read_body, channel);
                 if receiver == Receiver::Dropped {
-                    // It fails if the request is closed, and then there is nothing to discard.
+                    // Fails if the request is closed; then there is nothing to discard.
                     let _ = protocol.discard_body(key);
                     return 0;
                 }
@@ -115,8 +117,8 @@ impl InputStreams {
         }
     }
 
-    /// Releases the capacity that the handler has freed since the last call, and returns its bytes. Where that is
-    /// nothing, `waker` is woken by the next change.
+    /// Releases the capacity that the handler has freed since the last call, and returns its bytes. If that is 0, registers
+    /// `waker` for the next change.
     pub(super) fn release_capacity(
         &self,
         protocol: &mut Connection,
@@ -174,7 +176,7 @@ fn open_stdin(
         return Err(NotOpened::Failed(Failure::BodyTooLarge));
     }
     match state {
-        // FastCGI §6.3: an Authorizer has no STDIN, whatever CONTENT_LENGTH says of the client's body.
+        // FastCGI §6.3: an Authorizer has no STDIN, whatever CONTENT_LENGTH the client's body has.
         StreamState::Ended if request.role == Role::AUTHORIZER => return Ok((RequestBody::empty(), None)),
         StreamState::Ended => {
             protocol.release_capacity(key, bytes_in(&chunks));
@@ -187,13 +189,13 @@ fn open_stdin(
         StreamState::Open => {}
     }
     let is_empty = match info.content_length {
-        // RFC 3875 §4.1.2. The stream stays open until its terminal record, which HAProxy may not send at all.
+        // RFC 3875 §4.1.2: an empty body. Its stream stays open until the empty record, which HAProxy may never send.
         Some(length) => length == 0,
         None => config.empty_without_content_length,
     };
     if is_empty && chunks.is_empty() {
         if request.role != Role::FILTER {
-            // For a Filter it would discard the DATA as well.
+            // Not for a Filter: this would discard the DATA too.
             protocol.discard_body(key).map_err(|_| NotOpened::Aborted)?;
         }
         return Ok((RequestBody::empty(), None));
@@ -206,7 +208,7 @@ fn open_stdin(
 /// The DATA of a new request to a Filter.
 fn open_data(protocol: &mut Connection, request: &NewRequest) -> Result<Opened<FilterData>, Failure> {
     let Some(length) = filter_data::length(&request.params) else {
-        // FastCGI §6.4: the web server sends it, and the application compares DATA with it.
+        // FastCGI §6.4: the web server sends FCGI_DATA_LENGTH, and the application compares the length of DATA with it.
         return Err(Failure::Request(StatusCode::BAD_REQUEST, "a Filter without FCGI_DATA_LENGTH"));
     };
     let last_modified = filter_data::last_modified(&request.params);
@@ -223,7 +225,7 @@ fn open_data(protocol: &mut Connection, request: &NewRequest) -> Result<Opened<F
     Ok((FilterData::new(length, last_modified, body), channel))
 }
 
-/// Moves what was received of a stream into its channel. Returns its bytes as well, in case that the body was dropped.
+/// Moves the received bytes of a stream into its channel. Also returns their number, in case the body was dropped.
 fn transfer(
     protocol: &mut Connection,
     key: RequestKey,
@@ -237,11 +239,11 @@ fn transfer(
     })
 }
 
-/// Discards what was received of one of a Filter's streams, and returns its bytes. The protocol can only discard both,
-/// and the handler may still read the DATA behind a STDIN that it has dropped.
+/// Discards the received bytes of one of a Filter's streams, and returns their number. The protocol can only discard both
+/// streams, and the handler may still read the DATA after a STDIN that it has dropped.
 fn discard_unread(protocol: &mut Connection, key: RequestKey, read: Read) -> usize {
     let mut chunks = VecDeque::new();
-    // It fails if the request is closed, and then its capacity is released already.
+    // Fails if the request is closed; its capacity is already released then.
     let _ = read(protocol, key, &mut chunks);
     let bytes = bytes_in(&chunks);
     protocol.release_capacity(key, bytes);

@@ -1,4 +1,4 @@
-//! Calls a clone of the service with one request: readiness, the call, and the response's future.
+//! Calls a clone of the service with one request: waits for its readiness, then for the response.
 
 use std::mem;
 use std::pin::Pin;
@@ -12,25 +12,25 @@ use super::failure::{BoxError, Failure};
 use crate::body::RequestBody;
 
 pin_project! {
-    /// The future of one response, as tower's `Oneshot`, but its error tells a service that did not become ready from one
-    /// that failed.
+    /// The future of one response. Like tower's `Oneshot`, but its error distinguishes an error of `poll_ready` from one of
+    /// the call.
     ///
-    /// It owns a clone of the service until the call, and no longer. So what the clone reserved in `poll_ready` (a permit, a
-    /// place in a queue) is released with this future, even if the request is never called.
+    /// It owns a clone of the service until the call, and no longer. So what the clone has reserved in `poll_ready` (a permit,
+    /// a place in a queue) is released when this future is dropped, even without a call.
     #[project = OneshotProj]
     pub(crate) enum Oneshot<S>
     where
         S: Service<Request<RequestBody>>,
     {
-        /// Polls the same clone each time: another one would lose its place in the queue. Boxed, since most services are
-        /// ready at once, and a request is large.
+        /// The clone is not ready. Always poll the same clone: another one would lose the place in the queue. Boxed, since
+        /// most services are ready at once, and a request is large.
         Waiting { call: Box<Call<S>> },
-        /// The clone was dropped.
+        /// The service was called, and the clone dropped.
         Called { #[pin] future: S::Future },
     }
 }
 
-/// A request that waits for its service.
+/// A request that waits for the readiness of its service.
 #[derive(Debug)]
 pub(crate) struct Call<S> {
     service: S,
@@ -41,15 +41,15 @@ impl<S> Oneshot<S>
 where
     S: Service<Request<RequestBody>, Error: Into<BoxError>>,
 {
-    /// Waits for `service` with the first poll.
+    /// A future that polls the readiness of `service` first.
     pub(crate) fn new(service: S, request: Request<RequestBody>) -> Self {
         Self::Waiting { call: Box::new(Call { service, request }) }
     }
 
-    /// Calls `service` now if it is ready at once. Allocates only if it is not.
+    /// Calls `service` if it is ready at once. Allocates only if it is not.
     ///
     /// # Errors
-    /// That of `poll_ready`.
+    /// The error of `poll_ready`.
     #[inline]
     pub(crate) fn start(
         mut service: S,

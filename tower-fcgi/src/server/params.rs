@@ -12,12 +12,12 @@ use crate::cgi::{client_of, first_counts, server_of};
 
 /// The meta-variables of a request (RFC 3875 §4.1): everything that the web server sent, in its order, as raw bytes.
 ///
-/// They are in the extensions of each request. Derefs to [`fcgi_core::Params`], which has more look-ups. A clone shares the
+/// They are in the extensions of each request. Derefs to [`fcgi_core::Params`], which has more lookups. A clone shares the
 /// bytes.
 ///
 /// # A variable that comes several times
-/// [`get`](Self::get) returns the value from which the request's headers, its target and
-/// [`client_addr`](Self::client_addr) are made: the last. So a web server's configuration can include a file and override a
+/// [`get`](Self::get) returns the last value, from which the request's headers, its target and
+/// [`client_addr`](Self::client_addr) are made too. So a web server's configuration can include a file and override a
 /// variable after it. For HTTP_* other than HTTP_HOST and HTTP_AUTHORIZATION it is the first, as in `HeaderMap::get`, and
 /// for CONTENT_TYPE the first that is not empty: HAProxy and H2O send each of a client's headers.
 /// [`get_all`](fcgi_core::Params::get_all) returns all values.
@@ -34,7 +34,7 @@ pub struct Params {
     pairs: fcgi_core::Params,
     role: Role,
     client: Option<SocketAddr>,
-    /// Not an extension of its own, which would be an allocation.
+    /// A field, since an extension of its own would need an allocation.
     stderr: Option<Stderr>,
 }
 
@@ -49,30 +49,31 @@ impl Params {
         Self { pairs, role, client, stderr: Some(stderr) }
     }
 
-    /// The role that the request asks for: one of the [roles](crate::Builder::with_roles) that the service plays. Params that
-    /// were made by hand are a Responder's, unless [`with_role`](Self::with_role) was used.
+    /// The role of the application for this request: one of the service's [roles](crate::Builder::with_roles).
+    ///
+    /// Responder for params that were made by hand, unless [`with_role`](Self::with_role) was used.
     #[must_use]
     pub const fn role(&self) -> Role {
         self.role
     }
 
-    /// The same params of a request for this role, for tests of a service with several roles.
+    /// Sets the role, for tests of a service with several roles.
     #[must_use]
     pub const fn with_role(mut self, role: Role) -> Self {
         self.role = role;
         self
     }
 
-    /// From the environment of a CGI program (RFC 3875 §4.1), as [`vars_os`](std::env::vars_os) returns it: every variable, as
-    /// raw bytes.
+    /// Makes params from the environment of a CGI program (RFC 3875 §4.1), as [`vars_os`](std::env::vars_os) returns it: every
+    /// variable, as raw bytes.
     pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         vars.into_iter()
             .map(|(name, value)| (name.into_encoded_bytes(), value.into_encoded_bytes()))
             .collect()
     }
 
-    /// The value of a variable; if it [comes several times](Self#a-variable-that-comes-several-times), the one that counts. Names
-    /// are compared byte by byte.
+    /// The value of a variable; if it [comes several times](Self#a-variable-that-comes-several-times), the one that counts.
+    /// Names are compared byte by byte.
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
         let name = name.as_ref();
         if !first_counts(name) {
@@ -122,7 +123,7 @@ impl Params {
 }
 
 impl PartialEq for Params {
-    /// Compares the pairs: the client is parsed from them, and the role and STDERR are not meta-variables.
+    /// Compares the pairs only: the client's address is parsed from them, and the role and STDERR are not meta-variables.
     fn eq(&self, other: &Self) -> bool {
         self.pairs == other.pairs
     }

@@ -1,18 +1,18 @@
-//! What a step of the driver achieved.
+//! The progress of a step of the driver.
 
-/// The outcome of one step. It decides whether the driver takes another turn, and when it waits.
+/// The progress of one step: decides whether the driver runs another turn or waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Something changed: another step may find more to do.
+    /// Something changed: another step may make progress.
     Made,
-    /// Nothing can be done now, and a waker is registered for everything that can go on.
+    /// No progress is possible now, and wakers are registered for everything that can change this.
     Blocked,
     /// Nothing is left to do.
     Finished,
 }
 
 impl Progress {
-    /// `Blocked` for a step that had something to do and did nothing of it.
+    /// Turns `Finished` into `Blocked`, for a step that had something to do and made no progress.
     pub(super) const fn or_blocked(self) -> Self {
         match self {
             Self::Made => Self::Made,

@@ -21,13 +21,13 @@ pub(super) enum ReadOutcome {
     Pending,
     /// Nothing was read: unread bodies have reached their limit.
     Paused,
-    /// The web server has shut its side down.
+    /// The web server has shut down its write side.
     Eof,
 }
 
-/// Bytes of a read whose bytes are discarded.
+/// The size in bytes of the buffer for discarded input.
 const DISCARD_BUF_SIZE: usize = 32 * 1024;
-/// A read of at least this many bytes may share its buffer with bodies. The protocol copies the bytes of smaller ones.
+/// A read of at least this many bytes may share its buffer with bodies. The protocol copies smaller reads.
 const MIN_SHARED_READ: usize = 8 * 1024;
 
 /// Reads once and hands the bytes to the protocol.
@@ -58,7 +58,7 @@ pub(super) fn poll_read<IO: AsyncRead + Unpin>(
 }
 
 /// Reads once and discards the bytes. Returns their number; 0 at the end of the stream.
-// Not inlined: its buffer is on the stack, which every turn of a driver would have to probe.
+// Not inlined: its large buffer would add stack probes to every turn of a driver.
 #[inline(never)]
 pub(super) fn poll_discard<IO: AsyncRead + Unpin>(
     io: &mut IO,

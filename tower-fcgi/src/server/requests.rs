@@ -1,4 +1,4 @@
-//! What happens to a request between its dispatch and its end, other than its handler's response.
+//! Handles the events of a request other than its handler's response: its body, aborts, rejections and timeouts.
 
 use std::pin::Pin;
 
@@ -15,7 +15,7 @@ use super::response_writer::DirectWriter;
 use crate::body::BodyErrorKind;
 use crate::cgi::ErrorBody;
 
-/// The requests of a connection: those that the protocol knows, and the handlers of those in flight.
+/// Controls the requests of a connection: their state in the protocol, and the handlers of those in flight.
 pub(super) struct RequestControl<'a, F, B> {
     pub(super) protocol: &'a mut Connection,
     pub(super) in_flight: Pin<&'a mut InFlight<F, B>>,
@@ -28,7 +28,7 @@ where
     F: Future<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
-    /// Moves what was received of a body to its handler.
+    /// Moves the received bytes of a body to its handler.
     pub(super) fn receive_body(&mut self, key: RequestKey, max_body_bytes: u64) {
         let Some(request) = self.in_flight.find(key) else { return };
         if request.input.receive(self.protocol, key) <= max_body_bytes {
@@ -42,8 +42,8 @@ where
         }
     }
 
-    /// The web server has aborted a request. Its handler is dropped, and END_REQUEST is sent unless that would make an
-    /// incomplete response look complete.
+    /// Handles ABORT_REQUEST (FastCGI §5.4): drops the handler, and sends END_REQUEST unless that would make an incomplete
+    /// response look complete.
     pub(super) fn abort(&mut self, key: RequestKey) {
         self.cancel(key, BodyErrorKind::Aborted);
         let _ = match self.protocol.replace_response(key, b"") {
@@ -53,7 +53,7 @@ where
         };
     }
 
-    /// The protocol has rejected a request.
+    /// Answers a request that the protocol has rejected.
     pub(super) fn reject(&mut self, key: RequestKey, reason: RejectReason) {
         let reason = match reason {
             RejectReason::TooManyBytes => "PARAMS exceed the limit of bytes",
@@ -63,15 +63,15 @@ where
         self.answer(key, &failure, ErrorBody::None);
     }
 
-    /// PARAMS were not received in time.
+    /// Fails a request whose PARAMS were not received in time.
     pub(super) fn on_head_timeout(&mut self, key: RequestKey) {
         if self.protocol.reject(key).is_ok() {
             self.answer(key, &Failure::HeadTimeout, ErrorBody::None);
         }
     }
 
-    /// Nothing of a body was received for too long. The request fails if its handler waits for the body; else the handler
-    /// gets an error when it reads on.
+    /// Handles the read timeout of a body: nothing was received for too long. Fails the request if its handler waits for the
+    /// body; else the handler's next read of the body returns an error.
     pub(super) fn on_body_timeout(&mut self, key: RequestKey) {
         let Some(request) = self.in_flight.find(key) else { return };
         if request.input.reader_is_waiting() && self.is_not_started(key) {
@@ -81,27 +81,27 @@ where
         }
     }
 
-    /// Unread bodies have paused the input for too long. The request with most of them fails.
+    /// Fails the request with the most unread bytes: unread bodies have paused the input for too long.
     pub(super) fn on_body_stall(&mut self) {
         if let Some(key) = self.protocol.largest_unread() {
             self.fail(key, &Failure::BodyNotConsumed, BodyErrorKind::Evicted);
         }
     }
 
-    /// Answers a request in place of its handler, which is dropped.
+    /// Drops the handler of a request, and completes its response with the failure.
     pub(super) fn fail(&mut self, key: RequestKey, failure: &Failure, kind: BodyErrorKind) {
         let error_body = self.in_flight.progress(key).error_body();
         self.cancel(key, kind);
         self.answer(key, failure, error_body);
     }
 
-    /// Drops all handlers: the peer is gone.
+    /// Cancels all handlers: the peer is gone.
     pub(super) fn cancel_all(&mut self) {
         let kind = BodyErrorKind::Disconnected;
         self.in_flight.as_mut().cancel_all(kind, self.protocol, self.max_write_buffer);
     }
 
-    /// Drops the handler of a request.
+    /// Drops the handler of a request, if any, and fails its body.
     fn cancel(&mut self, key: RequestKey, kind: BodyErrorKind) {
         self.in_flight.as_mut().cancel(key, kind, self.protocol, self.max_write_buffer);
     }
@@ -112,7 +112,7 @@ where
         complete(failure, error_body, DeferredLog::default(), &mut writer);
     }
 
-    /// Whether nothing of a response was given to the protocol.
+    /// Whether no byte of the response was queued in the protocol.
     fn is_not_started(&self, key: RequestKey) -> bool {
         matches!(self.in_flight.progress(key), ResponseProgress::NotStarted(_))
     }

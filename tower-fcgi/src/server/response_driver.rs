@@ -1,5 +1,5 @@
-//! The response to one request: the handler, the head, the body, the end. It runs in the connection's own future or in a
-//! task.
+//! Drives the response to one request: the handler, the head, the body, the end. Runs in the connection's own future or in
+//! a task.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,17 +16,17 @@ use super::failure::{BoxError, Failure};
 use super::response_writer::ResponseWriter;
 use crate::cgi::{ErrorBody, ResponseBodyLength, ResponseContext, write_error, write_head};
 
-/// Frames of one poll. A body that is always ready with empty frames would otherwise block everything else.
+/// The most frames of one poll. A body that is always ready with empty frames would otherwise block everything else.
 const MAX_FRAMES_PER_POLL: usize = 256;
 
 pin_project! {
     /// Drives one response.
     #[project = ResponseDriverProj]
     pub(crate) enum ResponseDriver<F, B> {
-        /// The handler runs, or the request waits for the service to be ready. `log`: what it has logged.
+        /// The handler runs, or the request waits for the service to be ready. `log`: the lines logged so far.
         Handler { #[pin] future: F, context: ResponseContext, log: DeferredLog },
-        /// The head was written, and the body follows. `left`: bytes of it that must still follow, if known; `first`: the
-        /// next frame is the first one.
+        /// The head was written, and the body follows. `left`: the remaining bytes of the body, if known; `first`: whether
+        /// the next frame is the first one.
         Body { #[pin] body: B, left: Option<u64>, first: bool, error_body: ErrorBody },
         /// The response has ended, complete or not.
         Done,
@@ -38,7 +38,7 @@ where
     F: Future<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
-    /// The response of a handler that has logged this so far.
+    /// The response of a handler; `log` has the lines that it has logged so far.
     pub(crate) const fn new(future: F, context: ResponseContext, log: DeferredLog) -> Self {
         Self::Handler { future, context, log }
     }
@@ -56,8 +56,8 @@ where
         }
     }
 
-    /// Whether all bytes of a known length were written, so that only the end follows. It needs no room, and should be
-    /// sent with the last bytes.
+    /// Whether all bytes of a known length were written, so that only the end follows. The end needs no room in the output,
+    /// and should be sent with the last bytes.
     const fn awaits_its_end(&self) -> bool {
         matches!(self, Self::Body { left: Some(0), .. })
     }
@@ -97,14 +97,14 @@ where
         Poll::Pending
     }
 
-    /// Drops the handler or the body. A panic of the drop is only reported on STDERR.
+    /// Drops the handler or the body. If the drop panics, this is only reported on STDERR.
     pub(crate) fn discard(mut self: Pin<&mut Self>, writer: &mut impl ResponseWriter) {
         if let Err(failure) = catch_panic(|| self.as_mut().set(Self::Done)) {
             report(&failure, writer);
         }
     }
 
-    /// Keeps what was logged until the head is written.
+    /// Keeps the logged lines until the head is written.
     #[cold]
     fn collect_log(self: Pin<&mut Self>, writer: &mut impl ResponseWriter) {
         match self.project() {
@@ -153,7 +153,7 @@ where
     ) -> Result<(), Failure> {
         let (parts, body) = response.into_parts();
         let hint = body.size_hint();
-        // A writer whose request is closed does not call this, and needs no body.
+        // A writer whose request is closed does not call the closure, and needs no body.
         let mut length = Ok(ResponseBodyLength::NoBody);
         writer.stdout_with(|out| length = write_head(&parts, &hint, context, out));
         let (left, ends) = match length? {
@@ -161,7 +161,7 @@ where
             ResponseBodyLength::NoBody => (None, true),
         };
         self.as_mut().take_log().flush_to(writer);
-        // Also for an empty body: if its drop panics, the state says that the head was written.
+        // Also for an empty body: if its drop panics, the state must show that the head was written.
         self.as_mut().set(Self::Body { body, left, first: true, error_body: context.error_body() });
         if ends {
             self.finish(writer);
@@ -187,19 +187,19 @@ where
             Ok(frame) => frame,
             Err(error) => return Poll::Ready(Err(Failure::Body(error.into()))),
         };
-        // CGI has no trailers. The frame is dropped, and the end of the body follows.
+        // RFC 3875 has no trailers: drop the frame. The end of the body follows.
         let Ok(mut data) = frame.into_data() else { return Poll::Ready(Ok(false)) };
         let len = data.remaining();
         if let Some(left) = left {
             let Some(rest) = left.checked_sub(u64::try_from(len).unwrap_or(u64::MAX)) else {
-                // The whole frame is dropped: up to its Content-Length, the response would look complete.
+                // RFC 9110 §8.6. Drop the whole frame: a response cut at its Content-Length would look complete.
                 return Poll::Ready(Err(Failure::BodyTooLong));
             };
             *left = rest;
         }
         // Saves the poll that would only return the end.
         let last = body.is_end_stream() && matches!(*left, None | Some(0));
-        // An empty record would end the stream.
+        // FastCGI §3.3: an empty record would end the stream.
         if len > 0 {
             if mem::take(first) && !last {
                 writer.split_record();
@@ -209,7 +209,7 @@ where
         Poll::Ready(Ok(last))
     }
 
-    /// Ends a complete response. The body is dropped first: the response stays complete if that panics.
+    /// Ends a complete response. Drops the body first; if the drop panics, the response is still complete.
     fn finish(self: Pin<&mut Self>, writer: &mut impl ResponseWriter) {
         self.discard(writer);
         error_log::flush_to(writer);
@@ -217,12 +217,12 @@ where
     }
 }
 
-/// Whether a body is known to be empty, as its length says.
+/// Whether a body is at its end before the first poll, and `length` expects no bytes.
 fn is_complete<B: Body>(body: &B, length: Option<u64>) -> bool {
     body.is_end_stream() && matches!(length, None | Some(0))
 }
 
-/// How much of a response the writer has.
+/// How much of a response was given to the writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResponseProgress {
     /// Nothing.
@@ -241,7 +241,7 @@ impl ResponseProgress {
 }
 
 /// Completes a failed response: with an error response if nothing was written, else such that it does not look complete.
-/// The reason goes to STDERR, never to the client. No other place decides on this.
+/// The reason is written to STDERR, never to the client. All failures end here.
 pub(crate) fn complete(
     failure: &Failure,
     error_body: ErrorBody,
@@ -266,9 +266,9 @@ fn report(failure: &Failure, writer: &mut impl ResponseWriter) {
     writer.stderr(failure.to_string().as_bytes());
 }
 
-/// Runs code of the application. A panic of it fails this request alone.
+/// Runs code of the application. A panic fails only its own request.
 pub(crate) fn catch_panic<T>(code: impl FnOnce() -> T) -> Result<T, Failure> {
-    // What the code has left half changed is dropped with its response, and not used again.
+    // Unwind safe: state that the panic left inconsistent is dropped with its response, and not used again.
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let failure = Failure::panic(&*payload);
         // The drop of a payload may panic as well, which must not end the connection.

@@ -1,9 +1,9 @@
-//! Where a response is written to.
+//! The destinations of a response.
 
 use bytes::Bytes;
 use fcgi_core::RequestKey;
 
-/// Receives the response to one request.
+/// The destination of the response to one request.
 pub(crate) trait ResponseWriter {
     /// Copies a part of the response.
     fn stdout(&mut self, text: &[u8]);
@@ -15,16 +15,16 @@ pub(crate) trait ResponseWriter {
     fn split_record(&mut self);
     /// Writes one or several lines of error text.
     fn stderr(&mut self, line: &[u8]);
-    /// Gives the response up. What `write` appends replaces it if none of it was written to the transport; else it must
-    /// not look complete.
+    /// Aborts the response. If none of it was written to the transport, what `write` appends replaces it; else it must not
+    /// look complete.
     fn abort(&mut self, write: impl FnOnce(&mut Vec<u8>));
     /// Ends the response: complete, unless it was [aborted](Self::abort).
     fn end(&mut self);
-    /// Whether the caller should pause.
+    /// Whether the caller should pause: the unwritten output has reached its limit.
     fn is_full(&self) -> bool;
 }
 
-/// Writes into the connection's output.
+/// Writes to the connection's output.
 #[derive(Debug)]
 pub(crate) struct DirectWriter<'a> {
     protocol: &'a mut fcgi_core::server::Connection,
@@ -52,7 +52,7 @@ impl<'a> DirectWriter<'a> {
 }
 
 impl ResponseWriter for DirectWriter<'_> {
-    // The request may have been aborted or cancelled meanwhile. Its output is dropped here, and only here.
+    // Errors are ignored in this `impl`: if the request was aborted or cancelled meanwhile, its output is dropped.
     fn stdout(&mut self, text: &[u8]) {
         let _ = self.protocol.stdout(self.key, text);
     }
@@ -70,7 +70,7 @@ impl ResponseWriter for DirectWriter<'_> {
     }
 
     fn stderr(&mut self, line: &[u8]) {
-        // In one record: Apache logs the end of a line in a record of its own as another line.
+        // In one record: Apache logs a line break in a record of its own as another line.
         let _ = self.protocol.stderr(self.key, &[line, b"\n"].concat());
     }
 
@@ -94,7 +94,7 @@ impl ResponseWriter for DirectWriter<'_> {
     }
 }
 
-/// The output that the response of a task had ready at one time, on its way to the connection.
+/// Buffers the output of one poll of a task's response, to send it to the connection.
 #[derive(Debug, Default)]
 pub(crate) struct BufferedWriter {
     chunks: Vec<Chunk>,
@@ -113,9 +113,9 @@ enum Chunk {
 }
 
 impl BufferedWriter {
-    /// Bytes at which it is full: few enough that several requests share a connection's output evenly.
+    /// Bytes at which the buffer is full: few enough that several requests share a connection's output evenly.
     const MAX_BYTES: usize = 32 * 1024;
-    /// Chunks at which it is full.
+    /// Chunks at which the buffer is full.
     const MAX_CHUNKS: usize = 64;
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -170,7 +170,7 @@ impl ResponseWriter for BufferedWriter {
         self.push(Chunk::Stderr(line.to_owned()), line.len());
     }
 
-    /// The connection knows whether some of the response was written.
+    /// Buffers the abort: the connection decides, by whether some of the response was written.
     fn abort(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut error = Vec::new();
         write(&mut error);

@@ -1,4 +1,4 @@
-//! Bounds the input that is received and discarded on a connection that is kept.
+//! Limits the input that a kept connection receives and discards.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub(super) struct Discarding {
 }
 
 impl DiscardedBytes {
-    /// `bytes` were discarded since the last request. Returns whether that is more than the settings allow: the
-    /// connection then accepts no more requests.
+    /// Sets the bytes that were discarded since the last request. Returns whether they exceed the settings, so that the
+    /// connection must accept no more requests.
     pub(super) fn update(&mut self, bytes: u64, config: &DriverConfig) -> bool {
         match self {
             _ if bytes == 0 => {
@@ -35,13 +35,13 @@ impl DiscardedBytes {
         self.time_left(config).is_some_and(|left| left.is_zero())
     }
 
-    /// Whether any were.
+    /// Whether any input was discarded since the last request.
     pub(super) const fn is_some(&self) -> bool {
         matches!(self, Self::Some(_))
     }
 
-    /// How long the rest of an answered request may still be received. What was discarded so far counts. `None`:
-    /// without limit.
+    /// How long the rest of an answered request may still be received, counted from the first discarded byte. Zero once
+    /// too many bytes were discarded. `None`: without limit.
     pub(super) fn time_left(&self, config: &DriverConfig) -> Option<Duration> {
         let Self::Some(discarding) = self else { return config.linger_timeout };
         if discarding.bytes > config.linger_bytes {

@@ -18,14 +18,14 @@
 //!    └─────────────────────► Closed ◄────────────────┘
 //! ```
 //!
-//! A transition that a state does not have leaves it unchanged. This file does no I/O and knows no clock: the driver
-//! reports what happened, and asks what to do.
+//! A state without the called transition does not change. This file does no I/O and reads no clock: the driver calls the
+//! transitions, and acts on the new state.
 
 use fcgi_core::server::CloseAction;
 
 use super::activity::Activity;
 
-/// Where a connection is between its accept and its close.
+/// The state of a connection, from accept to close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// No request was received yet.
@@ -34,23 +34,23 @@ pub(super) enum State {
     Active,
     /// A kept connection between two requests.
     Idle,
-    /// As [`Idle`](Self::Idle), but the input of an answered request has not ended.
+    /// As [`Idle`](Self::Idle), but the input of an answered request has not ended yet.
     Unfinished,
-    /// The web server has shut its side down. The requests in flight are still answered.
+    /// The web server has shut down its write side. Requests in flight are still answered.
     HalfClosed,
-    /// All requests are answered. The rest of the output is written, and input is discarded: a web server that
-    /// writes its whole body before it reads (mod_fcgid) would otherwise never read that output.
+    /// All requests are answered. Writes the rest of the output, and discards input: a web server that sends the complete
+    /// body before it reads (mod_fcgid) would otherwise never read that output.
     Flushing {
-        /// What follows the last byte.
+        /// How to close after the last byte of output.
         then: CloseAction,
         input: DiscardedInput,
     },
-    /// The write side is shut down. Input is discarded until the web server closes.
+    /// The write side is shut down. Discards input until the web server closes.
     Lingering {
         /// Bytes that may still be discarded.
         budget: u64,
     },
-    /// Nothing is left to do.
+    /// Closed: nothing is left to do.
     Closed,
 }
 
@@ -59,11 +59,11 @@ pub(super) enum State {
 pub(super) enum DiscardedInput {
     /// More may come; `budget` bytes of it may be discarded.
     Open { budget: u64 },
-    /// The web server has shut its side down.
+    /// The web server has shut down its write side.
     Ended,
 }
 
-/// More input was discarded than the budget allows.
+/// The error of discarding more input than the budget allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BudgetExceeded;
 
@@ -75,10 +75,10 @@ impl State {
         }
     }
 
-    /// A turn has ended, and closing the connection now would interrupt this. Returns whether an active connection
-    /// has become idle.
+    /// A turn has ended, after which a close would interrupt `activity`. Returns whether an active connection has become
+    /// idle.
     ///
-    /// A new connection stays new: to close it would cost the request for which the web server has opened it.
+    /// A new connection stays new: a close would lose the request for which the web server has opened it.
     #[inline]
     pub(super) fn on_turn_end(&mut self, activity: Activity) -> bool {
         let next = match activity {
@@ -99,7 +99,7 @@ impl State {
         }
     }
 
-    /// The web server has shut its side down.
+    /// The web server has shut down its write side.
     pub(super) const fn on_eof(&mut self) {
         match self {
             Self::New | Self::Active | Self::Idle | Self::Unfinished => *self = Self::HalfClosed,
@@ -152,7 +152,7 @@ impl State {
         }
     }
 
-    /// The rest of the input is not waited for any longer.
+    /// Stops waiting for the rest of the input.
     pub(super) const fn end_linger(&mut self) {
         if matches!(self, Self::Flushing { .. } | Self::Lingering { .. }) {
             *self = Self::Closed;
@@ -164,13 +164,13 @@ impl State {
         !matches!(self, Self::Flushing { .. } | Self::Lingering { .. } | Self::Closed)
     }
 
-    /// Whether the web server has shut its side down.
+    /// Whether the web server has shut down its write side.
     pub(super) const fn is_input_ended(self) -> bool {
         matches!(self, Self::HalfClosed | Self::Flushing { input: DiscardedInput::Ended, .. } | Self::Closed)
     }
 
-    /// What closing the connection would interrupt. `None` where that stays what it was: the time since the last
-    /// response runs on from [`Unfinished`](Self::Unfinished) to [`Lingering`](Self::Lingering).
+    /// What a close would interrupt. `None` if that does not change in this state: the time since the last response
+    /// continues from [`Unfinished`](Self::Unfinished) to [`Lingering`](Self::Lingering).
     pub(super) const fn activity(self) -> Option<Activity> {
         match self {
             Self::New | Self::Active | Self::HalfClosed => Some(Activity::Busy),

@@ -1,4 +1,4 @@
-//! STDERR of a request, for the application.
+//! A request's STDERR, for the application.
 
 use std::fmt;
 
@@ -30,8 +30,9 @@ impl Stderr {
 
     /// Writes a line, and waits until it is in the connection's output: before the rest of the response.
     ///
-    /// If the web server reads slowly, so does this: lines cannot pile up. Of the waiting lines, the connection buffers at
-    /// most 64 KiB, or one longer line, including those whose futures were dropped. The others are in their futures.
+    /// If the web server reads slowly, the future completes late, so that lines cannot pile up: the connection buffers at most
+    /// 64 KiB of waiting lines, or one longer line, including those whose futures were dropped. The others stay in their
+    /// futures.
     ///
     /// A line break is added. Line breaks in the text are kept, and nothing is escaped: text from a client can forge lines
     /// in a log that shows it unescaped, so write it with `{:?}`.
@@ -48,7 +49,7 @@ impl Stderr {
     /// connection.
     ///
     /// # Cancel safety
-    /// A line whose future is dropped early is usually not written, but it may be.
+    /// If the future is dropped before it completes, the line is usually not written, but it may be.
     pub async fn write(&self, line: impl Into<Vec<u8>>) -> Result<(), StderrClosed> {
         let mut text = line.into();
         text.push(b'\n');

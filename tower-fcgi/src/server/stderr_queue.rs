@@ -1,4 +1,4 @@
-//! The lines for STDERR that wait for their connection.
+//! The queue of lines for STDERR, from handlers to their connection.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -13,24 +13,24 @@ use tokio::sync::{Semaphore, oneshot};
 #[error("the request has ended and accepts no more error text")]
 pub struct StderrClosed;
 
-/// The lines that wait for their connection, of all its requests, in the order of their writes.
+/// The queue of a connection: the lines of all its requests, in the order of the writes.
 ///
-/// They belong to the connection and not to its requests: a request without any costs no memory here, and its
-/// connection one look at `state`.
+/// One queue per connection, not per request, so that a request without lines takes no memory here, and costs the
+/// connection one read of `state`.
 #[derive(Debug, Default)]
 pub(crate) struct StderrQueue {
     /// One of the constants below. Written under the lock, read without it.
     state: AtomicU8,
-    /// `None` while the queue is empty, which it nearly always is: an idle connection holds little memory.
+    /// `None` while the queue is empty, as it usually is: so an idle connection holds little memory.
     queue: Mutex<Option<Box<Queue>>>,
-    /// Free bytes in the queue. A line whose future was dropped keeps its bytes until the connection takes it out. Made
-    /// for the first line, since most connections have none.
+    /// The free bytes of the queue. A line whose future was dropped keeps its bytes until the connection removes it.
+    /// Allocated for the first line, since most connections have none.
     capacity: OnceLock<Box<Semaphore>>,
 }
 
-/// Bytes of the lines in a queue. A longer line waits alone.
+/// The most bytes of lines in a queue. A longer line is queued alone.
 pub(crate) const MAX_QUEUED: u32 = 64 * 1024;
-/// Bytes that a line takes in the queue beside its text.
+/// Bytes that a line takes in the queue in addition to its text.
 const LINE_OVERHEAD: usize = 128;
 
 /// The queue is empty.
@@ -49,15 +49,14 @@ struct Queue {
 struct StderrLine {
     key: Option<RequestKey>,
     text: Vec<u8>,
-    /// Its share of the capacity, which it returns when it leaves the queue.
+    /// Its bytes of the capacity, which are released when it leaves the queue.
     size: u32,
-    /// Sent when the line is in the output; dropped if it never will be.
+    /// Notified when the line is in the output; dropped if the line is dropped.
     queued_tx: oneshot::Sender<()>,
 }
 
 impl StderrQueue {
-    /// Waits for capacity, and puts a line into the queue. The receiver is ready when the connection has taken the line
-    /// into its output.
+    /// Waits for capacity, and queues a line. The receiver is ready when the connection has moved the line into its output.
     pub(crate) async fn push(
         &self,
         key: Option<RequestKey>,
@@ -76,7 +75,7 @@ impl StderrQueue {
         let mut queue = self.lock();
         if self.state.load(Ordering::Relaxed) == CLOSED {
             drop(queue);
-            // Writers that began to wait during the close are woken by it.
+            // Wakes writers that began to wait during the close.
             self.release(line.size);
             return Err(StderrClosed);
         }
@@ -91,8 +90,8 @@ impl StderrQueue {
         }
     }
 
-    /// For the connection: moves the lines into its output, up to `limit` bytes of that. A line of a request that has
-    /// ended is dropped.
+    /// For the connection: moves lines into its output until that has `limit` bytes. Drops the lines of requests that have
+    /// ended.
     #[inline]
     pub(crate) fn flush_to(&self, protocol: &mut Connection, limit: usize) {
         if self.state.load(Ordering::Acquire) == WAITING {
@@ -114,7 +113,7 @@ impl StderrQueue {
         }
     }
 
-    /// For a CGI program: the next line, whose write is ready then.
+    /// For a CGI program: takes the next line, and completes its write.
     pub(crate) fn take(&self) -> Option<Vec<u8>> {
         while self.state.load(Ordering::Acquire) == WAITING {
             let line = self.pop()?;
@@ -125,7 +124,7 @@ impl StderrQueue {
         None
     }
 
-    /// For the connection: no request will write any more. Writers that wait get [`StderrClosed`].
+    /// For the connection: closes the queue. Waiting writes fail with [`StderrClosed`].
     pub(crate) fn close(&self) {
         let mut queue = self.lock();
         self.state.store(CLOSED, Ordering::Release);
@@ -134,7 +133,7 @@ impl StderrQueue {
         if let Some(capacity) = self.capacity.get() {
             capacity.close();
         }
-        // It wakes the writers, hence not under the lock.
+        // Dropping the lines wakes their writers, so not under the lock.
         drop(lines);
     }
 
@@ -153,7 +152,7 @@ impl StderrQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Box<Queue>>> {
-        // Nothing panics while the lock is held, and each change is whole.
+        // A poisoned queue is consistent: no code panics while the lock is held.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Requests in tasks of their own: those that share a connection with another one.
+//! The requests that run in tasks of their own, because they share a connection with another request.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -31,8 +31,7 @@ struct RequestTask {
     progress: ResponseProgress,
 }
 
-/// Buffers in the channel to the connection. Further senders wait, and are served in the order in which they came: a
-/// large response does not starve the small ones beside it.
+/// Buffers in the channel to the connection. Further senders wait, in order: so a large response does not starve small ones.
 const CHANNEL_CAPACITY: usize = 16;
 
 impl RequestTasks {
@@ -56,7 +55,7 @@ impl RequestTasks {
         self.tasks.insert(key, RequestTask { request, abort: task.abort_handle(), progress });
     }
 
-    /// The next part of a response, of a request that is still tracked. `None`: the waker is registered.
+    /// Returns the next part of a response of a tracked request. `None`: the waker is registered.
     pub(super) fn poll_output(&mut self, cx: &mut Context<'_>) -> Option<(RequestKey, BufferedWriter)> {
         loop {
             // The channel never closes: `self` holds a sender.
@@ -65,7 +64,7 @@ impl RequestTasks {
                 task.progress = ResponseProgress::HeadSent(task.progress.error_body());
                 return Some((key, output));
             }
-            // The request was cancelled, but its task had this in the channel.
+            // Drop it: the request was cancelled while this was in the channel.
         }
     }
 
@@ -77,7 +76,7 @@ impl RequestTasks {
         self.tasks.get(&key).map(|task| &task.request)
     }
 
-    /// How much of a request's response was received.
+    /// How much of a request's response was received from its task.
     pub(super) fn progress(&self, key: RequestKey) -> Option<ResponseProgress> {
         self.tasks.get(&key).map(|task| task.progress)
     }
@@ -112,7 +111,7 @@ async fn run<F, B>(
         let ready = std::future::poll_fn(|cx| {
             let polled = response.as_mut().poll(cx, &mut output);
             if polled.is_ready() || !output.is_empty() {
-                // What is ready together is sent together.
+                // Send everything that is ready at once in one buffer.
                 Poll::Ready(std::mem::take(&mut output))
             } else {
                 Poll::Pending

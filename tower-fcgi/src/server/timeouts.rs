@@ -1,4 +1,4 @@
-//! Which timeouts a connection and its requests are under.
+//! Decides which timeouts apply to a connection and its requests.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::shutdown::DiscardedBytes;
 use super::state::State;
 use super::timer_table::{RequestTimer, Timer};
 
-/// How long a connection that shuts down waits for the request that it was opened for. A web server connects when it
-/// has one, so its bytes are mostly there; one that connects for nothing (a health check) delays the end by this.
+/// How long a connection that shuts down waits for its first request. A web server connects when it has a request, so its
+/// bytes have usually arrived. A connection without a request (a health check) delays the shutdown by this time.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What decides on the timeout of a connection.
+/// The inputs that decide which timer of a connection runs.
 #[derive(Debug)]
 pub(super) struct Waiting<'a> {
     pub(super) state: State,
@@ -29,7 +29,7 @@ pub(super) struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// The one thing that the connection waits for, beside the timeouts of its requests, and for how long. `None`: for
+    /// The timer of the connection, apart from those of its requests, and its timeout. `None` if the connection waits for
     /// nothing, or without limit.
     #[inline(always)]
     pub(super) fn timer(&self) -> Option<(Timer, Duration)> {
@@ -63,7 +63,7 @@ impl Waiting<'_> {
     }
 }
 
-/// How long a timer of a request runs. `None`: it has stopped, or there is no limit.
+/// The timeout of a request's timer. `None` if the timer has stopped or has no limit.
 pub(super) fn request_limit<F, B>(
     key: RequestKey,
     timer: RequestTimer,

@@ -9,26 +9,26 @@ use fcgi_core::RequestKey;
 use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What a connection waits for, beside its requests. It waits for one thing at a time.
+/// A timer of the connection itself: what it waits for. Only one of them runs at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timer {
-    /// The rest of a record that begins a request; on a new connection, anything at all.
+    /// The rest of the record that begins a request; on a new connection, the first byte.
     RecordStart,
-    /// The first request of a connection that shuts down.
+    /// The first request of a new connection that is shutting down.
     FirstRequest,
     /// The web server to read some of the output.
     Write,
-    /// Unread bodies to be read, so that the paused input flows again.
+    /// A handler to read its body, so that the paused input resumes.
     BodyStall,
     /// The next request of a kept connection.
     KeepAlive,
     /// The web server's end of stream, after an early response.
     Linger,
-    /// The same, during a graceful shutdown.
+    /// As `Linger`, during a graceful shutdown.
     ShutdownGrace,
 }
 
-/// A part of a request that is under a timeout of its own.
+/// A timer of a request: the phase that it limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RequestTimer {
     /// PARAMS are received.
@@ -39,7 +39,7 @@ pub(crate) enum RequestTimer {
     Total,
 }
 
-/// What has timed out.
+/// An expired timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expired {
     Connection(Timer),
@@ -48,43 +48,43 @@ pub(crate) enum Expired {
 
 /// One timer for the connection, and up to three for each request, on one [`Sleep`].
 ///
-/// A poll looks at the request timer that may expire first, and at those that were started since the last poll, not at
-/// the others.
+/// A poll examines only the request timer with the first deadline, and those started since the last poll.
 #[derive(Debug, Default)]
 pub(crate) struct TimerTable {
-    /// With its deadline. `None` where that is beyond what the clock can count.
+    /// The connection's timer and its deadline; `None` for a deadline beyond the range of the clock.
     connection: Option<(Timer, Option<Instant>)>,
-    /// Made with the first request timer.
+    /// Allocated with the first request timer.
     requests: Option<Box<RequestTimers>>,
-    /// Kept from one deadline to the next.
+    /// Reused for each next deadline.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
 struct RequestTimers {
-    /// Started since the last poll. Mostly they are stopped by then.
+    /// Timers started since the last poll. Most have stopped before the next one.
     started: SmallVec<[(RequestKey, RequestTimer); 2]>,
-    /// In the order of their deadlines. A timer that has stopped by its deadline is dropped then; one that was
-    /// restarted is put in again.
+    /// Running timers by deadline. At the deadline, a timer that was stopped is dropped, and one that was restarted is
+    /// inserted again.
     deadlines: BTreeSet<(Instant, RequestKey, RequestTimer)>,
-    /// When a body last received something.
+    /// When bytes of a body were last received.
     restarted: BTreeMap<RequestKey, Instant>,
     input: InputFlow,
 }
 
-/// Whether input is read. While it is not, a body that receives nothing is not the web server's fault.
+/// Whether input is read. While it is paused, a body that receives nothing is not the web server's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum InputFlow {
-    /// Since this time, if it was paused before.
+    /// Input is read: since this time, if it was paused before.
     Flowing(Option<Instant>),
     Paused,
 }
 
-/// Deadlines for each request, and beyond, above which stopped timers are removed. A request has two.
+/// Stopped timers are removed above this number of deadlines: the first figure per active request (which has two), plus the
+/// second.
 const MAX_DEADLINES: (usize, usize) = (4, 32);
 
 impl TimerTable {
-    /// Sets the connection's timer to expire after `limit`. One that runs already goes on; it replaces any other.
+    /// Starts the connection's timer, to expire after `limit`, unless the same one already runs. Replaces any other one.
     pub(crate) fn set(&mut self, timer: Timer, limit: Duration) {
         if !matches!(self.connection, Some((running, _)) if running == timer) {
             self.connection = Some((timer, Instant::now().checked_add(limit)));
@@ -110,7 +110,7 @@ impl TimerTable {
 
     /// Restarts a request's [`RequestTimer::BodyRead`]: some of the body was received.
     pub(crate) fn restart_body(&mut self, key: RequestKey) {
-        // One that was just started has its whole time from the next poll anyway.
+        // A timer that was just started gets its full time from the next poll anyway.
         if let Some(requests) = self.requests.as_mut().filter(|requests| !requests.deadlines.is_empty()) {
             requests.restarted.insert(key, Instant::now());
         }
@@ -118,8 +118,8 @@ impl TimerTable {
 
     /// Ready when a timer has expired.
     ///
-    /// `limit` returns how long a request's timer runs, or `None` once it has stopped. `active`: requests in flight;
-    /// `reads`: whether input is read.
+    /// `limit` returns the timeout of a request's timer, or `None` once it has stopped. `active`: the number of requests in
+    /// flight; `reads`: whether input is read.
     pub(crate) fn poll(
         &mut self,
         limit: impl Fn(RequestKey, RequestTimer) -> Option<Duration>,
@@ -247,7 +247,7 @@ mod tests {
         (0..requests).map(|_| connection.begin(Role::RESPONDER, true).unwrap()).collect()
     }
 
-    /// Polls. Returns what has expired, and the number of timers that the poll has looked at.
+    /// Polls. Returns what has expired, and the number of timers that the poll has examined.
     fn poll(
         timers: &mut TimerTable,
         active: usize,

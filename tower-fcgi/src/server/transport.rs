@@ -1,4 +1,4 @@
-//! The transport of a connection: its I/O, and how far the output has got.
+//! The transport of a connection: its I/O, and the state of the output.
 
 use std::io;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use super::writer::WriteState;
 pub(super) struct Transport<IO> {
     io: IO,
     write: WriteState,
-    /// Makes the close after an incomplete response one that the web server notices.
+    /// Prepares the I/O for a close that the web server takes for an error.
     on_incomplete_response: fn(&IO),
 }
 
@@ -30,7 +30,7 @@ impl<IO> Transport<IO> {
         self.on_incomplete_response = reset;
     }
 
-    /// Prepares the I/O for the close after an incomplete response.
+    /// Prepares the I/O for a close after an incomplete response.
     pub(super) fn prepare_reset(&self) {
         (self.on_incomplete_response)(&self.io);
     }
@@ -40,7 +40,7 @@ impl<IO> Transport<IO> {
         self.write == WriteState::Flushed
     }
 
-    /// Whether some of `queued` bytes of output have not been offered to the I/O yet.
+    /// Whether some of the `queued` bytes of output were not passed to the I/O yet.
     pub(super) const fn has_new_output(&self, queued: usize) -> bool {
         match self.write {
             WriteState::Blocked { queued: offered } => queued > offered,
@@ -50,7 +50,7 @@ impl<IO> Transport<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Transport<IO> {
-    /// Writes the protocol's output, as [`WriteState::poll_write`] says.
+    /// Writes the protocol's output: see [`WriteState::poll_write`].
     pub(super) fn poll_write(
         &mut self,
         protocol: &mut Connection,

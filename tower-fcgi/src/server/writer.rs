@@ -9,25 +9,25 @@ use tokio::io::AsyncWrite;
 
 use super::progress::Progress;
 
-/// Slices of one vectored write. A body's 64 KiB are two of them, with the header before; these are more than
-/// the output holds before it is full.
+/// The most slices of one vectored write: more than the output holds before it is full, since 64 KiB of a body are two
+/// slices with their header.
 const MAX_SLICES: usize = 40;
 
-/// What the transport has done with the output so far.
+/// The state of the output that was written to the transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WriteState {
-    /// It has sent everything.
+    /// The transport has sent everything.
     Flushed,
-    /// It may hold back what was written.
+    /// The transport may buffer what was written.
     Unflushed,
-    /// It took no more when `queued` bytes waited. It has registered the waker.
+    /// The transport took no more when `queued` bytes were left, and has registered the waker.
     Blocked { queued: usize },
 }
 
 impl WriteState {
-    /// Writes `output` until it is empty and flushed, or the transport takes no more. Returns
-    /// [`Made`](Progress::Made) if bytes were written, [`Blocked`](Progress::Blocked) if none could be, and
-    /// [`Finished`](Progress::Finished) if there were none.
+    /// Writes and flushes `output` until it is empty or the transport takes no more. Returns [`Made`](Progress::Made) if
+    /// bytes were written, [`Blocked`](Progress::Blocked) if the transport took none, and [`Finished`](Progress::Finished) if
+    /// `output` was empty.
     pub(super) fn poll_write<IO: AsyncWrite + Unpin>(
         &mut self,
         io: &mut IO,
@@ -62,7 +62,7 @@ impl WriteState {
     }
 }
 
-/// One write of as much as the transport takes.
+/// Writes once, as much as the transport takes.
 fn poll_write_once<IO: AsyncWrite + Unpin>(
     io: &mut IO,
     output: &RecordEncoder,

@@ -130,7 +130,7 @@ async fn run<S>(ServeAuto { service, mut config, signal }: ServeAuto<S>) -> io::
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    // Before the sockets exist: a supervisor that sees a socket may send a signal.
+    // Install before the sockets exist: a supervisor that sees a socket may send a signal.
     let signals = Signals::install()?;
     if let Some(paths) = front_controllers::from_env()? {
         config.connection = config.connection.with_front_controllers(paths);

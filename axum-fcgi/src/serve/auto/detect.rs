@@ -46,7 +46,7 @@ pub(super) fn detect() -> io::Result<StartMode> {
     ))
 }
 
-/// Parses addresses that are separated by commas or spaces. There may be none.
+/// Parses addresses that are separated by commas or spaces. The list may be empty.
 fn parse_addresses(text: &str) -> io::Result<Vec<Address>> {
     let entries = text.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty());
     entries

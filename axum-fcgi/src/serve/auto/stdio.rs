@@ -1,4 +1,4 @@
-//! stdin and stdout of a CGI program.
+//! The stdin and stdout of a CGI program.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read as _, Write as _};
@@ -22,7 +22,7 @@ pub(super) type Output = AsyncStdio<pipe::Sender>;
 
 /// stdin or stdout, taken from the rest of the process.
 ///
-/// tokio's own types block a thread: a read that waits for the rest of a body would keep the runtime, and so the process,
+/// tokio's own types block a thread: a read that waits for the rest of a body would prevent the runtime, and so the process,
 /// from ending.
 #[derive(Debug)]
 pub(super) struct AsyncStdio<P> {
@@ -50,7 +50,7 @@ pub(super) fn input() -> io::Result<Input> {
     Ok(input)
 }
 
-/// Takes stdout, and replaces it by stderr: what the application prints goes to the log, not into the response.
+/// Takes stdout, and replaces it by stderr: text that the application prints goes to the log, not into the response.
 pub(super) fn output() -> io::Result<Output> {
     let output = AsyncStdio::new(io::stdout().as_fd().try_clone_to_owned()?, pipe::Sender::from_owned_fd)?;
     rustix::stdio::dup2_stdout(io::stderr())?;
@@ -109,7 +109,7 @@ fn socket(fd: OwnedFd) -> io::Result<FcgiStream> {
     }
 }
 
-/// Restores the flags of a stream, which was made non-blocking. Other processes may share it and use it afterwards.
+/// Restores the flags of a stream that was made non-blocking: other processes may share the stream and use it afterwards.
 #[derive(Debug)]
 struct FdFlagsGuard {
     stream: OwnedFd,

@@ -1,6 +1,6 @@
-//! The class of each byte of a target.
+//! Classifies the bytes of a target.
 //!
-//! Every request is checked, so the classes are tables: those of all bytes are joined without a branch.
+//! Tables, because every request is checked: the classes of all bytes are combined without a branch.
 
 /// Valid as it is. In a path: the bytes of RFC 3986 §3.3 without `%` and `.`, and `/`.
 const PLAIN: u8 = 0;
@@ -51,12 +51,12 @@ pub(super) fn is_plain_path(path: &[u8]) -> bool {
         && (classes == PLAIN || classes == DOT && !path.windows(2).any(|pair| pair == b"/."))
 }
 
-/// Whether a target can have every byte of the path.
+/// Whether every byte of the path is valid in a target.
 pub(super) fn is_valid_path(path: &[u8]) -> bool {
     join(path, &PATH) & INVALID == 0
 }
 
-/// Whether a target can have every byte of the query, and no fragment follows.
+/// Whether every byte of the query is valid in a target, and no fragment follows.
 pub(super) fn is_valid_query(query: &[u8]) -> bool {
     join(query, &QUERY) == PLAIN
 }

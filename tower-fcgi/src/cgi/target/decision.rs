@@ -22,7 +22,7 @@ use crate::cgi::error::RequestError;
 enum Decision<'a> {
     /// The client's path, in the client's spelling.
     Client(EncodedSlash),
-    /// Another path.
+    /// A path other than the client's.
     Other(Path<'a>),
     /// The percent-encoded path of the request that an Authorizer decides about.
     Authorizer(&'a [u8]),
@@ -40,8 +40,8 @@ pub(super) fn decide(
     decide_by_rules(variables, params, context)
 }
 
-/// Whether REQUEST_URI is the decided target to the byte, with nothing to decode, encode, merge or reject. Most
-/// requests are, and the rules give the same target for them.
+/// Fast path: whether REQUEST_URI equals the decided target byte for byte, with nothing to decode, encode, merge or
+/// reject. It does for most requests, and the full rules give the same target.
 fn is_unchanged(variables: &TargetVariables<'_>) -> bool {
     let request_uri = variables.request_uri;
     let end = memchr(b'?', request_uri).unwrap_or(request_uri.len());
@@ -109,7 +109,7 @@ fn decision<'a>(
     if variables.is_included() || matches!(found, Decision::Client(_)) {
         return found;
     }
-    // SCRIPT_NAME may have been set by hand.
+    // The web server's configuration may set SCRIPT_NAME by hand.
     match document_uri() {
         Some(b"") => {
             let path = Path::new([variables.path_info.unwrap_or_default(), b""]);

@@ -25,7 +25,7 @@ const NOT_IN_DECODED_PATH: &AsciiSet = &NOT_IN_CLIENT_PATH
     .add(b'|')
     .add(b'}');
 
-/// The target of a decoded path.
+/// Percent-encodes a decoded path, and appends the query.
 pub(super) fn decoded_path(path: Path<'_>, query: Option<&[u8]>) -> Bytes {
     let mut target = String::new();
     for part in path.parts() {
@@ -34,7 +34,7 @@ pub(super) fn decoded_path(path: Path<'_>, query: Option<&[u8]>) -> Bytes {
     with_query(target, query.filter(|query| !query.is_empty()))
 }
 
-/// The target of a path in the client's spelling. Only bytes that are invalid in a URI are encoded.
+/// Appends the query to a path in the client's spelling. Percent-encodes only bytes that are invalid in a URI.
 pub(super) fn client_path(path: &[u8], query: Option<&[u8]>) -> Bytes {
     with_query(percent_encode(path, NOT_IN_CLIENT_PATH).to_string(), query)
 }

@@ -20,7 +20,7 @@ pub(super) enum ControlledPath<'a> {
 enum Reason {
     /// The settings name it.
     Named,
-    /// It is this very program, which the web server started for that path.
+    /// It is this program itself, which the web server started for that path.
     OwnProgram,
 }
 

@@ -1,4 +1,4 @@
-//! Whether SCRIPT_FILENAME is this very program.
+//! Detects whether SCRIPT_FILENAME is this program itself.
 
 use std::env;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! All recorded requests, compared with those that HTTP received: see `tests/target/README.md`.
+//! Compares all recorded requests with those received over HTTP: see `tests/target/README.md`.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;

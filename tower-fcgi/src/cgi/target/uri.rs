@@ -1,4 +1,4 @@
-//! A target to a [`Uri`], or the reason why it is none.
+//! Parses a target into a [`Uri`], or returns the reason for the rejection.
 
 use bytes::Bytes;
 use http::{StatusCode, Uri};

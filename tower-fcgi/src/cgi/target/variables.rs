@@ -1,4 +1,4 @@
-//! What a target is made of.
+//! The meta-variables and settings that determine a target.
 
 use fcgi_core::Role;
 
@@ -6,7 +6,7 @@ use super::own_program::OwnProgram;
 use super::path::Path;
 use crate::cgi::request_target::TargetSettings;
 
-/// The meta-variables that most targets are made of.
+/// The meta-variables that determine most targets.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::cgi) struct TargetVariables<'a> {
     /// The target that the client sent. No standard defines it, but every web server sends it.

@@ -1,4 +1,4 @@
-//! What the connections of a pool report to it.
+//! The state of a pool's application, as its connections report it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,27 +9,27 @@ use super::multiplexing::Multiplexing;
 use crate::client::dispatch::Observer;
 use crate::client::probe::ProbeOutcome;
 
-/// The application, as the connections of a pool have found it.
+/// The application of a pool: receives the notifications of all its connections.
 pub(super) struct Application {
-    /// For the first request that waits.
+    /// Wakes the first request of the queue.
     room: Arc<Notify>,
     multiplexing: Mutex<Multiplexing>,
 }
 
 impl Application {
-    /// An unknown application. `room` is notified when a connection may have room that it did not have before.
+    /// An application that was not probed. `room` is notified when a connection may have become free.
     pub(super) const fn new(room: Arc<Notify>) -> Self {
         Self { room, multiplexing: Mutex::new(Multiplexing::Unknown) }
     }
 
-    /// Whether to probe the application now, which is then the caller's task.
+    /// Whether the caller has to probe the application now.
     pub(super) fn begin_probe(&self) -> bool {
         let mut multiplexing = self.multiplexing();
-        // The clock is read only if it matters.
+        // Skip reading the clock in the usual case.
         !multiplexing.is_several() && multiplexing.begin_probe(Instant::now())
     }
 
-    /// Whether the application is known to take several requests on a connection, so that each connection can be probed.
+    /// Whether the application has replied that it multiplexes, so that each connection can be probed.
     pub(super) fn multiplexes(&self) -> bool {
         self.multiplexing().is_several()
     }

@@ -1,4 +1,4 @@
-//! Bounds the connections of a pool, and queues the requests that wait for one.
+//! Limits the connections of a pool, and queues the requests that wait for one.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -7,56 +7,56 @@ use std::task::Poll;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// The right to have one connection.
+/// The permit for one connection.
 pub(super) type ConnectionPermit = OwnedSemaphorePermit;
 
-/// The capacity of a pool.
+/// The permits of a pool and its queue of requests.
 ///
-/// A permit stands for a connection, not for a request: how many requests a connection takes changes with replies to
-/// probes, pauses and aborts, and a permit that was already handed out could not be taken back. So the first request of the
-/// queue waits for either, a permit or room on a connection, and the others wait for their turn.
+/// A permit stands for a connection, not for a request: probes, pauses and aborts change how many requests a connection
+/// takes, and a permit cannot be revoked. So the first request of the queue waits for a permit or for room on a
+/// connection, whichever comes first; the others wait until they are first.
 pub(super) struct PoolCapacity {
     connections: Arc<Semaphore>,
-    /// One permit, which the first request of the queue holds.
+    /// Fair, with one permit: its holder is the first request of the queue.
     queue: Semaphore,
-    /// Notified when a connection may have room that it did not have before.
+    /// Notified when a connection may have become free.
     room: Arc<Notify>,
 }
 
-/// What a request is sent over.
+/// The result of a checkout.
 #[derive(Debug)]
 pub(super) enum Checkout<T> {
-    /// Room on a connection, which is reserved.
+    /// A connection on which room is reserved.
     Existing(T),
-    /// A connection that is to be made.
+    /// The permit for a new connection.
     Connect(ConnectionPermit),
 }
 
 impl PoolCapacity {
-    /// For at most `connections`, and at least one. `room` is notified when one of them may have room that it did not have
-    /// before.
+    /// The capacity for at most `connections`, at least 1. `room` must be notified when a connection may have become
+    /// free.
     pub(super) fn new(connections: usize, room: Arc<Notify>) -> Self {
         let connections = Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS)));
         Self { connections, queue: Semaphore::new(1), room }
     }
 
-    /// A permit, if there is one that no request waits for.
+    /// Takes a permit that no request waits for, if any.
     pub(super) fn try_acquire(&self) -> Option<ConnectionPermit> {
         Arc::clone(&self.connections).try_acquire_owned().ok()
     }
 
-    /// Room on an existing connection, which `reserve` finds, else a permit. Without waiting, and only if no request waits.
+    /// Checks out a connection that `reserve` finds, else takes a permit. `None` if neither is free or other requests wait.
     pub(super) fn try_checkout<T>(&self, reserve: impl FnOnce() -> Option<T>) -> Option<Checkout<T>> {
         let _first = self.queue.try_acquire().ok()?;
         reserve().map(Checkout::Existing).or_else(|| self.try_acquire().map(Checkout::Connect))
     }
 
-    /// As [`try_checkout`](Self::try_checkout), after the requests that wait already.
+    /// As [`try_checkout`](Self::try_checkout), but waits in the queue.
     ///
     /// # Cancel safety
     /// Dropping the future gives up the place in the queue, and nothing else.
     pub(super) async fn checkout<T>(&self, mut reserve: impl FnMut() -> Option<T>) -> Checkout<T> {
-        // Neither semaphore is ever closed.
+        // An error is impossible: neither semaphore is ever closed.
         let _first = self.queue.acquire().await;
         let mut permit = pin!(Arc::clone(&self.connections).acquire_owned());
         loop {
@@ -104,7 +104,7 @@ mod tests {
         }
     }
 
-    /// A request that waits.
+    /// Spawns a request that waits.
     async fn spawn(pool: &Arc<Pool>) -> JoinHandle<Checkout<()>> {
         let pool = Arc::clone(pool);
         let request = tokio::spawn(async move { pool.0.checkout(|| pool.reserve()).await });

@@ -1,4 +1,4 @@
-//! The connections that a pool keeps.
+//! The connections of a pool.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,8 +6,8 @@ use super::capacity::ConnectionPermit;
 use crate::client::dispatch::RequestChannel;
 use crate::client::send_request::SendRequest;
 
-/// A connection of a pool. Whoever waits for the head of a response on it keeps it as well: if it turns out to be closed, the
-/// permit is theirs.
+/// A connection of a pool, and its permit. A request that waits for its response head holds a reference: if the
+/// connection was closed, the last such request takes over the permit.
 pub(super) struct PooledConnection<B> {
     sender: SendRequest<B>,
     pub(super) permit: ConnectionPermit,
@@ -27,7 +27,7 @@ impl<B> PooledConnection<B> {
     }
 }
 
-/// Connections that have not ended, as far as was seen. The last is the most recently used.
+/// The connections that are not known to have ended, least recently used first.
 pub(super) struct PooledConnections<B> {
     list: Mutex<Vec<Arc<PooledConnection<B>>>>,
 }
@@ -41,8 +41,8 @@ impl<B> PooledConnections<B> {
         self.lock().len()
     }
 
-    /// Reserves room on the idle connection that was used last, else on the one with the fewest requests, unless that is
-    /// `except`. With `probe`, each connection is probed.
+    /// Reserves room on the most recently used idle connection, else on the one with the fewest requests other than
+    /// `except`. With `probe`, also requests a probe of each connection.
     pub(super) fn reserve(
         &self,
         except: Option<&RequestChannel<B>>,
@@ -86,14 +86,14 @@ impl<B> PooledConnections<B> {
         }
     }
 
-    /// Removes a connection that has ended, and the idle ones: if the application was restarted or closes idle connections,
-    /// they have ended too.
+    /// Removes a connection that has ended, and all idle ones: if the application was restarted or closes idle
+    /// connections, they have ended too.
     pub(super) fn evict(&self, ended: &Arc<PooledConnection<B>>) {
         self.lock().retain(|connection| !Arc::ptr_eq(connection, ended) && !connection.channel().is_idle());
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<PooledConnection<B>>>> {
-        // Nothing panics between two changes that belong together.
+        // A poisoned list is consistent: no code panics in the middle of a change.
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

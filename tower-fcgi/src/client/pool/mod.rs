@@ -33,9 +33,9 @@ use super::probe::{Probe, ProbeOutcome};
 use super::response_body::ResponseBody;
 use super::send_request::SendRequest;
 
-/// A pool of connections to one application: a tower service.
+/// A tower service that sends requests to one application over a pool of connections.
 ///
-/// Connections are made when needed and kept for later requests. Their number is bounded. Clones share them.
+/// It connects when needed, keeps connections for later requests, and limits their number. Clones share the connections.
 ///
 /// `connect` makes the transport, which can be anything that reads and writes:
 ///
@@ -48,26 +48,29 @@ use super::send_request::SendRequest;
 /// ```
 ///
 /// # Which connection
-/// The idle one that was used last. Else, with [multiplexing](super#multiplexing), the one with the fewest requests that takes
-/// another. Else a new one, if there may be more.
+/// A request is sent over the most recently used idle connection. If none is idle, with
+/// [multiplexing](super#multiplexing), over the one with the fewest requests that takes another. Otherwise over a new one,
+/// up to the limit.
 ///
 /// # Waiting
-/// If no connection is free, requests wait in order; `poll_ready` is always ready. Their number is not limited; their time is,
-/// by [`with_acquire_timeout`](Self::with_acquire_timeout). tower's `concurrency_limit` and `load_shed` are other limits.
+/// If no connection is free, requests wait in order; `poll_ready` is always ready.
+/// [`with_acquire_timeout`](Self::with_acquire_timeout) limits the wait. The number of waiting requests is not limited: use
+/// tower's `concurrency_limit` or `load_shed` for that.
 ///
 /// # Retries
-/// A request is sent a second time, and no more, if nothing of its body was taken and it cannot take effect twice:
+/// A request is sent again, at most once, if its body was not polled and it cannot take effect twice:
 ///
-/// - a kept connection turns out to be closed before any byte of a response, and either no byte of the request was written or
-///   its method is idempotent (RFC 9110 §9.2.2);
-/// - the application rejects it because of others on its connection (CANT_MPX_CONN, OVERLOADED).
+/// - if a kept connection is lost before any byte of the response, and no byte of the request was written or its method
+///   is idempotent (RFC 9110 §9.2.2);
+/// - if, with multiplexing, the application rejects it because of others on its connection (CANT_MPX_CONN, OVERLOADED;
+///   FastCGI §5.5).
 ///
 /// # Cancel safety
-/// Dropping a call's future aborts the request or removes it from the queue. Its connection counts until the application has
-/// ended the request, or [`Config::abort_timeout`] has passed.
+/// Dropping a call's future aborts the request or removes it from the queue. Its connection counts towards the limit until
+/// the application has ended the request, or [`Config::abort_timeout`] has passed.
 ///
 /// # Panics
-/// Calls panic outside a tokio runtime, because each connection is a task.
+/// The future of a call panics outside a tokio runtime, because each connection is a task.
 pub struct Pool<C, B> {
     shared: Arc<PoolState<C, B>>,
     connect_timeout: Option<Duration>,
@@ -90,10 +93,10 @@ where
     B: Body + Send + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// A pool of at most `connections`, and at least one, which `connect` makes.
+    /// A pool of at most `connections` connections (at least 1), whose transports `connect` makes.
     ///
-    /// An application serves as many connections at once as it has processes or threads: for PHP, `pm.max_children`. More
-    /// connections wait in its backlog, where nothing shows them.
+    /// An application serves as many connections at once as it has processes or threads: for PHP, `pm.max_children`.
+    /// Further connections wait unnoticed in its backlog.
     pub fn new(connections: usize, config: Config, connect: C) -> Self {
         let room = Arc::<Notify>::default();
         let capacity = PoolCapacity::new(connections, Arc::clone(&room));
@@ -175,7 +178,7 @@ where
         received(response.await).map_err(|failed| failed.error)
     }
 
-    /// Waits in order for a connection: not the one of `except`, unless that is idle.
+    /// Waits in order for a connection. Uses that of `except` only if it is idle.
     async fn checkout(
         &self,
         except: Option<&RequestChannel<B>>,
@@ -192,7 +195,7 @@ where
         }
     }
 
-    /// Sends a request over a connection, which may have to be made first.
+    /// Sends a request over the checked out connection, or a new one.
     async fn send_over(
         &self,
         mut checkout: Checkout<Arc<PooledConnection<B>>>,
@@ -215,7 +218,7 @@ where
                 Err(_) if new => return Err(ErrorKind::Closed.into()),
                 Err(returned) => envelope = returned,
             }
-            // It has ended in between.
+            // The connection has ended since the checkout.
             checkout = self.replace(connection).await?;
         }
     }
@@ -229,7 +232,7 @@ where
         }
     }
 
-    /// A connection in place of one that has ended.
+    /// Checks out a connection in place of one that has ended, with its permit if no other request holds it.
     async fn replace(
         &self,
         ended: Arc<PooledConnection<B>>,
@@ -237,7 +240,7 @@ where
         self.shared.connections.evict(&ended);
         match Arc::into_inner(ended) {
             Some(connection) => Ok(Checkout::Connect(connection.permit)),
-            // Other requests hold it too, and the last of them gets its permit.
+            // The last request that holds it gets the permit.
             None => self.checkout(None).await,
         }
     }
@@ -255,7 +258,7 @@ where
         let io = connected.map_err(|_| ErrorKind::ConnectTimeout)?.map_err(ErrorKind::from)?;
         let channel = RequestChannel::new(Some(Arc::clone(&self.shared.application) as _), probe);
         let connection = Connection::new(io, self.shared.config.clone(), Arc::clone(&channel));
-        // Not in the current span: the connection outlives the request that it is made for.
+        // Not in the current span: the connection outlives the request that opened it.
         tokio::spawn(async {
             if let Err(error) = connection.await {
                 tracing::debug!(
@@ -267,8 +270,8 @@ where
         Ok(Arc::new(PooledConnection::new(SendRequest::new(channel), permit)))
     }
 
-    /// Probes the application, if it is time to: over a connection of its own that no request waits for, because some
-    /// applications never reply; else over this one.
+    /// Probes the application if a probe is due: over a new connection if a permit is free, because some applications
+    /// never reply and requests would wait behind the probe; else over this one.
     fn probe(&self, connection: &PooledConnection<B>) {
         let application = &self.shared.application;
         if self.shared.config.max_in_flight() <= 1 || !application.begin_probe() {
@@ -283,13 +286,13 @@ where
         }
     }
 
-    /// Makes a connection that is probed before it takes requests.
+    /// Opens a connection that is probed before it takes requests.
     async fn connect_and_probe(self, permit: ConnectionPermit) {
         let unreachable = ReportUnreachable { application: &self.shared.application };
         match self.connect(permit, Probe::Wanted { exclusive: true }).await {
             Ok(connection) => {
                 self.keep(&connection);
-                // From here on the connection reports the outcome.
+                // From now on the connection reports the outcome.
                 std::mem::forget(unreachable);
             }
             Err(error) => tracing::debug!(
@@ -299,8 +302,8 @@ where
         }
     }
 
-    /// Whether an application has rejected a request because of others on its connection. It has done nothing for it then
-    /// (FastCGI §5.5).
+    /// Whether the application rejected a request because of others on its connection (FastCGI §5.5). It has not run the
+    /// request then.
     fn is_retryable_rejection(&self, error: &Error) -> bool {
         let statuses = [ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::OVERLOADED];
         self.shared.config.max_in_flight() > 1
@@ -309,12 +312,12 @@ where
 }
 
 fn received<B>(response: Result<ResponseResult<B>, RecvError>) -> ResponseResult<B> {
-    // An error means that the connection's task has ended with the runtime.
+    // The sender was dropped: the connection's task has ended with its runtime.
     let lost = || FailedRequest { error: ErrorKind::Incomplete.into(), request: None, unsent: false };
     response.unwrap_or_else(|_| Err(Box::new(lost())))
 }
 
-/// Reports on drop that the application was not reached, also if `connect` panics.
+/// Reports on drop that the application was unreachable, also if `connect` panics.
 struct ReportUnreachable<'a> {
     application: &'a Application,
 }
@@ -325,7 +328,7 @@ impl Drop for ReportUnreachable<'_> {
     }
 }
 
-/// RFC 9110 §9.2.2.
+/// Whether a method is idempotent (RFC 9110 §9.2.2).
 fn is_idempotent(method: &Method) -> bool {
     method.is_safe() || *method == Method::PUT || *method == Method::DELETE
 }

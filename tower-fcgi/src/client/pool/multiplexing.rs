@@ -1,4 +1,4 @@
-//! What a pool knows of its application: whether it takes several requests on a connection.
+//! Whether an application multiplexes: takes several requests on a connection (FastCGI §4.1).
 //!
 //! ```text
 //!   Unknown ────────────── begin_probe ────────────▶ Probing
@@ -9,7 +9,7 @@
 //!   any state ──────────── Replied (yes) ──────────▶ Several
 //! ```
 //!
-//! A reply counts in each state: it may be late, or be a rejected request.
+//! A reply counts in every state: it may arrive late, and a rejected request (CANT_MPX_CONN) counts as one.
 
 use std::time::Duration;
 
@@ -17,27 +17,27 @@ use tokio::time::Instant;
 
 use crate::client::probe::ProbeOutcome;
 
-/// Time until an application that takes one request at a time is probed again: it may have been replaced. No probe waits
-/// longer.
+/// Time until an application that takes one request at a time is probed again: it may have been replaced. Also the
+/// longest pause after failed probes.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Whether an application takes several requests on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Multiplexing {
-    /// It was not probed.
+    /// The application was not probed.
     Unknown,
-    /// A probe is wanted or outstanding, after so many failures in a row.
+    /// A probe is wanted or outstanding, after `failures` consecutive failed ones.
     Probing { failures: u32 },
-    /// So many probes in a row have failed. The next one is due at `retry_at`.
+    /// The last `failures` probes have failed. The next one is due at `retry_at`.
     Failed { failures: u32, retry_at: Instant },
-    /// It takes one request at a time. The next probe is due at `retry_at`.
+    /// The application takes one request at a time. The next probe is due at `retry_at`.
     OneAtATime { retry_at: Instant },
-    /// It takes several.
+    /// The application takes several requests.
     Several,
 }
 
 impl Multiplexing {
-    /// Whether to probe the application now, which is then the caller's task.
+    /// Whether the caller has to probe the application now.
     pub(super) fn begin_probe(&mut self, now: Instant) -> bool {
         let failures = match *self {
             Self::Unknown => 0,
@@ -51,7 +51,7 @@ impl Multiplexing {
         true
     }
 
-    /// A probe has ended.
+    /// Handles the outcome of a probe.
     pub(super) fn end_probe(&mut self, outcome: ProbeOutcome, now: Instant) {
         match (outcome, *self) {
             (ProbeOutcome::Replied { multiplexes: true }, _) => *self = Self::Several,
@@ -66,20 +66,20 @@ impl Multiplexing {
                 *self = Self::failed(failures, Duration::from_secs(1), now);
             }
             (ProbeOutcome::TimedOut, Self::Probing { failures }) => {
-                // Longer: an application that never replies loses a process for a second.
+                // A longer pause: each probe without a reply occupies a process of the application for a second.
                 *self = Self::failed(failures, Duration::from_secs(10), now);
             }
             (ProbeOutcome::NotSent | ProbeOutcome::Unreachable | ProbeOutcome::TimedOut, _) => {}
         }
     }
 
-    /// Another failure. The pause doubles with each.
+    /// The state after another failure. The pause doubles with each, from `first_pause`.
     fn failed(failures: u32, first_pause: Duration, now: Instant) -> Self {
         let pause = first_pause.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
         Self::Failed { failures: failures.saturating_add(1), retry_at: now + pause.min(PROBE_INTERVAL) }
     }
 
-    /// Whether it is known to take several.
+    /// Whether the application is known to take several requests.
     pub(super) const fn is_several(self) -> bool {
         matches!(self, Self::Several)
     }

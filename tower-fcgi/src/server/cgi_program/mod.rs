@@ -1,4 +1,4 @@
-//! The one request of a CGI program (RFC 3875): the environment and the standard streams.
+//! Serves the request of a CGI program (RFC 3875): from the environment and the standard streams.
 
 mod stdin;
 mod stdout;
@@ -33,7 +33,7 @@ use crate::cgi::{ErrorBody, OwnProgram, ResponseContext, TargetContext, TargetSe
 /// The standard streams of a CGI program.
 #[derive(Debug)]
 pub struct CgiStdio<I, O, E> {
-    /// The request's body: CONTENT_LENGTH bytes. What follows them is undefined.
+    /// The request's body: CONTENT_LENGTH bytes (RFC 3875 §4.2). Any further bytes are not read.
     pub stdin: I,
     /// Receives the response.
     pub stdout: O,
@@ -47,29 +47,32 @@ pub struct CgiStdio<I, O, E> {
 /// [`Params`] are the whole environment, including PATH and the like.
 ///
 /// # The body
-/// It has CONTENT_LENGTH bytes of stdin; the end of stdin is never waited for (RFC 3875 §4.2). Without a valid CONTENT_LENGTH
-/// there is no body, with one exception: if HTTP_TRANSFER_ENCODING says that it was chunked, as Apache does, it lasts until
-/// the end of stdin. An earlier end of stdin is a [`BodyError`](crate::BodyError).
+/// The body has CONTENT_LENGTH bytes of stdin, whose end is not awaited (RFC 3875 §4.2). If stdin ends earlier, the body
+/// returns a [`BodyError`](crate::BodyError). Without a valid CONTENT_LENGTH the request has no body, with one exception: if
+/// HTTP_TRANSFER_ENCODING is set, as Apache does for a chunked body, the body extends to the end of stdin.
 ///
 /// # Output
-/// `Ok` when a complete response was written and flushed, even an error page. Exit then: the rest of an unread body is not
-/// read.
+/// `Ok` when a complete response was written and flushed, even an error page. The program should exit then: the rest of an
+/// unread body is not read.
 ///
+/// # Settings
 /// Of `config`, [`request_target`](Config::with_request_target) and [`front_controllers`](Config::with_front_controllers)
 /// apply. Its limits and timeouts do not: a web server has its own for the programs that it starts.
 ///
 /// # Readiness
-/// `service` is polled for readiness once the head of the request was checked, so that a rejected request does not wait for
-/// it. It need not be `Clone`, since there is one request. An error of `poll_ready` is a 503. A service that never becomes
-/// ready is ended by the web server's own time limit.
+/// `service` is polled for readiness after the head of the request was checked, so that a rejected request does not wait for
+/// it. It need not be `Clone`, since there is one request. An error of `poll_ready` becomes a 503. Only the web server's own
+/// timeout ends the wait for a service that never becomes ready.
 ///
 /// # Errors
-/// If stdout fails, as it does when the web server has closed it; the handler is dropped. And if the response cannot be
-/// completed after a part of it was written ([`Error::is_incomplete_response`]): nothing more is written, so that the web
-/// server can notice. Report either with the exit status.
+/// - If stdout fails, as it does when the web server has closed it. The handler is dropped.
+/// - If the response cannot be completed after a part of it was written ([`Error::is_incomplete_response`]). Nothing more is
+///   written, so that the web server can notice.
+///
+/// Report either with the exit status.
 ///
 /// # Cancel safety
-/// Dropping the future drops the handler, and leaves the response as far as it was written.
+/// Dropping the future drops the handler. A partly written response stays incomplete.
 ///
 /// # Examples
 /// ```
@@ -114,20 +117,20 @@ where
     poll_fn(|cx| program.poll(response.as_mut(), cx)).instrument(span).await
 }
 
-/// A request that the service has, or that was rejected.
+/// A request that the service was called with, or that was rejected.
 struct CalledService<F, B> {
     response: ResponseDriver<F, B>,
     span: tracing::Span,
 }
 
-/// A CGI program without its response.
+/// A CGI program without the driver of its response.
 struct Program<I, O, E> {
     stdin: Stdin<I>,
     output: StdoutWriter<O, E>,
     handle: ConnectionHandle,
 }
 
-/// Turns of one poll. Tasks that the handler has started run after so many.
+/// The most iterations of one poll; then tasks that the handler has started can run.
 const MAX_POLL_ITERATIONS: usize = 32;
 
 impl<I, O, E> Program<I, O, E>
@@ -136,7 +139,7 @@ where
     O: AsyncWrite + Unpin,
     E: AsyncWrite + Unpin,
 {
-    /// Checks the request, and only then gives it to the service.
+    /// Checks the request, and calls the service only if it is valid.
     fn call<S, B>(
         &mut self,
         params: &Params,
@@ -155,7 +158,7 @@ where
         };
         let context = ResponseContext::new(Role::RESPONDER, call.method());
         let span = tracing::debug_span!("request", method = %call.method(), uri = %call.uri());
-        // RFC 3875 §4.1.2: without a length there is no body. But Apache forwards a chunked one, whatever its length.
+        // RFC 3875 §4.1.2: without a length there is no body. But Apache forwards a chunked body without CONTENT_LENGTH.
         let is_chunked = info.content_length.is_none() && params.get("HTTP_TRANSFER_ENCODING").is_some();
         let length = if is_chunked { None } else { info.content_length };
         if is_chunked || length.is_some_and(|length| length > 0) {
@@ -221,7 +224,7 @@ where
 }
 
 impl<I, O, E> Drop for Program<I, O, E> {
-    /// However it ends, tasks must not wait for bytes that never come, or for lines to be written.
+    /// Fails the body and closes STDERR: tasks of the handler must not wait forever, however the program ends.
     fn drop(&mut self) {
         self.stdin.end(BodyErrorKind::Disconnected);
         self.handle.stderr().close();

@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use crate::body::{BodyChannel, BodyErrorKind, Receiver, SendOutcome};
 use crate::buffer_pool;
 
-/// Unread bytes of a body at which reading pauses, as on a connection with one request.
+/// Unread bytes of a body at which reading pauses: the default of a connection with one request.
 const MAX_UNREAD: usize = 256 * 1024;
-/// Bytes of one read.
+/// The most bytes of one read.
 const READ_SIZE: usize = 64 * 1024;
 
 /// stdin, up to the end of the body.
@@ -20,10 +20,10 @@ const READ_SIZE: usize = 64 * 1024;
 pub(super) struct Stdin<I> {
     stdin: I,
     body: Option<Arc<BodyChannel>>,
-    /// Bytes of the body that were not read from stdin yet. stdin is never read beyond the body: RFC 3875 §4.2 does not
-    /// promise an end of the stream there.
+    /// Bytes of the body still to be read from stdin. Never read beyond the body: RFC 3875 §4.2 does not guarantee that
+    /// the stream ends there.
     left: u64,
-    /// Bytes that the handler has not consumed yet.
+    /// Bytes that were read and that the handler has not consumed yet.
     unread: usize,
     buffer: BytesMut,
 }
@@ -48,7 +48,7 @@ impl<I> Stdin<I> {
 }
 
 impl<I: AsyncRead + Unpin> Stdin<I> {
-    /// Reads while the handler keeps up.
+    /// Reads while the handler consumes the body.
     ///
     /// An unread body stays in stdin (RFC 3875 §4.2), unless output waits to be written (`has_output`): a web server may
     /// write the whole body before it reads any of the response.
@@ -80,7 +80,7 @@ impl<I: AsyncRead + Unpin> Stdin<I> {
 
     fn send(&mut self, read: Result<usize, BodyErrorKind>, wanted: bool) {
         let (len, outcome) = match read {
-            // The body itself notices that it is too short.
+            // The body detects that it is shorter than CONTENT_LENGTH.
             Ok(0) => (0, SendOutcome::Last),
             Ok(len) if len as u64 >= self.left => (len, SendOutcome::Last),
             Ok(len) => (len, SendOutcome::More),

@@ -1,4 +1,4 @@
-//! Writes the response to stdout, and error text to stderr.
+//! Writes the response to stdout and error text to stderr.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -11,19 +11,19 @@ use tokio::io::AsyncWrite;
 use crate::server::error::{Error, ErrorKind};
 use crate::server::response_writer::ResponseWriter;
 
-/// Unwritten bytes at which no more is produced. Enough for several of the 16 to 64 KiB that bodies usually yield; a pipe
-/// holds 64 KiB.
+/// Unwritten bytes at which the response is no longer polled. Enough for several of the 16 to 64 KiB chunks of usual bodies;
+/// a pipe holds 64 KiB.
 const MAX_BUFFERED: usize = 256 * 1024;
-/// Slices of one write.
+/// The most slices of one write.
 const MAX_SLICES: usize = 16;
 
-/// Receives the one response of the program.
+/// The writer of the program's only response.
 #[derive(Debug)]
 pub(super) struct StdoutWriter<O, E> {
     stdout: StdStream<O>,
     stderr: StdStream<E>,
     end: OutputEnd,
-    /// Whether something was queued since the last write.
+    /// Whether output was queued since the last write.
     has_new: bool,
 }
 
@@ -50,12 +50,12 @@ impl<O, E> StdoutWriter<O, E> {
         self.stdout.len == 0 && self.stderr.len == 0
     }
 
-    /// Whether there is output that the last write has not seen.
+    /// Whether output was queued since the last write.
     pub(super) const fn has_new(&self) -> bool {
         self.has_new
     }
 
-    /// Queues error text that has its line break.
+    /// Queues error text that ends with a line break.
     pub(super) fn stderr_text(&mut self, text: Vec<u8>) {
         self.stderr.push(text.into());
         self.has_new = true;
@@ -76,7 +76,7 @@ impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> StdoutWriter<O, E> {
         // Both, even if one is blocked: a web server may read one of them to its end before the other.
         let stderr = self.stderr.poll_write(cx);
         if matches!(stderr, Poll::Ready(Err(_))) {
-            // Its lines are lost. The response is still written.
+            // Drop the lines; the response can still be written.
             self.stderr.clear();
         }
         match self.stdout.poll_write(cx) {
@@ -103,14 +103,14 @@ impl<O, E> ResponseWriter for StdoutWriter<O, E> {
         self.has_new = true;
     }
 
-    /// There are no records here: each frame of a body is written as soon as possible.
+    /// Does nothing: CGI has no records, and each frame of a body is written as soon as possible.
     fn split_record(&mut self) {}
 
     fn stderr(&mut self, line: &[u8]) {
         self.stderr_text([line, b"\n"].concat());
     }
 
-    /// Drops the unwritten output: the earlier the response ends, the surer the web server notices.
+    /// Drops the unwritten output: the earlier the response ends, the more likely the web server notices.
     fn abort(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.stdout.clear();
         if self.stdout.written == 0 {
@@ -136,7 +136,7 @@ impl<O, E> ResponseWriter for StdoutWriter<O, E> {
 #[derive(Debug)]
 struct StdStream<W> {
     io: W,
-    /// None is empty.
+    /// The unwritten output; no chunk is empty.
     chunks: VecDeque<Bytes>,
     /// Bytes in `chunks`.
     len: usize,
