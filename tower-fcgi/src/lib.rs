@@ -65,6 +65,7 @@ mod body;
 mod buffer_pool;
 mod cgi;
 pub mod client;
+mod progress;
 mod server;
 mod sync;
 

@@ -15,9 +15,10 @@ use super::driver::Driver;
 use super::error::{Error, ErrorKind};
 use super::probe::Probe;
 use super::send_request::SendRequest;
-use super::state::{Progress, State};
+use super::state::State;
 use super::timeouts::Timer;
 use super::transport::Transport;
+use crate::progress::Progress;
 
 /// Makes a connection to an application from a transport: a [`SendRequest`], which sends requests, and a [`Connection`],
 /// which drives them.

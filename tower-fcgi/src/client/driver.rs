@@ -14,10 +14,11 @@ use super::error::ErrorKind;
 use super::exchange::ClientExchange;
 use super::in_flight::InFlight;
 use super::probe::{PROBE_TIMEOUT, PROBE_VARIABLES};
-use super::state::{Progress, State};
+use super::state::State;
 use super::timeouts::{Timer, Timers, deadline_after};
 use super::writer::WriteStatus;
 use crate::buffer_pool;
+use crate::progress::Progress;
 
 /// Drives the requests of one connection.
 ///

@@ -28,11 +28,11 @@ use super::error::ErrorKind;
 use super::guard::{catch_panic, drop_caught};
 use super::request_body::RequestUpload;
 use super::response_body::{ExpectedLength, ResponseBody};
-use super::state::Progress;
 use crate::body::{BodyChannel, Receiver, SendOutcome};
 use crate::buffer_pool;
 use crate::cgi::decode_response::{HeadParser, ResponseHead};
 use crate::cgi::encode_request;
+use crate::progress::Progress;
 
 /// Initial capacity in bytes for the PARAMS of a request: enough for a browser's.
 const PARAMS_BYTES: usize = 2048;

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use super::error::ErrorKind;
 use super::exchange::{CallerState, ClientExchange};
 use super::guard::{drop_caught, drop_with};
-use super::state::Progress;
 use super::timeouts::{deadline_after, never};
+use crate::progress::Progress;
 
 /// Bytes of a body that are sent before the next body has its turn: one record, rounded down to a multiple of 8 so that the
 /// next record is aligned (FastCGI §3.3).

@@ -8,8 +8,8 @@ use fcgi_core::client::Connection as Protocol;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::error::ErrorKind;
-use super::state::Progress;
 use crate::buffer_pool;
+use crate::progress::Progress;
 
 /// A read of at least this many bytes shares its buffer with bodies. The protocol copies smaller reads anyway.
 const SHARED_READ: usize = 8 * 1024;

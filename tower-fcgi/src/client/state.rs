@@ -1,4 +1,4 @@
-//! The states of a connection, and the progress of a step.
+//! The states of a connection.
 //!
 //! ```text
 //!          stop_accepting (requests in flight)
@@ -7,8 +7,6 @@
 //!     │ stop_accepting (idle), close                 │ stop_accepting (idle), close
 //!     └────────────────▶ Closed ◀────────────────────┘
 //! ```
-
-use std::ops::{BitOr, BitOrAssign};
 
 /// Whether a connection accepts requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,39 +37,6 @@ impl State {
 
     pub(super) const fn is_closed(self) -> bool {
         matches!(self, Self::Closed)
-    }
-}
-
-/// The progress of a step, from most to least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[must_use]
-pub(super) enum Progress {
-    /// Something changed: another step may make progress.
-    Made,
-    /// No progress is possible until a waker is woken.
-    Blocked,
-    /// The step will never have anything to do again.
-    Finished,
-}
-
-impl Progress {
-    pub(super) const fn is_made(self) -> bool {
-        matches!(self, Self::Made)
-    }
-}
-
-/// The combined progress of two steps.
-impl BitOr for Progress {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        self.min(other)
-    }
-}
-
-impl BitOrAssign for Progress {
-    fn bitor_assign(&mut self, other: Self) {
-        *self = *self | other;
     }
 }
 
@@ -115,13 +80,5 @@ mod tests {
         assert_eq!(after(State::Closed, |state| state.stop_accepting(false)), State::Closed);
         assert_eq!(after(State::Closed, |state| state.stop_accepting(true)), State::Closed);
         assert_eq!(after(State::Closed, State::close), State::Closed);
-    }
-
-    #[test]
-    fn any_progress_is_progress() {
-        use Progress::{Blocked, Finished, Made};
-        assert_eq!([Made | Blocked, Finished | Made, Made | Made], [Made; 3]);
-        assert_eq!([Blocked | Finished, Finished | Blocked, Blocked | Blocked], [Blocked; 3]);
-        assert_eq!(Finished | Finished, Finished);
     }
 }

@@ -8,8 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::error::ErrorKind;
 use super::reader::ReadReadiness;
-use super::state::Progress;
 use super::writer::{WriteStatus, Writer};
+use crate::progress::Progress;
 
 /// A transport with the state of its two directions.
 pub(super) struct Transport<IO> {

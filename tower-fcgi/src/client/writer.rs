@@ -8,8 +8,8 @@ use fcgi_core::client::Connection as Protocol;
 use tokio::io::AsyncWrite;
 
 use super::error::ErrorKind;
-use super::state::Progress;
 use crate::buffer_pool;
+use crate::progress::Progress;
 
 /// The most slices of one vectored write.
 const MAX_SLICES: usize = 40;

@@ -36,7 +36,6 @@ use super::handle::{Command, ConnectionHandle};
 use super::in_flight::{InFlight, Placement};
 use super::input_streams::InputStreams;
 use super::oneshot::Oneshot;
-use super::progress::Progress;
 use super::reader::ReadOutcome;
 use super::requests::RequestControl;
 use super::service::FcgiService;
@@ -47,6 +46,7 @@ use super::timer_table::{Expired, RequestTimer, Timer, TimerTable};
 use super::transport::Transport;
 use crate::body::BodyErrorKind;
 use crate::buffer_pool;
+use crate::progress::Progress;
 
 pin_project! {
     /// The parts of a connection: see the module.

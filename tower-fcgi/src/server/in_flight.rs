@@ -11,12 +11,12 @@ use pin_project_lite::pin_project;
 
 use super::failure::{BoxError, Failure};
 use super::in_flight_request::{Dispatched, DispatchedProj, InFlightRequest};
-use super::progress::Progress;
 use super::response_driver::ResponseProgress;
 use super::response_writer::DirectWriter;
 use super::tasks::RequestTasks;
 use crate::body::BodyErrorKind;
 use crate::cgi::ErrorBody;
+use crate::progress::Progress;
 
 pin_project! {
     /// All requests in flight on a connection.

@@ -18,7 +18,6 @@ mod in_flight_request;
 mod input_streams;
 mod oneshot;
 mod params;
-mod progress;
 mod reader;
 mod requests;
 pub(crate) mod response_driver;

@@ -8,9 +8,9 @@ use fcgi_core::server::Connection;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::error::Error;
-use super::progress::Progress;
 use super::reader::{self, ReadOutcome};
 use super::writer::WriteState;
+use crate::progress::Progress;
 
 /// Moves bytes between the I/O and the protocol.
 #[derive(Debug)]

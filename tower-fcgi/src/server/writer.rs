@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use fcgi_core::RecordEncoder;
 use tokio::io::AsyncWrite;
 
-use super::progress::Progress;
+use crate::progress::Progress;
 
 /// The most slices of one vectored write: more than the output holds before it is full, since 64 KiB of a body are two
 /// slices with their header.
