@@ -17,7 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         WebServer::Nginx.trial("keeping_closed_connections_loses_posts", |nginx| closed(&nginx)),
     ];
     for shipped in shipped::files().into_iter().chain(shipped::blocks()) {
-        // Without buffering, a connection that is to be closed would go back into the pool.
+        // Without buffering, nginx would put a connection back into the pool after it asked for its close.
         let unbuffered = shipped.text.replace(KEEP, "fastcgi_keep_conn on; fastcgi_buffering off;");
         for (how, config) in [("", shipped.text), (", unbuffered", unbuffered)] {
             let name = ["no_post_is_lost", &(shipped.name.clone() + how)].join("/");

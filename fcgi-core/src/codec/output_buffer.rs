@@ -201,7 +201,7 @@ impl OutputBuffer {
         if self.is_empty() { core::mem::take(&mut self.inline_buf) } else { Vec::new() }
     }
 
-    /// Sets the memory if there is none.
+    /// Sets the memory, unless the buffer has some.
     pub(super) fn set_buffer(&mut self, buffer: impl FnOnce() -> Vec<u8>) {
         if self.inline_buf.capacity() == 0 {
             self.inline_buf = buffer();

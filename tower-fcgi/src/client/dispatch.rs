@@ -336,3 +336,17 @@ fn wake<B>(mut shared: MutexGuard<'_, QueueState<B>>, which: fn(&mut QueueState<
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exclusive_probe_that_times_out_ends_the_room() {
+        let channel = RequestChannel::<()>::new(None, Probe::Wanted { exclusive: true });
+        assert!(channel.poll_probe(&Context::from_waker(Waker::noop())));
+        assert!(!channel.reserve(), "it waits for the reply");
+        assert!(channel.probe_timed_out());
+        assert!(!channel.reserve() && channel.reserve_if_idle().is_none());
+    }
+}

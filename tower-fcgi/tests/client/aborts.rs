@@ -1,14 +1,18 @@
 //! Aborts: the caller drops a future, a body or the sender.
 
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use fcgi_core::RecordType;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use tokio::time::{Instant, sleep};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, advance, sleep};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::RequestBody;
-use tower_fcgi::client::Config;
+use tower_fcgi::client::{self, Config};
 
 use crate::loopback::*;
 use crate::scripted::{self, complete_response, end, stdout};
@@ -127,4 +131,65 @@ async fn dropping_a_complete_body_is_no_abort() {
         app.send(complete_response("second")).await;
         assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "second");
     }
+}
+
+/// An application that never stops sending STDOUT, once it has received a request.
+struct Flood {
+    began: bool,
+    output: Vec<u8>,
+}
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.began {
+            return Poll::Pending;
+        }
+        if self.output.is_empty() {
+            self.output = stdout([b'x'; 1000]);
+        }
+        let len = self.output.len().min(buf.remaining());
+        buf.put_slice(&self.output[..len]);
+        self.output.drain(..len);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.began = true;
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_times_out_while_output_never_stops() {
+    let io = Flood { began: false, output: stdout("Status: 200 OK\r\n\r\n") };
+    let (mut sender, connection) = client::handshake::<_, Body>(io, Config::default());
+    let mut connection = pin!(connection);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(sender.poll_ready(&mut cx).is_ready());
+    let mut response = pin!(sender.call(get("/")));
+    let body = (0..100).find_map(|_| {
+        let _ = connection.as_mut().poll(&mut cx).is_ready();
+        match response.as_mut().poll(&mut cx) {
+            Poll::Ready(response) => Some(response.unwrap().into_body()),
+            Poll::Pending => None,
+        }
+    });
+    drop(body.expect("a response"));
+    assert!(connection.as_mut().poll(&mut cx).is_pending());
+    advance(Duration::from_secs(2)).await;
+    assert!((0..100).any(|_| connection.as_mut().poll(&mut cx).is_ready()), "it goes on");
 }
