@@ -33,7 +33,7 @@
 //! - [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo): the address of the *real client* (REMOTE_ADDR, REMOTE_PORT),
 //!   not from a header. See [`client_addr`] for clients without an IP address.
 //! - [`Params`]: all variables that the web server sends.
-//! - One extractor each for [`RemoteUser`], [`AuthType`], [`RequestScheme`], [`TlsInfo`], [`ServerRequestId`],
+//! - One extractor each for [`RemoteUser`], [`AuthType`], [`RequestScheme`], [`ClientProtocol`], [`TlsInfo`], [`ServerRequestId`],
 //!   [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`] and [`RedirectStatus`]. They never
 //!   read headers, which a client could forge. Each has an optional form, and a [`rejection`].
 //! - [`Stderr`] writes to the web server's error log; [`ErrorLog`] does so for `tracing`.
@@ -88,9 +88,9 @@ mod send_file;
 mod serve;
 
 pub use self::extract::{
-    AuthType, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser, RequestScheme,
-    RequestUri, ScriptName, ServerAddr, ServerName, ServerRequestId, ServerSoftware, Stderr, TlsInfo,
-    client_addr,
+    AuthType, ClientProtocol, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser,
+    RequestScheme, RequestUri, ScriptName, ServerAddr, ServerName, ServerRequestId, ServerSoftware, Stderr,
+    TlsInfo, client_addr,
 };
 #[cfg(feature = "client")]
 pub use self::gateway::{FastCgi, FastCgiFuture, Symlinks};
@@ -101,7 +101,9 @@ pub use self::listen::{
 };
 pub use self::roles::{Authorized, FilterData, InvalidVariable, RoleRouter, RoleRouterFuture};
 pub use self::send_file::{SendFile, SendFileHeader, SendFiles, UnsafePath};
-pub use self::serve::{Config, Serve, ServeFuture, ServeWithShutdown, serve};
+pub use self::serve::{
+    Config, IncomingStream, MakeFcgiService, Serve, ServeFuture, ServeWithShutdown, make_service, serve,
+};
 #[cfg(unix)]
 pub use self::serve::{ServeAuto, serve_auto};
 pub use tower_fcgi;
