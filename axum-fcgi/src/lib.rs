@@ -38,7 +38,7 @@
 //!   read headers, which a client could forge. Each has an optional form, and a [`rejection`].
 //! - [`Stderr`] writes to the web server's error log; [`ErrorLog`] does so for `tracing`.
 //!
-//! In tests, [`MockParams`] stands in for the web server. [`SendFiles`] lets the web server send files.
+//! In tests, [`MockParams`] stands in for the web server: see [`testing`]. [`SendFiles`] lets the web server send files.
 //!
 //! # Below a prefix
 //! If the web server runs the application below a prefix such as `/app`, the routes need the prefix too, unless
@@ -86,6 +86,8 @@ pub mod rejection;
 mod roles;
 mod send_file;
 mod serve;
+#[doc = include_str!("testing.md")]
+pub mod testing {}
 
 pub use self::extract::{
     AuthType, ClientProtocol, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser,

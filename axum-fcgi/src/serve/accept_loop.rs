@@ -14,7 +14,7 @@ use tower_fcgi::{Builder, Roles};
 use super::config::Config;
 use super::descriptor_limit;
 use super::incoming_stream::IncomingStream;
-use super::make_service::MakeFcgiService;
+use super::make_service::make_fcgi_service::MakeFcgiService;
 use super::service::AxumService;
 use super::socket_options::{reset_on_close, set_nodelay};
 use crate::accept::{AcceptLog, Connections, TrackedConnection, accept_next};

@@ -14,7 +14,8 @@ use tower_service::Service;
 use super::accept_loop;
 use super::config::Config;
 use super::future::ServeFuture;
-use super::make_service::{MakeFcgiService, WithRole};
+use super::make_service::WithRole;
+use super::make_service::make_fcgi_service::MakeFcgiService;
 use super::prepare::prepare;
 use crate::roles::RoleRouter;
 

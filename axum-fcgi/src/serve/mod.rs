@@ -21,4 +21,4 @@ pub use self::builder::{Serve, ServeWithShutdown, serve};
 pub use self::config::Config;
 pub use self::future::ServeFuture;
 pub use self::incoming_stream::IncomingStream;
-pub use self::make_service::MakeFcgiService;
+pub use self::make_service::make_fcgi_service::MakeFcgiService;

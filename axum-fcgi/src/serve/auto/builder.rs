@@ -16,7 +16,7 @@ use crate::listen::{AllowList, FcgiListener, warn_if_exposed};
 use crate::serve::accept_loop;
 use crate::serve::config::Config;
 use crate::serve::future::ServeFuture;
-use crate::serve::make_service::MakeFcgiService;
+use crate::serve::make_service::make_fcgi_service::MakeFcgiService;
 use crate::serve::prepare::prepare;
 
 /// Serves `service` however the program was started: by a web server, systemd, a shell, or as a CGI program.

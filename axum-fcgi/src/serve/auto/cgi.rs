@@ -11,7 +11,7 @@ use super::stdio;
 use crate::listen::{FcgiAddr, FcgiListener, FcgiStream};
 use crate::serve::config::Config;
 use crate::serve::incoming_stream::IncomingStream;
-use crate::serve::make_service::MakeFcgiService;
+use crate::serve::make_service::make_fcgi_service::MakeFcgiService;
 use crate::serve::service::AxumService;
 
 /// Serves the request, unless `signal` completes first.

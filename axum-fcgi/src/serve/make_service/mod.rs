@@ -16,13 +16,12 @@
 //! ```
 
 mod client_addr;
-mod make_fcgi_service;
+pub(super) mod make_fcgi_service;
 mod per_connection;
 mod plain;
 mod with_role;
 
 pub use self::client_addr::{ClientAddrFuture, ClientAddrService, PerRequest};
-pub use self::make_fcgi_service::MakeFcgiService;
 pub use self::per_connection::PerConnection;
 pub use self::plain::Plain;
 pub use self::with_role::WithRole;
