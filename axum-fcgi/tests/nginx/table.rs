@@ -67,6 +67,9 @@ pub(crate) fn cases() -> Vec<Case> {
             upload_without_content_length,
             expect_100_continue_is_handled_by_nginx,
         }
+        OPPOSITES: bodies {
+            early_head_stops_the_upload,
+        }
         STREAMED_UPLOADS: bodies {
             chunked_upload_arrives_as_it_is_sent,
             upload_with_content_length_arrives_as_it_is_sent,
