@@ -87,7 +87,7 @@ pub(crate) fn app() -> Router {
         .route("/large-header", get(async || [("x-large", "x".repeat(LARGE_HEADER))]))
         .nest_service(
             "/sized",
-            service_fn(async |_: Request| Ok::<_, Infallible>(Response::new("five!".into()))),
+            service_fn(async |_: Request| Ok::<_, Infallible>(Response::new(Body::from("five!")))),
         )
         .route("/size", any(size))
         .route("/json", post(async |Json(text): Json<String>| text))
