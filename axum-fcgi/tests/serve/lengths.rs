@@ -11,6 +11,7 @@ use axum::response::Response;
 use axum::routing::any;
 use axum::{Router, ServiceExt as _};
 use bytes::Bytes;
+use fcgi_core::{RecordDecoder, RecordEncoder, RecordType};
 use futures_util::stream;
 use http_body::Body as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -134,12 +135,29 @@ async fn over_fastcgi(socket: &Path, method: &str, target: &str) -> Got {
     let mut io = UnixStream::connect(socket).await.unwrap();
     let params = [("REQUEST_METHOD", method), ("REQUEST_URI", target), ("SERVER_PROTOCOL", "HTTP/1.1")];
     let mut request = wire::head(&params, false);
-    request.write_stream_end(fcgi_core::RecordType::STDIN, wire::ID);
+    request.write_stream_end(RecordType::STDIN, wire::ID);
     io.write_all(&wire::bytes(&request)).await.unwrap();
-    match wire::stdout(&mut io).await {
+    match stdout(&mut io).await {
         (stdout, true) if !stdout.starts_with("Status: 500 ") => Got::parse(&stdout),
         _ => Got::Failure,
     }
+}
+
+/// The STDOUT of the only response on a connection, and whether END_REQUEST follows it.
+async fn stdout(io: &mut UnixStream) -> (String, bool) {
+    let mut records = Vec::new();
+    // A response that is cut off may end in a reset.
+    _ = io.read_to_end(&mut records).await;
+    let mut decoder = RecordDecoder::new();
+    let (mut bytes, mut stdout, mut is_complete) = (&records[..], Vec::new(), false);
+    while let Some(fragment) = decoder.next(&mut bytes).expect("records of version 1") {
+        match fragment.header.kind {
+            RecordType::STDOUT => stdout.extend_from_slice(fragment.content),
+            RecordType::END_REQUEST => is_complete = true,
+            _ => {}
+        }
+    }
+    (String::from_utf8(stdout).expect("UTF-8"), is_complete)
 }
 
 /// A service without a Router around it, as in `nest_service` and `ServeDir`: hyper and tower-fcgi see its bodies.
@@ -205,9 +223,9 @@ async fn an_unannounced_body_reaches_the_handler() {
     let mut io = TcpStream::connect(address).await.unwrap();
     let params = [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/"), ("SERVER_PROTOCOL", "HTTP/1.1")];
     io.write_all(&wire::bytes(&wire::head(&params, false))).await.unwrap();
-    let mut rest = fcgi_core::RecordEncoder::new();
-    rest.write_stream(fcgi_core::RecordType::STDIN, wire::ID, b"unannounced");
-    rest.write_stream_end(fcgi_core::RecordType::STDIN, wire::ID);
+    let mut rest = RecordEncoder::new();
+    rest.write_stream(RecordType::STDIN, wire::ID, b"unannounced");
+    rest.write_stream_end(RecordType::STDIN, wire::ID);
     io.write_all(&wire::bytes(&rest)).await.unwrap();
     let response = wire::read_response(&mut io).await.unwrap();
     assert!(response.ends_with("\r\n\r\nunannounced"), "{response}");

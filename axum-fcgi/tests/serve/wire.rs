@@ -1,8 +1,6 @@
 //! The web server's end, record by record.
 
-use fcgi_core::{
-    BeginRequest, RecordDecoder, RecordEncoder, RecordHeader, RecordType, RequestId, Role, encode_pair,
-};
+use fcgi_core::{BeginRequest, RecordEncoder, RecordHeader, RecordType, RequestId, Role, encode_pair};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 pub(crate) const ID: RequestId = RequestId(1);
@@ -44,23 +42,6 @@ where
 /// The STDOUT of the next response, read up to its END_REQUEST and not beyond.
 pub(crate) async fn read_response(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<String> {
     Ok(streams(io).await?.0)
-}
-
-/// The STDOUT of the only response on a connection, and whether END_REQUEST follows it.
-pub(crate) async fn stdout(io: &mut (impl AsyncRead + Unpin)) -> (String, bool) {
-    let mut records = Vec::new();
-    // A response that is cut off may end in a reset.
-    _ = io.read_to_end(&mut records).await;
-    let mut decoder = RecordDecoder::new();
-    let (mut bytes, mut stdout, mut is_complete) = (&records[..], Vec::new(), false);
-    while let Some(fragment) = decoder.next(&mut bytes).expect("records of version 1") {
-        match fragment.header.kind {
-            RecordType::STDOUT => stdout.extend_from_slice(fragment.content),
-            RecordType::END_REQUEST => is_complete = true,
-            _ => {}
-        }
-    }
-    (String::from_utf8(stdout).expect("UTF-8"), is_complete)
 }
 
 /// STDOUT and STDERR of the next response.
