@@ -85,6 +85,7 @@ pub(crate) fn check(nginx: &Installed) -> Result {
     Ok(())
 }
 
+type RequestFacts = (Option<RequestUri>, Option<ScriptName>, Option<RemoteUser>);
 type ServerFacts = (Option<ServerAddr>, Option<ServerName>, Option<ServerSoftware>);
 type FileFacts = (Option<DocumentRoot>, Option<RedirectStatus>);
 
@@ -92,10 +93,9 @@ pub(crate) async fn facts(
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     OriginalUri(target): OriginalUri,
     RequestScheme(scheme): RequestScheme,
-    (request_uri, script_name): (Option<RequestUri>, Option<ScriptName>),
+    (request_uri, script_name, user): RequestFacts,
     (addr, name, software): ServerFacts,
     (root, status): FileFacts,
-    user: Option<RemoteUser>,
     request: Request,
 ) -> Json<BTreeMap<&'static str, String>> {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
