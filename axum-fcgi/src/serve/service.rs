@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, OriginalUri, Request};
 use axum::response::Response;
-use http_body::Body as _;
 use pin_project_lite::pin_project;
 use tower_fcgi::{ReasonPhrase, RequestBody};
 use tower_service::Service;
@@ -49,7 +48,7 @@ where
             parts.extensions.insert(OriginalUri(uri));
         }
         // `Body::new` allocates, and most requests have no body.
-        let body = if body.is_end_stream() { Body::empty() } else { Body::new(body) };
+        let body = if body.has_ended() { Body::empty() } else { Body::new(body) };
         AxumFuture { future: self.service.call(Request::from_parts(parts, body)) }
     }
 }

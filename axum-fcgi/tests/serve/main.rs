@@ -7,6 +7,7 @@ mod figures;
 mod gone;
 mod grace;
 mod in_memory;
+mod lengths;
 mod like_http;
 #[path = "../listen/log.rs"]
 mod log;

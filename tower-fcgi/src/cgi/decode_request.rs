@@ -10,6 +10,11 @@
 //! | HTTP_PROXY | nothing: programs take this variable for a setting (httpoxy) |
 //! | HTTP_CONTENT_TYPE, HTTP_CONTENT_LENGTH | nothing: web servers send them beside the real ones, or even without a body |
 //! | HTTP_TRANSFER_ENCODING | nothing: the web server has decoded that coding |
+//! | HTTP_EXPECT | nothing: the web server has sent the `100 Continue` |
+//! | HTTP_KEEP_ALIVE, HTTP_PROXY_CONNECTION | nothing: they belong to the client's connection (RFC 9110 §7.6.1) |
+//! | HTTP_TE | nothing: a response has no trailers |
+//!
+//! Spaces and tabs around a header's value are removed (RFC 9110 §5.5).
 //!
 //! The version is HTTP/1.1, whatever the client speaks, as behind nginx's `proxy_pass`: it is that of the hop to the
 //! application, and a handler that forwards the request would otherwise use the client's. SERVER_PROTOCOL is
@@ -30,6 +35,7 @@ use super::meta_variables::{MetaVariable, Variables};
 use super::remote_addr::client_addr;
 use super::request_target::OriginalUri;
 use super::target::{TargetContext, TargetVariables, partial_target, whole_target};
+use super::whitespace::trim_ows;
 
 /// What the server needs to know about a request besides its head.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +77,7 @@ pub(crate) fn read_head<B>(
     };
     *request.version_mut() = Version::HTTP_11;
     Ok(RequestInfo {
-        content_length: parse_decimal(value(MetaVariable::ContentLength)),
+        content_length: parse_decimal(trim_ows(value(MetaVariable::ContentLength))),
         client: client_addr(value(MetaVariable::RemoteAddr), value(MetaVariable::RemotePort)),
     })
 }
