@@ -38,6 +38,9 @@
 //!   read headers, which a client could forge. Each has an optional form, and a [`rejection`].
 //! - [`Stderr`] writes to the web server's error log; [`ErrorLog`] does so for `tracing`.
 //!
+//! Libraries read proxy headers such as X-Forwarded-For instead. The layer [`ForwardedHeaders`] sets them from the web
+//! server's variables; without it a client can forge them.
+//!
 //! In tests, [`MockParams`] stands in for the web server. [`SendFiles`] lets the web server send files.
 //!
 //! # Below a prefix
@@ -77,7 +80,9 @@
 #[doc = include_str!("deployment.md")]
 pub mod deployment {}
 mod accept;
+mod allow_list;
 mod extract;
+mod forwarded;
 #[cfg(feature = "client")]
 mod gateway;
 #[cfg(unix)]
@@ -87,17 +92,19 @@ mod roles;
 mod send_file;
 mod serve;
 
+pub use self::allow_list::{AllowList, AllowListError};
 pub use self::extract::{
     AuthType, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser, RequestScheme,
     RequestUri, ScriptName, ServerAddr, ServerName, ServerRequestId, ServerSoftware, Stderr, TlsInfo,
     client_addr,
 };
+pub use self::forwarded::{ForwardedHeaders, ForwardedHeadersService, TrustedProxies};
 #[cfg(feature = "client")]
 pub use self::gateway::{FastCgi, FastCgiFuture, Symlinks};
 #[cfg(unix)]
 pub use self::listen::{
-    Address, AddressError, AllowList, AllowListError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener,
-    FcgiStream, IdOrName, Listeners, PeerIp, UnixSocket,
+    Address, AddressError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, IdOrName,
+    Listeners, PeerIp, UnixSocket,
 };
 pub use self::roles::{Authorized, FilterData, InvalidVariable, RoleRouter, RoleRouterFuture};
 pub use self::send_file::{SendFile, SendFileHeader, SendFiles, UnsafePath};
