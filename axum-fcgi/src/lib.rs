@@ -12,6 +12,7 @@
 //!
 //! A web server (nginx, Apache, lighttpd, Caddy, HAProxy, H2O, OpenBSD's httpd) accepts HTTP and passes the requests on over
 //! FastCGI. The application runs as it does over HTTP: extractors, middleware and streaming work unchanged.
+//! [`coming_from_axum`] lists what changes, and what error messages mean.
 //!
 //! # Starting and listening
 //! [`serve_auto`] serves however the program was started, with one binary: by Apache's mod_fcgid, lighttpd, H2O or
@@ -76,6 +77,9 @@
 //! - `serde`: serializes and deserializes an [`Address`] as its string.
 //! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
 
+#[cfg(unix)]
+#[doc = include_str!("coming_from_axum.md")]
+pub mod coming_from_axum {}
 #[cfg(unix)]
 #[doc = include_str!("deployment.md")]
 pub mod deployment {}
