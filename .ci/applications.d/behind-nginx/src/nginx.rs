@@ -14,11 +14,12 @@ const CONFIG: &str = include_str!("../../../../examples/hello/nginx.conf");
 /// The shell that waits for the end of its input, which is the end of this process, and then ends nginx. No descriptor but
 /// these two is inherited: nginx takes the listening socket from its standard output (see NGINX in its source), so that
 /// the test's first connection waits for it.
-const SHELL: &str = "nginx=$1; shift
-\"$nginx\" -e stderr \"$@\" </dev/null & pid=$!
+const SHELL: &str = "nginx=$1 directory=$2
+\"$nginx\" -e stderr -p \"$directory\" -c \"$directory/nginx.conf\" </dev/null & pid=$!
 exec >/dev/null
 read -r _
-kill -QUIT $pid; wait $pid";
+kill -QUIT $pid; wait $pid
+rm -r \"$directory\"";
 
 /// The application's limits are tested, not nginx's.
 const LIMITS: &str = "fastcgi_pass app; client_max_body_size 0;
@@ -48,13 +49,7 @@ pub fn listen(listener: TcpListener) -> FcgiListener {
     fs::write(directory.join("nginx.conf"), user.to_owned() + &config).unwrap();
 
     let mut command = Command::new("sh");
-    command
-        .args(["-c", SHELL, "sh"])
-        .arg(nginx())
-        .arg("-p")
-        .arg(&directory)
-        .arg("-c")
-        .arg(directory.join("nginx.conf"));
+    command.args(["-c", SHELL, "sh"]).arg(nginx()).arg(&directory);
     command
         .env("NGINX", "1;")
         .stdin(Stdio::piped())
