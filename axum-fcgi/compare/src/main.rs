@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release -p compare -- [FILTER] [--seconds S] [--rounds N] [--peer NAME=PROGRAM]... [--nginx]
+//! cargo run --release -p compare -- --instructions [FILTER]
 //! cargo run --release -p compare -- --client [--instructions]
 //! cargo run --release -p compare -- --php [--instructions]
 //! ```
@@ -14,7 +15,9 @@ mod application;
 mod client;
 mod client_comparison;
 mod comparisons;
+mod counter;
 mod headers;
+mod instructions;
 mod kept_connections;
 mod load;
 mod memory;
@@ -74,6 +77,9 @@ fn run(arguments: &[String]) -> io::Result<()> {
     }
     if options.nginx {
         return nginx::run(&options);
+    }
+    if options.instructions {
+        return instructions::run(&options);
     }
     let cores = Cores::pin()?;
     println!("{cores}\n");
