@@ -17,7 +17,7 @@ pub(super) fn chain(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies)
     // Some web servers (Caddy, HAProxy with `option forwardfor`) have already appended the peer.
     let mut entries = entries_from_the_right(headers).map(parse_addr).peekable();
     entries.next_if_eq(&Some(peer));
-    while trusted.contain(last) {
+    while trusted.contains(last) {
         let Some(Some(addr)) = entries.next() else { break };
         chain.push(addr);
         last = addr;

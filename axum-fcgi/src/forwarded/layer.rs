@@ -34,7 +34,7 @@ use crate::extract::lookup;
 /// let app: Router = Router::new().route("/", get(async || "Hello, World!")).layer(ForwardedHeaders::new());
 /// ```
 ///
-/// All other headers that begin with `X-Forwarded-` are removed, too. Headers of single products, such as
+/// All other headers that begin with `X-Forwarded-` are removed, too. Headers of particular products, such as
 /// `CF-Connecting-IP`, are left alone: see [`with_removed_header`](Self::with_removed_header).
 ///
 /// **What is unknown is not set**: a client of the web server's unix socket has no address, and a Host header that is no
@@ -102,7 +102,7 @@ impl ForwardedHeaders {
 
     /// Also removes this header, unless a trusted proxy sent it.
     ///
-    /// For headers in which single products report a client: `CF-Connecting-IP`, `True-Client-IP`, `Fly-Client-IP`,
+    /// For headers in which particular products report a client: `CF-Connecting-IP`, `True-Client-IP`, `Fly-Client-IP`,
     /// `X-Envoy-External-Address`, `X-Client-IP` and others.
     ///
     /// ```
@@ -121,7 +121,7 @@ impl Settings {
         let Some(params) = lookup(parts) else { return };
         let peer = params.client_addr().map(|addr| addr.ip());
         let proxy = peer.and_then(|peer| {
-            self.trusted.as_ref().filter(|trusted| trusted.contain(peer)).map(|trusted| (peer, trusted))
+            self.trusted.as_ref().filter(|trusted| trusted.contains(peer)).map(|trusted| (peer, trusted))
         });
         let client = match proxy {
             Some((proxy, trusted)) => Client::behind(proxy, trusted, params, &parts.headers),

@@ -59,7 +59,7 @@ impl TrustedProxies {
         self
     }
 
-    pub(super) fn contain(&self, addr: IpAddr) -> bool {
+    pub(super) fn contains(&self, addr: IpAddr) -> bool {
         self.addrs.allows(addr)
     }
 }

@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         WebServer::Nginx.trial("client_behind_a_trusted_proxy", |installed| {
             client_behind_a_proxy(&installed, NGINX, "app.sock")
         }),
+        WebServer::Nginx.trial("nginx_replaces_the_proxys_address", |installed| real_ip_of_nginx(&installed)),
         WebServer::Caddy.trial("client_behind_a_trusted_proxy", |installed| {
             let trusting =
                 CADDY.replace("transport fastcgi", "trusted_proxies 127.0.0.0/8\n\t\ttransport fastcgi");
@@ -135,6 +136,18 @@ fn client_behind_a_proxy(installed: &Installed, config: &str, socket: &str) -> R
     assert_eq!(found["XRealIp"], "192.0.2.7");
     assert_eq!(found["Scheme"], "https");
     assert_eq!(found["x-forwarded-for"], "192.0.2.7, 127.0.0.1");
+    Ok(())
+}
+
+/// Then REMOTE_ADDR is the client, and the layer trusts no proxy.
+fn real_ip_of_nginx(installed: &Installed) -> Result {
+    let application = Application::start()?;
+    let real_ip = "real_ip_header X-Forwarded-For; set_real_ip_from 127.0.0.1; real_ip_recursive on;";
+    let config = NGINX.replace("fastcgi_pass app;", &format!("fastcgi_pass app; {real_ip}"));
+    let server = installed.start(&config, &[("app.sock", &application.path() as &dyn Display)])?;
+    let found = seen(&server, "/", "X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n")?;
+    assert_eq!(found["XRealIp"], "192.0.2.7");
+    assert_eq!(found["x-forwarded-for"], "192.0.2.7");
     Ok(())
 }
 
