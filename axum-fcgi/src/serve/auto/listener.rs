@@ -5,7 +5,8 @@ use std::io;
 use axum::serve::Listener;
 
 use crate::accept::accept;
-use crate::listen::{AllowList, AllowListener, FcgiAddr, FcgiListener, FcgiStream, Listeners};
+use crate::allow_list::AllowList;
+use crate::listen::{AllowListener, FcgiAddr, FcgiListener, FcgiStream, Listeners};
 
 /// All sockets of the program, with or without a list of allowed peers. Its connections have the type of an
 /// [`FcgiListener`]'s either way, so that a make-service gets the same [`IncomingStream`](crate::IncomingStream).
