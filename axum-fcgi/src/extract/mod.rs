@@ -29,6 +29,7 @@ pub use self::client_addr::client_addr;
 pub(crate) use self::client_addr::or_unspecified;
 pub use self::document_root::{DocumentRoot, MissingDocumentRoot};
 pub(crate) use self::extractor::rejection;
+pub(crate) use self::lookup::lookup;
 pub use self::mock_params::MockParams;
 pub use self::params::Params;
 pub use self::params_extractor::MissingParams;
