@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, OriginalUri, Request};
 use axum::response::Response;
-use http_body::Body as _;
 use tower_fcgi::RequestBody;
 use tower_service::Service;
 
@@ -47,7 +46,7 @@ where
             parts.extensions.insert(OriginalUri(uri));
         }
         // `Body::new` allocates, and most requests have no body.
-        let body = if body.is_end_stream() { Body::empty() } else { Body::new(body) };
+        let body = if body.has_ended() { Body::empty() } else { Body::new(body) };
         self.service.call(Request::from_parts(parts, body))
     }
 }

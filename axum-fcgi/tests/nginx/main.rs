@@ -28,6 +28,7 @@ mod seed;
 mod shutdown;
 mod signals;
 mod site;
+mod slow_clients;
 mod streaming;
 mod table;
 

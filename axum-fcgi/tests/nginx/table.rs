@@ -2,9 +2,11 @@
 
 use crate::{
     basics, bodies, client_address, connections, facts, failures, hang_up, headers, load,
-    matrix::{EVERY, NO_REQUEST_BODY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE},
+    matrix::{
+        BUFFERED, EVERY, NO_REQUEST_BODY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE,
+    },
     runner::Case,
-    same_extractors, same_files, same_layers, seed, shutdown, streaming,
+    same_extractors, same_files, same_layers, seed, shutdown, slow_clients, streaming,
 };
 
 macro_rules! cases {
@@ -67,6 +69,9 @@ pub(crate) fn cases() -> Vec<Case> {
             upload_without_content_length,
             expect_100_continue_is_handled_by_nginx,
         }
+        OPPOSITES: bodies {
+            early_head_stops_the_upload,
+        }
         STREAMED_UPLOADS: bodies {
             chunked_upload_arrives_as_it_is_sent,
             upload_with_content_length_arrives_as_it_is_sent,
@@ -80,6 +85,9 @@ pub(crate) fn cases() -> Vec<Case> {
             sse_events_arrive_one_by_one,
             body_frames_arrive_one_by_one,
             head_arrives_before_the_body,
+        }
+        BUFFERED: slow_clients {
+            occupy_nginx_and_not_the_application,
         }
         EVERY: hang_up {
             drops_a_waiting_handler,

@@ -7,6 +7,7 @@ mod figures;
 mod gone;
 mod grace;
 mod in_memory;
+mod lengths;
 #[path = "../listen/log.rs"]
 mod log;
 mod readiness;

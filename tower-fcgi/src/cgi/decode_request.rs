@@ -11,6 +11,11 @@
 //! | HTTP_PROXY | nothing: programs take this variable for a setting (httpoxy) |
 //! | HTTP_CONTENT_TYPE, HTTP_CONTENT_LENGTH | nothing: web servers send them beside the real ones, or even without a body |
 //! | HTTP_TRANSFER_ENCODING | nothing: the web server has decoded that coding |
+//! | HTTP_EXPECT | nothing: the web server has sent the `100 Continue` |
+//! | HTTP_KEEP_ALIVE, HTTP_PROXY_CONNECTION | nothing: they belong to the client's connection (RFC 9110 §7.6.1) |
+//! | HTTP_TE | nothing: a response has no trailers |
+//!
+//! Spaces and tabs around a header's value are removed (RFC 9110 §5.5).
 //!
 //! If another variable is repeated, the last value counts; of CONTENT_TYPE the first that is not empty, since HAProxy and
 //! H2O send each of a client's. `Params` has all variables.
@@ -27,6 +32,7 @@ use super::meta_variables::{MetaVariable, Variables};
 use super::remote_addr::client_addr;
 use super::request_target::OriginalUri;
 use super::target::{TargetContext, TargetVariables, partial_target, whole_target};
+use super::whitespace::trim_ows;
 
 /// What the server needs to know about a request besides its head.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +74,7 @@ pub(crate) fn read_head<B>(
     };
     *request.version_mut() = version(value(MetaVariable::Protocol));
     Ok(RequestInfo {
-        content_length: parse_decimal(value(MetaVariable::ContentLength)),
+        content_length: parse_decimal(trim_ows(value(MetaVariable::ContentLength))),
         client: client_addr(value(MetaVariable::RemoteAddr), value(MetaVariable::RemotePort)),
     })
 }

@@ -1,5 +1,6 @@
 //! Maps between CGI and `http`: meta-variables and requests, CGI heads and responses (RFC 3875 §4.1, §6).
 
+mod announced_body;
 mod authorizer;
 mod content_length;
 mod decimal;
@@ -25,10 +26,12 @@ mod status_line;
 mod strip_prefix;
 mod target;
 mod variable_writer;
+mod whitespace;
 
+pub(crate) use self::announced_body::announces_no_body;
 pub(crate) use self::decimal::parse_decimal;
 pub(crate) use self::decode_request::{RequestInfo, read_head};
-pub(crate) use self::encode_response::{ResponseBodyLength, write_head};
+pub(crate) use self::encode_response::{ResponseBodyLength, ResponseBodySize, write_head};
 pub(crate) use self::error::{RequestError, ResponseError};
 pub(crate) use self::error_page::write_error;
 pub(crate) use self::meta_variables::first_counts;
@@ -37,3 +40,4 @@ pub(crate) use self::request_target::TargetSettings;
 pub use self::request_target::{OriginalUri, RequestTarget};
 pub(crate) use self::response_context::{ErrorBody, ResponseContext};
 pub(crate) use self::target::{OwnProgram, TargetContext};
+pub(crate) use self::whitespace::trim_ows;

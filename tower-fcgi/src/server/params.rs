@@ -10,7 +10,8 @@ use http::uri::Scheme;
 use super::stderr::Stderr;
 use crate::cgi::{client_of, first_counts, server_of};
 
-/// The meta-variables of a request (RFC 3875 §4.1): everything that the web server sent, in its order, as raw bytes.
+/// The meta-variables of a request (RFC 3875 §4.1): everything that the web server sent, in its order, as raw bytes. Values
+/// of HTTP_* may have spaces and tabs around them, which the request's headers do not have.
 ///
 /// They are in the extensions of each request. Derefs to [`fcgi_core::Params`], which has more lookups. A clone shares the
 /// bytes.

@@ -172,7 +172,9 @@ fn a_non_numeric_content_length_is_an_unknown_length() {
         ("", None),
         ("-1", None),
         ("+1", None),
-        ("1 ", None),
+        ("1 1", None),
+        ("1 ", Some(1)),
+        ("\t1", Some(1)),
         ("0x10", None),
         ("18446744073709551616", None),
         ("18446744073709551615", Some(u64::MAX)),
@@ -183,6 +185,42 @@ fn a_non_numeric_content_length_is_an_unknown_length() {
         assert_eq!(head.content_length, length, "{value:?}");
         assert_eq!(head.parts.headers.contains_key("content-length"), length.is_some(), "{value:?}");
     }
+}
+
+#[test]
+fn header_values_have_no_whitespace_around_them() {
+    let pairs = [
+        ("HTTP_AUTHORIZATION", "Bearer secret\t"),
+        ("HTTP_ACCEPT", " \t"),
+        ("HTTP_USER_AGENT", "\t a \t b "),
+        ("HTTP_HOST", " example.org "),
+        ("CONTENT_TYPE", "application/json\t"),
+        ("CONTENT_LENGTH", " 4\t"),
+    ];
+    let expected = owned(&[
+        ("authorization", "Bearer secret"),
+        ("accept", ""),
+        ("user-agent", "a \t b"),
+        ("host", "example.org"),
+        ("content-type", "application/json"),
+        ("content-length", "4"),
+    ]);
+    let trimmed = pairs.map(|(name, value)| (name, value.trim()));
+    // From the cache, too: of equal values, and of values that differ.
+    for pairs in [pairs, pairs, trimmed, pairs] {
+        assert_eq!(headers_of(&pairs), expected);
+    }
+    assert_eq!(headers_of(&[("CONTENT_TYPE", " "), ("CONTENT_LENGTH", "\t")]), [], "as if empty");
+}
+
+#[test]
+fn what_is_between_client_and_web_server_is_left_out() {
+    for name in ["HTTP_EXPECT", "HTTP_KEEP_ALIVE", "HTTP_PROXY_CONNECTION", "HTTP_TE"] {
+        assert_eq!(headers_of(&[(name, "x")]), [], "{name}");
+    }
+    // An application needs them to recognise an upgrade.
+    let upgrade = [("HTTP_CONNECTION", "upgrade"), ("HTTP_UPGRADE", "websocket")];
+    assert_eq!(headers_of(&upgrade), owned(&[("connection", "upgrade"), ("upgrade", "websocket")]));
 }
 
 #[test]
