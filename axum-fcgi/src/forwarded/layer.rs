@@ -38,8 +38,8 @@ use crate::extract::lookup;
 /// `CF-Connecting-IP`, are left alone: see [`with_removed_header`](Self::with_removed_header).
 ///
 /// **What is unknown is not set**: a client of the web server's unix socket has no address, and a Host header that is no
-/// host has no X-Forwarded-Host. The host is what the client asked for, and so is SERVER_PORT with Caddy. HAProxy and H2O
-/// send the scheme only if configured to; without it, it is `http`.
+/// host has no X-Forwarded-Host. nginx sends SERVER_PORT only if configured to. The host is what the client asked for, and
+/// so is SERVER_PORT with Caddy.
 ///
 /// # Where to put it
 /// Middleware that reads the headers must be inside. In a `Router`, layers that are added later run first, so add this one

@@ -152,7 +152,8 @@ fn nginx_directives_exist(nginx: &Installed, application: &Application) -> Resul
     assert!(http.contains("proxy_read_timeout") && fastcgi.contains("fastcgi_read_timeout"), "{fastcgi}");
     // The page has a line of its own for keeping connections.
     for text in [fastcgi, http] {
-        let config = NGINX.replace("fastcgi_keep_conn on;", "").replace("fastcgi_pass app;", &text);
+        let config = NGINX.replace("fastcgi_keep_conn on;", "").replace("fastcgi_buffering on;", "");
+        let config = config.replace("fastcgi_pass app;", &text);
         let server = nginx.start(&config, &[("unix:app.sock", &upstream)])?;
         drop(server);
     }
