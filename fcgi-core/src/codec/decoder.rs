@@ -65,6 +65,9 @@ impl RecordDecoder {
     /// (FastCGI §3.3). The start of the next record is then unknown, and further calls return garbage.
     #[inline]
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, ProtocolError> {
+        if input.is_empty() {
+            return Ok(None);
+        }
         if self.is_between_records()
             && let Some((header, rest)) = input.split_first_chunk()
         {
