@@ -80,8 +80,27 @@ impl Application {
         scratch: &Scratch,
         core: Option<&str>,
     ) -> io::Result<Self> {
+        Self::spawn(protocol, workers, scratch, process::pinned(env::current_exe()?, core))
+    }
+
+    /// Starts an application with one worker thread below a counter.
+    pub(crate) fn start_counted(
+        protocol: Protocol,
+        scratch: &Scratch,
+        mut counter: Command,
+    ) -> io::Result<Self> {
+        counter.arg(env::current_exe()?);
+        Self::spawn(protocol, 1, scratch, counter)
+    }
+
+    fn spawn(
+        protocol: Protocol,
+        workers: usize,
+        scratch: &Scratch,
+        mut command: Command,
+    ) -> io::Result<Self> {
         let socket = scratch.new_path(protocol.name());
-        let child = process::pinned(env::current_exe()?, core)
+        let child = command
             .args([ROLE, protocol.name(), &workers.to_string()])
             .arg(&socket)
             // The pipe closes when this process ends, even if it is killed; the application then exits.
@@ -121,6 +140,20 @@ impl Application {
 
     pub(crate) fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Ends the application's standard input, and waits until it has exited.
+    ///
+    /// # Errors
+    /// It has failed.
+    pub(crate) fn exit(mut self) -> io::Result<()> {
+        drop(self.child.stdin.take());
+        let status = self.child.wait()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("the application failed: {status}")))
+        }
     }
 
     /// Resources used since the start.

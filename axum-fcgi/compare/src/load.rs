@@ -32,8 +32,8 @@ pub(crate) struct Load {
     /// Responses received since the start.
     responses: u64,
     in_flight: usize,
-    /// Whether each response starts the next request.
-    repeats: bool,
+    /// Requests that are still to be sent, by [`fill`](Load::fill) or after a response.
+    remaining: usize,
 }
 
 /// The settings that all connections share.
@@ -73,7 +73,7 @@ impl Load {
             buffer: vec![0; 256 * 1024],
             responses: 0,
             in_flight: 0,
-            repeats: false,
+            remaining: 0,
         };
         for index in 0..work.connections {
             let connection = load.connect(index)?;
@@ -84,7 +84,7 @@ impl Load {
 
     /// Sends one request on each of these connections and waits for the responses, a few at a time.
     pub(crate) fn send_one_on_each(&mut self, connections: Range<usize>) -> io::Result<()> {
-        self.repeats = false;
+        self.remaining = 0;
         for start in connections.clone().step_by(32) {
             for index in start..connections.end.min(start + 32) {
                 self.send(index, 0);
@@ -99,11 +99,22 @@ impl Load {
 
     /// Sends the first requests of every active connection.
     pub(crate) fn start(&mut self) -> io::Result<()> {
-        self.repeats = true;
-        for index in 0..self.target.work.active {
-            self.fill(index)?;
+        self.remaining = usize::MAX;
+        self.fill_all()
+    }
+
+    /// Sends this number of requests and waits for their responses.
+    pub(crate) fn run_requests(&mut self, requests: usize) -> io::Result<()> {
+        self.remaining = requests;
+        self.fill_all()?;
+        while self.remaining > 0 || self.in_flight > 0 {
+            self.poll_once()?;
         }
         Ok(())
+    }
+
+    fn fill_all(&mut self) -> io::Result<()> {
+        (0..self.target.work.active).try_for_each(|index| self.fill(index))
     }
 
     /// Runs the loop for this time. Returns the number of responses.
@@ -144,20 +155,21 @@ impl Load {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             };
-            let repeat = self.repeats && self.target.work.keep_alive;
+            let sendable = if self.target.work.keep_alive { self.remaining } else { 0 };
             let (mut received, mut sent) = (0, 0);
             connection.parser.receive(&self.buffer[..length], |response| {
                 if response.bytes != self.target.response_bytes {
                     return Err(io::Error::other(format!("wrong response of {} bytes", response.bytes)));
                 }
                 received += 1;
-                if repeat {
+                if sent < sendable {
                     connection.queue.push_back(response.slot);
                     sent += 1;
                 }
                 Ok(())
             })?;
             self.responses += received as u64;
+            self.remaining -= sent;
             connection.in_flight = connection.in_flight + sent - received;
             self.in_flight = self.in_flight + sent - received;
             // Edge-triggered: read until the socket is empty, which a short read shows.
@@ -173,7 +185,7 @@ impl Load {
             return Err(io::Error::other("the application closed a connection too early"));
         }
         self.connections[index] = self.connect(index)?;
-        if self.repeats { self.fill(index) } else { Ok(()) }
+        self.fill(index)
     }
 
     /// Connects with a blocking call, since `Poll` cannot wait for room in the backlog.
@@ -193,8 +205,11 @@ impl Load {
         })
     }
 
+    /// Sends as many requests on a connection as it may have in flight.
     fn fill(&mut self, index: usize) -> io::Result<()> {
-        for slot in 0..self.target.work.in_flight {
+        let slots = self.target.work.in_flight.min(self.remaining);
+        self.remaining -= slots;
+        for slot in 0..slots {
             self.send(index, slot);
         }
         self.flush(index)
