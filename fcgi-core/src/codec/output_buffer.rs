@@ -212,7 +212,9 @@ impl OutputBuffer {
     pub(super) fn shrink(&mut self) {
         if self.is_empty() {
             self.inline_buf = Vec::new();
-            self.chunks = VecDeque::new();
+            if self.chunks.capacity() > 0 {
+                self.chunks = VecDeque::new();
+            }
         }
     }
 }

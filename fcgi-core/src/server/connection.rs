@@ -252,9 +252,15 @@ impl Connection {
         self.active = self.active.saturating_sub(1);
         let Ok(entry) = self.requests.by_key(key) else { return };
         let released = entry.discard();
+        let params_bytes = core::mem::take(&mut entry.params_bytes);
+        let is_over = entry.state.is_over();
         self.unread_bytes = self.unread_bytes.saturating_sub(released);
-        self.release_params(key);
-        self.remove_if_done(key);
+        self.params_bytes = self.params_bytes.saturating_sub(params_bytes);
+        if is_over {
+            self.requests.remove(key);
+        } else {
+            self.limit_half_closed();
+        }
     }
 
     /// Stops counting the request for the limit on all PARAMS.
@@ -269,7 +275,13 @@ impl Connection {
         let Ok(entry) = self.requests.by_key(key) else { return };
         if entry.state.is_over() {
             self.remove(key);
-        } else if self.half_closed_requests() > self.config.limits.max_half_closed_requests
+        } else {
+            self.limit_half_closed();
+        }
+    }
+
+    fn limit_half_closed(&mut self) {
+        if self.half_closed_requests() > self.config.limits.max_half_closed_requests
             && self.shutdown.accepts_requests()
         {
             self.shutdown = Shutdown::Graceful;

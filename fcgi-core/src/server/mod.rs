@@ -7,6 +7,7 @@ mod event_queue;
 mod incomplete_heads;
 mod management;
 mod recv;
+mod recv_whole;
 mod request_state;
 mod requests;
 mod send;

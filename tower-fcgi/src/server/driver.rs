@@ -149,7 +149,7 @@ where
         let unread = self.protocol.unread_bytes();
         let progress = if self.state.is_open() { self.serve(cx)? } else { self.close(cx)? };
         self.restart_body_stall(unread);
-        if progress != Progress::Blocked {
+        if progress != Progress::Blocked || self.waits_without_limit() {
             return Ok(progress);
         }
         let progress = self.poll_timers(cx)?;
@@ -412,6 +412,16 @@ where
             Ok(()) => Ok(Progress::Made),
             Err(_) => Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
         }
+    }
+
+    /// Whether the connection is idle, has sent all output, and waits for a request without a timeout: no timer runs, and
+    /// none is to be started.
+    fn waits_without_limit(&self) -> bool {
+        *self.state == State::Idle
+            && self.config.keep_alive_timeout.is_none()
+            && self.timers.is_empty()
+            && self.transport.is_flushed()
+            && self.protocol.is_idle()
     }
 
     /// Polls the timers. `Made` if a timeout was handled: the next turn may make progress.

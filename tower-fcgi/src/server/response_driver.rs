@@ -138,20 +138,33 @@ where
         match self.as_mut().project() {
             ResponseDriverProj::Handler { future, context, .. } => {
                 let context = *context;
-                let response = ready!(future.poll(cx));
-                Poll::Ready(response.and_then(|response| self.send_head(response, context, writer)))
-            }
-            ResponseDriverProj::Body { body, left, first, .. } => {
-                match Self::send_frame(body, left, first, cx, writer) {
-                    Poll::Ready(Ok(true)) => {
-                        self.finish(writer);
-                        Poll::Ready(Ok(()))
-                    }
-                    other => other.map_ok(drop),
+                let response = ready!(future.poll(cx))?;
+                self.as_mut().send_head(response, context, writer)?;
+                if writer.is_full() && !self.awaits_its_end() {
+                    return Poll::Ready(Ok(()));
                 }
+                // Usually the first frame is ready, too.
+                self.send_body(cx, writer)
             }
+            ResponseDriverProj::Body { .. } => self.send_body(cx, writer),
             ResponseDriverProj::Done => Poll::Ready(Ok(())),
         }
+    }
+
+    /// Writes one frame of the body, and the end after the last one.
+    #[inline]
+    fn send_body(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        writer: &mut impl ResponseWriter,
+    ) -> Poll<Result<(), Failure>> {
+        let ResponseDriverProj::Body { body, left, first, .. } = self.as_mut().project() else {
+            return Poll::Ready(Ok(()));
+        };
+        if ready!(Self::send_frame(body, left, first, cx, writer))? {
+            self.finish(writer);
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Writes the head of the handler's response, and the end if the body is empty.

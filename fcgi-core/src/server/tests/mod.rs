@@ -13,6 +13,7 @@ mod limits;
 mod management;
 mod model;
 mod multiplex;
+mod recv_whole;
 mod replace;
 mod round_trip;
 mod shutdown;
