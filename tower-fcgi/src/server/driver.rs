@@ -162,7 +162,8 @@ where
     /// Runs one turn of an open connection.
     fn serve(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         let was_full = self.is_full();
-        self.write(cx)?;
+        // Once: if the transport did not take all, `respond` queues more behind the rest.
+        let _ = self.write(cx)?;
         let has_room = was_full && !self.is_full();
         let read = match self.read(cx) {
             Ok(read) => read,
@@ -170,7 +171,7 @@ where
                 // Answer the requests that were complete before the error if their responses are ready, so that the
                 // result does not depend on how the bytes were split into reads.
                 if self.respond(cx) == Placement::Inline {
-                    self.write(cx)?;
+                    self.write_all(cx)?;
                 }
                 return Err(error);
             }
@@ -198,11 +199,18 @@ where
         Ok(if made { Progress::Made } else { Progress::Blocked })
     }
 
-    /// Writes the output. Progress restarts the write timeout.
-    fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        if self.transport.poll_write(self.protocol, cx)? == Progress::Made {
+    /// Writes some of the output. Progress restarts the write timeout.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
+        let progress = self.transport.poll_write(self.protocol, cx)?;
+        if progress.is_made() {
             self.timers.stop(Timer::Write);
         }
+        Ok(progress)
+    }
+
+    /// Writes the output until it is empty or the transport takes no more.
+    fn write_all(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        while self.write(cx)?.is_made() {}
         Ok(())
     }
 
@@ -367,7 +375,7 @@ where
 
     /// Runs one turn of a closing connection.
     fn close(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
-        self.write(cx)?;
+        self.write_all(cx)?;
         if self.transport.is_flushed()
             && let State::Flushing { then, .. } = *self.state
         {
