@@ -14,9 +14,9 @@ use http::{Request, StatusCode};
 use super::config::DriverConfig;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
-use crate::body::{BodyChannel, BodyErrorKind, Receiver, RequestBody, SendOutcome};
+use crate::body::{BodyChannel, BodyErrorKind, DeclaredBodyLength, Receiver, RequestBody, SendOutcome};
 use crate::buffer_pool;
-use crate::cgi::RequestInfo;
+use crate::cgi::{RequestInfo, announces_no_body};
 
 /// The connection's ends of a request's input streams.
 #[derive(Debug)]
@@ -200,9 +200,13 @@ fn open_stdin(
         }
         return Ok((RequestBody::empty(), None));
     }
+    let length = match info.content_length {
+        None if chunks.is_empty() && announces_no_body(&request.params) => DeclaredBodyLength::NoneExpected,
+        length => length.into(),
+    };
     let channel = Arc::new(BodyChannel::default());
     channel.send(&mut chunks, SendOutcome::More);
-    Ok((RequestBody::streaming(Arc::clone(&channel), info.content_length), Some(channel)))
+    Ok((RequestBody::streaming(Arc::clone(&channel), length), Some(channel)))
 }
 
 /// The DATA of a new request to a Filter.
@@ -220,7 +224,7 @@ fn open_data(protocol: &mut Connection, request: &NewRequest) -> Result<Opened<F
     } else {
         let channel = Arc::new(BodyChannel::default());
         channel.send(&mut chunks, read.into());
-        (RequestBody::streaming(Arc::clone(&channel), Some(length)), Some(channel))
+        (RequestBody::streaming(Arc::clone(&channel), DeclaredBodyLength::Exactly(length)), Some(channel))
     };
     Ok((FilterData::new(length, last_modified, body), channel))
 }

@@ -32,6 +32,7 @@ mod tasks;
 mod timeouts;
 mod timer_table;
 mod transport;
+mod warning;
 mod writer;
 
 pub use self::builder::Builder;

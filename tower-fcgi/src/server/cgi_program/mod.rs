@@ -163,7 +163,7 @@ where
         let length = if is_chunked { None } else { info.content_length };
         if is_chunked || length.is_some_and(|length| length > 0) {
             let channel = Arc::new(BodyChannel::default());
-            *call.body_mut() = RequestBody::streaming(Arc::clone(&channel), length);
+            *call.body_mut() = RequestBody::streaming(Arc::clone(&channel), length.into());
             self.stdin.begin(channel, length.unwrap_or(u64::MAX));
         }
         let pairs = fcgi_core::Params::clone(params);
