@@ -247,6 +247,31 @@ impl Connection {
         }
     }
 
+    /// Whether this connection differs from one that has received nothing only by the keys of its next requests.
+    pub(super) fn is_unused(&self) -> bool {
+        self.is_idle()
+            && self.requests.len() == 0
+            && self.events.is_empty()
+            && self.discarded_bytes == 0
+            && self.keep_conn
+            && self.shutdown == Shutdown::None
+            && self.protocol_error.is_none()
+    }
+
+    /// Makes this a connection that has received nothing, so that [another one](super::IdleConnection::resume) can use its
+    /// memory. Keeps the memory that [`shrink`](Self::shrink) keeps, unless something was in progress.
+    ///
+    /// For a connection that has ended.
+    pub fn clear(&mut self) {
+        self.keep_conn = true;
+        self.shutdown = Shutdown::None;
+        if self.is_unused() {
+            self.shrink();
+        } else {
+            *self = Self::new(Arc::clone(&self.config));
+        }
+    }
+
     /// Marks a request as answered: it is no longer active.
     pub(super) fn mark_answered(&mut self, key: RequestKey) {
         self.active = self.active.saturating_sub(1);

@@ -42,6 +42,10 @@ impl EventQueue {
         Some(event)
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
     /// Allocated room for events beyond the first two.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {

@@ -161,6 +161,15 @@ impl Requests {
         }
     }
 
+    pub(super) const fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Sets the generation of the next key.
+    pub(super) const fn set_generation(&mut self, generation: u32) {
+        self.generation = generation;
+    }
+
     fn find(&self, id: RequestId) -> Result<usize, usize> {
         self.by_id.binary_search_by_key(&id, |(id, _)| *id)
     }

@@ -8,6 +8,7 @@ mod backpressure;
 mod chunking;
 mod codec;
 mod conversation;
+mod idle;
 mod lifecycle;
 mod limits;
 mod management;
