@@ -38,18 +38,19 @@ where
     }
 
     fn call(&mut self, request: axum::http::Request<RequestBody>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        if let Some(params) = parts.extensions.get::<tower_fcgi::Params>() {
+        // `Body::new` allocates, and most requests have no body.
+        let body = |body: RequestBody| if body.has_ended() { Body::empty() } else { Body::new(body) };
+        let mut request = request.map(body);
+        let extensions = request.extensions_mut();
+        if let Some(params) = extensions.get::<tower_fcgi::Params>() {
             let client = or_unspecified(params.client_addr());
-            parts.extensions.insert(ConnectInfo(client));
+            extensions.insert(ConnectInfo(client));
         }
         // The Router inserts the target that it routes on, unless the request already has an OriginalUri.
-        if let Some(tower_fcgi::OriginalUri(uri)) = parts.extensions.remove() {
-            parts.extensions.insert(OriginalUri(uri));
+        if let Some(tower_fcgi::OriginalUri(uri)) = extensions.remove() {
+            extensions.insert(OriginalUri(uri));
         }
-        // `Body::new` allocates, and most requests have no body.
-        let body = if body.has_ended() { Body::empty() } else { Body::new(body) };
-        AxumFuture { future: self.service.call(Request::from_parts(parts, body)) }
+        AxumFuture { future: self.service.call(request) }
     }
 }
 

@@ -1,16 +1,15 @@
 //! Dispatches requests: checks their PARAMS and calls the service.
 
-use std::task::Context;
-
 use fcgi_core::server::{Connection, NewRequest};
 use fcgi_core::{RequestKey, Role};
 use http::Request;
 
 use super::config::DriverConfig;
-use super::error_log::{DeferredLog, LogScope};
+use super::error_log::DeferredLog;
 use super::failure::Failure;
 use super::handle::ConnectionHandle;
-use super::in_flight_request::{Dispatched, InFlightRequest};
+use super::in_flight::{InFlight, Placement};
+use super::in_flight_request::InFlightRequest;
 use super::input_streams::{InputStreams, NotOpened};
 use super::oneshot::Oneshot;
 use super::params::Params;
@@ -18,7 +17,7 @@ use super::response_driver::{ResponseDriver, catch_panic, complete};
 use super::response_writer::DirectWriter;
 use super::service::FcgiService;
 use super::stderr::Stderr;
-use crate::body::{BodyErrorKind, RequestBody};
+use crate::body::RequestBody;
 use crate::cgi::{ErrorBody, OwnProgram, ResponseContext, TargetContext, read_head};
 
 /// Checks requests and calls the service with them.
@@ -38,9 +37,6 @@ enum RuntimeThreads {
     Several,
 }
 
-/// A dispatched request to a service of type `S`.
-pub(super) type DispatchedTo<S> = Dispatched<Oneshot<S>, <S as FcgiService>::ResponseBody>;
-
 impl<S: FcgiService> Dispatcher<S> {
     pub(super) const fn new(service: S) -> Self {
         Self { service, runtime: RuntimeThreads::Unknown }
@@ -57,20 +53,19 @@ impl<S: FcgiService> Dispatcher<S> {
         self.runtime == RuntimeThreads::One
     }
 
-    /// Checks the request, and only then clones the service for it: a rejected request must not reserve anything. Calls the
-    /// clone if it is ready at once; else the response waits for it, without delaying other requests.
+    /// Checks the request, and only then clones the service for it: a rejected request must not reserve anything. The clone is
+    /// called when it is ready and the response is polled, without delaying other requests.
     ///
-    /// `run` receives the dispatched request. `None` if the request is already answered, or aborted.
+    /// Returns where the request runs. `None` if it is already answered, or aborted.
     #[inline]
-    pub(super) fn dispatch<T>(
+    pub(super) fn dispatch(
         &self,
         request: NewRequest,
         protocol: &mut Connection,
+        in_flight: &mut InFlight<Oneshot<S>, S::ResponseBody>,
         config: &DriverConfig,
         handle: &ConnectionHandle,
-        cx: &mut Context<'_>,
-        run: impl FnOnce(DispatchedTo<S>) -> T,
-    ) -> Option<T> {
+    ) -> Option<Placement> {
         let key = request.key;
         let mut call = Request::new(RequestBody::empty());
         *call.extensions_mut() = config.extensions.clone();
@@ -96,36 +91,24 @@ impl<S: FcgiService> Dispatcher<S> {
             tracing::debug_span!("request", id = request.id.0, method = %call.method(), uri = %call.uri());
         let stderr = Stderr::new(handle, key);
         call.extensions_mut().insert(Params::new(request.params, request.role, info.client, stderr));
-        let mut log = DeferredLog::default();
-        let scope = LogScope::enter();
-        let started = catch_panic(|| span.in_scope(|| Oneshot::start(self.service.clone(), call, cx)));
-        log.collect();
-        scope.leave();
-        let request = InFlightRequest { key, input, span };
-        match started.and_then(|started| started) {
-            Ok(future) => {
-                let response = ResponseDriver::new(future, context, log);
-                Some(run(Dispatched { request, response }))
-            }
-            Err(failure) => {
-                let mut writer = DirectWriter::new(protocol, key, config.max_write_buffer);
-                complete(&failure, context.error_body(), log, &mut writer);
-                request.input.fail(BodyErrorKind::RequestEnded);
-                None
-            }
-        }
+        let service = match catch_panic(|| self.service.clone()) {
+            Ok(service) => service,
+            Err(failure) => return answer(protocol, key, config, &failure, context.error_body()),
+        };
+        let response = move || ResponseDriver::new(Oneshot::new(service, call), context);
+        Some(in_flight.start(InFlightRequest { key, input, span }, response))
     }
 }
 
 /// Answers a request that has no handler.
 #[cold]
-fn answer<T>(
+fn answer(
     protocol: &mut Connection,
     key: RequestKey,
     config: &DriverConfig,
     failure: &Failure,
     error_body: ErrorBody,
-) -> Option<T> {
+) -> Option<Placement> {
     let mut writer = DirectWriter::new(protocol, key, config.max_write_buffer);
     complete(failure, error_body, DeferredLog::default(), &mut writer);
     None

@@ -27,11 +27,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::activity::Activity;
 use super::config::{Config, DriverConfig};
 use super::control::Control;
-use super::dispatch::{DispatchedTo, Dispatcher};
+use super::dispatch::Dispatcher;
 use super::error::{Error, ErrorKind, TimeoutKind};
 use super::failure::Failure;
 use super::handle::{Command, ConnectionHandle};
 use super::in_flight::{InFlight, Placement};
+use super::in_flight_request::InFlightRequest;
 use super::input_streams::InputStreams;
 use super::oneshot::Oneshot;
 use super::protocol_slot::ProtocolSlot;
@@ -319,16 +320,13 @@ where
         if self.config.request_timeout.is_some() {
             self.timers.start_request(request.key, RequestTimer::Total);
         }
-        let (timers, in_flight) = (&mut *self.timers, &mut *self.in_flight);
-        let has_body_timeout = self.config.body_read_timeout.is_some();
-        let run = |dispatched: DispatchedTo<S>| {
-            if has_body_timeout && !matches!(dispatched.request.input, InputStreams::Complete) {
-                timers.start_request(dispatched.request.key, RequestTimer::BodyRead);
-            }
-            in_flight.start(dispatched)
-        };
-        let handle = self.control.handle();
-        let placement = self.dispatcher.dispatch(request, self.protocol, self.config, handle, cx, run)?;
+        let (key, handle) = (request.key, self.control.handle());
+        let placement =
+            self.dispatcher.dispatch(request, self.protocol, self.in_flight, self.config, handle)?;
+        let is_open = |request: &InFlightRequest| !matches!(request.input, InputStreams::Complete);
+        if self.config.body_read_timeout.is_some() && self.in_flight.find(key).is_some_and(is_open) {
+            self.timers.start_request(key, RequestTimer::BodyRead);
+        }
         if placement == Placement::Inline && self.dispatcher.is_single_threaded() && !self.is_full() {
             // With a single thread, a task for the next request gains nothing if this response is ready at once. With
             // several threads, the next request can run on another one in parallel.

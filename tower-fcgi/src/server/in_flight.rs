@@ -10,7 +10,7 @@ use http_body::Body;
 
 use super::failure::{BoxError, Failure};
 use super::in_flight_request::{Dispatched, DispatchedProj, InFlightRequest};
-use super::response_driver::ResponseProgress;
+use super::response_driver::{ResponseDriver, ResponseProgress};
 use super::response_writer::DirectWriter;
 use super::tasks::RequestTasks;
 use crate::body::BodyErrorKind;
@@ -88,16 +88,23 @@ where
 
     /// Runs a request: inline if nothing else does, else in a task.
     #[inline(always)]
-    pub(super) fn start(&mut self, dispatched: Dispatched<F, B>) -> Placement
+    pub(super) fn start(
+        &mut self,
+        request: InFlightRequest,
+        response: impl FnOnce() -> ResponseDriver<F, B>,
+    ) -> Placement
     where
         F: Send + 'static,
         B: Body<Data: Send> + Send + 'static,
     {
         if self.inline.is_none() {
-            self.inline = Some(Box::pin(dispatched));
+            // Allocates before it makes the response, so that the compiler makes it in its place: it is large to move.
+            let place = Box::new_uninit();
+            let dispatched = Box::write(place, Dispatched { request, response: response() });
+            self.inline = Some(Box::into_pin(dispatched));
             Placement::Inline
         } else {
-            self.tasks.get_or_insert_with(|| Box::new(RequestTasks::new())).spawn(dispatched);
+            self.tasks.get_or_insert_with(|| Box::new(RequestTasks::new())).spawn(request, response());
             Placement::Task
         }
     }

@@ -1,6 +1,5 @@
 //! Calls a clone of the service with one request: waits for its readiness, then for the response.
 
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -22,19 +21,12 @@ pin_project! {
     where
         S: Service<Request<RequestBody>>,
     {
-        /// The clone is not ready. Always poll the same clone: another one would lose the place in the queue. Boxed, since
-        /// most services are ready at once, and a request is large.
-        Waiting { call: Box<Call<S>> },
+        /// The service was not called. Always poll the same clone: another one would lose the place in the queue.
+        /// `request`: `None` only during the call, and after a panic of it.
+        Waiting { service: S, request: Option<Request<RequestBody>> },
         /// The service was called, and the clone dropped.
         Called { #[pin] future: S::Future },
     }
-}
-
-/// A request that waits for the readiness of its service.
-#[derive(Debug)]
-pub(crate) struct Call<S> {
-    service: S,
-    request: Request<RequestBody>,
 }
 
 impl<S> Oneshot<S>
@@ -42,25 +34,8 @@ where
     S: Service<Request<RequestBody>, Error: Into<BoxError>>,
 {
     /// A future that polls the readiness of `service` first.
-    pub(crate) fn new(service: S, request: Request<RequestBody>) -> Self {
-        Self::Waiting { call: Box::new(Call { service, request }) }
-    }
-
-    /// Calls `service` if it is ready at once. Allocates only if it is not.
-    ///
-    /// # Errors
-    /// The error of `poll_ready`.
-    #[inline]
-    pub(crate) fn start(
-        mut service: S,
-        request: Request<RequestBody>,
-        cx: &mut Context<'_>,
-    ) -> Result<Self, Failure> {
-        match service.poll_ready(cx) {
-            Poll::Ready(Ok(())) => Ok(Self::Called { future: service.call(request) }),
-            Poll::Ready(Err(error)) => Err(Failure::ServiceNotReady(error.into())),
-            Poll::Pending => Ok(Self::new(service, request)),
-        }
+    pub(crate) const fn new(service: S, request: Request<RequestBody>) -> Self {
+        Self::Waiting { service, request: Some(request) }
     }
 }
 
@@ -71,19 +46,16 @@ where
     type Output = Result<S::Response, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            let future = match self.as_mut().project() {
-                OneshotProj::Called { future } => {
-                    return future.poll(cx).map_err(|error| Failure::Service(error.into()));
-                }
-                OneshotProj::Waiting { call } => {
-                    ready!(call.service.poll_ready(cx))
-                        .map_err(|error| Failure::ServiceNotReady(error.into()))?;
-                    let request = mem::replace(&mut call.request, Request::new(RequestBody::empty()));
-                    call.service.call(request)
-                }
-            };
-            self.set(Self::Called { future });
+        if let OneshotProj::Waiting { service, request } = self.as_mut().project() {
+            ready!(service.poll_ready(cx)).map_err(|error| Failure::ServiceNotReady(error.into()))?;
+            if let Some(request) = request.take() {
+                let future = service.call(request);
+                self.set(Self::Called { future });
+            }
+        }
+        match self.project() {
+            OneshotProj::Called { future } => future.poll(cx).map_err(|error| Failure::Service(error.into())),
+            OneshotProj::Waiting { .. } => Poll::Pending,
         }
     }
 }

@@ -42,9 +42,9 @@ where
     F: Future<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
-    /// The response of a handler; `log` has the lines that it has logged so far.
-    pub(crate) const fn new(future: F, context: ResponseContext, log: DeferredLog) -> Self {
-        Self::Handler { future, context, log }
+    /// The response of a handler.
+    pub(crate) fn new(future: F, context: ResponseContext) -> Self {
+        Self::Handler { future, context, log: DeferredLog::default() }
     }
 
     pub(crate) const fn is_done(&self) -> bool {
@@ -368,7 +368,7 @@ mod tests {
     fn a_body_of_endless_empty_frames_yields() {
         let response = std::future::ready(Ok(Response::new(EmptyFrames)));
         let context = ResponseContext { role: Role::RESPONDER, head_only: false };
-        let mut driver = pin!(ResponseDriver::new(response, context, DeferredLog::default()));
+        let mut driver = pin!(ResponseDriver::new(response, context));
         let woken = Arc::new(Woken::default());
         let waker = Arc::clone(&woken).into();
         let polled = driver.as_mut().poll(&mut Context::from_waker(&waker), &mut BufferedWriter::default());

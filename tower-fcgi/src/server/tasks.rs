@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tracing::Instrument as _;
 
 use super::failure::{BoxError, Failure};
-use super::in_flight_request::{Dispatched, InFlightRequest};
+use super::in_flight_request::InFlightRequest;
 use super::response_driver::{ResponseDriver, ResponseProgress};
 use super::response_writer::BufferedWriter;
 
@@ -42,12 +42,11 @@ impl RequestTasks {
 
     /// Runs a request in a task.
     #[inline(never)]
-    pub(super) fn spawn<F, B>(&mut self, dispatched: Dispatched<F, B>)
+    pub(super) fn spawn<F, B>(&mut self, request: InFlightRequest, response: ResponseDriver<F, B>)
     where
         F: Future<Output = Result<Response<B>, Failure>> + Send + 'static,
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
-        let Dispatched { request, response } = dispatched;
         let progress = response.progress();
         let key = request.key;
         let span = request.span.clone();

@@ -169,10 +169,7 @@ where
         let pairs = fcgi_core::Params::clone(params);
         let stderr = Stderr::of_program(&self.handle);
         call.extensions_mut().insert(Params::new(pairs, context.role, info.client, stderr));
-        CalledService {
-            response: ResponseDriver::new(Oneshot::new(service, call), context, DeferredLog::default()),
-            span,
-        }
+        CalledService { response: ResponseDriver::new(Oneshot::new(service, call), context), span }
     }
 
     fn reject<F, B>(&mut self, failure: &Failure, error_body: ErrorBody) -> CalledService<F, B> {
