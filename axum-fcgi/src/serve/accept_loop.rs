@@ -129,6 +129,7 @@ where
         let connection = self.builder.serve_connection(io, AxumService::new(service));
         let connection = connection.on_incomplete_response(reset_on_close).peer(&peer);
         let guard = self.connections.register(connection.handle());
-        tokio::spawn(TrackedConnection::new(connection, guard));
+        // In a box: tokio moves the future of a task several times, and rounds the memory of a task up to 128 bytes.
+        tokio::spawn(Box::pin(TrackedConnection::new(connection, guard)));
     }
 }
