@@ -10,6 +10,7 @@ use http_body::Body as _;
 use tower_fcgi::RequestBody;
 use tower_service::Service;
 
+use super::upgrade;
 use crate::extract::or_unspecified;
 
 /// Calls an axum service with requests that came over FastCGI.
@@ -45,6 +46,9 @@ where
         // The Router inserts the target that it routes on, unless the request already has an OriginalUri.
         if let Some(tower_fcgi::OriginalUri(uri)) = parts.extensions.remove() {
             parts.extensions.insert(OriginalUri(uri));
+        }
+        if let Some(upgrade) = parts.extensions.remove::<tower_fcgi::OnUpgrade>() {
+            parts.extensions.extend(upgrade::extension(upgrade));
         }
         // `Body::new` allocates, and most requests have no body.
         let body = if body.is_end_stream() { Body::empty() } else { Body::new(body) };

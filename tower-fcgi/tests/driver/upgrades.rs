@@ -158,7 +158,10 @@ async fn the_end_of_stdin_before_the_101_is_a_426() {
         assert_eq!(web_server.ask(2, get(2, KEEP, "/x")).await.id, 2);
     }
     let results = results.lock().unwrap();
-    assert!(results.len() >= 2 && results.iter().all(|reason| reason.contains("not upgraded")), "{results:?}");
+    assert!(
+        results.len() >= 2 && results.iter().all(|reason| reason.contains("not upgraded")),
+        "{results:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
