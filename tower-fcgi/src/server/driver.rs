@@ -337,6 +337,10 @@ where
     fn end_turn(&mut self) {
         let becomes_idle = self.state.on_turn_end(Activity::of(self.protocol));
         self.publish_activity();
+        if self.protocol.upgraded().is_some() && self.protocol.output_len() == 0 {
+            // It may be idle for hours.
+            buffer_pool::keep_output(self.protocol.output().take_buffer());
+        }
         if becomes_idle {
             buffer_pool::keep_output(self.protocol.output().take_buffer());
             self.protocol.shrink();

@@ -14,7 +14,7 @@ use http::{Request, StatusCode};
 use super::config::DriverConfig;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
-use super::upgrade::{self, UpgradeInput, UpgradeOutput, asks_for_upgrade};
+use super::upgrade::{self, UpgradeInput, UpgradeOutput, WebSocketWarning, asks_for_upgrade};
 use crate::body::{BodyChannel, BodyErrorKind, Receiver, RequestBody, SendOutcome};
 use crate::buffer_pool;
 use crate::cgi::RequestInfo;
@@ -217,12 +217,17 @@ fn offer_upgrade(
     if request.role != Role::RESPONDER || has_body || !is_alone {
         return None;
     }
+    let warning = WebSocketWarning::new(call.headers(), request.params.get("SERVER_SOFTWARE"));
     // Reads no bytes: there are none.
-    if protocol.read_body(request.key, &mut VecDeque::new()) != Ok(StreamState::Open) {
-        upgrade::warn_if_web_socket(call.headers(), request.params.get("SERVER_SOFTWARE"));
-        return None;
+    match protocol.read_body(request.key, &mut VecDeque::new()) {
+        Ok(StreamState::Open) => {}
+        Ok(StreamState::Ended) => {
+            warning.inspect(WebSocketWarning::log);
+            return None;
+        }
+        Ok(StreamState::Aborted) | Err(_) => return None,
     }
-    let (offer, input, output) = upgrade::offer();
+    let (offer, input, output) = upgrade::offer(warning);
     call.extensions_mut().insert(offer);
     Some((input, output))
 }

@@ -37,7 +37,12 @@ pin_project! {
         },
         /// The handler responded with a 101 to an upgradable request. The head is written in the next poll.
         /// `upgrade` is taken by the next state.
-        Switching { parts: Box<response::Parts>, upgrade: Option<UpgradeOutput>, log: DeferredLog },
+        Switching {
+            parts: Box<response::Parts>,
+            upgrade: Option<UpgradeOutput>,
+            log: DeferredLog,
+            error_body: ErrorBody,
+        },
         /// The head of a 101 was written, and the application's bytes follow.
         Upgraded { upgrade: UpgradeOutput },
         /// The head was written, and the body follows. `left`: the remaining bytes of the body, if known; `first`: whether
@@ -72,7 +77,7 @@ where
         match self {
             Self::Handler { context, .. } => ResponseProgress::NotStarted(context.error_body()),
             Self::Body { error_body, .. } => ResponseProgress::HeadSent(*error_body),
-            Self::Switching { .. } => ResponseProgress::NotStarted(ErrorBody::Text),
+            Self::Switching { error_body, .. } => ResponseProgress::NotStarted(*error_body),
             Self::Upgraded { .. } | Self::Done => ResponseProgress::HeadSent(ErrorBody::None),
         }
     }
@@ -161,7 +166,8 @@ where
                     && let Some(upgrade) = upgrade.take_if(|upgrade| upgrade.is_held())
                 {
                     let (parts, log) = (Box::new(response.into_parts().0), mem::take(log));
-                    self.set(Self::Switching { parts, upgrade: Some(upgrade), log });
+                    let error_body = context.error_body();
+                    self.set(Self::Switching { parts, upgrade: Some(upgrade), log, error_body });
                     // The connection reads before the next poll: if STDIN has ended, the web server does not carry upgrades.
                     cx.waker().wake_by_ref();
                     return Poll::Pending;

@@ -16,14 +16,14 @@ use crate::wire::Failure;
 
 /// Collects the library's events and span names.
 #[derive(Clone, Default)]
-struct Log {
+pub(crate) struct Log {
     events: Arc<Mutex<Vec<(Level, String)>>>,
     spans: Arc<Mutex<Vec<(Level, &'static str)>>>,
 }
 
 impl Log {
     /// Logs for this thread, which runs the whole test.
-    fn start() -> (Self, DefaultGuard) {
+    pub(crate) fn start() -> (Self, DefaultGuard) {
         // With one subscriber, `tracing` caches per call site what the first thread there answers, and other tests' threads
         // would answer that nothing is enabled. With several, it asks all of them.
         static OTHERS: LazyLock<[Dispatch; 2]> =
@@ -35,7 +35,7 @@ impl Log {
     }
 
     /// Events at this level or a more severe one.
-    fn at(&self, level: Level) -> Vec<String> {
+    pub(crate) fn at(&self, level: Level) -> Vec<String> {
         let events = self.events.lock().unwrap();
         events.iter().filter(|(of, _)| *of <= level).map(|(_, text)| text.clone()).collect()
     }

@@ -27,8 +27,10 @@ pub(super) struct UpgradeChannel {
 struct Shared {
     state: UpgradeState,
     buffer: BytesMut,
-    /// The waker of an application that waits for the upgrade, or for room in `buffer`.
-    application: Option<Waker>,
+    /// The wakers of the clones of `OnUpgrade` that wait for the upgrade.
+    waiting: Vec<Waker>,
+    /// The waker of an application that waits for room in `buffer`.
+    writer: Option<Waker>,
     /// The waker of a driver that waits for bytes.
     driver: Option<Waker>,
 }
@@ -51,8 +53,13 @@ enum UpgradeState {
 
 impl Default for UpgradeChannel {
     fn default() -> Self {
-        let shared =
-            Shared { state: UpgradeState::Offered, buffer: BytesMut::new(), application: None, driver: None };
+        let shared = Shared {
+            state: UpgradeState::Offered,
+            buffer: BytesMut::new(),
+            waiting: Vec::new(),
+            writer: None,
+            driver: None,
+        };
         Self { shared: Mutex::new(shared) }
     }
 }
@@ -64,7 +71,9 @@ impl UpgradeChannel {
         let mut shared = self.lock();
         match shared.state {
             UpgradeState::Offered => {
-                shared.application = Some(cx.waker().clone());
+                if !shared.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                    shared.waiting.push(cx.waker().clone());
+                }
                 Poll::Pending
             }
             UpgradeState::Refused => Poll::Ready(Err(UpgradeError::REFUSED)),
@@ -81,7 +90,7 @@ impl UpgradeChannel {
         }
         let room = MAX_BUFFERED.saturating_sub(shared.buffer.len());
         if room == 0 && !bytes.is_empty() {
-            shared.application = Some(cx.waker().clone());
+            shared.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
         let written = bytes.len().min(room);
@@ -109,13 +118,15 @@ impl UpgradeChannel {
         !matches!(self.lock().state, UpgradeState::Declined)
     }
 
-    /// Refuses the offer, if it was not accepted.
-    pub(super) fn refuse(&self) {
+    /// Refuses the offer, and returns `true`, unless it was accepted, declined or refused before.
+    pub(super) fn refuse(&self) -> bool {
         let mut shared = self.lock();
-        if shared.state == UpgradeState::Offered {
+        let is_offered = shared.state == UpgradeState::Offered;
+        if is_offered {
             shared.state = UpgradeState::Refused;
-            wake(shared, |shared| shared.application.take());
+            wake(shared, |shared| std::mem::take(&mut shared.waiting));
         }
+        is_offered
     }
 
     pub(super) fn is_refused(&self) -> bool {
@@ -131,7 +142,7 @@ impl UpgradeChannel {
             UpgradeState::Declined => UpgradeState::Finished,
             state => state,
         };
-        wake(shared, |shared| shared.application.take());
+        wake(shared, |shared| std::mem::take(&mut shared.waiting));
     }
 
     /// Polls for the bytes that the application has written. `None`: its direction has ended.
@@ -146,7 +157,7 @@ impl UpgradeChannel {
         }
         // All of it, so that an idle stream holds no buffer.
         let bytes = std::mem::take(&mut shared.buffer).freeze();
-        wake(shared, |shared| shared.application.take());
+        wake(shared, |shared| shared.writer.take());
         Poll::Ready(Some(bytes))
     }
 
@@ -158,7 +169,11 @@ impl UpgradeChannel {
             _ => UpgradeState::Closed,
         };
         shared.buffer = BytesMut::new();
-        wake(shared, |shared| shared.application.take());
+        wake(shared, |shared| {
+            let mut wakers = std::mem::take(&mut shared.waiting);
+            wakers.extend(shared.writer.take());
+            wakers
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -167,11 +182,14 @@ impl UpgradeChannel {
     }
 }
 
-/// Wakes a task after the lock is released.
-fn wake(mut shared: MutexGuard<'_, Shared>, take: impl FnOnce(&mut Shared) -> Option<Waker>) {
-    let waker = take(&mut shared);
+/// Wakes tasks after the lock is released.
+fn wake<W: IntoIterator<Item = Waker>>(
+    mut shared: MutexGuard<'_, Shared>,
+    take: impl FnOnce(&mut Shared) -> W,
+) {
+    let wakers = take(&mut shared);
     drop(shared);
-    if let Some(waker) = waker {
+    for waker in wakers {
         waker.wake();
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::channel::UpgradeChannel;
+use super::unsupported::WebSocketWarning;
 use crate::body::{BodyChannel, SendOutcome};
 
 /// Receives STDIN of an upgradable request.
@@ -11,11 +12,16 @@ use crate::body::{BodyChannel, SendOutcome};
 pub(crate) struct UpgradeInput {
     stdin: Arc<BodyChannel>,
     upgrade: Arc<UpgradeChannel>,
+    warning: Option<WebSocketWarning>,
 }
 
 impl UpgradeInput {
-    pub(super) const fn new(stdin: Arc<BodyChannel>, upgrade: Arc<UpgradeChannel>) -> Self {
-        Self { stdin, upgrade }
+    pub(super) const fn new(
+        stdin: Arc<BodyChannel>,
+        upgrade: Arc<UpgradeChannel>,
+        warning: Option<WebSocketWarning>,
+    ) -> Self {
+        Self { stdin, upgrade, warning }
     }
 
     pub(crate) const fn stdin(&self) -> &Arc<BodyChannel> {
@@ -24,8 +30,12 @@ impl UpgradeInput {
 
     /// Refuses the upgrade if STDIN has ended before it was accepted: the web server does not carry it.
     pub(crate) fn refuse_if_ended(&self) {
-        if !self.stdin.is_open() {
-            self.upgrade.refuse();
+        if !self.stdin.is_open()
+            && self.upgrade.refuse()
+            && self.stdin.is_complete()
+            && let Some(warning) = &self.warning
+        {
+            warning.log();
         }
     }
 

@@ -15,8 +15,6 @@ mod input;
 mod on_upgrade;
 mod output;
 mod request;
-#[cfg(test)]
-mod tests;
 mod unsupported;
 mod upgraded;
 
@@ -24,7 +22,7 @@ pub(super) use self::input::UpgradeInput;
 pub use self::on_upgrade::{OnUpgrade, UpgradeError};
 pub(super) use self::output::UpgradeOutput;
 pub(super) use self::request::asks_for_upgrade;
-pub(super) use self::unsupported::warn_if_web_socket;
+pub(super) use self::unsupported::WebSocketWarning;
 pub use self::upgraded::Upgraded;
 
 use std::sync::Arc;
@@ -32,13 +30,13 @@ use std::sync::Arc;
 use self::channel::UpgradeChannel;
 use crate::body::{BodyChannel, RequestBody};
 
-/// The three parts of an upgradable request.
-pub(super) fn offer() -> (OnUpgrade, UpgradeInput, UpgradeOutput) {
+/// The three parts of an upgradable request. `warning` is logged if STDIN ends before the upgrade.
+pub(super) fn offer(warning: Option<WebSocketWarning>) -> (OnUpgrade, UpgradeInput, UpgradeOutput) {
     let (stdin, channel) = (Arc::new(BodyChannel::default()), Arc::new(UpgradeChannel::default()));
     let body = RequestBody::streaming(Arc::clone(&stdin), None);
     (
         OnUpgrade::new(body, Arc::clone(&channel)),
-        UpgradeInput::new(stdin, Arc::clone(&channel)),
+        UpgradeInput::new(stdin, Arc::clone(&channel), warning),
         UpgradeOutput::new(channel),
     )
 }
