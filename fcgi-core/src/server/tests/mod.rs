@@ -16,4 +16,5 @@ mod multiplex;
 mod replace;
 mod round_trip;
 mod shutdown;
+mod upgrade;
 mod wire;
