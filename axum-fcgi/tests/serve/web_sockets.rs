@@ -23,6 +23,7 @@ const HANDSHAKE: &[(&str, &str)] = &[
     ("REQUEST_METHOD", "GET"),
     ("REQUEST_URI", "/ws"),
     ("SERVER_PROTOCOL", "HTTP/1.1"),
+    ("SERVER_SOFTWARE", "lighttpd/1.4.79"),
     ("CONTENT_LENGTH", "0"),
     ("HTTP_CONNECTION", "Upgrade"),
     ("HTTP_UPGRADE", "websocket"),

@@ -67,6 +67,16 @@ pub(crate) async fn http2(port: u16) -> Result<WebSocketStream<impl AsyncRead + 
     Ok(WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await)
 }
 
+/// One message.
+pub(crate) async fn echo<IO>(socket: &mut WebSocketStream<IO>) -> Result
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    socket.send(Message::text("Hello")).await?;
+    assert_eq!(socket.next().await.ok_or("no echo")??, Message::text("Hello"));
+    Ok(())
+}
+
 /// Messages of several kinds and sizes, a ping, and the closing handshake.
 pub(crate) async fn converse<IO>(mut socket: WebSocketStream<IO>) -> Result
 where

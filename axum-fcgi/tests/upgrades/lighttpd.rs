@@ -91,8 +91,8 @@ async fn many_web_sockets(port: u16) -> Result {
     for _ in 0..MANY {
         sockets.push(client::http1(port).await?);
     }
-    for socket in sockets {
-        client::converse(socket).await?;
+    for socket in &mut sockets {
+        client::echo(socket).await?;
     }
     Ok(())
 }

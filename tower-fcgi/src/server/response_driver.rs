@@ -10,11 +10,12 @@ use bytes::Buf;
 use http::{Response, StatusCode, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
 
 use super::error_log::{self, DeferredLog, LogScope};
 use super::failure::{BoxError, Failure};
 use super::response_writer::ResponseWriter;
-use super::upgrade::UpgradeOutput;
+use super::upgrade::{Support, UpgradeOutput};
 use crate::cgi::{
     ErrorBody, ResponseBodyLength, ResponseContext, write_error, write_head, write_upgrade_head,
 };
@@ -35,9 +36,10 @@ pin_project! {
             log: DeferredLog,
             upgrade: Option<UpgradeOutput>,
         },
-        /// The handler responded with a 101 to an upgradable request. The head is written in the next poll.
+        /// The handler responded with a 101 to an upgradable request. The head is written in the next poll, or after `wait`.
         /// `upgrade` is taken by the next state.
         Switching {
+            wait: Option<Pin<Box<Sleep>>>,
             parts: Box<response::Parts>,
             upgrade: Option<UpgradeOutput>,
             log: DeferredLog,
@@ -167,14 +169,26 @@ where
                 {
                     let (parts, log) = (Box::new(response.into_parts().0), mem::take(log));
                     let error_body = context.error_body();
-                    self.set(Self::Switching { parts, upgrade: Some(upgrade), log, error_body });
+                    let wait = match upgrade.support() {
+                        Support::Certain => None,
+                        Support::Unknown => Some(Box::pin(sleep(Support::GRACE))),
+                    };
+                    self.set(Self::Switching { wait, parts, upgrade: Some(upgrade), log, error_body });
                     // The connection reads before the next poll: if STDIN has ended, the web server does not carry upgrades.
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
                 Poll::Ready(self.send_head(response, context, writer))
             }
-            ResponseDriverProj::Switching { .. } => Poll::Ready(self.switch(writer)),
+            ResponseDriverProj::Switching { wait, upgrade, .. } => {
+                let is_refused = upgrade.as_ref().is_none_or(|upgrade| upgrade.is_refused());
+                if let Some(wait) = wait
+                    && !is_refused
+                {
+                    ready!(wait.as_mut().poll(cx));
+                }
+                Poll::Ready(self.switch(writer))
+            }
             ResponseDriverProj::Upgraded { upgrade } => {
                 match ready!(upgrade.poll_output(cx)) {
                     Some(bytes) => writer.stdout_bytes(bytes),
