@@ -61,8 +61,8 @@
 //! [`with_filter`](Serve::with_filter) and [`FilterData`].
 //!
 //! # What FastCGI cannot carry
-//! WebSockets and other upgrades (they become a 500, with the reason in the web server's error log), trailers, and interim
-//! responses: see [`tower_fcgi`].
+//! Trailers and interim responses: see [`tower_fcgi`]. WebSockets and other upgrades work behind lighttpd only: see
+//! [`deployment`](deployment#websockets).
 //!
 //! # In production
 //! [`deployment`] has notes on process managers, permissions, timeouts on both sides, and numbers of connections. [`Config`]

@@ -48,13 +48,14 @@ pub(crate) async fn http2(port: u16) -> Result<WebSocketStream<impl AsyncRead + 
     tokio::spawn(connection);
     // SETTINGS of the web server allow an extended CONNECT; a response shows that they have arrived.
     let plain = Request::get(format!("http://localhost:{port}/")).body(Body::empty())?;
-    sender.send_request(plain).await?;
+    sender.send_request(plain).await.map_err(|error| format!("a plain request: {error:?}"))?;
     let request = Request::builder()
         .method(Method::CONNECT)
         .uri(format!("http://localhost:{port}/ws"))
         .extension(Protocol::from_static("websocket"))
         .header("sec-websocket-version", "13");
-    let response = sender.send_request(request.body(Body::empty())?).await?;
+    let response = sender.send_request(request.body(Body::empty())?).await;
+    let response = response.map_err(|error| format!("an extended CONNECT: {error:?}"))?;
     if response.status() != 200 {
         return Err(format!("{response:?}").into());
     }
@@ -118,7 +119,7 @@ pub(crate) async fn ask(port: u16, path: &str, fields: &str) -> Result<String> {
 /// A plain request.
 pub(crate) async fn is_served(port: u16) -> Result {
     let response = ask(port, "/", "").await?;
-    assert!(response.starts_with("HTTP/1.1 200 ") && response.ends_with("0 bytes"), "{response}");
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     Ok(())
 }
 
@@ -126,8 +127,8 @@ pub(crate) async fn is_served(port: u16) -> Result {
 pub(crate) async fn h2c_is_served(port: u16) -> Result {
     let offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n";
     let response = ask(port, "/", offer).await?;
-    let is_switched = response.starts_with("HTTP/1.1 101 ");
-    assert!(is_switched || response.ends_with("0 bytes"), "{response}");
+    // The web server may switch to HTTP/2 itself.
+    assert!(["HTTP/1.1 200 ", "HTTP/1.1 101 "].iter().any(|line| response.starts_with(line)), "{response}");
     Ok(())
 }
 

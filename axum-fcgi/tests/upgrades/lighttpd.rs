@@ -74,7 +74,7 @@ fn start_cgi(lighttpd: &Installed) -> Result<Running> {
 }
 
 fn report(result: Result, running: &Running) -> Result {
-    result.map_err(|error| format!("{error}\n{}", running.logs()).into())
+    result.map_err(|error| format!("{error:?}\n{}", running.logs()).into())
 }
 
 async fn converse_http1(port: u16) -> Result {
