@@ -46,7 +46,7 @@ const MULTIPLEXED_16: Most = Most { allocations: 126, bytes: 40_000, reads: 1, w
 
 /// The same with handlers that wait first: all but the first one have a task, and what a task shares with the
 /// connection. The channel from the tasks is allocated again after each idle time.
-const WAITING_16: Most = Most { allocations: 165, bytes: 57_500, reads: 1, writes: 2 };
+const WAITING_16: Most = Most { allocations: 165, bytes: 59_500, reads: 1, writes: 2 };
 
 /// A kept connection between requests, including the future itself, after any kind of request. It holds no buffer,
 /// and no state of the protocol.
