@@ -33,7 +33,12 @@ impl Counter {
         },
     };
 
-    /// The command, to be completed with the counted program. It writes the count to standard error.
+    /// The command as words, to be completed with the counted program. It writes the count to standard error.
+    pub(crate) const fn words(&self) -> &'static [&'static str] {
+        self.command
+    }
+
+    /// The same as a command.
     pub(crate) fn command(&self) -> Command {
         let [program, arguments @ ..] = self.command else { unreachable!("every counter has a program") };
         let mut command = Command::new(program);
@@ -46,8 +51,15 @@ impl Counter {
     /// # Errors
     /// The file cannot be read, or has no count.
     pub(crate) fn read(&self, output: &Path) -> io::Result<f64> {
-        let output = fs::read_to_string(output)?;
-        (self.find)(&output)
+        self.count_in(&fs::read_to_string(output)?)
+    }
+
+    /// The count in what the command wrote to standard error.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn count_in(&self, output: &str) -> io::Result<f64> {
+        (self.find)(output)
             .and_then(|count| count.trim().parse().ok())
             .ok_or_else(|| io::Error::other(format!("unexpected output of {}: {output}", self.command[0])))
     }
@@ -69,4 +81,36 @@ pub(crate) fn check_installed() -> io::Result<()> {
 /// The number of decimal places that a count is printed with.
 pub(crate) fn digits(count: f64) -> usize {
     usize::from(count < 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_of_callgrind_is_found() {
+        let output = "\
+==41== Callgrind, a call-graph generating cache profiler
+==41== Events    : Ir
+==41== Collected : 31415926
+";
+        let count = Counter::INSTRUCTIONS.count_in(output);
+        assert!((count.unwrap() - 31_415_926.0).abs() < 0.5);
+        assert!(Counter::INSTRUCTIONS.count_in("==41== Events    : Ir\n").is_err());
+    }
+
+    #[test]
+    fn the_calls_of_strace_are_its_fourth_column() {
+        let output = "\
+% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 60.00    0.000300           3       100           read
+ 40.00    0.000200           2        97         3 write
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.000500           2       197         3 total
+";
+        let count = Counter::SYSTEM_CALLS.count_in(output);
+        assert!((count.unwrap() - 197.0).abs() < 0.5);
+        assert!(Counter::SYSTEM_CALLS.count_in("100.00 total").is_err());
+    }
 }

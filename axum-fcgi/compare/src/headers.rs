@@ -20,6 +20,9 @@ pub(crate) const NAVIGATION: [(&str, &str); 11] = [
     ("sec-fetch-site", "same-origin"),
 ];
 
+/// Bytes of a request's head with [`NAVIGATION`], about.
+pub(crate) const HEAD_BYTES: usize = 540;
+
 /// Further headers that some browsers send, in their order.
 const EXTRA: [(&str, &str); 5] = [
     ("sec-ch-ua", r#""Chromium";v="126", "Not.A/Brand";v="24""#),

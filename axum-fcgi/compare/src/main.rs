@@ -3,15 +3,18 @@
 //! ```sh
 //! cargo run --release -p compare -- [FILTER] [--seconds S] [--rounds N] [--peer NAME=PROGRAM]... [--nginx]
 //! cargo run --release -p compare -- --instructions [FILTER]
+//! cargo run --release -p compare -- --stack [FILTER] [--instructions]
 //! cargo run --release -p compare -- --client [--instructions]
 //! cargo run --release -p compare -- --php [--instructions]
 //! ```
 //!
 //! Each application is a child process on one core. This process generates the load on another core, over unix
-//! sockets. Compared applications run in turns (A B A B), and a ratio is that of two neighbouring runs: the speed
-//! of a shared machine drifts by more than the difference. BENCHMARKS.md has the figures.
+//! sockets. With `--stack`, wrk loads a web server in front of the application, the CPU time of both counts, and
+//! nothing is pinned. Compared applications run in turns (A B A B), and a ratio is that of two neighbouring runs: the
+//! speed of a shared machine drifts by more than the difference. BENCHMARKS.md has the figures.
 
 mod application;
+mod callers;
 mod client;
 mod client_comparison;
 mod comparisons;
@@ -29,9 +32,11 @@ mod process;
 mod request;
 mod response;
 mod scratch;
+mod stack;
 mod summary;
 mod work;
 mod workers;
+mod wrk;
 
 use std::{env, io, process::ExitCode};
 
@@ -74,6 +79,9 @@ fn run(arguments: &[String]) -> io::Result<()> {
     }
     if options.client {
         return client_comparison::run(&options);
+    }
+    if options.stack {
+        return stack::run(&options);
     }
     if options.nginx {
         return nginx::run(&options);

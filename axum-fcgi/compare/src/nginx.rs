@@ -15,6 +15,7 @@ use crate::{
     options::Options,
     scratch::Scratch,
     summary::Summary,
+    wrk,
 };
 
 const CONNECTIONS: usize = 64;
@@ -138,7 +139,10 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs wrk. Nothing is pinned: all processes share the available cores, as in production.
+/// Runs wrk, and measures the CPU time that `cpu` returns.
+///
+/// # Errors
+/// A request failed.
 pub(crate) fn load(
     cpu: impl Fn() -> io::Result<Duration>,
     port: u16,
@@ -147,28 +151,13 @@ pub(crate) fn load(
     time: Duration,
 ) -> io::Result<Run> {
     let before = cpu()?;
-    let mut wrk = Command::new("wrk");
-    wrk.args(["-t", "1", "-c", &connections.to_string()]);
-    // wrk accepts whole seconds only.
-    wrk.args(["-d", &time.as_secs_f64().ceil().to_string()]);
-    // wrk adds its own Host header, and nginx rejects a request with two.
-    for (name, value) in headers::NAVIGATION.into_iter().filter(|(name, _)| *name != "host") {
-        wrk.args(["-H", &format!("{name}: {value}")]);
-    }
-    let output = wrk.arg(format!("http://127.0.0.1:{port}{path}")).stdin(Stdio::null()).output()?;
+    let outcome = wrk::run(port, path, connections, &headers::of_browser(0), time)?;
     let cpu = cpu()? - before;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if text.contains("Non-2xx") || text.contains("Socket errors") {
-        return Err(io::Error::other(format!("wrk reported failures: {text}")));
+    if outcome.failures.total() > 0 {
+        return Err(io::Error::other(format!("wrk reported failures: {}", outcome.failures)));
     }
-    let number = |line: Option<&str>| line.and_then(|line| line.trim().parse::<f64>().ok());
-    let requests =
-        number(text.lines().find_map(|line| line.split_once(" requests in ")).map(|(count, _)| count));
-    let rate = number(text.lines().find_map(|line| line.strip_prefix("Requests/sec:")));
-    let (Some(requests), Some(requests_per_second)) = (requests, rate) else {
-        return Err(io::Error::other(format!("unexpected output of wrk: {text}")));
-    };
-    Ok(Run { requests_per_second, microseconds: cpu.as_secs_f64() * 1e6 / requests })
+    let microseconds = cpu.as_secs_f64() * 1e6 / outcome.requests as f64;
+    Ok(Run { requests_per_second: outcome.requests_per_second, microseconds })
 }
 
 /// Two free ports. Both listeners stay open until both ports are known, so the ports differ.

@@ -10,6 +10,8 @@ pub(crate) struct Options {
     pub(crate) time: Duration,
     pub(crate) rounds: usize,
     pub(crate) nginx: bool,
+    /// Measure web servers and application together.
+    pub(crate) stack: bool,
     /// Compare the gateway to PHP with nginx.
     pub(crate) php: bool,
     /// Compare the client with hyper's.
@@ -47,6 +49,7 @@ impl Options {
             time: Duration::from_secs(1),
             rounds: 5,
             nginx: false,
+            stack: false,
             php: false,
             client: false,
             instructions: false,
@@ -56,6 +59,7 @@ impl Options {
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--nginx" => options.nginx = true,
+                "--stack" => options.stack = true,
                 "--php" => options.php = true,
                 "--client" => options.client = true,
                 "--instructions" => options.instructions = true,

@@ -4,6 +4,7 @@ use std::{
     ffi::OsStr,
     fmt, fs, io,
     process::{Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -44,6 +45,25 @@ fn tick_time(process: u32) -> io::Result<Duration> {
     let ticks =
         rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
     Ok(Duration::from_millis(ticks * 10))
+}
+
+/// Waits until a process of one thread sleeps, since it has handled all its input.
+///
+/// nginx and others check for signals before they wait for events. A signal between the two is seen only after the next
+/// event, and under valgrind there is much time between the two.
+///
+/// # Errors
+/// The process has ended, or is still busy after a minute.
+pub(crate) fn wait_until_asleep(process: u32) -> io::Result<()> {
+    for _ in 0..6_000 {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+        // The state follows the program's name, which may contain anything.
+        if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S')) {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Err(io::Error::other(format!("process {process} is still busy after a minute")))
 }
 
 /// The limit of open files, which child processes inherit.

@@ -1,21 +1,20 @@
 //! Accepts connections until the shutdown, and spawns a task for each.
 
-use std::convert::Infallible;
 use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::response::Response;
 use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tower_fcgi::{Builder, Roles};
-use tower_service::Service;
 
 use super::config::Config;
 use super::descriptor_limit;
+use super::incoming_stream::IncomingStream;
+use super::make_service::make_fcgi_service::MakeFcgiService;
 use super::service::AxumService;
 use super::socket_options::{reset_on_close, set_nodelay};
 use crate::accept::{AcceptLog, Connections, TrackedConnection, accept_next};
@@ -27,13 +26,17 @@ const MAX_BACKLOG: usize = 4096;
 /// If no connection arrives within this time, the system's queue is empty.
 const BACKLOG_WAIT: Duration = Duration::from_millis(1);
 
-/// Serves `listener` until `signal`, and then shuts down gracefully.
-pub(super) async fn run<L, S, F>(listener: L, service: S, config: Config, roles: Roles, signal: F)
-where
-    L: Listener,
-    L::Addr: fmt::Debug,
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-    F: Future<Output = ()>,
+/// Serves `listener` until `signal`, and then shuts down gracefully. `T` is the listener that a make-service knows.
+pub(super) async fn run<L, T, M, K>(
+    listener: L,
+    service: M,
+    config: Config,
+    roles: Roles,
+    signal: impl Future<Output = ()>,
+) where
+    L: Listener<Addr: fmt::Debug>,
+    T: Listener<Io = L::Io, Addr = L::Addr>,
+    M: MakeFcgiService<T, K>,
 {
     let max = descriptor_limit::max_connections(config.max_connections, config.raise_descriptor_limit);
     let advertised = u32::try_from(max).unwrap_or(u32::MAX);
@@ -42,28 +45,35 @@ where
         .with_roles(roles)
         .with_advertised_max_connections(advertised);
     let connections = Arc::new(Connections::default());
-    #[cfg(unix)]
-    crate::listen::warn_if_exposed(&listener);
     let log = AcceptLog::new(&connections);
-    let accept_loop = AcceptLoop { listener, service, max, builder, connections: &connections, log: &log };
+    let accept_loop = AcceptLoop {
+        listener,
+        service,
+        max,
+        builder,
+        connections: &connections,
+        log: &log,
+        kind: PhantomData::<fn() -> (T, K)>,
+    };
     Arc::clone(&log).scope(accept_loop.run(signal)).await;
     connections.shut_down(config.shutdown_timeout).await;
 }
 
-struct AcceptLoop<'a, L, S> {
+struct AcceptLoop<'a, L, T, M, K> {
     listener: L,
-    service: S,
+    service: M,
     max: usize,
     builder: Builder,
     connections: &'a Arc<Connections>,
     log: &'a AcceptLog,
+    kind: PhantomData<fn() -> (T, K)>,
 }
 
-impl<L, S> AcceptLoop<'_, L, S>
+impl<L, T, M, K> AcceptLoop<'_, L, T, M, K>
 where
-    L: Listener,
-    L::Addr: fmt::Debug,
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    L: Listener<Addr: fmt::Debug>,
+    T: Listener<Io = L::Io, Addr = L::Addr>,
+    M: MakeFcgiService<T, K>,
 {
     /// Accepts connections until `signal`, and then those that already wait.
     async fn run(mut self, signal: impl Future<Output = ()>) {
@@ -76,15 +86,21 @@ where
                 () = &mut signal => break,
                 accepted = accept_next(&mut self.listener, self.log) => accepted,
             };
-            let stop = tokio::select! {
-                biased;
-                () = &mut signal => true,
-                () = self.connections.until_below(self.max) => false,
-            };
+            let stop = self.connections.len() >= self.max
+                && tokio::select! {
+                    biased;
+                    () = &mut signal => true,
+                    () = self.connections.until_below(self.max) => false,
+                };
             // Also after the signal: this connection may already carry a request.
-            self.spawn(accepted);
             if stop {
+                self.spawn_soon(accepted).await;
                 break;
+            }
+            tokio::select! {
+                biased;
+                () = self.spawn(accepted) => {}
+                () = &mut signal => break,
             }
         }
         #[cfg(all(unix, feature = "systemd-notify"))]
@@ -94,18 +110,23 @@ where
         for _ in 0..MAX_BACKLOG {
             let next = timeout(BACKLOG_WAIT, accept_next(&mut self.listener, self.log));
             let Ok(accepted) = next.await else { break };
-            self.spawn(accepted);
+            self.spawn_soon(accepted).await;
         }
     }
 
-    /// Serves a connection in its own task.
-    fn spawn<IO, A>(&self, (io, peer): (IO, A))
-    where
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        A: fmt::Debug,
-    {
+    /// Serves a connection in its own task, or closes it if its service is not made at once: the shutdown does not wait.
+    async fn spawn_soon(&mut self, accepted: (L::Io, L::Addr)) {
+        if timeout(BACKLOG_WAIT, self.spawn(accepted)).await.is_err() {
+            tracing::debug!("closed a connection whose service was not made before the shutdown");
+        }
+    }
+
+    /// Makes the service of a connection, and serves it in its own task.
+    async fn spawn(&mut self, (io, peer): (L::Io, L::Addr)) {
         set_nodelay(&io);
-        let connection = self.builder.serve_connection(io, AxumService::new(self.service.clone()));
+        poll_fn(|cx| self.service.poll_ready(cx)).await;
+        let service = self.service.make_service(IncomingStream::new(&io, &peer)).await;
+        let connection = self.builder.serve_connection(io, AxumService::new(service));
         let connection = connection.on_incomplete_response(reset_on_close).peer(&peer);
         let guard = self.connections.register(connection.handle());
         tokio::spawn(TrackedConnection::new(connection, guard));

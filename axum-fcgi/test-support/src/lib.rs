@@ -1,4 +1,4 @@
-//! Code that the tests of axum-fcgi, of the examples and of the client share: find, start and stop web servers and php-fpm.
+//! Code that the benchmark and the tests of axum-fcgi, of the examples and of the client share: find, start and stop web servers and php-fpm.
 
 mod fill;
 mod http;

@@ -69,7 +69,11 @@ impl WebServer {
         }
     }
 
-    fn find(self) -> std::result::Result<Installed, String> {
+    /// Looks for it as [`find_program`] does.
+    ///
+    /// # Errors
+    /// If it is not installed. The error names what is missing.
+    pub fn find(self) -> std::result::Result<Installed, String> {
         // The configurations look for Apache's modules where Debian has them.
         if self == Self::Apache && !Path::new("/usr/lib/apache2/modules").is_dir() {
             return Err("no modules of Apache in /usr/lib/apache2".to_owned());
@@ -207,6 +211,20 @@ pub struct Running {
 }
 
 impl Running {
+    /// Its process id. It may have children.
+    pub fn process_id(&mut self) -> u32 {
+        self.process.child().id()
+    }
+
+    /// Ends it with SIGTERM and returns all that it has logged.
+    ///
+    /// # Errors
+    /// If it has not exited within a minute.
+    pub fn stop(mut self) -> Result<String> {
+        self.process.terminate()?;
+        Ok(self.logs())
+    }
+
     /// Ends it with all requests in flight and starts it again.
     ///
     /// # Errors

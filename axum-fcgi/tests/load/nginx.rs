@@ -14,11 +14,12 @@ const POST: Request<'static> =
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("shipped_nginx_configs_keep_connections", shipped::all_keep_connections),
+        trial("shipped_nginx_configs_have_one_list", shipped::all_have_the_list),
         WebServer::Nginx.trial("keeping_closed_connections_loses_posts", |nginx| closed(&nginx)),
     ];
     for shipped in shipped::files().into_iter().chain(shipped::blocks()) {
         // Without buffering, nginx would put a connection back into the pool after it asked for its close.
-        let unbuffered = shipped.text.replace(KEEP, "fastcgi_keep_conn on; fastcgi_buffering off;");
+        let unbuffered = without_buffering(&shipped.text, KEEP);
         for (how, config) in [("", shipped.text), (", unbuffered", unbuffered)] {
             let name = ["no_post_is_lost", &(shipped.name.clone() + how)].join("/");
             trials.push(WebServer::Nginx.trial(&name, move |nginx| none_is_lost(&nginx, &config)));
@@ -27,6 +28,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
+/// Without buffering, and with `keep` only.
+fn without_buffering(config: &str, keep: &str) -> String {
+    config.replace(BUFFERING, "").replace(KEEP, &format!("{keep} fastcgi_buffering off;"))
+}
+
+const BUFFERING: &str = "fastcgi_buffering on;";
 const KEEP: &str = "fastcgi_keep_conn on;";
 
 fn none_is_lost(nginx: &Installed, config: &str) -> Result {
@@ -47,7 +54,7 @@ fn closed(nginx: &Installed) -> Result {
     let keeps_by_default = nginx.version()? >= Version::from([1, 29, 7]);
     let shipped =
         shipped::files().into_iter().find(|shipped| shipped.name.contains("hello")).ok_or("no hello")?;
-    let closing = shipped.text.replace(KEEP, "fastcgi_buffering off;");
+    let closing = without_buffering(&shipped.text, "");
     let kept = if keeps_by_default { "" } else { "keepalive 8;" };
     let config = closing.replace("keepalive 8;", kept);
     // A race: some request is lost within a few hundred.

@@ -127,6 +127,30 @@ pub(crate) fn all_keep_connections() -> Result {
     Ok(())
 }
 
+/// Fails if a list of parameters is not that of `examples/hello/nginx.conf`, or if response buffering is not decided.
+pub(crate) fn all_have_the_list() -> Result {
+    let files = files();
+    let hello = files.iter().find(|shipped| shipped.name.contains("hello")).ok_or("no hello")?;
+    let list = list(&hello.text);
+    let notes = blocks_of(&root().join("axum-fcgi/src/deployment.md"));
+    let documented = notes.iter().filter(|block| block.text.contains("REMOTE_ADDR"));
+    let all: Vec<_> = files.iter().chain(documented).collect();
+    let is_wrong = |shipped: &Shipped| self::list(&shipped.text) != list;
+    let wrong: Vec<_> = all.iter().filter(|shipped| is_wrong(shipped)).map(|shipped| &shipped.name).collect();
+    let undecided: Vec<_> =
+        files.iter().filter(|shipped| !shipped.text.contains("fastcgi_buffering on;")).collect();
+    if list.len() == 10 && all.len() > files.len() && wrong.is_empty() && undecided.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{list:?}; another list: {wrong:?}; no fastcgi_buffering: {undecided:?}").into())
+}
+
+/// The parameters of a configuration, without the spaces.
+fn list(config: &str) -> Vec<String> {
+    let lines = config.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| line.starts_with("fastcgi_param ")).collect()
+}
+
 fn root() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), ".."].iter().collect()
 }

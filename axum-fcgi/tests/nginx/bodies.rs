@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::Request,
+    extract::{DefaultBodyLimit, Request},
     http::{self, HeaderMap, HeaderValue, StatusCode, header},
     routing::{any, get, post},
 };
@@ -177,7 +177,7 @@ pub(crate) async fn expect_100_continue_is_handled_by_nginx(place: Place) -> Out
     Ok(())
 }
 
-/// CGI has no trailers; a response with trailers is complete without them.
+/// CGI has no trailers; a response with trailers is complete without them, and a line in the log says so.
 pub(crate) async fn response_trailers_are_dropped(place: Place) -> Outcome {
     let handler = || async {
         let mut trailers = HeaderMap::new();
@@ -191,6 +191,31 @@ pub(crate) async fn response_trailers_are_dropped(place: Place) -> Outcome {
         assert_eq!(response.headers().get("x-trailer"), None);
         assert_eq!(response.body(), "body");
     }
+    let log = site.error_log()?;
+    assert_eq!(log.matches("trailers were dropped").count(), 2, "{log}");
+    Ok(())
+}
+
+/// nginx stops sending the request's body once the response has begun, over HTTP too. A handler that needs the
+/// body must read it first.
+pub(crate) async fn early_head_stops_the_upload(place: Place) -> Outcome {
+    const LENGTH: usize = 20_000_000;
+    let at_once = |request: Request| async { ([("x-accel-buffering", "no")], request.into_body()) };
+    let read_first = |body: Bytes| async { body };
+    let router = Router::new()
+        .route("/at-once", post(at_once))
+        .route("/read-first", post(read_first))
+        .layer(DefaultBodyLimit::disable());
+    // Otherwise nginx would wait a minute for the rest of the response.
+    let site = place.with("fastcgi_read_timeout 2s;").serve(router).await?;
+
+    let body = || Bytes::from(vec![b'x'; LENGTH]);
+    let response = site.post("/read-first", body()).await?;
+    assert_eq!((response.status(), response.body().len()), (StatusCode::OK, LENGTH));
+
+    let response = site.open(Request::post("/at-once").body(Body::from(body()))?).await?;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(response.into_body().collect().await.is_err(), "nginx has sent all of the body");
     Ok(())
 }
 

@@ -87,6 +87,9 @@ pub(crate) const WAITS_FOR_CLOSE: Selection = |variant| !variant.keep_conn && va
 /// 6: nginx passes on each part of a response unasked; for requests without a body.
 pub(crate) const STREAMING: Selection = |variant| variant.request_buffering && variant.streams_responses();
 
+/// 4: nginx buffers responses; for requests without a body.
+pub(crate) const BUFFERED: Selection = |variant| variant.request_buffering && variant.buffering;
+
 /// 1: nginx's defaults.
 pub(crate) const STOCK: Selection = |variant| {
     let Variant { keep_conn, buffering, request_buffering, socket } = variant;

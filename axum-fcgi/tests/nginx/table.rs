@@ -1,10 +1,12 @@
 //! All cases, and the variants that each one runs in.
 
 use crate::{
-    basics, bodies, client_address, connections, facts, failures, hang_up, headers, load,
-    matrix::{EVERY, NO_REQUEST_BODY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE},
+    basics, bodies, client_address, connections, facts, failures, hang_up, headers, like_proxy_pass, load,
+    matrix::{
+        BUFFERED, EVERY, NO_REQUEST_BODY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE,
+    },
     runner::Case,
-    same_extractors, same_files, same_layers, seed, shutdown, streaming,
+    same_extractors, same_files, same_layers, seed, shutdown, slow_clients, streaming,
 };
 
 macro_rules! cases {
@@ -40,11 +42,16 @@ pub(crate) fn cases() -> Vec<Case> {
         }
         EVERY: client_address {
             connect_info_is_the_real_client,
+            make_service_gets_the_real_client,
             web_server_addr_is_where_nginx_listens,
             params_are_as_nginx_sent_them,
         }
         OPPOSITES: client_address {
             connect_info_of_a_unix_client_is_unspecified,
+        }
+        OPPOSITES: like_proxy_pass {
+            http2_requests_can_be_forwarded,
+            reason_phrases_reach_the_client,
         }
         OPPOSITES: facts {
             extractors_see_nginx_variables,
@@ -67,6 +74,9 @@ pub(crate) fn cases() -> Vec<Case> {
             upload_without_content_length,
             expect_100_continue_is_handled_by_nginx,
         }
+        OPPOSITES: bodies {
+            early_head_stops_the_upload,
+        }
         STREAMED_UPLOADS: bodies {
             chunked_upload_arrives_as_it_is_sent,
             upload_with_content_length_arrives_as_it_is_sent,
@@ -80,6 +90,9 @@ pub(crate) fn cases() -> Vec<Case> {
             sse_events_arrive_one_by_one,
             body_frames_arrive_one_by_one,
             head_arrives_before_the_body,
+        }
+        BUFFERED: slow_clients {
+            occupy_nginx_and_not_the_application,
         }
         EVERY: hang_up {
             drops_a_waiting_handler,

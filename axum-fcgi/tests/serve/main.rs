@@ -7,8 +7,11 @@ mod figures;
 mod gone;
 mod grace;
 mod in_memory;
+mod lengths;
+mod like_http;
 #[path = "../listen/log.rs"]
 mod log;
+mod make_services;
 mod readiness;
 mod roles;
 mod shutdown;

@@ -11,16 +11,17 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use std::{env, fs};
 
-use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{ConnectInfo, OriginalUri, Path as Segments, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, Sse};
-use axum::response::{AppendHeaders, IntoResponse};
-use axum::routing::{any, get};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum::{Json, Router};
 use axum_fcgi::Stderr;
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::runtime;
+use tower::service_fn;
 
 use crate::data::{self, Digest};
 use crate::line;
@@ -81,9 +82,17 @@ pub(crate) fn app() -> Router {
         .route("/large", any(async || data::body(LARGE)))
         .route("/status/{code}", get(status))
         .route("/redirect/{code}", get(redirect))
-        .route("/headers/{name}", get(values))
+        .route("/headers/{name}", any(values))
         .route("/cookies", get(cookies))
         .route("/large-header", get(async || [("x-large", "x".repeat(LARGE_HEADER))]))
+        .nest_service(
+            "/sized",
+            service_fn(async |_: Request| Ok::<_, Infallible>(Response::new(Body::from("five!")))),
+        )
+        .route("/size", any(size))
+        .route("/json", post(async |Json(text): Json<String>| text))
+        .route("/spaced", get(async || [("x-spaced", "\t some words \t")]))
+        .route("/long/{chunks}", get(long))
         .route("/client", get(async |ConnectInfo(client): ConnectInfo<SocketAddr>| client.to_string()))
         .route("/pid", get(async || std::process::id().to_string()))
         .route("/panic", get(async || -> &str { panic!("{ON_PURPOSE} a teapot has a crack") }))
@@ -121,6 +130,17 @@ async fn values(Segments(name): Segments<String>, headers: HeaderMap) -> String 
 
 async fn cookies() -> impl IntoResponse {
     AppendHeaders(["a=1", "b=2", "c=3"].map(|cookie| (header::SET_COOKIE, cookie)))
+}
+
+/// What a handler that forwards its request knows about the body.
+async fn size(request: Request) -> String {
+    format!("{:?} {}", request.body().size_hint().exact(), request.body().is_end_stream())
+}
+
+/// More bytes than were declared.
+async fn long(Segments(chunks): Segments<String>) -> impl IntoResponse {
+    let chunks: Vec<_> = chunks.split('-').map(|chunk| Ok::<_, Infallible>(chunk.to_owned())).collect();
+    ([(header::CONTENT_LENGTH, "4")], Body::from_stream(stream::iter(chunks)))
 }
 
 /// A body that fails after part of it was sent.

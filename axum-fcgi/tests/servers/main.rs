@@ -29,6 +29,7 @@ mod nginx;
 mod process;
 mod readme;
 mod runner;
+mod semantics;
 mod setup;
 mod site;
 mod streaming;

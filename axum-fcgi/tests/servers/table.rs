@@ -3,7 +3,7 @@
 use crate::runner::Check;
 use crate::setup::{Connected, Setup};
 use crate::{apache, basics, bodies, caddy, cgi_fcgi, connections, failures, h2o, haproxy, headers};
-use crate::{lighttpd, nginx, streaming};
+use crate::{lighttpd, nginx, semantics, streaming};
 
 pub(crate) fn setups() -> Vec<Setup> {
     [
@@ -48,6 +48,11 @@ pub(crate) fn checks() -> Vec<Check> {
         headers::cookies_in_order,
         headers::large_request_header,
         headers::large_response_header,
+        semantics::values_without_whitespace,
+        semantics::first_content_type,
+        semantics::head_of_a_sized_service,
+        semantics::no_body_has_size_0,
+        semantics::long_body_is_cut_to_its_length,
         failures::panic_is_a_500,
         failures::broken_body_of_a_declared_length,
         failures::broken_body_of_no_length,

@@ -64,7 +64,7 @@ pub(crate) fn setup(_: &Version) -> Setup {
     for (name, text) in BY_HAND {
         add(name, "fcgi", text, "fcgi://127.0.0.1:9000");
     }
-    Setup { config, rows: ROWS.to_vec() }
+    Setup { config, rows: ROWS.to_vec(), other_lists: &[] }
 }
 
 const ROWS: &[Row] = &[

@@ -40,7 +40,7 @@ pub(crate) fn setup(_: &Version) -> Setup {
     }
     add("constant.fcgi", BY_HAND);
     add("named.fcgi", "rewrite * /app.fcgi\nreverse_proxy 127.0.0.1:9002 {\ntransport fastcgi\n}");
-    Setup { config, rows: ROWS.to_vec() }
+    Setup { config, rows: ROWS.to_vec(), other_lists: &[] }
 }
 
 const ROWS: &[Row] = &[

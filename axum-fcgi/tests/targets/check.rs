@@ -27,6 +27,17 @@ pub(crate) fn check(setup: &Setup, installed: &Installed) -> Result {
         if over_fcgi != row.fcgi {
             wrong.push(format!("{}: {}: {over_fcgi:?}, not {:?}", row.site, row.sent, row.fcgi));
         }
+        if !matches!(row.http, Http::None) {
+            for list in setup.other_lists {
+                let seen = run(list)?;
+                if seen != row.fcgi {
+                    wrong.push(format!(
+                        "{} with {list}: {}: {seen:?}, not {:?}",
+                        row.site, row.sent, row.fcgi
+                    ));
+                }
+            }
+        }
         let expected = match row.http {
             Http::Same => row.fcgi,
             Http::Differs(seen) => seen,

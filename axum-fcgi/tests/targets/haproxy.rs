@@ -31,7 +31,7 @@ fcgi-app app
  option keep-conn
 "
     .to_owned();
-    Setup { config, rows: ROWS.to_vec() }
+    Setup { config, rows: ROWS.to_vec(), other_lists: &[] }
 }
 
 const ROWS: &[Row] = &[

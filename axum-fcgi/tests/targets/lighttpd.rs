@@ -52,7 +52,7 @@ server.modules = ( \"mod_access\", \"mod_rewrite\", \"mod_fastcgi\", \"mod_proxy
     let denied: &'static [&'static str] =
         if *version >= Version::from([1, 4, 79]) { &["403"] } else { &["GET /app.fcgi"] };
     rows.push(row("handler", "GET /env/x", denied, None));
-    Setup { config, rows }
+    Setup { config, rows, other_lists: &[] }
 }
 
 const ROWS: &[Row] = &[

@@ -12,6 +12,7 @@ mod client;
 mod haproxy;
 mod lighttpd;
 mod nginx;
+mod parameters;
 mod row;
 
 use std::process::ExitCode;

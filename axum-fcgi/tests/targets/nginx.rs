@@ -2,6 +2,7 @@
 
 use test_support::Version;
 
+use crate::parameters;
 use crate::row::Http::{Differs, None, Same};
 use crate::row::{Row, Setup, row};
 
@@ -27,20 +28,25 @@ const SITES: &[(&str, &str)] = &[
     ("mirror", "location / { mirror /mirrored; PASS } location = /mirrored { internal; PASS }"),
     ("accel", "location / { PASS }"),
     ("files", "root nothing; location / { try_files $uri /app.fcgi; } location = /app.fcgi { PASS }"),
+    (
+        "denied",
+        "root nothing; error_page 403 /app.fcgi; location / { try_files $uri /app.fcgi; }
+         location /admin { deny all; } location = /app.fcgi { NAMED }",
+    ),
     ("named", "root nothing; location / { try_files $uri /app.fcgi; } location = /app.fcgi { NAMED }"),
 ];
 
 /// Sites about FastCGI's parameters.
 const BY_HAND: &[(&str, &str)] = &[
     ("constant", "location / { PASS fastcgi_param SCRIPT_NAME /app; }"),
-    ("lean", "location / { LEAN fastcgi_param SCRIPT_NAME /app; }"),
+    ("bare", "location / { BARE fastcgi_param SCRIPT_NAME /app; }"),
     (
         "document",
-        "location / { LEAN fastcgi_param DOCUMENT_URI $document_uri; } location /rw { rewrite ^ /to last; }",
+        "location / { BARE fastcgi_param DOCUMENT_URI $document_uri; } location /rw { rewrite ^ /to last; }",
     ),
     (
         "sent",
-        "location / { LEAN } location /guarded { auth_request /authz; LEAN } location /authz { internal; LEAN }",
+        "location / { BARE } location /guarded { auth_request /authz; BARE } location /authz { internal; BARE }",
     ),
 ];
 
@@ -51,7 +57,7 @@ fn recipe() -> String {
     text.replace("fastcgi_pass app;", "fastcgi_pass fastcgi;").replace("include fastcgi_params;", PARAMS)
 }
 
-const LEAN: &str = "fastcgi_pass fastcgi; fastcgi_keep_conn on; fastcgi_param REQUEST_METHOD $request_method;
+const BARE: &str = "fastcgi_pass fastcgi; fastcgi_keep_conn on; fastcgi_param REQUEST_METHOD $request_method;
     fastcgi_param REQUEST_URI $request_uri;";
 const PARAMS: &str = "fastcgi_keep_conn on; fastcgi_param REQUEST_METHOD $request_method;
     fastcgi_param REQUEST_URI $request_uri; fastcgi_param QUERY_STRING $query_string;
@@ -82,12 +88,21 @@ pub(crate) fn setup(_: &Version) -> Setup {
             .replace("NAMED", &fastcgi("named"))
             .replace("ASK", &ask);
         add(name, "fcgi", &over_fcgi);
+        for (list, parameters) in parameters::lists() {
+            let pass =
+                |upstream: &str| format!("fastcgi_pass {upstream}; fastcgi_keep_conn on; {parameters}");
+            let text = text
+                .replace("PASS", &pass("fastcgi"))
+                .replace("NAMED", &pass("named"))
+                .replace("ASK", &(pass("fastcgi") + ASK));
+            add(name, list, &text);
+        }
         let ask = format!("{PROXY} {PROXY_ASK}");
         add(name, "http", &text.replace("PASS", PROXY).replace("NAMED", PROXY).replace("ASK", &ask));
     }
     for (name, text) in BY_HAND {
         let own = fastcgi("fastcgi").replace("fastcgi_param SCRIPT_NAME $fastcgi_script_name;", "");
-        add(name, "fcgi", &text.replace("PASS", &own).replace("LEAN", LEAN));
+        add(name, "fcgi", &text.replace("PASS", &own).replace("BARE", BARE));
     }
     add("recipe", "fcgi", &recipe().replace("fastcgi_keep_conn on; fastcgi_param", "fastcgi_param"));
     let config = format!(
@@ -99,7 +114,7 @@ pub(crate) fn setup(_: &Version) -> Setup {
          upstream named {{ server 127.0.0.1:9002; keepalive 4; }}
          {sites} }}"
     );
-    Setup { config, rows: ROWS.to_vec() }
+    Setup { config, rows: ROWS.to_vec(), other_lists: &["shipped", "debian"] }
 }
 
 const ROWS: &[Row] = &[
@@ -128,9 +143,11 @@ const ROWS: &[Row] = &[
     row("files", "GET /x?q", &["GET /app.fcgi"], Same),
     row("named", "GET /x%79?q", &["GET /x%79?q"], Differs(&["GET /app.fcgi"])),
     row("named", "GET /env/../x", &["400"], Differs(&["GET /app.fcgi"])),
+    // nginx does not say that it redirected to an error page: see SECURITY.md.
+    row("denied", "GET /admin?q", &["GET /admin?q"], Differs(&["GET /app.fcgi"])),
     row("constant", "GET /app/a%20b?q", &["GET /app/a%20b?q"], None),
     row("constant", "GET /app/../b", &["GET /app"], None),
-    row("lean", "GET /app/x", &["GET /app"], None),
+    row("bare", "GET /app/x", &["GET /app"], None),
     row("document", "GET /a%20b?q", &["GET /a%20b?q"], None),
     row("document", "GET /rw?q", &["GET /to?q"], None),
     row("recipe", "POST /guarded/x?q", &["GET /authz", "POST /guarded/x?q body"], None),

@@ -6,6 +6,8 @@ pub(crate) struct Setup {
     /// `9002` for FastCGI with `/app.fcgi` as a configured front controller.
     pub(crate) config: String,
     pub(crate) rows: Vec<Row>,
+    /// Sites with other FastCGI parameters, `SITE.LIST`: each row that has a site for HTTP runs the same handlers there.
+    pub(crate) other_lists: &'static [&'static str],
 }
 
 /// A request to one of the sites, which are named `SITE.fcgi` and `SITE.http`.

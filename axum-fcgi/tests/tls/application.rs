@@ -6,11 +6,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::thread::{self, JoinHandle};
 
-use axum::{Json, Router, routing::get};
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use axum_fcgi::{RequestScheme, TlsInfo};
 use test_support::Result;
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
+
+use crate::parameters;
 
 pub(crate) struct Application {
     stop: oneshot::Sender<()>,
@@ -30,10 +33,14 @@ pub(crate) fn serve(directory: &Path) -> Result<Application> {
     let (stop, stopped) = oneshot::channel();
     let thread = thread::spawn(move || {
         let stopped = async move { drop(stopped.await) };
-        let served = axum_fcgi::serve(listener, Router::new().route("/", get(facts)));
+        let served = axum_fcgi::serve(listener, router());
         runtime.block_on(served.with_graceful_shutdown(stopped).into_future()).unwrap();
     });
     Ok(Application { stop, thread })
+}
+
+fn router() -> Router {
+    Router::new().route("/", get(facts)).route("/{*path}", post(parameters::facts))
 }
 
 impl Application {

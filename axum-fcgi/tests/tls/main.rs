@@ -6,10 +6,14 @@
 mod application;
 mod certificates;
 mod client;
+#[path = "../targets/parameters.rs"]
+mod lists;
+mod parameters;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use libtest_mimic::Trial;
 use test_support::{Installed, Result, WebServer};
 
 use self::certificates::Certificates;
@@ -75,15 +79,17 @@ fn main() -> ExitCode {
             of_certificate: &[],
         },
     ];
-    test_support::run(
-        setups
-            .map(|setup| {
-                setup.server.trial_with(setup.modules, "tls_facts_reach_the_application", move |installed| {
-                    check_facts(&installed, &setup)
-                })
-            })
-            .into(),
-    )
+    let mut trials: Vec<_> = setups.map(trial).into();
+    trials.push(
+        WebServer::Nginx.trial("the_shipped_list_gives_the_same_facts", |nginx| parameters::check(&nginx)),
+    );
+    test_support::run(trials)
+}
+
+fn trial(setup: Setup) -> Trial {
+    setup.server.trial_with(setup.modules, "tls_facts_reach_the_application", move |installed| {
+        check_facts(&installed, &setup)
+    })
 }
 
 fn check_facts(web_server: &Installed, setup: &Setup) -> Result {

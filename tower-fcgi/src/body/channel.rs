@@ -48,6 +48,15 @@ enum BodyEnd<K> {
     Closed,
 }
 
+/// What is known about the bytes of a body that it has not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyRest {
+    /// The stream has ended, and this many bytes are left.
+    Exactly(u64),
+    /// The stream is open, and no byte was received.
+    NothingYet,
+}
+
 /// Whether the body still exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Receiver {
@@ -93,6 +102,17 @@ impl<K: Clone> BodyChannel<K> {
                 }
                 Poll::Pending
             }
+        }
+    }
+
+    /// For the body: what is known about its rest; `None` if unknown, also after an error.
+    pub(crate) fn rest(&self) -> Option<BodyRest> {
+        let shared = self.lock();
+        let bytes = shared.chunks.iter().map(|chunk| chunk.len() as u64).sum();
+        match shared.end {
+            BodyEnd::Clean | BodyEnd::Closed => Some(BodyRest::Exactly(bytes)),
+            BodyEnd::Open if shared.received == 0 => Some(BodyRest::NothingYet),
+            BodyEnd::Open | BodyEnd::Broken(_) => None,
         }
     }
 

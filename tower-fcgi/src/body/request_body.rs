@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::channel::BodyChannel;
+use super::channel::{BodyChannel, BodyRest};
 use super::error::{BodyError, BodyErrorKind};
 
 /// The body of a request, as the web server sends it.
@@ -22,7 +22,10 @@ use super::error::{BodyError, BodyErrorKind};
 /// Reading it lets input flow. An unread body pauses the input once the limits are reached, and a dropped one is
 /// discarded. A body that outlives its request returns an error.
 ///
-/// `size_hint` is exact if the web server sent a CONTENT_LENGTH.
+/// `size_hint` is exact if the web server sent a CONTENT_LENGTH, and once STDIN has ended. As over HTTP, a request of HTTP/1.x
+/// without Content-Length and Transfer-Encoding has no body: `size_hint` is exactly 0 and `is_end_stream` true, even if the
+/// record that ends STDIN comes later. A web server that sends a body all the same breaks HTTP's rules, but no byte is
+/// lost: poll the body to read it.
 ///
 /// A Filter has a second body: its DATA (FastCGI §6.4), with the length FCGI_DATA_LENGTH. See
 /// [`FilterData`](crate::FilterData).
@@ -41,18 +44,28 @@ enum Source {
     Streaming(Arc<BodyChannel>),
 }
 
-/// Checks the bytes of a body against CONTENT_LENGTH.
-#[derive(Debug, Clone, Copy)]
-struct DeclaredBodyLength {
-    /// Bytes that must still follow. `None`: any number may.
-    left: Option<u64>,
+/// The bytes of a body that still follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeclaredBodyLength {
+    /// By CONTENT_LENGTH: more or less is an error.
+    Exactly(u64),
+    /// None, by HTTP's rules. But any number may.
+    NoneExpected,
+    /// Any number may.
+    Unknown,
+}
+
+impl From<Option<u64>> for DeclaredBodyLength {
+    fn from(content_length: Option<u64>) -> Self {
+        content_length.map_or(Self::Unknown, Self::Exactly)
+    }
 }
 
 impl RequestBody {
     /// A body without bytes.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { source: Source::Ended, length: DeclaredBodyLength { left: Some(0) } }
+        Self { source: Source::Ended, length: DeclaredBodyLength::Exactly(0) }
     }
 
     /// A body that was received completely, and the length that the web server sent.
@@ -60,18 +73,30 @@ impl RequestBody {
         if chunks.is_empty() && matches!(content_length, None | Some(0)) {
             return Self::empty();
         }
-        Self { source: Source::Whole(chunks), length: DeclaredBodyLength { left: content_length } }
+        Self { source: Source::Whole(chunks), length: content_length.into() }
     }
 
     /// A stream that is received through `channel`.
-    pub(crate) const fn streaming(channel: Arc<BodyChannel>, content_length: Option<u64>) -> Self {
-        Self { source: Source::Streaming(channel), length: DeclaredBodyLength { left: content_length } }
+    pub(crate) const fn streaming(channel: Arc<BodyChannel>, length: DeclaredBodyLength) -> Self {
+        Self { source: Source::Streaming(channel), length }
+    }
+
+    /// Whether no more bytes can come: the web server has ended the body, and all of it was read. Unlike
+    /// [`is_end_stream`](Body::is_end_stream), this is never only a conclusion from HTTP's rules, so the body can be
+    /// replaced by an empty one.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        match &self.source {
+            Source::Ended => true,
+            Source::Whole(chunks) => chunks.is_empty() && self.length.end().is_ok(),
+            Source::Streaming(_) => false,
+        }
     }
 }
 
 impl DeclaredBodyLength {
     fn take(&mut self, bytes: usize) -> Result<(), BodyErrorKind> {
-        if let Some(left) = &mut self.left {
+        if let Self::Exactly(left) = self {
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
             *left = left.checked_sub(bytes).ok_or(BodyErrorKind::TooLong)?;
         }
@@ -79,9 +104,9 @@ impl DeclaredBodyLength {
     }
 
     const fn end(self) -> Result<(), BodyErrorKind> {
-        match self.left {
-            None | Some(0) => Ok(()),
-            Some(_) => Err(BodyErrorKind::TooShort),
+        match self {
+            Self::Exactly(0) | Self::NoneExpected | Self::Unknown => Ok(()),
+            Self::Exactly(_) => Err(BodyErrorKind::TooShort),
         }
     }
 }
@@ -118,28 +143,38 @@ impl Body for RequestBody {
                     channel.close();
                 }
                 self.source = Source::Ended;
-                self.length.left = None;
+                self.length = DeclaredBodyLength::Unknown;
                 Some(Err(kind.into()))
             }
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Source::Ended => true,
-            Source::Whole(chunks) => chunks.is_empty() && self.length.end().is_ok(),
-            Source::Streaming(_) => false,
+        match (&self.source, self.length) {
+            (Source::Streaming(channel), DeclaredBodyLength::NoneExpected) => {
+                matches!(channel.rest(), Some(BodyRest::NothingYet | BodyRest::Exactly(0)))
+            }
+            (Source::Streaming(channel), DeclaredBodyLength::Unknown) => {
+                channel.rest() == Some(BodyRest::Exactly(0))
+            }
+            _ => self.has_ended(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (&self.source, self.length.left) {
+        match (&self.source, self.length) {
             (Source::Ended, _) => SizeHint::with_exact(0),
-            (_, Some(left)) => SizeHint::with_exact(left),
-            (Source::Whole(chunks), None) => {
+            (_, DeclaredBodyLength::Exactly(left)) => SizeHint::with_exact(left),
+            (Source::Whole(chunks), _) => {
                 SizeHint::with_exact(chunks.iter().map(|chunk| chunk.len() as u64).sum())
             }
-            (Source::Streaming(_), None) => SizeHint::default(),
+            (Source::Streaming(channel), length) => match channel.rest() {
+                Some(BodyRest::Exactly(rest)) => SizeHint::with_exact(rest),
+                Some(BodyRest::NothingYet) if length == DeclaredBodyLength::NoneExpected => {
+                    SizeHint::with_exact(0)
+                }
+                Some(BodyRest::NothingYet) | None => SizeHint::default(),
+            },
         }
     }
 }
@@ -154,6 +189,6 @@ impl Drop for RequestBody {
 
 impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestBody").field("left", &self.length.left).finish_non_exhaustive()
+        f.debug_struct("RequestBody").field("length", &self.length).finish_non_exhaustive()
     }
 }

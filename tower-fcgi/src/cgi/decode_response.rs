@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn headers_stay_in_order_and_those_between_peers_go() {
         let head = "Set-Cookie: a\r\nConnection: x-hop\r\nX-Hop: 1\r\nTransfer-Encoding: chunked\r\n\
-            Set-Cookie:b \r\nX-Obs: \u{e9}\r\n\r\nbody";
+            Set-Cookie:\t b \t\r\nX-Obs: \u{e9}\r\n\r\nbody";
         let (read, rest) = read(head).unwrap();
         let cookies: Vec<_> = read.headers.get_all("set-cookie").iter().collect();
         assert_eq!(cookies, ["a", "b"]);

@@ -6,12 +6,14 @@
 //! | target | REQUEST_URI unchanged; SCRIPT_NAME empty and PATH_INFO the decoded path; QUERY_STRING |
 //! | scheme: a [`Scheme`] in the extensions, else the target's | REQUEST_SCHEME, and HTTPS=on for `https`; nothing without a scheme |
 //! | `Host`, else the target's authority | HTTP_HOST, SERVER_NAME, SERVER_PORT |
-//! | the body's length, else `Content-Length` | CONTENT_LENGTH; nothing if neither is known |
+//! | the body's length, else `Content-Length` | CONTENT_LENGTH; HTTP_TRANSFER_ENCODING=chunked if neither is known; nothing without a body |
 //! | `Content-Type` | CONTENT_TYPE |
 //! | other headers | HTTP_*; several of one name are joined by `, `, cookies by `; ` (§4.1.18) |
 //! | `Proxy` | nothing: programs take HTTP_PROXY for a setting (httpoxy) |
 //! | hop-by-hop headers | nothing |
 //! | names with other bytes than letters, digits and dashes | nothing: `X_Foo` would have the variable of `X-Foo` |
+//!
+//! Spaces and tabs around a header's value are removed (RFC 9110 §5.5).
 //!
 //! REMOTE_ADDR, SCRIPT_FILENAME and other variables that only the web server knows come from [`ExtraParams`].
 
@@ -19,7 +21,7 @@ use std::borrow::Cow;
 use std::iter;
 
 use fcgi_core::Params;
-use http::header::{CONNECTION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue};
+use http::header::{CONNECTION, CONTENT_TYPE, COOKIE, HeaderMap};
 use http::uri::Scheme;
 use http::{Version, request};
 use percent_encoding::percent_decode_str;
@@ -30,10 +32,21 @@ use super::hop_by_hop::is_named_by_connection;
 use super::server_name::write_server;
 use super::standard_variable::StandardVariable;
 use super::variable_writer::VariableWriter;
+use super::whitespace::trim_ows;
 
-/// Appends the encoded variables of a request to `out`. `length` is the length of its body in bytes. The request's own
+/// The length of a request's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestBodyLength {
+    /// No body, and no CONTENT_LENGTH.
+    NoBody,
+    /// In bytes.
+    Known(u64),
+    Unknown,
+}
+
+/// Appends the encoded variables of a request to `out`. `length` is that of its body. The request's own
 /// [`ExtraParams`] take precedence over those `for_all` requests, and these over the head.
-pub(crate) fn write(parts: &request::Parts, length: Option<u64>, for_all: &Params, out: &mut Vec<u8>) {
+pub(crate) fn write(parts: &request::Parts, length: RequestBodyLength, for_all: &Params, out: &mut Vec<u8>) {
     let none = Params::default();
     let own = Overrides::new(parts.extensions.get::<ExtraParams>().map_or(&none, |extra| &extra.0));
     let for_all = Overrides::new(for_all);
@@ -44,7 +57,7 @@ pub(crate) fn write(parts: &request::Parts, length: Option<u64>, for_all: &Param
     own.write(out);
 }
 
-fn write_head(parts: &request::Parts, length: Option<u64>, writer: &mut VariableWriter<'_>) {
+fn write_head(parts: &request::Parts, length: RequestBodyLength, writer: &mut VariableWriter<'_>) {
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     writer.write(StandardVariable::GatewayInterface, b"CGI/1.1");
@@ -68,8 +81,11 @@ fn write_head(parts: &request::Parts, length: Option<u64>, writer: &mut Variable
         }
     }
     write_server(parts, scheme, writer);
-    if let Some(length) = length {
-        writer.write_content_length(length);
+    match length {
+        RequestBodyLength::NoBody => {}
+        RequestBodyLength::Known(length) => writer.write_content_length(length),
+        // As nginx and Apache do: otherwise a request of HTTP/1.1 has no body (RFC 9112 §6.3).
+        RequestBodyLength::Unknown => writer.write_header(b"HTTP_TRANSFER_ENCODING", b"chunked"),
     }
 }
 
@@ -101,7 +117,7 @@ fn write_headers(headers: &HeaderMap, writer: &mut VariableWriter<'_>) {
             more.push(value);
         }
         if *name == CONTENT_TYPE {
-            writer.write(StandardVariable::ContentType, value.as_bytes());
+            writer.write(StandardVariable::ContentType, trim_ows(value.as_bytes()));
             continue;
         }
         if has_connection && is_named_by_connection(name, headers) {
@@ -109,10 +125,11 @@ fn write_headers(headers: &HeaderMap, writer: &mut VariableWriter<'_>) {
         }
         let Some(variable) = variable_name(name, &mut scratch) else { continue };
         if more.is_empty() {
-            writer.write_header(variable, value.as_bytes());
+            writer.write_header(variable, trim_ows(value.as_bytes()));
         } else {
             let separator = if *name == COOKIE { &b"; "[..] } else { b", " };
-            let values: Vec<_> = iter::once(value).chain(more).map(HeaderValue::as_bytes).collect();
+            let values: Vec<_> =
+                iter::once(value).chain(more).map(|value| trim_ows(value.as_bytes())).collect();
             writer.write_header(variable, &values.join(separator));
         }
     }
@@ -126,6 +143,7 @@ mod tests {
 
     fn written(request: Request<()>, length: Option<u64>, for_all: &[(&str, &str)]) -> Params {
         let mut out = Vec::new();
+        let length = length.map_or(RequestBodyLength::NoBody, RequestBodyLength::Known);
         let for_all = for_all.iter().copied().collect();
         write(&request.into_parts().0, length, &for_all, &mut out);
         NameValuePairs::new(&out).map(|pair| pair.expect("complete pairs")).collect()
@@ -135,11 +153,12 @@ mod tests {
     fn a_head_becomes_the_variables_of_rfc_3875() {
         let request = Request::post("https://example.org:8443/a%20b/c?d=%20e")
             .version(Version::HTTP_2)
-            .header("content-type", "text/plain")
-            .header("x-dup", "1")
-            .header("cookie", "a=1")
-            .header("x-dup", "2")
-            .header("cookie", "b=2");
+            .header("content-type", "text/plain ")
+            .header("x-dup", " 1")
+            .header("cookie", "a=1 ")
+            .header("x-dup", "2\t")
+            .header("x-space", " a b ")
+            .header("cookie", " b=2");
         let params = written(request.body(()).unwrap(), Some(7), &[]);
         for (name, value) in [
             ("GATEWAY_INTERFACE", "CGI/1.1"),
@@ -157,9 +176,26 @@ mod tests {
             ("CONTENT_TYPE", "text/plain"),
             ("CONTENT_LENGTH", "7"),
             ("HTTP_X_DUP", "1, 2"),
+            ("HTTP_X_SPACE", "a b"),
             ("HTTP_COOKIE", "a=1; b=2"),
         ] {
             assert_eq!(params.get_all(name.as_bytes()).collect::<Vec<_>>(), [value.as_bytes()], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_unknown_length_is_announced() {
+        for (length, variables) in [
+            (RequestBodyLength::NoBody, [None, None]),
+            (RequestBodyLength::Known(0), [Some("0"), None]),
+            (RequestBodyLength::Unknown, [None, Some("chunked")]),
+        ] {
+            let mut out = Vec::new();
+            write(&Request::new(()).into_parts().0, length, &Params::default(), &mut out);
+            let params: Params =
+                NameValuePairs::new(&out).map(|pair| pair.expect("complete pairs")).collect();
+            let found = ["CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"].map(|name| params.get_str(name));
+            assert_eq!(found, variables, "{length:?}");
         }
     }
 
@@ -174,6 +210,7 @@ mod tests {
             ("192.0.2.1:81", "192.0.2.1", "81"),
             ("[2001:db8::1]:81", "[2001:db8::1]", "81"),
             ("my_host:81", "my_host", "81"),
+            (" example.org:81\t", "example.org", "81"),
             ("not a host", "localhost", "80"),
             ("", "localhost", "80"),
         ] {

@@ -1,13 +1,25 @@
 //! Encodes the head of an [`http::Response`] as a CGI head (RFC 3875 §6).
 //!
-//! The head begins with `Status: NNN Reason`; only a `Location` comes before it. The other headers follow in their
+//! The head begins with `Status: NNN Reason`, with the response's [`ReasonPhrase`](crate::ReasonPhrase) or else the standard
+//! one; only a `Location` comes before it. The other headers follow in their
 //! order, without those that are hop-by-hop (RFC 9110 §7.6.1): `Connection` and the headers that it names, `Keep-Alive`,
 //! `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`. A `Status` header of the application is left out
-//! too: the web server would take it for the status line. Only `Content-Length` is added, if the body knows its length.
+//! too: the web server would take it for the status line. Spaces and tabs around a value are removed (RFC 9110 §5.5). Only
+//! `Content-Length` is added, if the body knows its length.
+//!
+//! Lengths are those of hyper, so that a service behaves as over HTTP:
+//!
+//! | response | Content-Length |
+//! | --- | --- |
+//! | with a body | the application's, else the body's |
+//! | with a body that is at its end | 0, whatever the application's |
+//! | to HEAD | the application's, else the body's unless that is 0: a Router has emptied the body of the response to GET |
+//! | 304 | the application's if the response has a body, which is not sent, or to HEAD; never axum's 0 for an empty body, which hyper sends to HEAD |
+//! | 204 | none (RFC 9110 §8.6 forbids it; hyper sends the application's) |
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, LOCATION};
 use http::{StatusCode, response};
-use http_body::SizeHint;
+use http_body::Body;
 
 use super::authorizer::write_authorization;
 use super::content_length::DeclaredLength;
@@ -27,42 +39,74 @@ pub(crate) enum ResponseBodyLength {
     Body { length: Option<u64> },
 }
 
-/// Appends the head of a response to `out`, and returns which body follows it. `hint` is the body's size.
+/// The size of a response's body, before its first poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResponseBodySize {
+    /// The body is at its end.
+    Empty,
+    Exact(u64),
+    Unknown,
+}
+
+impl ResponseBodySize {
+    pub(crate) fn of(body: &impl Body) -> Self {
+        if body.is_end_stream() {
+            return Self::Empty;
+        }
+        body.size_hint().exact().map_or(Self::Unknown, Self::Exact)
+    }
+
+    const fn exact(self) -> Option<u64> {
+        match self {
+            Self::Empty => Some(0),
+            Self::Exact(size) => Some(size),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// Appends the head of a response to `out`, and returns which body follows it. `size` is that of the response's body.
 ///
 /// # Errors
 /// CGI cannot carry the response; `out` is unchanged.
 pub(crate) fn write_head(
     parts: &response::Parts,
-    hint: &SizeHint,
+    size: ResponseBodySize,
     context: ResponseContext,
     out: &mut Vec<u8>,
 ) -> Result<ResponseBodyLength, ResponseError> {
     let start = out.len();
-    write_status_line(parts.status, out);
+    write_status_line(parts.status, parts.extensions.get(), out);
     if context.is_authorization(parts.status) {
         write_authorization(&parts.headers, out);
         out.extend_from_slice(b"\r\n");
         return Ok(ResponseBodyLength::NoBody);
     }
-    let written = write_headers(&parts.headers, start, out).and_then(|declared| {
-        let (body, length) = body_length(parts.status, declared, hint, context.head_only)?;
-        if let Some(length) = length {
-            write_header_line(CONTENT_LENGTH.as_str(), itoa::Buffer::new().format(length).as_bytes(), out);
+    let declared = write_headers(&parts.headers, start, out);
+    match body_length(parts.status, &declared, size, context.head_only) {
+        Ok((body, length)) => {
+            if let Some(length) = length {
+                write_header_line(
+                    CONTENT_LENGTH.as_str(),
+                    itoa::Buffer::new().format(length).as_bytes(),
+                    out,
+                );
+            }
+            out.extend_from_slice(b"\r\n");
+            Ok(body)
         }
-        out.extend_from_slice(b"\r\n");
-        Ok(body)
-    });
-    if written.is_err() {
-        out.truncate(start);
+        Err(error) => {
+            out.truncate(start);
+            Err(error)
+        }
     }
-    written
 }
 
 /// The body that follows the head, and the Content-Length of the head. `declared` is the application's own.
 fn body_length(
     status: StatusCode,
-    declared: Option<u64>,
-    hint: &SizeHint,
+    declared: &DeclaredLength<'_>,
+    size: ResponseBodySize,
     head_only: bool,
 ) -> Result<(ResponseBodyLength, Option<u64>), ResponseError> {
     Ok(match status {
@@ -73,13 +117,25 @@ fn body_length(
         _ if status.is_informational() => return Err(ResponseError("its status is 1xx")),
         // RFC 9110 §8.6 forbids Content-Length with 204.
         StatusCode::NO_CONTENT => (ResponseBodyLength::NoBody, None),
-        // RFC 9110 §8.6: to HEAD and with 304, Content-Length is that of the body that is not sent. Only the
-        // application knows it: axum gives its response to HEAD an empty body, and a response without a body a length
-        // of 0, which is wrong for a 304.
-        StatusCode::NOT_MODIFIED => (ResponseBodyLength::NoBody, declared.filter(|length| *length > 0)),
-        _ if head_only => (ResponseBodyLength::NoBody, declared),
+        // RFC 9110 §8.6: with 304 and to HEAD, Content-Length is that of the body that is not sent.
+        StatusCode::NOT_MODIFIED => {
+            let length = match size {
+                // axum declares a length of 0, to HEAD too. hyper drops it to GET only.
+                ResponseBodySize::Empty if head_only => declared.parse()?.filter(|length| *length > 0),
+                ResponseBodySize::Empty => None,
+                ResponseBodySize::Exact(_) | ResponseBodySize::Unknown => declared.parse()?,
+            };
+            (ResponseBodyLength::NoBody, length)
+        }
+        _ if head_only => {
+            let length = declared.parse()?.or(size.exact().filter(|size| *size > 0));
+            (ResponseBodyLength::NoBody, length)
+        }
         _ => {
-            let length = declared.or(hint.exact());
+            let length = match size {
+                ResponseBodySize::Empty => Some(0),
+                ResponseBodySize::Exact(_) | ResponseBodySize::Unknown => declared.parse()?.or(size.exact()),
+            };
             (ResponseBodyLength::Body { length }, length)
         }
     })
@@ -87,13 +143,13 @@ fn body_length(
 
 /// Appends all headers that are forwarded, and moves Location to `start`, where the head begins. Content-Length is
 /// returned, not written.
-fn write_headers(headers: &HeaderMap, start: usize, out: &mut Vec<u8>) -> Result<Option<u64>, ResponseError> {
+fn write_headers<'a>(headers: &'a HeaderMap, start: usize, out: &mut Vec<u8>) -> DeclaredLength<'a> {
     let headers_start = out.len();
     let mut length = DeclaredLength::default();
     let (mut has_connection, mut has_location) = (false, false);
     for (name, value) in headers {
         if name == CONTENT_LENGTH {
-            length.add(value)?;
+            length.add(value);
         } else if name == LOCATION {
             has_location = true;
         } else if !is_hop_by_hop(name) {
@@ -118,7 +174,7 @@ fn write_headers(headers: &HeaderMap, start: usize, out: &mut Vec<u8>) -> Result
     if has_location {
         insert_location_first(headers, start, out);
     }
-    length.parse()
+    length
 }
 
 /// Inserts Location before the status line, at `start`: HAProxy (seen with 2.6.12) takes the status from the last of the
@@ -145,11 +201,19 @@ mod tests {
         exact: Option<u64>,
         head_only: bool,
     ) -> Result<(String, ResponseBodyLength), &'static str> {
-        let hint = exact.map_or_else(SizeHint::default, SizeHint::with_exact);
+        let size = exact.map_or(ResponseBodySize::Unknown, ResponseBodySize::Exact);
+        head_of(response, size, head_only)
+    }
+
+    fn head_of(
+        response: Response<()>,
+        size: ResponseBodySize,
+        head_only: bool,
+    ) -> Result<(String, ResponseBodyLength), &'static str> {
         let mut out = Vec::new();
         let parts = response.into_parts().0;
         let context = ResponseContext { role: Role::RESPONDER, head_only };
-        match write_head(&parts, &hint, context, &mut out) {
+        match write_head(&parts, size, context, &mut out) {
             Ok(body) => Ok((String::from_utf8(out).unwrap(), body)),
             Err(ResponseError(reason)) => {
                 assert_eq!(out, b"", "unchanged");
@@ -190,6 +254,23 @@ mod tests {
     fn a_status_without_a_reason_gets_unknown() {
         let response = Response::builder().status(799).body(()).unwrap();
         assert!(head(response, None, false).unwrap().0.starts_with("Status: 799 Unknown\r\n"));
+    }
+
+    #[test]
+    fn an_own_reason_phrase_replaces_the_standard_one() {
+        for (status, own, line) in [
+            (404, "No such page", "Status: 404 No such page\r\n"),
+            (200, "Fine", "Status: 200 Fine\r\n"),
+            (799, " Own\t", "Status: 799 Own\r\n"),
+            // HAProxy and Apache need a word.
+            (200, "", "Status: 200 OK\r\n"),
+            (799, " ", "Status: 799 Unknown\r\n"),
+        ] {
+            let reason = crate::ReasonPhrase::try_from(own).unwrap();
+            let response = Response::builder().status(status).extension(reason).body(()).unwrap();
+            let head = head(response, None, false).unwrap().0;
+            assert!(head.starts_with(line), "{head}");
+        }
     }
 
     #[test]
@@ -251,6 +332,59 @@ mod tests {
     }
 
     #[test]
+    fn lengths_are_those_of_hyper() {
+        use ResponseBodySize::{Empty, Exact, Unknown};
+        for (status, head_only, declared, size, expected) in [
+            // To HEAD: the application's, else the body's.
+            (200, true, None, Exact(5), Some("5")),
+            (404, true, None, Exact(5), Some("5")),
+            (200, true, Some("7"), Exact(5), Some("7")),
+            (200, true, Some("7"), Empty, Some("7")),
+            (200, true, Some("0"), Empty, Some("0")),
+            (200, true, None, Empty, None),
+            (200, true, None, Exact(0), None),
+            (200, true, None, Unknown, None),
+            // An empty body has no other length.
+            (200, false, None, Empty, Some("0")),
+            (200, false, Some("7"), Empty, Some("0")),
+            (200, false, Some("x"), Empty, Some("0")),
+            // A body that may have bytes has the declared length.
+            (200, false, Some("7"), Exact(5), Some("7")),
+            (200, false, Some("7"), Unknown, Some("7")),
+            (200, false, Some(" 7\t"), Unknown, Some("7")),
+            // axum declares a length of 0 for an empty body.
+            (304, false, Some("0"), Empty, None),
+            (304, false, Some("7"), Empty, None),
+            (304, true, Some("0"), Empty, None),
+            (304, true, Some("7"), Empty, Some("7")),
+            (304, false, Some("7"), Exact(7), Some("7")),
+            (304, false, Some("7"), Unknown, Some("7")),
+            (304, false, None, Exact(7), None),
+            (204, false, Some("7"), Exact(7), None),
+            (204, true, Some("7"), Empty, None),
+        ] {
+            let mut response = Response::builder().status(status);
+            if let Some(declared) = declared {
+                response = response.header("content-length", declared);
+            }
+            let (text, _) = head_of(response.body(()).unwrap(), size, head_only).unwrap();
+            let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
+            assert_eq!(length, expected, "{status} {head_only} {declared:?} {size:?}");
+        }
+    }
+
+    #[test]
+    fn header_values_have_no_whitespace_around_them() {
+        let response = Response::builder()
+            .header("x-a", "\t a b ")
+            .header("location", " /y\t")
+            .header("content-length", " 5 ")
+            .header("content-length", "5");
+        let text = head(response.body(()).unwrap(), None, false).unwrap().0;
+        assert_eq!(text, "location: /y\r\nStatus: 200 OK\r\nx-a: a b\r\ncontent-length: 5\r\n\r\n");
+    }
+
+    #[test]
     fn an_authorizer_200_has_no_content_headers() {
         let authorizer = |head_only, status: u16| {
             let response = Response::builder()
@@ -263,7 +397,7 @@ mod tests {
             let parts = response.body(()).unwrap().into_parts().0;
             let mut out = Vec::new();
             let context = ResponseContext { role: Role::AUTHORIZER, head_only };
-            let body = write_head(&parts, &SizeHint::with_exact(5), context, &mut out).unwrap();
+            let body = write_head(&parts, ResponseBodySize::Exact(5), context, &mut out).unwrap();
             (String::from_utf8(out).unwrap(), body)
         };
         let permission = "Status: 200 OK\r\nVariable-AUTH_USER: alice\r\nx-other: 1\r\n\r\n".to_owned();

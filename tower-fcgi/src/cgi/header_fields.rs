@@ -9,6 +9,7 @@ use super::decimal::parse_decimal;
 use super::error::RequestError;
 use super::header_names::header_name;
 use super::meta_variables::{MetaVariable, VariableKind, Variables};
+use super::whitespace::trim_ows;
 
 /// The header fields of a request: names without `HTTP_`, and values, in the order of the wire.
 #[derive(Debug, Default)]
@@ -72,17 +73,17 @@ impl<'a> HeaderFields<'a> {
 /// Content-Type and Content-Length, unless empty or invalid. Their variables have no `HTTP_`.
 #[inline]
 pub(super) fn content_headers<'a>(variables: &Variables<'a>) -> [Option<Field<'a>>; 2] {
-    let kind = variables.value(MetaVariable::ContentType);
-    let length = variables.value(MetaVariable::ContentLength);
+    let kind = trim_ows(variables.value(MetaVariable::ContentType));
+    let length = trim_ows(variables.value(MetaVariable::ContentLength));
     [
         (!kind.is_empty()).then_some((&b"CONTENT_TYPE"[..], kind)),
         parse_decimal(length).map(|_| (&b"CONTENT_LENGTH"[..], length)),
     ]
 }
 
-/// Turns `value`, which is a slice of `params`, into a header value without a copy.
+/// Turns `value`, which is a slice of `params`, into a header value without a copy. Whitespace around it is removed.
 #[inline]
 pub(super) fn header_value(value: &[u8], params: &Params) -> Result<HeaderValue, RequestError> {
-    HeaderValue::from_maybe_shared(params.encoded().slice_ref(value))
+    HeaderValue::from_maybe_shared(params.encoded().slice_ref(trim_ows(value)))
         .map_err(|_| RequestError::bad_request("a header value contains a control character"))
 }

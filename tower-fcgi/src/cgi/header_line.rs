@@ -1,7 +1,10 @@
 //! A line of a CGI head (RFC 3875 §6.3).
 
-/// Appends `name: value`.
+use super::whitespace::trim_ows;
+
+/// Appends `name: value`, without whitespace around the value.
 pub(super) fn write_header_line(name: &str, value: &[u8], out: &mut Vec<u8>) {
+    let value = trim_ows(value);
     out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");

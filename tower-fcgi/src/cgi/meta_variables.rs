@@ -66,9 +66,13 @@ fn variable(name: &[u8]) -> Option<MetaVariable> {
 #[inline]
 fn is_ignored(name: &[u8]) -> bool {
     match name.len() {
+        2 => is_header(name, b"TE"),
         5 => is_header(name, b"PROXY"),
+        6 => is_header(name, b"EXPECT"),
+        10 => is_header(name, b"KEEP_ALIVE"),
         12 => is_header(name, b"CONTENT_TYPE"),
         14 => is_header(name, b"CONTENT_LENGTH"),
+        16 => is_header(name, b"PROXY_CONNECTION"),
         17 => is_header(name, b"TRANSFER_ENCODING"),
         _ => false,
     }
@@ -141,8 +145,17 @@ mod tests {
 
     #[test]
     fn an_ignored_header_is_ignored_in_any_spelling() {
-        for name in ["PROXY", "CONTENT_TYPE", "CONTENT_LENGTH", "TRANSFER_ENCODING"] {
-            for name in [name.to_owned(), name.to_lowercase(), name.replace('_', "-"), name.replace('R', "r")]
+        for name in [
+            "PROXY",
+            "CONTENT_TYPE",
+            "CONTENT_LENGTH",
+            "TRANSFER_ENCODING",
+            "EXPECT",
+            "KEEP_ALIVE",
+            "PROXY_CONNECTION",
+            "TE",
+        ] {
+            for name in [name.to_owned(), name.to_lowercase(), name.replace('_', "-"), name.replace('E', "e")]
             {
                 let variable = format!("HTTP_{name}");
                 assert_eq!(VariableKind::parse(variable.as_bytes()), VariableKind::Other, "{variable}");

@@ -7,18 +7,19 @@ use http::uri::{Authority, Scheme};
 use super::decimal::parse_decimal;
 use super::standard_variable::StandardVariable;
 use super::variable_writer::VariableWriter;
+use super::whitespace::trim_ows;
 
 /// Writes SERVER_NAME and SERVER_PORT, which are mandatory, from Host or else the target's authority.
 pub(super) fn write_server(parts: &request::Parts, scheme: Option<&Scheme>, writer: &mut VariableWriter<'_>) {
     let https = scheme == Some(&Scheme::HTTPS);
     let default_port = if https { "443" } else { "80" };
-    let host = parts.headers.get(HOST);
-    if let Some((name, port)) = host.and_then(|host| split_plain(host.as_bytes())) {
+    let host = parts.headers.get(HOST).map(|host| trim_ows(host.as_bytes()));
+    if let Some((name, port)) = host.and_then(split_plain) {
         writer.write(StandardVariable::ServerName, name);
         writer.write(StandardVariable::ServerPort, port.unwrap_or(default_port.as_bytes()));
         return;
     }
-    let parsed = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let parsed = host.and_then(|host| Authority::try_from(host).ok());
     let authority = parsed.as_ref().or(parts.uri.authority());
     if host.is_none()
         && let Some(authority) = authority

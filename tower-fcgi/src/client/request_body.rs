@@ -10,7 +10,8 @@ use http_body::Body;
 
 use super::error::ErrorKind;
 use super::guard::drop_caught;
-use crate::cgi::parse_decimal;
+use crate::cgi::encode_request::RequestBodyLength;
+use crate::cgi::{parse_decimal, trim_ows};
 
 /// The upload of a request's body. Fails if the body does not have its declared length (RFC 9110 §8.6).
 pub(super) struct RequestUpload<B> {
@@ -33,14 +34,19 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// The upload of `body`, and the CONTENT_LENGTH to send (RFC 3875 §4.1.2): the body's exact size, else the request's
-    /// Content-Length. `None` for an empty body without a Content-Length.
-    pub(super) fn new(body: B, headers: &HeaderMap) -> (Self, Option<u64>) {
-        let declared = headers.get(CONTENT_LENGTH).and_then(|length| parse_decimal(length.as_bytes()));
+    /// The upload of `body`, and the length to send (RFC 3875 §4.1.2): the body's exact size, else the request's
+    /// Content-Length. An empty body without a Content-Length is none.
+    pub(super) fn new(body: B, headers: &HeaderMap) -> (Self, RequestBodyLength) {
+        let declared =
+            headers.get(CONTENT_LENGTH).and_then(|length| parse_decimal(trim_ows(length.as_bytes())));
         let exact = body.size_hint().exact();
         let left = exact.or(declared);
-        let content_length = left.filter(|length| *length > 0 || declared.is_some());
-        (Self { state: BodySource::Untouched(body), left, rest: None }, content_length)
+        let length = match left {
+            Some(0) if declared.is_none() => RequestBodyLength::NoBody,
+            Some(length) => RequestBodyLength::Known(length),
+            None => RequestBodyLength::Unknown,
+        };
+        (Self { state: BodySource::Untouched(body), left, rest: None }, length)
     }
 
     /// Polls for the next chunk, at most `limit` bytes; `None` at the end.

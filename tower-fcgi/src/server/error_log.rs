@@ -183,6 +183,13 @@ fn restore(outer: LogBuffer) {
     WRITTEN.set(true);
 }
 
+/// Runs `code` outside of the current request: what it logs is written to its STDERR in another way.
+pub(crate) fn outside_request(code: impl FnOnce()) {
+    let inside = IN_REQUEST.replace(false);
+    code();
+    IN_REQUEST.set(inside);
+}
+
 /// Whether the current request has written any lines.
 #[inline]
 pub(crate) fn is_written() -> bool {

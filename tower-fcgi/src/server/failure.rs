@@ -27,6 +27,7 @@ pub(crate) enum Failure {
     Body(BoxError),
     #[error("the response's body ended {missing} bytes short of its Content-Length")]
     BodyTooShort { missing: u64 },
+    /// The bytes beyond the Content-Length were not sent.
     #[error("the response's body is longer than its Content-Length")]
     BodyTooLong,
     /// CGI cannot carry the response's head.

@@ -15,9 +15,9 @@ use super::config::DriverConfig;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
 use super::upgrade::{self, Support, UpgradeInput, UpgradeOutput, WebSocketWarning, asks_for_upgrade};
-use crate::body::{BodyChannel, BodyErrorKind, Receiver, RequestBody, SendOutcome};
+use crate::body::{BodyChannel, BodyErrorKind, DeclaredBodyLength, Receiver, RequestBody, SendOutcome};
 use crate::buffer_pool;
-use crate::cgi::RequestInfo;
+use crate::cgi::{RequestInfo, announces_no_body};
 
 /// The connection's ends of a request's input streams.
 #[derive(Debug)]
@@ -272,9 +272,13 @@ fn open_stdin(
         }
         return Ok((RequestBody::empty(), None));
     }
+    let length = match info.content_length {
+        None if chunks.is_empty() && announces_no_body(&request.params) => DeclaredBodyLength::NoneExpected,
+        length => length.into(),
+    };
     let channel = Arc::new(BodyChannel::default());
     channel.send(&mut chunks, SendOutcome::More);
-    Ok((RequestBody::streaming(Arc::clone(&channel), info.content_length), Some(channel)))
+    Ok((RequestBody::streaming(Arc::clone(&channel), length), Some(channel)))
 }
 
 /// The DATA of a new request to a Filter.
@@ -292,7 +296,7 @@ fn open_data(protocol: &mut Connection, request: &NewRequest) -> Result<Opened<F
     } else {
         let channel = Arc::new(BodyChannel::default());
         channel.send(&mut chunks, read.into());
-        (RequestBody::streaming(Arc::clone(&channel), Some(length)), Some(channel))
+        (RequestBody::streaming(Arc::clone(&channel), DeclaredBodyLength::Exactly(length)), Some(channel))
     };
     Ok((FilterData::new(length, last_modified, body), channel))
 }

@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
-use http::{Response, StatusCode, response};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Response, StatusCode, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
@@ -16,8 +17,10 @@ use super::error_log::{self, DeferredLog, LogScope};
 use super::failure::{BoxError, Failure};
 use super::response_writer::ResponseWriter;
 use super::upgrade::{Support, UpgradeOutput};
+use super::warning::Warning;
 use crate::cgi::{
-    ErrorBody, ResponseBodyLength, ResponseContext, write_error, write_head, write_upgrade_head,
+    ErrorBody, ResponseBodyLength, ResponseBodySize, ResponseContext, trim_ows, write_error, write_head,
+    write_upgrade_head,
 };
 
 /// The most frames of one poll. A body that is always ready with empty frames would otherwise block everything else.
@@ -84,8 +87,8 @@ where
         }
     }
 
-    /// Whether all bytes of a known length were written, so that only the end follows. The end needs no room in the output,
-    /// and should be sent with the last bytes.
+    /// Whether all bytes of a known length were written, so that only the end follows, whatever the body does. The end needs
+    /// no room in the output, and should be sent with the last bytes.
     const fn awaits_its_end(&self) -> bool {
         matches!(self, Self::Body { left: Some(0), .. })
     }
@@ -115,6 +118,12 @@ where
                 Err(panic) => Err(panic),
             };
             if let Err(failure) = stepped {
+                if self.awaits_its_end() {
+                    // As in hyper: the client gets all that was promised.
+                    report(&failure, writer);
+                    self.as_mut().finish(writer);
+                    continue;
+                }
                 let error_body = self.progress().error_body();
                 let log = self.as_mut().take_log();
                 self.as_mut().discard(writer);
@@ -160,10 +169,7 @@ where
         match self.as_mut().project() {
             ResponseDriverProj::Handler { future, context, upgrade, log } => {
                 let context = *context;
-                let response = match ready!(future.poll(cx)) {
-                    Ok(response) => response,
-                    Err(failure) => return Poll::Ready(Err(failure)),
-                };
+                let response = ready!(future.poll(cx))?;
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS
                     && let Some(upgrade) = upgrade.take_if(|upgrade| upgrade.is_held())
                 {
@@ -178,7 +184,12 @@ where
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Poll::Ready(self.send_head(response, context, writer))
+                self.as_mut().send_head(response, context, writer)?;
+                if writer.is_full() && !self.awaits_its_end() {
+                    return Poll::Ready(Ok(()));
+                }
+                // Usually the first frame is ready, too.
+                self.send_body(cx, writer)
             }
             ResponseDriverProj::Switching { wait, upgrade, .. } => {
                 let is_refused = upgrade.as_ref().is_none_or(|upgrade| upgrade.is_refused());
@@ -196,15 +207,7 @@ where
                 }
                 Poll::Ready(Ok(()))
             }
-            ResponseDriverProj::Body { body, left, first, .. } => {
-                match Self::send_frame(body, left, first, cx, writer) {
-                    Poll::Ready(Ok(true)) => {
-                        self.finish(writer);
-                        Poll::Ready(Ok(()))
-                    }
-                    other => other.map_ok(drop),
-                }
-            }
+            ResponseDriverProj::Body { .. } => self.send_body(cx, writer),
             ResponseDriverProj::Done => Poll::Ready(Ok(())),
         }
     }
@@ -225,6 +228,22 @@ where
         Ok(())
     }
 
+    /// Writes one frame of the body, and the end after the last one.
+    #[inline]
+    fn send_body(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        writer: &mut impl ResponseWriter,
+    ) -> Poll<Result<(), Failure>> {
+        let ResponseDriverProj::Body { body, left, first, .. } = self.as_mut().project() else {
+            return Poll::Ready(Ok(()));
+        };
+        if ready!(Self::send_frame(body, left, first, cx, writer))? {
+            self.finish(writer);
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Writes the head of the handler's response, and the end if the body is empty.
     fn send_head(
         mut self: Pin<&mut Self>,
@@ -233,15 +252,18 @@ where
         writer: &mut impl ResponseWriter,
     ) -> Result<(), Failure> {
         let (parts, body) = response.into_parts();
-        let hint = body.size_hint();
+        let size = ResponseBodySize::of(&body);
         // A writer whose request is closed does not call the closure, and needs no body.
         let mut length = Ok(ResponseBodyLength::NoBody);
-        writer.stdout_with(|out| length = write_head(&parts, &hint, context, out));
+        writer.stdout_with(|out| length = write_head(&parts, size, context, out));
         let (left, ends) = match length? {
-            ResponseBodyLength::Body { length } => (length, is_complete(&body, length)),
+            ResponseBodyLength::Body { length } => (length, size == ResponseBodySize::Empty),
             ResponseBodyLength::NoBody => (None, true),
         };
         self.as_mut().take_log().flush_to(writer);
+        if left == Some(0) && ends && declares_bytes(&parts.headers) {
+            Warning::ContentLength.report(writer);
+        }
         // Also for an empty body: if its drop panics, the state must show that the head was written.
         self.as_mut().set(Self::Body { body, left, first: true, error_body: context.error_body() });
         if ends {
@@ -258,36 +280,49 @@ where
         cx: &mut Context<'_>,
         writer: &mut impl ResponseWriter,
     ) -> Poll<Result<bool, Failure>> {
-        let Some(frame) = ready!(body.as_mut().poll_frame(cx)) else {
-            return Poll::Ready(match *left {
-                None | Some(0) => Ok(true),
-                Some(missing) => Err(Failure::BodyTooShort { missing }),
-            });
+        // The body may have more frames, which shows that it is too long, but the response does not wait for them.
+        let ends_now = *left == Some(0);
+        let frame = match body.as_mut().poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => frame,
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Failure::Body(error.into()))),
+            Poll::Ready(None) => return Poll::Ready(end_of_body(*left)),
+            Poll::Pending if ends_now => return Poll::Ready(Ok(true)),
+            Poll::Pending => return Poll::Pending,
         };
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(error) => return Poll::Ready(Err(Failure::Body(error.into()))),
+        let mut data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                return Poll::Ready(match frame.into_trailers() {
+                    // RFC 3875 has no trailers. They are the end of a body.
+                    Ok(trailers) => {
+                        let end = end_of_body(*left);
+                        if end.is_ok() && !trailers.is_empty() {
+                            Warning::Trailers.report(writer);
+                        }
+                        end
+                    }
+                    Err(_) => Ok(ends_now),
+                });
+            }
         };
-        // RFC 3875 has no trailers: drop the frame. The end of the body follows.
-        let Ok(mut data) = frame.into_data() else { return Poll::Ready(Ok(false)) };
         let len = data.remaining();
+        let sent = left.map_or(len, |left| len.min(usize::try_from(left).unwrap_or(usize::MAX)));
         if let Some(left) = left {
-            let Some(rest) = left.checked_sub(u64::try_from(len).unwrap_or(u64::MAX)) else {
-                // RFC 9110 §8.6. Drop the whole frame: a response cut at its Content-Length would look complete.
-                return Poll::Ready(Err(Failure::BodyTooLong));
-            };
-            *left = rest;
+            *left -= sent as u64;
         }
         // Saves the poll that would only return the end.
         let last = body.is_end_stream() && matches!(*left, None | Some(0));
         // FastCGI §3.3: an empty record would end the stream.
-        if len > 0 {
+        if sent > 0 {
             if mem::take(first) && !last {
                 writer.split_record();
             }
-            writer.stdout_bytes(data.copy_to_bytes(len));
+            writer.stdout_bytes(data.copy_to_bytes(sent));
         }
-        Poll::Ready(Ok(last))
+        if sent < len {
+            return Poll::Ready(Err(Failure::BodyTooLong));
+        }
+        Poll::Ready(Ok(last || ends_now))
     }
 
     /// Ends a complete response. Drops the body first; if the drop panics, the response is still complete.
@@ -298,9 +333,17 @@ where
     }
 }
 
-/// Whether a body is at its end before the first poll, and `length` expects no bytes.
-fn is_complete<B: Body>(body: &B, length: Option<u64>) -> bool {
-    body.is_end_stream() && matches!(length, None | Some(0))
+/// What the end of a body means for a response that still expects `left` bytes.
+const fn end_of_body(left: Option<u64>) -> Result<bool, Failure> {
+    match left {
+        None | Some(0) => Ok(true),
+        Some(missing) => Err(Failure::BodyTooShort { missing }),
+    }
+}
+
+/// Whether a Content-Length promises a body.
+fn declares_bytes(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_LENGTH).iter().any(|length| trim_ows(length.as_bytes()) != b"0")
 }
 
 /// How much of a response was given to the writer.
@@ -337,13 +380,14 @@ pub(crate) fn complete(
     writer.end();
 }
 
+/// Writes the reason of a failure to STDERR and to the log.
 fn report(failure: &Failure, writer: &mut impl ResponseWriter) {
     if failure.is_client_error() {
         // Not on STDERR, which web servers log as errors: a client could fill that log.
-        tracing::debug!(%failure, "request rejected");
+        error_log::outside_request(|| tracing::debug!(%failure, "request rejected"));
         return;
     }
-    tracing::error!(%failure, "request failed");
+    error_log::outside_request(|| tracing::error!(%failure, "request failed"));
     writer.stderr(failure.to_string().as_bytes());
 }
 

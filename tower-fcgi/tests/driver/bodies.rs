@@ -61,6 +61,53 @@ async fn size_hint_without_a_length_is_exact_once_received() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_of_http_1_without_a_length_has_no_body() {
+    // The record that ends STDIN comes at once, later, or never.
+    for (end_at_once, end_later) in [(true, false), (false, true), (false, false)] {
+        for (protocol, more, known) in [
+            ("HTTP/1.1", None, true),
+            ("HTTP/1.0", Some(("CONTENT_LENGTH", "")), true),
+            ("HTTP/1.1", Some(("CONTENT_LENGTH", "-1")), end_at_once),
+            ("HTTP/1.1", Some(("HTTP_TRANSFER_ENCODING", "chunked")), end_at_once),
+            // nginx has sent bodies of HTTP/2 without any sign.
+            ("HTTP/2.0", None, end_at_once),
+        ] {
+            let (web_server, bodies, _gate) = hand_out();
+            let pairs: Vec<_> = [("SERVER_PROTOCOL", protocol)].into_iter().chain(more).collect();
+            let mut request = head(1, KEEP, "DELETE", "/", &pairs);
+            if end_at_once {
+                request.extend(end_stdin(1));
+            }
+            web_server.say(request).await;
+            let body = bodies.lock().unwrap().pop().unwrap();
+            let exact = known.then_some(0);
+            assert_eq!((body.size_hint().exact(), body.is_end_stream()), (exact, known), "{pairs:?}");
+            assert_eq!(body.has_ended(), end_at_once);
+            if end_later {
+                web_server.say(end_stdin(1)).await;
+                assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true), "{pairs:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_was_not_announced_is_not_lost() {
+    let (web_server, bodies, _gate) = hand_out();
+    web_server.say(head(1, KEEP, "POST", "/", &[])).await;
+    let mut body = bodies.lock().unwrap().pop().unwrap();
+    assert_eq!(body.size_hint().exact(), Some(0));
+    web_server.say(stdin(1, b"abc")).await;
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (None, false));
+    assert_eq!(next(&mut body).await.unwrap().unwrap(), "abc");
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (None, false));
+    web_server.say([stdin(1, b"de"), end_stdin(1)].concat()).await;
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(2), false));
+    assert_eq!(next(&mut body).await.unwrap().unwrap(), "de");
+    assert!(next(&mut body).await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_absent_body_is_at_its_end_from_the_start() {
     let (web_server, bodies, _gate) = hand_out();
     web_server.say(get(1, KEEP, "/")).await;

@@ -3,8 +3,10 @@
 use http::{Response, StatusCode};
 use http_body_util::Empty;
 use tower_fcgi::{Config, Limits, Params};
+use tracing::Level;
 
 use crate::handlers::{Reply, boxed, echo, full, handler};
+use crate::logging::Log;
 use crate::records::{CLOSE, KEEP, end_stdin, get, head, stdin};
 use crate::scripted::{Scripted, Step, data};
 use crate::web_server::{WebServer, serve, serve_with};
@@ -47,11 +49,37 @@ async fn an_application_1xx_or_101_is_a_500_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn response_trailers_are_dropped_before_end_request() {
-    let web_server = serve_reply(|| Response::new(boxed(Scripted::new([data("body"), Step::Trailers]))));
-    let answer = web_server.ask(1, request("GET", &[])).await;
-    assert_eq!(answer.text(), "body");
-    let web_server = serve_reply(|| Response::new(boxed(Scripted::new([Step::Trailers]))));
-    assert_eq!(web_server.ask(1, request("GET", &[])).await.text(), "");
+    for (method, steps, text, lines) in [
+        ("GET", (|| vec![data("body"), Step::Trailers]) as fn() -> Vec<Step>, "body", 1),
+        ("GET", || vec![Step::Trailers], "", 1),
+        ("GET", || vec![data("body"), Step::Trailers, Step::Trailers, data("more")], "body", 1),
+        ("GET", || vec![data("body")], "body", 0),
+        // Without a body there are no trailers.
+        ("HEAD", || vec![data("body"), Step::Trailers], "", 0),
+    ] {
+        let (log, _guard) = Log::start();
+        let web_server = serve(handler(move |_| async move { Response::new(boxed(Scripted::new(steps()))) }));
+        let answer = web_server.ask(1, request(method, &[])).await;
+        assert_eq!(answer.text(), text);
+        assert_eq!(answer.errors().lines().count(), lines, "{}", answer.errors());
+        assert_eq!(log.at(Level::WARN).len(), lines);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn head_of_a_sized_body_has_its_length() {
+    let web_server = serve(handler(|request| async move {
+        let mut reply = full("five!");
+        if request.uri() == "/404" {
+            *reply.status_mut() = StatusCode::NOT_FOUND;
+        }
+        reply
+    }));
+    for (target, status) in [("/", 200), ("/404", 404)] {
+        let answer = web_server.ask(1, [head(1, KEEP, "HEAD", target, &[]), end_stdin(1)].concat()).await;
+        assert_eq!((answer.status(), answer.body()), (status, &b""[..]));
+        assert_eq!(answer.header("content-length"), Some("5"));
+    }
 }
 
 #[tokio::test(start_paused = true)]

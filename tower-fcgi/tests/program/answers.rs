@@ -47,7 +47,7 @@ async fn a_variable_that_is_not_utf8_stays_as_it_is() {
 async fn an_answer_to_head_and_a_204_have_no_body() {
     let hello = || handler(async |_| "hello".to_owned());
     let head = run(environment("HEAD", &[]), tokio::io::empty(), hello()).await;
-    assert_eq!(head.stdout, "Status: 200 OK\r\n\r\n");
+    assert_eq!(head.stdout, "Status: 200 OK\r\ncontent-length: 5\r\n\r\n");
     let none = tower::service_fn(async |_| {
         let mut response = Response::new("hello".to_owned());
         *response.status_mut() = StatusCode::NO_CONTENT;

@@ -172,7 +172,9 @@ fn a_non_numeric_content_length_is_an_unknown_length() {
         ("", None),
         ("-1", None),
         ("+1", None),
-        ("1 ", None),
+        ("1 1", None),
+        ("1 ", Some(1)),
+        ("\t1", Some(1)),
         ("0x10", None),
         ("18446744073709551616", None),
         ("18446744073709551615", Some(u64::MAX)),
@@ -186,22 +188,46 @@ fn a_non_numeric_content_length_is_an_unknown_length() {
 }
 
 #[test]
-fn an_odd_server_protocol_is_served() {
-    for (value, version) in [
-        ("HTTP/1.1", Version::HTTP_11),
-        ("HTTP/1.0", Version::HTTP_10),
-        ("HTTP/2", Version::HTTP_2),
-        ("HTTP/2.0", Version::HTTP_2),
-        ("HTTP/3.0", Version::HTTP_3),
-        ("INCLUDED", Version::HTTP_11),
-        ("", Version::HTTP_11),
-        ("HTTP/9", Version::HTTP_11),
-    ] {
-        assert_eq!(
-            head_of(&[(b"SERVER_PROTOCOL", value.as_bytes())]).unwrap().parts.version,
-            version,
-            "{value}"
-        );
+fn header_values_have_no_whitespace_around_them() {
+    let pairs = [
+        ("HTTP_AUTHORIZATION", "Bearer secret\t"),
+        ("HTTP_ACCEPT", " \t"),
+        ("HTTP_USER_AGENT", "\t a \t b "),
+        ("HTTP_HOST", " example.org "),
+        ("CONTENT_TYPE", "application/json\t"),
+        ("CONTENT_LENGTH", " 4\t"),
+    ];
+    let expected = owned(&[
+        ("authorization", "Bearer secret"),
+        ("accept", ""),
+        ("user-agent", "a \t b"),
+        ("host", "example.org"),
+        ("content-type", "application/json"),
+        ("content-length", "4"),
+    ]);
+    let trimmed = pairs.map(|(name, value)| (name, value.trim()));
+    // From the cache, too: of equal values, and of values that differ.
+    for pairs in [pairs, pairs, trimmed, pairs] {
+        assert_eq!(headers_of(&pairs), expected);
+    }
+    assert_eq!(headers_of(&[("CONTENT_TYPE", " "), ("CONTENT_LENGTH", "\t")]), [], "as if empty");
+}
+
+#[test]
+fn what_is_between_client_and_web_server_is_left_out() {
+    for name in ["HTTP_EXPECT", "HTTP_KEEP_ALIVE", "HTTP_PROXY_CONNECTION", "HTTP_TE"] {
+        assert_eq!(headers_of(&[(name, "x")]), [], "{name}");
+    }
+    // An application needs them to recognise an upgrade.
+    let upgrade = [("HTTP_CONNECTION", "upgrade"), ("HTTP_UPGRADE", "websocket")];
+    assert_eq!(headers_of(&upgrade), owned(&[("connection", "upgrade"), ("upgrade", "websocket")]));
+}
+
+#[test]
+fn the_version_is_http_1_1_for_every_client() {
+    for value in ["HTTP/1.1", "HTTP/1.0", "HTTP/2", "HTTP/2.0", "HTTP/3.0", "INCLUDED", "", "HTTP/9"] {
+        let head = head_of(&[(b"SERVER_PROTOCOL", value.as_bytes())]).unwrap();
+        assert_eq!(head.parts.version, Version::HTTP_11, "{value}");
     }
     assert_eq!(head_of(&[]).unwrap().parts.version, Version::HTTP_11, "absent");
 }

@@ -172,7 +172,7 @@ where
             upgrade = Some(output);
         } else if is_chunked || length.is_some_and(|length| length > 0) {
             let channel = Arc::new(BodyChannel::default());
-            *call.body_mut() = RequestBody::streaming(Arc::clone(&channel), length);
+            *call.body_mut() = RequestBody::streaming(Arc::clone(&channel), length.into());
             self.stdin.begin(channel, length.unwrap_or(u64::MAX));
         }
         let pairs = fcgi_core::Params::clone(params);

@@ -30,7 +30,7 @@ pub use self::upgraded::Upgraded;
 use std::sync::Arc;
 
 use self::channel::UpgradeChannel;
-use crate::body::{BodyChannel, RequestBody};
+use crate::body::{BodyChannel, DeclaredBodyLength, RequestBody};
 
 /// The three parts of an upgradable request. `warning` is logged if STDIN ends before the upgrade.
 pub(super) fn offer(
@@ -38,7 +38,7 @@ pub(super) fn offer(
     warning: Option<WebSocketWarning>,
 ) -> (OnUpgrade, UpgradeInput, UpgradeOutput) {
     let (stdin, channel) = (Arc::new(BodyChannel::default()), Arc::new(UpgradeChannel::default()));
-    let body = RequestBody::streaming(Arc::clone(&stdin), None);
+    let body = RequestBody::streaming(Arc::clone(&stdin), DeclaredBodyLength::Unknown);
     (
         OnUpgrade::new(body, Arc::clone(&channel)),
         UpgradeInput::new(stdin, Arc::clone(&channel), warning),
