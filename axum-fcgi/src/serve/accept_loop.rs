@@ -86,11 +86,12 @@ where
                 () = &mut signal => break,
                 accepted = accept_next(&mut self.listener, self.log) => accepted,
             };
-            let stop = tokio::select! {
-                biased;
-                () = &mut signal => true,
-                () = self.connections.until_below(self.max) => false,
-            };
+            let stop = self.connections.len() >= self.max
+                && tokio::select! {
+                    biased;
+                    () = &mut signal => true,
+                    () = self.connections.until_below(self.max) => false,
+                };
             // Also after the signal: this connection may already carry a request.
             if stop {
                 self.spawn_soon(accepted).await;

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use tower_fcgi::{ReasonPhrase, RequestBody};
 use tower_service::Service;
 
+use super::upgrade;
 use crate::extract::or_unspecified;
 
 /// Calls an axum service with requests that came over FastCGI.
@@ -46,6 +47,9 @@ where
         // The Router inserts the target that it routes on, unless the request already has an OriginalUri.
         if let Some(tower_fcgi::OriginalUri(uri)) = parts.extensions.remove() {
             parts.extensions.insert(OriginalUri(uri));
+        }
+        if let Some(upgrade) = parts.extensions.remove::<tower_fcgi::OnUpgrade>() {
+            parts.extensions.extend(upgrade::extension(upgrade));
         }
         // `Body::new` allocates, and most requests have no body.
         let body = if body.has_ended() { Body::empty() } else { Body::new(body) };

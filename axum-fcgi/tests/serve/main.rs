@@ -16,4 +16,5 @@ mod readiness;
 mod roles;
 mod shutdown;
 mod types;
+mod web_sockets;
 mod wire;

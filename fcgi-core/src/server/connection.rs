@@ -34,7 +34,7 @@ use crate::record::BeginRequest;
 ///   off](Self::abort_response).
 /// - *Events out* (`poll_event`, `read_body`, `read_data`).
 /// - *Commands* (`stdout…`, `replace_response`, `stderr`, `end_request`, `abort_response`, `abandon_response`,
-///   `reject`, `discard_body`, `release_capacity`): fail with a [`UserError`](crate::UserError) if the state of the
+///   `reject`, `discard_body`, `release_capacity`, `upgrade`): fail with a [`UserError`](crate::UserError) if the state of the
 ///   request does not allow them, and then change nothing.
 /// - *Getters* (`wants_read`, `is_idle`, `active_requests`, …).
 ///
@@ -95,6 +95,8 @@ pub struct Connection {
     /// one decides.
     pub(super) keep_conn: bool,
     pub(super) shutdown: Shutdown,
+    /// The request that has taken over the connection; it may have ended since.
+    pub(super) upgraded: Option<RequestKey>,
     /// The peer's error. Separate from `shutdown`, since a response that was cut off must still cause a reset.
     pub(super) protocol_error: Option<ProtocolError>,
 }
@@ -138,6 +140,7 @@ impl Connection {
             control_bytes: 0,
             keep_conn: true,
             shutdown: Shutdown::None,
+            upgraded: None,
             protocol_error: None,
         }
     }
@@ -247,14 +250,45 @@ impl Connection {
         }
     }
 
+    /// Whether this connection differs from one that has received nothing only by the keys of its next requests.
+    pub(super) fn is_unused(&self) -> bool {
+        self.is_idle()
+            && self.requests.len() == 0
+            && self.events.is_empty()
+            && self.discarded_bytes == 0
+            && self.keep_conn
+            && self.shutdown == Shutdown::None
+            && self.protocol_error.is_none()
+    }
+
+    /// Makes this a connection that has received nothing, so that [another one](super::IdleConnection::resume) can use its
+    /// memory. Keeps the memory that [`shrink`](Self::shrink) keeps, unless something was in progress.
+    ///
+    /// For a connection that has ended.
+    pub fn clear(&mut self) {
+        self.keep_conn = true;
+        self.shutdown = Shutdown::None;
+        if self.is_unused() {
+            self.shrink();
+        } else {
+            *self = Self::new(Arc::clone(&self.config));
+        }
+    }
+
     /// Marks a request as answered: it is no longer active.
     pub(super) fn mark_answered(&mut self, key: RequestKey) {
         self.active = self.active.saturating_sub(1);
         let Ok(entry) = self.requests.by_key(key) else { return };
         let released = entry.discard();
+        let params_bytes = core::mem::take(&mut entry.params_bytes);
+        let is_over = entry.state.is_over();
         self.unread_bytes = self.unread_bytes.saturating_sub(released);
-        self.release_params(key);
-        self.remove_if_done(key);
+        self.params_bytes = self.params_bytes.saturating_sub(params_bytes);
+        if is_over {
+            self.requests.remove(key);
+        } else {
+            self.limit_half_closed();
+        }
     }
 
     /// Stops counting the request for the limit on all PARAMS.
@@ -269,7 +303,13 @@ impl Connection {
         let Ok(entry) = self.requests.by_key(key) else { return };
         if entry.state.is_over() {
             self.remove(key);
-        } else if self.half_closed_requests() > self.config.limits.max_half_closed_requests
+        } else {
+            self.limit_half_closed();
+        }
+    }
+
+    fn limit_half_closed(&mut self) {
+        if self.half_closed_requests() > self.config.limits.max_half_closed_requests
             && self.shutdown.accepts_requests()
         {
             self.shutdown = Shutdown::Graceful;

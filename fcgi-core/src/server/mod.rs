@@ -4,17 +4,21 @@ mod config;
 mod connection;
 mod event;
 mod event_queue;
+mod idle_connection;
 mod incomplete_heads;
 mod management;
 mod recv;
+mod recv_whole;
 mod request_state;
 mod requests;
 mod send;
 mod shutdown;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 pub use self::config::{Config, OverloadResponse, ParamsBuffer};
 pub use self::connection::Connection;
 pub use self::event::{Event, NewRequest, RejectReason};
+pub use self::idle_connection::IdleConnection;
 pub use self::shutdown::{CloseAction, EndOfInput};

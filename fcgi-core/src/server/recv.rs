@@ -40,6 +40,9 @@ impl Connection {
         if let Some(error) = self.protocol_error {
             return Err(error);
         }
+        if let Some(rest) = self.receive_whole(input) {
+            input = rest;
+        }
         loop {
             let fragment = match self.decoder.next(&mut input) {
                 Ok(Some(fragment)) => fragment,
@@ -131,7 +134,7 @@ impl Connection {
         let is_full = usize::from(self.active) >= self.config.limits.max_concurrent_requests;
         let rejection = if !self.config.roles.contains(begin.role) {
             Some(OverloadResponse::Status(ProtocolStatus::UNKNOWN_ROLE))
-        } else if is_full || !self.shutdown.accepts_requests() {
+        } else if is_full || !self.shutdown.accepts_requests() || self.upgraded().is_some() {
             Some(self.config.overload_response.clone())
         } else {
             None
