@@ -11,6 +11,7 @@ mod service;
 mod socket_options;
 #[cfg(all(unix, feature = "systemd-notify"))]
 mod systemd_notify;
+mod upgrade;
 
 #[cfg(unix)]
 pub use self::auto::{ServeAuto, serve_auto};

@@ -9,6 +9,7 @@ use axum::response::Response;
 use tower_fcgi::RequestBody;
 use tower_service::Service;
 
+use super::upgrade;
 use crate::extract::or_unspecified;
 
 /// Calls an axum service with requests that came over FastCGI.
@@ -44,6 +45,9 @@ where
         // The Router inserts the target that it routes on, unless the request already has an OriginalUri.
         if let Some(tower_fcgi::OriginalUri(uri)) = parts.extensions.remove() {
             parts.extensions.insert(OriginalUri(uri));
+        }
+        if let Some(upgrade) = parts.extensions.remove::<tower_fcgi::OnUpgrade>() {
+            parts.extensions.extend(upgrade::extension(upgrade));
         }
         // `Body::new` allocates, and most requests have no body.
         let body = if body.has_ended() { Body::empty() } else { Body::new(body) };

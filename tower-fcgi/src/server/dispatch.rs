@@ -85,7 +85,7 @@ impl<S: FcgiService> Dispatcher<S> {
         if request.role != Role::AUTHORIZER && info.content_length.is_some_and(too_large) {
             return answer(protocol, key, config, &Failure::BodyTooLarge, context.error_body());
         }
-        let input = match InputStreams::open(protocol, &request, &info, config, &mut call) {
+        let (input, upgrade) = match InputStreams::open(protocol, &request, &info, config, &mut call) {
             Ok(input) => input,
             Err(NotOpened::Aborted) => return None,
             Err(NotOpened::Failed(failure)) => {
@@ -104,7 +104,7 @@ impl<S: FcgiService> Dispatcher<S> {
         let request = InFlightRequest { key, input, span };
         match started.and_then(|started| started) {
             Ok(future) => {
-                let response = ResponseDriver::new(future, context, log);
+                let response = ResponseDriver::new(future, context, log, upgrade);
                 Some(run(Dispatched { request, response }))
             }
             Err(failure) => {

@@ -34,7 +34,6 @@ use super::error::{Error, ErrorKind, TimeoutKind};
 use super::failure::Failure;
 use super::handle::{Command, ConnectionHandle};
 use super::in_flight::{InFlight, Placement};
-use super::input_streams::InputStreams;
 use super::oneshot::Oneshot;
 use super::reader::ReadOutcome;
 use super::requests::RequestControl;
@@ -162,6 +161,7 @@ where
     /// Runs one turn of an open connection.
     fn serve(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         let was_full = self.is_full();
+        self.shut_down_upgrade();
         self.write(cx)?;
         let has_room = was_full && !self.is_full();
         let read = match self.read(cx) {
@@ -198,10 +198,22 @@ where
         Ok(if made { Progress::Made } else { Progress::Blocked })
     }
 
+    /// During a graceful shutdown, ends the client's direction of an upgraded request: this tells its handler.
+    fn shut_down_upgrade(&mut self) {
+        if let Some(key) = self.protocol.upgraded()
+            && self.control.command() >= Command::Shutdown
+        {
+            self.in_flight.end_upgrade(key);
+            // Fails if the request has ended.
+            let _ = self.protocol.discard_body(key);
+        }
+    }
+
     /// Writes the output. Progress restarts the write timeout.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         if self.transport.poll_write(self.protocol, cx)? == Progress::Made {
             self.timers.stop(Timer::Write);
+            self.timers.stop(Timer::UpgradeIdle);
         }
         Ok(())
     }
@@ -220,6 +232,7 @@ where
         if read == ReadOutcome::Pending {
             return Ok(read);
         }
+        self.timers.stop(Timer::UpgradeIdle);
         let discarded = self.protocol.discarded_bytes();
         if (discarded > 0 || self.discarded.is_some()) && self.discarded.update(discarded, self.config) {
             self.protocol.stop_accepting();
@@ -292,15 +305,19 @@ where
         }
         let (timers, in_flight) = (&mut *self.timers, self.in_flight.as_mut());
         let has_body_timeout = self.config.body_read_timeout.is_some();
+        let mut is_upgradable = false;
         let run = |dispatched: DispatchedTo<S>| {
-            if has_body_timeout && !matches!(dispatched.request.input, InputStreams::Complete) {
+            is_upgradable = dispatched.request.input.is_upgradable();
+            if has_body_timeout && dispatched.request.input.awaits_body() {
                 timers.start_request(dispatched.request.key, RequestTimer::BodyRead);
             }
             in_flight.start(dispatched)
         };
         let handle = self.control.handle();
         let placement = self.dispatcher.dispatch(request, self.protocol, self.config, handle, cx, run)?;
-        if placement == Placement::Inline && self.dispatcher.is_single_threaded() && !self.is_full() {
+        // Poll an upgradable request once in each turn: between its 101 and the head, the input must be read.
+        let polls_now = placement == Placement::Inline && !is_upgradable;
+        if polls_now && self.dispatcher.is_single_threaded() && !self.is_full() {
             // With a single thread, a task for the next request gains nothing if this response is ready at once. With
             // several threads, the next request can run on another one in parallel.
             self.in_flight.as_mut().poll_inline(self.protocol, self.config.max_write_buffer, cx);
@@ -320,6 +337,10 @@ where
     fn end_turn(&mut self) {
         let becomes_idle = self.state.on_turn_end(Activity::of(self.protocol));
         self.publish_activity();
+        if self.protocol.upgraded().is_some() && self.protocol.output_len() == 0 {
+            // It may be idle for hours.
+            buffer_pool::keep_output(self.protocol.output().take_buffer());
+        }
         if becomes_idle {
             buffer_pool::keep_output(self.protocol.output().take_buffer());
             self.protocol.shrink();
@@ -450,6 +471,7 @@ where
         match timer {
             Timer::FirstRequest => self.protocol.stop_accepting(),
             Timer::RecordStart => return Err(ErrorKind::Timeout(TimeoutKind::HeaderRead).into()),
+            Timer::UpgradeIdle => return Err(ErrorKind::Timeout(TimeoutKind::UpgradeIdle).into()),
             Timer::Write => return Err(ErrorKind::Timeout(TimeoutKind::Write).into()),
             Timer::Linger => return Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
             Timer::ShutdownGrace => self.state.end_linger(),

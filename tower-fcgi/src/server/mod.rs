@@ -31,6 +31,7 @@ mod tasks;
 mod timeouts;
 mod timer_table;
 mod transport;
+mod upgrade;
 mod warning;
 mod writer;
 
@@ -46,3 +47,4 @@ pub use self::params::Params;
 pub use self::service::FcgiService;
 pub use self::stderr::Stderr;
 pub use self::stderr_queue::StderrClosed;
+pub use self::upgrade::{OnUpgrade, UpgradeError, Upgraded};

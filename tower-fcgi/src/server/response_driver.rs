@@ -8,16 +8,18 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::error_log::{self, DeferredLog, LogScope};
 use super::failure::{BoxError, Failure};
 use super::response_writer::ResponseWriter;
+use super::upgrade::UpgradeOutput;
 use super::warning::Warning;
 use crate::cgi::{
     ErrorBody, ResponseBodyLength, ResponseBodySize, ResponseContext, trim_ows, write_error, write_head,
+    write_upgrade_head,
 };
 
 /// The most frames of one poll. A body that is always ready with empty frames would otherwise block everything else.
@@ -27,8 +29,25 @@ pin_project! {
     /// Drives one response.
     #[project = ResponseDriverProj]
     pub(crate) enum ResponseDriver<F, B> {
-        /// The handler runs, or the request waits for the service to be ready. `log`: the lines logged so far.
-        Handler { #[pin] future: F, context: ResponseContext, log: DeferredLog },
+        /// The handler runs, or the request waits for the service to be ready. `log`: the lines logged so far. `upgrade`: the
+        /// request is upgradable.
+        Handler {
+            #[pin]
+            future: F,
+            context: ResponseContext,
+            log: DeferredLog,
+            upgrade: Option<UpgradeOutput>,
+        },
+        /// The handler responded with a 101 to an upgradable request. The head is written in the next poll.
+        /// `upgrade` is taken by the next state.
+        Switching {
+            parts: Box<response::Parts>,
+            upgrade: Option<UpgradeOutput>,
+            log: DeferredLog,
+            error_body: ErrorBody,
+        },
+        /// The head of a 101 was written, and the application's bytes follow.
+        Upgraded { upgrade: UpgradeOutput },
         /// The head was written, and the body follows. `left`: the remaining bytes of the body, if known; `first`: whether
         /// the next frame is the first one.
         Body { #[pin] body: B, left: Option<u64>, first: bool, error_body: ErrorBody },
@@ -43,8 +62,13 @@ where
     B: Body<Error: Into<BoxError>>,
 {
     /// The response of a handler; `log` has the lines that it has logged so far.
-    pub(crate) const fn new(future: F, context: ResponseContext, log: DeferredLog) -> Self {
-        Self::Handler { future, context, log }
+    pub(crate) const fn new(
+        future: F,
+        context: ResponseContext,
+        log: DeferredLog,
+        upgrade: Option<UpgradeOutput>,
+    ) -> Self {
+        Self::Handler { future, context, log, upgrade }
     }
 
     pub(crate) const fn is_done(&self) -> bool {
@@ -56,7 +80,8 @@ where
         match self {
             Self::Handler { context, .. } => ResponseProgress::NotStarted(context.error_body()),
             Self::Body { error_body, .. } => ResponseProgress::HeadSent(*error_body),
-            Self::Done => ResponseProgress::HeadSent(ErrorBody::None),
+            Self::Switching { error_body, .. } => ResponseProgress::NotStarted(*error_body),
+            Self::Upgraded { .. } | Self::Done => ResponseProgress::HeadSent(ErrorBody::None),
         }
     }
 
@@ -118,15 +143,19 @@ where
     #[cold]
     fn collect_log(self: Pin<&mut Self>, writer: &mut impl ResponseWriter) {
         match self.project() {
-            ResponseDriverProj::Handler { log, .. } => log.collect(),
-            ResponseDriverProj::Body { .. } | ResponseDriverProj::Done => error_log::flush_to(writer),
+            ResponseDriverProj::Handler { log, .. } | ResponseDriverProj::Switching { log, .. } => {
+                log.collect()
+            }
+            _ => error_log::flush_to(writer),
         }
     }
 
     fn take_log(self: Pin<&mut Self>) -> DeferredLog {
         match self.project() {
-            ResponseDriverProj::Handler { log, .. } => mem::take(log),
-            ResponseDriverProj::Body { .. } | ResponseDriverProj::Done => DeferredLog::default(),
+            ResponseDriverProj::Handler { log, .. } | ResponseDriverProj::Switching { log, .. } => {
+                mem::take(log)
+            }
+            _ => DeferredLog::default(),
         }
     }
 
@@ -136,10 +165,31 @@ where
         writer: &mut impl ResponseWriter,
     ) -> Poll<Result<(), Failure>> {
         match self.as_mut().project() {
-            ResponseDriverProj::Handler { future, context, .. } => {
+            ResponseDriverProj::Handler { future, context, upgrade, log } => {
                 let context = *context;
-                let response = ready!(future.poll(cx));
-                Poll::Ready(response.and_then(|response| self.send_head(response, context, writer)))
+                let response = match ready!(future.poll(cx)) {
+                    Ok(response) => response,
+                    Err(failure) => return Poll::Ready(Err(failure)),
+                };
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS
+                    && let Some(upgrade) = upgrade.take_if(|upgrade| upgrade.is_held())
+                {
+                    let (parts, log) = (Box::new(response.into_parts().0), mem::take(log));
+                    let error_body = context.error_body();
+                    self.set(Self::Switching { parts, upgrade: Some(upgrade), log, error_body });
+                    // The connection reads before the next poll: if STDIN has ended, the web server does not carry upgrades.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(self.send_head(response, context, writer))
+            }
+            ResponseDriverProj::Switching { .. } => Poll::Ready(self.switch(writer)),
+            ResponseDriverProj::Upgraded { upgrade } => {
+                match ready!(upgrade.poll_output(cx)) {
+                    Some(bytes) => writer.stdout_bytes(bytes),
+                    None => self.finish(writer),
+                }
+                Poll::Ready(Ok(()))
             }
             ResponseDriverProj::Body { body, left, first, .. } => {
                 match Self::send_frame(body, left, first, cx, writer) {
@@ -152,6 +202,22 @@ where
             }
             ResponseDriverProj::Done => Poll::Ready(Ok(())),
         }
+    }
+
+    /// Writes the head of a 101, unless the upgrade was refused meanwhile.
+    #[cold]
+    fn switch(mut self: Pin<&mut Self>, writer: &mut impl ResponseWriter) -> Result<(), Failure> {
+        let ResponseDriverProj::Switching { parts, upgrade, .. } = self.as_mut().project() else {
+            return Ok(());
+        };
+        let Some(upgrade) = upgrade.take_if(|upgrade| !upgrade.is_refused() && writer.take_over()) else {
+            return Err(Failure::UpgradeRefused);
+        };
+        writer.stdout_with(|out| write_upgrade_head(parts, out));
+        self.as_mut().take_log().flush_to(writer);
+        upgrade.accept();
+        self.set(Self::Upgraded { upgrade });
+        Ok(())
     }
 
     /// Writes the head of the handler's response, and the end if the body is empty.
@@ -355,7 +421,7 @@ mod tests {
     fn a_body_of_endless_empty_frames_yields() {
         let response = std::future::ready(Ok(Response::new(EmptyFrames)));
         let context = ResponseContext { role: Role::RESPONDER, head_only: false };
-        let mut driver = pin!(ResponseDriver::new(response, context, DeferredLog::default()));
+        let mut driver = pin!(ResponseDriver::new(response, context, DeferredLog::default(), None));
         let woken = Arc::new(Woken::default());
         let waker = Arc::clone(&woken).into();
         let polled = driver.as_mut().poll(&mut Context::from_waker(&waker), &mut BufferedWriter::default());
