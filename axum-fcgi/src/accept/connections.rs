@@ -9,11 +9,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio::time::timeout;
-use tower_fcgi::ConnectionHandle;
 
-/// How long to wait for [aborted](ConnectionHandle::abort) connections. They end when they are polled. Only a handler
+use super::handle::Handle;
+
+/// How long to wait for [aborted](Handle::abort) connections. They end when they are polled. Only a handler
 /// that blocks its thread keeps one open, until the process ends.
 const ABORT_WAIT: Duration = Duration::from_secs(1);
 
@@ -23,6 +24,8 @@ const ABORT_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     open: Mutex<Open>,
+    /// Held while a listener waits for room. There can be two, and one could clear the wish of the other.
+    room: AsyncMutex<()>,
     /// Notified when a connection ends, and when the one that was asked to close got a request instead.
     changed: Notify,
     /// A new connection waits: the next connection that turns idle closes.
@@ -33,14 +36,15 @@ pub(crate) struct Connections {
 
 #[derive(Debug, Default)]
 struct Open {
-    handles: HashMap<u64, ConnectionHandle>,
+    handles: HashMap<u64, Handle>,
     /// The number of the newest connection.
     last: u64,
 }
 
 impl Connections {
     /// Adds a connection; it counts as open until the guard is dropped.
-    pub(crate) fn register(self: &Arc<Self>, handle: ConnectionHandle) -> TrackedGuard {
+    pub(crate) fn register(self: &Arc<Self>, handle: impl Into<Handle>) -> TrackedGuard {
+        let handle = handle.into();
         let mut open = self.open();
         open.last += 1;
         let number = open.last;
@@ -52,6 +56,7 @@ impl Connections {
     /// Waits until fewer than `max` connections are open. Asks an idle one to close, and another one if that got a
     /// request meanwhile. Whichever connection ends or turns idle first makes room.
     pub(crate) async fn until_below(&self, max: usize) {
+        let _turn = self.room.lock().await;
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
@@ -86,7 +91,7 @@ impl Connections {
         handle.close_if_idle();
     }
 
-    fn next_to_close(&self) -> Option<(u64, ConnectionHandle, Duration)> {
+    fn next_to_close(&self) -> Option<(u64, Handle, Duration)> {
         let open = self.open();
         let closable = open.handles.iter().filter_map(|(number, handle)| {
             Some((handle.closes_within()?, handle.idle_for(), number, handle))
@@ -97,7 +102,7 @@ impl Connections {
 
     /// Starts a graceful shutdown of every connection.
     pub(crate) fn start_shutdown(&self) {
-        self.for_each(ConnectionHandle::graceful_shutdown);
+        self.for_each(Handle::graceful_shutdown);
     }
 
     /// Shuts every connection down gracefully; aborts those that are left after `limit`.
@@ -107,7 +112,7 @@ impl Connections {
         if timeout(limit, self.all_ended()).await.is_err() {
             let connections = self.len();
             tracing::warn!(connections, ?limit, "graceful shutdown timed out: aborting connections");
-            self.for_each(ConnectionHandle::abort);
+            self.for_each(Handle::abort);
             if timeout(ABORT_WAIT, self.all_ended()).await.is_err() {
                 let connections = self.len();
                 tracing::error!(connections, "connections do not end: a handler blocks its thread");
@@ -130,8 +135,8 @@ impl Connections {
         self.open().handles.len()
     }
 
-    fn for_each(&self, call: impl Fn(&ConnectionHandle)) {
-        let handles: Vec<ConnectionHandle> = self.open().handles.values().cloned().collect();
+    fn for_each(&self, call: impl Fn(&Handle)) {
+        let handles: Vec<Handle> = self.open().handles.values().cloned().collect();
         handles.iter().for_each(call);
     }
 
@@ -145,7 +150,7 @@ impl Connections {
 pub(crate) struct TrackedGuard {
     connections: Arc<Connections>,
     number: u64,
-    handle: ConnectionHandle,
+    handle: Handle,
 }
 
 impl TrackedGuard {

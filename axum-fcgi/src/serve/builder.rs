@@ -69,21 +69,23 @@ where
     L::Addr: fmt::Debug,
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    Serve { listener, service, config: Config::default(), roles: Roles::RESPONDER }
+    Serve { listener, http: None, service, config: Config::default(), roles: Roles::RESPONDER }
 }
 
 /// The builder that [`serve`] returns. Await it to serve.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is served until it is awaited"]
-pub struct Serve<L, S> {
+pub struct Serve<L, S, H = L> {
     listener: L,
+    /// HTTP, for upgrades.
+    http: Option<H>,
     service: S,
     config: Config,
     /// The roles that `service` supports.
     roles: Roles,
 }
 
-impl<L, S> Serve<L, S> {
+impl<L, S, H> Serve<L, S, H> {
     /// Replaces the default settings.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
@@ -119,7 +121,7 @@ impl<L, S> Serve<L, S> {
     /// axum_fcgi::serve(listener, router).with_authorizer(authorize.into_service()).await
     /// # }
     /// ```
-    pub fn with_authorizer<A>(self, authorizer: A) -> Serve<L, RoleRouter<S, A>>
+    pub fn with_authorizer<A>(self, authorizer: A) -> Serve<L, RoleRouter<S, A>, H>
     where
         A: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     {
@@ -130,17 +132,64 @@ impl<L, S> Serve<L, S> {
     /// [`FilterData`](crate::FilterData).
     ///
     /// No web server is known to use this role today.
-    pub fn with_filter<F>(self, filter: F) -> Serve<L, RoleRouter<S, F>>
+    pub fn with_filter<F>(self, filter: F) -> Serve<L, RoleRouter<S, F>, H>
     where
         F: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     {
         self.with_role(Role::FILTER, Roles::FILTER, filter)
     }
 
-    fn with_role<T>(self, role: Role, added: Roles, role_service: T) -> Serve<L, RoleRouter<S, T>> {
-        let Self { listener, service, config, roles } = self;
+    fn with_role<T>(self, role: Role, added: Roles, role_service: T) -> Serve<L, RoleRouter<S, T>, H> {
+        let Self { listener, http, service, config, roles } = self;
         let service = RoleRouter::new(service, role, role_service);
-        Serve { listener, service, config, roles: roles.and(added) }
+        Serve { listener, http, service, config, roles: roles.and(added) }
+    }
+
+    /// Also serves upgrades, such as WebSockets, over HTTP to the web servers that connect to `listener`.
+    ///
+    /// Only lighttpd carries upgrades over FastCGI. For any other web server, route the paths of WebSockets to this socket, over
+    /// HTTP/1.1, and everything else over FastCGI. The same `service` gets both. The [deployment notes](crate::deployment)
+    /// have a configuration for each web server.
+    ///
+    /// # What is served
+    /// One request for each connection: a GET of HTTP/1.1, without a body, that asks for an upgrade (RFC 9110 §7.8). Anything
+    /// else is a `426 Upgrade Required`, and the service is not called. A response with a status of success, from a handler
+    /// that has not upgraded, is replaced by a 426 and logged at `warn`. So this socket is no second way to the pages
+    /// that the web server guards. A path with a `.` or `..` segment is a 400.
+    ///
+    /// The target is the one that the web server sends. Of [`RequestTarget`](tower_fcgi::RequestTarget), only
+    /// [`StripPrefix`](tower_fcgi::RequestTarget::StripPrefix) applies.
+    ///
+    /// # The client
+    /// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) is the last address in X-Forwarded-For, which the web server must
+    /// set; without that header it is `0.0.0.0:0`, and a `warn` is logged once. The extractors of this crate reject: a header
+    /// cannot tell them anything that a client could not forge.
+    ///
+    /// **Limit who can connect**, as for FastCGI: anyone who can connect can claim to be any client. The same `warn` is logged
+    /// for a TCP address that is not loopback.
+    ///
+    /// # Limits and shutdown
+    /// Connections of both sockets count together against [`Config::with_max_connections`], upgraded ones until the
+    /// handler drops them. Of the [connection's settings](Config::with_connection), `header_read_timeout` and
+    /// `upgrade_idle_timeout` apply. A graceful shutdown ends the client's direction of an upgraded stream, and waits for its
+    /// handler until [`Config::with_shutdown_timeout`]; then the stream fails.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use axum_fcgi::UnixSocket;
+    ///
+    /// # async fn run(router: axum::Router) -> std::io::Result<()> {
+    /// let fastcgi = UnixSocket::new("/run/app/fcgi.sock").group("www-data").bind()?;
+    /// let http = UnixSocket::new("/run/app/http.sock").group("www-data").bind()?;
+    /// axum_fcgi::serve(fastcgi, router).with_upgrades_over_http(http).await
+    /// # }
+    /// ```
+    pub fn with_upgrades_over_http<U>(self, listener: U) -> Serve<L, S, U>
+    where
+        U: Listener<Addr: fmt::Debug>,
+    {
+        let Self { listener: fastcgi, service, config, roles, .. } = self;
+        Serve { listener: fastcgi, http: Some(listener), service, config, roles }
     }
 
     /// Shuts down gracefully when `signal` completes.
@@ -148,7 +197,7 @@ impl<L, S> Serve<L, S> {
     /// Then idle connections are closed, requests in flight complete within [`Config::with_shutdown_timeout`], and the
     /// future completes. Of new connections, only those that the system has already queued are accepted, and each has 1 s
     /// to send its request.
-    pub fn with_graceful_shutdown<F>(self, signal: F) -> ServeWithShutdown<L, S, F>
+    pub fn with_graceful_shutdown<F>(self, signal: F) -> ServeWithShutdown<L, S, F, H>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -156,10 +205,10 @@ impl<L, S> Serve<L, S> {
     }
 }
 
-impl<L, S> IntoFuture for Serve<L, S>
+impl<L, S, H> IntoFuture for Serve<L, S, H>
 where
-    L: Listener,
-    L::Addr: fmt::Debug,
+    L: Listener<Addr: fmt::Debug>,
+    H: Listener<Addr: fmt::Debug>,
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
     type Output = io::Result<()>;
@@ -173,12 +222,12 @@ where
 /// A [`Serve`] with a graceful shutdown. Await it to serve.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is served until it is awaited"]
-pub struct ServeWithShutdown<L, S, F> {
-    serve: Serve<L, S>,
+pub struct ServeWithShutdown<L, S, F, H = L> {
+    serve: Serve<L, S, H>,
     signal: F,
 }
 
-impl<L, S, F> ServeWithShutdown<L, S, F> {
+impl<L, S, F, H> ServeWithShutdown<L, S, F, H> {
     /// Replaces the default settings.
     pub fn with_config(mut self, config: Config) -> Self {
         self.serve.config = config;
@@ -186,10 +235,10 @@ impl<L, S, F> ServeWithShutdown<L, S, F> {
     }
 }
 
-impl<L, S, F> IntoFuture for ServeWithShutdown<L, S, F>
+impl<L, S, F, H> IntoFuture for ServeWithShutdown<L, S, F, H>
 where
-    L: Listener,
-    L::Addr: fmt::Debug,
+    L: Listener<Addr: fmt::Debug>,
+    H: Listener<Addr: fmt::Debug>,
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
@@ -197,9 +246,9 @@ where
     type IntoFuture = ServeFuture;
 
     fn into_future(self) -> ServeFuture {
-        let Self { serve: Serve { listener, service, config, roles }, signal } = self;
+        let Self { serve: Serve { listener, http, service, config, roles }, signal } = self;
         ServeFuture::new(async move {
-            accept_loop::run(listener, service, config, roles, signal).await;
+            accept_loop::run(listener, http, service, config, roles, signal).await;
             Ok(())
         })
     }

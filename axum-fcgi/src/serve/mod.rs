@@ -7,6 +7,7 @@ mod builder;
 mod config;
 mod descriptor_limit;
 mod future;
+mod http_upgrades;
 mod service;
 mod socket_options;
 #[cfg(all(unix, feature = "systemd-notify"))]

@@ -11,6 +11,7 @@ use axum::response::Response;
 use axum::serve::Listener;
 use tower_service::Service;
 
+use super::addresses::Sockets;
 use super::detect::{StartMode, detect};
 use super::signals::Signals;
 use super::{cgi, front_controllers};
@@ -25,7 +26,7 @@ use crate::serve::future::ServeFuture;
 ///
 /// | found | started by | serves |
 /// | --- | --- | --- |
-/// | FCGI_LISTEN in the environment | anyone: a shell, a container, a supervisor | FastCGI on these addresses: one or more [`Address`](crate::Address) strings, separated by commas or spaces |
+/// | FCGI_LISTEN in the environment | anyone: a shell, a container, a supervisor | FastCGI on these addresses: one or more [`Address`](crate::Address) strings, separated by commas or spaces. One with `http:` in front is an HTTP socket [for upgrades](crate::Serve::with_upgrades_over_http), such as WebSockets: `/run/app/fcgi.sock,http:/run/app/http.sock` |
 /// | LISTEN_FDS for this process | systemd, with a `.socket` unit | FastCGI on all sockets that it passes |
 /// | a listening socket at fd 0 (FastCGI §2.2) | Apache's mod_fcgid, lighttpd's `bin-path`, H2O's `fastcgi.spawn`, spawn-fcgi, cgi-fcgi | FastCGI on that socket |
 /// | GATEWAY_INTERFACE in the environment (RFC 3875 §4.1.4) | a web server that runs it as a CGI program | one request, over stdin and stdout; then the future completes |
@@ -143,15 +144,19 @@ where
     };
     match detect()? {
         StartMode::Cgi => cgi::serve(service, config, shutdown).await,
-        StartMode::Listeners(listeners) => match AllowList::from_env() {
-            Some(list) => listen(AllowListener::new(listeners, list), service, config, shutdown).await,
-            None => listen(listeners, service, config, shutdown).await,
+        StartMode::Sockets(Sockets { fastcgi, http }) => match AllowList::from_env() {
+            Some(list) => {
+                let http = http.map(|http| AllowListener::new(http, list.clone()));
+                listen(AllowListener::new(fastcgi, list), http, service, config, shutdown).await
+            }
+            None => listen(fastcgi, http, service, config, shutdown).await,
         },
     }
 }
 
 async fn listen<L, S>(
     listener: L,
+    http: Option<L>,
     service: S,
     config: Config,
     shutdown: impl Future<Output = ()> + Send + 'static,
@@ -160,5 +165,9 @@ where
     L: Listener<Addr: fmt::Debug>,
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    serve(listener, service).with_config(config).with_graceful_shutdown(shutdown).await
+    let serve = serve(listener, service).with_config(config);
+    match http {
+        Some(http) => serve.with_upgrades_over_http(http).with_graceful_shutdown(shutdown).await,
+        None => serve.with_graceful_shutdown(shutdown).await,
+    }
 }
