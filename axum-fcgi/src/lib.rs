@@ -12,6 +12,7 @@
 //!
 //! A web server (nginx, Apache, lighttpd, Caddy, HAProxy, H2O, OpenBSD's httpd) accepts HTTP and passes the requests on over
 //! FastCGI. The application runs as it does over HTTP: extractors, middleware and streaming work unchanged.
+//! [`coming_from_axum`] lists what changes, and what error messages mean.
 //!
 //! # Starting and listening
 //! [`serve_auto`] serves however the program was started, with one binary: by Apache's mod_fcgid, lighttpd, H2O or
@@ -33,12 +34,15 @@
 //! - [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo): the address of the *real client* (REMOTE_ADDR, REMOTE_PORT),
 //!   not from a header. See [`client_addr`] for clients without an IP address.
 //! - [`Params`]: all variables that the web server sends.
-//! - One extractor each for [`RemoteUser`], [`AuthType`], [`RequestScheme`], [`TlsInfo`], [`ServerRequestId`],
+//! - One extractor each for [`RemoteUser`], [`AuthType`], [`RequestScheme`], [`ClientProtocol`], [`TlsInfo`], [`ServerRequestId`],
 //!   [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`] and [`RedirectStatus`]. They never
 //!   read headers, which a client could forge. Each has an optional form, and a [`rejection`].
 //! - [`Stderr`] writes to the web server's error log; [`ErrorLog`] does so for `tracing`.
 //!
-//! In tests, [`MockParams`] stands in for the web server. [`SendFiles`] lets the web server send files.
+//! Libraries read proxy headers such as X-Forwarded-For instead. The layer [`ForwardedHeaders`] sets them from the web
+//! server's variables; without it a client can forge them.
+//!
+//! In tests, [`MockParams`] stands in for the web server: see [`testing`]. [`SendFiles`] lets the web server send files.
 //!
 //! # Below a prefix
 //! If the web server runs the application below a prefix such as `/app`, the routes need the prefix too, unless
@@ -61,9 +65,9 @@
 //! [`with_filter`](Serve::with_filter) and [`FilterData`].
 //!
 //! # What FastCGI cannot carry
-//! WebSockets and other upgrades (they become a 500, with the reason in the web server's error log), trailers (a line in
-//! that log says when some were dropped; gRPC-Web works without, native gRPC does not), and interim responses: see
-//! [`tower_fcgi`].
+//! Trailers (a line in the web server's error log says when some were dropped; gRPC-Web works without, native gRPC does
+//! not) and interim responses: see [`tower_fcgi`]. WebSockets and other upgrades work behind lighttpd only: see
+//! [`deployment`](deployment#websockets).
 //!
 //! # In production
 //! [`deployment`] has notes on process managers, permissions, timeouts on both sides, and numbers of connections. [`Config`]
@@ -75,10 +79,15 @@
 //! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
 
 #[cfg(unix)]
+#[doc = include_str!("coming_from_axum.md")]
+pub mod coming_from_axum {}
+#[cfg(unix)]
 #[doc = include_str!("deployment.md")]
 pub mod deployment {}
 mod accept;
+mod allow_list;
 mod extract;
+mod forwarded;
 #[cfg(feature = "client")]
 mod gateway;
 #[cfg(unix)]
@@ -87,22 +96,28 @@ pub mod rejection;
 mod roles;
 mod send_file;
 mod serve;
+#[doc = include_str!("testing.md")]
+pub mod testing {}
 
+pub use self::allow_list::{AllowList, AllowListError};
 pub use self::extract::{
-    AuthType, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser, RequestScheme,
-    RequestUri, ScriptName, ServerAddr, ServerName, ServerRequestId, ServerSoftware, Stderr, TlsInfo,
-    client_addr,
+    AuthType, ClientProtocol, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser,
+    RequestScheme, RequestUri, ScriptName, ServerAddr, ServerName, ServerRequestId, ServerSoftware, Stderr,
+    TlsInfo, client_addr,
 };
+pub use self::forwarded::{ForwardedHeaders, ForwardedHeadersService, TrustedProxies};
 #[cfg(feature = "client")]
 pub use self::gateway::{FastCgi, FastCgiFuture, Symlinks};
 #[cfg(unix)]
 pub use self::listen::{
-    Address, AddressError, AllowList, AllowListError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener,
-    FcgiStream, IdOrName, Listeners, PeerIp, UnixSocket,
+    Address, AddressError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, IdOrName,
+    Listeners, PeerIp, UnixSocket,
 };
 pub use self::roles::{Authorized, FilterData, InvalidVariable, RoleRouter, RoleRouterFuture};
 pub use self::send_file::{SendFile, SendFileHeader, SendFiles, UnsafePath};
-pub use self::serve::{Config, Serve, ServeFuture, ServeWithShutdown, serve};
+pub use self::serve::{
+    Config, IncomingStream, MakeFcgiService, Serve, ServeFuture, ServeWithShutdown, make_service, serve,
+};
 #[cfg(unix)]
 pub use self::serve::{ServeAuto, serve_auto};
 pub use tower_fcgi;

@@ -5,8 +5,8 @@
 //! `Option<RemoteUser>`.
 
 pub use crate::extract::{
-    MissingAuthType, MissingDocumentRoot, MissingParams, MissingRedirectStatus, MissingRemoteUser,
-    MissingRequestScheme, MissingRequestUri, MissingScriptName, MissingServerAddr, MissingServerName,
-    MissingServerRequestId, MissingServerSoftware, MissingStderr, MissingTlsInfo,
+    MissingAuthType, MissingClientProtocol, MissingDocumentRoot, MissingParams, MissingRedirectStatus,
+    MissingRemoteUser, MissingRequestScheme, MissingRequestUri, MissingScriptName, MissingServerAddr,
+    MissingServerName, MissingServerRequestId, MissingServerSoftware, MissingStderr, MissingTlsInfo,
 };
 pub use crate::roles::MissingFilterData;

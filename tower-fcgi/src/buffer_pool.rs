@@ -5,8 +5,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use fcgi_core::server::Connection;
 
 /// Bytes of the read buffer. At most eight times the smallest chunk that the protocol shares: so a chunk keeps at most eight
 /// times its size alive.
@@ -19,6 +21,8 @@ const WRITE_BUF_SIZE: usize = 16 * 1024;
 /// Bytes of a PARAMS buffer that is kept for the next request, and the number of buffers.
 const PARAMS_BUF_SIZE: usize = 4 * 1024;
 const MAX_POOLED_PARAMS: usize = 64;
+/// The number of states of the protocol that are kept for the next busy connections.
+const MAX_POOLED_PROTOCOLS: usize = 64;
 /// Capacity of the chunk queue that is kept for the next use.
 const MAX_CHUNKS: usize = 64;
 
@@ -27,6 +31,8 @@ thread_local! {
     static WRITE_BUF: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static CHUNKS: RefCell<VecDeque<Bytes>> = const { RefCell::new(VecDeque::new()) };
     static PARAMS_BUFS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    #[expect(clippy::vec_box, reason = "a connection holds the box, and must not move the state into it")]
+    static PROTOCOLS: RefCell<Vec<Box<Connection>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs `read` with an empty buffer. It leaves the buffer empty: it drops or splits off what it has read.
@@ -69,8 +75,25 @@ pub(crate) fn take_output() -> Vec<u8> {
 /// Returns the buffer of an empty output, for the next connection.
 pub(crate) fn keep_output(memory: Vec<u8>) {
     if (1..=WRITE_BUF_SIZE).contains(&memory.capacity()) {
-        WRITE_BUF.set(memory);
+        // The pool may be gone already when the thread ends.
+        let _ = WRITE_BUF.try_with(|buffer| buffer.set(memory));
     }
+}
+
+/// Takes the state of the protocol for a connection that becomes busy. It is new, or as [`keep_protocol`] got it.
+pub(crate) fn take_protocol() -> Box<Connection> {
+    PROTOCOLS.with_borrow_mut(Vec::pop).unwrap_or_else(|| Box::new(Connection::new(Arc::default())))
+}
+
+/// Returns the state of a connection that is suspended or cleared, for the next busy one.
+pub(crate) fn keep_protocol(connection: Box<Connection>) {
+    // The pool may be gone already when the thread ends.
+    let _ = PROTOCOLS.try_with(|protocols| {
+        let mut protocols = protocols.borrow_mut();
+        if protocols.len() < MAX_POOLED_PROTOCOLS {
+            protocols.push(connection);
+        }
+    });
 }
 
 /// Takes an empty buffer for PARAMS.

@@ -70,7 +70,7 @@ mod server;
 mod sync;
 
 pub use self::body::{BodyError, RequestBody};
-pub use self::cgi::{OriginalUri, RequestTarget};
+pub use self::cgi::{InvalidReasonPhrase, OriginalUri, ReasonPhrase, RequestTarget};
 pub use self::server::{
     Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
     OnUpgrade, Params, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,

@@ -1,7 +1,7 @@
 //! The open connections of one `serve`.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::handle::Handle;
@@ -24,8 +24,6 @@ const ABORT_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     open: Mutex<Open>,
-    /// Held while a listener waits for room. There can be two, and one could clear the wish of the other.
-    room: AsyncMutex<()>,
     /// Notified when a connection ends, and when the one that was asked to close got a request instead.
     changed: Notify,
     /// A new connection waits: the next connection that turns idle closes.
@@ -36,7 +34,8 @@ pub(crate) struct Connections {
 
 #[derive(Debug, Default)]
 struct Open {
-    handles: HashMap<u64, Handle>,
+    /// By number. Not a `HashMap`: the hash of a number costs more than finding it here.
+    handles: BTreeMap<u64, Handle>,
     /// The number of the newest connection.
     last: u64,
 }
@@ -56,7 +55,6 @@ impl Connections {
     /// Waits until fewer than `max` connections are open. Asks an idle one to close, and another one if that got a
     /// request meanwhile. Whichever connection ends or turns idle first makes room.
     pub(crate) async fn until_below(&self, max: usize) {
-        let _turn = self.room.lock().await;
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();

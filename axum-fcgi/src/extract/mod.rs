@@ -2,6 +2,7 @@
 
 mod auth_type;
 mod client_addr;
+mod client_protocol;
 mod document_root;
 mod extractor;
 mod lookup;
@@ -27,8 +28,10 @@ mod tls_info;
 pub use self::auth_type::{AuthType, MissingAuthType};
 pub use self::client_addr::client_addr;
 pub(crate) use self::client_addr::or_unspecified;
+pub use self::client_protocol::{ClientProtocol, MissingClientProtocol};
 pub use self::document_root::{DocumentRoot, MissingDocumentRoot};
 pub(crate) use self::extractor::rejection;
+pub(crate) use self::lookup::lookup;
 pub use self::mock_params::MockParams;
 pub use self::params::Params;
 pub use self::params_extractor::MissingParams;

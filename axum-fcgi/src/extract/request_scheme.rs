@@ -8,7 +8,8 @@ use super::extractor::extractor;
 ///
 /// [`Params::scheme`](tower_fcgi::Params::scheme) determines it from HTTPS and REQUEST_SCHEME, which are not variables of
 /// RFC 3875. If the web server sends neither, as HAProxy and H2O for a client without TLS, it is `http`. Headers such as
-/// X-Forwarded-Proto are ignored: configure a web server behind another proxy to evaluate them.
+/// X-Forwarded-Proto are ignored: configure a web server behind another proxy to evaluate them, or see
+/// [`ForwardedHeaders`](crate::ForwardedHeaders).
 ///
 /// # Rejection
 /// [`MissingRequestScheme`](crate::rejection::MissingRequestScheme), a 500, if the request did not come over FastCGI.

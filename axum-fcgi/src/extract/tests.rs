@@ -9,7 +9,10 @@ use axum::extract::{ConnectInfo, Request};
 use axum::routing::get;
 use tower::ServiceExt as _;
 
-use super::{MockParams, Params, RemoteUser, RequestScheme, ServerAddr, Stderr};
+use super::{
+    AuthType, ClientProtocol, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser, RequestScheme,
+    RequestUri, ScriptName, ServerAddr, ServerName, ServerRequestId, ServerSoftware, Stderr, TlsInfo,
+};
 
 async fn body(app: Router, request: Request) -> String {
     let response = app.oneshot(request).await.unwrap();
@@ -43,6 +46,52 @@ const SENT: [(&str, &str); 6] = [
     ("SERVER_PORT", "443"),
     ("HTTPS", "on"),
 ];
+
+/// The name of each extractor that gets its value, also as an `Option`.
+macro_rules! extracted {
+    ($($extractor:ident)+) => {{
+        let mut router = Router::new();
+        $(
+            let handler = async |_: $extractor, optional: Option<$extractor>| optional.is_some().to_string();
+            router = router.route(concat!("/", stringify!($extractor)), get(handler));
+        )+
+        let mut extracted = Vec::new();
+        let router = router.layer(MockParams::from_iter(EVERY));
+        $(
+            let request = Request::get(concat!("/", stringify!($extractor))).body(Body::empty()).unwrap();
+            if body(router.clone(), request).await == "true" {
+                extracted.push(stringify!($extractor));
+            }
+        )+
+        (extracted, [$(stringify!($extractor)),+])
+    }};
+}
+
+const EVERY: [(&str, &str); 14] = [
+    ("AUTH_TYPE", "Basic"),
+    ("DOCUMENT_ROOT", "/srv"),
+    ("HTTPS", "on"),
+    ("REDIRECT_STATUS", "404"),
+    ("REMOTE_USER", "eve"),
+    ("REQUEST_ID", "a1"),
+    ("REQUEST_URI", "/a"),
+    ("SCRIPT_NAME", "/a"),
+    ("SERVER_ADDR", "192.0.2.2"),
+    ("SERVER_NAME", "example.org"),
+    ("SERVER_PORT", "443"),
+    ("SERVER_PROTOCOL", "HTTP/1.1"),
+    ("SERVER_SOFTWARE", "nginx"),
+    ("SSL_PROTOCOL", "TLSv1.3"),
+];
+
+#[tokio::test]
+async fn mock_params_cover_all_extractors() {
+    let (extracted, all) = extracted! {
+        AuthType ClientProtocol DocumentRoot Params RedirectStatus RemoteUser RequestScheme RequestUri ScriptName
+        ServerAddr ServerName ServerRequestId ServerSoftware Stderr TlsInfo
+    };
+    assert_eq!(extracted, all);
+}
 
 #[tokio::test]
 async fn every_extractor_falls_back_to_mock_params() {

@@ -190,6 +190,9 @@ fn route(request: &mut Request, uri: Uri, settings: &Settings) -> Route {
     let scheme = settings.scheme.clone().unwrap_or_else(|| {
         extensions.get::<tower_fcgi::Params>().map_or(Scheme::HTTP, tower_fcgi::Params::scheme)
     });
+    // Behind FastCGI the request's own version is always HTTP/1.1.
+    let protocol = extensions.get::<tower_fcgi::Params>().and_then(tower_fcgi::Params::client_protocol);
+    *request.version_mut() = protocol.unwrap_or(request.version());
     request.extensions_mut().insert(variables);
     request.extensions_mut().insert(scheme);
     *request.uri_mut() = uri;

@@ -5,9 +5,9 @@ use std::io;
 
 use axum::serve::Listener;
 
-use super::allow_list::AllowList;
 use super::allowed_peer::{AllowedPeer, PeerIp};
 use crate::accept::accept;
+use crate::allow_list::AllowList;
 
 /// A listener that accepts only peers in an [`AllowList`].
 ///

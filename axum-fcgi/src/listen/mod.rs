@@ -1,7 +1,6 @@
 //! Listening sockets: addresses, sockets that the process binds or inherits, and who may connect.
 
 mod address;
-mod allow_list;
 mod allow_listener;
 mod allowed_peer;
 mod bind;
@@ -22,7 +21,6 @@ mod systemd;
 mod unix;
 
 pub use self::address::{Address, AddressError};
-pub use self::allow_list::{AllowList, AllowListError};
 pub use self::allow_listener::AllowListener;
 pub use self::allowed_peer::{AllowedPeer, PeerIp};
 pub(crate) use self::error::about;

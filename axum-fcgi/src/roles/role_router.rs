@@ -32,6 +32,19 @@ impl<S, T> RoleRouter<S, T> {
     pub(crate) const fn new(responder: S, role: Role, role_service: T) -> Self {
         Self { responder, role_service, role }
     }
+
+    /// The service for all other roles, which may be a make-service.
+    pub(crate) const fn responder_mut(&mut self) -> &mut S {
+        &mut self.responder
+    }
+
+    /// The service with a role of its own.
+    pub(crate) fn role_service(&self) -> (Role, T)
+    where
+        T: Clone,
+    {
+        (self.role, self.role_service.clone())
+    }
 }
 
 impl<S, T> Service<Request> for RoleRouter<S, T>

@@ -1,24 +1,21 @@
 //! Accepts connections until the shutdown, and spawns a task for each.
 
-use std::convert::Infallible;
 use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::response::Response;
 use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tower_fcgi::{Builder, Roles};
-use tower_service::Service;
 
 use super::config::Config;
 use super::descriptor_limit;
 use super::http_upgrades::HttpUpgrades;
+use super::incoming_stream::IncomingStream;
+use super::make_service::make_fcgi_service::MakeFcgiService;
 use super::service::AxumService;
 use super::socket_options::{reset_on_close, set_nodelay};
 use crate::accept::{AcceptLog, Connections, TrackedConnection, accept_next};
@@ -30,135 +27,150 @@ const MAX_BACKLOG: usize = 4096;
 /// If no connection arrives within this time, the system's queue is empty.
 const BACKLOG_WAIT: Duration = Duration::from_millis(1);
 
-/// Serves `listener`, and upgrades on `http`, until `signal`, and then shuts down gracefully.
-pub(super) async fn run<L, H, S, F>(
+/// Serves `listener`, and upgrades on `http`, until `signal`, and then shuts down gracefully. `T` is the listener that a make-service knows.
+pub(super) async fn run<L, T, M, K>(
     listener: L,
-    http: Option<H>,
-    service: S,
+    http: Option<L>,
+    service: M,
     config: Config,
     roles: Roles,
-    signal: F,
+    signal: impl Future<Output = ()>,
 ) where
     L: Listener<Addr: fmt::Debug>,
-    H: Listener<Addr: fmt::Debug>,
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-    F: Future<Output = ()>,
+    T: Listener<Io = L::Io, Addr = L::Addr>,
+    M: MakeFcgiService<T, K>,
 {
     let max = descriptor_limit::max_connections(config.max_connections, config.raise_descriptor_limit);
+    let advertised = u32::try_from(max).unwrap_or(u32::MAX);
+    let http_upgrades = HttpUpgrades::new(&config.connection);
+    let builder = Builder::new()
+        .with_config(config.connection)
+        .with_roles(roles)
+        .with_advertised_max_connections(advertised);
     let connections = Arc::new(Connections::default());
     let log = AcceptLog::new(&connections);
-    // Dropped to stop the other listener. Its task ends with this future.
-    let (stop, stopped) = oneshot::channel::<Infallible>();
-    let mut http_task = JoinSet::new();
-    if let Some(listener) = http {
-        let upgrades = HttpUpgrades::new(service.clone(), &config, &connections);
-        let serve = move |accepted| upgrades.spawn(accepted);
-        let accept_loop = AcceptLoop::new(listener, serve, max, &connections, &log);
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        http_task.spawn(Arc::clone(&log).scope(accept_loop.run(stopped)));
-    }
-    let fastcgi = FastCgiConnections::new(service, config.connection, roles, max, &connections);
-    let serve = move |accepted| fastcgi.spawn(accepted);
-    let accept_loop = AcceptLoop::new(listener, serve, max, &connections, &log);
-    #[cfg(all(unix, feature = "systemd-notify"))]
-    super::systemd_notify::ready();
-    let signal = async {
-        signal.await;
-        drop(stop);
-        #[cfg(all(unix, feature = "systemd-notify"))]
-        super::systemd_notify::stopping();
+    let accept_loop = AcceptLoop {
+        listener,
+        http,
+        service,
+        max,
+        builder,
+        http_upgrades,
+        connections: &connections,
+        log: &log,
+        kind: PhantomData::<fn() -> (T, K)>,
     };
     Arc::clone(&log).scope(accept_loop.run(signal)).await;
-    http_task.join_next().await;
     connections.shut_down(config.shutdown_timeout).await;
 }
 
-/// Accepts the connections of one listener.
-struct AcceptLoop<L, C> {
-    listener: L,
-    /// Serves a connection in its own task.
-    serve: C,
-    max: usize,
-    connections: Arc<Connections>,
-    log: Arc<AcceptLog>,
+/// A new connection, and what it carries.
+struct Accepted<L: Listener> {
+    protocol: Protocol,
+    io: L::Io,
+    peer: L::Addr,
 }
 
-impl<L, C> AcceptLoop<L, C>
-where
-    L: Listener,
-    C: Fn((L::Io, L::Addr)),
-{
-    fn new(listener: L, serve: C, max: usize, connections: &Arc<Connections>, log: &Arc<AcceptLog>) -> Self {
-        #[cfg(unix)]
-        crate::listen::warn_if_exposed(&listener);
-        Self { listener, serve, max, connections: Arc::clone(connections), log: Arc::clone(log) }
-    }
+enum Protocol {
+    FastCgi,
+    /// For upgrades only.
+    Http,
+}
 
+struct AcceptLoop<'a, L, T, M, K> {
+    listener: L,
+    http: Option<L>,
+    service: M,
+    max: usize,
+    builder: Builder,
+    http_upgrades: HttpUpgrades,
+    connections: &'a Arc<Connections>,
+    log: &'a AcceptLog,
+    kind: PhantomData<fn() -> (T, K)>,
+}
+
+impl<L, T, M, K> AcceptLoop<'_, L, T, M, K>
+where
+    L: Listener<Addr: fmt::Debug>,
+    T: Listener<Io = L::Io, Addr = L::Addr>,
+    M: MakeFcgiService<T, K>,
+{
     /// Accepts connections until `signal`, and then those that already wait.
     async fn run(mut self, signal: impl Future<Output = ()>) {
         let mut signal = pin!(signal);
+        #[cfg(all(unix, feature = "systemd-notify"))]
+        super::systemd_notify::ready();
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = &mut signal => break,
-                accepted = accept_next(&mut self.listener, &self.log) => accepted,
+                accepted = self.accept() => accepted,
             };
-            let stop = tokio::select! {
-                biased;
-                () = &mut signal => true,
-                () = self.connections.until_below(self.max) => false,
-            };
+            let stop = self.connections.len() >= self.max
+                && tokio::select! {
+                    biased;
+                    () = &mut signal => true,
+                    () = self.connections.until_below(self.max) => false,
+                };
             // Also after the signal: this connection may already carry a request.
-            (self.serve)(accepted);
             if stop {
+                self.spawn_soon(accepted).await;
                 break;
             }
+            tokio::select! {
+                biased;
+                () = self.spawn(accepted) => {}
+                () = &mut signal => break,
+            }
         }
+        #[cfg(all(unix, feature = "systemd-notify"))]
+        super::systemd_notify::stopping();
         // Close idle connections first, which makes room for those in the queue.
         self.connections.start_shutdown();
         for _ in 0..MAX_BACKLOG {
-            let next = timeout(BACKLOG_WAIT, accept_next(&mut self.listener, &self.log));
+            let next = timeout(BACKLOG_WAIT, self.accept());
             let Ok(accepted) = next.await else { break };
-            (self.serve)(accepted);
+            self.spawn_soon(accepted).await;
         }
     }
-}
 
-/// Serves FastCGI connections.
-struct FastCgiConnections<S> {
-    builder: Builder,
-    service: S,
-    connections: Arc<Connections>,
-}
-
-impl<S> FastCgiConnections<S>
-where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-{
-    fn new(
-        service: S,
-        config: tower_fcgi::Config,
-        roles: Roles,
-        max: usize,
-        connections: &Arc<Connections>,
-    ) -> Self {
-        let advertised = u32::try_from(max).unwrap_or(u32::MAX);
-        let builder =
-            Builder::new().with_config(config).with_roles(roles).with_advertised_max_connections(advertised);
-        Self { builder, service, connections: Arc::clone(connections) }
+    /// Accepts the next connection of either listener.
+    ///
+    /// # Cancel safety
+    /// The same as that of the listeners.
+    async fn accept(&mut self) -> Accepted<L> {
+        let fastcgi = accept_next(&mut self.listener, self.log);
+        let Some(http) = &mut self.http else {
+            let (io, peer) = fastcgi.await;
+            return Accepted { protocol: Protocol::FastCgi, io, peer };
+        };
+        let (protocol, (io, peer)) = tokio::select! {
+            accepted = fastcgi => (Protocol::FastCgi, accepted),
+            accepted = accept_next(http, self.log) => (Protocol::Http, accepted),
+        };
+        Accepted { protocol, io, peer }
     }
 
-    fn spawn<IO, A>(&self, (io, peer): (IO, A))
-    where
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        A: fmt::Debug,
-    {
+    /// Serves a connection in its own task, or closes it if its service is not made at once: the shutdown does not wait.
+    async fn spawn_soon(&mut self, accepted: Accepted<L>) {
+        if timeout(BACKLOG_WAIT, self.spawn(accepted)).await.is_err() {
+            tracing::debug!("closed a connection whose service was not made before the shutdown");
+        }
+    }
+
+    /// Makes the service of a connection, and serves it in its own task.
+    async fn spawn(&mut self, Accepted { protocol, io, peer }: Accepted<L>) {
         set_nodelay(&io);
-        let connection = self.builder.serve_connection(io, AxumService::new(self.service.clone()));
-        let connection = connection.on_incomplete_response(reset_on_close).peer(&peer);
-        let guard = self.connections.register(connection.handle());
-        tokio::spawn(TrackedConnection::new(connection, guard));
+        poll_fn(|cx| self.service.poll_ready(cx)).await;
+        let service = self.service.make_service(IncomingStream::new(&io, &peer)).await;
+        match protocol {
+            Protocol::FastCgi => {
+                let connection = self.builder.serve_connection(io, AxumService::new(service));
+                let connection = connection.on_incomplete_response(reset_on_close).peer(&peer);
+                let guard = self.connections.register(connection.handle());
+                tokio::spawn(TrackedConnection::new(connection, guard));
+            }
+            Protocol::Http => self.http_upgrades.spawn(io, &peer, service, self.connections),
+        }
     }
 }

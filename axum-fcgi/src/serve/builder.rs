@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
+use std::marker::PhantomData;
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -13,16 +14,31 @@ use tower_service::Service;
 use super::accept_loop;
 use super::config::Config;
 use super::future::ServeFuture;
+use super::make_service::WithRole;
+use super::make_service::make_fcgi_service::MakeFcgiService;
+use super::prepare::prepare;
 use crate::roles::RoleRouter;
 
 /// Serves `service` over FastCGI to the web servers that connect to `listener`, as [`axum::serve()`] does over HTTP.
 ///
 /// `listener` is any [`axum::serve::Listener`]: a bound [`UnixSocket`](crate::UnixSocket), a
 /// [`FcgiListener`](crate::FcgiListener) at an address from a configuration, tokio's `TcpListener`, or one adapted with
-/// [`ListenerExt`](axum::serve::ListenerExt). `service` is a [`Router`](axum::Router), a
-/// [`MethodRouter`](axum::routing::MethodRouter), a handler [as a
-/// service](axum::handler::HandlerWithoutStateExt::into_service), or any other tower service with axum's requests and
-/// responses. Each request gets a clone of the service, and waits until the clone is [ready](tower_fcgi::FcgiService#readiness).
+/// [`ListenerExt`](axum::serve::ListenerExt).
+///
+/// `service` is what `axum::serve` takes: a [`Router`](axum::Router), a [`MethodRouter`](axum::routing::MethodRouter), a
+/// handler [as a service](axum::handler::HandlerWithoutStateExt::into_service), or a make-service (see below). It is also
+/// any other tower service with axum's requests and responses. Each request gets a clone of the service, and waits until
+/// the clone is [ready](tower_fcgi::FcgiService#readiness).
+///
+/// # Make-services
+/// - `into_make_service()` is called for each connection of a web server.
+/// - `into_make_service_with_connect_info::<SocketAddr>()` is not needed: `ConnectInfo<SocketAddr>` is the client's address
+///   without it. If it is there, it is called for each request, with the address of that request's client.
+/// - `into_make_service_with_connect_info::<C>()` with another type is called for each connection. `C` needs an
+///   `impl Connected<`[`IncomingStream`](crate::IncomingStream)`<'_, L>>`.
+///
+/// A make-service that is slow delays the next connection, as under axum. At the shutdown signal, a connection whose service
+/// is not made yet is closed.
 ///
 /// # Output
 /// The future completes only after the signal of [`with_graceful_shutdown`](Serve::with_graceful_shutdown), and never
@@ -63,29 +79,51 @@ use crate::roles::RoleRouter;
 ///     .await
 /// # }
 /// ```
-pub fn serve<L, S>(listener: L, service: S) -> Serve<L, S>
+pub fn serve<L, M, K>(listener: L, service: M) -> Serve<L, M, K>
 where
-    L: Listener,
-    L::Addr: fmt::Debug,
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    L: Listener<Addr: fmt::Debug>,
+    M: MakeFcgiService<L, K>,
 {
-    Serve { listener, http: None, service, config: Config::default(), roles: Roles::RESPONDER }
+    let service = prepare(service);
+    Serve {
+        listener,
+        http: None,
+        service,
+        config: Config::default(),
+        roles: Roles::RESPONDER,
+        kind: PhantomData,
+    }
 }
 
 /// The builder that [`serve`] returns. Await it to serve.
+///
+/// It has the methods of [`axum::serve::Serve`], and those that FastCGI needs.
+///
+/// `M` is the service or make-service, and `K` its [kind](crate::make_service).
 #[derive(Debug, Clone)]
 #[must_use = "nothing is served until it is awaited"]
-pub struct Serve<L, S, H = L> {
+pub struct Serve<L, M, K> {
     listener: L,
     /// HTTP, for upgrades.
-    http: Option<H>,
-    service: S,
+    http: Option<L>,
+    service: M,
     config: Config,
     /// The roles that `service` supports.
     roles: Roles,
+    kind: PhantomData<fn() -> K>,
 }
 
-impl<L, S, H> Serve<L, S, H> {
+impl<L: Listener, M, K> Serve<L, M, K> {
+    /// The address of the listener.
+    ///
+    /// # Errors
+    /// If the system does not return it.
+    pub fn local_addr(&self) -> io::Result<L::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+impl<L, M, K> Serve<L, M, K> {
     /// Replaces the default settings.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
@@ -121,7 +159,7 @@ impl<L, S, H> Serve<L, S, H> {
     /// axum_fcgi::serve(listener, router).with_authorizer(authorize.into_service()).await
     /// # }
     /// ```
-    pub fn with_authorizer<A>(self, authorizer: A) -> Serve<L, RoleRouter<S, A>, H>
+    pub fn with_authorizer<A>(self, authorizer: A) -> Serve<L, RoleRouter<M, A>, WithRole<K>>
     where
         A: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     {
@@ -132,17 +170,22 @@ impl<L, S, H> Serve<L, S, H> {
     /// [`FilterData`](crate::FilterData).
     ///
     /// No web server is known to use this role today.
-    pub fn with_filter<F>(self, filter: F) -> Serve<L, RoleRouter<S, F>, H>
+    pub fn with_filter<F>(self, filter: F) -> Serve<L, RoleRouter<M, F>, WithRole<K>>
     where
         F: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     {
         self.with_role(Role::FILTER, Roles::FILTER, filter)
     }
 
-    fn with_role<T>(self, role: Role, added: Roles, role_service: T) -> Serve<L, RoleRouter<S, T>, H> {
-        let Self { listener, http, service, config, roles } = self;
-        let service = RoleRouter::new(service, role, role_service);
-        Serve { listener, http, service, config, roles: roles.and(added) }
+    fn with_role<T: 'static>(
+        self,
+        role: Role,
+        added: Roles,
+        role_service: T,
+    ) -> Serve<L, RoleRouter<M, T>, WithRole<K>> {
+        let Self { listener, http, service, config, roles, kind: _ } = self;
+        let service = RoleRouter::new(service, role, prepare(role_service));
+        Serve { listener, http, service, config, roles: roles.and(added), kind: PhantomData }
     }
 
     /// Also serves upgrades, such as WebSockets, over HTTP to the web servers that connect to `listener`.
@@ -165,6 +208,9 @@ impl<L, S, H> Serve<L, S, H> {
     /// set; without that header it is `0.0.0.0:0`, and a `warn` is logged once. The extractors of this crate reject: a header
     /// cannot tell them anything that a client could not forge.
     ///
+    /// `listener` has the type of the other one, so that a make-service gets both: see [`FcgiListener`](crate::FcgiListener) for a
+    /// TCP and a unix socket.
+    ///
     /// **Limit who can connect**, as for FastCGI: anyone who can connect can claim to be any client. The same `warn` is logged
     /// for a TCP address that is not loopback.
     ///
@@ -184,12 +230,9 @@ impl<L, S, H> Serve<L, S, H> {
     /// axum_fcgi::serve(fastcgi, router).with_upgrades_over_http(http).await
     /// # }
     /// ```
-    pub fn with_upgrades_over_http<U>(self, listener: U) -> Serve<L, S, U>
-    where
-        U: Listener<Addr: fmt::Debug>,
-    {
-        let Self { listener: fastcgi, service, config, roles, .. } = self;
-        Serve { listener: fastcgi, http: Some(listener), service, config, roles }
+    pub fn with_upgrades_over_http(mut self, listener: L) -> Self {
+        self.http = Some(listener);
+        self
     }
 
     /// Shuts down gracefully when `signal` completes.
@@ -197,7 +240,7 @@ impl<L, S, H> Serve<L, S, H> {
     /// Then idle connections are closed, requests in flight complete within [`Config::with_shutdown_timeout`], and the
     /// future completes. Of new connections, only those that the system has already queued are accepted, and each has 1 s
     /// to send its request.
-    pub fn with_graceful_shutdown<F>(self, signal: F) -> ServeWithShutdown<L, S, F, H>
+    pub fn with_graceful_shutdown<F>(self, signal: F) -> ServeWithShutdown<L, M, K, F>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -205,11 +248,11 @@ impl<L, S, H> Serve<L, S, H> {
     }
 }
 
-impl<L, S, H> IntoFuture for Serve<L, S, H>
+impl<L, M, K> IntoFuture for Serve<L, M, K>
 where
     L: Listener<Addr: fmt::Debug>,
-    H: Listener<Addr: fmt::Debug>,
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    M: MakeFcgiService<L, K>,
+    K: 'static,
 {
     type Output = io::Result<()>;
     type IntoFuture = ServeFuture;
@@ -222,12 +265,22 @@ where
 /// A [`Serve`] with a graceful shutdown. Await it to serve.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is served until it is awaited"]
-pub struct ServeWithShutdown<L, S, F, H = L> {
-    serve: Serve<L, S, H>,
+pub struct ServeWithShutdown<L, M, K, F> {
+    serve: Serve<L, M, K>,
     signal: F,
 }
 
-impl<L, S, F, H> ServeWithShutdown<L, S, F, H> {
+impl<L: Listener, M, K, F> ServeWithShutdown<L, M, K, F> {
+    /// The address of the listener.
+    ///
+    /// # Errors
+    /// If the system does not return it.
+    pub fn local_addr(&self) -> io::Result<L::Addr> {
+        self.serve.local_addr()
+    }
+}
+
+impl<L, M, K, F> ServeWithShutdown<L, M, K, F> {
     /// Replaces the default settings.
     pub fn with_config(mut self, config: Config) -> Self {
         self.serve.config = config;
@@ -235,20 +288,22 @@ impl<L, S, F, H> ServeWithShutdown<L, S, F, H> {
     }
 }
 
-impl<L, S, F, H> IntoFuture for ServeWithShutdown<L, S, F, H>
+impl<L, M, K, F> IntoFuture for ServeWithShutdown<L, M, K, F>
 where
     L: Listener<Addr: fmt::Debug>,
-    H: Listener<Addr: fmt::Debug>,
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    M: MakeFcgiService<L, K>,
+    K: 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     type Output = io::Result<()>;
     type IntoFuture = ServeFuture;
 
     fn into_future(self) -> ServeFuture {
-        let Self { serve: Serve { listener, http, service, config, roles }, signal } = self;
+        let Self { serve: Serve { listener, http, service, config, roles, kind: _ }, signal } = self;
         ServeFuture::new(async move {
-            accept_loop::run(listener, http, service, config, roles, signal).await;
+            #[cfg(unix)]
+            [Some(&listener), http.as_ref()].into_iter().flatten().for_each(crate::listen::warn_if_exposed);
+            accept_loop::run::<L, L, _, K>(listener, http, service, config, roles, signal).await;
             Ok(())
         })
     }

@@ -8,6 +8,9 @@ mod config;
 mod descriptor_limit;
 mod future;
 mod http_upgrades;
+mod incoming_stream;
+pub mod make_service;
+mod prepare;
 mod service;
 mod socket_options;
 #[cfg(all(unix, feature = "systemd-notify"))]
@@ -19,3 +22,5 @@ pub use self::auto::{ServeAuto, serve_auto};
 pub use self::builder::{Serve, ServeWithShutdown, serve};
 pub use self::config::Config;
 pub use self::future::ServeFuture;
+pub use self::incoming_stream::IncomingStream;
+pub use self::make_service::make_fcgi_service::MakeFcgiService;

@@ -1,12 +1,14 @@
-//! Converts a connection's requests to axum's.
+//! Converts a connection's requests and responses to axum's.
 
 use std::convert::Infallible;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, OriginalUri, Request};
 use axum::response::Response;
-use tower_fcgi::RequestBody;
+use pin_project_lite::pin_project;
+use tower_fcgi::{ReasonPhrase, RequestBody};
 use tower_service::Service;
 
 use super::upgrade;
@@ -30,13 +32,13 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = S::Future;
+    type Future = AxumFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.service.poll_ready(cx)
     }
 
-    fn call(&mut self, request: axum::http::Request<RequestBody>) -> S::Future {
+    fn call(&mut self, request: axum::http::Request<RequestBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         if let Some(params) = parts.extensions.get::<tower_fcgi::Params>() {
             let client = or_unspecified(params.client_addr());
@@ -51,6 +53,32 @@ where
         }
         // `Body::new` allocates, and most requests have no body.
         let body = if body.has_ended() { Body::empty() } else { Body::new(body) };
-        self.service.call(Request::from_parts(parts, body))
+        AxumFuture { future: self.service.call(Request::from_parts(parts, body)) }
+    }
+}
+
+pin_project! {
+    /// The future of an [`AxumService`]'s response.
+    pub(super) struct AxumFuture<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F> Future for AxumFuture<F>
+where
+    F: Future<Output = Result<Response, Infallible>>,
+{
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Ok(mut response) = ready!(self.project().future.poll(cx));
+        // Over HTTP, hyper writes this extension.
+        if let Some(reason) = response.extensions_mut().remove::<hyper::ext::ReasonPhrase>()
+            && let Ok(reason) = ReasonPhrase::try_from(Bytes::from(reason))
+        {
+            response.extensions_mut().insert(reason);
+        }
+        Poll::Ready(Ok(response))
     }
 }

@@ -10,6 +10,7 @@ use crate::child::{Program, Signal, cgi, command};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_cgi_program_answers_one_request_and_ends", answers),
+    ("a_cgi_program_makes_its_service", makes_service),
     ("cgi_body_ends_at_content_length_on_open_stdin", body),
     ("a_body_that_ends_too_soon_is_an_error", short_body),
     ("a_body_can_be_a_file_or_a_socket", other_stdin),
@@ -35,6 +36,13 @@ fn answers() {
     assert_eq!(ended.body(), "None");
     let ended = Program::start(cgi("GET", "/nowhere", &[])).ended();
     assert!(ended.stdout.starts_with("Status: 404 Not Found\r\n"), "{ended:?}");
+}
+
+fn makes_service() {
+    let ended = Program::start(cgi("GET", "/client", &[("FORM", "connect info")])).ended();
+    assert_eq!(ended.body(), "192.0.2.1");
+    let ended = Program::start(cgi("GET", "/web-server", &[("FORM", "own")])).ended();
+    assert_eq!(ended.body(), "unix: a unix socket");
 }
 
 fn body() {

@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("what_systemd_passes_is_served", || run(systemd())),
     ("addresses_in_the_environment_come_first", || run(environment())),
     ("http_for_upgrades_is_served_beside_fastcgi", || run(http_upgrades())),
+    ("auto_make_services_get_client_and_connection", || run(make_services())),
     ("an_address_that_is_none_is_an_error", || run(wrong_address())),
     ("tcp_peers_in_fcgi_web_server_addrs_are_allowed", || run(allowed())),
     ("signals_finish_requests_and_then_exit", || run(signals())),
@@ -107,6 +108,34 @@ async fn http_upgrades() {
     assert!(response.starts_with("HTTP/1.1 426 "), "{response}");
     ends_well(program);
     assert!(!fastcgi.exists() && !http.exists());
+}
+
+async fn make_services() {
+    // With a list of allowed peers, the listener has another type.
+    for list in [None, Some("127.0.0.1")] {
+        for (form, path, expected) in
+            [("connect info", "/client", "192.0.2.1"), ("own", "/web-server", "127.0.0.1:PORT TCP")]
+        {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let addr = listener.local_addr().unwrap();
+            let mut command = command();
+            command.env("FORM", form).stdin(OwnedFd::from(listener));
+            command.envs(list.map(|list| ("FCGI_WEB_SERVER_ADDRS", list)));
+            let program = Program::start(command);
+            let mut io = TcpStream::connect(addr).await.unwrap();
+            let port = io.local_addr().unwrap().port().to_string();
+            let params = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", path), ("REMOTE_ADDR", "192.0.2.1")];
+            let mut out = wire::head(&params, true);
+            out.write_stream_end(fcgi_core::RecordType::STDIN, wire::ID);
+            let response = wire::ask(&mut io, &wire::bytes(&out)).await.unwrap();
+            assert_eq!(
+                response.split_once("\r\n\r\n").unwrap().1,
+                expected.replace("PORT", &port),
+                "{list:?}"
+            );
+            ends_well(program);
+        }
+    }
 }
 
 async fn wrong_address() {

@@ -8,10 +8,11 @@ use std::{env, io};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
+use axum::extract::connect_info::Connected;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{any, get};
-use axum_fcgi::{Stderr, serve_auto};
+use axum_fcgi::{FcgiListener, FcgiStream, IncomingStream, Stderr, serve_auto};
 use futures_util::stream;
 use tokio::runtime;
 
@@ -21,13 +22,33 @@ pub(crate) fn run() -> ExitCode {
         None => runtime::Builder::new_current_thread(),
     };
     let runtime = builder.enable_all().build().unwrap();
-    let served = runtime.block_on(serve_auto(app()).into_future());
+    let served = runtime.block_on(async {
+        match env::var("FORM").as_deref() {
+            Err(_) => serve_auto(app()).await,
+            Ok("connect info") => serve_auto(app().into_make_service_with_connect_info::<SocketAddr>()).await,
+            Ok(_) => serve_auto(app().into_make_service_with_connect_info::<WebServer>()).await,
+        }
+    });
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ended: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The address and the kind of the web server's connection.
+#[derive(Debug, Clone)]
+struct WebServer(String);
+
+impl Connected<IncomingStream<'_, FcgiListener>> for WebServer {
+    fn connect_info(stream: IncomingStream<'_, FcgiListener>) -> Self {
+        let kind = match stream.io() {
+            FcgiStream::Unix(_) => "a unix socket",
+            _ => "TCP",
+        };
+        Self(format!("{} {kind}", stream.remote_addr()))
     }
 }
 
@@ -39,6 +60,7 @@ fn app() -> Router {
         .route("/early", any(async || "early"))
         .route("/proxy", get(async |headers: HeaderMap| format!("{:?}", headers.get("proxy"))))
         .route("/client", get(async |ConnectInfo(client): ConnectInfo<SocketAddr>| client.ip().to_string()))
+        .route("/web-server", get(async |ConnectInfo(WebServer(server)): ConnectInfo<WebServer>| server))
         .route("/panic", get(async || -> &str { panic!("a bug") }))
         .route("/breaks", get(async || Body::from_stream(breaks())))
         .route("/endless", get(async || Body::from_stream(endless())))

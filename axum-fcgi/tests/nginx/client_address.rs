@@ -6,7 +6,7 @@ use axum::{Router, body::Body, extract::ConnectInfo, extract::Request, routing::
 use axum_fcgi::{Params, ServerAddr};
 use tokio::net::TcpStream;
 
-use crate::{http, runner::Outcome, site::Place};
+use crate::{clients::Client, http, runner::Outcome, site::Form, site::Place};
 
 pub(crate) async fn connect_info_is_the_real_client(place: Place) -> Outcome {
     let handler = |ConnectInfo(client): ConnectInfo<SocketAddr>| async move { client.to_string() };
@@ -18,6 +18,23 @@ pub(crate) async fn connect_info_is_the_real_client(place: Place) -> Outcome {
         let response = http::open_on(stream, Request::get("/").body(Body::empty())?).await?;
         assert_eq!(http::collect(response).await?.body(), &client.to_string());
     }
+    Ok(())
+}
+
+/// axum calls a make-service once per connection. nginx's connection carries the requests of many clients.
+pub(crate) async fn make_service_gets_the_real_client(place: Place) -> Outcome {
+    let keep_conn = place.variant.keep_conn;
+    let handler = |ConnectInfo(client): ConnectInfo<SocketAddr>| async move { client.to_string() };
+    let place = place.with_form(Form::MakeService);
+    let (site, accepted) = place.serve_counting(Router::new().route("/", get(handler))).await?;
+    let mut clients = [Client::connect(site.nginx()).await?, Client::connect(site.nginx()).await?];
+    for _ in 0..2 {
+        for client in &mut clients {
+            let response = client.send(Request::get("/").body(Body::empty())?).await?;
+            assert_eq!(response.body(), &client.address.to_string());
+        }
+    }
+    assert_eq!(accepted.count(), if keep_conn { 1 } else { 4 });
     Ok(())
 }
 

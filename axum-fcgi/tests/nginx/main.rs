@@ -7,6 +7,7 @@
 mod basics;
 mod bodies;
 mod client_address;
+mod clients;
 mod connections;
 mod data;
 mod facts;
@@ -15,6 +16,7 @@ mod forgetful;
 mod hang_up;
 mod headers;
 mod http;
+mod like_proxy_pass;
 mod load;
 mod matrix;
 mod nginx;

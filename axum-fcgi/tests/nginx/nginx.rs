@@ -100,6 +100,14 @@ pub(crate) fn listen() -> io::Result<TcpListener> {
     socket.listen(1024)
 }
 
+/// The protocol that clients speak to nginx.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clients {
+    Http1,
+    /// Without TLS, and without an upgrade: nginx before 1.25.1 accepts nothing else at that port then.
+    Http2,
+}
+
 /// The parts of the configuration that differ between sites.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -108,11 +116,12 @@ pub(crate) struct Config {
     pub(crate) application: String,
     /// Additional lines for the location.
     pub(crate) directives: String,
+    pub(crate) clients: Clients,
 }
 
 impl Config {
     fn text(&self, installed: &Installed, address: SocketAddr, prefix: &Path) -> io::Result<String> {
-        let Self { variant, application, directives } = self;
+        let Self { variant, application, directives, clients } = self;
         let keep_conn = on_or_off(variant.keep_conn);
         let buffering = on_or_off(variant.buffering);
         let request_buffering = on_or_off(variant.request_buffering);
@@ -125,6 +134,11 @@ impl Config {
             true => "keepalive 8;",
             false if installed.keeps_connections_by_default() => "keepalive 0;",
             false => "",
+        };
+        let (listen, http2) = match clients {
+            Clients::Http1 => ("", ""),
+            Clients::Http2 if installed.version >= Version::from([1, 25, 1]) => ("", "http2 on;"),
+            Clients::Http2 => ("http2", ""),
         };
         // The parameters of nginx's own `fastcgi_params`, and no others: it passes HTTP_PROXY on, and
         // CONTENT_LENGTH is empty if there is no body.
@@ -146,7 +160,8 @@ http {{
   client_max_body_size 0;
   upstream application {{ server {application}; {keepalive} }}
   server {{
-    listen {address};
+    listen {address} {listen};
+    {http2}
     location / {{
       fastcgi_pass application;
       fastcgi_keep_conn {keep_conn};

@@ -20,6 +20,7 @@ use axum::{
     http::{Response, header},
     serve::{Listener, ListenerExt},
 };
+use axum_fcgi::MakeFcgiService;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use libtest_mimic::Failed;
@@ -32,7 +33,7 @@ use tokio::{
 use crate::{
     http,
     matrix::{Socket, Variant},
-    nginx::{self, Config, Installed, Nginx},
+    nginx::{self, Clients, Config, Installed, Nginx},
     runner::context,
 };
 
@@ -43,11 +44,28 @@ pub(crate) struct Place {
     pub(crate) nginx: Installed,
     prefix: PathBuf,
     directives: String,
+    clients: Clients,
+    form: Form,
+}
+
+/// What is passed to `axum_fcgi::serve`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    Router,
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
+    MakeService,
 }
 
 impl Place {
     pub(crate) fn new(variant: Variant, nginx: &Installed, prefix: &Path) -> Self {
-        Self { variant, nginx: nginx.clone(), prefix: prefix.into(), directives: String::new() }
+        Self {
+            variant,
+            nginx: nginx.clone(),
+            prefix: prefix.into(),
+            directives: String::new(),
+            clients: Clients::Http1,
+            form: Form::Router,
+        }
     }
 
     /// Adds lines to nginx's location.
@@ -55,6 +73,18 @@ impl Place {
     pub(crate) fn with(mut self, directives: &str) -> Self {
         self.directives.push_str(directives);
         self
+    }
+
+    /// Clients speak HTTP/2 to nginx.
+    #[must_use]
+    pub(crate) fn with_http2(self) -> Self {
+        Self { clients: Clients::Http2, ..self }
+    }
+
+    /// What is served of the router.
+    #[must_use]
+    pub(crate) fn with_form(self, form: Form) -> Self {
+        Self { form, ..self }
     }
 
     /// Creates a directory beside nginx's, which is removed with it.
@@ -81,12 +111,12 @@ impl Place {
             Socket::Tcp => {
                 let listener = nginx::listen()?;
                 let address = listener.local_addr()?;
-                (Application::start(listener, router, count), ApplicationAddr::Tcp(address))
+                (Application::start(listener, router, self.form, count), ApplicationAddr::Tcp(address))
             }
             Socket::Unix => {
                 let path = self.prefix.join("app.sock");
                 let listener = UnixListener::bind(&path)?;
-                (Application::start(listener, router, count), ApplicationAddr::Unix(path))
+                (Application::start(listener, router, self.form, count), ApplicationAddr::Unix(path))
             }
         };
         let nginx = self.start_nginx(&address)?;
@@ -105,7 +135,8 @@ impl Place {
             ApplicationAddr::Tcp(address) => address.to_string(),
             ApplicationAddr::Unix(path) => format!("unix:{}", path.display()),
         };
-        let config = Config { variant: self.variant, application, directives: self.directives };
+        let config =
+            Config { variant: self.variant, application, directives: self.directives, clients: self.clients };
         Nginx::start(&self.nginx, &self.prefix, &config).map_err(context("nginx did not start"))
     }
 }
@@ -206,7 +237,7 @@ struct Application {
 }
 
 impl Application {
-    fn start<L>(listener: L, router: Router, count: Option<Accepted>) -> Self
+    fn start<L>(listener: L, router: Router, form: Form, count: Option<Accepted>) -> Self
     where
         L: Listener,
         L::Addr: Debug,
@@ -218,15 +249,29 @@ impl Application {
                 pending().await
             }
         };
-        let task = match count {
-            None => {
-                tokio::spawn(axum_fcgi::serve(listener, router).with_graceful_shutdown(stopped).into_future())
+        let task = match (form, count) {
+            (Form::Router, None) => serve(listener, router, stopped),
+            (Form::Router, Some(accepted)) => {
+                serve(listener.tap_io(move |_| accepted.add()), router, stopped)
             }
-            Some(accepted) => {
-                let listener = listener.tap_io(move |_| accepted.add());
-                tokio::spawn(axum_fcgi::serve(listener, router).with_graceful_shutdown(stopped).into_future())
+            (Form::MakeService, accepted) => {
+                let accepted = accepted.unwrap_or_default();
+                let service = router.into_make_service_with_connect_info::<SocketAddr>();
+                serve(listener.tap_io(move |_| accepted.add()), service, stopped)
             }
         };
         Self { stop: Some(stop), task }
     }
+}
+
+fn serve<L, M, K: 'static>(
+    listener: L,
+    service: M,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<io::Result<()>>
+where
+    L: Listener<Addr: Debug>,
+    M: MakeFcgiService<L, K>,
+{
+    tokio::spawn(axum_fcgi::serve(listener, service).with_graceful_shutdown(stopped).into_future())
 }

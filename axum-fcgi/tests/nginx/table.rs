@@ -1,7 +1,7 @@
 //! All cases, and the variants that each one runs in.
 
 use crate::{
-    basics, bodies, client_address, connections, facts, failures, hang_up, headers, load,
+    basics, bodies, client_address, connections, facts, failures, hang_up, headers, like_proxy_pass, load,
     matrix::{
         BUFFERED, EVERY, NO_REQUEST_BODY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE,
     },
@@ -42,11 +42,16 @@ pub(crate) fn cases() -> Vec<Case> {
         }
         EVERY: client_address {
             connect_info_is_the_real_client,
+            make_service_gets_the_real_client,
             web_server_addr_is_where_nginx_listens,
             params_are_as_nginx_sent_them,
         }
         OPPOSITES: client_address {
             connect_info_of_a_unix_client_is_unspecified,
+        }
+        OPPOSITES: like_proxy_pass {
+            http2_requests_can_be_forwarded,
+            reason_phrases_reach_the_client,
         }
         OPPOSITES: facts {
             extractors_see_nginx_variables,

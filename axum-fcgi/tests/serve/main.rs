@@ -9,10 +9,13 @@ mod grace;
 mod http_upgrades;
 mod in_memory;
 mod lengths;
+mod like_http;
 #[path = "../listen/log.rs"]
 mod log;
+mod make_services;
 mod readiness;
 mod roles;
 mod shutdown;
 mod types;
+mod web_sockets;
 mod wire;

@@ -37,6 +37,7 @@ async fn authorize(uri: Uri, headers: HeaderMap) -> Result<Response> {
     Ok(match uri.path() {
         "/page" => "a page".into_response(),
         "/refuse" => StatusCode::UNAUTHORIZED.into_response(),
+        "/invalid" => Authorized::new().variable("AUTH_TOKEN", " x")?.into_response(),
         _ if token.is_empty() => return Err((StatusCode::FORBIDDEN, "no token").into()),
         _ => Authorized::new().variable("AUTH_TOKEN", token)?.into_response(),
     })
@@ -115,7 +116,7 @@ async fn a_page_is_no_permission() {
     assert!(stdout.starts_with("Status: 500 ") && !stdout.contains("a page"), "{stdout}");
     assert!(stderr.contains("no permission"), "{stderr}");
     // A header or a variable that cannot be forwarded does not allow the request either.
-    let (stdout, _) = ask_both(&mut io, &to_authorize("/", "a\tb ")).await.unwrap();
+    let (stdout, _) = ask_both(&mut io, &to_authorize("/invalid", "t")).await.unwrap();
     assert!(stdout.starts_with("Status: 500 "), "{stdout}");
 }
 

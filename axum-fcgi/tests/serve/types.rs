@@ -11,19 +11,20 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::serve::{Listener, ListenerExt as _};
 use axum_fcgi::{
-    AuthType, DocumentRoot, Params, RedirectStatus, RemoteUser, RequestScheme, ScriptName, ServerAddr,
-    ServerName, ServerRequestId, ServerSoftware, Stderr, StderrClosed, TlsInfo,
+    AuthType, ClientProtocol, DocumentRoot, MakeFcgiService, Params, RedirectStatus, RemoteUser,
+    RequestScheme, ScriptName, ServerAddr, ServerName, ServerRequestId, ServerSoftware, Stderr, StderrClosed,
+    TlsInfo,
 };
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tower::{Service, ServiceExt as _};
+use tower::ServiceExt as _;
 
 use crate::wire;
 
 /// Serves on a TCP socket, and returns the response to `GET /`.
-async fn answer_of<S>(service: S) -> String
+async fn answer_of<M, K: 'static>(service: M) -> String
 where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    M: MakeFcgiService<TcpListener, K>,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -143,7 +144,7 @@ async fn extractors_over_http_report_missing_params() {
     }
     let router = routes! {
         Params ServerAddr RemoteUser AuthType RequestScheme ServerName ServerSoftware ScriptName
-        DocumentRoot RedirectStatus TlsInfo ServerRequestId Stderr
+        DocumentRoot RedirectStatus ClientProtocol TlsInfo ServerRequestId Stderr
     };
     for fact in [
         "Params",
@@ -156,6 +157,7 @@ async fn extractors_over_http_report_missing_params() {
         "ScriptName",
         "DocumentRoot",
         "RedirectStatus",
+        "ClientProtocol",
         "TlsInfo",
         "ServerRequestId",
         "Stderr",

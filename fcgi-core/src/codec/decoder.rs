@@ -48,6 +48,24 @@ pub struct Fragment<'a> {
     pub is_last: bool,
 }
 
+/// A record at the front of some input.
+pub(crate) struct WholeRecord<'a> {
+    pub(crate) header: RecordHeader,
+    pub(crate) content: &'a [u8],
+    /// The input after the record.
+    pub(crate) rest: &'a [u8],
+}
+
+/// Decodes the record at the front of `input`. `None` if it is not complete with its padding.
+#[inline]
+pub(crate) fn whole_record(input: &[u8]) -> Result<Option<WholeRecord<'_>>, ProtocolError> {
+    let Some((header, rest)) = input.split_first_chunk() else { return Ok(None) };
+    let header = RecordHeader::decode(*header)?;
+    let Some((content, rest)) = rest.split_at_checked(header.content_len.into()) else { return Ok(None) };
+    let rest = rest.get(usize::from(header.padding_len)..);
+    Ok(rest.map(|rest| WholeRecord { header, content, rest }))
+}
+
 impl RecordDecoder {
     const START: DecoderState = DecoderState::Header { bytes: [0; RecordHeader::LEN], len: 0 };
 
@@ -65,18 +83,15 @@ impl RecordDecoder {
     /// (FastCGI §3.3). The start of the next record is then unknown, and further calls return garbage.
     #[inline]
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, ProtocolError> {
+        if input.is_empty() {
+            return Ok(None);
+        }
         if self.is_between_records()
-            && let Some((header, rest)) = input.split_first_chunk()
+            && let Some(WholeRecord { header, content, rest }) = whole_record(input)?
         {
             // Fast path: usually a read holds the complete record, and no state is needed.
-            let header = RecordHeader::decode(*header)?;
-            let content_len = usize::from(header.content_len);
-            if let Some((content, rest)) = rest.split_at_checked(content_len)
-                && let Some((_, rest)) = rest.split_at_checked(header.padding_len.into())
-            {
-                *input = rest;
-                return Ok(Some(Fragment { header, content, is_first: true, is_last: true }));
-            }
+            *input = rest;
+            return Ok(Some(Fragment { header, content, is_first: true, is_last: true }));
         }
         self.next_partial(input)
     }

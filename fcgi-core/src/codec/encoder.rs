@@ -148,14 +148,26 @@ impl RecordEncoder {
     /// Writes `content` to a stream, without a copy from [`ZERO_COPY_THRESHOLD`](Self::ZERO_COPY_THRESHOLD) bytes
     /// on.
     ///
-    /// A short rest that exceeds the last record is copied: bodies often come in pieces of 64 KiB, 8 bytes more
-    /// than an aligned record holds.
+    /// A short rest that exceeds the last record is copied, and shares a record with the content that follows: bodies
+    /// often come in pieces of 64 KiB, 8 bytes more than an aligned record holds.
     pub fn write_stream_bytes(&mut self, kind: RecordType, id: RequestId, mut content: Bytes) {
         while content.len() >= Self::ZERO_COPY_THRESHOLD {
-            let fits = content.len() <= MAX_CONTENT;
-            let part = content.split_to(if fits { content.len() } else { MAX_ALIGNED });
-            let part_len = u16::try_from(part.len()).unwrap_or(u16::MAX);
-            self.write_shared(RecordHeader::new(kind, id, part_len), part);
+            let mut record = self.open_record(kind, id);
+            let used = usize::from(record.content_len);
+            let part_len = if content.len() <= MAX_CONTENT.saturating_sub(used) {
+                content.len()
+            } else {
+                MAX_ALIGNED.saturating_sub(used)
+            };
+            self.open = None;
+            // Otherwise this record is almost full.
+            if part_len >= Self::ZERO_COPY_THRESHOLD {
+                let part = content.split_to(part_len);
+                let part_len = u16::try_from(part_len).unwrap_or(u16::MAX);
+                record.content_len = record.content_len.saturating_add(part_len);
+                self.update_header(record);
+                self.push_chunk(part);
+            }
         }
         self.write_stream(kind, id, &content);
     }
@@ -226,9 +238,8 @@ impl RecordEncoder {
         self.open = None;
     }
 
-    /// Writes one record whose content is not copied.
-    pub(super) fn write_shared(&mut self, header: RecordHeader, content: Bytes) {
-        self.buffer.inline_buf().extend_from_slice(&header.encode());
+    /// Appends the end of the last record's content without a copy.
+    pub(super) fn push_chunk(&mut self, content: Bytes) {
         self.buffer.push_chunk(content);
         self.open = None;
     }

@@ -6,4 +6,5 @@ mod output_buffer;
 mod replace;
 
 pub use self::decoder::{Fragment, RecordDecoder};
+pub(crate) use self::decoder::{WholeRecord, whole_record};
 pub use self::encoder::RecordEncoder;

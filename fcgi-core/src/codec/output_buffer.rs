@@ -46,6 +46,9 @@ impl OutputBuffer {
     /// Fewer written bytes than this are not reclaimed while other bytes wait.
     const MIN_RECLAIMED: usize = 4096;
 
+    /// Capacity of a queue of chunks that is kept for the next output.
+    const KEPT_CHUNKS: usize = 16;
+
     pub(super) const fn new() -> Self {
         Self {
             inline_buf: Vec::new(),
@@ -209,10 +212,13 @@ impl OutputBuffer {
         }
     }
 
+    /// Frees the memory of an empty buffer, except for a short queue of chunks.
     pub(super) fn shrink(&mut self) {
         if self.is_empty() {
             self.inline_buf = Vec::new();
-            self.chunks = VecDeque::new();
+            if self.chunks.capacity() > Self::KEPT_CHUNKS {
+                self.chunks = VecDeque::new();
+            }
         }
     }
 }

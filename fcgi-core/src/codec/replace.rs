@@ -33,9 +33,9 @@ impl RecordEncoder {
                 while let Some(other) = others.next_if(|other| **other <= old_position) {
                     *other = self.position();
                 }
-                match content {
-                    RecordContent::Inline(content) => self.write_copied(header, content),
-                    RecordContent::Chunk(content) => self.write_shared(header, content.clone()),
+                self.write_copied(header, content.inline);
+                if let Some(chunk) = content.chunk {
+                    self.push_chunk(chunk.clone());
                 }
             }
             old_position = old_position.saturating_add(record_len(header));
@@ -58,16 +58,16 @@ fn records(tail: &Tail) -> impl Iterator<Item = (RecordHeader, RecordContent<'_>
     core::iter::from_fn(move || {
         let (header, rest) = inline.split_first_chunk()?;
         let header = RecordHeader::decode(*header).ok()?;
-        (inline, before) = (rest, before.saturating_sub(RecordHeader::LEN));
-        if let (0, Some((_, content))) = (before, next) {
+        before = before.saturating_sub(RecordHeader::LEN);
+        let len = usize::from(header.content_len).saturating_add(header.padding_len.into());
+        let chunk = next.filter(|_| before < len);
+        let (content, rest) = rest.split_at_checked(if chunk.is_some() { before } else { len })?;
+        (inline, before) = (rest, before.saturating_sub(len));
+        if chunk.is_some() {
             next = chunks.next();
             before = next.map_or(usize::MAX, |(len, _)| *len);
-            return Some((header, RecordContent::Chunk(content)));
         }
-        let len = usize::from(header.content_len).saturating_add(header.padding_len.into());
-        let (content, rest) = inline.split_at_checked(len)?;
-        (inline, before) = (rest, before.saturating_sub(len));
-        Some((header, RecordContent::Inline(content)))
+        Some((header, RecordContent { inline: content, chunk: chunk.map(|(_, chunk)| chunk) }))
     })
 }
 
@@ -77,8 +77,9 @@ fn record_len(header: RecordHeader) -> u64 {
 }
 
 /// What follows a header.
-enum RecordContent<'a> {
-    /// Content and padding.
-    Inline(&'a [u8]),
-    Chunk(&'a Bytes),
+struct RecordContent<'a> {
+    /// Content and padding, or the content before the chunk.
+    inline: &'a [u8],
+    /// The rest of the content.
+    chunk: Option<&'a Bytes>,
 }

@@ -33,11 +33,7 @@ impl PairValidator {
         // Complete pairs are within the limit, as `buffer` is. Only an incomplete one can be oversized.
         let mut pairs = self.pairs;
         let oversized = loop {
-            if let Some(next) = after_short(rest) {
-                rest = next;
-                pairs = pairs.wrapping_add(1);
-                continue;
-            }
+            (rest, pairs) = skip_short(rest, pairs);
             let Some((name, value, pair)) = lengths(rest) else { break false };
             let content = name.saturating_add(value);
             let Some(next) = pair.get(content..) else {
@@ -72,12 +68,18 @@ impl PairValidator {
     }
 }
 
-/// Fast path: the bytes after the first pair, if it is complete and its lengths have one byte each, as in nearly all pairs.
+/// Fast path: skips the complete pairs whose lengths have one byte each, as in nearly all pairs. Returns the rest, and
+/// `pairs` plus their number.
 #[inline]
-fn after_short(input: &[u8]) -> Option<&[u8]> {
-    let [name @ 0..128, value @ 0..128, ..] = input else { return None };
-    let pair = usize::from(*name).wrapping_add(usize::from(*value)).wrapping_add(2);
-    input.get(pair..)
+fn skip_short(mut input: &[u8], mut pairs: usize) -> (&[u8], usize) {
+    while let [name, value, ..] = input
+        && (name | value) < 128
+        && let Some(rest) = input.get(usize::from(*name).wrapping_add(usize::from(*value)).wrapping_add(2)..)
+    {
+        input = rest;
+        pairs = pairs.wrapping_add(1);
+    }
+    (input, pairs)
 }
 
 #[cfg(test)]

@@ -250,14 +250,45 @@ impl Connection {
         }
     }
 
+    /// Whether this connection differs from one that has received nothing only by the keys of its next requests.
+    pub(super) fn is_unused(&self) -> bool {
+        self.is_idle()
+            && self.requests.len() == 0
+            && self.events.is_empty()
+            && self.discarded_bytes == 0
+            && self.keep_conn
+            && self.shutdown == Shutdown::None
+            && self.protocol_error.is_none()
+    }
+
+    /// Makes this a connection that has received nothing, so that [another one](super::IdleConnection::resume) can use its
+    /// memory. Keeps the memory that [`shrink`](Self::shrink) keeps, unless something was in progress.
+    ///
+    /// For a connection that has ended.
+    pub fn clear(&mut self) {
+        self.keep_conn = true;
+        self.shutdown = Shutdown::None;
+        if self.is_unused() {
+            self.shrink();
+        } else {
+            *self = Self::new(Arc::clone(&self.config));
+        }
+    }
+
     /// Marks a request as answered: it is no longer active.
     pub(super) fn mark_answered(&mut self, key: RequestKey) {
         self.active = self.active.saturating_sub(1);
         let Ok(entry) = self.requests.by_key(key) else { return };
         let released = entry.discard();
+        let params_bytes = core::mem::take(&mut entry.params_bytes);
+        let is_over = entry.state.is_over();
         self.unread_bytes = self.unread_bytes.saturating_sub(released);
-        self.release_params(key);
-        self.remove_if_done(key);
+        self.params_bytes = self.params_bytes.saturating_sub(params_bytes);
+        if is_over {
+            self.requests.remove(key);
+        } else {
+            self.limit_half_closed();
+        }
     }
 
     /// Stops counting the request for the limit on all PARAMS.
@@ -272,7 +303,13 @@ impl Connection {
         let Ok(entry) = self.requests.by_key(key) else { return };
         if entry.state.is_over() {
             self.remove(key);
-        } else if self.half_closed_requests() > self.config.limits.max_half_closed_requests
+        } else {
+            self.limit_half_closed();
+        }
+    }
+
+    fn limit_half_closed(&mut self) {
+        if self.half_closed_requests() > self.config.limits.max_half_closed_requests
             && self.shutdown.accepts_requests()
         {
             self.shutdown = Shutdown::Graceful;

@@ -31,13 +31,19 @@ impl EventQueue {
         }
     }
 
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<Event> {
         let event = self.first.take()?;
-        if self.second.is_some() {
-            self.first = self.second.take();
+        // `first` is `None` now: a swap moves the second event without a drop.
+        core::mem::swap(&mut self.first, &mut self.second);
+        if !self.rest.is_empty() {
             self.second = self.rest.pop_front();
         }
         Some(event)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.first.is_none()
     }
 
     /// Allocated room for events beyond the first two.
@@ -48,7 +54,7 @@ impl EventQueue {
 
     /// Frees the memory of an empty queue.
     pub(super) fn shrink(&mut self) {
-        if self.rest.is_empty() {
+        if self.rest.is_empty() && self.rest.capacity() > 0 {
             self.rest = VecDeque::new();
         }
     }

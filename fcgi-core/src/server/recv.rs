@@ -40,6 +40,9 @@ impl Connection {
         if let Some(error) = self.protocol_error {
             return Err(error);
         }
+        if let Some(rest) = self.receive_whole(input) {
+            input = rest;
+        }
         loop {
             let fragment = match self.decoder.next(&mut input) {
                 Ok(Some(fragment)) => fragment,

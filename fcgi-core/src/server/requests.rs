@@ -120,12 +120,16 @@ impl Requests {
 
     /// Removes a request. Returns the bytes that this releases.
     pub(super) fn remove(&mut self, key: RequestKey) -> Option<usize> {
-        let entry = self.by_key(key).ok()?;
+        let slot = self.slot(key.slot)?;
+        let entry = slot.as_ref().filter(|entry| entry.generation == key.generation)?;
         let (id, released) = (entry.id, entry.unreleased());
-        if let Ok(index) = self.find(id) {
+        *slot = None;
+        if self.by_id.len() == 1 {
+            // Fast path: most connections have one request at a time.
+            self.by_id.clear();
+        } else if let Ok(index) = self.find(id) {
             self.by_id.remove(index);
         }
-        *self.slot(key.slot)? = None;
         self.free.push(key.slot);
         Some(released)
     }
@@ -155,6 +159,15 @@ impl Requests {
             self.free = Vec::new();
             self.by_id = Vec::new();
         }
+    }
+
+    pub(super) const fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Sets the generation of the next key.
+    pub(super) const fn set_generation(&mut self, generation: u32) {
+        self.generation = generation;
     }
 
     fn find(&self, id: RequestId) -> Result<usize, usize> {

@@ -4,7 +4,6 @@
 //! | --- | --- |
 //! | REQUEST_METHOD | the method |
 //! | REQUEST_URI, SCRIPT_NAME, PATH_INFO, QUERY_STRING | the target: see [`RequestTarget`](crate::RequestTarget) |
-//! | SERVER_PROTOCOL | the version; HTTP/1.1 if it is not an HTTP version (`INCLUDED`, or absent) |
 //! | CONTENT_TYPE, CONTENT_LENGTH | the headers of these names; left out if empty |
 //! | HTTP_* | the header of that name; repeated ones are appended in order, so `HeaderMap::get` returns the first |
 //! | HTTP_HOST, HTTP_AUTHORIZATION | the header of that name; if repeated, only the last |
@@ -16,6 +15,10 @@
 //! | HTTP_TE | nothing: a response has no trailers |
 //!
 //! Spaces and tabs around a header's value are removed (RFC 9110 §5.5).
+//!
+//! The version is HTTP/1.1, whatever the client speaks, as behind nginx's `proxy_pass`: it is that of the hop to the
+//! application, and a handler that forwards the request would otherwise use the client's. SERVER_PROTOCOL is
+//! [`Params::client_protocol`](crate::Params::client_protocol).
 //!
 //! If another variable is repeated, the last value counts; of CONTENT_TYPE the first that is not empty, since HAProxy and
 //! H2O send each of a client's. `Params` has all variables.
@@ -72,7 +75,7 @@ pub(crate) fn read_head<B>(
             part
         }
     };
-    *request.version_mut() = version(value(MetaVariable::Protocol));
+    *request.version_mut() = Version::HTTP_11;
     Ok(RequestInfo {
         content_length: parse_decimal(trim_ows(value(MetaVariable::ContentLength))),
         client: client_addr(value(MetaVariable::RemoteAddr), value(MetaVariable::RemotePort)),
@@ -81,16 +84,6 @@ pub(crate) fn read_head<B>(
 
 fn method(method: &[u8]) -> Result<Method, RequestError> {
     Method::from_bytes(method).map_err(|_| RequestError::bad_request("its method is invalid"))
-}
-
-fn version(protocol: &[u8]) -> Version {
-    match protocol {
-        b"HTTP/1.0" => Version::HTTP_10,
-        b"HTTP/0.9" => Version::HTTP_09,
-        b"HTTP/2" | b"HTTP/2.0" => Version::HTTP_2,
-        b"HTTP/3" | b"HTTP/3.0" => Version::HTTP_3,
-        _ => Version::HTTP_11,
-    }
 }
 
 #[cfg(test)]

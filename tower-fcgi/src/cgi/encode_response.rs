@@ -1,6 +1,7 @@
 //! Encodes the head of an [`http::Response`] as a CGI head (RFC 3875 §6).
 //!
-//! The head begins with `Status: NNN Reason`; only a `Location` comes before it. The other headers follow in their
+//! The head begins with `Status: NNN Reason`, with the response's [`ReasonPhrase`](crate::ReasonPhrase) or else the standard
+//! one; only a `Location` comes before it. The other headers follow in their
 //! order, without those that are hop-by-hop (RFC 9110 §7.6.1): `Connection` and the headers that it names, `Keep-Alive`,
 //! `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`. A `Status` header of the application is left out
 //! too: the web server would take it for the status line. Spaces and tabs around a value are removed (RFC 9110 §5.5). Only
@@ -75,7 +76,7 @@ pub(crate) fn write_head(
     out: &mut Vec<u8>,
 ) -> Result<ResponseBodyLength, ResponseError> {
     let start = out.len();
-    write_status_line(parts.status, out);
+    write_status_line(parts.status, parts.extensions.get(), out);
     if context.is_authorization(parts.status) {
         write_authorization(&parts.headers, out);
         out.extend_from_slice(b"\r\n");
@@ -253,6 +254,23 @@ mod tests {
     fn a_status_without_a_reason_gets_unknown() {
         let response = Response::builder().status(799).body(()).unwrap();
         assert!(head(response, None, false).unwrap().0.starts_with("Status: 799 Unknown\r\n"));
+    }
+
+    #[test]
+    fn an_own_reason_phrase_replaces_the_standard_one() {
+        for (status, own, line) in [
+            (404, "No such page", "Status: 404 No such page\r\n"),
+            (200, "Fine", "Status: 200 Fine\r\n"),
+            (799, " Own\t", "Status: 799 Own\r\n"),
+            // HAProxy and Apache need a word.
+            (200, "", "Status: 200 OK\r\n"),
+            (799, " ", "Status: 799 Unknown\r\n"),
+        ] {
+            let reason = crate::ReasonPhrase::try_from(own).unwrap();
+            let response = Response::builder().status(status).extension(reason).body(()).unwrap();
+            let head = head(response, None, false).unwrap().0;
+            assert!(head.starts_with(line), "{head}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::status_line::write_status_line;
 /// The status comes first, since lighttpd drops Upgrade from a head whose status is not yet 101. Connection and Upgrade are
 /// forwarded. Content-Length is not (RFC 9110 §8.6): axum adds one of 0.
 pub(crate) fn write_upgrade_head(parts: &response::Parts, out: &mut Vec<u8>) {
-    write_status_line(StatusCode::SWITCHING_PROTOCOLS, out);
+    write_status_line(StatusCode::SWITCHING_PROTOCOLS, parts.extensions.get(), out);
     for (name, value) in &parts.headers {
         let is_upgrade = name == CONNECTION || name == UPGRADE;
         if is_upgrade || (name != CONTENT_LENGTH && !is_hop_by_hop(name)) {

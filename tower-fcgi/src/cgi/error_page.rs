@@ -14,7 +14,7 @@ pub(crate) fn write_error(status: StatusCode, body: ErrorBody, out: &mut Vec<u8>
             status.canonical_reason().unwrap_or(UNKNOWN_REASON).to_owned() + "\n"
         }
     };
-    write_status_line(status, out);
+    write_status_line(status, None, out);
     if !text.is_empty() {
         write_header_line("content-type", b"text/plain; charset=utf-8", out);
     }

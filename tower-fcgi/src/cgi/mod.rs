@@ -2,6 +2,7 @@
 
 mod announced_body;
 mod authorizer;
+mod client_protocol;
 mod content_length;
 mod decimal;
 mod decode_request;
@@ -18,6 +19,7 @@ mod header_line;
 mod header_names;
 mod hop_by_hop;
 mod meta_variables;
+mod reason_phrase;
 mod remote_addr;
 mod request_target;
 mod response_context;
@@ -30,6 +32,7 @@ mod variable_writer;
 mod whitespace;
 
 pub(crate) use self::announced_body::announces_no_body;
+pub(crate) use self::client_protocol::http_version;
 pub(crate) use self::decimal::parse_decimal;
 pub(crate) use self::decode_request::{RequestInfo, read_head};
 pub(crate) use self::encode_response::{ResponseBodyLength, ResponseBodySize, write_head};
@@ -37,6 +40,7 @@ pub(crate) use self::encode_upgrade::write_upgrade_head;
 pub(crate) use self::error::{RequestError, ResponseError};
 pub(crate) use self::error_page::write_error;
 pub(crate) use self::meta_variables::first_counts;
+pub use self::reason_phrase::{InvalidReasonPhrase, ReasonPhrase};
 pub(crate) use self::remote_addr::{client_of, server_of};
 pub(crate) use self::request_target::TargetSettings;
 pub use self::request_target::{OriginalUri, RequestTarget};

@@ -39,7 +39,6 @@ pin_project! {
     where
         S: FcgiService,
     {
-        #[pin]
         driver: Driver<IO, S>,
         span: Span,
     }

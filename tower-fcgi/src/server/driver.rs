@@ -13,17 +13,15 @@
 //! | [`DiscardedBytes`] | limits the discarded input |
 //! | [`Control`] | receives commands from handles, and publishes the activity to them |
 //!
-//! `protocol` is the only table of requests, and does no I/O. A poll runs turns until one makes no progress. A turn of an
+//! `protocol` is the only table of requests, and does no I/O. An idle connection has none ([`ProtocolSlot`]). A poll runs turns until one makes no progress. A turn of an
 //! open connection always has this order: write, read, handle events, poll the responses, flush lines for STDERR, decide
 //! whether to close.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use fcgi_core::RequestKey;
 use fcgi_core::server::{CloseAction, Connection as Protocol, EndOfInput, Event, NewRequest};
-use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::activity::Activity;
@@ -35,6 +33,7 @@ use super::failure::Failure;
 use super::handle::{Command, ConnectionHandle};
 use super::in_flight::{InFlight, Placement};
 use super::oneshot::Oneshot;
+use super::protocol_slot::ProtocolSlot;
 use super::reader::ReadOutcome;
 use super::requests::RequestControl;
 use super::service::FcgiService;
@@ -47,24 +46,30 @@ use crate::body::BodyErrorKind;
 use crate::buffer_pool;
 use crate::progress::Progress;
 
-pin_project! {
-    /// The parts of a connection: see the module.
-    #[project = DriverProj]
-    pub(super) struct Driver<IO, S>
-    where
-        S: FcgiService,
-    {
-        #[pin]
-        in_flight: InFlight<Oneshot<S>, S::ResponseBody>,
-        transport: Transport<IO>,
-        protocol: Protocol,
-        dispatcher: Dispatcher<S>,
-        state: State,
-        timers: TimerTable,
-        discarded: DiscardedBytes,
-        control: Control,
-        config: Arc<DriverConfig>,
-    }
+/// The parts of a connection: see the module.
+pub(super) struct Driver<IO, S: FcgiService> {
+    in_flight: InFlight<Oneshot<S>, S::ResponseBody>,
+    transport: Transport<IO>,
+    protocol: ProtocolSlot,
+    dispatcher: Dispatcher<S>,
+    state: State,
+    timers: TimerTable,
+    discarded: DiscardedBytes,
+    control: Control,
+    config: Arc<DriverConfig>,
+}
+
+/// The parts of a connection during a poll.
+struct Parts<'a, IO, S: FcgiService> {
+    in_flight: &'a mut InFlight<Oneshot<S>, S::ResponseBody>,
+    transport: &'a mut Transport<IO>,
+    protocol: &'a mut Protocol,
+    dispatcher: &'a mut Dispatcher<S>,
+    state: &'a mut State,
+    timers: &'a mut TimerTable,
+    discarded: &'a mut DiscardedBytes,
+    control: &'a mut Control,
+    config: &'a DriverConfig,
 }
 
 /// The most turns of one poll; then other tasks run, even if the connection always has more to do.
@@ -75,7 +80,7 @@ impl<IO, S: FcgiService> Driver<IO, S> {
         Self {
             in_flight: InFlight::new(),
             transport: Transport::new(io),
-            protocol: Protocol::new(Arc::clone(&config.protocol)),
+            protocol: ProtocolSlot::new(Arc::clone(&config.protocol)),
             dispatcher: Dispatcher::new(service),
             state: State::New,
             timers: TimerTable::default(),
@@ -108,31 +113,47 @@ where
     S: FcgiService,
 {
     /// Runs turns until none makes progress, or the connection has ended.
-    pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let mut this = self.project();
-        this.control.register_waker(cx);
-        for _ in 0..MAX_POLL_ITERATIONS {
-            match this.poll_once(cx) {
-                Ok(Progress::Made) => {}
-                Ok(Progress::Blocked) => return Poll::Pending,
-                Ok(Progress::Finished) => return Poll::Ready(Ok(())),
-                Err(error) => return Poll::Ready(Err(this.fail(error))),
-            }
-        }
-        // A connection that always has more to do has timeouts, too.
-        if let Err(error) = this.poll_timers(cx) {
-            return Poll::Ready(Err(this.fail(error)));
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut parts = Parts {
+            in_flight: &mut self.in_flight,
+            transport: &mut self.transport,
+            protocol: self.protocol.resume(),
+            dispatcher: &mut self.dispatcher,
+            state: &mut self.state,
+            timers: &mut self.timers,
+            discarded: &mut self.discarded,
+            control: &mut self.control,
+            config: &self.config,
+        };
+        let polled = parts.poll(cx);
+        self.protocol.suspend_if_idle();
+        polled
     }
 }
 
-impl<IO, S> DriverProj<'_, IO, S>
+impl<IO, S> Parts<'_, IO, S>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     S: FcgiService,
 {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.control.register_waker(cx);
+        for _ in 0..MAX_POLL_ITERATIONS {
+            match self.poll_once(cx) {
+                Ok(Progress::Made) => {}
+                Ok(Progress::Blocked) => return Poll::Pending,
+                Ok(Progress::Finished) => return Poll::Ready(Ok(())),
+                Err(error) => return Poll::Ready(Err(self.fail(error))),
+            }
+        }
+        // A connection that always has more to do has timeouts, too.
+        if let Err(error) = self.poll_timers(cx) {
+            return Poll::Ready(Err(self.fail(error)));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     /// Cancels all handlers because of an error, and returns it.
     fn fail(&mut self, error: Error) -> Error {
         self.requests().cancel_all();
@@ -148,7 +169,7 @@ where
         let unread = self.protocol.unread_bytes();
         let progress = if self.state.is_open() { self.serve(cx)? } else { self.close(cx)? };
         self.restart_body_stall(unread);
-        if progress != Progress::Blocked {
+        if progress != Progress::Blocked || self.waits_without_limit() {
             return Ok(progress);
         }
         let progress = self.poll_timers(cx)?;
@@ -162,7 +183,8 @@ where
     fn serve(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         let was_full = self.is_full();
         self.shut_down_upgrade();
-        self.write(cx)?;
+        // Once: if the transport did not take all, `respond` queues more behind the rest.
+        let _ = self.write(cx)?;
         let has_room = was_full && !self.is_full();
         let read = match self.read(cx) {
             Ok(read) => read,
@@ -170,7 +192,7 @@ where
                 // Answer the requests that were complete before the error if their responses are ready, so that the
                 // result does not depend on how the bytes were split into reads.
                 if self.respond(cx) == Placement::Inline {
-                    self.write(cx)?;
+                    self.write_all(cx)?;
                 }
                 return Err(error);
             }
@@ -209,12 +231,19 @@ where
         }
     }
 
-    /// Writes the output. Progress restarts the write timeout.
-    fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        if self.transport.poll_write(self.protocol, cx)? == Progress::Made {
+    /// Writes some of the output. Progress restarts the write timeout.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
+        let progress = self.transport.poll_write(self.protocol, cx)?;
+        if progress.is_made() {
             self.timers.stop(Timer::Write);
             self.timers.stop(Timer::UpgradeIdle);
         }
+        Ok(progress)
+    }
+
+    /// Writes the output until it is empty or the transport takes no more.
+    fn write_all(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        while self.write(cx)?.is_made() {}
         Ok(())
     }
 
@@ -257,7 +286,7 @@ where
         // runs inline and blocks would delay that task. So poll the responses in the next poll.
         if started == Placement::Inline {
             let limit = self.config.max_write_buffer;
-            self.in_flight.as_mut().poll(self.protocol, limit, cx);
+            self.in_flight.poll(self.protocol, limit, cx);
             // After all code that can write a line, and before the connection decides whether to close.
             self.control.stderr().flush_to(self.protocol, limit);
         }
@@ -303,7 +332,7 @@ where
         if self.config.request_timeout.is_some() {
             self.timers.start_request(request.key, RequestTimer::Total);
         }
-        let (timers, in_flight) = (&mut *self.timers, self.in_flight.as_mut());
+        let (timers, in_flight) = (&mut *self.timers, &mut *self.in_flight);
         let has_body_timeout = self.config.body_read_timeout.is_some();
         let mut is_upgradable = false;
         let run = |dispatched: DispatchedTo<S>| {
@@ -320,7 +349,7 @@ where
         if polls_now && self.dispatcher.is_single_threaded() && !self.is_full() {
             // With a single thread, a task for the next request gains nothing if this response is ready at once. With
             // several threads, the next request can run on another one in parallel.
-            self.in_flight.as_mut().poll_inline(self.protocol, self.config.max_write_buffer, cx);
+            self.in_flight.poll_inline(self.protocol, self.config.max_write_buffer, cx);
         }
         Some(placement)
     }
@@ -328,7 +357,7 @@ where
     fn requests(&mut self) -> RequestControl<'_, Oneshot<S>, S::ResponseBody> {
         RequestControl {
             protocol: &mut *self.protocol,
-            in_flight: self.in_flight.as_mut(),
+            in_flight: &mut *self.in_flight,
             max_write_buffer: self.config.max_write_buffer,
         }
     }
@@ -344,7 +373,7 @@ where
         if becomes_idle {
             buffer_pool::keep_output(self.protocol.output().take_buffer());
             self.protocol.shrink();
-            self.in_flight.as_mut().shrink();
+            self.in_flight.shrink();
             if self.config.keep_alive_timeout.is_none() {
                 self.timers.shrink();
             }
@@ -388,7 +417,7 @@ where
 
     /// Runs one turn of a closing connection.
     fn close(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
-        self.write(cx)?;
+        self.write_all(cx)?;
         if self.transport.is_flushed()
             && let State::Flushing { then, .. } = *self.state
         {
@@ -435,6 +464,16 @@ where
         }
     }
 
+    /// Whether the connection is idle, has sent all output, and waits for a request without a timeout: no timer runs, and
+    /// none is to be started.
+    fn waits_without_limit(&self) -> bool {
+        *self.state == State::Idle
+            && self.config.keep_alive_timeout.is_none()
+            && self.timers.is_empty()
+            && self.transport.is_flushed()
+            && self.protocol.is_idle()
+    }
+
     /// Polls the timers. `Made` if a timeout was handled: the next turn may make progress.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         while let Some(key) = self.protocol.poll_new_head() {
@@ -452,7 +491,7 @@ where
             Some((timer, limit)) => self.timers.set(timer, limit),
             None => self.timers.stop_connection(),
         }
-        let (config, protocol, in_flight) = (&*self.config, &*self.protocol, &self.in_flight);
+        let (config, protocol, in_flight) = (self.config, &*self.protocol, &*self.in_flight);
         let limit = |key, timer| request_limit(key, timer, config, protocol, in_flight);
         let (active, reads) = (protocol.active_requests(), protocol.wants_read());
         match self.timers.poll(limit, active, reads, cx) {

@@ -7,7 +7,6 @@ use fcgi_core::RequestKey;
 use fcgi_core::server::Connection;
 use http::Response;
 use http_body::Body;
-use pin_project_lite::pin_project;
 
 use super::failure::{BoxError, Failure};
 use super::in_flight_request::{Dispatched, DispatchedProj, InFlightRequest};
@@ -18,26 +17,14 @@ use crate::body::BodyErrorKind;
 use crate::cgi::ErrorBody;
 use crate::progress::Progress;
 
-pin_project! {
-    /// All requests in flight on a connection.
-    #[project = InFlightProj]
-    pub(super) struct InFlight<F, B> {
-        #[pin]
-        inline: InlineSlot<F, B>,
-        // Made for the first request that needs a task.
-        tasks: Option<Box<RequestTasks>>,
-        // Whether tasks are polled before the inline request.
-        tasks_first: bool,
-    }
-}
-
-pin_project! {
-    /// The request that runs in the connection's own future.
-    #[project = InlineProj]
-    enum InlineSlot<F, B> {
-        Empty,
-        Running { #[pin] running: Dispatched<F, B> },
-    }
+/// All requests in flight on a connection.
+pub(super) struct InFlight<F, B> {
+    /// The request that runs in the connection's own future. In a box, since an idle connection has none.
+    inline: Option<Pin<Box<Dispatched<F, B>>>>,
+    /// Made for the first request that needs a task.
+    tasks: Option<Box<RequestTasks>>,
+    /// Whether tasks are polled before the inline request.
+    tasks_first: bool,
 }
 
 /// Where a request runs.
@@ -49,12 +36,12 @@ pub(super) enum Placement {
 
 impl<F, B> InFlight<F, B> {
     pub(super) const fn new() -> Self {
-        Self { inline: InlineSlot::Empty, tasks: None, tasks_first: false }
+        Self { inline: None, tasks: None, tasks_first: false }
     }
 
     pub(super) fn find(&self, key: RequestKey) -> Option<&InFlightRequest> {
         match &self.inline {
-            InlineSlot::Running { running } if running.request.key == key => Some(&running.request),
+            Some(running) if running.request.key == key => Some(&running.request),
             _ => self.tasks.as_ref()?.find(key),
         }
     }
@@ -82,16 +69,13 @@ impl<F, B> InFlight<F, B> {
     }
 
     /// Frees memory that an idle connection does not need. No task has a request then.
-    pub(super) fn shrink(self: Pin<&mut Self>) {
-        *self.project().tasks = None;
+    pub(super) fn shrink(&mut self) {
+        self.tasks = None;
     }
 
     fn requests(&self) -> impl Iterator<Item = &InFlightRequest> {
-        let inline = match &self.inline {
-            InlineSlot::Running { running } => Some(&running.request),
-            InlineSlot::Empty => None,
-        };
-        inline.into_iter().chain(self.tasks.iter().flat_map(|tasks| tasks.requests()))
+        let inline = self.inline.iter().map(|running| &running.request);
+        inline.chain(self.tasks.iter().flat_map(|tasks| tasks.requests()))
     }
 }
 
@@ -103,9 +87,7 @@ where
     /// How much of a request's response was given to the protocol.
     pub(super) fn progress(&self, key: RequestKey) -> ResponseProgress {
         let progress = match &self.inline {
-            InlineSlot::Running { running } if running.request.key == key => {
-                Some(running.response.progress())
-            }
+            Some(running) if running.request.key == key => Some(running.response.progress()),
             _ => self.tasks.as_ref().and_then(|tasks| tasks.progress(key)),
         };
         progress.unwrap_or(ResponseProgress::NotStarted(ErrorBody::None))
@@ -113,64 +95,50 @@ where
 
     /// Runs a request: inline if nothing else does, else in a task.
     #[inline(always)]
-    pub(super) fn start(self: Pin<&mut Self>, dispatched: Dispatched<F, B>) -> Placement
+    pub(super) fn start(&mut self, dispatched: Dispatched<F, B>) -> Placement
     where
         F: Send + 'static,
         B: Body<Data: Send> + Send + 'static,
     {
-        let mut this = self.project();
-        if let InlineSlot::Empty = *this.inline {
-            this.inline.set(InlineSlot::Running { running: dispatched });
+        if self.inline.is_none() {
+            self.inline = Some(Box::pin(dispatched));
             Placement::Inline
         } else {
-            this.tasks.get_or_insert_with(|| Box::new(RequestTasks::new())).spawn(dispatched);
+            self.tasks.get_or_insert_with(|| Box::new(RequestTasks::new())).spawn(dispatched);
             Placement::Task
         }
     }
 
     /// Polls all responses while the output has fewer than `limit` bytes.
     #[inline]
-    pub(super) fn poll(
-        mut self: Pin<&mut Self>,
-        protocol: &mut Connection,
-        limit: usize,
-        cx: &mut Context<'_>,
-    ) {
+    pub(super) fn poll(&mut self, protocol: &mut Connection, limit: usize, cx: &mut Context<'_>) {
         // Alternate which is polled first: otherwise a response that is always ready would leave no room for the others.
         let had_room = protocol.output_len() < limit;
         let tasks_first = self.tasks_first;
         if tasks_first && self.tasks.is_some() {
-            self.as_mut().poll_tasks(protocol, limit, cx);
+            self.poll_tasks(protocol, limit, cx);
         }
-        if let InlineSlot::Running { .. } = self.inline {
-            self.as_mut().poll_inline(protocol, limit, cx);
-        }
+        self.poll_inline(protocol, limit, cx);
         if !tasks_first && self.tasks.is_some() {
-            self.as_mut().poll_tasks(protocol, limit, cx);
+            self.poll_tasks(protocol, limit, cx);
         }
-        *self.project().tasks_first ^= had_room;
+        self.tasks_first ^= had_room;
     }
 
     /// Polls the response of the inline request.
-    pub(super) fn poll_inline(
-        self: Pin<&mut Self>,
-        protocol: &mut Connection,
-        limit: usize,
-        cx: &mut Context<'_>,
-    ) {
-        let mut inline = self.project().inline;
-        let InlineProj::Running { running } = inline.as_mut().project() else { return };
-        let DispatchedProj { request, response } = running.project();
+    pub(super) fn poll_inline(&mut self, protocol: &mut Connection, limit: usize, cx: &mut Context<'_>) {
+        let Some(running) = &mut self.inline else { return };
+        let DispatchedProj { request, response } = running.as_mut().project();
         let mut writer = DirectWriter::new(protocol, request.key, limit);
         if request.span.in_scope(|| response.poll(cx, &mut writer)).is_ready() {
             request.input.fail(BodyErrorKind::RequestEnded);
-            inline.set(InlineSlot::Empty);
+            self.inline = None;
         }
     }
 
     /// Moves the output of the tasks into the protocol.
-    fn poll_tasks(self: Pin<&mut Self>, protocol: &mut Connection, limit: usize, cx: &mut Context<'_>) {
-        let Some(tasks) = self.project().tasks else { return };
+    fn poll_tasks(&mut self, protocol: &mut Connection, limit: usize, cx: &mut Context<'_>) {
+        let Some(tasks) = &mut self.tasks else { return };
         while protocol.output_len() < limit {
             let Some((key, output)) = tasks.poll_output(cx) else { return };
             output.drain_into(&mut DirectWriter::new(protocol, key, limit));
@@ -184,22 +152,21 @@ where
 
     /// Drops the handler of a request, wherever it runs, and fails its body.
     pub(super) fn cancel(
-        self: Pin<&mut Self>,
+        &mut self,
         key: RequestKey,
         kind: BodyErrorKind,
         protocol: &mut Connection,
         limit: usize,
     ) {
-        let mut this = self.project();
-        match this.inline.as_mut().project() {
-            InlineProj::Running { running } if running.request.key == key => {
-                let DispatchedProj { request, response } = running.project();
+        match &mut self.inline {
+            Some(running) if running.request.key == key => {
+                let DispatchedProj { request, response } = running.as_mut().project();
                 request.input.fail(kind);
                 request.span.in_scope(|| response.discard(&mut DirectWriter::new(protocol, key, limit)));
-                this.inline.set(InlineSlot::Empty);
+                self.inline = None;
             }
             _ => {
-                if let Some(request) = this.tasks.as_mut().and_then(|tasks| tasks.remove(key)) {
+                if let Some(request) = self.tasks.as_mut().and_then(|tasks| tasks.remove(key)) {
                     request.input.fail(kind);
                 }
             }
@@ -207,16 +174,10 @@ where
     }
 
     /// Cancels all handlers: the peer is gone.
-    pub(super) fn cancel_all(
-        mut self: Pin<&mut Self>,
-        kind: BodyErrorKind,
-        protocol: &mut Connection,
-        limit: usize,
-    ) {
+    pub(super) fn cancel_all(&mut self, kind: BodyErrorKind, protocol: &mut Connection, limit: usize) {
         self.fail_bodies(kind);
-        if let InlineSlot::Running { running } = &self.inline {
-            let key = running.request.key;
-            self.as_mut().cancel(key, kind, protocol, limit);
+        if let Some(key) = self.inline.as_ref().map(|running| running.request.key) {
+            self.cancel(key, kind, protocol, limit);
         }
         self.shrink();
     }

@@ -14,7 +14,7 @@ use http::{Request, StatusCode};
 use super::config::DriverConfig;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
-use super::upgrade::{self, UpgradeInput, UpgradeOutput, WebSocketWarning, asks_for_upgrade};
+use super::upgrade::{self, Support, UpgradeInput, UpgradeOutput, WebSocketWarning, asks_for_upgrade};
 use crate::body::{BodyChannel, BodyErrorKind, DeclaredBodyLength, Receiver, RequestBody, SendOutcome};
 use crate::buffer_pool;
 use crate::cgi::{RequestInfo, announces_no_body};
@@ -217,7 +217,8 @@ fn offer_upgrade(
     if request.role != Role::RESPONDER || has_body || !is_alone {
         return None;
     }
-    let warning = WebSocketWarning::new(call.headers(), request.params.get("SERVER_SOFTWARE"));
+    let software = request.params.get("SERVER_SOFTWARE");
+    let warning = WebSocketWarning::new(call.headers(), software);
     // Reads no bytes: there are none.
     match protocol.read_body(request.key, &mut VecDeque::new()) {
         Ok(StreamState::Open) => {}
@@ -227,7 +228,7 @@ fn offer_upgrade(
         }
         Ok(StreamState::Aborted) | Err(_) => return None,
     }
-    let (offer, input, output) = upgrade::offer(warning);
+    let (offer, input, output) = upgrade::offer(Support::of(software), warning);
     call.extensions_mut().insert(offer);
     Some((input, output))
 }

@@ -18,6 +18,7 @@ mod in_flight_request;
 mod input_streams;
 mod oneshot;
 mod params;
+mod protocol_slot;
 mod reader;
 mod requests;
 pub(crate) mod response_driver;

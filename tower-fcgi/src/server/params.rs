@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 
 use fcgi_core::Role;
+use http::Version;
 use http::uri::Scheme;
 
 use super::stderr::Stderr;
-use crate::cgi::{client_of, first_counts, server_of};
+use crate::cgi::{client_of, first_counts, http_version, server_of};
 
 /// The meta-variables of a request (RFC 3875 §4.1): everything that the web server sent, in its order, as raw bytes. Values
 /// of HTTP_* may have spaces and tabs around them, which the request's headers do not have.
@@ -114,6 +115,15 @@ impl Params {
             None => self.get("REQUEST_SCHEME").is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https")),
         };
         if https { Scheme::HTTPS } else { Scheme::HTTP }
+    }
+
+    /// The version of HTTP that the client used: SERVER_PROTOCOL (RFC 3875 §4.1.16). `None` if that is missing or not a
+    /// version of HTTP, as `INCLUDED` in Apache's server-side includes.
+    ///
+    /// The version of the request itself is always HTTP/1.1, as behind a proxy.
+    #[must_use]
+    pub fn client_protocol(&self) -> Option<Version> {
+        self.get("SERVER_PROTOCOL").and_then(http_version)
     }
 
     /// The request's STDERR stream, which the web server writes to its error log. `None` for params that were made by hand.

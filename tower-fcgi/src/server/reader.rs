@@ -37,24 +37,22 @@ pub(super) fn poll_read<IO: AsyncRead + Unpin>(
     protocol: &mut Connection,
     cx: &mut Context<'_>,
 ) -> Result<ReadOutcome, Error> {
-    let (read, received) = buffer_pool::with_read_buffer(|buffer| {
-        let read = pin!(io.read_buf(buffer)).poll(cx);
+    buffer_pool::with_read_buffer(|buffer| {
+        let Poll::Ready(read) = pin!(io.read_buf(buffer)).poll(cx) else { return Ok(ReadOutcome::Pending) };
+        if read? == 0 {
+            return Ok(ReadOutcome::Eof);
+        }
         if buffer.len() >= MIN_SHARED_READ {
             let shared: Bytes = buffer.split().freeze();
-            return (read, protocol.receive_shared(&shared));
+            protocol.receive_shared(&shared)?;
+        } else {
+            let received = protocol.receive(buffer);
+            buffer.clear();
+            received?;
         }
-        let received = protocol.receive(buffer);
-        buffer.clear();
-        (read, received)
-    });
-    let Poll::Ready(read) = read else { return Ok(ReadOutcome::Pending) };
-    let read = read?;
-    received?;
-    if read == 0 {
-        return Ok(ReadOutcome::Eof);
-    }
-    protocol.output().set_buffer(buffer_pool::take_output);
-    Ok(ReadOutcome::Data)
+        protocol.output().set_buffer(buffer_pool::take_output);
+        Ok(ReadOutcome::Data)
+    })
 }
 
 /// Reads once and discards the bytes. Returns their number; 0 at the end of the stream.

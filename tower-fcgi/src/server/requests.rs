@@ -1,7 +1,5 @@
 //! Handles the events of a request other than its handler's response: its body, aborts, rejections and timeouts.
 
-use std::pin::Pin;
-
 use fcgi_core::RequestKey;
 use fcgi_core::server::{Connection, RejectReason};
 use http::{Response, StatusCode};
@@ -18,7 +16,7 @@ use crate::cgi::ErrorBody;
 /// Controls the requests of a connection: their state in the protocol, and the handlers of those in flight.
 pub(super) struct RequestControl<'a, F, B> {
     pub(super) protocol: &'a mut Connection,
-    pub(super) in_flight: Pin<&'a mut InFlight<F, B>>,
+    pub(super) in_flight: &'a mut InFlight<F, B>,
     /// Bytes of unwritten output at which a response pauses.
     pub(super) max_write_buffer: usize,
 }
@@ -98,12 +96,12 @@ where
     /// Cancels all handlers: the peer is gone.
     pub(super) fn cancel_all(&mut self) {
         let kind = BodyErrorKind::Disconnected;
-        self.in_flight.as_mut().cancel_all(kind, self.protocol, self.max_write_buffer);
+        self.in_flight.cancel_all(kind, self.protocol, self.max_write_buffer);
     }
 
     /// Drops the handler of a request, if any, and fails its body.
     fn cancel(&mut self, key: RequestKey, kind: BodyErrorKind) {
-        self.in_flight.as_mut().cancel(key, kind, self.protocol, self.max_write_buffer);
+        self.in_flight.cancel(key, kind, self.protocol, self.max_write_buffer);
     }
 
     /// Answers a request that no handler has.

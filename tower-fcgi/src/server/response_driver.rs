@@ -11,11 +11,12 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response, StatusCode, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
 
 use super::error_log::{self, DeferredLog, LogScope};
 use super::failure::{BoxError, Failure};
 use super::response_writer::ResponseWriter;
-use super::upgrade::UpgradeOutput;
+use super::upgrade::{Support, UpgradeOutput};
 use super::warning::Warning;
 use crate::cgi::{
     ErrorBody, ResponseBodyLength, ResponseBodySize, ResponseContext, trim_ows, write_error, write_head,
@@ -38,9 +39,10 @@ pin_project! {
             log: DeferredLog,
             upgrade: Option<UpgradeOutput>,
         },
-        /// The handler responded with a 101 to an upgradable request. The head is written in the next poll.
+        /// The handler responded with a 101 to an upgradable request. The head is written in the next poll, or after `wait`.
         /// `upgrade` is taken by the next state.
         Switching {
+            wait: Option<Pin<Box<Sleep>>>,
             parts: Box<response::Parts>,
             upgrade: Option<UpgradeOutput>,
             log: DeferredLog,
@@ -167,23 +169,37 @@ where
         match self.as_mut().project() {
             ResponseDriverProj::Handler { future, context, upgrade, log } => {
                 let context = *context;
-                let response = match ready!(future.poll(cx)) {
-                    Ok(response) => response,
-                    Err(failure) => return Poll::Ready(Err(failure)),
-                };
+                let response = ready!(future.poll(cx))?;
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS
                     && let Some(upgrade) = upgrade.take_if(|upgrade| upgrade.is_held())
                 {
                     let (parts, log) = (Box::new(response.into_parts().0), mem::take(log));
                     let error_body = context.error_body();
-                    self.set(Self::Switching { parts, upgrade: Some(upgrade), log, error_body });
+                    let wait = match upgrade.support() {
+                        Support::Certain => None,
+                        Support::Unknown => Some(Box::pin(sleep(Support::GRACE))),
+                    };
+                    self.set(Self::Switching { wait, parts, upgrade: Some(upgrade), log, error_body });
                     // The connection reads before the next poll: if STDIN has ended, the web server does not carry upgrades.
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Poll::Ready(self.send_head(response, context, writer))
+                self.as_mut().send_head(response, context, writer)?;
+                if writer.is_full() && !self.awaits_its_end() {
+                    return Poll::Ready(Ok(()));
+                }
+                // Usually the first frame is ready, too.
+                self.send_body(cx, writer)
             }
-            ResponseDriverProj::Switching { .. } => Poll::Ready(self.switch(writer)),
+            ResponseDriverProj::Switching { wait, upgrade, .. } => {
+                let is_refused = upgrade.as_ref().is_none_or(|upgrade| upgrade.is_refused());
+                if let Some(wait) = wait
+                    && !is_refused
+                {
+                    ready!(wait.as_mut().poll(cx));
+                }
+                Poll::Ready(self.switch(writer))
+            }
             ResponseDriverProj::Upgraded { upgrade } => {
                 match ready!(upgrade.poll_output(cx)) {
                     Some(bytes) => writer.stdout_bytes(bytes),
@@ -191,17 +207,25 @@ where
                 }
                 Poll::Ready(Ok(()))
             }
-            ResponseDriverProj::Body { body, left, first, .. } => {
-                match Self::send_frame(body, left, first, cx, writer) {
-                    Poll::Ready(Ok(true)) => {
-                        self.finish(writer);
-                        Poll::Ready(Ok(()))
-                    }
-                    other => other.map_ok(drop),
-                }
-            }
+            ResponseDriverProj::Body { .. } => self.send_body(cx, writer),
             ResponseDriverProj::Done => Poll::Ready(Ok(())),
         }
+    }
+
+    /// Writes one frame of the body, and the end after the last one.
+    #[inline]
+    fn send_body(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        writer: &mut impl ResponseWriter,
+    ) -> Poll<Result<(), Failure>> {
+        let ResponseDriverProj::Body { body, left, first, .. } = self.as_mut().project() else {
+            return Poll::Ready(Ok(()));
+        };
+        if ready!(Self::send_frame(body, left, first, cx, writer))? {
+            self.finish(writer);
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Writes the head of a 101, unless the upgrade was refused meanwhile.

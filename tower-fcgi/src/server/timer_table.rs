@@ -86,6 +86,11 @@ enum InputFlow {
 const MAX_DEADLINES: (usize, usize) = (4, 32);
 
 impl TimerTable {
+    /// Whether no timer runs.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.connection.is_none() && self.requests.is_none()
+    }
+
     /// Starts the connection's timer, to expire after `limit`, unless the same one already runs. Replaces any other one.
     pub(crate) fn set(&mut self, timer: Timer, limit: Duration) {
         if !matches!(self.connection, Some((running, _)) if running == timer) {

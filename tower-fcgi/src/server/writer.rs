@@ -25,9 +25,12 @@ pub(super) enum WriteState {
 }
 
 impl WriteState {
-    /// Writes and flushes `output` until it is empty or the transport takes no more. Returns [`Made`](Progress::Made) if
-    /// bytes were written, [`Blocked`](Progress::Blocked) if the transport took none, and [`Finished`](Progress::Finished) if
-    /// `output` was empty.
+    /// Writes `output` once, and flushes if nothing is left of it. Returns [`Made`](Progress::Made) if bytes were written: write
+    /// again, because the transport may take more. [`Blocked`](Progress::Blocked) if the transport took none, and
+    /// [`Finished`](Progress::Finished) if `output` was empty.
+    ///
+    /// Once, so that more output can be queued behind the rest of a short write. The next write is then as large as this one,
+    /// which saves system calls.
     pub(super) fn poll_write<IO: AsyncWrite + Unpin>(
         &mut self,
         io: &mut IO,
@@ -35,13 +38,10 @@ impl WriteState {
         cx: &mut Context<'_>,
     ) -> io::Result<Progress> {
         let mut progress = Progress::Finished;
-        while !output.is_empty() {
-            let written = match poll_write_once(io, output, cx) {
-                Poll::Ready(written) => written?,
-                Poll::Pending => {
-                    *self = Self::Blocked { queued: output.len() };
-                    return Ok(progress.or_blocked());
-                }
+        if !output.is_empty() {
+            let Poll::Ready(written) = poll_write_once(io, output, cx)? else {
+                *self = Self::Blocked { queued: output.len() };
+                return Ok(Progress::Blocked);
             };
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
@@ -50,7 +50,7 @@ impl WriteState {
             *self = Self::Unflushed;
             progress = Progress::Made;
         }
-        if *self != Self::Flushed {
+        if *self != Self::Flushed && output.is_empty() {
             *self = Self::Unflushed;
             match Pin::new(io).poll_flush(cx) {
                 Poll::Ready(flushed) => flushed?,
@@ -132,7 +132,8 @@ mod tests {
         output.write_record(RecordType::STDOUT, RequestId(1), b"12345678");
         assert_eq!(poll(&mut io, &mut output), (Progress::Blocked, WriteState::Blocked { queued: 16 }));
         io.accepts = 10;
-        assert_eq!(poll(&mut io, &mut output), (Progress::Made, WriteState::Blocked { queued: 6 }));
+        assert_eq!(poll(&mut io, &mut output), (Progress::Made, WriteState::Unflushed));
+        assert_eq!(poll(&mut io, &mut output), (Progress::Blocked, WriteState::Blocked { queued: 6 }));
         io.accepts = 10;
         assert_eq!(poll(&mut io, &mut output), (Progress::Made, WriteState::Unflushed));
         assert_eq!(poll(&mut io, &mut output), (Progress::Blocked, WriteState::Unflushed));

@@ -129,6 +129,23 @@ async fn large_responses_are_split_correctly_in_any_writes() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_short_write_is_followed_by_a_full_one() {
+    // What Linux takes of a unix socket's queue at once: less than the output holds when it is full.
+    const TAKEN: usize = 219_264;
+    for (most, writes) in [(TAKEN, 5), (usize::MAX, 4)] {
+        let wire = Wire::default();
+        wire.lock().pattern = Box::new(move |offered| offered.min(most));
+        let frames = handler(async |_| {
+            Response::new(boxed(Scripted::new((0..16).map(|_| data(vec![b'x'; 64 * 1024])))))
+        });
+        let web_server = serve_on(wire, Config::default(), frames);
+        web_server.say(get(1, KEEP, "/")).await;
+        assert_eq!(web_server.answer(1).body().len(), 1 << 20);
+        assert_eq!(web_server.writes().len(), writes, "{:?}", web_server.writes());
+    }
+}
+
 /// Small and large frames, so that copied and shared chunks alternate.
 fn mixed() -> Body {
     let sizes = [1, 4095, 4096, 10, 65_535, 3, 65_536, 5000, 0, 70_001, 2];

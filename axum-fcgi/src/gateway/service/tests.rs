@@ -190,3 +190,22 @@ async fn tower_limits_wrap_an_application() {
     }
     assert_eq!(*seen.lock().unwrap(), ["/1", "/3", "/4", "/5", "/6", "/7"]);
 }
+
+/// Behind FastCGI, the request's own version is always HTTP/1.1.
+#[tokio::test]
+async fn the_clients_protocol_reaches_the_application() {
+    let version =
+        async |request: Request| Ok::<_, Infallible>(format!("{:?}", request.version()).into_response());
+    let gateway = FastCgi::application(tower::service_fn(version));
+    for (params, expected) in [
+        (None, "HTTP/1.1"),
+        (Some(("SERVER_PROTOCOL", "HTTP/2.0")), "HTTP/2.0"),
+        (Some(("SERVER_PROTOCOL", "INCLUDED")), "HTTP/1.1"),
+    ] {
+        let mut request = request("/");
+        if let Some(params) = params {
+            request.extensions_mut().insert(tower_fcgi::Params::from_iter([params]));
+        }
+        assert_eq!(text(gateway.clone().oneshot(request).await.unwrap()).await, expected);
+    }
+}

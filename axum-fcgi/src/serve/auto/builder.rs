@@ -1,26 +1,30 @@
 //! `serve_auto` and its settings.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::future::pending;
 use std::io;
+use std::marker::PhantomData;
 use std::pin::Pin;
 
-use axum::extract::Request;
-use axum::response::Response;
-use axum::serve::Listener;
-use tower_service::Service;
+use tower_fcgi::Roles;
 
 use super::addresses::Sockets;
 use super::detect::{StartMode, detect};
+use super::listener::AutoListener;
 use super::signals::Signals;
 use super::{cgi, front_controllers};
-use crate::listen::{AllowList, AllowListener};
-use crate::serve::builder::serve;
+use crate::allow_list::AllowList;
+use crate::listen::{FcgiListener, warn_if_exposed};
+use crate::serve::accept_loop;
 use crate::serve::config::Config;
 use crate::serve::future::ServeFuture;
+use crate::serve::make_service::make_fcgi_service::MakeFcgiService;
+use crate::serve::prepare::prepare;
 
 /// Serves `service` however the program was started: by a web server, systemd, a shell, or as a CGI program.
+///
+/// `service` is a service or make-service as for [`serve`](crate::serve()). An [`IncomingStream`](crate::IncomingStream)
+/// has the type of an [`FcgiListener`]'s, however the program was started.
 ///
 /// It checks for the following, in this order, and serves the first that it finds:
 ///
@@ -77,25 +81,33 @@ use crate::serve::future::ServeFuture;
 ///     axum_fcgi::serve_auto(router).await
 /// }
 /// ```
-pub fn serve_auto<S>(service: S) -> ServeAuto<S>
+pub fn serve_auto<M, K>(service: M) -> ServeAuto<M, K>
 where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    M: MakeFcgiService<FcgiListener, K>,
 {
-    ServeAuto { service, config: Config::default(), signal: Box::pin(pending()) }
+    ServeAuto {
+        service: prepare(service),
+        config: Config::default(),
+        signal: Box::pin(pending()),
+        kind: PhantomData,
+    }
 }
 
 /// The builder that [`serve_auto`] returns. Await it to serve.
+///
+/// `M` is the service or make-service, and `K` its [kind](crate::make_service).
 #[must_use = "nothing is served until it is awaited"]
-pub struct ServeAuto<S> {
-    service: S,
+pub struct ServeAuto<M, K> {
+    service: M,
     config: Config,
     signal: Signal,
+    kind: PhantomData<fn() -> K>,
 }
 
 /// The application's own shutdown signal.
 type Signal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl<S> ServeAuto<S> {
+impl<M, K> ServeAuto<M, K> {
     /// Replaces the default settings.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
@@ -109,9 +121,10 @@ impl<S> ServeAuto<S> {
     }
 }
 
-impl<S> IntoFuture for ServeAuto<S>
+impl<M, K> IntoFuture for ServeAuto<M, K>
 where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    M: MakeFcgiService<FcgiListener, K>,
+    K: 'static,
 {
     type Output = io::Result<()>;
     type IntoFuture = ServeFuture;
@@ -121,15 +134,15 @@ where
     }
 }
 
-impl<S> fmt::Debug for ServeAuto<S> {
+impl<M, K> fmt::Debug for ServeAuto<M, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServeAuto").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
-async fn run<S>(ServeAuto { service, mut config, signal }: ServeAuto<S>) -> io::Result<()>
+async fn run<M, K>(ServeAuto { service, mut config, signal, kind: _ }: ServeAuto<M, K>) -> io::Result<()>
 where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    M: MakeFcgiService<FcgiListener, K>,
 {
     // Install before the sockets exist: a supervisor that sees a socket may send a signal.
     let signals = Signals::install()?;
@@ -144,30 +157,16 @@ where
     };
     match detect()? {
         StartMode::Cgi => cgi::serve(service, config, shutdown).await,
-        StartMode::Sockets(Sockets { fastcgi, http }) => match AllowList::from_env() {
-            Some(list) => {
-                let http = http.map(|http| AllowListener::new(http, list.clone()));
-                listen(AllowListener::new(fastcgi, list), http, service, config, shutdown).await
+        StartMode::Sockets(Sockets { fastcgi, http }) => {
+            let list = AllowList::from_env();
+            if list.is_none() {
+                [Some(&fastcgi), http.as_ref()].into_iter().flatten().for_each(warn_if_exposed);
             }
-            None => listen(fastcgi, http, service, config, shutdown).await,
-        },
-    }
-}
-
-async fn listen<L, S>(
-    listener: L,
-    http: Option<L>,
-    service: S,
-    config: Config,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()>
-where
-    L: Listener<Addr: fmt::Debug>,
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-{
-    let serve = serve(listener, service).with_config(config);
-    match http {
-        Some(http) => serve.with_upgrades_over_http(http).with_graceful_shutdown(shutdown).await,
-        None => serve.with_graceful_shutdown(shutdown).await,
+            let http = http.map(|listeners| AutoListener::new(listeners, list.clone()));
+            let listener = AutoListener::new(fastcgi, list);
+            let roles = Roles::RESPONDER;
+            accept_loop::run::<_, FcgiListener, _, K>(listener, http, service, config, roles, shutdown).await;
+            Ok(())
+        }
     }
 }

@@ -5,6 +5,7 @@ mod builder;
 mod cgi;
 mod detect;
 mod front_controllers;
+mod listener;
 mod signals;
 mod stdio;
 

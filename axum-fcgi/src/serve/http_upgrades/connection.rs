@@ -20,45 +20,39 @@ use tracing::Instrument as _;
 use super::request;
 use super::stream::UpgradeStream;
 use crate::accept::{Connections, HttpHandle};
-use crate::serve::config::Config;
-use crate::serve::socket_options::set_nodelay;
 
 /// Serves HTTP connections, for upgrades only.
-pub(in crate::serve) struct HttpUpgrades<S> {
-    service: S,
+pub(in crate::serve) struct HttpUpgrades {
     target: Arc<RequestTarget>,
     header_read_timeout: Option<Duration>,
     idle_timeout: Option<Duration>,
-    connections: Arc<Connections>,
 }
 
-impl<S> HttpUpgrades<S>
-where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-{
-    pub(in crate::serve) fn new(service: S, config: &Config, connections: &Arc<Connections>) -> Self {
+impl HttpUpgrades {
+    pub(in crate::serve) fn new(config: &tower_fcgi::Config) -> Self {
         Self {
-            service,
-            target: Arc::new(config.connection.request_target().clone()),
-            header_read_timeout: config.connection.header_read_timeout(),
-            idle_timeout: config.connection.upgrade_idle_timeout(),
-            connections: Arc::clone(connections),
+            target: Arc::new(config.request_target().clone()),
+            header_read_timeout: config.header_read_timeout(),
+            idle_timeout: config.upgrade_idle_timeout(),
         }
     }
 
     /// Serves a connection in its own task.
-    pub(in crate::serve) fn spawn<IO, A>(&self, (io, peer): (IO, A))
-    where
+    pub(in crate::serve) fn spawn<IO, S>(
+        &self,
+        io: IO,
+        peer: &dyn fmt::Debug,
+        service: S,
+        connections: &Arc<Connections>,
+    ) where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        A: fmt::Debug,
+        S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     {
-        set_nodelay(&io);
         let handle = HttpHandle::default();
-        let guard = self.connections.register(handle.clone());
+        let guard = connections.register(handle.clone());
         let stream = UpgradeStream::new(io, handle.clone(), guard, self.idle_timeout);
         let span = tracing::debug_span!("http_upgrade", ?peer);
-        let served =
-            serve(stream, handle, self.service.clone(), Arc::clone(&self.target), self.header_read_timeout);
+        let served = serve(stream, handle, service, Arc::clone(&self.target), self.header_read_timeout);
         tokio::spawn(served.instrument(span));
     }
 }

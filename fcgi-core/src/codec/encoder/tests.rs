@@ -162,6 +162,32 @@ fn large_contents_are_not_copied() {
 }
 
 #[test]
+fn a_short_rest_shares_a_record_with_the_next_content() {
+    let mut encoder = RecordEncoder::new();
+    encoder.write_stream(RecordType::STDOUT, ID, b"head");
+    for _ in 0..4 {
+        encoder.write_stream_bytes(RecordType::STDOUT, ID, Bytes::from_static(&[7; 65_536]));
+    }
+    let slices: Vec<_> = encoder.slices().map(<[u8]>::len).collect();
+    assert_eq!(slices, [12, 65_524, 20, 65_516, 28, 65_508, 36, 65_500, 44]);
+    let lens: Vec<_> = records(&drain(&mut encoder, 1000)).iter().map(|(_, content)| content.len()).collect();
+    assert_eq!(lens, [65_528, 65_528, 65_528, 65_528, 36]);
+}
+
+#[test]
+fn a_record_without_room_for_a_large_content_is_closed() {
+    let mut encoder = RecordEncoder::new();
+    for copied in [61_432, 61_433, 65_535] {
+        encoder.write_stream(RecordType::STDOUT, ID, &vec![b'x'; copied]);
+        encoder.write_stream_bytes(RecordType::STDOUT, ID, Bytes::from(vec![7; 5000]));
+        let lens: Vec<_> =
+            records(&drain(&mut encoder, 1 << 20)).iter().map(|(_, content)| content.len()).collect();
+        let expected = if copied == 61_432 { [65_528, 904] } else { [copied, 5000] };
+        assert_eq!(lens, expected);
+    }
+}
+
+#[test]
 fn a_record_grows_after_its_buffer_was_returned() {
     let mut encoder = RecordEncoder::new();
     encoder.write_stream(RecordType::STDERR, ID, &[b'e'; 6000]);

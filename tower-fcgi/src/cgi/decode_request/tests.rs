@@ -224,22 +224,10 @@ fn what_is_between_client_and_web_server_is_left_out() {
 }
 
 #[test]
-fn an_odd_server_protocol_is_served() {
-    for (value, version) in [
-        ("HTTP/1.1", Version::HTTP_11),
-        ("HTTP/1.0", Version::HTTP_10),
-        ("HTTP/2", Version::HTTP_2),
-        ("HTTP/2.0", Version::HTTP_2),
-        ("HTTP/3.0", Version::HTTP_3),
-        ("INCLUDED", Version::HTTP_11),
-        ("", Version::HTTP_11),
-        ("HTTP/9", Version::HTTP_11),
-    ] {
-        assert_eq!(
-            head_of(&[(b"SERVER_PROTOCOL", value.as_bytes())]).unwrap().parts.version,
-            version,
-            "{value}"
-        );
+fn the_version_is_http_1_1_for_every_client() {
+    for value in ["HTTP/1.1", "HTTP/1.0", "HTTP/2", "HTTP/2.0", "HTTP/3.0", "INCLUDED", "", "HTTP/9"] {
+        let head = head_of(&[(b"SERVER_PROTOCOL", value.as_bytes())]).unwrap();
+        assert_eq!(head.parts.version, Version::HTTP_11, "{value}");
     }
     assert_eq!(head_of(&[]).unwrap().parts.version, Version::HTTP_11, "absent");
 }

@@ -27,7 +27,7 @@ use super::params::Params;
 use super::response_driver::{ResponseDriver, complete};
 use super::response_writer::ResponseWriter as _;
 use super::stderr::Stderr;
-use super::upgrade::{self, WebSocketWarning, asks_for_upgrade};
+use super::upgrade::{self, Support, WebSocketWarning, asks_for_upgrade};
 use crate::body::{BodyChannel, BodyErrorKind, RequestBody};
 use crate::cgi::{ErrorBody, OwnProgram, ResponseContext, TargetContext, TargetSettings, read_head};
 
@@ -164,8 +164,9 @@ where
         let length = if is_chunked { None } else { info.content_length };
         let mut upgrade = None;
         if !is_chunked && length.is_none_or(|length| length == 0) && asks_for_upgrade(call.headers()) {
-            let warning = WebSocketWarning::new(call.headers(), params.get("SERVER_SOFTWARE"));
-            let (offer, input, output) = upgrade::offer(warning);
+            let software = params.get("SERVER_SOFTWARE");
+            let warning = WebSocketWarning::new(call.headers(), software);
+            let (offer, input, output) = upgrade::offer(Support::of(software), warning);
             call.extensions_mut().insert(offer);
             self.stdin.begin_upgrade(input);
             upgrade = Some(output);

@@ -15,6 +15,7 @@ mod input;
 mod on_upgrade;
 mod output;
 mod request;
+mod support;
 mod unsupported;
 mod upgraded;
 
@@ -22,6 +23,7 @@ pub(super) use self::input::UpgradeInput;
 pub use self::on_upgrade::{OnUpgrade, UpgradeError};
 pub(super) use self::output::UpgradeOutput;
 pub(super) use self::request::asks_for_upgrade;
+pub(super) use self::support::Support;
 pub(super) use self::unsupported::WebSocketWarning;
 pub use self::upgraded::Upgraded;
 
@@ -31,12 +33,15 @@ use self::channel::UpgradeChannel;
 use crate::body::{BodyChannel, DeclaredBodyLength, RequestBody};
 
 /// The three parts of an upgradable request. `warning` is logged if STDIN ends before the upgrade.
-pub(super) fn offer(warning: Option<WebSocketWarning>) -> (OnUpgrade, UpgradeInput, UpgradeOutput) {
+pub(super) fn offer(
+    support: Support,
+    warning: Option<WebSocketWarning>,
+) -> (OnUpgrade, UpgradeInput, UpgradeOutput) {
     let (stdin, channel) = (Arc::new(BodyChannel::default()), Arc::new(UpgradeChannel::default()));
     let body = RequestBody::streaming(Arc::clone(&stdin), DeclaredBodyLength::Unknown);
     (
         OnUpgrade::new(body, Arc::clone(&channel)),
         UpgradeInput::new(stdin, Arc::clone(&channel), warning),
-        UpgradeOutput::new(channel),
+        UpgradeOutput::new(channel, support),
     )
 }

@@ -14,8 +14,12 @@ use crate::handlers::{Gate, Reply, boxed, full, handler};
 use crate::records::{KEEP, head};
 use crate::web_server::{WebServer, serve, serve_with};
 
-const ASKS: [(&str, &str); 3] =
-    [("HTTP_CONNECTION", "keep-alive, Upgrade"), ("HTTP_UPGRADE", "echo"), ("CONTENT_LENGTH", "0")];
+const ASKS: [(&str, &str); 4] = [
+    ("SERVER_SOFTWARE", "lighttpd/1.4.79"),
+    ("HTTP_CONNECTION", "keep-alive, Upgrade"),
+    ("HTTP_UPGRADE", "echo"),
+    ("CONTENT_LENGTH", "0"),
+];
 
 /// The head of a request that asks for an upgrade. Its STDIN is open.
 fn upgrade(id: u16) -> Vec<u8> {

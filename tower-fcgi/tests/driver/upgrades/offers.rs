@@ -293,3 +293,27 @@ async fn the_first_web_socket_without_an_upgrade_is_a_warning() {
     let warning = &log.at(Level::WARN)[0];
     assert!(warning.contains("nginx/1.26") && warning.contains("lighttpd 1.4.74"), "{warning}");
 }
+
+/// Apache and Caddy send it in a write of its own.
+#[tokio::test(start_paused = true)]
+async fn a_101_waits_for_an_end_of_stdin_on_its_way() {
+    let head = |software| {
+        let mut asks = ASKS;
+        asks[0].1 = software;
+        head(1, KEEP, "GET", "/", &asks)
+    };
+    for software in ["Apache/2.4.71 (Debian)", "Caddy/v2.6.2"] {
+        let web_server = sending_back();
+        web_server.say(head(software)).await;
+        sleep(Duration::from_millis(50)).await;
+        web_server.say(end_stdin(1)).await;
+        assert_eq!(web_server.answer(1).status(), 426);
+    }
+    // A web server that is not known, and that carries upgrades.
+    let web_server = sending_back();
+    web_server.say(head("another")).await;
+    assert!(web_server.answers().list.is_empty());
+    sleep(Duration::from_millis(100)).await;
+    web_server.say(stdin(1, b"echo")).await;
+    assert!(web_server.answers().of(1).stdout.ends_with(b"\r\n\r\necho"));
+}

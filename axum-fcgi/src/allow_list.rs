@@ -1,4 +1,4 @@
-//! The networks from which web servers may connect.
+//! Addresses and networks that may connect, or whose headers are trusted.
 
 use std::env::{self, VarError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,7 +9,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 /// The variable of FastCGI §3.2.
 const WEB_SERVER_ADDRS: &str = "FCGI_WEB_SERVER_ADDRS";
 
-/// The networks from which web servers may connect.
+/// Addresses and networks: of web servers that may connect ([`AllowListener`](crate::AllowListener)), or of proxies in front
+/// of the web server ([`TrustedProxies`](crate::TrustedProxies)).
 ///
 /// As a string, they are separated by commas: `127.0.0.1, 10.0.0.0/8, 2001:db8::/32`. An IPv4 address also matches in its
 /// form mapped to IPv6, which a socket at `[::]` gets.
@@ -61,7 +62,7 @@ impl AllowList {
         })
     }
 
-    /// Whether a web server may connect from this address.
+    /// Whether the list contains this address.
     #[must_use]
     pub fn allows(&self, addr: IpAddr) -> bool {
         let addr = addr.to_canonical();
