@@ -195,6 +195,20 @@ async fn the_prefix_is_stripped_over_http_too() {
     }
 }
 
+/// A connection over HTTP gets its service as one over FastCGI does.
+#[tokio::test(start_paused = true)]
+async fn make_services_serve_both_sockets() {
+    let router = Router::new().route("/echo", any(echo)).with_state(Arc::default());
+    let ((_fastcgi, listener), (http, http_listener)) = (listener(), listener());
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(axum_fcgi::serve(listener, service).with_upgrades_over_http(http_listener).into_future());
+    let mut io = http.connect();
+    let head = format!("GET /echo HTTP/1.1\r\n{UPGRADE}X-Forwarded-For: 192.0.2.7\r\n\r\n");
+    io.write_all(head.as_bytes()).await.unwrap();
+    assert!(read_until(&mut io, "\r\n\r\n").await.starts_with("HTTP/1.1 101 "));
+    assert_eq!(read_until(&mut io, "\n").await, "192.0.2.7:0 /echo /echo\n");
+}
+
 #[tokio::test(start_paused = true)]
 async fn shutdown_ends_the_clients_direction() {
     let mut served = serve(Config::default());

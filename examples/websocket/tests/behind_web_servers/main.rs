@@ -15,8 +15,8 @@ use self::site::{Site, start_application};
 
 fn main() -> ExitCode {
     let mut trials = vec![
-        trial("http/other_requests_are_refused", other_requests),
-        trial("http/sigterm_ends_a_chat", sigterm),
+        trial("other_requests_are_refused", other_requests),
+        trial("sigterm_ends_a_chat", sigterm),
     ];
     for setup in EACH {
         trials.push(behind(setup, "clients_exchange_messages", messages));
