@@ -51,14 +51,14 @@ impl WebServer {
     /// The same for a web server of at least this version. An older one is not an error: the test is ignored with the reason.
     pub fn trial_since(
         self,
-        first: Version,
+        first: &Version,
         name: &str,
         test: impl FnOnce(Installed) -> Result + Send + 'static,
     ) -> Trial {
         let found = self.find();
         let installed = found.as_ref().ok().and_then(|installed| installed.version().ok());
         match installed {
-            Some(installed) if installed < first => {
+            Some(installed) if installed < *first => {
                 let program = self.program();
                 let reason = format!("{program} {installed} is older than {first}");
                 Trial::ignorable_test(format!("{program}/{name}"), move || {

@@ -1,10 +1,6 @@
-//! A WebSocket client over HTTP/1.1 (RFC 6455) and HTTP/2 (RFC 8441).
+//! A WebSocket client (RFC 6455).
 
-use axum::body::Body;
-use axum::http::{Method, Request};
 use futures_util::{SinkExt as _, StreamExt as _};
-use hyper::ext::Protocol;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use test_support::Result;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -39,33 +35,6 @@ pub(crate) async fn http1(port: u16) -> Result<WebSocketStream<TcpStream>> {
         }
     }
     Ok(WebSocketStream::from_raw_socket(io, Role::Client, None).await)
-}
-
-/// Connects over HTTP/2, by an extended CONNECT.
-pub(crate) async fn http2(port: u16) -> Result<WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>> {
-    let io = TokioIo::new(TcpStream::connect(("127.0.0.1", port)).await?);
-    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await?;
-    tokio::spawn(connection);
-    // SETTINGS of the web server allow an extended CONNECT; a response shows that they have arrived.
-    let plain = Request::get(format!("http://localhost:{port}/")).body(Body::empty())?;
-    sender.send_request(plain).await.map_err(|error| format!("a plain request: {error:?}"))?;
-    let request = Request::builder()
-        .method(Method::CONNECT)
-        .uri(format!("http://localhost:{port}/ws"))
-        .extension(Protocol::from_static("websocket"))
-        .header("sec-websocket-version", "13");
-    let response = sender.send_request(request.body(Body::empty())?).await;
-    let response = response.map_err(|error| format!("an extended CONNECT: {error:?}"))?;
-    if response.status() != 200 {
-        return Err(format!("{response:?}").into());
-    }
-    let upgraded = TokioIo::new(hyper::upgrade::on(response).await?);
-    // Keeps the connection open.
-    tokio::spawn(async move {
-        std::future::pending::<()>().await;
-        drop(sender);
-    });
-    Ok(WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await)
 }
 
 /// One message.

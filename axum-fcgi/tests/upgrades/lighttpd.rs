@@ -37,7 +37,6 @@ cgi.upgrade = "enable"
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         fastcgi("http1", converse_http1),
-        fastcgi("http2", converse_http2),
         fastcgi("many_web_sockets", many_web_sockets),
         fastcgi("other_requests", other_requests),
         cgi("cgi_http1", converse_http1),
@@ -49,7 +48,7 @@ fn fastcgi<F>(name: &str, test: fn(u16) -> F) -> Trial
 where
     F: Future<Output = Result> + 'static,
 {
-    WebServer::Lighttpd.trial_since(Version::from(FIRST), name, move |lighttpd| {
+    WebServer::Lighttpd.trial_since(&Version::from(FIRST), name, move |lighttpd| {
         let (application, port) = application::serve()?;
         let running = lighttpd.start(FASTCGI, &[("9000", &port)])?;
         let result = application.block_on(test(running.port));
@@ -79,10 +78,6 @@ fn report(result: Result, running: &Running) -> Result {
 
 async fn converse_http1(port: u16) -> Result {
     client::converse(client::http1(port).await?).await
-}
-
-async fn converse_http2(port: u16) -> Result {
-    client::converse(client::http2(port).await?).await
 }
 
 /// All are open before the first message.
