@@ -1,9 +1,10 @@
 //! The addresses in FCGI_LISTEN.
 
 use std::env;
+use std::fmt::Display;
 use std::io;
 
-use crate::listen::{Address, FcgiListener, Listeners, about};
+use crate::listen::{Address, AddressError, FcgiListener, Listeners, about};
 
 const VARIABLE: &str = "FCGI_LISTEN";
 /// Marks the address of an HTTP socket for upgrades.
@@ -44,20 +45,20 @@ fn parse(text: &str) -> io::Result<Addresses> {
         let (list, address) = match entry.strip_prefix(HTTP) {
             // `http:/run/app/http.sock` is a path, but `http://127.0.0.1:9001` is not.
             Some(url) if url.starts_with("//") => {
-                return Err(invalid(format!("{entry:?} is a URL: write {HTTP}127.0.0.1:9001")));
+                return Err(invalid(&format_args!("{entry:?} is a URL: write {HTTP}127.0.0.1:9001")));
             }
             Some(address) => (&mut addresses.http, address),
             None => (&mut addresses.fastcgi, entry),
         };
-        list.push(address.parse().map_err(|error| invalid(format!("{error}")))?);
+        list.push(address.parse().map_err(|error: AddressError| invalid(&error))?);
     }
     if addresses.fastcgi.is_empty() && !addresses.http.is_empty() {
-        return Err(invalid(format!("{HTTP} is for upgrades only: also give an address for FastCGI")));
+        return Err(invalid(&format_args!("{HTTP} is for upgrades only: also give an address for FastCGI")));
     }
     Ok(addresses)
 }
 
-fn invalid(error: String) -> io::Error {
+fn invalid(error: &dyn Display) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("{VARIABLE}: {error}"))
 }
 

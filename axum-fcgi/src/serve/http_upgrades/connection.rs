@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -100,7 +100,7 @@ where
             let path = request.uri().path().to_owned();
             request::check_response(Oneshot::new(service, request).await?, &path)
         }
-        Err(response) => response,
+        Err(refusal) => refusal.into_response(),
     };
     Ok(request::close_unless_upgraded(response))
 }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, OriginalUri, Request};
 use axum::http::header::{CONNECTION, HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, Version};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use percent_encoding::percent_decode;
@@ -15,14 +15,32 @@ use super::client_addr::client_addr;
 const ONLY_UPGRADES: &str =
     "This socket only upgrades connections, to WebSockets for example. Other requests go over FastCGI.\n";
 
+/// Why a request does not reach the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    NoUpgrade,
+    DotSegment,
+    OutsidePrefix,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NoUpgrade => upgrade_required(),
+            Self::DotSegment => (StatusCode::BAD_REQUEST, "The path has a dot segment.\n").into_response(),
+            Self::OutsidePrefix => StatusCode::NOT_FOUND.into_response(),
+        }
+    }
+}
+
 /// Converts a request to axum's if it may reach the service.
 ///
 /// # Errors
-/// The response to any other request.
+/// If it may not.
 pub(super) fn accept(
     request: axum::http::Request<Incoming>,
     target: &RequestTarget,
-) -> Result<Request, Response> {
+) -> Result<Request, Refusal> {
     let (mut parts, body) = request.into_parts();
     // RFC 9110 §7.8: a server ignores Upgrade in HTTP/1.0.
     let is_upgrade = parts.version == Version::HTTP_11
@@ -31,14 +49,14 @@ pub(super) fn accept(
         && !parts.headers.contains_key(TRANSFER_ENCODING)
         && asks_for_upgrade(&parts.headers);
     if !is_upgrade {
-        return Err(upgrade_required());
+        return Err(Refusal::NoUpgrade);
     }
     if has_dot_segment(parts.uri.path()) {
-        return Err((StatusCode::BAD_REQUEST, "The path has a dot segment.\n").into_response());
+        return Err(Refusal::DotSegment);
     }
     if let RequestTarget::StripPrefix(prefix) = target {
         let Some(below) = strip_prefix(&parts.uri, prefix) else {
-            return Err(StatusCode::NOT_FOUND.into_response());
+            return Err(Refusal::OutsidePrefix);
         };
         parts.extensions.insert(OriginalUri(std::mem::replace(&mut parts.uri, below)));
     }

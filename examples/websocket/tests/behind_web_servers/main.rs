@@ -10,14 +10,12 @@ use libtest_mimic::Trial;
 use test_support::{Result, trial};
 
 use self::client::{Client, block_on};
-use self::setup::{EACH, Setup, trial_behind};
+use self::setup::{EACH, Setup};
 use self::site::{Site, start_application};
 
 fn main() -> ExitCode {
-    let mut trials = vec![
-        trial("other_requests_are_refused", other_requests),
-        trial("sigterm_ends_a_chat", sigterm),
-    ];
+    let mut trials =
+        vec![trial("other_requests_are_refused", other_requests), trial("sigterm_ends_a_chat", sigterm)];
     for setup in EACH {
         trials.push(behind(setup, "clients_exchange_messages", messages));
     }
@@ -25,8 +23,7 @@ fn main() -> ExitCode {
 }
 
 fn behind(setup: Setup, name: &str, test: fn(&Site) -> Result) -> Trial {
-    let start = move |server| test(&Site::start(&server, setup.config)?);
-    trial_behind(setup.server, name, setup.server.find(), start)
+    setup.trial(name, move |server| test(&Site::start(&server, setup.config)?))
 }
 
 fn messages(site: &Site) -> Result {

@@ -1,7 +1,7 @@
 //! The web servers and their configurations.
 
-use libtest_mimic::{Completion, Trial};
-use test_support::{Result, Version, WebServer, needs};
+use libtest_mimic::Trial;
+use test_support::{Installed, Result, WebServer};
 
 /// A web server and its configuration.
 #[derive(Clone, Copy)]
@@ -18,20 +18,15 @@ pub(crate) const EACH: [Setup; 5] = [
     Setup { server: WebServer::Lighttpd, config: include_str!("../../lighttpd.conf") },
 ];
 
-/// Ignored behind lighttpd before 1.4.74, even with `CI=true`: Debian 12 has no newer one.
-pub(crate) fn trial_behind<T: Send + 'static>(
-    server: WebServer,
-    name: &str,
-    found: std::result::Result<T, String>,
-    test: impl FnOnce(T) -> Result + Send + 'static,
-) -> Trial {
-    let name = format!("{}/{name}", server.program());
-    if server == WebServer::Lighttpd
-        && let Ok(version) = server.find().map_err(Into::into).and_then(|lighttpd| lighttpd.version())
-        && version < Version::from([1, 4, 74])
-    {
-        let reason = format!("lighttpd {version} carries no upgrades over FastCGI; 1.4.74 and later do");
-        return Trial::ignorable_test(name, || Ok(Completion::ignored_with(reason)));
+impl Setup {
+    /// A test behind this web server.
+    pub(crate) fn trial(self, name: &str, test: impl FnOnce(Installed) -> Result + Send + 'static) -> Trial {
+        match self.server {
+            WebServer::Lighttpd => self.server.trial_since(&FIRST_LIGHTTPD.into(), name, test),
+            _ => self.server.trial(name, test),
+        }
     }
-    needs(name, found, |found| test(found).map_err(|error| error.to_string()))
 }
+
+/// The first version of lighttpd that carries upgrades over FastCGI. Debian 12 has none.
+const FIRST_LIGHTTPD: [u32; 3] = [1, 4, 74];

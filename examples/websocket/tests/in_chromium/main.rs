@@ -8,13 +8,13 @@ mod setup;
 #[path = "../behind_web_servers/site.rs"]
 mod site;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use libtest_mimic::Trial;
-use test_support::{Installed, Result, chromium};
+use test_support::{Result, chromium, needs};
 
-use self::setup::{EACH, Setup, trial_behind};
+use self::setup::{EACH, Setup};
 use self::site::Site;
 
 fn main() -> ExitCode {
@@ -25,8 +25,10 @@ fn main() -> ExitCode {
 }
 
 fn in_chromium(setup: Setup, name: &str, test: fn(&Path, &Site) -> Result) -> Trial {
-    let found = setup.server.find().and_then(|server| Ok((server, chromium::find()?)));
-    let start =
-        move |(server, browser): (Installed, PathBuf)| test(&browser, &Site::start(&server, setup.config)?);
-    trial_behind(setup.server, name, found, start)
+    match chromium::find() {
+        Ok(browser) => setup.trial(name, move |server| test(&browser, &Site::start(&server, setup.config)?)),
+        Err(missing) => needs(format!("{}/{name}", setup.server.program()), Err::<(), _>(missing), |()| {
+            Ok::<_, String>(())
+        }),
+    }
 }
