@@ -65,9 +65,10 @@
 //! [`with_filter`](Serve::with_filter) and [`FilterData`].
 //!
 //! # What FastCGI cannot carry
-//! WebSockets and other upgrades (they become a 500, with the reason in the web server's error log), trailers (a line in
-//! that log says when some were dropped; gRPC-Web works without, native gRPC does not), and interim responses: see
-//! [`tower_fcgi`].
+//! Trailers (a line in the web server's error log says when some were dropped; gRPC-Web works without, native gRPC does
+//! not) and interim responses: see [`tower_fcgi`]. WebSockets and other upgrades pass over FastCGI behind lighttpd only;
+//! [`with_upgrades_over_http`](Serve::with_upgrades_over_http) serves them behind other web servers: see
+//! [`deployment`](deployment#websockets).
 //!
 //! # In production
 //! [`deployment`] has notes on process managers, permissions, timeouts on both sides, and numbers of connections. [`Config`]

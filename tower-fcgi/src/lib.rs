@@ -39,8 +39,8 @@
 //! [`serve_cgi`] serves the one request of a plain CGI program (RFC 3875), with the same mapping.
 //!
 //! # What FastCGI cannot carry
-//! - **Upgrades** (WebSocket): a `101` from the application becomes a 500, with the reason on STDERR. Leave
-//!   such paths to the web server's HTTP proxy.
+//! - **Upgrades** (WebSocket), except behind lighttpd: see [`OnUpgrade`]. Elsewhere a `101` from the application becomes a
+//!   500, with the reason on STDERR. Leave such paths to the web server's HTTP proxy.
 //! - **Trailers** of a response are dropped; **interim responses** (1xx) do not exist.
 //!
 //! # Roles
@@ -73,7 +73,7 @@ pub use self::body::{BodyError, RequestBody};
 pub use self::cgi::{InvalidReasonPhrase, OriginalUri, ReasonPhrase, RequestTarget};
 pub use self::server::{
     Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
-    Params, Stderr, StderrClosed, serve_cgi,
+    OnUpgrade, Params, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,
 };
 pub use fcgi_core::server::OverloadResponse;
 pub use fcgi_core::{Limits, ParamsIter, ProtocolStatus, Role, Roles};

@@ -7,6 +7,7 @@ mod builder;
 mod config;
 mod descriptor_limit;
 mod future;
+mod http_upgrades;
 mod incoming_stream;
 pub mod make_service;
 mod prepare;
@@ -14,6 +15,7 @@ mod service;
 mod socket_options;
 #[cfg(all(unix, feature = "systemd-notify"))]
 mod systemd_notify;
+mod upgrade;
 
 #[cfg(unix)]
 pub use self::auto::{ServeAuto, serve_auto};

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use tower_fcgi::{ReasonPhrase, RequestBody};
 use tower_service::Service;
 
+use super::upgrade;
 use crate::extract::or_unspecified;
 
 /// Calls an axum service with requests that came over FastCGI.
@@ -49,6 +50,9 @@ where
         // The Router inserts the target that it routes on, unless the request already has an OriginalUri.
         if let Some(tower_fcgi::OriginalUri(uri)) = extensions.remove() {
             extensions.insert(OriginalUri(uri));
+        }
+        if let Some(upgrade) = extensions.remove::<tower_fcgi::OnUpgrade>() {
+            extensions.extend(upgrade::extension(upgrade));
         }
         AxumFuture { future: self.service.call(request) }
     }

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Completion, Trial};
 use tempfile::TempDir;
 
 use crate::fill::fill;
@@ -48,6 +48,27 @@ impl WebServer {
         needs(format!("{}/{name}", self.program()), found, test)
     }
 
+    /// The same for a web server of at least this version. An older one is not an error: the test is ignored with the reason.
+    pub fn trial_since(
+        self,
+        first: &Version,
+        name: &str,
+        test: impl FnOnce(Installed) -> Result + Send + 'static,
+    ) -> Trial {
+        let found = self.find();
+        let installed = found.as_ref().ok().and_then(|installed| installed.version().ok());
+        match installed {
+            Some(installed) if installed < *first => {
+                let program = self.program();
+                let reason = format!("{program} {installed} is older than {first}");
+                Trial::ignorable_test(format!("{program}/{name}"), move || {
+                    Ok(Completion::ignored_with(reason))
+                })
+            }
+            _ => self.trial(name, test),
+        }
+    }
+
     /// Looks for it as [`find_program`] does.
     ///
     /// # Errors
@@ -60,7 +81,9 @@ impl WebServer {
         Ok(Installed { server: self, command: vec![find_program(&[self.program()])?.into()] })
     }
 
-    const fn program(self) -> &'static str {
+    /// The name of its program.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Apache => "apache2",

@@ -34,7 +34,7 @@ use crate::record::BeginRequest;
 ///   off](Self::abort_response).
 /// - *Events out* (`poll_event`, `read_body`, `read_data`).
 /// - *Commands* (`stdout…`, `replace_response`, `stderr`, `end_request`, `abort_response`, `abandon_response`,
-///   `reject`, `discard_body`, `release_capacity`): fail with a [`UserError`](crate::UserError) if the state of the
+///   `reject`, `discard_body`, `release_capacity`, `upgrade`): fail with a [`UserError`](crate::UserError) if the state of the
 ///   request does not allow them, and then change nothing.
 /// - *Getters* (`wants_read`, `is_idle`, `active_requests`, …).
 ///
@@ -95,6 +95,8 @@ pub struct Connection {
     /// one decides.
     pub(super) keep_conn: bool,
     pub(super) shutdown: Shutdown,
+    /// The request that has taken over the connection; it may have ended since.
+    pub(super) upgraded: Option<RequestKey>,
     /// The peer's error. Separate from `shutdown`, since a response that was cut off must still cause a reset.
     pub(super) protocol_error: Option<ProtocolError>,
 }
@@ -138,6 +140,7 @@ impl Connection {
             control_bytes: 0,
             keep_conn: true,
             shutdown: Shutdown::None,
+            upgraded: None,
             protocol_error: None,
         }
     }

@@ -43,6 +43,8 @@ impl IdleConnection {
             connection.config = Arc::clone(&self.config);
         }
         connection.requests.set_generation(self.generation);
+        // A key of another connection.
+        connection.upgraded = None;
     }
 
     /// Suspends `connection`, which continues this one, and returns whether another one can use its memory now. `false` if a

@@ -15,6 +15,7 @@ mod send;
 mod shutdown;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 pub use self::config::{Config, OverloadResponse, ParamsBuffer};
 pub use self::connection::Connection;

@@ -134,7 +134,7 @@ impl Connection {
         let is_full = usize::from(self.active) >= self.config.limits.max_concurrent_requests;
         let rejection = if !self.config.roles.contains(begin.role) {
             Some(OverloadResponse::Status(ProtocolStatus::UNKNOWN_ROLE))
-        } else if is_full || !self.shutdown.accepts_requests() {
+        } else if is_full || !self.shutdown.accepts_requests() || self.upgraded().is_some() {
             Some(self.config.overload_response.clone())
         } else {
             None

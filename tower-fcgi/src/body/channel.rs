@@ -175,6 +175,11 @@ impl<K: Clone> BodyChannel<K> {
         matches!(self.lock().end, BodyEnd::Open)
     }
 
+    /// For the connection: whether all of it was sent, without an error.
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self.lock().end, BodyEnd::Clean)
+    }
+
     /// For the connection: whether the body waits for bytes.
     pub(crate) fn reader_is_waiting(&self) -> bool {
         let shared = self.lock();

@@ -40,6 +40,7 @@ pub(crate) struct DriverConfig {
     pub(crate) body_stall_timeout: Option<Duration>,
     pub(crate) body_read_timeout: Option<Duration>,
     pub(crate) request_timeout: Option<Duration>,
+    pub(crate) upgrade_idle_timeout: Option<Duration>,
     pub(crate) max_body_bytes: u64,
     pub(crate) max_write_buffer: usize,
     pub(crate) linger_timeout: Option<Duration>,
@@ -75,6 +76,7 @@ impl Default for Config {
                 body_stall_timeout: Some(Duration::from_secs(10)),
                 body_read_timeout: Some(Duration::from_secs(120)),
                 request_timeout: None,
+                upgrade_idle_timeout: None,
                 max_body_bytes: u64::MAX,
                 max_write_buffer: 256 * 1024,
                 linger_timeout: Some(Duration::from_secs(30)),
@@ -274,6 +276,20 @@ impl Config {
     #[must_use]
     pub fn request_timeout(&self) -> Option<Duration> {
         self.driver.request_timeout
+    }
+
+    /// Limits the time without bytes in either direction of an [upgraded](crate::OnUpgrade) connection. After that it is
+    /// closed. `None`: without limit, the default, as the usual protocols have pings of their own, and the web server a timeout.
+    #[must_use]
+    pub fn with_upgrade_idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.driver().upgrade_idle_timeout = limit.into();
+        self
+    }
+
+    /// The timeout that [`with_upgrade_idle_timeout`](Self::with_upgrade_idle_timeout) sets.
+    #[must_use]
+    pub fn upgrade_idle_timeout(&self) -> Option<Duration> {
+        self.driver.upgrade_idle_timeout
     }
 
     /// Limits the bytes of a request's body. A larger CONTENT_LENGTH is answered with `413 Content Too Large` and does not reach

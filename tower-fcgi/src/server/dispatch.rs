@@ -80,7 +80,7 @@ impl<S: FcgiService> Dispatcher<S> {
         if request.role != Role::AUTHORIZER && info.content_length.is_some_and(too_large) {
             return answer(protocol, key, config, &Failure::BodyTooLarge, context.error_body());
         }
-        let input = match InputStreams::open(protocol, &request, &info, config, &mut call) {
+        let (input, upgrade) = match InputStreams::open(protocol, &request, &info, config, &mut call) {
             Ok(input) => input,
             Err(NotOpened::Aborted) => return None,
             Err(NotOpened::Failed(failure)) => {
@@ -95,7 +95,7 @@ impl<S: FcgiService> Dispatcher<S> {
             Ok(service) => service,
             Err(failure) => return answer(protocol, key, config, &failure, context.error_body()),
         };
-        let response = move || ResponseDriver::new(Oneshot::new(service, call), context);
+        let response = move || ResponseDriver::new(Oneshot::new(service, call), context, upgrade);
         Some(in_flight.start(InFlightRequest { key, input, span }, response))
     }
 }

@@ -13,9 +13,9 @@
 //! | [`DiscardedBytes`] | limits the discarded input |
 //! | [`Control`] | receives commands from handles, and publishes the activity to them |
 //!
-//! `protocol` is the only table of requests, and does no I/O. An idle connection has none ([`ProtocolSlot`]). A poll runs turns until one makes no progress. A turn of an
-//! open connection always has this order: write, read, handle events, poll the responses, flush lines for STDERR, decide
-//! whether to close.
+//! `protocol` is the only table of requests, and does no I/O. An idle connection has none ([`ProtocolSlot`]). A poll runs
+//! turns until one makes no progress. A turn of an open connection always has this order: write, read, handle events, poll
+//! the responses, flush lines for STDERR, decide whether to close.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -32,7 +32,6 @@ use super::error::{Error, ErrorKind, TimeoutKind};
 use super::failure::Failure;
 use super::handle::{Command, ConnectionHandle};
 use super::in_flight::{InFlight, Placement};
-use super::in_flight_request::InFlightRequest;
 use super::input_streams::InputStreams;
 use super::oneshot::Oneshot;
 use super::protocol_slot::ProtocolSlot;
@@ -184,6 +183,7 @@ where
     /// Runs one turn of an open connection.
     fn serve(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         let was_full = self.is_full();
+        self.shut_down_upgrade();
         // Once: if the transport did not take all, `respond` queues more behind the rest.
         let _ = self.write(cx)?;
         let has_room = was_full && !self.is_full();
@@ -221,11 +221,23 @@ where
         Ok(if made { Progress::Made } else { Progress::Blocked })
     }
 
+    /// During a graceful shutdown, ends the client's direction of an upgraded request: this tells its handler.
+    fn shut_down_upgrade(&mut self) {
+        if let Some(key) = self.protocol.upgraded()
+            && self.control.command() >= Command::Shutdown
+        {
+            self.in_flight.end_upgrade(key);
+            // Fails if the request has ended.
+            let _ = self.protocol.discard_body(key);
+        }
+    }
+
     /// Writes some of the output. Progress restarts the write timeout.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         let progress = self.transport.poll_write(self.protocol, cx)?;
         if progress.is_made() {
             self.timers.stop(Timer::Write);
+            self.timers.stop(Timer::UpgradeIdle);
         }
         Ok(progress)
     }
@@ -250,6 +262,7 @@ where
         if read == ReadOutcome::Pending {
             return Ok(read);
         }
+        self.timers.stop(Timer::UpgradeIdle);
         let discarded = self.protocol.discarded_bytes();
         if (discarded > 0 || self.discarded.is_some()) && self.discarded.update(discarded, self.config) {
             self.protocol.stop_accepting();
@@ -323,11 +336,13 @@ where
         let (key, handle) = (request.key, self.control.handle());
         let placement =
             self.dispatcher.dispatch(request, self.protocol, self.in_flight, self.config, handle)?;
-        let is_open = |request: &InFlightRequest| !matches!(request.input, InputStreams::Complete);
-        if self.config.body_read_timeout.is_some() && self.in_flight.find(key).is_some_and(is_open) {
+        let input = self.in_flight.find(key).map(|request| &request.input);
+        if self.config.body_read_timeout.is_some() && input.is_some_and(InputStreams::awaits_body) {
             self.timers.start_request(key, RequestTimer::BodyRead);
         }
-        if placement == Placement::Inline && self.dispatcher.is_single_threaded() && !self.is_full() {
+        // Poll an upgradable request once in each turn: between its 101 and the head, the input must be read.
+        let polls_now = placement == Placement::Inline && !input.is_some_and(InputStreams::is_upgradable);
+        if polls_now && self.dispatcher.is_single_threaded() && !self.is_full() {
             // With a single thread, a task for the next request gains nothing if this response is ready at once. With
             // several threads, the next request can run on another one in parallel.
             self.in_flight.poll_inline(self.protocol, self.config.max_write_buffer, cx);
@@ -347,6 +362,10 @@ where
     fn end_turn(&mut self) {
         let becomes_idle = self.state.on_turn_end(Activity::of(self.protocol));
         self.publish_activity();
+        if self.protocol.upgraded().is_some() && self.protocol.output_len() == 0 {
+            // It may be idle for hours.
+            buffer_pool::keep_output(self.protocol.output().take_buffer());
+        }
         if becomes_idle {
             buffer_pool::keep_output(self.protocol.output().take_buffer());
             self.protocol.shrink();
@@ -487,6 +506,7 @@ where
         match timer {
             Timer::FirstRequest => self.protocol.stop_accepting(),
             Timer::RecordStart => return Err(ErrorKind::Timeout(TimeoutKind::HeaderRead).into()),
+            Timer::UpgradeIdle => return Err(ErrorKind::Timeout(TimeoutKind::UpgradeIdle).into()),
             Timer::Write => return Err(ErrorKind::Timeout(TimeoutKind::Write).into()),
             Timer::Linger => return Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
             Timer::ShutdownGrace => self.state.end_linger(),

@@ -40,6 +40,8 @@ pub(crate) enum TimeoutKind {
     HeaderRead,
     #[error("timed out while writing a response: the web server does not read it")]
     Write,
+    #[error("an upgraded connection was idle for too long")]
+    UpgradeIdle,
     #[error("timed out while discarding the rest of an answered request")]
     Linger,
 }

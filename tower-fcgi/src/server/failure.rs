@@ -33,6 +33,9 @@ pub(crate) enum Failure {
     /// CGI cannot carry the response's head.
     #[error("the response cannot be sent over CGI: {0}")]
     Head(&'static str),
+    /// STDIN ended before the 101 was sent, or other requests share the connection.
+    #[error("the web server does not carry the upgrade")]
+    UpgradeRefused,
     #[error("the request's unread body blocked other requests of its connection for too long")]
     BodyNotConsumed,
     #[error("request timed out while reading the body")]
@@ -72,6 +75,7 @@ impl Failure {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UpgradeRefused => StatusCode::UPGRADE_REQUIRED,
             Self::HeadTimeout | Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
             Self::Request(status, _) => *status,
         }
@@ -79,7 +83,14 @@ impl Failure {
 
     /// Whether the peer caused the failure, which is then logged at a lower level.
     pub(crate) const fn is_client_error(&self) -> bool {
-        matches!(self, Self::Request(..) | Self::HeadTimeout | Self::BodyStalled | Self::BodyTooLarge)
+        matches!(
+            self,
+            Self::Request(..)
+                | Self::HeadTimeout
+                | Self::BodyStalled
+                | Self::BodyTooLarge
+                | Self::UpgradeRefused
+        )
     }
 }
 

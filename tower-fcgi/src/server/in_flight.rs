@@ -53,6 +53,13 @@ impl<F, B> InFlight<F, B> {
         }
     }
 
+    /// Ends the client's direction of an upgraded request.
+    pub(super) fn end_upgrade(&self, key: RequestKey) {
+        if let Some(request) = self.find(key) {
+            request.input.end_upgrade();
+        }
+    }
+
     /// Releases the capacity that the handlers have freed. [`Blocked`](Progress::Blocked) if there is none: `waker` is then
     /// registered for the next change.
     pub(super) fn release_capacity(&self, protocol: &mut Connection, waker: &Waker) -> Progress {

@@ -14,6 +14,7 @@ use http::{Request, StatusCode};
 use super::config::DriverConfig;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
+use super::upgrade::{self, Support, UpgradeInput, UpgradeOutput, WebSocketWarning, asks_for_upgrade};
 use crate::body::{BodyChannel, BodyErrorKind, DeclaredBodyLength, Receiver, RequestBody, SendOutcome};
 use crate::buffer_pool;
 use crate::cgi::{RequestInfo, announces_no_body};
@@ -27,6 +28,8 @@ pub(super) enum InputStreams {
     Stdin(Arc<BodyChannel>),
     /// A Filter's streams; at least one is still open. `None`: that stream had ended, or is discarded separately.
     Filter { stdin: Option<Arc<BodyChannel>>, data: Option<Arc<BodyChannel>> },
+    /// STDIN of an upgradable or upgraded request.
+    Upgrade(UpgradeInput),
 }
 
 /// A body for the handler, and the connection's end of it while it is open.
@@ -45,9 +48,27 @@ pub(super) enum NotOpened {
 type Read = fn(&mut Connection, RequestKey, &mut VecDeque<Bytes>) -> Result<StreamState, UserError>;
 
 impl InputStreams {
-    /// Opens the streams of a new request: gives the bodies to `call`, and keeps the other ends of those that are open.
+    /// Opens the streams of a new request: gives the bodies to `call`, and keeps the other ends of those that are open. Also
+    /// returns the response's side of the upgrade, if the request is upgradable.
     #[inline(always)]
     pub(super) fn open(
+        protocol: &mut Connection,
+        request: &NewRequest,
+        info: &RequestInfo,
+        config: &DriverConfig,
+        call: &mut Request<RequestBody>,
+    ) -> Result<(Self, Option<UpgradeOutput>), NotOpened> {
+        if asks_for_upgrade(call.headers())
+            && let Some((input, output)) = offer_upgrade(protocol, request, info, call)
+        {
+            return Ok((Self::Upgrade(input), Some(output)));
+        }
+        let streams = Self::open_bodies(protocol, request, info, config, call)?;
+        Ok((streams, None))
+    }
+
+    #[inline(always)]
+    fn open_bodies(
         protocol: &mut Connection,
         request: &NewRequest,
         info: &RequestInfo,
@@ -67,9 +88,9 @@ impl InputStreams {
         Ok(if is_complete { Self::Complete } else { Self::Filter { stdin, data } })
     }
 
-    /// Whether more may be received.
-    pub(super) fn is_open(&self) -> bool {
-        self.channels().any(|channel| channel.is_open())
+    /// Whether more of a body may be received.
+    pub(super) fn awaits_body(&self) -> bool {
+        !matches!(self, Self::Upgrade(_)) && self.channels().any(|channel| channel.is_open())
     }
 
     /// Whether the handler waits for bytes of a body.
@@ -85,7 +106,7 @@ impl InputStreams {
     }
 
     /// Moves the received bytes to the handler's bodies. Returns the size of STDIN so far, for the limit on it;
-    /// 0 if it is discarded, and for a Filter.
+    /// 0 if it is discarded, for a Filter, and for an upgraded request.
     pub(super) fn receive(&self, protocol: &mut Connection, key: RequestKey) -> u64 {
         match self {
             Self::Complete => 0,
@@ -97,6 +118,14 @@ impl InputStreams {
                     return 0;
                 }
                 channel.received()
+            }
+            Self::Upgrade(input) => {
+                let (receiver, _) = transfer(protocol, key, Connection::read_body, input.stdin());
+                input.refuse_if_ended();
+                if receiver == Receiver::Dropped {
+                    let _ = protocol.discard_body(key);
+                }
+                0
             }
             Self::Filter { stdin, data } => {
                 for (channel, read) in filter_streams(stdin, data) {
@@ -127,7 +156,8 @@ impl InputStreams {
     ) -> usize {
         match self {
             Self::Complete => 0,
-            Self::Stdin(channel) => {
+            Self::Stdin(_) | Self::Upgrade(_) => {
+                let Some(channel) = self.channels().next() else { return 0 };
                 let (bytes, receiver) = channel.poll_consumed(waker);
                 protocol.release_capacity(key, bytes);
                 if receiver == Receiver::Dropped {
@@ -151,14 +181,56 @@ impl InputStreams {
         }
     }
 
+    pub(super) const fn is_upgradable(&self) -> bool {
+        matches!(self, Self::Upgrade(_))
+    }
+
+    /// Ends the client's direction of an upgraded request.
+    pub(super) fn end_upgrade(&self) {
+        if let Self::Upgrade(input) = self {
+            input.end();
+        }
+    }
+
     fn channels(&self) -> impl Iterator<Item = &Arc<BodyChannel>> {
         let (stdin, data) = match self {
             Self::Complete => (None, None),
             Self::Stdin(stdin) => (Some(stdin), None),
+            Self::Upgrade(input) => (Some(input.stdin()), None),
             Self::Filter { stdin, data } => (stdin.as_ref(), data.as_ref()),
         };
         stdin.into_iter().chain(data)
     }
+}
+
+/// Offers an upgrade to a request that asks for one, if it has no body, and no other request shares its connection.
+#[cold]
+fn offer_upgrade(
+    protocol: &mut Connection,
+    request: &NewRequest,
+    info: &RequestInfo,
+    call: &mut Request<RequestBody>,
+) -> Option<(UpgradeInput, UpgradeOutput)> {
+    let has_body = info.content_length.is_some_and(|length| length > 0)
+        || request.params.get("HTTP_TRANSFER_ENCODING").is_some();
+    let is_alone = protocol.active_requests() == 1 && protocol.unread_bytes() == 0;
+    if request.role != Role::RESPONDER || has_body || !is_alone {
+        return None;
+    }
+    let software = request.params.get("SERVER_SOFTWARE");
+    let warning = WebSocketWarning::new(call.headers(), software);
+    // Reads no bytes: there are none.
+    match protocol.read_body(request.key, &mut VecDeque::new()) {
+        Ok(StreamState::Open) => {}
+        Ok(StreamState::Ended) => {
+            warning.inspect(WebSocketWarning::log);
+            return None;
+        }
+        Ok(StreamState::Aborted) | Err(_) => return None,
+    }
+    let (offer, input, output) = upgrade::offer(Support::of(software), warning);
+    call.extensions_mut().insert(offer);
+    Some((input, output))
 }
 
 /// STDIN of a new request: its body, and the connection's end of it.

@@ -32,6 +32,7 @@ mod tasks;
 mod timeouts;
 mod timer_table;
 mod transport;
+mod upgrade;
 mod warning;
 mod writer;
 
@@ -47,3 +48,4 @@ pub use self::params::Params;
 pub use self::service::FcgiService;
 pub use self::stderr::Stderr;
 pub use self::stderr_queue::StderrClosed;
+pub use self::upgrade::{OnUpgrade, UpgradeError, Upgraded};

@@ -8,16 +8,19 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
 
 use super::error_log::{self, DeferredLog, LogScope};
 use super::failure::{BoxError, Failure};
 use super::response_writer::ResponseWriter;
+use super::upgrade::{Support, UpgradeOutput};
 use super::warning::Warning;
 use crate::cgi::{
     ErrorBody, ResponseBodyLength, ResponseBodySize, ResponseContext, trim_ows, write_error, write_head,
+    write_upgrade_head,
 };
 
 /// The most frames of one poll. A body that is always ready with empty frames would otherwise block everything else.
@@ -27,8 +30,26 @@ pin_project! {
     /// Drives one response.
     #[project = ResponseDriverProj]
     pub(crate) enum ResponseDriver<F, B> {
-        /// The handler runs, or the request waits for the service to be ready. `log`: the lines logged so far.
-        Handler { #[pin] future: F, context: ResponseContext, log: DeferredLog },
+        /// The handler runs, or the request waits for the service to be ready. `log`: the lines logged so far. `upgrade`: the
+        /// request is upgradable.
+        Handler {
+            #[pin]
+            future: F,
+            context: ResponseContext,
+            log: DeferredLog,
+            upgrade: Option<UpgradeOutput>,
+        },
+        /// The handler responded with a 101 to an upgradable request. The head is written in the next poll, or after `wait`.
+        /// `upgrade` is taken by the next state.
+        Switching {
+            wait: Option<Pin<Box<Sleep>>>,
+            parts: Box<response::Parts>,
+            upgrade: Option<UpgradeOutput>,
+            log: DeferredLog,
+            error_body: ErrorBody,
+        },
+        /// The head of a 101 was written, and the application's bytes follow.
+        Upgraded { upgrade: UpgradeOutput },
         /// The head was written, and the body follows. `left`: the remaining bytes of the body, if known; `first`: whether
         /// the next frame is the first one.
         Body { #[pin] body: B, left: Option<u64>, first: bool, error_body: ErrorBody },
@@ -42,9 +63,9 @@ where
     F: Future<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
-    /// The response of a handler.
-    pub(crate) fn new(future: F, context: ResponseContext) -> Self {
-        Self::Handler { future, context, log: DeferredLog::default() }
+    /// The response of a handler. `upgrade`: the request is upgradable.
+    pub(crate) fn new(future: F, context: ResponseContext, upgrade: Option<UpgradeOutput>) -> Self {
+        Self::Handler { future, context, log: DeferredLog::default(), upgrade }
     }
 
     pub(crate) const fn is_done(&self) -> bool {
@@ -56,7 +77,8 @@ where
         match self {
             Self::Handler { context, .. } => ResponseProgress::NotStarted(context.error_body()),
             Self::Body { error_body, .. } => ResponseProgress::HeadSent(*error_body),
-            Self::Done => ResponseProgress::HeadSent(ErrorBody::None),
+            Self::Switching { error_body, .. } => ResponseProgress::NotStarted(*error_body),
+            Self::Upgraded { .. } | Self::Done => ResponseProgress::HeadSent(ErrorBody::None),
         }
     }
 
@@ -118,15 +140,19 @@ where
     #[cold]
     fn collect_log(self: Pin<&mut Self>, writer: &mut impl ResponseWriter) {
         match self.project() {
-            ResponseDriverProj::Handler { log, .. } => log.collect(),
-            ResponseDriverProj::Body { .. } | ResponseDriverProj::Done => error_log::flush_to(writer),
+            ResponseDriverProj::Handler { log, .. } | ResponseDriverProj::Switching { log, .. } => {
+                log.collect()
+            }
+            _ => error_log::flush_to(writer),
         }
     }
 
     fn take_log(self: Pin<&mut Self>) -> DeferredLog {
         match self.project() {
-            ResponseDriverProj::Handler { log, .. } => mem::take(log),
-            ResponseDriverProj::Body { .. } | ResponseDriverProj::Done => DeferredLog::default(),
+            ResponseDriverProj::Handler { log, .. } | ResponseDriverProj::Switching { log, .. } => {
+                mem::take(log)
+            }
+            _ => DeferredLog::default(),
         }
     }
 
@@ -136,15 +162,45 @@ where
         writer: &mut impl ResponseWriter,
     ) -> Poll<Result<(), Failure>> {
         match self.as_mut().project() {
-            ResponseDriverProj::Handler { future, context, .. } => {
+            ResponseDriverProj::Handler { future, context, upgrade, log } => {
                 let context = *context;
                 let response = ready!(future.poll(cx))?;
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS
+                    && let Some(upgrade) = upgrade.take_if(|upgrade| upgrade.is_held())
+                {
+                    let (parts, log) = (Box::new(response.into_parts().0), mem::take(log));
+                    let error_body = context.error_body();
+                    let wait = match upgrade.support() {
+                        Support::Certain => None,
+                        Support::Unknown => Some(Box::pin(sleep(Support::GRACE))),
+                    };
+                    self.set(Self::Switching { wait, parts, upgrade: Some(upgrade), log, error_body });
+                    // The connection reads before the next poll: if STDIN has ended, the web server does not carry upgrades.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 self.as_mut().send_head(response, context, writer)?;
                 if writer.is_full() && !self.awaits_its_end() {
                     return Poll::Ready(Ok(()));
                 }
                 // Usually the first frame is ready, too.
                 self.send_body(cx, writer)
+            }
+            ResponseDriverProj::Switching { wait, upgrade, .. } => {
+                let is_refused = upgrade.as_ref().is_none_or(|upgrade| upgrade.is_refused());
+                if let Some(wait) = wait
+                    && !is_refused
+                {
+                    ready!(wait.as_mut().poll(cx));
+                }
+                Poll::Ready(self.switch(writer))
+            }
+            ResponseDriverProj::Upgraded { upgrade } => {
+                match ready!(upgrade.poll_output(cx)) {
+                    Some(bytes) => writer.stdout_bytes(bytes),
+                    None => self.finish(writer),
+                }
+                Poll::Ready(Ok(()))
             }
             ResponseDriverProj::Body { .. } => self.send_body(cx, writer),
             ResponseDriverProj::Done => Poll::Ready(Ok(())),
@@ -165,6 +221,22 @@ where
             self.finish(writer);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes the head of a 101, unless the upgrade was refused meanwhile.
+    #[cold]
+    fn switch(mut self: Pin<&mut Self>, writer: &mut impl ResponseWriter) -> Result<(), Failure> {
+        let ResponseDriverProj::Switching { parts, upgrade, .. } = self.as_mut().project() else {
+            return Ok(());
+        };
+        let Some(upgrade) = upgrade.take_if(|upgrade| !upgrade.is_refused() && writer.take_over()) else {
+            return Err(Failure::UpgradeRefused);
+        };
+        writer.stdout_with(|out| write_upgrade_head(parts, out));
+        self.as_mut().take_log().flush_to(writer);
+        upgrade.accept();
+        self.set(Self::Upgraded { upgrade });
+        Ok(())
     }
 
     /// Writes the head of the handler's response, and the end if the body is empty.
@@ -368,7 +440,7 @@ mod tests {
     fn a_body_of_endless_empty_frames_yields() {
         let response = std::future::ready(Ok(Response::new(EmptyFrames)));
         let context = ResponseContext { role: Role::RESPONDER, head_only: false };
-        let mut driver = pin!(ResponseDriver::new(response, context));
+        let mut driver = pin!(ResponseDriver::new(response, context, None));
         let woken = Arc::new(Woken::default());
         let waker = Arc::clone(&woken).into();
         let polled = driver.as_mut().poll(&mut Context::from_waker(&waker), &mut BufferedWriter::default());

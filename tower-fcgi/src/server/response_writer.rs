@@ -20,6 +20,8 @@ pub(crate) trait ResponseWriter {
     fn abort(&mut self, write: impl FnOnce(&mut Vec<u8>));
     /// Ends the response: complete, unless it was [aborted](Self::abort).
     fn end(&mut self);
+    /// Makes the request the only one of its connection, for an upgrade. Returns `false` if it is not.
+    fn take_over(&mut self) -> bool;
     /// Whether the caller should pause: the unwritten output has reached its limit.
     fn is_full(&self) -> bool;
 }
@@ -87,6 +89,10 @@ impl ResponseWriter for DirectWriter<'_> {
             Ending::Complete => self.protocol.end_request(self.key, 0),
             Ending::Incomplete => self.protocol.abort_response(self.key),
         };
+    }
+
+    fn take_over(&mut self) -> bool {
+        self.protocol.upgrade(self.key).is_ok()
     }
 
     fn is_full(&self) -> bool {
@@ -180,6 +186,11 @@ impl ResponseWriter for BufferedWriter {
 
     fn end(&mut self) {
         self.push(Chunk::End, 0);
+    }
+
+    /// Returns `false`: a request runs in a task because others share its connection.
+    fn take_over(&mut self) -> bool {
+        false
     }
 
     fn is_full(&self) -> bool {

@@ -44,6 +44,9 @@ impl Waiting<'_> {
         if self.writes || !state.is_open() {
             return Some((Timer::Write, config.write_timeout?));
         }
+        if protocol.upgraded().is_some() {
+            return Some((Timer::UpgradeIdle, config.upgrade_idle_timeout?));
+        }
         if protocol.active_requests() > 0 {
             if protocol.active_requests() > 1 && !protocol.wants_read() {
                 return Some((Timer::BodyStall, config.body_stall_timeout?));
@@ -75,7 +78,9 @@ pub(super) fn request_limit<F, B>(
         RequestTimer::Params => config.header_read_timeout.filter(|_| protocol.is_incomplete_head(key)),
         RequestTimer::BodyRead => config
             .body_read_timeout
-            .filter(|_| in_flight.find(key).is_some_and(|request| request.input.is_open())),
-        RequestTimer::Total => config.request_timeout.filter(|_| protocol.is_writable(key)),
+            .filter(|_| in_flight.find(key).is_some_and(|request| request.input.awaits_body())),
+        RequestTimer::Total => {
+            config.request_timeout.filter(|_| protocol.is_writable(key) && protocol.upgraded() != Some(key))
+        }
     }
 }

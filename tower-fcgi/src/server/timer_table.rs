@@ -20,6 +20,8 @@ pub(crate) enum Timer {
     Write,
     /// A handler to read its body, so that the paused input resumes.
     BodyStall,
+    /// Bytes in either direction of an upgraded connection.
+    UpgradeIdle,
     /// The next request of a kept connection.
     KeepAlive,
     /// The web server's end of stream, after an early response.

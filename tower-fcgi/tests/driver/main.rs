@@ -37,4 +37,5 @@ mod stderr;
 mod timeouts;
 mod tower_limits;
 mod unwritten;
+mod upgrades;
 mod writes;

@@ -37,9 +37,9 @@ async fn an_application_1xx_or_101_is_a_500_at_once() {
         let web_server = serve(handler(move |_| async move {
             // As after an upgrade: the body never ends.
             let body = boxed(Scripted::new([Step::Hang]));
-            Response::builder().status(status).header("upgrade", "websocket").body(body).unwrap()
+            Response::builder().status(status).header("upgrade", "chat").body(body).unwrap()
         }));
-        let more = [("HTTP_CONNECTION", "upgrade"), ("HTTP_UPGRADE", "websocket")];
+        let more = [("HTTP_CONNECTION", "upgrade"), ("HTTP_UPGRADE", "chat")];
         let answer = web_server.ask(1, request("GET", &more)).await;
         assert_eq!(answer.status(), 500);
         assert_eq!(answer.errors().lines().count(), 1, "{answer:?}");

@@ -6,3 +6,4 @@ mod endings;
 mod program;
 mod readiness;
 mod streams;
+mod upgrades;

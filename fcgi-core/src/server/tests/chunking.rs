@@ -171,6 +171,7 @@ impl Run<'_> {
             Command::Replace(_) => Ok(()),
             Command::Stderr(len) => self.server.stderr(key, &vec![b'e'; len]),
             Command::DiscardBody => self.server.discard_body(key),
+            Command::Upgrade => self.server.upgrade(key),
             Command::EndRequest => self.server.end_request(key, 0),
             Command::AbortResponse => self.server.abort_response(key),
             Command::AbandonResponse => self.server.abandon_response(key),

@@ -37,6 +37,7 @@ pub(super) enum Command {
     ReadBody,
     ReleaseCapacity(usize),
     DiscardBody,
+    Upgrade,
     EndRequest,
     AbortResponse,
     AbandonResponse,
@@ -211,6 +212,7 @@ fn command() -> impl Strategy<Value = Command> {
         3 => Just(Command::ReadBody),
         3 => (0..100_usize).prop_map(Command::ReleaseCapacity),
         1 => Just(Command::DiscardBody),
+        1 => Just(Command::Upgrade),
         5 => Just(Command::EndRequest),
         1 => Just(Command::Reject),
     ]

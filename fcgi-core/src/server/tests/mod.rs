@@ -18,4 +18,5 @@ mod recv_whole;
 mod replace;
 mod round_trip;
 mod shutdown;
+mod upgrade;
 mod wire;

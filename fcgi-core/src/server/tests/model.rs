@@ -62,6 +62,8 @@ struct Model {
     error: Option<ProtocolError>,
     cut_off: bool,
     abandoned: bool,
+    /// The request that has taken over the connection, while it is open.
+    upgraded: Option<RequestKey>,
     /// The written output.
     written: Vec<u8>,
     /// Complete records of the output, written or not, at the last check.
@@ -80,6 +82,7 @@ impl Model {
             error: None,
             cut_off: false,
             abandoned: false,
+            upgraded: None,
             written: Vec::new(),
             seen: Vec::new(),
         }
@@ -246,6 +249,7 @@ impl Model {
             Command::Stderr(len) => server.stderr(request.key, &vec![b'e'; len]),
             Command::ReadBody => server.read_body(request.key, &mut chunks).map(|read| state = Some(read)),
             Command::DiscardBody => server.discard_body(request.key),
+            Command::Upgrade => server.upgrade(request.key),
             Command::EndRequest => server.end_request(request.key, 0),
             Command::AbortResponse => server.abort_response(request.key),
             Command::AbandonResponse => server.abandon_response(request.key),
@@ -260,6 +264,15 @@ impl Model {
         if !request.open {
             assert_eq!(result, Err(UserError::RequestClosed), "{command:?} of {request:?}");
             return assert_eq!(getters(server), before, "{command:?} of {request:?}");
+        }
+        if matches!(command, Command::Upgrade) {
+            let is_alone = server.active_requests() == 1;
+            let expected = if is_alone { Ok(()) } else { Err(UserError::TooManyRequests) };
+            assert_eq!(result, expected, "{command:?} of {request:?}");
+            if is_alone {
+                self.upgraded = Some(request.key);
+            }
+            return;
         }
         assert_eq!(result, Ok(()), "{command:?} of {request:?}");
         match command {
@@ -301,6 +314,11 @@ impl Model {
         self.seen = records;
 
         let server = &self.harness.server;
+        if !self.requests.iter().any(|request| request.open && Some(request.key) == self.upgraded) {
+            self.upgraded = None;
+        }
+        assert_eq!(server.upgraded(), self.upgraded);
+        assert!(self.upgraded.is_none() || server.active_requests() == 1, "an upgraded request is alone");
         let active = self
             .web_server
             .responses

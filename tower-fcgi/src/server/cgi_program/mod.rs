@@ -27,6 +27,7 @@ use super::params::Params;
 use super::response_driver::{ResponseDriver, complete};
 use super::response_writer::ResponseWriter as _;
 use super::stderr::Stderr;
+use super::upgrade::{self, Support, WebSocketWarning, asks_for_upgrade};
 use crate::body::{BodyChannel, BodyErrorKind, RequestBody};
 use crate::cgi::{ErrorBody, OwnProgram, ResponseContext, TargetContext, TargetSettings, read_head};
 
@@ -161,7 +162,15 @@ where
         // RFC 3875 §4.1.2: without a length there is no body. But Apache forwards a chunked body without CONTENT_LENGTH.
         let is_chunked = info.content_length.is_none() && params.get("HTTP_TRANSFER_ENCODING").is_some();
         let length = if is_chunked { None } else { info.content_length };
-        if is_chunked || length.is_some_and(|length| length > 0) {
+        let mut upgrade = None;
+        if !is_chunked && length.is_none_or(|length| length == 0) && asks_for_upgrade(call.headers()) {
+            let software = params.get("SERVER_SOFTWARE");
+            let warning = WebSocketWarning::new(call.headers(), software);
+            let (offer, input, output) = upgrade::offer(Support::of(software), warning);
+            call.extensions_mut().insert(offer);
+            self.stdin.begin_upgrade(input);
+            upgrade = Some(output);
+        } else if is_chunked || length.is_some_and(|length| length > 0) {
             let channel = Arc::new(BodyChannel::default());
             *call.body_mut() = RequestBody::streaming(Arc::clone(&channel), length.into());
             self.stdin.begin(channel, length.unwrap_or(u64::MAX));
@@ -169,7 +178,8 @@ where
         let pairs = fcgi_core::Params::clone(params);
         let stderr = Stderr::of_program(&self.handle);
         call.extensions_mut().insert(Params::new(pairs, context.role, info.client, stderr));
-        CalledService { response: ResponseDriver::new(Oneshot::new(service, call), context), span }
+        let response = ResponseDriver::new(Oneshot::new(service, call), context, upgrade);
+        CalledService { response, span }
     }
 
     fn reject<F, B>(&mut self, failure: &Failure, error_body: ErrorBody) -> CalledService<F, B> {

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::body::{BodyChannel, BodyErrorKind, Receiver, SendOutcome};
 use crate::buffer_pool;
+use crate::server::upgrade::UpgradeInput;
 
 /// Unread bytes of a body at which reading pauses: the default of a connection with one request.
 const MAX_UNREAD: usize = 256 * 1024;
@@ -20,6 +21,8 @@ const READ_SIZE: usize = 64 * 1024;
 pub(super) struct Stdin<I> {
     stdin: I,
     body: Option<Arc<BodyChannel>>,
+    /// Of an upgradable request; it receives `body`.
+    upgrade: Option<UpgradeInput>,
     /// Bytes of the body still to be read from stdin. Never read beyond the body: RFC 3875 §4.2 does not guarantee that
     /// the stream ends there.
     left: u64,
@@ -30,13 +33,19 @@ pub(super) struct Stdin<I> {
 
 impl<I> Stdin<I> {
     pub(super) fn new(stdin: I) -> Self {
-        Self { stdin, body: None, left: 0, unread: 0, buffer: BytesMut::new() }
+        Self { stdin, body: None, upgrade: None, left: 0, unread: 0, buffer: BytesMut::new() }
     }
 
     /// Sets the body and its length.
     pub(super) fn begin(&mut self, body: Arc<BodyChannel>, length: u64) {
         self.body = Some(body);
         self.left = length;
+    }
+
+    /// Sets the input of an upgradable request, which has no length.
+    pub(super) fn begin_upgrade(&mut self, input: UpgradeInput) {
+        self.begin(Arc::clone(input.stdin()), u64::MAX);
+        self.upgrade = Some(input);
     }
 
     /// Fails the body.
@@ -99,6 +108,9 @@ impl<I: AsyncRead + Unpin> Stdin<I> {
                 }
                 body.send(chunks, outcome);
             });
+            if let Some(upgrade) = &self.upgrade {
+                upgrade.refuse_if_ended();
+            }
         }
     }
 }

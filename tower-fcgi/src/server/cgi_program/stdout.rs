@@ -127,6 +127,11 @@ impl<O, E> ResponseWriter for StdoutWriter<O, E> {
         self.has_new = true;
     }
 
+    /// Returns `true`: a CGI program has one request.
+    fn take_over(&mut self) -> bool {
+        true
+    }
+
     fn is_full(&self) -> bool {
         self.stdout.len + self.stderr.len >= MAX_BUFFERED
     }
