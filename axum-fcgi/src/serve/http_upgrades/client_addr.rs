@@ -12,7 +12,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Whether the warning was logged. Once for each process is enough: it concerns the web server's configuration.
 static WARNED: AtomicBool = AtomicBool::new(false);
 
-/// The client's address from X-Forwarded-For, with port 0 unless it has one; `0.0.0.0:0` if there is none.
+/// The client's address from X-Forwarded-For, with port 0 unless it has one; `0.0.0.0:0` if the header is missing.
 ///
 /// The last address is the one that the web server appended. Those before it are the client's own claims.
 pub(super) fn client_addr(headers: &HeaderMap) -> SocketAddr {

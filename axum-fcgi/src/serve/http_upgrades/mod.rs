@@ -1,8 +1,7 @@
 //! HTTP connections for upgrades, from web servers that do not carry them over FastCGI.
 //!
-//! The web server routes the paths of WebSockets to a socket of their own, over HTTP, and everything else over FastCGI. So the
-//! rules for these requests (§ *why* in ARCHITECTURE.md) are those that keep this socket from being a second way to the
-//! application's pages:
+//! The web server routes the paths of WebSockets to a socket of their own, over HTTP, and everything else over FastCGI. This
+//! socket must be no second way to the application's pages: ARCHITECTURE.md has the reasons for its rules.
 //!
 //! | file | what |
 //! | --- | --- |
