@@ -66,7 +66,8 @@
 //!
 //! # What FastCGI cannot carry
 //! Trailers (a line in the web server's error log says when some were dropped; gRPC-Web works without, native gRPC does
-//! not) and interim responses: see [`tower_fcgi`]. WebSockets and other upgrades work behind lighttpd only: see
+//! not) and interim responses: see [`tower_fcgi`]. WebSockets and other upgrades pass over FastCGI behind lighttpd only;
+//! [`with_upgrades_over_http`](Serve::with_upgrades_over_http) serves them behind other web servers: see
 //! [`deployment`](deployment#websockets).
 //!
 //! # In production

@@ -57,7 +57,7 @@ impl Counter {
     /// The count in what the command wrote to standard error.
     ///
     /// # Errors
-    /// There is none.
+    /// The output has no count.
     pub(crate) fn count_in(&self, output: &str) -> io::Result<f64> {
         (self.find)(output)
             .and_then(|count| count.trim().parse().ok())

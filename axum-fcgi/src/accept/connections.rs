@@ -11,9 +11,10 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use tower_fcgi::ConnectionHandle;
 
-/// How long to wait for [aborted](ConnectionHandle::abort) connections. They end when they are polled. Only a handler
+use super::handle::Handle;
+
+/// How long to wait for [aborted](Handle::abort) connections. They end when they are polled. Only a handler
 /// that blocks its thread keeps one open, until the process ends.
 const ABORT_WAIT: Duration = Duration::from_secs(1);
 
@@ -34,14 +35,15 @@ pub(crate) struct Connections {
 #[derive(Debug, Default)]
 struct Open {
     /// By number. Not a `HashMap`: the hash of a number costs more than finding it here.
-    handles: BTreeMap<u64, ConnectionHandle>,
+    handles: BTreeMap<u64, Handle>,
     /// The number of the newest connection.
     last: u64,
 }
 
 impl Connections {
     /// Adds a connection; it counts as open until the guard is dropped.
-    pub(crate) fn register(self: &Arc<Self>, handle: ConnectionHandle) -> TrackedGuard {
+    pub(crate) fn register(self: &Arc<Self>, handle: impl Into<Handle>) -> TrackedGuard {
+        let handle = handle.into();
         let mut open = self.open();
         open.last += 1;
         let number = open.last;
@@ -87,7 +89,7 @@ impl Connections {
         handle.close_if_idle();
     }
 
-    fn next_to_close(&self) -> Option<(u64, ConnectionHandle, Duration)> {
+    fn next_to_close(&self) -> Option<(u64, Handle, Duration)> {
         let open = self.open();
         let closable = open.handles.iter().filter_map(|(number, handle)| {
             Some((handle.closes_within()?, handle.idle_for(), number, handle))
@@ -98,7 +100,7 @@ impl Connections {
 
     /// Starts a graceful shutdown of every connection.
     pub(crate) fn start_shutdown(&self) {
-        self.for_each(ConnectionHandle::graceful_shutdown);
+        self.for_each(Handle::graceful_shutdown);
     }
 
     /// Shuts every connection down gracefully; aborts those that are left after `limit`.
@@ -108,7 +110,7 @@ impl Connections {
         if timeout(limit, self.all_ended()).await.is_err() {
             let connections = self.len();
             tracing::warn!(connections, ?limit, "graceful shutdown timed out: aborting connections");
-            self.for_each(ConnectionHandle::abort);
+            self.for_each(Handle::abort);
             if timeout(ABORT_WAIT, self.all_ended()).await.is_err() {
                 let connections = self.len();
                 tracing::error!(connections, "connections do not end: a handler blocks its thread");
@@ -131,8 +133,8 @@ impl Connections {
         self.open().handles.len()
     }
 
-    fn for_each(&self, call: impl Fn(&ConnectionHandle)) {
-        let handles: Vec<ConnectionHandle> = self.open().handles.values().cloned().collect();
+    fn for_each(&self, call: impl Fn(&Handle)) {
+        let handles: Vec<Handle> = self.open().handles.values().cloned().collect();
         handles.iter().for_each(call);
     }
 
@@ -146,7 +148,7 @@ impl Connections {
 pub(crate) struct TrackedGuard {
     connections: Arc<Connections>,
     number: u64,
-    handle: ConnectionHandle,
+    handle: Handle,
 }
 
 impl TrackedGuard {

@@ -5,10 +5,13 @@
 mod accept_log;
 mod connections;
 mod exhaustion;
+mod handle;
+mod http_handle;
 mod listener;
 
 pub(crate) use self::accept_log::AcceptLog;
-pub(crate) use self::connections::{Connections, TrackedConnection};
+pub(crate) use self::connections::{Connections, TrackedConnection, TrackedGuard};
+pub(crate) use self::http_handle::HttpHandle;
 #[cfg(unix)]
 pub(crate) use self::listener::accept;
 pub(crate) use self::listener::accept_next;

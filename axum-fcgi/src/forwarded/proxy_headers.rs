@@ -17,7 +17,7 @@ pub(super) enum Sent<T> {
 }
 
 impl<T> Sent<T> {
-    /// The value; `own` if there is none.
+    /// The value, or `own` if the header is missing.
     pub(super) fn or_own(self, own: Option<T>) -> Option<T> {
         match self {
             Self::Missing => own,

@@ -13,6 +13,7 @@ use tower_fcgi::{Builder, Roles};
 
 use super::config::Config;
 use super::descriptor_limit;
+use super::http_upgrades::HttpUpgrades;
 use super::incoming_stream::IncomingStream;
 use super::make_service::make_fcgi_service::MakeFcgiService;
 use super::service::AxumService;
@@ -26,9 +27,10 @@ const MAX_BACKLOG: usize = 4096;
 /// If no connection arrives within this time, the system's queue is empty.
 const BACKLOG_WAIT: Duration = Duration::from_millis(1);
 
-/// Serves `listener` until `signal`, and then shuts down gracefully. `T` is the listener that a make-service knows.
+/// Serves `listener`, and upgrades on `http`, until `signal`, and then shuts down gracefully. `T` is the listener that a make-service knows.
 pub(super) async fn run<L, T, M, K>(
     listener: L,
+    http: Option<L>,
     service: M,
     config: Config,
     roles: Roles,
@@ -40,6 +42,7 @@ pub(super) async fn run<L, T, M, K>(
 {
     let max = descriptor_limit::max_connections(config.max_connections, config.raise_descriptor_limit);
     let advertised = u32::try_from(max).unwrap_or(u32::MAX);
+    let http_upgrades = HttpUpgrades::new(&config.connection);
     let builder = Builder::new()
         .with_config(config.connection)
         .with_roles(roles)
@@ -48,9 +51,11 @@ pub(super) async fn run<L, T, M, K>(
     let log = AcceptLog::new(&connections);
     let accept_loop = AcceptLoop {
         listener,
+        http,
         service,
         max,
         builder,
+        http_upgrades,
         connections: &connections,
         log: &log,
         kind: PhantomData::<fn() -> (T, K)>,
@@ -59,11 +64,26 @@ pub(super) async fn run<L, T, M, K>(
     connections.shut_down(config.shutdown_timeout).await;
 }
 
+/// A new connection, and what it carries.
+struct Accepted<L: Listener> {
+    protocol: Protocol,
+    io: L::Io,
+    peer: L::Addr,
+}
+
+enum Protocol {
+    FastCgi,
+    /// For upgrades only.
+    Http,
+}
+
 struct AcceptLoop<'a, L, T, M, K> {
     listener: L,
+    http: Option<L>,
     service: M,
     max: usize,
     builder: Builder,
+    http_upgrades: HttpUpgrades,
     connections: &'a Arc<Connections>,
     log: &'a AcceptLog,
     kind: PhantomData<fn() -> (T, K)>,
@@ -84,7 +104,7 @@ where
             let accepted = tokio::select! {
                 biased;
                 () = &mut signal => break,
-                accepted = accept_next(&mut self.listener, self.log) => accepted,
+                accepted = self.accept() => accepted,
             };
             let stop = self.connections.len() >= self.max
                 && tokio::select! {
@@ -108,27 +128,49 @@ where
         // Close idle connections first, which makes room for those in the queue.
         self.connections.start_shutdown();
         for _ in 0..MAX_BACKLOG {
-            let next = timeout(BACKLOG_WAIT, accept_next(&mut self.listener, self.log));
+            let next = timeout(BACKLOG_WAIT, self.accept());
             let Ok(accepted) = next.await else { break };
             self.spawn_soon(accepted).await;
         }
     }
 
+    /// Accepts the next connection of either listener.
+    ///
+    /// # Cancel safety
+    /// The same as that of the listeners.
+    async fn accept(&mut self) -> Accepted<L> {
+        let fastcgi = accept_next(&mut self.listener, self.log);
+        let Some(http) = &mut self.http else {
+            let (io, peer) = fastcgi.await;
+            return Accepted { protocol: Protocol::FastCgi, io, peer };
+        };
+        let (protocol, (io, peer)) = tokio::select! {
+            accepted = fastcgi => (Protocol::FastCgi, accepted),
+            accepted = accept_next(http, self.log) => (Protocol::Http, accepted),
+        };
+        Accepted { protocol, io, peer }
+    }
+
     /// Serves a connection in its own task, or closes it if its service is not made at once: the shutdown does not wait.
-    async fn spawn_soon(&mut self, accepted: (L::Io, L::Addr)) {
+    async fn spawn_soon(&mut self, accepted: Accepted<L>) {
         if timeout(BACKLOG_WAIT, self.spawn(accepted)).await.is_err() {
             tracing::debug!("closed a connection whose service was not made before the shutdown");
         }
     }
 
     /// Makes the service of a connection, and serves it in its own task.
-    async fn spawn(&mut self, (io, peer): (L::Io, L::Addr)) {
+    async fn spawn(&mut self, Accepted { protocol, io, peer }: Accepted<L>) {
         set_nodelay(&io);
         poll_fn(|cx| self.service.poll_ready(cx)).await;
         let service = self.service.make_service(IncomingStream::new(&io, &peer)).await;
-        let connection = self.builder.serve_connection(io, AxumService::new(service));
-        let connection = connection.on_incomplete_response(reset_on_close).peer(&peer);
-        let guard = self.connections.register(connection.handle());
-        tokio::spawn(TrackedConnection::new(connection, guard));
+        match protocol {
+            Protocol::FastCgi => {
+                let connection = self.builder.serve_connection(io, AxumService::new(service));
+                let connection = connection.on_incomplete_response(reset_on_close).peer(&peer);
+                let guard = self.connections.register(connection.handle());
+                tokio::spawn(TrackedConnection::new(connection, guard));
+            }
+            Protocol::Http => self.http_upgrades.spawn(io, &peer, service, self.connections),
+        }
     }
 }

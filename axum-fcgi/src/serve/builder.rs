@@ -85,7 +85,14 @@ where
     M: MakeFcgiService<L, K>,
 {
     let service = prepare(service);
-    Serve { listener, service, config: Config::default(), roles: Roles::RESPONDER, kind: PhantomData }
+    Serve {
+        listener,
+        http: None,
+        service,
+        config: Config::default(),
+        roles: Roles::RESPONDER,
+        kind: PhantomData,
+    }
 }
 
 /// The builder that [`serve`] returns. Await it to serve.
@@ -97,6 +104,8 @@ where
 #[must_use = "nothing is served until it is awaited"]
 pub struct Serve<L, M, K> {
     listener: L,
+    /// HTTP, for upgrades.
+    http: Option<L>,
     service: M,
     config: Config,
     /// The roles that `service` supports.
@@ -174,9 +183,56 @@ impl<L, M, K> Serve<L, M, K> {
         added: Roles,
         role_service: T,
     ) -> Serve<L, RoleRouter<M, T>, WithRole<K>> {
-        let Self { listener, service, config, roles, kind: _ } = self;
+        let Self { listener, http, service, config, roles, kind: _ } = self;
         let service = RoleRouter::new(service, role, prepare(role_service));
-        Serve { listener, service, config, roles: roles.and(added), kind: PhantomData }
+        Serve { listener, http, service, config, roles: roles.and(added), kind: PhantomData }
+    }
+
+    /// Also serves upgrades, such as WebSockets, over HTTP to the web servers that connect to `listener`.
+    ///
+    /// Only lighttpd carries upgrades over FastCGI. For any other web server, route the paths of WebSockets to this socket, over
+    /// HTTP/1.1, and everything else over FastCGI. The same `service` gets both. The [deployment notes](crate::deployment)
+    /// have a configuration for each web server.
+    ///
+    /// # What is served
+    /// One request for each connection: a GET of HTTP/1.1, without a body, that asks for an upgrade (RFC 9110 §7.8). Anything
+    /// else is a `426 Upgrade Required`, and the service is not called. A response with a status of success, from a handler
+    /// that has not upgraded, is replaced by a 426 and logged at `warn`. So this socket is no second way to the pages
+    /// that the web server guards. A path with a `.` or `..` segment is a 400.
+    ///
+    /// The target is the one that the web server sends. Of [`RequestTarget`](tower_fcgi::RequestTarget), only
+    /// [`StripPrefix`](tower_fcgi::RequestTarget::StripPrefix) applies.
+    ///
+    /// # The client
+    /// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) is the last address in X-Forwarded-For, which the web server must
+    /// set; without that header it is `0.0.0.0:0`, and a `warn` is logged once. The extractors of this crate reject: a header
+    /// cannot tell them anything that a client could not forge.
+    ///
+    /// `listener` has the type of the other one, so that a make-service gets both: see [`FcgiListener`](crate::FcgiListener) for a
+    /// TCP and a unix socket.
+    ///
+    /// **Limit who can connect**, as for FastCGI: anyone who can connect can claim to be any client. The same `warn` is logged
+    /// for a TCP address that is not loopback.
+    ///
+    /// # Limits and shutdown
+    /// Connections of both sockets count together against [`Config::with_max_connections`], upgraded ones until the
+    /// handler drops them. Of the [connection's settings](Config::with_connection), `header_read_timeout` and
+    /// `upgrade_idle_timeout` apply. A graceful shutdown ends the client's direction of an upgraded stream, and waits for its
+    /// handler until [`Config::with_shutdown_timeout`]; then the stream fails.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use axum_fcgi::UnixSocket;
+    ///
+    /// # async fn run(router: axum::Router) -> std::io::Result<()> {
+    /// let fastcgi = UnixSocket::new("/run/app/fcgi.sock").group("www-data").bind()?;
+    /// let http = UnixSocket::new("/run/app/http.sock").group("www-data").bind()?;
+    /// axum_fcgi::serve(fastcgi, router).with_upgrades_over_http(http).await
+    /// # }
+    /// ```
+    pub fn with_upgrades_over_http(mut self, listener: L) -> Self {
+        self.http = Some(listener);
+        self
     }
 
     /// Shuts down gracefully when `signal` completes.
@@ -243,11 +299,11 @@ where
     type IntoFuture = ServeFuture;
 
     fn into_future(self) -> ServeFuture {
-        let Self { serve: Serve { listener, service, config, roles, kind: _ }, signal } = self;
+        let Self { serve: Serve { listener, http, service, config, roles, kind: _ }, signal } = self;
         ServeFuture::new(async move {
             #[cfg(unix)]
-            crate::listen::warn_if_exposed(&listener);
-            accept_loop::run::<L, L, _, K>(listener, service, config, roles, signal).await;
+            [Some(&listener), http.as_ref()].into_iter().flatten().for_each(crate::listen::warn_if_exposed);
+            accept_loop::run::<L, L, _, K>(listener, http, service, config, roles, signal).await;
             Ok(())
         })
     }

@@ -7,6 +7,7 @@ mod builder;
 mod config;
 mod descriptor_limit;
 mod future;
+mod http_upgrades;
 mod incoming_stream;
 pub mod make_service;
 mod prepare;

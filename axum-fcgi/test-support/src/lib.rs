@@ -1,5 +1,6 @@
 //! Code that the benchmark and the tests of axum-fcgi, of the examples and of the client share: find, start and stop web servers and php-fpm.
 
+pub mod chromium;
 mod fill;
 mod http;
 mod php_fpm;

@@ -81,7 +81,9 @@ impl WebServer {
         Ok(Installed { server: self, command: vec![find_program(&[self.program()])?.into()] })
     }
 
-    const fn program(self) -> &'static str {
+    /// The name of its program.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Apache => "apache2",

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::child::{Program, Signal, cgi, command};
@@ -16,6 +17,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_listening_fd_0_is_served_despite_cgi_variables", || run(stdin())),
     ("what_systemd_passes_is_served", || run(systemd())),
     ("addresses_in_the_environment_come_first", || run(environment())),
+    ("http_for_upgrades_is_served_beside_fastcgi", || run(http_upgrades())),
     ("auto_make_services_get_client_and_connection", || run(make_services())),
     ("an_address_that_is_none_is_an_error", || run(wrong_address())),
     ("tcp_peers_in_fcgi_web_server_addrs_are_allowed", || run(allowed())),
@@ -89,6 +91,23 @@ async fn environment() {
     is_served(connect(&two).await).await;
     ends_well(program);
     assert!(!one.exists() && !two.exists());
+}
+
+async fn http_upgrades() {
+    let dir = tempfile::tempdir().unwrap();
+    let (fastcgi, http) = (dir.path().join("fastcgi"), dir.path().join("http"));
+    let mut command = cgi("GET", "/", &[]);
+    command.env("FCGI_LISTEN", format!("{},http:{}", fastcgi.display(), http.display()));
+    let program = Program::start(command);
+    is_served(connect(&fastcgi).await).await;
+    // A page is served over FastCGI only.
+    let mut io = connect(&http).await;
+    io.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let mut response = String::new();
+    io.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 426 "), "{response}");
+    ends_well(program);
+    assert!(!fastcgi.exists() && !http.exists());
 }
 
 async fn make_services() {

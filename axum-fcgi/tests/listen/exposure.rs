@@ -55,3 +55,12 @@ async fn loopback_unix_or_listed_addresses_do_not_warn() {
         assert_eq!(warnings, [""; 0]);
     }
 }
+
+#[tokio::test]
+async fn a_public_http_address_is_warned_about() {
+    let (log, _guard) = Log::start();
+    let serve = axum_fcgi::serve(bind(":0"), Router::new()).with_upgrades_over_http(bind("0.0.0.0:0"));
+    serve.with_graceful_shutdown(async {}).await.unwrap();
+    let warnings = log.warnings();
+    assert!(warnings.len() == 1 && warnings[0].contains("0.0.0.0:"), "{warnings:?}");
+}

@@ -6,6 +6,7 @@ mod bounds;
 mod figures;
 mod gone;
 mod grace;
+mod http_upgrades;
 mod in_memory;
 mod lengths;
 mod like_http;

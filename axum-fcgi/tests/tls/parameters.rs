@@ -8,8 +8,8 @@ use axum::Json;
 use axum::extract::{ConnectInfo, OriginalUri, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum_fcgi::{
-    DocumentRoot, RedirectStatus, RemoteUser, RequestScheme, RequestUri, ScriptName, ServerAddr, ServerName,
-    ServerSoftware,
+    ClientProtocol, DocumentRoot, RedirectStatus, RemoteUser, RequestScheme, RequestUri, ScriptName,
+    ServerAddr, ServerName, ServerSoftware,
 };
 use test_support::{Installed, Result, free_port};
 
@@ -85,7 +85,7 @@ pub(crate) fn check(nginx: &Installed) -> Result {
     Ok(())
 }
 
-type RequestFacts = (Option<RequestUri>, Option<ScriptName>, Option<RemoteUser>);
+type RequestFacts = (Option<RequestUri>, Option<ScriptName>, Option<RemoteUser>, Option<ClientProtocol>);
 type ServerFacts = (Option<ServerAddr>, Option<ServerName>, Option<ServerSoftware>);
 type FileFacts = (Option<DocumentRoot>, Option<RedirectStatus>);
 
@@ -93,7 +93,7 @@ pub(crate) async fn facts(
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     OriginalUri(target): OriginalUri,
     RequestScheme(scheme): RequestScheme,
-    (request_uri, script_name, user): RequestFacts,
+    (request_uri, script_name, user, protocol): RequestFacts,
     (addr, name, software): ServerFacts,
     (root, status): FileFacts,
     request: Request,
@@ -102,7 +102,7 @@ pub(crate) async fn facts(
     let port = name.as_ref().and_then(|name| name.port);
     let all = [
         ("client", Some(client.to_string())),
-        ("request", Some(format!("{} {target} {:?}", request.method(), request.version()))),
+        ("request", protocol.map(|protocol| format!("{} {target} {:?}", request.method(), protocol.0))),
         ("scheme", Some(scheme.to_string())),
         ("content type", header(CONTENT_TYPE)),
         ("content length", header(CONTENT_LENGTH)),

@@ -111,7 +111,9 @@ fn body_length(
 ) -> Result<(ResponseBodyLength, Option<u64>), ResponseError> {
     Ok(match status {
         StatusCode::SWITCHING_PROTOCOLS => {
-            return Err(ResponseError("a protocol upgrade (WebSocket) needs HTTP to the application"));
+            return Err(ResponseError(
+                "its status is 101, and the web server does not carry the upgrade (WebSocket)",
+            ));
         }
         // RFC 3875 §6.3.3 has no interim responses.
         _ if status.is_informational() => return Err(ResponseError("its status is 1xx")),

@@ -13,9 +13,9 @@
 //! | [`DiscardedBytes`] | limits the discarded input |
 //! | [`Control`] | receives commands from handles, and publishes the activity to them |
 //!
-//! `protocol` is the only table of requests, and does no I/O. An idle connection has none ([`ProtocolSlot`]). A poll runs turns until one makes no progress. A turn of an
-//! open connection always has this order: write, read, handle events, poll the responses, flush lines for STDERR, decide
-//! whether to close.
+//! `protocol` is the only table of requests, and does no I/O. An idle connection has none ([`ProtocolSlot`]). A poll runs
+//! turns until one makes no progress. A turn of an open connection always has this order: write, read, handle events, poll
+//! the responses, flush lines for STDERR, decide whether to close.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -8,6 +8,7 @@ use std::pin::Pin;
 
 use tower_fcgi::Roles;
 
+use super::addresses::Sockets;
 use super::detect::{StartMode, detect};
 use super::listener::AutoListener;
 use super::signals::Signals;
@@ -29,7 +30,7 @@ use crate::serve::prepare::prepare;
 ///
 /// | found | started by | serves |
 /// | --- | --- | --- |
-/// | FCGI_LISTEN in the environment | anyone: a shell, a container, a supervisor | FastCGI on these addresses: one or more [`Address`](crate::Address) strings, separated by commas or spaces |
+/// | FCGI_LISTEN in the environment | anyone: a shell, a container, a supervisor | FastCGI on these addresses: one or more [`Address`](crate::Address) strings, separated by commas or spaces. One with `http:` in front is an HTTP socket [for upgrades](crate::Serve::with_upgrades_over_http), such as WebSockets: `/run/app/fcgi.sock,http:/run/app/http.sock` |
 /// | LISTEN_FDS for this process | systemd, with a `.socket` unit | FastCGI on all sockets that it passes |
 /// | a listening socket at fd 0 (FastCGI §2.2) | Apache's mod_fcgid, lighttpd's `bin-path`, H2O's `fastcgi.spawn`, spawn-fcgi, cgi-fcgi | FastCGI on that socket |
 /// | GATEWAY_INTERFACE in the environment (RFC 3875 §4.1.4) | a web server that runs it as a CGI program | one request, over stdin and stdout; then the future completes |
@@ -156,14 +157,15 @@ where
     };
     match detect()? {
         StartMode::Cgi => cgi::serve(service, config, shutdown).await,
-        StartMode::Listeners(listeners) => {
+        StartMode::Sockets(Sockets { fastcgi, http }) => {
             let list = AllowList::from_env();
             if list.is_none() {
-                warn_if_exposed(&listeners);
+                [Some(&fastcgi), http.as_ref()].into_iter().flatten().for_each(warn_if_exposed);
             }
-            let listener = AutoListener::new(listeners, list);
-            accept_loop::run::<_, FcgiListener, _, K>(listener, service, config, Roles::RESPONDER, shutdown)
-                .await;
+            let http = http.map(|listeners| AutoListener::new(listeners, list.clone()));
+            let listener = AutoListener::new(fastcgi, list);
+            let roles = Roles::RESPONDER;
+            accept_loop::run::<_, FcgiListener, _, K>(listener, http, service, config, roles, shutdown).await;
             Ok(())
         }
     }

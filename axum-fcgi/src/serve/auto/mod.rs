@@ -1,5 +1,6 @@
 //! `serve_auto`: serves however the program was started.
 
+mod addresses;
 mod builder;
 mod cgi;
 mod detect;

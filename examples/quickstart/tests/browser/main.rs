@@ -3,8 +3,8 @@
 //! `SCREENSHOTS=target/screenshots cargo test -p quickstart --test browser` also takes screenshots, into that directory of
 //! the workspace. README.md shows `docs/page.png`, which is its `light.png`.
 
-mod chromium;
 mod layout;
+mod open_page;
 mod page;
 mod site;
 mod wire;
@@ -12,9 +12,8 @@ mod wire;
 use std::process::ExitCode;
 
 use libtest_mimic::Trial;
+use test_support::chromium::{Chromium, find};
 use test_support::{Result, needs};
-
-use crate::chromium::{Chromium, find};
 
 fn main() -> ExitCode {
     test_support::run(vec![

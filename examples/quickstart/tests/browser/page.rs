@@ -8,8 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use test_support::Result;
+use test_support::chromium::Chromium;
 
-use crate::chromium::Chromium;
+use crate::open_page::OpenPage as _;
 use crate::site::Site;
 use crate::wire::{Record, Request, requests};
 

@@ -8,22 +8,49 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use test_support::{Result, find_program};
+
+use crate::{Result, end, find_program};
+
+/// The elements whose text has a contrast below 4.5 to its background.
+const LOW_CONTRAST: &str = "(() => {
+    const parse = (color) => color.match(/[\\d.]+/g).map(Number);
+    const linear = (value) => value <= 10.31475 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    const behind = (element) => {
+        for (; element; element = element.parentElement) {
+            const color = parse(getComputedStyle(element).backgroundColor);
+            if (color[3] !== 0) return color;
+        }
+    };
+    const found = [];
+    for (const element of document.querySelectorAll('body *')) {
+        const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+        if (!own || !element.offsetHeight) continue;
+        const [a, b] = [parse(getComputedStyle(element).color), behind(element)].map(light).sort((a, b) => b - a);
+        const contrast = (a + 0.05) / (b + 0.05);
+        if (contrast < 4.5) found.push(`${element.className || element.localName}: ${contrast.toFixed(2)}`);
+    }
+    return found;
+})()";
 
 /// Turns a hang into a failure.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(crate) fn find() -> std::result::Result<PathBuf, String> {
+/// Finds an installed browser.
+///
+/// # Errors
+/// If none is installed. The error names what is missing.
+pub fn find() -> std::result::Result<PathBuf, String> {
     find_program(&["chromium", "chromium-browser", "google-chrome"])
 }
 
-/// The browser and its page's session.
+/// A running browser with one page. It exits when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Chromium {
+pub struct Chromium {
     process: Child,
     /// `None` once the browser is stopping.
     commands: Option<ChildStdin>,
@@ -38,7 +65,11 @@ pub(crate) struct Chromium {
 }
 
 impl Chromium {
-    pub(crate) fn start(program: &Path) -> Result<Self> {
+    /// Starts it with an empty profile and one page.
+    ///
+    /// # Errors
+    /// If the browser has exited, or rejects the command.
+    pub fn start(program: &Path) -> Result<Self> {
         let profile = tempfile::tempdir()?;
         // Chromium reads commands from fd 3 and writes responses to fd 4.
         let mut command = Command::new("sh");
@@ -84,7 +115,11 @@ impl Chromium {
         Ok(browser)
     }
 
-    pub(crate) fn call(&mut self, method: &str, params: &Value) -> Result<Value> {
+    /// Sends a command of the DevTools protocol, and returns its result.
+    ///
+    /// # Errors
+    /// If the browser has exited, or rejects the command.
+    pub fn call(&mut self, method: &str, params: &Value) -> Result<Value> {
         self.count += 1;
         let mut command = json!({ "id": self.count, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -93,9 +128,11 @@ impl Chromium {
         let commands = self.commands.as_mut().ok_or("the browser is stopping")?;
         commands.write_all(&[command.to_string().as_bytes(), b"\0"].concat())?;
         commands.flush()?;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
+            let left = deadline.saturating_duration_since(Instant::now());
             let mut message =
-                self.messages.recv_timeout(TIMEOUT).map_err(|error| format!("{method}: {error}"))?;
+                self.messages.recv_timeout(left).map_err(|error| format!("{method}: {error}"))?;
             if message["id"] != json!(self.count) {
                 self.handle_event(&message);
             } else if message["error"].is_null() {
@@ -123,14 +160,20 @@ impl Chromium {
     }
 
     /// Returns errors and warnings since the last call.
-    pub(crate) fn console_errors(&mut self) -> Result<Vec<String>> {
+    ///
+    /// # Errors
+    /// If the browser has exited, or rejects the command.
+    pub fn console_errors(&mut self) -> Result<Vec<String>> {
         // Events so far arrive before this response.
         self.run("0")?;
         Ok(std::mem::take(&mut self.console_errors))
     }
 
     /// Evaluates an expression in the page. Waits for a promise.
-    pub(crate) fn run(&mut self, expression: &str) -> Result<Value> {
+    ///
+    /// # Errors
+    /// If the browser has exited, or rejects the command.
+    pub fn run(&mut self, expression: &str) -> Result<Value> {
         let params = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let mut response = self.call("Runtime.evaluate", &params)?;
         match response["exceptionDetails"].take() {
@@ -140,7 +183,10 @@ impl Chromium {
     }
 
     /// Waits until an expression is true. It is evaluated after each change of the page.
-    pub(crate) fn until(&mut self, condition: &str) -> Result {
+    ///
+    /// # Errors
+    /// If the browser has exited, or rejects the command.
+    pub fn until(&mut self, condition: &str) -> Result {
         self.run(&format!(
             "new Promise((resolve) => {{
                 const observer = new MutationObserver(check);
@@ -152,20 +198,11 @@ impl Chromium {
         .map(drop)
     }
 
-    /// Opens the page and waits until its first request is answered.
-    pub(crate) fn open(&mut self, port: u16) -> Result {
-        self.load(port)?;
-        self.until("document.querySelector('.exchange [data-kind=END_REQUEST]')")?;
-        self.until("document.querySelector('.exchange .status')")
-    }
-
-    /// Opens the page without its script.
-    pub(crate) fn open_without_script(&mut self, port: u16) -> Result {
-        self.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }))?;
-        self.load(port)
-    }
-
-    fn load(&mut self, port: u16) -> Result {
+    /// Opens the page at the root of a loopback port, and waits until it has loaded.
+    ///
+    /// # Errors
+    /// If the browser has exited, or does not load the page within a minute.
+    pub fn load(&mut self, port: u16) -> Result {
         self.loaded = false;
         self.call("Page.navigate", &json!({ "url": format!("http://127.0.0.1:{port}/") }))?;
         while !self.loaded {
@@ -175,23 +212,29 @@ impl Chromium {
         Ok(())
     }
 
-    pub(crate) fn press(&mut self, button: &str) -> Result {
-        self.run(&format!("document.querySelector('form[data-do={button}] button').click()")).map(drop)
-    }
-
     /// Sets the screen's size in CSS pixels.
-    pub(crate) fn screen(&mut self, width: u32, height: u32) -> Result {
+    ///
+    /// # Errors
+    /// If the browser has exited, or rejects the command.
+    pub fn screen(&mut self, width: u32, height: u32) -> Result {
         let params =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.call("Emulation.setDeviceMetricsOverride", &params).map(drop)
     }
 
-    pub(crate) fn scheme(&mut self, scheme: &str) -> Result {
+    /// Sets the colour scheme: `light` or `dark`.
+    ///
+    /// # Errors
+    /// If the browser has exited, or rejects the command.
+    pub fn scheme(&mut self, scheme: &str) -> Result {
         self.colors(scheme, false)
     }
 
     /// Sets the colour scheme, and whether forced colours are active.
-    pub(crate) fn colors(&mut self, scheme: &str, forced: bool) -> Result {
+    ///
+    /// # Errors
+    /// If the browser has exited, or rejects the command.
+    pub fn colors(&mut self, scheme: &str, forced: bool) -> Result {
         let features = [
             json!({ "name": "prefers-color-scheme", "value": scheme }),
             json!({ "name": "forced-colors", "value": if forced { "active" } else { "none" } }),
@@ -200,8 +243,19 @@ impl Chromium {
         self.call("Emulation.setEmulatedMedia", &json!({ "features": features })).map(drop)
     }
 
+    /// The page's elements whose text has too little contrast to its background (WCAG 1.4.3), with the contrast.
+    ///
+    /// # Errors
+    /// If the browser has exited.
+    pub fn low_contrast(&mut self) -> Result<Vec<String>> {
+        Ok(serde_json::from_value(self.run(LOW_CONTRAST)?)?)
+    }
+
     /// Gives the matching elements the `:hover` state.
-    pub(crate) fn hover(&mut self, selector: &str) -> Result {
+    ///
+    /// # Errors
+    /// If the browser has exited, or rejects the command.
+    pub fn hover(&mut self, selector: &str) -> Result {
         for domain in ["DOM", "CSS"] {
             self.call(&format!("{domain}.enable"), &json!({}))?;
         }
@@ -217,7 +271,10 @@ impl Chromium {
     }
 
     /// Takes a screenshot. Returns it as Base64-encoded PNG.
-    pub(crate) fn screenshot(&mut self) -> Result<String> {
+    ///
+    /// # Errors
+    /// If the browser has exited, or rejects the command.
+    pub fn screenshot(&mut self) -> Result<String> {
         let response = self.call("Page.captureScreenshot", &json!({ "format": "png" }))?;
         Ok(response["data"].as_str().ok_or("no screenshot")?.to_owned())
     }
@@ -228,6 +285,6 @@ impl Drop for Chromium {
         self.session = None;
         let _ = self.call("Browser.close", &json!({}));
         self.commands = None;
-        test_support::end(&mut self.process);
+        end(&mut self.process);
     }
 }

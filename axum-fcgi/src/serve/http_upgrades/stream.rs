@@ -1,0 +1,124 @@
+//! The transport of an HTTP connection, which becomes the upgraded stream.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::accept::{HttpHandle, TrackedGuard};
+
+/// Counts as an open connection until it is dropped, by hyper or by the handler that it was upgraded for.
+///
+/// A graceful shutdown ends the client's direction, as it does over FastCGI; but never under a request, whose handler hyper
+/// would drop. An abort is an error in both directions.
+pub(super) struct UpgradeStream<IO> {
+    io: IO,
+    handle: HttpHandle,
+    idle: Option<Idle>,
+    _guard: TrackedGuard,
+}
+
+/// Fails a read of an upgraded stream when no byte has passed for `limit`.
+struct Idle {
+    limit: Duration,
+    last: Instant,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl<IO> UpgradeStream<IO> {
+    pub(super) fn new(
+        io: IO,
+        handle: HttpHandle,
+        guard: TrackedGuard,
+        idle_timeout: Option<Duration>,
+    ) -> Self {
+        let idle = idle_timeout.map(|limit| {
+            let last = Instant::now();
+            Idle { limit, last, sleep: Box::pin(sleep_until(last + limit)) }
+        });
+        Self { io, handle, idle, _guard: guard }
+    }
+
+    fn moved(&mut self) {
+        if let Some(idle) = &mut self.idle {
+            idle.last = Instant::now();
+        }
+    }
+}
+
+impl Idle {
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.sleep.as_mut().poll(cx).is_ready() {
+            let ends = self.last + self.limit;
+            if ends <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.sleep.as_mut().reset(ends);
+        }
+        Poll::Pending
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for UpgradeStream<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.handle.check_aborted()?;
+        // What has arrived is read even on shutdown: it may be a request that the system had queued.
+        if let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, buf) {
+            self.moved();
+            return Poll::Ready(read);
+        }
+        let this = &mut *self;
+        if this.handle.is_upgraded()
+            && let Some(idle) = &mut this.idle
+            && idle.poll_expired(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the upgraded stream is idle")));
+        }
+        // No bytes: the end.
+        this.handle.poll_ended(cx)
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for UpgradeStream<IO> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.handle.poll_writable(cx)?;
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        if written.is_ready() {
+            self.moved();
+        }
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.handle.poll_writable(cx)?;
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        if written.is_ready() {
+            self.moved();
+        }
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.handle.poll_writable(cx)?;
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
