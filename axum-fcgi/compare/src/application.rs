@@ -17,7 +17,7 @@ use axum::{
     extract::Query,
     http::{StatusCode, header::CONTENT_LENGTH},
     response::IntoResponse,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use futures_util::stream;
 use http_body_util::BodyExt;
@@ -27,6 +27,7 @@ use crate::{
     options::Peer,
     process::{self, Usage},
     scratch::Scratch,
+    web_socket,
 };
 
 /// The argument that runs this program as an application.
@@ -200,6 +201,7 @@ fn router() -> Router {
         .route("/hello", get(async || "Hello, World!"))
         .route("/sink", post(sink))
         .route("/down", get(down))
+        .route("/ws", any(web_socket::upgrade))
 }
 
 /// Responds with the size of the body, read frame by frame.

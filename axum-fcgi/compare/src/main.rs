@@ -6,6 +6,7 @@
 //! cargo run --release -p compare -- --stack [FILTER] [--instructions]
 //! cargo run --release -p compare -- --client [--instructions]
 //! cargo run --release -p compare -- --php [--instructions]
+//! cargo run --release -p compare -- --websocket [--rounds N]
 //! ```
 //!
 //! Each application is a child process on one core. This process generates the load on another core, over unix
@@ -34,6 +35,7 @@ mod response;
 mod scratch;
 mod stack;
 mod summary;
+mod web_socket;
 mod work;
 mod workers;
 mod wrk;
@@ -71,7 +73,9 @@ fn run(arguments: &[String]) -> io::Result<()> {
         return php::serve(port.parse().map_err(io::Error::other)?, socket.as_ref(), root.as_ref());
     }
     let options = Options::parse(arguments)?;
-    if !options.instructions {
+    if options.web_socket {
+        println!("{} rounds\n", options.rounds);
+    } else if !options.instructions {
         println!("{} rounds of {:.1} s each\n", options.rounds, options.time.as_secs_f64());
     }
     if options.php {
@@ -79,6 +83,9 @@ fn run(arguments: &[String]) -> io::Result<()> {
     }
     if options.client {
         return client_comparison::run(&options);
+    }
+    if options.web_socket {
+        return web_socket::run(&options);
     }
     if options.stack {
         return stack::run(&options);

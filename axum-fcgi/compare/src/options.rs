@@ -16,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) php: bool,
     /// Compare the client with hyper's.
     pub(crate) client: bool,
+    /// Compare WebSockets behind lighttpd.
+    pub(crate) web_socket: bool,
     /// Count instructions instead of measuring time.
     pub(crate) instructions: bool,
     /// Other FastCGI applications to compare with.
@@ -52,6 +54,7 @@ impl Options {
             stack: false,
             php: false,
             client: false,
+            web_socket: false,
             instructions: false,
             peers: Vec::new(),
         };
@@ -62,6 +65,7 @@ impl Options {
                 "--stack" => options.stack = true,
                 "--php" => options.php = true,
                 "--client" => options.client = true,
+                "--websocket" => options.web_socket = true,
                 "--instructions" => options.instructions = true,
                 "--seconds" => {
                     let seconds = number(argument, arguments.next())?;

@@ -7,6 +7,7 @@ use std::future::Future;
 use libtest_mimic::Trial;
 use test_support::{Installed, Result, Running, Version, WebServer};
 
+use crate::client::ContentLength;
 use crate::{application, client};
 
 /// The first version with `"upgrade"` in mod_fastcgi.
@@ -18,6 +19,7 @@ const FASTCGI: &str = r#"server.modules = ( "mod_fastcgi" )
 server.document-root = "/usr/share"
 server.bind = "127.0.0.1"
 server.port = 8080
+server.stream-request-body = 2
 server.stream-response-body = 2
 fastcgi.server = ( "/" => ((
     "host" => "127.0.0.1", "port" => 9000, "check-local" => "disable", "upgrade" => "enable",
@@ -37,9 +39,12 @@ cgi.upgrade = "enable"
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         fastcgi("http1", converse_http1),
+        fastcgi("http2_with_content_length", converse_http2),
+        fastcgi("http2_is_refused_by_lighttpd", refused_http2),
         fastcgi("many_web_sockets", many_web_sockets),
         fastcgi("other_requests", other_requests),
         cgi("cgi_http1", converse_http1),
+        cgi("cgi_http2", talk_http2),
         cgi("cgi_other_requests", other_requests),
     ]
 }
@@ -78,6 +83,28 @@ fn report(result: Result, running: &Running) -> Result {
 
 async fn converse_http1(port: u16) -> Result {
     client::converse(client::http1(port).await?).await
+}
+
+/// With a Content-Length, which browsers do not send, lighttpd forwards an extended CONNECT.
+async fn converse_http2(port: u16) -> Result {
+    let web_socket = client::http2(port, ContentLength::Zero).await?;
+    client::converse(web_socket.map_err(|status| status.to_string())?).await
+}
+
+/// lighttpd may reset the stream when the program has exited: the end is not always clean.
+async fn talk_http2(port: u16) -> Result {
+    let web_socket = client::http2(port, ContentLength::Absent).await?;
+    client::talk(&mut web_socket.map_err(|status| status.to_string())?).await
+}
+
+/// lighttpd (1.4.79; the source of 1.4.85 is the same) takes an extended CONNECT for an upload of unknown length, and rejects it: mod_fastcgi needs a
+/// Content-Length. The application does not see the request.
+async fn refused_http2(port: u16) -> Result {
+    match client::http2(port, ContentLength::Absent).await? {
+        Err(status) => assert_eq!(status, 411),
+        Ok(web_socket) => client::converse(web_socket).await?,
+    }
+    client::is_served(port).await
 }
 
 /// All are open before the first message.

@@ -9,6 +9,7 @@ use fcgi_core::server::{OverloadResponse, ParamsBuffer};
 use http::Extensions;
 
 use super::stderr_queue;
+use super::upgrade;
 use crate::buffer_pool;
 use crate::cgi::{RequestTarget, TargetSettings};
 
@@ -395,6 +396,7 @@ impl Config {
     ///   nine bytes there;
     /// - 8 bytes for each of [`Limits::connection_window`], or [`request_window`](Limits::request_window) if that is more, and for
     ///   each of the 65 536 bytes of one read: a chunk of a body can keep that much of its read buffer alive;
+    /// - twice 65 536 bytes that the application writes to an upgraded stream: their buffer grows by doubling;
     /// - [`max_write_buffer`](Self::with_max_write_buffer), and four times [`Limits::max_control_bytes`];
     /// - 4 096 bytes for each of [`Limits::max_concurrent_requests`], and 512 for each of [`Limits::max_half_closed_requests`];
     /// - [`Limits::max_management_bytes`], 65 536 bytes for lines that wait for STDERR, and 4 096 for the connection itself.
@@ -411,6 +413,7 @@ impl Config {
             limits.max_half_closed_requests.saturating_mul(512),
             limits.max_management_bytes,
             stderr_queue::MAX_QUEUED as usize,
+            2 * upgrade::MAX_BUFFERED,
             4096,
         ]
         .into_iter()

@@ -9,7 +9,7 @@ use super::on_upgrade::UpgradeError;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes that the application has written, and that were not moved to STDOUT, at which its writes wait.
-pub(super) const MAX_BUFFERED: usize = 64 * 1024;
+pub(crate) const MAX_BUFFERED: usize = 64 * 1024;
 
 /// The state of an upgrade, and the bytes that the application writes.
 ///

@@ -19,6 +19,7 @@ mod support;
 mod unsupported;
 mod upgraded;
 
+pub(super) use self::channel::MAX_BUFFERED;
 pub(super) use self::input::UpgradeInput;
 pub use self::on_upgrade::{OnUpgrade, UpgradeError};
 pub(super) use self::output::UpgradeOutput;

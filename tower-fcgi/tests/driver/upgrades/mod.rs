@@ -1,5 +1,6 @@
 //! Upgrades: a 101, and STDIN and STDOUT as a byte stream.
 
+mod kept_connections;
 mod offers;
 mod streams;
 
