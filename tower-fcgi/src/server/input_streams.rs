@@ -14,7 +14,7 @@ use http::{Request, StatusCode};
 use super::config::DriverConfig;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
-use super::upgrade::{self, Support, UpgradeInput, UpgradeOutput, WebSocketWarning, asks_for_upgrade};
+use super::upgrade::{self, Support, UpgradeInput, UpgradeOutput, WebSocketWarning};
 use crate::body::{BodyChannel, BodyErrorKind, DeclaredBodyLength, Receiver, RequestBody, SendOutcome};
 use crate::buffer_pool;
 use crate::cgi::{RequestInfo, announces_no_body};
@@ -58,7 +58,7 @@ impl InputStreams {
         config: &DriverConfig,
         call: &mut Request<RequestBody>,
     ) -> Result<(Self, Option<UpgradeOutput>), NotOpened> {
-        if asks_for_upgrade(call.headers())
+        if info.asks_for_upgrade
             && let Some((input, output)) = offer_upgrade(protocol, request, info, call)
         {
             return Ok((Self::Upgrade(input), Some(output)));
