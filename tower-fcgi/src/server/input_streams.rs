@@ -211,8 +211,12 @@ fn offer_upgrade(
     info: &RequestInfo,
     call: &mut Request<RequestBody>,
 ) -> Option<(UpgradeInput, UpgradeOutput)> {
-    let has_body = info.content_length.is_some_and(|length| length > 0)
-        || request.params.get("HTTP_TRANSFER_ENCODING").is_some();
+    let has_body = match info.content_length {
+        Some(0) => request.params.get("HTTP_TRANSFER_ENCODING").is_some(),
+        Some(_) => true,
+        // Caddy sends `-1` for a chunked body.
+        None => !announces_no_body(&request.params),
+    };
     let is_alone = protocol.active_requests() == 1 && protocol.unread_bytes() == 0;
     if request.role != Role::RESPONDER || has_body || !is_alone {
         return None;
