@@ -127,7 +127,10 @@ where
             config: &self.config,
         };
         let polled = parts.poll(cx);
-        self.protocol.suspend_if_idle();
+        // The memory of a connection that has ended is freed by its drop.
+        if polled.is_pending() {
+            self.protocol.suspend_if_idle();
+        }
         polled
     }
 }

@@ -35,10 +35,7 @@ impl ProtocolSlot {
     #[inline]
     pub(super) fn suspend_if_idle(&mut self) {
         let idle = &mut self.idle;
-        if let Some(mut connection) = self.busy.take_if(|connection| idle.suspend(connection)) {
-            // Usually freed when the connection became idle, but one that closes does not.
-            buffer_pool::keep_output(connection.output().take_buffer());
-            connection.shrink();
+        if let Some(connection) = self.busy.take_if(|connection| idle.suspend(connection)) {
             buffer_pool::keep_protocol(connection);
         }
     }
