@@ -35,7 +35,10 @@ impl ProtocolSlot {
     #[inline]
     pub(super) fn suspend_if_idle(&mut self) {
         let idle = &mut self.idle;
-        if let Some(connection) = self.busy.take_if(|connection| idle.suspend(connection)) {
+        if let Some(mut connection) = self.busy.take_if(|connection| idle.suspend(connection)) {
+            // Usually freed when the connection became idle, but one that closes does not.
+            buffer_pool::keep_output(connection.output().take_buffer());
+            connection.shrink();
             buffer_pool::keep_protocol(connection);
         }
     }
