@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::http::uri::Scheme;
 
 use super::chain::chain;
-use super::host::requested_host;
+use super::host::{host_over_http, requested_host};
 use super::proxy_headers;
 use super::trusted_proxies::TrustedProxies;
+use crate::extract::{HttpSocket, lookup};
 
 /// What is known about a client. What is unknown has no header.
 #[derive(Debug, Default)]
@@ -22,8 +24,15 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// The client that is connected to the web server.
-    pub(super) fn direct(params: &tower_fcgi::Params) -> Self {
+    /// The client that is connected to the web server. `None` if the request came from an HTTP server of the application's own.
+    pub(super) fn direct(parts: &Parts) -> Option<Self> {
+        match lookup(parts) {
+            Some(params) => Some(Self::over_fastcgi(params)),
+            None => HttpSocket::of(parts).map(|socket| Self::over_http(socket, parts)),
+        }
+    }
+
+    fn over_fastcgi(params: &tower_fcgi::Params) -> Self {
         let scheme = params.scheme();
         Self {
             chain: params.client_addr().map(|addr| addr.ip()).into_iter().collect(),
@@ -33,14 +42,19 @@ impl Client {
         }
     }
 
-    /// The client behind the trusted proxy that is connected to the web server. `headers` are the proxy's.
-    pub(super) fn behind(
-        proxy: IpAddr,
-        trusted: &TrustedProxies,
-        params: &tower_fcgi::Params,
-        headers: &HeaderMap,
-    ) -> Self {
-        let mut client = Self { chain: chain(proxy, headers, trusted), ..Self::direct(params) };
+    /// Over the HTTP socket for upgrades, the web server states the address and passes on Host. The scheme and the port are
+    /// unknown: not every web server sets the headers for them, and then they are the client's.
+    fn over_http(socket: HttpSocket, parts: &Parts) -> Self {
+        Self {
+            chain: socket.client_addr(parts).map(|addr| addr.ip()).into_iter().collect(),
+            host: host_over_http(&parts.headers),
+            ..Self::default()
+        }
+    }
+
+    /// The client behind this one, which is a trusted proxy with the address `proxy`. `headers` are the proxy's.
+    pub(super) fn behind(self, proxy: IpAddr, trusted: &TrustedProxies, headers: &HeaderMap) -> Self {
+        let mut client = Self { chain: chain(proxy, headers, trusted), ..self };
         if trusted.proto {
             client.scheme = proxy_headers::proto(headers).or_own(client.scheme);
         }

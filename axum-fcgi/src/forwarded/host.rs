@@ -1,5 +1,6 @@
 //! The host that the client asked for.
 
+use axum::http::header::{HOST, HeaderMap};
 use axum::http::uri::{Authority, Scheme};
 
 /// The host and port in the Host header, or else the web server's name and port.
@@ -11,6 +12,13 @@ pub(super) fn requested_host(params: &tower_fcgi::Params, scheme: &Scheme) -> Op
         Some(host) => valid_host(std::str::from_utf8(host).ok()?),
         None => server_name(params, scheme),
     }
+}
+
+/// The host and port in the Host header of a request over HTTP. `None` if that is no host, or if there are several.
+pub(super) fn host_over_http(headers: &HeaderMap) -> Option<String> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next().filter(|_| hosts.next().is_none())?;
+    valid_host(host.to_str().ok()?)
 }
 
 /// SERVER_NAME, with SERVER_PORT unless it is the scheme's own.
@@ -37,6 +45,8 @@ pub(super) fn valid_host(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn found(sent: &[(&str, &str)]) -> Option<String> {
@@ -67,6 +77,24 @@ mod tests {
         }
         let params: tower_fcgi::Params = [("HTTP_HOST", b"\xff")].into_iter().collect();
         assert_eq!(requested_host(&params, &Scheme::HTTP), None);
+    }
+
+    #[test]
+    fn over_http_there_must_be_one_valid_host() {
+        for (sent, expected) in [
+            (&["example.org:8080"][..], Some("example.org:8080")),
+            (&["a\",for=6.6.6.6;x=\""], None),
+            (&["example.org", "evil.example"], None),
+            (&["caf\u{e9}"], None),
+            (&[""], None),
+            (&[], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for host in sent {
+                headers.append(HOST, HeaderValue::from_bytes(host.as_bytes()).unwrap());
+            }
+            assert_eq!(host_over_http(&headers).as_deref(), expected, "{sent:?}");
+        }
     }
 
     #[test]

@@ -12,7 +12,6 @@ use super::client::Client;
 use super::names::{remove_others, remove_set};
 use super::set_headers::set_headers;
 use super::trusted_proxies::TrustedProxies;
-use crate::extract::lookup;
 
 /// A layer that sets the headers of an HTTP proxy from the web server's variables, and removes the client's.
 ///
@@ -34,7 +33,8 @@ use crate::extract::lookup;
 /// let app: Router = Router::new().route("/", get(async || "Hello, World!")).layer(ForwardedHeaders::new());
 /// ```
 ///
-/// All other headers that begin with `X-Forwarded-` are removed, too. Headers of particular products, such as
+/// All other headers that begin with `X-Forwarded-` are removed, too, except those that trusted proxies
+/// [are said to set](TrustedProxies::with_header). Headers of particular products, such as
 /// `CF-Connecting-IP`, are left alone: see [`with_removed_header`](Self::with_removed_header).
 ///
 /// **What is unknown is not set**: a client of the web server's unix socket has no address, and a Host header that is no
@@ -49,8 +49,13 @@ use crate::extract::lookup;
 /// HTTP_X_FORWARDED_FOR …`) looks like one of the client's, and the layer would replace it.
 ///
 /// # Other requests
-/// A request that did not come over FastCGI is left as it is: over HTTP, the proxy sets the headers. So an application can
-/// serve both with the same layers. A CGI program's requests are treated as over FastCGI.
+/// A request from an HTTP server of the application's own, such as `axum::serve`, is left as it is: there, the proxy sets the
+/// headers. So an application can serve both with the same layers. A CGI program's requests are treated as over FastCGI.
+///
+/// So are those of [the HTTP socket for upgrades](crate::Serve::with_upgrades_over_http), with fewer facts: the client's address
+/// is the last one in X-Forwarded-For, which the web server must set; the host is the Host header that it sends; scheme and port
+/// are unknown, unless a trusted proxy states them. Values that the web server itself sets for these are removed like the client's.
+///
 /// [`MockParams`](crate::MockParams) counts as FastCGI, if it is outside of this layer.
 ///
 /// [`Params`](crate::Params) keep the client's headers (`HTTP_X_FORWARDED_FOR`), and
@@ -83,11 +88,14 @@ impl ForwardedHeaders {
     /// If REMOTE_ADDR is such a proxy, X-Forwarded-For is read from right to left while its entries are trusted proxies. The
     /// next entry is the client, and everything further left, which the client may have sent, is removed. So the leftmost
     /// address is the client's, and the proxies follow. `X-Real-IP` is the client's address. The scheme, the host and the
-    /// port are those of the proxies if [`TrustedProxies`] says that they send them, else the web server's own.
+    /// port are those of the proxies if [`TrustedProxies`] says that they send them, else the web server's own. Other headers
+    /// that begin with `X-Forwarded-` are removed, unless named by [`TrustedProxies::with_header`] or
+    /// [`with_removed_header`](Self::with_removed_header).
     ///
     /// A `Forwarded` header of a proxy is not read: a proxy that knows X-Forwarded-For only passes on the client's.
     ///
-    /// Caddy replaces X-Forwarded-For itself, unless its `trusted_proxies` has the same addresses.
+    /// Caddy replaces X-Forwarded-For itself, unless its `trusted_proxies` has the same addresses. On the HTTP socket for upgrades,
+    /// the web server must append to X-Forwarded-For (nginx: `$proxy_add_x_forwarded_for`), or the proxy is taken for the client.
     ///
     /// ```
     /// use axum_fcgi::{ForwardedHeaders, TrustedProxies};
@@ -100,7 +108,8 @@ impl ForwardedHeaders {
         self
     }
 
-    /// Also removes this header, unless a trusted proxy sent it.
+    /// Also removes this header, unless the request came from a trusted proxy. Such a proxy must set or remove it, or it passes on the
+    /// client's.
     ///
     /// For headers in which particular products report a client: `CF-Connecting-IP`, `True-Client-IP`, `Fly-Client-IP`,
     /// `X-Envoy-External-Address`, `X-Client-IP` and others.
@@ -118,20 +127,27 @@ impl ForwardedHeaders {
 
 impl Settings {
     fn apply(&self, parts: &mut Parts) {
-        let Some(params) = lookup(parts) else { return };
-        let peer = params.client_addr().map(|addr| addr.ip());
-        let proxy = peer.and_then(|peer| {
+        let Some(direct) = Client::direct(parts) else { return };
+        let proxy = direct.chain.first().copied().and_then(|peer| {
             self.trusted.as_ref().filter(|trusted| trusted.contains(peer)).map(|trusted| (peer, trusted))
         });
         let client = match proxy {
-            Some((proxy, trusted)) => Client::behind(proxy, trusted, params, &parts.headers),
-            None => Client::direct(params),
+            Some((proxy, trusted)) => direct.behind(proxy, trusted, &parts.headers),
+            None => direct,
         };
         if proxy.is_none() {
-            remove_others(&mut parts.headers, &self.removed);
+            for name in self.kept_from_proxies() {
+                parts.headers.remove(name);
+            }
         }
+        remove_others(&mut parts.headers, |name| self.kept_from_proxies().any(|kept| kept == name));
         remove_set(&mut parts.headers);
         set_headers(&client, &mut parts.headers);
+    }
+
+    /// The headers that are kept if a trusted proxy sent them, and removed otherwise.
+    fn kept_from_proxies(&self) -> impl Iterator<Item = &HeaderName> {
+        self.removed.iter().chain(self.trusted.iter().flat_map(|trusted| &trusted.headers))
     }
 }
 

@@ -19,11 +19,11 @@ pub(super) fn remove_set(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes all other headers that only a proxy may set: X-Forwarded-Prefix, -User, … and those in `more`.
-pub(super) fn remove_others(headers: &mut HeaderMap, more: &[HeaderName]) {
-    let is_forwarded = |name: &&HeaderName| name.as_str().starts_with("x-forwarded");
-    let others: Vec<_> = headers.keys().filter(is_forwarded).cloned().collect();
-    for name in others.iter().chain(more) {
+/// Removes the other headers that only a proxy may set, such as X-Forwarded-Prefix and -User, except those that are kept.
+pub(super) fn remove_others(headers: &mut HeaderMap, is_kept: impl Fn(&HeaderName) -> bool) {
+    let is_other = |name: &&HeaderName| name.as_str().starts_with("x-forwarded") && !is_kept(name);
+    let others: Vec<_> = headers.keys().filter(is_other).cloned().collect();
+    for name in others {
         headers.remove(name);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use axum::http::HeaderName;
+
 use crate::allow_list::AllowList;
 
 /// Proxies in front of the web server, such as a load balancer or a CDN, for
@@ -29,13 +31,15 @@ pub struct TrustedProxies {
     pub(super) proto: bool,
     pub(super) host: bool,
     pub(super) port: bool,
+    /// Headers that the layer passes on from these proxies, and removes otherwise.
+    pub(super) headers: Vec<HeaderName>,
 }
 
 impl TrustedProxies {
     /// The proxies with these addresses. They send X-Forwarded-For.
     #[must_use]
     pub const fn new(addrs: AllowList) -> Self {
-        Self { addrs, proto: false, host: false, port: false }
+        Self { addrs, proto: false, host: false, port: false, headers: Vec::new() }
     }
 
     /// These proxies set X-Forwarded-Proto themselves.
@@ -56,6 +60,25 @@ impl TrustedProxies {
     #[must_use]
     pub const fn with_port(mut self) -> Self {
         self.port = true;
+        self
+    }
+
+    /// These proxies set this header themselves, such as `X-Forwarded-Prefix`, `X-Forwarded-User` or `CF-Connecting-IP`.
+    ///
+    /// It is passed on as a proxy sends it, and removed if the request did not come from one. The headers that the layer sets
+    /// itself are not affected.
+    ///
+    /// ```
+    /// use axum::http::HeaderName;
+    /// use axum_fcgi::TrustedProxies;
+    /// let proxies = TrustedProxies::new("10.0.0.0/8".parse()?)
+    ///     .with_proto()
+    ///     .with_header(HeaderName::from_static("x-forwarded-prefix"));
+    /// # Ok::<_, axum_fcgi::AllowListError>(())
+    /// ```
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName) -> Self {
+        self.headers.push(name);
         self
     }
 

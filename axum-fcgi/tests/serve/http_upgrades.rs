@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, OriginalUri, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{any, get};
-use axum_fcgi::{Config, RequestTarget};
+use axum_fcgi::{Config, ForwardedHeaders, RequestTarget};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, copy, split};
 use tokio::sync::oneshot;
@@ -207,6 +207,37 @@ async fn make_services_serve_both_sockets() {
     io.write_all(head.as_bytes()).await.unwrap();
     assert!(read_until(&mut io, "\r\n\r\n").await.starts_with("HTTP/1.1 101 "));
     assert_eq!(read_until(&mut io, "\n").await, "192.0.2.7:0 /echo /echo\n");
+}
+
+/// The last X-Forwarded-For is the web server's; the client can send everything else.
+#[tokio::test(start_paused = true)]
+async fn forged_headers_over_http_are_replaced() {
+    let handler = async |headers: HeaderMap| {
+        let reports = |name: &str| name.contains("forwarded") || name == "x-real-ip";
+        let found = headers.iter().filter(|(name, _)| reports(name.as_str()));
+        let mut lines: Vec<_> =
+            found.map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect();
+        lines.sort();
+        (StatusCode::FORBIDDEN, lines.join("\n"))
+    };
+    let router = Router::new().route("/ws", get(handler)).layer(ForwardedHeaders::new());
+    let ((_fastcgi, listener), (http, http_listener)) = (listener(), listener());
+    tokio::spawn(axum_fcgi::serve(listener, router).with_upgrades_over_http(http_listener).into_future());
+    let forged = "X-Real-IP: 6.6.6.6\r\nForwarded: for=6.6.6.6;proto=https\r\nX-Forwarded-Proto: https\r\n\
+        X-Forwarded-Host: evil.example\r\nX-Forwarded-Port: 666\r\nX-Forwarded-User: root\r\n";
+    for (web_server, expected) in [
+        (
+            "X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n",
+            "forwarded=for=192.0.2.7;host=a\nx-forwarded-for=192.0.2.7\nx-forwarded-host=a\nx-real-ip=192.0.2.7",
+        ),
+        ("", "forwarded=host=a\nx-forwarded-host=a"),
+    ] {
+        let mut io = http.connect();
+        let head = format!("GET /ws HTTP/1.1\r\n{UPGRADE}{forged}{web_server}\r\n");
+        io.write_all(head.as_bytes()).await.unwrap();
+        let response = read_to_end(&mut io).await;
+        assert_eq!(response.split_once("\r\n\r\n").unwrap().1, expected, "{response}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,9 @@
 use std::convert::Infallible;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, HeaderValue, Request};
 use axum::routing::get;
 use futures_util::FutureExt as _;
@@ -9,6 +11,7 @@ use tower::{ServiceExt as _, service_fn};
 
 use super::*;
 use crate::MockParams;
+use crate::extract::HttpSocket;
 
 const CLIENT: &[(&str, &str)] = &[
     ("REMOTE_ADDR", "192.0.2.1"),
@@ -40,15 +43,32 @@ fn headers(
     params: Option<&[(&str, &str)]>,
     sent: &[(&str, &'static str)],
 ) -> HeaderMap {
-    let inner = service_fn(async |request: Request<()>| Ok::<_, Infallible>(request.into_parts().0.headers));
+    let mut request = request(sent);
+    if let Some(params) = params {
+        request.extensions_mut().insert(params.iter().copied().collect::<tower_fcgi::Params>());
+    }
+    pass(layer, request)
+}
+
+/// As [`headers`], over the HTTP socket for upgrades.
+fn headers_over_http(layer: &ForwardedHeaders, client: &str, sent: &[(&str, &'static str)]) -> HeaderMap {
+    let mut request = request(sent);
+    request.extensions_mut().insert(HttpSocket);
+    request.extensions_mut().insert(ConnectInfo(client.parse::<SocketAddr>().unwrap()));
+    pass(layer, request)
+}
+
+fn request(sent: &[(&str, &'static str)]) -> Request<()> {
     let mut request = Request::new(());
     for (name, value) in sent {
         let name = HeaderName::try_from(*name).unwrap();
         request.headers_mut().append(name, HeaderValue::from_static(value));
     }
-    if let Some(params) = params {
-        request.extensions_mut().insert(params.iter().copied().collect::<tower_fcgi::Params>());
-    }
+    request
+}
+
+fn pass(layer: &ForwardedHeaders, request: Request<()>) -> HeaderMap {
+    let inner = service_fn(async |request: Request<()>| Ok::<_, Infallible>(request.into_parts().0.headers));
     layer.layer(inner).oneshot(request).now_or_never().unwrap().unwrap()
 }
 
@@ -56,7 +76,7 @@ fn headers(
 fn reported(headers: &HeaderMap) -> Vec<String> {
     let mut lines: Vec<_> = headers
         .iter()
-        .filter(|(name, _)| *name != "x-other")
+        .filter(|(name, _)| !["x-other", "host"].contains(&name.as_str()))
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
         .collect();
     lines.sort();
@@ -126,6 +146,85 @@ fn requests_over_http_are_left_as_they_are() {
 }
 
 #[test]
+fn forged_headers_over_the_http_socket() {
+    let layer = ForwardedHeaders::new().with_removed_header(HeaderName::from_static("cf-connecting-ip"));
+    let sent = [FORGED, &[("host", "example.org:8080")]].concat();
+    let expected = [
+        "forwarded: for=192.0.2.1;host=\"example.org:8080\"",
+        "x-forwarded-for: 192.0.2.1",
+        "x-forwarded-host: example.org:8080",
+        "x-real-ip: 192.0.2.1",
+    ];
+    let found = headers_over_http(&layer, "192.0.2.1:0", &sent);
+    assert_eq!(reported(&found), expected);
+    assert_eq!(found["x-other"], "kept");
+    // The web server sends no address.
+    for unknown in ["0.0.0.0:0", "[::]:0"] {
+        let found = headers_over_http(&layer, unknown, &sent);
+        assert_eq!(reported(&found), ["forwarded: host=\"example.org:8080\"", expected[2]]);
+    }
+    assert_eq!(reported(&headers_over_http(&layer, "0.0.0.0:0", FORGED)), [""; 0]);
+}
+
+#[test]
+fn a_trusted_proxy_before_the_http_socket() {
+    let trusted = TrustedProxies::new("10.0.0.0/8".parse().unwrap()).with_proto().with_port();
+    let layer = ForwardedHeaders::new().with_trusted_proxies(trusted);
+    let mut sent = vec![
+        ("host", "example.org"),
+        // The web server appends the proxy's address, which is the one in ConnectInfo.
+        ("x-forwarded-for", "6.6.6.6, 192.0.2.7, 10.0.0.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "evil.example"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-user", "root"),
+        ("x-real-ip", "6.6.6.6"),
+        ("forwarded", "for=6.6.6.6"),
+    ];
+    let expected = [
+        "forwarded: for=192.0.2.7;host=example.org;proto=https, for=10.0.0.1",
+        "x-forwarded-for: 192.0.2.7, 10.0.0.1",
+        "x-forwarded-host: example.org",
+        "x-forwarded-port: 443",
+        "x-forwarded-proto: https",
+        "x-real-ip: 192.0.2.7",
+    ];
+    assert_eq!(reported(&headers_over_http(&layer, "10.0.0.1:0", &sent)), expected);
+    // A client that reaches the web server beside the proxy.
+    sent[1] = ("x-forwarded-for", "10.0.0.9, 192.0.2.1");
+    let found = headers_over_http(&layer, "192.0.2.1:0", &sent);
+    let expected = [
+        "forwarded: for=192.0.2.1;host=example.org",
+        "x-forwarded-for: 192.0.2.1",
+        "x-forwarded-host: example.org",
+        "x-real-ip: 192.0.2.1",
+    ];
+    assert_eq!(reported(&found), expected);
+}
+
+#[test]
+fn named_headers_come_from_trusted_proxies_only() {
+    let [prefix, user, ip] =
+        ["x-forwarded-prefix", "x-forwarded-user", "cf-connecting-ip"].map(HeaderName::from_static);
+    let trusted = TrustedProxies::new("10.0.0.0/8".parse().unwrap()).with_header(prefix).with_header(ip);
+    let layer = ForwardedHeaders::new().with_trusted_proxies(trusted);
+    let behind = with(CLIENT, "REMOTE_ADDR", "10.0.0.1");
+    let names = |layer: &ForwardedHeaders, params: &[(&str, &str)]| {
+        let found = headers(layer, Some(params), FORGED);
+        ["x-forwarded-prefix", "x-forwarded-user", "cf-connecting-ip"].map(|name| found.contains_key(name))
+    };
+    assert_eq!(names(&layer, &behind), [true, false, true]);
+    assert_eq!(names(&layer, CLIENT), [false; 3]);
+    // The headers that the layer sets remain its own.
+    let found = headers(&layer, Some(&behind), FORGED);
+    assert_eq!(found["x-real-ip"], "6.6.6.7");
+    assert_eq!(found["x-forwarded-host"], "example.org:8080");
+    let layer = layer.with_removed_header(user);
+    assert_eq!(names(&layer, &behind), [true; 3]);
+    assert_eq!(names(&layer, CLIENT), [false; 3]);
+}
+
+#[test]
 fn a_trusted_proxy_reports_the_client() {
     let trusted = TrustedProxies::new("10.0.0.0/8".parse().unwrap());
     let layer = |trusted: &TrustedProxies| {
@@ -139,6 +238,7 @@ fn a_trusted_proxy_reports_the_client() {
         ("x-forwarded-host", "shop.example"),
         ("x-forwarded-port", "443"),
         ("x-forwarded-prefix", "/shop"),
+        ("x-forwarded-user", "root"),
         ("x-real-ip", "6.6.6.6"),
         ("forwarded", "for=6.6.6.6;proto=https"),
         ("cf-connecting-ip", "192.0.2.7"),
@@ -150,7 +250,6 @@ fn a_trusted_proxy_reports_the_client() {
         "x-forwarded-for: 192.0.2.7, 10.0.0.1",
         "x-forwarded-host: example.org:8080",
         "x-forwarded-port: 8080",
-        "x-forwarded-prefix: /shop",
         "x-forwarded-proto: http",
         "x-real-ip: 192.0.2.7",
     ];

@@ -11,6 +11,7 @@ use percent_encoding::percent_decode;
 use tower_fcgi::RequestTarget;
 
 use super::client_addr::client_addr;
+use crate::extract::HttpSocket;
 
 const ONLY_UPGRADES: &str =
     "This socket only upgrades connections, to WebSockets for example. Other requests go over FastCGI.\n";
@@ -62,6 +63,7 @@ pub(super) fn accept(
     }
     let client = client_addr(&parts.headers);
     parts.extensions.insert(ConnectInfo(client));
+    parts.extensions.insert(HttpSocket);
     Ok(Request::from_parts(parts, Body::empty()))
 }
 
