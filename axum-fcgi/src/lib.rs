@@ -32,7 +32,8 @@
 //! - The request, with the target that the web server decided on after rewrites, internal redirects and subrequests, in the
 //!   client's spelling if that means the same path: see [`RequestTarget`]. [`RequestUri`] is what the client sent.
 //! - [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo): the address of the *real client* (REMOTE_ADDR, REMOTE_PORT),
-//!   not from a header. See [`client_addr`] for clients without an IP address.
+//!   not from a header; on the HTTP socket for upgrades, from the last X-Forwarded-For. See [`client_addr`] for clients without
+//!   an IP address.
 //! - [`Params`]: all variables that the web server sends.
 //! - One extractor each for [`RemoteUser`], [`AuthType`], [`RequestScheme`], [`ClientProtocol`], [`TlsInfo`], [`ServerRequestId`],
 //!   [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`] and [`RedirectStatus`]. They never

@@ -28,13 +28,26 @@ pub(crate) fn run() -> ExitCode {
 
 /// Serves the application on a port of its own.
 pub(crate) fn serve() -> Result<(Runtime, u16)> {
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let (listener, port) = listen(&runtime)?;
+    runtime.spawn(axum_fcgi::serve(listener, app()).into_future());
+    Ok((runtime, port))
+}
+
+/// Serves the application on a port for FastCGI, and on another one for upgrades over HTTP.
+pub(crate) fn serve_both() -> Result<(Runtime, u16, u16)> {
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let (fastcgi, fastcgi_port) = listen(&runtime)?;
+    let (http, http_port) = listen(&runtime)?;
+    runtime.spawn(axum_fcgi::serve(fastcgi, app()).with_upgrades_over_http(http).into_future());
+    Ok((runtime, fastcgi_port, http_port))
+}
+
+fn listen(runtime: &Runtime) -> Result<(tokio::net::TcpListener, u16)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
     let port = listener.local_addr()?.port();
-    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let listener = runtime.block_on(async { tokio::net::TcpListener::from_std(listener) })?;
-    runtime.spawn(axum_fcgi::serve(listener, app()).into_future());
-    Ok((runtime, port))
+    Ok((runtime.block_on(async { tokio::net::TcpListener::from_std(listener) })?, port))
 }
 
 fn app() -> Router {

@@ -26,6 +26,17 @@ fastcgi.server = ( "/" => ((
 )) )
 "#;
 
+/// Upgrades over HTTP, everything else over FastCGI.
+const SECOND_SOCKET: &str = r#"server.modules = ( "mod_proxy", "mod_fastcgi" )
+server.document-root = "/usr/share"
+server.bind = "127.0.0.1"
+server.port = 8080
+server.stream-response-body = 2
+proxy.server = ( "/ws" => (( "host" => "127.0.0.1", "port" => 9001 )) )
+proxy.header = ( "upgrade" => "enable" )
+fastcgi.server = ( "/" => (( "host" => "127.0.0.1", "port" => 9000, "check-local" => "disable" )) )
+"#;
+
 const CGI: &str = r#"server.modules = ( "mod_alias", "mod_cgi" )
 server.document-root = "/usr/share"
 server.bind = "127.0.0.1"
@@ -43,6 +54,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         fastcgi("http2_is_refused_by_lighttpd", refused_http2),
         fastcgi("many_web_sockets", many_web_sockets),
         fastcgi("other_requests", other_requests),
+        second_socket("http2_by_a_second_socket", second_socket_http2),
         cgi("cgi_http1", converse_http1),
         cgi("cgi_http2", talk_http2),
         cgi("cgi_other_requests", other_requests),
@@ -58,6 +70,17 @@ where
         let running = lighttpd.start(FASTCGI, &[("9000", &port)])?;
         let result = application.block_on(test(running.port));
         report(result, &running)
+    })
+}
+
+fn second_socket<F>(name: &str, test: fn(u16) -> F) -> Trial
+where
+    F: Future<Output = Result> + 'static,
+{
+    WebServer::Lighttpd.trial(name, move |lighttpd| {
+        let (application, fastcgi, http) = application::serve_both()?;
+        let running = lighttpd.start(SECOND_SOCKET, &[("9000", &fastcgi), ("9001", &http)])?;
+        report(application.block_on(test(running.port)), &running)
     })
 }
 
@@ -95,6 +118,12 @@ async fn converse_http2(port: u16) -> Result {
 async fn talk_http2(port: u16) -> Result {
     let web_socket = client::http2(port, ContentLength::Absent).await?;
     client::talk(&mut web_socket.map_err(|status| status.to_string())?).await
+}
+
+/// The client first sends a plain request, which goes over FastCGI.
+async fn second_socket_http2(port: u16) -> Result {
+    let web_socket = client::http2(port, ContentLength::Absent).await?;
+    client::converse(web_socket.map_err(|status| status.to_string())?).await
 }
 
 /// lighttpd (1.4.79; the source of 1.4.85 is the same) takes an extended CONNECT for an upload of unknown length, and rejects it: mod_fastcgi needs a

@@ -5,7 +5,7 @@
 //! nginx -p /tmp -c $PWD/examples/websocket/nginx.conf
 //! ```
 //!
-//! Then open <http://127.0.0.1:8080> twice. nginx, Apache, Caddy and HAProxy send the path of the WebSocket to port 9001, over
+//! Each runs in a terminal of its own. Then open <http://127.0.0.1:8080> twice. nginx, Apache, Caddy and HAProxy send the path of the WebSocket to port 9001, over
 //! HTTP, and everything else to port 9000, over FastCGI. lighttpd carries WebSockets over FastCGI and needs only port 9000.
 
 use std::io;
@@ -32,7 +32,7 @@ fn app() -> Router {
     let (messages, _) = broadcast::channel(64);
     Router::new()
         .route("/", get(async || Html(include_str!("page.html"))))
-        // HTTP/2 clients use CONNECT instead of GET.
+        // Not only `get`: `WebSocketUpgrade` also takes the CONNECT of HTTP/2, where the application serves that itself.
         .route("/ws", any(enter))
         .with_state(messages)
 }

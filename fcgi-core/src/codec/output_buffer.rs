@@ -201,7 +201,11 @@ impl OutputBuffer {
 
     /// Takes the memory of an empty buffer.
     pub(super) fn take_buffer(&mut self) -> Vec<u8> {
-        if self.is_empty() { core::mem::take(&mut self.inline_buf) } else { Vec::new() }
+        if !self.is_empty() {
+            return Vec::new();
+        }
+        self.start = 0;
+        core::mem::take(&mut self.inline_buf)
     }
 
     /// Sets the memory, unless the buffer has some.
@@ -215,6 +219,7 @@ impl OutputBuffer {
     /// Frees the memory of an empty buffer, except for a short queue of chunks.
     pub(super) fn shrink(&mut self) {
         if self.is_empty() {
+            self.start = 0;
             self.inline_buf = Vec::new();
             if self.chunks.capacity() > Self::KEPT_CHUNKS {
                 self.chunks = VecDeque::new();

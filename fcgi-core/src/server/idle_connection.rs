@@ -43,8 +43,9 @@ impl IdleConnection {
             connection.config = Arc::clone(&self.config);
         }
         connection.requests.set_generation(self.generation);
-        // A key of another connection.
+        // Of another connection.
         connection.upgraded = None;
+        connection.control_bytes = 0;
     }
 
     /// Suspends `connection`, which continues this one, and returns whether another one can use its memory now. `false` if a

@@ -44,6 +44,8 @@ pub(crate) struct RequestInfo {
     pub(crate) content_length: Option<u64>,
     /// The client's address, if known.
     pub(crate) client: Option<SocketAddr>,
+    /// Whether it asks for an upgrade (RFC 9110 §7.8).
+    pub(crate) asks_for_upgrade: bool,
 }
 
 /// Sets the head of `request` from the meta-variables, in place, since a request is large to move. The only extension that
@@ -79,6 +81,7 @@ pub(crate) fn read_head<B>(
     Ok(RequestInfo {
         content_length: parse_decimal(trim_ows(value(MetaVariable::ContentLength))),
         client: client_addr(value(MetaVariable::RemoteAddr), value(MetaVariable::RemotePort)),
+        asks_for_upgrade: variables.asks_for_upgrade,
     })
 }
 

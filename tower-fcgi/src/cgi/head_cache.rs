@@ -13,13 +13,14 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use fcgi_core::{NameValuePairs, Params, encode_pair};
-use http::header::HeaderMap;
+use http::header::{HeaderMap, UPGRADE};
 use smallvec::SmallVec;
 
 use super::error::RequestError;
 use super::header_fields::{HeaderFields, content_headers, header_value};
 use super::header_names::header_name;
 use super::meta_variables::{MetaVariable, VariableKind, Variables};
+use super::upgrade_request::asks_for_upgrade;
 
 /// Heads in a thread's cache. The number of pairs, modulo this, selects the slot.
 const SLOTS: usize = 16;
@@ -107,6 +108,8 @@ pub(super) fn headers<'a>(
         *variables = Variables::default();
         let fields = HeaderFields::sort(params, variables);
         let headers = fields.headers(params)?;
+        // A cached head has no Upgrade.
+        variables.asks_for_upgrade = asks_for_upgrade(&headers);
         slot.misses += 1;
         if slot.head.is_none() || slot.misses >= EVICT_AFTER {
             *slot = Slot { head: CachedHead::new(params, variables, &fields, &headers), misses: 0 };
@@ -120,7 +123,8 @@ impl Slot {
 }
 
 impl CachedHead {
-    /// The cached head of `params`, from which the other arguments were made. `None` if it is too long or repeats a header.
+    /// The cached head of `params`, from which the other arguments were made. `None` if it is too long, repeats a header, or
+    /// has Upgrade.
     fn new(
         params: &Params,
         variables: &Variables<'_>,
@@ -128,7 +132,7 @@ impl CachedHead {
         headers: &HeaderMap,
     ) -> Option<Self> {
         let fields = fields.as_slice();
-        if params.len() > MAX_PAIRS || headers.keys_len() != fields.len() {
+        if params.len() > MAX_PAIRS || headers.keys_len() != fields.len() || headers.contains_key(UPGRADE) {
             return None;
         }
         let mut cached_fields = Vec::new();

@@ -100,7 +100,11 @@ pub(crate) fn first_counts(name: &[u8]) -> bool {
 
 /// Each variable with the value that [counts](first_counts).
 #[derive(Debug, Default)]
-pub(super) struct Variables<'a>([Option<&'a [u8]>; 10]);
+pub(super) struct Variables<'a> {
+    values: [Option<&'a [u8]>; 10],
+    /// Whether the headers ask for an upgrade.
+    pub(super) asks_for_upgrade: bool,
+}
 
 impl<'a> Variables<'a> {
     #[inline]
@@ -114,7 +118,7 @@ impl<'a> Variables<'a> {
 
     #[inline]
     pub(super) fn set_content_type(&mut self, value: &'a [u8]) {
-        let place = &mut self.0[MetaVariable::ContentType as usize];
+        let place = &mut self.values[MetaVariable::ContentType as usize];
         if place.is_none_or(<[u8]>::is_empty) {
             *place = Some(value);
         }
@@ -123,13 +127,13 @@ impl<'a> Variables<'a> {
     /// Sets a variable other than CONTENT_TYPE.
     #[inline]
     pub(super) fn set_last(&mut self, variable: MetaVariable, value: &'a [u8]) {
-        self.0[variable as usize] = Some(value);
+        self.values[variable as usize] = Some(value);
     }
 
     /// The value; `None` if absent, which differs from empty.
     #[inline]
     pub(super) fn get(&self, variable: MetaVariable) -> Option<&'a [u8]> {
-        self.0[variable as usize]
+        self.values[variable as usize]
     }
 
     /// The value; empty if absent.

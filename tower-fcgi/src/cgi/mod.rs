@@ -28,6 +28,7 @@ mod standard_variable;
 mod status_line;
 mod strip_prefix;
 mod target;
+mod upgrade_request;
 mod variable_writer;
 mod whitespace;
 

@@ -17,10 +17,12 @@
 //! turns until one makes no progress. A turn of an open connection always has this order: write, read, handle events, poll
 //! the responses, flush lines for STDERR, decide whether to close.
 
+mod closing;
+mod expiry;
+
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use fcgi_core::RequestKey;
 use fcgi_core::server::{CloseAction, Connection as Protocol, EndOfInput, Event, NewRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -28,8 +30,7 @@ use super::activity::Activity;
 use super::config::{Config, DriverConfig};
 use super::control::Control;
 use super::dispatch::Dispatcher;
-use super::error::{Error, ErrorKind, TimeoutKind};
-use super::failure::Failure;
+use super::error::{Error, ErrorKind};
 use super::handle::{Command, ConnectionHandle};
 use super::in_flight::{InFlight, Placement};
 use super::input_streams::InputStreams;
@@ -40,8 +41,7 @@ use super::requests::RequestControl;
 use super::service::FcgiService;
 use super::shutdown::DiscardedBytes;
 use super::state::State;
-use super::timeouts::{Waiting, request_limit};
-use super::timer_table::{Expired, RequestTimer, Timer, TimerTable};
+use super::timer_table::{RequestTimer, Timer, TimerTable};
 use super::transport::Transport;
 use crate::body::BodyErrorKind;
 use crate::buffer_pool;
@@ -127,7 +127,10 @@ where
             config: &self.config,
         };
         let polled = parts.poll(cx);
-        self.protocol.suspend_if_idle();
+        // The memory of a connection that has ended is freed by its drop.
+        if polled.is_pending() {
+            self.protocol.suspend_if_idle();
+        }
         polled
     }
 }
@@ -401,133 +404,6 @@ where
                     && self.protocol.active_requests() == 0
                     && self.protocol.end_of_input() == EndOfInput::Clean
             }
-        }
-    }
-
-    fn begin_close(&mut self, then: CloseAction) {
-        let budget = self.config.linger_bytes.saturating_sub(self.protocol.discarded_bytes());
-        self.state.close(then, budget);
-        self.publish_activity();
-        self.control.stderr().close();
-    }
-
-    /// Runs one turn of a closing connection.
-    fn close(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
-        self.write_all(cx)?;
-        if self.transport.is_flushed()
-            && let State::Flushing { then, .. } = *self.state
-        {
-            self.state.on_flushed();
-            match then {
-                CloseAction::Close => {}
-                CloseAction::Reset => {
-                    self.transport.prepare_reset();
-                    return Err(ErrorKind::IncompleteResponse.into());
-                }
-                CloseAction::LingeringClose => {
-                    match self.transport.poll_shutdown(cx) {
-                        Poll::Ready(shut_down) => shut_down?,
-                        Poll::Pending => return Ok(Progress::Blocked),
-                    }
-                    self.state.on_shut_down();
-                    self.publish_activity();
-                }
-            }
-        }
-        match *self.state {
-            State::Closed => Ok(Progress::Finished),
-            state if state.is_input_ended() => Ok(Progress::Blocked),
-            _ => self.discard_input(cx),
-        }
-    }
-
-    /// Reads once, and discards the bytes.
-    fn discard_input(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
-        let Poll::Ready(read) = self.transport.poll_discard(cx) else { return Ok(Progress::Blocked) };
-        let read = match read {
-            Ok(read) => read as u64,
-            // The web server has received the response, so an error of its close does not matter.
-            Err(_) if matches!(self.state, State::Lingering { .. }) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        if read == 0 {
-            self.state.on_eof();
-            return Ok(if *self.state == State::Closed { Progress::Finished } else { Progress::Blocked });
-        }
-        match self.state.on_discarded(read) {
-            Ok(()) => Ok(Progress::Made),
-            Err(_) => Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
-        }
-    }
-
-    /// Whether the connection is idle, has sent all output, and waits for a request without a timeout: no timer runs, and
-    /// none is to be started.
-    fn waits_without_limit(&self) -> bool {
-        *self.state == State::Idle
-            && self.config.keep_alive_timeout.is_none()
-            && self.timers.is_empty()
-            && self.transport.is_flushed()
-            && self.protocol.is_idle()
-    }
-
-    /// Polls the timers. `Made` if a timeout was handled: the next turn may make progress.
-    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
-        while let Some(key) = self.protocol.poll_new_head() {
-            self.timers.start_request(key, RequestTimer::Params);
-        }
-        let waiting = Waiting {
-            state: *self.state,
-            protocol: self.protocol,
-            config: self.config,
-            handle: self.control.handle(),
-            discarded: self.discarded,
-            writes: self.protocol.output_len() > 0 || !self.transport.is_flushed(),
-        };
-        match waiting.timer() {
-            Some((timer, limit)) => self.timers.set(timer, limit),
-            None => self.timers.stop_connection(),
-        }
-        let (config, protocol, in_flight) = (self.config, &*self.protocol, &*self.in_flight);
-        let limit = |key, timer| request_limit(key, timer, config, protocol, in_flight);
-        let (active, reads) = (protocol.active_requests(), protocol.wants_read());
-        match self.timers.poll(limit, active, reads, cx) {
-            Poll::Pending => return Ok(Progress::Blocked),
-            Poll::Ready(Expired::Connection(timer)) => self.on_timeout(timer)?,
-            Poll::Ready(Expired::Request(key, timer)) => {
-                let unread = self.protocol.unread_bytes();
-                self.on_request_timeout(key, timer);
-                self.restart_body_stall(unread);
-            }
-        }
-        Ok(Progress::Made)
-    }
-
-    fn on_timeout(&mut self, timer: Timer) -> Result<(), Error> {
-        match timer {
-            Timer::FirstRequest => self.protocol.stop_accepting(),
-            Timer::RecordStart => return Err(ErrorKind::Timeout(TimeoutKind::HeaderRead).into()),
-            Timer::UpgradeIdle => return Err(ErrorKind::Timeout(TimeoutKind::UpgradeIdle).into()),
-            Timer::Write => return Err(ErrorKind::Timeout(TimeoutKind::Write).into()),
-            Timer::Linger => return Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
-            Timer::ShutdownGrace => self.state.end_linger(),
-            Timer::BodyStall => self.requests().on_body_stall(),
-            Timer::KeepAlive => self.control.handle().graceful_shutdown(),
-        }
-        Ok(())
-    }
-
-    fn on_request_timeout(&mut self, key: RequestKey, timer: RequestTimer) {
-        match timer {
-            RequestTimer::Params => self.requests().on_head_timeout(key),
-            RequestTimer::BodyRead => self.requests().on_body_timeout(key),
-            RequestTimer::Total => self.requests().fail(key, &Failure::Timeout, BodyErrorKind::Timeout),
-        }
-    }
-
-    /// Restarts the timeout of paused input if the number of unread bytes has changed from `unread`.
-    fn restart_body_stall(&mut self, unread: usize) {
-        if self.protocol.unread_bytes() != unread {
-            self.timers.stop(Timer::BodyStall);
         }
     }
 }

@@ -14,7 +14,7 @@ use http::{Request, StatusCode};
 use super::config::DriverConfig;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
-use super::upgrade::{self, Support, UpgradeInput, UpgradeOutput, WebSocketWarning, asks_for_upgrade};
+use super::upgrade::{self, Support, UpgradeInput, UpgradeOutput, WebSocketWarning};
 use crate::body::{BodyChannel, BodyErrorKind, DeclaredBodyLength, Receiver, RequestBody, SendOutcome};
 use crate::buffer_pool;
 use crate::cgi::{RequestInfo, announces_no_body};
@@ -58,7 +58,7 @@ impl InputStreams {
         config: &DriverConfig,
         call: &mut Request<RequestBody>,
     ) -> Result<(Self, Option<UpgradeOutput>), NotOpened> {
-        if asks_for_upgrade(call.headers())
+        if info.asks_for_upgrade
             && let Some((input, output)) = offer_upgrade(protocol, request, info, call)
         {
             return Ok((Self::Upgrade(input), Some(output)));
@@ -211,8 +211,12 @@ fn offer_upgrade(
     info: &RequestInfo,
     call: &mut Request<RequestBody>,
 ) -> Option<(UpgradeInput, UpgradeOutput)> {
-    let has_body = info.content_length.is_some_and(|length| length > 0)
-        || request.params.get("HTTP_TRANSFER_ENCODING").is_some();
+    let has_body = match info.content_length {
+        Some(0) => request.params.get("HTTP_TRANSFER_ENCODING").is_some(),
+        Some(_) => true,
+        // Caddy sends `-1` for a chunked body.
+        None => !announces_no_body(&request.params),
+    };
     let is_alone = protocol.active_requests() == 1 && protocol.unread_bytes() == 0;
     if request.role != Role::RESPONDER || has_body || !is_alone {
         return None;

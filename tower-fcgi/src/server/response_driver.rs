@@ -179,6 +179,11 @@ where
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS && upgrade.is_some() {
+                    return Poll::Ready(Err(Failure::Head(
+                        "its status is 101, but the handler has dropped OnUpgrade",
+                    )));
+                }
                 self.as_mut().send_head(response, context, writer)?;
                 if writer.is_full() && !self.awaits_its_end() {
                     return Poll::Ready(Ok(()));

@@ -24,7 +24,9 @@ pub(super) fn client_addr(headers: &HeaderMap) -> SocketAddr {
              X-Forwarded-For $remote_addr)"
         );
     }
-    let text = last.and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next());
+    // Apache appends to what the client sent, which need not be text.
+    let entry = last.and_then(|value| value.as_bytes().rsplit(|byte| *byte == b',').next());
+    let text = entry.and_then(|entry| std::str::from_utf8(entry).ok());
     or_unspecified(text.and_then(|text| parse(text.trim())))
 }
 
@@ -38,12 +40,14 @@ fn parse(text: &str) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn from(lines: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append(X_FORWARDED_FOR, line.parse().unwrap());
+            headers.append(X_FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         client_addr(&headers).to_string()
     }
@@ -59,6 +63,7 @@ mod tests {
             (&["[2001:db8::1]"], "[2001:db8::1]:0"),
             (&["[2001:db8::1]:4711"], "[2001:db8::1]:4711"),
             (&["192.0.2.1, unix:"], "0.0.0.0:0"),
+            (&["\u{e9}, 192.0.2.1"], "192.0.2.1:0"),
             (&["192.0.2.1,"], "0.0.0.0:0"),
             (&[], "0.0.0.0:0"),
         ] {

@@ -95,6 +95,22 @@ fn a_connection_with_something_in_progress_stays() {
 }
 
 #[test]
+fn control_responses_of_another_connection_do_not_count() {
+    let mut idle = [IdleConnection::new(Arc::default()), IdleConnection::new(Arc::default())];
+    let mut harness = Harness::new();
+    idle[0].resume(&mut harness.server);
+    while harness.server.wants_read() {
+        harness.send(record(RecordType(77), 0, b""));
+    }
+    harness.written_records();
+    assert!(idle[0].suspend(&harness.server));
+    idle[1].resume(&mut harness.server);
+    let key = harness.open_keep_conn(1);
+    harness.server.stdout(key, &[b'x'; 200_000]).unwrap();
+    assert!(harness.server.wants_read(), "only output of the application waits");
+}
+
+#[test]
 fn a_protocol_error_ends_with_the_connection() {
     let mut idle = IdleConnection::new(Arc::default());
     let mut harness = Harness::new();

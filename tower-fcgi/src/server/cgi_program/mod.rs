@@ -27,9 +27,11 @@ use super::params::Params;
 use super::response_driver::{ResponseDriver, complete};
 use super::response_writer::ResponseWriter as _;
 use super::stderr::Stderr;
-use super::upgrade::{self, Support, WebSocketWarning, asks_for_upgrade};
+use super::upgrade::{self, Support, WebSocketWarning};
 use crate::body::{BodyChannel, BodyErrorKind, RequestBody};
-use crate::cgi::{ErrorBody, OwnProgram, ResponseContext, TargetContext, TargetSettings, read_head};
+use crate::cgi::{
+    ErrorBody, OwnProgram, ResponseContext, TargetContext, TargetSettings, announces_no_body, read_head,
+};
 
 /// The standard streams of a CGI program.
 #[derive(Debug)]
@@ -163,7 +165,8 @@ where
         let is_chunked = info.content_length.is_none() && params.get("HTTP_TRANSFER_ENCODING").is_some();
         let length = if is_chunked { None } else { info.content_length };
         let mut upgrade = None;
-        if !is_chunked && length.is_none_or(|length| length == 0) && asks_for_upgrade(call.headers()) {
+        let is_empty = length.map_or_else(|| announces_no_body(params), |length| length == 0);
+        if !is_chunked && is_empty && info.asks_for_upgrade {
             let software = params.get("SERVER_SOFTWARE");
             let warning = WebSocketWarning::new(call.headers(), software);
             let (offer, input, output) = upgrade::offer(Support::of(software), warning);

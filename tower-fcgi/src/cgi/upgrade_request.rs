@@ -3,7 +3,7 @@
 use http::header::{CONNECTION, HeaderMap, UPGRADE};
 
 /// Whether a request asks for an upgrade (RFC 9110 §7.8): it has the header Upgrade, and Connection lists it.
-pub(crate) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
+pub(super) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(UPGRADE)
         && headers.get_all(CONNECTION).iter().any(|value| {
             let mut options = value.as_bytes().split(|byte| *byte == b',');
