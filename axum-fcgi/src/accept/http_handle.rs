@@ -25,6 +25,7 @@ struct State {
 enum Phase {
     #[default]
     AwaitingRequest,
+    /// From the first byte of its head on.
     Request,
     Upgraded,
 }
@@ -37,10 +38,23 @@ enum Order {
     Abort,
 }
 
+/// How long a reader that finds no bytes waits for some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadWait {
+    Unlimited,
+    /// A shutdown was ordered before the first request arrived.
+    FirstRequest,
+    /// A shutdown ends the client's direction.
+    Ended,
+}
+
 impl HttpHandle {
-    /// A request has arrived, so a shutdown waits for its response.
-    pub(crate) fn request_started(&self) {
-        self.state().phase = Phase::Request;
+    /// Bytes were read. If they are the first, they begin a request: a shutdown waits for its response.
+    pub(crate) fn received(&self) {
+        let mut state = self.state();
+        if state.phase == Phase::AwaitingRequest {
+            state.phase = Phase::Request;
+        }
     }
 
     /// The handler owns the stream.
@@ -75,18 +89,19 @@ impl HttpHandle {
         self.state().check_aborted()
     }
 
-    /// Waits until a shutdown ends the client's direction.
+    /// Registers a reader for a shutdown or an abort.
     ///
     /// # Errors
     /// If the connection was aborted.
-    pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> io::Result<ReadWait> {
         let mut state = self.state();
         state.check_aborted()?;
-        if state.order == Order::Shutdown && state.phase != Phase::Request {
-            return Poll::Ready(Ok(()));
-        }
         state.reader = Some(cx.waker().clone());
-        Poll::Pending
+        Ok(match (state.order, state.phase) {
+            (Order::Shutdown, Phase::AwaitingRequest) => ReadWait::FirstRequest,
+            (Order::Shutdown, Phase::Upgraded) => ReadWait::Ended,
+            _ => ReadWait::Unlimited,
+        })
     }
 
     /// Registers a writer for an abort.

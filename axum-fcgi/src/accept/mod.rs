@@ -11,7 +11,7 @@ mod listener;
 
 pub(crate) use self::accept_log::AcceptLog;
 pub(crate) use self::connections::{Connections, TrackedConnection, TrackedGuard};
-pub(crate) use self::http_handle::HttpHandle;
+pub(crate) use self::http_handle::{HttpHandle, ReadWait};
 #[cfg(unix)]
 pub(crate) use self::listener::accept;
 pub(crate) use self::listener::accept_next;

@@ -11,9 +11,11 @@ use axum::extract::{ConnectInfo, OriginalUri, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{any, get};
+use axum::serve::Listener;
 use axum_fcgi::{Config, ForwardedHeaders, RequestTarget};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, copy, split};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -249,9 +251,87 @@ async fn shutdown_ends_the_clients_direction() {
     sleep(SECOND).await;
     let stopped_at = served.stop();
     assert_eq!(read_to_end(&mut io).await, "end of the client's direction");
+    assert!(stopped_at.elapsed() < SECOND);
+    // A connection without a request, such as a health check.
     assert_eq!(read_to_end(&mut idle).await, "");
     served.task.await.unwrap().unwrap();
-    assert!(stopped_at.elapsed() < SECOND);
+    assert_eq!(stopped_at.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_waits_for_a_first_request_over_http() {
+    let mut served = serve(Config::default());
+    let mut io = served.http.connect();
+    sleep(SECOND).await;
+    served.stop();
+    sleep(SECOND * 9 / 10).await;
+    io.write_all(format!("GET /denied HTTP/1.1\r\n{UPGRADE}\r\n").as_bytes()).await.unwrap();
+    let response = read_to_end(&mut io).await;
+    assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
+    served.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_waits_for_the_rest_of_an_http_head() {
+    let mut served = serve(Config::default());
+    let mut io = served.send("GET /denied HTTP/1.1\r\n").await;
+    sleep(SECOND).await;
+    served.stop();
+    sleep(5 * SECOND).await;
+    io.write_all(format!("{UPGRADE}\r\n").as_bytes()).await.unwrap();
+    let response = read_to_end(&mut io).await;
+    assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
+    served.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_cuts_the_wait_for_an_http_request() {
+    let mut served = serve(Config::default().with_shutdown_timeout(SECOND / 2));
+    let mut io = served.http.connect();
+    sleep(SECOND).await;
+    let stopped_at = served.stop();
+    assert_eq!(read_to_end(&mut io).await, "");
+    served.task.await.unwrap().unwrap();
+    assert_eq!(stopped_at.elapsed().as_millis() / 100, 5);
+}
+
+/// Gives the signal for a shutdown with the next connection.
+struct StopsAtAccept(TcpListener, Option<oneshot::Sender<()>>);
+
+impl Listener for StopsAtAccept {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        let (io, peer) = Listener::accept(&mut self.0).await;
+        if let Some(stop) = self.1.take() {
+            stop.send(()).unwrap();
+        }
+        // tokio 1.54 reads an accepted socket at once. Earlier ones wait until the system reports bytes, as for this one.
+        (TcpStream::from_std(io.into_std().unwrap()).unwrap(), peer)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+#[tokio::test]
+async fn shutdown_serves_a_request_sent_over_http() {
+    let (stop, stopped) = oneshot::channel();
+    let fastcgi = StopsAtAccept(TcpListener::bind("127.0.0.1:0").await.unwrap(), None);
+    let http = StopsAtAccept(TcpListener::bind("127.0.0.1:0").await.unwrap(), Some(stop));
+    let mut io = TcpStream::connect(http.local_addr().unwrap()).await.unwrap();
+    io.write_all(format!("GET /denied HTTP/1.1\r\n{UPGRADE}\r\n").as_bytes()).await.unwrap();
+    let router = Router::new().route("/denied", get(async || (StatusCode::FORBIDDEN, "denied")));
+    let serve = axum_fcgi::serve(fastcgi, router)
+        .with_upgrades_over_http(http)
+        .with_graceful_shutdown(async { stopped.await.unwrap_or(()) });
+    let task = tokio::spawn(serve.into_future());
+    let mut response = String::new();
+    io.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 403 "), "{response:?}");
+    task.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,11 +67,7 @@ async fn serve<IO, S>(
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    let request_handle = handle.clone();
-    let hyper_service = service_fn(move |request| {
-        request_handle.request_started();
-        answer(service.clone(), request, Arc::clone(&target))
-    });
+    let hyper_service = service_fn(move |request| answer(service.clone(), request, Arc::clone(&target)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_read_timeout)

@@ -6,18 +6,24 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use crate::accept::{HttpHandle, TrackedGuard};
+use crate::accept::{HttpHandle, ReadWait, TrackedGuard};
+
+/// How long a connection that shuts down waits for its first request, as over FastCGI. A web server connects when it has a
+/// request, but tokio may find a new socket empty until the system has reported the bytes that it has queued.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Counts as an open connection until it is dropped, by hyper or by the handler that it was upgraded for.
 ///
 /// A graceful shutdown ends the client's direction, as it does over FastCGI; but never under a request, whose handler hyper
-/// would drop. An abort is an error in both directions.
+/// would drop, and not before the first one had its time to arrive. An abort is an error in both directions.
 pub(super) struct UpgradeStream<IO> {
     io: IO,
     handle: HttpHandle,
     idle: Option<Idle>,
+    /// [`FIRST_REQUEST_TIMEOUT`], from when the shutdown was noticed.
+    first_request: Option<Pin<Box<Sleep>>>,
     _guard: TrackedGuard,
 }
 
@@ -39,13 +45,18 @@ impl<IO> UpgradeStream<IO> {
             let last = Instant::now();
             Idle { limit, last, sleep: Box::pin(sleep_until(last + limit)) }
         });
-        Self { io, handle, idle, _guard: guard }
+        Self { io, handle, idle, first_request: None, _guard: guard }
     }
 
     fn moved(&mut self) {
         if let Some(idle) = &mut self.idle {
             idle.last = Instant::now();
         }
+    }
+
+    fn poll_first_request_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = self.first_request.get_or_insert_with(|| Box::pin(sleep(FIRST_REQUEST_TIMEOUT)));
+        timer.as_mut().poll(cx)
     }
 }
 
@@ -69,9 +80,13 @@ impl<IO: AsyncRead + Unpin> AsyncRead for UpgradeStream<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.handle.check_aborted()?;
+        let filled = buf.filled().len();
         // What has arrived is read even on shutdown: it may be a request that the system had queued.
         if let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, buf) {
             self.moved();
+            if buf.filled().len() > filled {
+                self.handle.received();
+            }
             return Poll::Ready(read);
         }
         let this = &mut *self;
@@ -81,8 +96,12 @@ impl<IO: AsyncRead + Unpin> AsyncRead for UpgradeStream<IO> {
         {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the upgraded stream is idle")));
         }
-        // No bytes: the end.
-        this.handle.poll_ended(cx)
+        // Ready without bytes is the end.
+        match this.handle.poll_readable(cx)? {
+            ReadWait::Unlimited => Poll::Pending,
+            ReadWait::FirstRequest => this.poll_first_request_timeout(cx).map(Ok),
+            ReadWait::Ended => Poll::Ready(Ok(())),
+        }
     }
 }
 
