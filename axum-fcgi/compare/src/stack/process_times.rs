@@ -91,7 +91,7 @@ mod tests {
         let this = std::process::id();
         let parent = parent(&fs::read_to_string("/proc/self/stat").unwrap()).unwrap();
         assert!(parents().unwrap().contains(&(this, parent)));
-        assert!(ProcessTimes::of_tree(this).unwrap().0[&this] > Duration::ZERO);
+        assert!(ProcessTimes::of_tree(this).unwrap().0.contains_key(&this));
     }
 
     #[test]
