@@ -20,8 +20,8 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     S: FcgiService,
 {
-    /// Whether the connection is idle, has sent all output, and waits for a request without a timeout: no timer runs, and
-    /// none is to be started.
+    /// Whether the connection is idle, has sent all output, and waits for a request without a timeout: no timer runs, and no
+    /// timer must start.
     pub(super) fn waits_without_limit(&self) -> bool {
         *self.state == State::Idle
             && self.config.keep_alive_timeout.is_none()
