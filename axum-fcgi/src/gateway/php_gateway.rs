@@ -65,7 +65,7 @@ use super::shared_settings::shared_settings;
 /// - REMOTE_ADDR and REMOTE_PORT from [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo), if there is one;
 /// - REQUEST_SCHEME and HTTPS: see [`https`](Self::https);
 /// - [`env`](Self::env), which overrides those above;
-/// - [`ExtraParams`] in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
+/// - [`ExtraParams`](tower_fcgi::client::ExtraParams) in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
 ///
 /// # Security
 /// - **Only an existing regular file with a script's name is run**, and PATH_INFO starts after it. So a client cannot run
