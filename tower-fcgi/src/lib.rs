@@ -67,6 +67,7 @@ mod cgi;
 pub mod client;
 mod progress;
 mod server;
+pub mod stats;
 mod sync;
 
 pub use self::body::{BodyError, RequestBody};
@@ -75,5 +76,6 @@ pub use self::server::{
     Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
     OnUpgrade, Params, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,
 };
+pub use self::stats::{Snapshot, Stats};
 pub use fcgi_core::server::OverloadResponse;
 pub use fcgi_core::{Limits, ParamsIter, ProtocolStatus, Role, Roles};
