@@ -101,7 +101,7 @@ impl Builder {
         IO: AsyncRead + AsyncWrite + Unpin,
         S: FcgiService,
     {
-        Connection::with_config(io, service, &self.config)
+        Connection::with_config(io, service, &self.config, self.stats.as_ref())
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use http::{Method, Uri};
 
-use super::counts::add;
 use super::listing::{ConnectionInfo, ConnectionState, RequestInfo, RequestState};
 
 /// One open connection.
@@ -165,13 +164,6 @@ impl ConnectionEntry {
 
     pub(super) fn remove_request(&self, entry: &Arc<RequestEntry>) {
         lock(&self.others).retain(|other| !Arc::ptr_eq(other, entry));
-    }
-
-    /// Counts bytes that were read and written.
-    #[inline]
-    pub(super) fn add_traffic(&self, received: u64, sent: u64) {
-        add(&self.received, received);
-        add(&self.sent, sent);
     }
 
     pub(super) fn info(&self, now: u64) -> ConnectionInfo {

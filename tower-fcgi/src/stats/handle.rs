@@ -39,6 +39,7 @@ pub struct Stats {
 }
 
 /// What the clones share.
+#[derive(Debug)]
 pub(super) struct Shared {
     started_at: SystemTime,
     epoch: Instant,

@@ -95,9 +95,9 @@ impl Shard {
     }
 
     /// Counts a request that was rejected with this status.
-    pub(super) fn count_rejected(&self, status: u16, n: u64) {
+    pub(super) fn count_rejected(&self, status: u16) {
         let index = usize::from(status.saturating_sub(FIRST_STATUS)).min(STATUSES - 1);
-        add(&self.rejected[index], n);
+        add(&self.rejected[index], 1);
     }
 
     /// The requests that were rejected, by status.

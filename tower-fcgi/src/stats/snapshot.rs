@@ -270,7 +270,7 @@ pub struct Traffic {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct StderrLines {
-    /// Lines that were sent. A text with line breaks that was written at once counts as one line.
+    /// Lines that were sent, with those about failures of requests.
     pub lines: u64,
     /// Lines that were dropped: their request had ended, or too many waited.
     pub dropped: u64,
