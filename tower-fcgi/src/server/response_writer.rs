@@ -56,7 +56,7 @@ impl<'a> DirectWriter<'a> {
     }
 
     /// What was written.
-    pub(crate) const fn into_report(self) -> ResponseReport {
+    pub(crate) fn into_report(self) -> ResponseReport {
         self.report
     }
 
@@ -99,11 +99,11 @@ impl ResponseWriter for DirectWriter<'_> {
     }
 
     fn stderr(&mut self, line: &[u8]) {
-        let lines = memchr::memchr_iter(b'\n', line).count() as u32 + 1;
+        let lines = memchr::memchr_iter(b'\n', line).count() as u64 + 1;
         // In one record: Apache logs a line break in a record of its own as another line.
         match self.protocol.stderr(self.key, &[line, b"\n"].concat()) {
-            Ok(()) => self.report.stderr_lines += lines,
-            Err(_) => self.report.stderr_dropped += lines,
+            Ok(()) => self.report.details().stderr_lines += lines,
+            Err(_) => self.report.details().stderr_dropped += lines,
         }
     }
 
@@ -135,12 +135,15 @@ impl ResponseWriter for DirectWriter<'_> {
     }
 
     fn take_over(&mut self) -> bool {
-        self.report.is_upgraded = self.protocol.upgrade(self.key).is_ok();
-        self.report.is_upgraded
+        let is_upgraded = self.protocol.upgrade(self.key).is_ok();
+        if is_upgraded {
+            self.report.details().is_upgraded = true;
+        }
+        is_upgraded
     }
 
     fn stderr_dropped(&mut self, lines: usize) {
-        self.report.stderr_dropped += u32::try_from(lines).unwrap_or(u32::MAX);
+        self.report.details().stderr_dropped += lines as u64;
     }
 
     fn failed(&mut self, failure: RecordedFailure) {
@@ -148,7 +151,7 @@ impl ResponseWriter for DirectWriter<'_> {
     }
 
     fn waited(&mut self, waited: Duration) {
-        self.report.waited = Some(waited);
+        self.report.details().waited = Some(waited);
     }
 
     fn is_full(&self) -> bool {

@@ -46,8 +46,15 @@ const NONE: u64 = u64::MAX;
 /// The method and the target, cut to these lengths.
 #[derive(Debug)]
 struct RequestText {
-    method: Text<16>,
+    method: MethodText,
     target: Text<200>,
+}
+
+/// The name of a method: usually a constant, which costs less than a copy.
+#[derive(Debug)]
+enum MethodText {
+    Standard(&'static str),
+    Other(Text<16>),
 }
 
 /// A text in place.
@@ -73,6 +80,31 @@ impl<const N: usize> Text<N> {
     }
 }
 
+impl MethodText {
+    #[inline]
+    fn of(method: &Method) -> Self {
+        match *method {
+            Method::GET => Self::Standard("GET"),
+            Method::POST => Self::Standard("POST"),
+            _ => Self::other(method),
+        }
+    }
+
+    #[cold]
+    fn other(method: &Method) -> Self {
+        let mut text = Text::EMPTY;
+        text.set(method.as_str());
+        Self::Other(text)
+    }
+
+    fn get(&self) -> String {
+        match self {
+            Self::Standard(name) => (*name).to_owned(),
+            Self::Other(text) => text.get(),
+        }
+    }
+}
+
 impl RequestEntry {
     pub(super) const fn new() -> Self {
         Self {
@@ -80,7 +112,7 @@ impl RequestEntry {
             state: AtomicU8::new(RequestState::Handler as u8),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
-            text: Mutex::new(RequestText { method: Text::EMPTY, target: Text::EMPTY }),
+            text: Mutex::new(RequestText { method: MethodText::Standard(""), target: Text::EMPTY }),
         }
     }
 
@@ -93,7 +125,7 @@ impl RequestEntry {
         };
         {
             let mut text = lock(&self.text);
-            text.method.set(method.as_str());
+            text.method = MethodText::of(method);
             text.target.set(target);
         }
         self.received.store(0, Ordering::Relaxed);

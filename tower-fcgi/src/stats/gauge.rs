@@ -2,7 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::snapshot::Gauge;
+/// A number that goes up and down, and its maximum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+#[non_exhaustive]
+pub struct Gauge {
+    /// The number now.
+    pub current: u64,
+    /// The largest number since it is counted.
+    pub max: u64,
+}
 
 /// A gauge that all threads change. Alone in its cache lines: two of 64 bytes, because processors fetch pairs of them.
 #[derive(Debug, Default)]

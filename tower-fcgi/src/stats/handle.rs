@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::gauge::SharedGauge;
-use super::histogram::{self, Recorded};
+use super::histogram::{self, Measured, Recorded};
 use super::listing::ConnectionInfo;
 use super::registry::Registry;
 use super::shard::{Shard, sums};
@@ -118,7 +118,7 @@ impl Stats {
     /// Counts how long an accepted connection had to wait before it was served. For accept loops; `serve` of axum-fcgi does this
     /// itself.
     pub fn on_accept_wait(&self, waited: Duration) {
-        self.shared.shard().accept_wait.record(nanos(waited));
+        self.shared.shard().accept_wait.record(Measured::new(nanos(waited)));
     }
 
     pub(super) const fn shared(&self) -> &Arc<Shared> {
@@ -166,7 +166,7 @@ impl Shared {
 
     fn requests(&self, shards: &[Arc<Shard>]) -> Requests {
         // In this order: a request that begins or ends meanwhile must not make the difference negative.
-        let ended = sum(shards, |shard| &shard.ended);
+        let ended = shards.iter().map(|shard| shard.ended()).fold(0, u64::wrapping_add);
         let begun = sum(shards, |shard| &shard.begun);
         let mut requests = Requests {
             in_flight: self.in_flight.get_with(begun.saturating_sub(ended)),

@@ -77,6 +77,20 @@ const fn bucket(nanos: u64) -> usize {
     if bucket < BUCKETS { bucket } else { BOUNDED }
 }
 
+/// A duration, and its bucket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    nanos: u64,
+    bucket: usize,
+}
+
+impl Measured {
+    #[inline]
+    pub(super) const fn new(nanos: u64) -> Self {
+        Self { nanos, bucket: bucket(nanos) }
+    }
+}
+
 /// A histogram that one thread writes and any reads.
 #[derive(Debug)]
 pub(super) struct Recorded {
@@ -91,11 +105,11 @@ impl Recorded {
     }
 
     #[inline]
-    pub(super) fn record(&self, nanos: u64) {
-        if let Some(counter) = self.buckets.get(bucket(nanos)) {
+    pub(super) fn record(&self, measured: Measured) {
+        if let Some(counter) = self.buckets.get(measured.bucket) {
             add(counter, 1);
         }
-        add(&self.sum, nanos);
+        add(&self.sum, measured.nanos);
     }
 }
 
@@ -135,9 +149,9 @@ mod tests {
     #[test]
     fn the_threads_are_added_up() {
         let (one, other) = (Recorded::new(), Recorded::new());
-        one.record(100_000);
-        one.record(300_000);
-        other.record(300_000_000_000);
+        one.record(Measured::new(100_000));
+        one.record(Measured::new(300_000));
+        other.record(Measured::new(300_000_000_000));
         let histogram = sum([&one, &other].into_iter());
         assert_eq!(histogram.count, 3);
         assert_eq!(histogram.sum, Duration::from_nanos(300_000_400_000));
@@ -152,9 +166,9 @@ mod tests {
     fn a_quantile_is_the_bound_of_its_bucket() {
         let recorded = Recorded::new();
         for _ in 0..99 {
-            recorded.record(1);
+            recorded.record(Measured::new(1));
         }
-        recorded.record(1_000_000);
+        recorded.record(Measured::new(1_000_000));
         let histogram = sum([&recorded].into_iter());
         for (quantile, bound) in [(0.0, 100), (0.5, 100), (0.99, 100), (0.995, 1600), (1.0, 1600)] {
             assert_eq!(histogram.quantile(quantile), Some(Duration::from_micros(bound)), "{quantile}");

@@ -1,7 +1,7 @@
 //! The numbers of a pool of connections to an application.
 
+use super::gauge::Gauge;
 use super::histogram::Histogram;
-use super::snapshot::Gauge;
 
 /// The numbers of a [`Pool`](crate::client::Pool) at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

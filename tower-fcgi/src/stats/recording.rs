@@ -10,6 +10,7 @@ use http::{Method, Uri};
 use super::counts::add;
 use super::entry::{ConnectionEntry, RequestEntry};
 use super::handle::{Shared, Stats, nanos};
+use super::histogram::Measured;
 use super::listing::{ConnectionState, RequestState};
 use super::recorder::PolledConnection;
 use super::report::{Cause, RecordedFailure, ResponseEnding, ResponseReport};
@@ -49,7 +50,7 @@ enum Phase {
 }
 
 /// The connection's part of the gauges that all connections share.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Published {
     in_flight: u64,
     upgraded: u64,
@@ -133,9 +134,29 @@ impl Recording {
     #[inline]
     pub(super) fn polled(&mut self, key: RequestKey, report: &ResponseReport, state: Option<RequestState>) {
         self.use_own_shard();
-        if report.has_details() {
-            self.count_details(report);
+        // Most responses begin and end in one poll: one look at the clock, because their bytes are written together.
+        if state.is_none()
+            && report.ending == ResponseEnding::Complete
+            && report.details.is_none()
+            && let Some(running) =
+                self.first.take_if(|first| first.key == key && first.phase == Phase::BeforeHead)
+        {
+            let now = self.shared.now();
+            let shard = &self.shard;
+            let took = Measured::new(now.saturating_sub(running.began));
+            shard.time_to_head.record(took);
+            shard.total_time.record(took);
+            add(&shard.completed, 1);
+            self.entry.first.end();
+            self.entry.idle_since.store(now, Ordering::Relaxed);
+            return;
         }
+        self.polled_in_part(key, report, state);
+    }
+
+    #[inline(never)]
+    fn polled_in_part(&mut self, key: RequestKey, report: &ResponseReport, state: Option<RequestState>) {
+        self.count_details(report);
         let Some((running, entry)) = self.find(key) else { return };
         add(&entry.sent, report.sent);
         let is_first = report.has_output && running.phase == Phase::BeforeHead;
@@ -143,25 +164,26 @@ impl Recording {
         if is_head {
             running.phase = Phase::AfterHead;
         }
-        let (began, was_upgraded) = (running.began, running.phase == Phase::Upgraded);
-        if report.is_upgraded {
+        let began = running.began;
+        let upgrades = report.is_upgraded();
+        if upgrades {
             running.phase = Phase::Upgraded;
         }
         if let Some(state) = state {
             entry.set_state(state);
         }
-        if is_head || state.is_none() {
-            // One look at the clock, also for a response that begins and ends here: its bytes are written together.
-            let now = self.shared.now();
-            if is_head {
-                self.shard.time_to_head.record(now.saturating_sub(began));
-            }
-            if state.is_none() {
-                self.end_at(key, Outcome::of(report), now);
-            }
-        }
-        if report.is_upgraded && !was_upgraded && state.is_some() {
+        if upgrades {
             self.change_upgraded(1);
+        }
+        if !is_head && state.is_some() {
+            return;
+        }
+        let now = self.shared.now();
+        if is_head {
+            self.shard.time_to_head.record(Measured::new(now.saturating_sub(began)));
+        }
+        if state.is_none() {
+            self.end_at(key, Outcome::of(report), now);
         }
     }
 
@@ -176,15 +198,16 @@ impl Recording {
 
     /// Counts what reports rarely have.
     pub(super) fn count_details(&mut self, report: &ResponseReport) {
+        let Some(details) = &report.details else { return };
         self.use_own_shard();
         let shard = &self.shard;
-        add(&shard.stderr_lines, report.stderr_lines.into());
-        add(&shard.stderr_dropped, report.stderr_dropped.into());
-        for _ in 0..report.panicked_drops {
+        add(&shard.stderr_lines, details.stderr_lines);
+        add(&shard.stderr_dropped, details.stderr_dropped);
+        for _ in 0..details.panicked_drops {
             shard.count(FailureCause::Panicked);
         }
-        if let Some(waited) = report.waited {
-            shard.readiness_wait.record(nanos(waited));
+        if let Some(waited) = details.waited {
+            shard.readiness_wait.record(Measured::new(nanos(waited)));
         }
     }
 
@@ -192,7 +215,6 @@ impl Recording {
     pub(super) fn count_unserved(&mut self, outcome: Outcome) {
         self.use_own_shard();
         add(&self.shard.begun, 1);
-        add(&self.shard.ended, 1);
         self.count(outcome);
     }
 
@@ -239,11 +261,10 @@ impl Recording {
     fn end_at(&mut self, key: RequestKey, outcome: Outcome, now: u64) {
         let Some(running) = self.remove(key) else { return };
         self.entry.idle_since.store(now, Ordering::Relaxed);
-        add(&self.shard.ended, 1);
         if running.phase == Phase::Upgraded {
             self.change_upgraded(-1);
         } else {
-            self.shard.total_time.record(now.saturating_sub(running.began));
+            self.shard.total_time.record(Measured::new(now.saturating_sub(running.began)));
         }
         self.count(outcome);
     }
@@ -310,24 +331,16 @@ impl Recording {
     pub(super) fn publish(&mut self, connection: PolledConnection) {
         self.use_own_shard();
         let PolledConnection { state, received, sent, buffered } = connection;
-        if received > 0 {
-            add(&self.shard.received, received);
-            add(&self.entry.received, received);
-        }
-        if sent > 0 {
-            add(&self.shard.sent, sent);
-            add(&self.entry.sent, sent);
+        add(&self.shard.received, received);
+        add(&self.entry.received, received);
+        add(&self.shard.sent, sent);
+        add(&self.entry.sent, sent);
+        let (in_flight, idle) = (self.in_flight(), u64::from(state == ConnectionState::Idle));
+        let before = &self.published;
+        if (before.in_flight ^ in_flight) | (before.idle ^ idle) | (before.buffered ^ buffered) != 0 {
+            self.change_gauges(Published { in_flight, upgraded: before.upgraded, idle, buffered });
         }
         self.entry.set_state(state);
-        let now = Published {
-            in_flight: self.in_flight(),
-            upgraded: self.published.upgraded,
-            idle: u64::from(state == ConnectionState::Idle),
-            buffered,
-        };
-        if now != self.published {
-            self.change_gauges(now);
-        }
     }
 
     fn change_gauges(&mut self, now: Published) {
@@ -361,7 +374,7 @@ impl Recording {
 
 impl Outcome {
     fn of(report: &ResponseReport) -> Self {
-        match (report.ending, report.failure) {
+        match (report.ending, report.failure()) {
             (ResponseEnding::Replaced, Some(failure)) => Self::Rejected(failure),
             (ResponseEnding::Incomplete, failure) => Self::CutOff(failure),
             (ResponseEnding::Complete, _) => Self::Completed,

@@ -7,21 +7,28 @@ use super::snapshot::{FailureCause, TimeoutCause};
 /// What has become of a response since the last report.
 #[derive(Debug)]
 pub(crate) struct ResponseReport {
-    /// Whether some of the response was written.
-    pub(crate) has_output: bool,
-    /// Whether the request took over its connection.
-    pub(crate) is_upgraded: bool,
     /// Bytes of the response.
     pub(crate) sent: u64,
+    /// Whether some of the response was written.
+    pub(crate) has_output: bool,
+    pub(crate) ending: ResponseEnding,
+    /// What most reports do not have.
+    pub(crate) details: Option<Box<ReportDetails>>,
+}
+
+/// What a report rarely has.
+#[derive(Debug, Default)]
+pub(crate) struct ReportDetails {
+    /// Whether the request took over its connection.
+    pub(crate) is_upgraded: bool,
     /// How long the request waited until the service was ready.
     pub(crate) waited: Option<Duration>,
-    pub(crate) stderr_lines: u32,
-    pub(crate) stderr_dropped: u32,
+    pub(crate) stderr_lines: u64,
+    pub(crate) stderr_dropped: u64,
     /// Panics of the drop of a handler or a body, which do not change the response.
-    pub(crate) panicked_drops: u32,
+    pub(crate) panicked_drops: u64,
     /// Why the response was aborted.
     pub(crate) failure: Option<RecordedFailure>,
-    pub(crate) ending: ResponseEnding,
 }
 
 /// How a response has ended.
@@ -57,32 +64,32 @@ impl RecordedFailure {
 }
 
 impl ResponseReport {
-    pub(crate) const NONE: Self = Self {
-        has_output: false,
-        is_upgraded: false,
-        sent: 0,
-        waited: None,
-        stderr_lines: 0,
-        stderr_dropped: 0,
-        panicked_drops: 0,
-        failure: None,
-        ending: ResponseEnding::Open,
-    };
+    pub(crate) const NONE: Self =
+        Self { sent: 0, has_output: false, ending: ResponseEnding::Open, details: None };
 
-    /// Whether there is something that reports rarely have.
-    #[inline]
-    pub(super) fn has_details(&self) -> bool {
-        self.waited.is_some() || self.stderr_lines > 0 || self.stderr_dropped > 0 || self.panicked_drops > 0
+    #[cold]
+    pub(crate) fn details(&mut self) -> &mut ReportDetails {
+        self.details.get_or_insert_default()
     }
 
     /// Notes a failure. It is the reason for the end of the response if that was aborted before.
     pub(crate) fn fail(&mut self, failure: RecordedFailure) {
-        match self.ending {
+        let ending = self.ending;
+        let details = self.details();
+        match ending {
             ResponseEnding::Open | ResponseEnding::Complete => {
                 let is_panic = failure.cause == Cause::Failure(FailureCause::Panicked);
-                self.panicked_drops += u32::from(is_panic);
+                details.panicked_drops += u64::from(is_panic);
             }
-            ResponseEnding::Replaced | ResponseEnding::Incomplete => self.failure = Some(failure),
+            ResponseEnding::Replaced | ResponseEnding::Incomplete => details.failure = Some(failure),
         }
+    }
+
+    pub(super) fn failure(&self) -> Option<RecordedFailure> {
+        self.details.as_ref()?.failure
+    }
+
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.details.as_ref().is_some_and(|details| details.is_upgraded)
     }
 }

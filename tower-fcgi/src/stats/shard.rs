@@ -14,8 +14,6 @@ use super::snapshot::{AbortReason, CloseReason, FailureCause, ProtocolRejection,
 pub(super) struct Shard {
     // First those that each request changes.
     pub(super) begun: AtomicU64,
-    /// Requests that are no longer in flight, for whatever reason.
-    pub(super) ended: AtomicU64,
     pub(super) completed: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
@@ -65,7 +63,6 @@ impl Shard {
     pub(super) const fn new() -> Self {
         Self {
             begun: AtomicU64::new(0),
-            ended: AtomicU64::new(0),
             completed: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -98,6 +95,13 @@ impl Shard {
     pub(super) fn count_rejected(&self, status: u16) {
         let index = usize::from(status.saturating_sub(FIRST_STATUS)).min(STATUSES - 1);
         add(&self.rejected[index], 1);
+    }
+
+    /// The requests that have ended, for whatever reason.
+    pub(super) fn ended(&self) -> u64 {
+        let counters = [&self.completed, &self.cut_off].into_iter();
+        let groups = self.aborted.iter().chain(&self.rejected_by_protocol).chain(&self.rejected);
+        counters.chain(groups).map(|counter| counter.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }
 
     /// The requests that were rejected, by status.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::counts::counts;
+use super::gauge::Gauge;
 use super::histogram::Histogram;
 
 /// All numbers of a [`Stats`](super::Stats) at one moment.
@@ -41,17 +42,6 @@ impl Default for Snapshot {
             stderr: StderrLines::default(),
         }
     }
-}
-
-/// A number that goes up and down, and its maximum.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
-#[non_exhaustive]
-pub struct Gauge {
-    /// The number now.
-    pub current: u64,
-    /// The largest number since the [`Stats`](super::Stats) was made.
-    pub max: u64,
 }
 
 /// The connections from web servers.

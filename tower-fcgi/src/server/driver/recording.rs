@@ -25,7 +25,8 @@ impl<IO, S: FcgiService> Parts<'_, IO, S> {
             self.in_flight.recorder().rejected_at_begin(rejected.unknown_role, overloaded, status);
         }
         let (traffic, state) = (self.transport.take_traffic(), *self.state);
-        let buffered = self.in_flight.unread_bytes() + self.protocol.output_len() as u64;
+        let unread = if self.protocol.active_requests() > 0 { self.in_flight.unread_bytes() } else { 0 };
+        let buffered = unread + self.protocol.output_len() as u64;
         self.in_flight.recorder().publish(PolledConnection {
             state: match state {
                 State::New => ConnectionState::New,
