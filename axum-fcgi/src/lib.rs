@@ -195,7 +195,7 @@ pub use self::serve::{
 #[cfg(unix)]
 pub use self::serve::{ServeAuto, serve_auto};
 pub use tower_fcgi;
-pub use tower_fcgi::{ErrorLog, RequestTarget, StderrClosed};
+pub use tower_fcgi::{ErrorLog, RequestTarget, Snapshot, Stats, StderrClosed, stats};
 
 /// The README's example is a test.
 #[cfg(doctest)]
