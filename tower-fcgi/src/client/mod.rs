@@ -1,7 +1,7 @@
 //! A FastCGI client: sends requests to an application, as a web server does.
 //!
 //! [`handshake`] turns a transport into a [`SendRequest`], which is a tower service, and a [`Connection`], a future that
-//! drives it. A [`Pool`] makes and keeps as many connections as it needs.
+//! drives it. A [`Pool`] makes as many connections as it needs, and a [`Balance`] spreads requests over several applications.
 //!
 //! ```
 //! use bytes::Bytes;
