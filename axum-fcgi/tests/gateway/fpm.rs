@@ -19,7 +19,7 @@ use crate::runner::block_on;
 /// php-fpm's processes, and so its concurrent connections.
 pub(crate) const CHILDREN: usize = 2;
 
-type Connect = Box<dyn Fn() -> BoxFuture<'static, io::Result<UnixStream>> + Send + Sync>;
+pub(crate) type Connect = Box<dyn Fn() -> BoxFuture<'static, io::Result<UnixStream>> + Send + Sync>;
 pub(crate) type FpmPool = Pool<Connect, Body>;
 
 pub(crate) struct Fpm {

@@ -132,3 +132,24 @@ async fn unkept_connections_are_bounded_too() {
     }
     assert_eq!((start.elapsed().as_secs(), most.load(Ordering::Relaxed)), (4, 3));
 }
+
+#[tokio::test(start_paused = true)]
+async fn requests_repeat_a_connect_in_order() {
+    let flaky = Flaky::new(io::ErrorKind::WouldBlock);
+    let pool = builder(&flaky).build();
+    let (done, mut order) = tokio::sync::mpsc::unbounded_channel();
+    for number in 0..20 {
+        let (sent, done) = (pool.clone().oneshot(get("/")), done.clone());
+        tokio::spawn(async move {
+            sent.await.unwrap();
+            done.send(number).unwrap();
+        });
+        if number == 18 {
+            sleep(Duration::from_secs(4)).await;
+            flaky.set_up(true);
+        }
+    }
+    for number in 0..20 {
+        assert_eq!(order.recv().await, Some(number), "a new request overtakes none");
+    }
+}

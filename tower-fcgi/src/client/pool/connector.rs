@@ -11,6 +11,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::error::ErrorKind;
@@ -34,6 +35,9 @@ pub(super) struct Connector<C> {
     timeout: Option<Duration>,
     restart_grace: Duration,
     reachability: Mutex<Reachability>,
+    /// Fair, with one permit: its holder is the first of the requests that repeat a connect. Otherwise new requests would take
+    /// each place in a full backlog before those that wait.
+    turn: Semaphore,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +49,9 @@ enum Reachability {
 }
 
 impl<C> Connector<C> {
-    pub(super) const fn new(connect: C, timeout: Option<Duration>, restart_grace: Duration) -> Self {
-        Self { connect, timeout, restart_grace, reachability: Mutex::new(Reachability::Reachable) }
+    pub(super) fn new(connect: C, timeout: Option<Duration>, restart_grace: Duration) -> Self {
+        let reachability = Mutex::new(Reachability::Reachable);
+        Self { connect, timeout, restart_grace, reachability, turn: Semaphore::new(1) }
     }
 
     /// Makes a transport.
@@ -63,12 +68,17 @@ impl<C> Connector<C> {
         .map_err(ErrorKind::connect)
     }
 
-    /// Connects until that succeeds, or fails for good.
+    /// Connects until that succeeds, or fails for good. Requests repeat it in order.
     async fn repeat<F, IO>(&self, patience: Patience) -> io::Result<IO>
     where
         C: Fn() -> F,
         F: Future<Output = io::Result<IO>>,
     {
+        // An error is impossible: the semaphore is never closed.
+        let mut turn = None;
+        if patience == Patience::Wait && self.turn.available_permits() == 0 {
+            turn = self.turn.acquire().await.ok();
+        }
         let mut pause = FIRST_PAUSE;
         loop {
             let error = match (self.connect)().await {
@@ -89,8 +99,12 @@ impl<C> Connector<C> {
             if patience == Patience::None || !may_succeed {
                 return Err(error);
             }
-            sleep(pause).await;
-            pause = (2 * pause).min(LONGEST_PAUSE);
+            if turn.is_none() {
+                turn = self.turn.acquire().await.ok();
+            } else {
+                sleep(pause).await;
+                pause = (2 * pause).min(LONGEST_PAUSE);
+            }
         }
     }
 

@@ -62,7 +62,7 @@ use super::response_body::ResponseBody;
 ///
 /// # Connecting
 /// A connect fails if it takes longer than [`connect_timeout`](PoolBuilder::connect_timeout). Within that time it is repeated,
-/// after 1 ms, and then after twice as long each time, up to 50 ms:
+/// after 1 ms, and then after twice as long each time, up to 50 ms, by one request after the other:
 ///
 /// - while the backlog of a Unix socket is full (`EAGAIN`). TCP repeats it itself;
 /// - while the application is being restarted, so that nothing listens or the socket is missing (`ECONNREFUSED`, `ENOENT`):
