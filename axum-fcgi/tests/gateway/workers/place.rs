@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,7 +14,7 @@ use test_support::{Installed, PhpFpm, Result, Running, WebServer, needs};
 use tokio::net::UnixStream;
 
 use crate::fpm::Connect;
-use crate::runner::block_on;
+use crate::runner::block_on_within;
 
 /// Like Debian's configuration for PHP: without kept connections.
 const NGINX: &str = "
@@ -48,7 +49,7 @@ pub(crate) struct Programs {
 pub(crate) fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn(Programs) -> F) -> Trial {
     let found = PhpFpm::find().and_then(|php_fpm| Ok(Programs { php_fpm, nginx: WebServer::Nginx.find()? }));
     needs(format!("php/{name}"), found, move |programs| -> std::result::Result<(), Failed> {
-        block_on(test(programs))
+        block_on_within(Duration::from_secs(600), test(programs))
     })
 }
 
