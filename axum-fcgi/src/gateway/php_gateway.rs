@@ -23,12 +23,12 @@ use super::shared_settings::shared_settings;
 /// use std::net::SocketAddr;
 /// use axum::{Router, routing::get};
 /// use axum_fcgi::PhpGateway;
-/// use axum_fcgi::tower_fcgi::client::{Config, Pool};
+/// use axum_fcgi::tower_fcgi::client::Pool;
 /// use tokio::net::{TcpListener, UnixStream};
 ///
 /// # async fn run() -> std::io::Result<()> {
 /// // As many connections as pm.max_children.
-/// let fpm = Pool::new(16, Config::default(), || UnixStream::connect("/run/php/php-fpm.sock"));
+/// let fpm = Pool::builder(|| UnixStream::connect("/run/php/php-fpm.sock")).max_size(16).build();
 /// let shop = PhpGateway::new(fpm, "/srv/shop").front_controller("/index.php");
 /// let router = Router::new().route("/health", get(async || "ok")).nest_service("/shop", shop);
 /// let listener = TcpListener::bind("0.0.0.0:80").await?;
@@ -40,10 +40,9 @@ use super::shared_settings::shared_settings;
 /// Use it with `nest_service`, `fallback_service` or `route_service`. It sends requests to a
 /// [`Pool`](tower_fcgi::client::Pool), or to any service around one, for example with limits of its own.
 ///
-/// All mounts of one php-fpm should share one pool, each with a clone: a kept connection occupies a PHP process, idle or
-/// not, so two pools can starve each other. If several programs share a php-fpm, set
-/// [`keep_conn(false)`](tower_fcgi::client::Config::with_keep_conn) or a short
-/// [`keep_alive_timeout`](tower_fcgi::client::Config::with_keep_alive_timeout).
+/// All mounts of one php-fpm should share one pool, each with a clone, so that the pool limits the connections of all of them.
+/// Do not [keep connections](tower_fcgi::client::Config::with_keep_conn) to php-fpm: each occupies a worker, idle or not. Several
+/// php-fpm with the same site can share the requests: see [`Balance`](tower_fcgi::client::Balance).
 ///
 /// # Which script
 /// A path is looked up below the document root, a name at a time, up to the first that is not a directory.
@@ -94,7 +93,7 @@ use super::shared_settings::shared_settings;
 /// # Failures
 /// | status | reason |
 /// | --- | --- |
-/// | 503 | no connection was free [in time](tower_fcgi::client::Pool::with_acquire_timeout), or the application reports that it is overloaded |
+/// | 503 | no connection was free [in time](tower_fcgi::client::PoolBuilder::acquire_timeout), or the application reports that it is overloaded |
 /// | 504 | connecting timed out, or the application was not ready or sent no head in time: [`header_timeout`](Self::header_timeout) |
 /// | 502 | any other failure of the application |
 /// | 400, 413 | the client's body failed, or was too long |

@@ -58,10 +58,10 @@ impl Address {
     /// Connects to the application at this address, for a [`Pool`](tower_fcgi::client::Pool).
     ///
     /// ```
-    /// use axum_fcgi::{Address, tower_fcgi::client::{Config, Pool}};
+    /// use axum_fcgi::{Address, tower_fcgi::client::Pool};
     /// # type Body = axum::body::Body;
     /// let address: Address = "unix:/run/php/php-fpm.sock".parse()?;
-    /// let pool: Pool<_, Body> = Pool::new(16, Config::default(), move || address.clone().connect());
+    /// let pool: Pool<_, Body> = Pool::builder(move || address.clone().connect()).build();
     /// # Ok::<_, axum_fcgi::AddressError>(())
     /// ```
     ///

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::program::find_program;
-use crate::{Process, Result};
+use crate::{Process, Result, Signal, wait_for};
 
 /// A running php-fpm. It ends when this is dropped.
 #[derive(Debug)]
@@ -64,17 +64,40 @@ impl PhpFpm {
         command.stdout(File::create(self.directory.join("stdout"))?);
         command.stderr(File::create(self.directory.join("stderr"))?);
         let started = Process::start(&mut command, || UnixStream::connect(self.socket()).is_ok());
-        let log = || {
-            let read = |name| fs::read_to_string(self.directory.join(name)).unwrap_or_default();
-            ["stdout", "stderr", "error.log"].map(read).concat()
-        };
-        self.process = Some(started.map_err(|error| format!("{error}\n{}", log()))?);
+        self.process = Some(started.map_err(|error| format!("{error}\n{}", self.log()))?);
         Ok(())
     }
 
     /// Ends it. SIGTERM makes it end its workers, too; SIGKILL would leave them.
     pub fn stop(&mut self) {
         self.process = None;
+    }
+
+    /// Reloads it, and waits until the new workers are ready. The socket stays open.
+    ///
+    /// # Errors
+    /// If it does not run, or is not ready within a minute.
+    pub fn reload(&self) -> Result {
+        let ready = || self.log().matches("ready to handle connections").count();
+        let before = ready();
+        self.process.as_ref().ok_or("php-fpm does not run")?.signal(Signal::USR2)?;
+        wait_for("the reload of php-fpm", || Ok(ready() > before))
+    }
+
+    /// The number of its workers.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn workers(&mut self) -> Result<usize> {
+        let id = self.process.as_mut().ok_or("php-fpm does not run")?.child().id();
+        Ok(fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?.split_whitespace().count())
+    }
+
+    /// All that it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let read = |name| fs::read_to_string(self.directory.join(name)).unwrap_or_default();
+        ["stdout", "stderr", "error.log"].map(read).concat()
     }
 
     /// The socket on which its workers listen.

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, OriginalUri};
 use axum::http::{Request, StatusCode, Uri};
 use axum::routing::{get as get_route, post};
-use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use axum_fcgi::tower_fcgi::client::Pool;
 use axum_fcgi::{FastCgiGateway, RequestScheme, ScriptName};
 use futures_util::StreamExt as _;
 use futures_util::stream::{iter, once};
@@ -42,7 +42,7 @@ fn mounted(application: Router, connections: usize) -> (Router, TempDir) {
     let listener = UnixListener::bind(&socket).unwrap();
     tokio::spawn(async move { axum_fcgi::serve(listener, application).await });
     let pool: Pool<_, Body> =
-        Pool::new(connections, Config::default(), move || UnixStream::connect(socket.clone()));
+        Pool::builder(move || UnixStream::connect(socket.clone())).max_size(connections).build();
     (Router::new().nest_service("/app", FastCgiGateway::new(pool).https(true)), directory)
 }
 
@@ -108,8 +108,7 @@ async fn rejections() {
             let _ = stream.read_to_end(&mut Vec::new()).await;
         }
     });
-    let config = Config::default().with_keep_conn(false);
-    let pool: Pool<_, Body> = Pool::new(1, config, move || UnixStream::connect(socket.clone()));
+    let pool: Pool<_, Body> = Pool::builder(move || UnixStream::connect(socket.clone())).build();
     let router = Router::new().nest_service("/app", FastCgiGateway::new(pool));
     for status in [503, 502] {
         let response = get(&router, "/app/").await;
@@ -118,8 +117,8 @@ async fn rejections() {
 }
 
 async fn no_connection() {
-    let pool: Pool<_, Body> = Pool::new(1, Config::default(), pending::<io::Result<UnixStream>>);
-    let pool = pool.with_connect_timeout(Duration::from_millis(1));
+    let pool = Pool::builder(pending::<io::Result<UnixStream>>).connect_timeout(Duration::from_millis(1));
+    let pool: Pool<_, Body> = pool.build();
     let router = Router::new().nest_service("/app", FastCgiGateway::new(pool));
     assert_eq!(get(&router, "/app/").await.status, 504);
 }

@@ -22,12 +22,20 @@ mod php_limits;
 mod process;
 #[cfg(unix)]
 mod runner;
+#[cfg(unix)]
+mod workers;
 
 #[cfg(unix)]
 fn main() -> std::process::ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials =
-        [php::trials(), php_files::trials(), php_limits::trials(), peers::trials(), application::trials()];
+    let trials = [
+        php::trials(),
+        php_files::trials(),
+        php_limits::trials(),
+        peers::trials(),
+        application::trials(),
+        workers::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 
