@@ -109,7 +109,7 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Begins a request. `None` if its body panicked before anything was sent.
+    /// Begins a request. `None` if it failed before anything was sent: its body panicked, or a variable is too long.
     ///
     /// # Errors
     /// The protocol [cannot begin](Protocol::can_begin) a request.
@@ -126,17 +126,23 @@ where
             match span.in_scope(|| catch_panic(|| RequestUpload::new(body, &parts.headers))) {
                 Ok(upload) => upload,
                 Err(kind) => {
-                    let failed = FailedRequest { error: kind.into(), request: None, unsent: true };
-                    drop_caught((response.send(Err(Box::new(failed))), parts));
+                    fail_unsent(response, kind, parts);
                     return Ok(None);
                 }
             };
-        let key = protocol.begin(config.role, config.keep_conn)?;
-        protocol.params_with(key, |out| {
+        let begun = protocol.begin_with_params(config.role, config.keep_conn, |out| {
             out.reserve(PARAMS_BYTES);
             encode_request::write(&parts, length, &config.extra_params, out);
-        })?;
-        protocol.end_params(key)?;
+        });
+        let key = match begun {
+            Ok(key) => key,
+            Err(UserError::PairTooLong) => {
+                let name = encode_request::too_long(&parts, length, &config.extra_params);
+                fail_unsent(response, ErrorKind::ParamTooLong(name), (parts, upload));
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         Ok(Some(Self {
             key,
             upload: UploadState::Streaming(upload),
@@ -337,4 +343,10 @@ where
         self.response = ResponseState::Detached;
         self.stop_upload();
     }
+}
+
+/// Fails a request of which nothing was sent, and drops the rest of it.
+fn fail_unsent<B, T>(response: oneshot::Sender<ResponseResult<B>>, kind: ErrorKind, rest: T) {
+    let failed = FailedRequest { error: kind.into(), request: None, unsent: true };
+    drop_caught((response.send(Err(Box::new(failed))), rest));
 }
