@@ -21,13 +21,21 @@ mod php_limits;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]
+mod responses;
+#[cfg(unix)]
 mod runner;
 
 #[cfg(unix)]
 fn main() -> std::process::ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials =
-        [php::trials(), php_files::trials(), php_limits::trials(), peers::trials(), application::trials()];
+    let trials = [
+        php::trials(),
+        php_files::trials(),
+        php_limits::trials(),
+        peers::trials(),
+        application::trials(),
+        responses::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 

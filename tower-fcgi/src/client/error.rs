@@ -35,8 +35,6 @@ pub(super) enum ErrorKind {
     InvalidHead(HeadError),
     #[error("the application's response is shorter than its Content-Length")]
     TooShort,
-    #[error("the application's response is longer than its Content-Length")]
-    TooLong,
     #[error("the request body failed")]
     RequestBody(#[source] SharedSource<dyn StdError + Send + Sync>),
     #[error("the request body does not have its declared length")]
@@ -91,10 +89,10 @@ impl Error {
     }
 
     /// Whether the response is incomplete: the application's stream ended before END_REQUEST (FastCGI §5.5), or the
-    /// response is shorter or longer than its Content-Length (RFC 9110 §8.6).
+    /// response is shorter than its Content-Length (RFC 9110 §8.6).
     #[must_use]
     pub const fn is_incomplete(&self) -> bool {
-        matches!(self.kind, ErrorKind::Incomplete | ErrorKind::TooShort | ErrorKind::TooLong)
+        matches!(self.kind, ErrorKind::Incomplete | ErrorKind::TooShort)
     }
 
     /// The protocol status with which the application rejected the request (FastCGI §5.5): it is overloaded, takes one
