@@ -5,6 +5,7 @@ mod error_status;
 mod fastcgi_gateway;
 mod mount_path;
 mod php_gateway;
+mod reason_phrase;
 mod redirect;
 mod resolver;
 mod segment;

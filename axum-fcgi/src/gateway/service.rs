@@ -23,6 +23,7 @@ use super::error_status::{RequestBodyError, error_status};
 use super::fastcgi_gateway::FastCgiGateway;
 use super::mount_path::MountPath;
 use super::php_gateway::PhpGateway;
+use super::reason_phrase::set_http_reason;
 use super::redirect::RedirectRequest;
 use super::resolver::Resolved;
 use super::segment::{SegmentKind, classify};
@@ -141,7 +142,9 @@ where
                 continue;
             }
             let deadline = self.settings.timeout.and_then(|limit| started.checked_add(limit));
-            return response.map(|body| response_body(body, deadline));
+            let mut response = response.map(|body| response_body(body, deadline));
+            set_http_reason(response.extensions_mut());
+            return response;
         }
     }
 

@@ -21,6 +21,8 @@ mod php_limits;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]
+mod responses;
+#[cfg(unix)]
 mod runner;
 #[cfg(unix)]
 mod workers;
@@ -35,6 +37,7 @@ fn main() -> std::process::ExitCode {
         peers::trials(),
         application::trials(),
         workers::trials(),
+        responses::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
