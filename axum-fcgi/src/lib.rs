@@ -100,6 +100,7 @@ mod send_file;
 mod serve;
 #[doc = include_str!("testing.md")]
 pub mod testing {}
+mod throttle;
 
 pub use self::allow_list::{AllowList, AllowListError};
 pub use self::extract::{

@@ -22,7 +22,7 @@ pub(super) fn script_variables(
     settings: &Settings,
     extensions: &Extensions,
 ) -> ExtraParams {
-    let root = &files.remote_root[..];
+    let root = files.application_root.of(&script.root);
     let prefix = decode(path.prefix);
     let uri = concat([&prefix, &script.name, &script.path_info]);
     let (name, path_info) = uri.split_at(prefix.len() + script.name.len());

@@ -209,3 +209,48 @@ async fn the_clients_protocol_reaches_the_application() {
         assert_eq!(text(gateway.clone().oneshot(request).await.unwrap()).await, expected);
     }
 }
+
+/// The path to which a client goes (RFC 3986 §5.2.3).
+fn resolve_reference(path: &str, location: &str) -> String {
+    let (directory, _) = path.rsplit_once('/').unwrap();
+    format!("{directory}/{}", location.strip_prefix("./").unwrap())
+}
+
+/// Wherever the gateway is, and whatever was removed from the path before.
+#[tokio::test]
+async fn redirects_to_directories_keep_the_clients_path() {
+    let root = root();
+    fs::create_dir(root.path().join("a:b")).unwrap();
+    let files = tower_http::services::ServeDir::new(root.path());
+    let php = PhpGateway::new(PermitService::new(0, Behaviour::Responds), root.path()).files(files);
+    let strip = async |mut request: Request, next: axum::middleware::Next| {
+        let stripped = request.uri().path().strip_prefix("/proxied").unwrap().parse().unwrap();
+        *request.uri_mut() = stripped;
+        next.run(request).await
+    };
+    let nest = |prefix: &str, router: Router| Router::new().nest(prefix, router);
+    let mount = |prefix: &str| Router::new().nest_service(prefix, php.clone());
+    let stripping =
+        tower::ServiceBuilder::new().layer(axum::middleware::from_fn(strip)).service(mount("/php"));
+    let stripping = Router::new().fallback_service(stripping);
+    for (router, prefix) in [
+        (Router::new().fallback_service(php.clone()), ""),
+        (mount("/php"), "/php"),
+        (nest("/a", nest("/b%20c", mount("/php"))), "/a/b%20c/php"),
+        (nest("/{tenant}", mount("/php")), "/x.y/php"),
+        (nest("/a", Router::new().fallback_service(php.clone())), "/a"),
+        (Router::new().route_service("/{*path}", php.clone()), ""),
+        (stripping, "/proxied/php"),
+    ] {
+        // With and without an index.
+        for path in [format!("{prefix}/docs"), format!("{prefix}/a:b"), prefix.to_owned()] {
+            if path.is_empty() || (path == prefix && !path.ends_with("/php")) {
+                continue;
+            }
+            let response = router.clone().oneshot(request(&format!("{path}?q=/"))).await.unwrap();
+            assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT, "{path}");
+            let location = response.headers()[header::LOCATION].to_str().unwrap();
+            assert_eq!(resolve_reference(&path, location), format!("{path}/?q=/"));
+        }
+    }
+}
