@@ -1,6 +1,7 @@
 //! Runs an application behind a path of a Router, which is its web server.
 
 mod body;
+mod client_connection;
 mod error_status;
 mod fastcgi_gateway;
 mod mount_path;

@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use axum::BoxError;
 use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Request};
-use axum::http::uri::Scheme;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, Limited};
@@ -19,6 +18,7 @@ use tower_fcgi::client::LocalRedirect;
 use tower_service::Service;
 
 use super::body::response_body;
+use super::client_connection::ClientConnection;
 use super::error_status::{RequestBodyError, error_status};
 use super::fastcgi_gateway::FastCgiGateway;
 use super::mount_path::MountPath;
@@ -199,15 +199,14 @@ fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Sett
         return Route::Response((StatusCode::METHOD_NOT_ALLOWED, allow).into_response());
     }
     let path = MountPath::new(uri.path(), request.uri().path());
-    let extensions = request.extensions();
-    let variables = match files {
+    let script = match files {
         // A decoded NUL could end a string in the application early.
         None if path.rest.split('/').any(|segment| segment.contains('%') && has_nul(segment)) => {
             return StatusCode::BAD_REQUEST.into();
         }
-        None => application_variables(&path, settings, extensions),
+        None => None,
         Some(files) => match files.resolver.resolve(path.rest, path.has_slash) {
-            Resolved::Script(script) => script_variables(files, &script, &path, settings, extensions),
+            Resolved::Script(script) => Some((files, script)),
             Resolved::File | Resolved::Missing => return Route::StaticFiles,
             Resolved::NeedsSlash => return Route::Response(redirect_to_slash(&uri)),
             Resolved::Refused => return StatusCode::NOT_FOUND.into(),
@@ -215,14 +214,22 @@ fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Sett
             Resolved::NoRoot => return StatusCode::INTERNAL_SERVER_ERROR.into(),
         },
     };
-    let scheme = settings.scheme.clone().unwrap_or_else(|| {
-        extensions.get::<tower_fcgi::Params>().map_or(Scheme::HTTP, tower_fcgi::Params::scheme)
-    });
+    let extensions = request.extensions();
+    let connection = ClientConnection::new(extensions, request.headers(), settings);
+    let variables = match script {
+        Some((files, script)) => script_variables(files, &script, &path, settings, extensions, &connection),
+        None => application_variables(&path, settings, extensions, &connection),
+    };
+    let scheme = settings.scheme.clone().unwrap_or_else(|| connection.scheme());
+    let forwarded_host = connection.forwarded_host();
     // Behind FastCGI the request's own version is always HTTP/1.1.
     let protocol = extensions.get::<tower_fcgi::Params>().and_then(tower_fcgi::Params::client_protocol);
     *request.version_mut() = protocol.unwrap_or(request.version());
     request.extensions_mut().insert(variables);
     request.extensions_mut().insert(scheme);
+    if let Some(host) = forwarded_host {
+        request.headers_mut().insert(header::HOST, host);
+    }
     *request.uri_mut() = uri;
     Route::Application
 }

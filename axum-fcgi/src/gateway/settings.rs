@@ -9,11 +9,13 @@ use axum::http::uri::Scheme;
 use tower_fcgi::client::ExtraParams;
 
 use super::resolver::ScriptResolver;
+use crate::forwarded::TrustedProxies;
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) env: ExtraParams,
     pub(super) scheme: Option<Scheme>,
+    pub(super) trusted_proxies: Option<TrustedProxies>,
     /// The most bytes of a body of unknown length that are buffered to determine its length. `None`: such a body is not
     /// buffered.
     pub(super) buffer_unsized_bodies: Option<usize>,
@@ -27,6 +29,7 @@ impl Default for Settings {
         Self {
             env: ExtraParams::default(),
             scheme: None,
+            trusted_proxies: None,
             buffer_unsized_bodies: None,
             header_timeout: Some(Duration::from_secs(60)),
             timeout: None,
