@@ -88,6 +88,7 @@ pub mod coming_from_axum {}
 pub mod deployment {}
 mod accept;
 mod allow_list;
+mod connection_addrs;
 mod extract;
 mod forwarded;
 #[cfg(feature = "gateway")]
@@ -103,6 +104,7 @@ pub mod testing {}
 mod throttle;
 
 pub use self::allow_list::{AllowList, AllowListError};
+pub use self::connection_addrs::ConnectionAddrs;
 pub use self::extract::{
     AuthType, ClientProtocol, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser,
     RequestScheme, RequestUri, ScriptName, ServerAddr, ServerName, ServerRequestId, ServerSoftware, Stderr,

@@ -37,4 +37,10 @@ impl ForwardedClient {
     pub(crate) fn addr(&self) -> Option<SocketAddr> {
         self.chain.first().copied().filter(|_| self.chain.len() > 1)
     }
+
+    /// Whether the client connected to another port than the proxy did.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn states_another_port(&self) -> bool {
+        self.port != Sent::Missing || self.host != Sent::Missing || self.scheme != Sent::Missing
+    }
 }

@@ -1,10 +1,8 @@
 //! The layer that sets forwarded headers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, Request};
 use tower_layer::Layer;
@@ -15,6 +13,7 @@ use super::forwarded_client::ForwardedClient;
 use super::names::{remove_others, remove_set};
 use super::set_headers::set_headers;
 use super::trusted_proxies::TrustedProxies;
+use crate::connection_addrs::peer_addr;
 
 /// A layer that sets the headers of an HTTP proxy from the web server's variables, and removes the client's.
 ///
@@ -135,7 +134,7 @@ impl Settings {
         let direct = Client::direct(parts);
         let peer = match &direct {
             Some(direct) => direct.chain.first().copied(),
-            None => parts.extensions.get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip()),
+            None => peer_addr(&parts.extensions).map(|peer| peer.ip()),
         };
         let forwarded = peer
             .zip(self.trusted.as_ref())

@@ -9,6 +9,7 @@ use axum::http::{Extensions, HeaderMap, HeaderValue};
 use tower_fcgi::Params;
 
 use super::settings::Settings;
+use crate::connection_addrs::{ConnectionAddrs, peer_addr};
 use crate::forwarded::{ForwardedClient, Sent};
 
 /// A variable, if it is set.
@@ -16,33 +17,36 @@ pub(super) type Pair<'a> = Option<(&'static str, &'a [u8])>;
 
 /// What is known about the connection on which the client sent its request, perhaps to a proxy.
 pub(super) struct ClientConnection<'a> {
-    remote: Option<RemoteAddr>,
+    remote: Option<AddrText>,
+    /// The address of this server, if the Router is served over HTTP.
+    server: Option<AddrText>,
     /// What a trusted proxy says.
     forwarded: Option<Cow<'a, ForwardedClient>>,
-    server_port: Option<String>,
+    forwarded_port: Option<String>,
     /// From the web server, if the Router is served over FastCGI.
     params: Option<&'a Params>,
 }
 
 impl<'a> ClientConnection<'a> {
     pub(super) fn new(extensions: &'a Extensions, headers: &HeaderMap, settings: &Settings) -> Self {
-        let peer = extensions.get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| *peer);
+        let peer = peer_addr(extensions);
         let forwarded = match &settings.trusted_proxies {
             Some(trusted) => peer
                 .and_then(|peer| ForwardedClient::new(peer.ip(), headers, trusted))
                 .map(Cow::<ForwardedClient>::Owned),
             None => extensions.get().map(Cow::Borrowed),
         };
-        let client = forwarded.as_ref().and_then(|forwarded| forwarded.addr());
-        let remote = match client {
-            Some(client) => Some(RemoteAddr::forwarded(&client)),
-            None => peer.as_ref().map(RemoteAddr::new),
+        let remote = match forwarded.as_ref().and_then(|forwarded| forwarded.addr()) {
+            Some(client) => Some(AddrText::forwarded(&client)),
+            None => peer.as_ref().map(AddrText::new),
         };
-        let server_port = match forwarded.as_deref() {
+        let forwarded_port = match forwarded.as_deref() {
             Some(ForwardedClient { port: Sent::Value(port), .. }) => Some(port.to_string()),
             _ => None,
         };
-        Self { remote, forwarded, server_port, params: extensions.get() }
+        let server = extensions.get().map(|ConnectInfo(addrs): &ConnectInfo<ConnectionAddrs>| addrs.server);
+        let server = server.filter(|server| !server.ip().is_unspecified()).as_ref().map(AddrText::new);
+        Self { remote, server, forwarded, forwarded_port, params: extensions.get() }
     }
 
     /// The scheme that the client used.
@@ -65,34 +69,37 @@ impl<'a> ClientConnection<'a> {
 
     /// The variables that are known. SERVER_NAME and SERVER_PORT are otherwise made from Host and the scheme.
     pub(super) fn variables(&self) -> [Pair<'_>; 5] {
-        let [addr, port] = self.remote.as_ref().map_or([None, None], RemoteAddr::pairs);
+        let [addr, port] = self.remote.as_ref().map_or([None, None], AddrText::pairs);
         let sent = |name| self.params.and_then(|params| params.get(name)).filter(|value| !value.is_empty());
+        let server = self.server.as_ref();
+        let server_addr = sent("SERVER_ADDR").or(server.map(|server| server.addr.as_bytes()));
         let forwarded = self.forwarded.as_deref();
-        let other_host = forwarded.is_some_and(|forwarded| forwarded.host != Sent::Missing);
-        let other_scheme = forwarded.is_some_and(|forwarded| forwarded.scheme != Sent::Missing);
-        let server_port = match &self.server_port {
-            Some(port) => Some(port.as_bytes()),
-            None if other_host || other_scheme => None,
-            None => sent("SERVER_PORT"),
+        let server_name = match forwarded.map(|forwarded| &forwarded.host) {
+            None | Some(Sent::Missing) => sent("SERVER_NAME"),
+            Some(_) => None,
         };
-        let server_name = if other_host { None } else { sent("SERVER_NAME") };
+        let server_port = match &self.forwarded_port {
+            Some(port) => Some(port.as_bytes()),
+            None if forwarded.is_some_and(ForwardedClient::states_another_port) => None,
+            None => sent("SERVER_PORT").or(server.map(|server| server.port.as_bytes())),
+        };
         [
             addr,
             port,
-            sent("SERVER_ADDR").map(|value| ("SERVER_ADDR", value)),
+            server_addr.map(|value| ("SERVER_ADDR", value)),
             server_name.map(|value| ("SERVER_NAME", value)),
             server_port.map(|value| ("SERVER_PORT", value)),
         ]
     }
 }
 
-/// REMOTE_ADDR and REMOTE_PORT as text.
-struct RemoteAddr {
+/// An address and a port as text.
+struct AddrText {
     addr: String,
     port: String,
 }
 
-impl RemoteAddr {
+impl AddrText {
     fn new(client: &SocketAddr) -> Self {
         // A dual-stack socket reports IPv4 addresses mapped to IPv6, a form that few applications support.
         let addr = match client.ip().to_canonical() {
@@ -137,7 +144,7 @@ mod tests {
                 "65535",
             ),
         ] {
-            let client = RemoteAddr::new(&client.parse().unwrap());
+            let client = AddrText::new(&client.parse().unwrap());
             let pairs = client.pairs().map(|pair| pair.map(|(_, value)| value.to_vec()));
             assert_eq!(pairs, [Some(address.into()), Some(port.into())], "{pairs:?}");
         }

@@ -66,12 +66,12 @@ use super::shared_settings::shared_settings;
 /// - SCRIPT_FILENAME, SCRIPT_NAME (with the path of the mount), PATH_INFO, PATH_TRANSLATED (if there is a PATH_INFO),
 ///   DOCUMENT_ROOT, DOCUMENT_URI, REDIRECT_STATUS;
 /// - REQUEST_URI, in full, also below a nest;
-/// - REMOTE_ADDR and REMOTE_PORT from [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo), if there is one, or from
-///   [trusted proxies](Self::trusted_proxies);
+/// - REMOTE_ADDR and REMOTE_PORT from [`ConnectInfo`](axum::extract::ConnectInfo) of a `SocketAddr` or of
+///   [`ConnectionAddrs`](crate::ConnectionAddrs), if there is one, or from [trusted proxies](Self::trusted_proxies);
 /// - REQUEST_SCHEME and HTTPS: see [`https`](Self::https);
-/// - SERVER_ADDR, SERVER_NAME and SERVER_PORT as the web server in front sends them, if the Router is served over FastCGI.
-///   Over HTTP, SERVER_NAME and SERVER_PORT are those in Host, where nginx sends its `server_name` and its own port, and
-///   SERVER_ADDR is unknown: set them with `env`, if the application needs others;
+/// - SERVER_ADDR and SERVER_PORT from [`ConnectionAddrs`](crate::ConnectionAddrs); without it there is no SERVER_ADDR, and
+///   SERVER_PORT is the one in Host. SERVER_NAME is the name in Host, where nginx sends its `server_name`: set it with
+///   `env`. If the Router is served over FastCGI, the three are those of the web server in front;
 /// - [`env`](Self::env), which overrides those above;
 /// - [`ExtraParams`] in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
 ///

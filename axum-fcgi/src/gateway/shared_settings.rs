@@ -28,7 +28,8 @@ macro_rules! shared_settings {
         /// The proxies in front of the Router whose headers state who the client is. Default: those of the layer
         /// [`ForwardedHeaders`](crate::ForwardedHeaders) around the gateway; without it none, and such headers do not count.
         ///
-        /// If the peer ([`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo)) is such a proxy:
+        /// If the peer ([`ConnectInfo`](axum::extract::ConnectInfo) of a `SocketAddr` or of
+        /// [`ConnectionAddrs`](crate::ConnectionAddrs)) is such a proxy:
         ///
         /// - REMOTE_ADDR is the client's address by X-Forwarded-For, read from the right as far as it is trusted.
         ///   REMOTE_PORT is empty, as with nginx, unless the header states a port.

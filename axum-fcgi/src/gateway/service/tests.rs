@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{advance, timeout};
 use tower::ServiceExt as _;
@@ -383,4 +384,32 @@ async fn invalid_headers_of_trusted_proxies_do_not_count() {
     let https = |gateway: FastCgiGateway<_>| option(gateway).https(false).env("SERVER_PORT", "1");
     let found = sent_to_application(https, None, "10.0.0.1:7", None, FORWARDED).await;
     assert_eq!(found, "192.0.2.1  - - 1 http shop.example.org");
+}
+
+/// Over HTTP, the connection's own address and port are known from `ConnectionAddrs`.
+#[tokio::test]
+async fn the_servers_address_is_that_of_the_connection() {
+    let trusted = || crate::TrustedProxies::new("127.0.0.1".parse().unwrap());
+    let gateway = FastCgiGateway::new(EchoVariables);
+    for (gateway, expected) in [
+        (gateway.clone(), "127.0.0.1 CLIENT 127.0.0.1 - PORT http site"),
+        (gateway.clone().trusted_proxies(trusted()), "192.0.2.1  127.0.0.1 - PORT http site"),
+        (gateway.trusted_proxies(trusted().with_proto()), "192.0.2.1  127.0.0.1 - - https site"),
+    ] {
+        let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let router = Router::new().fallback_service(gateway);
+        let service = router.into_make_service_with_connect_info::<crate::ConnectionAddrs>();
+        let serving = tokio::spawn(async move { axum::serve(listener, service).await });
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let client = stream.local_addr().unwrap().port();
+        let head =
+            b"GET / HTTP/1.0\r\nHost: site\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        let expected = expected.replace("PORT", &port.to_string()).replace("CLIENT", &client.to_string());
+        assert_eq!(response.split("\r\n\r\n").nth(1), Some(&*expected), "{response}");
+        serving.abort();
+    }
 }
