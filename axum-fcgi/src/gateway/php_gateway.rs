@@ -73,7 +73,7 @@ use super::shared_settings::shared_settings;
 ///   SERVER_PORT is the one in Host. SERVER_NAME is the name in Host, where nginx sends its `server_name`: set it with
 ///   `env`. If the Router is served over FastCGI, the three are those of the web server in front;
 /// - [`env`](Self::env), which overrides those above;
-/// - [`ExtraParams`] in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
+/// - [`ExtraParams`](tower_fcgi::client::ExtraParams) in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
 ///
 /// # Security
 /// - **Only an existing regular file with a script's name is run**, and PATH_INFO starts after it. So a client cannot run
