@@ -10,6 +10,7 @@ mod php_gateway;
 mod redirect;
 mod refusal;
 mod resolver;
+mod root_directory;
 mod script_names;
 mod segment;
 mod service;

@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use super::path_rules::PathRules;
 use super::resolver::{ScriptResolver, Symlinks};
+use super::root_directory::RootDirectory;
 use super::settings::{ApplicationRoot, Files, Settings};
 use super::shared_settings::shared_settings;
 
@@ -116,8 +117,8 @@ use super::shared_settings::shared_settings;
 /// A response that fails after its head ends with an error of its body, so that the client sees an incomplete response.
 ///
 /// # Blocking
-/// Files are looked up on the thread that polls: one `readlink` for each name of the document root and one `lstat` for each
-/// name of the path. Each takes about a microsecond on a local file system.
+/// Files are looked up on the thread that polls: two `stat` of the document root, and one `lstat` for each name of the
+/// path. Each takes about a microsecond on a local file system.
 #[derive(Clone)]
 pub struct PhpGateway<S> {
     pub(super) application: S,
@@ -137,7 +138,7 @@ impl<S> PhpGateway<S> {
             Err(error) => panic!("invalid document root {:?}: {error}", document_root.as_ref()),
         };
         let resolver = ScriptResolver {
-            root,
+            root: Arc::new(RootDirectory::new(root)),
             extensions: vec![".php".to_owned()],
             index: vec!["index.php".to_owned()],
             front_controller: None,
@@ -216,7 +217,7 @@ impl<S> PhpGateway<S> {
             files.application_root = if resolve {
                 ApplicationRoot::Resolved
             } else {
-                ApplicationRoot::fixed(&files.resolver.root)
+                ApplicationRoot::fixed(files.resolver.root.path())
             };
         })
     }

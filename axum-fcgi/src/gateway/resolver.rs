@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use super::path_rules::PathRules;
 use super::refusal::{Refusal, RefusalLog};
+use super::root_directory::RootDirectory;
 use super::script_names::{has_extension, is_source};
 use super::segment::{SegmentKind, classify, decode, is_plain};
 
 /// A document root, and the rules for its scripts.
 #[derive(Debug, Clone)]
 pub(super) struct ScriptResolver {
-    pub(super) root: PathBuf,
+    pub(super) root: Arc<RootDirectory>,
     pub(super) extensions: Vec<String>,
     pub(super) index: Vec<String>,
     pub(super) front_controller: Option<String>,
@@ -61,7 +62,7 @@ pub(super) enum Resolved {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Script {
     /// The document root in which it was found, without symbolic links.
-    pub(super) root: PathBuf,
+    pub(super) root: Arc<Path>,
     /// Its path below the root, decoded, with a leading slash.
     pub(super) name: Vec<u8>,
     /// The rest of the request's path, decoded.
@@ -92,10 +93,10 @@ impl ScriptResolver {
     ///
     /// The document root is resolved once, so it does not matter if a link to it is switched meanwhile.
     pub(super) fn resolve(&self, path: &str, has_slash: bool) -> Resolved {
-        let root = match self.root.canonicalize() {
+        let root = match self.root.resolve() {
             Ok(root) => root,
             Err(error) => {
-                self.log.no_root(&self.root, &error);
+                self.log.no_root(self.root.path(), &error);
                 return Resolved::NoRoot;
             }
         };
@@ -112,7 +113,7 @@ impl ScriptResolver {
     }
 
     /// Resolves the path of a directory to its index. `slash`: whether the path ends with one.
-    fn resolve_directory(&self, root: PathBuf, path: &str, slash: bool) -> Resolved {
+    fn resolve_directory(&self, root: Arc<Path>, path: &str, slash: bool) -> Resolved {
         let directory = path.trim_end_matches('/');
         for index in &self.index {
             match self.walk(&root, &format!("{directory}/{index}")) {
@@ -129,7 +130,7 @@ impl ScriptResolver {
         self.front_controller_or(root, if slash { Resolved::Missing } else { Resolved::NeedsSlash })
     }
 
-    fn front_controller_or(&self, root: PathBuf, otherwise: Resolved) -> Resolved {
+    fn front_controller_or(&self, root: Arc<Path>, otherwise: Resolved) -> Resolved {
         let Some(path) = &self.front_controller else { return otherwise };
         if let WalkEnd::Script { name, path_info } = self.walk(&root, path) {
             return Resolved::Script(Script { root, name, path_info });

@@ -51,7 +51,7 @@ fn site() -> (TempDir, ScriptResolver) {
     symlink("loop.php", root.join("loop.php")).unwrap();
     drop(UnixListener::bind(root.join("socket.php")).unwrap());
     let resolver = ScriptResolver {
-        root,
+        root: Arc::new(RootDirectory::new(root)),
         extensions: vec![".php".into()],
         index: vec!["index.php".into(), "index.html".into()],
         front_controller: None,
@@ -66,14 +66,15 @@ fn site() -> (TempDir, ScriptResolver) {
 }
 
 fn script(name: &str, path_info: &str) -> Resolved {
-    Resolved::Script(Script { root: PathBuf::new(), name: name.into(), path_info: path_info.into() })
+    Resolved::Script(Script { root: Path::new("").into(), name: name.into(), path_info: path_info.into() })
 }
 
 /// Resolves a path. A script's root must be the resolver's; it is removed, so that scripts can be compared.
 fn resolve(resolver: &ScriptResolver, path: &str, has_slash: bool) -> Resolved {
     let mut resolved = resolver.resolve(path, has_slash);
     if let Resolved::Script(script) = &mut resolved {
-        assert_eq!(std::mem::take(&mut script.root), resolver.root.canonicalize().unwrap(), "{path}");
+        let root = std::mem::replace(&mut script.root, Path::new("").into());
+        assert_eq!(*root, resolver.root.path().canonicalize().unwrap(), "{path}");
     }
     resolved
 }
@@ -259,8 +260,8 @@ fn symlinks_are_followed_as_configured() {
     // The root itself may be a link.
     let (directory, mut resolver) = site();
     let link = directory.path().join("current");
-    symlink(&resolver.root, &link).unwrap();
-    resolver.root = link;
+    symlink(resolver.root.path(), &link).unwrap();
+    resolver.root = Arc::new(RootDirectory::new(link));
     assert_eq!(resolve(&resolver, "/in.php", true), script("/in.php", ""));
     assert_eq!(resolve(&resolver, "/out.php", true), Resolved::Refused);
 }
@@ -317,7 +318,7 @@ fn denied_paths_are_refused_whether_they_exist_or_not() {
 #[test]
 fn directories_without_scripts_serve_other_files() {
     let (_directory, mut resolver) = site();
-    fs::write(resolver.root.join("docs/x.jpg"), "").unwrap();
+    fs::write(resolver.root.path().join("docs/x.jpg"), "").unwrap();
     resolver.scripts_denied.add("/docs");
     resolver.scripts_denied.add("example.php");
     for (path, expected) in [
@@ -345,7 +346,7 @@ fn sources_of_scripts_are_served_only_if_configured() {
         ("hello.php.", Resolved::Refused),
         ("evil.php.jpg", Resolved::File),
     ] {
-        fs::write(resolver.root.join(name), "").unwrap();
+        fs::write(resolver.root.path().join(name), "").unwrap();
         resolver.serve_sources = false;
         assert_eq!(resolve(&resolver, &format!("/{name}"), true), expected, "{name}");
         resolver.serve_sources = true;
@@ -358,7 +359,7 @@ fn sources_of_scripts_are_served_only_if_configured() {
 #[test]
 fn without_a_root_nothing_is_resolved() {
     let (_directory, mut resolver) = site();
-    resolver.root.push("none");
+    resolver.root = Arc::new(RootDirectory::new(resolver.root.path().join("none")));
     assert_eq!(resolver.resolve("/hello.php", true), Resolved::NoRoot);
 }
 
@@ -380,9 +381,10 @@ fn a_switched_root_is_resolved_once_for_each_request() {
         fs::rename(next, &current).unwrap();
     };
     switch_to(&old);
-    (resolver.root, resolver.front_controller) = (current.clone(), Some("/index.php".into()));
+    resolver.root = Arc::new(RootDirectory::new(current.clone()));
+    resolver.front_controller = Some("/index.php".into());
     let found = |root: &Path, name: &str| {
-        let root = root.canonicalize().unwrap();
+        let root = root.canonicalize().unwrap().into();
         Resolved::Script(Script { root, name: name.into(), path_info: Vec::new() })
     };
     let expected = [found(&old, "/page.php"), found(&new, "/index.php")];
