@@ -11,6 +11,9 @@ mod client;
 #[cfg(unix)]
 mod fpm;
 #[cfg(unix)]
+#[path = "../listen/log.rs"]
+mod log;
+#[cfg(unix)]
 mod peers;
 #[cfg(unix)]
 mod php;
@@ -18,6 +21,12 @@ mod php;
 mod php_files;
 #[cfg(unix)]
 mod php_limits;
+#[cfg(unix)]
+mod php_releases;
+#[cfg(unix)]
+mod php_rules;
+#[cfg(unix)]
+mod php_traps;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]
@@ -34,6 +43,9 @@ fn main() -> std::process::ExitCode {
         php::trials(),
         php_files::trials(),
         php_limits::trials(),
+        php_releases::trials(),
+        php_rules::trials(),
+        php_traps::trials(),
         peers::trials(),
         application::trials(),
         workers::trials(),
