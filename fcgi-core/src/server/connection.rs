@@ -88,6 +88,8 @@ pub struct Connection {
     pub(super) params_bytes: usize,
     /// Bytes dropped since the last [`Event::Request`].
     pub(super) discarded_bytes: u64,
+    /// Requests over `limits.max_concurrent_requests` since the last [`take_overloaded`](Self::take_overloaded).
+    pub(super) overloaded: u32,
     /// An upper limit of the bytes of [`send_control`](Self::send_control) in the output: they are interleaved with
     /// the application's, so which of them were written is unknown.
     pub(super) control_bytes: usize,
@@ -137,6 +139,7 @@ impl Connection {
             unread_bytes: 0,
             params_bytes: 0,
             discarded_bytes: 0,
+            overloaded: 0,
             control_bytes: 0,
             keep_conn: true,
             shutdown: Shutdown::None,
@@ -185,6 +188,14 @@ impl Connection {
     #[must_use]
     pub const fn discarded_bytes(&self) -> u64 {
         self.discarded_bytes
+    }
+
+    /// Takes the number of requests that were over
+    /// [`Limits::max_concurrent_requests`](crate::Limits::max_concurrent_requests) since the last call, for a log. They were
+    /// answered with [`Config::overload_response`](super::Config::overload_response), and there is no event for them: their
+    /// PARAMS are dropped.
+    pub const fn take_overloaded(&mut self) -> u32 {
+        core::mem::replace(&mut self.overloaded, 0)
     }
 
     /// Whether the request can be answered: it was reported, and has not ended.

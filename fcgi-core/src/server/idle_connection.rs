@@ -46,6 +46,7 @@ impl IdleConnection {
         // Of another connection.
         connection.upgraded = None;
         connection.control_bytes = 0;
+        connection.overloaded = 0;
     }
 
     /// Suspends `connection`, which continues this one, and returns whether another one can use its memory now. `false` if a

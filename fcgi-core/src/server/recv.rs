@@ -134,7 +134,10 @@ impl Connection {
         let is_full = usize::from(self.active) >= self.config.limits.max_concurrent_requests;
         let rejection = if !self.config.roles.contains(begin.role) {
             Some(OverloadResponse::Status(ProtocolStatus::UNKNOWN_ROLE))
-        } else if is_full || !self.shutdown.accepts_requests() || self.upgraded().is_some() {
+        } else if is_full {
+            self.overloaded = self.overloaded.saturating_add(1);
+            Some(self.config.overload_response.clone())
+        } else if !self.shutdown.accepts_requests() || self.upgraded().is_some() {
             Some(self.config.overload_response.clone())
         } else {
             None
