@@ -65,7 +65,7 @@ pub use limits::Limits;
 pub use name_value::{NameValuePairs, encode_pair};
 pub use params::{Iter as ParamsIter, Params};
 pub use record::{
-    BeginRequest, Direction, EndRequest, ForeignProtocol, ProtocolStatus, RecordHeader, RecordType, RequestId, Role, Roles,
-    UnknownType, VERSION, Variable,
+    BeginRequest, Direction, EndRequest, ForeignProtocol, ProtocolStatus, RecordHeader, RecordType,
+    RequestId, Role, Roles, UnknownType, VERSION, Variable,
 };
 pub use stream_state::StreamState;

@@ -65,15 +65,17 @@ mod body;
 mod buffer_pool;
 mod cgi;
 pub mod client;
+mod log_throttle;
 mod progress;
 mod server;
 mod sync;
 
 pub use self::body::{BodyError, RequestBody};
 pub use self::cgi::{InvalidReasonPhrase, OriginalUri, ReasonPhrase, RequestTarget};
+pub use self::log_throttle::LogThrottle;
 pub use self::server::{
     Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
-    OnUpgrade, Params, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,
+    OnUpgrade, Params, RequestSummary, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,
 };
 pub use fcgi_core::server::OverloadResponse;
 pub use fcgi_core::{Limits, ParamsIter, ProtocolStatus, Role, Roles};

@@ -166,7 +166,7 @@ where
         match protocol {
             Protocol::FastCgi => {
                 let connection = self.builder.serve_connection(io, AxumService::new(service));
-                let connection = connection.on_incomplete_response(reset_on_close).peer(&peer);
+                let connection = connection.on_incomplete_response(reset_on_close).peer(peer);
                 let guard = self.connections.register(connection.handle());
                 // In a box: tokio moves the future of a task several times, and rounds the memory of a task up to 128 bytes.
                 tokio::spawn(Box::pin(TrackedConnection::new(connection, guard)));

@@ -35,9 +35,8 @@ impl ForeignProtocol {
     pub fn detect(bytes: [u8; RecordHeader::LEN]) -> Option<Self> {
         match bytes {
             [b'P', b'R', b'I', b' ', b'*', b' ', b'H', b'T'] => Some(Self::Http2),
-            [b'P', b'R', b'O', b'X', b'Y', b' ', ..] | [b'\r', b'\n', b'\r', b'\n', 0, b'\r', b'\n', b'Q'] => {
-                Some(Self::Proxy)
-            }
+            [b'P', b'R', b'O', b'X', b'Y', b' ', ..]
+            | [b'\r', b'\n', b'\r', b'\n', 0, b'\r', b'\n', b'Q'] => Some(Self::Proxy),
             // A handshake record of SSL 3.0 to TLS 1.3, and the type of its message.
             [22, 3, 0..=4, _, _, 1, _, _] => Some(Self::Tls),
             [0x12, 0x34, ..] => Some(Self::Ajp),

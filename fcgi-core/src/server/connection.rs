@@ -11,6 +11,7 @@ use super::requests::Requests;
 use crate::codec::{RecordDecoder, RecordEncoder};
 use crate::error::ProtocolError;
 use crate::key::RequestKey;
+use crate::limits::Limits;
 use crate::record::BeginRequest;
 
 /// The application's side of one transport connection.
@@ -146,6 +147,12 @@ impl Connection {
             upgraded: None,
             protocol_error: None,
         }
+    }
+
+    /// The limits of this connection.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.config.limits
     }
 
     /// Returns the next event, in the order of the wire.

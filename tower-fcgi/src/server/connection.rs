@@ -69,10 +69,11 @@ where
         self
     }
 
-    /// Sets the name of the peer in the connection's tracing span.
+    /// Sets the name of the peer, usually its address, for log events and the connection's tracing span.
     #[must_use]
-    pub fn peer(self, peer: &dyn fmt::Debug) -> Self {
-        self.span.record("peer", tracing::field::debug(peer));
+    pub fn peer(self, peer: impl fmt::Debug + Send + 'static) -> Self {
+        self.span.record("peer", tracing::field::debug(&peer));
+        self.driver.handle().set_peer(peer);
         self
     }
 

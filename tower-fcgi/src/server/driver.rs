@@ -19,6 +19,7 @@
 
 mod closing;
 mod expiry;
+mod logging;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -160,6 +161,7 @@ where
 
     /// Cancels all handlers because of an error, and returns it.
     fn fail(&mut self, error: Error) -> Error {
+        self.log_failure(&error);
         self.requests().cancel_all();
         self.control.stderr().close();
         error
@@ -266,6 +268,10 @@ where
             return Ok(read);
         }
         self.timers.stop(Timer::UpgradeIdle);
+        let overloaded = self.protocol.take_overloaded();
+        if overloaded > 0 {
+            self.log_overload(overloaded);
+        }
         let discarded = self.protocol.discarded_bytes();
         if (discarded > 0 || self.discarded.is_some()) && self.discarded.update(discarded, self.config) {
             self.protocol.stop_accepting();
@@ -336,6 +342,9 @@ where
         if self.config.request_timeout.is_some() {
             self.timers.start_request(request.key, RequestTimer::Total);
         }
+        if self.config.slow_request_log.is_some() {
+            self.timers.start_request(request.key, RequestTimer::Slow);
+        }
         let (key, handle) = (request.key, self.control.handle());
         let placement =
             self.dispatcher.dispatch(request, self.protocol, self.in_flight, self.config, handle)?;
@@ -358,6 +367,7 @@ where
             protocol: &mut *self.protocol,
             in_flight: &mut *self.in_flight,
             max_write_buffer: self.config.max_write_buffer,
+            connection: self.control.handle(),
         }
     }
 

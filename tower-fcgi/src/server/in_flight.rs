@@ -73,7 +73,7 @@ impl<F, B> InFlight<F, B> {
         self.tasks = None;
     }
 
-    fn requests(&self) -> impl Iterator<Item = &InFlightRequest> {
+    pub(super) fn requests(&self) -> impl Iterator<Item = &InFlightRequest> {
         let inline = self.inline.iter().map(|running| &running.request);
         inline.chain(self.tasks.iter().flat_map(|tasks| tasks.requests()))
     }
@@ -136,7 +136,7 @@ where
     pub(super) fn poll_inline(&mut self, protocol: &mut Connection, limit: usize, cx: &mut Context<'_>) {
         let Some(running) = &mut self.inline else { return };
         let DispatchedProj { request, response } = running.as_mut().project();
-        let mut writer = DirectWriter::new(protocol, request.key, limit);
+        let mut writer = DirectWriter::new(protocol, request.key, limit, &request.summary);
         if request.span.in_scope(|| response.poll(cx, &mut writer)).is_ready() {
             request.input.fail(BodyErrorKind::RequestEnded);
             self.inline = None;
@@ -148,7 +148,9 @@ where
         let Some(tasks) = &mut self.tasks else { return };
         while protocol.output_len() < limit {
             let Some((key, output)) = tasks.poll_output(cx) else { return };
-            output.drain_into(&mut DirectWriter::new(protocol, key, limit));
+            if let Some(request) = tasks.find(key) {
+                output.drain_into(&mut DirectWriter::new(protocol, key, limit, &request.summary));
+            }
             if !protocol.is_writable(key)
                 && let Some(request) = tasks.remove(key)
             {
@@ -169,7 +171,8 @@ where
             Some(running) if running.request.key == key => {
                 let DispatchedProj { request, response } = running.as_mut().project();
                 request.input.fail(kind);
-                request.span.in_scope(|| response.discard(&mut DirectWriter::new(protocol, key, limit)));
+                let mut writer = DirectWriter::new(protocol, key, limit, &request.summary);
+                request.span.in_scope(|| response.discard(&mut writer));
                 self.inline = None;
             }
             _ => {

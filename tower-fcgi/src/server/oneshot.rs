@@ -1,6 +1,8 @@
 //! Calls a clone of the service with one request: waits for its readiness, then for the response.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use http::Request;
@@ -23,7 +25,8 @@ pin_project! {
     {
         /// The service was not called. Always poll the same clone: another one would lose the place in the queue.
         /// `request`: `None` only during the call, and after a panic of it.
-        Waiting { service: S, request: Option<Request<RequestBody>> },
+        /// `called`: is set at the call, if the log wants to know.
+        Waiting { service: S, request: Option<Request<RequestBody>>, called: Option<Arc<AtomicBool>> },
         /// The service was called, and the clone dropped.
         Called { #[pin] future: S::Future },
     }
@@ -34,8 +37,12 @@ where
     S: Service<Request<RequestBody>, Error: Into<BoxError>>,
 {
     /// A future that polls the readiness of `service` first.
-    pub(crate) const fn new(service: S, request: Request<RequestBody>) -> Self {
-        Self::Waiting { service, request: Some(request) }
+    pub(crate) const fn new(
+        service: S,
+        request: Request<RequestBody>,
+        called: Option<Arc<AtomicBool>>,
+    ) -> Self {
+        Self::Waiting { service, request: Some(request), called }
     }
 }
 
@@ -46,8 +53,11 @@ where
     type Output = Result<S::Response, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let OneshotProj::Waiting { service, request } = self.as_mut().project() {
+        if let OneshotProj::Waiting { service, request, called } = self.as_mut().project() {
             ready!(service.poll_ready(cx)).map_err(|error| Failure::ServiceNotReady(error.into()))?;
+            if let Some(called) = called {
+                called.store(true, Ordering::Relaxed);
+            }
             if let Some(request) = request.take() {
                 let future = service.call(request);
                 self.set(Self::Called { future });

@@ -90,16 +90,15 @@ struct Escaped<'a>(&'a [u8]);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut left = MAX_BYTES;
-        for (at, byte) in self.0.iter().enumerate() {
-            let escaped = std::ascii::escape_default(*byte);
-            let is_last = at + 1 == self.0.len();
-            let needed = if is_last { escaped.len() } else { escaped.len() + ELLIPSIS.len() };
-            if needed > left {
-                return f.write_str(ELLIPSIS);
-            }
-            left -= escaped.len();
-            for byte in escaped {
+        let escaped = || self.0.iter().copied().map(std::ascii::escape_default);
+        let mut left = match escaped().map(|byte| byte.len()).sum() {
+            0..=MAX_BYTES => MAX_BYTES,
+            _ => MAX_BYTES - ELLIPSIS.len(),
+        };
+        for byte in escaped() {
+            let Some(rest) = left.checked_sub(byte.len()) else { return f.write_str(ELLIPSIS) };
+            left = rest;
+            for byte in byte {
                 f.write_char(char::from(byte))?;
             }
         }

@@ -1,7 +1,11 @@
 //! The destinations of a response.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use fcgi_core::RequestKey;
+
+use super::request_summary::RequestSummary;
 
 /// The destination of the response to one request.
 pub(crate) trait ResponseWriter {
@@ -24,6 +28,8 @@ pub(crate) trait ResponseWriter {
     fn take_over(&mut self) -> bool;
     /// Whether the caller should pause: the unwritten output has reached its limit.
     fn is_full(&self) -> bool;
+    /// The request, for the log.
+    fn request(&self) -> &RequestSummary;
 }
 
 /// Writes to the connection's output.
@@ -34,6 +40,7 @@ pub(crate) struct DirectWriter<'a> {
     /// Bytes of unwritten output at which it is full.
     limit: usize,
     ending: Ending,
+    request: &'a RequestSummary,
 }
 
 /// How the response ends.
@@ -48,8 +55,9 @@ impl<'a> DirectWriter<'a> {
         protocol: &'a mut fcgi_core::server::Connection,
         key: RequestKey,
         limit: usize,
+        request: &'a RequestSummary,
     ) -> Self {
-        Self { protocol, key, limit, ending: Ending::Complete }
+        Self { protocol, key, limit, ending: Ending::Complete, request }
     }
 }
 
@@ -98,11 +106,16 @@ impl ResponseWriter for DirectWriter<'_> {
     fn is_full(&self) -> bool {
         self.protocol.output_len() >= self.limit
     }
+
+    fn request(&self) -> &RequestSummary {
+        self.request
+    }
 }
 
 /// Buffers the output of one poll of a task's response, to send it to the connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct BufferedWriter {
+    request: Arc<RequestSummary>,
     chunks: Vec<Chunk>,
     /// Bytes in them.
     len: usize,
@@ -123,6 +136,10 @@ impl BufferedWriter {
     const MAX_BYTES: usize = 32 * 1024;
     /// Chunks at which the buffer is full.
     const MAX_CHUNKS: usize = 64;
+
+    pub(crate) const fn new(request: Arc<RequestSummary>) -> Self {
+        Self { request, chunks: Vec::new(), len: 0 }
+    }
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.chunks.is_empty()
@@ -195,5 +212,9 @@ impl ResponseWriter for BufferedWriter {
 
     fn is_full(&self) -> bool {
         self.len >= Self::MAX_BYTES || self.chunks.len() >= Self::MAX_CHUNKS
+    }
+
+    fn request(&self) -> &RequestSummary {
+        &self.request
     }
 }
