@@ -76,7 +76,7 @@
 //! has the limits and timeouts.
 //!
 //! # Features
-//! - `client`: `FastCgi`, which runs PHP or any other FastCGI application below a path of a Router.
+//! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router.
 //! - `serde`: serializes and deserializes an [`Address`] as its string.
 //! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
 
@@ -90,7 +90,7 @@ mod accept;
 mod allow_list;
 mod extract;
 mod forwarded;
-#[cfg(feature = "client")]
+#[cfg(feature = "gateway")]
 mod gateway;
 #[cfg(unix)]
 mod listen;
@@ -108,8 +108,8 @@ pub use self::extract::{
     TlsInfo, client_addr,
 };
 pub use self::forwarded::{ForwardedHeaders, ForwardedHeadersService, TrustedProxies};
-#[cfg(feature = "client")]
-pub use self::gateway::{FastCgi, FastCgiFuture, Symlinks};
+#[cfg(feature = "gateway")]
+pub use self::gateway::{FastCgiGateway, GatewayFuture, PhpGateway, Symlinks};
 #[cfg(unix)]
 pub use self::listen::{
     Address, AddressError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, IdOrName,

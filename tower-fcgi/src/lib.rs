@@ -57,25 +57,47 @@
 //! A request's target is the one that the web server decided on, unless [`Config::with_request_target`] sets another: see
 //! [`RequestTarget`].
 //!
+//! # Features
+//! Both are default features, and neither needs the other.
+//! - `server`: [`Connection`] and [`serve_cgi`].
+//! - `client`: [`client`].
+//!
 //! # Panics in handlers
 //! A handler that panics fails only its own request: with a 500, or by closing the connection if some of the
 //! response was written. With `panic = "abort"` in the program's profile, the process ends instead.
 
+#[cfg(any(feature = "client", feature = "server"))]
 mod body;
+#[cfg(any(feature = "client", feature = "server"))]
 mod buffer_pool;
+#[cfg(any(feature = "client", feature = "server"))]
 mod cgi;
+#[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "server")]
 mod log_throttle;
+#[cfg(any(feature = "client", feature = "server"))]
+mod panic;
+#[cfg(any(feature = "client", feature = "server"))]
 mod progress;
+#[cfg(feature = "server")]
 mod server;
+#[cfg(any(feature = "client", feature = "server"))]
 mod sync;
 
+#[cfg(feature = "server")]
 pub use self::body::{BodyError, RequestBody};
-pub use self::cgi::{InvalidReasonPhrase, OriginalUri, ReasonPhrase, RequestTarget};
+#[cfg(any(feature = "client", feature = "server"))]
+pub use self::cgi::{InvalidReasonPhrase, ReasonPhrase};
+#[cfg(feature = "server")]
+pub use self::cgi::{OriginalUri, RequestTarget};
+#[cfg(feature = "server")]
 pub use self::log_throttle::LogThrottle;
+#[cfg(feature = "server")]
 pub use self::server::{
     Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
     OnUpgrade, Params, RequestSummary, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,
 };
+#[cfg(feature = "server")]
 pub use fcgi_core::server::OverloadResponse;
 pub use fcgi_core::{Limits, ParamsIter, ProtocolStatus, Role, Roles};

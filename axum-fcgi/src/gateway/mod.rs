@@ -1,17 +1,20 @@
 //! Runs an application behind a path of a Router, which is its web server.
 
 mod body;
-mod builder;
 mod error_status;
+mod fastcgi_gateway;
 mod mount_path;
+mod php_gateway;
 mod redirect;
 mod resolver;
 mod segment;
 mod service;
 mod settings;
+mod shared_settings;
 mod timeout;
 mod variables;
 
-pub use self::builder::FastCgi;
+pub use self::fastcgi_gateway::FastCgiGateway;
+pub use self::php_gateway::PhpGateway;
 pub use self::resolver::Symlinks;
-pub use self::service::FastCgiFuture;
+pub use self::service::GatewayFuture;

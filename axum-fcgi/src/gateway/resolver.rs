@@ -17,7 +17,7 @@ pub(super) struct ScriptResolver {
     pub(super) symlinks: Symlinks,
 }
 
-/// Which symbolic links below the document root are followed: see [`FastCgi::symlinks`](crate::FastCgi::symlinks).
+/// Which symbolic links below the document root are followed: see [`PhpGateway::symlinks`](crate::PhpGateway::symlinks).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Symlinks {
     /// Links that lead to a path below the document root.

@@ -19,50 +19,63 @@ use tower_fcgi::client::LocalRedirect;
 use tower_service::Service;
 
 use super::body::response_body;
-use super::builder::FastCgi;
 use super::error_status::{RequestBodyError, error_status};
+use super::fastcgi_gateway::FastCgiGateway;
 use super::mount_path::MountPath;
+use super::php_gateway::PhpGateway;
 use super::redirect::RedirectRequest;
 use super::resolver::Resolved;
 use super::segment::{SegmentKind, classify};
-use super::settings::Settings;
+use super::settings::{Files, Settings};
 use super::timeout::HeadTimeout;
 use super::variables::{application_variables, script_variables};
 
-impl<S, B> Service<Request> for FastCgi<S>
-where
-    S: Service<Request, Response = axum::http::Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = FastCgiFuture;
+/// Implements [`Service`] for a gateway; `$files` are those of its scripts.
+macro_rules! impl_service {
+    ($gateway:ident, |$this:ident| $files:expr) => {
+        impl<S, B> Service<Request> for $gateway<S>
+        where
+            S: Service<Request, Response = axum::http::Response<B>> + Clone + Send + 'static,
+            S::Error: Into<BoxError>,
+            S::Future: Send,
+            B: http_body::Body<Data = Bytes> + Send + 'static,
+            B::Error: Into<BoxError>,
+        {
+            type Response = Response;
+            type Error = Infallible;
+            type Future = GatewayFuture;
 
-    /// Always ready. The future waits for the application, so that an error of its `poll_ready` becomes a response.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
+            /// Always ready. The future waits for the application, so that an error of its `poll_ready` becomes a response.
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+                Poll::Ready(Ok(()))
+            }
 
-    fn call(&mut self, request: Request) -> FastCgiFuture {
-        let gateway_request =
-            GatewayRequest { application: self.application.clone(), settings: Arc::clone(&self.settings) };
-        // Boxed, because the future of an async function stores its arguments twice.
-        FastCgiFuture { response: Box::pin(gateway_request.respond(Box::new(request))) }
-    }
+            fn call(&mut self, request: Request) -> GatewayFuture {
+                let $this = &*self;
+                let gateway_request = GatewayRequest {
+                    application: self.application.clone(),
+                    files: $files,
+                    settings: Arc::clone(&self.settings),
+                };
+                // Boxed, because the future of an async function stores its arguments twice.
+                GatewayFuture { response: Box::pin(gateway_request.respond(Box::new(request))) }
+            }
+        }
+    };
 }
 
-/// The future of a [`FastCgi`]'s response.
+impl_service!(PhpGateway, |gateway| Some(Arc::clone(&gateway.files)));
+impl_service!(FastCgiGateway, |_gateway| None);
+
+/// The future of a gateway's response.
 ///
 /// # Cancel safety
 /// Dropping it aborts the request.
-pub struct FastCgiFuture {
+pub struct GatewayFuture {
     response: Pin<Box<dyn Future<Output = Response> + Send>>,
 }
 
-impl Future for FastCgiFuture {
+impl Future for GatewayFuture {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -70,14 +83,16 @@ impl Future for FastCgiFuture {
     }
 }
 
-impl fmt::Debug for FastCgiFuture {
+impl fmt::Debug for GatewayFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FastCgiFuture").finish_non_exhaustive()
+        f.debug_struct("GatewayFuture").finish_non_exhaustive()
     }
 }
 
 struct GatewayRequest<S> {
     application: S,
+    /// `None`: the application handles all paths itself.
+    files: Option<Arc<Files>>,
     settings: Arc<Settings>,
 }
 
@@ -104,7 +119,7 @@ where
         loop {
             let uri = original_uri(&request);
             let redirect = (redirects_left > 0).then(|| Box::new(RedirectRequest::new(&request, &uri)));
-            match route(&mut request, uri, &self.settings) {
+            match route(&mut request, uri, self.files.as_deref(), &self.settings) {
                 Route::Response(response) => return response,
                 Route::StaticFiles => return Box::pin(self.serve_static(request)).await,
                 Route::Application => {}
@@ -149,7 +164,7 @@ where
     }
 
     async fn serve_static(self, request: Box<Request>) -> Response {
-        let static_files = self.settings.files.as_ref().and_then(|files| files.static_files.clone());
+        let static_files = self.files.as_ref().and_then(|files| files.static_files.clone());
         match static_files {
             Some(mut router) => router.call(*request).await.unwrap_or_else(|never| match never {}),
             None => StatusCode::NOT_FOUND.into_response(),
@@ -170,10 +185,10 @@ async fn buffer(body: Body, limit: usize) -> Result<Body, BoxError> {
 }
 
 /// Decides the destination of a request. For the application, also sets the request's variables and target.
-fn route(request: &mut Request, uri: Uri, settings: &Settings) -> Route {
+fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Settings) -> Route {
     let path = MountPath::new(uri.path(), request.uri().path());
     let extensions = request.extensions();
-    let variables = match &settings.files {
+    let variables = match files {
         // A decoded NUL could end a string in the application early.
         None if path.rest.split('/').any(|segment| segment.contains('%') && has_nul(segment)) => {
             return Route::Response(StatusCode::BAD_REQUEST.into_response());

@@ -1,4 +1,4 @@
-//! The settings of a mount.
+//! The settings of a gateway.
 
 use std::time::Duration;
 
@@ -11,8 +11,6 @@ use super::resolver::ScriptResolver;
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    /// `None`: the application handles all paths itself.
-    pub(super) files: Option<Files>,
     pub(super) env: ExtraParams,
     pub(super) scheme: Option<Scheme>,
     /// The most bytes of a body of unknown length that are buffered to determine its length. `None`: such a body is not
@@ -23,6 +21,20 @@ pub(super) struct Settings {
     pub(super) local_redirects: u8,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            env: ExtraParams::default(),
+            scheme: None,
+            buffer_unsized_bodies: None,
+            header_timeout: Some(Duration::from_secs(60)),
+            timeout: None,
+            local_redirects: 0,
+        }
+    }
+}
+
+/// What a gateway to PHP knows of its scripts.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     pub(super) resolver: ScriptResolver,

@@ -1,16 +1,16 @@
 //! An address to listen on, as one string.
 
 use std::fmt;
-#[cfg(feature = "client")]
+#[cfg(feature = "gateway")]
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-#[cfg(feature = "client")]
+#[cfg(feature = "gateway")]
 use tokio::net::{TcpStream, UnixStream};
 
-#[cfg(feature = "client")]
+#[cfg(feature = "gateway")]
 use super::stream::FcgiStream;
 
 /// An address to listen on, for a configuration file or an argument.
@@ -73,7 +73,7 @@ impl Address {
     ///
     /// # Cancel safety
     /// Dropping the future closes the connection, if it was made.
-    #[cfg(feature = "client")]
+    #[cfg(feature = "gateway")]
     pub async fn connect(self) -> io::Result<FcgiStream> {
         match self {
             Self::Tcp(addr) => {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    #[cfg(feature = "client")]
+    #[cfg(feature = "gateway")]
     async fn tcp_and_unix_addresses_can_be_connected_to() {
         let directory = tempfile::TempDir::new().unwrap();
         let path = directory.path().join("socket");

@@ -11,7 +11,7 @@ use axum::extract::{ConnectInfo, OriginalUri};
 use axum::http::{Request, StatusCode, Uri};
 use axum::routing::{get as get_route, post};
 use axum_fcgi::tower_fcgi::client::{Config, Pool};
-use axum_fcgi::{FastCgi, RequestScheme, ScriptName};
+use axum_fcgi::{FastCgiGateway, RequestScheme, ScriptName};
 use futures_util::StreamExt as _;
 use futures_util::stream::{iter, once};
 use http_body_util::BodyExt as _;
@@ -43,7 +43,7 @@ fn mounted(application: Router, connections: usize) -> (Router, TempDir) {
     tokio::spawn(async move { axum_fcgi::serve(listener, application).await });
     let pool: Pool<_, Body> =
         Pool::new(connections, Config::default(), move || UnixStream::connect(socket.clone()));
-    (Router::new().nest_service("/app", FastCgi::application(pool).https(true)), directory)
+    (Router::new().nest_service("/app", FastCgiGateway::new(pool).https(true)), directory)
 }
 
 async fn facts() {
@@ -110,7 +110,7 @@ async fn rejections() {
     });
     let config = Config::default().with_keep_conn(false);
     let pool: Pool<_, Body> = Pool::new(1, config, move || UnixStream::connect(socket.clone()));
-    let router = Router::new().nest_service("/app", FastCgi::application(pool));
+    let router = Router::new().nest_service("/app", FastCgiGateway::new(pool));
     for status in [503, 502] {
         let response = get(&router, "/app/").await;
         assert_eq!((response.status, response.text()), (status, ""));
@@ -120,7 +120,7 @@ async fn rejections() {
 async fn no_connection() {
     let pool: Pool<_, Body> = Pool::new(1, Config::default(), pending::<io::Result<UnixStream>>);
     let pool = pool.with_connect_timeout(Duration::from_millis(1));
-    let router = Router::new().nest_service("/app", FastCgi::application(pool));
+    let router = Router::new().nest_service("/app", FastCgiGateway::new(pool));
     assert_eq!(get(&router, "/app/").await.status, 504);
 }
 

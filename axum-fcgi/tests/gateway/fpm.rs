@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
-use axum_fcgi::FastCgi;
+use axum_fcgi::PhpGateway;
 use axum_fcgi::tower_fcgi::client::{Config, Pool};
 use futures_util::future::BoxFuture;
 use libtest_mimic::{Failed, Trial};
@@ -89,7 +89,7 @@ impl Fpm {
     }
 
     /// php-fpm's scripts.
-    pub(crate) fn scripts(&self) -> FastCgi<FpmPool> {
-        FastCgi::new(self.pool(), self.root())
+    pub(crate) fn scripts(&self) -> PhpGateway<FpmPool> {
+        PhpGateway::new(self.pool(), self.root())
     }
 }

@@ -1,7 +1,7 @@
-//! [`FastCgi`](axum_fcgi::FastCgi) with real applications: php-fpm, Go's `net/http/fcgi`, the C library, and
+//! [`PhpGateway`](axum_fcgi::PhpGateway) and [`FastCgiGateway`](axum_fcgi::FastCgiGateway) with real applications: php-fpm, Go's `net/http/fcgi`, the C library, and
 //! this crate.
 //!
-//! `cargo test -p axum-fcgi --features client --test gateway` runs the tests. If a program is missing, its
+//! `cargo test -p axum-fcgi --features gateway --test gateway` runs the tests. If a program is missing, its
 //! tests are ignored and say so; with `CI=true` they fail instead.
 
 #[cfg(unix)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use axum_fcgi::FastCgi;
+use axum_fcgi::PhpGateway;
 use http_body_util::BodyExt as _;
 use libtest_mimic::Trial;
 use tokio::time::sleep;
@@ -67,7 +67,7 @@ async fn occupy(router: &Router, file: &Path) -> tokio::task::JoinHandle<(u16, S
 
 async fn max_children(fpm: Fpm) {
     let patient = Router::new().nest_service("/php", fpm.scripts());
-    let limited = FastCgi::new(fpm.pool().with_acquire_timeout(Duration::from_millis(50)), fpm.root());
+    let limited = PhpGateway::new(fpm.pool().with_acquire_timeout(Duration::from_millis(50)), fpm.root());
     let limited = Router::new().nest_service("/php", limited);
     let mut occupied = Vec::new();
     for child in 0..CHILDREN {

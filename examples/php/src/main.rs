@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::routing::get;
-use axum_fcgi::FastCgi;
+use axum_fcgi::PhpGateway;
 use axum_fcgi::tower_fcgi::client::{Config, Pool};
 use tokio::net::{TcpListener, UnixStream};
 use tower_http::services::ServeDir;
@@ -24,7 +24,7 @@ const SITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/site");
 fn app(socket: String) -> Router {
     // As many connections as pm.max_children.
     let fpm = Pool::new(4, Config::default(), move || UnixStream::connect(socket.clone()));
-    let book = FastCgi::new(fpm, SITE).files(ServeDir::new(SITE));
+    let book = PhpGateway::new(fpm, SITE).files(ServeDir::new(SITE));
     Router::new().route("/", get(async || "The book is at /book/.")).nest_service("/book", book)
 }
 

@@ -1,6 +1,5 @@
 //! The reasons why a response could not be completed, and the status that the client gets instead.
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
@@ -52,16 +51,6 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The failure for a payload of `catch_unwind`.
-    pub(crate) fn panic(payload: &(dyn Any + Send)) -> Self {
-        let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-            (Some(text), _) => (*text).to_owned(),
-            (None, Some(text)) => text.clone(),
-            (None, None) => "non-string panic payload".to_owned(),
-        };
-        Self::Panic(text)
-    }
-
     /// The status of the error response, if the head was not sent. The cause is only logged, not sent to the client.
     pub(crate) const fn status(&self) -> StatusCode {
         match self {

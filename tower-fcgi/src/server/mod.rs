@@ -20,6 +20,8 @@ mod input_streams;
 mod log_throttles;
 mod oneshot;
 mod params;
+mod params_pool;
+mod protocol_pool;
 mod protocol_slot;
 mod reader;
 mod request_summary;

@@ -2,7 +2,6 @@
 //! a task.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -23,6 +22,7 @@ use crate::cgi::{
     ErrorBody, ResponseBodyLength, ResponseBodySize, ResponseContext, trim_ows, write_error, write_head,
     write_upgrade_head,
 };
+use crate::panic;
 
 /// The most frames of one poll. A body that is always ready with empty frames would otherwise block everything else.
 const MAX_FRAMES_PER_POLL: usize = 256;
@@ -393,14 +393,8 @@ fn report(failure: &Failure, writer: &mut impl ResponseWriter) {
 }
 
 /// Runs code of the application. A panic fails only its own request.
-pub(crate) fn catch_panic<T>(code: impl FnOnce() -> T) -> Result<T, Failure> {
-    // Unwind safe: state that the panic left inconsistent is dropped with its response, and not used again.
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
-        let failure = Failure::panic(&*payload);
-        // The drop of a payload may panic as well, which must not end the connection.
-        let _ = catch_unwind(AssertUnwindSafe(move || drop(payload)));
-        failure
-    })
+pub(super) fn catch_panic<T>(code: impl FnOnce() -> T) -> Result<T, Failure> {
+    panic::catch_panic(code).map_err(Failure::Panic)
 }
 
 #[cfg(test)]

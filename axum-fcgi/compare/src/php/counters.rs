@@ -19,7 +19,7 @@ const REQUEST_COUNTS: [usize; 2] = [8_000, 1_600];
 
 pub(super) fn run(setup: &Setup) -> io::Result<()> {
     counter::check_installed()?;
-    println!("| for each request | axum with FastCgi | nginx | FastCgi / nginx |");
+    println!("| for each request | axum with PhpGateway | nginx | PhpGateway / nginx |");
     println!("| --- | --- | --- | --- |");
     let [ours, theirs] = setup.ports;
     let program = env::current_exe()?;

@@ -11,7 +11,7 @@ use std::{
 
 use axum::{Router, body::Body};
 use axum_fcgi::{
-    FastCgi,
+    PhpGateway,
     tower_fcgi::client::{Config, Pool},
 };
 use test_support::{PhpFpm, Process};
@@ -67,7 +67,7 @@ pub(crate) fn serve(port: u16, socket: &Path, root: &Path) -> io::Result<()> {
     runtime.block_on(async {
         let pool: Pool<_, Body> =
             Pool::new(CHILDREN, Config::default(), move || tokio::net::UnixStream::connect(socket.clone()));
-        let router = Router::new().nest_service("/php", FastCgi::new(pool, root));
+        let router = Router::new().nest_service("/php", PhpGateway::new(pool, root));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
     })
@@ -157,7 +157,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         }
     }
     println!("GET /php/hello.php of php-fpm with {CHILDREN} processes, wrk with {CHILDREN} connections\n");
-    println!("| | axum with FastCgi | nginx | ratio: min / median / max |");
+    println!("| | axum with PhpGateway | nginx | ratio: min / median / max |");
     println!("| --- | --- | --- | --- |");
     let median = |side: usize, figure: fn(&Run) -> f64| {
         Summary::of(rounds.iter().map(|round| figure(&round[side]))).median

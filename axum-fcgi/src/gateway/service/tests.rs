@@ -103,7 +103,7 @@ fn root() -> TempDir {
 async fn files_and_errors_do_not_wait_for_the_application() {
     let root = root();
     let files = tower::service_fn(async |_: Request| Ok::<_, Infallible>("a file".into_response()));
-    let mount = FastCgi::new(PermitService::new(0, Behaviour::Responds), root.path()).files(files);
+    let mount = PhpGateway::new(PermitService::new(0, Behaviour::Responds), root.path()).files(files);
     let paths = [("/%2e%2e/a.php", 400), ("/%zz", 400), ("/docs", 308), ("/x.css", 200), ("/none", 200)];
     for (path, status) in paths.into_iter().chain([("/x.css/a.php", 404), ("/.git/a.php", 404)]) {
         let response = timeout(SECOND, mount.clone().oneshot(request(path))).await.expect(path).unwrap();
@@ -116,7 +116,7 @@ async fn busy_static_files_do_not_delay_scripts() {
     let root = root();
     let mut files = ConcurrencyLimit::new(Router::new().fallback(get(async || "a file")), 1);
     poll_fn(|cx| Service::<Request>::poll_ready(&mut files, cx)).await.unwrap();
-    let mount = FastCgi::new(PermitService::new(1, Behaviour::Responds), root.path()).files(files.clone());
+    let mount = PhpGateway::new(PermitService::new(1, Behaviour::Responds), root.path()).files(files.clone());
     let script = timeout(SECOND, mount.clone().oneshot(request("/a.php"))).await.expect("waits").unwrap();
     assert_eq!(text(script).await, "/a.php");
     assert!(timeout(SECOND, mount.clone().oneshot(request("/x.css"))).await.is_err());
@@ -128,13 +128,13 @@ async fn busy_static_files_do_not_delay_scripts() {
 async fn the_clone_is_dropped_right_after_the_call() {
     let application = PermitService::new(1, Behaviour::NeverResponds);
     let permits = Arc::clone(&application.permits);
-    let mount = FastCgi::application(application);
+    let mount = FastCgiGateway::new(application);
     let held = tokio::spawn(mount.clone().oneshot(request("/held")));
     advance(SECOND).await;
     assert_eq!(permits.available_permits(), 1);
     held.abort();
 
-    let mount = FastCgi::application(PermitService::new(1, Behaviour::Redirects)).local_redirects(1);
+    let mount = FastCgiGateway::new(PermitService::new(1, Behaviour::Redirects)).local_redirects(1);
     let router = Router::new().nest_service("/app", mount);
     for _ in 0..2 {
         let response = timeout(SECOND, router.clone().oneshot(request("/app/a"))).await.expect("waits");
@@ -144,7 +144,7 @@ async fn the_clone_is_dropped_right_after_the_call() {
 
 #[tokio::test(start_paused = true)]
 async fn failing_readiness_is_502_and_pending_is_504() {
-    let failed = FastCgi::application(PermitService::new(1, Behaviour::FailsReadiness))
+    let failed = FastCgiGateway::new(PermitService::new(1, Behaviour::FailsReadiness))
         .oneshot(request("/"))
         .await
         .unwrap();
@@ -153,7 +153,7 @@ async fn failing_readiness_is_502_and_pending_is_504() {
     let limited = ConcurrencyLimit::new(PermitService::new(1, Behaviour::Responds), 1);
     let mut busy = limited.clone();
     poll_fn(|cx| busy.poll_ready(cx)).await.unwrap();
-    let mount = FastCgi::application(limited).header_timeout(SECOND);
+    let mount = FastCgiGateway::new(limited).header_timeout(SECOND);
     let dropped = tokio::spawn(mount.clone().oneshot(request("/dropped")));
     let late = timeout(2 * SECOND, mount.clone().oneshot(request("/late"))).await.unwrap().unwrap();
     assert_eq!(late.status(), StatusCode::GATEWAY_TIMEOUT);
@@ -175,7 +175,7 @@ async fn tower_limits_wrap_an_application() {
             Ok::<_, Infallible>("served".into_response())
         }
     });
-    let mount = FastCgi::application(LoadShed::new(ConcurrencyLimit::new(application.clone(), 1)));
+    let mount = FastCgiGateway::new(LoadShed::new(ConcurrencyLimit::new(application.clone(), 1)));
     let first = tokio::spawn(mount.clone().oneshot(request("/1")));
     tokio::task::yield_now().await;
     assert_eq!(mount.clone().oneshot(request("/2")).await.unwrap().status(), StatusCode::BAD_GATEWAY);
@@ -183,7 +183,7 @@ async fn tower_limits_wrap_an_application() {
     assert_eq!(mount.oneshot(request("/3")).await.unwrap().status(), StatusCode::OK);
 
     let rate = RateLimit::new(application, Rate::new(1, 10 * SECOND));
-    let mount = FastCgi::application(Buffer::new(rate, 1));
+    let mount = FastCgiGateway::new(Buffer::new(rate, 1));
     let all = (4..8).map(|path| tokio::spawn(mount.clone().oneshot(request(&format!("/{path}")))));
     for response in all.collect::<Vec<_>>() {
         assert_eq!(response.await.unwrap().unwrap().status(), StatusCode::OK);
@@ -196,7 +196,7 @@ async fn tower_limits_wrap_an_application() {
 async fn the_clients_protocol_reaches_the_application() {
     let version =
         async |request: Request| Ok::<_, Infallible>(format!("{:?}", request.version()).into_response());
-    let gateway = FastCgi::application(tower::service_fn(version));
+    let gateway = FastCgiGateway::new(tower::service_fn(version));
     for (params, expected) in [
         (None, "HTTP/1.1"),
         (Some(("SERVER_PROTOCOL", "HTTP/2.0")), "HTTP/2.0"),

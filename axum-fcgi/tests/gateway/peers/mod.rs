@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use axum_fcgi::FastCgi;
+use axum_fcgi::FastCgiGateway;
 use axum_fcgi::tower_fcgi::client::{Config, Pool};
 use libtest_mimic::{Failed, Trial};
 use tempfile::TempDir;
@@ -69,7 +69,7 @@ impl Language {
         let config =
             Config::default().with_on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
         let pool: Pool<_, Body> = Pool::new(1, config, move || UnixStream::connect(socket.clone()));
-        let application = FastCgi::application(pool).env("REMOTE_USER", "ann").https(true).local_redirects(2);
+        let application = FastCgiGateway::new(pool).env("REMOTE_USER", "ann").https(true).local_redirects(2);
         let router = Router::new().nest_service("/app", application);
         block_on(test(Peer { router, log, _process: process }))
     }

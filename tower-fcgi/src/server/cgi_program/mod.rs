@@ -28,7 +28,7 @@ use super::response_driver::{ResponseDriver, complete};
 use super::response_writer::ResponseWriter as _;
 use super::stderr::Stderr;
 use super::upgrade::{self, Support, WebSocketWarning};
-use crate::body::{BodyChannel, BodyErrorKind, RequestBody};
+use crate::body::{BodyErrorKind, InputChannel, RequestBody};
 use crate::cgi::{
     ErrorBody, OwnProgram, ResponseContext, TargetContext, TargetSettings, announces_no_body, read_head,
 };
@@ -176,7 +176,7 @@ where
             self.stdin.begin_upgrade(input);
             upgrade = Some(output);
         } else if is_chunked || length.is_some_and(|length| length > 0) {
-            let channel = Arc::new(BodyChannel::default());
+            let channel = Arc::new(InputChannel::default());
             *call.body_mut() = RequestBody::streaming(Arc::clone(&channel), length.into());
             self.stdin.begin(channel, length.unwrap_or(u64::MAX));
         }

@@ -1,4 +1,4 @@
-//! The gateway and its settings.
+//! The gateway to PHP and its settings.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -8,29 +8,28 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::uri::Scheme;
 use axum::response::IntoResponse;
-use tower_fcgi::client::ExtraParams;
 use tower_service::Service;
 
 use super::resolver::{ScriptResolver, Symlinks};
 use super::settings::{Files, Settings};
+use super::shared_settings::shared_settings;
 
-/// A tower service that runs PHP, or any other FastCGI application, below a path of a [`Router`].
+/// A tower service that runs PHP below a path of a [`Router`].
 ///
-/// The Router is then the application's web server.
+/// The Router is then PHP's web server. For other FastCGI applications, see [`FastCgiGateway`](crate::FastCgiGateway).
 ///
 /// ```no_run
 /// use std::net::SocketAddr;
 /// use axum::{Router, routing::get};
-/// use axum_fcgi::FastCgi;
+/// use axum_fcgi::PhpGateway;
 /// use axum_fcgi::tower_fcgi::client::{Config, Pool};
 /// use tokio::net::{TcpListener, UnixStream};
 ///
 /// # async fn run() -> std::io::Result<()> {
 /// // As many connections as pm.max_children.
 /// let fpm = Pool::new(16, Config::default(), || UnixStream::connect("/run/php/php-fpm.sock"));
-/// let shop = FastCgi::new(fpm, "/srv/shop").front_controller("/index.php");
+/// let shop = PhpGateway::new(fpm, "/srv/shop").front_controller("/index.php");
 /// let router = Router::new().route("/health", get(async || "ok")).nest_service("/shop", shop);
 /// let listener = TcpListener::bind("0.0.0.0:80").await?;
 /// // REMOTE_ADDR comes from ConnectInfo.
@@ -66,7 +65,7 @@ use super::settings::{Files, Settings};
 /// - REMOTE_ADDR and REMOTE_PORT from [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo), if there is one;
 /// - REQUEST_SCHEME and HTTPS: see [`https`](Self::https);
 /// - [`env`](Self::env), which overrides those above;
-/// - [`ExtraParams`] in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
+/// - [`ExtraParams`](tower_fcgi::client::ExtraParams) in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
 ///
 /// # Security
 /// - **Only an existing regular file with a script's name is run**, and PATH_INFO starts after it. So a client cannot run
@@ -109,12 +108,13 @@ use super::settings::{Files, Settings};
 /// Files are looked up on the thread that polls: one `lstat` for each name of the path, which takes about a microsecond
 /// on a local file system.
 #[derive(Clone)]
-pub struct FastCgi<S> {
+pub struct PhpGateway<S> {
     pub(super) application: S,
+    pub(super) files: Arc<Files>,
     pub(super) settings: Arc<Settings>,
 }
 
-impl<S> FastCgi<S> {
+impl<S> PhpGateway<S> {
     /// Runs the scripts below a directory. A relative path is resolved against the current directory.
     ///
     /// # Panics
@@ -135,28 +135,8 @@ impl<S> FastCgi<S> {
             symlinks: Symlinks::default(),
         };
         let files = Files { resolver, remote_root, static_files: None };
-        Self::with_settings(application, Some(files), Some(8 * 1024 * 1024))
-    }
-
-    /// Sends all requests below the mount to an application that needs no files.
-    ///
-    /// SCRIPT_NAME is the path of the mount, and PATH_INFO the rest, decoded. Request bodies are not
-    /// [buffered](Self::buffer_unsized_bodies).
-    pub fn application(application: S) -> Self {
-        Self::with_settings(application, None, None)
-    }
-
-    fn with_settings(application: S, files: Option<Files>, buffer_unsized_bodies: Option<usize>) -> Self {
-        let settings = Settings {
-            files,
-            env: ExtraParams::default(),
-            scheme: None,
-            buffer_unsized_bodies,
-            header_timeout: Some(Duration::from_secs(60)),
-            timeout: None,
-            local_redirects: 0,
-        };
-        Self { application, settings: Arc::new(settings) }
+        let settings = Settings { buffer_unsized_bodies: Some(8 * 1024 * 1024), ..Settings::default() };
+        Self { application, files: Arc::new(files), settings: Arc::new(settings) }
     }
 
     /// The extensions of scripts. Default: `.php`.
@@ -201,9 +181,7 @@ impl<S> FastCgi<S> {
     /// The document root in the application's file system, if it differs: in a container or a chroot. Default: the same.
     #[must_use]
     pub fn remote_root(mut self, root: impl Into<PathBuf>) -> Self {
-        if let Some(files) = &mut Arc::make_mut(&mut self.settings).files {
-            files.remote_root = without_trailing_slash(&root.into());
-        }
+        Arc::make_mut(&mut self.files).remote_root = without_trailing_slash(&root.into());
         self
     }
 
@@ -217,79 +195,24 @@ impl<S> FastCgi<S> {
         F::Response: IntoResponse,
         F::Future: Send + 'static,
     {
-        if let Some(files) = &mut Arc::make_mut(&mut self.settings).files {
-            files.static_files = Some(Router::new().fallback_service(service));
-        }
+        Arc::make_mut(&mut self.files).static_files = Some(Router::new().fallback_service(service));
         self
-    }
-
-    /// A meta-variable for every request. Replaces one with the same name.
-    #[must_use]
-    pub fn env(self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
-        let (name, value) = (name.as_ref(), value.as_ref());
-        self.update(|settings| {
-            let before = settings.env.0.iter().filter(|(other, _)| *other != name);
-            settings.env = ExtraParams(before.chain([(name, value)]).collect());
-        })
-    }
-
-    /// Whether clients use HTTPS. Default: what the web server in front reports, if the Router is served over FastCGI;
-    /// otherwise no.
-    ///
-    /// No header is used, nor the scheme that an HTTP/2 client names.
-    #[must_use]
-    pub fn https(self, https: bool) -> Self {
-        self.update(|settings| settings.scheme = Some(if https { Scheme::HTTPS } else { Scheme::HTTP }))
     }
 
     /// The limit in bytes for buffering request bodies of unknown length; a longer one is a 413. Default: 8 MiB.
     ///
-    /// `None` passes them on as they arrive, without CONTENT_LENGTH: the default of an
-    /// [`application`](Self::application). 8 MiB is PHP's own limit for a form.
+    /// `None` passes them on as they arrive, without CONTENT_LENGTH. 8 MiB is PHP's own limit for a form.
     #[must_use]
     pub fn buffer_unsized_bodies(self, limit: impl Into<Option<usize>>) -> Self {
         let limit = limit.into();
         self.update(|settings| settings.buffer_unsized_bodies = limit)
     }
 
-    /// The timeout for the head of a response; then a 504. Default: 60 s. `None`: no timeout.
-    ///
-    /// It starts with the request, and again with each part of the request's body. It includes waiting for the service to
-    /// be ready and for a connection.
-    #[must_use]
-    pub fn header_timeout(self, limit: impl Into<Option<Duration>>) -> Self {
-        let limit = limit.into();
-        self.update(|settings| settings.header_timeout = limit)
-    }
+    shared_settings!();
 
-    /// The timeout for a whole response; one that takes longer fails. Default: `None`, no timeout.
-    #[must_use]
-    pub fn timeout(self, limit: impl Into<Option<Duration>>) -> Self {
-        let limit = limit.into();
-        self.update(|settings| settings.timeout = limit)
-    }
-
-    /// How many [local redirects](tower_fcgi::client::LocalRedirect) to follow for one request. Default: 0.
-    ///
-    /// Only those that lead below the mount are followed: each is another request with the same head, but with GET and
-    /// without a body. The client gets any other as a 302. PHP sends no local redirects.
-    #[must_use]
-    pub fn local_redirects(self, max: u8) -> Self {
-        self.update(|settings| settings.local_redirects = max)
-    }
-
-    fn update(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(Arc::make_mut(&mut self.settings));
+    fn update_resolver(mut self, change: impl FnOnce(&mut ScriptResolver)) -> Self {
+        change(&mut Arc::make_mut(&mut self.files).resolver);
         self
-    }
-
-    /// Does nothing for an application without files.
-    fn update_resolver(self, change: impl FnOnce(&mut ScriptResolver)) -> Self {
-        self.update(|settings| {
-            if let Some(files) = &mut settings.files {
-                change(&mut files.resolver);
-            }
-        })
     }
 }
 
@@ -302,8 +225,11 @@ fn without_trailing_slash(path: &Path) -> Vec<u8> {
     bytes
 }
 
-impl<S> fmt::Debug for FastCgi<S> {
+impl<S> fmt::Debug for PhpGateway<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FastCgi").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("PhpGateway")
+            .field("files", &self.files)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }

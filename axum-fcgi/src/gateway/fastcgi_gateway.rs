@@ -1,0 +1,59 @@
+//! The gateway to any FastCGI application and its settings.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::settings::Settings;
+use super::shared_settings::shared_settings;
+
+/// A tower service that sends all requests below a path of a [`Router`](axum::Router) to a FastCGI application.
+///
+/// The application needs no files: SCRIPT_NAME is the path of the mount, and PATH_INFO the rest, decoded. For PHP, see
+/// [`PhpGateway`](crate::PhpGateway), whose notes on variables, failures and readiness hold here, too.
+///
+/// ```no_run
+/// use axum::Router;
+/// use axum_fcgi::FastCgiGateway;
+/// use axum_fcgi::tower_fcgi::client::{Config, Pool};
+/// use tokio::net::{TcpListener, TcpStream};
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let wiki = Pool::new(16, Config::default(), || TcpStream::connect("127.0.0.1:9000"));
+/// let router = Router::new().nest_service("/wiki", FastCgiGateway::new(wiki));
+/// axum::serve(TcpListener::bind("127.0.0.1:8080").await?, router).await
+/// # }
+/// ```
+///
+/// # Bodies
+/// Bodies stream in both directions. A request body of unknown length has no CONTENT_LENGTH, unless
+/// [`buffer_unsized_bodies`](Self::buffer_unsized_bodies) determines it.
+#[derive(Clone)]
+pub struct FastCgiGateway<S> {
+    pub(super) application: S,
+    pub(super) settings: Arc<Settings>,
+}
+
+impl<S> FastCgiGateway<S> {
+    /// Sends all requests below the mount to an application.
+    pub fn new(application: S) -> Self {
+        Self { application, settings: Arc::default() }
+    }
+
+    /// The limit in bytes for buffering request bodies of unknown length; a longer one is a 413. Default: `None`.
+    ///
+    /// `None` passes them on as they arrive, without CONTENT_LENGTH.
+    #[must_use]
+    pub fn buffer_unsized_bodies(self, limit: impl Into<Option<usize>>) -> Self {
+        let limit = limit.into();
+        self.update(|settings| settings.buffer_unsized_bodies = limit)
+    }
+
+    shared_settings!();
+}
+
+impl<S> fmt::Debug for FastCgiGateway<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FastCgiGateway").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,61 @@
+//! The settings of both gateways.
+
+/// The methods that set them, for the `impl` of a gateway with a field `settings`.
+macro_rules! shared_settings {
+    () => {
+        /// A meta-variable for every request. Replaces one with the same name.
+        #[must_use]
+        pub fn env(self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+            let (name, value) = (name.as_ref(), value.as_ref());
+            self.update(|settings| {
+                let before = settings.env.0.iter().filter(|(other, _)| *other != name);
+                settings.env = tower_fcgi::client::ExtraParams(before.chain([(name, value)]).collect());
+            })
+        }
+
+        /// Whether clients use HTTPS. Default: what the web server in front reports, if the Router is served over FastCGI;
+        /// otherwise no.
+        ///
+        /// No header is used, nor the scheme that an HTTP/2 client names.
+        #[must_use]
+        pub fn https(self, https: bool) -> Self {
+            self.update(|settings| {
+                settings.scheme =
+                    Some(if https { axum::http::uri::Scheme::HTTPS } else { axum::http::uri::Scheme::HTTP })
+            })
+        }
+
+        /// The timeout for the head of a response; then a 504. Default: 60 s. `None`: no timeout.
+        ///
+        /// It starts with the request, and again with each part of the request's body. It includes waiting for the service to
+        /// be ready and for a connection.
+        #[must_use]
+        pub fn header_timeout(self, limit: impl Into<Option<Duration>>) -> Self {
+            let limit = limit.into();
+            self.update(|settings| settings.header_timeout = limit)
+        }
+
+        /// The timeout for a whole response; one that takes longer fails. Default: `None`, no timeout.
+        #[must_use]
+        pub fn timeout(self, limit: impl Into<Option<Duration>>) -> Self {
+            let limit = limit.into();
+            self.update(|settings| settings.timeout = limit)
+        }
+
+        /// How many [local redirects](tower_fcgi::client::LocalRedirect) to follow for one request. Default: 0.
+        ///
+        /// Only those that lead below the mount are followed: each is another request with the same head, but with GET and
+        /// without a body. The client gets any other as a 302. PHP sends no local redirects.
+        #[must_use]
+        pub fn local_redirects(self, max: u8) -> Self {
+            self.update(|settings| settings.local_redirects = max)
+        }
+
+        fn update(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+            change(Arc::make_mut(&mut self.settings));
+            self
+        }
+    };
+}
+
+pub(super) use shared_settings;
