@@ -74,6 +74,8 @@ mod buffer_pool;
 mod cgi;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(any(feature = "client", feature = "server"))]
+mod escaped;
 #[cfg(feature = "server")]
 mod log_throttle;
 #[cfg(any(feature = "client", feature = "server"))]

@@ -1,5 +1,6 @@
 //! Limits how often a repeated event is logged.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,10 +19,9 @@ use tokio::time::Instant;
 /// }
 /// assert_eq!(REFUSED.check(), None, "counted, for the next line");
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct LogThrottle(Mutex<Option<LastLine>>);
 
-#[derive(Debug)]
 struct LastLine {
     at: Instant,
     /// Events since then.
@@ -52,6 +52,12 @@ impl LogThrottle {
         }
         let line = LastLine { at: Instant::now(), suppressed: 0 };
         Some(last.replace(line).map_or(events, |last| last.suppressed.saturating_add(events)))
+    }
+}
+
+impl fmt::Debug for LogThrottle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogThrottle").finish_non_exhaustive()
     }
 }
 

@@ -1,10 +1,11 @@
 //! What identifies a request in log events.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use fcgi_core::{Params, RequestId};
 
 use super::handle::ConnectionHandle;
+use crate::escaped::Escaped;
 
 /// Identifies a request in log events: its method, its target, the web server that it came from, its id.
 ///
@@ -21,22 +22,24 @@ use super::handle::ConnectionHandle;
 pub struct RequestSummary {
     params: Params,
     id: Option<RequestId>,
-    /// Knows the peer.
-    connection: Option<ConnectionHandle>,
+    peer: Peer,
 }
 
-/// The most bytes of a value.
-const MAX_BYTES: usize = 200;
-/// The end of a value that was longer.
-const ELLIPSIS: &str = "...";
+#[derive(Debug, Clone)]
+enum Peer {
+    Unknown,
+    /// The connection knows it.
+    Connection(ConnectionHandle),
+    Named(Box<str>),
+}
 
 impl RequestSummary {
-    pub(crate) const fn new(
-        params: Params,
-        id: Option<RequestId>,
-        connection: Option<ConnectionHandle>,
-    ) -> Self {
-        Self { params, id, connection }
+    pub(crate) fn new(params: Params, id: Option<RequestId>, connection: Option<ConnectionHandle>) -> Self {
+        let peer = match connection {
+            Some(connection) => Peer::Connection(connection),
+            None => Peer::Unknown,
+        };
+        Self { params, id, peer }
     }
 
     /// A request of which only the connection is known: its PARAMS were not received.
@@ -60,7 +63,18 @@ impl RequestSummary {
     /// not, or for a CGI program.
     #[must_use]
     pub fn peer(&self) -> Option<String> {
-        self.connection.as_ref()?.peer_name()
+        match &self.peer {
+            Peer::Unknown => None,
+            Peer::Connection(connection) => connection.peer_name(),
+            Peer::Named(name) => Some(name.to_string()),
+        }
+    }
+
+    /// Sets the peer, for a request that did not come over FastCGI: see [`Params`](crate::Params) for how to make one.
+    #[must_use]
+    pub fn with_peer(mut self, peer: impl Into<Box<str>>) -> Self {
+        self.peer = Peer::Named(peer.into());
+        self
     }
 
     /// The request's id on its connection (FastCGI §3.3). `None` in a CGI program.
@@ -85,27 +99,6 @@ impl RequestSummary {
     }
 }
 
-/// Bytes of a client, for a log: escaped, and not too many.
-struct Escaped<'a>(&'a [u8]);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let escaped = || self.0.iter().copied().map(std::ascii::escape_default);
-        let mut left = match escaped().map(|byte| byte.len()).sum() {
-            0..=MAX_BYTES => MAX_BYTES,
-            _ => MAX_BYTES - ELLIPSIS.len(),
-        };
-        for byte in escaped() {
-            let Some(rest) = left.checked_sub(byte.len()) else { return f.write_str(ELLIPSIS) };
-            left = rest;
-            for byte in byte {
-                f.write_char(char::from(byte))?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Logs an event about a request, with the fields that identify it.
 macro_rules! request_event {
     ($level:ident, $summary:expr, $($event:tt)+) => {{
@@ -126,24 +119,6 @@ pub(crate) use request_event;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn uri(uri: &[u8]) -> String {
-        let params = [(&b"REQUEST_URI"[..], uri)].into_iter().collect();
-        RequestSummary::new(params, None, None).uri().to_string()
-    }
-
-    #[test]
-    fn a_target_has_at_most_200_bytes() {
-        for len in [0, 1, 199, 200] {
-            assert_eq!(uri("x".repeat(len).as_bytes()), "x".repeat(len));
-        }
-        for len in [201, 70_000] {
-            assert_eq!(uri("x".repeat(len).as_bytes()), format!("{}...", "x".repeat(197)));
-        }
-        assert_eq!(uri(b"/a\nb\"\xff"), r#"/a\nb\"\xff"#);
-        let long = uri("\u{fc}".repeat(300).as_bytes());
-        assert!(long.len() <= MAX_BYTES && long.ends_with("xc3..."), "{long}");
-    }
 
     #[test]
     fn without_a_request_uri_the_script_is_named() {

@@ -38,7 +38,7 @@ where
     }
 
     fn log_foreign_protocol(&self, protocol: ForeignProtocol) {
-        if let Some(count) = self.config.throttles.foreign_protocol.check() {
+        if let Some(count) = self.config.throttles.foreign_protocol(protocol).check() {
             tracing::warn!(
                 peer = self.control.handle().peer_name(),
                 count,
