@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::time::{Instant, timeout, timeout_at};
-use tower_fcgi::{Builder, Roles};
+use tower_fcgi::{Builder, Roles, Stats};
 
 use super::config::Config;
 use super::deadline::Deadline;
@@ -33,14 +33,21 @@ const DRAIN_WAIT: Duration = Duration::from_secs(1);
 /// If no connection arrives within this time, the system's queue is empty.
 const BACKLOG_WAIT: Duration = Duration::from_millis(1);
 
+/// What `serve` and `serve_auto` decide besides the configuration.
+pub(super) struct Startup {
+    pub(super) roles: Roles,
+    pub(super) stats: Option<Stats>,
+    /// For the log.
+    pub(super) started_by: &'static str,
+}
+
 /// Serves `listener`, and upgrades on `http`, until `signal`, and then shuts down gracefully. `T` is the listener that a make-service knows.
 pub(super) async fn run<L, T, M, K>(
     listener: L,
     http: Option<L>,
     service: M,
     config: Config,
-    roles: Roles,
-    started_by: &str,
+    Startup { roles, stats, started_by }: Startup,
     signal: impl Future<Output = ShutdownCause>,
 ) -> Ended
 where
@@ -54,10 +61,13 @@ where
     let _watchdog = super::systemd_notify::Watchdog::start();
     let advertised = u32::try_from(max).unwrap_or(u32::MAX);
     let http_upgrades = HttpUpgrades::new(&config.connection);
-    let builder = Builder::new()
+    let mut builder = Builder::new()
         .with_config(config.connection)
         .with_roles(roles)
         .with_advertised_max_connections(advertised);
+    if let Some(stats) = stats {
+        builder = builder.with_stats(stats);
+    }
     let connections = Arc::new(Connections::default());
     let log = AcceptLog::new(&connections);
     let accept_loop = AcceptLoop {

@@ -8,10 +8,10 @@ use std::marker::PhantomData;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::serve::Listener;
-use tower_fcgi::{Role, Roles};
+use tower_fcgi::{Role, Roles, Stats};
 use tower_service::Service;
 
-use super::accept_loop;
+use super::accept_loop::{self, Startup};
 use super::config::Config;
 use super::future::ServeFuture;
 use super::make_service::WithRole;
@@ -96,6 +96,7 @@ where
         service,
         config: Config::default(),
         roles: Roles::RESPONDER,
+        stats: None,
         kind: PhantomData,
     }
 }
@@ -115,6 +116,7 @@ pub struct Serve<L, M, K> {
     config: Config,
     /// The roles that `service` supports.
     roles: Roles,
+    stats: Option<Stats>,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -132,6 +134,12 @@ impl<L, M, K> Serve<L, M, K> {
     /// Replaces the default settings.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted.
+    pub fn with_stats(mut self, stats: Stats) -> Self {
+        self.stats = Some(stats);
         self
     }
 
@@ -188,9 +196,9 @@ impl<L, M, K> Serve<L, M, K> {
         added: Roles,
         role_service: T,
     ) -> Serve<L, RoleRouter<M, T>, WithRole<K>> {
-        let Self { listener, http, service, config, roles, kind: _ } = self;
+        let Self { listener, http, service, config, roles, stats, kind: _ } = self;
         let service = RoleRouter::new(service, role, prepare(role_service));
-        Serve { listener, http, service, config, roles: roles.and(added), kind: PhantomData }
+        Serve { listener, http, service, config, roles: roles.and(added), stats, kind: PhantomData }
     }
 
     /// Also serves upgrades, such as WebSockets, over HTTP to the web servers that connect to `listener`.
@@ -291,6 +299,12 @@ impl<L, M, K, F> ServeWithShutdown<L, M, K, F> {
         self.serve.config = config;
         self
     }
+
+    /// Counts what the connections and their requests do: see [`Serve::with_stats`].
+    pub fn with_stats(mut self, stats: Stats) -> Self {
+        self.serve.stats = Some(stats);
+        self
+    }
 }
 
 impl<L, M, K, F> IntoFuture for ServeWithShutdown<L, M, K, F>
@@ -304,16 +318,16 @@ where
     type IntoFuture = ServeFuture;
 
     fn into_future(self) -> ServeFuture {
-        let Self { serve: Serve { listener, http, service, config, roles, kind: _ }, signal } = self;
+        let Self { serve: Serve { listener, http, service, config, roles, stats, kind: _ }, signal } = self;
         ServeFuture::new(async move {
             let signal = async {
                 signal.await;
                 ShutdownCause::Application
             };
+            let startup = Startup { roles, stats, started_by: "the application" };
             let run = accept_loop::run::<L, L, _, K>;
             // Connections that are stuck end with the runtime, or the process.
-            let (Ended::All | Ended::Stuck) =
-                run(listener, http, service, config, roles, "the application", signal).await;
+            let (Ended::All | Ended::Stuck) = run(listener, http, service, config, startup, signal).await;
             Ok(())
         })
     }

@@ -25,7 +25,7 @@ fn allowed(address: &str) -> AllowListener<FcgiListener> {
 fn nothing(_: &mut axum_fcgi::FcgiStream) {}
 
 fn bind(address: &str) -> FcgiListener {
-    FcgiListener::bind(&address.parse().unwrap()).unwrap()
+    FcgiListener::bind(address).unwrap()
 }
 
 #[tokio::test]

@@ -7,11 +7,11 @@ use super::config::Config;
 use super::event::Event;
 use super::event_queue::EventQueue;
 use super::incomplete_heads::IncompleteHeads;
+use super::rejected_at_begin::RejectedAtBegin;
 use super::requests::Requests;
 use crate::codec::{RecordDecoder, RecordEncoder};
 use crate::error::ProtocolError;
 use crate::key::RequestKey;
-use crate::limits::Limits;
 use crate::record::BeginRequest;
 
 /// The application's side of one transport connection.
@@ -89,8 +89,8 @@ pub struct Connection {
     pub(super) params_bytes: usize,
     /// Bytes dropped since the last [`Event::Request`].
     pub(super) discarded_bytes: u64,
-    /// Requests over `limits.max_concurrent_requests` since the last [`take_overloaded`](Self::take_overloaded).
-    pub(super) overloaded: u32,
+    /// Requests that were rejected at their begin since the last [`take_rejected`](Self::take_rejected).
+    pub(super) rejected: RejectedAtBegin,
     /// An upper limit of the bytes of [`send_control`](Self::send_control) in the output: they are interleaved with
     /// the application's, so which of them were written is unknown.
     pub(super) control_bytes: usize,
@@ -140,19 +140,13 @@ impl Connection {
             unread_bytes: 0,
             params_bytes: 0,
             discarded_bytes: 0,
-            overloaded: 0,
+            rejected: RejectedAtBegin::NONE,
             control_bytes: 0,
             keep_conn: true,
             shutdown: Shutdown::None,
             upgraded: None,
             protocol_error: None,
         }
-    }
-
-    /// The limits of this connection.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.config.limits
     }
 
     /// Returns the next event, in the order of the wire.
@@ -197,12 +191,16 @@ impl Connection {
         self.discarded_bytes
     }
 
-    /// Takes the number of requests that were over
-    /// [`Limits::max_concurrent_requests`](crate::Limits::max_concurrent_requests) since the last call, for a log. They were
-    /// answered with [`Config::overload_response`](super::Config::overload_response), and there is no event for them: their
-    /// PARAMS are dropped.
-    pub const fn take_overloaded(&mut self) -> u32 {
-        core::mem::replace(&mut self.overloaded, 0)
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Takes the numbers of requests that were rejected at their begin since the last call, for statistics and logs. There is no event
+    /// for them: their PARAMS are dropped.
+    pub const fn take_rejected(&mut self) -> RejectedAtBegin {
+        core::mem::replace(&mut self.rejected, RejectedAtBegin::NONE)
     }
 
     /// Whether the request can be answered: it was reported, and has not ended.

@@ -80,19 +80,40 @@ impl<S: FcgiService> Dispatcher<S> {
         };
         let info = match read_head(&request.params, target, &mut call) {
             Ok(info) => info,
-            Err(error) => return answer(protocol, key, config, &error.into(), ErrorBody::None, &summary),
+            Err(error) => {
+                return answer(protocol, in_flight, key, config, &error.into(), ErrorBody::None, &summary);
+            }
         };
         let context = ResponseContext::new(request.role, call.method());
         let too_large = |length| length > config.max_body_bytes;
         if request.role != Role::AUTHORIZER && info.content_length.is_some_and(too_large) {
-            return answer(protocol, key, config, &Failure::BodyTooLarge, context.error_body(), &summary);
+            return answer(
+                protocol,
+                in_flight,
+                key,
+                config,
+                &Failure::BodyTooLarge,
+                context.error_body(),
+                &summary,
+            );
         }
         let (input, upgrade) =
             match InputStreams::open(protocol, &request, &info, config, &summary, &mut call) {
                 Ok(input) => input,
-                Err(NotOpened::Aborted) => return None,
+                Err(NotOpened::Aborted) => {
+                    in_flight.recorder().aborted_before_begin();
+                    return None;
+                }
                 Err(NotOpened::Failed(failure)) => {
-                    return answer(protocol, key, config, &failure, context.error_body(), &summary);
+                    return answer(
+                        protocol,
+                        in_flight,
+                        key,
+                        config,
+                        &failure,
+                        context.error_body(),
+                        &summary,
+                    );
                 }
             };
         let span =
@@ -101,8 +122,11 @@ impl<S: FcgiService> Dispatcher<S> {
         call.extensions_mut().insert(Params::new(request.params, request.role, info.client, stderr));
         let service = match catch_panic(|| self.service.clone()) {
             Ok(service) => service,
-            Err(failure) => return answer(protocol, key, config, &failure, context.error_body(), &summary),
+            Err(failure) => {
+                return answer(protocol, in_flight, key, config, &failure, context.error_body(), &summary);
+            }
         };
+        in_flight.recorder().begin(key, call.method(), call.uri());
         let slow_log = config.slow_request_log.map(SlowLog::new);
         let called = slow_log.as_ref().map(SlowLog::called_flag);
         let response = move || ResponseDriver::new(Oneshot::new(service, call, called), context, upgrade);
@@ -112,8 +136,9 @@ impl<S: FcgiService> Dispatcher<S> {
 
 /// Answers a request that has no handler.
 #[cold]
-fn answer(
+fn answer<F, B>(
     protocol: &mut Connection,
+    in_flight: &mut InFlight<F, B>,
     key: RequestKey,
     config: &DriverConfig,
     failure: &Failure,
@@ -122,5 +147,6 @@ fn answer(
 ) -> Option<Placement> {
     let mut writer = DirectWriter::new(protocol, key, config.max_write_buffer, summary);
     complete(failure, error_body, DeferredLog::default(), &mut writer);
+    in_flight.recorder().answered(key, &writer.into_report());
     None
 }

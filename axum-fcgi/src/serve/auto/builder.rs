@@ -6,7 +6,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use tower_fcgi::Roles;
+use tower_fcgi::{Roles, Stats};
 
 use super::detect::{StartMode, StartedBy, detect};
 use super::exit_watchdog::{ExitWatchdog, WatchGuard};
@@ -15,7 +15,7 @@ use super::signals::{self, SecondTerm, Signals};
 use super::{cgi, front_controllers, hangup};
 use crate::allow_list::AllowList;
 use crate::listen::FcgiListener;
-use crate::serve::accept_loop;
+use crate::serve::accept_loop::{self, Startup};
 use crate::serve::config::Config;
 use crate::serve::future::ServeFuture;
 use crate::serve::make_service::make_fcgi_service::MakeFcgiService;
@@ -97,6 +97,7 @@ where
         config: Config::default(),
         signal: Box::pin(pending()),
         hangup: hangup::Setting::default(),
+        stats: None,
         kind: PhantomData,
     }
 }
@@ -110,6 +111,7 @@ pub struct ServeAuto<M, K> {
     config: Config,
     signal: Signal,
     hangup: hangup::Setting,
+    stats: Option<Stats>,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -120,6 +122,12 @@ impl<M, K> ServeAuto<M, K> {
     /// Replaces the default settings.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted, nor is it in a CGI program.
+    pub fn with_stats(mut self, stats: Stats) -> Self {
+        self.stats = Some(stats);
         self
     }
 
@@ -163,7 +171,7 @@ async fn run<M, K>(serve: ServeAuto<M, K>) -> io::Result<()>
 where
     M: MakeFcgiService<FcgiListener, K>,
 {
-    let ServeAuto { service, mut config, signal, hangup, kind: _ } = serve;
+    let ServeAuto { service, mut config, signal, hangup, stats, kind: _ } = serve;
     let watchdog = ExitWatchdog::new(config.shutdown_timeout);
     let _guard = WatchGuard(watchdog.clone());
     // Install before the sockets exist: a supervisor that sees a socket may send a signal.
@@ -185,9 +193,9 @@ where
             let list = AllowList::from_env();
             let http = sockets.http.map(|listeners| AutoListener::new(listeners, list.clone()));
             let listener = AutoListener::new(sockets.fastcgi, list);
+            let startup = Startup { roles: Roles::RESPONDER, stats, started_by: started_by.name() };
             let run = accept_loop::run::<_, FcgiListener, _, K>;
-            let ended =
-                run(listener, http, service, config, Roles::RESPONDER, started_by.name(), shutdown).await;
+            let ended = run(listener, http, service, config, startup, shutdown).await;
             watchdog.finish(ended);
             Ok(())
         }

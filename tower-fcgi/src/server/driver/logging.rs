@@ -1,7 +1,6 @@
 //! What a connection logs about its peer and its requests.
 
 use fcgi_core::{ForeignProtocol, RequestKey};
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Parts;
 use crate::server::error::{Error, LoggedError};
@@ -11,11 +10,7 @@ use crate::server::service::FcgiService;
 use crate::server::slow_log::WaitsFor;
 use crate::server::state::State;
 
-impl<IO, S> Parts<'_, IO, S>
-where
-    IO: AsyncRead + AsyncWrite + Unpin,
-    S: FcgiService,
-{
+impl<IO, S: FcgiService> Parts<'_, IO, S> {
     /// Logs an error of the connection if an operator has to know it. The connection itself logs each one at `debug`.
     #[cold]
     pub(super) fn log_failure(&self, error: &Error) {
@@ -63,7 +58,7 @@ where
             tracing::warn!(
                 peer = self.control.handle().peer_name(),
                 count,
-                max_concurrent_requests = self.protocol.limits().max_concurrent_requests,
+                max_concurrent_requests = self.protocol.config().limits.max_concurrent_requests,
                 "requests over max_concurrent_requests of their connection were answered with a 503: raise \
                  Limits::max_concurrent_requests, or let the web server send fewer at once (HAProxy: max-reqs)"
             );
@@ -75,7 +70,8 @@ where
         if let Some(request) = self.in_flight.find(key)
             && let Some(log) = &request.slow_log
         {
-            let waits_for = WaitsFor::of(request, self.in_flight.progress(key), self.is_full());
+            let is_full = self.protocol.output_len() >= self.config.max_write_buffer;
+            let waits_for = WaitsFor::of(request, self.in_flight.progress(key), is_full);
             log.log(&request.summary, waits_for);
         }
     }
