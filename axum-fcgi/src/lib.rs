@@ -168,6 +168,7 @@ mod gateway;
 #[cfg(unix)]
 mod listen;
 pub mod rejection;
+mod request_log;
 mod roles;
 mod send_file;
 mod serve;
