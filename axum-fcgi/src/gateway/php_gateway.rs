@@ -82,7 +82,8 @@ use super::shared_settings::shared_settings;
 ///   [`serve_dotfiles`](Self::serve_dotfiles).
 /// - **The source of a script is never sent**: neither scripts nor rejected paths reach [`files`](Self::files). PHP's
 ///   include files with another extension are sent, if `files` is set and they are below the root.
-/// - **Host is sent by the client**, and SERVER_NAME is made from it. If the application trusts it, set it with `env`.
+/// - **Host is sent by the client**, and SERVER_NAME is made from it. If the application trusts it, set it with `env`. Two
+///   Host headers, or one that cannot be part of a URL, are a 400.
 ///   HTTP_PROXY is never sent, nor are headers with an underscore in their names.
 /// - **The reason of a failure** is logged, not sent to the client.
 ///

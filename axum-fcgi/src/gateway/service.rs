@@ -21,6 +21,7 @@ use tower_service::Service;
 use super::body::response_body;
 use super::error_status::{RequestBodyError, error_status};
 use super::fastcgi_gateway::FastCgiGateway;
+use super::host;
 use super::mount_path::MountPath;
 use super::php_gateway::PhpGateway;
 use super::redirect::RedirectRequest;
@@ -202,6 +203,9 @@ fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Sett
             Resolved::Malformed => return Route::Response(StatusCode::BAD_REQUEST.into_response()),
         },
     };
+    if !host::is_valid(request.headers()) {
+        return Route::Response(StatusCode::BAD_REQUEST.into_response());
+    }
     let scheme = settings.scheme.clone().unwrap_or_else(|| {
         extensions.get::<tower_fcgi::Params>().map_or(Scheme::HTTP, tower_fcgi::Params::scheme)
     });
