@@ -77,6 +77,11 @@ impl PhpFpm {
         self.process = None;
     }
 
+    /// Its process id, whose children are the workers; `None` after [`stop`](Self::stop).
+    pub fn process_id(&mut self) -> Option<u32> {
+        self.process.as_mut().map(|process| process.child().id())
+    }
+
     /// The socket on which its workers listen.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
