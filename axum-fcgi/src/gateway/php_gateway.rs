@@ -105,6 +105,21 @@ use super::shared_settings::shared_settings;
 ///
 /// A response that fails after its head ends with an error of its body, so that the client sees an incomplete response.
 ///
+/// # Differences from nginx
+/// The test `beside_nginx` sends some 600 requests to the gateway and to nginx with its recommended configuration, and has
+/// a table of all differences with their reasons. A site that moves may notice these:
+///
+/// - `.` and `..` are a 400, and unusual spellings of a path lead to no file; nginx resolves and decodes them.
+/// - Hidden and other refused files are a 404, not a 403. So is a directory without an index.
+/// - The front controller also gets paths of scripts that do not exist, and a script in front of PATH_INFO is found.
+/// - The redirect to a directory is a 308 to a path, which keeps a POST; nginx's is a 301 to a whole URL.
+/// - SERVER_NAME is the host that the client named, not a configured name: set it with [`env`](Self::env).
+/// - REMOTE_USER is not taken from an unchecked Authorization header. Headers of the client's connection (`Connection`,
+///   `Upgrade`, `TE`) are not sent, nor are empty variables (CONTENT_TYPE and CONTENT_LENGTH without a body).
+/// - Repeated headers are joined; nginx before 1.23 sends each, of which PHP keeps the last.
+/// - Heads of requests may have 100 headers (431), heads of responses 64 KB; nginx limits their bytes to less.
+/// - A script's impossible status is a 502. Errors of the gateway have no body.
+///
 /// # Blocking
 /// Files are looked up on the thread that polls: one `lstat` for each name of the path, which takes about a microsecond
 /// on a local file system.
