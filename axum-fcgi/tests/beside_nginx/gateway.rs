@@ -1,11 +1,9 @@
 //! The gateway in a Router of `axum::serve`.
 
-use std::net::SocketAddr;
-
 use axum::Router;
 use axum::body::Body;
-use axum_fcgi::PhpGateway;
-use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use axum_fcgi::tower_fcgi::client::Pool;
+use axum_fcgi::{ConnectionAddrs, PhpGateway};
 use test_support::Result;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::runtime::Runtime;
@@ -25,8 +23,8 @@ impl Gateway {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let socket = site.socket();
         // Half of PHP's workers; nginx has the others.
-        let pool: Pool<_, Body> =
-            Pool::new(CHILDREN / 2, Config::default(), move || UnixStream::connect(socket.clone()));
+        let pool =
+            Pool::builder(move || UnixStream::connect(socket.clone())).max_size(CHILDREN / 2).build::<Body>();
         let scripts = || {
             let files = ServeDir::new(site.root());
             PhpGateway::new(pool.clone(), site.root()).index(["index.php", "index.html"]).files(files)
@@ -43,7 +41,7 @@ impl Gateway {
             for (port, router) in ports.iter_mut().zip(routers) {
                 let listener = TcpListener::bind("127.0.0.1:0").await?;
                 *port = listener.local_addr()?.port();
-                let service = router.into_make_service_with_connect_info::<SocketAddr>();
+                let service = router.into_make_service_with_connect_info::<ConnectionAddrs>();
                 tokio::spawn(async move { axum::serve(listener, service).await });
             }
             Ok::<_, std::io::Error>(ports)

@@ -32,7 +32,8 @@ pub(crate) fn serve(arguments: &[String]) -> io::Result<()> {
     let socket = socket.clone();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let pool: Pool<_, Body> = Pool::new(children, config, move || UnixStream::connect(socket.clone()));
+        let pool = Pool::builder(move || UnixStream::connect(socket.clone()));
+        let pool = pool.max_size(children).config(config).build::<Body>();
         let router = Router::new().nest_service("/php", PhpGateway::new(pool, root));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await

@@ -3,12 +3,13 @@
 use super::response;
 use crate::case::Case;
 
-const NAMES: [&str; 75] = [
+const NAMES: [&str; 76] = [
     "length",
     "length-0",
     "length-0-body",
     "length-too-long",
     "length-too-short",
+    "length-too-short-large",
     "length-text",
     "length-negative",
     "length-plus",

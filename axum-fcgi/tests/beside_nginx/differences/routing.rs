@@ -219,6 +219,16 @@ pub(crate) const GROUPS: &[Group] = &[
         )],
     },
     Group {
+        reason: "A file whose name is a script's with another ending (`.bak`, `~`, `.phps`) may be its source: it is a 404. \
+            nginx sends it.",
+        rows: &[row(
+            &["/seen.php.bak", "/seen.php~", "/seen.phps", "/seen.phtml", "/seen.php5", "/seen.phar"],
+            Status,
+            "200",
+            "404",
+        )],
+    },
+    Group {
         reason: "A link that leads out of the document root is not followed by default: see `Symlinks`.",
         rows: &[row(&["/outside.php"], Status, "200", "404")],
     },
@@ -235,6 +245,10 @@ pub(crate) const GROUPS: &[Group] = &[
                 "/docs?",
                 "/docs?a=b",
                 "/html",
+                "scripts: /list",
+                "nested: /list",
+                "scripts: caddyserver/caddy#2752, a directory in a directory",
+                "nested: caddyserver/caddy#2752, a directory in a directory",
                 "HEAD of a directory",
                 "POST of a directory",
                 "a POST for a directory without its slash",
@@ -249,40 +263,21 @@ pub(crate) const GROUPS: &[Group] = &[
         )],
     },
     Group {
-        reason: "fault: a directory without an index is redirected by ServeDir, which does not know the mount's prefix.",
-        rows: &[
-            row(&["nested: /list"], Header("location"), "http://site.test/app/list/", "/list/"),
-            row(
-                &["nested: caddyserver/caddy#2752, a directory in a directory"],
-                Header("location"),
-                "http://site.test/app/releases/42/",
-                "/releases/42/",
-            ),
-        ],
-    },
-    Group {
-        reason: "ServeDir redirects to a directory without an index with a 307.",
-        rows: &[row(
-            &[
-                "scripts: /list",
-                "nested: /list",
-                "scripts: caddyserver/caddy#2752, a directory in a directory",
-                "nested: caddyserver/caddy#2752, a directory in a directory",
-            ],
-            Status,
-            "301",
-            "307",
-        )],
-    },
-    Group {
         reason: "A redirect keeps the query as it is, even if that is empty.",
         rows: &[row(&["/docs?"], Header("location"), "http://site.test*/docs/", "*/docs/?")],
     },
     Group {
-        reason: "A redirect's Location is a path (RFC 9110 10.2.2): no Host header can change where it leads.",
+        reason: "A redirect's Location is relative (RFC 9110 10.2.2): neither a Host header nor a prefix that a proxy has \
+            removed can change where it leads.",
         rows: &[
-            row(&["*"], Header("location"), "http://site.test*", "/*"),
-            row(&["a directory of another host"], Header("location"), "http://other.test:*/docs/", "/docs/"),
+            row(&["*"], Header("location"), "http://site.test*", "./*/"),
+            row(
+                &["/docs?a=b", "caddyserver/caddy#1732, a directory without its slash"],
+                Header("location"),
+                "http://site.test*",
+                "./docs/?*",
+            ),
+            row(&["a directory of another host"], Header("location"), "http://other.test:*/docs/", "./docs/"),
         ],
     },
     Group {

@@ -30,11 +30,4 @@ pub(crate) const GROUPS: &[Group] = &[
             row(&["*"], Seen("HTTP_CONTENT_LENGTH"), "*", "-"),
         ],
     },
-    Group {
-        reason: "fault: SERVER_ADDR is not set, and SERVER_PORT is Host's.",
-        rows: &[
-            row(&["*"], Seen("SERVER_ADDR"), "127.0.0.1", "-"),
-            row(&["*"], Seen("SERVER_PORT"), "the server's port", "*"),
-        ],
-    },
 ];
