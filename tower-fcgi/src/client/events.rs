@@ -28,10 +28,8 @@ where
                 Event::StdoutReadable(key) => self.read_stdout(key, write),
                 Event::StderrReadable(key) => self.read_stderr(key),
                 Event::RequestEnded(key, end) => self.request_ended(key, end, write),
-                Event::Values(reply) => {
-                    self.set_multiplexing(negotiated(&reply, self.config.max_in_flight()))
-                }
-                Event::ValuesUnsupported => self.set_multiplexing(1),
+                Event::Values(reply) => self.values_received(negotiated(&reply, self.config.max_in_flight())),
+                Event::ValuesUnsupported => self.values_received(1),
                 // `Event` is non-exhaustive; today it has no other variant.
                 _ => {}
             }
@@ -99,6 +97,9 @@ where
             || self.protocol.can_begin() == Err(UserError::ConnectionClosing)
         {
             return self.stop_accepting();
+        }
+        if self.begin_ready_check() {
+            return;
         }
         if self.in_flight.is_empty() {
             buffer_pool::keep_output(self.protocol.output().take_buffer());

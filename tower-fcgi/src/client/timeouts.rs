@@ -13,6 +13,8 @@ pub(super) enum Timer {
     KeepAlive,
     /// The reply to the probe.
     Probe,
+    /// The reply that shows that the application is free.
+    ReadyCheck,
     /// END_REQUEST of an aborted request.
     Abort,
     /// The end of a request whose caller has left.
@@ -22,7 +24,8 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 5] = [Self::KeepAlive, Self::Probe, Self::Abort, Self::Abandoned, Self::BodyStall];
+    const ALL: [Self; 6] =
+        [Self::KeepAlive, Self::Probe, Self::ReadyCheck, Self::Abort, Self::Abandoned, Self::BodyStall];
 }
 
 /// The deadlines of timers that are set.

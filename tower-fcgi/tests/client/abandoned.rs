@@ -7,7 +7,6 @@ use fcgi_core::RecordType;
 use http_body_util::{BodyExt as _, Channel};
 use tokio::time::Instant;
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::Config;
 
 use crate::loopback::*;
 use crate::scripted::{self, complete_response, end, stdout};
@@ -31,7 +30,7 @@ async fn received(app: &mut scripted::Application) -> (usize, bool) {
 async fn a_request_in_hand_is_sent_whole() {
     // More than the transport and the write buffer hold.
     for len in [0, 1, 100_000, 5_000_000] {
-        let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, web_server, mut app) = scripted::connect(kept());
         let response = sender.call(post("/", full(vec![b'x'; len])));
         drop(response);
         let start = Instant::now();
@@ -45,7 +44,7 @@ async fn a_request_in_hand_is_sent_whole() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_not_in_hand_is_aborted() {
     for declared in [None, Some("10")] {
-        let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, web_server, mut app) = scripted::connect(kept());
         let (mut body, channel) = Channel::<Bytes, std::io::Error>::new(1);
         let mut request = post("/", channel.boxed_unsync());
         if let Some(length) = declared {
@@ -66,7 +65,7 @@ async fn a_request_that_is_not_in_hand_is_aborted() {
 
 #[tokio::test(start_paused = true)]
 async fn an_application_that_reads_nothing_is_left() {
-    let (mut sender, web_server, app) = scripted::connect(Config::default());
+    let (mut sender, web_server, app) = scripted::connect(kept());
     drop(sender.call(post("/", full(vec![b'x'; 5_000_000]))));
     let start = Instant::now();
     web_server.await.unwrap().unwrap();
@@ -76,9 +75,9 @@ async fn an_application_that_reads_nothing_is_left() {
 
 #[tokio::test(start_paused = true)]
 async fn an_application_may_finish_an_abandoned_request() {
-    let config = Config::default().with_finish_abandoned(Duration::from_secs(100));
+    let config = kept().with_finish_abandoned(Duration::from_secs(100));
     for begun in [false, true] {
-        let (mut sender, web_server, mut app) = scripted::connect(config.clone().with_keep_conn(true));
+        let (mut sender, web_server, mut app) = scripted::connect(config.clone());
         let response = sender.call(get("/"));
         app.request().await;
         if begun {
@@ -102,7 +101,7 @@ async fn an_application_may_finish_an_abandoned_request() {
 
 #[tokio::test(start_paused = true)]
 async fn an_abandoned_request_is_busy_until_its_limit() {
-    let config = Config::default().with_finish_abandoned(Duration::from_secs(100));
+    let config = kept().with_finish_abandoned(Duration::from_secs(100));
     let (mut sender, web_server, mut app) = scripted::connect(config);
     drop(sender.call(get("/")));
     app.request().await;

@@ -6,11 +6,14 @@ mod scripted;
 
 mod abandoned;
 mod aborts;
+mod balance;
+mod connecting;
 mod faults;
 mod multiplex;
 mod panics;
 mod pool;
 mod probes;
+mod ready_check;
 mod requests;
 mod responses;
 mod shared_pool;

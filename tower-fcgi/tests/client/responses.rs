@@ -9,14 +9,14 @@ use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::ReasonPhrase;
-use tower_fcgi::client::{Config, LocalRedirect};
+use tower_fcgi::client::LocalRedirect;
 
 use crate::loopback::*;
 use crate::scripted::{self, complete_response, end, record, stdout};
 
 #[tokio::test(start_paused = true)]
 async fn end_request_ends_a_response_without_empty_stdout() {
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, web_server, mut app) = scripted::connect(kept());
     for body in ["one", "two"] {
         let response = sender.ready().await.unwrap().call(get("/"));
         app.request().await;
@@ -29,7 +29,7 @@ async fn end_request_ends_a_response_without_empty_stdout() {
 
 #[tokio::test(start_paused = true)]
 async fn a_response_arrives_byte_by_byte() {
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, _web_server, mut app) = scripted::connect(kept());
     let response = sender.call(get("/"));
     app.request().await;
     let wire: Vec<u8> =
@@ -51,7 +51,7 @@ async fn a_response_is_cut_to_its_content_length() {
         vec![stdout(format!("{promised}0")), stdout("123"), stdout("4"), stdout("567")],
         vec![stdout(format!("{promised}012")), stdout("34"), stdout([b'x'; 60_000]).repeat(10)],
     ] {
-        let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, _web_server, mut app) = scripted::connect(kept());
         let response = sender.call(get("/"));
         app.request().await;
         app.send(wire.concat()).await;
@@ -70,7 +70,7 @@ async fn a_response_is_cut_to_its_content_length() {
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_response_is_cut_off_behind_its_length() {
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, web_server, mut app) = scripted::connect(kept());
     let response = sender.call(get("/"));
     app.request().await;
     app.send(stdout("Content-Length: 2\r\n\r\nok!")).await;
@@ -84,7 +84,7 @@ async fn an_endless_response_is_cut_off_behind_its_length() {
 #[tokio::test(start_paused = true)]
 async fn a_response_without_content_has_no_length() {
     for status in [204, 304] {
-        let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, _web_server, mut app) = scripted::connect(kept());
         let response = sender.call(get("/"));
         app.request().await;
         app.send([stdout(format!("Status: {status}\r\nContent-Length: 4\r\n\r\nbody")), end()].concat())
@@ -100,7 +100,7 @@ async fn a_response_without_content_has_no_length() {
 async fn a_reason_phrase_is_an_extension() {
     for (line, reason) in [("404 Gone Fishing", Some("Gone Fishing")), ("404 Not Found", None), ("404", None)]
     {
-        let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, _web_server, mut app) = scripted::connect(kept());
         let response = sender.call(get("/"));
         app.request().await;
         app.send([stdout(format!("Status: {line}\r\n\r\n")), end()].concat()).await;
@@ -112,7 +112,7 @@ async fn a_reason_phrase_is_an_extension() {
 
 #[tokio::test(start_paused = true)]
 async fn a_local_redirect_is_an_extension() {
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, _web_server, mut app) = scripted::connect(kept());
     let response = sender.call(get("/"));
     app.request().await;
     app.send([stdout("Location: /other?x\r\n\r\n"), end()].concat()).await;
@@ -125,7 +125,7 @@ async fn a_local_redirect_is_an_extension() {
 async fn stderr_goes_to_its_handler_not_the_response() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&log);
-    let config = Config::default().with_on_stderr(move |text| sink.lock().unwrap().extend_from_slice(text));
+    let config = kept().with_on_stderr(move |text| sink.lock().unwrap().extend_from_slice(text));
     let (mut sender, _web_server, mut app) = scripted::connect(config);
     let response = sender.call(get("/"));
     app.request().await;
@@ -141,7 +141,7 @@ async fn stderr_goes_to_its_handler_not_the_response() {
 
 #[tokio::test(start_paused = true)]
 async fn an_early_response_is_complete_and_closes() {
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, web_server, mut app) = scripted::connect(kept());
     let (_body, channel) = http_body_util::Channel::<Bytes, std::io::Error>::new(1);
     let response = sender.call(post("/", channel.boxed_unsync()));
     app.read_to(RecordType::PARAMS).await;
@@ -154,7 +154,7 @@ async fn an_early_response_is_complete_and_closes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_response_before_the_peer_stops_reading_counts() {
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, web_server, mut app) = scripted::connect(kept());
     let response = sender
         .call(post("/", Full::new(Bytes::from(vec![0; 4 << 20])).map_err(|e| match e {}).boxed_unsync()));
     app.read_to(RecordType::PARAMS).await;
@@ -166,7 +166,7 @@ async fn a_response_before_the_peer_stops_reading_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unread_response_pauses_the_application() {
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_request_window(1000));
+    let (mut sender, _web_server, mut app) = scripted::connect(kept().with_request_window(1000));
     let response = sender.call(get("/"));
     app.request().await;
     app.send(stdout("\r\n")).await;
