@@ -13,6 +13,7 @@ use crate::{Process, Result, Signal, wait_for};
 pub struct PhpFpm {
     program: PathBuf,
     directory: PathBuf,
+    arguments: Vec<String>,
     process: Option<Process>,
 }
 
@@ -47,9 +48,19 @@ impl PhpFpm {
     /// If it does not start. The error has its log.
     pub fn start_with(program: &Path, directory: &Path, config: &str) -> Result<Self> {
         fs::write(directory.join("fpm.conf"), config)?;
-        let mut fpm = Self { program: program.to_owned(), directory: directory.to_owned(), process: None };
+        let (program, directory) = (program.to_owned(), directory.to_owned());
+        let mut fpm = Self { program, directory, arguments: Vec::new(), process: None };
         fpm.restart()?;
         Ok(fpm)
+    }
+
+    /// Ends it and starts it again, with more arguments on its command line.
+    ///
+    /// # Errors
+    /// If it does not start. The error has its log.
+    pub fn restart_with(&mut self, arguments: &[&str]) -> Result {
+        self.arguments.extend(arguments.iter().map(ToString::to_string));
+        self.restart()
     }
 
     /// Ends it and starts it again, with the same configuration.
@@ -60,7 +71,7 @@ impl PhpFpm {
         self.stop();
         let mut command = Command::new(&self.program);
         command.args(["--nodaemonize", "--allow-to-run-as-root", "--no-php-ini", "--fpm-config"]);
-        command.arg(self.directory.join("fpm.conf")).stdin(Stdio::null());
+        command.arg(self.directory.join("fpm.conf")).args(&self.arguments).stdin(Stdio::null());
         command.stdout(File::create(self.directory.join("stdout"))?);
         command.stderr(File::create(self.directory.join("stderr"))?);
         let started = Process::start(&mut command, || UnixStream::connect(self.socket()).is_ok());

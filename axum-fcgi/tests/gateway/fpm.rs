@@ -67,6 +67,12 @@ impl Fpm {
         self.process.restart().map_err(io::Error::other)
     }
 
+    /// Starts it again with opcache, which never looks at a file again.
+    pub(crate) fn restart_with_opcache(&mut self) -> io::Result<()> {
+        let options = ["-d", "zend_extension=opcache", "-d", "opcache.validate_timestamps=0"];
+        self.process.restart_with(&options).map_err(io::Error::other)
+    }
+
     pub(crate) fn stop(&mut self) {
         self.process.stop();
     }

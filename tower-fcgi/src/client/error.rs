@@ -35,12 +35,13 @@ pub(super) enum ErrorKind {
     InvalidHead(HeadError),
     #[error("the application's response is shorter than its Content-Length")]
     TooShort,
-    #[error("the application's response is longer than its Content-Length")]
-    TooLong,
     #[error("the request body failed")]
     RequestBody(#[source] SharedSource<dyn StdError + Send + Sync>),
     #[error("the request body does not have its declared length")]
     RequestLength,
+    /// The name of a meta-variable, bounded.
+    #[error("the meta-variable {0} is too long for a record")]
+    ParamTooLong(Arc<str>),
     #[error("the request body panicked: {0}")]
     Panic(Arc<str>),
     /// The connection does not accept the request.
@@ -98,10 +99,10 @@ impl Error {
     }
 
     /// Whether the response is incomplete: the application's stream ended before END_REQUEST (FastCGI §5.5), or the
-    /// response is shorter or longer than its Content-Length (RFC 9110 §8.6).
+    /// response is shorter than its Content-Length (RFC 9110 §8.6).
     #[must_use]
     pub const fn is_incomplete(&self) -> bool {
-        matches!(self.kind, ErrorKind::Incomplete | ErrorKind::TooShort | ErrorKind::TooLong)
+        matches!(self.kind, ErrorKind::Incomplete | ErrorKind::TooShort)
     }
 
     /// The protocol status with which the application rejected the request (FastCGI §5.5): it is overloaded, takes one
@@ -125,6 +126,19 @@ impl Error {
     #[must_use]
     pub const fn is_request_body(&self) -> bool {
         matches!(self.kind, ErrorKind::RequestBody(_) | ErrorKind::RequestLength | ErrorKind::Panic(_))
+    }
+
+    /// The name of the meta-variable that does not fit a record (65 535 bytes): a header, for example `HTTP_COOKIE`, or the
+    /// target, for example `REQUEST_URI`. Nothing of the request was sent. `None` for other errors.
+    ///
+    /// The specification lets a variable continue in the next record (FastCGI §3.3), but PHP closes the connection then.
+    /// A long name is cut.
+    #[must_use]
+    pub fn too_long_param(&self) -> Option<&str> {
+        match &self.kind {
+            ErrorKind::ParamTooLong(name) => Some(name),
+            _ => None,
+        }
     }
 
     /// Whether the request's own body panicked. Other requests on its connection continue.

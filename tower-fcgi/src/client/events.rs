@@ -10,6 +10,7 @@ use tracing::Span;
 
 use super::driver::Driver;
 use super::error::ErrorKind;
+use super::exchange::Stdout;
 use super::guard::catch_panic;
 use super::probe::negotiated;
 use super::writer::WriteStatus;
@@ -47,10 +48,11 @@ where
     }
 
     fn read_stdout(&mut self, key: RequestKey, write: WriteStatus) {
-        if let Some(exchange) = self.in_flight.by_key(key)
-            && let Err(kind) = exchange.read(&mut self.protocol, &self.config)
-        {
-            self.abort(key, kind, write);
+        let Some(exchange) = self.in_flight.by_key(key) else { return };
+        match exchange.read(&mut self.protocol, &self.config) {
+            Ok(Stdout::Expected) => {}
+            Ok(Stdout::Overrun) => self.in_flight.expect_end(key),
+            Err(kind) => self.abort(key, kind, write),
         }
     }
 

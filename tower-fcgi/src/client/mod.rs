@@ -65,7 +65,8 @@
 //!
 //! # What makes a response complete
 //! Only END_REQUEST does (FastCGI §5.5). If the stream ends without it, the body fails, however many bytes were received. It
-//! also fails if the response is shorter or longer than its Content-Length.
+//! also fails if the response is shorter than its Content-Length. A longer one is cut to it, and a warning logged; the application
+//! must then end the request within [`Config::with_abort_timeout`], or its connection is closed.
 
 mod balance;
 mod config;

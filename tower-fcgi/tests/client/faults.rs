@@ -38,7 +38,7 @@ async fn eof_without_end_request_is_an_error_anywhere() {
 
 #[tokio::test(start_paused = true)]
 async fn a_response_must_have_its_content_length() {
-    for (body, complete) in [("", false), ("o", false), ("ok", true), ("ok!", false)] {
+    for (body, complete) in [("", false), ("o", false), ("ok", true)] {
         let wire = [stdout(format!("Content-Length: 2\r\n\r\n{body}")), end()].concat();
         match send_and_close(&wire).await.unwrap() {
             Ok(text) => assert!(complete && text == body),

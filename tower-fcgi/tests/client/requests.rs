@@ -1,6 +1,7 @@
 //! Requests, as the application sees them.
 
 use bytes::Bytes;
+use fcgi_core::{NameValuePairs, RecordType};
 use http::{Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Channel};
@@ -9,6 +10,7 @@ use tower_fcgi::client::ExtraParams;
 use tower_fcgi::{Params, RequestBody};
 
 use crate::loopback::*;
+use crate::scripted::{self, complete_response};
 
 #[tokio::test(start_paused = true)]
 async fn head_and_body_arrive_as_they_were_sent() {
@@ -98,6 +100,48 @@ async fn extra_params_of_all_requests_and_of_one() {
     request.extensions_mut().insert(ExtraParams(own.into_iter().collect()));
     let response = ends.sender.call(request).await.unwrap();
     assert_eq!(text(response.into_body()).await.unwrap(), "/srv own 192.0.2.1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_record_of_params_has_whole_pairs() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let mut request = get("/");
+    for (name, len) in [("x-a", 30_000), ("x-b", 60_000), ("x-c", 3), ("x-d", 65_000), ("x-e", 60_000)] {
+        request.headers_mut().insert(name, "v".repeat(len).parse().unwrap());
+    }
+    let response = sender.call(request);
+    assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST);
+    let mut lengths = Vec::new();
+    while let Some((RecordType::PARAMS, content)) = app.record().await
+        && !content.is_empty()
+    {
+        let pairs = NameValuePairs::new(&content).map(|pair| pair.expect("a whole pair"));
+        lengths.push(
+            pairs
+                .filter(|(name, _)| name.starts_with(b"HTTP_X_"))
+                .map(|(_, value)| value.len())
+                .collect::<Vec<_>>(),
+        );
+    }
+    assert_eq!(lengths, [vec![30_000], vec![60_000, 3], vec![65_000], vec![60_000]]);
+    app.send(complete_response("ok")).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "ok");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_variable_that_fits_no_record_is_not_sent() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let mut request = get("/");
+    request.headers_mut().insert("x-a", "v".repeat(65_530).parse().unwrap());
+    let error = sender.call(request).await.unwrap_err();
+    assert_eq!(error.too_long_param(), Some("HTTP_X_A"));
+    assert!(!error.is_request_body() && !error.is_closed());
+    // The connection is still good, and its first bytes are those of the next request.
+    let response = sender.ready().await.unwrap().call(get("/"));
+    assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST);
+    app.request().await;
+    app.send(complete_response("ok")).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "ok");
 }
 
 #[tokio::test(start_paused = true)]

@@ -150,3 +150,25 @@ async fn a_probed_connection_is_in_no_span() {
     text(first.await.unwrap().unwrap().into_body()).await.unwrap();
     assert_eq!(log.closed(), ["first"], "while the probe is outstanding");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_response_is_one_warning() {
+    let (log, _guard) = Log::start();
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let request = async {
+        let response = sender.ready().await.unwrap().call(get("/")).await.unwrap();
+        assert_eq!(text(response.into_body()).await.unwrap(), "ok");
+    };
+    let application = async {
+        app.request().await;
+        app.send(stdout("Content-Length: 2\r\nX y: z\r\na b: c\r\n\r\no")).await;
+        app.send([stdout("k!"), stdout("more"), stdout("and more"), end()].concat()).await;
+    };
+    tokio::join!(request.instrument(info_span!("one")), application);
+    let events = log.events.lock().unwrap().clone();
+    assert_eq!(
+        events.iter().filter(|(span, _)| *span == "one").count(),
+        2,
+        "the headers and the body: {events:?}"
+    );
+}

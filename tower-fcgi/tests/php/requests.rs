@@ -35,6 +35,7 @@ type Run = fn(Php) -> Pin<Box<dyn Future<Output = ()>>>;
 
 pub(crate) const ALL: &[(&str, Run)] = &[
     ("variables_and_headers", |php| Box::pin(variables_and_headers(php))),
+    ("long_variables_arrive_whole", |php| Box::pin(long_variables(php))),
     ("bodies_up_and_down", |php| Box::pin(bodies(php))),
     ("connections_are_kept_if_configured", |php| Box::pin(kept(php))),
     ("php_takes_one_request_at_a_time", |php| Box::pin(one_at_a_time(php))),
@@ -98,6 +99,27 @@ async fn variables_and_headers(php: Php) {
     let text = response.into_body().collect().await.unwrap().to_bytes();
     let expected = "REQUEST_METHOD=GET\nQUERY_STRING=\nHTTP_X_FOO=y\nSERVER_NAME=example.org\nSCRIPT_NAME=\nHTTP_PROXY=none\n";
     assert_eq!(text, expected);
+}
+
+async fn long_variables(php: Php) {
+    // Any two of the longest need two records of PARAMS.
+    for lengths in [&[30_000, 60_000, 10, 60_000, 30_000, 65_000, 3][..], &[65_520, 65_520], &[200; 700]] {
+        let mut request = Request::get("/long");
+        let mut expected = String::new();
+        for (at, len) in lengths.iter().enumerate() {
+            let value: String =
+                (0..*len).map(|byte| char::from(b'a' + (at + byte % 25) as u8 % 26)).collect();
+            expected += &format!("HTTP_X_{at:03}={value}\n");
+            request = request.header(format!("x-{at:03}"), value);
+        }
+        let text = php.text(request.body(Full::default()).unwrap()).await;
+        assert!(text == expected, "{} of {} bytes", text.len(), expected.len());
+    }
+    let cookie = Request::get("/long").header("cookie", "x".repeat(65_520)).body(Full::default()).unwrap();
+    let error = php.service.clone().oneshot(cookie).await.expect_err("it fits no record");
+    assert_eq!(error.too_long_param(), Some("HTTP_COOKIE"));
+    assert_eq!(php.text(get("/long")).await, "");
+    assert_eq!(php.connections.load(Ordering::Relaxed), 1, "nothing of it was sent");
 }
 
 async fn bodies(php: Php) {
