@@ -93,6 +93,9 @@ impl Config {
     /// the connection no earlier. So the connection takes no request until the application has replied to GET_VALUES (§4.1),
     /// which costs both sides a small record. Without a reply within 100 ms it is closed, as if it were not kept.
     ///
+    /// For the same applications, a pool keeps no connections while a request over a new one has had no response for 100 ms: it
+    /// may wait for a worker that an idle connection occupies.
+    ///
     /// Set `false` for an application that reads its connections while it works, such as this workspace's or Go's, and for
     /// one that never replies, such as libfcgi: its connections would all be closed. An application that has several requests
     /// on a connection is not checked.

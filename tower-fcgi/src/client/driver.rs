@@ -84,7 +84,9 @@ impl<B> Driver<B> {
     pub(super) fn begin_ready_check(&mut self) -> bool {
         // An application with several requests on a connection reads it at any time.
         let needed = self.config.ready_check && self.capacity == 1 && self.in_flight.is_empty();
-        if needed {
+        if needed && self.requests.is_starved() {
+            self.stop_accepting();
+        } else if needed {
             self.protocol.output().set_buffer(buffer_pool::take_output);
             match self.protocol.get_values(&PROBE_VARIABLES) {
                 Ok(()) => self.ready_check.begin(),
@@ -104,6 +106,9 @@ impl<B> Driver<B> {
             self.timers.stop(Timer::ReadyCheck);
             buffer_pool::keep_output(self.protocol.output().take_buffer());
             self.protocol.shrink();
+            if self.requests.is_starved() {
+                return self.stop_accepting();
+            }
             self.requests.release();
         }
     }
