@@ -4,9 +4,10 @@ use std::fmt;
 use std::io;
 
 use axum::serve::Listener;
+use tower_fcgi::stats::Refusal;
 
 use super::allowed_peer::{AllowedPeer, PeerIp};
-use crate::accept::accept;
+use crate::accept::{accept, count_refused};
 use crate::allow_list::AllowList;
 
 /// A listener that accepts only peers in an [`AllowList`].
@@ -55,6 +56,7 @@ where
             if peer.ip().is_none_or(|ip| self.list.allows(ip)) {
                 return (io, AllowedPeer(peer));
             }
+            count_refused(Refusal::AllowList);
             tracing::warn!(?peer, "connection refused: add the peer to the allow-list if it is a web server");
         }
     }

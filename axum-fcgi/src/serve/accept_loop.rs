@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::time::timeout;
+use tower_fcgi::stats::Refusal;
 use tower_fcgi::{Builder, Roles, Stats};
 
 use super::config::Config;
@@ -48,11 +49,11 @@ pub(super) async fn run<L, T, M, K>(
         .with_config(config.connection)
         .with_roles(roles)
         .with_advertised_max_connections(advertised);
-    if let Some(stats) = stats {
-        builder = builder.with_stats(stats);
+    if let Some(stats) = &stats {
+        builder = builder.with_stats(stats.clone());
     }
     let connections = Arc::new(Connections::default());
-    let log = AcceptLog::new(&connections);
+    let log = AcceptLog::new(&connections, stats);
     let accept_loop = AcceptLoop {
         listener,
         http,
@@ -114,7 +115,7 @@ where
                 && tokio::select! {
                     biased;
                     () = &mut signal => true,
-                    () = self.connections.until_below(self.max) => false,
+                    () = self.log.until_below(self.max) => false,
                 };
             // Also after the signal: this connection may already carry a request.
             if stop {
@@ -124,7 +125,10 @@ where
             tokio::select! {
                 biased;
                 () = self.spawn(accepted) => {}
-                () = &mut signal => break,
+                () = &mut signal => {
+                    self.log.count(Refusal::Shutdown);
+                    break;
+                }
             }
         }
         #[cfg(all(unix, feature = "systemd-notify"))]
@@ -158,6 +162,7 @@ where
     /// Serves a connection in its own task, or closes it if its service is not made at once: the shutdown does not wait.
     async fn spawn_soon(&mut self, accepted: Accepted<L>) {
         if timeout(BACKLOG_WAIT, self.spawn(accepted)).await.is_err() {
+            self.log.count(Refusal::Shutdown);
             tracing::debug!("closed a connection whose service was not made before the shutdown");
         }
     }
@@ -175,7 +180,10 @@ where
                 // In a box: tokio moves the future of a task several times, and rounds the memory of a task up to 128 bytes.
                 tokio::spawn(Box::pin(TrackedConnection::new(connection, guard)));
             }
-            Protocol::Http => self.http_upgrades.spawn(io, &peer, service, self.connections),
+            Protocol::Http => {
+                let counted = self.builder.stats().map(|stats| stats.open_http_connection(&peer));
+                self.http_upgrades.spawn(io, &peer, service, self.connections, counted);
+            }
         }
     }
 }

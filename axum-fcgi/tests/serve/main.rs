@@ -16,6 +16,7 @@ mod make_services;
 mod readiness;
 mod roles;
 mod shutdown;
+mod stats;
 mod types;
 mod web_sockets;
 mod wire;

@@ -1,6 +1,8 @@
 //! The numbers that an operator needs: [`Stats`](crate::Stats) counts what connections do, and
 //! [`snapshot`](crate::Stats::snapshot) returns the numbers as plain values.
 
+#[cfg(feature = "server")]
+mod clock;
 mod counts;
 #[cfg(feature = "server")]
 mod entry;
@@ -8,6 +10,8 @@ mod gauge;
 #[cfg(feature = "server")]
 mod handle;
 mod histogram;
+#[cfg(feature = "server")]
+mod http_connection;
 #[cfg(feature = "server")]
 mod listing;
 #[cfg(feature = "client")]
@@ -33,6 +37,8 @@ pub use self::gauge::Gauge;
 #[cfg(feature = "server")]
 pub use self::handle::Stats;
 pub use self::histogram::{Bucket, Histogram};
+#[cfg(feature = "server")]
+pub use self::http_connection::HttpConnection;
 #[cfg(feature = "server")]
 pub use self::listing::{ConnectionInfo, ConnectionState, RequestInfo, RequestState};
 #[cfg(feature = "client")]

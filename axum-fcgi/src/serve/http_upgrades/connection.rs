@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::util::Oneshot;
 use tower_fcgi::RequestTarget;
+use tower_fcgi::stats::HttpConnection;
 use tower_service::Service;
 use tracing::Instrument as _;
 
@@ -44,13 +45,14 @@ impl HttpUpgrades {
         peer: &dyn fmt::Debug,
         service: S,
         connections: &Arc<Connections>,
+        counted: Option<HttpConnection>,
     ) where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     {
         let handle = HttpHandle::default();
         let guard = connections.register(handle.clone());
-        let stream = UpgradeStream::new(io, handle.clone(), guard, self.idle_timeout);
+        let stream = UpgradeStream::new(io, handle.clone(), guard, self.idle_timeout, counted);
         let span = tracing::debug_span!("http_upgrade", ?peer);
         let served = serve(stream, handle, service, Arc::clone(&self.target), self.header_read_timeout);
         tokio::spawn(served.instrument(span));
