@@ -56,12 +56,12 @@
 //! use http_body_util::{BodyExt as _, Empty};
 //! use tokio::net::UnixStream;
 //! use tower::ServiceExt as _;
-//! use tower_fcgi::client::{Config, ExtraParams, Pool};
+//! use tower_fcgi::client::{ExtraParams, Pool};
 //!
 //! # #[cfg(unix)]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let php = Pool::new(16, Config::default(), || UnixStream::connect("/run/php/php-fpm.sock"));
+//! let php = Pool::builder(|| UnixStream::connect("/run/php/php-fpm.sock")).max_size(16).build();
 //! let script = [("SCRIPT_FILENAME", "/srv/site/index.php"), ("SCRIPT_NAME", "/index.php")];
 //! let request = Request::get("/index.php?page=1")
 //!     .extension(ExtraParams::from_iter(script))
