@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::nanos::nanos;
+
 /// Reads the time as a number of ticks, twice for each request: so it must be cheap.
 #[derive(Debug)]
 pub(super) enum Clock {
@@ -50,12 +52,6 @@ fn is_paused() -> bool {
     let (runtime, system) = (Instant::now(), std::time::Instant::now());
     while system.elapsed() < Duration::from_micros(1) {}
     Instant::now() == runtime
-}
-
-/// Nanoseconds, of at most 584 years.
-#[inline]
-pub(super) const fn nanos(duration: Duration) -> u64 {
-    duration.as_secs().wrapping_mul(1_000_000_000).wrapping_add(duration.subsec_nanos() as u64)
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::clock::{Clock, nanos};
+use super::clock::Clock;
 use super::gauge::SharedGauge;
 use super::histogram::{self, Measured, Recorded};
 use super::http_connection::HttpConnection;
 use super::listing::ConnectionInfo;
+use super::nanos::nanos;
 use super::registry::Registry;
 use super::shard::{Shard, sums};
 use super::snapshot::{Connections, Refusal, Requests, Snapshot, StderrLines, Traffic};

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "server")]
 mod clock;
+#[cfg(feature = "server")]
 mod counts;
 #[cfg(feature = "server")]
 mod entry;
@@ -14,6 +15,7 @@ mod histogram;
 mod http_connection;
 #[cfg(feature = "server")]
 mod listing;
+mod nanos;
 #[cfg(feature = "client")]
 mod pool;
 #[cfg(feature = "server")]
@@ -41,6 +43,8 @@ pub use self::histogram::{Bucket, Histogram};
 pub use self::http_connection::HttpConnection;
 #[cfg(feature = "server")]
 pub use self::listing::{ConnectionInfo, ConnectionState, RequestInfo, RequestState};
+#[cfg(feature = "client")]
+pub(crate) use self::pool::PoolRecorder;
 #[cfg(feature = "client")]
 pub use self::pool::PoolSnapshot;
 #[cfg(feature = "server")]

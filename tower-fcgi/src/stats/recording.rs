@@ -7,12 +7,12 @@ use std::sync::atomic::Ordering;
 use fcgi_core::RequestKey;
 use http::{Method, Uri};
 
-use super::clock::nanos;
 use super::counts::add;
 use super::entry::{ConnectionEntry, RequestEntry};
 use super::handle::{Shared, Stats};
 use super::histogram::Measured;
 use super::listing::{ConnectionState, RequestState};
+use super::nanos::nanos;
 use super::recorder::PolledConnection;
 use super::report::{Cause, RecordedFailure, ResponseEnding, ResponseReport};
 use super::shard::Shard;

@@ -39,6 +39,8 @@ where
         request: Request<B>,
         patience: Patience,
     ) -> ResponseResult<B> {
+        let recorder = &self.shared.recorder;
+        recorder.on_request();
         let method = request.method().clone();
         let checkout = match self.checkout(None).await {
             Ok(checkout) => checkout,
@@ -54,6 +56,7 @@ where
         // Without multiplexing it was alone on its connection, so another one makes no difference.
         let rejected = self.shared.config.max_in_flight() > 1 && failed.error.is_rejected_for_capacity();
         let Some(request) = failed.request.take_if(|_| lost || rejected) else { return Err(failed) };
+        recorder.on_retry();
         tracing::debug!(
             error = &failed.error as &(dyn StdError + 'static),
             "a connection did not take a request: retrying over another one"
@@ -82,12 +85,21 @@ where
         let PoolState { config, capacity, application, connections, acquire_timeout, .. } = &*self.shared;
         let reserve = || connections.reserve(except, config.max_in_flight() > 1 && application.multiplexes());
         if let Some(checkout) = capacity.try_checkout(reserve) {
+            self.record_checkout(&checkout);
             return Ok(checkout);
         }
+        let _waiting = self.shared.recorder.wait();
         let checkout = capacity.checkout(reserve);
         match *acquire_timeout {
             None => Ok(checkout.await),
             Some(limit) => timeout(limit, checkout).await.map_err(|_| ErrorKind::AcquireTimeout),
+        }
+        .inspect(|checkout| self.record_checkout(checkout))
+    }
+
+    fn record_checkout<T>(&self, checkout: &Checkout<T>) {
+        if let Checkout::Connect(_) = checkout {
+            self.shared.recorder.on_permit(self.shared.capacity.in_use());
         }
     }
 
@@ -157,7 +169,9 @@ where
         probe: Probe,
         patience: Patience,
     ) -> Result<Arc<PooledConnection<B>>, Error> {
-        let io = self.shared.connector.connect(patience).await?;
+        let connected = self.shared.connector.connect(patience).await;
+        self.shared.recorder.on_connect(&connected);
+        let io = connected?;
         let channel = RequestChannel::new(Some(Arc::clone(&self.shared.application) as _), probe);
         let connection = Connection::new(io, self.shared.config.clone(), Arc::clone(&channel));
         let (permit, unkept) =
