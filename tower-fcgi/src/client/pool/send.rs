@@ -20,6 +20,7 @@ use crate::client::error::{Error, ErrorKind};
 use crate::client::probe::Probe;
 use crate::client::response_body::ResponseBody;
 use crate::client::send_request::SendRequest;
+use crate::stats::PoolRecorder;
 
 impl<C, F, IO, B> Pool<C, B>
 where
@@ -48,7 +49,7 @@ where
         };
         let reused = matches!(checkout, Checkout::Existing(_));
         let (connection, response) = self.send_over(checkout, request, patience).await?;
-        let mut failed = match received(response.await) {
+        let mut failed = match received(response.await, recorder) {
             Ok(response) => return Ok(response),
             Err(failed) => failed,
         };
@@ -74,7 +75,7 @@ where
             Err(kind) => return Err(unsent(kind.into(), request)),
         };
         let (_connection, response) = self.send_over(checkout, request, patience).await?;
-        received(response.await)
+        received(response.await, recorder)
     }
 
     /// Waits in order for a connection. Uses that of `except` only if it is idle.
@@ -195,10 +196,14 @@ fn unsent<B>(error: Error, request: Request<B>) -> Box<FailedRequest<B>> {
     Box::new(FailedRequest { error, request: Some(request), unsent: true })
 }
 
-fn received<B>(response: Result<ResponseResult<B>, RecvError>) -> ResponseResult<B> {
+fn received<B>(response: Result<ResponseResult<B>, RecvError>, recorder: &PoolRecorder) -> ResponseResult<B> {
     // The sender was dropped: the connection's task has ended with its runtime.
     let lost = || FailedRequest { error: ErrorKind::Incomplete.into(), request: None, unsent: false };
-    response.unwrap_or_else(|_| Err(Box::new(lost())))
+    let response = response.unwrap_or_else(|_| Err(Box::new(lost())));
+    if response.as_ref().is_err_and(|failed| failed.error.is_rejected_for_capacity()) {
+        recorder.on_refused();
+    }
+    response
 }
 
 /// Whether a method is idempotent (RFC 9110 §9.2.2).
