@@ -46,15 +46,10 @@ const NONE: u64 = u64::MAX;
 /// The method and the target, cut to these lengths.
 #[derive(Debug)]
 struct RequestText {
-    method: MethodText,
+    /// Usually a constant, which costs less than a copy. Empty if the method is in `other_method`.
+    method: &'static str,
+    other_method: Text<16>,
     target: Text<200>,
-}
-
-/// The name of a method: usually a constant, which costs less than a copy.
-#[derive(Debug)]
-enum MethodText {
-    Standard(&'static str),
-    Other(Text<16>),
 }
 
 /// A text in place.
@@ -80,28 +75,21 @@ impl<const N: usize> Text<N> {
     }
 }
 
-impl MethodText {
+impl RequestText {
     #[inline]
-    fn of(method: &Method) -> Self {
-        match *method {
-            Method::GET => Self::Standard("GET"),
-            Method::POST => Self::Standard("POST"),
-            _ => Self::other(method),
-        }
+    fn set_method(&mut self, method: &Method) {
+        self.method = match *method {
+            Method::GET => "GET",
+            Method::POST => "POST",
+            _ => {
+                self.other_method.set(method.as_str());
+                ""
+            }
+        };
     }
 
-    #[cold]
-    fn other(method: &Method) -> Self {
-        let mut text = Text::EMPTY;
-        text.set(method.as_str());
-        Self::Other(text)
-    }
-
-    fn get(&self) -> String {
-        match self {
-            Self::Standard(name) => (*name).to_owned(),
-            Self::Other(text) => text.get(),
-        }
+    fn method(&self) -> String {
+        if self.method.is_empty() { self.other_method.get() } else { self.method.to_owned() }
     }
 }
 
@@ -112,7 +100,7 @@ impl RequestEntry {
             state: AtomicU8::new(RequestState::Handler as u8),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
-            text: Mutex::new(RequestText { method: MethodText::Standard(""), target: Text::EMPTY }),
+            text: Mutex::new(RequestText { method: "", other_method: Text::EMPTY, target: Text::EMPTY }),
         }
     }
 
@@ -124,7 +112,7 @@ impl RequestEntry {
         };
         {
             let mut text = lock(&self.text);
-            text.method = MethodText::of(method);
+            text.set_method(method);
             text.target.set(target);
         }
         self.received.store(0, Ordering::Relaxed);
@@ -150,7 +138,7 @@ impl RequestEntry {
         }
         let (method, target) = {
             let text = lock(&self.text);
-            (text.method.get(), text.target.get())
+            (text.method(), text.target.get())
         };
         let info = RequestInfo {
             method,
