@@ -15,8 +15,8 @@ use super::nanos::nanos;
 pub struct PoolSnapshot {
     /// Connections with requests in flight, and those that are being opened or probed.
     pub in_use: Gauge,
-    /// Open connections without a request.
-    pub idle: u64,
+    /// Open connections without a request. The maximum is that when a request was given to the pool, or now.
+    pub idle: Gauge,
     /// Requests that wait for a connection.
     pub waiting: Gauge,
     /// How long requests waited for a connection, with those that gave up. Requests that did not have to wait are not in it.
@@ -38,6 +38,7 @@ pub struct PoolSnapshot {
 #[derive(Debug)]
 pub(crate) struct PoolRecorder {
     in_use_max: AtomicU64,
+    idle_max: AtomicU64,
     waiting: SharedGauge,
     wait: Recorded,
     requests: AtomicU64,
@@ -51,6 +52,7 @@ impl PoolRecorder {
     pub(crate) fn new() -> Self {
         Self {
             in_use_max: AtomicU64::new(0),
+            idle_max: AtomicU64::new(0),
             waiting: SharedGauge::default(),
             wait: Recorded::new(),
             requests: AtomicU64::new(0),
@@ -83,6 +85,11 @@ impl PoolRecorder {
         self.in_use_max.fetch_max(in_use as u64, Ordering::Relaxed);
     }
 
+    /// This number of connections are idle. It only falls when a request takes one, so that is when to look.
+    pub(crate) fn on_idle(&self, idle: usize) {
+        self.idle_max.fetch_max(idle as u64, Ordering::Relaxed);
+    }
+
     /// A request waits, until the returned value is dropped.
     pub(crate) fn wait(&self) -> RecordedWait<'_> {
         self.waiting.change(0, 1);
@@ -91,11 +98,12 @@ impl PoolRecorder {
 
     /// `taken`: the permits for connections; `idle`: the connections without a request.
     pub(crate) fn snapshot(&self, taken: usize, idle: usize) -> PoolSnapshot {
+        self.on_idle(idle);
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let current = taken.saturating_sub(idle) as u64;
         PoolSnapshot {
             in_use: Gauge { current, max: get(&self.in_use_max).max(current) },
-            idle: idle as u64,
+            idle: Gauge { current: idle as u64, max: get(&self.idle_max) },
             waiting: self.waiting.get(),
             wait: histogram::sum([&self.wait].into_iter()),
             requests: get(&self.requests),

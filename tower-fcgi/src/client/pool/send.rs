@@ -84,6 +84,7 @@ where
         except: Option<&RequestChannel<B>>,
     ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
         let PoolState { config, capacity, application, connections, acquire_timeout, .. } = &*self.shared;
+        self.shared.recorder.on_idle(connections.unused().0);
         let reserve = || connections.reserve(except, config.max_in_flight() > 1 && application.multiplexes());
         if let Some(checkout) = capacity.try_checkout(reserve) {
             self.record_checkout(&checkout);
