@@ -150,6 +150,7 @@
 //! # Features
 //! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router.
 //! - `serde`: serializes and deserializes an [`Address`] as its string, and the numbers of [`Stats`].
+//! - `status`: `status(stats)`, a handler that shows the numbers of [`Stats`] as a page, as JSON, and to Prometheus. It turns on `serde`.
 //! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -178,6 +179,7 @@ mod serve;
 mod status;
 #[doc = include_str!("testing.md")]
 pub mod testing {}
+#[cfg(feature = "gateway")]
 mod throttle;
 
 pub use self::allow_list::{AllowList, AllowListError};

@@ -203,8 +203,16 @@ impl Chromium {
     /// # Errors
     /// If the browser has exited, or does not load the page within a minute.
     pub fn load(&mut self, port: u16) -> Result {
+        self.load_target(port, "/")
+    }
+
+    /// Opens the page at a target, such as `/?query`, of a loopback port, and waits until it has loaded.
+    ///
+    /// # Errors
+    /// If the browser has exited, or does not load the page within a minute.
+    pub fn load_target(&mut self, port: u16, target: &str) -> Result {
         self.loaded = false;
-        self.call("Page.navigate", &json!({ "url": format!("http://127.0.0.1:{port}/") }))?;
+        self.call("Page.navigate", &json!({ "url": format!("http://127.0.0.1:{port}{target}") }))?;
         while !self.loaded {
             let message = self.messages.recv_timeout(TIMEOUT)?;
             self.handle_event(&message);
