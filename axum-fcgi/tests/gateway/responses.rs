@@ -5,7 +5,7 @@ use std::io;
 use axum::Router;
 use axum::body::Body;
 use axum_fcgi::FastCgiGateway;
-use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use axum_fcgi::tower_fcgi::client::Pool;
 use fcgi_core::{EndRequest, ProtocolStatus, RecordDecoder, RecordEncoder, RecordType, RequestId};
 use libtest_mimic::Trial;
 use tempfile::TempDir;
@@ -52,8 +52,7 @@ async fn answer(method: &str, stdout: &'static str) -> String {
     let socket = directory.path().join("socket");
     let application = UnixListener::bind(&socket).unwrap();
     tokio::spawn(async move { respond(application.accept().await.unwrap().0, stdout).await });
-    let config = Config::default().with_keep_conn(false);
-    let pool: Pool<_, Body> = Pool::new(1, config, move || UnixStream::connect(socket.clone()));
+    let pool: Pool<_, Body> = Pool::builder(move || UnixStream::connect(socket.clone())).build();
     let router = Router::new().nest_service("/app", FastCgiGateway::new(pool));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
