@@ -155,7 +155,7 @@ async fn silence() {
     let directory = TempDir::new().unwrap();
     let socket = directory.path().join("socket");
     let listener = UnixListener::bind(&socket).unwrap();
-    let pool: Pool<_, Body> = Pool::builder(move || UnixStream::connect(socket.clone())).max_size(2).build();
+    let pool: Pool<_, Body> = Pool::builder(move || UnixStream::connect(socket.clone())).build();
     let whole = Router::new().nest_service("/app", FastCgiGateway::new(pool.clone()));
     let short = FastCgiGateway::new(pool).header_timeout(Duration::from_secs(5));
     let short = Router::new().nest_service("/app", short);

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fcgi_core::{Params, Role, client};
+use http::request;
 
+use super::in_flight::AbandonedRequests;
 use crate::cgi::extra_params::ExtraParams;
+use crate::escaped::Escaped;
 
 /// Settings of connections to an application. Clones are cheap.
 ///
@@ -26,6 +29,7 @@ pub struct Config {
     pub(super) body_stall_timeout: Option<Duration>,
     pub(super) max_head_bytes: usize,
     pub(super) abort_timeout: Option<Duration>,
+    pub(super) abandoned: AbandonedRequests,
     pub(super) keep_alive_timeout: Option<Duration>,
     pub(super) extra_params: Params,
     pub(super) on_stderr: Option<OnStderr>,
@@ -44,6 +48,7 @@ impl Default for Config {
             body_stall_timeout: Some(Duration::from_secs(10)),
             max_head_bytes: 64 * 1024,
             abort_timeout: Some(Duration::from_secs(1)),
+            abandoned: AbandonedRequests::Abort,
             keep_alive_timeout: Some(Duration::from_secs(1)),
             extra_params: Params::default(),
             on_stderr: None,
@@ -231,6 +236,21 @@ impl Config {
         self.abort_timeout
     }
 
+    /// Lets the application finish a request whose caller has left, within `limit` (`None`: without a limit): its response is
+    /// read to its end and dropped. Default: the request is aborted once it was sent.
+    ///
+    /// By default a script of PHP ends at its first output after the [abort timeout](Self::with_abort_timeout), unless it calls
+    /// `ignore_user_abort`. With this, it runs to its end, as with nginx's `fastcgi_ignore_client_abort on`. After `limit` its
+    /// connection is closed. Until then it counts as in use.
+    ///
+    /// In either case a request is sent completely if its connection has taken it and its body is in hand, also if the
+    /// caller has left before.
+    #[must_use]
+    pub fn with_finish_abandoned(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.abandoned = AbandonedRequests::Finish(limit.into());
+        self
+    }
+
     /// Sets how long a [kept](Self::with_keep_conn) connection may be idle before it is closed. Default: 1 s.
     ///
     /// It should be shorter than the application's own limit. Otherwise requests are sent over connections that the
@@ -264,16 +284,26 @@ impl Config {
         self.max_concurrent_requests
     }
 
-    /// Calls the handler of STDERR with a chunk.
-    pub(super) fn stderr(&self, text: &[u8]) {
+    /// Calls the handler of STDERR with a chunk. `parts`: the head of the request, for the log.
+    pub(super) fn stderr(&self, text: &[u8], parts: Option<&request::Parts>) {
         match &self.on_stderr {
             Some(handler) => handler(text),
             None => {
                 let text = String::from_utf8_lossy(text);
-                tracing::warn!(text = text.trim_end(), "the application wrote to STDERR");
+                tracing::warn!(
+                    method = parts.map(|parts| parts.method.as_str()),
+                    uri = parts.map(uri_text),
+                    text = text.trim_end(),
+                    "the application wrote to STDERR"
+                );
             }
         }
     }
+}
+
+/// The target of a request, for the log: at most 200 bytes.
+pub(super) fn uri_text(parts: &request::Parts) -> String {
+    Escaped(parts.uri.to_string().as_bytes()).to_string()
 }
 
 impl fmt::Debug for Config {
@@ -288,6 +318,7 @@ impl fmt::Debug for Config {
             .field("body_stall_timeout", &self.body_stall_timeout)
             .field("max_head_bytes", &self.max_head_bytes)
             .field("abort_timeout", &self.abort_timeout)
+            .field("abandoned", &self.abandoned)
             .field("keep_alive_timeout", &self.keep_alive_timeout)
             .field("extra_params", &self.extra_params)
             .finish_non_exhaustive()
