@@ -11,6 +11,7 @@ mod segment;
 mod service;
 mod settings;
 mod shared_settings;
+mod spool;
 mod timeout;
 mod variables;
 
@@ -18,3 +19,4 @@ pub use self::fastcgi_gateway::FastCgiGateway;
 pub use self::php_gateway::PhpGateway;
 pub use self::resolver::Symlinks;
 pub use self::service::GatewayFuture;
+pub use self::spool::{Buffering, RequestBuffering, ResponseBuffering};

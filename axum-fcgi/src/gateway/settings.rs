@@ -8,14 +8,14 @@ use axum::http::uri::Scheme;
 use tower_fcgi::client::ExtraParams;
 
 use super::resolver::ScriptResolver;
+use super::spool::Buffering;
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) env: ExtraParams,
     pub(super) scheme: Option<Scheme>,
-    /// The most bytes of a body of unknown length that are buffered to determine its length. `None`: such a body is not
-    /// buffered.
-    pub(super) buffer_unsized_bodies: Option<usize>,
+    /// `None`: bodies stream.
+    pub(super) buffering: Option<Buffering>,
     pub(super) header_timeout: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) local_redirects: u8,
@@ -26,7 +26,7 @@ impl Default for Settings {
         Self {
             env: ExtraParams::default(),
             scheme: None,
-            buffer_unsized_bodies: None,
+            buffering: None,
             header_timeout: Some(Duration::from_secs(60)),
             timeout: None,
             local_redirects: 0,

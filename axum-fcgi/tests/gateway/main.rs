@@ -19,6 +19,8 @@ mod php_files;
 #[cfg(unix)]
 mod php_limits;
 #[cfg(unix)]
+mod php_slow_clients;
+#[cfg(unix)]
 mod process;
 #[cfg(unix)]
 mod runner;
@@ -26,8 +28,14 @@ mod runner;
 #[cfg(unix)]
 fn main() -> std::process::ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials =
-        [php::trials(), php_files::trials(), php_limits::trials(), peers::trials(), application::trials()];
+    let trials = [
+        php::trials(),
+        php_files::trials(),
+        php_limits::trials(),
+        php_slow_clients::trials(),
+        peers::trials(),
+        application::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 
