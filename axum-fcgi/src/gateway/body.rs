@@ -8,6 +8,8 @@ use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use tower_http::timeout::DeadlineBody;
 
+use super::flush_first::FlushFirst;
+
 /// Wraps the application's body, so that it fails at `deadline` and its failure is logged.
 pub(super) fn response_body<B>(body: B, deadline: Option<Instant>) -> Body
 where
@@ -17,9 +19,9 @@ where
     match deadline {
         Some(deadline) => {
             let timeout = deadline.saturating_duration_since(Instant::now());
-            Body::new(DeadlineBody::new(timeout, body).map_err(log))
+            Body::new(FlushFirst::new(DeadlineBody::new(timeout, body).map_err(log)))
         }
-        None => Body::new(body.map_err(log)),
+        None => Body::new(FlushFirst::new(body.map_err(log))),
     }
 }
 

@@ -3,6 +3,7 @@
 mod body;
 mod error_status;
 mod fastcgi_gateway;
+mod flush_first;
 mod mount_path;
 mod php_gateway;
 mod redirect;

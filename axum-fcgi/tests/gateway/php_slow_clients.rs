@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use axum::Router;
-use axum_fcgi::Buffering;
+use axum_fcgi::{Buffering, ResponseBuffering};
+use futures_util::future::join_all;
 use libtest_mimic::Trial;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial_with(CHILDREN, "slow_uploads", slow_uploads),
         trial_with(CHILDREN, "slow_readers", slow_readers),
         trial_with(CHILDREN, "expect_100_continue", expect_continue),
+        trial_with(CHILDREN, "a_short_response_arrives", short),
     ]
 }
 
@@ -170,8 +172,12 @@ async fn slow_readers(fpm: Fpm) {
         assert!(server.buffering.used_memory() <= 64 << 20);
     }
     assert!(server.buffering.used_files() > 0);
-    for (mut client, mut response) in clients {
+    // All at once, because a small receive buffer makes each slow.
+    let read = clients.into_iter().map(async |(mut client, mut response)| {
         client.read_to_end(&mut response).await.unwrap();
+        response
+    });
+    for response in join_all(read).await {
         let head = response.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
         assert_eq!(response.len() - head, LEN);
     }
@@ -197,4 +203,14 @@ async fn expect_continue(fpm: Fpm) {
     let response = rest(server.send(&head(100_001)).await.unwrap()).await.unwrap();
     assert!(response.starts_with("HTTP/1.1 413 "), "{response}");
     server.assert_released().await;
+}
+
+/// The head and the bytes that there are, as from nginx; then the connection ends.
+async fn short(fpm: Fpm) {
+    for responses in [ResponseBuffering::On, ResponseBuffering::Off] {
+        let server = Server::start(&fpm, |buffering| buffering.with_response_buffering(responses)).unwrap();
+        let client = server.send("GET /do.php?what=short HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        let response = rest(client).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 ") && response.ends_with("\r\n\r\nfour"), "{response:?}");
+    }
 }

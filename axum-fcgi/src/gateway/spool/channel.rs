@@ -78,22 +78,29 @@ impl ResponseChannel {
         }))
     }
 
-    /// Queues a chunk, and returns it if more than `limit` bytes would be queued. An empty queue takes any chunk.
-    pub(super) fn send(&self, chunk: Bytes, limit: usize) -> Result<(), Bytes> {
+    /// Queues a chunk, and returns it if more than `limit` bytes would be queued, or if all bodies together have too much. An
+    /// empty queue takes any chunk.
+    pub(super) fn try_send(&self, chunk: Bytes, limit: usize) -> Result<(), Bytes> {
         let mut state = self.lock();
-        let bytes = chunk.len() as u64;
-        if state.chunks.is_empty() {
-            state.unread_since = Instant::now();
-            if !state.memory.try_grow(bytes) {
-                state.memory.grow(bytes);
+        if state.memory.try_grow(chunk.len() as u64) {
+            if state.chunks.is_empty() || state.len + chunk.len() <= limit {
+                push(state, chunk);
+                return Ok(());
             }
-        } else if state.len + chunk.len() > limit || !state.memory.try_grow(bytes) {
-            return Err(chunk);
+            state.memory.shrink(chunk.len() as u64);
+        } else if state.chunks.is_empty() {
+            state.memory.grow(chunk.len() as u64);
+            push(state, chunk);
+            return Ok(());
         }
-        state.len += chunk.len();
-        state.chunks.push_back(chunk);
-        wake(state, |state| state.reader.take());
-        Ok(())
+        Err(chunk)
+    }
+
+    /// Queues a chunk in any case.
+    pub(super) fn send(&self, chunk: Bytes) {
+        let mut state = self.lock();
+        state.memory.grow(chunk.len() as u64);
+        push(state, chunk);
     }
 
     /// Ends the response after the chunks.
@@ -176,6 +183,15 @@ impl ChannelState {
         self.len = 0;
         self.memory.shrink(self.memory.bytes());
     }
+}
+
+fn push(mut state: MutexGuard<'_, ChannelState>, chunk: Bytes) {
+    if state.chunks.is_empty() {
+        state.unread_since = Instant::now();
+    }
+    state.len += chunk.len();
+    state.chunks.push_back(chunk);
+    wake(state, |state| state.reader.take());
 }
 
 /// Wakes after the lock is released.

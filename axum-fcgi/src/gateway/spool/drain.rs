@@ -80,7 +80,8 @@ impl Drain {
                 }
                 Event::ClientReads => match self.overflow.pop().await {
                     Ok(None) => {}
-                    Ok(Some(chunk)) => self.send(chunk),
+                    // The client has read enough, so there is room.
+                    Ok(Some(chunk)) => self.channel.send(chunk),
                     Err(error) => {
                         let source = &error as &(dyn std::error::Error + 'static);
                         tracing::error!(error = source, "a buffered response is incomplete");
@@ -103,16 +104,11 @@ impl Drain {
 
     /// Keeps a chunk: for the client if it is the next one, else in the overflow.
     async fn store(&mut self, chunk: Bytes) {
-        let chunk = if self.overflow.is_empty() { self.channel.send(chunk, self.memory) } else { Err(chunk) };
+        let chunk =
+            if self.overflow.is_empty() { self.channel.try_send(chunk, self.memory) } else { Err(chunk) };
         if let Err(chunk) = chunk {
             self.overflow.push(chunk).await;
         }
-    }
-
-    /// Queues the oldest bytes of the overflow for the client.
-    fn send(&self, chunk: Bytes) {
-        // The channel has room, except for one chunk.
-        let _ = self.channel.send(chunk, usize::MAX);
     }
 
     /// Ends the channel if the application's side has ended.

@@ -17,6 +17,7 @@ use super::channel::{ResponseChannel, ResponseEnd};
 use super::drain::Drain;
 use super::poll_now::poll_now;
 use super::total::Reservation;
+use crate::gateway::flush_first::FlushFirst;
 
 /// `X-Accel-Buffering`, with which an application turns buffering off.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -42,7 +43,7 @@ pub(in crate::gateway) fn buffer_response(body: Body, headers: &HeaderMap, buffe
             ResponseSource::Channel(channel)
         }
     };
-    Body::new(BufferedBody { source, hint, delivered: 0 })
+    Body::new(FlushFirst::new(BufferedBody { source, hint, delivered: 0 }))
 }
 
 /// What was received of a response without waiting.

@@ -16,6 +16,10 @@ case 'large':
 case 'bytes':
     echo str_repeat('x', (int) $_GET['n']);
     break;
+case 'short':
+    header('Content-Length: 10');
+    echo 'four';
+    break;
 case 'log':
     error_log('a line for the log');
     echo 'logged';
