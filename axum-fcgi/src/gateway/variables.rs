@@ -98,7 +98,7 @@ impl RemoteAddr {
         let addr = match client.ip().to_canonical() {
             IpAddr::V4(addr) => {
                 // Faster than `Display` by 1 000 instructions.
-                let mut buffers = [itoa::Buffer::new(); 4];
+                let mut buffers: [_; 4] = std::array::from_fn(|_| itoa::Buffer::new());
                 let [a, b, c, d] = &mut buffers;
                 let [w, x, y, z] = addr.octets();
                 [a.format(w), b.format(x), c.format(y), d.format(z)].join(".")
