@@ -160,6 +160,7 @@ pub mod coming_from_axum {}
 pub mod deployment {}
 mod accept;
 mod allow_list;
+mod connection_addrs;
 mod extract;
 mod forwarded;
 #[cfg(feature = "gateway")]
@@ -172,8 +173,10 @@ mod send_file;
 mod serve;
 #[doc = include_str!("testing.md")]
 pub mod testing {}
+mod throttle;
 
 pub use self::allow_list::{AllowList, AllowListError};
+pub use self::connection_addrs::ConnectionAddrs;
 pub use self::extract::{
     AuthType, ClientProtocol, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser,
     RequestScheme, RequestUri, ScriptName, ServerAddr, ServerName, ServerRequestId, ServerSoftware, Stderr,
@@ -197,7 +200,7 @@ pub use self::serve::{
 #[cfg(unix)]
 pub use self::serve::{ServeAuto, serve_auto};
 pub use tower_fcgi;
-pub use tower_fcgi::{ErrorLog, RequestTarget, StderrClosed};
+pub use tower_fcgi::{ErrorLog, RequestTarget, Snapshot, Stats, StderrClosed, stats};
 
 /// The README's example is a test.
 #[cfg(doctest)]

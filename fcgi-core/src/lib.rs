@@ -95,7 +95,7 @@
 //! - Records: [`RecordHeader`], [`RecordType`], [`BeginRequest`], [`EndRequest`], [`UnknownType`],
 //!   [`Variable`], for both directions.
 //! - The record codec: [`RecordDecoder`], [`RecordEncoder`]. Name-value pairs: [`NameValuePairs`],
-//!   [`encode_pair`], [`Params`].
+//!   [`encode_pair`], [`Params`]; [`RecordEncoder::write_pairs`] keeps them whole.
 //! - The application's side of a connection: [`server::Connection`]. Its docs contain the contract with the driver.
 //! - The web server's side: [`client::Connection`].
 //! - Limits: [`Limits`]. Errors: [`ProtocolError`] is the peer's fault, [`UserError`] the caller's.
@@ -125,7 +125,7 @@ pub use codec::{Fragment, RecordDecoder, RecordEncoder};
 pub use error::{ProtocolError, ProtocolErrorKind, UserError};
 pub use key::RequestKey;
 pub use limits::Limits;
-pub use name_value::{NameValuePairs, encode_pair};
+pub use name_value::{MAX_PAIR_LEN, NameValuePairs, encode_pair};
 pub use params::{Iter as ParamsIter, Params};
 pub use record::{
     BeginRequest, Direction, EndRequest, ProtocolStatus, RecordHeader, RecordType, RequestId, Role, Roles,

@@ -56,12 +56,12 @@
 //! use http_body_util::{BodyExt as _, Empty};
 //! use tokio::net::UnixStream;
 //! use tower::ServiceExt as _;
-//! use tower_fcgi::client::{Config, ExtraParams, Pool};
+//! use tower_fcgi::client::{ExtraParams, Pool};
 //!
 //! # #[cfg(unix)]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let php = Pool::new(16, Config::default(), || UnixStream::connect("/run/php/php-fpm.sock"));
+//! let php = Pool::builder(|| UnixStream::connect("/run/php/php-fpm.sock")).max_size(16).build();
 //! let script = [("SCRIPT_FILENAME", "/srv/site/index.php"), ("SCRIPT_NAME", "/index.php")];
 //! let request = Request::get("/index.php?page=1")
 //!     .extension(ExtraParams::from_iter(script))
@@ -98,9 +98,10 @@
 //! [`RequestTarget`].
 //!
 //! # Features
-//! Both are default features, and neither needs the other.
+//! `server` and `client` are default features, and neither needs the other.
 //! - `server`: [`Connection`] and [`serve_cgi`].
 //! - `client`: [`client`].
+//! - `serde`: serializes and deserializes the numbers of [`stats`].
 //!
 //! # Panics in handlers
 //! A handler that panics fails only its own request: with a 500, or by closing the connection if some of the
@@ -123,6 +124,8 @@ mod progress;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(any(feature = "client", feature = "server"))]
+pub mod stats;
+#[cfg(any(feature = "client", feature = "server"))]
 mod sync;
 
 #[cfg(feature = "server")]
@@ -136,6 +139,8 @@ pub use self::server::{
     Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
     OnUpgrade, Params, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,
 };
+#[cfg(feature = "server")]
+pub use self::stats::{Snapshot, Stats};
 #[cfg(feature = "server")]
 pub use fcgi_core::server::OverloadResponse;
 pub use fcgi_core::{Limits, ParamsIter, ProtocolStatus, Role, Roles};

@@ -11,6 +11,9 @@ mod client;
 #[cfg(unix)]
 mod fpm;
 #[cfg(unix)]
+#[path = "../listen/log.rs"]
+mod log;
+#[cfg(unix)]
 mod peers;
 #[cfg(unix)]
 mod php;
@@ -19,11 +22,21 @@ mod php_files;
 #[cfg(unix)]
 mod php_limits;
 #[cfg(unix)]
+mod php_releases;
+#[cfg(unix)]
+mod php_rules;
+#[cfg(unix)]
 mod php_slow_clients;
+#[cfg(unix)]
+mod php_traps;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]
+mod responses;
+#[cfg(unix)]
 mod runner;
+#[cfg(unix)]
+mod workers;
 
 #[cfg(unix)]
 fn main() -> std::process::ExitCode {
@@ -32,9 +45,14 @@ fn main() -> std::process::ExitCode {
         php::trials(),
         php_files::trials(),
         php_limits::trials(),
+        php_releases::trials(),
+        php_rules::trials(),
         php_slow_clients::trials(),
+        php_traps::trials(),
         peers::trials(),
         application::trials(),
+        workers::trials(),
+        responses::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::routing::get;
 use axum_fcgi::PhpGateway;
-use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use axum_fcgi::tower_fcgi::client::Pool;
 use tokio::net::{TcpListener, UnixStream};
 use tower_http::services::ServeDir;
 
@@ -23,7 +23,7 @@ const SITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/site");
 
 fn app(socket: String) -> Router {
     // As many connections as pm.max_children.
-    let fpm = Pool::new(4, Config::default(), move || UnixStream::connect(socket.clone()));
+    let fpm = Pool::builder(move || UnixStream::connect(socket.clone())).max_size(4).build();
     let book = PhpGateway::new(fpm, SITE).files(ServeDir::new(SITE));
     Router::new().route("/", get(async || "The book is at /book/.")).nest_service("/book", book)
 }

@@ -8,7 +8,10 @@ use tempfile::TempDir;
 use test_support::{PhpFpm, Process, Result, ask, free_port, get, needs};
 
 fn main() -> ExitCode {
-    test_support::run(vec![needs("a_guest_signs", PhpFpm::find(), |program| book(&program))])
+    test_support::run(vec![
+        needs("a_guest_signs", PhpFpm::find(), |program| book(&program)),
+        needs("one_of_two_php_fpm_stops", PhpFpm::find(), |program| two(&program)),
+    ])
 }
 
 /// Starts php-fpm with the example's configuration, but with another socket, log and user.
@@ -31,7 +34,7 @@ fn book(program: &Path) -> Result {
 
     assert_eq!(get(port, "/")?.body, "The book is at /book/.");
     let bare = get(port, "/book")?;
-    assert!(bare.status == 308 && bare.head.contains("location: /book/\r\n"), "{bare:?}");
+    assert!(bare.status == 308 && bare.head.contains("location: ./book/\r\n"), "{bare:?}");
 
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
     let signed = ask(port, "POST", "/book/", form, "name=Ann+%26+Bob")?;
@@ -49,4 +52,28 @@ fn book(program: &Path) -> Result {
         assert!(matches!(get(port, path)?.status, 400 | 404), "{path}");
     }
     Ok(())
+}
+
+fn two(program: &Path) -> Result {
+    let directories = [TempDir::new()?, TempDir::new()?];
+    let [mut first, mut second] =
+        [start_php(program, directories[0].path())?, start_php(program, directories[1].path())?];
+    let port = free_port()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_php-balanced"));
+    command.env("LISTEN", format!("127.0.0.1:{port}"));
+    command.env("PHP_SOCKET", first.socket()).env("PHP_SOCKET_2", second.socket());
+    let _application = Process::start(&mut command, || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+    let visit = || -> Result {
+        for _ in 0..4 {
+            let page = get(port, "/book/index.php")?;
+            assert!(page.status == 200 && page.body.contains("<p>Hello, 127.0.0.1.</p>"), "{page:?}");
+        }
+        Ok(())
+    };
+    visit()?;
+    first.stop();
+    visit()?;
+    first.restart()?;
+    second.stop();
+    visit()
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::cgi::{RequestError, ResponseError};
+use crate::stats::{Cause, FailureCause, RecordedFailure, TimeoutCause};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -68,6 +69,27 @@ impl Failure {
             Self::HeadTimeout | Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
             Self::Request(status, _) => *status,
         }
+    }
+
+    /// The failure for the counters.
+    pub(crate) const fn recorded(&self) -> RecordedFailure {
+        let cause = match self {
+            Self::Panic(_) => Cause::Failure(FailureCause::Panicked),
+            Self::Service(_) => Cause::Failure(FailureCause::ServiceError),
+            Self::ServiceNotReady(_) => Cause::Failure(FailureCause::NotReady),
+            Self::Body(_) | Self::BodyTooShort { .. } | Self::BodyTooLong => {
+                Cause::Failure(FailureCause::BodyError)
+            }
+            Self::Head(_) => Cause::Failure(FailureCause::InvalidHead),
+            Self::UpgradeRefused => Cause::Failure(FailureCause::UpgradeRefused),
+            Self::BodyTooLarge => Cause::Failure(FailureCause::BodyTooLarge),
+            Self::Request(..) => Cause::Failure(FailureCause::InvalidRequest),
+            Self::BodyNotConsumed => Cause::Timeout(TimeoutCause::BodyStall),
+            Self::BodyStalled => Cause::Timeout(TimeoutCause::Body),
+            Self::Timeout => Cause::Timeout(TimeoutCause::Request),
+            Self::HeadTimeout => Cause::Timeout(TimeoutCause::Head),
+        };
+        RecordedFailure { status: self.status().as_u16(), cause }
     }
 
     /// Whether the peer caused the failure, which is then logged at a lower level.

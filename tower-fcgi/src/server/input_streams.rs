@@ -93,6 +93,16 @@ impl InputStreams {
         !matches!(self, Self::Upgrade(_)) && self.channels().any(|channel| channel.is_open())
     }
 
+    /// The bytes that the handler has not read.
+    pub(super) fn unread(&self) -> usize {
+        self.channels().map(|channel| channel.unread()).sum()
+    }
+
+    /// The bytes that were received since the request was dispatched, with those that were received before.
+    pub(super) fn received(&self) -> u64 {
+        self.channels().map(|channel| channel.received()).sum()
+    }
+
     /// Whether the handler waits for bytes of a body.
     pub(super) fn reader_is_waiting(&self) -> bool {
         self.channels().any(|channel| channel.reader_is_waiting())

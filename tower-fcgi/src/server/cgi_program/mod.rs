@@ -22,7 +22,7 @@ use super::error::Error;
 use super::error_log::DeferredLog;
 use super::failure::{BoxError, Failure};
 use super::handle::ConnectionHandle;
-use super::oneshot::Oneshot;
+use super::oneshot::{Oneshot, ServiceCall};
 use super::params::Params;
 use super::response_driver::{ResponseDriver, complete};
 use super::response_writer::ResponseWriter as _;
@@ -196,7 +196,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>>
     where
-        F: Future<Output = Result<Response<B>, Failure>>,
+        F: ServiceCall<Output = Result<Response<B>, Failure>>,
         B: Body<Error: Into<BoxError>>,
     {
         self.handle.register_waker(cx.waker());
