@@ -9,6 +9,7 @@ use axum::http::uri::Scheme;
 use tower_fcgi::client::ExtraParams;
 
 use super::resolver::ScriptResolver;
+use super::spool::Buffering;
 use crate::forwarded::TrustedProxies;
 
 #[derive(Debug, Clone)]
@@ -16,9 +17,8 @@ pub(super) struct Settings {
     pub(super) env: ExtraParams,
     pub(super) scheme: Option<Scheme>,
     pub(super) trusted_proxies: Option<TrustedProxies>,
-    /// The most bytes of a body of unknown length that are buffered to determine its length. `None`: such a body is not
-    /// buffered.
-    pub(super) buffer_unsized_bodies: Option<usize>,
+    /// `None`: bodies stream.
+    pub(super) buffering: Option<Buffering>,
     pub(super) header_timeout: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) local_redirects: u8,
@@ -30,7 +30,7 @@ impl Default for Settings {
             env: ExtraParams::default(),
             scheme: None,
             trusted_proxies: None,
-            buffer_unsized_bodies: None,
+            buffering: None,
             header_timeout: Some(Duration::from_secs(60)),
             timeout: None,
             local_redirects: 0,
