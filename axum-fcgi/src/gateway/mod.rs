@@ -4,6 +4,7 @@ mod body;
 mod client_connection;
 mod error_status;
 mod fastcgi_gateway;
+mod host;
 mod mount_path;
 mod path_rules;
 mod php_gateway;

@@ -21,6 +21,7 @@ use super::body::response_body;
 use super::client_connection::ClientConnection;
 use super::error_status::{RequestBodyError, error_status};
 use super::fastcgi_gateway::FastCgiGateway;
+use super::host;
 use super::mount_path::MountPath;
 use super::php_gateway::PhpGateway;
 use super::reason_phrase::set_http_reason;
@@ -227,6 +228,9 @@ fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Sett
             Resolved::NoRoot => return StatusCode::INTERNAL_SERVER_ERROR.into(),
         },
     };
+    if !host::is_valid(request.headers()) {
+        return StatusCode::BAD_REQUEST.into();
+    }
     let extensions = request.extensions();
     let connection = ClientConnection::new(extensions, request.headers(), settings);
     let variables = match script {
