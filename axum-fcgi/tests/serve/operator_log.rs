@@ -37,7 +37,7 @@ async fn start_and_end_are_logged_at_info() {
     let (log, _guard) = Log::start();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("app.sock");
-    let tcp = FcgiListener::bind(&":0".parse().unwrap()).unwrap();
+    let tcp = FcgiListener::bind(":0").unwrap();
     let addr = tcp.local_addr().unwrap();
     let listeners = Listeners::new(tcp).and(UnixSocket::new(&path).bind().unwrap());
     let config = Config::default().with_max_connections(7).with_shutdown_timeout(SECOND);

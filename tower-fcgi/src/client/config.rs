@@ -7,6 +7,7 @@ use std::time::Duration;
 use fcgi_core::{Params, Role, client};
 use http::request;
 
+use super::in_flight::AbandonedRequests;
 use crate::cgi::extra_params::ExtraParams;
 use crate::escaped::Escaped;
 
@@ -28,6 +29,7 @@ pub struct Config {
     pub(super) body_stall_timeout: Option<Duration>,
     pub(super) max_head_bytes: usize,
     pub(super) abort_timeout: Option<Duration>,
+    pub(super) abandoned: AbandonedRequests,
     pub(super) keep_alive_timeout: Option<Duration>,
     pub(super) extra_params: Params,
     pub(super) on_stderr: Option<OnStderr>,
@@ -46,6 +48,7 @@ impl Default for Config {
             body_stall_timeout: Some(Duration::from_secs(10)),
             max_head_bytes: 64 * 1024,
             abort_timeout: Some(Duration::from_secs(1)),
+            abandoned: AbandonedRequests::Abort,
             keep_alive_timeout: Some(Duration::from_secs(1)),
             extra_params: Params::default(),
             on_stderr: None,
@@ -89,6 +92,9 @@ impl Config {
     /// END_REQUEST does not show it (FastCGI §5.5): after `fastcgi_finish_request()` PHP runs the rest of the script, and reads
     /// the connection no earlier. So the connection takes no request until the application has replied to GET_VALUES (§4.1),
     /// which costs both sides a small record. Without a reply within 100 ms it is closed, as if it were not kept.
+    ///
+    /// For the same applications, a pool keeps no connections while a request over a new one has had no response for 100 ms: it
+    /// may wait for a worker that an idle connection occupies.
     ///
     /// Set `false` for an application that reads its connections while it works, such as this workspace's or Go's, and for
     /// one that never replies, such as libfcgi: its connections would all be closed. An application that has several requests
@@ -230,6 +236,21 @@ impl Config {
         self.abort_timeout
     }
 
+    /// Lets the application finish a request whose caller has left, within `limit` (`None`: without a limit): its response is
+    /// read to its end and dropped. Default: the request is aborted once it was sent.
+    ///
+    /// By default a script of PHP ends at its first output after the [abort timeout](Self::with_abort_timeout), unless it calls
+    /// `ignore_user_abort`. With this, it runs to its end, as with nginx's `fastcgi_ignore_client_abort on`. After `limit` its
+    /// connection is closed. Until then it counts as in use.
+    ///
+    /// In either case a request is sent completely if its connection has taken it and its body is in hand, also if the
+    /// caller has left before.
+    #[must_use]
+    pub fn with_finish_abandoned(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.abandoned = AbandonedRequests::Finish(limit.into());
+        self
+    }
+
     /// Sets how long a [kept](Self::with_keep_conn) connection may be idle before it is closed. Default: 1 s.
     ///
     /// It should be shorter than the application's own limit. Otherwise requests are sent over connections that the
@@ -297,6 +318,7 @@ impl fmt::Debug for Config {
             .field("body_stall_timeout", &self.body_stall_timeout)
             .field("max_head_bytes", &self.max_head_bytes)
             .field("abort_timeout", &self.abort_timeout)
+            .field("abandoned", &self.abandoned)
             .field("keep_alive_timeout", &self.keep_alive_timeout)
             .field("extra_params", &self.extra_params)
             .finish_non_exhaustive()

@@ -55,6 +55,8 @@ pub(super) trait Observer: Send + Sync + RefUnwindSafe {
     fn on_capacity(&self);
     /// The connection's probe has ended.
     fn on_probe(&self, outcome: ProbeOutcome);
+    /// Whether a request waits for a worker that kept connections may occupy, so that a connection must not be kept.
+    fn is_starved(&self) -> bool;
 }
 
 /// A channel of requests. Its capacity is one request, or more once the application has replied that it multiplexes.
@@ -192,6 +194,15 @@ impl<B> RequestChannel<B> {
         !self.lock().state.is_open()
     }
 
+    /// Closes the connection if it is idle.
+    pub(super) fn close_if_idle(&self) {
+        let mut shared = self.lock();
+        if shared.has_room() && shared.is_idle() {
+            shared.state = State::Draining;
+            wake(shared, |shared| &mut shared.connection);
+        }
+    }
+
     /// Whether the connection has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.lock().state.is_closed()
@@ -243,6 +254,11 @@ impl<B> RequestChannel<B> {
         }
         register(&mut shared.connection, cx);
         Poll::Pending
+    }
+
+    /// Whether the connection must not be kept, for the sake of another one.
+    pub(super) fn is_starved(&self) -> bool {
+        self.observer.as_ref().is_some_and(|observer| observer.is_starved())
     }
 
     /// Releases the reservation of a request that has ended.

@@ -42,7 +42,7 @@ impl<B> Driver<B> {
     pub(super) fn new(config: Config, requests: Arc<RequestChannel<B>>) -> Self {
         Self {
             protocol: Protocol::new(config.protocol),
-            in_flight: InFlight::new(config.abort_timeout),
+            in_flight: InFlight::new(config.abort_timeout, config.abandoned),
             config,
             requests,
             capacity: 1,
@@ -84,7 +84,9 @@ impl<B> Driver<B> {
     pub(super) fn begin_ready_check(&mut self) -> bool {
         // An application with several requests on a connection reads it at any time.
         let needed = self.config.ready_check && self.capacity == 1 && self.in_flight.is_empty();
-        if needed {
+        if needed && self.requests.is_starved() {
+            self.stop_accepting();
+        } else if needed {
             self.protocol.output().set_buffer(buffer_pool::take_output);
             match self.protocol.get_values(&PROBE_VARIABLES) {
                 Ok(()) => self.ready_check.begin(),
@@ -104,6 +106,9 @@ impl<B> Driver<B> {
             self.timers.stop(Timer::ReadyCheck);
             buffer_pool::keep_output(self.protocol.output().take_buffer());
             self.protocol.shrink();
+            if self.requests.is_starved() {
+                return self.stop_accepting();
+            }
             self.requests.release();
         }
     }
@@ -190,6 +195,7 @@ where
             Timer::Probe => self.probe_timed_out(),
             Timer::Abort if self.in_flight.all_aborted() => self.state.close(),
             Timer::Abort => self.stop_accepting(),
+            Timer::Abandoned => self.in_flight.abort_abandoned(&mut self.protocol, write.written),
             Timer::BodyStall => {
                 if let Some(key) = self.in_flight.largest_unread() {
                     self.abort(key, ErrorKind::Stalled, write);
@@ -205,7 +211,7 @@ where
             || self.timers.is_set(Timer::ReadyCheck)
             || match self.in_flight.len() {
                 0 => self.config.keep_alive_timeout.is_some(),
-                1 => self.in_flight.any_aborted(),
+                1 => self.in_flight.any_aborted() || self.in_flight.abandoned_deadline().is_some(),
                 _ => true,
             }
     }
@@ -228,6 +234,10 @@ where
         match self.in_flight.abort_deadline().filter(|_| counts) {
             Some(deadline) => self.timers.set(Timer::Abort, deadline),
             None => self.timers.stop(Timer::Abort),
+        }
+        match self.in_flight.abandoned_deadline() {
+            Some(deadline) => self.timers.set(Timer::Abandoned, deadline),
+            None => self.timers.stop(Timer::Abandoned),
         }
     }
 

@@ -5,7 +5,9 @@
 //!
 //!   response   AwaitingHead ── head ──▶ Streaming ── body dropped after its last byte, overrun ──▶ Complete
 //!                   │                      │
-//!                   └──────────────────────┴── END_REQUEST, fail, abort ──▶ Detached
+//!                   ├──────────────────────┼── the caller leaves ──▶ Abandoned ──┐
+//!                   │                      │                                      │
+//!                   └──────────────────────┴── END_REQUEST, fail, abort ──────────┴──▶ Detached
 //! ```
 
 use std::collections::VecDeque;
@@ -55,8 +57,12 @@ pub(super) struct ClientExchange<B> {
 
 enum UploadState<B> {
     Streaming(RequestUpload<B>),
-    /// The end of STDIN was sent. Keeps a body that was never polled, in case the request must be returned.
-    Sent(RequestUpload<B>),
+    /// The end of STDIN was queued. Keeps a body that was never polled, in case the request must be returned.
+    Sent {
+        upload: RequestUpload<B>,
+        /// The bytes that the connection has written once it was sent.
+        end: u64,
+    },
     /// The rest of the body is not sent: the request was aborted, has failed, or has its response.
     Stopped,
 }
@@ -73,6 +79,8 @@ enum ResponseState<B> {
     },
     /// The caller has all of the response, but END_REQUEST was not received yet.
     Complete,
+    /// The caller is gone. The request is sent completely all the same, and what the application sends is dropped.
+    Abandoned,
     /// The caller is gone, or received an error.
     Detached,
 }
@@ -109,7 +117,10 @@ impl<B> ClientExchange<B> {
     pub(super) fn unread(&self) -> usize {
         match &self.response {
             ResponseState::Streaming { cell, .. } => cell.unread(),
-            ResponseState::AwaitingHead { .. } | ResponseState::Complete | ResponseState::Detached => 0,
+            ResponseState::AwaitingHead { .. }
+            | ResponseState::Complete
+            | ResponseState::Abandoned
+            | ResponseState::Detached => 0,
         }
     }
 
@@ -190,7 +201,9 @@ where
                 }
                 reader == Receiver::Dropped
             }
-            ResponseState::Complete | ResponseState::Detached => return CallerState::Detached,
+            ResponseState::Complete | ResponseState::Abandoned | ResponseState::Detached => {
+                return CallerState::Detached;
+            }
         };
         if gone { CallerState::Gone } else { CallerState::Waiting }
     }
@@ -206,6 +219,7 @@ where
         protocol: &mut Protocol,
         cx: &mut Context<'_>,
         limit: usize,
+        written: u64,
     ) -> Result<Progress, ErrorKind> {
         let UploadState::Streaming(upload) = &mut self.upload else { return Ok(Progress::Finished) };
         let Poll::Ready(chunk) = self.span.in_scope(|| catch_panic(|| upload.poll(cx, limit)))? else {
@@ -218,7 +232,8 @@ where
                 if let UploadState::Streaming(upload) =
                     std::mem::replace(&mut self.upload, UploadState::Stopped)
                 {
-                    self.upload = UploadState::Sent(upload);
+                    let end = written + protocol.output_len() as u64;
+                    self.upload = UploadState::Sent { upload, end };
                 }
                 ended
             }
@@ -230,9 +245,34 @@ where
         Ok(Progress::Made)
     }
 
-    /// Whether the request was sent completely.
+    /// Whether all of the request was queued.
     pub(super) const fn is_sent(&self) -> bool {
-        matches!(self.upload, UploadState::Sent(_))
+        matches!(self.upload, UploadState::Sent { .. })
+    }
+
+    /// Whether all of the request was among the first `written` bytes of the connection, or its rest is never sent.
+    pub(super) const fn is_written(&self, written: u64) -> bool {
+        match self.upload {
+            UploadState::Streaming(_) => false,
+            UploadState::Sent { end, .. } => end <= written,
+            UploadState::Stopped => true,
+        }
+    }
+
+    /// Drops the response: the caller is gone. Returns whether the rest of the request may be in hand, so that it can be
+    /// sent.
+    pub(super) fn abandon(&mut self, protocol: &mut Protocol) -> bool {
+        self.response = ResponseState::Abandoned;
+        let _ = protocol.discard(self.key);
+        match &self.upload {
+            UploadState::Streaming(upload) => upload.is_bounded(),
+            UploadState::Sent { .. } => true,
+            UploadState::Stopped => false,
+        }
+    }
+
+    pub(super) const fn is_abandoned(&self) -> bool {
+        matches!(self.response, ResponseState::Abandoned)
     }
 
     /// Drops the rest of the body.
@@ -250,7 +290,7 @@ where
     pub(super) fn read(&mut self, protocol: &mut Protocol, config: &Config) -> Result<Stdout, ErrorKind> {
         let key = self.key;
         let overrun = match &mut self.response {
-            ResponseState::Detached => false,
+            ResponseState::Abandoned | ResponseState::Detached => false,
             ResponseState::Complete => buffer_pool::with_chunks(|chunks| {
                 let _ = protocol.read_stdout(key, chunks);
                 chunks.iter().any(|chunk| !chunk.is_empty())
@@ -345,7 +385,7 @@ where
                 self.response = ResponseState::Detached;
                 return;
             }
-            ResponseState::Complete | ResponseState::Detached => return,
+            ResponseState::Complete | ResponseState::Abandoned | ResponseState::Detached => return,
         };
         self.fail(kind, written);
     }
@@ -353,12 +393,14 @@ where
     /// Fails the response: with an error to the caller before the head, else with an error of the body.
     pub(super) fn fail(&mut self, kind: ErrorKind, written: u64) {
         match std::mem::replace(&mut self.response, ResponseState::Detached) {
-            ResponseState::Complete | ResponseState::Detached => {}
+            ResponseState::Complete | ResponseState::Abandoned | ResponseState::Detached => {}
             ResponseState::Streaming { cell, .. } => cell.fail(kind),
             ResponseState::AwaitingHead { caller, parser } => {
                 let upload = std::mem::replace(&mut self.upload, UploadState::Stopped);
                 let body = match upload {
-                    UploadState::Streaming(upload) | UploadState::Sent(upload) if parser.is_empty() => {
+                    UploadState::Streaming(upload) | UploadState::Sent { upload, .. }
+                        if parser.is_empty() =>
+                    {
                         upload.into_untouched()
                     }
                     other => {

@@ -29,11 +29,33 @@ pub(super) struct InFlight<B> {
     /// The deadlines of aborted requests, and of others of which only the end is wanted.
     aborted: BTreeSet<(Instant, RequestKey)>,
     abort_timeout: Option<Duration>,
+    /// The deadlines of requests whose callers have left.
+    abandoned: BTreeSet<(Instant, RequestKey)>,
+    on_abandoned: AbandonedRequests,
+}
+
+/// How long the request of a caller that has left may take to be written, before it is aborted: as nginx's
+/// `fastcgi_send_timeout`.
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What happens to a request whose caller has left, once it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AbandonedRequests {
+    Abort,
+    /// The application may go on for this long; `None`: without a limit.
+    Finish(Option<Duration>),
 }
 
 impl<B> InFlight<B> {
-    pub(super) fn new(abort_timeout: Option<Duration>) -> Self {
-        Self { exchanges: SmallVec::new(), next_upload: 0, aborted: BTreeSet::new(), abort_timeout }
+    pub(super) fn new(abort_timeout: Option<Duration>, on_abandoned: AbandonedRequests) -> Self {
+        Self {
+            exchanges: SmallVec::new(),
+            next_upload: 0,
+            aborted: BTreeSet::new(),
+            abort_timeout,
+            abandoned: BTreeSet::new(),
+            on_abandoned,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -68,6 +90,7 @@ impl<B> InFlight<B> {
         if let Some(deadline) = self.exchanges.get(at).and_then(|exchange| exchange.abort_deadline) {
             self.aborted.remove(&(deadline, key));
         }
+        self.forget_abandoned(key);
         if at < self.next_upload {
             self.next_upload -= 1;
         }
@@ -92,6 +115,17 @@ impl<B> InFlight<B> {
     /// The earliest deadline of an aborted request.
     pub(super) fn abort_deadline(&self) -> Option<Instant> {
         self.aborted.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// The earliest deadline of a request whose caller has left.
+    pub(super) fn abandoned_deadline(&self) -> Option<Instant> {
+        self.abandoned.first().map(|(deadline, _)| *deadline)
+    }
+
+    fn forget_abandoned(&mut self, key: RequestKey) {
+        if !self.abandoned.is_empty() {
+            self.abandoned.retain(|(_, other)| *other != key);
+        }
     }
 
     /// The request with the most unread bytes; `None` if there are no unread bytes.
@@ -127,6 +161,7 @@ where
             Some(kind) => exchange.fail(kind, written),
             None => exchange.abort(),
         }
+        self.forget_abandoned(key);
         self.expect_end(key);
         let _ = protocol.abort(key);
     }
@@ -139,7 +174,8 @@ where
         self.aborted.insert((deadline, key));
     }
 
-    /// Aborts the requests whose callers are gone.
+    /// Handles the requests whose callers are gone: they are sent completely, if they are in hand, and aborted then unless the
+    /// application may finish them.
     pub(super) fn poll_callers(
         &mut self,
         protocol: &mut Protocol,
@@ -148,15 +184,36 @@ where
     ) -> Progress {
         let mut progress = Progress::Blocked;
         for at in 0..self.exchanges.len() {
-            if let Some(exchange) = self.exchanges.get_mut(at)
-                && exchange.poll_caller(protocol, cx) == CallerState::Gone
-            {
-                let key = exchange.key;
+            let Some(exchange) = self.exchanges.get_mut(at) else { break };
+            let key = exchange.key;
+            if exchange.poll_caller(protocol, cx) == CallerState::Gone {
+                progress = Progress::Made;
+                if exchange.abandon(protocol) {
+                    let limit = match self.on_abandoned {
+                        AbandonedRequests::Abort => Some(SEND_TIMEOUT),
+                        AbandonedRequests::Finish(limit) => limit,
+                    };
+                    self.abandoned.extend(limit.map(|limit| (deadline_after(limit), key)));
+                } else {
+                    self.abort(key, None, protocol, written);
+                    continue;
+                }
+            }
+            let Some(exchange) = self.exchanges.get(at) else { break };
+            let finishes = exchange.is_sent() && matches!(self.on_abandoned, AbandonedRequests::Finish(_));
+            if exchange.is_abandoned() && exchange.is_written(written) && !finishes {
                 self.abort(key, None, protocol, written);
                 progress = Progress::Made;
             }
         }
         progress
+    }
+
+    /// Aborts the request with the earliest [deadline](Self::abandoned_deadline).
+    pub(super) fn abort_abandoned(&mut self, protocol: &mut Protocol, written: u64) {
+        if let Some((_, key)) = self.abandoned.pop_first() {
+            self.abort(key, None, protocol, written);
+        }
     }
 
     pub(super) fn is_uploading(&self) -> bool {
@@ -188,7 +245,12 @@ where
             }
             let Some(exchange) = self.exchanges.get_mut(self.next_upload) else { break };
             self.next_upload += 1;
-            match exchange.poll_upload(protocol, cx, limit) {
+            match exchange.poll_upload(protocol, cx, limit, written) {
+                Ok(Progress::Blocked) if exchange.is_abandoned() => {
+                    // The rest is not in hand.
+                    let key = exchange.key;
+                    self.abort(key, None, protocol, written);
+                }
                 Ok(Progress::Blocked | Progress::Finished) => {
                     blocked += 1;
                     continue;
@@ -208,6 +270,7 @@ where
     /// Fails all requests: the connection has failed.
     pub(super) fn fail(&mut self, kind: &ErrorKind, written: u64) {
         self.aborted.clear();
+        self.abandoned.clear();
         for mut exchange in self.exchanges.drain(..) {
             exchange.fail(kind.clone(), written);
             drop_caught(exchange);

@@ -54,7 +54,9 @@
 //!   (CANT_MPX_CONN, OVERLOADED; §5.5) has not run it: a [`Pool`] sends it once more, over another connection or alone.
 //!
 //! # Aborting a request
-//! Dropping a response's future or its body aborts the request: the application gets ABORT_REQUEST (FastCGI §5.4). The
+//! Dropping a response's future or its body aborts the request: the application gets ABORT_REQUEST (FastCGI §5.4). A request
+//! that its connection has taken and whose body is in hand is sent completely first, so that the application serves it: a
+//! form that was submitted counts, also if its client has left. [`Config::with_finish_abandoned`] lets the application finish. The
 //! connection is closed when the application has ended the request, or after [`Config::with_abort_timeout`], unless it has
 //! other requests. So a timeout around the service also aborts the request.
 //!

@@ -49,6 +49,15 @@ where
         (Self { state: BodySource::Untouched(body), left, rest: None }, length)
     }
 
+    /// Whether the rest of the body has an end: one of unknown length may have none.
+    pub(super) fn is_bounded(&self) -> bool {
+        match &self.state {
+            BodySource::Untouched(body) => self.left.is_some() || body.is_end_stream(),
+            BodySource::Streaming(_) => self.left.is_some(),
+            BodySource::Ended => true,
+        }
+    }
+
     /// Polls for the next chunk, at most `limit` bytes; `None` at the end.
     pub(super) fn poll(
         &mut self,

@@ -17,12 +17,15 @@ pub(super) enum Timer {
     ReadyCheck,
     /// END_REQUEST of an aborted request.
     Abort,
+    /// The end of a request whose caller has left.
+    Abandoned,
     /// An unread response to be read, which blocks the others.
     BodyStall,
 }
 
 impl Timer {
-    const ALL: [Self; 5] = [Self::KeepAlive, Self::Probe, Self::ReadyCheck, Self::Abort, Self::BodyStall];
+    const ALL: [Self; 6] =
+        [Self::KeepAlive, Self::Probe, Self::ReadyCheck, Self::Abort, Self::Abandoned, Self::BodyStall];
 }
 
 /// The deadlines of timers that are set.

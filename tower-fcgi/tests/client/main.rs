@@ -4,6 +4,7 @@
 mod loopback;
 mod scripted;
 
+mod abandoned;
 mod aborts;
 mod balance;
 mod connecting;

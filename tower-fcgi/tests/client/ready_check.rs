@@ -3,7 +3,7 @@
 use fcgi_core::{BeginRequest, RecordType};
 use tokio::time::{Duration, Instant, sleep};
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::Config;
+use tower_fcgi::client::{Config, Pool};
 
 use crate::loopback::*;
 use crate::scripted::{self, Application, complete_response, record, values};
@@ -100,6 +100,48 @@ async fn an_unsupported_query_shows_it_too() {
     let unknown = record(RecordType::UNKNOWN_TYPE, &[RecordType::GET_VALUES.0, 0, 0, 0, 0, 0, 0, 0]);
     app.send(scripted::with_id(0, unknown)).await;
     sender.ready().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_closes_for_a_waiting_request() {
+    for served_while_starved in [false, true] {
+        let (connected, mut connections) = tokio::sync::mpsc::unbounded_channel();
+        let pool = Pool::builder(move || {
+            let (ours, theirs) = tokio::io::duplex(1 << 16);
+            connected.send(theirs).unwrap();
+            std::future::ready(std::io::Result::Ok(ours))
+        });
+        let config = Config::default().with_keep_conn(true).with_keep_alive_timeout(None);
+        let pool = pool.config(config).build::<Body>();
+        // The only worker has the first connection; the second one is in its backlog.
+        let first = tokio::spawn(pool.clone().oneshot(get("/")));
+        let mut served = Application::new(connections.recv().await.unwrap());
+        served.request().await;
+        let second = tokio::spawn(pool.clone().oneshot(post("/", none())));
+        let mut waiting = Application::new(connections.recv().await.unwrap());
+        let start = Instant::now();
+        if served_while_starved {
+            sleep(Duration::from_millis(500)).await;
+        }
+        served.send(complete_response("1")).await;
+        text(first.await.unwrap().unwrap().into_body()).await.unwrap();
+        if !served_while_starved {
+            assert_eq!(served.record().await.unwrap().0, RecordType::GET_VALUES);
+            served.send(free()).await;
+        }
+        assert!(served.record().await.is_none(), "it is closed");
+        assert_eq!(start.elapsed().as_millis(), if served_while_starved { 500 } else { 100 });
+        waiting.request().await;
+        waiting.send(complete_response("2")).await;
+        text(second.await.unwrap().unwrap().into_body()).await.unwrap();
+        // Nobody waits any more, so the next one is kept.
+        let third = tokio::spawn(pool.oneshot(get("/")));
+        let mut kept = Application::new(connections.recv().await.unwrap());
+        kept.request().await;
+        kept.send(complete_response("3")).await;
+        text(third.await.unwrap().unwrap().into_body()).await.unwrap();
+        assert_eq!(kept.record().await.unwrap().0, RecordType::GET_VALUES);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,7 +104,7 @@ async fn extra_params_of_all_requests_and_of_one() {
 
 #[tokio::test(start_paused = true)]
 async fn each_record_of_params_has_whole_pairs() {
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, _web_server, mut app) = scripted::connect(kept());
     let mut request = get("/");
     for (name, len) in [("x-a", 30_000), ("x-b", 60_000), ("x-c", 3), ("x-d", 65_000), ("x-e", 60_000)] {
         request.headers_mut().insert(name, "v".repeat(len).parse().unwrap());
@@ -130,7 +130,7 @@ async fn each_record_of_params_has_whole_pairs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_variable_that_fits_no_record_is_not_sent() {
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, _web_server, mut app) = scripted::connect(kept());
     let mut request = get("/");
     request.headers_mut().insert("x-a", "v".repeat(65_530).parse().unwrap());
     let error = sender.call(request).await.unwrap_err();

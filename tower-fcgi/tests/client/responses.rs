@@ -9,7 +9,7 @@ use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::ReasonPhrase;
-use tower_fcgi::client::{Config, LocalRedirect};
+use tower_fcgi::client::LocalRedirect;
 
 use crate::loopback::*;
 use crate::scripted::{self, complete_response, end, record, stdout};
@@ -51,7 +51,7 @@ async fn a_response_is_cut_to_its_content_length() {
         vec![stdout(format!("{promised}0")), stdout("123"), stdout("4"), stdout("567")],
         vec![stdout(format!("{promised}012")), stdout("34"), stdout([b'x'; 60_000]).repeat(10)],
     ] {
-        let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, _web_server, mut app) = scripted::connect(kept());
         let response = sender.call(get("/"));
         app.request().await;
         app.send(wire.concat()).await;
@@ -70,7 +70,7 @@ async fn a_response_is_cut_to_its_content_length() {
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_response_is_cut_off_behind_its_length() {
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, web_server, mut app) = scripted::connect(kept());
     let response = sender.call(get("/"));
     app.request().await;
     app.send(stdout("Content-Length: 2\r\n\r\nok!")).await;
@@ -84,7 +84,7 @@ async fn an_endless_response_is_cut_off_behind_its_length() {
 #[tokio::test(start_paused = true)]
 async fn a_response_without_content_has_no_length() {
     for status in [204, 304] {
-        let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, _web_server, mut app) = scripted::connect(kept());
         let response = sender.call(get("/"));
         app.request().await;
         app.send([stdout(format!("Status: {status}\r\nContent-Length: 4\r\n\r\nbody")), end()].concat())
@@ -100,7 +100,7 @@ async fn a_response_without_content_has_no_length() {
 async fn a_reason_phrase_is_an_extension() {
     for (line, reason) in [("404 Gone Fishing", Some("Gone Fishing")), ("404 Not Found", None), ("404", None)]
     {
-        let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, _web_server, mut app) = scripted::connect(kept());
         let response = sender.call(get("/"));
         app.request().await;
         app.send([stdout(format!("Status: {line}\r\n\r\n")), end()].concat()).await;

@@ -154,7 +154,7 @@ async fn a_probed_connection_is_in_no_span() {
 #[tokio::test(start_paused = true)]
 async fn a_cut_response_is_one_warning() {
     let (log, _guard) = Log::start();
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, _web_server, mut app) = scripted::connect(kept());
     let request = async {
         let response = sender.ready().await.unwrap().call(get("/")).await.unwrap();
         assert_eq!(text(response.into_body()).await.unwrap(), "ok");

@@ -119,7 +119,6 @@ async fn long_variables(php: Php) {
     let error = php.service.clone().oneshot(cookie).await.expect_err("it fits no record");
     assert_eq!(error.too_long_param(), Some("HTTP_COOKIE"));
     assert_eq!(php.text(get("/long")).await, "");
-    assert_eq!(php.connections.load(Ordering::Relaxed), 1, "nothing of it was sent");
 }
 
 async fn bodies(php: Php) {

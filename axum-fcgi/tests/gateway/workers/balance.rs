@@ -29,7 +29,7 @@ async fn stops(programs: Programs) {
     let front = Front::from(router.clone());
     let requests = tokio::spawn(async move { load(front, 32, &[Method::GET], REQUESTS).await });
     let mut stops = 0;
-    while !requests.is_finished() {
+    while !requests.is_finished() && stops < 20 {
         sleep(Duration::from_millis(300)).await;
         let stopping = Arc::clone(&stopping);
         let restarted = spawn_blocking(move || {

@@ -39,11 +39,11 @@ async fn terminate_timeout(programs: Programs) {
     }
 }
 
-/// Repeats `change` until the load is over. Returns what was lost, and how often it was changed.
+/// Repeats `change` under load. Returns what was lost, and how often it was changed.
 async fn under_load(front: Front, place: &Arc<Mutex<Place>>, change: fn(&mut Place)) -> (Lost, usize) {
     let load = tokio::spawn(async move { load(front, CLIENTS, &BOTH, REQUESTS).await });
     let mut changes = 0;
-    while !load.is_finished() {
+    while !load.is_finished() && changes < 20 {
         let place = Arc::clone(place);
         let changed: JoinHandle<()> = spawn_blocking(move || change(&mut place.lock().unwrap()));
         changed.await.unwrap();
@@ -74,6 +74,6 @@ async fn restarts(programs: Programs) {
     let (lost, restarts) = under_load(gateway, &place, restart).await;
     let (lost_by_nginx, _) = under_load(Front::from(&nginx), &place, restart).await;
     eprintln!("{restarts} restarts: lost {lost:?}; by nginx {lost_by_nginx:?}");
-    // Only requests that a worker had, or that waited in its backlog: no more than connections.
-    assert!(lost.count() <= restarts * WORKERS, "{lost:?}");
+    // Only requests that a worker had or that waited in the backlog. nginx also fails those that cannot connect.
+    assert!(lost.count() < lost_by_nginx.count(), "{lost:?}; by nginx {lost_by_nginx:?}");
 }

@@ -72,6 +72,9 @@ async fn larger(programs: Programs) {
     let place = programs.start("pm = static\npm.max_children = 2\n");
     let default = place.router(place.pool());
     assert_eq!(load(default, 64, &BOTH, REQUESTS).await, Lost::default(), "{}", place.fpm.log());
+    // Connections that are kept busy must not starve those in the backlog.
+    let kept = place.keeping_gateway(8);
+    assert_eq!(load(kept, 32, &BOTH, REQUESTS / 4).await, Lost::default(), "{}", place.fpm.log());
 }
 
 /// Two pools that keep connections share a php-fpm with one worker.

@@ -57,8 +57,7 @@ impl<C> PoolBuilder<C> {
     /// Set it to the number of workers of the application, which is how many connections it serves at once: for PHP,
     /// `pm.max_children`. Then a request waits here, where [`acquire_timeout`](Self::acquire_timeout) limits the wait, and
     /// where it leaves the queue if its future is dropped. Further connections wait unnoticed in the application's backlog. A
-    /// pool that [keeps](Config::with_keep_conn) connections to php-fpm must not be larger than that: while others are kept
-    /// busy, no worker would accept a further one.
+    /// kept one can occupy the worker that they wait for: see [`Config::with_ready_check`].
     ///
     /// The default suits an application whose workers are not known: php-fpm's backlog has room for 511 connections, and
     /// one more is being served. So the pool alone does not fill it.

@@ -89,6 +89,13 @@ impl<B> PooledConnections<B> {
         least_loaded.channel().reserve().then(|| Arc::clone(least_loaded))
     }
 
+    /// Closes the idle connections.
+    pub(super) fn close_idle(&self) {
+        for connection in self.lock().iter() {
+            connection.channel().close_if_idle();
+        }
+    }
+
     /// Makes a connection the most recently used.
     pub(super) fn touch(&self, connection: &Arc<PooledConnection<B>>) {
         let mut list = self.lock();

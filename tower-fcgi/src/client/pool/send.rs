@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, Request, Response};
 use http_body::Body;
@@ -21,6 +22,9 @@ use crate::client::probe::Probe;
 use crate::client::response_body::ResponseBody;
 use crate::client::send_request::SendRequest;
 use crate::stats::PoolRecorder;
+
+/// How long a request may wait over a new connection before others are closed to free a worker for it.
+const STARVED_AFTER: Duration = Duration::from_millis(100);
 
 impl<C, F, IO, B> Pool<C, B>
 where
@@ -49,7 +53,7 @@ where
         };
         let reused = matches!(checkout, Checkout::Existing(_));
         let (connection, response) = self.send_over(checkout, request, patience).await?;
-        let mut failed = match received(response.await, recorder) {
+        let mut failed = match self.response(response, reused).await {
             Ok(response) => return Ok(response),
             Err(failed) => failed,
         };
@@ -75,6 +79,23 @@ where
             Err(kind) => return Err(unsent(kind.into(), request)),
         };
         let (_connection, response) = self.send_over(checkout, request, patience).await?;
+        self.response(response, false).await
+    }
+
+    /// Waits for a response.
+    ///
+    /// A connection that is new may wait for a worker that a kept connection occupies. So if there is no response in time, no
+    /// connection is kept until there is one.
+    async fn response(&self, mut response: Receiver<ResponseResult<B>>, reused: bool) -> ResponseResult<B> {
+        let PoolState { config, application, connections, recorder, .. } = &*self.shared;
+        if reused || !config.keep_conn || !config.ready_check {
+            return received(response.await, recorder);
+        }
+        if let Ok(response) = timeout(STARVED_AFTER, &mut response).await {
+            return received(response, recorder);
+        }
+        let _starved = application.starve();
+        connections.close_idle();
         received(response.await, recorder)
     }
 
