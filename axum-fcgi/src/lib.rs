@@ -144,10 +144,12 @@
 //! # In production
 //! [`deployment`] has notes on process managers, permissions, timeouts on both sides, and numbers of connections. [`Config`]
 //! has the limits and timeouts.
+//! [`Stats`], given to [`with_stats`](Serve::with_stats), counts connections and requests, what became of them and how long
+//! that took, and lists those in flight.
 //!
 //! # Features
 //! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router.
-//! - `serde`: serializes and deserializes an [`Address`] as its string.
+//! - `serde`: serializes and deserializes an [`Address`] as its string, and the numbers of [`Stats`].
 //! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
