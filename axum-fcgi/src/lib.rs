@@ -76,7 +76,8 @@
 //! has the limits and timeouts.
 //!
 //! # Features
-//! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router.
+//! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router;
+//!   the page `php` has recipes.
 //! - `serde`: serializes and deserializes an [`Address`] as its string.
 //! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
 
@@ -92,6 +93,9 @@ mod extract;
 mod forwarded;
 #[cfg(feature = "gateway")]
 mod gateway;
+#[cfg(feature = "gateway")]
+#[doc = include_str!("php.md")]
+pub mod php {}
 #[cfg(unix)]
 mod listen;
 pub mod rejection;
@@ -109,7 +113,7 @@ pub use self::extract::{
 };
 pub use self::forwarded::{ForwardedHeaders, ForwardedHeadersService, TrustedProxies};
 #[cfg(feature = "gateway")]
-pub use self::gateway::{FastCgiGateway, GatewayFuture, PhpGateway, Symlinks};
+pub use self::gateway::{FastCgiGateway, GatewayFuture, InternalFiles, PhpGateway, Symlinks};
 #[cfg(unix)]
 pub use self::listen::{
     Address, AddressError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, IdOrName,

@@ -3,6 +3,8 @@
 mod body;
 mod error_status;
 mod fastcgi_gateway;
+mod internal_files;
+mod internal_headers;
 mod mount_path;
 mod php_gateway;
 mod redirect;
@@ -15,6 +17,7 @@ mod timeout;
 mod variables;
 
 pub use self::fastcgi_gateway::FastCgiGateway;
+pub use self::internal_files::InternalFiles;
 pub use self::php_gateway::PhpGateway;
 pub use self::resolver::Symlinks;
 pub use self::service::GatewayFuture;

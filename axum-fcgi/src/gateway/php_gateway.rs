@@ -91,6 +91,11 @@ use super::shared_settings::shared_settings;
 /// Content-Length) is buffered first, because PHP reads CONTENT_LENGTH bytes. See
 /// [`buffer_unsized_bodies`](Self::buffer_unsized_bodies).
 ///
+/// # Headers for the web server
+/// The client never gets `X-Accel-Redirect` and the other `X-Accel-` headers of a script, as in nginx. A file that
+/// X-Accel-Redirect or X-Sendfile names is sent if [`internal_files`](Self::internal_files) allows it. The limits of
+/// X-Accel-Limit-Rate, X-Accel-Charset and X-Accel-Expires have no effect.
+///
 /// # Failures
 /// | status | reason |
 /// | --- | --- |

@@ -23,7 +23,7 @@ use super::error_status::{RequestBodyError, error_status};
 use super::fastcgi_gateway::FastCgiGateway;
 use super::mount_path::MountPath;
 use super::php_gateway::PhpGateway;
-use super::redirect::RedirectRequest;
+use super::redirect::{Cookies, RedirectRequest};
 use super::resolver::Resolved;
 use super::segment::{SegmentKind, classify};
 use super::settings::{Files, Settings};
@@ -113,7 +113,13 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    async fn respond(mut self, mut request: Box<Request>) -> Response {
+    async fn respond(self, request: Box<Request>) -> Response {
+        let mut cookies = Cookies::default();
+        let response = self.follow_redirects(request, &mut cookies).await;
+        cookies.add_to(response)
+    }
+
+    async fn follow_redirects(mut self, mut request: Box<Request>, cookies: &mut Cookies) -> Response {
         let started = Instant::now();
         let mut redirects_left = self.settings.local_redirects;
         loop {
@@ -124,6 +130,7 @@ where
                 Route::StaticFiles => return Box::pin(self.serve_static(request)).await,
                 Route::Application => {}
             }
+            let file_request = self.settings.internal_headers.file_request(&request);
             let timeout = HeadTimeout::new(&self.settings, started, request.body_mut());
             let response = match timeout.run(pin!(self.call_application(request))).await {
                 Some(Ok(response)) => response,
@@ -137,11 +144,13 @@ where
             if let Some(next) = location.zip(redirect).and_then(|(to, redirect)| redirect.into_request(&to.0))
             {
                 redirects_left -= 1;
+                cookies.take_from(&response);
                 request = Box::new(next);
                 continue;
             }
             let deadline = self.settings.timeout.and_then(|limit| started.checked_add(limit));
-            return response.map(|body| response_body(body, deadline));
+            let response = response.map(|body| response_body(body, deadline));
+            return self.settings.internal_headers.apply(response, file_request).await;
         }
     }
 

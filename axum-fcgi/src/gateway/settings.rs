@@ -7,6 +7,7 @@ use axum::http::uri::Scheme;
 
 use tower_fcgi::client::ExtraParams;
 
+use super::internal_headers::InternalHeaders;
 use super::resolver::ScriptResolver;
 
 #[derive(Debug, Clone)]
@@ -19,6 +20,7 @@ pub(super) struct Settings {
     pub(super) header_timeout: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) local_redirects: u8,
+    pub(super) internal_headers: InternalHeaders,
 }
 
 impl Default for Settings {
@@ -30,6 +32,7 @@ impl Default for Settings {
             header_timeout: Some(Duration::from_secs(60)),
             timeout: None,
             local_redirects: 0,
+            internal_headers: InternalHeaders::default(),
         }
     }
 }

@@ -11,6 +11,10 @@ mod client;
 #[cfg(unix)]
 mod fpm;
 #[cfg(unix)]
+mod internal_files;
+#[cfg(unix)]
+mod local_redirects;
+#[cfg(unix)]
 mod peers;
 #[cfg(unix)]
 mod php;
@@ -26,8 +30,15 @@ mod runner;
 #[cfg(unix)]
 fn main() -> std::process::ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials =
-        [php::trials(), php_files::trials(), php_limits::trials(), peers::trials(), application::trials()];
+    let trials = [
+        php::trials(),
+        php_files::trials(),
+        php_limits::trials(),
+        internal_files::trials(),
+        local_redirects::trials(),
+        peers::trials(),
+        application::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 

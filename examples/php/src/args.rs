@@ -44,6 +44,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) no_front_controller: bool,
 
+    /// A directory or file that is a 404 for clients, such as /data; several times for several
+    #[arg(long, value_name = "PATH", value_parser = mount_path)]
+    pub(crate) deny: Vec<String>,
+
     /// Follows symbolic links that lead out of the directory
     #[arg(long)]
     pub(crate) follow_links: bool,

@@ -1,6 +1,8 @@
 //! The Router that is the site's web server.
 
 use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::any;
 use axum_fcgi::tower_fcgi::client::{Config, Pool};
 use axum_fcgi::{Address, PhpGateway, Symlinks};
 use tower_http::services::ServeDir;
@@ -20,9 +22,16 @@ pub(crate) fn site(args: &Args, fpm: Address) -> Router {
     if args.follow_links {
         php = php.symlinks(Symlinks::Anywhere);
     }
-    match &*args.path {
-        "/" => Router::new().fallback_service(php),
-        path => Router::new().nest_service(path, php),
+    // The gateway finds a file by the usual spelling of its path only, and so does a route.
+    let denied =
+        args.deny.iter().map(|path| path.trim_end_matches('/')).fold(Router::new(), |router, path| {
+            let not_found = || any(async || StatusCode::NOT_FOUND);
+            router.route(path, not_found()).route(&format!("{path}/{{*below}}"), not_found())
+        });
+    let site = denied.fallback_service(php);
+    match args.path.trim_end_matches('/') {
+        "" => site,
+        path => Router::new().nest_service(path, site),
     }
 }
 

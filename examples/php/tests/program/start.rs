@@ -40,6 +40,8 @@ pub(crate) fn site() -> Result {
         ("style.css", "li {}"),
         ("docs/index.html", "<p>Docs</p>"),
         (".env", "SECRET=1"),
+        ("data/pages/start.txt", "SECRET=2"),
+        ("data/run.php", "SECRET=3"),
         ("fails.php", "<?php error_log('a message'); http_response_code(500); echo 'failed';"),
     ])?;
     let program = Program::start(site.path(), &["--fpm", "own"])?;
@@ -54,8 +56,18 @@ pub(crate) fn site() -> Result {
         let answer = get(program.port, path)?;
         assert_eq!((answer.status, &*answer.body), (status, body), "{path}: {}", answer.head);
     }
+    assert_eq!(get(program.port, "/data/run.php")?.body, "SECRET=3");
     drop(program);
-    let program = Program::start(site.path(), &["--fpm", "own", "--no-front-controller"])?;
+    let options = ["--fpm", "own", "--no-front-controller", "--deny", "/data", "--deny", "/style.css"];
+    let program = Program::start(site.path(), &options)?;
+    for path in ["/data/pages/start.txt", "/data/run.php", "/data/run.php/x", "/data/", "/style.css"] {
+        assert_eq!(get(program.port, path)?.status, 404, "{path}");
+    }
+    for path in
+        ["/%64ata/run.php", "//data/run.php", "/data%2frun.php", "/./data/run.php", "/docs/../data/run.php"]
+    {
+        assert!(matches!(get(program.port, path)?.status, 400 | 404), "{path}");
+    }
     assert_eq!(get(program.port, "/2026/11/a-post/")?.status, 404);
     assert_eq!(get(program.port, "/index.php")?.body, "index of /index.php");
     Ok(())
