@@ -1,6 +1,7 @@
 //! Addresses and networks that may connect, or whose headers are trusted.
 
 use std::env::{self, VarError};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -67,6 +68,33 @@ impl AllowList {
     pub fn allows(&self, addr: IpAddr) -> bool {
         let addr = addr.to_canonical();
         self.networks.iter().any(|network| network.contains(&addr))
+    }
+}
+
+impl FromIterator<IpNet> for AllowList {
+    fn from_iter<I: IntoIterator<Item = IpNet>>(networks: I) -> Self {
+        Self { networks: networks.into_iter().map(canonical).collect() }
+    }
+}
+
+impl FromIterator<IpAddr> for AllowList {
+    fn from_iter<I: IntoIterator<Item = IpAddr>>(addresses: I) -> Self {
+        addresses.into_iter().map(IpNet::from).collect()
+    }
+}
+
+/// The string parses to the same list, unless it is empty.
+impl fmt::Display for AllowList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, network) in self.networks.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            if network.prefix_len() == network.max_prefix_len() {
+                write!(f, "{separator}{}", network.addr())?;
+            } else {
+                write!(f, "{separator}{network}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -143,6 +171,17 @@ mod tests {
         ] {
             assert_eq!(allows(list, addr), allowed, "{addr} in {list}");
         }
+    }
+
+    #[test]
+    fn a_list_displays_and_collects() {
+        let text = "127.0.0.1, 10.0.0.0/8, 2001:db8::/32, ::1";
+        let list: AllowList = text.parse().unwrap();
+        assert_eq!(list.to_string(), text);
+        assert_eq!("::ffff:10.0.0.0/104".parse::<AllowList>().unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!(AllowList::empty().to_string(), "");
+        let addresses: [IpAddr; 2] = ["::ffff:192.0.2.1".parse().unwrap(), "::1".parse().unwrap()];
+        assert_eq!(addresses.into_iter().collect::<AllowList>(), "192.0.2.1, ::1".parse().unwrap());
     }
 
     #[test]

@@ -1,18 +1,88 @@
 //! Serve an axum [`Router`](axum::Router) over FastCGI by changing one line.
 //!
 //! ```no_run
+//! # #[cfg(unix)] mod unix {
 //! use axum::{Router, routing::get};
+//! use axum_fcgi::UnixSocket;
 //!
-//! # async fn run() -> std::io::Result<()> {
-//! let router = Router::new().route("/", get(async || "Hello, World!"));
-//! let listener = tokio::net::TcpListener::bind("127.0.0.1:9000").await?;
-//! axum_fcgi::serve(listener, router).await // was: axum::serve(listener, router).await
+//! #[tokio::main]
+//! async fn main() -> std::io::Result<()> {
+//!     let router = Router::new().route("/", get(async || "Hello, World!"));
+//!     let listener = UnixSocket::new("/run/app/fcgi.sock").mode(0o660).group("www-data").bind()?;
+//!     axum_fcgi::serve(listener, router).await // was: axum::serve(listener, router).await
+//! }
 //! # }
 //! ```
 //!
 //! A web server (nginx, Apache, lighttpd, Caddy, HAProxy, H2O, OpenBSD's httpd) accepts HTTP and passes the requests on over
 //! FastCGI. The application runs as it does over HTTP: extractors, middleware and streaming work unchanged.
 //! [`coming_from_axum`] lists what changes, and what error messages mean.
+//!
+//! # The web server
+//! nginx, for example in `/etc/nginx/conf.d/app.conf` (the [deployment notes](deployment) have a leaner list of parameters):
+//!
+//! ```nginx
+//! upstream app {
+//!     server unix:/run/app/fcgi.sock;
+//!     keepalive 8;
+//! }
+//! server {
+//!     listen 8080;
+//!     location / {
+//!         fastcgi_pass app;
+//!         fastcgi_keep_conn on;
+//!         include fastcgi_params;
+//!     }
+//! }
+//! ```
+//!
+//! Caddy:
+//!
+//! ```caddyfile
+//! http://127.0.0.1:8080 {
+//!     request_header -Proxy
+//!     reverse_proxy unix//run/app/fcgi.sock {
+//!         transport fastcgi
+//!         flush_interval -1
+//!         header_down -Status
+//!     }
+//! }
+//! ```
+//!
+//! What was tested, and what does not work:
+//!
+#![doc = include_str!("web_servers.md")]
+//!
+//! # systemd
+//! A socket that systemd listens on, for a program that ends with [`serve_auto`]. `/etc/systemd/system/app.socket`:
+//!
+//! ```systemd
+//! [Unit]
+//! Description=Socket of the application
+//!
+//! [Socket]
+//! ListenStream=/run/app.sock
+//! SocketUser=root
+//! SocketGroup=www-data
+//! SocketMode=0660
+//!
+//! [Install]
+//! WantedBy=sockets.target
+//! ```
+//!
+//! `/etc/systemd/system/app.service`:
+//!
+//! ```systemd
+//! [Unit]
+//! Description=The application
+//! Requires=app.socket
+//! After=app.socket
+//!
+//! [Service]
+//! ExecStart=/usr/local/bin/app
+//! DynamicUser=yes
+//! TimeoutStopSec=35
+//! ```
 //!
 //! # Starting and listening
 //! [`serve_auto`] serves however the program was started, with one binary: by Apache's mod_fcgid, lighttpd, H2O or
@@ -81,6 +151,8 @@
 //! - `serde`: serializes and deserializes an [`Address`] as its string.
 //! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(unix)]
 #[doc = include_str!("coming_from_axum.md")]
 pub mod coming_from_axum {}
@@ -89,6 +161,7 @@ pub mod coming_from_axum {}
 pub mod deployment {}
 mod accept;
 mod allow_list;
+mod connection_addrs;
 mod extract;
 mod forwarded;
 #[cfg(feature = "gateway")]
@@ -104,8 +177,10 @@ mod send_file;
 mod serve;
 #[doc = include_str!("testing.md")]
 pub mod testing {}
+mod throttle;
 
 pub use self::allow_list::{AllowList, AllowListError};
+pub use self::connection_addrs::ConnectionAddrs;
 pub use self::extract::{
     AuthType, ClientProtocol, ClientVerify, DocumentRoot, MockParams, Params, RedirectStatus, RemoteUser,
     RequestScheme, RequestUri, ScriptName, ServerAddr, ServerName, ServerRequestId, ServerSoftware, Stderr,
@@ -127,4 +202,9 @@ pub use self::serve::{
 #[cfg(unix)]
 pub use self::serve::{ServeAuto, serve_auto};
 pub use tower_fcgi;
-pub use tower_fcgi::{ErrorLog, RequestTarget, StderrClosed};
+pub use tower_fcgi::{ErrorLog, RequestTarget, Snapshot, Stats, StderrClosed, stats};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

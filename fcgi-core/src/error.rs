@@ -84,4 +84,7 @@ pub enum UserError {
     /// The connection accepts no further requests.
     #[error("the connection accepts no further requests")]
     ConnectionClosing,
+    /// An encoded name-value pair is longer than [`MAX_PAIR_LEN`](crate::MAX_PAIR_LEN) bytes, so no record holds it whole.
+    #[error("a name-value pair is longer than a record")]
+    PairTooLong,
 }

@@ -23,7 +23,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use tokio::runtime::Runtime;
-use tower_fcgi::{Builder, FcgiService, RequestBody};
+use tower_fcgi::{Builder, FcgiService, RequestBody, Stats};
 
 use self::in_memory::{PARAMS, Served, Wire, request, request_with};
 
@@ -61,10 +61,20 @@ fn reader() -> impl FcgiService {
 /// One request after the other on a kept connection, in the connection's own future. `bytes`: what goes the
 /// way of which there is more.
 fn one_at_a_time(bencher: Bencher<'_, '_>, service: impl FcgiService, request: &Bytes, bytes: usize) {
+    one_at_a_time_with(bencher, &Builder::new(), service, request, bytes);
+}
+
+fn one_at_a_time_with(
+    bencher: Bencher<'_, '_>,
+    builder: &Builder,
+    service: impl FcgiService,
+    request: &Bytes,
+    bytes: usize,
+) {
     let runtime = runtime();
     let _entered = runtime.enter();
     let wire = Rc::new(Wire::default());
-    let mut served = Served::new(&Builder::new(), &wire, service);
+    let mut served = Served::new(builder, &wire, service);
     bencher
         .counter(BytesCount::new(bytes))
         .counter(ItemsCount::new(1_usize))
@@ -79,6 +89,14 @@ const HELLO: Bytes = Bytes::from_static(b"Hello, World!");
 fn get(bencher: Bencher<'_, '_>) {
     let request = request(1, 0);
     one_at_a_time(bencher, constant(HELLO), &request, request.len());
+}
+
+/// As `get`, and counted.
+#[divan::bench(sample_size = 200)]
+fn get_with_stats(bencher: Bencher<'_, '_>) {
+    let request = request(1, 0);
+    let builder = Builder::new().with_stats(Stats::new());
+    one_at_a_time_with(bencher, &builder, constant(HELLO), &request, request.len());
 }
 
 /// As `get`, from browsers in turn that each send their headers in another order: what the cache of heads is worst at.

@@ -6,34 +6,74 @@
 //!
 //! To serve an axum `Router` on a listener, use the crate `axum-fcgi`, which is built on this one.
 //!
+//! # A server
+//! An accept loop for any service. It needs no more than this; [`Builder`] adds limits, roles and a handle for graceful shutdown.
+//!
 //! ```
 //! use std::convert::Infallible;
+//!
 //! use http::{Request, Response};
-//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! use tokio::net::TcpListener;
 //! use tower_fcgi::{Connection, RequestBody};
 //!
+//! async fn hello(request: Request<RequestBody>) -> Result<Response<String>, Infallible> {
+//!     Ok(Response::new(format!("Hello, {}!", request.uri())))
+//! }
+//!
+//! async fn serve(listener: TcpListener) -> std::io::Result<()> {
+//!     loop {
+//!         let (stream, _) = listener.accept().await?;
+//!         let connection = Connection::new(stream, tower::service_fn(hello));
+//!         tokio::spawn(async move {
+//!             if let Err(error) = connection.await {
+//!                 eprintln!("{error}");
+//!             }
+//!         });
+//!     }
+//! }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let hello = tower::service_fn(async |request: Request<RequestBody>| {
-//!     Ok::<_, Infallible>(Response::new(format!("Hello, {}!", request.uri())))
-//! });
-//! let (mut web_server, application) = tokio::io::duplex(1024);
-//! let served = tokio::spawn(Connection::new(application, hello));
-//!
-//! // One request, as a web server sends it: BEGIN_REQUEST, PARAMS, and the ends of PARAMS and STDIN.
-//! web_server.write_all(b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00").await?;
-//! web_server.write_all(b"\x01\x04\x00\x01\x00\x22\x00\x00\x0e\x03REQUEST_METHODGET\x0b\x02REQUEST_URI/x").await?;
-//! web_server.write_all(b"\x01\x04\x00\x01\x00\x00\x00\x00\x01\x05\x00\x01\x00\x00\x00\x00").await?;
-//! let mut answer = Vec::new();
-//! web_server.read_to_end(&mut answer).await?;
-//! assert!(String::from_utf8_lossy(&answer).contains("\r\n\r\nHello, /x!"));
-//! served.await??;
+//! # let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! # let address = listener.local_addr()?;
+//! # tokio::spawn(serve(listener));
+//! # let (mut application, connection) = tower_fcgi::client::handshake(
+//! #     tokio::net::TcpStream::connect(address).await?, Default::default());
+//! # tokio::spawn(connection);
+//! # let request = Request::get("/x").body(http_body_util::Empty::<bytes::Bytes>::new())?;
+//! # let response = tower::ServiceExt::oneshot(&mut application, request).await?;
+//! # let body = http_body_util::BodyExt::collect(response.into_body()).await?;
+//! # assert_eq!(body.to_bytes(), "Hello, /x!");
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # The other side
-//! [`client`] sends requests to an application, as a web server does.
+//! # A client
+//! [`client`] sends requests to an application, as a web server does:
+//!
+//! ```no_run
+//! use bytes::Bytes;
+//! use http::Request;
+//! use http_body_util::{BodyExt as _, Empty};
+//! use tokio::net::UnixStream;
+//! use tower::ServiceExt as _;
+//! use tower_fcgi::client::{ExtraParams, Pool};
+//!
+//! # #[cfg(unix)]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let php = Pool::builder(|| UnixStream::connect("/run/php/php-fpm.sock")).max_size(16).build();
+//! let script = [("SCRIPT_FILENAME", "/srv/site/index.php"), ("SCRIPT_NAME", "/index.php")];
+//! let request = Request::get("/index.php?page=1")
+//!     .extension(ExtraParams::from_iter(script))
+//!     .body(Empty::<Bytes>::new())?;
+//! let response = php.oneshot(request).await?;
+//! println!("{}", response.status());
+//! println!("{:?}", response.into_body().collect().await?.to_bytes());
+//! # Ok(())
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
+//! ```
 //!
 //! # CGI
 //! [`serve_cgi`] serves the one request of a plain CGI program (RFC 3875), with the same mapping.
@@ -57,23 +97,55 @@
 //! A request's target is the one that the web server decided on, unless [`Config::with_request_target`] sets another: see
 //! [`RequestTarget`].
 //!
+//! # Features
+//! `server` and `client` are default features, and neither needs the other.
+//! - `server`: [`Connection`] and [`serve_cgi`].
+//! - `client`: [`client`].
+//! - `serde`: serializes and deserializes the numbers of [`stats`].
+//!
 //! # Panics in handlers
 //! A handler that panics fails only its own request: with a 500, or by closing the connection if some of the
 //! response was written. With `panic = "abort"` in the program's profile, the process ends instead.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(any(feature = "client", feature = "server"))]
 mod body;
+#[cfg(any(feature = "client", feature = "server"))]
 mod buffer_pool;
+#[cfg(any(feature = "client", feature = "server"))]
 mod cgi;
+#[cfg(feature = "client")]
 pub mod client;
+#[cfg(any(feature = "client", feature = "server"))]
+mod panic;
+#[cfg(any(feature = "client", feature = "server"))]
 mod progress;
+#[cfg(feature = "server")]
 mod server;
+#[cfg(any(feature = "client", feature = "server"))]
+pub mod stats;
+#[cfg(any(feature = "client", feature = "server"))]
 mod sync;
 
+#[cfg(feature = "server")]
 pub use self::body::{BodyError, RequestBody};
-pub use self::cgi::{InvalidReasonPhrase, OriginalUri, ReasonPhrase, RequestTarget};
+#[cfg(any(feature = "client", feature = "server"))]
+pub use self::cgi::{InvalidReasonPhrase, ReasonPhrase};
+#[cfg(feature = "server")]
+pub use self::cgi::{OriginalUri, RequestTarget};
+#[cfg(feature = "server")]
 pub use self::server::{
     Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
     OnUpgrade, Params, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,
 };
+#[cfg(feature = "server")]
+pub use self::stats::{Snapshot, Stats};
+#[cfg(feature = "server")]
 pub use fcgi_core::server::OverloadResponse;
 pub use fcgi_core::{Limits, ParamsIter, ProtocolStatus, Role, Roles};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

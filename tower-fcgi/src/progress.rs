@@ -20,6 +20,7 @@ impl Progress {
     }
 
     /// Turns `Finished` into `Blocked`, for a step that had something to do and made no progress.
+    #[cfg(feature = "server")]
     pub(crate) const fn or_blocked(self) -> Self {
         match self {
             Self::Made => Self::Made,

@@ -82,7 +82,7 @@ pub(crate) fn run(name: &str, requests: usize, socket: &Path) -> io::Result<()> 
                 let mut senders = Vec::new();
                 for _ in 0..CONNECTIONS {
                     let io = UnixStream::connect(socket).await?;
-                    let (sender, connection) = fastcgi::handshake(io, fastcgi::Config::default());
+                    let (sender, connection) = fastcgi::handshake(io, kept());
                     tokio::spawn(connection);
                     senders.push(Tower(sender));
                 }
@@ -145,9 +145,13 @@ fn fastcgi_pool(
     socket: &Path,
 ) -> fastcgi::Pool<impl Fn() -> Connecting<UnixStream> + Send + Sync + 'static, NoBody> {
     let socket = socket.to_owned();
-    fastcgi::Pool::new(CONNECTIONS, fastcgi::Config::default(), move || {
-        Box::pin(UnixStream::connect(socket.clone())) as _
-    })
+    let connect = move || Box::pin(UnixStream::connect(socket.clone())) as _;
+    fastcgi::Pool::builder(connect).max_size(CONNECTIONS).config(kept()).build()
+}
+
+/// The settings of connections that are kept, as those of HTTP.
+fn kept() -> fastcgi::Config {
+    fastcgi::Config::default().with_keep_conn(true).with_ready_check(false).with_keep_alive_timeout(None)
 }
 
 fn http_pool(socket: &Path) -> legacy::Client<UnixConnector, NoBody> {

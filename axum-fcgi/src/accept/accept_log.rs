@@ -1,19 +1,17 @@
 //! Logs errors of accept, and waits for room.
 
 use std::io;
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::connections::Connections;
 use super::exhaustion;
+use crate::throttle::Throttle;
 
 /// How long to wait after an error, unless a connection ends earlier.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// The least time between two log lines: an error repeats every second, and for each listener.
-const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 tokio::task_local! {
     /// The log of the `serve` that this task runs. axum's `Listener` cannot return an error, so the listeners of this
@@ -27,37 +25,14 @@ pub(crate) struct AcceptLog {
     connections: Arc<Connections>,
     /// Listeners that wait after an error.
     waiting: AtomicUsize,
+    /// One line at a time: an error repeats every second, and for each listener.
     throttle: Throttle,
-}
-
-/// Limits the number of log lines.
-#[derive(Debug, Default)]
-struct Throttle(Mutex<Option<LastLine>>);
-
-#[derive(Debug)]
-struct LastLine {
-    at: Instant,
-    /// Errors since then.
-    suppressed: u64,
-}
-
-impl Throttle {
-    /// Counts an error. `Some` if it may be logged: the number of errors suppressed since the last line.
-    fn check(&self) -> Option<u64> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = last.as_mut().filter(|last| last.at.elapsed() < LOG_INTERVAL) {
-            last.suppressed += 1;
-            return None;
-        }
-        let line = LastLine { at: Instant::now(), suppressed: 0 };
-        Some(last.replace(line).map_or(0, |last| last.suppressed))
-    }
 }
 
 impl AcceptLog {
     pub(crate) fn new(connections: &Arc<Connections>) -> Arc<Self> {
         let connections = Arc::clone(connections);
-        Arc::new(Self { connections, waiting: AtomicUsize::new(0), throttle: Throttle::default() })
+        Arc::new(Self { connections, waiting: AtomicUsize::new(0), throttle: Throttle::new(NonZeroU32::MIN) })
     }
 
     /// Runs `serve`, whose listeners report their errors here.
@@ -112,25 +87,5 @@ struct WaitingGuard<'a>(&'a AtomicUsize);
 impl Drop for WaitingGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn repeated_errors_are_logged_every_10_seconds() {
-        let throttle = Throttle::default();
-        assert_eq!(throttle.check(), Some(0));
-        for _ in 0..9 {
-            tokio::time::advance(RETRY_AFTER).await;
-            assert_eq!(throttle.check(), None);
-        }
-        tokio::time::advance(RETRY_AFTER).await;
-        assert_eq!(throttle.check(), Some(9));
-        assert_eq!(throttle.check(), None);
-        tokio::time::advance(2 * LOG_INTERVAL).await;
-        assert_eq!(throttle.check(), Some(1));
     }
 }

@@ -38,9 +38,23 @@ macro_rules! rejection {
         #[error($reason)]
         pub struct $missing;
 
+        impl $missing {
+            /// The status of the response: 500.
+            #[must_use]
+            pub const fn status(self) -> axum::http::StatusCode {
+                axum::http::StatusCode::INTERNAL_SERVER_ERROR
+            }
+
+            /// The text of the response.
+            #[must_use]
+            pub fn body_text(self) -> String {
+                $reason.to_owned()
+            }
+        }
+
         impl axum::response::IntoResponse for $missing {
             fn into_response(self) -> axum::response::Response {
-                (axum::http::StatusCode::INTERNAL_SERVER_ERROR, $reason).into_response()
+                (self.status(), $reason).into_response()
             }
         }
     };

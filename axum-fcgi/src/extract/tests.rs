@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::connect_info::MockConnectInfo;
 use axum::extract::{ConnectInfo, Request};
+use axum::http::StatusCode;
 use axum::routing::get;
 use tower::ServiceExt as _;
 
@@ -115,4 +116,14 @@ async fn an_earlier_mock_connect_info_wins() {
     let app = app().layer(client).layer(MockParams::default());
     let seen = body(app, Request::new(Body::empty())).await;
     assert_eq!(seen, r#"192.0.2.9:1 Some(0) None None Some("http") true"#);
+}
+
+#[tokio::test]
+async fn a_rejection_has_the_status_and_text_it_sends() {
+    let rejection = crate::rejection::MissingRemoteUser;
+    let (status, text) = (rejection.status(), rejection.body_text());
+    assert_eq!((status, &*text), (StatusCode::INTERNAL_SERVER_ERROR, &*rejection.to_string()));
+    let response = axum::response::IntoResponse::into_response(rejection);
+    assert_eq!(response.status(), status);
+    assert_eq!(to_bytes(response.into_body(), usize::MAX).await.unwrap(), text);
 }

@@ -11,16 +11,18 @@ use super::trusted_proxies::TrustedProxies;
 /// claims about itself: the first address is the one that the outermost trusted proxy saw.
 ///
 /// Walks X-Forwarded-For from right to left, as long as trusted proxies wrote it. An entry that is no address ends it.
-pub(super) fn chain(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Vec<IpAddr> {
-    let mut chain = vec![peer];
+///
+/// An address without a port has port 0, and so has the peer.
+pub(super) fn chain(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Vec<SocketAddr> {
+    let mut chain = vec![SocketAddr::new(peer, 0)];
     let mut last = peer;
     // Some web servers (Caddy, HAProxy with `option forwardfor`) have already appended the peer.
     let mut entries = entries_from_the_right(headers).map(parse_addr).peekable();
-    entries.next_if_eq(&Some(peer));
+    entries.next_if(|entry| entry.is_some_and(|addr| addr.ip() == peer));
     while trusted.contains(last) {
         let Some(Some(addr)) = entries.next() else { break };
         chain.push(addr);
-        last = addr;
+        last = addr.ip();
     }
     chain.reverse();
     chain
@@ -34,10 +36,11 @@ fn entries_from_the_right(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 
 /// Parses an address as proxies write it: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`,
 /// `[2001:db8::1]:80`.
-fn parse_addr(entry: &[u8]) -> Option<IpAddr> {
+fn parse_addr(entry: &[u8]) -> Option<SocketAddr> {
     let entry = std::str::from_utf8(entry).ok()?.trim_matches([' ', '\t']);
-    let addr = entry.parse().ok().or_else(|| entry.parse().ok().map(|addr: SocketAddr| addr.ip()));
-    addr.or_else(|| entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6))
+    let bracketed = || entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    let addr = entry.parse().ok().or_else(bracketed).map(|addr| SocketAddr::new(addr, 0));
+    addr.or_else(|| entry.parse().ok())
 }
 
 #[cfg(test)]
@@ -53,7 +56,7 @@ mod tests {
         }
         let trusted = TrustedProxies::new("10.0.0.0/8, 2001:db8:1::/48".parse().unwrap());
         let chain = chain(peer.parse().unwrap(), &headers, &trusted);
-        chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        chain.iter().map(|addr| addr.ip().to_string()).collect::<Vec<_>>().join(", ")
     }
 
     #[test]

@@ -1,15 +1,12 @@
 //! What is known about a client.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::http::uri::Scheme;
 
-use super::chain::chain;
+use super::forwarded_client::ForwardedClient;
 use super::host::{host_over_http, requested_host};
-use super::proxy_headers;
-use super::trusted_proxies::TrustedProxies;
 use crate::extract::{HttpSocket, lookup};
 
 /// What is known about a client. What is unknown has no header.
@@ -52,18 +49,13 @@ impl Client {
         }
     }
 
-    /// The client behind this one, which is a trusted proxy with the address `proxy`. `headers` are the proxy's.
-    pub(super) fn behind(self, proxy: IpAddr, trusted: &TrustedProxies, headers: &HeaderMap) -> Self {
-        let mut client = Self { chain: chain(proxy, headers, trusted), ..self };
-        if trusted.proto {
-            client.scheme = proxy_headers::proto(headers).or_own(client.scheme);
+    /// The client behind this one, which is a trusted proxy.
+    pub(super) fn behind(self, forwarded: ForwardedClient) -> Self {
+        Self {
+            chain: forwarded.chain.iter().map(SocketAddr::ip).collect(),
+            host: forwarded.host.or_own(self.host),
+            scheme: forwarded.scheme.or_own(self.scheme),
+            port: forwarded.port.or_own(self.port),
         }
-        if trusted.host {
-            client.host = proxy_headers::host(headers).or_own(client.host);
-        }
-        if trusted.port {
-            client.port = proxy_headers::port(headers).or_own(client.port);
-        }
-        client
     }
 }

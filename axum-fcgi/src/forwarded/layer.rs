@@ -9,9 +9,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::client::Client;
+use super::forwarded_client::ForwardedClient;
 use super::names::{remove_others, remove_set};
 use super::set_headers::set_headers;
 use super::trusted_proxies::TrustedProxies;
+use crate::connection_addrs::peer_addr;
 
 /// A layer that sets the headers of an HTTP proxy from the web server's variables, and removes the client's.
 ///
@@ -94,6 +96,8 @@ impl ForwardedHeaders {
     ///
     /// A `Forwarded` header of a proxy is not read: a proxy that knows X-Forwarded-For only passes on the client's.
     ///
+    /// `PhpGateway` and `FastCgiGateway` inside of this layer use these facts, too, also if the Router is served over HTTP.
+    ///
     /// Caddy replaces X-Forwarded-For itself, unless its `trusted_proxies` has the same addresses. On the HTTP socket for upgrades,
     /// the web server must append to X-Forwarded-For (nginx: `$proxy_add_x_forwarded_for`), or the proxy is taken for the client.
     ///
@@ -127,19 +131,29 @@ impl ForwardedHeaders {
 
 impl Settings {
     fn apply(&self, parts: &mut Parts) {
-        let Some(direct) = Client::direct(parts) else { return };
-        let proxy = direct.chain.first().copied().and_then(|peer| {
-            self.trusted.as_ref().filter(|trusted| trusted.contains(peer)).map(|trusted| (peer, trusted))
-        });
-        let client = match proxy {
-            Some((proxy, trusted)) => direct.behind(proxy, trusted, &parts.headers),
-            None => direct,
+        let direct = Client::direct(parts);
+        let peer = match &direct {
+            Some(direct) => direct.chain.first().copied(),
+            None => peer_addr(&parts.extensions).map(|peer| peer.ip()),
         };
-        if proxy.is_none() {
+        let forwarded = peer
+            .zip(self.trusted.as_ref())
+            .and_then(|(peer, trusted)| ForwardedClient::new(peer, &parts.headers, trusted));
+        // For a gateway, also of a request from an HTTP server of the application's own.
+        #[cfg(feature = "gateway")]
+        if let Some(forwarded) = &forwarded {
+            parts.extensions.insert(forwarded.clone());
+        }
+        let Some(direct) = direct else { return };
+        if forwarded.is_none() {
             for name in self.kept_from_proxies() {
                 parts.headers.remove(name);
             }
         }
+        let client = match forwarded {
+            Some(forwarded) => direct.behind(forwarded),
+            None => direct,
+        };
         remove_others(&mut parts.headers, |name| self.kept_from_proxies().any(|kept| kept == name));
         remove_set(&mut parts.headers);
         set_headers(&client, &mut parts.headers);

@@ -3,6 +3,7 @@
 mod chain;
 mod client;
 mod element;
+mod forwarded_client;
 mod host;
 mod layer;
 mod names;
@@ -10,5 +11,9 @@ mod proxy_headers;
 mod set_headers;
 mod trusted_proxies;
 
+#[cfg(feature = "gateway")]
+pub(crate) use self::forwarded_client::ForwardedClient;
 pub use self::layer::{ForwardedHeaders, ForwardedHeadersService};
+#[cfg(feature = "gateway")]
+pub(crate) use self::proxy_headers::Sent;
 pub use self::trusted_proxies::TrustedProxies;

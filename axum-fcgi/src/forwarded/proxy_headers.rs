@@ -8,7 +8,7 @@ use super::names::{X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO};
 
 /// A fact that a proxy may send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Sent<T> {
+pub(crate) enum Sent<T> {
     /// The proxy did not send it.
     Missing,
     /// The proxy sent it, and it is not valid.
@@ -18,7 +18,7 @@ pub(super) enum Sent<T> {
 
 impl<T> Sent<T> {
     /// The value, or `own` if the header is missing.
-    pub(super) fn or_own(self, own: Option<T>) -> Option<T> {
+    pub(crate) fn or_own(self, own: Option<T>) -> Option<T> {
         match self {
             Self::Missing => own,
             Self::Invalid => None,

@@ -7,7 +7,8 @@ use axum::http::HeaderName;
 use crate::allow_list::AllowList;
 
 /// Proxies in front of the web server, such as a load balancer or a CDN, for
-/// [`ForwardedHeaders::with_trusted_proxies`](super::ForwardedHeaders::with_trusted_proxies).
+/// [`ForwardedHeaders::with_trusted_proxies`](super::ForwardedHeaders::with_trusted_proxies) and for the gateways
+/// (`PhpGateway::trusted_proxies`).
 ///
 /// These proxies set or append to X-Forwarded-For. Other headers count only if the proxies are said to set them:
 /// a proxy passes on the client's own where it does not.

@@ -17,8 +17,9 @@ pub(super) fn error_status(error: &BoxError) -> StatusCode {
         Some(error) if error.is_request_body() => StatusCode::BAD_REQUEST,
         Some(error) if error.is_acquire_timeout() => StatusCode::SERVICE_UNAVAILABLE,
         Some(error) if error.is_connect_timeout() => StatusCode::GATEWAY_TIMEOUT,
-        Some(error) => match error.protocol_status() {
-            Some(ProtocolStatus::OVERLOADED | ProtocolStatus::CANT_MPX_CONN) => {
+        Some(error) => match (error.too_long_param(), error.protocol_status()) {
+            (Some(name), _) => too_long(name),
+            (None, Some(ProtocolStatus::OVERLOADED | ProtocolStatus::CANT_MPX_CONN)) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             _ => StatusCode::BAD_GATEWAY,
@@ -31,6 +32,20 @@ pub(super) fn error_status(error: &BoxError) -> StatusCode {
         tracing::warn!(error, %status, "the application sent no response");
     }
     status
+}
+
+/// The status for a request whose meta-variable `name` is too long.
+fn too_long(name: &str) -> StatusCode {
+    match name {
+        "CONTENT_TYPE" | "SERVER_NAME" => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "REQUEST_URI" | "QUERY_STRING" | "PATH_INFO" | "PATH_TRANSLATED" | "SCRIPT_NAME"
+        | "SCRIPT_FILENAME" | "DOCUMENT_URI" => StatusCode::URI_TOO_LONG,
+        // RFC 9112 §3: a method longer than any that is implemented.
+        "REQUEST_METHOD" => StatusCode::NOT_IMPLEMENTED,
+        _ if name.starts_with("HTTP_") => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        // Not from the request.
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
 }
 
 /// The first error of type `E` in the chain of sources.
@@ -46,6 +61,22 @@ pub(super) struct RequestBodyError(#[source] pub(super) BoxError);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_that_is_too_long_has_the_status_of_its_part() {
+        for (name, status) in [
+            ("HTTP_COOKIE", 431),
+            ("CONTENT_TYPE", 431),
+            ("REQUEST_URI", 414),
+            ("QUERY_STRING", 414),
+            ("PATH_INFO", 414),
+            ("SCRIPT_FILENAME", 414),
+            ("REQUEST_METHOD", 501),
+            ("APP_CONFIG", 500),
+        ] {
+            assert_eq!(too_long(name), status, "{name}");
+        }
+    }
 
     #[test]
     fn client_errors_are_400_and_others_502() {

@@ -19,7 +19,9 @@ use super::shared_settings::shared_settings;
 /// use tokio::net::{TcpListener, TcpStream};
 ///
 /// # async fn run() -> std::io::Result<()> {
-/// let wiki = Pool::new(16, Config::default(), || TcpStream::connect("127.0.0.1:9000"));
+/// // Go reads its connections while it works, so they can be kept.
+/// let kept = Config::default().with_keep_conn(true).with_ready_check(false);
+/// let wiki = Pool::builder(|| TcpStream::connect("127.0.0.1:9000")).config(kept).build();
 /// let router = Router::new().nest_service("/wiki", FastCgiGateway::new(wiki));
 /// axum::serve(TcpListener::bind("127.0.0.1:8080").await?, router).await
 /// # }

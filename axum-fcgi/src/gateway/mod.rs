@@ -1,14 +1,20 @@
 //! Runs an application behind a path of a Router, which is its web server.
 
 mod body;
+mod client_connection;
 mod error_status;
 mod fastcgi_gateway;
 mod internal_files;
 mod internal_headers;
 mod mount_path;
+mod path_rules;
 mod php_gateway;
+mod reason_phrase;
 mod redirect;
+mod refusal;
 mod resolver;
+mod root_directory;
+mod script_names;
 mod segment;
 mod service;
 mod settings;

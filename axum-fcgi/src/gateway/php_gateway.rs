@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +11,10 @@ use axum::extract::Request;
 use axum::response::IntoResponse;
 use tower_service::Service;
 
+use super::path_rules::PathRules;
 use super::resolver::{ScriptResolver, Symlinks};
-use super::settings::{Files, Settings};
+use super::root_directory::RootDirectory;
+use super::settings::{ApplicationRoot, Files, Settings};
 use super::shared_settings::shared_settings;
 
 /// A tower service that runs PHP below a path of a [`Router`].
@@ -23,12 +25,12 @@ use super::shared_settings::shared_settings;
 /// use std::net::SocketAddr;
 /// use axum::{Router, routing::get};
 /// use axum_fcgi::PhpGateway;
-/// use axum_fcgi::tower_fcgi::client::{Config, Pool};
+/// use axum_fcgi::tower_fcgi::client::Pool;
 /// use tokio::net::{TcpListener, UnixStream};
 ///
 /// # async fn run() -> std::io::Result<()> {
 /// // As many connections as pm.max_children.
-/// let fpm = Pool::new(16, Config::default(), || UnixStream::connect("/run/php/php-fpm.sock"));
+/// let fpm = Pool::builder(|| UnixStream::connect("/run/php/php-fpm.sock")).max_size(16).build();
 /// let shop = PhpGateway::new(fpm, "/srv/shop").front_controller("/index.php");
 /// let router = Router::new().route("/health", get(async || "ok")).nest_service("/shop", shop);
 /// let listener = TcpListener::bind("0.0.0.0:80").await?;
@@ -40,13 +42,13 @@ use super::shared_settings::shared_settings;
 /// Use it with `nest_service`, `fallback_service` or `route_service`. It sends requests to a
 /// [`Pool`](tower_fcgi::client::Pool), or to any service around one, for example with limits of its own.
 ///
-/// All mounts of one php-fpm should share one pool, each with a clone: a kept connection occupies a PHP process, idle or
-/// not, so two pools can starve each other. If several programs share a php-fpm, set
-/// [`keep_conn(false)`](tower_fcgi::client::Config::with_keep_conn) or a short
-/// [`keep_alive_timeout`](tower_fcgi::client::Config::with_keep_alive_timeout).
+/// All mounts of one php-fpm should share one pool, each with a clone, so that the pool limits the connections of all of them.
+/// Do not [keep connections](tower_fcgi::client::Config::with_keep_conn) to php-fpm: each occupies a worker, idle or not. Several
+/// php-fpm with the same site can share the requests: see [`Balance`](tower_fcgi::client::Balance).
 ///
 /// # Which script
-/// A path is looked up below the document root, a name at a time, up to the first that is not a directory.
+/// A path is looked up below the document root, a name at a time, up to the first that is not a directory. The root is
+/// resolved once for each request, so it may be a link to the current release: see [`resolve_root`](Self::resolve_root).
 ///
 /// | the path leads to | response |
 /// | --- | --- |
@@ -54,7 +56,9 @@ use super::shared_settings::shared_settings;
 /// | another file, and the path ends with it | from [`files`](Self::files), or 404 |
 /// | another file, and the path goes on, as in `/upload.jpg/x.php` | 404 |
 /// | a directory with an [`index`](Self::index) | from the index; 308 to the path with a slash, if it has none |
-/// | nothing | from the [`front_controller`](Self::front_controller) or [`files`](Self::files), or 404 |
+/// | a directory without an index, or nothing | from the [`front_controller`](Self::front_controller) or [`files`](Self::files), or 404 |
+///
+/// The methods TRACE and CONNECT are a 405. If the document root cannot be read, every response is a 500.
 ///
 /// # Variables
 /// Besides those that [`tower_fcgi::client`] makes from the request's head:
@@ -62,10 +66,14 @@ use super::shared_settings::shared_settings;
 /// - SCRIPT_FILENAME, SCRIPT_NAME (with the path of the mount), PATH_INFO, PATH_TRANSLATED (if there is a PATH_INFO),
 ///   DOCUMENT_ROOT, DOCUMENT_URI, REDIRECT_STATUS;
 /// - REQUEST_URI, in full, also below a nest;
-/// - REMOTE_ADDR and REMOTE_PORT from [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo), if there is one;
+/// - REMOTE_ADDR and REMOTE_PORT from [`ConnectInfo`](axum::extract::ConnectInfo) of a `SocketAddr` or of
+///   [`ConnectionAddrs`](crate::ConnectionAddrs), if there is one, or from [trusted proxies](Self::trusted_proxies);
 /// - REQUEST_SCHEME and HTTPS: see [`https`](Self::https);
+/// - SERVER_ADDR and SERVER_PORT from [`ConnectionAddrs`](crate::ConnectionAddrs); without it there is no SERVER_ADDR, and
+///   SERVER_PORT is the one in Host. SERVER_NAME is the name in Host, where nginx sends its `server_name`: set it with
+///   `env`. If the Router is served over FastCGI, the three are those of the web server in front;
 /// - [`env`](Self::env), which overrides those above;
-/// - [`ExtraParams`] in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
+/// - [`ExtraParams`](tower_fcgi::client::ExtraParams) in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
 ///
 /// # Security
 /// - **Only an existing regular file with a script's name is run**, and PATH_INFO starts after it. So a client cannot run
@@ -79,9 +87,12 @@ use super::shared_settings::shared_settings;
 /// - **Symbolic links** are followed within the root: see [`symlinks`](Self::symlinks). A user who can write to the root
 ///   can change a file between this check and the moment when PHP opens it.
 /// - **Dotfiles** (`.git`, `.env`, `.htaccess`) are a 404, except in `/.well-known`: see
-///   [`serve_dotfiles`](Self::serve_dotfiles).
-/// - **The source of a script is never sent**: neither scripts nor rejected paths reach [`files`](Self::files). PHP's
-///   include files with another extension are sent, if `files` is set and they are below the root.
+///   [`serve_dotfiles`](Self::serve_dotfiles). [`deny`](Self::deny) adds other paths, and
+///   [`deny_scripts`](Self::deny_scripts) directories whose scripts are not run, such as those of uploads.
+/// - **The source of a script is never sent**: neither scripts nor rejected paths reach [`files`](Self::files), nor files
+///   that have the source of one by their names (`x.phtml`, `x.php~`): see [`serve_sources`](Self::serve_sources). PHP's
+///   include files with another extension (`x.inc`) are sent, if `files` is set and they are below the root.
+/// - **A refusal is logged** as a warning with its reason, if the file exists: at most 20 in 10 seconds.
 /// - **Host is sent by the client**, and SERVER_NAME is made from it. If the application trusts it, set it with `env`.
 ///   HTTP_PROXY is never sent, nor are headers with an underscore in their names.
 /// - **The reason of a failure** is logged, not sent to the client.
@@ -99,7 +110,7 @@ use super::shared_settings::shared_settings;
 /// # Failures
 /// | status | reason |
 /// | --- | --- |
-/// | 503 | no connection was free [in time](tower_fcgi::client::Pool::with_acquire_timeout), or the application reports that it is overloaded |
+/// | 503 | no connection was free [in time](tower_fcgi::client::PoolBuilder::acquire_timeout), or the application reports that it is overloaded |
 /// | 504 | connecting timed out, or the application was not ready or sent no head in time: [`header_timeout`](Self::header_timeout) |
 /// | 502 | any other failure of the application |
 /// | 400, 413 | the client's body failed, or was too long |
@@ -110,8 +121,8 @@ use super::shared_settings::shared_settings;
 /// A response that fails after its head ends with an error of its body, so that the client sees an incomplete response.
 ///
 /// # Blocking
-/// Files are looked up on the thread that polls: one `lstat` for each name of the path, which takes about a microsecond
-/// on a local file system.
+/// Files are looked up on the thread that polls: two `stat` of the document root, and one `lstat` for each name of the
+/// path. Each takes about a microsecond on a local file system.
 #[derive(Clone)]
 pub struct PhpGateway<S> {
     pub(super) application: S,
@@ -130,16 +141,19 @@ impl<S> PhpGateway<S> {
             Ok(root) => root,
             Err(error) => panic!("invalid document root {:?}: {error}", document_root.as_ref()),
         };
-        let remote_root = without_trailing_slash(&root);
         let resolver = ScriptResolver {
-            root,
+            root: Arc::new(RootDirectory::new(root)),
             extensions: vec![".php".to_owned()],
             index: vec!["index.php".to_owned()],
             front_controller: None,
             serve_dotfiles: false,
+            serve_sources: false,
             symlinks: Symlinks::default(),
+            denied: PathRules::default(),
+            scripts_denied: PathRules::default(),
+            log: Arc::default(),
         };
-        let files = Files { resolver, remote_root, static_files: None };
+        let files = Files { resolver, application_root: ApplicationRoot::Resolved, static_files: None };
         let settings = Settings { buffer_unsized_bodies: Some(8 * 1024 * 1024), ..Settings::default() };
         Self { application, files: Arc::new(files), settings: Arc::new(settings) }
     }
@@ -184,24 +198,110 @@ impl<S> PhpGateway<S> {
     }
 
     /// The document root in the application's file system, if it differs: in a container or a chroot. Default: the same.
+    ///
+    /// The gateway looks for files in its own document root, and the application gets their names below this one. No link
+    /// is resolved there. It replaces what [`resolve_root`](Self::resolve_root) has set, and the reverse.
     #[must_use]
-    pub fn remote_root(mut self, root: impl Into<PathBuf>) -> Self {
-        Arc::make_mut(&mut self.files).remote_root = without_trailing_slash(&root.into());
+    pub fn remote_root(self, root: impl AsRef<Path>) -> Self {
+        self.update_files(|files| files.application_root = ApplicationRoot::fixed(root.as_ref()))
+    }
+
+    /// Whether SCRIPT_FILENAME, DOCUMENT_ROOT and PATH_TRANSLATED begin with the document root without symbolic links, as
+    /// with nginx's `$realpath_root`. Default: yes.
+    ///
+    /// Each request resolves the root once. So if a link to the current release is replaced (`rename` it, so that it always
+    /// exists), a request runs entirely in the old or the new one, and PHP's caches, whose keys are paths, keep the two
+    /// apart. Links *below* the root stay as they are.
+    ///
+    /// With `false` the variables begin with the root as it was given. PHP then resolves the link itself, perhaps at
+    /// another time, and caches the result (`realpath_cache_ttl`, `opcache.revalidate_path`).
+    #[must_use]
+    pub fn resolve_root(self, resolve: bool) -> Self {
+        self.update_files(|files| {
+            files.application_root = if resolve {
+                ApplicationRoot::Resolved
+            } else {
+                ApplicationRoot::fixed(files.resolver.root.path())
+            };
+        })
+    }
+
+    /// Paths that are a 404, whether they exist or not. Adds to those of earlier calls. Default: none.
+    ///
+    /// ```
+    /// # use axum_fcgi::PhpGateway;
+    /// # fn deny<S>(php: PhpGateway<S>) -> PhpGateway<S> {
+    /// php.deny(["composer.*", "*.sql", "/wp-config.php", "/storage/logs"])
+    /// # }
+    /// ```
+    ///
+    /// A pattern without a slash is a name of a file or directory, anywhere. One with a slash is a path from the document
+    /// root. Either also denies what is below a directory. `*` stands for any bytes within a name, and nothing else is
+    /// special. ASCII letters match in any case. Patterns are compared with the decoded path of the request, not with the
+    /// targets of symbolic links, and not with PATH_INFO.
+    ///
+    /// A front controller does not get these paths. The status is 404, and not nginx's 403 for `deny all`, so that a client
+    /// cannot tell whether such a file exists.
+    ///
+    /// # Panics
+    /// If a pattern has no name: `""` and `"/"`.
+    #[must_use]
+    #[track_caller]
+    pub fn deny<P: AsRef<str>>(mut self, patterns: impl IntoIterator<Item = P>) -> Self {
+        let denied = &mut Arc::make_mut(&mut self.files).resolver.denied;
+        for pattern in patterns {
+            denied.add(pattern.as_ref());
+        }
         self
+    }
+
+    /// Directories whose scripts are a 404, such as those of uploads. Adds to those of earlier calls. Default: none.
+    ///
+    /// ```
+    /// # use axum_fcgi::PhpGateway;
+    /// # fn deny_scripts<S>(php: PhpGateway<S>) -> PhpGateway<S> {
+    /// php.deny_scripts(["/wp-content/uploads", "cache"])
+    /// # }
+    /// ```
+    ///
+    /// The patterns are those of [`deny`](Self::deny). Other files there are served as usual. The source of the scripts is
+    /// not sent.
+    ///
+    /// # Panics
+    /// If a pattern has no name: `""` and `"/"`.
+    #[must_use]
+    #[track_caller]
+    pub fn deny_scripts<P: AsRef<str>>(mut self, directories: impl IntoIterator<Item = P>) -> Self {
+        let denied = &mut Arc::make_mut(&mut self.files).resolver.scripts_denied;
+        for pattern in directories {
+            denied.add(pattern.as_ref());
+        }
+        self
+    }
+
+    /// Whether [`files`](Self::files) serves files that have the source of scripts, by their names. Default: no, they are
+    /// a 404.
+    ///
+    /// Such names are `x.phtml`, `x.pht`, `x.phps`, `x.phar`, `x.php5` and other digits, and those of copies: a script's
+    /// name with `~`, a number, or an extension such as `.bak`, `.old`, `_orig`, `.swp`, `.dist`, `.zip` after it. To *run*
+    /// one of these extensions, see [`script_extensions`](Self::script_extensions).
+    #[must_use]
+    pub fn serve_sources(self, serve: bool) -> Self {
+        self.update_resolver(|resolver| resolver.serve_sources = serve)
     }
 
     /// The service for files that are not scripts, such as tower-http's `ServeDir` of the same root. Default: 404.
     ///
-    /// Without a front controller, it also gets the requests for paths that do not exist.
+    /// Without a front controller, it also gets the requests for paths that do not exist, unless they end with the name of a
+    /// script.
     #[must_use]
-    pub fn files<F>(mut self, service: F) -> Self
+    pub fn files<F>(self, service: F) -> Self
     where
         F: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
         F::Response: IntoResponse,
         F::Future: Send + 'static,
     {
-        Arc::make_mut(&mut self.files).static_files = Some(Router::new().fallback_service(service));
-        self
+        self.update_files(|files| files.static_files = Some(Router::new().fallback_service(service)))
     }
 
     /// The limit in bytes for buffering request bodies of unknown length; a longer one is a 413. Default: 8 MiB.
@@ -215,19 +315,14 @@ impl<S> PhpGateway<S> {
 
     shared_settings!();
 
-    fn update_resolver(mut self, change: impl FnOnce(&mut ScriptResolver)) -> Self {
-        change(&mut Arc::make_mut(&mut self.files).resolver);
+    fn update_resolver(self, change: impl FnOnce(&mut ScriptResolver)) -> Self {
+        self.update_files(|files| change(&mut files.resolver))
+    }
+
+    fn update_files(mut self, change: impl FnOnce(&mut Files)) -> Self {
+        change(Arc::make_mut(&mut self.files));
         self
     }
-}
-
-/// The bytes of a path. Names that start with a slash are appended to it.
-fn without_trailing_slash(path: &Path) -> Vec<u8> {
-    let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
-    while bytes.ends_with(b"/") {
-        bytes.pop();
-    }
-    bytes
 }
 
 impl<S> fmt::Debug for PhpGateway<S> {

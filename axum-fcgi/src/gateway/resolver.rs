@@ -3,18 +3,29 @@
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::path_rules::PathRules;
+use super::refusal::{Refusal, RefusalLog};
+use super::root_directory::RootDirectory;
+use super::script_names::{has_extension, is_source};
 use super::segment::{SegmentKind, classify, decode, is_plain};
 
 /// A document root, and the rules for its scripts.
 #[derive(Debug, Clone)]
 pub(super) struct ScriptResolver {
-    pub(super) root: PathBuf,
+    pub(super) root: Arc<RootDirectory>,
     pub(super) extensions: Vec<String>,
     pub(super) index: Vec<String>,
     pub(super) front_controller: Option<String>,
     pub(super) serve_dotfiles: bool,
+    pub(super) serve_sources: bool,
     pub(super) symlinks: Symlinks,
+    /// Paths that are not served.
+    pub(super) denied: PathRules,
+    /// Directories whose scripts are not run.
+    pub(super) scripts_denied: PathRules,
+    pub(super) log: Arc<RefusalLog>,
 }
 
 /// Which symbolic links below the document root are followed: see [`PhpGateway::symlinks`](crate::PhpGateway::symlinks).
@@ -35,19 +46,23 @@ pub(super) enum Resolved {
     Script(Script),
     /// A file that is not a script.
     File,
-    /// A directory with an index, but the path does not end with a slash.
+    /// A directory, but the path does not end with a slash.
     NeedsSlash,
     /// No file exists at the path.
     Missing,
-    /// A file that must not be served, not even by the service for static files.
+    /// A path that must not be served, not even by the service for static files.
     Refused,
     /// The path has a malformed segment: see [`SegmentKind::Malformed`].
     Malformed,
+    /// The document root does not exist or cannot be read.
+    NoRoot,
 }
 
 /// A regular file with the extension of a script.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Script {
+    /// The document root in which it was found, without symbolic links.
+    pub(super) root: Arc<Path>,
     /// Its path below the root, decoded, with a leading slash.
     pub(super) name: Vec<u8>,
     /// The rest of the request's path, decoded.
@@ -56,7 +71,10 @@ pub(super) struct Script {
 
 /// Where a walk ends.
 enum WalkEnd {
-    Script(Script),
+    Script {
+        name: Vec<u8>,
+        path_info: Vec<u8>,
+    },
     File,
     Directory {
         /// Whether the path ends with a slash.
@@ -72,56 +90,78 @@ enum WalkEnd {
 impl ScriptResolver {
     /// Resolves an undecoded path, which starts with a slash. `has_slash`: whether the client sent a slash at the end, if
     /// the path has one.
+    ///
+    /// The document root is resolved once, so it does not matter if a link to it is switched meanwhile.
     pub(super) fn resolve(&self, path: &str, has_slash: bool) -> Resolved {
-        match self.walk(path) {
-            WalkEnd::Script(script) => Resolved::Script(script),
+        let root = match self.root.resolve() {
+            Ok(root) => root,
+            Err(error) => {
+                self.log.no_root(self.root.path(), &error);
+                return Resolved::NoRoot;
+            }
+        };
+        match self.walk(&root, path) {
+            WalkEnd::Script { name, path_info } => Resolved::Script(Script { root, name, path_info }),
             WalkEnd::File => Resolved::File,
             WalkEnd::Refused => Resolved::Refused,
             WalkEnd::Malformed => Resolved::Malformed,
-            WalkEnd::NotAName => self.front_controller_or(Resolved::Refused),
-            WalkEnd::Missing => self.front_controller_or(Resolved::Missing),
-            WalkEnd::Directory { slash } => {
-                let directory = path.trim_end_matches('/');
-                for index in &self.index {
-                    match self.walk(&format!("{directory}/{index}")) {
-                        WalkEnd::Script(_) | WalkEnd::File if !(has_slash && slash) => {
-                            return Resolved::NeedsSlash;
-                        }
-                        WalkEnd::Script(script) => return Resolved::Script(script),
-                        WalkEnd::File => return Resolved::File,
-                        _ => {}
-                    }
-                }
-                self.front_controller_or(Resolved::Missing)
-            }
+            WalkEnd::NotAName => self.front_controller_or(root, Resolved::Refused),
+            WalkEnd::Missing if self.may_be_source(path) => self.front_controller_or(root, Resolved::Refused),
+            WalkEnd::Missing => self.front_controller_or(root, Resolved::Missing),
+            WalkEnd::Directory { slash } => self.resolve_directory(root, path, has_slash && slash),
         }
     }
 
-    fn front_controller_or(&self, otherwise: Resolved) -> Resolved {
-        match self.front_controller.as_ref().map(|path| self.walk(path)) {
-            Some(WalkEnd::Script(script)) => Resolved::Script(script),
-            Some(_) => {
-                tracing::warn!(
-                    path = self.front_controller,
-                    "the front controller is not a script below the document root: answering 404"
-                );
-                Resolved::Refused
+    /// Resolves the path of a directory to its index. `slash`: whether the path ends with one.
+    fn resolve_directory(&self, root: Arc<Path>, path: &str, slash: bool) -> Resolved {
+        let directory = path.trim_end_matches('/');
+        for index in &self.index {
+            match self.walk(&root, &format!("{directory}/{index}")) {
+                WalkEnd::Script { .. } | WalkEnd::File if !slash => return Resolved::NeedsSlash,
+                WalkEnd::Script { name, path_info } => {
+                    return Resolved::Script(Script { root, name, path_info });
+                }
+                WalkEnd::File => return Resolved::File,
+                WalkEnd::Refused => return Resolved::Refused,
+                _ => {}
             }
-            None => otherwise,
         }
+        // The service for static files would redirect, too, but it does not know the mount's path.
+        self.front_controller_or(root, if slash { Resolved::Missing } else { Resolved::NeedsSlash })
+    }
+
+    fn front_controller_or(&self, root: Arc<Path>, otherwise: Resolved) -> Resolved {
+        let Some(path) = &self.front_controller else { return otherwise };
+        if let WalkEnd::Script { name, path_info } = self.walk(&root, path) {
+            return Resolved::Script(Script { root, name, path_info });
+        }
+        self.log.front_controller(path);
+        Resolved::Refused
+    }
+
+    /// Whether the last name of a missing path is that of a script or of its source. If such a file is created now, the
+    /// service for static files would send it.
+    fn may_be_source(&self, path: &str) -> bool {
+        let name = path.rsplit('/').find(|segment| !segment.is_empty()).map(decode).unwrap_or_default();
+        has_extension(&name, &self.extensions) || self.is_source(&name)
+    }
+
+    fn is_source(&self, name: &[u8]) -> bool {
+        !self.serve_sources && is_source(name, &self.extensions)
     }
 
     /// Walks down from the root, segment by segment, to the first that is not a directory. So a file is found before the
     /// segments after its name: `/x.jpg/y.php` resolves to x.jpg. No segment leads upwards, so each file is checked once.
-    fn walk(&self, path: &str) -> WalkEnd {
+    fn walk(&self, root: &Path, path: &str) -> WalkEnd {
         let Some(below) = path.strip_prefix('/') else { return WalkEnd::Malformed };
         // Few paths contain anything that could be malformed.
         let is_suspect = !is_plain(path) || path.as_bytes().windows(2).any(|two| two == b"/.");
         if is_suspect && below.split('/').any(|segment| classify(segment) == SegmentKind::Malformed) {
             return WalkEnd::Malformed;
         }
-        let mut file = PathBuf::with_capacity(self.root.as_os_str().len() + path.len() + 1);
-        file.push(&self.root);
+        let mut file = PathBuf::with_capacity(root.as_os_str().len() + path.len() + 1);
+        file.push(root);
+        let mut scripts_denied = false;
         let mut end = 0;
         while end < path.len() {
             let start = end + 1;
@@ -134,45 +174,64 @@ impl ScriptResolver {
             if classify(segment) == SegmentKind::Unusual {
                 return WalkEnd::NotAName;
             }
-            if name.starts_with(b".") && !self.serve_dotfiles && !(start == 1 && *name == *b".well-known") {
-                return WalkEnd::Refused;
-            }
             let Some(name_os) = os_str(&name) else { return WalkEnd::NotAName };
             file.push(name_os);
-            match self.file_kind(&file) {
-                Ok(FileKind::Directory) => {}
-                Ok(FileKind::File) if self.is_script(&name) => {
-                    let [name, path_info] =
-                        [&path[..end], &path[end..]].map(|text| decode(text).into_owned());
-                    return WalkEnd::Script(Script { name, path_info });
+            if let Some(reason) = self.refusal_by_name(&path[..end], &name) {
+                if file.symlink_metadata().is_ok() {
+                    self.log.existing(path, &file, reason);
                 }
-                Ok(FileKind::File) if end == path.len() => return WalkEnd::File,
-                Ok(FileKind::File | FileKind::Other) => return WalkEnd::Refused,
-                Err(error) if is_missing(&error) => return WalkEnd::Missing,
-                Err(error) => {
-                    tracing::debug!(%error, file = %file.display(), "reading a file's metadata failed: answering 404");
-                    return WalkEnd::Refused;
-                }
+                return WalkEnd::Refused;
             }
+            scripts_denied = scripts_denied || self.scripts_denied.matches(&path[..end]);
+            let refusal = match self.file_kind(root, &file) {
+                Ok(FileKind::Directory) => continue,
+                Ok(FileKind::File) => match self.refusal_of_file(&name, end == path.len(), scripts_denied) {
+                    Some(refusal) => refusal,
+                    None if !has_extension(&name, &self.extensions) => return WalkEnd::File,
+                    None => {
+                        let [name, path_info] =
+                            [&path[..end], &path[end..]].map(|text| decode(text).into_owned());
+                        return WalkEnd::Script { name, path_info };
+                    }
+                },
+                Ok(FileKind::Symlink) => Refusal::Symlink,
+                Ok(FileKind::Other) => Refusal::SpecialFile,
+                Err(error) if is_missing(&error) => return WalkEnd::Missing,
+                Err(error) => Refusal::Unreadable(error.kind()),
+            };
+            self.log.existing(path, &file, refusal);
+            return WalkEnd::Refused;
         }
         WalkEnd::Directory { slash: false }
     }
 
-    fn is_script(&self, name: &[u8]) -> bool {
-        self.extensions.iter().any(|extension| {
-            let stem = name.len().checked_sub(extension.len());
-            stem.is_some_and(|stem| name[stem..].eq_ignore_ascii_case(extension.as_bytes()))
-        })
+    /// The rule that denies a path that ends with `name`, whether it exists or not.
+    fn refusal_by_name(&self, path: &str, name: &[u8]) -> Option<Refusal> {
+        let is_well_known = path == "/.well-known";
+        if name.starts_with(b".") && !self.serve_dotfiles && !is_well_known {
+            return Some(Refusal::Dotfile);
+        }
+        self.denied.matches(path).then_some(Refusal::Denied)
     }
 
-    fn file_kind(&self, file: &Path) -> io::Result<FileKind> {
+    /// Why a regular file is refused. `is_last`: whether the path ends with its name.
+    fn refusal_of_file(&self, name: &[u8], is_last: bool, scripts_denied: bool) -> Option<Refusal> {
+        if has_extension(name, &self.extensions) {
+            return scripts_denied.then_some(Refusal::ScriptsDenied);
+        }
+        if !is_last {
+            return Some(Refusal::NotAScript);
+        }
+        self.is_source(name).then_some(Refusal::Source)
+    }
+
+    fn file_kind(&self, root: &Path, file: &Path) -> io::Result<FileKind> {
         let mut metadata = file.symlink_metadata()?;
         if metadata.is_symlink() {
             match self.symlinks {
-                Symlinks::Never => return Ok(FileKind::Other),
-                Symlinks::WithinRoot if !file.canonicalize()?.starts_with(self.root.canonicalize()?) => {
-                    tracing::debug!(file = %file.display(), "a symbolic link leads out of the document root");
-                    return Ok(FileKind::Other);
+                Symlinks::Never => return Ok(FileKind::Symlink),
+                Symlinks::WithinRoot if !file.canonicalize()?.starts_with(root) => {
+                    return Ok(FileKind::Symlink);
                 }
                 Symlinks::WithinRoot | Symlinks::Anywhere => metadata = file.metadata()?,
             }
@@ -188,7 +247,9 @@ impl ScriptResolver {
 enum FileKind {
     Directory,
     File,
-    /// A socket, a device, or a link that is not followed.
+    /// A symbolic link that is not followed.
+    Symlink,
+    /// A socket or a device.
     Other,
 }
 

@@ -10,8 +10,7 @@ use std::task::{Context, Poll};
 use axum::BoxError;
 use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Request};
-use axum::http::uri::Scheme;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::Instant;
@@ -19,10 +18,12 @@ use tower_fcgi::client::LocalRedirect;
 use tower_service::Service;
 
 use super::body::response_body;
+use super::client_connection::ClientConnection;
 use super::error_status::{RequestBodyError, error_status};
 use super::fastcgi_gateway::FastCgiGateway;
 use super::mount_path::MountPath;
 use super::php_gateway::PhpGateway;
+use super::reason_phrase::set_http_reason;
 use super::redirect::{Cookies, RedirectRequest};
 use super::resolver::Resolved;
 use super::segment::{SegmentKind, classify};
@@ -106,6 +107,12 @@ enum Route {
     Response(Response),
 }
 
+impl From<StatusCode> for Route {
+    fn from(status: StatusCode) -> Self {
+        Self::Response(status.into_response())
+    }
+}
+
 impl<S, B> GatewayRequest<S>
 where
     S: Service<Request, Response = axum::http::Response<B>> + Clone,
@@ -149,7 +156,8 @@ where
                 continue;
             }
             let deadline = self.settings.timeout.and_then(|limit| started.checked_add(limit));
-            let response = response.map(|body| response_body(body, deadline));
+            let mut response = response.map(|body| response_body(body, deadline));
+            set_http_reason(response.extensions_mut());
             return self.settings.internal_headers.apply(response, file_request).await;
         }
     }
@@ -195,30 +203,44 @@ async fn buffer(body: Body, limit: usize) -> Result<Body, BoxError> {
 
 /// Decides the destination of a request. For the application, also sets the request's variables and target.
 fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Settings) -> Route {
+    // As nginx does. TRACE would return the client's cookies to a script in its page (RFC 9110 §9.3.8), and a gateway is no
+    // tunnel.
+    if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
+        let allow = [(header::ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")];
+        return Route::Response((StatusCode::METHOD_NOT_ALLOWED, allow).into_response());
+    }
     let path = MountPath::new(uri.path(), request.uri().path());
-    let extensions = request.extensions();
-    let variables = match files {
+    let script = match files {
         // A decoded NUL could end a string in the application early.
         None if path.rest.split('/').any(|segment| segment.contains('%') && has_nul(segment)) => {
-            return Route::Response(StatusCode::BAD_REQUEST.into_response());
+            return StatusCode::BAD_REQUEST.into();
         }
-        None => application_variables(&path, settings, extensions),
+        None => None,
         Some(files) => match files.resolver.resolve(path.rest, path.has_slash) {
-            Resolved::Script(script) => script_variables(files, &script, &path, settings, extensions),
+            Resolved::Script(script) => Some((files, script)),
             Resolved::File | Resolved::Missing => return Route::StaticFiles,
             Resolved::NeedsSlash => return Route::Response(redirect_to_slash(&uri)),
-            Resolved::Refused => return Route::Response(StatusCode::NOT_FOUND.into_response()),
-            Resolved::Malformed => return Route::Response(StatusCode::BAD_REQUEST.into_response()),
+            Resolved::Refused => return StatusCode::NOT_FOUND.into(),
+            Resolved::Malformed => return StatusCode::BAD_REQUEST.into(),
+            Resolved::NoRoot => return StatusCode::INTERNAL_SERVER_ERROR.into(),
         },
     };
-    let scheme = settings.scheme.clone().unwrap_or_else(|| {
-        extensions.get::<tower_fcgi::Params>().map_or(Scheme::HTTP, tower_fcgi::Params::scheme)
-    });
+    let extensions = request.extensions();
+    let connection = ClientConnection::new(extensions, request.headers(), settings);
+    let variables = match script {
+        Some((files, script)) => script_variables(files, &script, &path, settings, extensions, &connection),
+        None => application_variables(&path, settings, extensions, &connection),
+    };
+    let scheme = settings.scheme.clone().unwrap_or_else(|| connection.scheme());
+    let forwarded_host = connection.forwarded_host();
     // Behind FastCGI the request's own version is always HTTP/1.1.
     let protocol = extensions.get::<tower_fcgi::Params>().and_then(tower_fcgi::Params::client_protocol);
     *request.version_mut() = protocol.unwrap_or(request.version());
     request.extensions_mut().insert(variables);
     request.extensions_mut().insert(scheme);
+    if let Some(host) = forwarded_host {
+        request.headers_mut().insert(header::HOST, host);
+    }
     *request.uri_mut() = uri;
     Route::Application
 }
@@ -227,11 +249,14 @@ fn has_nul(segment: &str) -> bool {
     segment.contains("%00") && classify(segment) == SegmentKind::Malformed
 }
 
-/// Redirects to the same path with a slash at the end. The path was resolved to a directory, so it cannot lead to another
-/// host: a path that starts with two slashes, or a slash and a backslash, names no directory.
+/// Redirects to the same path with a slash at the end.
+///
+/// The reference is relative (RFC 3986 §4.2), so it is right whatever a proxy or a middleware has removed from the path
+/// before, and it cannot lead to another host.
 fn redirect_to_slash(uri: &Uri) -> Response {
+    let name = uri.path().rsplit('/').next().unwrap_or_default();
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    match HeaderValue::try_from(format!("{}/{query}", uri.path())) {
+    match HeaderValue::try_from(format!("./{name}/{query}")) {
         Ok(location) => (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response(),
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }

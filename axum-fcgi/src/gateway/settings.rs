@@ -1,5 +1,6 @@
 //! The settings of a gateway.
 
+use std::path::Path;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,11 +10,13 @@ use tower_fcgi::client::ExtraParams;
 
 use super::internal_headers::InternalHeaders;
 use super::resolver::ScriptResolver;
+use crate::forwarded::TrustedProxies;
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) env: ExtraParams,
     pub(super) scheme: Option<Scheme>,
+    pub(super) trusted_proxies: Option<TrustedProxies>,
     /// The most bytes of a body of unknown length that are buffered to determine its length. `None`: such a body is not
     /// buffered.
     pub(super) buffer_unsized_bodies: Option<usize>,
@@ -28,6 +31,7 @@ impl Default for Settings {
         Self {
             env: ExtraParams::default(),
             scheme: None,
+            trusted_proxies: None,
             buffer_unsized_bodies: None,
             header_timeout: Some(Duration::from_secs(60)),
             timeout: None,
@@ -41,8 +45,38 @@ impl Default for Settings {
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     pub(super) resolver: ScriptResolver,
-    /// The document root in the application's file system, without a trailing slash.
-    pub(super) remote_root: Vec<u8>,
+    pub(super) application_root: ApplicationRoot,
     /// Serves files that are not scripts.
     pub(super) static_files: Option<Router>,
+}
+
+/// The document root in the variables of a script.
+#[derive(Debug, Clone)]
+pub(super) enum ApplicationRoot {
+    /// The one in which the script was found, without symbolic links.
+    Resolved,
+    /// This one, without a trailing slash.
+    Fixed(Vec<u8>),
+}
+
+impl ApplicationRoot {
+    pub(super) fn fixed(path: &Path) -> Self {
+        Self::Fixed(without_trailing_slash(path).to_vec())
+    }
+
+    /// The root without a trailing slash: names that start with a slash are appended to it.
+    pub(super) fn of<'a>(&'a self, resolved: &'a Path) -> &'a [u8] {
+        match self {
+            Self::Resolved => without_trailing_slash(resolved),
+            Self::Fixed(root) => root,
+        }
+    }
+}
+
+fn without_trailing_slash(path: &Path) -> &[u8] {
+    let mut bytes = path.as_os_str().as_encoded_bytes();
+    while let [rest @ .., b'/'] = bytes {
+        bytes = rest;
+    }
+    bytes
 }

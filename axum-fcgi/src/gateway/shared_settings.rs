@@ -13,16 +13,42 @@ macro_rules! shared_settings {
             })
         }
 
-        /// Whether clients use HTTPS. Default: what the web server in front reports, if the Router is served over FastCGI;
-        /// otherwise no.
+        /// Whether clients use HTTPS. Default: what a [trusted proxy](Self::trusted_proxies) says, or the web server in front,
+        /// if the Router is served over FastCGI; otherwise no.
         ///
-        /// No header is used, nor the scheme that an HTTP/2 client names.
+        /// No other header is used, nor the scheme that an HTTP/2 client names.
         #[must_use]
         pub fn https(self, https: bool) -> Self {
             self.update(|settings| {
                 settings.scheme =
                     Some(if https { axum::http::uri::Scheme::HTTPS } else { axum::http::uri::Scheme::HTTP })
             })
+        }
+
+        /// The proxies in front of the Router whose headers state who the client is. Default: those of the layer
+        /// [`ForwardedHeaders`](crate::ForwardedHeaders) around the gateway; without it none, and such headers do not count.
+        ///
+        /// If the peer ([`ConnectInfo`](axum::extract::ConnectInfo) of a `SocketAddr` or of
+        /// [`ConnectionAddrs`](crate::ConnectionAddrs)) is such a proxy:
+        ///
+        /// - REMOTE_ADDR is the client's address by X-Forwarded-For, read from the right as far as it is trusted.
+        ///   REMOTE_PORT is empty, as with nginx, unless the header states a port.
+        /// - REQUEST_SCHEME and HTTPS are those of X-Forwarded-Proto, if the proxies set it; an invalid value is `http`.
+        /// - Host, and so HTTP_HOST, SERVER_NAME and SERVER_PORT, are X-Forwarded-Host, if they set it.
+        /// - SERVER_PORT is X-Forwarded-Port, if they set it; else the port in Host or the scheme's.
+        ///
+        /// The headers themselves reach the application as they were sent.
+        ///
+        /// ```
+        /// use axum_fcgi::{FastCgiGateway, TrustedProxies};
+        /// # fn behind<S>(application: S) -> Result<FastCgiGateway<S>, axum_fcgi::AllowListError> {
+        /// let load_balancer = TrustedProxies::new("10.0.0.0/8".parse()?).with_proto();
+        /// let gateway = FastCgiGateway::new(application).trusted_proxies(load_balancer);
+        /// # Ok(gateway) }
+        /// ```
+        #[must_use]
+        pub fn trusted_proxies(self, proxies: crate::TrustedProxies) -> Self {
+            self.update(|settings| settings.trusted_proxies = Some(proxies))
         }
 
         /// The timeout for the head of a response; then a 504. Default: 60 s. `None`: no timeout.

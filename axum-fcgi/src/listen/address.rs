@@ -4,7 +4,7 @@ use std::fmt;
 #[cfg(feature = "gateway")]
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 #[cfg(feature = "gateway")]
@@ -58,10 +58,10 @@ impl Address {
     /// Connects to the application at this address, for a [`Pool`](tower_fcgi::client::Pool).
     ///
     /// ```
-    /// use axum_fcgi::{Address, tower_fcgi::client::{Config, Pool}};
+    /// use axum_fcgi::{Address, tower_fcgi::client::Pool};
     /// # type Body = axum::body::Body;
     /// let address: Address = "unix:/run/php/php-fpm.sock".parse()?;
-    /// let pool: Pool<_, Body> = Pool::new(16, Config::default(), move || address.clone().connect());
+    /// let pool: Pool<_, Body> = Pool::builder(move || address.clone().connect()).build();
     /// # Ok::<_, axum_fcgi::AddressError>(())
     /// ```
     ///
@@ -136,6 +136,40 @@ impl fmt::Display for Address {
 impl From<SocketAddr> for Address {
     fn from(addr: SocketAddr) -> Self {
         Self::Tcp(addr)
+    }
+}
+
+impl From<PathBuf> for Address {
+    fn from(path: PathBuf) -> Self {
+        Self::Unix(path)
+    }
+}
+
+impl From<&Path> for Address {
+    fn from(path: &Path) -> Self {
+        Self::Unix(path.to_owned())
+    }
+}
+
+impl From<&Self> for Address {
+    fn from(address: &Self) -> Self {
+        address.clone()
+    }
+}
+
+impl TryFrom<&str> for Address {
+    type Error = AddressError;
+
+    fn try_from(text: &str) -> Result<Self, AddressError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = AddressError;
+
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        text.parse()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use axum::BoxError;
 use tokio::net::TcpSocket;
 
 use super::address::Address;
@@ -13,20 +14,32 @@ use super::unix::UnixSocket;
 use super::{inherited, stdin};
 
 impl FcgiListener {
-    /// Listens on an address.
+    /// Listens on an address: an [`Address`], its string, a `SocketAddr`, or the path of a unix socket.
     ///
     /// A unix socket gets mode 0660. [`UnixSocket`] has more settings.
     ///
+    /// ```no_run
+    /// # use axum_fcgi::FcgiListener;
+    /// # fn run() -> std::io::Result<()> {
+    /// let listener = FcgiListener::bind("127.0.0.1:9000")?;
+    /// let listener = FcgiListener::bind(std::path::Path::new("/run/app/fcgi.sock"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
-    /// If the address cannot be bound, or the process was not started with the socket that it names. The message has the
+    /// If the string is no address (`InvalidInput`), the address cannot be bound, or the process was not started with the socket that it names. The message has the
     /// address; for an inherited socket also what was found instead, and how to start the process. If systemd passes
     /// several sockets for the address, which is a case for [`Listeners::bind`](crate::Listeners::bind), none is taken.
     ///
     /// # Panics
     /// Outside a tokio runtime whose I/O is enabled.
-    pub fn bind(address: &Address) -> io::Result<Self> {
-        match address {
-            Address::Tcp(addr) => bind_tcp(*addr).map_err(|error| about(address, &error)),
+    pub fn bind<A>(address: A) -> io::Result<Self>
+    where
+        A: TryInto<Address, Error: Into<BoxError>>,
+    {
+        match convert(address)? {
+            Address::Tcp(addr) => bind_tcp(addr).map_err(|error| about(addr, &error)),
             Address::Unix(path) => UnixSocket::new(path).bind(),
             Address::Stdin => Self::from_stdin(),
             Address::Systemd(name) => Self::from_systemd(name.as_deref()),
@@ -68,12 +81,22 @@ impl FcgiListener {
 }
 
 /// Listens on all sockets of an address: one, or as many as systemd passes.
-pub(super) fn bind_all(address: &Address) -> io::Result<Vec<FcgiListener>> {
-    match address {
+pub(super) fn bind_all<A>(address: A) -> io::Result<Vec<FcgiListener>>
+where
+    A: TryInto<Address, Error: Into<BoxError>>,
+{
+    match convert(address)? {
         Address::Systemd(name) => systemd::take(name.as_deref(), Expected::All)?,
         Address::Auto => inherited::take(Expected::All),
-        _ => Ok(vec![FcgiListener::bind(address)?]),
+        address => Ok(vec![FcgiListener::bind(address)?]),
     }
+}
+
+fn convert<A>(address: A) -> io::Result<Address>
+where
+    A: TryInto<Address, Error: Into<BoxError>>,
+{
+    address.try_into().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.into()))
 }
 
 /// The only listener of a list that `Expected::One` returned.
@@ -95,10 +118,28 @@ mod tests {
 
     #[tokio::test]
     async fn a_bind_error_names_the_address() {
-        let taken = FcgiListener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        let taken = FcgiListener::bind("127.0.0.1:0").unwrap();
         let address: Address = taken.local_addr().unwrap().to_string().parse().unwrap();
         let error = FcgiListener::bind(&address).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert!(error.to_string().starts_with(&address.to_string()), "{error}");
+    }
+
+    #[tokio::test]
+    async fn strings_paths_and_socket_addresses_are_bound() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("a.sock");
+        let bound = FcgiListener::bind(path.as_path()).unwrap();
+        assert_eq!(bound.local_addr().unwrap().to_string(), format!("unix:{}", path.display()));
+        drop(bound);
+        FcgiListener::bind(format!("unix:{}", path.display())).unwrap();
+        FcgiListener::bind(path).unwrap();
+        FcgiListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = Address::from(SocketAddr::from(([127, 0, 0, 1], 0)));
+        FcgiListener::bind(&address).unwrap();
+        FcgiListener::bind(address).unwrap();
+        let error = FcgiListener::bind("nowhere").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("has neither a port nor a path"), "{error}");
     }
 }

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
 
+use axum::BoxError;
 use axum::serve::Listener;
 
 use super::address::Address;
@@ -59,7 +60,10 @@ impl Listeners<FcgiListener> {
     ///
     /// # Panics
     /// Outside a tokio runtime whose I/O is enabled.
-    pub fn bind<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> io::Result<Self> {
+    pub fn bind<A>(addresses: impl IntoIterator<Item = A>) -> io::Result<Self>
+    where
+        A: TryInto<Address, Error: Into<BoxError>>,
+    {
         let mut listeners = Vec::new();
         for address in addresses {
             listeners.extend(bind_all(address)?);
@@ -151,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn binding_no_address_is_an_error() {
-        let error = Listeners::bind(&[]).unwrap_err();
+        let error = Listeners::bind::<Address>([]).unwrap_err();
         assert_eq!(error.to_string(), "no address to listen on was given");
     }
 }

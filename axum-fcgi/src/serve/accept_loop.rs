@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::time::timeout;
-use tower_fcgi::{Builder, Roles};
+use tower_fcgi::{Builder, Roles, Stats};
 
 use super::config::Config;
 use super::descriptor_limit;
@@ -34,6 +34,7 @@ pub(super) async fn run<L, T, M, K>(
     service: M,
     config: Config,
     roles: Roles,
+    stats: Option<Stats>,
     signal: impl Future<Output = ()>,
 ) where
     L: Listener<Addr: fmt::Debug>,
@@ -43,10 +44,13 @@ pub(super) async fn run<L, T, M, K>(
     let max = descriptor_limit::max_connections(config.max_connections, config.raise_descriptor_limit);
     let advertised = u32::try_from(max).unwrap_or(u32::MAX);
     let http_upgrades = HttpUpgrades::new(&config.connection);
-    let builder = Builder::new()
+    let mut builder = Builder::new()
         .with_config(config.connection)
         .with_roles(roles)
         .with_advertised_max_connections(advertised);
+    if let Some(stats) = stats {
+        builder = builder.with_stats(stats);
+    }
     let connections = Arc::new(Connections::default());
     let log = AcceptLog::new(&connections);
     let accept_loop = AcceptLoop {

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::serve::Listener;
-use tower_fcgi::{Role, Roles};
+use tower_fcgi::{Role, Roles, Stats};
 use tower_service::Service;
 
 use super::accept_loop;
@@ -91,6 +91,7 @@ where
         service,
         config: Config::default(),
         roles: Roles::RESPONDER,
+        stats: None,
         kind: PhantomData,
     }
 }
@@ -110,6 +111,7 @@ pub struct Serve<L, M, K> {
     config: Config,
     /// The roles that `service` supports.
     roles: Roles,
+    stats: Option<Stats>,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -127,6 +129,12 @@ impl<L, M, K> Serve<L, M, K> {
     /// Replaces the default settings.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted.
+    pub fn with_stats(mut self, stats: Stats) -> Self {
+        self.stats = Some(stats);
         self
     }
 
@@ -183,9 +191,9 @@ impl<L, M, K> Serve<L, M, K> {
         added: Roles,
         role_service: T,
     ) -> Serve<L, RoleRouter<M, T>, WithRole<K>> {
-        let Self { listener, http, service, config, roles, kind: _ } = self;
+        let Self { listener, http, service, config, roles, stats, kind: _ } = self;
         let service = RoleRouter::new(service, role, prepare(role_service));
-        Serve { listener, http, service, config, roles: roles.and(added), kind: PhantomData }
+        Serve { listener, http, service, config, roles: roles.and(added), stats, kind: PhantomData }
     }
 
     /// Also serves upgrades, such as WebSockets, over HTTP to the web servers that connect to `listener`.
@@ -286,6 +294,12 @@ impl<L, M, K, F> ServeWithShutdown<L, M, K, F> {
         self.serve.config = config;
         self
     }
+
+    /// Counts what the connections and their requests do: see [`Serve::with_stats`].
+    pub fn with_stats(mut self, stats: Stats) -> Self {
+        self.serve.stats = Some(stats);
+        self
+    }
 }
 
 impl<L, M, K, F> IntoFuture for ServeWithShutdown<L, M, K, F>
@@ -299,11 +313,11 @@ where
     type IntoFuture = ServeFuture;
 
     fn into_future(self) -> ServeFuture {
-        let Self { serve: Serve { listener, http, service, config, roles, kind: _ }, signal } = self;
+        let Self { serve: Serve { listener, http, service, config, roles, stats, kind: _ }, signal } = self;
         ServeFuture::new(async move {
             #[cfg(unix)]
             [Some(&listener), http.as_ref()].into_iter().flatten().for_each(crate::listen::warn_if_exposed);
-            accept_loop::run::<L, L, _, K>(listener, http, service, config, roles, signal).await;
+            accept_loop::run::<L, L, _, K>(listener, http, service, config, roles, stats, signal).await;
             Ok(())
         })
     }

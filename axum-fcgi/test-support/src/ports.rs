@@ -7,6 +7,12 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, soc
 
 use crate::Result;
 
+#[cfg(not(target_vendor = "apple"))]
+const FLAGS: SocketFlags = SocketFlags::CLOEXEC;
+/// Apple's systems have no such flag.
+#[cfg(target_vendor = "apple")]
+const FLAGS: SocketFlags = SocketFlags::empty();
+
 /// A free port. It is below the range for outgoing connections, so that none of these takes it before a server listens on
 /// it or while that server restarts.
 ///
@@ -31,7 +37,7 @@ pub fn free_port() -> Result<u16> {
 /// a copy of it until its exec, and a test that waits for the port's server could connect to that copy.
 fn is_free(port: u16) -> bool {
     let probe = || {
-        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, FLAGS, None)?;
         sockopt::set_socket_reuseaddr(&socket, true)?;
         bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
     };

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, OriginalUri};
 use axum::http::{Request, StatusCode, Uri};
 use axum::routing::{get as get_route, post};
-use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use axum_fcgi::tower_fcgi::client::Pool;
 use axum_fcgi::{FastCgiGateway, RequestScheme, ScriptName};
 use futures_util::StreamExt as _;
 use futures_util::stream::{iter, once};
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::client::{ask, get, send, streamed};
 use crate::runner::block_on;
@@ -31,6 +32,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("own/an_incomplete_response_is_an_error", || block_on(broken())),
         Trial::test("own/a_rejected_request_is_a_503", || block_on(rejections())),
         Trial::test("own/a_connect_timeout_is_a_504", || block_on(no_connection())),
+        Trial::test("own/a_silent_application_is_a_504", || block_on(silence())),
         Trial::test("own/a_disconnect_cancels_the_handler", || block_on(disconnect())),
     ]
 }
@@ -42,7 +44,7 @@ fn mounted(application: Router, connections: usize) -> (Router, TempDir) {
     let listener = UnixListener::bind(&socket).unwrap();
     tokio::spawn(async move { axum_fcgi::serve(listener, application).await });
     let pool: Pool<_, Body> =
-        Pool::new(connections, Config::default(), move || UnixStream::connect(socket.clone()));
+        Pool::builder(move || UnixStream::connect(socket.clone())).max_size(connections).build();
     (Router::new().nest_service("/app", FastCgiGateway::new(pool).https(true)), directory)
 }
 
@@ -108,8 +110,7 @@ async fn rejections() {
             let _ = stream.read_to_end(&mut Vec::new()).await;
         }
     });
-    let config = Config::default().with_keep_conn(false);
-    let pool: Pool<_, Body> = Pool::new(1, config, move || UnixStream::connect(socket.clone()));
+    let pool: Pool<_, Body> = Pool::builder(move || UnixStream::connect(socket.clone())).build();
     let router = Router::new().nest_service("/app", FastCgiGateway::new(pool));
     for status in [503, 502] {
         let response = get(&router, "/app/").await;
@@ -118,8 +119,8 @@ async fn rejections() {
 }
 
 async fn no_connection() {
-    let pool: Pool<_, Body> = Pool::new(1, Config::default(), pending::<io::Result<UnixStream>>);
-    let pool = pool.with_connect_timeout(Duration::from_millis(1));
+    let pool = Pool::builder(pending::<io::Result<UnixStream>>).connect_timeout(Duration::from_millis(1));
+    let pool: Pool<_, Body> = pool.build();
     let router = Router::new().nest_service("/app", FastCgiGateway::new(pool));
     assert_eq!(get(&router, "/app/").await.status, 504);
 }
@@ -146,5 +147,27 @@ async fn disconnect() {
             () = started.notified() => {}
         }
         dropped.notified().await;
+    }
+}
+
+/// The listener accepts and does not respond. Waiting takes no time: the clock is paused.
+async fn silence() {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let pool: Pool<_, Body> = Pool::builder(move || UnixStream::connect(socket.clone())).build();
+    let whole = Router::new().nest_service("/app", FastCgiGateway::new(pool.clone()));
+    let short = FastCgiGateway::new(pool).header_timeout(Duration::from_secs(5));
+    let short = Router::new().nest_service("/app", short);
+    tokio::time::pause();
+    for (router, seconds) in [(&whole, 60), (&short, 5)] {
+        let start = Instant::now();
+        let (response, accepted) = tokio::join!(get(router, "/app/"), listener.accept());
+        assert_eq!((response.status, response.text()), (504, ""));
+        assert_eq!(start.elapsed().as_secs(), seconds);
+        // The application is not left with a connection that nobody reads.
+        let mut received = Vec::new();
+        accepted.unwrap().0.read_to_end(&mut received).await.unwrap();
+        assert!(!received.is_empty());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum_fcgi::PhpGateway;
-use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use axum_fcgi::tower_fcgi::client::{Config, Pool, PoolBuilder};
 use futures_util::future::BoxFuture;
 use libtest_mimic::{Failed, Trial};
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ use crate::runner::block_on;
 /// php-fpm's processes, and so its concurrent connections.
 pub(crate) const CHILDREN: usize = 2;
 
-type Connect = Box<dyn Fn() -> BoxFuture<'static, io::Result<UnixStream>> + Send + Sync>;
+pub(crate) type Connect = Box<dyn Fn() -> BoxFuture<'static, io::Result<UnixStream>> + Send + Sync>;
 pub(crate) type FpmPool = Pool<Connect, Body>;
 
 pub(crate) struct Fpm {
@@ -69,6 +69,12 @@ impl Fpm {
         self.process.restart().map_err(io::Error::other)
     }
 
+    /// Starts it again with opcache, which never looks at a file again.
+    pub(crate) fn restart_with_opcache(&mut self) -> io::Result<()> {
+        let options = ["-d", "zend_extension=opcache", "-d", "opcache.validate_timestamps=0"];
+        self.process.restart_with(&options).map_err(io::Error::other)
+    }
+
     pub(crate) fn stop(&mut self) {
         self.process.stop();
     }
@@ -83,11 +89,16 @@ impl Fpm {
 
     /// A pool with as many connections as php-fpm has processes.
     pub(crate) fn pool(&self) -> FpmPool {
+        self.pool_builder().build()
+    }
+
+    pub(crate) fn pool_builder(&self) -> PoolBuilder<Connect> {
         let socket = self.process.socket();
         let log = Arc::clone(&self.log);
         let config =
             Config::default().with_on_stderr(move |text| log.lock().unwrap().extend_from_slice(text));
-        Pool::new(CHILDREN, config, Box::new(move || Box::pin(UnixStream::connect(socket.clone()))))
+        let connect: Connect = Box::new(move || Box::pin(UnixStream::connect(socket.clone())));
+        Pool::builder(connect).max_size(CHILDREN).config(config)
     }
 
     /// php-fpm's scripts.

@@ -15,6 +15,9 @@ mod internal_files;
 #[cfg(unix)]
 mod local_redirects;
 #[cfg(unix)]
+#[path = "../listen/log.rs"]
+mod log;
+#[cfg(unix)]
 mod peers;
 #[cfg(unix)]
 mod php;
@@ -23,9 +26,19 @@ mod php_files;
 #[cfg(unix)]
 mod php_limits;
 #[cfg(unix)]
+mod php_releases;
+#[cfg(unix)]
+mod php_rules;
+#[cfg(unix)]
+mod php_traps;
+#[cfg(unix)]
 mod process;
 #[cfg(unix)]
+mod responses;
+#[cfg(unix)]
 mod runner;
+#[cfg(unix)]
+mod workers;
 
 #[cfg(unix)]
 fn main() -> std::process::ExitCode {
@@ -34,10 +47,15 @@ fn main() -> std::process::ExitCode {
         php::trials(),
         php_files::trials(),
         php_limits::trials(),
+        php_releases::trials(),
+        php_rules::trials(),
+        php_traps::trials(),
         internal_files::trials(),
         local_redirects::trials(),
         peers::trials(),
         application::trials(),
+        workers::trials(),
+        responses::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -15,6 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("variables", variables),
         trial("below_a_path_and_at_the_root", mounts),
+        trial("long_headers_and_targets", long),
         trial("forms", forms),
         trial("an_upload_of_50_mb", upload),
         trial("bodies_of_unknown_length", unsized_bodies),
@@ -96,7 +97,7 @@ async fn mounts(fpm: Fpm) {
         assert_eq!(response.variable("SERVER_PORT"), Some("8080"));
         assert_eq!((response.variable("HTTPS"), response.variable("REQUEST_SCHEME")), (None, Some("http")));
     }
-    for (path, to) in [("/php?a=b", "/php/?a=b"), ("/php/docs", "/php/docs/")] {
+    for (path, to) in [("/php?a=b", "./php/?a=b"), ("/php/docs", "./docs/")] {
         let response = get(&nested, path).await;
         assert_eq!((response.status, response.header("location")), (308, Some(to)), "{path}");
     }
@@ -104,6 +105,24 @@ async fn mounts(fpm: Fpm) {
     let named = Request::get("https://shop.example.org/").body(Body::empty()).unwrap();
     let response = ask(&whole, named).await;
     assert_eq!((response.variable("HTTPS"), response.variable("SERVER_PORT")), (None, Some("80")));
+}
+
+async fn long(fpm: Fpm) {
+    let router = Router::new().nest_service("/php", fpm.scripts());
+    let with_header = |name: &str, len: usize| {
+        Request::get("/php/index.php").header(name, "x".repeat(len)).body(Body::empty()).unwrap()
+    };
+    let mut several = with_header("x-a", 60_000);
+    several.headers_mut().insert("x-b", "y".repeat(60_000).parse().unwrap());
+    let response = ask(&router, several).await;
+    assert_eq!(response.variable("HTTP_X_A").map(str::len), Some(60_000), "{}", response.status);
+    assert_eq!(response.variable("HTTP_X_B").map(str::len), Some(60_000));
+    assert_eq!(ask(&router, with_header("cookie", 65_530)).await.status, 431);
+    assert_eq!(ask(&router, with_header("content-type", 65_530)).await.status, 431);
+    let long = "x".repeat(65_510);
+    assert_eq!(get(&router, &format!("/php/index.php?{}", &long[..65_000])).await.status, 200);
+    assert_eq!(get(&router, &format!("/php/index.php/{}", &long[..65_500])).await.status, 414, "its root");
+    assert_eq!(get(&router, &format!("/php/index.php?{long}")).await.status, 414);
 }
 
 async fn forms(fpm: Fpm) {

@@ -67,7 +67,8 @@ async fn occupy(router: &Router, file: &Path) -> tokio::task::JoinHandle<(u16, S
 
 async fn max_children(fpm: Fpm) {
     let patient = Router::new().nest_service("/php", fpm.scripts());
-    let limited = PhpGateway::new(fpm.pool().with_acquire_timeout(Duration::from_millis(50)), fpm.root());
+    let limited =
+        PhpGateway::new(fpm.pool_builder().acquire_timeout(Duration::from_millis(50)).build(), fpm.root());
     let limited = Router::new().nest_service("/php", limited);
     let mut occupied = Vec::new();
     for child in 0..CHILDREN {

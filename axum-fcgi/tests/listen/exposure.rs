@@ -19,7 +19,7 @@ where
 }
 
 fn bind(address: &str) -> FcgiListener {
-    FcgiListener::bind(&address.parse().unwrap()).unwrap()
+    FcgiListener::bind(address).unwrap()
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ async fn sockets_are_taken_by_their_names_and_each_once() {
         assert_eq!(admin.local_addr().unwrap().to_string(), addr);
         let error = FcgiListener::from_systemd(Some("admin")).unwrap_err().to_string();
         assert!(error.contains("systemd:web") && !error.contains("systemd:admin"), "{error}");
-        let web = FcgiListener::bind(&"systemd:web".parse().unwrap()).unwrap();
+        let web = FcgiListener::bind("systemd:web").unwrap();
         let error = FcgiListener::from_systemd(None).unwrap_err().to_string();
         assert_eq!(error, "systemd's sockets are all taken already");
         return child::serve_until_stopped(Listeners::new(web).and(admin)).await;
@@ -78,7 +78,7 @@ async fn a_wrong_listen_pid_leaves_the_sockets_alone() {
     const NAME: &str = "systemd::a_wrong_listen_pid_leaves_the_sockets_alone";
     if let Some(expected) = child::expectation() {
         for address in ["systemd", "systemd:unknown", "auto"] {
-            let error = FcgiListener::bind(&address.parse().unwrap()).unwrap_err().to_string();
+            let error = FcgiListener::bind(address).unwrap_err().to_string();
             assert!(error.contains(&expected), "{error}");
         }
         return;

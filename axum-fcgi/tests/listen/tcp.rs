@@ -17,7 +17,7 @@ use crate::wire;
 
 #[tokio::test]
 async fn an_incomplete_response_ends_in_a_reset() {
-    let listener = FcgiListener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = FcgiListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap().to_string();
     let read = Arc::new(Notify::new());
     let failing = Arc::clone(&read);

@@ -214,7 +214,7 @@ async fn the_length_of_the_path_is_checked() {
 async fn drop_removes_the_file_unless_it_was_replaced() {
     let dir = dir();
     let path = dir.path().join("sock");
-    let listener = FcgiListener::bind(&path.to_str().unwrap().parse().unwrap()).unwrap();
+    let listener = FcgiListener::bind(path.as_path()).unwrap();
     assert_eq!(listener.local_addr().unwrap().to_string(), format!("unix:{}", path.display()));
     assert!(path.exists());
     drop(listener);

@@ -1,4 +1,4 @@
-//! README's table of web servers, generated from the setups, their deviations and the versions that passed.
+//! The table of web servers in README and in the documentation, generated from the setups, their deviations and the versions that passed.
 //!
 //! Each run that passes appends its versions to the file that `WEB_SERVERS_PASSED` names. After runs with
 //! several generations of web servers, `WEB_SERVERS_SEEN` names this file, and README must list its versions.
@@ -15,6 +15,8 @@ use test_support::Version;
 use crate::setup::Setup;
 
 const BEGIN: &str = "<!-- servers: UPDATE_README=1 cargo test -p axum-fcgi --test servers -->\n";
+/// The same table in the documentation of axum-fcgi, whose package does not contain the repository's README.
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web_servers.md");
 const END: &str = "<!-- /servers -->\n";
 
 pub(crate) fn must_update() -> bool {
@@ -28,10 +30,13 @@ pub(crate) fn trials(setups: &[Setup]) -> Vec<Trial> {
         let text = fs::read_to_string(path())?;
         let (_, found, _) = split(&text)?;
         let expected = rows(&table, |row, _| versions_in(found, row));
-        if found == expected {
-            return Ok(());
+        if found != expected {
+            return Err(format!("README.md has\n{found}\nexpected\n{expected}").into());
         }
-        Err(format!("README.md has\n{found}\nexpected\n{expected}").into())
+        if fs::read_to_string(DOCS)? != expected {
+            return Err(format!("{DOCS} differs from README.md").into());
+        }
+        Ok(())
     })];
     if let Some(seen) = env::var_os("WEB_SERVERS_SEEN") {
         let setups = setups.to_vec();
@@ -91,6 +96,7 @@ pub(crate) fn update(setups: &[Setup]) -> io::Result<()> {
         };
         versions.iter().map(Version::to_string).collect::<Vec<_>>().join(", ")
     });
+    fs::write(DOCS, &table)?;
     fs::write(path(), format!("{before}{BEGIN}{table}{END}{after}"))
 }
 

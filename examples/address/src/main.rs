@@ -16,7 +16,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, OriginalUri, Path};
 use axum::response::Redirect;
 use axum::routing::get;
-use axum_fcgi::{Address, Config, FcgiListener, RequestTarget, tower_fcgi};
+use axum_fcgi::{Config, FcgiListener, RequestTarget, tower_fcgi};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -65,7 +65,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         None => {
             let connection = tower_fcgi::Config::default()
                 .with_request_target(RequestTarget::StripPrefix(PREFIX.to_owned()));
-            let listener = FcgiListener::bind(&address.parse::<Address>()?)?;
+            let listener = FcgiListener::bind(address)?;
             axum_fcgi::serve(listener, app())
                 .with_config(Config::default().with_connection(connection))
                 .with_graceful_shutdown(stop)

@@ -44,9 +44,13 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) no_front_controller: bool,
 
-    /// A directory or file that is a 404 for clients, such as /data; several times for several
-    #[arg(long, value_name = "PATH", value_parser = mount_path)]
+    /// A path or a name that is a 404 for clients, such as /data or '*.sql'; several times for several
+    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     pub(crate) deny: Vec<String>,
+
+    /// A directory whose scripts do not run, such as /wp-content/uploads
+    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
+    pub(crate) deny_scripts: Vec<String>,
 
     /// Follows symbolic links that lead out of the directory
     #[arg(long)]
@@ -75,6 +79,11 @@ fn fpm(text: &str) -> Result<Fpm, String> {
 fn mount_path(text: &str) -> Result<String, String> {
     let is_plain = text.starts_with('/') && !text.contains(['{', '}', '?', '#']);
     is_plain.then(|| text.to_owned()).ok_or_else(|| "a path starts with a slash".to_owned())
+}
+
+fn pattern(text: &str) -> Result<String, String> {
+    let has_name = text.bytes().any(|byte| byte != b'/');
+    has_name.then(|| text.to_owned()).ok_or_else(|| "a pattern has a name".to_owned())
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! The Router that is the site's web server.
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::any;
-use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use axum_fcgi::tower_fcgi::client::Pool;
 use axum_fcgi::{Address, PhpGateway, Symlinks};
 use tower_http::services::ServeDir;
 
@@ -11,27 +9,22 @@ use crate::args::Args;
 
 /// Serves the site. Scripts run at `fpm`.
 pub(crate) fn site(args: &Args, fpm: Address) -> Router {
-    // As many connections as pm.max_children. A kept one would occupy a process.
-    let config = Config::default().with_keep_conn(false);
-    let pool = Pool::new(args.workers.get(), config, move || fpm.clone().connect());
-    let mut php =
-        PhpGateway::new(pool, &args.site).index(["index.php", "index.html"]).files(ServeDir::new(&args.site));
+    // As many connections as pm.max_children.
+    let pool = Pool::builder(move || fpm.clone().connect()).max_size(args.workers.get()).build();
+    let mut php = PhpGateway::new(pool, &args.site)
+        .index(["index.php", "index.html"])
+        .deny(&args.deny)
+        .deny_scripts(&args.deny_scripts)
+        .files(ServeDir::new(&args.site));
     if has_front_controller(args) {
         php = php.front_controller("/index.php");
     }
     if args.follow_links {
         php = php.symlinks(Symlinks::Anywhere);
     }
-    // The gateway finds a file by the usual spelling of its path only, and so does a route.
-    let denied =
-        args.deny.iter().map(|path| path.trim_end_matches('/')).fold(Router::new(), |router, path| {
-            let not_found = || any(async || StatusCode::NOT_FOUND);
-            router.route(path, not_found()).route(&format!("{path}/{{*below}}"), not_found())
-        });
-    let site = denied.fallback_service(php);
     match args.path.trim_end_matches('/') {
-        "" => site,
-        path => Router::new().nest_service(path, site),
+        "" => Router::new().fallback_service(php),
+        path => Router::new().nest_service(path, php),
     }
 }
 

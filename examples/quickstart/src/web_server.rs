@@ -58,10 +58,13 @@ pub fn web_server(socket: &Path, viewers: Viewers) -> Router {
     let request_viewers = viewers.clone();
     let find_watcher = Arc::new(move |params: &_| viewers.watcher(params));
     let socket = socket.to_owned();
-    let pool = Pool::new(CONNECTIONS, Config::default().with_on_stderr(log_stderr), move || {
+    let connect = move || {
         let (connecting, find_watcher) = (UnixStream::connect(socket.clone()), Arc::clone(&find_watcher));
         async move { Ok(Tapped::new(connecting.await?, find_watcher)) }
-    });
+    };
+    // The pages show connections that are kept, as nginx keeps them.
+    let kept = Config::default().with_keep_conn(true).with_ready_check(false).with_keep_alive_timeout(None);
+    let pool = Pool::builder(connect).max_size(CONNECTIONS).config(kept.with_on_stderr(log_stderr)).build();
     let long_bodies = Arc::new(Semaphore::new(MAX_LONG_BODIES));
     Router::new().fallback(move |ConnectInfo(client), request: Request| {
         show(&request_viewers, &request);

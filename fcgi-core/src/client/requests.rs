@@ -129,6 +129,14 @@ impl Requests {
         Some(ended)
     }
 
+    /// Removes a request of which nothing was sent.
+    pub(super) fn cancel(&mut self, key: RequestKey) {
+        if let Ok(id) = self.by_key(key).map(|entry| entry.id) {
+            drop(self.end(id));
+            self.remove_if_done(key);
+        }
+    }
+
     /// Removes the request if it is over.
     pub(super) fn remove_if_done(&mut self, key: RequestKey) {
         if !self.by_key(key).is_ok_and(|entry| entry.is_over()) {

@@ -27,16 +27,40 @@ impl Connection {
         Ok(key)
     }
 
+    /// Begins a request and queues all of its meta-variables: as [`begin`](Self::begin),
+    /// [`params_with`](Self::params_with) and [`end_params`](Self::end_params), but on an error nothing is queued.
+    ///
+    /// # Errors
+    /// As [`can_begin`](Self::can_begin), and [`UserError::PairTooLong`] if a pair does not fit a record.
+    pub fn begin_with_params(
+        &mut self,
+        role: Role,
+        keep_conn: bool,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<RequestKey, UserError> {
+        let (start, kept_before) = (self.output.position(), self.keep_conn);
+        let key = self.begin(role, keep_conn)?;
+        let params = self.params_with(key, write).and_then(|()| self.end_params(key));
+        if let Err(error) = params {
+            self.keep_conn = kept_before;
+            self.output.truncate(start);
+            self.requests.cancel(key);
+            return Err(error);
+        }
+        Ok(key)
+    }
+
     /// Queues a meta-variable (§5.2), as [`encode_pair`] does.
+    ///
+    /// A record of PARAMS has only whole pairs: see [`RecordEncoder::write_pairs`](crate::RecordEncoder::write_pairs).
     ///
     /// # Errors
     /// [`UserError::StreamEnded`] after [`end_params`](Self::end_params), [`UserError::RequestClosed`] if the request
-    /// was aborted or is over.
+    /// was aborted or is over, [`UserError::PairTooLong`] if the pair does not fit a record.
     pub fn param(&mut self, key: RequestKey, name: &[u8], value: &[u8]) -> Result<(), UserError> {
         let entry = self.requests.by_key(key)?;
         entry.state.params()?;
-        self.output.write_stream_with(RecordType::PARAMS, entry.id, |out| encode_pair(out, name, value));
-        Ok(())
+        self.output.write_pairs_with(RecordType::PARAMS, entry.id, |out| encode_pair(out, name, value))
     }
 
     /// Queues the meta-variables that `write` appends to the buffer with [`encode_pair`]. It must only append complete
@@ -51,8 +75,7 @@ impl Connection {
     ) -> Result<(), UserError> {
         let entry = self.requests.by_key(key)?;
         entry.state.params()?;
-        self.output.write_stream_with(RecordType::PARAMS, entry.id, write);
-        Ok(())
+        self.output.write_pairs_with(RecordType::PARAMS, entry.id, write)
     }
 
     /// Ends the meta-variables: the application can respond from now on.

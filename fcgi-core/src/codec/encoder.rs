@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::output_buffer::{OutputBuffer, Reclaimed, Tail};
+use crate::error::UserError;
+use crate::name_value::whole_pairs;
 use crate::record::{EndRequest, RecordHeader, RecordType, RequestId};
 
 /// Encodes records and buffers them until they are written (FastCGI §3.3).
@@ -41,6 +43,13 @@ struct OpenRecord {
     /// Index of its header in the inline buffer. Unwritten as long as this is at least the buffer's `start`.
     header: usize,
     content_len: u16,
+}
+
+impl OpenRecord {
+    /// The number of bytes that still fit.
+    fn room(&self) -> usize {
+        MAX_CONTENT.saturating_sub(usize::from(self.content_len))
+    }
 }
 
 impl RecordEncoder {
@@ -86,14 +95,10 @@ impl RecordEncoder {
     /// [`write_stream_end`](Self::write_stream_end).
     pub fn write_stream(&mut self, kind: RecordType, id: RequestId, mut content: &[u8]) {
         while !content.is_empty() {
-            let mut record = self.open_record(kind, id);
-            let room = MAX_CONTENT.saturating_sub(usize::from(record.content_len));
-            let (part, rest) = content.split_at_checked(room).unwrap_or((content, &[]));
+            let record = self.open_record(kind, id);
+            let (part, rest) = content.split_at_checked(record.room()).unwrap_or((content, &[]));
             content = rest;
-            self.buffer.inline_buf().extend_from_slice(part);
-            let part_len = u16::try_from(part.len()).unwrap_or(u16::MAX);
-            record.content_len = record.content_len.saturating_add(part_len);
-            self.update_header(record);
+            self.append(record, part);
         }
     }
 
@@ -102,20 +107,86 @@ impl RecordEncoder {
     /// `write` must only append; if it panics, its bytes are removed. Content that does not fit the record is
     /// copied once.
     pub fn write_stream_with(&mut self, kind: RecordType, id: RequestId, write: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(content) = self.write_in_place(kind, id, write) {
+            self.write_stream(kind, id, &content);
+        }
+    }
+
+    /// Writes a copy of encoded name-value pairs to a stream, in as many records as necessary. Each record has whole
+    /// pairs.
+    ///
+    /// The specification lets a record end anywhere in a pair (FastCGI §3.3), but PHP decodes each record of PARAMS by
+    /// itself, and closes the connection if a pair continues in the next one.
+    ///
+    /// `pairs` must be complete: see [`encode_pair`](crate::encode_pair).
+    ///
+    /// # Errors
+    /// [`UserError::PairTooLong`] if a pair does not fit a record. Nothing is written then.
+    pub fn write_pairs(
+        &mut self,
+        kind: RecordType,
+        id: RequestId,
+        mut pairs: &[u8],
+    ) -> Result<(), UserError> {
+        let mut rest = pairs;
+        while !rest.is_empty() {
+            let len = whole_pairs(rest, MAX_CONTENT).ok_or(UserError::PairTooLong)?;
+            rest = rest.get(len..).unwrap_or_default();
+        }
+        while !pairs.is_empty() {
+            let record = self.open_record(kind, id);
+            match whole_pairs(pairs, record.room()) {
+                Some(len) => {
+                    let (part, rest) = pairs.split_at_checked(len).unwrap_or((pairs, &[]));
+                    pairs = rest;
+                    self.append(record, part);
+                }
+                // Not a new record: each pair fits one.
+                None => self.split_record(),
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`write_pairs`](Self::write_pairs), in place: `write` appends the pairs to the buffer with
+    /// [`encode_pair`](crate::encode_pair).
+    ///
+    /// `write` must only append; if it panics, its bytes are removed. Pairs that do not fit the record are copied
+    /// once.
+    ///
+    /// # Errors
+    /// As [`write_pairs`](Self::write_pairs).
+    pub fn write_pairs_with(
+        &mut self,
+        kind: RecordType,
+        id: RequestId,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), UserError> {
+        match self.write_in_place(kind, id, write) {
+            Some(pairs) => self.write_pairs(kind, id, &pairs),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes to a stream in place. Returns the content, and removes it, if it does not fit the record.
+    fn write_in_place(
+        &mut self,
+        kind: RecordType,
+        id: RequestId,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
         let record = self.open_record(kind, id);
         let start = self.buffer.inline_buf().len();
         let mut guard = InPlaceWrite { start, record, encoder: self, kept: 0 };
         let inline_buf = guard.encoder.buffer.inline_buf();
         write(inline_buf);
         let len = inline_buf.len().saturating_sub(start);
-        let room = MAX_CONTENT.saturating_sub(usize::from(record.content_len));
         match u16::try_from(len) {
-            Ok(kept) if len <= room => guard.kept = kept,
-            _ => {
-                let content = inline_buf.get(start..).unwrap_or_default().to_vec();
-                drop(guard);
-                self.write_stream(kind, id, &content);
+            Ok(kept) if len <= record.room() => {
+                guard.kept = kept;
+                None
             }
+            _ => Some(inline_buf.get(start..).unwrap_or_default().to_vec()),
         }
     }
 
@@ -225,6 +296,12 @@ impl RecordEncoder {
         self.buffer.shrink();
     }
 
+    /// Removes the records from a [position](Self::position) on. They must not be written yet.
+    pub(crate) fn truncate(&mut self, position: u64) {
+        let _ = self.split_off(position);
+        self.open = None;
+    }
+
     /// Splits off the records from a [position](Self::position) on.
     pub(super) fn split_off(&mut self, position: u64) -> Option<Tail> {
         self.buffer.split_off(position)
@@ -263,6 +340,14 @@ impl RecordEncoder {
                 OpenRecord { kind, id, header, content_len: 0 }
             }
         }
+    }
+
+    /// Appends a copy of `part`, which must fit the record.
+    fn append(&mut self, mut record: OpenRecord, part: &[u8]) {
+        self.buffer.inline_buf().extend_from_slice(part);
+        let part_len = u16::try_from(part.len()).unwrap_or(u16::MAX);
+        record.content_len = record.content_len.saturating_add(part_len);
+        self.update_header(record);
     }
 
     /// Stores the record's content length in its header.

@@ -4,7 +4,9 @@ use bytes::BufMut;
 
 /// Appends an encoded name-value pair to `out` (FastCGI §3.4): each length takes one byte if it fits, otherwise four.
 ///
-/// Truncates a name or value to 2 147 483 647 bytes, the longest that the encoding allows.
+/// Truncates a name or value to 2 147 483 647 bytes, the longest that the encoding allows. A pair of more than
+/// [`MAX_PAIR_LEN`](crate::MAX_PAIR_LEN) bytes does not fit a record:
+/// [`RecordEncoder::write_pairs`](crate::RecordEncoder::write_pairs) rejects it.
 ///
 /// ```
 /// let mut wire = Vec::new();

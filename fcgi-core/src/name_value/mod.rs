@@ -7,7 +7,10 @@ mod decode;
 mod encode;
 mod length;
 mod validate;
+mod whole;
 
 pub use decode::NameValuePairs;
 pub use encode::encode_pair;
 pub(crate) use validate::{PairValidator, ValidateError};
+pub use whole::MAX_PAIR_LEN;
+pub(crate) use whole::whole_pairs;

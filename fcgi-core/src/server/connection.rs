@@ -7,6 +7,7 @@ use super::config::Config;
 use super::event::Event;
 use super::event_queue::EventQueue;
 use super::incomplete_heads::IncompleteHeads;
+use super::rejected_at_begin::RejectedAtBegin;
 use super::requests::Requests;
 use crate::codec::{RecordDecoder, RecordEncoder};
 use crate::error::ProtocolError;
@@ -88,6 +89,8 @@ pub struct Connection {
     pub(super) params_bytes: usize,
     /// Bytes dropped since the last [`Event::Request`].
     pub(super) discarded_bytes: u64,
+    /// Requests that were rejected at their begin since the last [`take_rejected`](Self::take_rejected).
+    pub(super) rejected: RejectedAtBegin,
     /// An upper limit of the bytes of [`send_control`](Self::send_control) in the output: they are interleaved with
     /// the application's, so which of them were written is unknown.
     pub(super) control_bytes: usize,
@@ -137,6 +140,7 @@ impl Connection {
             unread_bytes: 0,
             params_bytes: 0,
             discarded_bytes: 0,
+            rejected: RejectedAtBegin::NONE,
             control_bytes: 0,
             keep_conn: true,
             shutdown: Shutdown::None,
@@ -185,6 +189,18 @@ impl Connection {
     #[must_use]
     pub const fn discarded_bytes(&self) -> u64 {
         self.discarded_bytes
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Takes the numbers of requests that were rejected at their begin since the last call, for statistics. There is no event
+    /// for them: their PARAMS are dropped.
+    pub const fn take_rejected(&mut self) -> RejectedAtBegin {
+        core::mem::replace(&mut self.rejected, RejectedAtBegin::NONE)
     }
 
     /// Whether the request can be answered: it was reported, and has not ended.

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 
 use super::config::Config;
 use super::connection::Connection;
+use super::rejected_at_begin::RejectedAtBegin;
 
 /// A connection between two requests, in a few bytes.
 ///
@@ -46,6 +47,7 @@ impl IdleConnection {
         // Of another connection.
         connection.upgraded = None;
         connection.control_bytes = 0;
+        connection.rejected = RejectedAtBegin::NONE;
     }
 
     /// Suspends `connection`, which continues this one, and returns whether another one can use its memory now. `false` if a

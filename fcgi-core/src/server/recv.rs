@@ -133,8 +133,13 @@ impl Connection {
     fn accept_request(&mut self, id: RequestId, begin: BeginRequest) {
         let is_full = usize::from(self.active) >= self.config.limits.max_concurrent_requests;
         let rejection = if !self.config.roles.contains(begin.role) {
+            self.rejected.unknown_role = self.rejected.unknown_role.saturating_add(1);
             Some(OverloadResponse::Status(ProtocolStatus::UNKNOWN_ROLE))
-        } else if is_full || !self.shutdown.accepts_requests() || self.upgraded().is_some() {
+        } else if is_full {
+            self.rejected.overloaded = self.rejected.overloaded.saturating_add(1);
+            Some(self.config.overload_response.clone())
+        } else if !self.shutdown.accepts_requests() || self.upgraded().is_some() {
+            self.rejected.closing = self.rejected.closing.saturating_add(1);
             Some(self.config.overload_response.clone())
         } else {
             None

@@ -1,12 +1,15 @@
 //! The channel between a connection and a body that is still being received.
 
+#![cfg_attr(
+    not(all(feature = "client", feature = "server")),
+    expect(dead_code, reason = "each side uses a part of it")
+)]
+
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use fcgi_core::{StreamState, UserError};
 
-use super::error::BodyErrorKind;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The chunks of one body, from the connection that sends them to the [`RequestBody`](super::RequestBody) that reads them.
@@ -17,7 +20,7 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 /// The lock is held for a few instructions, never while the protocol is called or a task is woken. Usually one task uses
 /// both sides, so it is rarely contended.
 #[derive(Debug)]
-pub(crate) struct BodyChannel<K = BodyErrorKind> {
+pub(crate) struct BodyChannel<K> {
     shared: Mutex<ChannelState<K>>,
 }
 
@@ -237,19 +240,8 @@ const MAX_JOINED: usize = 8192;
 
 /// What follows the chunks that were [sent](BodyChannel::send).
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum SendOutcome<K = BodyErrorKind> {
+pub(crate) enum SendOutcome<K> {
     More,
     Last,
     Broken(K),
-}
-
-impl From<Result<StreamState, UserError>> for SendOutcome {
-    fn from(read: Result<StreamState, UserError>) -> Self {
-        match read {
-            Ok(StreamState::Open) => Self::More,
-            Ok(StreamState::Ended) => Self::Last,
-            Ok(StreamState::Aborted) => Self::Broken(BodyErrorKind::Aborted),
-            Err(_) => Self::Broken(BodyErrorKind::RequestEnded),
-        }
-    }
 }

@@ -1,5 +1,9 @@
 //! Why a request's body could not be read to its end.
 
+use fcgi_core::{StreamState, UserError};
+
+use super::channel::SendOutcome;
+
 /// The error of a request's body that is incomplete.
 ///
 /// Do not act on the part that was read: FastCGI §6.2 asks an application to abandon an update whose body is too short.
@@ -91,5 +95,16 @@ impl BodyError {
 impl From<BodyErrorKind> for BodyError {
     fn from(kind: BodyErrorKind) -> Self {
         Self { kind }
+    }
+}
+
+impl From<Result<StreamState, UserError>> for SendOutcome<BodyErrorKind> {
+    fn from(read: Result<StreamState, UserError>) -> Self {
+        match read {
+            Ok(StreamState::Open) => Self::More,
+            Ok(StreamState::Ended) => Self::Last,
+            Ok(StreamState::Aborted) => Self::Broken(BodyErrorKind::Aborted),
+            Err(_) => Self::Broken(BodyErrorKind::RequestEnded),
+        }
     }
 }

@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::channel::{BodyChannel, BodyRest};
+use super::InputChannel;
+use super::channel::BodyRest;
 use super::error::{BodyError, BodyErrorKind};
 
 /// The body of a request, as the web server sends it.
@@ -41,7 +42,7 @@ enum Source {
     /// The stream had ended before the request was dispatched: nothing is shared with the connection.
     Whole(VecDeque<Bytes>),
     /// The stream is still open.
-    Streaming(Arc<BodyChannel>),
+    Streaming(Arc<InputChannel>),
 }
 
 /// The bytes of a body that still follow.
@@ -77,7 +78,7 @@ impl RequestBody {
     }
 
     /// A stream that is received through `channel`.
-    pub(crate) const fn streaming(channel: Arc<BodyChannel>, length: DeclaredBodyLength) -> Self {
+    pub(crate) const fn streaming(channel: Arc<InputChannel>, length: DeclaredBodyLength) -> Self {
         Self { source: Source::Streaming(channel), length }
     }
 

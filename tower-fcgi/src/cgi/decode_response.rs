@@ -2,15 +2,19 @@
 //!
 //! | CGI head | response |
 //! | --- | --- |
-//! | `Status: NNN Reason` | that status |
+//! | `Status: NNN Reason` | that status; the first one counts |
+//! | a reason that is not the standard one | [`ReasonPhrase`] in its extensions |
+//! | `HTTP/1.1 NNN Reason` as the first line, without `Status` | that status |
 //! | `Location: /path` without `Status` | [`LocalRedirect`] in its extensions, and 302 for callers that ignore it |
 //! | another `Location` without `Status` | 302 (§6.2.3) |
 //! | neither | 200 |
 //! | hop-by-hop headers (`Connection`, `Transfer-Encoding`, …) | nothing |
+//! | `Content-Length` of a 204 or 304, which have no content (RFC 9110 §8.6) | nothing |
+//! | headers that HTTP cannot carry | nothing, and [`DroppedHeaders`] |
 //! | other headers | the same, in order |
 //!
-//! Lines end with LF or CRLF (§6.2). Some programs send an HTTP status line (`HTTP/1.1 404 Not Found`) as the first line;
-//! it sets the status. A head without lines is a 200, as in nginx.
+//! Lines end with LF or CRLF (§6.2). A head without lines is a 200, as in nginx. Other lines that begin with `HTTP/` are
+//! ignored, as in nginx.
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
@@ -21,6 +25,8 @@ use thiserror::Error;
 
 use super::decimal::parse_decimal;
 use super::hop_by_hop::{is_hop_by_hop, is_named_by_connection};
+use super::reason_phrase::ReasonPhrase;
+use super::whitespace::trim_ows;
 
 /// A local redirect (RFC 3875 §6.2.2): the web server responds with another path of the same server, without a redirect
 /// of the client.
@@ -45,14 +51,16 @@ pub(crate) enum HeadError {
     InvalidName,
     #[error("a header value contains a control character")]
     InvalidValue,
+    #[error("a header continues in the next line")]
+    Folded,
     #[error("it has too many headers")]
     TooManyHeaders,
     #[error("the status is not a three-digit number")]
     InvalidStatus,
     #[error("the status is 1xx")]
     InformationalStatus,
-    #[error("it has two different statuses")]
-    ConflictingStatus,
+    #[error("it has two statuses")]
+    DuplicateStatus,
     #[error("Content-Length is not a number")]
     InvalidLength,
     #[error("it has two different values of Content-Length")]
@@ -67,6 +75,18 @@ pub(crate) struct ResponseHead {
     pub(crate) extensions: Extensions,
     /// The body's length in bytes, if Content-Length declares it.
     pub(crate) length: Option<u64>,
+    /// The headers that HTTP cannot carry.
+    pub(crate) dropped: Option<DroppedHeaders>,
+}
+
+/// Headers that were left out, for the log.
+#[derive(Debug)]
+pub(crate) struct DroppedHeaders {
+    /// The name of the first one, escaped and bounded.
+    pub(crate) name: Box<str>,
+    /// What is wrong with it.
+    pub(crate) error: HeadError,
+    pub(crate) count: usize,
 }
 
 /// Buffers a head until it is complete.
@@ -151,36 +171,62 @@ fn parse(head: &Bytes) -> Result<ResponseHead, HeadError> {
         if line.is_empty() {
             break;
         }
-        fields.line(number, line, head)?;
+        fields.line(number, line, head, matches!(head.get(start), Some(b' ' | b'\t')))?;
     }
     fields.finish()
 }
 
 #[derive(Debug, Default)]
 struct HeadBuilder {
-    status: Option<StatusCode>,
+    status: Option<Status>,
+    /// The status of the first line, if that is an HTTP status line.
+    status_line: Option<Status>,
     headers: HeaderMap,
     /// Whether any header is hop-by-hop.
     hop_by_hop: bool,
     location: bool,
     length: bool,
+    dropped: Option<DroppedHeaders>,
+}
+
+#[derive(Debug)]
+struct Status {
+    code: StatusCode,
+    reason: Option<ReasonPhrase>,
 }
 
 impl HeadBuilder {
-    fn line(&mut self, number: usize, line: &[u8], head: &Bytes) -> Result<(), HeadError> {
-        if number == 0 && line.starts_with(b"HTTP/") {
-            let code = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
-            return self.set_status(code);
+    /// Adds a line. `folded`: the next line is its continuation (RFC 9112 §5.2), which CGI does not have.
+    fn line(&mut self, number: usize, line: &[u8], head: &Bytes, folded: bool) -> Result<(), HeadError> {
+        if line.starts_with(b"HTTP/") {
+            let status = line.splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default();
+            if number == 0 {
+                self.status_line = parse_status(status, head).ok();
+            }
+            return Ok(());
         }
-        let colon = memchr(b':', line).ok_or(HeadError::NoColon)?;
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        if let (1.., b' ' | b'\t') = (number, line[0]) {
+            // The header before was dropped for it.
+            return Ok(());
+        }
+        let Some(colon) = memchr(b':', line) else {
+            self.drop_header(line, HeadError::NoColon);
+            return Ok(());
+        };
+        // RFC 9112 §5.1: a proxy removes whitespace before the colon from a response.
+        let (name, value) = (line[..colon].trim_ascii_end(), line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"status") {
-            return self.set_status(value);
+            return self.set_status(value, head);
         }
-        // Also rejects a continuation line: it begins with a space. Line folding is obsolete (RFC 9112 §5.2).
-        let name = HeaderName::from_bytes(name).map_err(|_| HeadError::InvalidName)?;
-        let value =
-            HeaderValue::from_maybe_shared(head.slice_ref(value)).map_err(|_| HeadError::InvalidValue)?;
+        match header(name, value, head) {
+            Ok(_) if folded => self.drop_header(name, HeadError::Folded),
+            Ok((name, value)) => self.append(name, value)?,
+            Err(error) => self.drop_header(name, error),
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), HeadError> {
         self.hop_by_hop |= is_hop_by_hop(&name);
         self.location |= name == LOCATION;
         self.length |= name == CONTENT_LENGTH;
@@ -188,24 +234,42 @@ impl HeadBuilder {
         Ok(())
     }
 
-    fn set_status(&mut self, value: &[u8]) -> Result<(), HeadError> {
-        let code = value.split(|byte| *byte == b' ').next().unwrap_or_default();
-        let status = StatusCode::from_bytes(code).map_err(|_| HeadError::InvalidStatus)?;
-        if status.is_informational() {
-            // RFC 3875 §6.3.3 has no interim responses.
-            return Err(HeadError::InformationalStatus);
+    fn set_status(&mut self, value: &[u8], head: &Bytes) -> Result<(), HeadError> {
+        if self.status.is_some() {
+            self.drop_header(b"Status", HeadError::DuplicateStatus);
+        } else {
+            self.status = Some(parse_status(value, head)?);
         }
-        match self.status.replace(status) {
-            Some(other) if other != status => Err(HeadError::ConflictingStatus),
-            _ => Ok(()),
+        Ok(())
+    }
+
+    #[cold]
+    fn drop_header(&mut self, name: &[u8], error: HeadError) {
+        match &mut self.dropped {
+            Some(dropped) => dropped.count += 1,
+            None => {
+                let name = name.get(..MAX_SHOWN_NAME).unwrap_or(name).escape_ascii().to_string().into();
+                self.dropped = Some(DroppedHeaders { name, error, count: 1 });
+            }
         }
     }
 
     fn finish(mut self) -> Result<ResponseHead, HeadError> {
+        let status = self.status.take().or(self.status_line.take());
+        if let Some(dropped) = &self.dropped
+            && status.is_none()
+            && self.headers.is_empty()
+        {
+            // Not a single valid line: this is no head.
+            return Err(dropped.error);
+        }
         let mut extensions = Extensions::new();
         let location = if self.location { self.headers.get(LOCATION) } else { None };
-        let status = match (self.status, location) {
-            (Some(status), _) => status,
+        let status = match (status, location) {
+            (Some(Status { code, reason }), _) => {
+                reason.and_then(|reason| extensions.insert(reason));
+                code
+            }
             (None, None) => StatusCode::OK,
             (None, Some(location)) => {
                 if let Some(path) = local_path(location) {
@@ -222,9 +286,60 @@ impl HeadBuilder {
                 self.headers.remove(name);
             }
         }
-        let length = if self.length { content_length(&mut self.headers)? } else { None };
-        Ok(ResponseHead { status, headers: self.headers, extensions, length })
+        let length = if self.length { self.content_length(status)? } else { None };
+        Ok(ResponseHead { status, headers: self.headers, extensions, length, dropped: self.dropped })
     }
+
+    /// Parses Content-Length. Equal repeated values are merged into one header; different ones are an error (RFC 9110
+    /// §8.6).
+    fn content_length(&mut self, status: StatusCode) -> Result<Option<u64>, HeadError> {
+        if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            // A 204 must not have it, and a 304 need not. hyper panics in debug builds if an empty body has another length.
+            self.headers.remove(CONTENT_LENGTH);
+            return Ok(None);
+        }
+        let mut values = self.headers.get_all(CONTENT_LENGTH).iter();
+        let Some(first) = values.next() else { return Ok(None) };
+        if values.any(|other| other != first) {
+            return Err(HeadError::ConflictingLength);
+        }
+        let first = first.clone();
+        let length = parse_decimal(first.as_bytes());
+        if length.is_none() {
+            self.headers.remove(CONTENT_LENGTH);
+            self.drop_header(CONTENT_LENGTH.as_str().as_bytes(), HeadError::InvalidLength);
+        } else if self.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+            self.headers.insert(CONTENT_LENGTH, first);
+        }
+        Ok(length)
+    }
+}
+
+/// The most bytes of a name in the log.
+const MAX_SHOWN_NAME: usize = 64;
+
+fn header(name: &[u8], value: &[u8], head: &Bytes) -> Result<(HeaderName, HeaderValue), HeadError> {
+    let name = HeaderName::from_bytes(name).map_err(|_| HeadError::InvalidName)?;
+    let value = HeaderValue::from_maybe_shared(head.slice_ref(value)).map_err(|_| HeadError::InvalidValue)?;
+    Ok((name, value))
+}
+
+/// Parses a status and its reason. As in nginx, the status is the first three bytes; but not of a longer number, which
+/// would make an invalid status line.
+fn parse_status(value: &[u8], head: &Bytes) -> Result<Status, HeadError> {
+    let (code, reason) = value.split_at_checked(3).ok_or(HeadError::InvalidStatus)?;
+    if reason.first().is_some_and(u8::is_ascii_digit) {
+        return Err(HeadError::InvalidStatus);
+    }
+    let code = StatusCode::from_bytes(code).map_err(|_| HeadError::InvalidStatus)?;
+    if code.is_informational() {
+        // RFC 3875 §6.3.3 has no interim responses.
+        return Err(HeadError::InformationalStatus);
+    }
+    let reason = trim_ows(reason);
+    let is_own = !reason.is_empty() && code.canonical_reason().is_none_or(|text| text.as_bytes() != reason);
+    let reason = if is_own { ReasonPhrase::try_from(head.slice_ref(reason)).ok() } else { None };
+    Ok(Status { code, reason })
 }
 
 /// The path of a local redirect (RFC 3875 §6.2.2). A path that starts with `//` is not one: a client that follows the 302
@@ -235,109 +350,5 @@ fn local_path(location: &HeaderValue) -> Option<PathAndQuery> {
     is_local.then(|| PathAndQuery::try_from(bytes).ok()).flatten()
 }
 
-/// Parses Content-Length. Equal repeated values are merged into one header; different ones are an error (RFC 9110 §8.6).
-fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, HeadError> {
-    let mut values = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(first) = values.next() else { return Ok(None) };
-    let length = parse_decimal(first.as_bytes()).ok_or(HeadError::InvalidLength)?;
-    if let Some(second) = values.next() {
-        if second != first || values.any(|other| other != first) {
-            return Err(HeadError::ConflictingLength);
-        }
-        let first = first.clone();
-        headers.insert(CONTENT_LENGTH, first);
-    }
-    Ok(Some(length))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(head: &str) -> Result<(ResponseHead, Bytes), String> {
-        let result = HeadParser::default().push(Bytes::copy_from_slice(head.as_bytes()), 1000);
-        result.map(|head| head.expect("it is whole")).map_err(|kind| format!("{kind:?}"))
-    }
-
-    #[test]
-    fn status_location_or_neither() {
-        for (head, status, redirect) in [
-            ("Status: 404 Not Found\r\n\r\n", 404, None),
-            ("status:201\n\n", 201, None),
-            ("Status: 999\r\nX: y\r\n\r\n", 999, None),
-            ("Content-Type: text/html\n\n", 200, None),
-            ("\r\n", 200, None),
-            ("\n", 200, None),
-            ("HTTP/1.1 403 Forbidden\r\nX: y\r\n\r\n", 403, None),
-            ("Location: http://example.org/\r\n\r\n", 302, None),
-            ("Location: /other?x=1\r\n\r\n", 302, Some("/other?x=1")),
-            ("Location: //example.org/\r\n\r\n", 302, None),
-            ("Location: /other\r\nStatus: 301 Moved\r\n\r\n", 301, None),
-        ] {
-            let (read, rest) = read(head).unwrap();
-            assert_eq!((read.status.as_u16(), rest.len()), (status, 0), "{head:?}");
-            let found = read.extensions.get::<LocalRedirect>().map(|local| local.0.as_str());
-            assert_eq!(found, redirect, "{head:?}");
-        }
-    }
-
-    #[test]
-    fn headers_stay_in_order_and_those_between_peers_go() {
-        let head = "Set-Cookie: a\r\nConnection: x-hop\r\nX-Hop: 1\r\nTransfer-Encoding: chunked\r\n\
-            Set-Cookie:\t b \t\r\nX-Obs: \u{e9}\r\n\r\nbody";
-        let (read, rest) = read(head).unwrap();
-        let cookies: Vec<_> = read.headers.get_all("set-cookie").iter().collect();
-        assert_eq!(cookies, ["a", "b"]);
-        assert_eq!((read.headers.len(), &rest[..]), (3, &b"body"[..]));
-    }
-
-    #[test]
-    fn what_is_no_head_is_an_error() {
-        for head in [
-            "Status: abc\r\n\r\n",
-            "Status: 20\r\n\r\n",
-            "Status: 100 Continue\r\n\r\n",
-            "Status: 200\r\nStatus: 500\r\n\r\n",
-            "no colon\r\n\r\n",
-            "X: y\r\n folded\r\n\r\n",
-            "a b: c\r\n\r\n",
-            ": c\r\n\r\n",
-            "X: \u{1}\r\n\r\n",
-            "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
-            "Content-Length: -1\r\n\r\n",
-        ] {
-            assert!(read(head).is_err(), "{head:?}");
-        }
-    }
-
-    #[test]
-    fn whole_byte_by_byte_and_with_a_tail() {
-        for head in ["Status: 201 Created\r\nContent-Length: 4\r\n\r\n", "Status: 201\nContent-Length: 4\n\n"]
-        {
-            for split in 0..head.len() {
-                let mut partial = HeadParser::default();
-                assert!(
-                    partial.push(Bytes::copy_from_slice(&head.as_bytes()[..split]), 100).unwrap().is_none()
-                );
-                let tail = [&head.as_bytes()[split..], b"body"].concat();
-                let (read, rest) = partial.push(tail.into(), 100).unwrap().unwrap();
-                assert_eq!(
-                    (read.status, read.length, &rest[..]),
-                    (StatusCode::CREATED, Some(4), &b"body"[..])
-                );
-            }
-            let mut partial = HeadParser::default();
-            let last = head.bytes().filter_map(|byte| partial.push(vec![byte].into(), 100).unwrap()).count();
-            assert_eq!(last, 1);
-        }
-    }
-
-    #[test]
-    fn a_head_without_an_end_is_refused_at_the_limit() {
-        let mut partial = HeadParser::default();
-        assert!(partial.push(vec![b'x'; 100].into(), 100).unwrap().is_none());
-        assert!(partial.push(Bytes::from_static(b"x"), 100).is_err());
-        let long = format!("X: {}\r\n\r\n", "y".repeat(100));
-        assert!(HeadParser::default().push(long.into(), 100).is_err(), "also where it comes in one piece");
-    }
-}
+mod tests;

@@ -19,8 +19,9 @@
 
 use std::borrow::Cow;
 use std::iter;
+use std::sync::Arc;
 
-use fcgi_core::Params;
+use fcgi_core::{MAX_PAIR_LEN, NameValuePairs, Params};
 use http::header::{CONNECTION, CONTENT_TYPE, COOKIE, HeaderMap};
 use http::uri::Scheme;
 use http::{Version, request};
@@ -55,6 +56,26 @@ pub(crate) fn write(parts: &request::Parts, length: RequestBodyLength, for_all: 
     write_headers(&parts.headers, &mut writer);
     for_all.write_unless(out, |name| own.params.get(name).is_some());
     own.write(out);
+}
+
+/// The most bytes of a name in an error.
+const MAX_SHOWN_NAME: usize = 64;
+
+/// The name of the first variable that does not fit a record, of a request that has one; cut after 64 bytes.
+#[cold]
+pub(crate) fn too_long(parts: &request::Parts, length: RequestBodyLength, for_all: &Params) -> Arc<str> {
+    let mut out = Vec::new();
+    write(parts, length, for_all, &mut out);
+    let mut pairs = NameValuePairs::new(&out);
+    let mut before = out.len();
+    while let Some(Ok((name, _))) = pairs.next() {
+        let rest = pairs.rest().len();
+        if before - rest > MAX_PAIR_LEN {
+            return name.get(..MAX_SHOWN_NAME).unwrap_or(name).escape_ascii().to_string().into();
+        }
+        before = rest;
+    }
+    Arc::default()
 }
 
 fn write_head(parts: &request::Parts, length: RequestBodyLength, writer: &mut VariableWriter<'_>) {
@@ -138,7 +159,6 @@ fn write_headers(headers: &HeaderMap, writer: &mut VariableWriter<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fcgi_core::NameValuePairs;
     use http::Request;
 
     fn written(request: Request<()>, length: Option<u64>, for_all: &[(&str, &str)]) -> Params {
@@ -180,6 +200,22 @@ mod tests {
             ("HTTP_COOKIE", "a=1; b=2"),
         ] {
             assert_eq!(params.get_all(name.as_bytes()).collect::<Vec<_>>(), [value.as_bytes()], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_too_long_is_named() {
+        let long = "x".repeat(70_000);
+        let name = "x".repeat(60_000);
+        for (target, header, value, extra, expected) in [
+            ("/", "cookie", &long[..], "A", "HTTP_COOKIE"),
+            ("/", &name, &long[..10_000], "A", &format!("HTTP_{}", "X".repeat(59))),
+            (&long.replacen('x', "/", 1)[..65_530], "x-a", &long, "A", "REQUEST_URI"),
+            ("/", "x-a", &long[..65_520], "A\n", "A\\n"),
+        ] {
+            let request = Request::get(target).header(header, value).body(()).unwrap().into_parts().0;
+            let for_all = [(extra, &long)].into_iter().collect();
+            assert_eq!(&*too_long(&request, RequestBodyLength::NoBody, &for_all), expected);
         }
     }
 

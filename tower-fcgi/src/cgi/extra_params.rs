@@ -14,10 +14,16 @@ use super::standard_variable::StandardVariable;
 /// use tower_fcgi::client::ExtraParams;
 /// let mut request = http::Request::new(());
 /// let extra = [("SCRIPT_FILENAME", "/srv/index.php"), ("REMOTE_ADDR", "192.0.2.1")];
-/// request.extensions_mut().insert(ExtraParams(extra.into_iter().collect()));
+/// request.extensions_mut().insert(ExtraParams::from_iter(extra));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExtraParams(pub Params);
+
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for ExtraParams {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
 
 /// Extra variables, and which kinds of variables they replace.
 pub(super) struct Overrides<'a> {

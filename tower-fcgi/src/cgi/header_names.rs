@@ -1,10 +1,16 @@
 //! Header names and `HTTP_…` meta-variables, both ways (RFC 3875 §4.1.18).
 
-use http::header::{CONTENT_LENGTH, HeaderName, InvalidHeaderName};
+#[cfg(feature = "client")]
+use http::header::CONTENT_LENGTH;
+use http::header::HeaderName;
+#[cfg(feature = "server")]
+use http::header::InvalidHeaderName;
 
+#[cfg(feature = "client")]
 use super::hop_by_hop::is_hop_by_hop;
 
 /// The header of the meta-variable `HTTP_{name}`: `_` becomes `-`, and case does not matter.
+#[cfg(feature = "server")]
 #[inline]
 pub(super) fn header_name(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
     match known_header(name) {
@@ -17,6 +23,7 @@ pub(super) fn header_name(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> 
 ///
 /// `None` if the header must not become a variable: a hop-by-hop header, Content-Length, `Proxy`, and a name that
 /// would become the variable of another header.
+#[cfg(feature = "client")]
 #[inline]
 pub(super) fn variable_name<'a>(name: &HeaderName, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     match known_variable(name.as_str()) {
@@ -30,6 +37,7 @@ pub(super) fn variable_name<'a>(name: &HeaderName, scratch: &'a mut Vec<u8>) -> 
 macro_rules! known_names {
     ($($len:literal: $($variable:literal $direction:tt $header:literal),+;)+) => {
         /// The header of a variable that browsers and web servers send. Costs a tenth of the conversion.
+        #[cfg(feature = "server")]
         #[inline]
         fn known_header(name: &[u8]) -> Option<HeaderName> {
             // Match the length first: the rest then compiles to a few word comparisons.
@@ -45,6 +53,7 @@ macro_rules! known_names {
         }
 
         /// The variable of a header that browsers send.
+        #[cfg(feature = "client")]
         #[inline]
         fn known_variable(name: &str) -> Option<&'static [u8]> {
             match name.len() {
@@ -91,8 +100,10 @@ known_names! {
 }
 
 /// The longest name in bytes that is converted on the stack.
+#[cfg(feature = "server")]
 const MAX_ON_STACK: usize = 64;
 
+#[cfg(feature = "server")]
 #[cold]
 fn convert_variable(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
     let dash = |byte: &u8| if *byte == b'_' { b'-' } else { *byte };
@@ -110,6 +121,7 @@ fn convert_variable(name: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
 
 /// Maps each byte of a header's name to a byte of a variable's name. 0 for bytes that must not occur: some applications
 /// convert `_`, `.` and others to the same byte as `-`.
+#[cfg(feature = "client")]
 const TO_VARIABLE: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0_u8;
@@ -124,6 +136,7 @@ const TO_VARIABLE: [u8; 256] = {
     table
 };
 
+#[cfg(feature = "client")]
 #[cold]
 fn convert_header<'a>(name: &HeaderName, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     // `Proxy` would become HTTP_PROXY, which programs take for a setting (httpoxy).

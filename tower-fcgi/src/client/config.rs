@@ -13,14 +13,15 @@ use crate::cgi::extra_params::ExtraParams;
 /// ```
 /// use std::time::Duration;
 /// use tower_fcgi::client::Config;
-/// let config = Config::default().with_keep_alive_timeout(Duration::from_secs(5)).with_keep_conn(false);
+/// let config = Config::default().with_keep_conn(true).with_keep_alive_timeout(Duration::from_secs(5));
 /// ```
 #[derive(Clone)]
 pub struct Config {
     pub(super) protocol: client::Config,
     pub(super) role: Role,
     pub(super) keep_conn: bool,
-    /// Always at least 1.
+    pub(super) ready_check: bool,
+    /// Always at least 1, and 1 without `keep_conn`.
     max_concurrent_requests: u16,
     pub(super) body_stall_timeout: Option<Duration>,
     pub(super) max_head_bytes: usize,
@@ -37,12 +38,13 @@ impl Default for Config {
         Self {
             protocol: client::Config::default(),
             role: Role::RESPONDER,
-            keep_conn: true,
+            keep_conn: false,
+            ready_check: true,
             max_concurrent_requests: 1,
             body_stall_timeout: Some(Duration::from_secs(10)),
             max_head_bytes: 64 * 1024,
             abort_timeout: Some(Duration::from_secs(1)),
-            keep_alive_timeout: None,
+            keep_alive_timeout: Some(Duration::from_secs(1)),
             extra_params: Params::default(),
             on_stderr: None,
         }
@@ -51,10 +53,26 @@ impl Default for Config {
 
 impl Config {
     /// Sets whether the application keeps a connection open after a request, for the next one (`KEEP_CONN`, FastCGI §5.1).
-    /// Default: yes.
+    /// Default: no.
+    ///
+    /// Keep connections to an application that serves many at once, such as this workspace's. Do not keep them to php-fpm: a
+    /// worker serves one connection at a time, so an idle one that is kept blocks a worker, or stops it from being replaced.
+    /// nginx before 1.29.7 and Caddy do not keep them either.
+    ///
+    /// Of kept connections:
+    ///
+    /// - An idle one closes after [`with_keep_alive_timeout`](Self::with_keep_alive_timeout), 1 s.
+    /// - One is used again only if the application is known to be free: see [`with_ready_check`](Self::with_ready_check).
+    /// - One that is lost before the first byte of a response may be retried: see [Retries](super::Pool#retries).
+    ///
+    /// `false` also sets [`max_concurrent_requests`](Self::with_max_concurrent_requests) to 1, which needs kept connections
+    /// otherwise.
     #[must_use]
     pub fn with_keep_conn(mut self, keep: bool) -> Self {
         self.keep_conn = keep;
+        if !keep {
+            self.max_concurrent_requests = 1;
+        }
         self
     }
 
@@ -64,15 +82,39 @@ impl Config {
         self.keep_conn
     }
 
+    /// Sets whether the application must show that it is free before a kept connection takes its next request. Default: yes.
+    ///
+    /// END_REQUEST does not show it (FastCGI §5.5): after `fastcgi_finish_request()` PHP runs the rest of the script, and reads
+    /// the connection no earlier. So the connection takes no request until the application has replied to GET_VALUES (§4.1),
+    /// which costs both sides a small record. Without a reply within 100 ms it is closed, as if it were not kept.
+    ///
+    /// Set `false` for an application that reads its connections while it works, such as this workspace's or Go's, and for
+    /// one that never replies, such as libfcgi: its connections would all be closed. An application that has several requests
+    /// on a connection is not checked.
+    #[must_use]
+    pub fn with_ready_check(mut self, check: bool) -> Self {
+        self.ready_check = check;
+        self
+    }
+
+    /// The value that [`with_ready_check`](Self::with_ready_check) sets.
+    #[must_use]
+    pub const fn ready_check(&self) -> bool {
+        self.ready_check
+    }
+
     /// Sets how many requests may be in flight at once on a connection. Default: 1.
     ///
     /// Above 1, the application is asked (FastCGI §4.1): more than one is sent only if it replies that it takes several
     /// (`FCGI_MPXS_CONNS`), and at most as many as it replies (`FCGI_MAX_REQS`). With 1 it is not asked: most applications
     /// take no more, and an unread response blocks the others. See
-    /// [Multiplexing](super#multiplexing). Needs [`keep_conn`](Self::with_keep_conn).
+    /// [Multiplexing](super#multiplexing).
+    ///
+    /// Above 1, it also turns [`keep_conn`](Self::with_keep_conn) on, which it needs (FastCGI §5.1).
     #[must_use]
     pub fn with_max_concurrent_requests(mut self, requests: u16) -> Self {
         self.max_concurrent_requests = requests.max(1);
+        self.keep_conn |= requests > 1;
         self
     }
 
@@ -186,10 +228,13 @@ impl Config {
         self.abort_timeout
     }
 
-    /// Sets how long a kept connection may be idle before it is closed. Default: no limit.
+    /// Sets how long a [kept](Self::with_keep_conn) connection may be idle before it is closed. Default: 1 s.
     ///
     /// It should be shorter than the application's own limit. Otherwise requests are sent over connections that the
-    /// application is closing.
+    /// application is closing. A connection that was not used yet has no limit.
+    ///
+    /// For php-fpm it must also be shorter than `request_terminate_timeout` and `pm.process_idle_timeout`, which end a worker
+    /// that waits for the next request of a kept connection.
     #[must_use]
     pub fn with_keep_alive_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.keep_alive_timeout = limit.into();
@@ -211,9 +256,9 @@ impl Config {
         self
     }
 
-    /// The most requests in flight on a connection: 1 without KEEP_CONN (FastCGI §5.1).
+    /// The most requests in flight on a connection.
     pub(super) const fn max_in_flight(&self) -> u16 {
-        if self.keep_conn { self.max_concurrent_requests } else { 1 }
+        self.max_concurrent_requests
     }
 
     /// Calls the handler of STDERR with a chunk.
@@ -233,6 +278,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("role", &self.role)
             .field("keep_conn", &self.keep_conn)
+            .field("ready_check", &self.ready_check)
             .field("max_concurrent_requests", &self.max_concurrent_requests)
             .field("request_window", &self.protocol.request_window)
             .field("connection_window", &self.protocol.connection_window)

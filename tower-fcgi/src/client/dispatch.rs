@@ -181,6 +181,12 @@ impl<B> RequestChannel<B> {
         shared.has_room() && shared.is_idle()
     }
 
+    /// The number of reservations: none once the connection has ended.
+    pub(super) fn load(&self) -> u16 {
+        let shared = self.lock();
+        if shared.state.is_closed() { 0 } else { shared.reserved }
+    }
+
     /// Whether the connection accepts no more requests.
     pub(super) fn is_closed(&self) -> bool {
         !self.lock().state.is_open()

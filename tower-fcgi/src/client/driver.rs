@@ -14,6 +14,7 @@ use super::error::ErrorKind;
 use super::exchange::ClientExchange;
 use super::in_flight::InFlight;
 use super::probe::{PROBE_TIMEOUT, PROBE_VARIABLES};
+use super::ready_check::{READY_TIMEOUT, ReadyCheck};
 use super::state::State;
 use super::timeouts::{Timer, Timers, deadline_after};
 use super::writer::WriteStatus;
@@ -33,6 +34,7 @@ pub(super) struct Driver<B> {
     /// The most requests in flight at once; also the limit of `protocol`.
     pub(super) capacity: u16,
     pub(super) state: State,
+    pub(super) ready_check: ReadyCheck,
     pub(super) timers: Timers,
 }
 
@@ -45,6 +47,7 @@ impl<B> Driver<B> {
             requests,
             capacity: 1,
             state: State::Open,
+            ready_check: ReadyCheck::default(),
             timers: Timers::default(),
         }
     }
@@ -70,8 +73,38 @@ impl<B> Driver<B> {
         if self.config.max_in_flight() > 1 && self.requests.poll_probe(cx) {
             self.protocol.output().set_buffer(buffer_pool::take_output);
             // On an error the connection is closing, which ends the probe.
-            let _ = self.protocol.get_values(&PROBE_VARIABLES);
+            if self.protocol.get_values(&PROBE_VARIABLES).is_ok() {
+                self.ready_check.query_sent();
+            }
             self.timers.set(Timer::Probe, deadline_after(PROBE_TIMEOUT));
+        }
+    }
+
+    /// Takes no request until the application has shown that it is free. Returns whether that has to be shown.
+    pub(super) fn begin_ready_check(&mut self) -> bool {
+        // An application with several requests on a connection reads it at any time.
+        let needed = self.config.ready_check && self.capacity == 1 && self.in_flight.is_empty();
+        if needed {
+            self.protocol.output().set_buffer(buffer_pool::take_output);
+            match self.protocol.get_values(&PROBE_VARIABLES) {
+                Ok(()) => self.ready_check.begin(),
+                Err(_) => self.stop_accepting(),
+            }
+            self.timers.set(Timer::ReadyCheck, deadline_after(READY_TIMEOUT));
+        }
+        needed
+    }
+
+    /// Handles a reply to GET_VALUES.
+    pub(super) fn values_received(&mut self, capacity: u16) {
+        if self.config.max_in_flight() > 1 {
+            self.set_multiplexing(capacity);
+        }
+        if self.ready_check.reply() {
+            self.timers.stop(Timer::ReadyCheck);
+            buffer_pool::keep_output(self.protocol.output().take_buffer());
+            self.protocol.shrink();
+            self.requests.release();
         }
     }
 
@@ -151,9 +184,9 @@ where
             self.timers.clear();
             return Poll::Pending;
         }
-        self.update_timers();
+        self.update_timers(write);
         match ready!(self.timers.poll_expired(cx)) {
-            Timer::KeepAlive => self.state.close(),
+            Timer::KeepAlive | Timer::ReadyCheck => self.state.close(),
             Timer::Probe => self.probe_timed_out(),
             Timer::Abort if self.in_flight.all_aborted() => self.state.close(),
             Timer::Abort => self.stop_accepting(),
@@ -169,6 +202,7 @@ where
     /// Whether any timer may be needed; usually none is.
     fn needs_timers(&self) -> bool {
         self.timers.is_set(Timer::Probe)
+            || self.timers.is_set(Timer::ReadyCheck)
             || match self.in_flight.len() {
                 0 => self.config.keep_alive_timeout.is_some(),
                 1 => self.in_flight.any_aborted(),
@@ -177,8 +211,8 @@ where
     }
 
     /// Sets the timers of a connection that is blocked.
-    fn update_timers(&mut self) {
-        let idle = self.in_flight.is_empty();
+    fn update_timers(&mut self, write: WriteStatus) {
+        let idle = self.in_flight.is_empty() && write.written > 0;
         let stalled = self.in_flight.len() > 1 && !self.protocol.wants_read();
         for (timer, timeout) in [
             (Timer::KeepAlive, self.config.keep_alive_timeout.filter(|_| idle)),

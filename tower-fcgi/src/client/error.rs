@@ -35,17 +35,20 @@ pub(super) enum ErrorKind {
     InvalidHead(HeadError),
     #[error("the application's response is shorter than its Content-Length")]
     TooShort,
-    #[error("the application's response is longer than its Content-Length")]
-    TooLong,
     #[error("the request body failed")]
     RequestBody(#[source] SharedSource<dyn StdError + Send + Sync>),
     #[error("the request body does not have its declared length")]
     RequestLength,
+    /// The name of a meta-variable, bounded.
+    #[error("the meta-variable {0} is too long for a record")]
+    ParamTooLong(Arc<str>),
     #[error("the request body panicked: {0}")]
     Panic(Arc<str>),
     /// The connection does not accept the request.
     #[error("the connection to the application is closed or busy: send the request over another one")]
     Closed,
+    #[error("connecting to the application failed")]
+    Connect(#[source] SharedSource<io::Error>),
     #[error("connecting to the application timed out")]
     ConnectTimeout,
     #[error("timed out waiting for a free connection to the application")]
@@ -78,7 +81,15 @@ impl Error {
     /// Whether the transport failed, or connecting failed.
     #[must_use]
     pub const fn is_io(&self) -> bool {
-        matches!(self.kind, ErrorKind::Io(_))
+        matches!(self.kind, ErrorKind::Io(_) | ErrorKind::Connect(_))
+    }
+
+    /// Whether the [`Pool`](super::Pool) could not connect to the application. Nothing of the request was sent.
+    ///
+    /// It also [`is_io`](Self::is_io) or [`is_connect_timeout`](Self::is_connect_timeout).
+    #[must_use]
+    pub const fn is_connect(&self) -> bool {
+        matches!(self.kind, ErrorKind::Connect(_) | ErrorKind::ConnectTimeout)
     }
 
     /// Whether the application violated the FastCGI protocol.
@@ -88,10 +99,10 @@ impl Error {
     }
 
     /// Whether the response is incomplete: the application's stream ended before END_REQUEST (FastCGI §5.5), or the
-    /// response is shorter or longer than its Content-Length (RFC 9110 §8.6).
+    /// response is shorter than its Content-Length (RFC 9110 §8.6).
     #[must_use]
     pub const fn is_incomplete(&self) -> bool {
-        matches!(self.kind, ErrorKind::Incomplete | ErrorKind::TooShort | ErrorKind::TooLong)
+        matches!(self.kind, ErrorKind::Incomplete | ErrorKind::TooShort)
     }
 
     /// The protocol status with which the application rejected the request (FastCGI §5.5): it is overloaded, takes one
@@ -117,6 +128,19 @@ impl Error {
         matches!(self.kind, ErrorKind::RequestBody(_) | ErrorKind::RequestLength | ErrorKind::Panic(_))
     }
 
+    /// The name of the meta-variable that does not fit a record (65 535 bytes): a header, for example `HTTP_COOKIE`, or the
+    /// target, for example `REQUEST_URI`. Nothing of the request was sent. `None` for other errors.
+    ///
+    /// The specification lets a variable continue in the next record (FastCGI §3.3), but PHP closes the connection then.
+    /// A long name is cut.
+    #[must_use]
+    pub fn too_long_param(&self) -> Option<&str> {
+        match &self.kind {
+            ErrorKind::ParamTooLong(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether the request's own body panicked. Other requests on its connection continue.
     #[must_use]
     pub const fn is_panic(&self) -> bool {
@@ -135,8 +159,22 @@ impl Error {
         matches!(self.kind, ErrorKind::Io(_) | ErrorKind::Incomplete | ErrorKind::Closed)
     }
 
+    /// Whether the application could not be reached, or was lost before it responded. A full backlog is neither.
+    pub(super) fn is_unreachable(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Connect(error) => error.kind() != io::ErrorKind::WouldBlock,
+            _ => self.is_connect() || self.is_connection_lost(),
+        }
+    }
+
+    /// Whether the application rejected the request because it has others (FastCGI §5.5). It has not run it then.
+    pub(super) fn is_rejected_for_capacity(&self) -> bool {
+        let statuses = [ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::OVERLOADED];
+        self.protocol_status().is_some_and(|status| statuses.contains(&status))
+    }
+
     /// Whether all connections of the [`Pool`](super::Pool) were in use for longer than its
-    /// [timeout](super::Pool::with_acquire_timeout).
+    /// [timeout](super::PoolBuilder::acquire_timeout).
     #[must_use]
     pub const fn is_acquire_timeout(&self) -> bool {
         matches!(self.kind, ErrorKind::AcquireTimeout)
@@ -149,7 +187,7 @@ impl Error {
         matches!(self.kind, ErrorKind::Stalled)
     }
 
-    /// Whether the [`Pool`](super::Pool) could not connect within its [timeout](super::Pool::with_connect_timeout).
+    /// Whether the [`Pool`](super::Pool) could not connect within its [timeout](super::PoolBuilder::connect_timeout).
     #[must_use]
     pub const fn is_connect_timeout(&self) -> bool {
         matches!(self.kind, ErrorKind::ConnectTimeout)
@@ -169,6 +207,11 @@ impl From<io::Error> for ErrorKind {
 }
 
 impl ErrorKind {
+    /// The error of a connect.
+    pub(super) fn connect(error: io::Error) -> Self {
+        Self::Connect(SharedSource(Arc::new(error)))
+    }
+
     /// The error of a request's body.
     pub(super) fn request_body(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::RequestBody(SharedSource(Arc::from(error.into())))

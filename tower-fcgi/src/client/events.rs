@@ -10,6 +10,7 @@ use tracing::Span;
 
 use super::driver::Driver;
 use super::error::ErrorKind;
+use super::exchange::Stdout;
 use super::guard::catch_panic;
 use super::probe::negotiated;
 use super::writer::WriteStatus;
@@ -27,10 +28,8 @@ where
                 Event::StdoutReadable(key) => self.read_stdout(key, write),
                 Event::StderrReadable(key) => self.read_stderr(key),
                 Event::RequestEnded(key, end) => self.request_ended(key, end, write),
-                Event::Values(reply) => {
-                    self.set_multiplexing(negotiated(&reply, self.config.max_in_flight()))
-                }
-                Event::ValuesUnsupported => self.set_multiplexing(1),
+                Event::Values(reply) => self.values_received(negotiated(&reply, self.config.max_in_flight())),
+                Event::ValuesUnsupported => self.values_received(1),
                 // `Event` is non-exhaustive; today it has no other variant.
                 _ => {}
             }
@@ -49,10 +48,11 @@ where
     }
 
     fn read_stdout(&mut self, key: RequestKey, write: WriteStatus) {
-        if let Some(exchange) = self.in_flight.by_key(key)
-            && let Err(kind) = exchange.read(&mut self.protocol, &self.config)
-        {
-            self.abort(key, kind, write);
+        let Some(exchange) = self.in_flight.by_key(key) else { return };
+        match exchange.read(&mut self.protocol, &self.config) {
+            Ok(Stdout::Expected) => {}
+            Ok(Stdout::Overrun) => self.in_flight.expect_end(key),
+            Err(kind) => self.abort(key, kind, write),
         }
     }
 
@@ -97,6 +97,9 @@ where
             || self.protocol.can_begin() == Err(UserError::ConnectionClosing)
         {
             return self.stop_accepting();
+        }
+        if self.begin_ready_check() {
+            return;
         }
         if self.in_flight.is_empty() {
             buffer_pool::keep_output(self.protocol.output().take_buffer());

@@ -3,7 +3,7 @@
 //! ```text
 //!   request    Streaming ── end of the body ──▶ Sent         either: ── fail, abort ──▶ Stopped
 //!
-//!   response   AwaitingHead ── head ──▶ Streaming ── body dropped after its last byte ──▶ Complete
+//!   response   AwaitingHead ── head ──▶ Streaming ── body dropped after its last byte, overrun ──▶ Complete
 //!                   │                      │
 //!                   └──────────────────────┴── END_REQUEST, fail, abort ──▶ Detached
 //! ```
@@ -30,7 +30,7 @@ use super::request_body::RequestUpload;
 use super::response_body::{ExpectedLength, ResponseBody};
 use crate::body::{BodyChannel, Receiver, SendOutcome};
 use crate::buffer_pool;
-use crate::cgi::decode_response::{HeadParser, ResponseHead};
+use crate::cgi::decode_response::{DroppedHeaders, HeadParser, ResponseHead};
 use crate::cgi::encode_request;
 use crate::progress::Progress;
 
@@ -66,7 +66,11 @@ enum ResponseState<B> {
         caller: oneshot::Sender<ResponseResult<B>>,
         parser: HeadParser,
     },
-    Streaming(Arc<BodyChannel<ErrorKind>>),
+    Streaming {
+        cell: Arc<BodyChannel<ErrorKind>>,
+        /// The bytes still to come, if Content-Length declares the body's length.
+        left: Option<u64>,
+    },
     /// The caller has all of the response, but END_REQUEST was not received yet.
     Complete,
     /// The caller is gone, or received an error.
@@ -82,6 +86,14 @@ pub(super) enum CallerState {
     Detached,
 }
 
+/// What was read from STDOUT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stdout {
+    Expected,
+    /// More than Content-Length promised.
+    Overrun,
+}
+
 impl<B> ClientExchange<B> {
     /// Whether the caller is gone or received an error, so that only END_REQUEST is awaited.
     pub(super) const fn is_aborted(&self) -> bool {
@@ -91,14 +103,14 @@ impl<B> ClientExchange<B> {
     /// The bytes of the response's body that the caller has not read.
     pub(super) fn unread(&self) -> usize {
         match &self.response {
-            ResponseState::Streaming(cell) => cell.unread(),
+            ResponseState::Streaming { cell, .. } => cell.unread(),
             ResponseState::AwaitingHead { .. } | ResponseState::Complete | ResponseState::Detached => 0,
         }
     }
 
     /// Fails the response's body: the connection was dropped.
     pub(super) fn cut_off(&self) {
-        if let ResponseState::Streaming(cell) = &self.response {
+        if let ResponseState::Streaming { cell, .. } = &self.response {
             cell.fail(ErrorKind::Incomplete);
         }
     }
@@ -109,7 +121,7 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Begins a request. `None` if its body panicked before anything was sent.
+    /// Begins a request. `None` if it failed before anything was sent: its body panicked, or a variable is too long.
     ///
     /// # Errors
     /// The protocol [cannot begin](Protocol::can_begin) a request.
@@ -126,17 +138,23 @@ where
             match span.in_scope(|| catch_panic(|| RequestUpload::new(body, &parts.headers))) {
                 Ok(upload) => upload,
                 Err(kind) => {
-                    let failed = FailedRequest { error: kind.into(), request: None, unsent: true };
-                    drop_caught((response.send(Err(Box::new(failed))), parts));
+                    fail_unsent(response, kind, parts);
                     return Ok(None);
                 }
             };
-        let key = protocol.begin(config.role, config.keep_conn)?;
-        protocol.params_with(key, |out| {
+        let begun = protocol.begin_with_params(config.role, config.keep_conn, |out| {
             out.reserve(PARAMS_BYTES);
             encode_request::write(&parts, length, &config.extra_params, out);
-        })?;
-        protocol.end_params(key)?;
+        });
+        let key = match begun {
+            Ok(key) => key,
+            Err(UserError::PairTooLong) => {
+                let name = encode_request::too_long(&parts, length, &config.extra_params);
+                fail_unsent(response, ErrorKind::ParamTooLong(name), (parts, upload));
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         Ok(Some(Self {
             key,
             upload: UploadState::Streaming(upload),
@@ -154,14 +172,13 @@ where
     pub(super) fn poll_caller(&mut self, protocol: &mut Protocol, cx: &mut Context<'_>) -> CallerState {
         let gone = match &mut self.response {
             ResponseState::AwaitingHead { caller, .. } => caller.poll_closed(cx).is_ready(),
-            ResponseState::Streaming(cell) => {
+            ResponseState::Streaming { cell, .. } => {
                 // First: a body that is dropped closes its channel before it lets go of it.
                 let is_alone = Arc::strong_count(cell) == 1;
                 let (consumed, reader) = cell.take_consumed(Some(cx.waker()));
                 protocol.release_capacity(self.key, consumed);
                 if reader == Receiver::Open && is_alone {
                     // The body was dropped after its last byte: see the `Drop` of `ResponseBody`.
-                    let _ = protocol.discard(self.key);
                     self.response = ResponseState::Complete;
                     self.stop_upload();
                     return CallerState::Detached;
@@ -225,16 +242,22 @@ where
     }
 
     /// Reads STDOUT into the response.
-    pub(super) fn read(&mut self, protocol: &mut Protocol, config: &Config) -> Result<(), ErrorKind> {
+    pub(super) fn read(&mut self, protocol: &mut Protocol, config: &Config) -> Result<Stdout, ErrorKind> {
         let key = self.key;
-        match &mut self.response {
-            ResponseState::Complete | ResponseState::Detached => {}
-            ResponseState::Streaming(cell) => {
+        let overrun = match &mut self.response {
+            ResponseState::Detached => false,
+            ResponseState::Complete => buffer_pool::with_chunks(|chunks| {
+                let _ = protocol.read_stdout(key, chunks);
+                chunks.iter().any(|chunk| !chunk.is_empty())
+            }),
+            ResponseState::Streaming { cell, left } => {
                 // `poll_caller` checks whether the body was dropped.
                 buffer_pool::with_chunks(|chunks| {
                     let _ = protocol.read_stdout(key, chunks);
-                    cell.send(chunks, SendOutcome::More);
-                });
+                    let overrun = truncate(chunks, left);
+                    cell.send(chunks, if overrun { SendOutcome::Last } else { SendOutcome::More });
+                    overrun
+                })
             }
             ResponseState::AwaitingHead { parser, .. } => {
                 let mut chunks = VecDeque::new();
@@ -245,17 +268,32 @@ where
                     let pushed = parser.push(chunk, config.max_head_bytes).map_err(ErrorKind::InvalidHead)?;
                     if let Some((head, rest)) = pushed {
                         chunks.push_front(rest);
-                        self.respond(head, chunks, protocol);
-                        break;
+                        return Ok(self.respond(head, chunks, protocol));
                     }
                 }
+                false
             }
-        }
-        Ok(())
+        };
+        Ok(if overrun { self.overrun(protocol) } else { Stdout::Expected })
+    }
+
+    /// Completes a response that is longer than its Content-Length: its caller has what was promised. Further output is
+    /// dropped.
+    #[cold]
+    fn overrun(&mut self, protocol: &mut Protocol) -> Stdout {
+        tracing::warn!(parent: &self.span, "the application's response is longer than its Content-Length: the rest is dropped");
+        self.response = ResponseState::Complete;
+        let _ = protocol.discard(self.key);
+        self.stop_upload();
+        Stdout::Overrun
     }
 
     /// Sends the head to the caller.
-    fn respond(&mut self, head: ResponseHead, mut body: VecDeque<Bytes>, protocol: &mut Protocol) {
+    fn respond(&mut self, head: ResponseHead, mut body: VecDeque<Bytes>, protocol: &mut Protocol) -> Stdout {
+        if let Some(dropped) = &head.dropped {
+            let DroppedHeaders { name, error, count } = dropped;
+            tracing::warn!(parent: &self.span, header = %name, %error, count, "dropped a response header that HTTP cannot carry");
+        }
         let no_body =
             self.head_only || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let length = match head.length {
@@ -264,23 +302,27 @@ where
             None => ExpectedLength::Any,
         };
         let cell = Arc::new(BodyChannel::default());
+        let mut left = head.length.filter(|_| !no_body);
+        let mut overrun = false;
         if no_body {
             // RFC 9110 §6.4.1: these responses have no content; drop what follows the head.
             let _ = protocol.discard(self.key);
         } else {
             body.retain(|chunk| !chunk.is_empty());
-            cell.send(&mut body, SendOutcome::More);
+            overrun = truncate(&mut body, &mut left);
+            cell.send(&mut body, if overrun { SendOutcome::Last } else { SendOutcome::More });
         }
         let mut response = Response::new(ResponseBody::new(Arc::clone(&cell), length));
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
         *response.extensions_mut() = head.extensions;
         if let ResponseState::AwaitingHead { caller, .. } =
-            std::mem::replace(&mut self.response, ResponseState::Streaming(cell))
+            std::mem::replace(&mut self.response, ResponseState::Streaming { cell, left })
         {
             // On an error the caller is gone, and its body was dropped, which `poll_caller` detects.
             let _ = caller.send(Ok(response));
         }
+        if overrun { self.overrun(protocol) } else { Stdout::Expected }
     }
 
     /// Handles END_REQUEST (FastCGI §5.5). STDOUT was [read](Self::read) completely before.
@@ -293,7 +335,7 @@ where
                 ErrorKind::Rejected(end.protocol_status)
             }
             ResponseState::AwaitingHead { parser, .. } => ErrorKind::InvalidHead(parser.end()),
-            ResponseState::Streaming(cell) => {
+            ResponseState::Streaming { cell, .. } => {
                 cell.send(&mut VecDeque::new(), SendOutcome::Last);
                 self.response = ResponseState::Detached;
                 return;
@@ -307,7 +349,7 @@ where
     pub(super) fn fail(&mut self, kind: ErrorKind, written: u64) {
         match std::mem::replace(&mut self.response, ResponseState::Detached) {
             ResponseState::Complete | ResponseState::Detached => {}
-            ResponseState::Streaming(cell) => cell.fail(kind),
+            ResponseState::Streaming { cell, .. } => cell.fail(kind),
             ResponseState::AwaitingHead { caller, parser } => {
                 let upload = std::mem::replace(&mut self.upload, UploadState::Stopped);
                 let body = match upload {
@@ -337,4 +379,29 @@ where
         self.response = ResponseState::Detached;
         self.stop_upload();
     }
+}
+
+/// Removes the bytes behind the first `left` ones, which are then subtracted from it. Returns whether there were any.
+fn truncate(chunks: &mut VecDeque<Bytes>, left: &mut Option<u64>) -> bool {
+    let Some(left) = left else { return false };
+    for at in 0..chunks.len() {
+        let len = chunks[at].len();
+        match left.checked_sub(len as u64) {
+            Some(rest) => *left = rest,
+            None => {
+                // Less than `len`.
+                chunks[at].truncate(*left as usize);
+                chunks.truncate(if *left == 0 { at } else { at + 1 });
+                *left = 0;
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Fails a request of which nothing was sent, and drops the rest of it.
+fn fail_unsent<B, T>(response: oneshot::Sender<ResponseResult<B>>, kind: ErrorKind, rest: T) {
+    let failed = FailedRequest { error: kind.into(), request: None, unsent: true };
+    drop_caught((response.send(Err(Box::new(failed))), rest));
 }

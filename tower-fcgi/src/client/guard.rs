@@ -1,17 +1,11 @@
 //! Catches panics of callers' code that a connection runs: bodies and the STDERR handler.
 
 use super::error::ErrorKind;
-use crate::server::failure::Failure;
-use crate::server::response_driver;
+use crate::panic;
 
 /// Runs a caller's code. A panic fails only that caller's request.
 pub(super) fn catch_panic<T>(code: impl FnOnce() -> T) -> Result<T, ErrorKind> {
-    response_driver::catch_panic(code).map_err(|failure| {
-        ErrorKind::Panic(match failure {
-            Failure::Panic(text) => text.into(),
-            other => other.to_string().into(),
-        })
-    })
+    panic::catch_panic(code).map_err(|text| ErrorKind::Panic(text.into()))
 }
 
 /// Drops a caller's value, whose `Drop` may panic.

@@ -26,7 +26,7 @@ pub(super) struct InFlight<B> {
     exchanges: SmallVec<[ClientExchange<B>; 1]>,
     /// The index of the exchange whose body is next.
     next_upload: usize,
-    /// The deadlines of aborted requests.
+    /// The deadlines of aborted requests, and of others of which only the end is wanted.
     aborted: BTreeSet<(Instant, RequestKey)>,
     abort_timeout: Option<Duration>,
 }
@@ -122,15 +122,21 @@ where
         protocol: &mut Protocol,
         written: u64,
     ) {
-        let deadline = self.abort_timeout.map_or_else(never, deadline_after);
         let Some(exchange) = self.by_key(key) else { return };
         match reason {
             Some(kind) => exchange.fail(kind, written),
             None => exchange.abort(),
         }
+        self.expect_end(key);
+        let _ = protocol.abort(key);
+    }
+
+    /// Starts the abort timeout of a request: nothing but its end is wanted.
+    pub(super) fn expect_end(&mut self, key: RequestKey) {
+        let deadline = self.abort_timeout.map_or_else(never, deadline_after);
+        let Some(exchange) = self.by_key(key) else { return };
         let deadline = *exchange.abort_deadline.get_or_insert(deadline);
         self.aborted.insert((deadline, key));
-        let _ = protocol.abort(key);
     }
 
     /// Aborts the requests whose callers are gone.

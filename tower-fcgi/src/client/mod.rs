@@ -1,7 +1,7 @@
 //! A FastCGI client: sends requests to an application, as a web server does.
 //!
 //! [`handshake`] turns a transport into a [`SendRequest`], which is a tower service, and a [`Connection`], a future that
-//! drives it. A [`Pool`] makes and keeps as many connections as it needs.
+//! drives it. A [`Pool`] makes as many connections as it needs, and a [`Balance`] spreads requests over several applications.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -65,8 +65,10 @@
 //!
 //! # What makes a response complete
 //! Only END_REQUEST does (FastCGI §5.5). If the stream ends without it, the body fails, however many bytes were received. It
-//! also fails if the response is shorter or longer than its Content-Length.
+//! also fails if the response is shorter than its Content-Length. A longer one is cut to it, and a warning logged; the application
+//! must then end the request within [`Config::with_abort_timeout`], or its connection is closed.
 
+mod balance;
 mod config;
 mod connection;
 mod dispatch;
@@ -79,6 +81,7 @@ mod in_flight;
 mod pool;
 mod probe;
 mod reader;
+mod ready_check;
 mod request_body;
 mod response_body;
 mod send_request;
@@ -87,10 +90,11 @@ mod timeouts;
 mod transport;
 mod writer;
 
+pub use self::balance::{Balance, BalanceBuilder};
 pub use self::config::Config;
 pub use self::connection::{Connection, handshake};
 pub use self::error::Error;
-pub use self::pool::Pool;
+pub use self::pool::{Pool, PoolBuilder, PoolFuture};
 pub use self::response_body::ResponseBody;
 pub use self::send_request::{ResponseFuture, SendRequest};
 pub use crate::cgi::decode_response::LocalRedirect;

@@ -13,8 +13,8 @@ use crate::body::BodyChannel;
 
 /// The body of a response that was received over FastCGI.
 ///
-/// It ends with END_REQUEST (FastCGI §5.5). If the response is cut off or does not have its Content-Length, the body returns
-/// an [`Error`], never a clean end. It has no trailers.
+/// It ends with END_REQUEST (FastCGI §5.5). If the response is cut off or shorter than its Content-Length, the body returns
+/// an [`Error`], never a clean end. A longer one is cut to its Content-Length, with a warning in the log. It has no trailers.
 ///
 /// Reading it resumes paused input. Dropping it before its end aborts the request with ABORT_REQUEST (§5.4), unless all bytes
 /// of its Content-Length were read or the response has no body: then the application ends the request.
@@ -42,11 +42,11 @@ impl ResponseBody {
 }
 
 impl ExpectedLength {
-    fn take(&mut self, bytes: usize) -> Result<(), ErrorKind> {
+    const fn take(&mut self, bytes: usize) {
         if let Self::Left(left) = self {
-            *left = left.checked_sub(bytes as u64).ok_or(ErrorKind::TooLong)?;
+            // The connection delivers no more than that.
+            *left = left.saturating_sub(bytes as u64);
         }
-        Ok(())
     }
 
     const fn end(self) -> Result<(), ErrorKind> {
@@ -69,7 +69,7 @@ impl Body for ResponseBody {
         let Some(cell) = &this.cell else { return Poll::Ready(None) };
         let checked = ready!(cell.poll_chunk(cx)).and_then(|chunk| {
             match &chunk {
-                Some(chunk) => this.length.take(chunk.len())?,
+                Some(chunk) => this.length.take(chunk.len()),
                 None => this.length.end()?,
             }
             Ok(chunk)
@@ -89,12 +89,14 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.cell.is_none()
+        self.cell.is_none() || matches!(self.length, ExpectedLength::NoBody)
     }
 
     fn size_hint(&self) -> SizeHint {
         match (&self.cell, self.length) {
-            (None, _) | (_, ExpectedLength::NoBody) => SizeHint::with_exact(0),
+            // Not exact: an HTTP server would make it the Content-Length of a response to HEAD.
+            (_, ExpectedLength::NoBody) => SizeHint::default(),
+            (None, _) => SizeHint::with_exact(0),
             (Some(_), ExpectedLength::Left(left)) => SizeHint::with_exact(left),
             (Some(_), ExpectedLength::Any) => SizeHint::default(),
         }

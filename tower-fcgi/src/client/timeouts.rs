@@ -13,6 +13,8 @@ pub(super) enum Timer {
     KeepAlive,
     /// The reply to the probe.
     Probe,
+    /// The reply that shows that the application is free.
+    ReadyCheck,
     /// END_REQUEST of an aborted request.
     Abort,
     /// An unread response to be read, which blocks the others.
@@ -20,7 +22,7 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 4] = [Self::KeepAlive, Self::Probe, Self::Abort, Self::BodyStall];
+    const ALL: [Self; 5] = [Self::KeepAlive, Self::Probe, Self::ReadyCheck, Self::Abort, Self::BodyStall];
 }
 
 /// The deadlines of timers that are set.

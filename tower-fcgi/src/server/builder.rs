@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::config::Config;
 use super::connection::Connection;
 use super::service::FcgiService;
+use crate::stats::Stats;
 
 /// A builder of [`Connection`]s that share their settings.
 ///
@@ -24,6 +25,7 @@ use super::service::FcgiService;
 pub struct Builder {
     /// The settings. Their `protocol` also holds the roles and the number of connections, for which `Config` has no setters.
     config: Config,
+    stats: Option<Stats>,
 }
 
 impl Builder {
@@ -80,13 +82,26 @@ impl Builder {
         self.config.protocol.max_conns
     }
 
+    /// Counts what the connections do. Default: nothing is counted.
+    #[must_use]
+    pub fn with_stats(mut self, stats: Stats) -> Self {
+        self.stats = Some(stats);
+        self
+    }
+
+    /// The numbers that [`with_stats`](Self::with_stats) sets.
+    #[must_use]
+    pub const fn stats(&self) -> Option<&Stats> {
+        self.stats.as_ref()
+    }
+
     /// Makes a connection that serves `io` with `service`. It does nothing until it is polled.
     pub fn serve_connection<IO, S>(&self, io: IO, service: S) -> Connection<IO, S>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
         S: FcgiService,
     {
-        Connection::with_config(io, service, &self.config)
+        Connection::with_config(io, service, &self.config, self.stats.as_ref())
     }
 }
 

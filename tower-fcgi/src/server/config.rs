@@ -8,9 +8,9 @@ use fcgi_core::Limits;
 use fcgi_core::server::{OverloadResponse, ParamsBuffer};
 use http::Extensions;
 
+use super::params_pool;
 use super::stderr_queue;
 use super::upgrade;
-use crate::buffer_pool;
 use crate::cgi::{RequestTarget, TargetSettings};
 
 /// The settings of [`Connection`](crate::Connection)s. Clones are cheap and share the settings.
@@ -63,8 +63,8 @@ impl Default for Config {
         let protocol = fcgi_core::server::Config {
             overload_response: OverloadResponse::Stdout(UNAVAILABLE),
             params_buffer: ParamsBuffer {
-                allocate: buffer_pool::take_params,
-                freeze: buffer_pool::share_params,
+                allocate: params_pool::take_params,
+                freeze: params_pool::share_params,
             },
             ..Default::default()
         };

@@ -13,6 +13,7 @@ use super::driver::Driver;
 use super::error::Error;
 use super::handle::ConnectionHandle;
 use super::service::FcgiService;
+use crate::stats::Stats;
 
 pin_project! {
     /// A future that serves one connection from a web server and completes with it.
@@ -51,12 +52,12 @@ where
 {
     /// A connection with the default [`Config`].
     pub fn new(io: IO, service: S) -> Self {
-        Self::with_config(io, service, &Config::default())
+        Self::with_config(io, service, &Config::default(), None)
     }
 
-    pub(super) fn with_config(io: IO, service: S, config: &Config) -> Self {
+    pub(super) fn with_config(io: IO, service: S, config: &Config, stats: Option<&Stats>) -> Self {
         let span = tracing::debug_span!("fastcgi_connection", peer = tracing::field::Empty);
-        Self { driver: Driver::new(io, service, config), span }
+        Self { driver: Driver::new(io, service, config, stats), span }
     }
 
     /// Sets a function that prepares the transport for the close after an incomplete response.
@@ -69,10 +70,11 @@ where
         self
     }
 
-    /// Sets the name of the peer in the connection's tracing span.
+    /// Sets the name of the peer: in the connection's tracing span, and in [`Stats::connections`].
     #[must_use]
-    pub fn peer(self, peer: &dyn fmt::Debug) -> Self {
+    pub fn peer(mut self, peer: &dyn fmt::Debug) -> Self {
         self.span.record("peer", tracing::field::debug(peer));
+        self.driver.recorder().set_peer(peer);
         self
     }
 

@@ -73,18 +73,21 @@ impl<S: FcgiService> Dispatcher<S> {
             TargetContext { settings: &config.target, program: OwnProgram::Application, role: request.role };
         let info = match read_head(&request.params, target, &mut call) {
             Ok(info) => info,
-            Err(error) => return answer(protocol, key, config, &error.into(), ErrorBody::None),
+            Err(error) => return answer(protocol, in_flight, key, config, &error.into(), ErrorBody::None),
         };
         let context = ResponseContext::new(request.role, call.method());
         let too_large = |length| length > config.max_body_bytes;
         if request.role != Role::AUTHORIZER && info.content_length.is_some_and(too_large) {
-            return answer(protocol, key, config, &Failure::BodyTooLarge, context.error_body());
+            return answer(protocol, in_flight, key, config, &Failure::BodyTooLarge, context.error_body());
         }
         let (input, upgrade) = match InputStreams::open(protocol, &request, &info, config, &mut call) {
             Ok(input) => input,
-            Err(NotOpened::Aborted) => return None,
+            Err(NotOpened::Aborted) => {
+                in_flight.recorder().aborted_before_begin();
+                return None;
+            }
             Err(NotOpened::Failed(failure)) => {
-                return answer(protocol, key, config, &failure, context.error_body());
+                return answer(protocol, in_flight, key, config, &failure, context.error_body());
             }
         };
         let span =
@@ -93,8 +96,11 @@ impl<S: FcgiService> Dispatcher<S> {
         call.extensions_mut().insert(Params::new(request.params, request.role, info.client, stderr));
         let service = match catch_panic(|| self.service.clone()) {
             Ok(service) => service,
-            Err(failure) => return answer(protocol, key, config, &failure, context.error_body()),
+            Err(failure) => {
+                return answer(protocol, in_flight, key, config, &failure, context.error_body());
+            }
         };
+        in_flight.recorder().begin(key, call.method(), call.uri());
         let response = move || ResponseDriver::new(Oneshot::new(service, call), context, upgrade);
         Some(in_flight.start(InFlightRequest { key, input, span }, response))
     }
@@ -102,8 +108,9 @@ impl<S: FcgiService> Dispatcher<S> {
 
 /// Answers a request that has no handler.
 #[cold]
-fn answer(
+fn answer<F, B>(
     protocol: &mut Connection,
+    in_flight: &mut InFlight<F, B>,
     key: RequestKey,
     config: &DriverConfig,
     failure: &Failure,
@@ -111,5 +118,6 @@ fn answer(
 ) -> Option<Placement> {
     let mut writer = DirectWriter::new(protocol, key, config.max_write_buffer);
     complete(failure, error_body, DeferredLog::default(), &mut writer);
+    in_flight.recorder().answered(key, &writer.into_report());
     None
 }

@@ -19,6 +19,7 @@
 
 mod closing;
 mod expiry;
+mod recording;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -46,6 +47,7 @@ use super::transport::Transport;
 use crate::body::BodyErrorKind;
 use crate::buffer_pool;
 use crate::progress::Progress;
+use crate::stats::{CloseReason, Recorder, Stats};
 
 /// The parts of a connection: see the module.
 pub(super) struct Driver<IO, S: FcgiService> {
@@ -77,9 +79,9 @@ struct Parts<'a, IO, S: FcgiService> {
 const MAX_POLL_ITERATIONS: usize = 32;
 
 impl<IO, S: FcgiService> Driver<IO, S> {
-    pub(super) fn new(io: IO, service: S, config: &Config) -> Self {
+    pub(super) fn new(io: IO, service: S, config: &Config, stats: Option<&Stats>) -> Self {
         Self {
-            in_flight: InFlight::new(),
+            in_flight: InFlight::new(Recorder::new(stats)),
             transport: Transport::new(io),
             protocol: ProtocolSlot::new(Arc::clone(&config.protocol)),
             dispatcher: Dispatcher::new(service),
@@ -93,6 +95,10 @@ impl<IO, S: FcgiService> Driver<IO, S> {
 
     pub(super) const fn handle(&self) -> &ConnectionHandle {
         self.control.handle()
+    }
+
+    pub(super) const fn recorder(&mut self) -> &mut Recorder {
+        self.in_flight.recorder()
     }
 
     pub(super) const fn state(&self) -> State {
@@ -127,6 +133,11 @@ where
             config: &self.config,
         };
         let polled = parts.poll(cx);
+        parts.publish();
+        if let Poll::Ready(result) = &polled {
+            let failure = result.as_ref().err().map(Error::close_reason);
+            parts.in_flight.recorder().closed(failure);
+        }
         // The memory of a connection that has ended is freed by its drop.
         if polled.is_pending() {
             self.protocol.suspend_if_idle();
@@ -161,7 +172,7 @@ where
     /// Cancels all handlers because of an error, and returns it.
     fn fail(&mut self, error: Error) -> Error {
         self.requests().cancel_all();
-        self.control.stderr().close();
+        self.close_stderr();
         error
     }
 
@@ -215,6 +226,8 @@ where
             ended.then_some(CloseAction::Close)
         });
         if let Some(then) = close {
+            let reason = self.close_reason();
+            self.in_flight.recorder().closing(reason);
             self.begin_close(then);
             return Ok(Progress::Made);
         }
@@ -268,6 +281,7 @@ where
         self.timers.stop(Timer::UpgradeIdle);
         let discarded = self.protocol.discarded_bytes();
         if (discarded > 0 || self.discarded.is_some()) && self.discarded.update(discarded, self.config) {
+            self.in_flight.recorder().closing(CloseReason::DiscardLimit);
             self.protocol.stop_accepting();
         }
         if read == ReadOutcome::Eof {
@@ -292,7 +306,10 @@ where
             let limit = self.config.max_write_buffer;
             self.in_flight.poll(self.protocol, limit, cx);
             // After all code that can write a line, and before the connection decides whether to close.
-            self.control.stderr().flush_to(self.protocol, limit);
+            let flushed = self.control.stderr().flush_to(self.protocol, limit);
+            if let Some((sent, dropped)) = flushed {
+                self.in_flight.recorder().stderr(sent, dropped);
+            }
         }
         started
     }

@@ -5,6 +5,8 @@ use std::io;
 use fcgi_core::ProtocolError;
 use fcgi_core::server::EndOfInput;
 
+use crate::stats::CloseReason;
+
 /// The error of a connection, or of the request of a [CGI program](crate::serve_cgi()).
 ///
 /// The `is_…` methods distinguish the causes.
@@ -88,6 +90,24 @@ impl Error {
     #[must_use]
     pub const fn is_aborted(&self) -> bool {
         matches!(self.kind, ErrorKind::Aborted)
+    }
+}
+
+impl Error {
+    /// The reason for the end of a connection, for the counters.
+    pub(super) const fn close_reason(&self) -> CloseReason {
+        match &self.kind {
+            ErrorKind::Io(_) => CloseReason::IoError,
+            ErrorKind::Protocol(_) => CloseReason::ProtocolError,
+            ErrorKind::UnexpectedEof(EndOfInput::InRequest) => CloseReason::WebServerInRequest,
+            ErrorKind::UnexpectedEof(_) => CloseReason::WebServerTruncated,
+            ErrorKind::Timeout(TimeoutKind::HeaderRead) => CloseReason::HeaderReadTimeout,
+            ErrorKind::Timeout(TimeoutKind::Write) => CloseReason::WriteTimeout,
+            ErrorKind::Timeout(TimeoutKind::UpgradeIdle) => CloseReason::UpgradeIdleTimeout,
+            ErrorKind::Timeout(TimeoutKind::Linger) => CloseReason::DiscardLimit,
+            ErrorKind::IncompleteResponse => CloseReason::IncompleteResponse,
+            ErrorKind::Aborted => CloseReason::Aborted,
+        }
     }
 }
 

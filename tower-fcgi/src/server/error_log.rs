@@ -121,6 +121,7 @@ impl LogBuffer {
             writer.stderr(text);
         }
         if self.dropped > 0 {
+            writer.stderr_dropped(self.dropped);
             writer.stderr(format!("{} more lines were dropped here", self.dropped).as_bytes());
         }
     }

@@ -1,12 +1,12 @@
 //! The reasons why a response could not be completed, and the status that the client gets instead.
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
 use http::StatusCode;
 
 use crate::cgi::{RequestError, ResponseError};
+use crate::stats::{Cause, FailureCause, RecordedFailure, TimeoutCause};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -52,16 +52,6 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The failure for a payload of `catch_unwind`.
-    pub(crate) fn panic(payload: &(dyn Any + Send)) -> Self {
-        let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-            (Some(text), _) => (*text).to_owned(),
-            (None, Some(text)) => text.clone(),
-            (None, None) => "non-string panic payload".to_owned(),
-        };
-        Self::Panic(text)
-    }
-
     /// The status of the error response, if the head was not sent. The cause is only logged, not sent to the client.
     pub(crate) const fn status(&self) -> StatusCode {
         match self {
@@ -79,6 +69,27 @@ impl Failure {
             Self::HeadTimeout | Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
             Self::Request(status, _) => *status,
         }
+    }
+
+    /// The failure for the counters.
+    pub(crate) const fn recorded(&self) -> RecordedFailure {
+        let cause = match self {
+            Self::Panic(_) => Cause::Failure(FailureCause::Panicked),
+            Self::Service(_) => Cause::Failure(FailureCause::ServiceError),
+            Self::ServiceNotReady(_) => Cause::Failure(FailureCause::NotReady),
+            Self::Body(_) | Self::BodyTooShort { .. } | Self::BodyTooLong => {
+                Cause::Failure(FailureCause::BodyError)
+            }
+            Self::Head(_) => Cause::Failure(FailureCause::InvalidHead),
+            Self::UpgradeRefused => Cause::Failure(FailureCause::UpgradeRefused),
+            Self::BodyTooLarge => Cause::Failure(FailureCause::BodyTooLarge),
+            Self::Request(..) => Cause::Failure(FailureCause::InvalidRequest),
+            Self::BodyNotConsumed => Cause::Timeout(TimeoutCause::BodyStall),
+            Self::BodyStalled => Cause::Timeout(TimeoutCause::Body),
+            Self::Timeout => Cause::Timeout(TimeoutCause::Request),
+            Self::HeadTimeout => Cause::Timeout(TimeoutCause::Head),
+        };
+        RecordedFailure { status: self.status().as_u16(), cause }
     }
 
     /// Whether the peer caused the failure, which is then logged at a lower level.

@@ -10,12 +10,14 @@ use http_body::Body;
 
 use super::failure::{BoxError, Failure};
 use super::in_flight_request::{Dispatched, DispatchedProj, InFlightRequest};
+use super::oneshot::ServiceCall;
 use super::response_driver::{ResponseDriver, ResponseProgress};
 use super::response_writer::DirectWriter;
 use super::tasks::RequestTasks;
 use crate::body::BodyErrorKind;
 use crate::cgi::ErrorBody;
 use crate::progress::Progress;
+use crate::stats::{Recorder, RequestState};
 
 /// All requests in flight on a connection.
 pub(super) struct InFlight<F, B> {
@@ -25,6 +27,7 @@ pub(super) struct InFlight<F, B> {
     tasks: Option<Box<RequestTasks>>,
     /// Whether tasks are polled before the inline request.
     tasks_first: bool,
+    recorder: Recorder,
 }
 
 /// Where a request runs.
@@ -35,8 +38,18 @@ pub(super) enum Placement {
 }
 
 impl<F, B> InFlight<F, B> {
-    pub(super) const fn new() -> Self {
-        Self { inline: None, tasks: None, tasks_first: false }
+    pub(super) const fn new(recorder: Recorder) -> Self {
+        Self { inline: None, tasks: None, tasks_first: false, recorder }
+    }
+
+    /// Counts what becomes of the requests.
+    pub(super) const fn recorder(&mut self) -> &mut Recorder {
+        &mut self.recorder
+    }
+
+    /// The bytes of bodies that handlers have not read.
+    pub(super) fn unread_bytes(&self) -> u64 {
+        self.requests().map(|request| request.input.unread() as u64).sum()
     }
 
     pub(super) fn find(&self, key: RequestKey) -> Option<&InFlightRequest> {
@@ -44,6 +57,11 @@ impl<F, B> InFlight<F, B> {
             Some(running) if running.request.key == key => Some(&running.request),
             _ => self.tasks.as_ref()?.find(key),
         }
+    }
+
+    /// Counts the bytes of a request's body so far.
+    pub(super) fn record_received(&self, key: RequestKey) {
+        self.recorder.received_body(key, || self.find(key).map_or(0, |request| request.input.received()));
     }
 
     /// Fails the bodies of all requests in flight.
@@ -81,7 +99,7 @@ impl<F, B> InFlight<F, B> {
 
 impl<F, B> InFlight<F, B>
 where
-    F: Future<Output = Result<Response<B>, Failure>>,
+    F: ServiceCall<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
     /// How much of a request's response was given to the protocol.
@@ -135,11 +153,16 @@ where
     /// Polls the response of the inline request.
     pub(super) fn poll_inline(&mut self, protocol: &mut Connection, limit: usize, cx: &mut Context<'_>) {
         let Some(running) = &mut self.inline else { return };
-        let DispatchedProj { request, response } = running.as_mut().project();
+        let DispatchedProj { request, mut response } = running.as_mut().project();
         let mut writer = DirectWriter::new(protocol, request.key, limit);
-        if request.span.in_scope(|| response.poll(cx, &mut writer)).is_ready() {
+        let polled = request.span.in_scope(|| response.as_mut().poll(cx, &mut writer));
+        let (key, report) = (request.key, writer.into_report());
+        if polled.is_ready() {
             request.input.fail(BodyErrorKind::RequestEnded);
             self.inline = None;
+            self.recorder.polled(key, &report, None);
+        } else {
+            self.recorder.polled(key, &report, response.request_state());
         }
     }
 
@@ -148,11 +171,17 @@ where
         let Some(tasks) = &mut self.tasks else { return };
         while protocol.output_len() < limit {
             let Some((key, output)) = tasks.poll_output(cx) else { return };
-            output.drain_into(&mut DirectWriter::new(protocol, key, limit));
+            let mut writer = DirectWriter::new(protocol, key, limit);
+            output.drain_into(&mut writer);
+            let report = writer.into_report();
             if !protocol.is_writable(key)
                 && let Some(request) = tasks.remove(key)
             {
                 request.input.fail(BodyErrorKind::RequestEnded);
+                self.recorder.polled(key, &report, None);
+            } else {
+                let state = if report.has_output { RequestState::Response } else { RequestState::Handler };
+                self.recorder.polled(key, &report, Some(state));
             }
         }
     }
@@ -169,7 +198,9 @@ where
             Some(running) if running.request.key == key => {
                 let DispatchedProj { request, response } = running.as_mut().project();
                 request.input.fail(kind);
-                request.span.in_scope(|| response.discard(&mut DirectWriter::new(protocol, key, limit)));
+                let mut writer = DirectWriter::new(protocol, key, limit);
+                request.span.in_scope(|| response.discard(&mut writer));
+                self.recorder.cancelled(&writer.into_report());
                 self.inline = None;
             }
             _ => {

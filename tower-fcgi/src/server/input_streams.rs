@@ -15,7 +15,7 @@ use super::config::DriverConfig;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
 use super::upgrade::{self, Support, UpgradeInput, UpgradeOutput, WebSocketWarning};
-use crate::body::{BodyChannel, BodyErrorKind, DeclaredBodyLength, Receiver, RequestBody, SendOutcome};
+use crate::body::{BodyErrorKind, DeclaredBodyLength, InputChannel, Receiver, RequestBody, SendOutcome};
 use crate::buffer_pool;
 use crate::cgi::{RequestInfo, announces_no_body};
 
@@ -25,15 +25,15 @@ pub(super) enum InputStreams {
     /// All streams had ended before the request was dispatched, or are discarded.
     Complete,
     /// STDIN is still open.
-    Stdin(Arc<BodyChannel>),
+    Stdin(Arc<InputChannel>),
     /// A Filter's streams; at least one is still open. `None`: that stream had ended, or is discarded separately.
-    Filter { stdin: Option<Arc<BodyChannel>>, data: Option<Arc<BodyChannel>> },
+    Filter { stdin: Option<Arc<InputChannel>>, data: Option<Arc<InputChannel>> },
     /// STDIN of an upgradable or upgraded request.
     Upgrade(UpgradeInput),
 }
 
 /// A body for the handler, and the connection's end of it while it is open.
-type Opened<B> = (B, Option<Arc<BodyChannel>>);
+type Opened<B> = (B, Option<Arc<InputChannel>>);
 
 /// Why the input of a request cannot be handed to a handler.
 #[derive(Debug)]
@@ -91,6 +91,16 @@ impl InputStreams {
     /// Whether more of a body may be received.
     pub(super) fn awaits_body(&self) -> bool {
         !matches!(self, Self::Upgrade(_)) && self.channels().any(|channel| channel.is_open())
+    }
+
+    /// The bytes that the handler has not read.
+    pub(super) fn unread(&self) -> usize {
+        self.channels().map(|channel| channel.unread()).sum()
+    }
+
+    /// The bytes that were received since the request was dispatched, with those that were received before.
+    pub(super) fn received(&self) -> u64 {
+        self.channels().map(|channel| channel.received()).sum()
     }
 
     /// Whether the handler waits for bytes of a body.
@@ -192,7 +202,7 @@ impl InputStreams {
         }
     }
 
-    fn channels(&self) -> impl Iterator<Item = &Arc<BodyChannel>> {
+    fn channels(&self) -> impl Iterator<Item = &Arc<InputChannel>> {
         let (stdin, data) = match self {
             Self::Complete => (None, None),
             Self::Stdin(stdin) => (Some(stdin), None),
@@ -280,7 +290,7 @@ fn open_stdin(
         None if chunks.is_empty() && announces_no_body(&request.params) => DeclaredBodyLength::NoneExpected,
         length => length.into(),
     };
-    let channel = Arc::new(BodyChannel::default());
+    let channel = Arc::new(InputChannel::default());
     channel.send(&mut chunks, SendOutcome::More);
     Ok((RequestBody::streaming(Arc::clone(&channel), length), Some(channel)))
 }
@@ -298,7 +308,7 @@ fn open_data(protocol: &mut Connection, request: &NewRequest) -> Result<Opened<F
         protocol.release_capacity(request.key, bytes_in(&chunks));
         (RequestBody::whole(chunks, Some(length)), None)
     } else {
-        let channel = Arc::new(BodyChannel::default());
+        let channel = Arc::new(InputChannel::default());
         channel.send(&mut chunks, read.into());
         (RequestBody::streaming(Arc::clone(&channel), DeclaredBodyLength::Exactly(length)), Some(channel))
     };
@@ -310,7 +320,7 @@ fn transfer(
     protocol: &mut Connection,
     key: RequestKey,
     read: Read,
-    channel: &BodyChannel,
+    channel: &InputChannel,
 ) -> (Receiver, usize) {
     buffer_pool::with_chunks(|chunks| {
         let state = read(protocol, key, chunks);
@@ -331,9 +341,9 @@ fn discard_unread(protocol: &mut Connection, key: RequestKey, read: Read) -> usi
 }
 
 fn filter_streams<'a>(
-    stdin: &'a Option<Arc<BodyChannel>>,
-    data: &'a Option<Arc<BodyChannel>>,
-) -> [(Option<&'a BodyChannel>, Read); 2] {
+    stdin: &'a Option<Arc<InputChannel>>,
+    data: &'a Option<Arc<InputChannel>>,
+) -> [(Option<&'a InputChannel>, Read); 2] {
     [(stdin.as_deref(), Connection::read_body), (data.as_deref(), Connection::read_data)]
 }
 

@@ -18,6 +18,8 @@ mod in_flight_request;
 mod input_streams;
 mod oneshot;
 mod params;
+mod params_pool;
+mod protocol_pool;
 mod protocol_slot;
 mod reader;
 mod requests;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fcgi_core::server::{Config, Connection, IdleConnection};
 
+use super::protocol_pool;
 use crate::buffer_pool;
 
 /// The protocol's state of a connection. An idle one returns it to the thread's pool for the next busy connection: there can
@@ -25,7 +26,7 @@ impl ProtocolSlot {
     pub(super) fn resume(&mut self) -> &mut Connection {
         let idle = &self.idle;
         self.busy.get_or_insert_with(|| {
-            let mut connection = buffer_pool::take_protocol();
+            let mut connection = protocol_pool::take_protocol();
             idle.resume(&mut connection);
             connection
         })
@@ -36,7 +37,7 @@ impl ProtocolSlot {
     pub(super) fn suspend_if_idle(&mut self) {
         let idle = &mut self.idle;
         if let Some(connection) = self.busy.take_if(|connection| idle.suspend(connection)) {
-            buffer_pool::keep_protocol(connection);
+            protocol_pool::keep_protocol(connection);
         }
     }
 
@@ -50,7 +51,7 @@ impl Drop for ProtocolSlot {
         if let Some(mut connection) = self.busy.take() {
             buffer_pool::keep_output(connection.output().take_buffer());
             connection.clear();
-            buffer_pool::keep_protocol(connection);
+            protocol_pool::keep_protocol(connection);
         }
     }
 }

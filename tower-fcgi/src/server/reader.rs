@@ -30,18 +30,21 @@ const DISCARD_BUF_SIZE: usize = 32 * 1024;
 /// A read of at least this many bytes may share its buffer with bodies. The protocol copies smaller reads.
 const MIN_SHARED_READ: usize = 8 * 1024;
 
-/// Reads once and hands the bytes to the protocol.
+/// Reads once and hands the bytes to the protocol. Adds their number to `received_bytes`.
 #[inline(always)]
 pub(super) fn poll_read<IO: AsyncRead + Unpin>(
     io: &mut IO,
     protocol: &mut Connection,
+    received_bytes: &mut u64,
     cx: &mut Context<'_>,
 ) -> Result<ReadOutcome, Error> {
     buffer_pool::with_read_buffer(|buffer| {
         let Poll::Ready(read) = pin!(io.read_buf(buffer)).poll(cx) else { return Ok(ReadOutcome::Pending) };
-        if read? == 0 {
+        let read = read?;
+        if read == 0 {
             return Ok(ReadOutcome::Eof);
         }
+        *received_bytes += read as u64;
         if buffer.len() >= MIN_SHARED_READ {
             let shared: Bytes = buffer.split().freeze();
             protocol.receive_shared(&shared)?;

@@ -8,6 +8,7 @@ use http_body::Body;
 use super::error_log::DeferredLog;
 use super::failure::{BoxError, Failure};
 use super::in_flight::InFlight;
+use super::oneshot::ServiceCall;
 use super::response_driver::{ResponseProgress, complete};
 use super::response_writer::DirectWriter;
 use crate::body::BodyErrorKind;
@@ -23,13 +24,15 @@ pub(super) struct RequestControl<'a, F, B> {
 
 impl<F, B> RequestControl<'_, F, B>
 where
-    F: Future<Output = Result<Response<B>, Failure>>,
+    F: ServiceCall<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
     /// Moves the received bytes of a body to its handler.
     pub(super) fn receive_body(&mut self, key: RequestKey, max_body_bytes: u64) {
         let Some(request) = self.in_flight.find(key) else { return };
-        if request.input.receive(self.protocol, key) <= max_body_bytes {
+        let received = request.input.receive(self.protocol, key);
+        self.in_flight.record_received(key);
+        if received <= max_body_bytes {
             return;
         }
         if self.is_not_started(key) {
@@ -44,6 +47,7 @@ where
     /// response look complete.
     pub(super) fn abort(&mut self, key: RequestKey) {
         self.cancel(key, BodyErrorKind::Aborted);
+        self.in_flight.recorder().aborted(key);
         let _ = match self.protocol.replace_response(key, b"") {
             Ok(true) => self.protocol.end_request(key, 0),
             Ok(false) => self.protocol.abandon_response(key),
@@ -108,6 +112,8 @@ where
     fn answer(&mut self, key: RequestKey, failure: &Failure, error_body: ErrorBody) {
         let mut writer = DirectWriter::new(self.protocol, key, self.max_write_buffer);
         complete(failure, error_body, DeferredLog::default(), &mut writer);
+        let report = writer.into_report();
+        self.in_flight.recorder().answered(key, &report);
     }
 
     /// Whether no byte of the response was queued in the protocol.

@@ -2,7 +2,6 @@
 //! a task.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -15,6 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::error_log::{self, DeferredLog, LogScope};
 use super::failure::{BoxError, Failure};
+use super::oneshot::ServiceCall;
 use super::response_writer::ResponseWriter;
 use super::upgrade::{Support, UpgradeOutput};
 use super::warning::Warning;
@@ -22,6 +22,8 @@ use crate::cgi::{
     ErrorBody, ResponseBodyLength, ResponseBodySize, ResponseContext, trim_ows, write_error, write_head,
     write_upgrade_head,
 };
+use crate::panic;
+use crate::stats::RequestState;
 
 /// The most frames of one poll. A body that is always ready with empty frames would otherwise block everything else.
 const MAX_FRAMES_PER_POLL: usize = 256;
@@ -60,7 +62,7 @@ pin_project! {
 
 impl<F, B> ResponseDriver<F, B>
 where
-    F: Future<Output = Result<Response<B>, Failure>>,
+    F: ServiceCall<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
     /// The response of a handler. `upgrade`: the request is upgradable.
@@ -70,6 +72,17 @@ where
 
     pub(crate) const fn is_done(&self) -> bool {
         matches!(self, Self::Done)
+    }
+
+    /// The state of the request, for the list of them. `None`: the response has ended.
+    pub(crate) fn request_state(&self) -> Option<RequestState> {
+        match self {
+            Self::Handler { future, .. } if future.is_waiting() => Some(RequestState::Waiting),
+            Self::Handler { .. } | Self::Switching { .. } => Some(RequestState::Handler),
+            Self::Body { .. } => Some(RequestState::Response),
+            Self::Upgraded { .. } => Some(RequestState::Upgraded),
+            Self::Done => None,
+        }
     }
 
     /// How much of the response was given to the writer.
@@ -162,9 +175,13 @@ where
         writer: &mut impl ResponseWriter,
     ) -> Poll<Result<(), Failure>> {
         match self.as_mut().project() {
-            ResponseDriverProj::Handler { future, context, upgrade, log } => {
+            ResponseDriverProj::Handler { mut future, context, upgrade, log } => {
                 let context = *context;
-                let response = ready!(future.poll(cx))?;
+                let polled = future.as_mut().poll(cx);
+                if let Some(waited) = future.take_wait() {
+                    writer.waited(waited);
+                }
+                let response = ready!(polled)?;
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS
                     && let Some(upgrade) = upgrade.take_if(|upgrade| upgrade.is_held())
                 {
@@ -382,6 +399,7 @@ pub(crate) fn complete(
 
 /// Writes the reason of a failure to STDERR and to the log.
 fn report(failure: &Failure, writer: &mut impl ResponseWriter) {
+    writer.failed(failure.recorded());
     if failure.is_client_error() {
         // Not on STDERR, which web servers log as errors: a client could fill that log.
         error_log::outside_request(|| tracing::debug!(%failure, "request rejected"));
@@ -392,14 +410,8 @@ fn report(failure: &Failure, writer: &mut impl ResponseWriter) {
 }
 
 /// Runs code of the application. A panic fails only its own request.
-pub(crate) fn catch_panic<T>(code: impl FnOnce() -> T) -> Result<T, Failure> {
-    // Unwind safe: state that the panic left inconsistent is dropped with its response, and not used again.
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
-        let failure = Failure::panic(&*payload);
-        // The drop of a payload may panic as well, which must not end the connection.
-        let _ = catch_unwind(AssertUnwindSafe(move || drop(payload)));
-        failure
-    })
+pub(super) fn catch_panic<T>(code: impl FnOnce() -> T) -> Result<T, Failure> {
+    panic::catch_panic(code).map_err(Failure::Panic)
 }
 
 #[cfg(test)]
@@ -419,6 +431,8 @@ mod tests {
 
     /// A body that is always ready with an empty frame.
     struct EmptyFrames;
+
+    impl<T> ServiceCall for std::future::Ready<T> {}
 
     impl Body for EmptyFrames {
         type Data = Bytes;

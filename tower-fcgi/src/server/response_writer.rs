@@ -1,7 +1,11 @@
 //! The destinations of a response.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use fcgi_core::RequestKey;
+
+use crate::stats::{RecordedFailure, ResponseEnding, ResponseReport};
 
 /// The destination of the response to one request.
 pub(crate) trait ResponseWriter {
@@ -15,6 +19,8 @@ pub(crate) trait ResponseWriter {
     fn split_record(&mut self);
     /// Writes one or several lines of error text.
     fn stderr(&mut self, line: &[u8]);
+    /// Notes that lines were dropped, for the counters.
+    fn stderr_dropped(&mut self, _: usize) {}
     /// Aborts the response. If none of it was written to the transport, what `write` appends replaces it; else it must not
     /// look complete.
     fn abort(&mut self, write: impl FnOnce(&mut Vec<u8>));
@@ -22,6 +28,10 @@ pub(crate) trait ResponseWriter {
     fn end(&mut self);
     /// Makes the request the only one of its connection, for an upgrade. Returns `false` if it is not.
     fn take_over(&mut self) -> bool;
+    /// Notes a failure, for the counters: after [`abort`](Self::abort), its reason.
+    fn failed(&mut self, _: RecordedFailure) {}
+    /// Notes how long the request waited until the service was ready, for the counters.
+    fn waited(&mut self, _: Duration) {}
     /// Whether the caller should pause: the unwritten output has reached its limit.
     fn is_full(&self) -> bool;
 }
@@ -33,14 +43,7 @@ pub(crate) struct DirectWriter<'a> {
     key: RequestKey,
     /// Bytes of unwritten output at which it is full.
     limit: usize,
-    ending: Ending,
-}
-
-/// How the response ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    Complete,
-    Incomplete,
+    report: ResponseReport,
 }
 
 impl<'a> DirectWriter<'a> {
@@ -49,22 +52,46 @@ impl<'a> DirectWriter<'a> {
         key: RequestKey,
         limit: usize,
     ) -> Self {
-        Self { protocol, key, limit, ending: Ending::Complete }
+        Self { protocol, key, limit, report: ResponseReport::NONE }
+    }
+
+    /// What was written.
+    pub(crate) fn into_report(self) -> ResponseReport {
+        self.report
+    }
+
+    #[inline]
+    const fn wrote(&mut self, len: usize) {
+        self.report.has_output = true;
+        self.report.sent += len as u64;
     }
 }
 
 impl ResponseWriter for DirectWriter<'_> {
     // Errors are ignored in this `impl`: if the request was aborted or cancelled meanwhile, its output is dropped.
     fn stdout(&mut self, text: &[u8]) {
-        let _ = self.protocol.stdout(self.key, text);
+        if self.protocol.stdout(self.key, text).is_ok() {
+            self.wrote(text.len());
+        }
     }
 
     fn stdout_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let _ = self.protocol.stdout_with(self.key, write);
+        let mut len = 0;
+        let written = self.protocol.stdout_with(self.key, |out| {
+            let before = out.len();
+            write(out);
+            len = out.len() - before;
+        });
+        if written.is_ok() {
+            self.wrote(len);
+        }
     }
 
     fn stdout_bytes(&mut self, bytes: Bytes) {
-        let _ = self.protocol.stdout_bytes(self.key, bytes);
+        let len = bytes.len();
+        if self.protocol.stdout_bytes(self.key, bytes).is_ok() {
+            self.wrote(len);
+        }
     }
 
     fn split_record(&mut self) {
@@ -72,27 +99,59 @@ impl ResponseWriter for DirectWriter<'_> {
     }
 
     fn stderr(&mut self, line: &[u8]) {
+        let lines = memchr::memchr_iter(b'\n', line).count() as u64 + 1;
         // In one record: Apache logs a line break in a record of its own as another line.
-        let _ = self.protocol.stderr(self.key, &[line, b"\n"].concat());
+        match self.protocol.stderr(self.key, &[line, b"\n"].concat()) {
+            Ok(()) => self.report.details().stderr_lines += lines,
+            Err(_) => self.report.details().stderr_dropped += lines,
+        }
     }
 
     fn abort(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut error = Vec::new();
         write(&mut error);
-        if self.protocol.replace_response(self.key, &error) == Ok(false) {
-            self.ending = Ending::Incomplete;
+        match self.protocol.replace_response(self.key, &error) {
+            Ok(true) => {
+                self.report.ending = ResponseEnding::Replaced;
+                self.report.sent = error.len() as u64;
+            }
+            Ok(false) => self.report.ending = ResponseEnding::Incomplete,
+            Err(_) => {}
         }
     }
 
     fn end(&mut self) {
-        let _ = match self.ending {
-            Ending::Complete => self.protocol.end_request(self.key, 0),
-            Ending::Incomplete => self.protocol.abort_response(self.key),
-        };
+        match self.report.ending {
+            ResponseEnding::Incomplete => {
+                let _ = self.protocol.abort_response(self.key);
+            }
+            ending => {
+                let ended = self.protocol.end_request(self.key, 0).is_ok();
+                if ended && ending == ResponseEnding::Open {
+                    self.report.ending = ResponseEnding::Complete;
+                }
+            }
+        }
     }
 
     fn take_over(&mut self) -> bool {
-        self.protocol.upgrade(self.key).is_ok()
+        let is_upgraded = self.protocol.upgrade(self.key).is_ok();
+        if is_upgraded {
+            self.report.details().is_upgraded = true;
+        }
+        is_upgraded
+    }
+
+    fn stderr_dropped(&mut self, lines: usize) {
+        self.report.details().stderr_dropped += lines as u64;
+    }
+
+    fn failed(&mut self, failure: RecordedFailure) {
+        self.report.fail(failure);
+    }
+
+    fn waited(&mut self, waited: Duration) {
+        self.report.details().waited = Some(waited);
     }
 
     fn is_full(&self) -> bool {
@@ -114,7 +173,10 @@ enum Chunk {
     Bytes(Bytes),
     Split,
     Stderr(Vec<u8>),
+    StderrDropped(usize),
     Abort(Vec<u8>),
+    Failed(RecordedFailure),
+    Waited(Duration),
     End,
 }
 
@@ -136,7 +198,10 @@ impl BufferedWriter {
                 Chunk::Bytes(bytes) => writer.stdout_bytes(bytes),
                 Chunk::Split => writer.split_record(),
                 Chunk::Stderr(line) => writer.stderr(&line),
+                Chunk::StderrDropped(lines) => writer.stderr_dropped(lines),
                 Chunk::Abort(error) => writer.abort(|out| out.extend_from_slice(&error)),
+                Chunk::Failed(failure) => writer.failed(failure),
+                Chunk::Waited(waited) => writer.waited(waited),
                 Chunk::End => writer.end(),
             }
         }
@@ -186,6 +251,18 @@ impl ResponseWriter for BufferedWriter {
 
     fn end(&mut self) {
         self.push(Chunk::End, 0);
+    }
+
+    fn stderr_dropped(&mut self, lines: usize) {
+        self.push(Chunk::StderrDropped(lines), 0);
+    }
+
+    fn failed(&mut self, failure: RecordedFailure) {
+        self.push(Chunk::Failed(failure), 0);
+    }
+
+    fn waited(&mut self, waited: Duration) {
+        self.push(Chunk::Waited(waited), 0);
     }
 
     /// Returns `false`: a request runs in a task because others share its connection.

@@ -55,6 +55,13 @@ struct StderrLine {
     queued_tx: oneshot::Sender<()>,
 }
 
+impl StderrLine {
+    /// The number of lines in the text.
+    fn count(&self) -> u64 {
+        memchr::memchr_iter(b'\n', &self.text).count() as u64
+    }
+}
+
 impl StderrQueue {
     /// Waits for capacity, and queues a line. The receiver is ready when the connection has moved the line into its output.
     pub(crate) async fn push(
@@ -91,26 +98,29 @@ impl StderrQueue {
     }
 
     /// For the connection: moves lines into its output until that has `limit` bytes. Drops the lines of requests that have
-    /// ended.
+    /// ended. Returns how many lines were moved, and how many dropped; `None` if the queue was empty.
     #[inline]
-    pub(crate) fn flush_to(&self, protocol: &mut Connection, limit: usize) {
-        if self.state.load(Ordering::Acquire) == WAITING {
-            self.flush_waiting(protocol, limit);
-        }
+    pub(crate) fn flush_to(&self, protocol: &mut Connection, limit: usize) -> Option<(u64, u64)> {
+        (self.state.load(Ordering::Acquire) == WAITING).then(|| self.flush_waiting(protocol, limit))
     }
 
     #[cold]
-    fn flush_waiting(&self, protocol: &mut Connection, limit: usize) {
+    fn flush_waiting(&self, protocol: &mut Connection, limit: usize) -> (u64, u64) {
+        let (mut moved, mut dropped) = (0, 0);
         while protocol.output_len() < limit {
-            let Some(line) = self.pop() else { return };
+            let Some(line) = self.pop() else { break };
             // The future of the write may have been dropped.
             if line.queued_tx.is_closed() {
                 continue;
             }
             if line.key.is_some_and(|key| protocol.stderr(key, &line.text).is_ok()) {
+                moved += line.count();
                 let _ = line.queued_tx.send(());
+            } else {
+                dropped += line.count();
             }
         }
+        (moved, dropped)
     }
 
     /// For a CGI program: takes the next line, and completes its write.
@@ -124,8 +134,8 @@ impl StderrQueue {
         None
     }
 
-    /// For the connection: closes the queue. Waiting writes fail with [`StderrClosed`].
-    pub(crate) fn close(&self) {
+    /// For the connection: closes the queue. Waiting writes fail with [`StderrClosed`]. Returns how many lines were dropped.
+    pub(crate) fn close(&self) -> u64 {
         let mut queue = self.lock();
         self.state.store(CLOSED, Ordering::Release);
         let lines = queue.take();
@@ -134,7 +144,10 @@ impl StderrQueue {
             capacity.close();
         }
         // Dropping the lines wakes their writers, so not under the lock.
-        drop(lines);
+        lines.map_or(0, |lines| {
+            let waiting = lines.lines.iter().filter(|line| !line.queued_tx.is_closed());
+            waiting.map(StderrLine::count).sum()
+        })
     }
 
     fn pop(&self) -> Option<StderrLine> {

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use super::failure::{BoxError, Failure};
 use super::in_flight_request::InFlightRequest;
+use super::oneshot::ServiceCall;
 use super::response_driver::{ResponseDriver, ResponseProgress};
 use super::response_writer::BufferedWriter;
 
@@ -44,7 +45,7 @@ impl RequestTasks {
     #[inline(never)]
     pub(super) fn spawn<F, B>(&mut self, request: InFlightRequest, response: ResponseDriver<F, B>)
     where
-        F: Future<Output = Result<Response<B>, Failure>> + Send + 'static,
+        F: ServiceCall<Output = Result<Response<B>, Failure>> + Send + 'static,
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let progress = response.progress();
@@ -101,7 +102,7 @@ async fn run<F, B>(
     response: ResponseDriver<F, B>,
     connection: mpsc::Sender<(RequestKey, BufferedWriter)>,
 ) where
-    F: Future<Output = Result<Response<B>, Failure>>,
+    F: ServiceCall<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
     let mut response = pin!(response);

@@ -19,11 +19,24 @@ pub(super) struct Transport<IO> {
     write: WriteState,
     /// Prepares the I/O for a close that the web server takes for an error.
     on_incomplete_response: fn(&IO),
+    traffic: Traffic,
+}
+
+/// Bytes that have passed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Traffic {
+    pub(super) received: u64,
+    pub(super) sent: u64,
 }
 
 impl<IO> Transport<IO> {
     pub(super) const fn new(io: IO) -> Self {
-        Self { io, write: WriteState::Flushed, on_incomplete_response: |_| {} }
+        Self {
+            io,
+            write: WriteState::Flushed,
+            on_incomplete_response: |_| {},
+            traffic: Traffic { received: 0, sent: 0 },
+        }
     }
 
     pub(super) const fn set_on_incomplete_response(&mut self, reset: fn(&IO)) {
@@ -33,6 +46,11 @@ impl<IO> Transport<IO> {
     /// Prepares the I/O for a close after an incomplete response.
     pub(super) fn prepare_reset(&self) {
         (self.on_incomplete_response)(&self.io);
+    }
+
+    /// The bytes that have passed since the last call.
+    pub(super) const fn take_traffic(&mut self) -> Traffic {
+        std::mem::replace(&mut self.traffic, Traffic { received: 0, sent: 0 })
     }
 
     /// Whether the I/O has sent all that was written to it.
@@ -56,7 +74,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport<IO> {
         protocol: &mut Connection,
         cx: &mut Context<'_>,
     ) -> io::Result<Progress> {
-        self.write.poll_write(&mut self.io, protocol.output(), cx)
+        let queued = protocol.output_len();
+        let progress = self.write.poll_write(&mut self.io, protocol.output(), cx);
+        self.traffic.sent += (queued - protocol.output_len()) as u64;
+        progress
     }
 
     /// Shuts the write side down.
@@ -70,11 +91,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport<IO> {
         protocol: &mut Connection,
         cx: &mut Context<'_>,
     ) -> Result<ReadOutcome, Error> {
-        reader::poll_read(&mut self.io, protocol, cx)
+        reader::poll_read(&mut self.io, protocol, &mut self.traffic.received, cx)
     }
 
     /// Reads once and discards the bytes. Returns their number; 0 at the end of the stream.
     pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        reader::poll_discard(&mut self.io, cx)
+        let read = reader::poll_discard(&mut self.io, cx);
+        if let Poll::Ready(Ok(bytes)) = read {
+            self.traffic.received += bytes as u64;
+        }
+        read
     }
 }

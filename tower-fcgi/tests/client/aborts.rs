@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, advance, sleep};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::RequestBody;
-use tower_fcgi::client::{self, Config};
+use tower_fcgi::client;
 
 use crate::loopback::*;
 use crate::scripted::{self, complete_response, end, stdout};
@@ -20,7 +20,7 @@ use crate::scripted::{self, complete_response, end, stdout};
 #[tokio::test(start_paused = true)]
 async fn dropping_the_future_or_body_aborts_and_closes() {
     for begun in [false, true] {
-        let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, web_server, mut app) = scripted::connect(kept());
         let response = sender.call(get("/"));
         app.request().await;
         if begun {
@@ -42,7 +42,7 @@ async fn dropping_the_future_or_body_aborts_and_closes() {
 #[tokio::test(start_paused = true)]
 async fn an_abort_without_an_end_closes() {
     let limit = Duration::from_secs(7);
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default().with_abort_timeout(limit));
+    let (mut sender, web_server, mut app) = scripted::connect(kept().with_abort_timeout(limit));
     let response = sender.call(get("/"));
     app.request().await;
     sleep(Duration::from_secs(100)).await;
@@ -64,7 +64,7 @@ async fn our_own_application_drops_the_handler() {
         }
     }
     let (dropped, mut drops) = tokio::sync::mpsc::unbounded_channel();
-    let mut ends = connect(Config::default(), move |request: Request<RequestBody>| {
+    let mut ends = connect(kept(), move |request: Request<RequestBody>| {
         let guard = Guard(dropped.clone());
         async move {
             if request.uri() == "/wait" {
@@ -85,7 +85,7 @@ async fn our_own_application_drops_the_handler() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_may_be_dropped_before_the_response() {
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, web_server, mut app) = scripted::connect(kept());
     let response = sender.call(get("/"));
     drop(sender);
     app.request().await;
@@ -97,8 +97,7 @@ async fn a_sender_may_be_dropped_before_the_response() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_times_out() {
     let limit = Duration::from_secs(4);
-    let (mut sender, web_server, mut app) =
-        scripted::connect(Config::default().with_keep_alive_timeout(limit));
+    let (mut sender, web_server, mut app) = scripted::connect(kept().with_keep_alive_timeout(limit));
     sleep(Duration::from_secs(3)).await;
     let response = sender.call(get("/"));
     sleep(Duration::from_secs(100)).await;
@@ -113,7 +112,7 @@ async fn an_idle_connection_times_out() {
 #[tokio::test(start_paused = true)]
 async fn dropping_a_complete_body_is_no_abort() {
     for (head, bytes) in [("Content-Length: 2\r\n\r\nok", 2), ("Status: 204\r\n\r\n", 0)] {
-        let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, _web_server, mut app) = scripted::connect(kept());
         let response = sender.call(get("/1"));
         app.request().await;
         app.send(stdout(head)).await;
@@ -176,7 +175,7 @@ impl AsyncWrite for Flood {
 #[tokio::test(start_paused = true)]
 async fn an_abort_times_out_while_output_never_stops() {
     let io = Flood { began: false, output: stdout("Status: 200 OK\r\n\r\n") };
-    let (mut sender, connection) = client::handshake::<_, Body>(io, Config::default());
+    let (mut sender, connection) = client::handshake::<_, Body>(io, kept());
     let mut connection = pin!(connection);
     let mut cx = Context::from_waker(Waker::noop());
     assert!(sender.poll_ready(&mut cx).is_ready());

@@ -3,14 +3,14 @@
 use fcgi_core::{ProtocolStatus, RecordType};
 use http_body_util::BodyExt as _;
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::{Config, Error};
+use tower_fcgi::client::Error;
 
 use crate::loopback::*;
 use crate::scripted::{self, end, end_with, record, stdout};
 
 /// The result of a request to an application that sends `wire` and closes.
 async fn send_and_close(wire: &[u8]) -> Result<Result<String, Error>, Error> {
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_max_head_bytes(1000));
+    let (mut sender, _web_server, mut app) = scripted::connect(kept().with_max_head_bytes(1000));
     let response = sender.call(get("/"));
     app.request().await;
     app.send(wire).await;
@@ -38,7 +38,7 @@ async fn eof_without_end_request_is_an_error_anywhere() {
 
 #[tokio::test(start_paused = true)]
 async fn a_response_must_have_its_content_length() {
-    for (body, complete) in [("", false), ("o", false), ("ok", true), ("ok!", false)] {
+    for (body, complete) in [("", false), ("o", false), ("ok", true)] {
         let wire = [stdout(format!("Content-Length: 2\r\n\r\n{body}")), end()].concat();
         match send_and_close(&wire).await.unwrap() {
             Ok(text) => assert!(complete && text == body),
@@ -62,7 +62,7 @@ async fn an_invalid_head_is_a_named_error() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_reported_and_the_connection_kept() {
     for status in [ProtocolStatus::OVERLOADED, ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::UNKNOWN_ROLE] {
-        let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, _web_server, mut app) = scripted::connect(kept());
         let response = sender.call(get("/"));
         app.request().await;
         app.send(end_with(status)).await;
@@ -82,7 +82,7 @@ async fn a_protocol_error_fails_response_and_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn unsolicited_input_is_a_protocol_error() {
-    let (sender, web_server, mut app) = scripted::connect(Config::default());
+    let (sender, web_server, mut app) = scripted::connect(kept());
     app.send(stdout("unsolicited")).await;
     assert!(web_server.await.unwrap().unwrap_err().is_protocol_error());
     assert!(sender.is_closed());
@@ -91,7 +91,7 @@ async fn unsolicited_input_is_a_protocol_error() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_or_wrong_sized_body_aborts_its_request() {
     for declared in [None, Some("3"), Some("9")] {
-        let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, _web_server, mut app) = scripted::connect(kept());
         let (mut body, channel) = http_body_util::Channel::<bytes::Bytes, std::io::Error>::new(4);
         let mut request = post("/", channel.boxed_unsync());
         if let Some(length) = declared {
@@ -112,7 +112,7 @@ async fn a_failed_or_wrong_sized_body_aborts_its_request() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_connection_fails_its_request() {
     for begun in [false, true] {
-        let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+        let (mut sender, web_server, mut app) = scripted::connect(kept());
         let response = sender.call(get("/"));
         app.request().await;
         let error = if begun {

@@ -18,6 +18,11 @@ use tower_fcgi::{Connection, RequestBody};
 pub(crate) type AnyError = Box<dyn StdError + Send + Sync>;
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
+/// Settings of connections that are kept until the application closes them.
+pub(crate) fn kept() -> Config {
+    Config::default().with_keep_conn(true).with_ready_check(false).with_keep_alive_timeout(None)
+}
+
 /// An empty body.
 pub(crate) fn none() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()

@@ -5,11 +5,14 @@ mod loopback;
 mod scripted;
 
 mod aborts;
+mod balance;
+mod connecting;
 mod faults;
 mod multiplex;
 mod panics;
 mod pool;
 mod probes;
+mod ready_check;
 mod requests;
 mod responses;
 mod shared_pool;

@@ -34,8 +34,7 @@ async fn several<const N: usize>(
 
 #[tokio::test(start_paused = true)]
 async fn one_request_at_a_time_needs_no_probe() {
-    for config in [Config::default(), Config::default().with_max_concurrent_requests(8).with_keep_conn(false)]
-    {
+    for config in [kept(), kept().with_max_concurrent_requests(8).with_keep_conn(false)] {
         let (mut sender, _web_server, mut app) = scripted::connect(config);
         let _response = sender.call(get("/"));
         assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST);
@@ -44,8 +43,7 @@ async fn one_request_at_a_time_needs_no_probe() {
 
 #[tokio::test(start_paused = true)]
 async fn only_the_first_request_goes_before_the_probe_reply() {
-    let (mut sender, _web_server, mut app) =
-        scripted::connect(Config::default().with_max_concurrent_requests(8));
+    let (mut sender, _web_server, mut app) = scripted::connect(kept().with_max_concurrent_requests(8));
     let first = sender.call(get("/1"));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.request().await;
@@ -72,8 +70,7 @@ async fn only_the_first_request_goes_before_the_probe_reply() {
 async fn without_mpxs_conns_requests_go_one_at_a_time() {
     let unknown = with_id(0, record(RecordType::UNKNOWN_TYPE, &UnknownType(RecordType::GET_VALUES).encode()));
     for reply in [unknown, values(&[]), values(&[("FCGI_MPXS_CONNS", "0")]), Vec::new()] {
-        let (mut sender, _web_server, mut app) =
-            scripted::connect(Config::default().with_max_concurrent_requests(8));
+        let (mut sender, _web_server, mut app) = scripted::connect(kept().with_max_concurrent_requests(8));
         for path in ["/1", "/2"] {
             let response = sender.ready().await.unwrap().call(get(path));
             app.request().await;
@@ -90,8 +87,7 @@ async fn without_mpxs_conns_requests_go_one_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn requests_at_once_are_bounded_by_both_sides() {
     for (max_reqs, expected) in [(None, 8), (Some("3"), 3), (Some("100"), 8)] {
-        let (mut sender, _web_server, mut app) =
-            scripted::connect(Config::default().with_max_concurrent_requests(8));
+        let (mut sender, _web_server, mut app) = scripted::connect(kept().with_max_concurrent_requests(8));
         let mut pairs = MULTIPLEXES.to_vec();
         pairs.extend(max_reqs.map(|max_reqs| ("FCGI_MAX_REQS", max_reqs)));
         assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
@@ -112,8 +108,7 @@ async fn requests_at_once_are_bounded_by_both_sides() {
 #[tokio::test(start_paused = true)]
 async fn aborting_one_of_several_keeps_the_connection() {
     for begun in [false, true] {
-        let (mut sender, _web_server, mut app, [first, second]) =
-            several(Config::default(), ["/1", "/2"]).await;
+        let (mut sender, _web_server, mut app, [first, second]) = several(kept(), ["/1", "/2"]).await;
         if begun {
             app.send(stdout("\r\nbegun")).await;
             drop(first.await.unwrap());
@@ -136,7 +131,7 @@ async fn aborting_one_of_several_keeps_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn an_abort_timeout_closes_after_the_others_end() {
     let limit = Duration::from_secs(7);
-    let config = Config::default().with_abort_timeout(limit);
+    let config = kept().with_abort_timeout(limit);
     let (mut sender, web_server, mut app, [first, second, third]) = several(config, ["/1", "/2", "/3"]).await;
     drop(first);
     let start = Instant::now();
@@ -155,7 +150,7 @@ async fn an_abort_timeout_closes_after_the_others_end() {
 
 #[tokio::test(start_paused = true)]
 async fn an_application_may_end_an_abort_by_closing() {
-    let (_sender, web_server, mut app, [first, second]) = several(Config::default(), ["/1", "/2"]).await;
+    let (_sender, web_server, mut app, [first, second]) = several(kept(), ["/1", "/2"]).await;
     app.send(stdout("\r\nbegun")).await;
     drop(first.await.unwrap());
     app.read_to(RecordType::ABORT_REQUEST).await;
@@ -169,7 +164,7 @@ async fn an_application_may_end_an_abort_by_closing() {
 async fn a_lost_connection_fails_each_of_its_requests() {
     for violation in [false, true] {
         let (mut sender, web_server, mut app, [first, second, third]) =
-            several(Config::default(), ["/1", "/2", "/3"]).await;
+            several(kept(), ["/1", "/2", "/3"]).await;
         app.send(
             [with_id(3, stdout("\r\nwhole")), with_id(3, end()), with_id(2, stdout("\r\nbegun"))].concat(),
         )
@@ -191,7 +186,7 @@ async fn a_lost_connection_fails_each_of_its_requests() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_body_fails_only_its_request() {
-    let (mut sender, _web_server, mut app, [first]) = several(Config::default(), ["/1"]).await;
+    let (mut sender, _web_server, mut app, [first]) = several(kept(), ["/1"]).await;
     let (body, channel) = http_body_util::Channel::<Bytes, std::io::Error>::new(4);
     let second = sender.ready().await.unwrap().call(post("/2", channel.boxed_unsync()));
     body.abort(std::io::Error::other("it broke"));
@@ -204,7 +199,7 @@ async fn a_failing_body_fails_only_its_request() {
 #[tokio::test(start_paused = true)]
 async fn an_unread_response_is_aborted_and_others_go_on() {
     let limit = Duration::from_secs(9);
-    let config = Config::default().with_connection_window(100_000).with_body_stall_timeout(limit);
+    let config = kept().with_connection_window(100_000).with_body_stall_timeout(limit);
     let (_sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
     app.send([stdout("\r\n"), with_id(2, stdout("\r\na"))].concat()).await;
     let (first, mut second) = (first.await.unwrap().into_body(), second.await.unwrap().into_body());
@@ -222,7 +217,7 @@ async fn an_unread_response_is_aborted_and_others_go_on() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_is_kept_and_a_lone_one_is_untimed() {
     for others in [true, false] {
-        let config = Config::default().with_request_window(100_000).with_connection_window(100_000);
+        let config = kept().with_request_window(100_000).with_connection_window(100_000);
         let (_sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
         if !others {
             app.send([with_id(2, stdout("\r\n")), with_id(2, end())].concat()).await;
@@ -249,7 +244,7 @@ async fn a_slow_reader_is_kept_and_a_lone_one_is_untimed() {
 
 #[tokio::test(start_paused = true)]
 async fn bodies_go_out_in_turn_a_record_of_each() {
-    let (mut sender, _web_server, mut app, []) = several(Config::default(), []).await;
+    let (mut sender, _web_server, mut app, []) = several(kept(), []).await;
     sleep(Duration::from_millis(1)).await;
     let bodies = [3 << 20, 3 << 20, 100_000].map(|len| full(vec![7; len]));
     let mut responses = Vec::new();
@@ -280,7 +275,7 @@ async fn bodies_go_out_in_turn_a_record_of_each() {
 
 #[tokio::test(start_paused = true)]
 async fn cant_mpx_conn_falls_back_to_one_at_a_time() {
-    let (mut sender, _web_server, mut app, [first, second]) = several(Config::default(), ["/1", "/2"]).await;
+    let (mut sender, _web_server, mut app, [first, second]) = several(kept(), ["/1", "/2"]).await;
     app.send(with_id(2, end_with(ProtocolStatus::CANT_MPX_CONN))).await;
     assert_eq!(second.await.unwrap_err().protocol_status(), Some(ProtocolStatus::CANT_MPX_CONN));
     assert!(sender.call(get("/3")).await.unwrap_err().is_closed());
@@ -291,7 +286,7 @@ async fn cant_mpx_conn_falls_back_to_one_at_a_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ready_call_survives_a_pause() {
-    let (mut sender, _web_server, mut app, [first, second]) = several(Config::default(), ["/1", "/2"]).await;
+    let (mut sender, _web_server, mut app, [first, second]) = several(kept(), ["/1", "/2"]).await;
     sender.ready().await.unwrap();
     drop(first);
     app.read_to(RecordType::ABORT_REQUEST).await;
@@ -310,7 +305,7 @@ async fn a_ready_call_survives_a_pause() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ready_call_survives_a_full_buffer() {
-    let config = Config::default().with_request_window(1).with_connection_window(1);
+    let config = kept().with_request_window(1).with_connection_window(1);
     let (mut sender, _web_server, mut app, [first, second]) = several(config, ["/1", "/2"]).await;
     sender.ready().await.unwrap();
     app.send(stdout("\r\n")).await;
@@ -330,8 +325,7 @@ async fn a_ready_call_survives_a_full_buffer() {
 async fn a_ready_call_is_unsent_if_the_connection_ends() {
     // The call comes before or after the connection is paused.
     for called_first in [false, true] {
-        let (mut sender, _web_server, mut app, [first, second]) =
-            several(Config::default(), ["/1", "/2"]).await;
+        let (mut sender, _web_server, mut app, [first, second]) = several(kept(), ["/1", "/2"]).await;
         sender.ready().await.unwrap();
         drop(first);
         app.read_to(RecordType::ABORT_REQUEST).await;

@@ -9,7 +9,7 @@ use fcgi_core::RecordType;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::{Config, Error};
+use tower_fcgi::client::Error;
 
 use crate::loopback::*;
 use crate::scripted::{self, Application, complete_response, end, record, stdout, values, with_id};
@@ -56,8 +56,7 @@ impl Drop for Bad {
 
 /// The result of a request with a bad body that shares a connection with a good one.
 async fn beside_another(at: At) -> (Result<String, Error>, Application) {
-    let (mut sender, web_server, mut app) =
-        scripted::connect(Config::default().with_max_concurrent_requests(8));
+    let (mut sender, web_server, mut app) = scripted::connect(kept().with_max_concurrent_requests(8));
     let first = sender.call(get("/1"));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.request().await;
@@ -100,7 +99,7 @@ async fn a_panicking_body_fails_only_its_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panicking_body_aborts_its_request() {
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default());
+    let (mut sender, web_server, mut app) = scripted::connect(kept());
     let response = sender.call(post("/", Bad(At::Frame).boxed_unsync()));
     assert!(response.await.unwrap_err().is_panic());
     app.read_to(RecordType::ABORT_REQUEST).await;
@@ -110,8 +109,7 @@ async fn a_panicking_body_aborts_its_request() {
 
 #[tokio::test(start_paused = true)]
 async fn an_aborted_body_may_panic_in_drop() {
-    let (mut sender, web_server, mut app) =
-        scripted::connect(Config::default().with_max_concurrent_requests(8));
+    let (mut sender, web_server, mut app) = scripted::connect(kept().with_max_concurrent_requests(8));
     let first = sender.call(get("/1"));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.request().await;
@@ -128,7 +126,7 @@ async fn an_aborted_body_may_panic_in_drop() {
 
 #[tokio::test(start_paused = true)]
 async fn the_stderr_handler_may_panic() {
-    let config = Config::default().with_on_stderr(|_| panic!("the log has a bug"));
+    let config = kept().with_on_stderr(|_| panic!("the log has a bug"));
     let (mut sender, web_server, mut app) = scripted::connect(config);
     let response = sender.call(get("/"));
     app.request().await;

@@ -11,7 +11,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tower::{ServiceExt as _, service_fn};
-use tower_fcgi::client::{Config, Error, Pool};
+use tower_fcgi::client::{Error, Pool};
 use tower_fcgi::{Connection, RequestBody};
 
 use crate::loopback::*;
@@ -19,14 +19,25 @@ use crate::scripted::{Application, complete_response, stdout};
 
 /// A pool, and the other ends of its connections.
 macro_rules! pool {
-    ($connections:expr) => {{
+    ($connections:expr) => {
+        pool!($connections, kept())
+    };
+    ($connections:expr, $config:expr) => {{
+        let (builder, connections) = builder!($connections, $config);
+        (builder.build::<Body>(), connections)
+    }};
+}
+
+/// The builder of a pool, and the other ends of its connections.
+macro_rules! builder {
+    ($connections:expr, $config:expr) => {{
         let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
-        let pool: Pool<_, Body> = Pool::new($connections, Config::default(), move || {
+        let builder = Pool::builder(move || {
             let (ours, theirs) = tokio::io::duplex(1 << 20);
             let sent = connected.send(theirs);
             async move { sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }
         });
-        (pool, connections)
+        (builder.max_size($connections).config($config), connections)
     }};
 }
 
@@ -168,17 +179,16 @@ async fn a_kept_connection_closed_while_idle_is_not_used() {
 
 #[tokio::test(start_paused = true)]
 async fn connecting_times_out_or_fails_with_its_error() {
-    let never: Pool<_, Body> =
-        Pool::new(1, Config::default(), std::future::pending::<io::Result<DuplexStream>>)
-            .with_connect_timeout(Duration::from_secs(3));
+    let never = Pool::builder(std::future::pending::<io::Result<DuplexStream>>);
+    let never = never.connect_timeout(Duration::from_secs(3)).build::<Body>();
     let start = Instant::now();
     assert!(never.oneshot(get("/")).await.unwrap_err().is_connect_timeout());
     assert_eq!(start.elapsed().as_secs(), 3);
-    let refused: Pool<_, Body> = Pool::new(1, Config::default(), async || {
-        Err::<DuplexStream, _>(io::ErrorKind::ConnectionRefused.into())
-    });
+    let denied = Pool::builder(async || Err::<DuplexStream, _>(io::ErrorKind::PermissionDenied.into()));
+    let denied = denied.max_size(1).build::<Body>();
     for _ in 0..3 {
-        assert!(refused.clone().oneshot(get("/")).await.unwrap_err().is_io(), "the permit is free again");
+        let error = denied.clone().oneshot(get("/")).await.unwrap_err();
+        assert!(error.is_io() && error.is_connect(), "the permit is free again");
     }
 }
 
@@ -201,9 +211,9 @@ async fn a_waiting_request_may_be_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn acquire_timeout_does_not_limit_the_response() {
-    let (pool, connections) = pool!(1);
+    let (pool, connections) = builder!(1, kept());
     let _counts = serve(connections);
-    let pool = pool.with_acquire_timeout(Duration::from_millis(400));
+    let pool = pool.acquire_timeout(Duration::from_millis(400)).build::<Body>();
     let start = Instant::now();
     let first = tokio::spawn(pool.clone().oneshot(get("/first")));
     tokio::task::yield_now().await;

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
-use tower_fcgi::client::{Config, Error, Pool};
+use tower_fcgi::client::{Error, Pool};
 
 use crate::loopback::*;
 use crate::scripted::{Application, complete_response, values};
@@ -31,8 +31,8 @@ macro_rules! pool {
         let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
         let made = std::sync::atomic::AtomicUsize::new(0);
         let second: Connect = $second;
-        let config = Config::default().with_max_concurrent_requests(32);
-        let pool: Pool<_, Body> = Pool::new(2, config, move || {
+        let config = kept().with_max_concurrent_requests(32);
+        let pool = Pool::builder(move || {
             let how = if made.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1 {
                 second
             } else {
@@ -49,7 +49,8 @@ macro_rules! pool {
                 }
             }
         });
-        (pool, connections)
+        let pool = pool.max_size(2).connect_timeout(Duration::from_secs(2)).config(config);
+        (pool.build::<Body>(), connections)
     }};
 }
 
@@ -72,7 +73,6 @@ async fn accept_many(
 async fn a_failed_probe_is_repeated_soon() {
     for second in [Connect::Refused, Connect::Panics, Connect::Closed, Connect::Never] {
         let (pool, mut connections) = pool!(second);
-        let pool = pool.with_connect_timeout(Duration::from_secs(2));
         let spawn = || {
             let response = pool.clone().oneshot(get("/"));
             tokio::spawn(async move { text(response.await?.into_body()).await })
@@ -135,11 +135,12 @@ async fn probes_without_a_reply_back_off() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_can_be_probed_again() {
     let (connected, mut connections) = mpsc::unbounded_channel::<DuplexStream>();
-    let pool: Pool<_, Body> = Pool::new(1, Config::default().with_max_concurrent_requests(32), move || {
+    let pool = Pool::builder(move || {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let sent = connected.send(theirs);
         async move { sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }
     });
+    let pool = pool.max_size(1).config(kept().with_max_concurrent_requests(32)).build::<Body>();
     let send = |path| tokio::spawn(pool.clone().oneshot(get(path)));
     let first = send("/1");
     let mut app = Application::new(connections.recv().await.unwrap());

@@ -1,18 +1,20 @@
 //! Requests, as the application sees them.
 
 use bytes::Bytes;
+use fcgi_core::{NameValuePairs, RecordType};
 use http::{Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Channel};
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::{Config, ExtraParams};
+use tower_fcgi::client::ExtraParams;
 use tower_fcgi::{Params, RequestBody};
 
 use crate::loopback::*;
+use crate::scripted::{self, complete_response};
 
 #[tokio::test(start_paused = true)]
 async fn head_and_body_arrive_as_they_were_sent() {
-    let mut ends = connect(Config::default(), async |request: Request<RequestBody>| {
+    let mut ends = connect(kept(), async |request: Request<RequestBody>| {
         let (parts, body) = request.into_parts();
         assert_eq!(body.size_hint().exact(), Some(70_000));
         let len = body.collect().await.unwrap().to_bytes().len();
@@ -34,7 +36,7 @@ async fn head_and_body_arrive_as_they_were_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn bodies_stream_in_both_directions_at_once() {
-    let mut ends = connect(Config::default(), async |request: Request<RequestBody>| {
+    let mut ends = connect(kept(), async |request: Request<RequestBody>| {
         assert_eq!(request.body().size_hint().exact(), None);
         Response::new(request.into_body())
     });
@@ -56,10 +58,9 @@ async fn bodies_stream_in_both_directions_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn large_bodies_pass_through_a_small_pipe() {
-    let mut ends =
-        connect(Config::default().with_request_window(1000), async |request: Request<RequestBody>| {
-            Response::new(request.into_body())
-        });
+    let mut ends = connect(kept().with_request_window(1000), async |request: Request<RequestBody>| {
+        Response::new(request.into_body())
+    });
     let content: Bytes = (0..=250).cycle().take(3_000_000).collect::<Vec<u8>>().into();
     let response = ends.sender.call(post("/", full(content.clone()))).await.unwrap();
     assert!(response.into_body().collect().await.unwrap().to_bytes() == content);
@@ -68,10 +69,9 @@ async fn large_bodies_pass_through_a_small_pipe() {
 #[tokio::test(start_paused = true)]
 async fn a_kept_connection_is_reused_and_another_closed() {
     for keep in [true, false] {
-        let mut ends =
-            connect(Config::default().with_keep_conn(keep), async |request: Request<RequestBody>| {
-                Response::new(request.uri().to_string())
-            });
+        let mut ends = connect(kept().with_keep_conn(keep), async |request: Request<RequestBody>| {
+            Response::new(request.uri().to_string())
+        });
         let response = ends.sender.call(get("/1")).await.unwrap();
         assert_eq!(text(response.into_body()).await.unwrap(), "/1");
         if keep {
@@ -89,13 +89,12 @@ async fn a_kept_connection_is_reused_and_another_closed() {
 #[tokio::test(start_paused = true)]
 async fn extra_params_of_all_requests_and_of_one() {
     let extra = ExtraParams([("DOCUMENT_ROOT", "/srv"), ("SERVER_NAME", "all")].into_iter().collect());
-    let mut ends =
-        connect(Config::default().with_extra_params(extra), async |request: Request<RequestBody>| {
-            let params = request.extensions().get::<Params>().unwrap();
-            let values =
-                ["DOCUMENT_ROOT", "SERVER_NAME", "REMOTE_ADDR"].map(|name| params.get_str(name).unwrap());
-            Response::new(values.join(" "))
-        });
+    let mut ends = connect(kept().with_extra_params(extra), async |request: Request<RequestBody>| {
+        let params = request.extensions().get::<Params>().unwrap();
+        let values =
+            ["DOCUMENT_ROOT", "SERVER_NAME", "REMOTE_ADDR"].map(|name| params.get_str(name).unwrap());
+        Response::new(values.join(" "))
+    });
     let mut request = get("/");
     let own = [("REMOTE_ADDR", "192.0.2.1"), ("SERVER_NAME", "own")];
     request.extensions_mut().insert(ExtraParams(own.into_iter().collect()));
@@ -104,8 +103,50 @@ async fn extra_params_of_all_requests_and_of_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_record_of_params_has_whole_pairs() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let mut request = get("/");
+    for (name, len) in [("x-a", 30_000), ("x-b", 60_000), ("x-c", 3), ("x-d", 65_000), ("x-e", 60_000)] {
+        request.headers_mut().insert(name, "v".repeat(len).parse().unwrap());
+    }
+    let response = sender.call(request);
+    assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST);
+    let mut lengths = Vec::new();
+    while let Some((RecordType::PARAMS, content)) = app.record().await
+        && !content.is_empty()
+    {
+        let pairs = NameValuePairs::new(&content).map(|pair| pair.expect("a whole pair"));
+        lengths.push(
+            pairs
+                .filter(|(name, _)| name.starts_with(b"HTTP_X_"))
+                .map(|(_, value)| value.len())
+                .collect::<Vec<_>>(),
+        );
+    }
+    assert_eq!(lengths, [vec![30_000], vec![60_000, 3], vec![65_000], vec![60_000]]);
+    app.send(complete_response("ok")).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "ok");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_variable_that_fits_no_record_is_not_sent() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let mut request = get("/");
+    request.headers_mut().insert("x-a", "v".repeat(65_530).parse().unwrap());
+    let error = sender.call(request).await.unwrap_err();
+    assert_eq!(error.too_long_param(), Some("HTTP_X_A"));
+    assert!(!error.is_request_body() && !error.is_closed());
+    // The connection is still good, and its first bytes are those of the next request.
+    let response = sender.ready().await.unwrap().call(get("/"));
+    assert_eq!(app.record().await.unwrap().0, RecordType::BEGIN_REQUEST);
+    app.request().await;
+    app.send(complete_response("ok")).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "ok");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_response_to_head_has_only_its_length() {
-    let mut ends = connect(Config::default(), async |_: Request<RequestBody>| {
+    let mut ends = connect(kept(), async |_: Request<RequestBody>| {
         Response::builder().header("content-length", "5").body(full("")).unwrap()
     });
     let request = Request::builder().method(Method::HEAD).body(none()).unwrap();
@@ -117,7 +158,7 @@ async fn a_response_to_head_has_only_its_length() {
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_sender_fails_instead_of_mixing_requests() {
-    let mut ends = connect(Config::default(), async |_: Request<RequestBody>| {
+    let mut ends = connect(kept(), async |_: Request<RequestBody>| {
         std::future::pending::<()>().await;
         Response::new(none())
     });
@@ -129,7 +170,7 @@ async fn a_busy_sender_fails_instead_of_mixing_requests() {
 #[tokio::test(start_paused = true)]
 async fn sequential_requests_work_over_pipes_of_any_size() {
     for pipe in [1, 2, 7, 8, 9, 100, 100_000] {
-        let mut ends = connect_with_pipe(pipe, Config::default(), async |request: Request<RequestBody>| {
+        let mut ends = connect_with_pipe(pipe, kept(), async |request: Request<RequestBody>| {
             let status = request.headers()["x-status"].to_str().unwrap().parse::<u16>().unwrap();
             Response::builder().status(status).body(request.into_body()).unwrap()
         });

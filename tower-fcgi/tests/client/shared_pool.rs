@@ -16,7 +16,7 @@ use tokio::sync::Barrier;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{ServiceExt as _, service_fn};
-use tower_fcgi::client::{Config, Error, Pool, ResponseBody};
+use tower_fcgi::client::{Error, Pool, ResponseBody};
 use tower_fcgi::{Builder, Connection, RequestBody};
 
 use crate::loopback::*;
@@ -26,13 +26,13 @@ use crate::scripted::{Application, complete_response, end, end_with, stdout, val
 macro_rules! pool {
     ($connections:expr) => {{
         let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
-        let pool: Pool<_, Body> =
-            Pool::new($connections, Config::default().with_max_concurrent_requests(32), move || {
-                let (ours, theirs) = tokio::io::duplex(1 << 16);
-                let sent = connected.send(theirs);
-                async move { sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }
-            });
-        (pool, connections)
+        let pool = Pool::builder(move || {
+            let (ours, theirs) = tokio::io::duplex(1 << 16);
+            let sent = connected.send(theirs);
+            async move { sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }
+        });
+        let config = kept().with_max_concurrent_requests(32);
+        (pool.max_size($connections).config(config).build::<Body>(), connections)
     }};
 }
 

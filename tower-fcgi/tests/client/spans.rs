@@ -86,12 +86,12 @@ fn pool(
     config: Config,
 ) -> (Pool<impl Fn() -> Connecting + Send + Sync + 'static, Body>, UnboundedReceiver<DuplexStream>) {
     let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
-    let pool = Pool::new(2, config, move || {
+    let pool = Pool::builder(move || {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let sent = connected.send(theirs);
         std::future::ready(sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()))
     });
-    (pool, connections)
+    (pool.max_size(2).config(config).build(), connections)
 }
 
 type Connecting = std::future::Ready<io::Result<DuplexStream>>;
@@ -99,7 +99,7 @@ type Connecting = std::future::Ready<io::Result<DuplexStream>>;
 #[tokio::test(start_paused = true)]
 async fn a_kept_connection_is_in_no_requests_span() {
     let (log, _guard) = Log::start();
-    let (pool, mut connections) = pool(Config::default());
+    let (pool, mut connections) = pool(kept());
     let first = tokio::spawn(pool.clone().oneshot(get("/1")).instrument(info_span!("first")));
     let mut app = Application::new(connections.recv().await.unwrap());
     app.request().await;
@@ -118,8 +118,7 @@ async fn a_kept_connection_is_in_no_requests_span() {
 #[tokio::test(start_paused = true)]
 async fn requests_that_share_a_connection_have_their_spans() {
     let (log, _guard) = Log::start();
-    let (mut sender, web_server, mut app) =
-        scripted::connect(Config::default().with_max_concurrent_requests(8));
+    let (mut sender, web_server, mut app) = scripted::connect(kept().with_max_concurrent_requests(8));
     let first = info_span!("first").in_scope(|| sender.call(get("/1")));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.request().await;
@@ -141,7 +140,7 @@ async fn requests_that_share_a_connection_have_their_spans() {
 #[tokio::test(start_paused = true)]
 async fn a_probed_connection_is_in_no_span() {
     let (log, _guard) = Log::start();
-    let (pool, mut connections) = pool(Config::default().with_max_concurrent_requests(8));
+    let (pool, mut connections) = pool(kept().with_max_concurrent_requests(8));
     let first = tokio::spawn(pool.clone().oneshot(get("/1")).instrument(info_span!("first")));
     let mut app = Application::new(connections.recv().await.unwrap());
     app.request().await;
@@ -150,4 +149,26 @@ async fn a_probed_connection_is_in_no_span() {
     app.send(complete_response("1")).await;
     text(first.await.unwrap().unwrap().into_body()).await.unwrap();
     assert_eq!(log.closed(), ["first"], "while the probe is outstanding");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_response_is_one_warning() {
+    let (log, _guard) = Log::start();
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default());
+    let request = async {
+        let response = sender.ready().await.unwrap().call(get("/")).await.unwrap();
+        assert_eq!(text(response.into_body()).await.unwrap(), "ok");
+    };
+    let application = async {
+        app.request().await;
+        app.send(stdout("Content-Length: 2\r\nX y: z\r\na b: c\r\n\r\no")).await;
+        app.send([stdout("k!"), stdout("more"), stdout("and more"), end()].concat()).await;
+    };
+    tokio::join!(request.instrument(info_span!("one")), application);
+    let events = log.events.lock().unwrap().clone();
+    assert_eq!(
+        events.iter().filter(|(span, _)| *span == "one").count(),
+        2,
+        "the headers and the body: {events:?}"
+    );
 }

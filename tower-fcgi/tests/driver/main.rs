@@ -33,6 +33,7 @@ mod parallel;
 mod readiness;
 mod roles;
 mod shutdown;
+mod stats;
 mod stderr;
 mod timeouts;
 mod tower_limits;

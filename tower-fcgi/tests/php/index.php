@@ -9,6 +9,14 @@ case '/variables':
         echo $name, '=', $_SERVER[$name] ?? 'none', "\n";
     }
     break;
+case '/long':
+    ksort($_SERVER);
+    foreach ($_SERVER as $name => $value) {
+        if (str_starts_with($name, 'HTTP_X_')) {
+            echo $name, '=', $value, "\n";
+        }
+    }
+    break;
 case '/digest':
     echo $_SERVER['CONTENT_LENGTH'] ?? 'none', ' ', md5(file_get_contents('php://input'));
     break;

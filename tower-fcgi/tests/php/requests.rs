@@ -22,8 +22,10 @@ use crate::fpm::Fpm;
 /// A php-fpm and its log.
 pub(crate) struct Php {
     service: BoxCloneSyncService<Request<Full<Bytes>>, http::Response<ResponseBody>, Error>,
+    /// With kept connections.
+    kept: BoxCloneSyncService<Request<Full<Bytes>>, http::Response<ResponseBody>, Error>,
     /// With several requests on a connection, if PHP took them.
-    shared: BoxCloneSyncService<Request<Full<Bytes>>, http::Response<ResponseBody>, Error>,
+    several: BoxCloneSyncService<Request<Full<Bytes>>, http::Response<ResponseBody>, Error>,
     /// The number of connections made.
     connections: Arc<AtomicUsize>,
     log: Arc<Mutex<Vec<u8>>>,
@@ -33,8 +35,9 @@ type Run = fn(Php) -> Pin<Box<dyn Future<Output = ()>>>;
 
 pub(crate) const ALL: &[(&str, Run)] = &[
     ("variables_and_headers", |php| Box::pin(variables_and_headers(php))),
+    ("long_variables_arrive_whole", |php| Box::pin(long_variables(php))),
     ("bodies_up_and_down", |php| Box::pin(bodies(php))),
-    ("connections_are_kept", |php| Box::pin(kept(php))),
+    ("connections_are_kept_if_configured", |php| Box::pin(kept(php))),
     ("php_takes_one_request_at_a_time", |php| Box::pin(one_at_a_time(php))),
     ("an_early_response_to_a_large_body", |php| Box::pin(early(php))),
     ("stderr_goes_to_its_handler", |php| Box::pin(stderr(php))),
@@ -58,13 +61,12 @@ pub(crate) fn perform(program: &Path, run: Run) -> Result<(), Failed> {
         count.fetch_add(1, Ordering::Relaxed);
         UnixStream::connect(socket.clone())
     };
-    let shared = BoxCloneSyncService::new(Pool::new(
-        2,
-        config.clone().with_max_concurrent_requests(8),
-        connect.clone(),
-    ));
-    let service = BoxCloneSyncService::new(Pool::new(2, config, connect));
-    let php = Php { service, shared, connections, log };
+    let pool = Pool::builder(connect).max_size(2);
+    let kept = pool.clone().config(config.clone().with_keep_conn(true)).build();
+    let several = pool.clone().config(config.clone().with_max_concurrent_requests(8)).build();
+    let service = BoxCloneSyncService::new(pool.config(config).build());
+    let (kept, several) = (BoxCloneSyncService::new(kept), BoxCloneSyncService::new(several));
+    let php = Php { service, kept, several, connections, log };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { timeout(Duration::from_secs(60), run(php)).await })?;
     Ok(())
@@ -99,6 +101,27 @@ async fn variables_and_headers(php: Php) {
     assert_eq!(text, expected);
 }
 
+async fn long_variables(php: Php) {
+    // Any two of the longest need two records of PARAMS.
+    for lengths in [&[30_000, 60_000, 10, 60_000, 30_000, 65_000, 3][..], &[65_520, 65_520], &[200; 700]] {
+        let mut request = Request::get("/long");
+        let mut expected = String::new();
+        for (at, len) in lengths.iter().enumerate() {
+            let value: String =
+                (0..*len).map(|byte| char::from(b'a' + (at + byte % 25) as u8 % 26)).collect();
+            expected += &format!("HTTP_X_{at:03}={value}\n");
+            request = request.header(format!("x-{at:03}"), value);
+        }
+        let text = php.text(request.body(Full::default()).unwrap()).await;
+        assert!(text == expected, "{} of {} bytes", text.len(), expected.len());
+    }
+    let cookie = Request::get("/long").header("cookie", "x".repeat(65_520)).body(Full::default()).unwrap();
+    let error = php.service.clone().oneshot(cookie).await.expect_err("it fits no record");
+    assert_eq!(error.too_long_param(), Some("HTTP_COOKIE"));
+    assert_eq!(php.text(get("/long")).await, "");
+    assert_eq!(php.connections.load(Ordering::Relaxed), 1, "nothing of it was sent");
+}
+
 async fn bodies(php: Php) {
     // md5sum of as many x.
     assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
@@ -112,21 +135,28 @@ async fn kept(php: Php) {
     for _ in 0..20 {
         assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
     }
-    assert_eq!(php.connections.load(Ordering::Relaxed), 1);
+    assert_eq!(php.connections.swap(0, Ordering::Relaxed), 20);
+    let php = Php { service: php.kept.clone(), ..php };
+    for _ in 0..20 {
+        assert_eq!(php.text(post("/digest", 3)).await, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
+    }
+    // On a slow machine PHP may take too long to show that it is free.
+    assert!((1..10).contains(&php.connections.load(Ordering::Relaxed)));
 }
 
 async fn one_at_a_time(php: Php) {
     for _ in 0..5 {
         let mut requests = tokio::task::JoinSet::new();
         for _ in 0..8 {
-            requests.spawn(php.shared.clone().oneshot(post("/digest", 3)));
+            requests.spawn(php.several.clone().oneshot(post("/digest", 3)));
         }
         while let Some(response) = requests.join_next().await {
             let body = response.unwrap().expect("a response").into_body().collect().await.unwrap().to_bytes();
             assert_eq!(body, "3 f561aaf6ef0bf14d4208bb46a4ccb3ad");
         }
     }
-    assert_eq!(php.connections.load(Ordering::Relaxed), 2, "one of them is probed, and each is reused");
+    // One of them is probed, and each is reused, unless PHP takes too long to show that it is free.
+    assert!((2..20).contains(&php.connections.load(Ordering::Relaxed)));
 }
 
 async fn early(php: Php) {

@@ -65,8 +65,11 @@ pub(crate) fn serve(port: u16, socket: &Path, root: &Path) -> io::Result<()> {
     let socket = socket.to_owned();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let pool: Pool<_, Body> =
-            Pool::new(CHILDREN, Config::default(), move || tokio::net::UnixStream::connect(socket.clone()));
+        // As nginx in `NGINX`.
+        let kept =
+            Config::default().with_keep_conn(true).with_ready_check(false).with_keep_alive_timeout(None);
+        let connect = move || tokio::net::UnixStream::connect(socket.clone());
+        let pool: Pool<_, Body> = Pool::builder(connect).max_size(CHILDREN).config(kept).build();
         let router = Router::new().nest_service("/php", PhpGateway::new(pool, root));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await

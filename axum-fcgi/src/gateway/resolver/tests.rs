@@ -51,24 +51,38 @@ fn site() -> (TempDir, ScriptResolver) {
     symlink("loop.php", root.join("loop.php")).unwrap();
     drop(UnixListener::bind(root.join("socket.php")).unwrap());
     let resolver = ScriptResolver {
-        root,
+        root: Arc::new(RootDirectory::new(root)),
         extensions: vec![".php".into()],
         index: vec!["index.php".into(), "index.html".into()],
         front_controller: None,
         serve_dotfiles: false,
+        serve_sources: false,
         symlinks: Symlinks::default(),
+        denied: PathRules::default(),
+        scripts_denied: PathRules::default(),
+        log: Arc::default(),
     };
     (directory, resolver)
 }
 
 fn script(name: &str, path_info: &str) -> Resolved {
-    Resolved::Script(Script { name: name.into(), path_info: path_info.into() })
+    Resolved::Script(Script { root: Path::new("").into(), name: name.into(), path_info: path_info.into() })
+}
+
+/// Resolves a path. A script's root must be the resolver's; it is removed, so that scripts can be compared.
+fn resolve(resolver: &ScriptResolver, path: &str, has_slash: bool) -> Resolved {
+    let mut resolved = resolver.resolve(path, has_slash);
+    if let Resolved::Script(script) = &mut resolved {
+        let root = std::mem::replace(&mut script.root, Path::new("").into());
+        assert_eq!(*root, resolver.root.path().canonicalize().unwrap(), "{path}");
+    }
+    resolved
 }
 
 fn check(cases: &[(&str, Resolved)]) {
     let (_directory, resolver) = site();
     for (path, expected) in cases {
-        assert_eq!(resolver.resolve(path, true), *expected, "{path:?}");
+        assert_eq!(resolve(&resolver, path, true), *expected, "{path:?}");
     }
 }
 
@@ -105,7 +119,7 @@ fn scripts_and_directories_are_found() {
         ("/static/", Resolved::File),
         ("/static", Resolved::NeedsSlash),
         ("/empty/", Resolved::Missing),
-        ("/empty", Resolved::Missing),
+        ("/empty", Resolved::NeedsSlash),
     ]);
 }
 
@@ -119,24 +133,28 @@ fn other_files_are_not_run_and_missing_ones_not_found() {
         ("/x.jpg/.php", Resolved::Refused),
         ("/x.jpg/", Resolved::Refused),
         ("/x.jpg%2Fy.php", Resolved::Refused),
-        ("/x.jpg%20.php", Resolved::Missing),
-        ("/x.jpg%0a.php", Resolved::Missing),
-        ("/x.jpg;.php", Resolved::Missing),
+        ("/x.jpg%20.php", Resolved::Refused),
+        ("/x.jpg%0a.php", Resolved::Refused),
+        ("/x.jpg;.php", Resolved::Refused),
         ("/evil.php.jpg", Resolved::File),
         ("/evil.php.jpg/x.php", Resolved::Refused),
         ("/x.phpx", Resolved::File),
-        ("/x.php~", Resolved::File),
+        ("/x.php~", Resolved::Refused),
         ("/php", Resolved::File),
         ("/x.inc/y.php", Resolved::Refused),
         // Paths that name nothing.
-        ("/nothing.php", Resolved::Missing),
-        ("/nothing.php/hello.php", Resolved::Missing),
-        ("/nothing/hello.php", Resolved::Missing),
+        ("/nothing.php", Resolved::Refused),
+        ("/nothing.php/hello.php", Resolved::Refused),
+        ("/nothing/hello.php", Resolved::Refused),
+        ("/nothing.php/", Resolved::Refused),
+        ("/nothing.php.bak", Resolved::Refused),
+        ("/nothing.php/x", Resolved::Missing),
+        ("/nothing", Resolved::Missing),
         ("/hello.ph\u{17f}", Resolved::Missing),
         ("/hello.%CD%BFhp", Resolved::Missing),
-        ("/hello.php%20", Resolved::Missing),
+        ("/hello.php%20", Resolved::Refused),
         ("/hello.php%0A", Resolved::Missing),
-        ("/broken.php", Resolved::Missing),
+        ("/broken.php", Resolved::Refused),
     ]);
 }
 
@@ -152,7 +170,7 @@ fn second_names_hidden_files_and_sockets_are_refused() {
         ("/docs%2Fpage.php", Resolved::Refused),
         ("/docs%5Cpage.php", Resolved::Refused),
         ("/docs\\page.php", Resolved::Refused),
-        ("/%252e%252e/secret.php", Resolved::Missing),
+        ("/%252e%252e/secret.php", Resolved::Refused),
         // Hidden files, and a socket.
         ("/.git/config", Resolved::Refused),
         ("/.git/hook.php", Resolved::Refused),
@@ -198,7 +216,7 @@ fn paths_out_of_the_root_and_nul_are_malformed() {
 #[test]
 fn a_name_that_is_too_long_is_missing() {
     let long = format!("/{}.php", "a".repeat(5000));
-    check(&[(&long, Resolved::Missing)]);
+    check(&[(&long, Resolved::Refused)]);
 }
 
 #[test]
@@ -221,47 +239,167 @@ fn paths_of_no_file_go_to_the_front_controller() {
         ("/.git/config", Resolved::Refused),
         ("/../x", Resolved::Malformed),
     ] {
-        assert_eq!(resolver.resolve(path, true), expected, "{path:?}");
+        assert_eq!(resolve(&resolver, path, true), expected, "{path:?}");
     }
     resolver.front_controller = Some("/missing.php".into());
-    assert_eq!(resolver.resolve("/pretty", true), Resolved::Refused);
+    assert_eq!(resolve(&resolver, "/pretty", true), Resolved::Refused);
     resolver.front_controller = Some("/x.jpg".into());
-    assert_eq!(resolver.resolve("/pretty", true), Resolved::Refused);
+    assert_eq!(resolve(&resolver, "/pretty", true), Resolved::Refused);
 }
 
 #[test]
 fn symlinks_are_followed_as_configured() {
     let (_directory, mut resolver) = site();
     resolver.symlinks = Symlinks::Anywhere;
-    assert_eq!(resolver.resolve("/out.php", true), script("/out.php", ""));
-    assert_eq!(resolver.resolve("/up/secret.php", true), script("/up/secret.php", ""));
+    assert_eq!(resolve(&resolver, "/out.php", true), script("/out.php", ""));
+    assert_eq!(resolve(&resolver, "/up/secret.php", true), script("/up/secret.php", ""));
     resolver.symlinks = Symlinks::Never;
     for path in ["/out.php", "/in.php", "/to-docs/page.php", "/broken.php"] {
-        assert_eq!(resolver.resolve(path, true), Resolved::Refused, "{path}");
+        assert_eq!(resolve(&resolver, path, true), Resolved::Refused, "{path}");
     }
     // The root itself may be a link.
     let (directory, mut resolver) = site();
     let link = directory.path().join("current");
-    symlink(&resolver.root, &link).unwrap();
-    resolver.root = link;
-    assert_eq!(resolver.resolve("/in.php", true), script("/in.php", ""));
-    assert_eq!(resolver.resolve("/out.php", true), Resolved::Refused);
+    symlink(resolver.root.path(), &link).unwrap();
+    resolver.root = Arc::new(RootDirectory::new(link));
+    assert_eq!(resolve(&resolver, "/in.php", true), script("/in.php", ""));
+    assert_eq!(resolve(&resolver, "/out.php", true), Resolved::Refused);
 }
 
 #[test]
 fn dotfiles_and_script_extensions_are_configurable() {
     let (_directory, mut resolver) = site();
     resolver.serve_dotfiles = true;
-    assert_eq!(resolver.resolve("/.hidden.php", true), script("/.hidden.php", ""));
+    assert_eq!(resolve(&resolver, "/.hidden.php", true), script("/.hidden.php", ""));
     resolver.extensions = vec![".inc".into(), ".PHPX".into()];
-    assert_eq!(resolver.resolve("/x.inc/a", true), script("/x.inc", "/a"));
-    assert_eq!(resolver.resolve("/x.phpx", true), script("/x.phpx", ""));
-    assert_eq!(resolver.resolve("/hello.php", true), Resolved::File);
+    assert_eq!(resolve(&resolver, "/x.inc/a", true), script("/x.inc", "/a"));
+    assert_eq!(resolve(&resolver, "/x.phpx", true), script("/x.phpx", ""));
+    assert_eq!(resolve(&resolver, "/hello.php", true), Resolved::File);
 }
 
 #[test]
 fn a_mount_path_without_a_slash_needs_one() {
     let (_directory, resolver) = site();
-    assert_eq!(resolver.resolve("/", false), Resolved::NeedsSlash);
-    assert_eq!(resolver.resolve("/hello.php", false), script("/hello.php", ""));
+    assert_eq!(resolve(&resolver, "/", false), Resolved::NeedsSlash);
+    assert_eq!(resolve(&resolver, "/hello.php", false), script("/hello.php", ""));
+}
+
+#[test]
+fn denied_paths_are_refused_whether_they_exist_or_not() {
+    let (_directory, mut resolver) = site();
+    for pattern in ["x.jpg", "/app", "*.INC", "/docs/p*"] {
+        resolver.denied.add(pattern);
+    }
+    resolver.front_controller = Some("/index.php".into());
+    for (path, expected) in [
+        ("/x.jpg", Resolved::Refused),
+        ("/x.jpg/y.php", Resolved::Refused),
+        ("/docs/x.jpg", Resolved::Refused),
+        ("/X.JPG", Resolved::Refused),
+        ("/none/x.jpg", script("/index.php", "")),
+        ("/hello.php/x.jpg", script("/hello.php", "/x.jpg")),
+        ("/app", Resolved::Refused),
+        ("/app/", Resolved::Refused),
+        ("/app/index.php/x", Resolved::Refused),
+        ("/none.inc", Resolved::Refused),
+        ("/docs/", script("/docs/index.php", "")),
+        ("/docs/page.php", Resolved::Refused),
+        ("/to-docs/page.php", script("/to-docs/page.php", "")),
+    ] {
+        assert_eq!(resolve(&resolver, path, true), expected, "{path:?}");
+    }
+    // A front controller and an index are denied, too.
+    resolver.denied.add("index.php");
+    for path in ["/", "/docs/", "/none"] {
+        assert_eq!(resolve(&resolver, path, true), Resolved::Refused, "{path:?}");
+    }
+}
+
+#[test]
+fn directories_without_scripts_serve_other_files() {
+    let (_directory, mut resolver) = site();
+    fs::write(resolver.root.path().join("docs/x.jpg"), "").unwrap();
+    resolver.scripts_denied.add("/docs");
+    resolver.scripts_denied.add("example.php");
+    for (path, expected) in [
+        ("/docs/x.jpg", Resolved::File),
+        ("/docs/page.php", Resolved::Refused),
+        ("/docs/page.php/x.jpg", Resolved::Refused),
+        ("/DOCS/page.php", Resolved::Refused),
+        ("/docs/", Resolved::Refused),
+        ("/docs/none.jpg", Resolved::Missing),
+        ("/example.php/index.php", Resolved::Refused),
+        ("/hello.php", script("/hello.php", "")),
+        ("/hello.php/docs/page.php", script("/hello.php", "/docs/page.php")),
+    ] {
+        assert_eq!(resolve(&resolver, path, true), expected, "{path:?}");
+    }
+}
+
+#[test]
+fn sources_of_scripts_are_served_only_if_configured() {
+    let (_directory, mut resolver) = site();
+    for (name, expected) in [
+        ("x.phtml", Resolved::Refused),
+        ("hello.php.bak", Resolved::Refused),
+        ("hello.php7", Resolved::Refused),
+        ("hello.php.", Resolved::Refused),
+        ("evil.php.jpg", Resolved::File),
+    ] {
+        fs::write(resolver.root.path().join(name), "").unwrap();
+        resolver.serve_sources = false;
+        assert_eq!(resolve(&resolver, &format!("/{name}"), true), expected, "{name}");
+        resolver.serve_sources = true;
+        assert_eq!(resolve(&resolver, &format!("/{name}"), true), Resolved::File, "{name}");
+    }
+    resolver.extensions.push(".phtml".into());
+    assert_eq!(resolve(&resolver, "/x.phtml", true), script("/x.phtml", ""));
+}
+
+#[test]
+fn without_a_root_nothing_is_resolved() {
+    let (_directory, mut resolver) = site();
+    resolver.root = Arc::new(RootDirectory::new(resolver.root.path().join("none")));
+    assert_eq!(resolver.resolve("/hello.php", true), Resolved::NoRoot);
+}
+
+/// A release has a page, and the other one only the front controller.
+#[test]
+fn a_switched_root_is_resolved_once_for_each_request() {
+    let (directory, mut resolver) = site();
+    let [old, new] = ["old", "new"].map(|name| directory.path().join("releases").join(name));
+    for (release, names) in [(&old, &["index.php", "page.php"][..]), (&new, &["index.php"])] {
+        fs::create_dir_all(release).unwrap();
+        for name in names {
+            fs::write(release.join(name), "").unwrap();
+        }
+    }
+    let current = directory.path().join("current");
+    let switch_to = |release: &Path| {
+        let next = directory.path().join("next");
+        symlink(release, &next).unwrap();
+        fs::rename(next, &current).unwrap();
+    };
+    switch_to(&old);
+    resolver.root = Arc::new(RootDirectory::new(current.clone()));
+    resolver.front_controller = Some("/index.php".into());
+    let found = |root: &Path, name: &str| {
+        let root = root.canonicalize().unwrap().into();
+        Resolved::Script(Script { root, name: name.into(), path_info: Vec::new() })
+    };
+    let expected = [found(&old, "/page.php"), found(&new, "/index.php")];
+    let mut seen = [0, 0];
+    std::thread::scope(|scope| {
+        let resolving = scope.spawn(|| {
+            while seen.iter().any(|count| *count < 200) {
+                let resolved = resolver.resolve("/page.php", true);
+                let at = expected.iter().position(|expected| *expected == resolved);
+                seen[at.unwrap_or_else(|| panic!("{resolved:?}"))] += 1;
+            }
+        });
+        while !resolving.is_finished() {
+            switch_to(&new);
+            switch_to(&old);
+        }
+    });
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use tower_fcgi::Roles;
+use tower_fcgi::{Roles, Stats};
 
 use super::addresses::Sockets;
 use super::detect::{StartMode, detect};
@@ -89,6 +89,7 @@ where
         service: prepare(service),
         config: Config::default(),
         signal: Box::pin(pending()),
+        stats: None,
         kind: PhantomData,
     }
 }
@@ -101,6 +102,7 @@ pub struct ServeAuto<M, K> {
     service: M,
     config: Config,
     signal: Signal,
+    stats: Option<Stats>,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -111,6 +113,12 @@ impl<M, K> ServeAuto<M, K> {
     /// Replaces the default settings.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted, nor is it in a CGI program.
+    pub fn with_stats(mut self, stats: Stats) -> Self {
+        self.stats = Some(stats);
         self
     }
 
@@ -140,7 +148,9 @@ impl<M, K> fmt::Debug for ServeAuto<M, K> {
     }
 }
 
-async fn run<M, K>(ServeAuto { service, mut config, signal, kind: _ }: ServeAuto<M, K>) -> io::Result<()>
+async fn run<M, K>(
+    ServeAuto { service, mut config, signal, stats, kind: _ }: ServeAuto<M, K>,
+) -> io::Result<()>
 where
     M: MakeFcgiService<FcgiListener, K>,
 {
@@ -165,7 +175,10 @@ where
             let http = http.map(|listeners| AutoListener::new(listeners, list.clone()));
             let listener = AutoListener::new(fastcgi, list);
             let roles = Roles::RESPONDER;
-            accept_loop::run::<_, FcgiListener, _, K>(listener, http, service, config, roles, shutdown).await;
+            accept_loop::run::<_, FcgiListener, _, K>(
+                listener, http, service, config, roles, stats, shutdown,
+            )
+            .await;
             Ok(())
         }
     }

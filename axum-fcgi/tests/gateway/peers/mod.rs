@@ -68,7 +68,8 @@ impl Language {
         let taken = Arc::clone(&log);
         let config =
             Config::default().with_on_stderr(move |text| taken.lock().unwrap().extend_from_slice(text));
-        let pool: Pool<_, Body> = Pool::new(1, config, move || UnixStream::connect(socket.clone()));
+        let pool: Pool<_, Body> =
+            Pool::builder(move || UnixStream::connect(socket.clone())).max_size(1).config(config).build();
         let application = FastCgiGateway::new(pool).env("REMOTE_USER", "ann").https(true).local_redirects(2);
         let router = Router::new().nest_service("/app", application);
         block_on(test(Peer { router, log, _process: process }))

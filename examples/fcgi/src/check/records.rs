@@ -1,6 +1,6 @@
 //! Builds the records to send, also invalid ones.
 
-use fcgi_core::{BeginRequest, RecordHeader, RecordType, RequestId, Role, encode_pair};
+use fcgi_core::{BeginRequest, MAX_PAIR_LEN, RecordHeader, RecordType, RequestId, Role, encode_pair};
 
 use crate::request::Params;
 
@@ -73,9 +73,24 @@ impl Records {
         self.record(kind, id, &[])
     }
 
+    /// Adds the stream of PARAMS. A pair that fits a record is in one: PHP accepts no others.
+    fn params(mut self, id: u16, params: &Params) -> Self {
+        let mut content = Vec::new();
+        for (name, value) in &params.0 {
+            let mut pair = Vec::new();
+            encode_pair(&mut pair, name.as_bytes(), value.as_bytes());
+            if content.len() + pair.len() > MAX_PAIR_LEN {
+                self = self.chunks(RecordType::PARAMS, id, &content, MAX_PAIR_LEN);
+                content.clear();
+            }
+            content.append(&mut pair);
+        }
+        self.chunks(RecordType::PARAMS, id, &content, MAX_PAIR_LEN).end(RecordType::PARAMS, id)
+    }
+
     /// Adds a Responder request up to the end of PARAMS.
     pub(super) fn head(self, id: u16, params: &Params, keep_conn: bool) -> Self {
-        self.begin(id, Role::RESPONDER, keep_conn).stream(RecordType::PARAMS, id, &encoded(params))
+        self.begin(id, Role::RESPONDER, keep_conn).params(id, params)
     }
 
     /// Adds a complete Responder request without a body.

@@ -70,7 +70,7 @@ impl Application {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = {
             let _inside = runtime.enter();
-            FcgiListener::bind(&":0".parse()?)?
+            FcgiListener::bind(":0")?
         };
         let address = listener.local_addr()?.to_string();
         let (stop, stopped) = oneshot::channel();

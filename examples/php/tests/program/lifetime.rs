@@ -17,9 +17,10 @@ pub(crate) fn sigterm() -> Result {
     let site = directory(&[("index.php", "Hello!")])?;
     let mut program = Program::start(site.path(), &["--fpm", "own", "--workers", "3"])?;
     assert_eq!(get(program.port, "/")?.body, "Hello!");
-    let processes = descendants(program.process.child().id())?;
-    // A master and three workers.
-    assert_eq!(processes.len(), 4, "{processes:?}");
+    let id = program.process.child().id();
+    // A master and three workers, which start one after another.
+    wait_for("all workers", || Ok(descendants(id)?.len() == 4))?;
+    let processes = descendants(id)?;
     assert!(program.process.terminate()?.success());
     gone(&program, &processes)
 }

@@ -1,5 +1,6 @@
 //! The program as a person starts it, with a php-fpm of its own.
 
+mod balanced;
 mod guest_book;
 mod lifetime;
 mod site;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         trial("php_never_runs_as_root", start::not_root),
         trial("a_site_is_served_as_expected", start::site),
         trial("a_running_php_is_used", start::running),
+        trial("one_of_two_php_fpm_stops", balanced::one_stops),
         test_support::trial("errors_say_what_to_do", start::errors),
     ])
 }

@@ -42,6 +42,7 @@ pub(crate) fn site() -> Result {
         (".env", "SECRET=1"),
         ("data/pages/start.txt", "SECRET=2"),
         ("data/run.php", "SECRET=3"),
+        ("docs/run.php", "SECRET=4"),
         ("fails.php", "<?php error_log('a message'); http_response_code(500); echo 'failed';"),
     ])?;
     let program = Program::start(site.path(), &["--fpm", "own"])?;
@@ -58,9 +59,12 @@ pub(crate) fn site() -> Result {
     }
     assert_eq!(get(program.port, "/data/run.php")?.body, "SECRET=3");
     drop(program);
-    let options = ["--fpm", "own", "--no-front-controller", "--deny", "/data", "--deny", "/style.css"];
+    let denied = ["--deny", "/data", "--deny", "*.css", "--deny-scripts", "/docs"];
+    let options = [&["--fpm", "own", "--no-front-controller"], &denied[..]].concat();
     let program = Program::start(site.path(), &options)?;
-    for path in ["/data/pages/start.txt", "/data/run.php", "/data/run.php/x", "/data/", "/style.css"] {
+    for path in
+        ["/data/pages/start.txt", "/data/run.php", "/data/run.php/x", "/data/", "/style.css", "/docs/run.php"]
+    {
         assert_eq!(get(program.port, path)?.status, 404, "{path}");
     }
     for path in
@@ -70,6 +74,7 @@ pub(crate) fn site() -> Result {
     }
     assert_eq!(get(program.port, "/2026/11/a-post/")?.status, 404);
     assert_eq!(get(program.port, "/index.php")?.body, "index of /index.php");
+    assert_eq!(get(program.port, "/docs/")?.body, "<p>Docs</p>");
     Ok(())
 }
 

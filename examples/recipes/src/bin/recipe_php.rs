@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::routing::get;
 use axum_fcgi::PhpGateway;
-use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use axum_fcgi::tower_fcgi::client::Pool;
 use tokio::net::{TcpListener, UnixStream};
 use tower_http::services::ServeDir;
 

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum_fcgi::PhpGateway;
-use axum_fcgi::tower_fcgi::client::{Config, Pool};
+use axum_fcgi::tower_fcgi::client::Pool;
 use tokio::net::{TcpListener, UnixStream};
 
 mod hide {
@@ -31,7 +31,7 @@ fn place(variable: &str) -> String {
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let socket = place("SOCKET");
-    let fpm = Pool::new(2, Config::default(), move || UnixStream::connect(socket.clone()));
+    let fpm = Pool::builder(move || UnixStream::connect(socket.clone())).max_size(2).build();
     let php = files::allowed(PhpGateway::new(fpm, place("SITE")));
     let site = error_page::layered(hide::layered(Router::new().fallback_service(php)));
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -54,7 +54,10 @@ impl Application {
         let directory = TempDir::new()?;
         fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
         let copy = directory.path().join("program");
-        fs::copy(program, &copy)?;
+        // A process of its own writes the copy: one that another test forks at this moment would inherit the open file, and a
+        // file that is open for writing cannot be executed.
+        let status = Command::new("cp").arg(program).arg(&copy).status()?;
+        assert!(status.success(), "cp {program}: {status}");
         Ok(Self { program: copy, place, running: None, directory })
     }
 

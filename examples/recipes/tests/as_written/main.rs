@@ -40,17 +40,41 @@ fn main() -> ExitCode {
         }),
         test_support::trial("readme_php", readme_php),
         needs("php_recipes", PhpFpm::find(), |program| php::recipes(&program)),
+        test_support::trial("front_page_blocks", || {
+            texts::check_front_page();
+            Ok(())
+        }),
+        as_two_users(WebServer::Caddy, &[], "front_page", |caddy| behind_caddy(&caddy)),
     ])
 }
 
-/// A test of an application behind nginx, whose workers run as www-data. The application runs as another user.
 fn behind_nginx(name: &str, test: impl FnOnce(Installed) -> Result + Send + 'static) -> Trial {
+    as_two_users(WebServer::Nginx, &[PARAMS], name, test)
+}
+
+/// A test of an application that runs as another user than the web server in front of it.
+fn as_two_users(
+    server: WebServer,
+    needed: &'static [&'static str],
+    name: &str,
+    test: impl FnOnce(Installed) -> Result + Send + 'static,
+) -> Trial {
     if rustix::process::geteuid().is_root() {
-        return WebServer::Nginx.trial_with(&[PARAMS], name, test);
+        return server.trial_with(needed, name, test);
     }
-    Trial::ignorable_test(format!("nginx/{name}"), || {
-        Ok(Completion::ignored_with("needs root: nginx and the application run as two users"))
+    Trial::ignorable_test(format!("{server:?}/{name}"), || {
+        Ok(Completion::ignored_with("needs root: the web server and the application run as two users"))
     })
+}
+
+fn behind_caddy(caddy: &Installed) -> Result {
+    let mut application = Application::at_socket(env!("CARGO_BIN_EXE_recipe_serve_auto"), "FCGI_LISTEN")?;
+    application.start()?;
+    let place = application.place().replace("unix:", "unix/");
+    let server = caddy.start(&texts::caddy_configuration(), &[("unix//run/app/fcgi.sock", &place)])?;
+    let response = server.get("/")?;
+    assert_eq!((response.status, &*response.body), (200, "Hello, World!"), "{}", server.logs());
+    Ok(())
 }
 
 /// Kills and restarts the application, but not the nginx in front of it.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::wire::*;
 use crate::client::{Config, Connection, EndOfInput, Event};
-use crate::{EndRequest, ProtocolStatus, RecordType, Role, StreamState, UserError, Variable};
+use crate::{EndRequest, ProtocolStatus, RecordType, Role, StreamState, UserError, Variable, encode_pair};
 
 fn client() -> Connection {
     Connection::new(Config::default())
@@ -73,14 +73,55 @@ fn filters_send_data_and_authorizers_send_no_stdin() {
 }
 
 #[test]
-fn a_long_variable_is_split_into_two_records() {
+fn a_variable_is_in_one_record() {
     let mut client = client();
     let key = client.begin(Role::RESPONDER, true).unwrap();
-    client.param(key, b"N", &vec![b'v'; 70_000]).unwrap();
+    for len in [10, 40_000, 30_000, 10] {
+        client.param(key, b"N", &vec![b'v'; len]).unwrap();
+    }
     client.end_params(key).unwrap();
     let records = records(&mut client);
     let lengths: Vec<_> = records.iter().map(|(_, _, content)| content.len()).collect();
-    assert_eq!(lengths, [8, 65_535, 70_006 - 65_535, 0]);
+    assert_eq!(lengths, [8, 13 + 40_006, 30_006 + 13, 0]);
+}
+
+#[test]
+fn a_variable_longer_than_a_record_is_an_error() {
+    let too_long = vec![b'v'; 65_530];
+    let mut client = client();
+    let key = client.begin(Role::RESPONDER, true).unwrap();
+    assert_eq!(client.param(key, b"N", &too_long), Err(UserError::PairTooLong));
+    client.param(key, b"M", b"").unwrap();
+    client.end_params(key).unwrap();
+    let records = records(&mut client);
+    assert_eq!(records[1], (RecordType::PARAMS, 1, b"\x01\x00M".to_vec()), "nothing of N is sent");
+}
+
+#[test]
+fn a_request_is_begun_with_all_its_variables_or_not() {
+    for others in [0, 2] {
+        let mut client = multiplexing_client();
+        let keys: Vec<_> = (0..others).map(|_| send_request(&mut client)).collect();
+        take_output(&mut client);
+        client.get_values(&[Variable::MaxReqs]).unwrap();
+        let queued = client.output_len();
+        let too_long = |out: &mut Vec<u8>| encode_pair(out, b"N", &vec![b'v'; 65_530]);
+        for keep_conn in [true, false] {
+            let begun = client.begin_with_params(Role::RESPONDER, keep_conn, too_long);
+            assert_eq!(begun, Err(UserError::PairTooLong));
+            assert_eq!((client.output_len(), client.active_requests()), (queued, others));
+        }
+        let key =
+            client.begin_with_params(Role::RESPONDER, true, |out| encode_pair(out, b"N", b"v")).unwrap();
+        assert!(client.active_keys().eq(keys.into_iter().chain([key])));
+        let id = u16::try_from(others).unwrap() + 1;
+        let expected = [
+            (RecordType::BEGIN_REQUEST, id, vec![0, 1, 1, 0, 0, 0, 0, 0]),
+            (RecordType::PARAMS, id, b"\x01\x01Nv".to_vec()),
+            (RecordType::PARAMS, id, vec![]),
+        ];
+        assert_eq!(records(&mut client)[1..], expected);
+    }
 }
 
 #[test]

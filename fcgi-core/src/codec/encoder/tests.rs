@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::codec::RecordDecoder;
+use crate::name_value::{MAX_PAIR_LEN, NameValuePairs, encode_pair};
 use alloc::vec;
+use proptest::collection;
+use proptest::prelude::*;
 
 const ID: RequestId = RequestId(258);
 
@@ -234,4 +237,61 @@ fn stderr_is_padded_and_never_joined() {
     let mut encoder = RecordEncoder::new();
     encoder.write_stderr(ID, b"", 8192);
     assert!(encoder.is_empty(), "an empty record would end the stream");
+}
+
+/// Encoded pairs with names of one byte and values of these lengths.
+fn pairs(values: &[usize]) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    for (name, len) in (0_u8..).zip(values) {
+        encode_pair(&mut encoded, &[name], &vec![name; *len]);
+    }
+    encoded
+}
+
+/// The value of a pair with a name of one byte that has as many bytes as a record holds: six are for the lengths and
+/// the name.
+const LONGEST: usize = MAX_PAIR_LEN - 6;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn each_record_has_whole_pairs(
+        values in collection::vec(prop_oneof![0..200_usize, 60_000..=LONGEST, Just(LONGEST)], 0..8),
+        split in any::<prop::sample::Index>(),
+        in_place in any::<bool>(),
+    ) {
+        let (first, second) = values.split_at(split.index(values.len().saturating_add(1)));
+        let mut encoder = RecordEncoder::new();
+        for part in [first, second] {
+            let encoded = pairs(part);
+            let written = if in_place {
+                encoder.write_pairs_with(RecordType::PARAMS, ID, |out| out.extend_from_slice(&encoded))
+            } else {
+                encoder.write_pairs(RecordType::PARAMS, ID, &encoded)
+            };
+            prop_assert_eq!(written, Ok(()));
+        }
+        let records = records(&drain(&mut encoder, 100_000));
+        prop_assert!(records.iter().all(|(_, content)| NameValuePairs::new(content).all(|pair| pair.is_ok())));
+        for ((_, content), (_, next)) in records.iter().zip(records.iter().skip(1)) {
+            let room = MAX_PAIR_LEN.saturating_sub(content.len());
+            prop_assert_eq!(whole_pairs(next, room), None, "as many pairs as fit");
+        }
+        let all: Vec<u8> = records.into_iter().flat_map(|(_, content)| content).collect();
+        prop_assert_eq!(all, [pairs(first), pairs(second)].concat());
+    }
+}
+
+#[test]
+fn a_pair_longer_than_a_record_is_rejected() {
+    for values in [&[LONGEST + 1][..], &[5, LONGEST + 1], &[LONGEST, 3, 100_000, 3]] {
+        let encoded = pairs(values);
+        let mut encoder = RecordEncoder::new();
+        encoder.write_stream(RecordType::PARAMS, ID, b"\x01\x00A");
+        assert_eq!(encoder.write_pairs(RecordType::PARAMS, ID, &encoded), Err(UserError::PairTooLong));
+        let written = encoder.write_pairs_with(RecordType::PARAMS, ID, |out| out.extend_from_slice(&encoded));
+        assert_eq!(written, Err(UserError::PairTooLong));
+        assert_eq!(encoder.len(), 11, "nothing was written");
+    }
 }

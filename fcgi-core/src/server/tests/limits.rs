@@ -161,6 +161,9 @@ fn a_request_over_the_limit_is_rejected_alone() {
         let (mut harness, [in_params, in_body, answering, aborted]) = busy(overload.clone());
         harness.send(begin(9, R, true));
         assert_eq!(harness.written_records(), rejection, "at once");
+        let mut taken = || harness.server.take_rejected();
+        assert_eq!(taken(), RejectedAtBegin { overloaded: 1, ..Default::default() });
+        assert_eq!(taken(), RejectedAtBegin::default());
         harness.send([all_params(9, &[("A", "1")]), stdin(9, b"x"), stdin_end(9)].concat());
         assert_eq!(
             (harness.events(), harness.written_records(), harness.server.active_requests()),

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -17,6 +18,9 @@ pub(super) type ConnectionPermit = OwnedSemaphorePermit;
 /// connection, whichever comes first; the others wait until they are first.
 pub(super) struct PoolCapacity {
     connections: Arc<Semaphore>,
+    max_connections: usize,
+    /// The requests in the queue.
+    waiting: AtomicUsize,
     /// Fair, with one permit: its holder is the first request of the queue.
     queue: Semaphore,
     /// Notified when a connection may have become free.
@@ -36,8 +40,24 @@ impl PoolCapacity {
     /// The capacity for at most `connections`, at least 1. `room` must be notified when a connection may have become
     /// free.
     pub(super) fn new(connections: usize, room: Arc<Notify>) -> Self {
-        let connections = Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { connections, queue: Semaphore::new(1), room }
+        let max_connections = connections.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            connections: Arc::new(Semaphore::new(max_connections)),
+            max_connections,
+            waiting: AtomicUsize::new(0),
+            queue: Semaphore::new(1),
+            room,
+        }
+    }
+
+    /// The permits that are taken: for connections that are open or being opened.
+    pub(super) fn in_use(&self) -> usize {
+        self.max_connections - self.connections.available_permits()
+    }
+
+    /// The requests that wait for a connection.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Takes a permit that no request waits for, if any.
@@ -56,6 +76,7 @@ impl PoolCapacity {
     /// # Cancel safety
     /// Dropping the future gives up the place in the queue, and nothing else.
     pub(super) async fn checkout<T>(&self, mut reserve: impl FnMut() -> Option<T>) -> Checkout<T> {
+        let _waiting = Waiting::new(&self.waiting);
         // An error is impossible: neither semaphore is ever closed.
         let _first = self.queue.acquire().await;
         let mut permit = pin!(Arc::clone(&self.connections).acquire_owned());
@@ -75,10 +96,24 @@ impl PoolCapacity {
     }
 }
 
+/// Counts a request that waits, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use tokio::task::{JoinHandle, yield_now};
 
     use super::*;
@@ -153,12 +188,13 @@ mod tests {
     async fn a_request_that_is_dropped_loses_nothing() {
         let (pool, permits) = Pool::full(1);
         let (first, second, third) = (spawn(&pool).await, spawn(&pool).await, spawn(&pool).await);
+        assert_eq!((pool.0.waiting(), pool.0.in_use()), (3, 1));
         second.abort();
         pool.add_room();
         drop(permits);
         first.abort();
         assert!(first.await.is_err() && second.await.is_err());
         assert!(matches!(third.await.unwrap(), Checkout::Existing(())));
-        assert!(pool.0.try_acquire().is_some());
+        assert_eq!((pool.0.waiting(), pool.0.in_use()), (0, 0));
     }
 }

@@ -6,15 +6,16 @@ use super::capacity::ConnectionPermit;
 use crate::client::dispatch::RequestChannel;
 use crate::client::send_request::SendRequest;
 
-/// A connection of a pool, and its permit. A request that waits for its response head holds a reference: if the
-/// connection was closed, the last such request takes over the permit.
+/// A connection of a pool. A request that waits for its response head holds a reference: if the connection was closed,
+/// the last such request takes over the permit.
 pub(super) struct PooledConnection<B> {
     sender: SendRequest<B>,
-    pub(super) permit: ConnectionPermit,
+    /// `None` for a connection that is not kept: its task holds the permit.
+    pub(super) permit: Option<ConnectionPermit>,
 }
 
 impl<B> PooledConnection<B> {
-    pub(super) const fn new(sender: SendRequest<B>, permit: ConnectionPermit) -> Self {
+    pub(super) const fn new(sender: SendRequest<B>, permit: Option<ConnectionPermit>) -> Self {
         Self { sender, permit }
     }
 
@@ -27,7 +28,7 @@ impl<B> PooledConnection<B> {
     }
 }
 
-/// The connections that are not known to have ended, least recently used first.
+/// The kept connections that are not known to have ended, least recently used first.
 pub(super) struct PooledConnections<B> {
     list: Mutex<Vec<Arc<PooledConnection<B>>>>,
 }
@@ -39,6 +40,12 @@ impl<B> PooledConnections<B> {
 
     pub(super) fn len(&self) -> usize {
         self.lock().len()
+    }
+
+    /// The number of connections, and that of their requests.
+    pub(super) fn load(&self) -> (usize, usize) {
+        let list = self.lock();
+        (list.len(), list.iter().map(|connection| usize::from(connection.channel().load())).sum())
     }
 
     /// Reserves room on the most recently used idle connection, else on the one with the fewest requests other than

@@ -22,13 +22,13 @@ use super::error::Error;
 use super::error_log::DeferredLog;
 use super::failure::{BoxError, Failure};
 use super::handle::ConnectionHandle;
-use super::oneshot::Oneshot;
+use super::oneshot::{Oneshot, ServiceCall};
 use super::params::Params;
 use super::response_driver::{ResponseDriver, complete};
 use super::response_writer::ResponseWriter as _;
 use super::stderr::Stderr;
 use super::upgrade::{self, Support, WebSocketWarning};
-use crate::body::{BodyChannel, BodyErrorKind, RequestBody};
+use crate::body::{BodyErrorKind, InputChannel, RequestBody};
 use crate::cgi::{
     ErrorBody, OwnProgram, ResponseContext, TargetContext, TargetSettings, announces_no_body, read_head,
 };
@@ -174,7 +174,7 @@ where
             self.stdin.begin_upgrade(input);
             upgrade = Some(output);
         } else if is_chunked || length.is_some_and(|length| length > 0) {
-            let channel = Arc::new(BodyChannel::default());
+            let channel = Arc::new(InputChannel::default());
             *call.body_mut() = RequestBody::streaming(Arc::clone(&channel), length.into());
             self.stdin.begin(channel, length.unwrap_or(u64::MAX));
         }
@@ -196,7 +196,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>>
     where
-        F: Future<Output = Result<Response<B>, Failure>>,
+        F: ServiceCall<Output = Result<Response<B>, Failure>>,
         B: Body<Error: Into<BoxError>>,
     {
         self.handle.register_waker(cx.waker());

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::{BufMut as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::body::{BodyChannel, BodyErrorKind, Receiver, SendOutcome};
+use crate::body::{BodyErrorKind, InputChannel, Receiver, SendOutcome};
 use crate::buffer_pool;
 use crate::server::upgrade::UpgradeInput;
 
@@ -20,7 +20,7 @@ const READ_SIZE: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Stdin<I> {
     stdin: I,
-    body: Option<Arc<BodyChannel>>,
+    body: Option<Arc<InputChannel>>,
     /// Of an upgradable request; it receives `body`.
     upgrade: Option<UpgradeInput>,
     /// Bytes of the body still to be read from stdin. Never read beyond the body: RFC 3875 §4.2 does not guarantee that
@@ -37,7 +37,7 @@ impl<I> Stdin<I> {
     }
 
     /// Sets the body and its length.
-    pub(super) fn begin(&mut self, body: Arc<BodyChannel>, length: u64) {
+    pub(super) fn begin(&mut self, body: Arc<InputChannel>, length: u64) {
         self.body = Some(body);
         self.left = length;
     }

@@ -20,7 +20,7 @@ where
         let budget = self.config.linger_bytes.saturating_sub(self.protocol.discarded_bytes());
         self.state.close(then, budget);
         self.publish_activity();
-        self.control.stderr().close();
+        self.close_stderr();
     }
 
     /// Runs one turn of a closing connection.

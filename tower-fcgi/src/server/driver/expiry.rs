@@ -14,6 +14,7 @@ use crate::server::service::FcgiService;
 use crate::server::state::State;
 use crate::server::timeouts::{Waiting, request_limit};
 use crate::server::timer_table::{Expired, RequestTimer, Timer};
+use crate::stats::CloseReason;
 
 impl<IO, S> Parts<'_, IO, S>
 where
@@ -71,7 +72,10 @@ where
             Timer::Linger => return Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
             Timer::ShutdownGrace => self.state.end_linger(),
             Timer::BodyStall => self.requests().on_body_stall(),
-            Timer::KeepAlive => self.control.handle().graceful_shutdown(),
+            Timer::KeepAlive => {
+                self.in_flight.recorder().closing(CloseReason::KeepAliveTimeout);
+                self.control.handle().graceful_shutdown();
+            }
         }
         Ok(())
     }

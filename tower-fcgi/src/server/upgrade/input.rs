@@ -5,26 +5,26 @@ use std::sync::Arc;
 
 use super::channel::UpgradeChannel;
 use super::unsupported::WebSocketWarning;
-use crate::body::{BodyChannel, SendOutcome};
+use crate::body::{InputChannel, SendOutcome};
 
 /// Receives STDIN of an upgradable request.
 #[derive(Debug)]
 pub(crate) struct UpgradeInput {
-    stdin: Arc<BodyChannel>,
+    stdin: Arc<InputChannel>,
     upgrade: Arc<UpgradeChannel>,
     warning: Option<WebSocketWarning>,
 }
 
 impl UpgradeInput {
     pub(super) const fn new(
-        stdin: Arc<BodyChannel>,
+        stdin: Arc<InputChannel>,
         upgrade: Arc<UpgradeChannel>,
         warning: Option<WebSocketWarning>,
     ) -> Self {
         Self { stdin, upgrade, warning }
     }
 
-    pub(crate) const fn stdin(&self) -> &Arc<BodyChannel> {
+    pub(crate) const fn stdin(&self) -> &Arc<InputChannel> {
         &self.stdin
     }
 

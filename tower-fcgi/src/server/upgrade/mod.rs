@@ -29,14 +29,14 @@ pub use self::upgraded::Upgraded;
 use std::sync::Arc;
 
 use self::channel::UpgradeChannel;
-use crate::body::{BodyChannel, DeclaredBodyLength, RequestBody};
+use crate::body::{DeclaredBodyLength, InputChannel, RequestBody};
 
 /// The three parts of an upgradable request. `warning` is logged if STDIN ends before the upgrade.
 pub(super) fn offer(
     support: Support,
     warning: Option<WebSocketWarning>,
 ) -> (OnUpgrade, UpgradeInput, UpgradeOutput) {
-    let (stdin, channel) = (Arc::new(BodyChannel::default()), Arc::new(UpgradeChannel::default()));
+    let (stdin, channel) = (Arc::new(InputChannel::default()), Arc::new(UpgradeChannel::default()));
     let body = RequestBody::streaming(Arc::clone(&stdin), DeclaredBodyLength::Unknown);
     (
         OnUpgrade::new(body, Arc::clone(&channel)),

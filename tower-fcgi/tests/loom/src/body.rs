@@ -1,7 +1,7 @@
 //! The channel of a body, as it is in tower-fcgi.
 
 pub(crate) mod error {
-    /// The errors of a body that the channel itself names.
+    /// Some errors of a body.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) enum BodyErrorKind {
         Aborted,
@@ -12,3 +12,5 @@ pub(crate) mod error {
 #[path = "../../../src/body/channel.rs"]
 #[expect(dead_code, reason = "getters are not tested here")]
 pub(crate) mod channel;
+
+pub(crate) type InputChannel = channel::BodyChannel<error::BodyErrorKind>;

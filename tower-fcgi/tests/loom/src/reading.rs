@@ -8,7 +8,8 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 
-use crate::body::channel::{BodyChannel, Receiver, SendOutcome};
+use crate::body::InputChannel;
+use crate::body::channel::{Receiver, SendOutcome};
 use crate::body::error::BodyErrorKind;
 
 const FIRST: Bytes = Bytes::from_static(b"first");
@@ -16,11 +17,11 @@ const SECOND: Bytes = Bytes::from_static(b"the second");
 
 /// Runs both in every order.
 fn with_a_reader(
-    connection: impl Fn(&BodyChannel) + Sync + Send + 'static,
-    reader: impl Fn(&BodyChannel) + Sync + Send + Copy + 'static,
+    connection: impl Fn(&InputChannel) + Sync + Send + 'static,
+    reader: impl Fn(&InputChannel) + Sync + Send + Copy + 'static,
 ) {
     loom::model(move || {
-        let channel: Arc<BodyChannel> = Arc::new(BodyChannel::default());
+        let channel: Arc<InputChannel> = Arc::new(InputChannel::default());
         let theirs = Arc::clone(&channel);
         let reading = thread::spawn(move || reader(&theirs));
         connection(&channel);
@@ -28,22 +29,22 @@ fn with_a_reader(
     });
 }
 
-fn send(channel: &BodyChannel, chunk: Bytes, outcome: SendOutcome) -> Receiver {
+fn send(channel: &InputChannel, chunk: Bytes, outcome: SendOutcome<BodyErrorKind>) -> Receiver {
     channel.send(&mut [chunk].into(), outcome)
 }
 
-fn next(channel: &BodyChannel) -> Result<Option<Bytes>, BodyErrorKind> {
+fn next(channel: &InputChannel) -> Result<Option<Bytes>, BodyErrorKind> {
     block_on(poll_fn(|cx| channel.poll_chunk(cx)))
 }
 
 /// How a connection asks for the bytes that were consumed: with the waker each time, or only where there are none.
-type Consumed = fn(&BodyChannel, &std::task::Waker) -> (usize, Receiver);
+type Consumed = fn(&InputChannel, &std::task::Waker) -> (usize, Receiver);
 
 const CONSUMED: [Consumed; 2] =
-    [|channel, waker| channel.take_consumed(Some(waker)), BodyChannel::poll_consumed];
+    [|channel, waker| channel.take_consumed(Some(waker)), InputChannel::poll_consumed];
 
 /// Waits until some bytes were consumed, or the body was dropped.
-fn consumed(channel: &BodyChannel, ask: Consumed) -> (usize, Receiver) {
+fn consumed(channel: &InputChannel, ask: Consumed) -> (usize, Receiver) {
     block_on(poll_fn(|cx| match ask(channel, cx.waker()) {
         (0, Receiver::Open) => Poll::Pending,
         consumed => Poll::Ready(consumed),

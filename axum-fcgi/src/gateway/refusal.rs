@@ -1,0 +1,64 @@
+//! Why a path is not served, for the log.
+
+use std::io;
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use crate::throttle::Throttle;
+
+/// Why an existing file or directory is neither run nor served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("a symbolic link that is not followed")]
+    Symlink,
+    #[error("not a script, but the path goes on after its name")]
+    NotAScript,
+    #[error("neither a file nor a directory")]
+    SpecialFile,
+    #[error("its name starts with a dot")]
+    Dotfile,
+    #[error("a deny rule")]
+    Denied,
+    #[error("scripts are denied here")]
+    ScriptsDenied,
+    #[error("the source of a script, by its name")]
+    Source,
+    #[error("reading its metadata failed: {0}")]
+    Unreadable(io::ErrorKind),
+}
+
+/// The log of refusals. Scanners cause many, so the number of lines is limited.
+#[derive(Debug)]
+pub(super) struct RefusalLog(Throttle);
+
+impl Default for RefusalLog {
+    fn default() -> Self {
+        Self(Throttle::new(const { NonZeroU32::new(20).unwrap() }))
+    }
+}
+
+impl RefusalLog {
+    /// Logs that `file` was refused. `path` is that of the request below the mount, undecoded.
+    pub(super) fn existing(&self, path: &str, file: &Path, reason: Refusal) {
+        if let Some(suppressed) = self.0.check() {
+            // As `Debug`, because a name can contain line breaks.
+            tracing::warn!(path, ?file, %reason, suppressed, "an existing file must not be served: answering 404");
+        }
+    }
+
+    pub(super) fn front_controller(&self, path: &str) {
+        if let Some(suppressed) = self.0.check() {
+            tracing::warn!(
+                path,
+                suppressed,
+                "the front controller is not a script below the document root: answering 404"
+            );
+        }
+    }
+
+    pub(super) fn no_root(&self, root: &Path, error: &io::Error) {
+        if let Some(suppressed) = self.0.check() {
+            tracing::warn!(%error, ?root, suppressed, "the document root cannot be read: answering 500");
+        }
+    }
+}

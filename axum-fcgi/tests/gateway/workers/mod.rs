@@ -1,0 +1,16 @@
+//! php-fpm's workers: how they start and end, are reloaded and restarted, each under load.
+
+mod backlog;
+mod balance;
+mod endings;
+mod finish;
+mod load;
+mod modes;
+mod place;
+
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let trials = [modes::trials(), endings::trials(), finish::trials(), backlog::trials(), balance::trials()];
+    trials.into_iter().flatten().collect()
+}

@@ -1,0 +1,59 @@
+//! The settings of a balancer.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use super::health::FailureLimit;
+use super::member::Member;
+use super::{Balance, BalanceState};
+use crate::client::pool::Pool;
+
+/// The settings of a [`Balance`], by [`Balance::builder`].
+#[must_use = "a builder does nothing unless it builds"]
+pub struct BalanceBuilder<C, B> {
+    members: Box<[Member<C, B>]>,
+    limit: FailureLimit,
+}
+
+impl<C, B> BalanceBuilder<C, B> {
+    pub(super) fn new(pools: impl IntoIterator<Item = Pool<C, B>>) -> Self {
+        Self {
+            members: pools.into_iter().map(Member::new).collect(),
+            limit: FailureLimit { max_fails: 1, fail_timeout: Duration::from_secs(10) },
+        }
+    }
+
+    /// Sets how many failures make an application unavailable. Default: 1. With 0, failures do not count.
+    pub fn max_fails(mut self, fails: u32) -> Self {
+        self.limit.max_fails = fails;
+        self
+    }
+
+    /// Sets in which time these failures must happen, and how long the application is then unavailable. Default: 10 s.
+    pub fn fail_timeout(mut self, timeout: Duration) -> Self {
+        self.limit.fail_timeout = timeout;
+        self
+    }
+
+    /// Builds the service.
+    ///
+    /// # Panics
+    /// If there is no pool.
+    #[must_use]
+    pub fn build(self) -> Balance<C, B> {
+        assert!(!self.members.is_empty(), "a balancer needs at least one pool");
+        let next = AtomicUsize::new(0);
+        Balance { shared: Arc::new(BalanceState { members: self.members, next, limit: self.limit }) }
+    }
+}
+
+impl<C, B> fmt::Debug for BalanceBuilder<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BalanceBuilder")
+            .field("members", &self.members)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}

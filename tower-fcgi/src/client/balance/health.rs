@@ -1,0 +1,118 @@
+//! Whether an application is available.
+//!
+//! ```text
+//!   Available, Failing ──── failed ───────────────────────────────▶ Failing
+//!   Available, Failing ──── failed, max_fails within fail_timeout ▶ Unavailable
+//!   Unavailable ─────────── begin, if due; failed ────────────────▶ Unavailable, for fail_timeout from now
+//!   Unavailable ─────────── succeeded ────────────────────────────▶ Available
+//! ```
+//!
+//! An unavailable application gets one request when `retry_at` is over, and the next one `fail_timeout` later.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How many failures in which time make an application unavailable, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FailureLimit {
+    pub(super) max_fails: u32,
+    pub(super) fail_timeout: Duration,
+}
+
+/// What is known of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Health {
+    Available,
+    /// Available, but `fails` failures were counted since `since`.
+    Failing {
+        fails: u32,
+        since: Instant,
+    },
+    /// Gets no request before `retry_at`, unless all are unavailable.
+    Unavailable {
+        retry_at: Instant,
+    },
+}
+
+impl Health {
+    /// When the application is available again, if it is not.
+    pub(super) const fn retry_at(self) -> Option<Instant> {
+        match self {
+            Self::Available | Self::Failing { .. } => None,
+            Self::Unavailable { retry_at } => Some(retry_at),
+        }
+    }
+
+    /// Begins a request. The first one after `retry_at` tries the application; the others do not wait for it.
+    pub(super) fn begin(&mut self, now: Instant, limit: FailureLimit) {
+        if self.retry_at().is_some_and(|retry_at| now >= retry_at) {
+            *self = Self::Unavailable { retry_at: now + limit.fail_timeout };
+        }
+    }
+
+    /// Handles a response.
+    pub(super) const fn succeeded(&mut self) {
+        if let Self::Unavailable { .. } = self {
+            *self = Self::Available;
+        }
+    }
+
+    /// Handles a failure.
+    pub(super) fn failed(&mut self, now: Instant, limit: FailureLimit) {
+        let (fails, since) = match *self {
+            Self::Failing { fails, since } if now - since <= limit.fail_timeout => (fails + 1, since),
+            Self::Available | Self::Failing { .. } => (1, now),
+            Self::Unavailable { .. } => (limit.max_fails, now),
+        };
+        *self = if limit.max_fails != 0 && fails >= limit.max_fails {
+            Self::Unavailable { retry_at: now + limit.fail_timeout }
+        } else {
+            Self::Failing { fails, since }
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const LIMIT: FailureLimit = FailureLimit { max_fails: 2, fail_timeout: Duration::from_secs(10) };
+
+    #[test]
+    fn failures_within_the_time_make_it_unavailable() {
+        let start = Instant::now();
+        let mut health = Health::Available;
+        health.failed(start, LIMIT);
+        health.succeeded();
+        assert_eq!(health, Health::Failing { fails: 1, since: start });
+        health.failed(start + 11 * SECOND, LIMIT);
+        assert_eq!(health, Health::Failing { fails: 1, since: start + 11 * SECOND });
+        health.failed(start + 20 * SECOND, LIMIT);
+        assert_eq!(health.retry_at(), Some(start + 30 * SECOND));
+    }
+
+    #[test]
+    fn an_unavailable_one_is_tried_with_one_request() {
+        let start = Instant::now();
+        let mut health = Health::Unavailable { retry_at: start };
+        health.begin(start - SECOND, LIMIT);
+        assert_eq!(health.retry_at(), Some(start), "it is not due");
+        health.begin(start, LIMIT);
+        assert_eq!(health.retry_at(), Some(start + 10 * SECOND), "others do not wait for it");
+        health.failed(start + SECOND, LIMIT);
+        assert_eq!(health.retry_at(), Some(start + 11 * SECOND));
+        health.succeeded();
+        assert_eq!(health, Health::Available);
+    }
+
+    #[test]
+    fn with_0_failures_do_not_count() {
+        let (mut health, limit) = (Health::Available, FailureLimit { max_fails: 0, ..LIMIT });
+        for _ in 0..3 {
+            health.failed(Instant::now(), limit);
+            assert_eq!(health.retry_at(), None);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Sends a request over a connection of the pool.
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
+
+use http::{Method, Request, Response};
+use http_body::Body;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot::{Receiver, error::RecvError};
+use tokio::time::timeout;
+
+use super::capacity::{Checkout, ConnectionPermit};
+use super::connections::PooledConnection;
+use super::connector::Patience;
+use super::{Pool, PoolState};
+use crate::client::connection::Connection;
+use crate::client::dispatch::{Envelope, FailedRequest, Observer as _, RequestChannel, ResponseResult};
+use crate::client::error::{Error, ErrorKind};
+use crate::client::probe::Probe;
+use crate::client::response_body::ResponseBody;
+use crate::client::send_request::SendRequest;
+
+impl<C, F, IO, B> Pool<C, B>
+where
+    C: Fn() -> F + Send + Sync + 'static,
+    F: Future<Output = io::Result<IO>> + Send + 'static,
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Body + Send + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    pub(super) async fn send(self, request: Request<B>) -> Result<Response<ResponseBody>, Error> {
+        self.try_send(request, Patience::Wait).await.map_err(|failed| failed.error)
+    }
+
+    /// Sends a request. A failure returns the request if its body was not polled and no byte of a response was received.
+    pub(in crate::client) async fn try_send(
+        &self,
+        request: Request<B>,
+        patience: Patience,
+    ) -> ResponseResult<B> {
+        let method = request.method().clone();
+        let checkout = match self.checkout(None).await {
+            Ok(checkout) => checkout,
+            Err(kind) => return Err(unsent(kind.into(), request)),
+        };
+        let reused = matches!(checkout, Checkout::Existing(_));
+        let (connection, response) = self.send_over(checkout, request, patience).await?;
+        let mut failed = match received(response.await) {
+            Ok(response) => return Ok(response),
+            Err(failed) => failed,
+        };
+        let lost = reused && failed.error.is_connection_lost() && (failed.unsent || is_idempotent(&method));
+        // Without multiplexing it was alone on its connection, so another one makes no difference.
+        let rejected = self.shared.config.max_in_flight() > 1 && failed.error.is_rejected_for_capacity();
+        let Some(request) = failed.request.take_if(|_| lost || rejected) else { return Err(failed) };
+        tracing::debug!(
+            error = &failed.error as &(dyn StdError + 'static),
+            "a connection did not take a request: retrying over another one"
+        );
+        let checkout = if lost {
+            self.replace(connection).await
+        } else {
+            // Of the connection only its channel stays: if it ends, its permit is free for the one that we wait for.
+            let channel = connection.share_channel();
+            drop(connection);
+            self.checkout(Some(&channel)).await
+        };
+        let checkout = match checkout {
+            Ok(checkout) => checkout,
+            Err(kind) => return Err(unsent(kind.into(), request)),
+        };
+        let (_connection, response) = self.send_over(checkout, request, patience).await?;
+        received(response.await)
+    }
+
+    /// Waits in order for a connection. Uses that of `except` only if it is idle.
+    async fn checkout(
+        &self,
+        except: Option<&RequestChannel<B>>,
+    ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
+        let PoolState { config, capacity, application, connections, acquire_timeout, .. } = &*self.shared;
+        let reserve = || connections.reserve(except, config.max_in_flight() > 1 && application.multiplexes());
+        if let Some(checkout) = capacity.try_checkout(reserve) {
+            return Ok(checkout);
+        }
+        let checkout = capacity.checkout(reserve);
+        match *acquire_timeout {
+            None => Ok(checkout.await),
+            Some(limit) => timeout(limit, checkout).await.map_err(|_| ErrorKind::AcquireTimeout),
+        }
+    }
+
+    /// Sends a request over the checked out connection, or a new one.
+    async fn send_over(
+        &self,
+        mut checkout: Checkout<Arc<PooledConnection<B>>>,
+        request: Request<B>,
+        patience: Patience,
+    ) -> Result<(Arc<PooledConnection<B>>, Receiver<ResponseResult<B>>), Box<FailedRequest<B>>> {
+        let (mut envelope, receiver) = Envelope::new(request);
+        loop {
+            let (connection, new) = match checkout {
+                Checkout::Existing(connection) => (connection, false),
+                Checkout::Connect(permit) => match self.connect(permit, Probe::NotNeeded, patience).await {
+                    Ok(connection) => (connection, true),
+                    Err(error) => return Err(unsent(error, envelope.request)),
+                },
+            };
+            let channel = connection.channel();
+            let sent = if new { channel.send(envelope) } else { channel.send_reserved(envelope) };
+            match sent {
+                Ok(()) => {
+                    if self.shared.config.keep_conn {
+                        self.keep(&connection);
+                        self.probe(&connection);
+                    }
+                    return Ok((connection, receiver));
+                }
+                Err(returned) if new => return Err(unsent(ErrorKind::Closed.into(), returned.request)),
+                Err(returned) => envelope = returned,
+            }
+            // The connection has ended since the checkout.
+            checkout = match self.replace(connection).await {
+                Ok(checkout) => checkout,
+                Err(kind) => return Err(unsent(kind.into(), envelope.request)),
+            };
+        }
+    }
+
+    /// Lists a connection as the most recently used one.
+    pub(super) fn keep(&self, connection: &Arc<PooledConnection<B>>) {
+        self.shared.connections.touch(connection);
+        if connection.channel().has_ended() {
+            // Its end was reported before it was in the list, where the next checkout finds its permit.
+            self.shared.application.on_capacity();
+        }
+    }
+
+    /// Checks out a connection in place of one that has ended, with its permit if no other request holds it.
+    async fn replace(
+        &self,
+        ended: Arc<PooledConnection<B>>,
+    ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
+        self.shared.connections.evict(&ended);
+        match Arc::into_inner(ended).and_then(|connection| connection.permit) {
+            Some(permit) => Ok(Checkout::Connect(permit)),
+            // The last request that holds it gets the permit.
+            None => self.checkout(None).await,
+        }
+    }
+
+    /// Makes a connection, which a task of its own drives.
+    pub(super) async fn connect(
+        &self,
+        permit: ConnectionPermit,
+        probe: Probe,
+        patience: Patience,
+    ) -> Result<Arc<PooledConnection<B>>, Error> {
+        let io = self.shared.connector.connect(patience).await?;
+        let channel = RequestChannel::new(Some(Arc::clone(&self.shared.application) as _), probe);
+        let connection = Connection::new(io, self.shared.config.clone(), Arc::clone(&channel));
+        let (permit, unkept) =
+            if self.shared.config.keep_conn { (Some(permit), None) } else { (None, Some(permit)) };
+        // Not in the current span: the connection outlives the request that opened it.
+        tokio::spawn(async {
+            let _permit = unkept;
+            if let Err(error) = connection.await {
+                tracing::debug!(
+                    error = &error as &(dyn StdError + 'static),
+                    "a connection to the application failed"
+                );
+            }
+        });
+        Ok(Arc::new(PooledConnection::new(SendRequest::new(channel), permit)))
+    }
+}
+
+/// A request that no connection has taken.
+fn unsent<B>(error: Error, request: Request<B>) -> Box<FailedRequest<B>> {
+    Box::new(FailedRequest { error, request: Some(request), unsent: true })
+}
+
+fn received<B>(response: Result<ResponseResult<B>, RecvError>) -> ResponseResult<B> {
+    // The sender was dropped: the connection's task has ended with its runtime.
+    let lost = || FailedRequest { error: ErrorKind::Incomplete.into(), request: None, unsent: false };
+    response.unwrap_or_else(|_| Err(Box::new(lost())))
+}
+
+/// Whether a method is idempotent (RFC 9110 §9.2.2).
+pub(in crate::client) fn is_idempotent(method: &Method) -> bool {
+    method.is_safe() || *method == Method::PUT || *method == Method::DELETE
+}

@@ -1,0 +1,243 @@
+//! One open connection and its requests, for the list of them. The connection writes, anyone reads.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http::{Method, Uri};
+
+use super::listing::{ConnectionInfo, ConnectionState, RequestInfo, RequestState};
+
+/// One open connection.
+///
+/// All fields have one writer, the task of the connection, and are atomic only for the readers. They cost the writer a plain
+/// store each.
+#[derive(Debug)]
+pub(super) struct ConnectionEntry {
+    pub(super) id: u64,
+    /// When it was made: all times here are nanoseconds since the `Stats` was made.
+    opened: u64,
+    pub(super) peer: OnceLock<Box<str>>,
+    state: AtomicU8,
+    /// When its last request ended.
+    pub(super) idle_since: AtomicU64,
+    pub(super) requests: AtomicU64,
+    pub(super) received: AtomicU64,
+    pub(super) sent: AtomicU64,
+    pub(super) buffered: AtomicU64,
+    /// The request that runs alone, as most do: no allocation, and the memory is warm.
+    pub(super) first: RequestEntry,
+    others: Mutex<Vec<Arc<RequestEntry>>>,
+}
+
+/// A place for a request in flight.
+#[derive(Debug)]
+pub(super) struct RequestEntry {
+    /// When the request began; [`NONE`] if there is none.
+    began: AtomicU64,
+    state: AtomicU8,
+    pub(super) received: AtomicU64,
+    pub(super) sent: AtomicU64,
+    text: Mutex<RequestText>,
+}
+
+const NONE: u64 = u64::MAX;
+
+/// The method and the target, cut to these lengths.
+#[derive(Debug)]
+struct RequestText {
+    method: MethodText,
+    target: Text<200>,
+}
+
+/// The name of a method: usually a constant, which costs less than a copy.
+#[derive(Debug)]
+enum MethodText {
+    Standard(&'static str),
+    Other(Text<16>),
+}
+
+/// A text in place.
+#[derive(Debug)]
+struct Text<const N: usize> {
+    len: u8,
+    bytes: [u8; N],
+}
+
+impl<const N: usize> Text<N> {
+    const EMPTY: Self = Self { len: 0, bytes: [0; N] };
+
+    #[inline]
+    fn set(&mut self, text: &str) {
+        let len = text.len().min(N);
+        self.bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+        self.len = len as u8;
+    }
+
+    fn get(&self) -> String {
+        let text = self.bytes.get(..self.len.into()).unwrap_or_default();
+        String::from_utf8_lossy(text).into_owned()
+    }
+}
+
+impl MethodText {
+    #[inline]
+    fn of(method: &Method) -> Self {
+        match *method {
+            Method::GET => Self::Standard("GET"),
+            Method::POST => Self::Standard("POST"),
+            _ => Self::other(method),
+        }
+    }
+
+    #[cold]
+    fn other(method: &Method) -> Self {
+        let mut text = Text::EMPTY;
+        text.set(method.as_str());
+        Self::Other(text)
+    }
+
+    fn get(&self) -> String {
+        match self {
+            Self::Standard(name) => (*name).to_owned(),
+            Self::Other(text) => text.get(),
+        }
+    }
+}
+
+impl RequestEntry {
+    pub(super) const fn new() -> Self {
+        Self {
+            began: AtomicU64::new(NONE),
+            state: AtomicU8::new(RequestState::Handler as u8),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            text: Mutex::new(RequestText { method: MethodText::Standard(""), target: Text::EMPTY }),
+        }
+    }
+
+    #[inline]
+    pub(super) fn begin(&self, now: u64, method: &Method, uri: &Uri) {
+        let target = match (uri.path_and_query(), uri.authority()) {
+            (Some(target), _) => target.as_str(),
+            (None, Some(authority)) => authority.as_str(),
+            (None, None) => "",
+        };
+        {
+            let mut text = lock(&self.text);
+            text.method = MethodText::of(method);
+            text.target.set(target);
+        }
+        self.received.store(0, Ordering::Relaxed);
+        self.sent.store(0, Ordering::Relaxed);
+        self.set_state(RequestState::Handler);
+        self.began.store(now, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn set_state(&self, state: RequestState) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn end(&self) {
+        self.began.store(NONE, Ordering::Relaxed);
+    }
+
+    fn info(&self, now: u64) -> Option<(u64, RequestInfo)> {
+        let began = self.began.load(Ordering::Relaxed);
+        if began == NONE {
+            return None;
+        }
+        let (method, target) = {
+            let text = lock(&self.text);
+            (text.method.get(), text.target.get())
+        };
+        let info = RequestInfo {
+            method,
+            target,
+            state: request_state(self.state.load(Ordering::Relaxed)),
+            age: Duration::from_nanos(now.saturating_sub(began)),
+            received: self.received.load(Ordering::Relaxed),
+            sent: self.sent.load(Ordering::Relaxed),
+        };
+        Some((began, info))
+    }
+}
+
+impl ConnectionEntry {
+    pub(super) const fn new(id: u64, now: u64) -> Self {
+        Self {
+            id,
+            opened: now,
+            peer: OnceLock::new(),
+            state: AtomicU8::new(ConnectionState::New as u8),
+            idle_since: AtomicU64::new(now),
+            requests: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            buffered: AtomicU64::new(0),
+            first: RequestEntry::new(),
+            others: Mutex::new(Vec::new()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn set_state(&self, state: ConnectionState) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// A place for one more request beside the first one.
+    pub(super) fn add_request(&self) -> Arc<RequestEntry> {
+        let entry = Arc::new(RequestEntry::new());
+        lock(&self.others).push(Arc::clone(&entry));
+        entry
+    }
+
+    pub(super) fn remove_request(&self, entry: &Arc<RequestEntry>) {
+        lock(&self.others).retain(|other| !Arc::ptr_eq(other, entry));
+    }
+
+    pub(super) fn info(&self, now: u64) -> ConnectionInfo {
+        let others = lock(&self.others).clone();
+        let entries = [&self.first].into_iter().chain(others.iter().map(|entry| &**entry));
+        let mut in_flight: Vec<_> = entries.filter_map(|entry| entry.info(now)).collect();
+        in_flight.sort_by_key(|(began, _)| *began);
+        let idle_since = self.idle_since.load(Ordering::Relaxed);
+        let state = match self.state.load(Ordering::Relaxed) {
+            _ if !in_flight.is_empty() => ConnectionState::Active,
+            1 => ConnectionState::Active,
+            2 => ConnectionState::Idle,
+            3 => ConnectionState::Closing,
+            _ => ConnectionState::New,
+        };
+        let idle =
+            (state == ConnectionState::Idle).then(|| Duration::from_nanos(now.saturating_sub(idle_since)));
+        ConnectionInfo {
+            id: self.id,
+            peer: self.peer.get().map(|peer| peer.to_string()),
+            state,
+            age: Duration::from_nanos(now.saturating_sub(self.opened)),
+            idle,
+            requests: self.requests.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+            sent: self.sent.load(Ordering::Relaxed),
+            buffered: self.buffered.load(Ordering::Relaxed),
+            in_flight: in_flight.into_iter().map(|(_, info)| info).collect(),
+        }
+    }
+}
+
+const fn request_state(state: u8) -> RequestState {
+    match state {
+        0 => RequestState::Waiting,
+        2 => RequestState::Response,
+        3 => RequestState::Upgraded,
+        _ => RequestState::Handler,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A poisoned value is consistent: no code panics while a lock is held.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

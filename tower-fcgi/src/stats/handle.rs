@@ -1,0 +1,213 @@
+//! The handle of the numbers.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::gauge::SharedGauge;
+use super::histogram::{self, Measured, Recorded};
+use super::listing::ConnectionInfo;
+use super::registry::Registry;
+use super::shard::{Shard, sums};
+use super::snapshot::{Connections, Refusal, Requests, Snapshot, StderrLines, Traffic};
+use super::thread_slot;
+
+/// Counts what connections do: how many are open, what becomes of their requests, how long that takes.
+///
+/// Clones count together. Give one to [`Builder::with_stats`](crate::Builder::with_stats), or to `serve` of axum-fcgi, and keep
+/// another one to read.
+///
+/// # Cost
+/// Without a `Stats`, a connection does next to nothing for it. With one, counters are written without locked instructions,
+/// each thread its own; what all threads share is changed when a connection opens or closes, and when a request is not answered
+/// at once. The [architecture](https://github.com/fcgi-rs/axum-fcgi) has a page on this. An open connection needs some 500 bytes
+/// more.
+///
+/// # Examples
+/// ```
+/// use tower_fcgi::{Builder, Stats};
+/// let stats = Stats::new();
+/// let builder = Builder::new().with_stats(stats.clone());
+/// assert_eq!(stats.snapshot().connections.open.current, 0);
+/// ```
+#[derive(Clone, Default)]
+pub struct Stats {
+    shared: Arc<Shared>,
+}
+
+/// What the clones share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    started_at: SystemTime,
+    epoch: Instant,
+    /// By the number of their thread.
+    shards: RwLock<Vec<Option<Arc<Shard>>>>,
+    pub(super) open: SharedGauge,
+    pub(super) idle: SharedGauge,
+    /// What connections have published at the end of a poll. The current number is counted in the shards.
+    pub(super) in_flight: SharedGauge,
+    pub(super) upgraded: SharedGauge,
+    pub(super) buffered: SharedGauge,
+    pub(super) registry: Registry,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            started_at: SystemTime::now(),
+            epoch: Instant::now(),
+            shards: RwLock::default(),
+            open: SharedGauge::default(),
+            idle: SharedGauge::default(),
+            in_flight: SharedGauge::default(),
+            upgraded: SharedGauge::default(),
+            buffered: SharedGauge::default(),
+            registry: Registry::default(),
+        }
+    }
+}
+
+impl Stats {
+    /// Numbers that are all zero.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The numbers now.
+    ///
+    /// Takes some microseconds for each thread that serves connections, and delays none of them.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let shared = &*self.shared;
+        let shards = shared.all_shards();
+        Snapshot {
+            started_at: shared.started_at,
+            uptime: shared.epoch.elapsed(),
+            connections: shared.connections(&shards),
+            requests: shared.requests(&shards),
+            bytes: Traffic {
+                received: sum(&shards, |shard| &shard.received),
+                sent: sum(&shards, |shard| &shard.sent),
+                buffered: shared.buffered.get(),
+            },
+            stderr: StderrLines {
+                lines: sum(&shards, |shard| &shard.stderr_lines),
+                dropped: sum(&shards, |shard| &shard.stderr_dropped),
+            },
+        }
+    }
+
+    /// The open connections and their requests in flight, the oldest connection first.
+    ///
+    /// Allocates for each connection. The targets and addresses are those of strangers: do not show them to everyone.
+    #[must_use]
+    pub fn connections(&self) -> Vec<ConnectionInfo> {
+        let now = self.shared.now();
+        self.shared.registry.entries().iter().map(|entry| entry.info(now)).collect()
+    }
+
+    /// Counts a connection that was not served. For accept loops; `serve` of axum-fcgi does this itself.
+    pub fn on_refused(&self, refusal: Refusal) {
+        self.shared.shard().count(refusal);
+    }
+
+    /// Counts how long an accepted connection had to wait before it was served. For accept loops; `serve` of axum-fcgi does this
+    /// itself.
+    pub fn on_accept_wait(&self, waited: Duration) {
+        self.shared.shard().accept_wait.record(Measured::new(nanos(waited)));
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Shared {
+    /// Nanoseconds since the numbers were made, by the runtime's clock, which tests can pause.
+    #[inline]
+    pub(super) fn now(&self) -> u64 {
+        nanos(Instant::now().saturating_duration_since(self.epoch))
+    }
+
+    /// The shard of the current thread.
+    pub(super) fn shard(&self) -> Arc<Shard> {
+        let slot = thread_slot::current();
+        let shards = self.shards.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Some(shard)) = shards.get(slot) {
+            return Arc::clone(shard);
+        }
+        drop(shards);
+        let mut shards = self.shards.write().unwrap_or_else(PoisonError::into_inner);
+        if shards.len() <= slot {
+            shards.resize(slot + 1, None);
+        }
+        Arc::clone(shards[slot].get_or_insert_with(|| Arc::new(Shard::new())))
+    }
+
+    fn all_shards(&self) -> Vec<Arc<Shard>> {
+        let shards = self.shards.read().unwrap_or_else(PoisonError::into_inner);
+        shards.iter().flatten().cloned().collect()
+    }
+
+    fn connections(&self, shards: &[Arc<Shard>]) -> Connections {
+        Connections {
+            open: self.open.get(),
+            idle: self.idle.get(),
+            accepted: sum(shards, |shard| &shard.accepted),
+            refused: sums(shards, |shard| &shard.refused).into(),
+            closed: sums(shards, |shard| &shard.closed).into(),
+            accept_wait: histogram(shards, |shard| &shard.accept_wait),
+        }
+    }
+
+    fn requests(&self, shards: &[Arc<Shard>]) -> Requests {
+        // In this order: a request that begins or ends meanwhile must not make the difference negative.
+        let ended = shards.iter().map(|shard| shard.ended()).fold(0, u64::wrapping_add);
+        let begun = sum(shards, |shard| &shard.begun);
+        let mut requests = Requests {
+            in_flight: self.in_flight.get_with(begun.saturating_sub(ended)),
+            upgraded: self.upgraded.get(),
+            begun,
+            completed: sum(shards, |shard| &shard.completed),
+            aborted: sums(shards, |shard| &shard.aborted).into(),
+            rejected_by_protocol: sums(shards, |shard| &shard.rejected_by_protocol).into(),
+            cut_off: sum(shards, |shard| &shard.cut_off),
+            failures: sums(shards, |shard| &shard.failures).into(),
+            timed_out: sums(shards, |shard| &shard.timed_out).into(),
+            time_to_head: histogram(shards, |shard| &shard.time_to_head),
+            total_time: histogram(shards, |shard| &shard.total_time),
+            readiness_wait: histogram(shards, |shard| &shard.readiness_wait),
+            ..Requests::default()
+        };
+        for (status, count) in shards.iter().flat_map(|shard| shard.rejected()) {
+            *requests.rejected.entry(status).or_default() += count;
+        }
+        requests
+    }
+}
+
+/// The sum of a counter over all threads.
+fn sum(shards: &[Arc<Shard>], counter: impl Fn(&Shard) -> &AtomicU64) -> u64 {
+    shards.iter().map(|shard| counter(shard).load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
+}
+
+fn histogram(shards: &[Arc<Shard>], recorded: impl Fn(&Shard) -> &Recorded) -> histogram::Histogram {
+    histogram::sum(shards.iter().map(|shard| recorded(shard)))
+}
+
+/// Nanoseconds, of at most 584 years.
+#[inline]
+pub(super) fn nanos(duration: Duration) -> u64 {
+    duration.as_secs().wrapping_mul(1_000_000_000).wrapping_add(duration.subsec_nanos().into())
+}
+
+impl fmt::Debug for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.shared.open.get();
+        f.debug_struct("Stats").field("open", &open).finish_non_exhaustive()
+    }
+}

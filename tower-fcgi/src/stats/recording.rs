@@ -1,0 +1,394 @@
+//! The counting for one connection.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use fcgi_core::RequestKey;
+use http::{Method, Uri};
+
+use super::counts::add;
+use super::entry::{ConnectionEntry, RequestEntry};
+use super::handle::{Shared, Stats, nanos};
+use super::histogram::Measured;
+use super::listing::{ConnectionState, RequestState};
+use super::recorder::PolledConnection;
+use super::report::{Cause, RecordedFailure, ResponseEnding, ResponseReport};
+use super::shard::Shard;
+use super::snapshot::{AbortReason, CloseReason, FailureCause, ProtocolRejection};
+use super::thread_slot;
+
+/// What is counted for one connection, and where.
+#[derive(Debug)]
+pub(super) struct Recording {
+    shared: Arc<Shared>,
+    entry: Arc<ConnectionEntry>,
+    /// The counters of thread `slot`, which used this last.
+    shard: Arc<Shard>,
+    slot: usize,
+    /// The request that runs in the entry's own place.
+    first: Option<Running>,
+    others: Vec<(Running, Arc<RequestEntry>)>,
+    published: Published,
+    close_reason: Option<CloseReason>,
+}
+
+/// A request in flight.
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    key: RequestKey,
+    /// Nanoseconds since the numbers were made.
+    began: u64,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    BeforeHead,
+    AfterHead,
+    Upgraded,
+}
+
+/// The connection's part of the gauges that all connections share.
+#[derive(Debug, Default)]
+struct Published {
+    in_flight: u64,
+    upgraded: u64,
+    idle: u64,
+    buffered: u64,
+}
+
+/// How a request has ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Outcome {
+    Completed,
+    /// With the failure's error response.
+    Rejected(RecordedFailure),
+    RejectedByProtocol(ProtocolRejection),
+    CutOff(Option<RecordedFailure>),
+    Aborted(AbortReason),
+}
+
+impl Recording {
+    pub(super) fn new(stats: &Stats) -> Self {
+        let shared = Arc::clone(stats.shared());
+        let (slot, shard) = (thread_slot::current(), shared.shard());
+        add(&shard.accepted, 1);
+        shared.open.change(0, 1);
+        let entry = shared.registry.add(shared.now());
+        Self {
+            shared,
+            entry,
+            shard,
+            slot,
+            first: None,
+            others: Vec::new(),
+            published: Published::default(),
+            close_reason: None,
+        }
+    }
+
+    pub(super) fn set_peer(&self, peer: &dyn fmt::Debug) {
+        // A connection has one peer: a second name is ignored.
+        let _ = self.entry.peer.set(format!("{peer:?}").into());
+    }
+
+    /// Switches to the counters of the current thread. The other methods that count do this first.
+    #[inline]
+    fn use_own_shard(&mut self) {
+        let slot = thread_slot::current();
+        if slot != self.slot {
+            self.change_shard(slot);
+        }
+    }
+
+    #[cold]
+    fn change_shard(&mut self, slot: usize) {
+        self.slot = slot;
+        self.shard = self.shared.shard();
+    }
+
+    fn in_flight(&self) -> u64 {
+        u64::from(self.first.is_some()) + self.others.len() as u64
+    }
+
+    #[inline]
+    pub(super) fn begin(&mut self, key: RequestKey, method: &Method, uri: &Uri) {
+        self.use_own_shard();
+        let began = self.shared.now();
+        add(&self.shard.begun, 1);
+        add(&self.entry.requests, 1);
+        let running = Running { key, began, phase: Phase::BeforeHead };
+        if self.first.is_none() {
+            self.entry.first.begin(began, method, uri);
+            self.first = Some(running);
+        } else {
+            let entry = self.entry.add_request();
+            entry.begin(began, method, uri);
+            self.others.push((running, entry));
+        }
+        // Not published before the end of the poll, by which most requests have ended.
+        self.shared.in_flight.observe(self.published.in_flight, self.in_flight());
+    }
+
+    #[inline]
+    pub(super) fn polled(&mut self, key: RequestKey, report: &ResponseReport, state: Option<RequestState>) {
+        self.use_own_shard();
+        // Most responses begin and end in one poll: one look at the clock, because their bytes are written together.
+        if state.is_none()
+            && report.ending == ResponseEnding::Complete
+            && report.details.is_none()
+            && let Some(running) =
+                self.first.take_if(|first| first.key == key && first.phase == Phase::BeforeHead)
+        {
+            let now = self.shared.now();
+            let shard = &self.shard;
+            let took = Measured::new(now.saturating_sub(running.began));
+            shard.time_to_head.record(took);
+            shard.total_time.record(took);
+            add(&shard.completed, 1);
+            self.entry.first.end();
+            self.entry.idle_since.store(now, Ordering::Relaxed);
+            return;
+        }
+        self.polled_in_part(key, report, state);
+    }
+
+    #[inline(never)]
+    fn polled_in_part(&mut self, key: RequestKey, report: &ResponseReport, state: Option<RequestState>) {
+        self.count_details(report);
+        let Some((running, entry)) = self.find(key) else { return };
+        add(&entry.sent, report.sent);
+        let is_first = report.has_output && running.phase == Phase::BeforeHead;
+        let is_head = is_first && report.ending != ResponseEnding::Replaced;
+        if is_head {
+            running.phase = Phase::AfterHead;
+        }
+        let began = running.began;
+        let upgrades = report.is_upgraded();
+        if upgrades {
+            running.phase = Phase::Upgraded;
+        }
+        if let Some(state) = state {
+            entry.set_state(state);
+        }
+        if upgrades {
+            self.change_upgraded(1);
+        }
+        if !is_head && state.is_some() {
+            return;
+        }
+        let now = self.shared.now();
+        if is_head {
+            self.shard.time_to_head.record(Measured::new(now.saturating_sub(began)));
+        }
+        if state.is_none() {
+            self.end_at(key, Outcome::of(report), now);
+        }
+    }
+
+    pub(super) fn answered(&mut self, key: RequestKey, report: &ResponseReport) {
+        self.count_details(report);
+        if self.find(key).is_some() {
+            self.end(key, Outcome::of(report));
+        } else if report.ending != ResponseEnding::Open {
+            self.count_unserved(Outcome::of(report));
+        }
+    }
+
+    /// Counts what reports rarely have.
+    pub(super) fn count_details(&mut self, report: &ResponseReport) {
+        let Some(details) = &report.details else { return };
+        self.use_own_shard();
+        let shard = &self.shard;
+        add(&shard.stderr_lines, details.stderr_lines);
+        add(&shard.stderr_dropped, details.stderr_dropped);
+        for _ in 0..details.panicked_drops {
+            shard.count(FailureCause::Panicked);
+        }
+        if let Some(waited) = details.waited {
+            shard.readiness_wait.record(Measured::new(nanos(waited)));
+        }
+    }
+
+    /// Counts a request that was never in flight.
+    pub(super) fn count_unserved(&mut self, outcome: Outcome) {
+        self.use_own_shard();
+        add(&self.shard.begun, 1);
+        self.count(outcome);
+    }
+
+    pub(super) fn rejected_at_begin(&mut self, unknown_role: u32, overloaded: u32, status: Option<u16>) {
+        for _ in 0..unknown_role {
+            self.count_unserved(Outcome::RejectedByProtocol(ProtocolRejection::UnknownRole));
+        }
+        for _ in 0..overloaded {
+            self.count_unserved(match status {
+                Some(status) => Outcome::Rejected(RecordedFailure { status, ..RecordedFailure::OVERLOADED }),
+                None => Outcome::RejectedByProtocol(ProtocolRejection::Overloaded),
+            });
+        }
+    }
+
+    #[inline]
+    pub(super) fn received_body(&self, key: RequestKey, total: u64) {
+        let entry = match &self.first {
+            Some(running) if running.key == key => Some(&self.entry.first),
+            _ => self.others.iter().find(|(running, _)| running.key == key).map(|(_, entry)| &**entry),
+        };
+        if let Some(entry) = entry {
+            entry.received.store(total, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn stderr(&mut self, sent: u64, dropped: u64) {
+        self.use_own_shard();
+        add(&self.shard.stderr_lines, sent);
+        add(&self.shard.stderr_dropped, dropped);
+    }
+
+    pub(super) fn closing(&mut self, reason: CloseReason) {
+        self.close_reason.get_or_insert(reason);
+    }
+
+    /// Ends a request, if it is in flight.
+    pub(super) fn end(&mut self, key: RequestKey, outcome: Outcome) {
+        self.use_own_shard();
+        self.end_at(key, outcome, self.shared.now());
+    }
+
+    #[inline]
+    fn end_at(&mut self, key: RequestKey, outcome: Outcome, now: u64) {
+        let Some(running) = self.remove(key) else { return };
+        self.entry.idle_since.store(now, Ordering::Relaxed);
+        if running.phase == Phase::Upgraded {
+            self.change_upgraded(-1);
+        } else {
+            self.shard.total_time.record(Measured::new(now.saturating_sub(running.began)));
+        }
+        self.count(outcome);
+    }
+
+    #[inline]
+    fn count(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Completed => add(&self.shard.completed, 1),
+            failed => self.count_failed(failed),
+        }
+    }
+
+    #[cold]
+    fn count_failed(&self, outcome: Outcome) {
+        let shard = &self.shard;
+        match outcome {
+            Outcome::Completed => {}
+            Outcome::Rejected(failure) => {
+                shard.count_rejected(failure.status);
+                failure.count(shard);
+            }
+            Outcome::RejectedByProtocol(rejection) => shard.count(rejection),
+            Outcome::CutOff(failure) => {
+                add(&shard.cut_off, 1);
+                if let Some(failure) = failure {
+                    failure.count(shard);
+                }
+            }
+            Outcome::Aborted(reason) => shard.count(reason),
+        }
+    }
+
+    #[inline]
+    fn find(&mut self, key: RequestKey) -> Option<(&mut Running, &RequestEntry)> {
+        match &mut self.first {
+            Some(running) if running.key == key => Some((running, &self.entry.first)),
+            _ => {
+                let found = self.others.iter_mut().find(|(running, _)| running.key == key);
+                found.map(|(running, entry)| (running, &**entry))
+            }
+        }
+    }
+
+    #[inline]
+    fn remove(&mut self, key: RequestKey) -> Option<Running> {
+        if let Some(running) = self.first.take_if(|running| running.key == key) {
+            self.entry.first.end();
+            return Some(running);
+        }
+        let index = self.others.iter().position(|(running, _)| running.key == key)?;
+        let (running, entry) = self.others.swap_remove(index);
+        self.entry.remove_request(&entry);
+        Some(running)
+    }
+
+    #[cold]
+    fn change_upgraded(&mut self, change: i64) {
+        let upgraded = self.published.upgraded.saturating_add_signed(change);
+        self.shared.upgraded.change(self.published.upgraded, upgraded);
+        self.published.upgraded = upgraded;
+    }
+
+    #[inline]
+    pub(super) fn publish(&mut self, connection: PolledConnection) {
+        self.use_own_shard();
+        let PolledConnection { state, received, sent, buffered } = connection;
+        add(&self.shard.received, received);
+        add(&self.entry.received, received);
+        add(&self.shard.sent, sent);
+        add(&self.entry.sent, sent);
+        let (in_flight, idle) = (self.in_flight(), u64::from(state == ConnectionState::Idle));
+        let before = &self.published;
+        if (before.in_flight ^ in_flight) | (before.idle ^ idle) | (before.buffered ^ buffered) != 0 {
+            self.change_gauges(Published { in_flight, upgraded: before.upgraded, idle, buffered });
+        }
+        self.entry.set_state(state);
+    }
+
+    fn change_gauges(&mut self, now: Published) {
+        let (shared, before) = (&self.shared, &self.published);
+        shared.in_flight.change(before.in_flight, now.in_flight);
+        shared.upgraded.change(before.upgraded, now.upgraded);
+        shared.idle.change(before.idle, now.idle);
+        shared.buffered.change(before.buffered, now.buffered);
+        self.entry.buffered.store(now.buffered, Ordering::Relaxed);
+        self.published = now;
+    }
+
+    pub(super) fn closed(mut self, failure: Option<CloseReason>) {
+        let reason = failure.or(self.close_reason).unwrap_or(CloseReason::WebServer);
+        let aborted = match reason {
+            CloseReason::Aborted => AbortReason::ConnectionAborted,
+            CloseReason::Dropped => AbortReason::Dropped,
+            _ => AbortReason::ConnectionLost,
+        };
+        let others: Vec<_> = self.others.iter().map(|(running, _)| *running).collect();
+        for running in self.first.into_iter().chain(others) {
+            self.end(running.key, Outcome::Aborted(aborted));
+        }
+        self.use_own_shard();
+        self.shard.count(reason);
+        self.change_gauges(Published::default());
+        self.shared.open.change(1, 0);
+        self.shared.registry.remove(&self.entry);
+    }
+}
+
+impl Outcome {
+    fn of(report: &ResponseReport) -> Self {
+        match (report.ending, report.failure()) {
+            (ResponseEnding::Replaced, Some(failure)) => Self::Rejected(failure),
+            (ResponseEnding::Incomplete, failure) => Self::CutOff(failure),
+            (ResponseEnding::Complete, _) => Self::Completed,
+            // The protocol has closed the request.
+            _ => Self::Aborted(AbortReason::ConnectionLost),
+        }
+    }
+}
+
+impl RecordedFailure {
+    fn count(self, shard: &Shard) {
+        match self.cause {
+            Cause::Failure(failure) => shard.count(failure),
+            Cause::Timeout(timeout) => shard.count(timeout),
+        }
+    }
+}

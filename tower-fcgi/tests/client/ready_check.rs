@@ -1,0 +1,121 @@
+//! Which connections are kept, for how long, and when they take the next request.
+
+use fcgi_core::{BeginRequest, RecordType};
+use tokio::time::{Duration, Instant, sleep};
+use tower::{Service as _, ServiceExt as _};
+use tower_fcgi::client::Config;
+
+use crate::loopback::*;
+use crate::scripted::{self, Application, complete_response, record, values};
+
+/// The reply of an application that has read all before it.
+fn free() -> Vec<u8> {
+    values(&[("FCGI_MPXS_CONNS", "0")])
+}
+
+async fn keeps(app: &mut Application) -> bool {
+    let (kind, content) = app.record().await.unwrap();
+    assert_eq!(kind, RecordType::BEGIN_REQUEST);
+    BeginRequest::decode(content[..].try_into().unwrap()).keep_conn
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_are_not_kept_by_default() {
+    let several = Config::default().with_max_concurrent_requests(2);
+    for (config, kept) in [
+        (Config::default(), false),
+        (Config::default().with_keep_conn(true), true),
+        (several.clone(), true),
+        (several.with_keep_conn(false), false),
+    ] {
+        assert_eq!(config.keep_conn(), kept);
+        assert!(kept || config.max_concurrent_requests() == 1);
+        let (mut sender, _web_server, mut app) = scripted::connect(config.clone());
+        let _response = sender.call(get("/"));
+        if config.max_concurrent_requests() > 1 {
+            assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+        }
+        assert_eq!(keeps(&mut app).await, kept);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_connection_waits_until_php_is_free() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_keep_conn(true));
+    for number in 0..3 {
+        let response = sender.ready().await.unwrap().call(get("/"));
+        app.request().await;
+        // As in `fastcgi_finish_request()`.
+        app.send(complete_response(&number.to_string())).await;
+        assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), number.to_string());
+        assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+        let next = tokio::spawn(async move { sender.ready().await.map(drop).map(|()| sender) });
+        sleep(Duration::from_millis(90)).await;
+        assert!(!next.is_finished(), "the script may still run");
+        app.send(free()).await;
+        sender = next.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_to_an_earlier_query_is_not_enough() {
+    let config = Config::default().with_max_concurrent_requests(8);
+    let (mut sender, _web_server, mut app) = scripted::connect(config);
+    let response = sender.call(get("/"));
+    assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+    app.request().await;
+    app.send(complete_response("1")).await;
+    text(response.await.unwrap().into_body()).await.unwrap();
+    assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+    let next = tokio::spawn(async move { sender.ready().await.map(drop) });
+    for is_last in [false, true] {
+        sleep(Duration::from_millis(10)).await;
+        assert!(!next.is_finished());
+        app.send(free()).await;
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(next.is_finished(), is_last);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_not_free_in_time_closes() {
+    let (mut sender, web_server, mut app) = scripted::connect(Config::default().with_keep_conn(true));
+    let response = sender.call(get("/"));
+    app.request().await;
+    let start = Instant::now();
+    app.send(complete_response("done")).await;
+    text(response.await.unwrap().into_body()).await.unwrap();
+    assert!(sender.ready().await.unwrap_err().is_closed());
+    web_server.await.unwrap().unwrap();
+    assert_eq!(start.elapsed().as_millis(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unsupported_query_shows_it_too() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_keep_conn(true));
+    let response = sender.call(get("/"));
+    app.request().await;
+    app.send(complete_response("1")).await;
+    text(response.await.unwrap().into_body()).await.unwrap();
+    let unknown = record(RecordType::UNKNOWN_TYPE, &[RecordType::GET_VALUES.0, 0, 0, 0, 0, 0, 0, 0]);
+    app.send(scripted::with_id(0, unknown)).await;
+    sender.ready().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_kept_connection_closes_after_1_s() {
+    let config = Config::default().with_keep_conn(true).with_ready_check(false);
+    let (mut sender, web_server, mut app) = scripted::connect(config);
+    // Not before its first request.
+    sleep(Duration::from_secs(60)).await;
+    for _ in 0..2 {
+        let response = sender.ready().await.unwrap().call(get("/"));
+        app.request().await;
+        app.send(complete_response("done")).await;
+        text(response.await.unwrap().into_body()).await.unwrap();
+        sleep(Duration::from_millis(900)).await;
+    }
+    let start = Instant::now();
+    web_server.await.unwrap().unwrap();
+    assert_eq!(start.elapsed().as_millis(), 100);
+}
