@@ -172,9 +172,12 @@ pub mod php {}
 #[cfg(unix)]
 mod listen;
 pub mod rejection;
+mod request_log;
 mod roles;
 mod send_file;
 mod serve;
+#[cfg(feature = "status")]
+mod status;
 #[doc = include_str!("testing.md")]
 pub mod testing {}
 mod throttle;
@@ -201,6 +204,8 @@ pub use self::serve::{
 };
 #[cfg(unix)]
 pub use self::serve::{ServeAuto, serve_auto};
+#[cfg(feature = "status")]
+pub use self::status::{Status, status};
 pub use tower_fcgi;
 pub use tower_fcgi::{ErrorLog, RequestTarget, Snapshot, Stats, StderrClosed, stats};
 

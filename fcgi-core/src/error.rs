@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::record::RequestId;
+use crate::record::{ForeignProtocol, RequestId};
 
 /// A violation of the protocol by the peer.
 ///
@@ -23,6 +23,9 @@ pub enum ProtocolErrorKind {
     /// §3.3: the version must be 1.
     #[error("the version is not 1 (FastCGI §3.3)")]
     InvalidVersion,
+    /// §3.3: the version must be 1. The bytes are those of another protocol.
+    #[error("the peer speaks {0} instead of FastCGI")]
+    ForeignProtocol(ForeignProtocol),
     /// §3.3: management records have the null id, and no other record has it.
     #[error("a management record has a request id, or another record has none (FastCGI §3.3)")]
     InvalidRequestId,

@@ -128,8 +128,8 @@ pub use limits::Limits;
 pub use name_value::{MAX_PAIR_LEN, NameValuePairs, encode_pair};
 pub use params::{Iter as ParamsIter, Params};
 pub use record::{
-    BeginRequest, Direction, EndRequest, ProtocolStatus, RecordHeader, RecordType, RequestId, Role, Roles,
-    UnknownType, VERSION, Variable,
+    BeginRequest, Direction, EndRequest, ForeignProtocol, ProtocolStatus, RecordHeader, RecordType,
+    RequestId, Role, Roles, UnknownType, VERSION, Variable,
 };
 pub use stream_state::StreamState;
 

@@ -118,6 +118,10 @@ mod cgi;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(any(feature = "client", feature = "server"))]
+mod escaped;
+#[cfg(feature = "server")]
+mod log_throttle;
+#[cfg(any(feature = "client", feature = "server"))]
 mod panic;
 #[cfg(any(feature = "client", feature = "server"))]
 mod progress;
@@ -135,9 +139,11 @@ pub use self::cgi::{InvalidReasonPhrase, ReasonPhrase};
 #[cfg(feature = "server")]
 pub use self::cgi::{OriginalUri, RequestTarget};
 #[cfg(feature = "server")]
+pub use self::log_throttle::LogThrottle;
+#[cfg(feature = "server")]
 pub use self::server::{
     Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
-    OnUpgrade, Params, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,
+    OnUpgrade, Params, RequestSummary, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,
 };
 #[cfg(feature = "server")]
 pub use self::stats::{Snapshot, Stats};

@@ -5,7 +5,7 @@
 //! cargo run --release -p compare -- --instructions [FILTER]
 //! cargo run --release -p compare -- --stack [FILTER] [--instructions]
 //! cargo run --release -p compare -- --client [--instructions]
-//! cargo run --release -p compare -- --php [--instructions]
+//! cargo run --release -p compare -- --php [cpu|slow|memory] [--instructions]
 //! cargo run --release -p compare -- --websocket [--rounds N]
 //! ```
 //!
@@ -67,10 +67,10 @@ fn run(arguments: &[String]) -> io::Result<()> {
     {
         return client::run(name, requests.parse().map_err(io::Error::other)?, socket.as_ref());
     }
-    if let [role, port, socket, root] = arguments
-        && role == php::ROLE
+    if let [role, rest @ ..] = arguments
+        && role == php::gateway::ROLE
     {
-        return php::serve(port.parse().map_err(io::Error::other)?, socket.as_ref(), root.as_ref());
+        return php::gateway::serve(rest);
     }
     let options = Options::parse(arguments)?;
     if options.web_socket {

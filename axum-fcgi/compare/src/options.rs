@@ -12,7 +12,7 @@ pub(crate) struct Options {
     pub(crate) nginx: bool,
     /// Measure web servers and application together.
     pub(crate) stack: bool,
-    /// Compare the gateway to PHP with nginx.
+    /// Compare the gateway to PHP with nginx: CPU time, slow clients, memory.
     pub(crate) php: bool,
     /// Compare the client with hyper's.
     pub(crate) client: bool,

@@ -14,7 +14,16 @@ use crate::headers::Headers;
 pub(crate) struct Outcome {
     pub(crate) requests: u64,
     pub(crate) requests_per_second: f64,
+    /// Of the responses that came.
+    pub(crate) latency: Latency,
     pub(crate) failures: Failures,
+}
+
+/// How long half of the responses took at most, and 99 % of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Latency {
+    pub(crate) median: Duration,
+    pub(crate) percentile_99: Duration,
 }
 
 /// Failed requests by kind.
@@ -75,7 +84,7 @@ pub(crate) fn run(
     time: Duration,
 ) -> io::Result<Outcome> {
     let mut wrk = Command::new("wrk");
-    wrk.args(["-t", "1", "-c", &connections.to_string()]);
+    wrk.args(["--latency", "-t", "1", "-c", &connections.to_string()]);
     // wrk accepts whole seconds only.
     wrk.args(["-d", &time.as_secs_f64().ceil().to_string()]);
     // wrk adds its own Host header, and nginx rejects a request with two.
@@ -100,7 +109,26 @@ impl Outcome {
         let errors = lines.find_map(|line| line.strip_prefix("Socket errors:"));
         let [connects, reads, writes, timeouts] = errors.map_or(Some([0; 4]), socket_errors)?;
         let failures = Failures { statuses, connects, reads, writes, timeouts };
-        Some(Self { requests, requests_per_second: rate, failures })
+        Some(Self { requests, requests_per_second: rate, latency: Latency::parse(text)?, failures })
+    }
+}
+
+impl Latency {
+    /// Parses `50%    1.21ms` and `99%   23.00us`.
+    fn parse(text: &str) -> Option<Self> {
+        let value = |percentile| {
+            let line = text.lines().find_map(|line| line.trim().strip_prefix(percentile))?.trim();
+            let (number, unit) = line.split_at(line.find(|unit: char| unit.is_ascii_alphabetic())?);
+            let seconds = match unit {
+                "us" => 1e-6,
+                "ms" => 1e-3,
+                "s" => 1.0,
+                "m" => 60.0,
+                _ => return None,
+            };
+            Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
+        };
+        Some(Self { median: value("50%")?, percentile_99: value("99%")? })
     }
 }
 
@@ -121,6 +149,11 @@ Running 1s test @ http://127.0.0.1:18080/hello
   Thread Stats   Avg      Stdev     Max   +/- Stdev
     Latency     1.25ms    1.02ms  21.33ms   93.11%
     Req/Sec    51.78k     4.99k   58.96k    72.73%
+  Latency Distribution
+     50%  812.00us
+     75%    1.50ms
+     90%    2.37ms
+     99%    1.02s 
   56649 requests in 1.10s, 8.32MB read
 Requests/sec:  51492.71
 Transfer/sec:      7.56MB
@@ -131,6 +164,9 @@ Transfer/sec:      7.56MB
         let outcome = Outcome::parse(WITHOUT_FAILURES).unwrap();
         assert_eq!((outcome.requests, outcome.requests_per_second), (56_649, 51_492.71));
         assert_eq!(outcome.failures, Failures::default());
+        let latency =
+            Latency { median: Duration::from_micros(812), percentile_99: Duration::from_millis(1_020) };
+        assert_eq!(outcome.latency, latency);
     }
 
     #[test]
@@ -147,7 +183,9 @@ Transfer/sec:      7.56MB
 
     #[test]
     fn unknown_output_is_rejected() {
-        for (from, to) in [(" requests in ", " in "), ("Requests/sec:", ""), ("51492.71", "many")] {
+        for (from, to) in
+            [(" requests in ", " in "), ("Requests/sec:", ""), ("51492.71", "many"), ("812.00us", "812")]
+        {
             assert_eq!(Outcome::parse(&WITHOUT_FAILURES.replace(from, to)), None, "{to}");
         }
         let failed = WITHOUT_FAILURES.replace("Requests/sec:", "  Socket errors: some\nRequests/sec:");

@@ -1,14 +1,14 @@
 //! Logs errors of accept, and waits for room.
 
 use std::io;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tower_fcgi::LogThrottle;
+
 use super::connections::Connections;
 use super::exhaustion;
-use crate::throttle::Throttle;
 
 /// How long to wait after an error, unless a connection ends earlier.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -25,14 +25,14 @@ pub(crate) struct AcceptLog {
     connections: Arc<Connections>,
     /// Listeners that wait after an error.
     waiting: AtomicUsize,
-    /// One line at a time: an error repeats every second, and for each listener.
-    throttle: Throttle,
+    /// An error repeats every second, and for each listener.
+    throttle: LogThrottle,
 }
 
 impl AcceptLog {
     pub(crate) fn new(connections: &Arc<Connections>) -> Arc<Self> {
         let connections = Arc::clone(connections);
-        Arc::new(Self { connections, waiting: AtomicUsize::new(0), throttle: Throttle::new(NonZeroU32::MIN) })
+        Arc::new(Self { connections, waiting: AtomicUsize::new(0), throttle: LogThrottle::new() })
     }
 
     /// Runs `serve`, whose listeners report their errors here.
@@ -63,9 +63,9 @@ impl AcceptLog {
     }
 
     fn log(&self, error: &dyn std::fmt::Display) {
-        if let Some(suppressed) = self.throttle.check() {
+        if let Some(count) = self.throttle.check() {
             let connections = self.connections.len();
-            tracing::error!(%error, connections, suppressed, "no connection can be accepted; retrying");
+            tracing::error!(%error, connections, count, "no connection can be accepted; retrying");
         }
     }
 }

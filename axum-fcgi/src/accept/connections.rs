@@ -11,12 +11,9 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 use tokio::time::timeout;
+use tower_fcgi::LogThrottle;
 
 use super::handle::Handle;
-
-/// How long to wait for [aborted](Handle::abort) connections. They end when they are polled. Only a handler
-/// that blocks its thread keeps one open, until the process ends.
-const ABORT_WAIT: Duration = Duration::from_secs(1);
 
 /// All open connections of one `serve`.
 ///
@@ -30,6 +27,8 @@ pub(crate) struct Connections {
     room_wanted: AtomicBool,
     /// The connection that was last asked to close, until it ends or gets a request. 0: none.
     asked: AtomicU64,
+    /// For the log: new connections wait at the limit.
+    full: LogThrottle,
 }
 
 #[derive(Debug, Default)]
@@ -53,15 +52,19 @@ impl Connections {
     }
 
     /// Waits until fewer than `max` connections are open. Asks an idle one to close, and another one if that got a
-    /// request meanwhile. Whichever connection ends or turns idle first makes room.
+    /// request meanwhile. Whichever connection ends or turns idle first makes room. If none can close at once, this is logged.
     pub(crate) async fn until_below(&self, max: usize) {
+        let mut is_logged = false;
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
             if self.len() < max {
                 break;
             }
-            self.evict_next_idle();
+            if self.evict_next_idle() != Some(Duration::ZERO) && !is_logged {
+                self.log_full(max);
+                is_logged = true;
+            }
             changed.await;
         }
         self.room_wanted.store(false, Ordering::SeqCst);
@@ -77,16 +80,28 @@ impl Connections {
     }
 
     /// Asks the connection to close that can close soonest; of several, the one that has been idle longest. If none can
-    /// close at once, also asks the first one that turns idle.
-    fn evict_next_idle(&self) {
+    /// close at once, also asks the first one that turns idle. Returns the time in which the asked one closes.
+    fn evict_next_idle(&self) -> Option<Duration> {
         // Before the search: a connection that turns idle during the search sees it.
         self.room_wanted.store(true, Ordering::SeqCst);
-        let Some((number, handle, closes_within)) = self.next_to_close() else { return };
+        let (number, handle, closes_within) = self.next_to_close()?;
         if closes_within.is_zero() {
             self.room_wanted.store(false, Ordering::SeqCst);
         }
         self.asked.store(number, Ordering::SeqCst);
         handle.close_if_idle();
+        Some(closes_within)
+    }
+
+    fn log_full(&self, max_connections: usize) {
+        if let Some(count) = self.full.check() {
+            tracing::warn!(
+                max_connections,
+                count,
+                "max_connections is reached, and no connection is idle: new connections wait until one ends. Raise \
+                 Config::max_connections, or find out what the requests wait for (Config::slow_request_log)"
+            );
+        }
     }
 
     fn next_to_close(&self) -> Option<(u64, Handle, Duration)> {
@@ -103,22 +118,23 @@ impl Connections {
         self.for_each(Handle::graceful_shutdown);
     }
 
-    /// Shuts every connection down gracefully; aborts those that are left after `limit`.
-    pub(crate) async fn shut_down(&self, limit: Option<Duration>) {
-        self.start_shutdown();
-        let Some(limit) = limit else { return self.all_ended().await };
-        if timeout(limit, self.all_ended()).await.is_err() {
-            let connections = self.len();
-            tracing::warn!(connections, ?limit, "graceful shutdown timed out: aborting connections");
-            self.for_each(Handle::abort);
-            if timeout(ABORT_WAIT, self.all_ended()).await.is_err() {
-                let connections = self.len();
-                tracing::error!(connections, "connections do not end: a handler blocks its thread");
-            }
-        }
+    /// Closes every connection at once, and drops its handlers.
+    pub(crate) fn abort(&self) {
+        self.for_each(Handle::abort);
     }
 
-    async fn all_ended(&self) {
+    /// The number of connections with a request in flight or expected.
+    pub(crate) fn busy(&self) -> usize {
+        self.open().handles.values().filter(|handle| handle.closes_within().is_none()).count()
+    }
+
+    /// The peers of the first connections, for the log.
+    pub(crate) fn peers(&self, max: usize) -> Vec<String> {
+        self.open().handles.values().filter_map(Handle::peer_name).take(max).collect()
+    }
+
+    /// Waits until no connection is open.
+    pub(crate) async fn all_ended(&self) {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();

@@ -41,6 +41,14 @@ impl Handle {
         }
     }
 
+    /// The peer, for the log.
+    pub(super) fn peer_name(&self) -> Option<String> {
+        match self {
+            Self::FastCgi(handle) => handle.peer_name(),
+            Self::Http(_) => None,
+        }
+    }
+
     pub(super) fn close_if_idle(&self) {
         if let Self::FastCgi(handle) = self {
             handle.close_if_idle();

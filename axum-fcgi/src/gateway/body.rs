@@ -8,8 +8,10 @@ use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use tower_http::timeout::DeadlineBody;
 
+use crate::request_log::{RequestLog, request_event};
+
 /// Wraps the application's body, so that it fails at `deadline` and its failure is logged.
-pub(super) fn response_body<B>(body: B, deadline: Option<Instant>) -> Body
+pub(super) fn response_body<B>(body: B, deadline: Option<Instant>, request: RequestLog) -> Body
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -17,14 +19,15 @@ where
     match deadline {
         Some(deadline) => {
             let timeout = deadline.saturating_duration_since(Instant::now());
-            Body::new(DeadlineBody::new(timeout, body).map_err(log))
+            Body::new(DeadlineBody::new(timeout, body).map_err(move |error| log(error, &request)))
         }
-        None => Body::new(body.map_err(log)),
+        None => Body::new(body.map_err(move |error| log(error, &request))),
     }
 }
 
-fn log(error: impl Into<BoxError>) -> BoxError {
+fn log(error: impl Into<BoxError>, request: &RequestLog) -> BoxError {
     let error = error.into();
-    tracing::warn!(error = &*error as &(dyn StdError + 'static), "the application's response is incomplete");
+    let source = &*error as &(dyn StdError + 'static);
+    request_event!(warn, request, error = source, "the application's response is incomplete");
     error
 }

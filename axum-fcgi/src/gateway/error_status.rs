@@ -8,8 +8,10 @@ use http_body_util::LengthLimitError;
 use tower_fcgi::ProtocolStatus;
 use tower_fcgi::client::Error;
 
+use crate::request_log::{RequestLog, request_event};
+
 /// Returns the status for an error, and logs the reason, which is not sent to the client.
-pub(super) fn error_status(error: &BoxError) -> StatusCode {
+pub(super) fn error_status(error: &BoxError, request: &RequestLog) -> StatusCode {
     let status = match find::<Error>(&**error) {
         _ if find::<LengthLimitError>(&**error).is_some() => StatusCode::PAYLOAD_TOO_LARGE,
         _ if find::<RequestBodyError>(&**error).is_some() => StatusCode::BAD_REQUEST,
@@ -27,9 +29,9 @@ pub(super) fn error_status(error: &BoxError) -> StatusCode {
     };
     let error = &**error as &(dyn StdError + 'static);
     if status.is_client_error() {
-        tracing::debug!(error, %status, "sending the request to the application failed");
+        request_event!(debug, request, error, %status, "sending the request to the application failed");
     } else {
-        tracing::warn!(error, %status, "the application sent no response");
+        request_event!(warn, request, error, %status, "the application sent no response");
     }
     status
 }
@@ -81,7 +83,8 @@ mod tests {
     #[test]
     fn client_errors_are_400_and_others_502() {
         let other = || -> BoxError { "something else".into() };
-        assert_eq!(error_status(&other()), StatusCode::BAD_GATEWAY);
-        assert_eq!(error_status(&RequestBodyError(other()).into()), StatusCode::BAD_REQUEST);
+        let request = RequestLog::of(&axum::http::Request::new(()));
+        assert_eq!(error_status(&other(), &request), StatusCode::BAD_GATEWAY);
+        assert_eq!(error_status(&RequestBodyError(other()).into(), &request), StatusCode::BAD_REQUEST);
     }
 }

@@ -4,6 +4,7 @@ mod body;
 mod client_connection;
 mod error_status;
 mod fastcgi_gateway;
+mod host;
 mod internal_files;
 mod internal_headers;
 mod mount_path;

@@ -93,7 +93,8 @@ use super::shared_settings::shared_settings;
 ///   that have the source of one by their names (`x.phtml`, `x.php~`): see [`serve_sources`](Self::serve_sources). PHP's
 ///   include files with another extension (`x.inc`) are sent, if `files` is set and they are below the root.
 /// - **A refusal is logged** as a warning with its reason, if the file exists: at most 20 in 10 seconds.
-/// - **Host is sent by the client**, and SERVER_NAME is made from it. If the application trusts it, set it with `env`.
+/// - **Host is sent by the client**, and SERVER_NAME is made from it. If the application trusts it, set it with `env`. Two
+///   Host headers, or one that cannot be part of a URL, are a 400.
 ///   HTTP_PROXY is never sent, nor are headers with an underscore in their names.
 /// - **The reason of a failure** is logged, not sent to the client.
 ///
@@ -119,6 +120,22 @@ use super::shared_settings::shared_settings;
 /// that do not reach the application do not wait. An error of `poll_ready` counts as one of the call.
 ///
 /// A response that fails after its head ends with an error of its body, so that the client sees an incomplete response.
+///
+/// # Differences from nginx
+/// The test `beside_nginx` sends some 600 requests to the gateway and to nginx with its recommended configuration, and has
+/// a table of all differences with their reasons. A site that moves may notice these:
+///
+/// - `.` and `..` are a 400, and unusual spellings of a path lead to no file; nginx resolves and decodes them.
+/// - Hidden and other refused files are a 404, not a 403. So is a directory without an index.
+/// - The front controller also gets paths of scripts that do not exist, and a script in front of PATH_INFO is found.
+/// - The redirect to a directory is a 308 to a relative path, which keeps a POST; nginx's is a 301 to a whole URL.
+/// - Copies of scripts (`x.php~`) are a 404; nginx sends them.
+/// - SERVER_NAME is the host that the client named, not a configured name: set it with [`env`](Self::env).
+/// - REMOTE_USER is not taken from an unchecked Authorization header. Headers of the client's connection (`Connection`,
+///   `Upgrade`, `TE`) are not sent, nor are empty variables (CONTENT_TYPE and CONTENT_LENGTH without a body).
+/// - Repeated headers are joined; nginx before 1.23 sends each, of which PHP keeps the last.
+/// - Heads of requests may have 100 headers (431), heads of responses 64 KB; nginx limits their bytes to less.
+/// - A script's impossible status is a 502, and a header that HTTP cannot carry is dropped. Errors of the gateway have no body.
 ///
 /// # Blocking
 /// Files are looked up on the thread that polls: two `stat` of the document root, and one `lstat` for each name of the

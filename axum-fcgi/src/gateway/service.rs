@@ -21,6 +21,7 @@ use super::body::response_body;
 use super::client_connection::ClientConnection;
 use super::error_status::{RequestBodyError, error_status};
 use super::fastcgi_gateway::FastCgiGateway;
+use super::host;
 use super::mount_path::MountPath;
 use super::php_gateway::PhpGateway;
 use super::reason_phrase::set_http_reason;
@@ -30,6 +31,7 @@ use super::segment::{SegmentKind, classify};
 use super::settings::{Files, Settings};
 use super::timeout::HeadTimeout;
 use super::variables::{application_variables, script_variables};
+use crate::request_log::{RequestLog, request_event};
 
 /// Implements [`Service`] for a gateway; `$files` are those of its scripts.
 macro_rules! impl_service {
@@ -138,12 +140,17 @@ where
                 Route::Application => {}
             }
             let file_request = self.settings.internal_headers.file_request(&request);
+            let log = RequestLog::of(&*request);
             let timeout = HeadTimeout::new(&self.settings, started, request.body_mut());
-            let response = match timeout.run(pin!(self.call_application(request))).await {
+            let response = match timeout.run(pin!(self.call_application(request, &log))).await {
                 Some(Ok(response)) => response,
                 Some(Err(status)) => return status.into_response(),
                 None => {
-                    tracing::warn!("the application timed out before it sent a response: answering 504");
+                    request_event!(
+                        warn,
+                        &log,
+                        "the application timed out before it sent a response: answering 504"
+                    );
                     return StatusCode::GATEWAY_TIMEOUT.into_response();
                 }
             };
@@ -156,13 +163,17 @@ where
                 continue;
             }
             let deadline = self.settings.timeout.and_then(|limit| started.checked_add(limit));
-            let mut response = response.map(|body| response_body(body, deadline));
+            let mut response = response.map(|body| response_body(body, deadline, log));
             set_http_reason(response.extensions_mut());
             return self.settings.internal_headers.apply(response, file_request).await;
         }
     }
 
-    async fn call_application(&mut self, mut request: Box<Request>) -> Result<S::Response, StatusCode> {
+    async fn call_application(
+        &mut self,
+        mut request: Box<Request>,
+        log: &RequestLog,
+    ) -> Result<S::Response, StatusCode> {
         // Dropped right after the call: a permit from `poll_ready` must not be held while the response is awaited.
         let mut application = self.application.clone();
         let response = async {
@@ -177,7 +188,7 @@ where
             drop(application);
             response.await.map_err(Into::into)
         };
-        response.await.map_err(|error: BoxError| error_status(&error))
+        response.await.map_err(|error: BoxError| error_status(&error, log))
     }
 
     async fn serve_static(self, request: Box<Request>) -> Response {
@@ -225,6 +236,9 @@ fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Sett
             Resolved::NoRoot => return StatusCode::INTERNAL_SERVER_ERROR.into(),
         },
     };
+    if !host::is_valid(request.headers()) {
+        return StatusCode::BAD_REQUEST.into();
+    }
     let extensions = request.extensions();
     let connection = ClientConnection::new(extensions, request.headers(), settings);
     let variables = match script {

@@ -2,16 +2,20 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use axum::serve::Listener;
+use tower_fcgi::LogThrottle;
 
 use super::allowed_peer::{AllowedPeer, PeerIp};
+use super::local_addresses::{self, LocalAddress};
 use crate::accept::accept;
 use crate::allow_list::AllowList;
 
 /// A listener that accepts only peers in an [`AllowList`].
 ///
-/// A connection from any other peer is closed at once, unread, and logged at `warn`.
+/// A connection from any other peer is closed at once, unread. The first is logged at `warn`, and then one every 10 s, with
+/// their number.
 ///
 /// The list does not apply to unix sockets: the mode of the socket's file decides who may connect. So one list can be put
 /// around [`Listeners`](crate::Listeners) of both kinds.
@@ -30,12 +34,14 @@ use crate::allow_list::AllowList;
 pub struct AllowListener<L> {
     listener: L,
     list: AllowList,
+    /// Shared by the clones.
+    refused: Arc<LogThrottle>,
 }
 
 impl<L> AllowListener<L> {
     /// Wraps `listener`, which then accepts only peers in `list`.
-    pub const fn new(listener: L, list: AllowList) -> Self {
-        Self { listener, list }
+    pub fn new(listener: L, list: AllowList) -> Self {
+        Self { listener, list, refused: Arc::default() }
     }
 }
 
@@ -55,11 +61,21 @@ where
             if peer.ip().is_none_or(|ip| self.list.allows(ip)) {
                 return (io, AllowedPeer(peer));
             }
-            tracing::warn!(?peer, "connection refused: add the peer to the allow-list if it is a web server");
+            if let Some(count) = self.refused.check() {
+                tracing::warn!(
+                    ?peer,
+                    count,
+                    "connection refused: add the peer to the allow-list if it is a web server"
+                );
+            }
         }
     }
 
     fn local_addr(&self) -> io::Result<AllowedPeer<L::Addr>> {
-        self.listener.local_addr().map(AllowedPeer)
+        local_addresses::report(|| {
+            let addresses = local_addresses::local_addresses(&self.listener);
+            addresses.into_iter().map(|address| LocalAddress { open_tcp: None, ..address }).collect()
+        });
+        local_addresses::unreported(|| self.listener.local_addr()).map(AllowedPeer)
     }
 }

@@ -1,5 +1,6 @@
 //! Several listeners as one.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
@@ -10,6 +11,7 @@ use axum::serve::Listener;
 use super::address::Address;
 use super::bind::bind_all;
 use super::listener::FcgiListener;
+use super::local_addresses::{local_addresses, report, unreported};
 use crate::accept::accept;
 
 /// Several listeners that are served as one.
@@ -42,10 +44,6 @@ impl<L> Listeners<L> {
     pub fn and(mut self, listener: L) -> Self {
         self.listeners.push(listener);
         self
-    }
-
-    pub(super) fn iter(&self) -> std::slice::Iter<'_, L> {
-        self.listeners.iter()
     }
 }
 
@@ -81,7 +79,7 @@ impl Listeners<FcgiListener> {
     }
 }
 
-impl<L: Listener> Listener for Listeners<L> {
+impl<L: Listener<Addr: fmt::Debug>> Listener for Listeners<L> {
     type Io = L::Io;
     type Addr = L::Addr;
 
@@ -110,8 +108,9 @@ impl<L: Listener> Listener for Listeners<L> {
 
     /// The address of the first listener.
     fn local_addr(&self) -> io::Result<L::Addr> {
+        report(|| self.listeners.iter().flat_map(local_addresses).collect());
         let first = self.listeners.first().ok_or(io::ErrorKind::NotFound)?;
-        first.local_addr()
+        unreported(|| first.local_addr())
     }
 }
 

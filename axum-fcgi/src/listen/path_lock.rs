@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 
 use super::error::about;
+use super::folder;
 use super::socket_file::Identity;
 
 /// A lock on a file beside the socket's path, held while the path is bound. The file is removed on drop.
@@ -29,7 +30,11 @@ impl PathLock {
     pub(super) fn take(path: &Path) -> io::Result<Self> {
         let file = lock_path(path);
         loop {
-            let locked = open(&file).map_err(|error| about(file.display(), &error))?;
+            let locked = open(&file).map_err(|error| match fs::symlink_metadata(&file) {
+                // The lock's file is there, and the fault is its own.
+                Ok(_) => about(file.display(), &error),
+                Err(_) => folder::explain(path, error),
+            })?;
             match rustix::fs::flock(&locked, FlockOperation::NonBlockingLockExclusive) {
                 Err(Errno::WOULDBLOCK) => {
                     let text = "another process is binding this path at the same time; try again";

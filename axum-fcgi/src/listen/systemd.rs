@@ -65,6 +65,15 @@ pub(super) fn take(
     passed.as_mut().map(|passed| passed.take(name, expected)).ok_or(NotPassed::NotSet)
 }
 
+/// The addresses of the sockets that systemd has passed to this process, and that nobody has taken.
+pub(crate) fn names_left() -> Option<String> {
+    let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
+    if passed.is_none() {
+        *passed = Passed::from_env().ok();
+    }
+    passed.as_ref().map(Passed::names_left).filter(|names| !names.is_empty())
+}
+
 impl Passed {
     fn from_env() -> Result<Self, NotPassed> {
         let number = |name| match env::var(name) {

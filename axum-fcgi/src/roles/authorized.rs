@@ -96,8 +96,10 @@ pub enum InvalidVariable {
 
 impl IntoResponse for InvalidVariable {
     fn into_response(self) -> Response {
-        tracing::error!(error = %self, "an authorizer's variable is invalid: answering 500");
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        // Logged with its request.
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

@@ -10,10 +10,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use pin_project_lite::pin_project;
 use tower::util::Oneshot;
-use tower_fcgi::{Role, Stderr};
+use tower_fcgi::{RequestSummary, Role, Stderr};
 use tower_service::Service;
 
-use super::authorized::AuthorizedMarker;
+use super::authorized::{AuthorizedMarker, InvalidVariable};
+use crate::request_log::request_event;
 
 /// Sends the requests for one role to a service of their own, and all others to another service.
 ///
@@ -66,8 +67,8 @@ where
         let state = match params.filter(|params| params.role() == self.role) {
             None => State::Responder { future: Oneshot::new(self.responder.clone(), request) },
             Some(params) if self.role == Role::AUTHORIZER => {
-                let stderr = params.stderr();
-                State::Authorizer { future: Oneshot::new(self.role_service.clone(), request), stderr }
+                let (stderr, log) = (params.stderr(), params.summary());
+                State::Authorizer { future: Oneshot::new(self.role_service.clone(), request), stderr, log }
             }
             Some(_) => State::RoleService { future: Oneshot::new(self.role_service.clone(), request) },
         };
@@ -92,7 +93,7 @@ pin_project! {
     enum State<F, G> {
         Responder { #[pin] future: F },
         RoleService { #[pin] future: G },
-        Authorizer { #[pin] future: G, stderr: Option<Stderr> },
+        Authorizer { #[pin] future: G, stderr: Option<Stderr>, log: RequestSummary },
         /// Writes the reason to the web server's log; then the response is a 500.
         Rejecting { #[pin] write: Pin<Box<dyn Future<Output = ()> + Send>> },
     }
@@ -111,14 +112,17 @@ where
             let write = match state.as_mut().project() {
                 StateProj::Responder { future } => return future.poll(cx),
                 StateProj::RoleService { future } => return future.poll(cx),
-                StateProj::Authorizer { future, stderr } => {
+                StateProj::Authorizer { future, stderr, log } => {
                     let Ok(response) = ready!(future.poll(cx));
+                    if let Some(error) = response.extensions().get::<InvalidVariable>() {
+                        request_event!(error, log, %error, "an authorizer's variable is invalid: answering 500");
+                    }
                     if response.status() != StatusCode::OK
                         || response.extensions().get::<AuthorizedMarker>().is_some()
                     {
                         return Poll::Ready(Ok(response));
                     }
-                    log_rejection(stderr.take())
+                    log_rejection(stderr.take(), log)
                 }
                 StateProj::Rejecting { write } => {
                     ready!(write.poll(cx));
@@ -132,9 +136,9 @@ where
 
 /// Logs a `200` that is not an [`Authorized`](crate::Authorized). By FastCGI §6.3 every 200 is a permission; here, a page
 /// that happens to exist at the request's path is not.
-fn log_rejection(stderr: Option<Stderr>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+fn log_rejection(stderr: Option<Stderr>, log: &RequestSummary) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     const REASON: &str = "an authorizer's 200 without axum_fcgi::Authorized is no permission: answering 500; return Authorized to allow";
-    tracing::error!("{REASON}");
+    request_event!(error, log, "{REASON}");
     Box::pin(async move {
         if let Some(stderr) = stderr {
             // An error means that the request is over, so the line is not needed.

@@ -11,12 +11,13 @@ use axum::serve::Listener;
 use tower_fcgi::{Role, Roles, Stats};
 use tower_service::Service;
 
-use super::accept_loop;
+use super::accept_loop::{self, Startup};
 use super::config::Config;
 use super::future::ServeFuture;
 use super::make_service::WithRole;
 use super::make_service::make_fcgi_service::MakeFcgiService;
 use super::prepare::prepare;
+use super::shutdown::{Ended, ShutdownCause};
 use crate::roles::RoleRouter;
 
 /// Serves `service` over FastCGI to the web servers that connect to `listener`, as [`axum::serve()`] does over HTTP.
@@ -59,6 +60,10 @@ use crate::roles::RoleRouter;
 /// # Access
 /// If the listener has a TCP address that is not loopback, and no [`AllowListener`](crate::AllowListener) is around it,
 /// anyone can connect and claim to be any user. This is logged at `warn`.
+///
+/// # Log
+/// The start, the beginning of a shutdown and its end are logged at `info`, with `tracing`. The [deployment
+/// notes](crate::deployment#the-log) list all lines that an operator should know.
 ///
 /// # Panics
 /// The future panics outside a tokio runtime whose I/O and time are enabled.
@@ -246,8 +251,8 @@ impl<L, M, K> Serve<L, M, K> {
     /// Shuts down gracefully when `signal` completes.
     ///
     /// Then idle connections are closed, requests in flight complete within [`Config::with_shutdown_timeout`], and the
-    /// future completes. Of new connections, only those that the system has already queued are accepted, and each has 1 s
-    /// to send its request.
+    /// future completes. Of new connections, only those that the system has already queued are accepted, as far as
+    /// [`Config::with_max_connections`] allows within 1 s; and each has 1 s to send its request.
     pub fn with_graceful_shutdown<F>(self, signal: F) -> ServeWithShutdown<L, M, K, F>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -315,9 +320,14 @@ where
     fn into_future(self) -> ServeFuture {
         let Self { serve: Serve { listener, http, service, config, roles, stats, kind: _ }, signal } = self;
         ServeFuture::new(async move {
-            #[cfg(unix)]
-            [Some(&listener), http.as_ref()].into_iter().flatten().for_each(crate::listen::warn_if_exposed);
-            accept_loop::run::<L, L, _, K>(listener, http, service, config, roles, stats, signal).await;
+            let signal = async {
+                signal.await;
+                ShutdownCause::Application
+            };
+            let startup = Startup { roles, stats, started_by: "the application" };
+            let run = accept_loop::run::<L, L, _, K>;
+            // Connections that are stuck end with the runtime, or the process.
+            let (Ended::All | Ended::Stuck) = run(listener, http, service, config, startup, signal).await;
             Ok(())
         })
     }

@@ -76,8 +76,21 @@ impl Config {
 
     /// Sets how long a graceful shutdown waits for requests in flight. Default: 30 s. `None`: until they complete.
     ///
-    /// After that, their handlers are dropped and their connections closed. The default is below the 90 s of systemd's
-    /// `TimeoutStopSec`.
+    /// After that, their handlers are dropped and their connections closed; a `warn` event names each request. The default is
+    /// below the 90 s of systemd's `TimeoutStopSec`.
+    ///
+    /// # Handlers that block their thread
+    /// A handler that calls blocking code, or waits for a lock that is never free, cannot be dropped. The future completes all
+    /// the same, at most 0.25 s after the timeout, and logs at `error` how many connections it has left behind. It must run
+    /// in `block_on` of a multi-thread runtime, as in `#[tokio::main]`, and not in a task: the handlers may block all threads
+    /// that run tasks. Afterwards the drop of the runtime waits for the blocked threads: use
+    /// [`Runtime::shutdown_background`](tokio::runtime::Runtime::shutdown_background), or end the process.
+    ///
+    /// [`serve_auto`](crate::serve_auto) ends the process itself, with the status 1, from a thread of its own: about a second
+    /// after the timeout.
+    ///
+    /// On a `current_thread` runtime, a handler that blocks stops everything: neither the future nor a signal of tokio is
+    /// polled until it returns. Only `serve_auto` ends the process there.
     #[must_use]
     pub fn with_shutdown_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.shutdown_timeout = limit.into();
@@ -100,6 +113,21 @@ impl Config {
     pub fn with_connection(mut self, config: tower_fcgi::Config) -> Self {
         self.connection = config;
         self
+    }
+
+    /// Logs requests that take longer than `after`, with what they wait for: see
+    /// [`tower_fcgi::Config::with_slow_request_log`], which this sets. Default: none. Call it after
+    /// [`with_connection`](Self::with_connection).
+    #[must_use]
+    pub fn with_slow_request_log(mut self, after: impl Into<Option<Duration>>) -> Self {
+        self.connection = self.connection.with_slow_request_log(after);
+        self
+    }
+
+    /// The time that [`with_slow_request_log`](Self::with_slow_request_log) sets.
+    #[must_use]
+    pub fn slow_request_log(&self) -> Option<Duration> {
+        self.connection.slow_request_log()
     }
 
     /// The settings that [`with_connection`](Self::with_connection) sets.

@@ -5,6 +5,7 @@ mod accept_loop;
 mod auto;
 mod builder;
 mod config;
+mod deadline;
 mod descriptor_limit;
 mod future;
 mod http_upgrades;
@@ -12,7 +13,9 @@ mod incoming_stream;
 pub mod make_service;
 mod prepare;
 mod service;
+mod shutdown;
 mod socket_options;
+mod start_log;
 #[cfg(all(unix, feature = "systemd-notify"))]
 mod systemd_notify;
 mod upgrade;

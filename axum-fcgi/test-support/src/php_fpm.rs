@@ -84,6 +84,11 @@ impl PhpFpm {
         self.process = None;
     }
 
+    /// Its process id, whose children are the workers; `None` after [`stop`](Self::stop).
+    pub fn process_id(&mut self) -> Option<u32> {
+        self.process.as_mut().map(|process| process.child().id())
+    }
+
     /// Reloads it, and waits until the new workers are ready. The socket stays open.
     ///
     /// # Errors

@@ -40,7 +40,11 @@ pub(crate) fn cgi(method: &str, path: &str, more: &[(&str, &str)]) -> Command {
 }
 
 /// A child that is killed if its test fails.
-pub(crate) struct Program(Child);
+pub(crate) struct Program {
+    child: Child,
+    /// What was read of stderr.
+    seen: Vec<u8>,
+}
 
 /// The child's output, and its exit status.
 #[derive(Debug)]
@@ -58,30 +62,30 @@ impl Ended {
 
 impl Program {
     pub(crate) fn start(mut command: Command) -> Self {
-        Self(command.spawn().unwrap())
+        Self { child: command.spawn().unwrap(), seen: Vec::new() }
     }
 
     pub(crate) fn stdin(&mut self) -> ChildStdin {
-        self.0.stdin.take().unwrap()
+        self.child.stdin.take().unwrap()
     }
 
     pub(crate) fn stdout(&mut self) -> std::process::ChildStdout {
-        self.0.stdout.take().unwrap()
+        self.child.stdout.take().unwrap()
     }
 
     /// Waits until this text is on stderr.
     pub(crate) fn wait_for(&mut self, expected: &str) {
-        let mut seen = Vec::new();
-        let stderr = self.0.stderr.as_mut().unwrap();
-        while !String::from_utf8_lossy(&seen).contains(expected) {
+        let start = self.seen.len();
+        let stderr = self.child.stderr.as_mut().unwrap();
+        while !String::from_utf8_lossy(&self.seen[start..]).contains(expected) {
             let mut byte = [0];
             stderr.read_exact(&mut byte).unwrap();
-            seen.push(byte[0]);
+            self.seen.push(byte[0]);
         }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits until it ends by itself, while the test may hold its stdin or stdout.
@@ -93,23 +97,24 @@ impl Program {
                 text
             })
         };
-        let stdout = read(self.0.stdout.take().map(|stdout| Box::new(stdout) as _));
-        let stderr = read(self.0.stderr.take().map(|stderr| Box::new(stderr) as _));
+        let stdout = read(self.child.stdout.take().map(|stdout| Box::new(stdout) as _));
+        let stderr = read(self.child.stderr.take().map(|stderr| Box::new(stderr) as _));
         let start = Instant::now();
         let status = loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
+            if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
             assert!(start.elapsed() < LIMIT, "the program did not end");
             thread::sleep(Duration::from_millis(5));
         };
-        Ended { stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), status }
+        let seen = String::from_utf8_lossy(&self.seen).into_owned();
+        Ended { stdout: stdout.join().unwrap(), stderr: seen + &stderr.join().unwrap(), status }
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -24,12 +24,12 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("signals_finish_requests_and_then_exit", || run(signals())),
 ];
 
-fn run(test: impl Future<Output = ()>) {
+pub(crate) fn run(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
 /// Connects to a path that may not exist yet.
-async fn connect(path: &Path) -> UnixStream {
+pub(crate) async fn connect(path: &Path) -> UnixStream {
     for _ in 0..3000 {
         if let Ok(io) = UnixStream::connect(path).await {
             return io;
@@ -39,7 +39,7 @@ async fn connect(path: &Path) -> UnixStream {
     panic!("no process listens at {}", path.display());
 }
 
-async fn is_served(mut io: UnixStream) {
+pub(crate) async fn is_served(mut io: UnixStream) {
     assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
 }
 
@@ -141,7 +141,10 @@ async fn make_services() {
 async fn wrong_address() {
     for (addresses, expected) in [
         ("nowhere", "ended: FCGI_LISTEN: \"nowhere\" has neither a port nor a path"),
-        ("/proc/nowhere/sock", "ended: FCGI_LISTEN: unix:/proc/nowhere/sock: "),
+        (
+            "/proc/nowhere/sock",
+            "ended: FCGI_LISTEN: unix:/proc/nowhere/sock: the folder /proc/nowhere does not exist",
+        ),
         ("fd:0", "ended: FCGI_LISTEN: fd 0 is a pipe"),
     ] {
         let mut command = command();

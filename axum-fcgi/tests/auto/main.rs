@@ -4,7 +4,9 @@ mod cgi;
 mod child;
 mod fastcgi;
 mod handover;
+mod log;
 mod program;
+mod signals;
 #[path = "../serve/wire.rs"]
 mod wire;
 
@@ -16,7 +18,7 @@ fn main() -> ExitCode {
     if child::is_one() {
         return program::run();
     }
-    let tests = cgi::TESTS.iter().chain(fastcgi::TESTS).chain(handover::TESTS);
+    let tests = cgi::TESTS.iter().chain(fastcgi::TESTS).chain(handover::TESTS).chain(signals::TESTS);
     let trials = tests.map(|(name, run)| {
         let run = *run;
         Trial::test(*name, move || {

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 use std::{env, io};
 
 use axum::Router;
@@ -12,9 +13,11 @@ use axum::extract::connect_info::Connected;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{any, get};
-use axum_fcgi::{FcgiListener, FcgiStream, IncomingStream, Stderr, serve_auto};
+use axum_fcgi::{Config, FcgiListener, FcgiStream, IncomingStream, ServeAuto, Stderr, serve_auto};
 use futures_util::stream;
 use tokio::runtime;
+
+use crate::log;
 
 pub(crate) fn run() -> ExitCode {
     let mut builder = match env::var_os("THREADS") {
@@ -22,9 +25,12 @@ pub(crate) fn run() -> ExitCode {
         None => runtime::Builder::new_current_thread(),
     };
     let runtime = builder.enable_all().build().unwrap();
+    if env::var_os("LOG").is_some() {
+        log::print_all();
+    }
     let served = runtime.block_on(async {
         match env::var("FORM").as_deref() {
-            Err(_) => serve_auto(app()).await,
+            Err(_) => configured(serve_auto(app())).await,
             Ok("connect info") => serve_auto(app().into_make_service_with_connect_info::<SocketAddr>()).await,
             Ok(_) => serve_auto(app().into_make_service_with_connect_info::<WebServer>()).await,
         }
@@ -36,6 +42,18 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Sets what the environment says.
+fn configured<M, K>(mut serve: ServeAuto<M, K>) -> ServeAuto<M, K> {
+    if let Ok(limit) = env::var("SHUTDOWN_MILLISECONDS") {
+        let limit = Duration::from_millis(limit.parse().unwrap());
+        serve = serve.with_config(Config::default().with_shutdown_timeout(limit));
+    }
+    if let Ok(handle) = env::var("HANGUP") {
+        serve = serve.with_hangup_shutdown(handle == "always");
+    }
+    serve
 }
 
 /// The address and the kind of the web server's connection.
@@ -67,12 +85,13 @@ fn app() -> Router {
         .route("/prints", get(prints))
         .route("/wait", get(wait))
         .route("/slow", get(slow))
+        .route("/block", get(block))
 }
 
 /// A part of a body, and then an error; the pause lets the part be sent.
 fn breaks() -> impl stream::Stream<Item = io::Result<&'static str>> + Send {
     stream::unfold(0, async |at| {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
         let chunk = if at == 0 { Ok("some") } else { Err(io::Error::other("the source is gone")) };
         Some((chunk, at + 1))
     })
@@ -96,8 +115,16 @@ async fn wait() -> Response {
     std::future::pending().await
 }
 
+/// Blocks its thread, and never ends.
+async fn block() {
+    eprintln!("waiting");
+    loop {
+        std::thread::park();
+    }
+}
+
 async fn slow() -> &'static str {
     eprintln!("waiting");
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     "slow"
 }

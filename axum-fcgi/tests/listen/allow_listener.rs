@@ -39,21 +39,21 @@ async fn a_listed_peer_is_served() {
 }
 
 #[tokio::test]
-async fn disallowed_peers_are_closed_with_one_warning_each() {
+async fn disallowed_peers_are_closed_with_one_warning() {
     let (log, _guard) = Log::start();
     let (listener, addr) = bind().await;
     serve(AllowListener::new(listener, "127.0.0.2, 2001:db8::/32".parse().unwrap()));
     let mut peers = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..100 {
         let mut io = TcpStream::connect(addr).await.unwrap();
         peers.push(io.local_addr().unwrap().to_string());
         assert_eq!(io.read(&mut [0; 1]).await.unwrap(), 0, "the connection must be closed without a byte");
     }
     let warnings = log.warnings();
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
-    for (warning, peer) in warnings.iter().zip(peers) {
-        assert!(warning.contains("refused") && warning.contains(&peer), "{warning}");
-    }
+    // A second one if this took more than 10 s.
+    assert!((1..10).contains(&warnings.len()), "{warnings:?}");
+    let first = format!("peer={} count=1 ", peers[0]);
+    assert!(warnings[0].contains("refused") && warnings[0].contains(&first), "{warnings:?}");
 }
 
 #[tokio::test]

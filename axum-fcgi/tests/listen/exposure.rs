@@ -18,6 +18,12 @@ where
     log.warnings()
 }
 
+fn allowed(address: &str) -> AllowListener<FcgiListener> {
+    AllowListener::new(bind(address), AllowList::loopback())
+}
+
+fn nothing(_: &mut axum_fcgi::FcgiStream) {}
+
 fn bind(address: &str) -> FcgiListener {
     FcgiListener::bind(address).unwrap()
 }
@@ -28,11 +34,14 @@ async fn a_public_tcp_address_is_warned_about_once() {
     let tokio = TcpListener::bind(all).await.unwrap();
     let tapped = TcpListener::bind(all).await.unwrap().tap_io(|_| {});
     let addresses = ["127.0.0.1:0", all].map(|address| address.parse::<Address>().unwrap());
+    let several = || Listeners::bind(&addresses).unwrap();
     for warnings in [
         warnings(tokio).await,
         warnings(tapped).await,
         warnings(bind(all)).await,
-        warnings(Listeners::bind(&addresses).unwrap()).await,
+        warnings(several()).await,
+        warnings(several().tap_io(|_| {})).await,
+        warnings(Listeners::new(bind(":0").tap_io(nothing)).and(bind(all).tap_io(nothing))).await,
     ] {
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].contains("0.0.0.0:") && warnings[0].contains("allow-list"), "{warnings:?}");
@@ -51,6 +60,12 @@ async fn loopback_unix_or_listed_addresses_do_not_warn() {
         warnings(unix).await,
         warnings(Listeners::new(bind(":0")).and(bind("localhost:0"))).await,
         warnings(listed).await,
+        warnings(AllowListener::new(
+            Listeners::new(bind(":0")).and(bind("0.0.0.0:0")),
+            AllowList::loopback(),
+        ))
+        .await,
+        warnings(Listeners::new(allowed(":0")).and(allowed("0.0.0.0:0")).tap_io(|_| {})).await,
     ] {
         assert_eq!(warnings, [""; 0]);
     }

@@ -8,9 +8,9 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, Interest};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
-/// Collects the library's warnings.
+/// Collects the events of the libraries at `info` and above.
 #[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<(Level, String)>>>);
 
 impl Log {
     /// Active on this thread, which runs the whole test.
@@ -26,7 +26,13 @@ impl Log {
     }
 
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.at(|level| *level <= Level::WARN)
+    }
+
+    /// The events of some levels.
+    pub(crate) fn at(&self, level: impl Fn(&Level) -> bool) -> Vec<String> {
+        let events = self.0.lock().unwrap();
+        events.iter().filter(|(of, _)| level(of)).map(|(_, text)| text.clone()).collect()
     }
 }
 
@@ -37,7 +43,9 @@ impl Subscriber for Log {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("axum_fcgi") && *metadata.level() <= Level::WARN
+        let target = metadata.target();
+        let is_ours = target.starts_with("axum_fcgi") || target.starts_with("tower_fcgi");
+        is_ours && *metadata.level() <= Level::INFO
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -47,7 +55,7 @@ impl Subscriber for Log {
     fn event(&self, event: &Event<'_>) {
         let mut text = Text(String::new());
         event.record(&mut text);
-        self.0.lock().unwrap().push(text.0);
+        self.0.lock().unwrap().push((*event.metadata().level(), text.0));
     }
 
     fn record(&self, _: &Id, _: &Record<'_>) {}
@@ -59,6 +67,10 @@ impl Subscriber for Log {
 struct Text(String);
 
 impl Visit for Text {
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.0 += &format!("{field}={value} ");
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.0 += &format!("{field}={value:?} ");
     }

@@ -18,6 +18,7 @@ mod headers;
 mod http;
 mod like_proxy_pass;
 mod load;
+mod log;
 mod matrix;
 mod nginx;
 mod prefix;
@@ -33,6 +34,7 @@ mod site;
 mod slow_clients;
 mod streaming;
 mod table;
+mod wrong_pass;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use crate::{
         BUFFERED, EVERY, NO_REQUEST_BODY, OPPOSITES, STOCK, STREAMED_UPLOADS, STREAMING, WAITS_FOR_CLOSE,
     },
     runner::Case,
-    same_extractors, same_files, same_layers, seed, shutdown, slow_clients, streaming,
+    same_extractors, same_files, same_layers, seed, shutdown, slow_clients, streaming, wrong_pass,
 };
 
 macro_rules! cases {
@@ -128,6 +128,9 @@ pub(crate) fn cases() -> Vec<Case> {
         }
         STOCK: seed {
             forgetful_driver_does_stall_nginx,
+        }
+        STOCK: wrong_pass {
+            another_protocol_is_named_in_the_log,
         }
         OPPOSITES: same_extractors {
             routing,

@@ -14,8 +14,10 @@ fn defaults() -> Vec<(String, String)> {
         value == "None" || !figure.is_empty() && figure.bytes().all(|byte| byte.is_ascii_digit())
     };
     values
-        // These are advertised and limit nothing. `serve` sets the first one to `max_connections`.
-        .filter(|(name, value)| is_quantity(value) && !matches!(*name, "max_conns" | "max_reqs"))
+        // These limit nothing: two are advertised (`serve` sets the first one to `max_connections`), and one is for the log.
+        .filter(|(name, value)| {
+            is_quantity(value) && !matches!(*name, "max_conns" | "max_reqs" | "slow_request_log")
+        })
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }

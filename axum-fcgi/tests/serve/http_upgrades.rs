@@ -355,8 +355,8 @@ async fn a_stream_is_aborted_at_the_deadline() {
     let stopped_at = served.stop();
     assert_eq!(read_to_end(&mut slow).await, "");
     served.task.await.unwrap().unwrap();
-    // The handler still holds its stream: one more second.
-    assert_eq!(stopped_at.elapsed().as_secs(), 4);
+    // The handler still holds its stream: a quarter of a second more.
+    assert_eq!(stopped_at.elapsed().as_millis() / 10, 325);
     drop(held.write_all(b"late").await);
 }
 

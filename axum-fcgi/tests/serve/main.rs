@@ -13,7 +13,9 @@ mod like_http;
 #[path = "../listen/log.rs"]
 mod log;
 mod make_services;
+mod operator_log;
 mod readiness;
+mod request_events;
 mod roles;
 mod shutdown;
 mod types;

@@ -148,6 +148,52 @@ async fn shutdown_serves_the_accept_backlog() {
     served.await.unwrap().unwrap();
 }
 
+/// More connections wait than there is room for, and no handler ends.
+#[tokio::test]
+async fn shutdown_accepts_up_to_max_connections() {
+    const MOST: usize = 3;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..3 * MOST {
+        let mut io = TcpStream::connect(addr).await.unwrap();
+        io.write_all(&wire::get("/", true)).await.unwrap();
+        waiting.push(io);
+    }
+    let entered = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&entered);
+    let waits = async move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        pending::<()>().await;
+    };
+    let config =
+        Config::default().with_max_connections(MOST).with_shutdown_timeout(Duration::from_millis(1500));
+    let served = axum_fcgi::serve(listener, Router::new().route("/", get(waits))).with_config(config);
+    served.with_graceful_shutdown(std::future::ready(())).await.unwrap();
+    assert_eq!(entered.load(Ordering::Relaxed), MOST);
+}
+
+/// Those that wait are served as room appears.
+#[tokio::test]
+async fn shutdown_serves_the_backlog_in_turns() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        let mut io = TcpStream::connect(addr).await.unwrap();
+        io.write_all(&wire::get("/", true)).await.unwrap();
+        waiting.push(io);
+    }
+    let router = Router::new().route("/", get(async || "served"));
+    let config = Config::default().with_max_connections(2);
+    let served = axum_fcgi::serve(listener, router).with_config(config);
+    let served = tokio::spawn(served.with_graceful_shutdown(std::future::ready(())).into_future());
+    for mut io in waiting {
+        assert!(wire::read_response(&mut io).await.unwrap().ends_with("served"));
+    }
+    served.await.unwrap().unwrap();
+}
+
 /// Clients send requests all the while, each over a kept connection, or over a new one each time: every
 /// request whose handler was called gets its complete response.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

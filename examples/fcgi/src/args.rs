@@ -33,6 +33,8 @@ Exit codes:
 pub(crate) enum Action {
     Get(GetArgs),
     Values(ValuesArgs),
+    Ping(PingArgs),
+    Status(StatusArgs),
     Dump(DumpArgs),
     Bench(BenchArgs),
     Check(CheckArgs),
@@ -118,6 +120,71 @@ pub(crate) struct ValuesArgs {
     pub(crate) target: Target,
 
     /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}
+
+/// Checks whether an application responds, and how fast
+///
+/// Each ping is a connection of its own. Without a path it asks for the application's variables (GET_VALUES), which no handler
+/// sees. With a path it is a GET.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fcgi ping /run/app.sock
+  fcgi ping /run/app.sock /health -n 1            for a health check
+  fcgi ping /run/php/php-fpm.sock /ping --script /ping
+
+Exits with 1 if a ping failed or got a 5xx, and with 3 if no connection could be made.")]
+pub(crate) struct PingArgs {
+    /// The application's address
+    #[arg(value_name = "ADDR")]
+    pub(crate) target: Target,
+
+    /// The request target: a path with an optional query
+    pub(crate) path: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+
+    /// Number of pings
+    #[arg(short = 'n', long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) count: u32,
+
+    /// Time between two pings, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub(crate) interval: Duration,
+
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}
+
+/// Prints an application's status page
+///
+/// The page is that of `axum_fcgi::status`, or php-fpm's (`pm.status_path`), in JSON.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fcgi status /run/app-status.sock
+  fcgi status /run/php/php-fpm.sock /status --full
+  fcgi status :9001 --json | jq .requests.in_flight
+
+Exits with 1 if there is no such page.")]
+pub(crate) struct StatusArgs {
+    /// The address at which the page is served over FastCGI
+    #[arg(value_name = "ADDR")]
+    pub(crate) target: Target,
+
+    /// The path of the page
+    #[arg(default_value = "/status")]
+    pub(crate) path: String,
+
+    /// Also print each connection and request in flight
+    #[arg(long)]
+    pub(crate) full: bool,
+
+    /// Print the JSON as it is
     #[arg(long)]
     pub(crate) json: bool,
 

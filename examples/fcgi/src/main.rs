@@ -13,11 +13,14 @@ mod bench;
 mod body;
 mod check;
 mod client_connection;
+mod exchange;
 mod failure;
 mod get;
 mod head;
 mod inspect;
+mod ping;
 mod request;
+mod status;
 mod target;
 mod values;
 
@@ -44,6 +47,8 @@ async fn run(action: Action) -> Result<Code, Failure> {
     match action {
         Action::Get(args) => get::run(args).await,
         Action::Values(args) => values::run(&args).await,
+        Action::Ping(args) => ping::run(&args).await,
+        Action::Status(args) => status::run(&args).await,
         Action::Dump(args) => inspect::run(args).await,
         Action::Bench(args) => bench::run(args).await,
         Action::Check(args) => check::run(args).await,

@@ -1,5 +1,6 @@
 //! The header of a record.
 
+use super::foreign_protocol::ForeignProtocol;
 use super::id::RequestId;
 use super::kind::RecordType;
 use crate::error::{ProtocolError, ProtocolErrorKind};
@@ -48,15 +49,27 @@ impl RecordHeader {
     /// Decodes a header; ignores the reserved byte.
     ///
     /// # Errors
-    /// [`ProtocolErrorKind::InvalidVersion`] for a version other than [`VERSION`].
-    pub const fn decode(bytes: [u8; Self::LEN]) -> Result<Self, ProtocolError> {
+    /// For a version other than [`VERSION`]: [`ProtocolErrorKind::ForeignProtocol`] if the bytes are recognised as another
+    /// protocol, else [`ProtocolErrorKind::InvalidVersion`].
+    pub fn decode(bytes: [u8; Self::LEN]) -> Result<Self, ProtocolError> {
         let [version, kind, id1, id0, len1, len0, padding_len, _reserved] = bytes;
         let id = RequestId(u16::from_be_bytes([id1, id0]));
         if version != VERSION {
-            return Err(ProtocolError { kind: ProtocolErrorKind::InvalidVersion, request_id: id });
+            return Err(invalid_version(bytes, id));
         }
         let content_len = u16::from_be_bytes([len1, len0]);
         Ok(Self { kind: RecordType(kind), id, content_len, padding_len })
+    }
+}
+
+#[cold]
+fn invalid_version(bytes: [u8; RecordHeader::LEN], request_id: RequestId) -> ProtocolError {
+    match ForeignProtocol::detect(bytes) {
+        // Its bytes mean no request.
+        Some(protocol) => {
+            ProtocolError { kind: ProtocolErrorKind::ForeignProtocol(protocol), request_id: RequestId::NULL }
+        }
+        None => ProtocolError { kind: ProtocolErrorKind::InvalidVersion, request_id },
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod begin;
 mod end;
+mod foreign_protocol;
 mod header;
 mod id;
 mod kind;
@@ -12,6 +13,7 @@ mod role;
 
 pub use begin::BeginRequest;
 pub use end::{EndRequest, ProtocolStatus};
+pub use foreign_protocol::ForeignProtocol;
 pub use header::{RecordHeader, VERSION};
 pub use id::RequestId;
 pub use kind::{Direction, RecordType};

@@ -1,9 +1,6 @@
 //! The channel between a connection and a body that is still being received.
 
-#![cfg_attr(
-    not(all(feature = "client", feature = "server")),
-    expect(dead_code, reason = "each side uses a part of it")
-)]
+#![cfg_attr(not(feature = "server"), expect(dead_code, reason = "each side uses a part of it"))]
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};

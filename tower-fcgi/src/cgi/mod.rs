@@ -79,9 +79,9 @@ pub use self::reason_phrase::{InvalidReasonPhrase, ReasonPhrase};
 #[cfg(feature = "server")]
 pub(crate) use self::remote_addr::{client_of, server_of};
 #[cfg(feature = "server")]
-pub(crate) use self::request_target::TargetSettings;
-#[cfg(feature = "server")]
 pub use self::request_target::{OriginalUri, RequestTarget};
+#[cfg(feature = "server")]
+pub(crate) use self::request_target::{TargetLog, TargetSettings};
 #[cfg(feature = "server")]
 pub(crate) use self::response_context::{ErrorBody, ResponseContext};
 #[cfg(feature = "server")]

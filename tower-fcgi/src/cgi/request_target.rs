@@ -1,5 +1,6 @@
 //! The setting that selects a request's target.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -106,31 +107,36 @@ impl TargetSettings {
 }
 
 impl Warned {
-    /// Logs that the web server decided on `script`, which looks like a front controller.
+    /// The web server decided on `script`, which looks like a front controller.
     #[cold]
-    pub(crate) fn front_controller(&self, script: &[u8], request_uri: &[u8]) {
+    pub(crate) fn front_controller(&self, script: &[u8], log: &dyn TargetLog) {
         if is_first(&self.front_controller) {
-            tracing::warn!(
-                script = %script.escape_ascii(),
-                request_uri = %request_uri.escape_ascii(),
-                "the web server sent a request to a path that looks like a front controller, and the request is \
-                 routed on that path; if all requests reach the application by it, name it with \
-                 Config::with_front_controllers or FCGI_FRONT_CONTROLLERS"
-            );
+            log.front_controller(script);
         }
     }
 
-    /// Logs that SCRIPT_NAME is missing.
+    /// SCRIPT_NAME is missing.
     #[cold]
-    pub(crate) fn script_name(&self) {
+    pub(crate) fn script_name(&self, log: &dyn TargetLog) {
         if is_first(&self.script_name) {
-            tracing::warn!(
-                "the web server sends no SCRIPT_NAME: requests are routed on REQUEST_URI, and the web server's rewrites, \
-                 access rules and subrequests may have decided on another path; add SCRIPT_NAME and QUERY_STRING \
-                 to the parameters that it sends"
-            );
+            log.no_script_name();
         }
     }
+}
+
+/// Logs what a request's target hides.
+pub(crate) trait TargetLog: fmt::Debug {
+    /// The web server decided on `script`, which looks like a front controller.
+    fn front_controller(&self, script: &[u8]);
+    /// SCRIPT_NAME is missing.
+    fn no_script_name(&self);
+}
+
+/// Logs nothing.
+#[cfg(test)]
+impl TargetLog for () {
+    fn front_controller(&self, _: &[u8]) {}
+    fn no_script_name(&self) {}
 }
 
 /// Only the first call writes: the flag is shared by all threads.

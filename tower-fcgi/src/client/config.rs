@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fcgi_core::{Params, Role, client};
+use http::request;
 
 use crate::cgi::extra_params::ExtraParams;
+use crate::escaped::Escaped;
 
 /// Settings of connections to an application. Clones are cheap.
 ///
@@ -261,16 +263,26 @@ impl Config {
         self.max_concurrent_requests
     }
 
-    /// Calls the handler of STDERR with a chunk.
-    pub(super) fn stderr(&self, text: &[u8]) {
+    /// Calls the handler of STDERR with a chunk. `parts`: the head of the request, for the log.
+    pub(super) fn stderr(&self, text: &[u8], parts: Option<&request::Parts>) {
         match &self.on_stderr {
             Some(handler) => handler(text),
             None => {
                 let text = String::from_utf8_lossy(text);
-                tracing::warn!(text = text.trim_end(), "the application wrote to STDERR");
+                tracing::warn!(
+                    method = parts.map(|parts| parts.method.as_str()),
+                    uri = parts.map(uri_text),
+                    text = text.trim_end(),
+                    "the application wrote to STDERR"
+                );
             }
         }
     }
+}
+
+/// The target of a request, for the log: at most 200 bytes.
+pub(super) fn uri_text(parts: &request::Parts) -> String {
+    Escaped(parts.uri.to_string().as_bytes()).to_string()
 }
 
 impl fmt::Debug for Config {

@@ -8,6 +8,7 @@ use fcgi_core::{EndRequest, ProtocolStatus, RequestKey, UserError};
 use http_body::Body;
 use tracing::Span;
 
+use super::config::uri_text;
 use super::driver::Driver;
 use super::error::ErrorKind;
 use super::exchange::Stdout;
@@ -60,12 +61,20 @@ where
     fn read_stderr(&mut self, key: RequestKey) {
         let mut chunks = VecDeque::new();
         let _ = self.protocol.read_stderr(key, &mut chunks);
-        let span = self.in_flight.by_key(key).map_or_else(Span::none, |exchange| exchange.span.clone());
+        let exchange = self.in_flight.by_key(key);
+        let span = exchange.as_ref().map_or_else(Span::none, |exchange| exchange.span.clone());
         let _entered = span.enter();
-        for chunk in chunks {
-            if catch_panic(|| self.config.stderr(&chunk)).is_err() {
-                tracing::error!("the handler of STDERR panicked: some of the application's STDERR is lost");
+        let parts = exchange.as_ref().and_then(|exchange| exchange.parts());
+        for chunk in &chunks {
+            if catch_panic(|| self.config.stderr(chunk, parts)).is_err() {
+                tracing::error!(
+                    method = parts.map(|parts| parts.method.as_str()),
+                    uri = parts.map(uri_text),
+                    "the handler of STDERR panicked: some of the application's STDERR is lost"
+                );
             }
+        }
+        for chunk in chunks {
             self.protocol.release_capacity(key, chunk.len());
         }
     }

@@ -100,6 +100,11 @@ impl<B> ClientExchange<B> {
         matches!(self.response, ResponseState::Detached)
     }
 
+    /// The head of the request, unless it was returned to its caller.
+    pub(super) const fn parts(&self) -> Option<&request::Parts> {
+        self.parts.as_ref()
+    }
+
     /// The bytes of the response's body that the caller has not read.
     pub(super) fn unread(&self) -> usize {
         match &self.response {

@@ -8,6 +8,7 @@ use fcgi_core::Limits;
 use fcgi_core::server::{OverloadResponse, ParamsBuffer};
 use http::Extensions;
 
+use super::log_throttles::LogThrottles;
 use super::params_pool;
 use super::stderr_queue;
 use super::upgrade;
@@ -42,6 +43,7 @@ pub(crate) struct DriverConfig {
     pub(crate) body_read_timeout: Option<Duration>,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) upgrade_idle_timeout: Option<Duration>,
+    pub(crate) slow_request_log: Option<Duration>,
     pub(crate) max_body_bytes: u64,
     pub(crate) max_write_buffer: usize,
     pub(crate) linger_timeout: Option<Duration>,
@@ -51,6 +53,8 @@ pub(crate) struct DriverConfig {
     pub(crate) target: TargetSettings,
     /// The initial extensions of each request: empty, with capacity.
     pub(crate) extensions: Extensions,
+    /// Shared by the clones of a configuration, and so by its connections.
+    pub(crate) throttles: Arc<LogThrottles>,
 }
 
 /// The default response to a request over a limit. After the protocol's own OVERLOADED and CANT_MPX_CONN, HAProxy lets its
@@ -78,6 +82,7 @@ impl Default for Config {
                 body_read_timeout: Some(Duration::from_secs(120)),
                 request_timeout: None,
                 upgrade_idle_timeout: None,
+                slow_request_log: None,
                 max_body_bytes: u64::MAX,
                 max_write_buffer: 256 * 1024,
                 linger_timeout: Some(Duration::from_secs(30)),
@@ -86,6 +91,7 @@ impl Default for Config {
                 empty_without_content_length: false,
                 target: TargetSettings::default(),
                 extensions: grown_extensions(),
+                throttles: Arc::default(),
             }),
         }
     }
@@ -291,6 +297,24 @@ impl Config {
     #[must_use]
     pub fn upgrade_idle_timeout(&self) -> Option<Duration> {
         self.driver.upgrade_idle_timeout
+    }
+
+    /// Logs requests that take longer than `after`, from the end of their PARAMS to the end of their response: a `warn` event
+    /// while the request is slow, with what it waits for, and another one when it has ended. Default: none.
+    ///
+    /// `waits_for` is the service to be ready, the request's body, the handler, or the web server to read the response. A
+    /// handler that blocks its thread is logged when it ends. Downloads and Server-Sent Events are requests as well; upgraded
+    /// streams are not.
+    #[must_use]
+    pub fn with_slow_request_log(mut self, after: impl Into<Option<Duration>>) -> Self {
+        self.driver().slow_request_log = after.into();
+        self
+    }
+
+    /// The time that [`with_slow_request_log`](Self::with_slow_request_log) sets.
+    #[must_use]
+    pub fn slow_request_log(&self) -> Option<Duration> {
+        self.driver.slow_request_log
     }
 
     /// Limits the bytes of a request's body. A larger CONTENT_LENGTH is answered with `413 Content Too Large` and does not reach

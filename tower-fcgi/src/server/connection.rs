@@ -70,11 +70,13 @@ where
         self
     }
 
-    /// Sets the name of the peer: in the connection's tracing span, and in [`Stats::connections`].
+    /// Sets the name of the peer, usually its address: for log events, the connection's tracing span, and
+    /// [`Stats::connections`].
     #[must_use]
-    pub fn peer(mut self, peer: &dyn fmt::Debug) -> Self {
-        self.span.record("peer", tracing::field::debug(peer));
-        self.driver.recorder().set_peer(peer);
+    pub fn peer(mut self, peer: impl fmt::Debug + Send + 'static) -> Self {
+        self.span.record("peer", tracing::field::debug(&peer));
+        self.driver.recorder().set_peer(&peer);
+        self.driver.handle().set_peer(peer);
         self
     }
 

@@ -13,9 +13,11 @@ use super::in_flight_request::InFlightRequest;
 use super::input_streams::{InputStreams, NotOpened};
 use super::oneshot::Oneshot;
 use super::params::Params;
+use super::request_summary::RequestSummary;
 use super::response_driver::{ResponseDriver, catch_panic, complete};
 use super::response_writer::DirectWriter;
 use super::service::FcgiService;
+use super::slow_log::SlowLog;
 use super::stderr::Stderr;
 use crate::body::RequestBody;
 use crate::cgi::{ErrorBody, OwnProgram, ResponseContext, TargetContext, read_head};
@@ -67,42 +69,68 @@ impl<S: FcgiService> Dispatcher<S> {
         handle: &ConnectionHandle,
     ) -> Option<Placement> {
         let key = request.key;
+        let summary = RequestSummary::new(request.params.clone(), Some(request.id), Some(handle.clone()));
         let mut call = Request::new(RequestBody::empty());
         *call.extensions_mut() = config.extensions.clone();
-        let target =
-            TargetContext { settings: &config.target, program: OwnProgram::Application, role: request.role };
+        let target = TargetContext {
+            settings: &config.target,
+            program: OwnProgram::Application,
+            role: request.role,
+            log: &summary,
+        };
         let info = match read_head(&request.params, target, &mut call) {
             Ok(info) => info,
-            Err(error) => return answer(protocol, in_flight, key, config, &error.into(), ErrorBody::None),
+            Err(error) => {
+                return answer(protocol, in_flight, key, config, &error.into(), ErrorBody::None, &summary);
+            }
         };
         let context = ResponseContext::new(request.role, call.method());
         let too_large = |length| length > config.max_body_bytes;
         if request.role != Role::AUTHORIZER && info.content_length.is_some_and(too_large) {
-            return answer(protocol, in_flight, key, config, &Failure::BodyTooLarge, context.error_body());
+            return answer(
+                protocol,
+                in_flight,
+                key,
+                config,
+                &Failure::BodyTooLarge,
+                context.error_body(),
+                &summary,
+            );
         }
-        let (input, upgrade) = match InputStreams::open(protocol, &request, &info, config, &mut call) {
-            Ok(input) => input,
-            Err(NotOpened::Aborted) => {
-                in_flight.recorder().aborted_before_begin();
-                return None;
-            }
-            Err(NotOpened::Failed(failure)) => {
-                return answer(protocol, in_flight, key, config, &failure, context.error_body());
-            }
-        };
+        let (input, upgrade) =
+            match InputStreams::open(protocol, &request, &info, config, &summary, &mut call) {
+                Ok(input) => input,
+                Err(NotOpened::Aborted) => {
+                    in_flight.recorder().aborted_before_begin();
+                    return None;
+                }
+                Err(NotOpened::Failed(failure)) => {
+                    return answer(
+                        protocol,
+                        in_flight,
+                        key,
+                        config,
+                        &failure,
+                        context.error_body(),
+                        &summary,
+                    );
+                }
+            };
         let span =
             tracing::debug_span!("request", id = request.id.0, method = %call.method(), uri = %call.uri());
-        let stderr = Stderr::new(handle, key);
+        let stderr = Stderr::new(handle, key, request.id);
         call.extensions_mut().insert(Params::new(request.params, request.role, info.client, stderr));
         let service = match catch_panic(|| self.service.clone()) {
             Ok(service) => service,
             Err(failure) => {
-                return answer(protocol, in_flight, key, config, &failure, context.error_body());
+                return answer(protocol, in_flight, key, config, &failure, context.error_body(), &summary);
             }
         };
         in_flight.recorder().begin(key, call.method(), call.uri());
-        let response = move || ResponseDriver::new(Oneshot::new(service, call), context, upgrade);
-        Some(in_flight.start(InFlightRequest { key, input, span }, response))
+        let slow_log = config.slow_request_log.map(SlowLog::new);
+        let called = slow_log.as_ref().map(SlowLog::called_flag);
+        let response = move || ResponseDriver::new(Oneshot::new(service, call, called), context, upgrade);
+        Some(in_flight.start(InFlightRequest { key, input, span, summary, slow_log }, response))
     }
 }
 
@@ -115,8 +143,9 @@ fn answer<F, B>(
     config: &DriverConfig,
     failure: &Failure,
     error_body: ErrorBody,
+    summary: &RequestSummary,
 ) -> Option<Placement> {
-    let mut writer = DirectWriter::new(protocol, key, config.max_write_buffer);
+    let mut writer = DirectWriter::new(protocol, key, config.max_write_buffer, summary);
     complete(failure, error_body, DeferredLog::default(), &mut writer);
     in_flight.recorder().answered(key, &writer.into_report());
     None

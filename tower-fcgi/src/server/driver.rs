@@ -19,6 +19,7 @@
 
 mod closing;
 mod expiry;
+mod logging;
 mod recording;
 
 use std::sync::Arc;
@@ -171,6 +172,7 @@ where
 
     /// Cancels all handlers because of an error, and returns it.
     fn fail(&mut self, error: Error) -> Error {
+        self.log_failure(&error);
         self.requests().cancel_all();
         self.close_stderr();
         error
@@ -353,6 +355,9 @@ where
         if self.config.request_timeout.is_some() {
             self.timers.start_request(request.key, RequestTimer::Total);
         }
+        if self.config.slow_request_log.is_some() {
+            self.timers.start_request(request.key, RequestTimer::Slow);
+        }
         let (key, handle) = (request.key, self.control.handle());
         let placement =
             self.dispatcher.dispatch(request, self.protocol, self.in_flight, self.config, handle)?;
@@ -375,6 +380,7 @@ where
             protocol: &mut *self.protocol,
             in_flight: &mut *self.in_flight,
             max_write_buffer: self.config.max_write_buffer,
+            connection: self.control.handle(),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use fcgi_core::ProtocolError;
 use fcgi_core::server::EndOfInput;
+use fcgi_core::{ForeignProtocol, ProtocolError, ProtocolErrorKind};
 
 use crate::stats::CloseReason;
 
@@ -93,7 +93,34 @@ impl Error {
     }
 }
 
+/// How an operator has to know an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LoggedError {
+    /// The peer does not speak FastCGI.
+    ForeignProtocol(ForeignProtocol),
+    /// The web server has not read a response, or has not taken the end of the connection in time.
+    GivenUp,
+    Aborted,
+    /// The end of a connection that needs no attention, or whose cause was logged before.
+    Other,
+}
+
 impl Error {
+    pub(super) const fn logged(&self) -> LoggedError {
+        match &self.kind {
+            ErrorKind::Protocol(ProtocolError {
+                kind: ProtocolErrorKind::ForeignProtocol(protocol), ..
+            }) => LoggedError::ForeignProtocol(*protocol),
+            ErrorKind::Timeout(TimeoutKind::Write | TimeoutKind::Linger) => LoggedError::GivenUp,
+            ErrorKind::Aborted => LoggedError::Aborted,
+            ErrorKind::Protocol(_)
+            | ErrorKind::Timeout(TimeoutKind::HeaderRead | TimeoutKind::UpgradeIdle)
+            | ErrorKind::Io(_)
+            | ErrorKind::UnexpectedEof(_)
+            | ErrorKind::IncompleteResponse => LoggedError::Other,
+        }
+    }
+
     /// The reason for the end of a connection, for the counters.
     pub(super) const fn close_reason(&self) -> CloseReason {
         match &self.kind {

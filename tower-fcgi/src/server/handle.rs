@@ -25,7 +25,12 @@ struct HandleState {
     /// The waker of the task that polls the connection.
     waker: Mutex<Option<Waker>>,
     stderr: StderrQueue,
+    /// The web server that the connection is from, for the log.
+    peer: Mutex<Option<Peer>>,
 }
+
+/// Formatted only for a log line.
+type Peer = Box<dyn fmt::Debug + Send>;
 
 /// A command to a connection, each stronger than the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +54,7 @@ impl ConnectionHandle {
                 activity: AtomicU64::new(0),
                 waker: Mutex::new(None),
                 stderr: StderrQueue::default(),
+                peer: Mutex::new(None),
             }),
         }
     }
@@ -167,6 +173,18 @@ impl ConnectionHandle {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// For the connection: sets the name of its peer.
+    pub(crate) fn set_peer(&self, peer: impl fmt::Debug + Send + 'static) {
+        *self.shared.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(peer));
+    }
+
+    /// The web server that the connection is from, for the log: as [`Connection::peer`](crate::Connection::peer) was told.
+    #[must_use]
+    pub fn peer_name(&self) -> Option<String> {
+        let peer = self.shared.peer.lock().unwrap_or_else(PoisonError::into_inner);
+        peer.as_ref().map(|peer| format!("{peer:?}"))
     }
 
     fn send(&self, command: Command) {

@@ -91,7 +91,7 @@ impl<F, B> InFlight<F, B> {
         self.tasks = None;
     }
 
-    fn requests(&self) -> impl Iterator<Item = &InFlightRequest> {
+    pub(super) fn requests(&self) -> impl Iterator<Item = &InFlightRequest> {
         let inline = self.inline.iter().map(|running| &running.request);
         inline.chain(self.tasks.iter().flat_map(|tasks| tasks.requests()))
     }
@@ -154,7 +154,7 @@ where
     pub(super) fn poll_inline(&mut self, protocol: &mut Connection, limit: usize, cx: &mut Context<'_>) {
         let Some(running) = &mut self.inline else { return };
         let DispatchedProj { request, mut response } = running.as_mut().project();
-        let mut writer = DirectWriter::new(protocol, request.key, limit);
+        let mut writer = DirectWriter::new(protocol, request.key, limit, &request.summary);
         let polled = request.span.in_scope(|| response.as_mut().poll(cx, &mut writer));
         let (key, report) = (request.key, writer.into_report());
         if polled.is_ready() {
@@ -171,7 +171,8 @@ where
         let Some(tasks) = &mut self.tasks else { return };
         while protocol.output_len() < limit {
             let Some((key, output)) = tasks.poll_output(cx) else { return };
-            let mut writer = DirectWriter::new(protocol, key, limit);
+            let Some(request) = tasks.find(key) else { continue };
+            let mut writer = DirectWriter::new(protocol, key, limit, &request.summary);
             output.drain_into(&mut writer);
             let report = writer.into_report();
             if !protocol.is_writable(key)
@@ -198,7 +199,7 @@ where
             Some(running) if running.request.key == key => {
                 let DispatchedProj { request, response } = running.as_mut().project();
                 request.input.fail(kind);
-                let mut writer = DirectWriter::new(protocol, key, limit);
+                let mut writer = DirectWriter::new(protocol, key, limit, &request.summary);
                 request.span.in_scope(|| response.discard(&mut writer));
                 self.recorder.cancelled(&writer.into_report());
                 self.inline = None;

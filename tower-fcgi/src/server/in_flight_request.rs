@@ -5,7 +5,9 @@ use pin_project_lite::pin_project;
 use tracing::Span;
 
 use super::input_streams::InputStreams;
+use super::request_summary::RequestSummary;
 use super::response_driver::ResponseDriver;
+use super::slow_log::SlowLog;
 use crate::body::BodyErrorKind;
 
 /// A request that was dispatched and is not answered yet.
@@ -14,6 +16,9 @@ pub(super) struct InFlightRequest {
     pub(super) key: RequestKey,
     pub(super) input: InputStreams,
     pub(super) span: Span,
+    pub(super) summary: RequestSummary,
+    /// `None` unless slow requests are logged.
+    pub(super) slow_log: Option<SlowLog>,
 }
 
 pin_project! {
@@ -30,5 +35,8 @@ impl Drop for InFlightRequest {
     /// Fails the body: a handler in another task must not wait forever, however the connection ends.
     fn drop(&mut self) {
         self.input.fail(BodyErrorKind::Disconnected);
+        if let Some(slow_log) = &self.slow_log {
+            slow_log.ended(&self.summary);
+        }
     }
 }

@@ -14,6 +14,7 @@ use http::{Request, StatusCode};
 use super::config::DriverConfig;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
+use super::request_summary::RequestSummary;
 use super::upgrade::{self, Support, UpgradeInput, UpgradeOutput, WebSocketWarning};
 use crate::body::{BodyErrorKind, DeclaredBodyLength, InputChannel, Receiver, RequestBody, SendOutcome};
 use crate::buffer_pool;
@@ -56,10 +57,11 @@ impl InputStreams {
         request: &NewRequest,
         info: &RequestInfo,
         config: &DriverConfig,
+        summary: &RequestSummary,
         call: &mut Request<RequestBody>,
     ) -> Result<(Self, Option<UpgradeOutput>), NotOpened> {
         if info.asks_for_upgrade
-            && let Some((input, output)) = offer_upgrade(protocol, request, info, call)
+            && let Some((input, output)) = offer_upgrade(protocol, request, info, summary, call)
         {
             return Ok((Self::Upgrade(input), Some(output)));
         }
@@ -219,6 +221,7 @@ fn offer_upgrade(
     protocol: &mut Connection,
     request: &NewRequest,
     info: &RequestInfo,
+    summary: &RequestSummary,
     call: &mut Request<RequestBody>,
 ) -> Option<(UpgradeInput, UpgradeOutput)> {
     let has_body = match info.content_length {
@@ -232,7 +235,7 @@ fn offer_upgrade(
         return None;
     }
     let software = request.params.get("SERVER_SOFTWARE");
-    let warning = WebSocketWarning::new(call.headers(), software);
+    let warning = WebSocketWarning::new(call.headers(), software, summary);
     // Reads no bytes: there are none.
     match protocol.read_body(request.key, &mut VecDeque::new()) {
         Ok(StreamState::Open) => {}

@@ -1,6 +1,8 @@
 //! Calls a clone of the service with one request: waits for its readiness, then for the response.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -38,8 +40,14 @@ pin_project! {
         S: Service<Request<RequestBody>>,
     {
         /// The service was not called. Always poll the same clone: another one would lose the place in the queue.
-        /// `request`: `None` only during the call, and after a panic of it. `since`: when it was first not ready.
-        Waiting { service: S, request: Option<Request<RequestBody>>, since: Option<Instant> },
+        /// `request`: `None` only during the call, and after a panic of it. `since`: when it was first not ready. `called`: is set
+        /// at the call, if the log wants to know.
+        Waiting {
+            service: S,
+            request: Option<Request<RequestBody>>,
+            since: Option<Instant>,
+            called: Option<Arc<AtomicBool>>,
+        },
         /// The service was called, and the clone dropped.
         Called { #[pin] future: S::Future, waited: Option<Duration> },
     }
@@ -50,8 +58,12 @@ where
     S: Service<Request<RequestBody>, Error: Into<BoxError>>,
 {
     /// A future that polls the readiness of `service` first.
-    pub(crate) const fn new(service: S, request: Request<RequestBody>) -> Self {
-        Self::Waiting { service, request: Some(request), since: None }
+    pub(crate) const fn new(
+        service: S,
+        request: Request<RequestBody>,
+        called: Option<Arc<AtomicBool>>,
+    ) -> Self {
+        Self::Waiting { service, request: Some(request), since: None, called }
     }
 }
 
@@ -62,12 +74,15 @@ where
     type Output = Result<S::Response, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let OneshotProj::Waiting { service, request, since } = self.as_mut().project() {
+        if let OneshotProj::Waiting { service, request, since, called } = self.as_mut().project() {
             let Poll::Ready(ready) = service.poll_ready(cx) else {
                 since.get_or_insert_with(Instant::now);
                 return Poll::Pending;
             };
             ready.map_err(|error| Failure::ServiceNotReady(error.into()))?;
+            if let Some(called) = called {
+                called.store(true, Ordering::Relaxed);
+            }
             if let Some(request) = request.take() {
                 let waited = since.map(|since| since.elapsed());
                 let future = service.call(request);

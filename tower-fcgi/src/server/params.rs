@@ -8,6 +8,7 @@ use fcgi_core::Role;
 use http::Version;
 use http::uri::Scheme;
 
+use super::request_summary::RequestSummary;
 use super::stderr::Stderr;
 use crate::cgi::{client_of, first_counts, http_version, server_of};
 
@@ -124,6 +125,13 @@ impl Params {
     #[must_use]
     pub fn client_protocol(&self) -> Option<Version> {
         self.get("SERVER_PROTOCOL").and_then(http_version)
+    }
+
+    /// What identifies the request in log events.
+    #[must_use]
+    pub fn summary(&self) -> RequestSummary {
+        let (connection, id) = self.stderr.as_ref().map(Stderr::request).unzip();
+        RequestSummary::new(self.pairs.clone(), id.flatten(), connection.cloned())
     }
 
     /// The request's STDERR stream, which the web server writes to its error log. `None` for params that were made by hand.

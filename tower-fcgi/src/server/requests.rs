@@ -7,8 +7,10 @@ use http_body::Body;
 
 use super::error_log::DeferredLog;
 use super::failure::{BoxError, Failure};
+use super::handle::ConnectionHandle;
 use super::in_flight::InFlight;
 use super::oneshot::ServiceCall;
+use super::request_summary::RequestSummary;
 use super::response_driver::{ResponseProgress, complete};
 use super::response_writer::DirectWriter;
 use crate::body::BodyErrorKind;
@@ -20,6 +22,7 @@ pub(super) struct RequestControl<'a, F, B> {
     pub(super) in_flight: &'a mut InFlight<F, B>,
     /// Bytes of unwritten output at which a response pauses.
     pub(super) max_write_buffer: usize,
+    pub(super) connection: &'a ConnectionHandle,
 }
 
 impl<F, B> RequestControl<'_, F, B>
@@ -62,13 +65,13 @@ where
             _ => "PARAMS exceed the limit of variables",
         };
         let failure = Failure::Request(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason);
-        self.answer(key, &failure, ErrorBody::None);
+        self.answer_unknown(key, &failure);
     }
 
     /// Fails a request whose PARAMS were not received in time.
     pub(super) fn on_head_timeout(&mut self, key: RequestKey) {
         if self.protocol.reject(key).is_ok() {
-            self.answer(key, &Failure::HeadTimeout, ErrorBody::None);
+            self.answer_unknown(key, &Failure::HeadTimeout);
         }
     }
 
@@ -93,8 +96,12 @@ where
     /// Drops the handler of a request, and completes its response with the failure.
     pub(super) fn fail(&mut self, key: RequestKey, failure: &Failure, kind: BodyErrorKind) {
         let error_body = self.in_flight.progress(key).error_body();
+        let summary = self.in_flight.find(key).map(|request| request.summary.clone());
         self.cancel(key, kind);
-        self.answer(key, failure, error_body);
+        match summary {
+            Some(summary) => self.answer(key, failure, error_body, &summary),
+            None => self.answer_unknown(key, failure),
+        }
     }
 
     /// Cancels all handlers: the peer is gone.
@@ -108,9 +115,20 @@ where
         self.in_flight.cancel(key, kind, self.protocol, self.max_write_buffer);
     }
 
+    /// Answers a request whose PARAMS were not received.
+    fn answer_unknown(&mut self, key: RequestKey, failure: &Failure) {
+        self.answer(key, failure, ErrorBody::None, &RequestSummary::unknown(self.connection));
+    }
+
     /// Answers a request that no handler has.
-    fn answer(&mut self, key: RequestKey, failure: &Failure, error_body: ErrorBody) {
-        let mut writer = DirectWriter::new(self.protocol, key, self.max_write_buffer);
+    fn answer(
+        &mut self,
+        key: RequestKey,
+        failure: &Failure,
+        error_body: ErrorBody,
+        summary: &RequestSummary,
+    ) {
+        let mut writer = DirectWriter::new(self.protocol, key, self.max_write_buffer, summary);
         complete(failure, error_body, DeferredLog::default(), &mut writer);
         let report = writer.into_report();
         self.in_flight.recorder().answered(key, &report);

@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 use super::error_log::{self, DeferredLog, LogScope};
 use super::failure::{BoxError, Failure};
 use super::oneshot::ServiceCall;
+use super::request_summary::request_event;
 use super::response_writer::ResponseWriter;
 use super::upgrade::{Support, UpgradeOutput};
 use super::warning::Warning;
@@ -402,10 +403,10 @@ fn report(failure: &Failure, writer: &mut impl ResponseWriter) {
     writer.failed(failure.recorded());
     if failure.is_client_error() {
         // Not on STDERR, which web servers log as errors: a client could fill that log.
-        error_log::outside_request(|| tracing::debug!(%failure, "request rejected"));
+        error_log::outside_request(|| request_event!(debug, writer.request(), %failure, "request rejected"));
         return;
     }
-    error_log::outside_request(|| tracing::error!(%failure, "request failed"));
+    error_log::outside_request(|| request_event!(error, writer.request(), %failure, "request failed"));
     writer.stderr(failure.to_string().as_bytes());
 }
 
@@ -462,7 +463,9 @@ mod tests {
         let mut driver = pin!(ResponseDriver::new(response, context, None));
         let woken = Arc::new(Woken::default());
         let waker = Arc::clone(&woken).into();
-        let polled = driver.as_mut().poll(&mut Context::from_waker(&waker), &mut BufferedWriter::default());
+        let summary = crate::Params::default().summary();
+        let mut writer = BufferedWriter::new(Arc::new(summary));
+        let polled = driver.as_mut().poll(&mut Context::from_waker(&waker), &mut writer);
         assert!(polled.is_pending());
         assert!(woken.0.load(Ordering::Relaxed));
     }

@@ -1,10 +1,12 @@
 //! The destinations of a response.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use fcgi_core::RequestKey;
 
+use super::request_summary::RequestSummary;
 use crate::stats::{RecordedFailure, ResponseEnding, ResponseReport};
 
 /// The destination of the response to one request.
@@ -34,6 +36,8 @@ pub(crate) trait ResponseWriter {
     fn waited(&mut self, _: Duration) {}
     /// Whether the caller should pause: the unwritten output has reached its limit.
     fn is_full(&self) -> bool;
+    /// The request, for the log.
+    fn request(&self) -> &RequestSummary;
 }
 
 /// Writes to the connection's output.
@@ -44,6 +48,7 @@ pub(crate) struct DirectWriter<'a> {
     /// Bytes of unwritten output at which it is full.
     limit: usize,
     report: ResponseReport,
+    request: &'a RequestSummary,
 }
 
 impl<'a> DirectWriter<'a> {
@@ -51,8 +56,9 @@ impl<'a> DirectWriter<'a> {
         protocol: &'a mut fcgi_core::server::Connection,
         key: RequestKey,
         limit: usize,
+        request: &'a RequestSummary,
     ) -> Self {
-        Self { protocol, key, limit, report: ResponseReport::NONE }
+        Self { protocol, key, limit, report: ResponseReport::NONE, request }
     }
 
     /// What was written.
@@ -157,11 +163,16 @@ impl ResponseWriter for DirectWriter<'_> {
     fn is_full(&self) -> bool {
         self.protocol.output_len() >= self.limit
     }
+
+    fn request(&self) -> &RequestSummary {
+        self.request
+    }
 }
 
 /// Buffers the output of one poll of a task's response, to send it to the connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct BufferedWriter {
+    request: Arc<RequestSummary>,
     chunks: Vec<Chunk>,
     /// Bytes in them.
     len: usize,
@@ -185,6 +196,10 @@ impl BufferedWriter {
     const MAX_BYTES: usize = 32 * 1024;
     /// Chunks at which the buffer is full.
     const MAX_CHUNKS: usize = 64;
+
+    pub(crate) const fn new(request: Arc<RequestSummary>) -> Self {
+        Self { request, chunks: Vec::new(), len: 0 }
+    }
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.chunks.is_empty()
@@ -272,5 +287,9 @@ impl ResponseWriter for BufferedWriter {
 
     fn is_full(&self) -> bool {
         self.len >= Self::MAX_BYTES || self.chunks.len() >= Self::MAX_CHUNKS
+    }
+
+    fn request(&self) -> &RequestSummary {
+        &self.request
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fcgi_core::RequestKey;
+use fcgi_core::{RequestId, RequestKey};
 
 use super::handle::ConnectionHandle;
 use super::stderr_queue::StderrClosed;
@@ -16,16 +16,22 @@ pub struct Stderr {
     connection: ConnectionHandle,
     /// `None` in a CGI program, which has one request.
     key: Option<RequestKey>,
+    id: Option<RequestId>,
 }
 
 impl Stderr {
-    pub(crate) fn new(connection: &ConnectionHandle, key: RequestKey) -> Self {
-        Self { connection: connection.clone(), key: Some(key) }
+    pub(crate) fn new(connection: &ConnectionHandle, key: RequestKey, id: RequestId) -> Self {
+        Self { connection: connection.clone(), key: Some(key), id: Some(id) }
     }
 
     /// The standard error of a CGI program.
     pub(crate) fn of_program(program: &ConnectionHandle) -> Self {
-        Self { connection: program.clone(), key: None }
+        Self { connection: program.clone(), key: None, id: None }
+    }
+
+    /// The connection of the request, and the request's id on it.
+    pub(crate) const fn request(&self) -> (&ConnectionHandle, Option<RequestId>) {
+        (&self.connection, self.id)
     }
 
     /// Writes a line, and waits until it is in the connection's output: before the rest of the response.

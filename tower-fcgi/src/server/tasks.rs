@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use fcgi_core::RequestKey;
@@ -14,6 +15,7 @@ use tracing::Instrument as _;
 use super::failure::{BoxError, Failure};
 use super::in_flight_request::InFlightRequest;
 use super::oneshot::ServiceCall;
+use super::request_summary::RequestSummary;
 use super::response_driver::{ResponseDriver, ResponseProgress};
 use super::response_writer::BufferedWriter;
 
@@ -51,7 +53,8 @@ impl RequestTasks {
         let progress = response.progress();
         let key = request.key;
         let span = request.span.clone();
-        let task = tokio::spawn(run(key, response, self.sender.clone()).instrument(span));
+        let summary = Arc::new(request.summary.clone());
+        let task = tokio::spawn(run(key, summary, response, self.sender.clone()).instrument(span));
         self.tasks.insert(key, RequestTask { request, abort: task.abort_handle(), progress });
     }
 
@@ -99,6 +102,7 @@ impl Drop for RequestTasks {
 
 async fn run<F, B>(
     key: RequestKey,
+    summary: Arc<RequestSummary>,
     response: ResponseDriver<F, B>,
     connection: mpsc::Sender<(RequestKey, BufferedWriter)>,
 ) where
@@ -107,12 +111,13 @@ async fn run<F, B>(
 {
     let mut response = pin!(response);
     while !response.is_done() {
-        let mut output = BufferedWriter::default();
+        let mut output = BufferedWriter::new(Arc::clone(&summary));
         let ready = std::future::poll_fn(|cx| {
             let polled = response.as_mut().poll(cx, &mut output);
             if polled.is_ready() || !output.is_empty() {
                 // Send everything that is ready at once in one buffer.
-                Poll::Ready(std::mem::take(&mut output))
+                let empty = BufferedWriter::new(Arc::clone(&summary));
+                Poll::Ready(std::mem::replace(&mut output, empty))
             } else {
                 Poll::Pending
             }

@@ -79,6 +79,9 @@ pub(super) fn request_limit<F, B>(
         RequestTimer::BodyRead => config
             .body_read_timeout
             .filter(|_| in_flight.find(key).is_some_and(|request| request.input.awaits_body())),
+        RequestTimer::Slow => config
+            .slow_request_log
+            .filter(|_| in_flight.find(key).is_some() && protocol.upgraded() != Some(key)),
         RequestTimer::Total => {
             config.request_timeout.filter(|_| protocol.is_writable(key) && protocol.upgraded() != Some(key))
         }

@@ -39,6 +39,8 @@ pub(crate) enum RequestTimer {
     BodyRead,
     /// The whole request, from the end of PARAMS.
     Total,
+    /// As `Total`, until the request is logged as slow.
+    Slow,
 }
 
 /// An expired timer.
@@ -48,7 +50,7 @@ pub(crate) enum Expired {
     Request(RequestKey, RequestTimer),
 }
 
-/// One timer for the connection, and up to three for each request, on one [`Sleep`].
+/// One timer for the connection, and up to four for each request, on one [`Sleep`].
 ///
 /// A poll examines only the request timer with the first deadline, and those started since the last poll.
 #[derive(Debug, Default)]
@@ -81,7 +83,7 @@ enum InputFlow {
     Paused,
 }
 
-/// Stopped timers are removed above this number of deadlines: the first figure per active request (which has two), plus the
+/// Stopped timers are removed above this number of deadlines: the first figure per active request (which has at most three), plus the
 /// second.
 const MAX_DEADLINES: (usize, usize) = (4, 32);
 

@@ -1,6 +1,7 @@
 //! What a complete response has lost, for the log.
 
 use super::error_log;
+use super::request_summary::request_event;
 use super::response_writer::ResponseWriter;
 
 /// A part of a response that was not sent. The response is complete all the same.
@@ -20,7 +21,9 @@ impl Warning {
     /// Writes a line to STDERR and to the log.
     #[cold]
     pub(crate) fn report(self, writer: &mut impl ResponseWriter) {
-        error_log::outside_request(|| tracing::warn!(warning = %self, "a part of the response was not sent"));
+        error_log::outside_request(
+            || request_event!(warn, writer.request(), warning = %self, "a part of the response was not sent"),
+        );
         writer.stderr(self.to_string().as_bytes());
     }
 }

@@ -23,7 +23,7 @@ use super::thread_slot;
 /// # Cost
 /// Without a `Stats`, a connection does next to nothing for it. With one, counters are written without locked instructions,
 /// each thread its own; what all threads share is changed when a connection opens or closes, and when a request is not answered
-/// at once. The [architecture](https://github.com/fcgi-rs/axum-fcgi) has a page on this. An open connection needs some 500 bytes
+/// at once. The repository's ARCHITECTURE.md has a page on this. An open connection needs some 500 bytes
 /// more.
 ///
 /// # Examples

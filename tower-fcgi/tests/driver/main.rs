@@ -28,6 +28,7 @@ mod logging;
 mod management;
 mod mapping;
 mod multiplex;
+mod operator_log;
 mod panics;
 mod parallel;
 mod readiness;

@@ -1,5 +1,6 @@
 //! The web server's end of a served connection.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,9 @@ use tower_fcgi::{Builder, Config, ConnectionHandle, Error, FcgiService};
 
 use crate::responses::{Answer, Answers};
 use crate::wire::{Transport, Wire};
+
+/// The web server's address, for the log.
+pub(crate) const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)), 4711);
 
 /// A web server with one connection, served in a task.
 pub(crate) struct WebServer {
@@ -57,7 +61,7 @@ where
     S: FcgiService,
 {
     let connection = settings.builder().serve_connection(wire.transport(), service);
-    let connection = connection.on_incomplete_response(Transport::reset);
+    let connection = connection.on_incomplete_response(Transport::reset).peer(PEER);
     let handle = connection.handle();
     WebServer { wire, handle, connection: tokio::spawn(connection) }
 }

@@ -1,7 +1,7 @@
 //! What a user pays: CPU time of the web server and the application together, over FastCGI and HTTP.
 
 mod instructions;
-mod process_times;
+pub(crate) mod process_times;
 mod servers;
 mod setup;
 mod site;

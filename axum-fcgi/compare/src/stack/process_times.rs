@@ -11,8 +11,7 @@ pub(crate) struct ProcessTimes(HashMap<u32, Duration>);
 impl ProcessTimes {
     /// The times of a process, its children, their children, and so on.
     pub(crate) fn of_tree(root: u32) -> io::Result<Self> {
-        let tree = descendants(root, &parents()?);
-        let times = tree.into_iter().map(|process| Ok((process, Usage::of(process)?.cpu)));
+        let times = tree(root)?.into_iter().map(|process| Ok((process, Usage::of(process)?.cpu)));
         times.collect::<io::Result<_>>().map(Self)
     }
 
@@ -33,6 +32,10 @@ impl ProcessTimes {
 }
 
 /// The process and its descendants.
+pub(crate) fn tree(root: u32) -> io::Result<Vec<u32>> {
+    Ok(descendants(root, &parents()?))
+}
+
 fn descendants(root: u32, parents: &[(u32, u32)]) -> Vec<u32> {
     let mut tree = vec![root];
     let mut next = 0;

@@ -8,18 +8,19 @@ use std::pin::Pin;
 
 use tower_fcgi::{Roles, Stats};
 
-use super::addresses::Sockets;
-use super::detect::{StartMode, detect};
+use super::detect::{StartMode, StartedBy, detect};
+use super::exit_watchdog::{ExitWatchdog, WatchGuard};
 use super::listener::AutoListener;
-use super::signals::Signals;
-use super::{cgi, front_controllers};
+use super::signals::{self, SecondTerm, Signals};
+use super::{cgi, front_controllers, hangup};
 use crate::allow_list::AllowList;
-use crate::listen::{FcgiListener, warn_if_exposed};
-use crate::serve::accept_loop;
+use crate::listen::FcgiListener;
+use crate::serve::accept_loop::{self, Startup};
 use crate::serve::config::Config;
 use crate::serve::future::ServeFuture;
 use crate::serve::make_service::make_fcgi_service::MakeFcgiService;
 use crate::serve::prepare::prepare;
+use crate::serve::shutdown::{Ended, ShutdownCause};
 
 /// Serves `service` however the program was started: by a web server, systemd, a shell, or as a CGI program.
 ///
@@ -43,9 +44,15 @@ use crate::serve::prepare::prepare;
 /// to them knows their paths.
 ///
 /// # Shutdown
-/// SIGTERM, which systemd and web servers send, and SIGINT (Ctrl-C) start a graceful shutdown: no more connections are
-/// accepted, and requests in flight complete within [`Config::with_shutdown_timeout`]. Afterwards the program keeps ignoring
-/// these two signals, also when the future has completed.
+/// SIGTERM, which systemd and web servers send, SIGINT (Ctrl-C) and SIGHUP (see
+/// [`with_hangup_shutdown`](ServeAuto::with_hangup_shutdown)) start a graceful shutdown: no more connections are accepted, and
+/// requests in flight complete within [`Config::with_shutdown_timeout`].
+///
+/// A second SIGTERM or SIGINT, also after the future has completed, ends the program at once. Except for SIGTERM in a program
+/// that was started with a socket at fd 0: Apache's mod_fcgid sends it again after a second, while requests are in flight.
+///
+/// If a handler blocks its thread, the process ends with the status 1 about a second after the timeout, even if the future
+/// has completed by then: the runtime waits for the thread, so `main` would not return.
 ///
 /// A CGI program stops at once on a signal: its handler is dropped, and its response remains incomplete.
 ///
@@ -89,6 +96,7 @@ where
         service: prepare(service),
         config: Config::default(),
         signal: Box::pin(pending()),
+        hangup: hangup::Setting::default(),
         stats: None,
         kind: PhantomData,
     }
@@ -102,6 +110,7 @@ pub struct ServeAuto<M, K> {
     service: M,
     config: Config,
     signal: Signal,
+    hangup: hangup::Setting,
     stats: Option<Stats>,
     kind: PhantomData<fn() -> K>,
 }
@@ -127,6 +136,16 @@ impl<M, K> ServeAuto<M, K> {
         self.signal = Box::pin(signal);
         self
     }
+
+    /// Sets whether SIGHUP, which a terminal sends when it is closed, starts a graceful shutdown like SIGTERM. Otherwise the
+    /// signal keeps the effect that it had.
+    ///
+    /// Default: it does, unless it was ignored when the program started, as `nohup` does. On systems other than Linux, where
+    /// that cannot be determined, the default is no.
+    pub fn with_hangup_shutdown(mut self, handle: bool) -> Self {
+        self.hangup = if handle { hangup::Setting::Always } else { hangup::Setting::Never };
+        self
+    }
 }
 
 impl<M, K> IntoFuture for ServeAuto<M, K>
@@ -148,38 +167,56 @@ impl<M, K> fmt::Debug for ServeAuto<M, K> {
     }
 }
 
-async fn run<M, K>(
-    ServeAuto { service, mut config, signal, stats, kind: _ }: ServeAuto<M, K>,
-) -> io::Result<()>
+async fn run<M, K>(serve: ServeAuto<M, K>) -> io::Result<()>
 where
     M: MakeFcgiService<FcgiListener, K>,
 {
+    let ServeAuto { service, mut config, signal, hangup, stats, kind: _ } = serve;
+    let watchdog = ExitWatchdog::new(config.shutdown_timeout);
+    let _guard = WatchGuard(watchdog.clone());
     // Install before the sockets exist: a supervisor that sees a socket may send a signal.
-    let signals = Signals::install()?;
+    let signals = Signals::install(hangup, watchdog.clone())?;
     if let Some(paths) = front_controllers::from_env()? {
         config.connection = config.connection.with_front_controllers(paths);
     }
-    let shutdown = async {
-        tokio::select! {
-            () = signals.received() => {}
-            () = signal => {}
-        }
-    };
     match detect()? {
-        StartMode::Cgi => cgi::serve(service, config, shutdown).await,
-        StartMode::Sockets(Sockets { fastcgi, http }) => {
+        StartMode::Cgi => {
+            let shutdown = shutdown(signals, signal, &watchdog, SecondTerm::Ends)?;
+            let served = cgi::serve(service, config, shutdown).await;
+            // If a signal has stopped it, its handler may block its thread.
+            watchdog.finish(if served.is_ok() { Ended::All } else { Ended::Stuck });
+            served
+        }
+        StartMode::Sockets(sockets, started_by) => {
+            let second = if started_by == StartedBy::Stdin { SecondTerm::Ignored } else { SecondTerm::Ends };
+            let shutdown = shutdown(signals, signal, &watchdog, second)?;
             let list = AllowList::from_env();
-            if list.is_none() {
-                [Some(&fastcgi), http.as_ref()].into_iter().flatten().for_each(warn_if_exposed);
-            }
-            let http = http.map(|listeners| AutoListener::new(listeners, list.clone()));
-            let listener = AutoListener::new(fastcgi, list);
-            let roles = Roles::RESPONDER;
-            accept_loop::run::<_, FcgiListener, _, K>(
-                listener, http, service, config, roles, stats, shutdown,
-            )
-            .await;
+            let http = sockets.http.map(|listeners| AutoListener::new(listeners, list.clone()));
+            let listener = AutoListener::new(sockets.fastcgi, list);
+            let startup = Startup { roles: Roles::RESPONDER, stats, started_by: started_by.name() };
+            let run = accept_loop::run::<_, FcgiListener, _, K>;
+            let ended = run(listener, http, service, config, startup, shutdown).await;
+            watchdog.finish(ended);
             Ok(())
         }
     }
+}
+
+/// Waits for a signal of the system or of the application.
+fn shutdown(
+    signals: Signals,
+    signal: Signal,
+    watchdog: &ExitWatchdog,
+    second: SecondTerm,
+) -> io::Result<impl Future<Output = ShutdownCause>> {
+    signals::end_at_the_second(second)?;
+    Ok(async move {
+        tokio::select! {
+            name = signals.received() => ShutdownCause::Signal { name, next: second.announcement() },
+            () = signal => {
+                watchdog.arm();
+                ShutdownCause::Application
+            }
+        }
+    })
 }

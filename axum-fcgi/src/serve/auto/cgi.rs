@@ -13,12 +13,13 @@ use crate::serve::config::Config;
 use crate::serve::incoming_stream::IncomingStream;
 use crate::serve::make_service::make_fcgi_service::MakeFcgiService;
 use crate::serve::service::AxumService;
+use crate::serve::shutdown::ShutdownCause;
 
 /// Serves the request, unless `signal` completes first.
 pub(super) async fn serve<M, K>(
     mut service: M,
     config: Config,
-    signal: impl Future<Output = ()>,
+    signal: impl Future<Output = ShutdownCause>,
 ) -> io::Result<()>
 where
     M: MakeFcgiService<FcgiListener, K>,
@@ -32,7 +33,7 @@ where
     tokio::select! {
         biased;
         served = run => served,
-        () = signal => Err(io::Error::new(
+        _ = signal => Err(io::Error::new(
             io::ErrorKind::Interrupted,
             "the program was stopped by a signal before its response was complete",
         )),

@@ -4,7 +4,7 @@ use std::env;
 use std::io;
 
 use super::addresses::{self, Sockets};
-use crate::listen::{Expected, Listeners, inherited};
+use crate::listen::{Expected, Listeners, Source, inherited, systemd_sockets_left};
 
 /// Set for every CGI program (RFC 3875 §4.1.4). Under FastCGI, requests have it, but processes do not.
 const GATEWAY_INTERFACE: &str = "GATEWAY_INTERFACE";
@@ -12,20 +12,47 @@ const GATEWAY_INTERFACE: &str = "GATEWAY_INTERFACE";
 #[derive(Debug)]
 pub(super) enum StartMode {
     /// Serve FastCGI, and HTTP for upgrades.
-    Sockets(Sockets),
+    Sockets(Sockets, StartedBy),
     /// Serve one request as a CGI program.
     Cgi,
+}
+
+/// Who has chosen the sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StartedBy {
+    /// FCGI_LISTEN.
+    Environment,
+    Systemd,
+    /// A web server or spawn-fcgi, at fd 0.
+    Stdin,
+}
+
+impl StartedBy {
+    /// For the log.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Environment => "FCGI_LISTEN",
+            Self::Systemd => "systemd (LISTEN_FDS)",
+            Self::Stdin => "a web server or spawn-fcgi (fd 0)",
+        }
+    }
 }
 
 /// Checks the environment and the descriptors of the process. Takes inherited sockets, and nothing else.
 pub(super) fn detect() -> io::Result<StartMode> {
     if let Some(sockets) = addresses::bind_from_env()? {
-        return Ok(StartMode::Sockets(sockets));
+        warn_of_unserved_sockets();
+        return Ok(StartMode::Sockets(sockets, StartedBy::Environment));
     }
     let none = match inherited(Expected::All) {
         Ok(listeners) => {
-            let fastcgi = Listeners::from_vec(listeners?)?;
-            return Ok(StartMode::Sockets(Sockets { fastcgi, http: None }));
+            let (source, listeners) = listeners?;
+            let started_by = match source {
+                Source::Systemd => StartedBy::Systemd,
+                Source::Stdin => StartedBy::Stdin,
+            };
+            let fastcgi = Listeners::from_vec(listeners)?;
+            return Ok(StartMode::Sockets(Sockets { fastcgi, http: None }, started_by));
         }
         Err(none) => none,
     };
@@ -41,4 +68,16 @@ pub(super) fn detect() -> io::Result<StartMode> {
              CGI program) or with spawn-fcgi"
         ),
     ))
+}
+
+/// Warns if systemd has passed sockets that FCGI_LISTEN does not name. The system accepts connections on them, and no one
+/// answers.
+fn warn_of_unserved_sockets() {
+    if let Some(sockets) = systemd_sockets_left() {
+        tracing::warn!(
+            sockets,
+            "systemd passes sockets that are not served, because FCGI_LISTEN is set: whoever connects to them waits forever. Unset \
+             FCGI_LISTEN, add them to it, or remove the .socket unit"
+        );
+    }
 }

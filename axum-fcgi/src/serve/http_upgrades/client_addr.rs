@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::http::{HeaderMap, HeaderName};
 
 use crate::extract::or_unspecified;
+use crate::request_log::{Summarize, request_event};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -15,10 +16,12 @@ static WARNED: AtomicBool = AtomicBool::new(false);
 /// The client's address from X-Forwarded-For, with port 0 unless it has one; `0.0.0.0:0` if the header is missing.
 ///
 /// The last address is the one that the web server appended. Those before it are the client's own claims.
-pub(super) fn client_addr(headers: &HeaderMap) -> SocketAddr {
+pub(super) fn client_addr(headers: &HeaderMap, request: &impl Summarize) -> SocketAddr {
     let last = headers.get_all(X_FORWARDED_FOR).iter().next_back();
     if last.is_none() && !WARNED.swap(true, Ordering::Relaxed) {
-        tracing::warn!(
+        request_event!(
+            warn,
+            request,
             "the web server sends no X-Forwarded-For to the HTTP socket for upgrades, so the client's address is unknown, and \
              clients can forge it by sending that header: let the web server set it (nginx: proxy_set_header \
              X-Forwarded-For $remote_addr)"
@@ -43,13 +46,15 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
+    use crate::request_log::RequestLog;
 
     fn from(lines: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(X_FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
-        client_addr(&headers).to_string()
+        let request = RequestLog::of(&axum::http::Request::new(()));
+        client_addr(&headers, &request).to_string()
     }
 
     #[test]

@@ -13,13 +13,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::util::Oneshot;
-use tower_fcgi::RequestTarget;
+use tower_fcgi::{RequestSummary, RequestTarget};
 use tower_service::Service;
 use tracing::Instrument as _;
 
 use super::request;
 use super::stream::UpgradeStream;
 use crate::accept::{Connections, HttpHandle};
+use crate::request_log::{RequestLog, Summarize};
 
 /// Serves HTTP connections, for upgrades only.
 pub(in crate::serve) struct HttpUpgrades {
@@ -52,8 +53,22 @@ impl HttpUpgrades {
         let guard = connections.register(handle.clone());
         let stream = UpgradeStream::new(io, handle.clone(), guard, self.idle_timeout);
         let span = tracing::debug_span!("http_upgrade", ?peer);
-        let served = serve(stream, handle, service, Arc::clone(&self.target), self.header_read_timeout);
+        let web_server = format!("{peer:?}").into();
+        let target = Arc::clone(&self.target);
+        let served = serve(stream, handle, service, target, web_server, self.header_read_timeout);
         tokio::spawn(served.instrument(span));
+    }
+}
+
+/// A request from a web server, over HTTP.
+struct HttpRequestLog {
+    request: RequestLog,
+    web_server: Arc<str>,
+}
+
+impl Summarize for HttpRequestLog {
+    fn summarize(&self) -> RequestSummary {
+        self.request.summarize().with_peer(&*self.web_server)
     }
 }
 
@@ -62,12 +77,15 @@ async fn serve<IO, S>(
     handle: HttpHandle,
     service: S,
     target: Arc<RequestTarget>,
+    web_server: Arc<str>,
     header_read_timeout: Option<Duration>,
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    let hyper_service = service_fn(move |request| answer(service.clone(), request, Arc::clone(&target)));
+    let hyper_service = service_fn(move |request| {
+        answer(service.clone(), request, Arc::clone(&target), Arc::clone(&web_server))
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_read_timeout)
@@ -87,15 +105,14 @@ async fn answer<S>(
     service: S,
     request: axum::http::Request<Incoming>,
     target: Arc<RequestTarget>,
+    web_server: Arc<str>,
 ) -> Result<Response, Infallible>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
-    let response = match request::accept(request, &target) {
-        Ok(request) => {
-            let path = request.uri().path().to_owned();
-            request::check_response(Oneshot::new(service, request).await?, &path)
-        }
+    let log = HttpRequestLog { request: RequestLog::of(&request), web_server };
+    let response = match request::accept(request, &target, &log) {
+        Ok(request) => request::check_response(Oneshot::new(service, request).await?, &log),
         Err(refusal) => refusal.into_response(),
     };
     Ok(request::close_unless_upgraded(response))

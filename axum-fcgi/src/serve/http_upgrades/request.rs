@@ -12,6 +12,7 @@ use tower_fcgi::RequestTarget;
 
 use super::client_addr::client_addr;
 use crate::extract::HttpSocket;
+use crate::request_log::{Summarize, request_event};
 
 const ONLY_UPGRADES: &str =
     "This socket only upgrades connections, to WebSockets for example. Other requests go over FastCGI.\n";
@@ -41,6 +42,7 @@ impl IntoResponse for Refusal {
 pub(super) fn accept(
     request: axum::http::Request<Incoming>,
     target: &RequestTarget,
+    log: &impl Summarize,
 ) -> Result<Request, Refusal> {
     let (mut parts, body) = request.into_parts();
     // RFC 9110 §7.8: a server ignores Upgrade in HTTP/1.0.
@@ -61,7 +63,7 @@ pub(super) fn accept(
         };
         parts.extensions.insert(OriginalUri(std::mem::replace(&mut parts.uri, below)));
     }
-    let client = client_addr(&parts.headers);
+    let client = client_addr(&parts.headers, log);
     parts.extensions.insert(ConnectInfo(client));
     parts.extensions.insert(HttpSocket);
     Ok(Request::from_parts(parts, Body::empty()))
@@ -70,13 +72,14 @@ pub(super) fn accept(
 /// Replaces the response of a handler that has answered instead of upgrading. The web server's rules for its path were not
 /// applied: nginx sends the client's spelling, and `/private/../ws`, which it takes for `/ws`, could have another meaning in a
 /// route. Redirects and errors pass.
-pub(super) fn check_response(response: Response, path: &str) -> Response {
+pub(super) fn check_response(response: Response, log: &impl Summarize) -> Response {
     if !response.status().is_success() {
         return response;
     }
-    tracing::warn!(
+    request_event!(
+        warn,
+        log,
         status = response.status().as_u16(),
-        path,
         "a handler answered instead of upgrading, over the HTTP socket for upgrades: the client gets a 426; route this path over \
          FastCGI"
     );

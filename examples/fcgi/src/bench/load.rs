@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use tokio::task::JoinSet;
+use tokio::time::interval;
 
 use super::client::Client;
 use super::report::{Report, Tally};
 use crate::failure::Failure;
 use crate::get::style;
+
+/// How often the progress bar changes. By time, and not for each request: that would distort the measurement.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The end of the load.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +37,9 @@ impl Load {
             Limit::Requests(requests) => {
                 ProgressBar::new(requests).with_style(style("{bar:40} {pos} of {len}, {per_sec}, {eta}"))
             }
-            Limit::Time(_) => {
-                ProgressBar::no_length().with_style(style("{spinner} {pos}, {per_sec}, {elapsed}"))
+            Limit::Time(time) => {
+                let length = time.as_millis().try_into().unwrap_or(u64::MAX);
+                ProgressBar::new(length).with_style(style("{bar:40} {msg}, {eta}"))
             }
         };
         Self { limit, start: Instant::now(), started: AtomicU64::new(0), bar }
@@ -54,7 +59,16 @@ impl Load {
             tasks.spawn(async move { load.send_requests(client).await });
         }
         let mut all = Tally::new();
-        while let Some(tally) = tasks.join_next().await {
+        let mut redraw = interval(REDRAW_INTERVAL);
+        loop {
+            let tally = tokio::select! {
+                tally = tasks.join_next() => tally,
+                _ = redraw.tick() => {
+                    load.show_progress();
+                    continue;
+                }
+            };
+            let Some(tally) = tally else { break };
             all.add(&tally.map_err(|error| Failure::new(error.to_string()))?);
         }
         let time = load.start.elapsed();
@@ -63,18 +77,11 @@ impl Load {
     }
 
     async fn send_requests(&self, mut client: Client) -> Tally {
-        /// Requests per update of the progress bar. An update for each request would distort the measurement.
-        const UPDATE_INTERVAL: u64 = 256;
-        let (mut tally, mut unreported) = (Tally::new(), 0);
+        let mut tally = Tally::new();
         while self.start_next() {
             let start = Instant::now();
             let result = client.send().await;
             tally.record(start.elapsed(), result);
-            unreported += 1;
-            if unreported == UPDATE_INTERVAL {
-                self.bar.inc(unreported);
-                unreported = 0;
-            }
             if tally.should_stop() {
                 break;
             }
@@ -82,11 +89,28 @@ impl Load {
         tally
     }
 
+    /// Shows the progress: of the requests, or of the time.
+    fn show_progress(&self) {
+        let started = self.started.load(Ordering::Relaxed);
+        match self.limit {
+            Limit::Requests(requests) => self.bar.set_position(started.min(requests)),
+            Limit::Time(time) => {
+                let elapsed = self.start.elapsed().min(time);
+                self.bar.set_position(elapsed.as_millis().try_into().unwrap_or(u64::MAX));
+                self.bar.set_message(format!("{started} requests"));
+            }
+        }
+    }
+
     /// Counts the next request. Returns `false` at the limit.
     fn start_next(&self) -> bool {
         match self.limit {
             Limit::Requests(requests) => self.started.fetch_add(1, Ordering::Relaxed) < requests,
-            Limit::Time(time) => self.start.elapsed() < time,
+            Limit::Time(time) if self.start.elapsed() < time => {
+                self.started.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Limit::Time(_) => false,
         }
     }
 }

@@ -18,9 +18,13 @@ const VOLATILE: [&str; 10] = [
     "transfer-encoding",
 ];
 
-/// What WordPress's dashboard requests in its own time, whether or not the page is still open.
-const BACKGROUND: [&str; 3] =
-    ["/wp-admin/admin-ajax.php", "/wp-admin/load-scripts.php", "/wp-admin/load-styles.php"];
+/// What WordPress's dashboard and DokuWiki's editor request in their own time, whether or not the page is still open.
+const BACKGROUND: [&str; 4] = [
+    "/wp-admin/admin-ajax.php",
+    "/wp-admin/load-scripts.php",
+    "/wp-admin/load-styles.php",
+    "/lib/images/toolbar/",
+];
 
 /// Describes the page and the responses since the last call: one line each.
 pub(crate) fn observe(browser: &mut Chromium, step: &str, origin: &str) -> Result<Vec<String>> {

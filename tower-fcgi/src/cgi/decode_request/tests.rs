@@ -12,7 +12,7 @@ struct Head {
 }
 
 fn context(settings: &TargetSettings) -> TargetContext<'_> {
-    TargetContext { settings, program: OwnProgram::Application, role: Role::RESPONDER }
+    TargetContext { settings, program: OwnProgram::Application, role: Role::RESPONDER, log: &() }
 }
 
 fn read(params: &Params) -> Result<Head, RequestError> {

@@ -99,7 +99,7 @@ fn decision<'a>(
         return match document_uri().filter(|path| !path.is_empty() && !variables.is_included()) {
             Some(path) => compare(Path::new([path, b""]), Path::new([path, b""])),
             None => {
-                context.settings.warned.script_name();
+                context.settings.warned.script_name(context.log);
                 Decision::Client(EncodedSlash::Decode)
             }
         };

@@ -40,7 +40,7 @@ pub(super) fn controlled_path<'a>(
         let script =
             if variables.script_name.is_empty() { decided.parts()[0] } else { variables.script_name };
         if !context.settings.is_front_controller(script) && looks_like_a_program(script) {
-            context.settings.warned.front_controller(script, variables.request_uri);
+            context.settings.warned.front_controller(script, context.log);
         }
         return None;
     };

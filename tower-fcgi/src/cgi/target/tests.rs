@@ -29,8 +29,8 @@ pub(super) fn target_of(
         protocol: value("SERVER_PROTOCOL").unwrap_or_default(),
     };
     let status = |RequestError(status, _)| status.as_u16();
-    let whole =
-        whole_target(&variables, params, TargetContext { settings, program, role }).map_err(status)?;
+    let whole = whole_target(&variables, params, TargetContext { settings, program, role, log: &() })
+        .map_err(status)?;
     let part = partial_target(&variables, &whole, &settings.target).map_err(status)?;
     Ok(part.unwrap_or(whole).to_string())
 }
@@ -425,7 +425,7 @@ proptest! {
         };
         let params: Params = [("REQUEST_URI", &*uri)].into_iter().collect();
         let variables = TargetVariables { request_uri: params.get("REQUEST_URI").unwrap(), ..variables };
-        let context = TargetContext { settings: &RULE, program: OwnProgram::Application, role: Role::RESPONDER };
+        let context = TargetContext { settings: &RULE, program: OwnProgram::Application, role: Role::RESPONDER, log: &() };
         let text = |found: Result<Uri, RequestError>| found.map(|uri| uri.to_string()).map_err(|RequestError(status, _)| status);
         prop_assert_eq!(text(decide(&variables, &params, context)), text(decide_by_rules(&variables, &params, context)));
     }

@@ -4,7 +4,7 @@ use fcgi_core::Role;
 
 use super::own_program::OwnProgram;
 use super::path::Path;
-use crate::cgi::request_target::TargetSettings;
+use crate::cgi::request_target::{TargetLog, TargetSettings};
 
 /// The meta-variables that determine most targets.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +27,7 @@ pub(crate) struct TargetContext<'a> {
     pub(crate) settings: &'a TargetSettings,
     pub(crate) program: OwnProgram,
     pub(crate) role: Role,
+    pub(crate) log: &'a dyn TargetLog,
 }
 
 impl<'a> TargetVariables<'a> {

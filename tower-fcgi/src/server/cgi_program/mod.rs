@@ -111,7 +111,7 @@ where
 {
     let mut program = Program {
         stdin: Stdin::new(io.stdin),
-        output: StdoutWriter::new(io.stdout, io.stderr),
+        output: StdoutWriter::new(io.stdout, io.stderr, params.summary()),
         handle: ConnectionHandle::new(),
     };
     let called = program.call(&params, &config.driver.target, service);
@@ -154,7 +154,9 @@ where
         B: Body<Error: Into<BoxError>>,
     {
         let mut call = Request::new(RequestBody::empty());
-        let target = TargetContext { settings, program: OwnProgram::Cgi, role: Role::RESPONDER };
+        let summary = params.summary();
+        let target =
+            TargetContext { settings, program: OwnProgram::Cgi, role: Role::RESPONDER, log: &summary };
         let info = match read_head(params, target, &mut call) {
             Ok(info) => info,
             Err(error) => return self.reject(&error.into(), ErrorBody::None),
@@ -168,7 +170,7 @@ where
         let is_empty = length.map_or_else(|| announces_no_body(params), |length| length == 0);
         if !is_chunked && is_empty && info.asks_for_upgrade {
             let software = params.get("SERVER_SOFTWARE");
-            let warning = WebSocketWarning::new(call.headers(), software);
+            let warning = WebSocketWarning::new(call.headers(), software, &summary);
             let (offer, input, output) = upgrade::offer(Support::of(software), warning);
             call.extensions_mut().insert(offer);
             self.stdin.begin_upgrade(input);
@@ -181,7 +183,7 @@ where
         let pairs = fcgi_core::Params::clone(params);
         let stderr = Stderr::of_program(&self.handle);
         call.extensions_mut().insert(Params::new(pairs, context.role, info.client, stderr));
-        let response = ResponseDriver::new(Oneshot::new(service, call), context, upgrade);
+        let response = ResponseDriver::new(Oneshot::new(service, call, None), context, upgrade);
         CalledService { response, span }
     }
 

@@ -9,6 +9,7 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::AsyncWrite;
 
 use crate::server::error::{Error, ErrorKind};
+use crate::server::request_summary::RequestSummary;
 use crate::server::response_writer::ResponseWriter;
 
 /// Unwritten bytes at which the response is no longer polled. Enough for several of the 16 to 64 KiB chunks of usual bodies;
@@ -25,6 +26,7 @@ pub(super) struct StdoutWriter<O, E> {
     end: OutputEnd,
     /// Whether output was queued since the last write.
     has_new: bool,
+    request: RequestSummary,
 }
 
 /// How the response has ended.
@@ -36,12 +38,13 @@ enum OutputEnd {
 }
 
 impl<O, E> StdoutWriter<O, E> {
-    pub(super) const fn new(stdout: O, stderr: E) -> Self {
+    pub(super) const fn new(stdout: O, stderr: E, request: RequestSummary) -> Self {
         Self {
             stdout: StdStream::new(stdout),
             stderr: StdStream::new(stderr),
             end: OutputEnd::NotYet,
             has_new: false,
+            request,
         }
     }
 
@@ -134,6 +137,10 @@ impl<O, E> ResponseWriter for StdoutWriter<O, E> {
 
     fn is_full(&self) -> bool {
         self.stdout.len + self.stderr.len >= MAX_BUFFERED
+    }
+
+    fn request(&self) -> &RequestSummary {
+        &self.request
     }
 }
 

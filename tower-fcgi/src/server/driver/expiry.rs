@@ -84,6 +84,7 @@ where
         match timer {
             RequestTimer::Params => self.requests().on_head_timeout(key),
             RequestTimer::BodyRead => self.requests().on_body_timeout(key),
+            RequestTimer::Slow => self.log_slow_request(key),
             RequestTimer::Total => self.requests().fail(key, &Failure::Timeout, BodyErrorKind::Timeout),
         }
     }

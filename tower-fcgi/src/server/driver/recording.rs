@@ -12,10 +12,13 @@ impl<IO, S: FcgiService> Parts<'_, IO, S> {
     /// Publishes what this poll has changed.
     #[inline]
     pub(super) fn publish(&mut self) {
+        let rejected = self.protocol.take_rejected();
+        if rejected.overloaded > 0 {
+            self.log_overload(rejected.overloaded);
+        }
         if !self.in_flight.recorder().is_recording() {
             return;
         }
-        let rejected = self.protocol.take_rejected();
         if rejected.unknown_role | rejected.overloaded | rejected.closing > 0 {
             let status = match &self.protocol.config().overload_response {
                 OverloadResponse::Stdout(head) => status_of(head),

@@ -1,0 +1,72 @@
+//! Statuses, redirects, and scripts that fail.
+
+use super::response;
+use crate::case::{Case, Setup};
+
+const STATUSES: [&str; 59] = [
+    "nothing",
+    "text",
+    "status-201",
+    "status-404",
+    "status-500",
+    "status-503",
+    "status-418",
+    "status-451",
+    "status-599",
+    "status-600",
+    "status-999",
+    "status-1000",
+    "status-42",
+    "status-0",
+    "status-negative",
+    "status-abc",
+    "status-200-x",
+    "status-empty",
+    "status-100",
+    "status-101",
+    "status-103",
+    "status-reason",
+    "status-no-reason",
+    "status-line",
+    "status-line-1.0",
+    "status-twice",
+    "status-lower",
+    "status-204",
+    "status-204-body",
+    "status-204-length",
+    "status-205-body",
+    "status-304",
+    "status-304-body",
+    "status-304-length",
+    "status-401",
+    "location",
+    "location-path",
+    "location-relative",
+    "location-query",
+    "location-two-slashes",
+    "location-201",
+    "location-301",
+    "location-307",
+    "location-200",
+    "location-umlaut",
+    "location-space",
+    "location-empty",
+    "location-script",
+    "refresh",
+    "exit-1",
+    "fatal",
+    "fatal-late",
+    "warning",
+    "exception",
+    "killed",
+    "killed-late",
+    "memory",
+    "finished",
+    "log",
+];
+
+pub(crate) fn cases() -> Vec<Case> {
+    let nested = ["location-path", "location-relative", "location-query"]
+        .map(|name| response(name).named(&format!("{name} below a path")).setups(&[Setup::Nested]));
+    STATUSES.iter().map(|name| response(name)).chain(nested).collect()
+}
