@@ -105,6 +105,11 @@ use super::spool::Buffering;
 /// it arrives; what the client does not read yet is kept, so that the process is free. [`Buffering`] has the sizes, the
 /// directory for temporary files, and limits; [`buffering`](Self::buffering) sets it.
 ///
+/// # Headers for the web server
+/// The client never gets `X-Accel-Redirect` and the other `X-Accel-` headers of a script, as in nginx. A file that
+/// X-Accel-Redirect or X-Sendfile names is sent if [`internal_files`](Self::internal_files) allows it. The limits of
+/// X-Accel-Limit-Rate, X-Accel-Charset and X-Accel-Expires have no effect.
+///
 /// # Failures
 /// | status | reason |
 /// | --- | --- |

@@ -8,6 +8,7 @@ use axum::http::uri::Scheme;
 
 use tower_fcgi::client::ExtraParams;
 
+use super::internal_headers::InternalHeaders;
 use super::resolver::ScriptResolver;
 use super::spool::Buffering;
 use crate::forwarded::TrustedProxies;
@@ -22,6 +23,7 @@ pub(super) struct Settings {
     pub(super) header_timeout: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) local_redirects: u8,
+    pub(super) internal_headers: InternalHeaders,
 }
 
 impl Default for Settings {
@@ -34,6 +36,7 @@ impl Default for Settings {
             header_timeout: Some(Duration::from_secs(60)),
             timeout: None,
             local_redirects: 0,
+            internal_headers: InternalHeaders::default(),
         }
     }
 }
