@@ -148,7 +148,8 @@
 //! that took, and lists those in flight.
 //!
 //! # Features
-//! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router.
+//! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router;
+//!   the page `php` has recipes.
 //! - `serde`: serializes and deserializes an [`Address`] as its string, and the numbers of [`Stats`].
 //! - `status`: `status(stats)`, a handler that shows the numbers of [`Stats`] as a page, as JSON, and to Prometheus. It turns on `serde`.
 //! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
@@ -168,6 +169,9 @@ mod extract;
 mod forwarded;
 #[cfg(feature = "gateway")]
 mod gateway;
+#[cfg(feature = "gateway")]
+#[doc = include_str!("php.md")]
+pub mod php {}
 #[cfg(unix)]
 mod listen;
 pub mod rejection;
@@ -191,7 +195,10 @@ pub use self::extract::{
 };
 pub use self::forwarded::{ForwardedHeaders, ForwardedHeadersService, TrustedProxies};
 #[cfg(feature = "gateway")]
-pub use self::gateway::{FastCgiGateway, GatewayFuture, PhpGateway, Symlinks};
+pub use self::gateway::{
+    Buffering, FastCgiGateway, GatewayFuture, InternalFiles, PhpGateway, RequestBuffering, ResponseBuffering,
+    Symlinks,
+};
 #[cfg(unix)]
 pub use self::listen::{
     Address, AddressError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, IdOrName,

@@ -8,7 +8,9 @@ use axum::http::uri::Scheme;
 
 use tower_fcgi::client::ExtraParams;
 
+use super::internal_headers::InternalHeaders;
 use super::resolver::ScriptResolver;
+use super::spool::Buffering;
 use crate::forwarded::TrustedProxies;
 
 #[derive(Debug, Clone)]
@@ -16,12 +18,12 @@ pub(super) struct Settings {
     pub(super) env: ExtraParams,
     pub(super) scheme: Option<Scheme>,
     pub(super) trusted_proxies: Option<TrustedProxies>,
-    /// The most bytes of a body of unknown length that are buffered to determine its length. `None`: such a body is not
-    /// buffered.
-    pub(super) buffer_unsized_bodies: Option<usize>,
+    /// `None`: bodies stream.
+    pub(super) buffering: Option<Buffering>,
     pub(super) header_timeout: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) local_redirects: u8,
+    pub(super) internal_headers: InternalHeaders,
 }
 
 impl Default for Settings {
@@ -30,10 +32,11 @@ impl Default for Settings {
             env: ExtraParams::default(),
             scheme: None,
             trusted_proxies: None,
-            buffer_unsized_bodies: None,
+            buffering: None,
             header_timeout: Some(Duration::from_secs(60)),
             timeout: None,
             local_redirects: 0,
+            internal_headers: InternalHeaders::default(),
         }
     }
 }

@@ -11,6 +11,10 @@ mod client;
 #[cfg(unix)]
 mod fpm;
 #[cfg(unix)]
+mod internal_files;
+#[cfg(unix)]
+mod local_redirects;
+#[cfg(unix)]
 #[path = "../listen/log.rs"]
 mod log;
 #[cfg(unix)]
@@ -25,6 +29,8 @@ mod php_limits;
 mod php_releases;
 #[cfg(unix)]
 mod php_rules;
+#[cfg(unix)]
+mod php_slow_clients;
 #[cfg(unix)]
 mod php_traps;
 #[cfg(unix)]
@@ -45,7 +51,10 @@ fn main() -> std::process::ExitCode {
         php_limits::trials(),
         php_releases::trials(),
         php_rules::trials(),
+        php_slow_clients::trials(),
         php_traps::trials(),
+        internal_files::trials(),
+        local_redirects::trials(),
         peers::trials(),
         application::trials(),
         workers::trials(),

@@ -25,7 +25,7 @@ fn legible(program: &Path) -> Result {
             browser.screen(width, height)?;
             for query in ["html", "html&full"] {
                 let name = format!("{scheme}-{width}-{}", query.replace('&', "-"));
-                browser.load_target(site.port, &format!("/?{query}"))?;
+                browser.visit(&format!("http://127.0.0.1:{}/?{query}", site.port))?;
                 assert_eq!(browser.run("document.documentElement.scrollWidth")?, width, "{name} scrolls");
                 // The trouble is in colour, and the list is there.
                 assert_eq!(browser.run("document.querySelectorAll('#troubles.bad tr').length > 0")?, true);

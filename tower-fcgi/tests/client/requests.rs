@@ -6,7 +6,7 @@ use http::{Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Channel};
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::{Config, ExtraParams};
+use tower_fcgi::client::ExtraParams;
 use tower_fcgi::{Params, RequestBody};
 
 use crate::loopback::*;
