@@ -187,7 +187,7 @@ pub use self::extract::{
 };
 pub use self::forwarded::{ForwardedHeaders, ForwardedHeadersService, TrustedProxies};
 #[cfg(feature = "gateway")]
-pub use self::gateway::{FastCgiGateway, GatewayFuture, PhpGateway, Symlinks};
+pub use self::gateway::{DeferEof, DeferEofIo, FastCgiGateway, GatewayFuture, PhpGateway, Symlinks};
 #[cfg(unix)]
 pub use self::listen::{
     Address, AddressError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, IdOrName,

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tower_fcgi::client::LocalRedirect;
 use tower_service::Service;
 
+use super::abandoned::{BoxedResponse, Collection};
 use super::body::response_body;
 use super::client_connection::ClientConnection;
 use super::error_status::{RequestBodyError, error_status};
@@ -53,15 +54,17 @@ macro_rules! impl_service {
                 Poll::Ready(Ok(()))
             }
 
-            fn call(&mut self, request: Request) -> GatewayFuture {
+            fn call(&mut self, mut request: Request) -> GatewayFuture {
                 let $this = &*self;
                 let gateway_request = GatewayRequest {
                     application: self.application.clone(),
                     files: $files,
                     settings: Arc::clone(&self.settings),
                 };
+                let collection = self.settings.collects(&request).then(|| Collection::of(request.body_mut()));
                 // Boxed, because the future of an async function stores its arguments twice.
-                GatewayFuture { response: Box::pin(gateway_request.respond(Box::new(request))) }
+                let response = Box::pin(gateway_request.respond(Box::new(request), collection.clone()));
+                GatewayFuture { response: Some(response), collection }
             }
         }
     };
@@ -73,16 +76,33 @@ impl_service!(FastCgiGateway, |_gateway| None);
 /// The future of a gateway's response.
 ///
 /// # Cancel safety
-/// Dropping it aborts the request.
+/// Dropping it drops a request whose body has not arrived completely. Otherwise it is as if the future of the service's call was
+/// dropped: see [`Pool`](tower_fcgi::client::Pool#cancel-safety).
 pub struct GatewayFuture {
-    response: Pin<Box<dyn Future<Output = Response> + Send>>,
+    /// `None` after the end.
+    response: Option<BoxedResponse>,
+    /// `None` if the body is not collected.
+    collection: Option<Arc<Collection>>,
 }
 
 impl Future for GatewayFuture {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.response.as_mut().poll(cx).map(Ok)
+        let Some(response) = &mut self.response else { return Poll::Pending };
+        let polled = response.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.response = None;
+        }
+        polled.map(Ok)
+    }
+}
+
+impl Drop for GatewayFuture {
+    fn drop(&mut self) {
+        if let Some((response, collection)) = self.response.take().zip(self.collection.take()) {
+            collection.abandon(response);
+        }
     }
 }
 
@@ -122,7 +142,7 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    async fn respond(mut self, mut request: Box<Request>) -> Response {
+    async fn respond(mut self, mut request: Box<Request>, collection: Option<Arc<Collection>>) -> Response {
         let started = Instant::now();
         let mut redirects_left = self.settings.local_redirects;
         loop {
@@ -135,18 +155,19 @@ where
             }
             let log = RequestLog::of(&*request);
             let timeout = HeadTimeout::new(&self.settings, started, request.body_mut());
-            let response = match timeout.run(pin!(self.call_application(request, &log))).await {
-                Some(Ok(response)) => response,
-                Some(Err(status)) => return status.into_response(),
-                None => {
-                    request_event!(
-                        warn,
-                        &log,
-                        "the application timed out before it sent a response: answering 504"
-                    );
-                    return StatusCode::GATEWAY_TIMEOUT.into_response();
-                }
-            };
+            let response =
+                match timeout.run(pin!(self.call_application(request, collection.as_deref(), &log))).await {
+                    Some(Ok(response)) => response,
+                    Some(Err(status)) => return status.into_response(),
+                    None => {
+                        request_event!(
+                            warn,
+                            &log,
+                            "the application timed out before it sent a response: answering 504"
+                        );
+                        return StatusCode::GATEWAY_TIMEOUT.into_response();
+                    }
+                };
             let location = response.extensions().get::<LocalRedirect>();
             if let Some(next) = location.zip(redirect).and_then(|(to, redirect)| redirect.into_request(&to.0))
             {
@@ -164,16 +185,20 @@ where
     async fn call_application(
         &mut self,
         mut request: Box<Request>,
+        collection: Option<&Collection>,
         log: &RequestLog,
     ) -> Result<S::Response, StatusCode> {
         // Dropped right after the call: a permit from `poll_ready` must not be held while the response is awaited.
         let mut application = self.application.clone();
         let response = async {
             if let Some(limit) = self.settings.buffer_unsized_bodies
-                && is_unsized(&request)
+                && self.settings.collects(&request)
             {
                 let buffered = Box::pin(buffer(std::mem::take(request.body_mut()), limit));
                 *request.body_mut() = buffered.await?;
+            }
+            if let Some(collection) = collection {
+                collection.end();
             }
             poll_fn(|cx| application.poll_ready(cx)).await.map_err(Into::into)?;
             let response = application.call(*request);
@@ -266,12 +291,6 @@ fn redirect_to_slash(uri: &Uri) -> Response {
         Ok(location) => (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response(),
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
-}
-
-/// Whether the length of the request's body is unknown.
-fn is_unsized(request: &Request) -> bool {
-    http_body::Body::size_hint(request.body()).exact().is_none()
-        && !request.headers().contains_key(header::CONTENT_LENGTH)
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::uri::Scheme;
+use http_body::Body as _;
 
 use tower_fcgi::client::ExtraParams;
 
@@ -22,6 +25,16 @@ pub(super) struct Settings {
     pub(super) header_timeout: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) local_redirects: u8,
+}
+
+impl Settings {
+    /// Whether the body of this request is collected before the application is called.
+    pub(super) fn collects(&self, request: &Request) -> bool {
+        // A declared length is passed on, and need not be determined.
+        self.buffer_unsized_bodies.is_some()
+            && request.body().size_hint().exact().is_none()
+            && !request.headers().contains_key(CONTENT_LENGTH)
+    }
 }
 
 impl Default for Settings {
