@@ -187,7 +187,10 @@ pub use self::extract::{
 };
 pub use self::forwarded::{ForwardedHeaders, ForwardedHeadersService, TrustedProxies};
 #[cfg(feature = "gateway")]
-pub use self::gateway::{DeferEof, DeferEofIo, FastCgiGateway, GatewayFuture, PhpGateway, Symlinks};
+pub use self::gateway::{
+    Buffering, DeferEof, DeferEofIo, FastCgiGateway, GatewayFuture, PhpGateway, RequestBuffering,
+    ResponseBuffering, Symlinks,
+};
 #[cfg(unix)]
 pub use self::listen::{
     Address, AddressError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, IdOrName,

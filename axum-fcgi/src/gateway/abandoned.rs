@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use axum::BoxError;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use tokio::runtime::Handle;
 
 pub(super) type BoxedResponse = Pin<Box<dyn Future<Output = Response> + Send>>;

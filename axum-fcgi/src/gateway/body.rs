@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use tower_http::timeout::DeadlineBody;
 
+use super::flush_first::FlushFirst;
 use crate::request_log::{RequestLog, request_event};
 
 /// Wraps the application's body, so that it fails at `deadline` and its failure is logged.
@@ -19,9 +20,10 @@ where
     match deadline {
         Some(deadline) => {
             let timeout = deadline.saturating_duration_since(Instant::now());
-            Body::new(DeadlineBody::new(timeout, body).map_err(move |error| log(error, &request)))
+            let body = DeadlineBody::new(timeout, body).map_err(move |error| log(error, &request));
+            Body::new(FlushFirst::new(body))
         }
-        None => Body::new(body.map_err(move |error| log(error, &request))),
+        None => Body::new(FlushFirst::new(body.map_err(move |error| log(error, &request)))),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A listener for `axum::serve` with which a small request also runs if its client closes right after sending it, as with nginx.
 ///
 /// hyper drops a request when it reads the client's end. If that arrives together with the request, this is before any handler has
-/// run. With this listener, hyper calls the Router once in between, so that a [gateway](crate::PhpGateway) can pass the request on.
+/// run, unless the request is larger than what hyper reads at once (some 16 KB). With this listener, hyper calls the Router once in between, so that a [gateway](crate::PhpGateway) can pass the request on.
 /// A layer around the gateway that waits for something else can still lose it.
 ///
 /// ```
@@ -114,5 +114,26 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for DeferEofIo<IO> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_is_deferred_once() {
+        let mut connection = DeferEofIo { io: &b"ab"[..], eof: Eof::NotRead };
+        let mut buffer = [0; 4];
+        assert_eq!(connection.read(&mut buffer).await.unwrap(), 2);
+        assert!(connection.read(&mut buffer).now_or_never().is_none());
+        for _ in 0..2 {
+            assert_eq!(connection.read(&mut buffer).await.unwrap(), 0);
+        }
+        let mut connection = DeferEofIo { io: &b""[..], eof: Eof::NotRead };
+        assert_eq!(connection.read(&mut buffer).await.unwrap(), 0, "the reader is woken");
     }
 }

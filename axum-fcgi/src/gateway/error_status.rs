@@ -8,13 +8,39 @@ use http_body_util::LengthLimitError;
 use tower_fcgi::ProtocolStatus;
 use tower_fcgi::client::Error;
 
+use super::spool::{CollectError, SpoolError};
 use crate::request_log::{RequestLog, request_event};
 
 /// Returns the status for an error, and logs the reason, which is not sent to the client.
 pub(super) fn error_status(error: &BoxError, request: &RequestLog) -> StatusCode {
-    let status = match find::<Error>(&**error) {
-        _ if find::<LengthLimitError>(&**error).is_some() => StatusCode::PAYLOAD_TOO_LARGE,
-        _ if find::<RequestBodyError>(&**error).is_some() => StatusCode::BAD_REQUEST,
+    let status = status(error);
+    let error = &**error as &(dyn StdError + 'static);
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        request_event!(error, request, error, %status, "the request could not be sent to the application");
+    } else if status.is_client_error() {
+        request_event!(debug, request, error, %status, "sending the request to the application failed");
+    } else {
+        request_event!(warn, request, error, %status, "the application sent no response");
+    }
+    status
+}
+
+fn status(error: &BoxError) -> StatusCode {
+    if find::<LengthLimitError>(&**error).is_some() {
+        return StatusCode::PAYLOAD_TOO_LARGE;
+    }
+    match find(&**error) {
+        Some(SpoolError::TotalUsedUp) => return StatusCode::SERVICE_UNAVAILABLE,
+        Some(SpoolError::Io { .. }) => return StatusCode::INTERNAL_SERVER_ERROR,
+        None => {}
+    }
+    match find(&**error) {
+        Some(CollectError::TooLarge { .. }) => return StatusCode::PAYLOAD_TOO_LARGE,
+        Some(CollectError::Timeout) => return StatusCode::REQUEST_TIMEOUT,
+        Some(CollectError::Client(_) | CollectError::Length { .. }) => return StatusCode::BAD_REQUEST,
+        Some(CollectError::Spool(_)) | None => {}
+    }
+    match find::<Error>(&**error) {
         None => StatusCode::BAD_GATEWAY,
         Some(error) if error.is_request_body() => StatusCode::BAD_REQUEST,
         Some(error) if error.is_acquire_timeout() => StatusCode::SERVICE_UNAVAILABLE,
@@ -26,14 +52,7 @@ pub(super) fn error_status(error: &BoxError, request: &RequestLog) -> StatusCode
             }
             _ => StatusCode::BAD_GATEWAY,
         },
-    };
-    let error = &**error as &(dyn StdError + 'static);
-    if status.is_client_error() {
-        request_event!(debug, request, error, %status, "sending the request to the application failed");
-    } else {
-        request_event!(warn, request, error, %status, "the application sent no response");
     }
-    status
 }
 
 /// The status for a request whose meta-variable `name` is too long.
@@ -54,11 +73,6 @@ fn too_long(name: &str) -> StatusCode {
 fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     std::iter::successors(Some(error), |error| (*error).source()).find_map(|error| error.downcast_ref())
 }
-
-/// The error of a client's body that failed while it was buffered.
-#[derive(Debug, thiserror::Error)]
-#[error("the client's request body failed")]
-pub(super) struct RequestBodyError(#[source] pub(super) BoxError);
 
 #[cfg(test)]
 mod tests {
@@ -81,10 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn client_errors_are_400_and_others_502() {
-        let other = || -> BoxError { "something else".into() };
+    fn errors_of_files_are_500_and_others_502() {
         let request = RequestLog::of(&axum::http::Request::new(()));
-        assert_eq!(error_status(&other(), &request), StatusCode::BAD_GATEWAY);
-        assert_eq!(error_status(&RequestBodyError(other()).into(), &request), StatusCode::BAD_REQUEST);
+        assert_eq!(error_status(&"something else".into(), &request), StatusCode::BAD_GATEWAY);
+        let source = std::io::ErrorKind::StorageFull.into();
+        let file = SpoolError::Io { operation: "reading", directory: "/tmp".into(), source };
+        assert_eq!(error_status(&axum::Error::new(file).into(), &request), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::settings::Settings;
 use super::shared_settings::shared_settings;
+use super::spool::Buffering;
 
 /// A tower service that sends all requests below a path of a [`Router`](axum::Router) to a FastCGI application.
 ///
@@ -28,8 +29,8 @@ use super::shared_settings::shared_settings;
 /// ```
 ///
 /// # Bodies
-/// Bodies stream in both directions. A request body of unknown length has no CONTENT_LENGTH, unless
-/// [`buffer_unsized_bodies`](Self::buffer_unsized_bodies) determines it.
+/// Bodies stream in both directions, and a request body of unknown length has no CONTENT_LENGTH, unless
+/// [`buffering`](Self::buffering) is set. Set it if a slow client must not hold a worker, or a connection, of the application.
 #[derive(Clone)]
 pub struct FastCgiGateway<S> {
     pub(super) application: S,
@@ -42,13 +43,11 @@ impl<S> FastCgiGateway<S> {
         Self { application, settings: Arc::default() }
     }
 
-    /// The limit in bytes for buffering request bodies of unknown length; a longer one is a 413. Default: `None`.
-    ///
-    /// `None` passes them on as they arrive, without CONTENT_LENGTH.
+    /// How bodies are buffered, so that slow clients do not hold workers. Default: `None`, bodies stream in both directions.
     #[must_use]
-    pub fn buffer_unsized_bodies(self, limit: impl Into<Option<usize>>) -> Self {
-        let limit = limit.into();
-        self.update(|settings| settings.buffer_unsized_bodies = limit)
+    pub fn buffering(self, buffering: impl Into<Option<Buffering>>) -> Self {
+        let buffering = buffering.into();
+        self.update(|settings| settings.buffering = buffering)
     }
 
     shared_settings!();

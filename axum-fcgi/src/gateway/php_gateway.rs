@@ -16,6 +16,7 @@ use super::resolver::{ScriptResolver, Symlinks};
 use super::root_directory::RootDirectory;
 use super::settings::{ApplicationRoot, Files, Settings};
 use super::shared_settings::shared_settings;
+use super::spool::Buffering;
 
 /// A tower service that runs PHP below a path of a [`Router`].
 ///
@@ -99,17 +100,28 @@ use super::shared_settings::shared_settings;
 /// - **The reason of a failure** is logged, not sent to the client.
 ///
 /// # Bodies
-/// Bodies stream in both directions. A request body of unknown length (`Transfer-Encoding: chunked`, or HTTP/2 without a
-/// Content-Length) is buffered first, because PHP reads CONTENT_LENGTH bytes. See
-/// [`buffer_unsized_bodies`](Self::buffer_unsized_bodies).
+/// A request's body is collected before a PHP process is taken, so that a slow client does not hold one; a body of unknown
+/// length (`Transfer-Encoding: chunked`, or HTTP/2 without a Content-Length) gets its CONTENT_LENGTH. A response is passed on as
+/// it arrives; what the client does not read yet is kept, so that the process is free. [`Buffering`] has the sizes, the
+/// directory for temporary files, and limits; [`buffering`](Self::buffering) sets it.
+///
+/// # Clients that leave
+/// As with nginx, a request runs if it has arrived completely and has a connection to the application. One whose body is incomplete,
+/// or that waits in the [`Pool`](tower_fcgi::client::Pool#waiting), is dropped. With [`DeferEof`](crate::DeferEof), that also holds for a
+/// client that closes right after a small request, which hyper drops otherwise before it reaches the gateway.
+///
+/// A script ends at its first output after its client has left, unless it calls `ignore_user_abort`. With
+/// [`Config::with_finish_abandoned`](tower_fcgi::client::Config::with_finish_abandoned) of the pool it runs to its end, as with
+/// nginx's `fastcgi_ignore_client_abort on`.
 ///
 /// # Failures
 /// | status | reason |
 /// | --- | --- |
-/// | 503 | no connection was free [in time](tower_fcgi::client::PoolBuilder::acquire_timeout), or the application reports that it is overloaded |
+/// | 503 | all [temporary files](Buffering) together are at their limit; or no connection was free [in time](tower_fcgi::client::PoolBuilder::acquire_timeout), or the application reports that it is overloaded |
 /// | 504 | connecting timed out, or the application was not ready or sent no head in time: [`header_timeout`](Self::header_timeout) |
 /// | 502 | any other failure of the application |
-/// | 400, 413 | the client's body failed, or was too long |
+/// | 500 | a temporary file failed, for example because the disk is full |
+/// | 400, 408, 413 | the client's body failed, [stalled](Buffering::with_body_read_timeout), or was [too long](Buffering::with_max_body) |
 ///
 /// Each request waits for the application's service to be ready, on a clone that is dropped right after the call. Requests
 /// that do not reach the application do not wait. An error of `poll_ready` counts as one of the call.
@@ -134,7 +146,8 @@ use super::shared_settings::shared_settings;
 ///
 /// # Blocking
 /// Files are looked up on the thread that polls: two `stat` of the document root, and one `lstat` for each name of the
-/// path. Each takes about a microsecond on a local file system.
+/// path. Each takes about a microsecond on a local file system. Temporary files are read and written on the runtime's threads
+/// for blocking work.
 #[derive(Clone)]
 pub struct PhpGateway<S> {
     pub(super) application: S,
@@ -166,7 +179,7 @@ impl<S> PhpGateway<S> {
             log: Arc::default(),
         };
         let files = Files { resolver, application_root: ApplicationRoot::Resolved, static_files: None };
-        let settings = Settings { buffer_unsized_bodies: Some(8 * 1024 * 1024), ..Settings::default() };
+        let settings = Settings { buffering: Some(Buffering::default()), ..Settings::default() };
         Self { application, files: Arc::new(files), settings: Arc::new(settings) }
     }
 
@@ -316,13 +329,14 @@ impl<S> PhpGateway<S> {
         self.update_files(|files| files.static_files = Some(Router::new().fallback_service(service)))
     }
 
-    /// The limit in bytes for buffering request bodies of unknown length; a longer one is a 413. Default: 8 MiB.
+    /// How bodies are buffered, so that slow clients do not hold PHP's processes. Default: [`Buffering::default`].
     ///
-    /// `None` passes them on as they arrive, without CONTENT_LENGTH. 8 MiB is PHP's own limit for a form.
+    /// `None`: bodies stream in both directions, and PHP gets no body of unknown length, because it reads CONTENT_LENGTH bytes.
+    /// [`RequestBuffering::UnknownLength`](crate::RequestBuffering::UnknownLength) streams only the others.
     #[must_use]
-    pub fn buffer_unsized_bodies(self, limit: impl Into<Option<usize>>) -> Self {
-        let limit = limit.into();
-        self.update(|settings| settings.buffer_unsized_bodies = limit)
+    pub fn buffering(self, buffering: impl Into<Option<Buffering>>) -> Self {
+        let buffering = buffering.into();
+        self.update(|settings| settings.buffering = buffering)
     }
 
     shared_settings!();

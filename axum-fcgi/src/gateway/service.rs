@@ -8,19 +8,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::BoxError;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{OriginalUri, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt as _, Limited};
+use http_body::Body as _;
 use tokio::time::Instant;
-use tower_fcgi::client::LocalRedirect;
+use tower_fcgi::client::{BodyInHand, LocalRedirect};
 use tower_service::Service;
 
 use super::abandoned::{BoxedResponse, Collection};
 use super::body::response_body;
 use super::client_connection::ClientConnection;
-use super::error_status::{RequestBodyError, error_status};
+use super::error_status::error_status;
 use super::fastcgi_gateway::FastCgiGateway;
 use super::host;
 use super::mount_path::MountPath;
@@ -30,9 +30,10 @@ use super::redirect::RedirectRequest;
 use super::resolver::Resolved;
 use super::segment::{SegmentKind, classify};
 use super::settings::{Files, Settings};
+use super::spool::{Collected, buffer_response, collect};
 use super::timeout::HeadTimeout;
 use super::variables::{application_variables, script_variables};
-use crate::request_log::{RequestLog, request_event};
+use crate::request_log::RequestLog;
 
 /// Implements [`Service`] for a gateway; `$files` are those of its scripts.
 macro_rules! impl_service {
@@ -154,20 +155,24 @@ where
                 Route::Application => {}
             }
             let log = RequestLog::of(&*request);
-            let timeout = HeadTimeout::new(&self.settings, started, request.body_mut());
-            let response =
-                match timeout.run(pin!(self.call_application(request, collection.as_deref(), &log))).await {
-                    Some(Ok(response)) => response,
-                    Some(Err(status)) => return status.into_response(),
-                    None => {
-                        request_event!(
-                            warn,
-                            &log,
-                            "the application timed out before it sent a response: answering 504"
-                        );
-                        return StatusCode::GATEWAY_TIMEOUT.into_response();
-                    }
-                };
+            let deadline = self.settings.timeout.and_then(|limit| started.checked_add(limit));
+            let collected = match collect_body(&self.settings, &mut request, deadline, &log).await {
+                Ok(collected) => collected,
+                Err(status) => return status.into_response(),
+            };
+            if let Some(collection) = &collection {
+                collection.end();
+            }
+            if collected == Collected::InFile {
+                request.extensions_mut().insert(BodyInHand);
+            }
+            let timeout =
+                HeadTimeout::new(self.settings.header_timeout, deadline, request.body_mut(), collected);
+            let response = match timeout.run(pin!(self.call_application(request, &log))).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(status)) => return status.into_response(),
+                Err(expired) => return expired.log_and_status(&log).into_response(),
+            };
             let location = response.extensions().get::<LocalRedirect>();
             if let Some(next) = location.zip(redirect).and_then(|(to, redirect)| redirect.into_request(&to.0))
             {
@@ -175,8 +180,13 @@ where
                 request = Box::new(next);
                 continue;
             }
-            let deadline = self.settings.timeout.and_then(|limit| started.checked_add(limit));
-            let mut response = response.map(|body| response_body(body, deadline, log));
+            let (head, body) = response.into_parts();
+            let body = response_body(body, deadline, log.clone());
+            let body = match &self.settings.buffering {
+                Some(buffering) => buffer_response(body, &head.headers, buffering, log),
+                None => body,
+            };
+            let mut response = Response::from_parts(head, body);
             set_http_reason(response.extensions_mut());
             return response;
         }
@@ -184,22 +194,12 @@ where
 
     async fn call_application(
         &mut self,
-        mut request: Box<Request>,
-        collection: Option<&Collection>,
+        request: Box<Request>,
         log: &RequestLog,
     ) -> Result<S::Response, StatusCode> {
         // Dropped right after the call: a permit from `poll_ready` must not be held while the response is awaited.
         let mut application = self.application.clone();
         let response = async {
-            if let Some(limit) = self.settings.buffer_unsized_bodies
-                && self.settings.collects(&request)
-            {
-                let buffered = Box::pin(buffer(std::mem::take(request.body_mut()), limit));
-                *request.body_mut() = buffered.await?;
-            }
-            if let Some(collection) = collection {
-                collection.end();
-            }
             poll_fn(|cx| application.poll_ready(cx)).await.map_err(Into::into)?;
             let response = application.call(*request);
             drop(application);
@@ -217,16 +217,30 @@ where
     }
 }
 
+/// Collects the request's body, so that a slow client does not hold a worker.
+async fn collect_body(
+    settings: &Settings,
+    request: &mut Request,
+    deadline: Option<Instant>,
+    log: &RequestLog,
+) -> Result<Collected, StatusCode> {
+    match &settings.buffering {
+        None => Ok(Collected::No),
+        Some(_) if request.body().is_end_stream() => Ok(Collected::InMemory),
+        // Boxed: few requests have a body.
+        Some(buffering) => {
+            let collecting = Box::pin(collect(request, buffering, deadline));
+            collecting.await.map_err(|error| error_status(&error.into(), log))
+        }
+    }
+}
+
 /// The target that the client sent.
 fn original_uri(request: &Request) -> Uri {
     match request.extensions().get::<OriginalUri>() {
         Some(OriginalUri(uri)) => uri.clone(),
         None => request.uri().clone(),
     }
-}
-
-async fn buffer(body: Body, limit: usize) -> Result<Body, BoxError> {
-    Ok(Limited::new(body, limit).collect().await.map_err(RequestBodyError)?.to_bytes().into())
 }
 
 /// Decides the destination of a request. For the application, also sets the request's variables and target.
@@ -293,5 +307,7 @@ fn redirect_to_slash(uri: &Uri) -> Response {
     }
 }
 
+#[cfg(test)]
+mod buffering_tests;
 #[cfg(test)]
 mod tests;

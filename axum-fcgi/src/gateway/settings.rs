@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::CONTENT_LENGTH;
 use axum::http::uri::Scheme;
 use http_body::Body as _;
 
 use tower_fcgi::client::ExtraParams;
 
 use super::resolver::ScriptResolver;
+use super::spool::Buffering;
 use crate::forwarded::TrustedProxies;
 
 #[derive(Debug, Clone)]
@@ -19,21 +19,17 @@ pub(super) struct Settings {
     pub(super) env: ExtraParams,
     pub(super) scheme: Option<Scheme>,
     pub(super) trusted_proxies: Option<TrustedProxies>,
-    /// The most bytes of a body of unknown length that are buffered to determine its length. `None`: such a body is not
-    /// buffered.
-    pub(super) buffer_unsized_bodies: Option<usize>,
+    /// `None`: bodies stream.
+    pub(super) buffering: Option<Buffering>,
     pub(super) header_timeout: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) local_redirects: u8,
 }
 
 impl Settings {
-    /// Whether the body of this request is collected before the application is called.
+    /// Whether the body of this request may be collected before the application is called.
     pub(super) fn collects(&self, request: &Request) -> bool {
-        // A declared length is passed on, and need not be determined.
-        self.buffer_unsized_bodies.is_some()
-            && request.body().size_hint().exact().is_none()
-            && !request.headers().contains_key(CONTENT_LENGTH)
+        self.buffering.is_some() && !request.body().is_end_stream()
     }
 }
 
@@ -43,7 +39,7 @@ impl Default for Settings {
             env: ExtraParams::default(),
             scheme: None,
             trusted_proxies: None,
-            buffer_unsized_bodies: None,
+            buffering: None,
             header_timeout: Some(Duration::from_secs(60)),
             timeout: None,
             local_redirects: 0,

@@ -53,8 +53,10 @@ macro_rules! shared_settings {
 
         /// The timeout for the head of a response; then a 504. Default: 60 s. `None`: no timeout.
         ///
-        /// It starts with the request, and again with each part of the request's body. It includes waiting for the service to
-        /// be ready and for a connection.
+        /// It includes waiting for the service to be ready and for a connection. It starts when the request's body is
+        /// [collected](Self::buffering), and again with each part of it that the application takes from a file. Without
+        /// buffering it starts with the request, and again with each part of the body; if the application waits for the
+        /// client's body when it ends, the response is a 408.
         #[must_use]
         pub fn header_timeout(self, limit: impl Into<Option<Duration>>) -> Self {
             let limit = limit.into();
@@ -62,6 +64,9 @@ macro_rules! shared_settings {
         }
 
         /// The timeout for a whole response; one that takes longer fails. Default: `None`, no timeout.
+        ///
+        /// It starts with the request and includes its body. It ends when the application has sent the response: a client may
+        /// take longer to read what is [buffered](Self::buffering).
         #[must_use]
         pub fn timeout(self, limit: impl Into<Option<Duration>>) -> Self {
             let limit = limit.into();

@@ -26,20 +26,30 @@ pub(crate) struct Fpm {
     /// Ends before its directory is removed.
     process: PhpFpm,
     directory: TempDir,
+    children: usize,
     /// The text from STDERR.
     pub(crate) log: Arc<Mutex<Vec<u8>>>,
 }
 
 /// A test with its own php-fpm.
 pub(crate) fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn(Fpm) -> F) -> Trial {
+    trial_with(CHILDREN, name, test)
+}
+
+/// A test with its own php-fpm of this many processes.
+pub(crate) fn trial_with<F: Future<Output = ()> + 'static>(
+    children: usize,
+    name: &'static str,
+    test: fn(Fpm) -> F,
+) -> Trial {
     needs(format!("php/{name}"), PhpFpm::find(), move |program| {
-        let fpm = Fpm::start(&program).map_err(Failed::from)?;
+        let fpm = Fpm::start(&program, children).map_err(Failed::from)?;
         block_on(test(fpm))
     })
 }
 
 impl Fpm {
-    fn start(program: &Path) -> io::Result<Self> {
+    fn start(program: &Path, children: usize) -> io::Result<Self> {
         let directory = TempDir::new()?;
         let path = directory.path();
         fs::create_dir_all(path.join("root/docs"))?;
@@ -59,8 +69,8 @@ impl Fpm {
             php_admin_value[post_max_size] = 64M\nphp_admin_value[upload_max_filesize] = 60M\n",
             path.display()
         );
-        let process = PhpFpm::start(program, path, CHILDREN, &settings).map_err(io::Error::other)?;
-        Ok(Self { process, directory, log: Arc::default() })
+        let process = PhpFpm::start(program, path, children, &settings).map_err(io::Error::other)?;
+        Ok(Self { process, directory, children, log: Arc::default() })
     }
 
     pub(crate) fn restart(&mut self) -> io::Result<()> {
@@ -96,7 +106,7 @@ impl Fpm {
         let config =
             Config::default().with_on_stderr(move |text| log.lock().unwrap().extend_from_slice(text));
         let connect: Connect = Box::new(move || Box::pin(UnixStream::connect(socket.clone())));
-        Pool::builder(connect).max_size(CHILDREN).config(config)
+        Pool::builder(connect).max_size(self.children).config(config)
     }
 
     /// php-fpm's scripts.

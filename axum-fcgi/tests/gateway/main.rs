@@ -26,6 +26,8 @@ mod php_releases;
 #[cfg(unix)]
 mod php_rules;
 #[cfg(unix)]
+mod php_slow_clients;
+#[cfg(unix)]
 mod php_traps;
 #[cfg(unix)]
 mod process;
@@ -45,6 +47,7 @@ fn main() -> std::process::ExitCode {
         php_limits::trials(),
         php_releases::trials(),
         php_rules::trials(),
+        php_slow_clients::trials(),
         php_traps::trials(),
         peers::trials(),
         application::trials(),

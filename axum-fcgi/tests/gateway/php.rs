@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum_fcgi::tower_fcgi::client::ExtraParams;
+use axum_fcgi::{Buffering, RequestBuffering};
 use http_body_util::BodyExt as _;
 use libtest_mimic::Trial;
 
@@ -160,17 +161,25 @@ async fn upload(fpm: Fpm) {
 
 async fn unsized_bodies(fpm: Fpm) {
     let scripts = fpm.scripts();
-    let router =
-        |limit: Option<usize>| Router::new().fallback_service(scripts.clone().buffer_unsized_bodies(limit));
+    let router = |scripts| Router::new().fallback_service(scripts);
     let post = |len| Request::post("/do.php?what=digest").body(streamed(len)).unwrap();
-    let collected = ask(&router(Some(100_000)), post(100_000)).await;
+    let collected = ask(&router(scripts.clone()), post(100_000)).await;
     assert_eq!(collected.text(), "100000 d5816f35916d1d9482fb0f1ec201101d");
-    assert_eq!(ask(&router(Some(100_000)), post(100_001)).await.status, 413);
+    // md5sum of 20 MiB of x.
+    let collected = ask(&router(scripts.clone()), post(20 << 20)).await;
+    assert_eq!(collected.text(), "20971520 b9dc45e76c3e084bb92d9af5a383533a");
+    let limited = scripts.clone().buffering(Buffering::default().with_max_body(100_000));
+    assert_eq!(ask(&router(limited.clone()), post(100_000)).await.status, 200);
+    assert_eq!(ask(&router(limited), post(100_001)).await.status, 413);
     // PHP gets no CONTENT_LENGTH, and reads nothing.
-    assert!(ask(&router(None), post(100_000)).await.text().starts_with("none "));
+    let unbuffered = router(scripts.clone().buffering(None));
+    assert!(ask(&unbuffered, post(100_000)).await.text().starts_with("none "));
+    let unknown = Buffering::default().with_request_buffering(RequestBuffering::UnknownLength);
+    let collected = ask(&router(scripts.clone().buffering(unknown)), post(100_000)).await;
+    assert_eq!(collected.text(), "100000 d5816f35916d1d9482fb0f1ec201101d");
     let broken = futures_util::stream::iter([Ok("some"), Err(std::io::Error::other("gone"))]);
     let request = Request::post("/do.php?what=digest").body(Body::from_stream(broken)).unwrap();
-    assert_eq!(ask(&router(Some(100)), request).await.status, 400);
+    assert_eq!(ask(&router(scripts), request).await.status, 400);
 }
 
 async fn sessions(fpm: Fpm) {

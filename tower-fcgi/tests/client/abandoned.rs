@@ -12,7 +12,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::{Config, Pool, PoolBuilder};
+use tower_fcgi::client::{BodyInHand, Config, Pool, PoolBuilder};
 
 use crate::loopback::*;
 use crate::scripted::{self, complete_response, end, stdout};
@@ -67,6 +67,25 @@ async fn a_request_that_is_not_in_hand_is_aborted() {
         assert_eq!(kinds.last(), Some(&RecordType::ABORT_REQUEST));
         web_server.await.unwrap().unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_in_hand_may_be_pending() {
+    let (mut sender, web_server, mut app) = scripted::connect(kept());
+    let (mut body, channel) = Channel::<Bytes, io::Error>::new(1);
+    let mut request = post("/", channel.boxed_unsync());
+    request.headers_mut().insert("content-length", 6.into());
+    request.extensions_mut().insert(BodyInHand);
+    drop(sender.call(request));
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            sleep(Duration::from_secs(1)).await;
+            body.send_data(Bytes::from_static(b"abc")).await.unwrap();
+        }
+    });
+    assert_eq!(received(&mut app).await, (6, true), "aborted only after it was sent");
+    app.send([stdout("\r\nunread"), end()].concat()).await;
+    web_server.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,6 +17,13 @@ case 'large':
         echo str_repeat(chr(65 + $i % 26), 65536);
     }
     break;
+case 'bytes':
+    echo str_repeat('x', (int) $_GET['n']);
+    break;
+case 'short':
+    header('Content-Length: 10');
+    echo 'four';
+    break;
 case 'log':
     error_log('a line for the log');
     echo 'logged';

@@ -1,0 +1,166 @@
+//! What is received of a response beyond its memory.
+
+use std::collections::VecDeque;
+use std::mem;
+
+use axum::body::Bytes;
+
+use super::buffering::Buffering;
+use super::error::SpoolError;
+use super::temp_file::TempFile;
+use super::total::Reservation;
+use crate::request_log::{RequestLog, request_event};
+
+/// The most bytes that are written to a file at once, or read from it.
+const BATCH: usize = 64 * 1024;
+
+/// A queue of bytes: the oldest are in a file, the newest in memory until they are written.
+#[derive(Debug)]
+pub(super) struct Overflow {
+    buffering: Buffering,
+    file: Option<TempFile>,
+    room: FileRoom,
+    /// The unread bytes of the file. Its space is used again from the start when all of them were read.
+    read_at: u64,
+    write_at: u64,
+    backlog: VecDeque<Bytes>,
+    backlog_len: usize,
+    memory: Reservation,
+    /// For the log.
+    request: RequestLog,
+}
+
+/// Whether more can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FileRoom {
+    Available,
+    /// The file, or all files together, had no room. Holds until all of the file was read, so that there is one warning.
+    UsedUp,
+    /// The file failed.
+    Failed,
+}
+
+impl Overflow {
+    pub(super) fn new(buffering: &Buffering, request: RequestLog) -> Self {
+        let room = if buffering.max_response_file == 0 { FileRoom::Failed } else { FileRoom::Available };
+        Self {
+            buffering: buffering.clone(),
+            file: None,
+            room,
+            read_at: 0,
+            write_at: 0,
+            backlog: VecDeque::new(),
+            backlog_len: 0,
+            memory: buffering.reserve_memory(),
+            request,
+        }
+    }
+
+    /// The request whose response this is, for the log.
+    pub(super) const fn request(&self) -> &RequestLog {
+        &self.request
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.read_at == self.write_at && self.backlog_len == 0
+    }
+
+    /// Whether it takes more. If not, the application waits.
+    pub(super) const fn has_room(&self) -> bool {
+        match self.room {
+            FileRoom::Available => self.backlog_len < BATCH,
+            FileRoom::UsedUp | FileRoom::Failed => self.backlog_len == 0,
+        }
+    }
+
+    /// Adds a chunk, and writes to the file if there is enough to write.
+    pub(super) async fn push(&mut self, chunk: Bytes) {
+        let has_memory = self.memory.try_grow(chunk.len() as u64);
+        if !has_memory {
+            self.memory.grow(chunk.len() as u64);
+        }
+        self.backlog_len += chunk.len();
+        self.backlog.push_back(chunk);
+        let write = match self.room {
+            FileRoom::Available => self.backlog_len >= BATCH || !has_memory,
+            FileRoom::UsedUp => true,
+            FileRoom::Failed => false,
+        };
+        if write {
+            self.write().await;
+        }
+    }
+
+    /// Writes all that is in memory. On failure it stays there.
+    async fn write(&mut self) {
+        let len = self.write_at + self.backlog_len as u64;
+        if len > self.buffering.max_response_file {
+            self.used_up(
+                "the temporary file of a response is at its limit: the application waits for the client",
+            );
+            return;
+        }
+        match self.try_write(len).await {
+            Ok(()) => {
+                self.backlog.clear();
+                self.memory.shrink(self.backlog_len as u64);
+                self.backlog_len = 0;
+                self.write_at = len;
+            }
+            Err(SpoolError::TotalUsedUp) => {
+                self.used_up(
+                    "all temporary files together are at their limit: the application waits for the client",
+                );
+            }
+            Err(error) => {
+                let error = &error as &(dyn std::error::Error + 'static);
+                request_event!(
+                    error,
+                    &self.request,
+                    error,
+                    "buffering a response failed: the application waits for the client"
+                );
+                self.room = FileRoom::Failed;
+            }
+        }
+    }
+
+    fn used_up(&mut self, message: &'static str) {
+        if mem::replace(&mut self.room, FileRoom::UsedUp) == FileRoom::Available {
+            request_event!(warn, &self.request, "{message}");
+        }
+    }
+
+    async fn try_write(&mut self, len: u64) -> Result<(), SpoolError> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => TempFile::create(&self.buffering, len).await?,
+        };
+        let file = self.file.insert(file);
+        file.try_reserve(len)?;
+        file.write(self.write_at, self.backlog.clone()).await
+    }
+
+    /// Removes the oldest bytes; `None` if it is empty.
+    pub(super) async fn pop(&mut self) -> Result<Option<Bytes>, SpoolError> {
+        if let Some(file) = &self.file
+            && self.read_at < self.write_at
+        {
+            let bytes = file.read(self.read_at, (self.write_at - self.read_at).min(BATCH as u64)).await?;
+            self.read_at += bytes.len() as u64;
+            if self.read_at == self.write_at {
+                (self.read_at, self.write_at) = (0, 0);
+                if self.room == FileRoom::UsedUp {
+                    self.room = FileRoom::Available;
+                }
+            }
+            return Ok(Some(bytes));
+        }
+        let chunk = self.backlog.pop_front();
+        if let Some(chunk) = &chunk {
+            self.backlog_len -= chunk.len();
+            self.memory.shrink(chunk.len() as u64);
+        }
+        Ok(chunk)
+    }
+}
