@@ -144,10 +144,13 @@
 //! # In production
 //! [`deployment`] has notes on process managers, permissions, timeouts on both sides, and numbers of connections. [`Config`]
 //! has the limits and timeouts.
+//! [`Stats`], given to [`with_stats`](Serve::with_stats), counts connections and requests, what became of them and how long
+//! that took, and lists those in flight.
 //!
 //! # Features
-//! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router.
-//! - `serde`: serializes and deserializes an [`Address`] as its string.
+//! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router;
+//!   the page `php` has recipes.
+//! - `serde`: serializes and deserializes an [`Address`] as its string, and the numbers of [`Stats`].
 //! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -165,6 +168,9 @@ mod extract;
 mod forwarded;
 #[cfg(feature = "gateway")]
 mod gateway;
+#[cfg(feature = "gateway")]
+#[doc = include_str!("php.md")]
+pub mod php {}
 #[cfg(unix)]
 mod listen;
 pub mod rejection;
@@ -188,8 +194,8 @@ pub use self::extract::{
 pub use self::forwarded::{ForwardedHeaders, ForwardedHeadersService, TrustedProxies};
 #[cfg(feature = "gateway")]
 pub use self::gateway::{
-    Buffering, DeferEof, DeferEofIo, FastCgiGateway, GatewayFuture, PhpGateway, RequestBuffering,
-    ResponseBuffering, Symlinks,
+    Buffering, DeferEof, DeferEofIo, FastCgiGateway, GatewayFuture, InternalFiles, PhpGateway,
+    RequestBuffering, ResponseBuffering, Symlinks,
 };
 #[cfg(unix)]
 pub use self::listen::{

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::{env, fs};
 
 const README: &str = "../../README.md";
+const PHP: &str = "../../axum-fcgi/src/php.md";
 const DEPLOYMENT: &str = "../../axum-fcgi/src/deployment.md";
 
 fn main() {
@@ -18,6 +19,10 @@ fn main() {
     write("php", &format!("{{ {php}\nlisten(router).await }}"), &places);
     // Rustdoc compiles these lines but does not show them.
     let lines: Vec<_> = backlog.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
+    let [hide, error_page, files] = snippets(PHP);
+    write("php_hide", &hide, &[]);
+    write("php_error_page", &error_page, &[]);
+    write("php_files", &files, &[("\"/srv/files\"", "crate::place(\"FILES\")")]);
     write("backlog", &lines.join("\n"), &[("9000", "port()")]);
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tower_fcgi::LogThrottle;
+use tokio::time::Instant;
+use tower_fcgi::stats::Refusal;
+use tower_fcgi::{LogThrottle, Stats};
 
 use super::connections::Connections;
 use super::exhaustion;
@@ -27,12 +29,14 @@ pub(crate) struct AcceptLog {
     waiting: AtomicUsize,
     /// An error repeats every second, and for each listener.
     throttle: LogThrottle,
+    stats: Option<Stats>,
 }
 
 impl AcceptLog {
-    pub(crate) fn new(connections: &Arc<Connections>) -> Arc<Self> {
+    pub(crate) fn new(connections: &Arc<Connections>, stats: Option<Stats>) -> Arc<Self> {
         let connections = Arc::clone(connections);
-        Arc::new(Self { connections, waiting: AtomicUsize::new(0), throttle: LogThrottle::new() })
+        let throttle = LogThrottle::new();
+        Arc::new(Self { connections, waiting: AtomicUsize::new(0), throttle, stats })
     }
 
     /// Runs `serve`, whose listeners report their errors here.
@@ -45,17 +49,36 @@ impl AcceptLog {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
+    /// Counts a connection that is not served.
+    pub(crate) fn count(&self, refusal: Refusal) {
+        if let Some(stats) = &self.stats {
+            stats.on_refused(refusal);
+        }
+    }
+
+    /// Waits until fewer than `max` connections are open, and counts the time.
+    pub(crate) async fn until_below(&self, max: usize) {
+        let since = Instant::now();
+        self.connections.until_below(max).await;
+        if let Some(stats) = &self.stats {
+            stats.on_accept_wait(since.elapsed());
+        }
+    }
+
     /// Closes an idle connection because no descriptor is left.
     pub(super) async fn make_room(&self) {
+        self.count(Refusal::NoDescriptor);
         self.log(&"no file descriptor is left");
         self.connections.make_room(RETRY_AFTER).await;
     }
 
     async fn wait_out(&self, error: &io::Error) {
+        let is_exhaustion = exhaustion::is_exhaustion(error);
+        self.count(if is_exhaustion { Refusal::NoDescriptor } else { Refusal::AcceptError });
         self.log(error);
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = WaitingGuard(&self.waiting);
-        if exhaustion::is_exhaustion(error) {
+        if is_exhaustion {
             self.connections.make_room(RETRY_AFTER).await;
         } else {
             tokio::time::sleep(RETRY_AFTER).await;
@@ -80,6 +103,12 @@ pub(super) async fn wait_out(error: &io::Error) {
             tokio::time::sleep(RETRY_AFTER).await;
         }
     }
+}
+
+/// Counts a connection that a listener does not accept, for the `serve` that this task runs.
+pub(crate) fn count_refused(refusal: Refusal) {
+    // Fails if the listener is not served by this crate.
+    let _ = CURRENT.try_with(|log| log.count(refusal));
 }
 
 struct WaitingGuard<'a>(&'a AtomicUsize);

@@ -10,6 +10,7 @@ use axum::serve::Listener;
 use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
+use tower_fcgi::stats::Refusal;
 
 use super::accept_log::{self, AcceptLog};
 use super::exhaustion;
@@ -74,6 +75,7 @@ async fn retry<T>(mut poll_accept: impl FnMut(&mut Context<'_>) -> Poll<io::Resu
         match poll_fn(&mut poll_accept).await {
             Ok(accepted) => return accepted,
             Err(error) if is_connection_error(&error) => {
+                accept_log::count_refused(Refusal::Gone);
                 tracing::debug!(%error, "a connection failed before it was accepted");
             }
             Err(error) => accept_log::wait_out(&error).await,
@@ -85,4 +87,29 @@ async fn retry<T>(mut poll_accept: impl FnMut(&mut Context<'_>) -> Poll<io::Resu
 fn is_connection_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tower_fcgi::Stats;
+
+    use super::*;
+    use crate::accept::Connections;
+
+    #[tokio::test(start_paused = true)]
+    async fn errors_of_accept_are_counted() {
+        let stats = Stats::new();
+        let log = AcceptLog::new(&Arc::new(Connections::default()), Some(stats.clone()));
+        let mut results = vec![
+            Ok(()),
+            Err(io::ErrorKind::OutOfMemory.into()),
+            Err(io::ErrorKind::ConnectionAborted.into()),
+            Err(io::ErrorKind::ConnectionReset.into()),
+        ];
+        log.scope(retry(|_| Poll::Ready(results.pop().expect("a result")))).await;
+        let refused = stats.snapshot().connections.refused;
+        assert_eq!((refused.gone, refused.accept_error, refused.total()), (2, 1, 3));
+    }
 }

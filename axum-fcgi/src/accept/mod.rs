@@ -9,7 +9,7 @@ mod handle;
 mod http_handle;
 mod listener;
 
-pub(crate) use self::accept_log::AcceptLog;
+pub(crate) use self::accept_log::{AcceptLog, count_refused};
 pub(crate) use self::connections::{Connections, TrackedConnection, TrackedGuard};
 pub(crate) use self::http_handle::{HttpHandle, ReadWait};
 #[cfg(unix)]

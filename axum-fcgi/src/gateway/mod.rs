@@ -8,6 +8,8 @@ mod error_status;
 mod fastcgi_gateway;
 mod flush_first;
 mod host;
+mod internal_files;
+mod internal_headers;
 mod mount_path;
 mod path_rules;
 mod php_gateway;
@@ -27,6 +29,7 @@ mod variables;
 
 pub use self::defer_eof::{DeferEof, DeferEofIo};
 pub use self::fastcgi_gateway::FastCgiGateway;
+pub use self::internal_files::InternalFiles;
 pub use self::php_gateway::PhpGateway;
 pub use self::resolver::Symlinks;
 pub use self::service::GatewayFuture;

@@ -114,6 +114,11 @@ use super::spool::Buffering;
 /// [`Config::with_finish_abandoned`](tower_fcgi::client::Config::with_finish_abandoned) of the pool it runs to its end, as with
 /// nginx's `fastcgi_ignore_client_abort on`.
 ///
+/// # Headers for the web server
+/// The client never gets `X-Accel-Redirect` and the other `X-Accel-` headers of a script, as in nginx. A file that
+/// X-Accel-Redirect or X-Sendfile names is sent if [`internal_files`](Self::internal_files) allows it. The limits of
+/// X-Accel-Limit-Rate, X-Accel-Charset and X-Accel-Expires have no effect.
+///
 /// # Failures
 /// | status | reason |
 /// | --- | --- |

@@ -3,7 +3,8 @@
 use axum::body::Body;
 use axum::extract::{OriginalUri, Request};
 use axum::http::uri::PathAndQuery;
-use axum::http::{Uri, header};
+use axum::http::{HeaderValue, Method, Uri, header};
+use axum::response::Response;
 
 use super::mount_path::MountPath;
 
@@ -17,13 +18,16 @@ impl RedirectRequest {
     pub(super) fn new(request: &Request, uri: &Uri) -> Self {
         let prefix = MountPath::new(uri.path(), request.uri().path()).prefix.to_owned();
         let mut copy = axum::http::Request::new(());
+        if request.method() == Method::HEAD {
+            *copy.method_mut() = Method::HEAD;
+        }
         *copy.version_mut() = request.version();
         copy.headers_mut().clone_from(request.headers());
         copy.extensions_mut().clone_from(request.extensions());
         Self { request: copy, prefix }
     }
 
-    /// Makes a GET request for the location; `None` if the location is not below the mount.
+    /// Makes a GET request for the location, or a HEAD if the client's is one; `None` if the location is not below the mount.
     pub(super) fn into_request(mut self, location: &PathAndQuery) -> Option<Request> {
         let below = location.as_str().strip_prefix(&self.prefix)?;
         *self.request.uri_mut() = match below.as_bytes().first() {
@@ -32,9 +36,36 @@ impl RedirectRequest {
             Some(_) => return None,
         };
         self.request.extensions_mut().insert(OriginalUri(location.clone().into()));
-        for name in [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::TRANSFER_ENCODING] {
+        for name in OF_THE_BODY {
             self.request.headers_mut().remove(name);
         }
         Some(self.request.map(|()| Body::empty()))
+    }
+}
+
+/// The redirected request has no body.
+const OF_THE_BODY: [header::HeaderName; 5] = [
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::EXPECT,
+    header::TRANSFER_ENCODING,
+];
+
+/// The cookies of the responses that were redirected. As in Apache, the client gets them with the last response; the script
+/// must send no other headers (RFC 3875 §6.2.2).
+#[derive(Debug, Default)]
+pub(super) struct Cookies(Vec<HeaderValue>);
+
+impl Cookies {
+    pub(super) fn take_from<B>(&mut self, response: &axum::http::Response<B>) {
+        self.0.extend(response.headers().get_all(header::SET_COOKIE).iter().cloned());
+    }
+
+    pub(super) fn add_to(self, mut response: Response) -> Response {
+        for cookie in self.0 {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
     }
 }

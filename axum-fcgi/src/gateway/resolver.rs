@@ -260,12 +260,12 @@ fn is_missing(error: &io::Error) -> bool {
 
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "on other systems not all bytes are a name")]
-fn os_str(name: &[u8]) -> Option<&OsStr> {
+pub(super) fn os_str(name: &[u8]) -> Option<&OsStr> {
     Some(std::os::unix::ffi::OsStrExt::from_bytes(name))
 }
 
 #[cfg(not(unix))]
-fn os_str(name: &[u8]) -> Option<&OsStr> {
+pub(super) fn os_str(name: &[u8]) -> Option<&OsStr> {
     std::str::from_utf8(name).ok().map(OsStr::new)
 }
 

@@ -26,7 +26,7 @@ use super::host;
 use super::mount_path::MountPath;
 use super::php_gateway::PhpGateway;
 use super::reason_phrase::set_http_reason;
-use super::redirect::RedirectRequest;
+use super::redirect::{Cookies, RedirectRequest};
 use super::resolver::Resolved;
 use super::segment::{SegmentKind, classify};
 use super::settings::{Files, Settings};
@@ -143,7 +143,18 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    async fn respond(mut self, mut request: Box<Request>, collection: Option<Arc<Collection>>) -> Response {
+    async fn respond(self, request: Box<Request>, collection: Option<Arc<Collection>>) -> Response {
+        let mut cookies = Cookies::default();
+        let response = self.follow_redirects(request, collection.as_deref(), &mut cookies).await;
+        cookies.add_to(response)
+    }
+
+    async fn follow_redirects(
+        mut self,
+        mut request: Box<Request>,
+        collection: Option<&Collection>,
+        cookies: &mut Cookies,
+    ) -> Response {
         let started = Instant::now();
         let mut redirects_left = self.settings.local_redirects;
         loop {
@@ -154,13 +165,14 @@ where
                 Route::StaticFiles => return Box::pin(self.serve_static(request)).await,
                 Route::Application => {}
             }
+            let file_request = self.settings.internal_headers.file_request(&request);
             let log = RequestLog::of(&*request);
             let deadline = self.settings.timeout.and_then(|limit| started.checked_add(limit));
             let collected = match collect_body(&self.settings, &mut request, deadline, &log).await {
                 Ok(collected) => collected,
                 Err(status) => return status.into_response(),
             };
-            if let Some(collection) = &collection {
+            if let Some(collection) = collection {
                 collection.end();
             }
             if collected == Collected::InFile {
@@ -177,18 +189,19 @@ where
             if let Some(next) = location.zip(redirect).and_then(|(to, redirect)| redirect.into_request(&to.0))
             {
                 redirects_left -= 1;
+                cookies.take_from(&response);
                 request = Box::new(next);
                 continue;
             }
             let (head, body) = response.into_parts();
             let body = response_body(body, deadline, log.clone());
             let body = match &self.settings.buffering {
-                Some(buffering) => buffer_response(body, &head.headers, buffering, log),
+                Some(buffering) => buffer_response(body, &head.headers, buffering, log.clone()),
                 None => body,
             };
             let mut response = Response::from_parts(head, body);
             set_http_reason(response.extensions_mut());
-            return response;
+            return self.settings.internal_headers.apply(response, file_request, &log).await;
         }
     }
 

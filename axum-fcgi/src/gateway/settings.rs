@@ -10,6 +10,7 @@ use http_body::Body as _;
 
 use tower_fcgi::client::ExtraParams;
 
+use super::internal_headers::InternalHeaders;
 use super::resolver::ScriptResolver;
 use super::spool::Buffering;
 use crate::forwarded::TrustedProxies;
@@ -24,6 +25,7 @@ pub(super) struct Settings {
     pub(super) header_timeout: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) local_redirects: u8,
+    pub(super) internal_headers: InternalHeaders,
 }
 
 impl Settings {
@@ -43,6 +45,7 @@ impl Default for Settings {
             header_timeout: Some(Duration::from_secs(60)),
             timeout: None,
             local_redirects: 0,
+            internal_headers: InternalHeaders::default(),
         }
     }
 }

@@ -73,13 +73,38 @@ macro_rules! shared_settings {
             self.update(|settings| settings.timeout = limit)
         }
 
-        /// How many [local redirects](tower_fcgi::client::LocalRedirect) to follow for one request. Default: 0.
+        /// How many [local redirects](tower_fcgi::client::LocalRedirect) (RFC 3875 §6.2.2) to follow for one request.
+        /// Default: 0, as in nginx: the client gets a 302.
         ///
-        /// Only those that lead below the mount are followed: each is another request with the same head, but with GET and
-        /// without a body. The client gets any other as a 302. PHP sends no local redirects.
+        /// Only those that lead below the mount are followed: each is another request with the same head, but with GET (or
+        /// HEAD) and without a body. The client gets the last response, with the cookies of all. It gets a redirect that
+        /// leads elsewhere, or is one too many, as a 302.
+        ///
+        /// The redirected request passes no layer and no other route of the Router: whoever controls a Location of the
+        /// application reaches each path below the mount. That is why it is off by default. PHP does not need
+        /// it: its `header('Location: /path')` has a Status and is no local redirect, unless `http_response_code(200)` follows.
         #[must_use]
         pub fn local_redirects(self, max: u8) -> Self {
             self.update(|settings| settings.local_redirects = max)
+        }
+
+        /// Sends the files that the application names in X-Accel-Redirect and X-Sendfile. Default: none.
+        ///
+        /// As in nginx, the client never gets X-Accel-Redirect and the other `X-Accel-` headers, and without this setting
+        /// it gets X-Sendfile unchanged. A response whose X-Accel-Redirect is not used logs a WARN.
+        #[must_use]
+        pub fn internal_files(self, files: crate::InternalFiles) -> Self {
+            let serve = super::internal_headers::InternalHeaders::Serve(Arc::new(files));
+            self.update(|settings| settings.internal_headers = serve)
+        }
+
+        /// Passes `X-Accel-` headers on, for a web server in front of this one that acts on them.
+        ///
+        /// It replaces [`internal_files`](Self::internal_files). Without such a web server, clients see the headers.
+        #[must_use]
+        pub fn pass_internal_headers(self) -> Self {
+            let pass = super::internal_headers::InternalHeaders::Pass;
+            self.update(|settings| settings.internal_headers = pass)
         }
 
         fn update(mut self, change: impl FnOnce(&mut Settings)) -> Self {

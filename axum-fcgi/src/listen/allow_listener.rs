@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use axum::serve::Listener;
 use tower_fcgi::LogThrottle;
+use tower_fcgi::stats::Refusal;
 
 use super::allowed_peer::{AllowedPeer, PeerIp};
 use super::local_addresses::{self, LocalAddress};
-use crate::accept::accept;
+use crate::accept::{accept, count_refused};
 use crate::allow_list::AllowList;
 
 /// A listener that accepts only peers in an [`AllowList`].
@@ -61,6 +62,7 @@ where
             if peer.ip().is_none_or(|ip| self.list.allows(ip)) {
                 return (io, AllowedPeer(peer));
             }
+            count_refused(Refusal::AllowList);
             if let Some(count) = self.refused.check() {
                 tracing::warn!(
                     ?peer,

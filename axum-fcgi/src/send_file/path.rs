@@ -6,14 +6,14 @@ use axum::response::{IntoResponse, Response};
 /// Checks that a path, which may come from a client, stays below its directory.
 pub(super) fn check(path: &str) -> Result<(), UnsafePath> {
     // An absolute path starts with an empty name.
-    if path.split('/').all(is_plain) { Ok(()) } else { Err(UnsafePath) }
+    if path.split('/').map(str::as_bytes).all(is_plain_name) { Ok(()) } else { Err(UnsafePath) }
 }
 
 /// Whether a name refers to an entry of the directory in which it is looked up, on any system.
-fn is_plain(name: &str) -> bool {
+pub(crate) fn is_plain_name(name: &[u8]) -> bool {
     // On Windows, these separate directories, and name drives and streams.
     let is_special = |byte| matches!(byte, b'\\' | b':') && cfg!(windows);
-    !matches!(name, "" | "." | "..") && !name.bytes().any(|byte| byte == 0 || is_special(byte))
+    !matches!(name, b"" | b"." | b"..") && !name.iter().any(|byte| *byte == 0 || is_special(*byte))
 }
 
 /// The error of a path that leads out of its directory, or that a header cannot carry.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::time::{Instant, timeout, timeout_at};
+use tower_fcgi::stats::Refusal;
 use tower_fcgi::{Builder, Roles, Stats};
 
 use super::config::Config;
@@ -65,11 +66,11 @@ where
         .with_config(config.connection)
         .with_roles(roles)
         .with_advertised_max_connections(advertised);
-    if let Some(stats) = stats {
-        builder = builder.with_stats(stats);
+    if let Some(stats) = &stats {
+        builder = builder.with_stats(stats.clone());
     }
     let connections = Arc::new(Connections::default());
-    let log = AcceptLog::new(&connections);
+    let log = AcceptLog::new(&connections, stats);
     let accept_loop = AcceptLoop {
         listener,
         http,
@@ -146,13 +147,16 @@ where
                     biased;
                     // This connection may already carry a request.
                     cause = &mut signal => return (cause, Some(accepted)),
-                    () = self.connections.until_below(self.max) => {}
+                    () = self.log.until_below(self.max) => {}
                 }
             }
             tokio::select! {
                 biased;
                 () = self.spawn(accepted) => {}
-                cause = &mut signal => return (cause, None),
+                cause = &mut signal => {
+                    self.log.count(Refusal::Shutdown);
+                    return (cause, None);
+                }
             }
         }
     }
@@ -177,6 +181,9 @@ where
             biased;
             () = drain => {}
             () = deadline.passed() => {}
+        }
+        if next.is_some() {
+            self.log.count(Refusal::Shutdown);
         }
         count
     }
@@ -209,6 +216,7 @@ where
     /// Serves a connection in its own task, or closes it if its service is not made at once: the shutdown does not wait.
     async fn spawn_soon(&mut self, accepted: Accepted<L>) {
         if timeout(BACKLOG_WAIT, self.spawn(accepted)).await.is_err() {
+            self.log.count(Refusal::Shutdown);
             tracing::debug!("closed a connection whose service was not made before the shutdown");
         }
     }
@@ -226,7 +234,10 @@ where
                 // In a box: tokio moves the future of a task several times, and rounds the memory of a task up to 128 bytes.
                 tokio::spawn(Box::pin(TrackedConnection::new(connection, guard)));
             }
-            Protocol::Http => self.http_upgrades.spawn(io, &peer, service, self.connections),
+            Protocol::Http => {
+                let counted = self.builder.stats().map(|stats| stats.open_http_connection(&peer));
+                self.http_upgrades.spawn(io, &peer, service, self.connections, counted);
+            }
         }
     }
 }

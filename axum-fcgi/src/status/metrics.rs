@@ -30,8 +30,8 @@ impl Collector for Report {
         out.gauge_in(
             "start_time",
             "When the numbers were begun.",
-            Some(Unit::Seconds),
-            started.as_secs_f64(),
+            Some(&Unit::Seconds),
+            &started.as_secs_f64(),
         )?;
         self.connections(&mut out)?;
         self.requests(&mut out)?;
@@ -95,11 +95,11 @@ impl Report {
 
     fn bytes(&self, out: &mut Families<'_>) -> fmt::Result {
         let bytes = &self.snapshot.bytes;
-        out.counter_in("received", "Bytes from web servers.", Some(Unit::Bytes), bytes.received)?;
-        out.counter_in("sent", "Bytes to web servers.", Some(Unit::Bytes), bytes.sent)?;
+        out.counter_in("received", "Bytes from web servers.", Some(&Unit::Bytes), bytes.received)?;
+        out.counter_in("sent", "Bytes to web servers.", Some(&Unit::Bytes), bytes.sent)?;
         let Gauge { current, max, .. } = bytes.buffered;
-        out.gauge_in("buffered", "Bytes in buffers of connections.", Some(Unit::Bytes), as_gauge(current))?;
-        out.gauge_in("buffered_max", "The most bytes in buffers.", Some(Unit::Bytes), as_gauge(max))?;
+        out.gauge_in("buffered", "Bytes in buffers of connections.", Some(&Unit::Bytes), &as_gauge(current))?;
+        out.gauge_in("buffered_max", "The most bytes in buffers.", Some(&Unit::Bytes), &as_gauge(max))?;
         let stderr = self.snapshot.stderr;
         out.counter("stderr_lines", "Lines for the error logs of web servers.", stderr.lines)?;
         out.counter("stderr_lines_dropped", "Lines that were dropped.", stderr.dropped)
@@ -161,8 +161,8 @@ impl Families<'_> {
         self.counter_in(name, help, None, count)
     }
 
-    fn counter_in(&mut self, name: &str, help: &str, unit: Option<Unit>, count: u64) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Counter)?;
+    fn counter_in(&mut self, name: &str, help: &str, unit: Option<&Unit>, count: u64) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Counter)?;
         family.encode_counter::<NoLabelSet, _, u64>(&count, None)
     }
 
@@ -183,18 +183,18 @@ impl Families<'_> {
     }
 
     fn with_max(&mut self, name: &str, help: &str, gauge: Gauge) -> fmt::Result {
-        self.gauge_in(name, help, None, as_gauge(gauge.current))?;
-        self.gauge_in(&format!("{name}_max"), "The maximum since the start.", None, as_gauge(gauge.max))
+        self.gauge_in(name, help, None, &as_gauge(gauge.current))?;
+        self.gauge_in(&format!("{name}_max"), "The maximum since the start.", None, &as_gauge(gauge.max))
     }
 
     fn gauge_in(
         &mut self,
         name: &str,
         help: &str,
-        unit: Option<Unit>,
-        value: impl EncodeGaugeValue,
+        unit: Option<&Unit>,
+        value: &impl EncodeGaugeValue,
     ) -> fmt::Result {
-        self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?.encode_gauge(&value)
+        self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?.encode_gauge(value)
     }
 
     fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) -> fmt::Result {

@@ -61,6 +61,8 @@ pub struct Chromium {
     loaded: bool,
     /// Errors and warnings of the page.
     console_errors: Vec<String>,
+    /// Responses since the last call of [`responses`](Self::responses).
+    responses: Vec<Value>,
     _profile: TempDir,
 }
 
@@ -103,13 +105,14 @@ impl Chromium {
             count: 0,
             loaded: false,
             console_errors: Vec::new(),
+            responses: Vec::new(),
             _profile: profile,
         };
         let page = browser.call("Target.createTarget", &json!({ "url": "about:blank" }))?;
         let attach = json!({ "targetId": page["targetId"], "flatten": true });
         let attached = browser.call("Target.attachToTarget", &attach)?;
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
-        for domain in ["Page", "Runtime", "Log"] {
+        for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.call(&format!("{domain}.enable"), &json!({}))?;
         }
         Ok(browser)
@@ -146,6 +149,9 @@ impl Chromium {
     fn handle_event(&mut self, message: &Value) {
         let params = &message["params"];
         self.loaded |= message["method"] == "Page.loadEventFired";
+        if message["method"] == "Network.responseReceived" {
+            self.responses.push(params["response"].clone());
+        }
         let is_error = match message["method"].as_str() {
             Some("Runtime.exceptionThrown") => true,
             Some("Runtime.consoleAPICalled") => params["type"] == "error" || params["type"] == "warning",
@@ -203,13 +209,57 @@ impl Chromium {
     /// # Errors
     /// If the browser has exited, or does not load the page within a minute.
     pub fn load(&mut self, port: u16) -> Result {
+        self.visit(&format!("http://127.0.0.1:{port}/"))
+    }
+
+    /// Opens a page, and waits until it has loaded.
+    ///
+    /// # Errors
+    /// If the browser has exited, or does not load the page within a minute.
+    pub fn visit(&mut self, url: &str) -> Result {
         self.loaded = false;
-        self.call("Page.navigate", &json!({ "url": format!("http://127.0.0.1:{port}/") }))?;
+        self.call("Page.navigate", &json!({ "url": url }))?;
+        self.loaded(url)
+    }
+
+    /// Evaluates an expression that leads to another page, such as a click, and waits until that has loaded.
+    ///
+    /// # Errors
+    /// If the browser has exited, the expression fails, or no page loads within a minute.
+    pub fn follow(&mut self, expression: &str) -> Result {
+        self.loaded = false;
+        self.run(&format!("{{ {expression}; 0 }}"))?;
+        self.loaded(expression)
+    }
+
+    fn loaded(&mut self, what: &str) -> Result {
         while !self.loaded {
-            let message = self.messages.recv_timeout(TIMEOUT)?;
+            let message = self.messages.recv_timeout(TIMEOUT).map_err(|error| format!("{what}: {error}"))?;
             self.handle_event(&message);
         }
         Ok(())
+    }
+
+    /// Chooses a file in the matching input.
+    ///
+    /// # Errors
+    /// If no element matches, the browser has exited, or rejects the command.
+    pub fn choose_file(&mut self, selector: &str, file: &Path) -> Result {
+        let find = json!({ "expression": format!("document.querySelector({})", json!(selector)) });
+        let object = self.call("Runtime.evaluate", &find)?["result"]["objectId"].take();
+        let files = json!({ "files": [file], "objectId": object });
+        self.call("DOM.setFileInputFiles", &files).map(drop)
+    }
+
+    /// Returns the responses since the last call: the protocol's `Network.Response`. Of redirects, only the last response is
+    /// there.
+    ///
+    /// # Errors
+    /// If the browser has exited, or rejects the command.
+    pub fn responses(&mut self) -> Result<Vec<Value>> {
+        // Events so far arrive before this response.
+        self.run("0")?;
+        Ok(std::mem::take(&mut self.responses))
     }
 
     /// Sets the screen's size in CSS pixels.

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum_fcgi::tower_fcgi::client::Pool;
-use axum_fcgi::{ConnectionAddrs, PhpGateway};
+use axum_fcgi::{ConnectionAddrs, InternalFiles, PhpGateway};
 use test_support::Result;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::runtime::Runtime;
@@ -27,7 +27,10 @@ impl Gateway {
             Pool::builder(move || UnixStream::connect(socket.clone())).max_size(CHILDREN / 2).build::<Body>();
         let scripts = || {
             let files = ServeDir::new(site.root());
-            PhpGateway::new(pool.clone(), site.root()).index(["index.php", "index.html"]).files(files)
+            // nginx looks for the URI of an X-Accel-Redirect in all its locations.
+            let internal = InternalFiles::new().x_accel_redirect("/", site.root());
+            let php = PhpGateway::new(pool.clone(), site.root()).index(["index.php", "index.html"]);
+            php.files(files).internal_files(internal)
         };
         let ports = runtime.block_on(async {
             let routers = Setup::ALL.map(|setup| match setup {

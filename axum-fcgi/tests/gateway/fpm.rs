@@ -49,7 +49,7 @@ pub(crate) fn trial_with<F: Future<Output = ()> + 'static>(
 }
 
 impl Fpm {
-    fn start(program: &Path, children: usize) -> io::Result<Self> {
+    pub(crate) fn start(program: &Path, children: usize) -> io::Result<Self> {
         let directory = TempDir::new()?;
         let path = directory.path();
         fs::create_dir_all(path.join("root/docs"))?;
@@ -57,6 +57,8 @@ impl Fpm {
         for (name, text) in [
             ("index.php", include_str!("site/index.php")),
             ("hello.php", include_str!("site/hello.php")),
+            ("accel.php", include_str!("site/accel.php")),
+            ("loop.php", include_str!("site/loop.php")),
             ("do.php", include_str!("site/do.php")),
             ("upload.php", include_str!("site/upload.php")),
             ("session.php", include_str!("site/session.php")),

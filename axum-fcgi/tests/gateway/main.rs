@@ -11,6 +11,10 @@ mod client;
 #[cfg(unix)]
 mod fpm;
 #[cfg(unix)]
+mod internal_files;
+#[cfg(unix)]
+mod local_redirects;
+#[cfg(unix)]
 #[path = "../listen/log.rs"]
 mod log;
 #[cfg(unix)]
@@ -49,6 +53,8 @@ fn main() -> std::process::ExitCode {
         php_rules::trials(),
         php_slow_clients::trials(),
         php_traps::trials(),
+        internal_files::trials(),
+        local_redirects::trials(),
         peers::trials(),
         application::trials(),
         workers::trials(),

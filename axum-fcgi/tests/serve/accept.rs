@@ -52,7 +52,7 @@ fn more_than_1024_descriptors_work() {
 }
 
 /// The limit applies to a whole process, so the test `name` runs itself again in a new one.
-fn with_descriptors(limit: &str, name: &str, test: fn()) {
+pub(crate) fn with_descriptors(limit: &str, name: &str, test: fn()) {
     if std::env::var_os(LIMITED).is_some() {
         return test();
     }

@@ -18,6 +18,7 @@ mod readiness;
 mod request_events;
 mod roles;
 mod shutdown;
+mod stats;
 mod types;
 mod web_sockets;
 mod wire;

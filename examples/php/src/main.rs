@@ -1,37 +1,126 @@
-//! PHP below a path of a Router: a guest book, without any other web server.
-//!
-//! ```sh
-//! php-fpm8.2 --nodaemonize --fpm-config examples/php/php-fpm.conf &
-//! cargo run -p php
-//! curl -d name=Ann http://127.0.0.1:8080/book/
-//! ```
-//!
-//! As root, php-fpm needs `--allow-to-run-as-root` and a `user` in its configuration.
+//! A site in PHP, without any other web server: `cargo run -p php -- /srv/site`. README.md has WordPress.
 
-use std::env;
-use std::io;
+mod args;
+mod php_fpm;
+mod running;
+mod site;
+mod user;
+
+use std::future::pending;
 use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
 
-use axum::Router;
-use axum::routing::get;
-use axum_fcgi::PhpGateway;
-use axum_fcgi::tower_fcgi::client::Pool;
-use tokio::net::{TcpListener, UnixStream};
-use tower_http::services::ServeDir;
+use axum_fcgi::Address;
+use clap::Parser as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 
-const SITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/site");
+use self::args::{Args, Fpm};
+use self::php_fpm::PhpFpm;
 
-fn app(socket: String) -> Router {
-    // As many connections as pm.max_children.
-    let fpm = Pool::builder(move || UnixStream::connect(socket.clone())).max_size(4).build();
-    let book = PhpGateway::new(fpm, SITE).files(ServeDir::new(SITE));
-    Router::new().route("/", get(async || "The book is at /book/.")).nest_service("/book", book)
-}
+/// How long requests may go on after a signal to stop.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[tokio::main]
-async fn main() -> io::Result<()> {
-    let argument = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
-    let listener = TcpListener::bind(argument("LISTEN", "127.0.0.1:8080")).await?;
-    let app = app(argument("PHP_SOCKET", "/tmp/php-example.sock"));
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
+async fn main() -> ExitCode {
+    let mut args = Args::parse();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(LEVEL).init();
+    match run(&mut args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("php: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// PHP's own messages and the reasons of 5xx responses are at this level.
+const LEVEL: tracing_subscriber::filter::LevelFilter = tracing_subscriber::filter::LevelFilter::WARN;
+
+async fn run(args: &mut Args) -> Result<(), String> {
+    args.site = args.site.canonicalize().map_err(|error| format!("{}: {error}", args.site.display()))?;
+    if !args.site.is_dir() {
+        return Err(format!("{} is not a directory", args.site.display()));
+    }
+    // The signals' handlers before PHP starts, so that a signal never leaves it behind.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
+    let stop = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    };
+    let listener =
+        TcpListener::bind(args.listen).await.map_err(|error| format!("{}: {error}", args.listen))?;
+    let (address, mut own) = php(args).await?;
+    announce(args, &listener, &address);
+    let served = tokio::select! {
+        served = serve(args, listener, address, stop) => served,
+        error = exited(own.as_mut()) => Err(error),
+    };
+    if let Some(fpm) = own {
+        fpm.stop().await;
+    }
+    served
+}
+
+/// The address of php-fpm, and the php-fpm itself if it was started.
+async fn php(args: &Args) -> Result<(Address, Option<PhpFpm>), String> {
+    let running = match &args.fpm {
+        Fpm::At(address) => Some(address.clone()),
+        Fpm::Auto => running::running().await,
+        Fpm::Own => None,
+    };
+    match running {
+        Some(address) => Ok((address, None)),
+        None => PhpFpm::start(args).await.map(|fpm| (fpm.address(), Some(fpm))),
+    }
+}
+
+fn announce(args: &Args, listener: &TcpListener, fpm: &Address) {
+    let address = listener.local_addr().unwrap_or(args.listen);
+    let path =
+        if args.path == "/" { "/".to_owned() } else { format!("{}/", args.path.trim_end_matches('/')) };
+    println!("{} at http://{address}{path}", args.site.display());
+    let front_controller =
+        if site::has_front_controller(args) { "; other paths go to /index.php" } else { "" };
+    println!("php-fpm: {fpm}{front_controller}");
+}
+
+/// Serves until `stop`, and then until the last request has ended, for a while.
+async fn serve(
+    args: &Args,
+    listener: TcpListener,
+    fpm: Address,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), String> {
+    let router = site::site(args, fpm).into_make_service_with_connect_info::<SocketAddr>();
+    let (stopping_tx, stopping_rx) = oneshot::channel();
+    let served = axum::serve(listener, router).with_graceful_shutdown(async move {
+        stop.await;
+        let _ = stopping_tx.send(());
+    });
+    let too_late = async move {
+        let _ = stopping_rx.await;
+        sleep(SHUTDOWN_TIMEOUT).await;
+    };
+    tokio::select! {
+        served = served.into_future() => served.map_err(|error| error.to_string()),
+        () = too_late => Ok(()),
+    }
+}
+
+/// Waits until our php-fpm exits, which it does not do on its own.
+async fn exited(fpm: Option<&mut PhpFpm>) -> String {
+    let Some(fpm) = fpm else { return pending().await };
+    match fpm.exited().await {
+        Ok(status) => format!("php-fpm stopped: {status}"),
+        Err(error) => format!("php-fpm: {error}"),
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use http::{Method, Uri};
 
+use super::clock::Clock;
 use super::listing::{ConnectionInfo, ConnectionState, RequestInfo, RequestState};
 
 /// One open connection.
@@ -15,7 +15,7 @@ use super::listing::{ConnectionInfo, ConnectionState, RequestInfo, RequestState}
 #[derive(Debug)]
 pub(super) struct ConnectionEntry {
     pub(super) id: u64,
-    /// When it was made: all times here are nanoseconds since the `Stats` was made.
+    /// When it was made, by the clock of the numbers, as all times here.
     opened: u64,
     pub(super) peer: OnceLock<Box<str>>,
     state: AtomicU8,
@@ -46,15 +46,10 @@ const NONE: u64 = u64::MAX;
 /// The method and the target, cut to these lengths.
 #[derive(Debug)]
 struct RequestText {
-    method: MethodText,
+    /// Usually a constant, which costs less than a copy. Empty if the method is in `other_method`.
+    method: &'static str,
+    other_method: Text<16>,
     target: Text<200>,
-}
-
-/// The name of a method: usually a constant, which costs less than a copy.
-#[derive(Debug)]
-enum MethodText {
-    Standard(&'static str),
-    Other(Text<16>),
 }
 
 /// A text in place.
@@ -80,28 +75,21 @@ impl<const N: usize> Text<N> {
     }
 }
 
-impl MethodText {
+impl RequestText {
     #[inline]
-    fn of(method: &Method) -> Self {
-        match *method {
-            Method::GET => Self::Standard("GET"),
-            Method::POST => Self::Standard("POST"),
-            _ => Self::other(method),
-        }
+    fn set_method(&mut self, method: &Method) {
+        self.method = match *method {
+            Method::GET => "GET",
+            Method::POST => "POST",
+            _ => {
+                self.other_method.set(method.as_str());
+                ""
+            }
+        };
     }
 
-    #[cold]
-    fn other(method: &Method) -> Self {
-        let mut text = Text::EMPTY;
-        text.set(method.as_str());
-        Self::Other(text)
-    }
-
-    fn get(&self) -> String {
-        match self {
-            Self::Standard(name) => (*name).to_owned(),
-            Self::Other(text) => text.get(),
-        }
+    fn method(&self) -> String {
+        if self.method.is_empty() { self.other_method.get() } else { self.method.to_owned() }
     }
 }
 
@@ -112,20 +100,19 @@ impl RequestEntry {
             state: AtomicU8::new(RequestState::Handler as u8),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
-            text: Mutex::new(RequestText { method: MethodText::Standard(""), target: Text::EMPTY }),
+            text: Mutex::new(RequestText { method: "", other_method: Text::EMPTY, target: Text::EMPTY }),
         }
     }
 
     #[inline]
     pub(super) fn begin(&self, now: u64, method: &Method, uri: &Uri) {
-        let target = match (uri.path_and_query(), uri.authority()) {
-            (Some(target), _) => target.as_str(),
-            (None, Some(authority)) => authority.as_str(),
-            (None, None) => "",
+        let target = match uri.path_and_query() {
+            Some(target) => target.as_str(),
+            None => uri.authority().map_or("", |authority| authority.as_str()),
         };
         {
             let mut text = lock(&self.text);
-            text.method = MethodText::of(method);
+            text.set_method(method);
             text.target.set(target);
         }
         self.received.store(0, Ordering::Relaxed);
@@ -144,20 +131,20 @@ impl RequestEntry {
         self.began.store(NONE, Ordering::Relaxed);
     }
 
-    fn info(&self, now: u64) -> Option<(u64, RequestInfo)> {
+    fn info(&self, clock: &Clock) -> Option<(u64, RequestInfo)> {
         let began = self.began.load(Ordering::Relaxed);
         if began == NONE {
             return None;
         }
         let (method, target) = {
             let text = lock(&self.text);
-            (text.method.get(), text.target.get())
+            (text.method(), text.target.get())
         };
         let info = RequestInfo {
             method,
             target,
             state: request_state(self.state.load(Ordering::Relaxed)),
-            age: Duration::from_nanos(now.saturating_sub(began)),
+            age: clock.between(began, clock.now()),
             received: self.received.load(Ordering::Relaxed),
             sent: self.sent.load(Ordering::Relaxed),
         };
@@ -198,10 +185,11 @@ impl ConnectionEntry {
         lock(&self.others).retain(|other| !Arc::ptr_eq(other, entry));
     }
 
-    pub(super) fn info(&self, now: u64) -> ConnectionInfo {
+    pub(super) fn info(&self, clock: &Clock) -> ConnectionInfo {
+        let now = clock.now();
         let others = lock(&self.others).clone();
         let entries = [&self.first].into_iter().chain(others.iter().map(|entry| &**entry));
-        let mut in_flight: Vec<_> = entries.filter_map(|entry| entry.info(now)).collect();
+        let mut in_flight: Vec<_> = entries.filter_map(|entry| entry.info(clock)).collect();
         in_flight.sort_by_key(|(began, _)| *began);
         let idle_since = self.idle_since.load(Ordering::Relaxed);
         let state = match self.state.load(Ordering::Relaxed) {
@@ -211,13 +199,12 @@ impl ConnectionEntry {
             3 => ConnectionState::Closing,
             _ => ConnectionState::New,
         };
-        let idle =
-            (state == ConnectionState::Idle).then(|| Duration::from_nanos(now.saturating_sub(idle_since)));
+        let idle = (state == ConnectionState::Idle).then(|| clock.between(idle_since, now));
         ConnectionInfo {
             id: self.id,
             peer: self.peer.get().map(|peer| peer.to_string()),
             state,
-            age: Duration::from_nanos(now.saturating_sub(self.opened)),
+            age: clock.between(self.opened, now),
             idle,
             requests: self.requests.load(Ordering::Relaxed),
             received: self.received.load(Ordering::Relaxed),

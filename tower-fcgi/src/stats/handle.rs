@@ -7,9 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use super::clock::Clock;
 use super::gauge::SharedGauge;
 use super::histogram::{self, Measured, Recorded};
+use super::http_connection::HttpConnection;
 use super::listing::ConnectionInfo;
+use super::nanos::nanos;
 use super::registry::Registry;
 use super::shard::{Shard, sums};
 use super::snapshot::{Connections, Refusal, Requests, Snapshot, StderrLines, Traffic};
@@ -23,8 +26,8 @@ use super::thread_slot;
 /// # Cost
 /// Without a `Stats`, a connection does next to nothing for it. With one, counters are written without locked instructions,
 /// each thread its own; what all threads share is changed when a connection opens or closes, and when a request is not answered
-/// at once. The repository's ARCHITECTURE.md has a page on this. An open connection needs some 500 bytes
-/// more.
+/// at once. The repository's ARCHITECTURE.md has a page on this. An open connection needs some 600 bytes more. To make a
+/// `Stats` can take up to 200 ms, in which the processor's counter is compared with the system's clock, once in each process.
 ///
 /// # Examples
 /// ```
@@ -42,7 +45,8 @@ pub struct Stats {
 #[derive(Debug)]
 pub(super) struct Shared {
     started_at: SystemTime,
-    epoch: Instant,
+    created: Instant,
+    pub(super) clock: Clock,
     /// By the number of their thread.
     shards: RwLock<Vec<Option<Arc<Shard>>>>,
     pub(super) open: SharedGauge,
@@ -58,7 +62,8 @@ impl Default for Shared {
     fn default() -> Self {
         Self {
             started_at: SystemTime::now(),
-            epoch: Instant::now(),
+            created: Instant::now(),
+            clock: Clock::new(),
             shards: RwLock::default(),
             open: SharedGauge::default(),
             idle: SharedGauge::default(),
@@ -86,7 +91,7 @@ impl Stats {
         let shards = shared.all_shards();
         Snapshot {
             started_at: shared.started_at,
-            uptime: shared.epoch.elapsed(),
+            uptime: shared.created.elapsed(),
             connections: shared.connections(&shards),
             requests: shared.requests(&shards),
             bytes: Traffic {
@@ -106,8 +111,8 @@ impl Stats {
     /// Allocates for each connection. The targets and addresses are those of strangers: do not show them to everyone.
     #[must_use]
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        let now = self.shared.now();
-        self.shared.registry.entries().iter().map(|entry| entry.info(now)).collect()
+        let clock = &self.shared.clock;
+        self.shared.registry.entries().iter().map(|entry| entry.info(clock)).collect()
     }
 
     /// Counts a connection that was not served. For accept loops; `serve` of axum-fcgi does this itself.
@@ -121,18 +126,19 @@ impl Stats {
         self.shared.shard().accept_wait.record(Measured::new(nanos(waited)));
     }
 
+    /// Counts a connection over HTTP, from now until the returned value is dropped. `serve` of axum-fcgi does this for its
+    /// socket for upgrades. Its bytes and its request are not counted.
+    #[must_use]
+    pub fn open_http_connection(&self, peer: &dyn fmt::Debug) -> HttpConnection {
+        HttpConnection::new(self, peer)
+    }
+
     pub(super) const fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 }
 
 impl Shared {
-    /// Nanoseconds since the numbers were made, by the runtime's clock, which tests can pause.
-    #[inline]
-    pub(super) fn now(&self) -> u64 {
-        nanos(Instant::now().saturating_duration_since(self.epoch))
-    }
-
     /// The shard of the current thread.
     pub(super) fn shard(&self) -> Arc<Shard> {
         let slot = thread_slot::current();
@@ -197,12 +203,6 @@ fn sum(shards: &[Arc<Shard>], counter: impl Fn(&Shard) -> &AtomicU64) -> u64 {
 
 fn histogram(shards: &[Arc<Shard>], recorded: impl Fn(&Shard) -> &Recorded) -> histogram::Histogram {
     histogram::sum(shards.iter().map(|shard| recorded(shard)))
-}
-
-/// Nanoseconds, of at most 584 years.
-#[inline]
-pub(super) fn nanos(duration: Duration) -> u64 {
-    duration.as_secs().wrapping_mul(1_000_000_000).wrapping_add(duration.subsec_nanos().into())
 }
 
 impl fmt::Debug for Stats {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+#[cfg(feature = "server")]
 use super::counts::add;
 
 /// The upper bound of the first bucket, in nanoseconds: 100 µs. Each further one is twice as large.
@@ -91,7 +92,7 @@ impl Measured {
     }
 }
 
-/// A histogram that one thread writes and any reads.
+/// A histogram that any thread reads.
 #[derive(Debug)]
 pub(super) struct Recorded {
     buckets: [AtomicU64; BUCKETS],
@@ -104,6 +105,17 @@ impl Recorded {
         Self { buckets: [const { AtomicU64::new(0) }; BUCKETS], sum: AtomicU64::new(0) }
     }
 
+    /// Records for any thread.
+    #[cfg(feature = "client")]
+    pub(super) fn record_shared(&self, measured: Measured) {
+        if let Some(counter) = self.buckets.get(measured.bucket) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        self.sum.fetch_add(measured.nanos, Ordering::Relaxed);
+    }
+
+    /// Records for the only thread that writes.
+    #[cfg(feature = "server")]
     #[inline]
     pub(super) fn record(&self, measured: Measured) {
         if let Some(counter) = self.buckets.get(measured.bucket) {

@@ -1,6 +1,9 @@
 //! The numbers that an operator needs: [`Stats`](crate::Stats) counts what connections do, and
 //! [`snapshot`](crate::Stats::snapshot) returns the numbers as plain values.
 
+#[cfg(feature = "server")]
+mod clock;
+#[cfg(feature = "server")]
 mod counts;
 #[cfg(feature = "server")]
 mod entry;
@@ -9,7 +12,10 @@ mod gauge;
 mod handle;
 mod histogram;
 #[cfg(feature = "server")]
+mod http_connection;
+#[cfg(feature = "server")]
 mod listing;
+mod nanos;
 #[cfg(feature = "client")]
 mod pool;
 #[cfg(feature = "server")]
@@ -34,7 +40,11 @@ pub use self::gauge::Gauge;
 pub use self::handle::Stats;
 pub use self::histogram::{Bucket, Histogram};
 #[cfg(feature = "server")]
+pub use self::http_connection::HttpConnection;
+#[cfg(feature = "server")]
 pub use self::listing::{ConnectionInfo, ConnectionState, RequestInfo, RequestState};
+#[cfg(feature = "client")]
+pub(crate) use self::pool::PoolRecorder;
 #[cfg(feature = "client")]
 pub use self::pool::PoolSnapshot;
 #[cfg(feature = "server")]

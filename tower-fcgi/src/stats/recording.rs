@@ -9,9 +9,10 @@ use http::{Method, Uri};
 
 use super::counts::add;
 use super::entry::{ConnectionEntry, RequestEntry};
-use super::handle::{Shared, Stats, nanos};
+use super::handle::{Shared, Stats};
 use super::histogram::Measured;
 use super::listing::{ConnectionState, RequestState};
+use super::nanos::nanos;
 use super::recorder::PolledConnection;
 use super::report::{Cause, RecordedFailure, ResponseEnding, ResponseReport};
 use super::shard::Shard;
@@ -37,7 +38,7 @@ pub(super) struct Recording {
 #[derive(Debug, Clone, Copy)]
 struct Running {
     key: RequestKey,
-    /// Nanoseconds since the numbers were made.
+    /// By the clock of the numbers.
     began: u64,
     phase: Phase,
 }
@@ -75,7 +76,7 @@ impl Recording {
         let (slot, shard) = (thread_slot::current(), shared.shard());
         add(&shard.accepted, 1);
         shared.open.change(0, 1);
-        let entry = shared.registry.add(shared.now());
+        let entry = shared.registry.add(shared.clock.now());
         Self {
             shared,
             entry,
@@ -91,6 +92,14 @@ impl Recording {
     pub(super) fn set_peer(&self, peer: &dyn fmt::Debug) {
         // A connection has one peer: a second name is ignored.
         let _ = self.entry.peer.set(format!("{peer:?}").into());
+    }
+
+    /// The connection is one over HTTP, and its request was upgraded.
+    pub(super) fn upgraded_http(&mut self) {
+        if self.published.upgraded == 0 {
+            self.change_upgraded(1);
+            self.entry.set_state(ConnectionState::Active);
+        }
     }
 
     /// Switches to the counters of the current thread. The other methods that count do this first.
@@ -115,7 +124,7 @@ impl Recording {
     #[inline]
     pub(super) fn begin(&mut self, key: RequestKey, method: &Method, uri: &Uri) {
         self.use_own_shard();
-        let began = self.shared.now();
+        let began = self.shared.clock.now();
         add(&self.shard.begun, 1);
         add(&self.entry.requests, 1);
         let running = Running { key, began, phase: Phase::BeforeHead };
@@ -141,9 +150,9 @@ impl Recording {
             && let Some(running) =
                 self.first.take_if(|first| first.key == key && first.phase == Phase::BeforeHead)
         {
-            let now = self.shared.now();
+            let now = self.shared.clock.now();
             let shard = &self.shard;
-            let took = Measured::new(now.saturating_sub(running.began));
+            let took = Measured::new(self.shared.clock.nanos_between(running.began, now));
             shard.time_to_head.record(took);
             shard.total_time.record(took);
             add(&shard.completed, 1);
@@ -178,9 +187,9 @@ impl Recording {
         if !is_head && state.is_some() {
             return;
         }
-        let now = self.shared.now();
+        let now = self.shared.clock.now();
         if is_head {
-            self.shard.time_to_head.record(Measured::new(now.saturating_sub(began)));
+            self.shard.time_to_head.record(Measured::new(self.shared.clock.nanos_between(began, now)));
         }
         if state.is_none() {
             self.end_at(key, Outcome::of(report), now);
@@ -254,7 +263,7 @@ impl Recording {
     /// Ends a request, if it is in flight.
     pub(super) fn end(&mut self, key: RequestKey, outcome: Outcome) {
         self.use_own_shard();
-        self.end_at(key, outcome, self.shared.now());
+        self.end_at(key, outcome, self.shared.clock.now());
     }
 
     #[inline]
@@ -264,7 +273,7 @@ impl Recording {
         if running.phase == Phase::Upgraded {
             self.change_upgraded(-1);
         } else {
-            self.shard.total_time.record(Measured::new(now.saturating_sub(running.began)));
+            self.shard.total_time.record(Measured::new(self.shared.clock.nanos_between(running.began, now)));
         }
         self.count(outcome);
     }

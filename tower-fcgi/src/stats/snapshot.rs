@@ -59,8 +59,8 @@ pub struct Connections {
     pub refused: Refused,
     /// Connections that were closed, by the reason.
     pub closed: Closed,
-    /// How long an accepted connection waited until it was served: for room at the limit on connections, and for its
-    /// make-service. Connections that did not have to wait are not in it. The time in the system's queue is unknown.
+    /// How long an accepted connection waited at the limit on connections until it was served. Connections that did not have to
+    /// wait are not in it. The time in the system's queue is unknown.
     pub accept_wait: Histogram,
 }
 
@@ -121,6 +121,8 @@ counts! {
         io_error = IoError,
         /// A response could not be completed.
         incomplete_response = IncompleteResponse,
+        /// A connection over HTTP, for upgrades: for any reason.
+        http = Http,
     }
 }
 

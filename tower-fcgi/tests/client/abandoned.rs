@@ -136,11 +136,10 @@ async fn an_abandoned_request_is_busy_until_its_limit() {
     assert_eq!(start.elapsed().as_secs(), 101);
 }
 
+type Connecting = Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>>;
+
 /// A pool with one connection at a time, each of which takes a second to be made.
-fn slow_pool() -> (
-    PoolBuilder<impl Fn() -> Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>>>,
-    mpsc::UnboundedReceiver<DuplexStream>,
-) {
+fn slow_pool() -> (PoolBuilder<impl Fn() -> Connecting>, mpsc::UnboundedReceiver<DuplexStream>) {
     let (connected, connections) = mpsc::unbounded_channel();
     let connected = Arc::new(connected);
     let builder = Pool::builder(move || {

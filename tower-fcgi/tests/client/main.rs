@@ -12,6 +12,7 @@ mod faults;
 mod multiplex;
 mod panics;
 mod pool;
+mod pool_stats;
 mod probes;
 mod ready_check;
 mod requests;

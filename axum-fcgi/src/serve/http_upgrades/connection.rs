@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::util::Oneshot;
+use tower_fcgi::stats::HttpConnection;
 use tower_fcgi::{RequestSummary, RequestTarget};
 use tower_service::Service;
 use tracing::Instrument as _;
@@ -45,13 +46,14 @@ impl HttpUpgrades {
         peer: &dyn fmt::Debug,
         service: S,
         connections: &Arc<Connections>,
+        counted: Option<HttpConnection>,
     ) where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     {
         let handle = HttpHandle::default();
         let guard = connections.register(handle.clone());
-        let stream = UpgradeStream::new(io, handle.clone(), guard, self.idle_timeout);
+        let stream = UpgradeStream::new(io, handle.clone(), guard, self.idle_timeout, counted);
         let span = tracing::debug_span!("http_upgrade", ?peer);
         let web_server = format!("{peer:?}").into();
         let target = Arc::clone(&self.target);

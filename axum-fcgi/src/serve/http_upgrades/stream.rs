@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tower_fcgi::stats::HttpConnection;
 
 use crate::accept::{HttpHandle, ReadWait, TrackedGuard};
 
@@ -25,6 +26,7 @@ pub(super) struct UpgradeStream<IO> {
     /// [`FIRST_REQUEST_TIMEOUT`], from when the shutdown was noticed.
     first_request: Option<Pin<Box<Sleep>>>,
     _guard: TrackedGuard,
+    counted: Option<HttpConnection>,
 }
 
 /// Fails a read of an upgraded stream when no byte has passed for `limit`.
@@ -40,12 +42,13 @@ impl<IO> UpgradeStream<IO> {
         handle: HttpHandle,
         guard: TrackedGuard,
         idle_timeout: Option<Duration>,
+        counted: Option<HttpConnection>,
     ) -> Self {
         let idle = idle_timeout.map(|limit| {
             let last = Instant::now();
             Idle { limit, last, sleep: Box::pin(sleep_until(last + limit)) }
         });
-        Self { io, handle, idle, first_request: None, _guard: guard }
+        Self { io, handle, idle, first_request: None, _guard: guard, counted }
     }
 
     fn moved(&mut self) {
@@ -90,11 +93,18 @@ impl<IO: AsyncRead + Unpin> AsyncRead for UpgradeStream<IO> {
             return Poll::Ready(read);
         }
         let this = &mut *self;
-        if this.handle.is_upgraded()
-            && let Some(idle) = &mut this.idle
-            && idle.poll_expired(cx).is_ready()
-        {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the upgraded stream is idle")));
+        if this.handle.is_upgraded() {
+            if let Some(counted) = &mut this.counted {
+                counted.upgraded();
+            }
+            if let Some(idle) = &mut this.idle
+                && idle.poll_expired(cx).is_ready()
+            {
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the upgraded stream is idle",
+                )));
+            }
         }
         // Ready without bytes is the end.
         match this.handle.poll_readable(cx)? {

@@ -1,6 +1,6 @@
 //! Responses of scripts, and files.
 
-use crate::difference::Part::{Body, Header, Interim, Status};
+use crate::difference::Part::{Header, Interim, Status};
 use crate::difference::{Group, row};
 
 pub(crate) const GROUPS: &[Group] = &[
@@ -57,23 +57,6 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         reason: "A script's repeated Content-Type is forwarded as it is; browsers take the last one, as nginx does.",
         rows: &[row(&["type-twice"], Header("content-type"), "c/d", "a/b | c/d")],
-    },
-    Group {
-        reason: "X-Accel headers mean something only to a layer that was added.",
-        rows: &[
-            row(&["accel-redirect"], Header("x-accel-redirect"), "-", "/hello.txt"),
-            row(&["accel-redirect"], Header("accept-ranges"), "bytes", "-"),
-            row(&["accel-redirect"], Header("content-length"), "6", "-"),
-            row(&["accel-redirect"], Header("etag"), "*", "-"),
-            row(&["accel-redirect"], Header("last-modified"), "*", "-"),
-            row(&["accel-redirect"], Header("x-powered-by"), "-", "PHP/*"),
-            row(&["accel-redirect"], Body, "Hello\\n", "body"),
-            row(&["accel-missing", "accel-up"], Status, "404", "200"),
-            row(&["accel-buffering"], Header("x-accel-buffering"), "-", "no"),
-            row(&["accel-charset"], Header("x-accel-charset"), "-", "utf-8"),
-            row(&["accel-expires"], Header("x-accel-expires"), "-", "60"),
-            row(&["accel-limit-rate"], Header("x-accel-limit-rate"), "-", "100000"),
-        ],
     },
     Group {
         reason: "Files come from ServeDir: its tag has nanoseconds.",

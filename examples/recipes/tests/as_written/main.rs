@@ -1,17 +1,18 @@
-//! Tests the code blocks of README.md and deployment.md unchanged: the programs that `build.rs` extracts, README's command
+//! Tests the code blocks of README.md, deployment.md and php.md unchanged: the programs that `build.rs` extracts, README's command
 //! for the directory and README's nginx configuration. Each program is started, killed, started, terminated and started,
 //! and responds each time.
 //!
 //! Directories and ports are replaced, so that the tests change nothing on the machine.
 
 mod application;
+mod php;
 mod texts;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 
 use libtest_mimic::{Completion, Trial};
-use test_support::{Installed, Process, Result, Signal, WebServer, free_port, get};
+use test_support::{Installed, PhpFpm, Process, Result, Signal, WebServer, free_port, get, needs};
 
 use self::application::Application;
 
@@ -37,12 +38,13 @@ fn main() -> ExitCode {
                 Application::at_port(env!("CARGO_BIN_EXE_recipe_backlog"), free_port()?)?,
             )
         }),
-        test_support::trial("readme_php", php),
+        test_support::trial("readme_php", readme_php),
+        needs("php_recipes", PhpFpm::find(), |program| php::recipes(&program)),
         test_support::trial("front_page_blocks", || {
             texts::check_front_page();
             Ok(())
         }),
-        as_two_users(WebServer::Caddy, &[], "front_page", behind_caddy),
+        as_two_users(WebServer::Caddy, &[], "front_page", |caddy| behind_caddy(&caddy)),
     ])
 }
 
@@ -65,7 +67,7 @@ fn as_two_users(
     })
 }
 
-fn behind_caddy(caddy: Installed) -> Result {
+fn behind_caddy(caddy: &Installed) -> Result {
     let mut application = Application::at_socket(env!("CARGO_BIN_EXE_recipe_serve_auto"), "FCGI_LISTEN")?;
     application.start()?;
     let place = application.place().replace("unix:", "unix/");
@@ -105,7 +107,7 @@ fn second_start_fails(first: &mut Application) -> Result {
 }
 
 /// The Router is the web server. The program of `serve_auto` replaces php-fpm and answers every path.
-fn php() -> Result {
+fn readme_php() -> Result {
     let directory = tempfile::tempdir()?;
     let (socket, site) = (directory.path().join("php.sock"), directory.path().join("shop"));
     std::fs::create_dir(&site)?;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::wire::*;
-use crate::server::{CloseAction, Event, OverloadResponse, RejectReason};
+use crate::server::{CloseAction, Event, OverloadResponse, RejectReason, RejectedAtBegin};
 use crate::{ProtocolStatus, RecordType, RequestKey, Role, StreamState, UserError};
 
 const R: Role = Role::RESPONDER;

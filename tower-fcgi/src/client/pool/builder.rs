@@ -12,6 +12,7 @@ use super::connections::PooledConnections;
 use super::connector::Connector;
 use super::{Pool, PoolState};
 use crate::client::config::Config;
+use crate::stats::PoolRecorder;
 
 /// The default of [`PoolBuilder::max_size`].
 const MAX_SIZE: usize = 512;
@@ -110,6 +111,7 @@ impl<C> PoolBuilder<C> {
                 capacity,
                 application: Arc::new(Application::new(room)),
                 connections: PooledConnections::new(),
+                recorder: PoolRecorder::new(),
             }),
         }
     }

@@ -48,6 +48,15 @@ impl<B> PooledConnections<B> {
         (list.len(), list.iter().map(|connection| usize::from(connection.channel().load())).sum())
     }
 
+    /// The number of open connections without a request, and that of connections that have ended and were not removed yet.
+    pub(super) fn unused(&self) -> (usize, usize) {
+        let list = self.lock();
+        let count = |is: fn(&RequestChannel<B>) -> bool| {
+            list.iter().filter(|connection| is(connection.channel())).count()
+        };
+        (count(RequestChannel::is_idle), count(RequestChannel::has_ended))
+    }
+
     /// Reserves room on the most recently used idle connection, else on the one with the fewest requests other than
     /// `except`. With `probe`, also requests a probe of each connection.
     pub(super) fn reserve(

@@ -34,6 +34,7 @@ pub(super) use self::send::is_idempotent;
 use super::config::Config;
 use super::error::Error;
 use super::response_body::ResponseBody;
+use crate::stats::{PoolRecorder, PoolSnapshot};
 
 /// A tower service that sends requests to one application over a pool of connections.
 ///
@@ -97,6 +98,7 @@ struct PoolState<C, B> {
     capacity: PoolCapacity,
     application: Arc<Application>,
     connections: PooledConnections<B>,
+    recorder: PoolRecorder,
 }
 
 impl<C> Pool<C, ()> {
@@ -111,6 +113,14 @@ impl<C> Pool<C, ()> {
 }
 
 impl<C, B> Pool<C, B> {
+    /// The numbers of this pool now. They are always counted.
+    #[must_use]
+    pub fn stats(&self) -> PoolSnapshot {
+        let PoolState { capacity, connections, recorder, .. } = &*self.shared;
+        let (idle, ended) = connections.unused();
+        recorder.snapshot(capacity.in_use().saturating_sub(ended), idle)
+    }
+
     /// The requests that wait for a connection, or have one and are not ended.
     pub(super) fn load(&self) -> usize {
         let PoolState { capacity, connections, .. } = &*self.shared;

@@ -23,6 +23,7 @@ use crate::client::error::{Error, ErrorKind};
 use crate::client::probe::Probe;
 use crate::client::response_body::ResponseBody;
 use crate::client::send_request::SendRequest;
+use crate::stats::PoolRecorder;
 
 /// How long a request may wait over a new connection before others are closed to free a worker for it.
 const STARVED_AFTER: Duration = Duration::from_millis(100);
@@ -45,6 +46,8 @@ where
         request: Request<B>,
         patience: Patience,
     ) -> ResponseResult<B> {
+        let recorder = &self.shared.recorder;
+        recorder.on_request();
         let method = request.method().clone();
         let checkout = match self.checkout(None).await {
             Ok(checkout) => checkout,
@@ -60,6 +63,7 @@ where
         // Without multiplexing it was alone on its connection, so another one makes no difference.
         let rejected = self.shared.config.max_in_flight() > 1 && failed.error.is_rejected_for_capacity();
         let Some(request) = failed.request.take_if(|_| lost || rejected) else { return Err(failed) };
+        recorder.on_retry();
         tracing::debug!(
             error = &failed.error as &(dyn StdError + 'static),
             "a connection did not take a request: retrying over another one"
@@ -85,16 +89,16 @@ where
     /// A connection that is new may wait for a worker that a kept connection occupies. So if there is no response in time, no
     /// connection is kept until there is one.
     async fn response(&self, mut response: Receiver<ResponseResult<B>>, reused: bool) -> ResponseResult<B> {
-        let PoolState { config, application, connections, .. } = &*self.shared;
+        let PoolState { config, application, connections, recorder, .. } = &*self.shared;
         if reused || !config.keep_conn || !config.ready_check {
-            return received(response.await);
+            return received(response.await, recorder);
         }
         if let Ok(response) = timeout(STARVED_AFTER, &mut response).await {
-            return received(response);
+            return received(response, recorder);
         }
         let _starved = application.starve();
         connections.close_idle();
-        received(response.await)
+        received(response.await, recorder)
     }
 
     /// Waits in order for a connection. Uses that of `except` only if it is idle.
@@ -103,14 +107,24 @@ where
         except: Option<&RequestChannel<B>>,
     ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
         let PoolState { config, capacity, application, connections, acquire_timeout, .. } = &*self.shared;
+        self.shared.recorder.on_idle(connections.unused().0);
         let reserve = || connections.reserve(except, config.max_in_flight() > 1 && application.multiplexes());
         if let Some(checkout) = capacity.try_checkout(reserve) {
+            self.record_checkout(&checkout);
             return Ok(checkout);
         }
+        let _waiting = self.shared.recorder.wait();
         let checkout = capacity.checkout(reserve);
         match *acquire_timeout {
             None => Ok(checkout.await),
             Some(limit) => timeout(limit, checkout).await.map_err(|_| ErrorKind::AcquireTimeout),
+        }
+        .inspect(|checkout| self.record_checkout(checkout))
+    }
+
+    fn record_checkout<T>(&self, checkout: &Checkout<T>) {
+        if let Checkout::Connect(_) = checkout {
+            self.shared.recorder.on_permit(self.shared.capacity.in_use());
         }
     }
 
@@ -204,7 +218,9 @@ where
         probe: Probe,
         patience: Patience,
     ) -> Result<Arc<PooledConnection<B>>, Error> {
-        let io = self.shared.connector.connect(patience).await?;
+        let connected = self.shared.connector.connect(patience).await;
+        self.shared.recorder.on_connect(&connected);
+        let io = connected?;
         let channel = RequestChannel::new(Some(Arc::clone(&self.shared.application) as _), probe);
         let connection = Connection::new(io, self.shared.config.clone(), Arc::clone(&channel));
         let (permit, unkept) =
@@ -238,10 +254,14 @@ fn when_dropped<B: Body>(request: &Request<B>) -> WhenDropped {
     if is_bounded { WhenDropped::Finish } else { WhenDropped::Cancel }
 }
 
-fn received<B>(response: Result<ResponseResult<B>, RecvError>) -> ResponseResult<B> {
+fn received<B>(response: Result<ResponseResult<B>, RecvError>, recorder: &PoolRecorder) -> ResponseResult<B> {
     // The sender was dropped: the connection's task has ended with its runtime.
     let lost = || FailedRequest { error: ErrorKind::Incomplete.into(), request: None, unsent: false };
-    response.unwrap_or_else(|_| Err(Box::new(lost())))
+    let response = response.unwrap_or_else(|_| Err(Box::new(lost())));
+    if response.as_ref().is_err_and(|failed| failed.error.is_rejected_for_capacity()) {
+        recorder.on_refused();
+    }
+    response
 }
 
 /// Whether a method is idempotent (RFC 9110 §9.2.2).

@@ -1,6 +1,8 @@
 //! Bytes, and lines of STDERR.
 
-use tower_fcgi::{Builder, Config, Params, Stats};
+use std::io::Write as _;
+
+use tower_fcgi::{Builder, Config, ErrorLog, Params, Stats};
 
 use super::counted;
 use crate::handlers::{echo, full, handler};
@@ -42,4 +44,20 @@ async fn lines_of_stderr_are_counted() {
     );
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.errors(), "one\ntwo\nthree\n");
     assert_eq!((stats.snapshot().stderr.lines, stats.snapshot().stderr.dropped), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_over_the_limit_of_the_log_are_dropped() {
+    let (web_server, stats) = counted(
+        Config::default(),
+        handler(async |_| {
+            // 65 535 bytes with its line break; then two lines without room.
+            ErrorLog::new().write_all(&[b'x'; 65_534]).unwrap();
+            ErrorLog::new().write_all(b"over\nthe limit\n").unwrap();
+            full("")
+        }),
+    );
+    web_server.say(get(1, KEEP, "/")).await;
+    assert!(web_server.answer(1).errors().ends_with("2 more lines were dropped here\n"));
+    assert_eq!((stats.snapshot().stderr.lines, stats.snapshot().stderr.dropped), (2, 2));
 }

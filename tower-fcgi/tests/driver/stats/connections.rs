@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tower_fcgi::{Config, Snapshot, Stats};
 
-use super::{assert_counts, counted, one_closed};
+use super::{ASKS_FOR_UPGRADE, assert_counts, counted, one_closed, upgrade};
 use crate::handlers::{Gate, boxed, echo, full, handler};
-use crate::records::{CLOSE, KEEP, begin, get, post, stdin};
+use crate::records::{CLOSE, KEEP, begin, get, head, post, stdin};
 use crate::scripted::{Scripted, Step, data};
 use crate::web_server::WebServer;
 
@@ -196,4 +196,18 @@ async fn too_much_input_after_a_response_is_a_reason() {
     web_server.end();
     let _ = web_server.ended().await;
     assert_closed(&stats, 1, |expected| expected.connections.closed.discard_limit = 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_upgrade_is_an_idle_timeout() {
+    let config = Config::default().with_upgrade_idle_timeout(SECOND);
+    let (mut web_server, stats) = counted(config, handler(|request| upgrade(request, 3600 * SECOND)));
+    web_server.say(head(1, KEEP, "GET", "/", &ASKS_FOR_UPGRADE)).await;
+    web_server.ended().await.unwrap_err();
+    assert_counts(&stats, |expected| {
+        one_closed(expected);
+        expected.requests.upgraded.max = 1;
+        expected.requests.aborted.connection_lost = 1;
+        expected.connections.closed.upgrade_idle_timeout = 1;
+    });
 }

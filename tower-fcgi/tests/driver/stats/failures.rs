@@ -6,9 +6,9 @@ use http::Response;
 use tokio::time::sleep;
 use tower_fcgi::{Config, Snapshot, Stats};
 
-use super::{assert_counts, counted, one_idle};
+use super::{assert_counts, counted, one_idle, upgrade};
 use crate::handlers::{Gate, boxed, echo, full, handler, read};
-use crate::records::{KEEP, get, post, stdin};
+use crate::records::{KEEP, end_stdin, get, head, post, stdin};
 use crate::reserving::{Reserving, State};
 use crate::scripted::{PanicsWhenDropped, Scripted, Step, quietly};
 
@@ -180,5 +180,19 @@ async fn a_failure_in_a_task_is_counted() {
         expected.requests.failures.body_error = 2;
         expected.stderr.lines = 2;
         expected.connections.closed.incomplete_response = 1;
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_upgrade_is_counted() {
+    let (web_server, stats) = counted(Config::default(), handler(|request| upgrade(request, SECOND)));
+    let asks = [("HTTP_CONNECTION", "Upgrade"), ("HTTP_UPGRADE", "echo"), ("CONTENT_LENGTH", "0")];
+    web_server.say(head(1, KEEP, "GET", "/", &asks)).await;
+    // This web server does not carry upgrades.
+    web_server.say(end_stdin(1)).await;
+    assert_eq!(web_server.answer(1).status(), 426);
+    assert_one(&stats, |expected| {
+        expected.requests.rejected = [(426, 1)].into();
+        expected.requests.failures.upgrade_refused = 1;
     });
 }

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use tower_fcgi::stats::Gauge;
 use tower_fcgi::{Builder, Config, Stats};
 
-use super::counted;
+use super::{ASKS_FOR_UPGRADE, counted, upgrade};
 use crate::handlers::{Gate, echo, full, handler};
 use crate::records::{KEEP, end_stdin, get, head, post, stdin};
 use crate::web_server::serve_with;
@@ -37,26 +37,9 @@ async fn connections_are_added_up() {
 
 #[tokio::test(start_paused = true)]
 async fn upgraded_streams_are_in_flight() {
-    let (web_server, stats) = counted(
-        Config::default(),
-        handler(|mut request: http::Request<tower_fcgi::RequestBody>| async move {
-            let upgrade = request.extensions_mut().remove::<tower_fcgi::OnUpgrade>().unwrap();
-            tokio::spawn(async move {
-                let stream = upgrade.await.unwrap();
-                sleep(Duration::from_secs(3600)).await;
-                drop(stream);
-            });
-            let response = http::Response::builder().status(101).header("connection", "upgrade");
-            response.header("upgrade", "echo").body(crate::handlers::boxed(String::new())).unwrap()
-        }),
-    );
-    let asks = [
-        ("SERVER_SOFTWARE", "lighttpd/1.4.79"),
-        ("HTTP_CONNECTION", "Upgrade"),
-        ("HTTP_UPGRADE", "echo"),
-        ("CONTENT_LENGTH", "0"),
-    ];
-    web_server.say(head(1, KEEP, "GET", "/", &asks)).await;
+    let hour = Duration::from_secs(3600);
+    let (web_server, stats) = counted(Config::default(), handler(move |request| upgrade(request, hour)));
+    web_server.say(head(1, KEEP, "GET", "/", &ASKS_FOR_UPGRADE)).await;
     let requests = stats.snapshot().requests;
     assert_eq!((gauge(requests.upgraded), gauge(requests.in_flight)), ((1, 1), (1, 1)));
     assert_eq!(requests.time_to_head.count, 1);

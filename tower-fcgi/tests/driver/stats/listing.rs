@@ -29,6 +29,7 @@ async fn a_connection_is_listed_from_its_begin_to_its_end() {
     let connection = only(&stats);
     assert_eq!((connection.id, connection.state, connection.age), (1, ConnectionState::New, SECOND));
     assert_eq!((connection.idle, connection.requests), (None, 0));
+    assert_eq!(connection.peer.as_deref(), Some("192.0.2.9:4711"));
     let request = get(1, KEEP, "/");
     web_server.say(request.clone()).await;
     sleep(2 * SECOND).await;
@@ -71,13 +72,13 @@ async fn requests_in_flight_are_listed_with_their_state() {
     web_server.say(post(1, KEEP, &long, 10)).await;
     sleep(SECOND - Duration::from_millis(1)).await;
     // Runs in a task.
-    web_server.say(get(2, KEEP, "/second?q=1")).await;
+    web_server.say([head(2, KEEP, "PROPFIND", "/second?q=1", &[]), end_stdin(2)].concat()).await;
     web_server.say(stdin(1, b"12345")).await;
     let connection = only(&stats);
     assert_eq!((connection.state, connection.requests), (ConnectionState::Active, 2));
     let [first, second] = <[RequestInfo; 2]>::try_from(connection.in_flight).unwrap();
     assert_eq!((first.method.as_str(), first.target.as_str()), ("POST", &long[..200]));
-    assert_eq!((second.method.as_str(), second.target.as_str()), ("GET", "/second?q=1"));
+    assert_eq!((second.method.as_str(), second.target.as_str()), ("PROPFIND", "/second?q=1"));
     assert_eq!(second.age, Duration::from_millis(2));
     assert_eq!(first.age, SECOND + second.age);
     assert_eq!((first.received, first.sent, first.state), (5, 0, RequestState::Handler));

@@ -6,11 +6,19 @@ mod failures;
 mod gauges;
 mod listing;
 mod requests;
+#[cfg(feature = "serde")]
+mod serialized;
+mod threads;
 mod times;
 
-use tower_fcgi::stats::{Histogram, Traffic};
-use tower_fcgi::{Builder, Config, FcgiService, Snapshot, Stats};
+use std::time::Duration;
 
+use http::{Request, Response};
+use tokio::time::sleep;
+use tower_fcgi::stats::{Histogram, Traffic};
+use tower_fcgi::{Builder, Config, FcgiService, OnUpgrade, RequestBody, Snapshot, Stats};
+
+use crate::handlers::{Reply, boxed};
 use crate::web_server::{WebServer, serve_with};
 
 /// A connection that is counted.
@@ -55,4 +63,25 @@ fn one_closed(expected: &mut Snapshot) {
     expected.connections.open.max = 1;
     expected.requests.in_flight.max = 1;
     expected.requests.begun = 1;
+}
+
+/// The variables of a request that asks for an upgrade, which lighttpd carries.
+const ASKS_FOR_UPGRADE: [(&str, &str); 4] = [
+    ("SERVER_SOFTWARE", "lighttpd/1.4.79"),
+    ("HTTP_CONNECTION", "Upgrade"),
+    ("HTTP_UPGRADE", "echo"),
+    ("CONTENT_LENGTH", "0"),
+];
+
+/// Upgrades, and keeps the stream for this time.
+async fn upgrade(mut request: Request<RequestBody>, time: Duration) -> Reply {
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>().expect("an upgradable request");
+    tokio::spawn(async move {
+        if let Ok(stream) = upgrade.await {
+            sleep(time).await;
+            drop(stream);
+        }
+    });
+    let response = Response::builder().status(101).header("connection", "upgrade").header("upgrade", "echo");
+    response.body(boxed(String::new())).unwrap()
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fcgi_core::Role;
-use tower_fcgi::{Builder, Config, Limits, RequestTarget, Stats};
+use tower_fcgi::{Builder, Config, Limits, OverloadResponse, ProtocolStatus, RequestTarget, Stats};
 
 use super::{assert_counts, counted, one_idle};
 use crate::handlers::{Gate, echo, full, handler};
@@ -176,4 +176,16 @@ async fn the_limit_on_requests_is_counted() {
         expected.requests.failures.overloaded = 2;
         expected.requests.rejected_by_protocol.unknown_role = 1;
     });
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overload_without_a_status_is_the_protocols() {
+    let overloaded_status = OverloadResponse::Status(ProtocolStatus::OVERLOADED);
+    let config = Config::default().with_overload_response(overloaded_status);
+    let requests = overloaded(Builder::new().with_config(config)).await.snapshot().requests;
+    assert_eq!(
+        (requests.rejected_by_protocol.overloaded, requests.rejected_by_protocol.unknown_role),
+        (2, 1)
+    );
+    assert_eq!((requests.begun, requests.rejected.len(), requests.failures.overloaded), (4, 0, 0));
 }
