@@ -196,8 +196,8 @@ pub use self::extract::{
 pub use self::forwarded::{ForwardedHeaders, ForwardedHeadersService, TrustedProxies};
 #[cfg(feature = "gateway")]
 pub use self::gateway::{
-    Buffering, FastCgiGateway, GatewayFuture, InternalFiles, PhpGateway, RequestBuffering, ResponseBuffering,
-    Symlinks,
+    Buffering, DeferEof, DeferEofIo, FastCgiGateway, GatewayFuture, InternalFiles, PhpGateway,
+    RequestBuffering, ResponseBuffering, Symlinks,
 };
 #[cfg(unix)]
 pub use self::listen::{
