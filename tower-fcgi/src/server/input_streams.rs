@@ -14,7 +14,7 @@ use http::{Request, StatusCode};
 use super::config::DriverConfig;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
-use super::request_summary::RequestSummary;
+use super::request_summary::Summarize;
 use super::upgrade::{self, Support, UpgradeInput, UpgradeOutput, WebSocketWarning};
 use crate::body::{BodyErrorKind, DeclaredBodyLength, InputChannel, Receiver, RequestBody, SendOutcome};
 use crate::buffer_pool;
@@ -57,7 +57,7 @@ impl InputStreams {
         request: &NewRequest,
         info: &RequestInfo,
         config: &DriverConfig,
-        summary: &RequestSummary,
+        summary: &impl Summarize,
         call: &mut Request<RequestBody>,
     ) -> Result<(Self, Option<UpgradeOutput>), NotOpened> {
         if info.asks_for_upgrade
@@ -221,7 +221,7 @@ fn offer_upgrade(
     protocol: &mut Connection,
     request: &NewRequest,
     info: &RequestInfo,
-    summary: &RequestSummary,
+    summary: &impl Summarize,
     call: &mut Request<RequestBody>,
 ) -> Option<(UpgradeInput, UpgradeOutput)> {
     let has_body = match info.content_length {

@@ -27,7 +27,7 @@ impl<IO, S: FcgiService> Parts<'_, IO, S> {
             let overloaded = rejected.overloaded + rejected.closing;
             self.in_flight.recorder().rejected_at_begin(rejected.unknown_role, overloaded, status);
         }
-        let (traffic, state) = (self.transport.take_traffic(), *self.state);
+        let (traffic, state) = (self.traffic, *self.state);
         let unread = if self.protocol.active_requests() > 0 { self.in_flight.unread_bytes() } else { 0 };
         let buffered = unread + self.protocol.output_len() as u64;
         self.in_flight.recorder().publish(PolledConnection {
