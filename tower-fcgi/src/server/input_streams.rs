@@ -111,7 +111,16 @@ impl InputStreams {
     }
 
     /// Fails the streams that have not ended.
+    #[inline]
     pub(super) fn fail(&self, kind: BodyErrorKind) {
+        // Most requests have no open stream, and this is called twice for each.
+        if !matches!(self, Self::Complete) {
+            self.fail_channels(kind);
+        }
+    }
+
+    #[inline(never)]
+    fn fail_channels(&self, kind: BodyErrorKind) {
         for channel in self.channels() {
             channel.fail(kind);
         }

@@ -64,10 +64,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport<IO> {
         traffic: &mut Traffic,
         cx: &mut Context<'_>,
     ) -> io::Result<Progress> {
-        let queued = protocol.output_len();
-        let progress = self.write.poll_write(&mut self.io, protocol.output(), cx);
-        traffic.sent += (queued - protocol.output_len()) as u64;
-        progress
+        self.write.poll_write(&mut self.io, protocol.output(), &mut traffic.sent, cx)
     }
 
     /// Shuts the write side down.
