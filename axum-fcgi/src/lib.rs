@@ -151,6 +151,7 @@
 //! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router;
 //!   the page `php` has recipes.
 //! - `serde`: serializes and deserializes an [`Address`] as its string, and the numbers of [`Stats`].
+//! - `status`: `status(stats)`, a handler that shows the numbers of [`Stats`] as a page, as JSON, and to Prometheus. It turns on `serde`.
 //! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -182,6 +183,7 @@ mod serve;
 mod status;
 #[doc = include_str!("testing.md")]
 pub mod testing {}
+#[cfg(feature = "gateway")]
 mod throttle;
 
 pub use self::allow_list::{AllowList, AllowListError};
@@ -194,8 +196,8 @@ pub use self::extract::{
 pub use self::forwarded::{ForwardedHeaders, ForwardedHeadersService, TrustedProxies};
 #[cfg(feature = "gateway")]
 pub use self::gateway::{
-    Buffering, FastCgiGateway, GatewayFuture, InternalFiles, PhpGateway, RequestBuffering, ResponseBuffering,
-    Symlinks,
+    Buffering, DeferEof, DeferEofIo, FastCgiGateway, GatewayFuture, InternalFiles, PhpGateway,
+    RequestBuffering, ResponseBuffering, Symlinks,
 };
 #[cfg(unix)]
 pub use self::listen::{

@@ -1,7 +1,9 @@
 //! Runs an application behind a path of a Router, which is its web server.
 
+mod abandoned;
 mod body;
 mod client_connection;
+mod defer_eof;
 mod error_status;
 mod fastcgi_gateway;
 mod flush_first;
@@ -25,6 +27,7 @@ mod spool;
 mod timeout;
 mod variables;
 
+pub use self::defer_eof::{DeferEof, DeferEofIo};
 pub use self::fastcgi_gateway::FastCgiGateway;
 pub use self::internal_files::InternalFiles;
 pub use self::php_gateway::PhpGateway;

@@ -105,6 +105,15 @@ use super::spool::Buffering;
 /// it arrives; what the client does not read yet is kept, so that the process is free. [`Buffering`] has the sizes, the
 /// directory for temporary files, and limits; [`buffering`](Self::buffering) sets it.
 ///
+/// # Clients that leave
+/// As with nginx, a request runs if it has arrived completely and has a connection to the application. One whose body is incomplete,
+/// or that waits in the [`Pool`](tower_fcgi::client::Pool#waiting), is dropped. With [`DeferEof`](crate::DeferEof), that also holds for a
+/// client that closes right after a small request, which hyper drops otherwise before it reaches the gateway.
+///
+/// A script ends at its first output after its client has left, unless it calls `ignore_user_abort`. With
+/// [`Config::with_finish_abandoned`](tower_fcgi::client::Config::with_finish_abandoned) of the pool it runs to its end, as with
+/// nginx's `fastcgi_ignore_client_abort on`.
+///
 /// # Headers for the web server
 /// The client never gets `X-Accel-Redirect` and the other `X-Accel-` headers of a script, as in nginx. A file that
 /// X-Accel-Redirect or X-Sendfile names is sent if [`internal_files`](Self::internal_files) allows it. The limits of

@@ -14,9 +14,10 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use http_body::Body as _;
 use tokio::time::Instant;
-use tower_fcgi::client::LocalRedirect;
+use tower_fcgi::client::{BodyInHand, LocalRedirect};
 use tower_service::Service;
 
+use super::abandoned::{BoxedResponse, Collection};
 use super::body::response_body;
 use super::client_connection::ClientConnection;
 use super::error_status::error_status;
@@ -54,15 +55,17 @@ macro_rules! impl_service {
                 Poll::Ready(Ok(()))
             }
 
-            fn call(&mut self, request: Request) -> GatewayFuture {
+            fn call(&mut self, mut request: Request) -> GatewayFuture {
                 let $this = &*self;
                 let gateway_request = GatewayRequest {
                     application: self.application.clone(),
                     files: $files,
                     settings: Arc::clone(&self.settings),
                 };
+                let collection = self.settings.collects(&request).then(|| Collection::of(request.body_mut()));
                 // Boxed, because the future of an async function stores its arguments twice.
-                GatewayFuture { response: Box::pin(gateway_request.respond(Box::new(request))) }
+                let response = Box::pin(gateway_request.respond(Box::new(request), collection.clone()));
+                GatewayFuture { response: Some(response), collection }
             }
         }
     };
@@ -74,16 +77,33 @@ impl_service!(FastCgiGateway, |_gateway| None);
 /// The future of a gateway's response.
 ///
 /// # Cancel safety
-/// Dropping it aborts the request.
+/// Dropping it drops a request whose body has not arrived completely. Otherwise it is as if the future of the service's call was
+/// dropped: see [`Pool`](tower_fcgi::client::Pool#cancel-safety).
 pub struct GatewayFuture {
-    response: Pin<Box<dyn Future<Output = Response> + Send>>,
+    /// `None` after the end.
+    response: Option<BoxedResponse>,
+    /// `None` if the body is not collected.
+    collection: Option<Arc<Collection>>,
 }
 
 impl Future for GatewayFuture {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.response.as_mut().poll(cx).map(Ok)
+        let Some(response) = &mut self.response else { return Poll::Pending };
+        let polled = response.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.response = None;
+        }
+        polled.map(Ok)
+    }
+}
+
+impl Drop for GatewayFuture {
+    fn drop(&mut self) {
+        if let Some((response, collection)) = self.response.take().zip(self.collection.take()) {
+            collection.abandon(response);
+        }
     }
 }
 
@@ -123,13 +143,18 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    async fn respond(self, request: Box<Request>) -> Response {
+    async fn respond(self, request: Box<Request>, collection: Option<Arc<Collection>>) -> Response {
         let mut cookies = Cookies::default();
-        let response = self.follow_redirects(request, &mut cookies).await;
+        let response = self.follow_redirects(request, collection.as_deref(), &mut cookies).await;
         cookies.add_to(response)
     }
 
-    async fn follow_redirects(mut self, mut request: Box<Request>, cookies: &mut Cookies) -> Response {
+    async fn follow_redirects(
+        mut self,
+        mut request: Box<Request>,
+        collection: Option<&Collection>,
+        cookies: &mut Cookies,
+    ) -> Response {
         let started = Instant::now();
         let mut redirects_left = self.settings.local_redirects;
         loop {
@@ -147,6 +172,12 @@ where
                 Ok(collected) => collected,
                 Err(status) => return status.into_response(),
             };
+            if let Some(collection) = collection {
+                collection.end();
+            }
+            if collected == Collected::InFile {
+                request.extensions_mut().insert(BodyInHand);
+            }
             let timeout =
                 HeadTimeout::new(self.settings.header_timeout, deadline, request.body_mut(), collected);
             let response = match timeout.run(pin!(self.call_application(request, &log))).await {

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::uri::Scheme;
+use http_body::Body as _;
 
 use tower_fcgi::client::ExtraParams;
 
@@ -24,6 +26,13 @@ pub(super) struct Settings {
     pub(super) timeout: Option<Duration>,
     pub(super) local_redirects: u8,
     pub(super) internal_headers: InternalHeaders,
+}
+
+impl Settings {
+    /// Whether the body of this request may be collected before the application is called.
+    pub(super) fn collects(&self, request: &Request) -> bool {
+        self.buffering.is_some() && !request.body().is_end_stream()
+    }
 }
 
 impl Default for Settings {

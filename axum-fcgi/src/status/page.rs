@@ -33,9 +33,9 @@ pub(super) fn render(report: &Report) -> Markup {
                     (troubles(report))
                     (connections(report))
                     (requests(report))
-                    (times(report))
                     (traffic(report))
                     (pools(report))
+                    (times(report))
                     @if let Some(list) = &report.list { (listing(list)) }
                 }
             }
@@ -43,7 +43,22 @@ pub(super) fn render(report: &Report) -> Markup {
     }
 }
 
-/// Counters that should be zero, if they are not.
+/// What a client alone can cause: not a trouble of the application.
+const CLIENTS_FAULTS: [&str; 2] = ["invalid_request", "body_too_large"];
+/// Connections that were not served, as it must be: the peer was gone, or the application ended.
+const NO_TROUBLE: [&str; 2] = ["gone", "shutdown"];
+/// Connections that did not end as web servers end them.
+const BROKEN: [&str; 7] = [
+    "web_server_truncated",
+    "header_read_timeout",
+    "write_timeout",
+    "discard_limit",
+    "protocol_error",
+    "io_error",
+    "incomplete_response",
+];
+
+/// Counters that should be zero, if they are not. The alerts in the deployment notes are about the same ones.
 fn troubles(report: &Report) -> Markup {
     let (connections, requests) = (&report.snapshot.connections, &report.snapshot.requests);
     let mut rows: Vec<(String, u64)> = Vec::new();
@@ -51,15 +66,21 @@ fn troubles(report: &Report) -> Markup {
         let counts = counts.filter(|(_, count)| *count > 0);
         rows.extend(counts.map(|(name, count)| (format!("{group}: {}", words(name)), count)));
     };
-    add("connection refused", &mut connections.refused.iter());
-    add("request failed", &mut requests.failures.iter());
+    let refused = connections.refused.iter();
+    add("connection refused", &mut refused.filter(|(reason, _)| !NO_TROUBLE.contains(reason)));
+    add("connection", &mut [("had_to_wait", connections.accept_wait.count)].into_iter());
+    add("connection closed", &mut connections.closed.iter().filter(|(reason, _)| BROKEN.contains(reason)));
+    let failures = requests.failures.iter();
+    add("request failed", &mut failures.filter(|(cause, _)| !CLIENTS_FAULTS.contains(cause)));
     add("request timed out", &mut requests.timed_out.iter());
     add("request rejected", &mut requests.rejected_by_protocol.iter());
     add("response", &mut [("cut_off", requests.cut_off)].into_iter());
     add("line of STDERR", &mut [("dropped", report.snapshot.stderr.dropped)].into_iter());
-    let faulty =
-        ["protocol_error", "io_error", "write_timeout", "header_read_timeout", "web_server_truncated"];
-    add("connection closed", &mut connections.closed.iter().filter(|(name, _)| faulty.contains(name)));
+    #[cfg(feature = "gateway")]
+    for (name, pool) in &report.pools {
+        let counts = [("connect_failures", pool.connect_failures), ("refused_requests", pool.refused)];
+        add(&format!("pool {name}"), &mut counts.into_iter());
+    }
     html! {
         section #troubles class=(if rows.is_empty() { "good" } else { "bad" }) {
             h2 { "What should be zero" }
@@ -88,9 +109,12 @@ fn requests(report: &Report) -> Markup {
     let requests = &report.snapshot.requests;
     let aborted = requests.aborted.iter().filter(|(_, count)| *count > 0);
     let rejected = requests.rejected.iter();
+    let faults = requests.failures.iter();
+    let faults = faults.filter(|(cause, count)| *count > 0 && CLIENTS_FAULTS.contains(cause));
     let mut rows = vec![("begun".to_owned(), requests.begun), ("completed".to_owned(), requests.completed)];
     rows.extend(aborted.map(|(name, count)| (format!("aborted: {}", words(name)), count)));
     rows.extend(rejected.map(|(status, count)| (format!("rejected with {status}"), *count)));
+    rows.extend(faults.map(|(cause, count)| (format!("by the client: {}", words(cause)), count)));
     html! {
         section #requests {
             h2 { "Requests" }
@@ -103,10 +127,10 @@ fn requests(report: &Report) -> Markup {
 fn times(report: &Report) -> Markup {
     let (connections, requests) = (&report.snapshot.connections, &report.snapshot.requests);
     let rows = [
-        ("to the head of the response", &requests.time_to_head),
+        ("to the head", &requests.time_to_head),
         ("whole request", &requests.total_time),
-        ("wait until the service was ready", &requests.readiness_wait),
-        ("wait of an accepted connection", &connections.accept_wait),
+        ("wait for readiness", &requests.readiness_wait),
+        ("wait of connection", &connections.accept_wait),
     ];
     html! { section #times { h2 { "Times" } (histograms(&rows)) } }
 }
@@ -160,7 +184,7 @@ fn pools(report: &Report) -> Markup {
                 ("connect failures".to_owned(), pool.connect_failures),
                 ("refused by the application".to_owned(), pool.refused),
             ]))
-            (histograms(&[("wait for a connection", &pool.wait)]))
+            (histograms(&[("wait", &pool.wait)]))
         }
     } }
 }
@@ -177,7 +201,7 @@ fn listing(list: &[ConnectionInfo]) -> Markup {
             @if list.is_empty() { p { "No connection is open." } } @else {
                 div.scroll { table {
                     thead { tr {
-                        th { "id" } th { "peer" } th { "state" } th { "age" } th { "requests" } th { "received" }
+                        th { "id" } th.text { "peer" } th.text { "state" } th { "age" } th { "requests" } th { "received" }
                         th { "sent" } th { "buffered" }
                     } }
                     tbody { @for connection in list { (connection_rows(connection)) } }

@@ -34,9 +34,8 @@ pub(crate) async fn run(args: &PingArgs) -> Result<Code, Failure> {
         }
     }
     times.sort_unstable();
-    let middle = times.get(times.len() / 2);
-    let spread = times.first().zip(middle).zip(times.last()).map(|((first, middle), last)| {
-        let [first, middle, last] = [*first, *middle, *last].map(milliseconds);
+    let spread = times.first().zip(times.last()).map(|(first, last)| {
+        let [first, middle, last] = [*first, median(&times), *last].map(milliseconds);
         format!("; fastest {first}, median {middle}, slowest {last}")
     });
     println!("-- {} of {} answered{}", times.len(), args.count, spread.unwrap_or_default());
@@ -70,6 +69,23 @@ async fn ping(args: &PingArgs) -> Result<Answer, Failure> {
     Ok(Answer { words: words.to_owned(), is_good: true, time: start.elapsed() })
 }
 
+/// The median of sorted times, of which there is at least one.
+fn median(times: &[Duration]) -> Duration {
+    (times[(times.len() - 1) / 2] + times[times.len() / 2]) / 2
+}
+
 fn milliseconds(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_is_between_two() {
+        let times = [1, 2, 4, 9].map(Duration::from_secs);
+        assert_eq!(median(&times), Duration::from_secs(3));
+        assert_eq!(median(&times[..3]), Duration::from_secs(2));
+    }
 }

@@ -243,8 +243,8 @@ impl Config {
     /// `ignore_user_abort`. With this, it runs to its end, as with nginx's `fastcgi_ignore_client_abort on`. After `limit` its
     /// connection is closed. Until then it counts as in use.
     ///
-    /// In either case a request is sent completely if its connection has taken it and its body is in hand, also if the
-    /// caller has left before.
+    /// In either case a request is sent completely if it has a connection, or a [`Pool`](super::Pool) makes one for it, and its
+    /// body is in hand, also if the caller has left before.
     #[must_use]
     pub fn with_finish_abandoned(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.abandoned = AbandonedRequests::Finish(limit.into());

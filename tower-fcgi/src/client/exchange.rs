@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::body_in_hand::BodyInHand;
 use super::config::Config;
 use super::dispatch::{Envelope, FailedRequest, ResponseResult};
 use super::error::ErrorKind;
@@ -273,6 +274,11 @@ where
 
     pub(super) const fn is_abandoned(&self) -> bool {
         matches!(self.response, ResponseState::Abandoned)
+    }
+
+    /// Whether the rest of the body arrives although the caller is gone.
+    pub(super) fn is_body_in_hand(&self) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.extensions.get::<BodyInHand>().is_some())
     }
 
     /// Drops the rest of the body.

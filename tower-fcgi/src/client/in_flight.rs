@@ -246,7 +246,7 @@ where
             let Some(exchange) = self.exchanges.get_mut(self.next_upload) else { break };
             self.next_upload += 1;
             match exchange.poll_upload(protocol, cx, limit, written) {
-                Ok(Progress::Blocked) if exchange.is_abandoned() => {
+                Ok(Progress::Blocked) if exchange.is_abandoned() && !exchange.is_body_in_hand() => {
                     // The rest is not in hand.
                     let key = exchange.key;
                     self.abort(key, None, protocol, written);

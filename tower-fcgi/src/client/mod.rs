@@ -55,8 +55,8 @@
 //!
 //! # Aborting a request
 //! Dropping a response's future or its body aborts the request: the application gets ABORT_REQUEST (FastCGI §5.4). A request
-//! that its connection has taken and whose body is in hand is sent completely first, so that the application serves it: a
-//! form that was submitted counts, also if its client has left. [`Config::with_finish_abandoned`] lets the application finish. The
+//! that its connection has taken, or for which a pool connects, and whose body is in hand ([`BodyInHand`]) is sent completely first,
+//! so that the application serves it: a form that was submitted counts, also if its client has left. [`Config::with_finish_abandoned`] lets the application finish. The
 //! connection is closed when the application has ended the request, or after [`Config::with_abort_timeout`], unless it has
 //! other requests. So a timeout around the service also aborts the request.
 //!
@@ -71,6 +71,7 @@
 //! must then end the request within [`Config::with_abort_timeout`], or its connection is closed.
 
 mod balance;
+mod body_in_hand;
 mod config;
 mod connection;
 mod dispatch;
@@ -93,6 +94,7 @@ mod transport;
 mod writer;
 
 pub use self::balance::{Balance, BalanceBuilder};
+pub use self::body_in_hand::BodyInHand;
 pub use self::config::Config;
 pub use self::connection::{Connection, handshake};
 pub use self::error::Error;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use http_body_util::Limited;
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -186,4 +186,35 @@ async fn a_slow_client_is_408_and_a_slow_application_504() {
     let gateway = FastCgiGateway::new(service).buffering(Buffering::default()).timeout(20 * SECOND);
     let (_client, request) = upload(None);
     assert_eq!(status(gateway, request).await, 408);
+}
+
+/// Polls a gateway's future once, and drops it after the client has sent this much.
+async fn abandon(gateway: impl Service<Request, Future = GatewayFuture>, sent: usize) -> Client {
+    let (mut gateway, (client, request)) = (gateway, upload(Some(2000)));
+    let mut response = gateway.call(request);
+    assert!((&mut response).now_or_never().is_none());
+    for _ in 0..sent {
+        client.send(Ok(vec![0; 1000])).unwrap();
+    }
+    client
+}
+
+#[tokio::test]
+async fn an_arrived_body_is_sent_without_its_client() {
+    let (service, calls) = application(Behaviour::NeverReads);
+    let gateway = FastCgiGateway::new(service).buffering(Buffering::default());
+    drop(abandon(gateway, 2).await);
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn an_incomplete_body_is_dropped_with_its_client() {
+    let (service, calls) = application(Behaviour::NeverReads);
+    let gateway = FastCgiGateway::new(service).buffering(Buffering::default());
+    // It could send the rest, but nobody reads it.
+    abandon(gateway, 1).await.closed().await;
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
 }

@@ -7,6 +7,10 @@ case 'form':
 case 'digest':
     echo $_SERVER['CONTENT_LENGTH'] ?? 'none', ' ', md5(file_get_contents('php://input'));
     break;
+case 'append':
+    // Records that it ran, and the body's length.
+    file_put_contents($_GET['file'], strlen(file_get_contents('php://input')) . "\n", FILE_APPEND | LOCK_EX);
+    break;
 case 'large':
     // 50 MiB, in chunks.
     for ($i = 0; $i < 800; $i++) {

@@ -1,5 +1,6 @@
 //! php-fpm's workers: how they start and end, are reloaded and restarted, each under load.
 
+mod abandoned;
 mod backlog;
 mod balance;
 mod endings;
@@ -11,6 +12,13 @@ mod place;
 use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let trials = [modes::trials(), endings::trials(), finish::trials(), backlog::trials(), balance::trials()];
+    let trials = [
+        modes::trials(),
+        endings::trials(),
+        finish::trials(),
+        backlog::trials(),
+        balance::trials(),
+        abandoned::trials(),
+    ];
     trials.into_iter().flatten().collect()
 }

@@ -96,8 +96,8 @@ impl Load {
             Limit::Requests(requests) => self.bar.set_position(started.min(requests)),
             Limit::Time(time) => {
                 let elapsed = self.start.elapsed().min(time);
-                self.bar.set_position(elapsed.as_millis().try_into().unwrap_or(u64::MAX));
                 self.bar.set_message(format!("{started} requests"));
+                self.bar.set_position(elapsed.as_millis().try_into().unwrap_or(u64::MAX));
             }
         }
     }

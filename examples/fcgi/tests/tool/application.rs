@@ -10,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, Path, Request};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
-use axum_fcgi::{FcgiListener, Stderr};
+use axum_fcgi::{FcgiListener, Stats, Stderr};
 use futures_util::StreamExt as _;
 use futures_util::stream::{iter, once};
 use test_support::Result;
@@ -19,13 +19,14 @@ use tokio::sync::oneshot;
 /// Length of a large response.
 pub(crate) const LARGE: usize = 3_000_000;
 
-fn router() -> Router {
+fn router(stats: Stats) -> Router {
     Router::new()
         .route("/", any(async |request: Request| format!("{} {}\n", request.method(), request.uri())))
         .route("/hello/{name}", get(async |Path(name): Path<String>| format!("Hello, {name}!\n")))
         .route("/echo", post(async |body: Bytes| body))
         .route("/length", post(async |body: Bytes| format!("{} bytes", body.len())))
         .route("/agent", get(agent))
+        .route("/status", get(axum_fcgi::status(stats)))
         .route("/status/{code}", get(status))
         .route("/stderr", get(stderr))
         .route("/large", get(async || "x".repeat(LARGE)))
@@ -76,8 +77,10 @@ impl Application {
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
             runtime.block_on(async {
+                let stats = Stats::new();
+                let serve = axum_fcgi::serve(listener, router(stats.clone())).with_stats(stats);
                 tokio::select! {
-                    ended = axum_fcgi::serve(listener, router()) => panic!("the server stopped: {ended:?}"),
+                    ended = serve => panic!("the server stopped: {ended:?}"),
                     // The sender is dropped.
                     _ = stopped => {}
                 }

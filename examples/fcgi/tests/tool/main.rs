@@ -14,6 +14,7 @@ mod peers;
 mod proxy;
 mod readme;
 mod run;
+mod status;
 mod table;
 mod unreachable;
 mod values;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     }
     let trials = [
         get::trials(),
+        status::trials(),
         values::trials(),
         dump::trials(),
         proxy::trials(),

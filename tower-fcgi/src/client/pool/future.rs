@@ -15,7 +15,7 @@ use crate::client::response_body::ResponseBody;
 /// The response, when its head was received. An error if there is none: see [`Error`].
 ///
 /// # Cancel safety
-/// Dropping it aborts the request, or removes it from the queue.
+/// Dropping it removes the request from the queue, or aborts it once it was sent: see [`Pool`](super::Pool#cancel-safety).
 ///
 /// # Panics
 /// It panics outside a tokio runtime whose time is enabled.

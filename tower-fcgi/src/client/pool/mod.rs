@@ -5,6 +5,7 @@ mod builder;
 mod capacity;
 mod connections;
 mod connector;
+mod finish_on_drop;
 mod future;
 mod multiplexing;
 mod probing;
@@ -79,8 +80,10 @@ use crate::stats::{PoolRecorder, PoolSnapshot};
 ///   FastCGI §5.5).
 ///
 /// # Cancel safety
-/// Dropping a call's future aborts the request or removes it from the queue. Its connection counts towards the limit until
-/// the application has ended the request, or [`Config::abort_timeout`] has passed.
+/// Dropping a call's future removes the request from the queue. A request that has left the queue, and whose body is in hand, is
+/// sent completely all the same, also if its connection is still being made; then it is aborted, or
+/// [finished](Config::with_finish_abandoned). Its connection counts towards the limit until the application has ended the
+/// request, or [`Config::abort_timeout`] has passed.
 ///
 /// # Panics
 /// The future of a call panics outside a tokio runtime, because each connection is a task.

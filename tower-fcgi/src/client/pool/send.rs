@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 use super::capacity::{Checkout, ConnectionPermit};
 use super::connections::PooledConnection;
 use super::connector::Patience;
+use super::finish_on_drop::{FinishOnDrop, WhenDropped};
 use super::{Pool, PoolState};
 use crate::client::connection::Connection;
 use crate::client::dispatch::{Envelope, FailedRequest, Observer as _, RequestChannel, ResponseResult};
@@ -133,26 +135,23 @@ where
         request: Request<B>,
         patience: Patience,
     ) -> Result<(Arc<PooledConnection<B>>, Receiver<ResponseResult<B>>), Box<FailedRequest<B>>> {
+        let when_dropped = when_dropped(&request);
         let (mut envelope, receiver) = Envelope::new(request);
         loop {
-            let (connection, new) = match checkout {
-                Checkout::Existing(connection) => (connection, false),
-                Checkout::Connect(permit) => match self.connect(permit, Probe::NotNeeded, patience).await {
-                    Ok(connection) => (connection, true),
-                    Err(error) => return Err(unsent(error, envelope.request)),
-                },
-            };
-            let channel = connection.channel();
-            let sent = if new { channel.send(envelope) } else { channel.send_reserved(envelope) };
-            match sent {
-                Ok(()) => {
-                    if self.shared.config.keep_conn {
-                        self.keep(&connection);
-                        self.probe(&connection);
-                    }
+            let connection = match checkout {
+                Checkout::Connect(permit) => {
+                    // The caller may leave meanwhile.
+                    let connecting = self.clone().connect_and_send(permit, patience, envelope);
+                    let connection = FinishOnDrop::new(connecting, when_dropped).await?;
                     return Ok((connection, receiver));
                 }
-                Err(returned) if new => return Err(unsent(ErrorKind::Closed.into(), returned.request)),
+                Checkout::Existing(connection) => connection,
+            };
+            match connection.channel().send_reserved(envelope) {
+                Ok(()) => {
+                    self.on_sent(&connection);
+                    return Ok((connection, receiver));
+                }
                 Err(returned) => envelope = returned,
             }
             // The connection has ended since the checkout.
@@ -160,6 +159,33 @@ where
                 Ok(checkout) => checkout,
                 Err(kind) => return Err(unsent(kind.into(), envelope.request)),
             };
+        }
+    }
+
+    /// Sends a request over a new connection.
+    async fn connect_and_send(
+        self,
+        permit: ConnectionPermit,
+        patience: Patience,
+        envelope: Box<Envelope<B>>,
+    ) -> Result<Arc<PooledConnection<B>>, Box<FailedRequest<B>>> {
+        let connection = match self.connect(permit, Probe::NotNeeded, patience).await {
+            Ok(connection) => connection,
+            Err(error) => return Err(unsent(error, envelope.request)),
+        };
+        match connection.channel().send(envelope) {
+            Ok(()) => {
+                self.on_sent(&connection);
+                Ok(connection)
+            }
+            Err(returned) => Err(unsent(ErrorKind::Closed.into(), returned.request)),
+        }
+    }
+
+    fn on_sent(&self, connection: &Arc<PooledConnection<B>>) {
+        if self.shared.config.keep_conn {
+            self.keep(connection);
+            self.probe(connection);
         }
     }
 
@@ -216,6 +242,16 @@ where
 /// A request that no connection has taken.
 fn unsent<B>(error: Error, request: Request<B>) -> Box<FailedRequest<B>> {
     Box::new(FailedRequest { error, request: Some(request), unsent: true })
+}
+
+/// A request that has a worker runs although its caller leaves, unless its body may have no end. If the body turns out not to be
+/// in hand, its connection aborts it.
+fn when_dropped<B: Body>(request: &Request<B>) -> WhenDropped {
+    let body = request.body();
+    let is_bounded = body.is_end_stream()
+        || body.size_hint().exact().is_some()
+        || request.headers().contains_key(CONTENT_LENGTH);
+    if is_bounded { WhenDropped::Finish } else { WhenDropped::Cancel }
 }
 
 fn received<B>(response: Result<ResponseResult<B>, RecvError>, recorder: &PoolRecorder) -> ResponseResult<B> {

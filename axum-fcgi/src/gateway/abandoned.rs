@@ -1,0 +1,111 @@
+//! Requests whose clients leave while their bodies are collected.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+
+use axum::BoxError;
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use http_body::{Frame, SizeHint};
+use tokio::runtime::Handle;
+
+pub(super) type BoxedResponse = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// How far a request has come whose body is collected before the application is called.
+#[derive(Debug, Default)]
+pub(super) struct Collection(AtomicU8);
+
+const COLLECTING: u8 = 0;
+/// The client has left. What has arrived of the body is collected; if that is not all, the request is dropped.
+const ABANDONED: u8 = 1;
+/// The application is called.
+const COLLECTED: u8 = 2;
+
+impl Collection {
+    /// Watches the collection of this body.
+    pub(super) fn of(body: &mut Body) -> Arc<Self> {
+        let collection = Arc::<Self>::default();
+        *body = Body::new(ArrivedBody { body: std::mem::take(body), collection: Arc::clone(&collection) });
+        collection
+    }
+
+    pub(super) fn end(&self) {
+        self.0.store(COLLECTED, Ordering::Relaxed);
+    }
+
+    fn is(&self, state: u8) -> bool {
+        self.0.load(Ordering::Relaxed) == state
+    }
+
+    /// Goes on as a task if the body is not collected yet: all of it may have arrived.
+    pub(super) fn abandon(self: Arc<Self>, response: BoxedResponse) {
+        if !self.is(COLLECTING) {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            self.0.store(ABANDONED, Ordering::Relaxed);
+            runtime.spawn(AbandonedRequest { response, collection: self });
+        }
+    }
+}
+
+/// Collects a body and calls the application. It ends when the application's service waits: a pool then goes on by itself if the
+/// request has a connection, and the request leaves the pool's queue if it has none.
+struct AbandonedRequest {
+    response: BoxedResponse,
+    collection: Arc<Collection>,
+}
+
+impl Future for AbandonedRequest {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match self.response.as_mut().poll(cx) {
+            Poll::Pending if !self.collection.is(COLLECTED) => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    }
+}
+
+/// A body that fails where it would wait for a client that has left.
+struct ArrivedBody {
+    body: Body,
+    collection: Arc<Collection>,
+}
+
+impl http_body::Body for ArrivedBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Pending if self.collection.is(ABANDONED) => Poll::Ready(Some(Err(ClientLeft.into()))),
+            polled => polled.map_err(Into::into),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[derive(Debug)]
+struct ClientLeft;
+
+impl fmt::Display for ClientLeft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client left before it had sent the body")
+    }
+}
+
+impl std::error::Error for ClientLeft {}

@@ -1,0 +1,19 @@
+//! The status page: its numbers, its formats, its layout in Chromium, and Prometheus as its reader.
+//!
+//! Tests that need Chromium or Prometheus are ignored without it; with `CI=true` they fail.
+//! `SCREENSHOTS=DIRECTORY cargo test -p axum-fcgi --all-features --test status` also takes screenshots.
+
+mod browser;
+mod formats;
+mod numbers;
+mod prometheus;
+mod site;
+#[path = "../serve/wire.rs"]
+mod wire;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let trials = [numbers::trials(), formats::trials(), prometheus::trials(), browser::trials()];
+    test_support::run(trials.into_iter().flatten().collect())
+}
