@@ -104,7 +104,9 @@ async fn long(peer: &Peer) -> Found {
     for name in ["HTTP_X_A", "HTTP_X_B", "HTTP_X_C", "HTTP_X_D"] {
         params.set(name, &"v".repeat(20_000));
     }
-    let response = peer.connect().await?.exchange(1, Records::new().request(1, &params, false)).await?;
+    let params = encoded(&params);
+    let chunks: Vec<_> = params.chunks(usize::from(u16::MAX)).collect();
+    let response = peer.connect().await?.exchange(1, request(Records::new(), false, &chunks)).await?;
     peer.matches_reference(&response)?;
     pass("four values, so that one spans two records")
 }
