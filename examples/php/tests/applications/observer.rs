@@ -19,11 +19,12 @@ const VOLATILE: [&str; 10] = [
 ];
 
 /// What WordPress's dashboard and DokuWiki's editor request in their own time, whether or not the page is still open.
-const BACKGROUND: [&str; 4] = [
+const BACKGROUND: [&str; 5] = [
     "/wp-admin/admin-ajax.php",
     "/wp-admin/load-scripts.php",
     "/wp-admin/load-styles.php",
     "/lib/images/toolbar/",
+    "/lib/images/smileys/",
 ];
 
 /// Describes the page and the responses since the last call: one line each.
