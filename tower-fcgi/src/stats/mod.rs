@@ -1,4 +1,4 @@
-//! The numbers that an operator needs: [`Stats`](crate::Stats) counts what connections do, and
+//! The numbers that an operator needs: [`Stats`] counts what connections do, and
 //! [`snapshot`](crate::Stats::snapshot) returns the numbers as plain values.
 
 #[cfg(feature = "server")]
@@ -26,6 +26,8 @@ mod recording;
 mod registry;
 #[cfg(feature = "server")]
 mod report;
+#[cfg(feature = "server")]
+mod request_text;
 #[cfg(feature = "serde")]
 mod seconds;
 #[cfg(feature = "server")]
