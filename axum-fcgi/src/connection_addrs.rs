@@ -6,7 +6,7 @@ use axum::extract::ConnectInfo;
 use axum::extract::connect_info::Connected;
 use axum::http::Extensions;
 use axum::serve::IncomingStream;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Both addresses of a connection to `axum::serve`, for the variables of a gateway.
 ///
@@ -38,12 +38,16 @@ impl ConnectionAddrs {
     pub const fn new(client: SocketAddr, server: SocketAddr) -> Self {
         Self { client, server }
     }
+
+    pub(crate) fn of(client: SocketAddr, stream: &TcpStream) -> Self {
+        let unknown = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        Self::new(client, stream.local_addr().unwrap_or(unknown))
+    }
 }
 
 impl Connected<IncomingStream<'_, TcpListener>> for ConnectionAddrs {
     fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        let unknown = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-        Self::new(*stream.remote_addr(), stream.io().local_addr().unwrap_or(unknown))
+        Self::of(*stream.remote_addr(), stream.io())
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, OriginalUri};
+use axum::extract::OriginalUri;
 use axum::http::{Extensions, Method, Uri};
 use tower_fcgi::{Params, RequestSummary};
+
+use crate::connection_addrs::peer_addr;
 
 /// Identifies a request that a service has taken. Cheap to make: it is formatted only for a log line.
 #[derive(Debug, Clone)]
@@ -23,8 +25,7 @@ impl RequestLog {
             return Self::FastCgi(params.summary());
         }
         let uri = extensions.get().map_or(uri, |OriginalUri(original)| original).clone();
-        let peer = extensions.get().map(|ConnectInfo(peer)| *peer);
-        Self::Http { method: method.clone(), uri, peer }
+        Self::Http { method: method.clone(), uri, peer: peer_addr(extensions) }
     }
 }
 
@@ -72,3 +73,24 @@ macro_rules! request_event {
 }
 
 pub(crate) use request_event;
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::ConnectInfo;
+    use axum::http::Request;
+
+    use super::*;
+    use crate::ConnectionAddrs;
+
+    #[test]
+    fn the_peer_is_found_with_either_connect_info() {
+        let [client, server] = [1, 2].map(|port| SocketAddr::from(([192, 0, 2, 1], port)));
+        let mut request = Request::new(());
+        assert_eq!(RequestLog::of(&request).summarize().peer(), None);
+        request.extensions_mut().insert(ConnectInfo(client));
+        assert_eq!(RequestLog::of(&request).summarize().peer().as_deref(), Some("192.0.2.1:1"));
+        let mut request = Request::new(());
+        request.extensions_mut().insert(ConnectInfo(ConnectionAddrs::new(client, server)));
+        assert_eq!(RequestLog::of(&request).summarize().peer().as_deref(), Some("192.0.2.1:1"));
+    }
+}

@@ -128,6 +128,11 @@ impl Connections {
         self.open().handles.values().filter(|handle| handle.closes_within().is_none()).count()
     }
 
+    /// The number of HTTP connections whose stream a handler owns.
+    pub(crate) fn upgraded_over_http(&self) -> usize {
+        self.open().handles.values().filter(|handle| handle.is_upgraded_over_http()).count()
+    }
+
     /// The peers of the first connections, for the log.
     pub(crate) fn peers(&self, max: usize) -> Vec<String> {
         self.open().handles.values().filter_map(Handle::peer_name).take(max).collect()

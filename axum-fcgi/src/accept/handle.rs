@@ -49,6 +49,10 @@ impl Handle {
         }
     }
 
+    pub(super) fn is_upgraded_over_http(&self) -> bool {
+        matches!(self, Self::Http(handle) if handle.is_upgraded())
+    }
+
     pub(super) fn close_if_idle(&self) {
         if let Self::FastCgi(handle) = self {
             handle.close_if_idle();

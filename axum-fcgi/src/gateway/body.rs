@@ -1,6 +1,7 @@
 //! The body of a response to the client.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::{Body, Bytes};
@@ -9,14 +10,21 @@ use tokio::time::Instant;
 use tower_http::timeout::DeadlineBody;
 
 use super::flush_first::FlushFirst;
+use super::read_timeout::ReadTimeoutBody;
 use crate::request_log::{RequestLog, request_event};
 
-/// Wraps the application's body, so that it fails at `deadline` and its failure is logged.
-pub(super) fn response_body<B>(body: B, deadline: Option<Instant>, request: RequestLog) -> Body
+/// Wraps the application's body, so that it fails at `deadline` or if nothing comes for `read_timeout`, and its failure is logged.
+pub(super) fn response_body<B>(
+    body: B,
+    read_timeout: Option<Duration>,
+    deadline: Option<Instant>,
+    request: RequestLog,
+) -> Body
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    let body = ReadTimeoutBody::new(body, read_timeout);
     match deadline {
         Some(deadline) => {
             let timeout = deadline.saturating_duration_since(Instant::now());

@@ -4,8 +4,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpListener;
+
+use crate::connection_addrs::ConnectionAddrs;
 
 /// A listener for `axum::serve` with which a small request also runs if its client closes right after sending it, as with nginx.
 ///
@@ -16,15 +20,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// ```
 /// # use axum::Router;
 /// # use tokio::net::TcpListener;
-/// use std::net::SocketAddr;
-/// use axum::serve::ListenerExt as _;
-/// use axum_fcgi::DeferEof;
+/// use axum_fcgi::{ConnectionAddrs, DeferEof};
 /// # async fn serve(listener: TcpListener, router: Router) -> std::io::Result<()> {
-/// // axum has ConnectInfo of a SocketAddr for its own listeners, such as that of `tap_io`.
-/// let listener = DeferEof::new(listener).tap_io(|_| {});
-/// axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+/// let router = router.into_make_service_with_connect_info::<ConnectionAddrs>();
+/// axum::serve(DeferEof::new(listener), router).await
 /// # }
 /// ```
+///
+/// For `ConnectInfo<SocketAddr>`, which axum has for its own listeners only: `DeferEof::new(listener).tap_io(|_| {})`.
 #[derive(Debug)]
 pub struct DeferEof<L> {
     listener: L,
@@ -48,6 +51,12 @@ impl<L: Listener> Listener for DeferEof<L> {
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
         self.listener.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, DeferEof<TcpListener>>> for ConnectionAddrs {
+    fn connect_info(stream: IncomingStream<'_, DeferEof<TcpListener>>) -> Self {
+        Self::of(*stream.remote_addr(), stream.io().get_ref())
     }
 }
 

@@ -15,7 +15,8 @@ use crate::request_log::{RequestLog, request_event};
 pub(super) fn error_status(error: &BoxError, request: &RequestLog) -> StatusCode {
     let status = status(error);
     let error = &**error as &(dyn StdError + 'static);
-    if status == StatusCode::INTERNAL_SERVER_ERROR {
+    // A 503 without room for the request's body is no matter of the application.
+    if status == StatusCode::INTERNAL_SERVER_ERROR || find::<SpoolError>(error).is_some() {
         request_event!(error, request, error, %status, "the request could not be sent to the application");
     } else if status.is_client_error() {
         request_event!(debug, request, error, %status, "sending the request to the application failed");

@@ -8,12 +8,14 @@ use axum::http::header::HOST;
 pub(super) fn is_valid(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let first = hosts.next();
-    hosts.next().is_none() && first.is_none_or(|host| !host.as_bytes().trim_ascii().iter().any(ends_a_host))
+    hosts.next().is_none() && first.is_none_or(|host| !host.as_bytes().trim_ascii().iter().any(is_foreign))
 }
 
-/// Whether a byte cannot be part of a host and its port (RFC 3986 §3.2).
-const fn ends_a_host(byte: &u8) -> bool {
-    byte.is_ascii_whitespace() || byte.is_ascii_control() || matches!(byte, b'/' | b'\\' | b'?' | b'#')
+/// Whether a byte cannot be part of a host and its port (RFC 3986 §3.2): it ends them, or a page would take it for markup.
+const fn is_foreign(byte: &u8) -> bool {
+    let ends_a_host = matches!(byte, b'/' | b'\\' | b'?' | b'#' | b'@');
+    let is_delimiter = matches!(byte, b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}');
+    byte.is_ascii_whitespace() || byte.is_ascii_control() || ends_a_host || is_delimiter
 }
 
 #[cfg(test)]
@@ -33,6 +35,10 @@ mod tests {
         }
         for host in ["site test", "site.test/x", "site.test\\x", "site.test?x", "site.test#x", "a\tb"] {
             assert!(!valid(&[host]), "{host}");
+        }
+        for byte in "\"<>^`{|}@".chars() {
+            let host = HeaderValue::from_str(&format!("site{byte}test")).unwrap();
+            assert!(!is_valid(&HeaderMap::from_iter([(HOST, host)])), "{byte}");
         }
         assert!(!valid(&["site.test", "site.test"]));
     }

@@ -26,7 +26,7 @@ pub(super) enum InternalHeaders {
     /// They are removed, except for X-Sendfile, which nginx does not know.
     #[default]
     Remove,
-    /// They are removed, and the files that they name are sent.
+    /// They are removed, also X-Sendfile, and the files that they name are sent.
     Serve(Arc<InternalFiles>),
     /// Another web server in front acts on them.
     Pass,
@@ -62,6 +62,17 @@ impl InternalHeaders {
                     && let Some(file) = files.response(response.headers(), request, log).await
                 {
                     return file;
+                }
+                // The application names a file by the header that is not set up.
+                for name in [X_ACCEL_REDIRECT, X_SENDFILE] {
+                    if let Some(path) = response.headers_mut().remove(&name) {
+                        request_event!(
+                            warn,
+                            log,
+                            ?path,
+                            "{name} is ignored: the gateway has no internal files for it"
+                        );
+                    }
                 }
             }
         }

@@ -13,6 +13,7 @@ mod internal_headers;
 mod mount_path;
 mod path_rules;
 mod php_gateway;
+mod read_timeout;
 mod reason_phrase;
 mod redirect;
 mod refusal;

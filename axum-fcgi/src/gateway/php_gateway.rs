@@ -147,6 +147,8 @@ use super::spool::Buffering;
 ///   `Upgrade`, `TE`) are not sent, nor are empty variables (CONTENT_TYPE and CONTENT_LENGTH without a body).
 /// - Repeated headers are joined; nginx before 1.23 sends each, of which PHP keeps the last.
 /// - Heads of requests may have 100 headers (431), heads of responses 64 KB; nginx limits their bytes to less.
+/// - [`read_timeout`](Self::read_timeout) is `fastcgi_read_timeout` within a response; up to its head,
+///   [`header_timeout`](Self::header_timeout) counts.
 /// - A script's impossible status is a 502, and a header that HTTP cannot carry is dropped. Errors of the gateway have no body.
 ///
 /// # Blocking

@@ -4,6 +4,7 @@ use std::io;
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use crate::request_log::{RequestLog, request_event};
 use crate::throttle::Throttle;
 
 /// Why an existing file or directory is neither run nor served.
@@ -29,26 +30,42 @@ pub(super) enum Refusal {
 
 /// The log of refusals. Scanners cause many, so the number of lines is limited.
 #[derive(Debug)]
-pub(super) struct RefusalLog(Throttle);
+pub(super) struct RefusalLog {
+    refusals: Throttle,
+    /// Not suppressed by the others: every request fails.
+    no_root: Throttle,
+}
 
 impl Default for RefusalLog {
     fn default() -> Self {
-        Self(Throttle::new(const { NonZeroU32::new(20).unwrap() }))
+        Self {
+            refusals: Throttle::new(const { NonZeroU32::new(20).unwrap() }),
+            no_root: Throttle::new(NonZeroU32::MIN),
+        }
     }
 }
 
 impl RefusalLog {
-    /// Logs that `file` was refused. `path` is that of the request below the mount, undecoded.
-    pub(super) fn existing(&self, path: &str, file: &Path, reason: Refusal) {
-        if let Some(suppressed) = self.0.check() {
+    /// Logs that `file` was refused.
+    pub(super) fn existing(&self, request: &RequestLog, file: &Path, reason: Refusal) {
+        if let Some(suppressed) = self.refusals.check() {
             // As `Debug`, because a name can contain line breaks.
-            tracing::warn!(path, ?file, %reason, suppressed, "an existing file must not be served: answering 404");
+            request_event!(
+                warn,
+                request,
+                ?file,
+                %reason,
+                suppressed,
+                "an existing file must not be served: answering 404"
+            );
         }
     }
 
-    pub(super) fn front_controller(&self, path: &str) {
-        if let Some(suppressed) = self.0.check() {
-            tracing::warn!(
+    pub(super) fn front_controller(&self, request: &RequestLog, path: &str) {
+        if let Some(suppressed) = self.refusals.check() {
+            request_event!(
+                warn,
+                request,
                 path,
                 suppressed,
                 "the front controller is not a script below the document root: answering 404"
@@ -56,9 +73,16 @@ impl RefusalLog {
         }
     }
 
-    pub(super) fn no_root(&self, root: &Path, error: &io::Error) {
-        if let Some(suppressed) = self.0.check() {
-            tracing::warn!(%error, ?root, suppressed, "the document root cannot be read: answering 500");
+    pub(super) fn no_root(&self, request: &RequestLog, root: &Path, error: &io::Error) {
+        if let Some(suppressed) = self.no_root.check() {
+            request_event!(
+                warn,
+                request,
+                %error,
+                ?root,
+                suppressed,
+                "the document root cannot be read: answering 500"
+            );
         }
     }
 }

@@ -10,6 +10,10 @@ use super::refusal::{Refusal, RefusalLog};
 use super::root_directory::RootDirectory;
 use super::script_names::{has_extension, is_source};
 use super::segment::{SegmentKind, classify, decode, is_plain};
+use crate::request_log::RequestLog;
+
+/// What `ServeDir` sends for the path of a directory.
+const STATIC_INDEX: &str = "index.html";
 
 /// A document root, and the rules for its scripts.
 #[derive(Debug, Clone)]
@@ -91,32 +95,34 @@ impl ScriptResolver {
     /// Resolves an undecoded path, which starts with a slash. `has_slash`: whether the client sent a slash at the end, if
     /// the path has one.
     ///
-    /// The document root is resolved once, so it does not matter if a link to it is switched meanwhile.
-    pub(super) fn resolve(&self, path: &str, has_slash: bool) -> Resolved {
+    /// The document root is resolved once, so it does not matter if a link to it is switched meanwhile. `request` is for the log.
+    pub(super) fn resolve(&self, path: &str, has_slash: bool, request: &RequestLog) -> Resolved {
         let root = match self.root.resolve() {
             Ok(root) => root,
             Err(error) => {
-                self.log.no_root(self.root.path(), &error);
+                self.log.no_root(request, self.root.path(), &error);
                 return Resolved::NoRoot;
             }
         };
-        match self.walk(&root, path) {
+        match self.walk(&root, path, request) {
             WalkEnd::Script { name, path_info } => Resolved::Script(Script { root, name, path_info }),
             WalkEnd::File => Resolved::File,
             WalkEnd::Refused => Resolved::Refused,
             WalkEnd::Malformed => Resolved::Malformed,
-            WalkEnd::NotAName => self.front_controller_or(root, Resolved::Refused),
-            WalkEnd::Missing if self.may_be_source(path) => self.front_controller_or(root, Resolved::Refused),
-            WalkEnd::Missing => self.front_controller_or(root, Resolved::Missing),
-            WalkEnd::Directory { slash } => self.resolve_directory(root, path, has_slash && slash),
+            WalkEnd::NotAName => self.front_controller_or(root, request, Resolved::Refused),
+            WalkEnd::Missing if self.may_be_source(path) => {
+                self.front_controller_or(root, request, Resolved::Refused)
+            }
+            WalkEnd::Missing => self.front_controller_or(root, request, Resolved::Missing),
+            WalkEnd::Directory { slash } => self.resolve_directory(root, path, has_slash && slash, request),
         }
     }
 
     /// Resolves the path of a directory to its index. `slash`: whether the path ends with one.
-    fn resolve_directory(&self, root: Arc<Path>, path: &str, slash: bool) -> Resolved {
+    fn resolve_directory(&self, root: Arc<Path>, path: &str, slash: bool, request: &RequestLog) -> Resolved {
         let directory = path.trim_end_matches('/');
         for index in &self.index {
-            match self.walk(&root, &format!("{directory}/{index}")) {
+            match self.walk(&root, &format!("{directory}/{index}"), request) {
                 WalkEnd::Script { .. } | WalkEnd::File if !slash => return Resolved::NeedsSlash,
                 WalkEnd::Script { name, path_info } => {
                     return Resolved::Script(Script { root, name, path_info });
@@ -127,15 +133,25 @@ impl ScriptResolver {
             }
         }
         // The service for static files would redirect, too, but it does not know the mount's path.
-        self.front_controller_or(root, if slash { Resolved::Missing } else { Resolved::NeedsSlash })
+        if !slash {
+            return self.front_controller_or(root, request, Resolved::NeedsSlash);
+        }
+        // It sends this file for a directory, whatever the index is.
+        let served = self.walk(&root, &format!("{directory}/{STATIC_INDEX}"), request);
+        let is_refused = matches!(served, WalkEnd::Refused);
+        self.front_controller_or(
+            root,
+            request,
+            if is_refused { Resolved::Refused } else { Resolved::Missing },
+        )
     }
 
-    fn front_controller_or(&self, root: Arc<Path>, otherwise: Resolved) -> Resolved {
+    fn front_controller_or(&self, root: Arc<Path>, request: &RequestLog, otherwise: Resolved) -> Resolved {
         let Some(path) = &self.front_controller else { return otherwise };
-        if let WalkEnd::Script { name, path_info } = self.walk(&root, path) {
+        if let WalkEnd::Script { name, path_info } = self.walk(&root, path, request) {
             return Resolved::Script(Script { root, name, path_info });
         }
-        self.log.front_controller(path);
+        self.log.front_controller(request, path);
         Resolved::Refused
     }
 
@@ -152,7 +168,7 @@ impl ScriptResolver {
 
     /// Walks down from the root, segment by segment, to the first that is not a directory. So a file is found before the
     /// segments after its name: `/x.jpg/y.php` resolves to x.jpg. No segment leads upwards, so each file is checked once.
-    fn walk(&self, root: &Path, path: &str) -> WalkEnd {
+    fn walk(&self, root: &Path, path: &str, request: &RequestLog) -> WalkEnd {
         let Some(below) = path.strip_prefix('/') else { return WalkEnd::Malformed };
         // Few paths contain anything that could be malformed.
         let is_suspect = !is_plain(path) || path.as_bytes().windows(2).any(|two| two == b"/.");
@@ -178,28 +194,33 @@ impl ScriptResolver {
             file.push(name_os);
             if let Some(reason) = self.refusal_by_name(&path[..end], &name) {
                 if file.symlink_metadata().is_ok() {
-                    self.log.existing(path, &file, reason);
+                    self.log.existing(request, &file, reason);
                 }
                 return WalkEnd::Refused;
             }
             scripts_denied = scripts_denied || self.scripts_denied.matches(&path[..end]);
             let refusal = match self.file_kind(root, &file) {
                 Ok(FileKind::Directory) => continue,
-                Ok(FileKind::File) => match self.refusal_of_file(&name, end == path.len(), scripts_denied) {
-                    Some(refusal) => refusal,
-                    None if !has_extension(&name, &self.extensions) => return WalkEnd::File,
-                    None => {
-                        let [name, path_info] =
-                            [&path[..end], &path[end..]].map(|text| decode(text).into_owned());
-                        return WalkEnd::Script { name, path_info };
+                Ok(kind @ (FileKind::File | FileKind::LinkedFile)) => {
+                    match self.refusal_of_file(&name, end == path.len(), scripts_denied) {
+                        Some(refusal) => refusal,
+                        None if has_extension(&name, &self.extensions) => {
+                            let [name, path_info] =
+                                [&path[..end], &path[end..]].map(|text| decode(text).into_owned());
+                            return WalkEnd::Script { name, path_info };
+                        }
+                        None if kind == FileKind::LinkedFile && self.leads_to_source(&file) => {
+                            Refusal::Source
+                        }
+                        None => return WalkEnd::File,
                     }
-                },
+                }
                 Ok(FileKind::Symlink) => Refusal::Symlink,
                 Ok(FileKind::Other) => Refusal::SpecialFile,
                 Err(error) if is_missing(&error) => return WalkEnd::Missing,
                 Err(error) => Refusal::Unreadable(error.kind()),
             };
-            self.log.existing(path, &file, refusal);
+            self.log.existing(request, &file, refusal);
             return WalkEnd::Refused;
         }
         WalkEnd::Directory { slash: false }
@@ -225,9 +246,21 @@ impl ScriptResolver {
         self.is_source(name).then_some(Refusal::Source)
     }
 
+    /// Whether a symbolic link, which is not a script by its name, leads to a script or a source of one.
+    fn leads_to_source(&self, link: &Path) -> bool {
+        if self.serve_sources {
+            return false;
+        }
+        link.canonicalize().map_or(true, |target| {
+            let name = target.file_name().unwrap_or_default().as_encoded_bytes();
+            has_extension(name, &self.extensions) || self.is_source(name)
+        })
+    }
+
     fn file_kind(&self, root: &Path, file: &Path) -> io::Result<FileKind> {
         let mut metadata = file.symlink_metadata()?;
-        if metadata.is_symlink() {
+        let is_link = metadata.is_symlink();
+        if is_link {
             match self.symlinks {
                 Symlinks::Never => return Ok(FileKind::Symlink),
                 Symlinks::WithinRoot if !file.canonicalize()?.starts_with(root) => {
@@ -238,15 +271,19 @@ impl ScriptResolver {
         }
         Ok(match metadata {
             _ if metadata.is_dir() => FileKind::Directory,
+            _ if metadata.is_file() && is_link => FileKind::LinkedFile,
             _ if metadata.is_file() => FileKind::File,
             _ => FileKind::Other,
         })
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FileKind {
     Directory,
     File,
+    /// A symbolic link to a file, which is followed.
+    LinkedFile,
     /// A symbolic link that is not followed.
     Symlink,
     /// A socket or a device.

@@ -194,9 +194,9 @@ where
                 continue;
             }
             let (head, body) = response.into_parts();
-            let body = response_body(body, deadline, log.clone());
+            let body = response_body(body, self.settings.read_timeout, deadline, log.clone());
             let body = match &self.settings.buffering {
-                Some(buffering) => buffer_response(body, &head.headers, buffering, log.clone()),
+                Some(buffering) => buffer_response(body, &head.headers, buffering, deadline, log.clone()),
                 None => body,
             };
             let mut response = Response::from_parts(head, body);
@@ -271,7 +271,7 @@ fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Sett
             return StatusCode::BAD_REQUEST.into();
         }
         None => None,
-        Some(files) => match files.resolver.resolve(path.rest, path.has_slash) {
+        Some(files) => match files.resolver.resolve(path.rest, path.has_slash, &RequestLog::of(&*request)) {
             Resolved::Script(script) => Some((files, script)),
             Resolved::File | Resolved::Missing => return Route::StaticFiles,
             Resolved::NeedsSlash => return Route::Response(redirect_to_slash(&uri)),

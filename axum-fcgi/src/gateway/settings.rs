@@ -23,6 +23,8 @@ pub(super) struct Settings {
     /// `None`: bodies stream.
     pub(super) buffering: Option<Buffering>,
     pub(super) header_timeout: Option<Duration>,
+    /// Between two parts of a response's body.
+    pub(super) read_timeout: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) local_redirects: u8,
     pub(super) internal_headers: InternalHeaders,
@@ -43,6 +45,7 @@ impl Default for Settings {
             trusted_proxies: None,
             buffering: None,
             header_timeout: Some(Duration::from_secs(60)),
+            read_timeout: Some(Duration::from_secs(60)),
             timeout: None,
             local_redirects: 0,
             internal_headers: InternalHeaders::default(),

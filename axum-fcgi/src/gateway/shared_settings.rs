@@ -63,6 +63,17 @@ macro_rules! shared_settings {
             self.update(|settings| settings.header_timeout = limit)
         }
 
+        /// The timeout between two parts of a response's body, as nginx's `fastcgi_read_timeout`; then the response is cut off,
+        /// and a WARN names its request. Default: 60 s. `None`: no timeout.
+        ///
+        /// It counts only while the application is waited for, and not while a client does not read. An event stream must send
+        /// something more often, such as a comment.
+        #[must_use]
+        pub fn read_timeout(self, limit: impl Into<Option<Duration>>) -> Self {
+            let limit = limit.into();
+            self.update(|settings| settings.read_timeout = limit)
+        }
+
         /// The timeout for a whole response; one that takes longer fails. Default: `None`, no timeout.
         ///
         /// It starts with the request and includes its body. It ends when the application has sent the response: a client may

@@ -327,7 +327,8 @@ where
             let startup = Startup { roles, stats, started_by: "the application" };
             let run = accept_loop::run::<L, L, _, K>;
             // Connections that are stuck end with the runtime, or the process.
-            let (Ended::All | Ended::Stuck) = run(listener, http, service, config, startup, signal).await;
+            let (Ended::All | Ended::Aborted | Ended::Stuck) =
+                run(listener, http, service, config, startup, signal).await;
             Ok(())
         })
     }

@@ -87,7 +87,8 @@ impl Config {
     /// [`Runtime::shutdown_background`](tokio::runtime::Runtime::shutdown_background), or end the process.
     ///
     /// [`serve_auto`](crate::serve_auto) ends the process itself, with the status 1, from a thread of its own: about a second
-    /// after the timeout.
+    /// after the timeout. If it has dropped requests, which may have left work in `spawn_blocking`, it does so 5 s after its
+    /// future has completed, unless `main` has returned.
     ///
     /// On a `current_thread` runtime, a handler that blocks stops everything: neither the future nor a signal of tokio is
     /// polled until it returns. Only `serve_auto` ends the process there.

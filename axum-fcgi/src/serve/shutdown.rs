@@ -42,11 +42,13 @@ impl ShutdownCause {
     }
 }
 
-/// Whether all connections have ended.
+/// How the connections have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Ended {
     All,
+    /// At the deadline some were aborted. What their handlers gave to `spawn_blocking` may still run.
+    Aborted,
     /// A handler blocks its thread.
     Stuck,
 }
@@ -105,10 +107,18 @@ async fn abort(connections: &Connections) -> Ended {
     let wait = Deadline::after(Some(ABORT_WAIT));
     tokio::select! {
         biased;
-        () = connections.all_ended() => return Ended::All,
+        () = connections.all_ended() => return Ended::Aborted,
         () = wait.passed() => {}
     }
     let left = connections.len();
+    let upgraded = connections.upgraded_over_http();
+    if upgraded == left {
+        tracing::warn!(
+            connections = left,
+            "upgraded connections of the HTTP socket do not end: a handler holds a stream, and does not read or write it"
+        );
+        return Ended::Aborted;
+    }
     tracing::error!(
         connections = left,
         peers = ?connections.peers(MAX_PEERS),

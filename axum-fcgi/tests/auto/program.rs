@@ -16,6 +16,7 @@ use axum::routing::{any, get};
 use axum_fcgi::{Config, FcgiListener, FcgiStream, IncomingStream, ServeAuto, Stderr, serve_auto};
 use futures_util::stream;
 use tokio::runtime;
+use tokio::sync::Notify;
 
 use crate::log;
 
@@ -53,8 +54,11 @@ fn configured<M, K>(mut serve: ServeAuto<M, K>) -> ServeAuto<M, K> {
     if let Ok(handle) = env::var("HANGUP") {
         serve = serve.with_hangup_shutdown(handle == "always");
     }
-    serve
+    serve.with_graceful_shutdown(STOP.notified())
 }
+
+/// The application's own signal.
+static STOP: Notify = Notify::const_new();
 
 /// The address and the kind of the web server's connection.
 #[derive(Debug, Clone)]
@@ -86,6 +90,8 @@ fn app() -> Router {
         .route("/wait", get(wait))
         .route("/slow", get(slow))
         .route("/block", get(block))
+        .route("/blocking-work", get(blocking_work))
+        .route("/stop", get(async || STOP.notify_one()))
 }
 
 /// A part of a body, and then an error; the pause lets the part be sent.
@@ -121,6 +127,17 @@ async fn block() {
     loop {
         std::thread::park();
     }
+}
+
+/// Waits for work that never ends, on a thread for blocking work.
+async fn blocking_work() {
+    let work = || {
+        eprintln!("waiting");
+        loop {
+            std::thread::park();
+        }
+    };
+    tokio::task::spawn_blocking(work).await.unwrap()
 }
 
 async fn slow() -> &'static str {

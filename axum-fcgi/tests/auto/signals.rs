@@ -16,11 +16,13 @@ use crate::wire;
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_second_signal_ends_the_program_at_once", || run(second())),
+    ("a_signal_after_the_applications_own_ends_it", || run(after_the_applications_own())),
     ("a_second_sigterm_of_mod_fcgid_is_ignored", || run(second_of_a_web_server())),
     ("sighup_ends_gracefully", || run(hangup())),
     ("sighup_that_was_ignored_at_start_stays_so", || run(nohup())),
     ("a_setting_decides_about_sighup", || run(hangup_setting())),
     ("a_blocking_handler_does_not_keep_the_program", || run(blocked())),
+    ("blocking_work_does_not_keep_the_program", || run(blocking_work())),
     ("start_signal_and_end_are_logged", || run(logged())),
     ("unserved_sockets_of_systemd_are_warned_about", || run(unserved())),
 ];
@@ -88,7 +90,6 @@ async fn second() {
         if first == Signal::HUP {
             // Terminals and shells send several.
             served.program.signal(Signal::HUP);
-            served.program.signal(Signal::INT);
         }
         served.program.signal(next);
         let ended = served.program.ended();
@@ -102,6 +103,19 @@ async fn second() {
     served.program.signal(Signal::INT);
     let ended = served.program.ended();
     assert!(ended.status.signal().is_some(), "{ended:?}");
+}
+
+async fn after_the_applications_own() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut served = Served::start(&[]);
+        let _io = served.request("/wait").await;
+        let mut io = connect(&served.path).await;
+        io.write_all(&wire::get("/stop", true)).await.unwrap();
+        served.program.wait_for("shutting down");
+        served.program.signal(signal);
+        let ended = served.program.ended();
+        assert_eq!(ended.status.signal(), Some(signal.as_raw()), "{ended:?}");
+    }
 }
 
 async fn second_of_a_web_server() {
@@ -175,6 +189,15 @@ async fn blocked() {
         let on_several = ended.stderr.contains("connections=1 peers=[\"unix:\"]");
         assert_eq!(on_several, !threads.is_empty(), "{ended:?}");
     }
+}
+
+async fn blocking_work() {
+    let mut served = Served::start(&[("SHUTDOWN_MILLISECONDS", "100")]);
+    let _io = served.request("/blocking-work").await;
+    served.program.signal(Signal::TERM);
+    let ended = served.program.ended();
+    assert!(was_ended(&ended), "{ended:?}");
+    assert!(ended.stderr.contains("the shutdown is complete finished=0 dropped=1"), "{ended:?}");
 }
 
 async fn logged() {

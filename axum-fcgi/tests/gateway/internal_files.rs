@@ -291,7 +291,8 @@ async fn sendfile(fpm: Fpm) {
     }
     // Not configured: as for nginx without such a location, but without its 404.
     let named = script(&["X-Accel-Redirect: /protected/a.txt"], "");
-    assert_eq!(get(&router, &named).await.text(), "a body of PHP");
+    let response = get(&router, &named).await;
+    assert_eq!((response.text(), response.header("x-accel-redirect")), ("a body of PHP", None));
 }
 
 const X_ACCEL: [&str; 5] = [

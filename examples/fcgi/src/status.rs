@@ -41,7 +41,10 @@ pub(crate) async fn run(args: &StatusArgs) -> Result<Code, Failure> {
 
 /// Writes a line for each value, under the names that lead to it.
 fn write_lines(out: &mut impl Write, path: &str, value: &Value) -> io::Result<()> {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    let below = |name: &str| {
+        let name = visible(name);
+        if path.is_empty() { name } else { format!("{path}.{name}") }
+    };
     match value {
         Value::Object(members) => {
             members.iter().try_for_each(|(name, value)| write_lines(out, &below(name), value))
@@ -52,9 +55,15 @@ fn write_lines(out: &mut impl Write, path: &str, value: &Value) -> io::Result<()
             .iter()
             .enumerate()
             .try_for_each(|(index, value)| write_lines(out, &below(&index.to_string()), value)),
-        Value::String(text) => writeln!(out, "{path}: {text}"),
+        Value::String(text) => writeln!(out, "{path}: {}", visible(text)),
         value => writeln!(out, "{path}: {value}"),
     }
+}
+
+/// Escapes control characters: clients choose the targets on a page, and must not control the terminal.
+fn visible(text: &str) -> String {
+    let escape = |char: char| if char.is_control() { char.escape_default().to_string() } else { char.into() };
+    text.chars().map(escape).collect()
 }
 
 #[cfg(test)]
@@ -75,5 +84,13 @@ mod tests {
         let expected =
             ["list.0.id: 7", "list.0.peer: null", "pool: www", "requests.begun: 3", "requests.time.count: 1"];
         assert_eq!(lines, expected);
+    }
+    #[test]
+    fn control_characters_are_escaped() {
+        let page = serde_json::json!({"a\n": "/\u{1b}[2J\r\n\u{9b}2J?\u{e9}='"});
+        let mut out = Vec::new();
+        write_lines(&mut out, "", &page).unwrap();
+        let expected = "a\\n: /\\u{1b}[2J\\r\\n\\u{9b}2J?\u{e9}='\n";
+        assert_eq!(std::str::from_utf8(&out).unwrap(), expected);
     }
 }

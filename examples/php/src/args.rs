@@ -77,8 +77,15 @@ fn fpm(text: &str) -> Result<Fpm, String> {
 }
 
 fn mount_path(text: &str) -> Result<String, String> {
-    let is_plain = text.starts_with('/') && !text.contains(['{', '}', '?', '#']);
-    is_plain.then(|| text.to_owned()).ok_or_else(|| "a path starts with a slash".to_owned())
+    if !text.starts_with('/') {
+        return Err("a path starts with a slash".to_owned());
+    }
+    // The Router rejects segments of its old syntax.
+    let is_old_syntax = text.split('/').any(|segment| segment.starts_with([':', '*']));
+    if is_old_syntax || text.contains(['{', '}', '?', '#']) {
+        return Err("a path has no { } ? #, and no segment that starts with : or *".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn pattern(text: &str) -> Result<String, String> {
@@ -95,7 +102,10 @@ mod tests {
         <Args as clap::CommandFactory>::command().debug_assert();
         let args = Args::parse_from(["php", "/srv/site", "--fpm", "unix:/run/php/php-fpm.sock"]);
         assert!(matches!(args.fpm, Fpm::At(_)) && args.listen.port() == 8080);
-        assert!(Args::try_parse_from(["php", "--path", "blog"]).is_err());
+        for path in ["blog", "/{blog}", "/:blog", "/a/*blog", "/blog?x"] {
+            assert!(Args::try_parse_from(["php", "--path", path]).is_err(), "{path}");
+        }
+        assert!(Args::try_parse_from(["php", "--path", "/a:b/c*"]).is_ok());
         for fpm in ["", "fd:0", "php"] {
             assert!(Args::try_parse_from(["php", "--fpm", fpm]).is_err(), "{fpm:?}");
         }

@@ -7,11 +7,10 @@ mod site;
 mod user;
 
 use std::future::pending;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use axum_fcgi::Address;
+use axum_fcgi::{Address, ConnectionAddrs, DeferEof};
 use clap::Parser as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,7 +40,9 @@ async fn main() -> ExitCode {
 const LEVEL: tracing_subscriber::filter::LevelFilter = tracing_subscriber::filter::LevelFilter::WARN;
 
 async fn run(args: &mut Args) -> Result<(), String> {
-    args.site = args.site.canonicalize().map_err(|error| format!("{}: {error}", args.site.display()))?;
+    // Not canonical: a link such as /srv/current may be switched while we serve it.
+    args.site =
+        std::path::absolute(&args.site).map_err(|error| format!("{}: {error}", args.site.display()))?;
     if !args.site.is_dir() {
         return Err(format!("{} is not a directory", args.site.display()));
     }
@@ -100,9 +101,9 @@ async fn serve(
     fpm: Address,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), String> {
-    let router = site::site(args, fpm).into_make_service_with_connect_info::<SocketAddr>();
+    let router = site::site(args, fpm).into_make_service_with_connect_info::<ConnectionAddrs>();
     let (stopping_tx, stopping_rx) = oneshot::channel();
-    let served = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let served = axum::serve(DeferEof::new(listener), router).with_graceful_shutdown(async move {
         stop.await;
         let _ = stopping_tx.send(());
     });

@@ -39,7 +39,7 @@ impl PhpFpm {
         std::fs::write(&config, configuration(args, directory.path())?)
             .map_err(|error| format!("{}: {error}", config.display()))?;
         let mut command = Command::new(&program);
-        command.arg("--nodaemonize").arg("--fpm-config").arg(&config).stdin(Stdio::null());
+        command.args(["--nodaemonize", "--force-stderr", "--fpm-config"]).arg(&config).stdin(Stdio::null());
         // Ctrl-C in a terminal signals the group: php-fpm must not stop before the requests that it runs have ended.
         command.process_group(0);
         let process = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;

@@ -69,9 +69,14 @@ fn script(name: &str, path_info: &str) -> Resolved {
     Resolved::Script(Script { root: Path::new("").into(), name: name.into(), path_info: path_info.into() })
 }
 
+fn request(path: &str) -> RequestLog {
+    let uri = path.parse().unwrap_or_default();
+    RequestLog::from_parts(&axum::http::Method::GET, &uri, &axum::http::Extensions::new())
+}
+
 /// Resolves a path. A script's root must be the resolver's; it is removed, so that scripts can be compared.
 fn resolve(resolver: &ScriptResolver, path: &str, has_slash: bool) -> Resolved {
-    let mut resolved = resolver.resolve(path, has_slash);
+    let mut resolved = resolver.resolve(path, has_slash, &request(path));
     if let Resolved::Script(script) = &mut resolved {
         let root = std::mem::replace(&mut script.root, Path::new("").into());
         assert_eq!(*root, resolver.root.path().canonicalize().unwrap(), "{path}");
@@ -315,6 +320,25 @@ fn denied_paths_are_refused_whether_they_exist_or_not() {
     }
 }
 
+/// The service for static files would send its own index.
+#[test]
+fn a_refused_index_html_is_no_directory_index() {
+    let (directory, mut resolver) = site();
+    let root = resolver.root.path().to_owned();
+    resolver.index = vec!["index.php".into()];
+    assert_eq!(resolve(&resolver, "/static/", true), Resolved::Missing);
+    fs::write(directory.path().join("secret.html"), "").unwrap();
+    symlink(directory.path().join("secret.html"), root.join("empty/index.html")).unwrap();
+    assert_eq!(resolve(&resolver, "/empty/", true), Resolved::Refused);
+    assert_eq!(resolve(&resolver, "/empty", true), Resolved::NeedsSlash);
+    resolver.symlinks = Symlinks::Anywhere;
+    assert_eq!(resolve(&resolver, "/empty/", true), Resolved::Missing);
+    resolver.denied.add("*.html");
+    assert_eq!(resolve(&resolver, "/static/", true), Resolved::Refused);
+    resolver.front_controller = Some("/index.php".into());
+    assert_eq!(resolve(&resolver, "/static/", true), script("/index.php", ""));
+}
+
 #[test]
 fn directories_without_scripts_serve_other_files() {
     let (_directory, mut resolver) = site();
@@ -357,10 +381,31 @@ fn sources_of_scripts_are_served_only_if_configured() {
 }
 
 #[test]
+fn a_link_to_a_script_does_not_send_its_source() {
+    let (_directory, mut resolver) = site();
+    let root = resolver.root.path().to_owned();
+    for (link, target, expected) in [
+        ("script.txt", "hello.php", Resolved::Refused),
+        ("twice.txt", "script.txt", Resolved::Refused),
+        ("copy.txt", "x.php~", Resolved::Refused),
+        ("picture.txt", "x.jpg", Resolved::File),
+        ("include.php", "x.inc", script("/include.php", "")),
+    ] {
+        symlink(target, root.join(link)).unwrap();
+        for symlinks in [Symlinks::WithinRoot, Symlinks::Anywhere] {
+            resolver.symlinks = symlinks;
+            assert_eq!(resolve(&resolver, &format!("/{link}"), true), expected, "{link}");
+        }
+    }
+    resolver.serve_sources = true;
+    assert_eq!(resolve(&resolver, "/script.txt", true), Resolved::File);
+}
+
+#[test]
 fn without_a_root_nothing_is_resolved() {
     let (_directory, mut resolver) = site();
     resolver.root = Arc::new(RootDirectory::new(resolver.root.path().join("none")));
-    assert_eq!(resolver.resolve("/hello.php", true), Resolved::NoRoot);
+    assert_eq!(resolver.resolve("/hello.php", true, &request("/")), Resolved::NoRoot);
 }
 
 /// A release has a page, and the other one only the front controller.
@@ -392,7 +437,7 @@ fn a_switched_root_is_resolved_once_for_each_request() {
     std::thread::scope(|scope| {
         let resolving = scope.spawn(|| {
             while seen.iter().any(|count| *count < 200) {
-                let resolved = resolver.resolve("/page.php", true);
+                let resolved = resolver.resolve("/page.php", true, &request("/"));
                 let at = expected.iter().position(|expected| *expected == resolved);
                 seen[at.unwrap_or_else(|| panic!("{resolved:?}"))] += 1;
             }

@@ -226,7 +226,8 @@ impl Buffering {
     /// limit.
     ///
     /// The buffers of the HTTP server and of the socket hold a part of the response. So a client that reads 1 KB/s is seen
-    /// only every few minutes.
+    /// only every few minutes. It does not apply to a response that was received completely at once and fits into memory: the HTTP
+    /// server has no such timeout.
     #[must_use]
     pub fn with_send_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.send_timeout = limit.into();

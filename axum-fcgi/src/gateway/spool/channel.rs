@@ -112,10 +112,14 @@ impl ResponseChannel {
         wake(state, |state| state.reader.take());
     }
 
-    /// Fails the response, and drops its chunks.
+    /// Fails the response, and drops its chunks. It also fails if its end was known: the client has not read that.
     pub(super) fn fail(&self, error: axum::Error) {
-        self.lock().drop_chunks();
-        self.end(ResponseEnd::Failed(error));
+        let mut state = self.lock();
+        state.drop_chunks();
+        if !matches!(state.end, ResponseEnd::Closed | ResponseEnd::Read) {
+            state.end = ResponseEnd::Failed(error);
+        }
+        wake(state, |state| state.reader.take());
     }
 
     /// For the task: the state of the client. Registers the waker for the next change that is of interest.

@@ -123,6 +123,10 @@ impl<'a> Collector<'a> {
     }
 
     async fn push(&mut self, data: Bytes) -> Result<(), CollectError> {
+        // It would be the first chunk again, and needs no file.
+        if data.is_empty() {
+            return Ok(());
+        }
         self.len += data.len() as u64;
         if self.len > self.limit {
             return Err(CollectError::TooLarge { limit: self.limit });

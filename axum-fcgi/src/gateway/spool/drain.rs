@@ -25,6 +25,8 @@ pub(super) struct Drain {
     memory: usize,
     send_timeout: Option<Duration>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// The end of the application's time, for when there is no room for more of its response.
+    expiry: Option<Pin<Box<Sleep>>>,
 }
 
 /// The application's side.
@@ -39,6 +41,8 @@ enum Source {
 enum Event {
     Frame(Frame<Bytes>),
     End(Option<axum::Error>),
+    /// The application has taken too long for the whole response.
+    Expired,
     /// The client has read enough to get more from the overflow.
     ClientReads,
     /// The client has read nothing for too long.
@@ -52,11 +56,17 @@ enum Event {
 #[error("the client read nothing of the response in time")]
 struct SendTimeout;
 
+/// The application took too long for the whole response.
+#[derive(Debug, thiserror::Error)]
+#[error("the whole response took too long")]
+struct ResponseTimeout;
+
 impl Drain {
     pub(super) fn new(
         body: Body,
         channel: Arc<ResponseChannel>,
         buffering: &Buffering,
+        deadline: Option<Instant>,
         request: RequestLog,
     ) -> Self {
         Self {
@@ -67,6 +77,7 @@ impl Drain {
             memory: buffering.response_memory,
             send_timeout: buffering.send_timeout,
             timer: None,
+            expiry: deadline.map(|deadline| Box::pin(sleep_until(deadline))),
         }
     }
 
@@ -84,6 +95,7 @@ impl Drain {
                     self.source =
                         Source::Ended(error.map_or(ResponseEnd::Clean(trailers), ResponseEnd::Failed));
                 }
+                Event::Expired => self.expire(),
                 Event::ClientReads => match self.overflow.pop().await {
                     Ok(None) => {}
                     // The client has read enough, so there is room.
@@ -126,6 +138,13 @@ impl Drain {
         }
     }
 
+    /// Drops the body. What was received of it still goes to the client.
+    fn expire(&mut self) {
+        let error = &ResponseTimeout as &(dyn std::error::Error + 'static);
+        request_event!(warn, self.overflow.request(), error, "the application's response is incomplete");
+        self.source = Source::Ended(ResponseEnd::Failed(axum::Error::new(ResponseTimeout)));
+    }
+
     /// Ends the channel if the application's side has ended.
     fn end(&mut self) {
         if let Source::Ended(_) = &self.source
@@ -148,15 +167,21 @@ impl Drain {
             ClientState::Unread(since) => Some(since),
             ClientState::Waiting => None,
         };
-        if let Source::Open(body) = &mut self.source
-            && self.overflow.has_room()
-            && let Poll::Ready(frame) = http_body::Body::poll_frame(Pin::new(body), cx)
-        {
-            return Poll::Ready(match frame.transpose() {
-                Ok(Some(frame)) => Event::Frame(frame),
-                Ok(None) => Event::End(None),
-                Err(error) => Event::End(Some(error)),
-            });
+        if let Source::Open(body) = &mut self.source {
+            if self.overflow.has_room() {
+                // It has the same deadline.
+                if let Poll::Ready(frame) = http_body::Body::poll_frame(Pin::new(body), cx) {
+                    return Poll::Ready(match frame.transpose() {
+                        Ok(Some(frame)) => Event::Frame(frame),
+                        Ok(None) => Event::End(None),
+                        Err(error) => Event::End(Some(error)),
+                    });
+                }
+            } else if let Some(expiry) = &mut self.expiry
+                && expiry.as_mut().poll(cx).is_ready()
+            {
+                return Poll::Ready(Event::Expired);
+            }
         }
         ready!(self.poll_stalled(unread_since, cx));
         Poll::Ready(Event::Stalled)

@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::HeaderName;
 use http_body::{Body as _, Frame, SizeHint};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::buffering::{Buffering, ResponseBuffering};
@@ -25,11 +26,12 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 
 /// Buffers the body of a response, if `buffering` says so.
 ///
-/// If all of it was received already and fits into memory, that is all. Otherwise a task receives the rest.
+/// If all of it was received already and fits into memory, that is all. Otherwise a task receives the rest, until `deadline`.
 pub(in crate::gateway) fn buffer_response(
     body: Body,
     headers: &HeaderMap,
     buffering: &Buffering,
+    deadline: Option<Instant>,
     request: RequestLog,
 ) -> Body {
     let refuses = |value: &axum::http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"no");
@@ -44,7 +46,7 @@ pub(in crate::gateway) fn buffer_response(
         Received::Whole(whole) => ResponseSource::Whole(whole),
         Received::Part { body, chunks, memory } => {
             let channel = Arc::new(ResponseChannel::new(chunks, memory));
-            let drain = Drain::new(body, Arc::clone(&channel), buffering, request);
+            let drain = Drain::new(body, Arc::clone(&channel), buffering, deadline, request);
             tokio::spawn(drain.run().in_current_span());
             ResponseSource::Channel(channel)
         }

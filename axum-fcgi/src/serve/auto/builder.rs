@@ -5,6 +5,7 @@ use std::future::pending;
 use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 
 use tower_fcgi::{Roles, Stats};
 
@@ -48,11 +49,14 @@ use crate::serve::shutdown::{Ended, ShutdownCause};
 /// [`with_hangup_shutdown`](ServeAuto::with_hangup_shutdown)) start a graceful shutdown: no more connections are accepted, and
 /// requests in flight complete within [`Config::with_shutdown_timeout`].
 ///
-/// A second SIGTERM or SIGINT, also after the future has completed, ends the program at once. Except for SIGTERM in a program
+/// A second SIGTERM or SIGINT, also after the future has completed, ends the program at once, and so does the first one after a
+/// SIGHUP or the application's own signal. Except for SIGTERM in a program
 /// that was started with a socket at fd 0: Apache's mod_fcgid sends it again after a second, while requests are in flight.
 ///
 /// If a handler blocks its thread, the process ends with the status 1 about a second after the timeout, even if the future
-/// has completed by then: the runtime waits for the thread, so `main` would not return.
+/// has completed by then: the runtime waits for the thread, so `main` would not return. It also waits for the threads of
+/// `spawn_blocking`, which are not known here: if requests were dropped at the timeout, the process ends with the status 1
+/// unless `main` returns within 5 s after the future has completed.
 ///
 /// A CGI program stops at once on a signal: its handler is dropped, and its response remains incomplete.
 ///
@@ -209,14 +213,17 @@ fn shutdown(
     watchdog: &ExitWatchdog,
     second: SecondTerm,
 ) -> io::Result<impl Future<Output = ShutdownCause>> {
-    signals::end_at_the_second(second)?;
+    let begun = signals::end_at_the_second(second)?;
     Ok(async move {
-        tokio::select! {
+        let cause = tokio::select! {
             name = signals.received() => ShutdownCause::Signal { name, next: second.announcement() },
             () = signal => {
                 watchdog.arm();
                 ShutdownCause::Application
             }
-        }
+        };
+        // A SIGHUP or the application does not set it.
+        begun.store(true, Ordering::SeqCst);
+        cause
     })
 }

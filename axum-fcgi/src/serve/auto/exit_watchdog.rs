@@ -1,10 +1,10 @@
 //! Ends the process if a shutdown does not.
 
-use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use signal_hook::low_level;
 use tracing::Dispatch;
 
 use crate::serve::shutdown::{ABORT_WAIT, Ended};
@@ -28,6 +28,8 @@ enum Phase {
     ShuttingDown,
     /// The shutdown is over, and handlers still block threads.
     Stuck,
+    /// The shutdown is over, and dropped handlers may have left blocking work behind.
+    Aborted,
     Over,
 }
 
@@ -35,6 +37,8 @@ enum Phase {
 const GRACE: Duration = ABORT_WAIT.saturating_mul(3);
 /// The time for `main` to end after a shutdown whose handlers block threads.
 const AFTER_RETURN: Duration = Duration::from_millis(500);
+/// The time for `main` to end after a shutdown that has dropped handlers: the runtime waits for their `spawn_blocking`.
+const AFTER_ABORT: Duration = Duration::from_secs(5);
 /// The time for the last log line: what a handler blocks may be the log.
 const LOG_WAIT: Duration = Duration::from_millis(250);
 
@@ -64,10 +68,11 @@ impl ExitWatchdog {
         }
     }
 
-    /// The shutdown is over. If connections are stuck, the process ends soon.
+    /// The shutdown is over. If connections are stuck, the process ends soon; if any were aborted, a while later.
     pub(super) fn finish(&self, ended: Ended) {
         *self.0.phase() = match ended {
             Ended::All => Phase::Over,
+            Ended::Aborted => Phase::Aborted,
             Ended::Stuck => Phase::Stuck,
         };
         self.0.changed.notify_all();
@@ -81,7 +86,7 @@ pub(super) struct WatchGuard(pub(super) ExitWatchdog);
 impl Drop for WatchGuard {
     fn drop(&mut self) {
         let mut phase = self.0.0.phase();
-        if *phase != Phase::Stuck {
+        if !matches!(*phase, Phase::Stuck | Phase::Aborted) {
             *phase = Phase::Over;
         }
         drop(phase);
@@ -103,6 +108,10 @@ impl Watched {
                 thread::sleep(AFTER_RETURN);
                 Some("the shutdown is over, and a handler still blocks its thread")
             }
+            Phase::Aborted => {
+                thread::sleep(AFTER_ABORT);
+                Some("the shutdown is over, and the blocking work of a dropped request may still run")
+            }
         }
     }
 
@@ -121,5 +130,6 @@ fn end_process(dispatch: &Dispatch, reason: &'static str) -> ! {
     if thread::Builder::new().spawn(log).is_ok() {
         let _ = done.recv_timeout(LOG_WAIT);
     }
-    process::exit(1)
+    // Without what runs at an exit, which could wait for the blocked thread.
+    low_level::exit(1)
 }

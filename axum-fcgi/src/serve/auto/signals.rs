@@ -79,8 +79,9 @@ impl Drop for Signals {
 }
 
 /// Lets the second Ctrl-C or SIGTERM end the program at once, in the signal's handler itself: nothing can block it. The signal
-/// then has its default effect, so that a shell or systemd sees what has ended the program.
-pub(super) fn end_at_the_second(term: SecondTerm) -> io::Result<()> {
+/// then has its default effect, so that a shell or systemd sees what has ended the program. Set the result when a shutdown has
+/// begun for another reason: then the next signal does so.
+pub(super) fn end_at_the_second(term: SecondTerm) -> io::Result<Arc<AtomicBool>> {
     let first = Arc::new(AtomicBool::new(false));
     flag::register_conditional_default(SIGINT, Arc::clone(&first))?;
     if term == SecondTerm::Ends {
@@ -88,6 +89,6 @@ pub(super) fn end_at_the_second(term: SecondTerm) -> io::Result<()> {
     }
     // After the others, which otherwise find it set by the first signal itself.
     flag::register(SIGINT, Arc::clone(&first))?;
-    flag::register(SIGTERM, first)?;
-    Ok(())
+    flag::register(SIGTERM, Arc::clone(&first))?;
+    Ok(first)
 }

@@ -86,7 +86,7 @@ fn without_room(directory: &Path) {
         assert_eq!(named, directory);
         drop(request);
 
-        let response = buffer_response(chunks(), &HeaderMap::new(), &buffering, super::no_request());
+        let response = buffer_response(chunks(), &HeaderMap::new(), &buffering, None, super::no_request());
         // The task writes until there is no room.
         while buffering.used_files() < 64 * KIB as u64 {
             tokio::task::yield_now().await;

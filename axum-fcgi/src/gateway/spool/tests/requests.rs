@@ -97,6 +97,20 @@ async fn a_fast_body_needs_a_file_above_128_kib() {
     }
 }
 
+/// Others have all of the memory.
+#[tokio::test]
+async fn empty_chunks_make_no_file() {
+    let spool = Spool::new(|buffering| buffering.with_max_total_memory(0));
+    for chunks in [vec![Bytes::new()], vec![Bytes::new(), pattern(0, KIB), Bytes::new()]] {
+        let expected = chunks.concat();
+        let body = Body::from_stream(stream::iter(chunks.into_iter().map(Ok::<_, io::Error>)));
+        let mut request = request(body, None);
+        collect(&mut request, &spool.buffering, None).await.unwrap();
+        assert_eq!(bytes(request).await, expected);
+        spool.assert_released().await;
+    }
+}
+
 /// Nothing is read of a body with a longer Content-Length.
 #[tokio::test]
 async fn a_long_body_is_rejected_at_once() {

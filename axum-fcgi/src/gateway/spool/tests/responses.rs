@@ -17,7 +17,7 @@ use super::{Spool, channel, no_request, observed_channel, pattern};
 const KIB: usize = 1024;
 
 fn buffered(body: Body, buffering: &Buffering) -> Body {
-    buffer_response(body, &HeaderMap::new(), buffering, no_request())
+    buffer_response(body, &HeaderMap::new(), buffering, None, no_request())
 }
 
 async fn next(body: &mut Body) -> Option<Bytes> {
@@ -245,6 +245,50 @@ async fn a_client_that_stops_reading_is_given_up() {
     spool.assert_released().await;
 }
 
+/// There is no room, so the application's body is not polled.
+#[tokio::test(start_paused = true)]
+async fn the_total_timeout_ends_a_full_buffer() {
+    let spool = Spool::new(|buffering| buffering.with_max_response_file(0).with_send_timeout(None));
+    let (application, body, dropped) = observed_channel();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(100);
+    let mut body = buffer_response(body, &HeaderMap::new(), &spool.buffering, Some(deadline), no_request());
+    for at in 0..500 {
+        application.send(Ok(pattern(at * KIB, KIB))).unwrap();
+    }
+    assert!(dropped.await.is_err());
+    assert!(tokio::time::Instant::now() >= deadline);
+    let mut read = 0;
+    let error = loop {
+        match body.frame().await.unwrap() {
+            Ok(frame) => read += frame.into_data().unwrap().len(),
+            Err(error) => break error,
+        }
+    };
+    assert!(read > 0 && read < 500 * KIB, "{read}");
+    assert_eq!(error.to_string(), "the whole response took too long");
+    spool.assert_released().await;
+}
+
+/// The application has ended before: what the client gets must not look complete.
+#[tokio::test(start_paused = true)]
+async fn a_stalled_response_fails_after_its_end() {
+    let spool = Spool::new(|buffering| buffering.with_send_timeout(Duration::from_secs(100)));
+    let (application, body, dropped) = observed_channel();
+    let mut body = buffered(body, &spool.buffering);
+    for at in 0..10 {
+        application.send(Ok(pattern(at * KIB, KIB))).unwrap();
+    }
+    drop(application);
+    assert!(dropped.await.is_err());
+    assert_eq!(next(&mut body).await.unwrap(), pattern(0, KIB));
+    tokio::time::sleep(Duration::from_secs(1000)).await;
+    assert!(!body.is_end_stream());
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "the client read nothing of the response in time");
+    assert!(body.frame().await.is_none());
+    spool.assert_released().await;
+}
+
 #[tokio::test]
 async fn without_a_file_a_response_is_delivered() {
     let mut spool = Spool::new(|buffering| buffering);
@@ -268,7 +312,7 @@ async fn unbuffered_responses_keep_nothing() {
         (header("yes"), &spool.buffering, 10 * KIB as u64),
         (HeaderMap::new(), &off, 0),
     ] {
-        let body = buffer_response(response(10 * KIB), &headers, buffering, no_request());
+        let body = buffer_response(response(10 * KIB), &headers, buffering, None, no_request());
         assert_eq!(spool.used().0, memory, "{headers:?}");
         drop(body);
     }
