@@ -181,7 +181,11 @@ where
                 request.input.fail(BodyErrorKind::RequestEnded);
                 self.recorder.polled(key, &report, None);
             } else {
-                let state = if report.has_output { RequestState::Response } else { RequestState::Handler };
+                // Error text after the head changes nothing.
+                let state = match tasks.progress(key) {
+                    Some(ResponseProgress::HeadSent(_)) => RequestState::Response,
+                    _ => RequestState::Handler,
+                };
                 self.recorder.polled(key, &report, Some(state));
             }
         }
