@@ -157,6 +157,11 @@ where
         let mut writer = DirectWriter::new(protocol, request.key, limit, &request.summary);
         let polled = request.span.in_scope(|| response.as_mut().poll(cx, &mut writer));
         let (key, report) = (request.key, writer.into_report());
+        if let Some(slow_log) = &request.slow_log
+            && report.is_upgraded()
+        {
+            slow_log.upgraded();
+        }
         if polled.is_ready() {
             request.input.fail(BodyErrorKind::RequestEnded);
             self.inline = None;
