@@ -53,13 +53,14 @@ where
             Ok(checkout) => checkout,
             Err(kind) => return Err(unsent(kind.into(), request)),
         };
-        let reused = matches!(checkout, Checkout::Existing(_));
-        let (connection, response) = self.send_over(checkout, request, patience).await?;
-        let mut failed = match self.response(response, reused).await {
+        let Sent { connection, usage, response } = self.send_over(checkout, request, patience).await?;
+        let mut failed = match self.response(response, usage).await {
             Ok(response) => return Ok(response),
             Err(failed) => failed,
         };
-        let lost = reused && failed.error.is_connection_lost() && (failed.unsent || is_idempotent(&method));
+        let lost = usage == Usage::Reused
+            && failed.error.is_connection_lost()
+            && (failed.unsent || is_idempotent(&method));
         // Without multiplexing it was alone on its connection, so another one makes no difference.
         let rejected = self.shared.config.max_in_flight() > 1 && failed.error.is_rejected_for_capacity();
         let Some(request) = failed.request.take_if(|_| lost || rejected) else { return Err(failed) };
@@ -80,17 +81,18 @@ where
             Ok(checkout) => checkout,
             Err(kind) => return Err(unsent(kind.into(), request)),
         };
-        let (_connection, response) = self.send_over(checkout, request, patience).await?;
-        self.response(response, false).await
+        let Sent { connection: _connection, usage, response } =
+            self.send_over(checkout, request, patience).await?;
+        self.response(response, usage).await
     }
 
     /// Waits for a response.
     ///
     /// A connection that is new may wait for a worker that a kept connection occupies. So if there is no response in time, no
     /// connection is kept until there is one.
-    async fn response(&self, mut response: Receiver<ResponseResult<B>>, reused: bool) -> ResponseResult<B> {
+    async fn response(&self, mut response: Receiver<ResponseResult<B>>, usage: Usage) -> ResponseResult<B> {
         let PoolState { config, application, connections, recorder, .. } = &*self.shared;
-        if reused || !config.keep_conn || !config.ready_check {
+        if usage == Usage::Reused || !config.keep_conn || !config.ready_check {
             return received(response.await, recorder);
         }
         if let Ok(response) = timeout(STARVED_AFTER, &mut response).await {
@@ -134,23 +136,23 @@ where
         mut checkout: Checkout<Arc<PooledConnection<B>>>,
         request: Request<B>,
         patience: Patience,
-    ) -> Result<(Arc<PooledConnection<B>>, Receiver<ResponseResult<B>>), Box<FailedRequest<B>>> {
+    ) -> Result<Sent<B>, Box<FailedRequest<B>>> {
         let when_dropped = when_dropped(&request);
-        let (mut envelope, receiver) = Envelope::new(request);
+        let (mut envelope, response) = Envelope::new(request);
         loop {
             let connection = match checkout {
                 Checkout::Connect(permit) => {
                     // The caller may leave meanwhile.
                     let connecting = self.clone().connect_and_send(permit, patience, envelope);
                     let connection = FinishOnDrop::new(connecting, when_dropped).await?;
-                    return Ok((connection, receiver));
+                    return Ok(Sent { connection, usage: Usage::New, response });
                 }
                 Checkout::Existing(connection) => connection,
             };
             match connection.channel().send_reserved(envelope) {
                 Ok(()) => {
                     self.on_sent(&connection);
-                    return Ok((connection, receiver));
+                    return Ok(Sent { connection, usage: Usage::Reused, response });
                 }
                 Err(returned) => envelope = returned,
             }
@@ -237,6 +239,20 @@ where
         });
         Ok(Arc::new(PooledConnection::new(SendRequest::new(channel), permit)))
     }
+}
+
+/// A request that a connection has taken.
+struct Sent<B> {
+    connection: Arc<PooledConnection<B>>,
+    usage: Usage,
+    response: Receiver<ResponseResult<B>>,
+}
+
+/// Whether a connection had a request before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Usage {
+    New,
+    Reused,
 }
 
 /// A request that no connection has taken.
