@@ -66,6 +66,11 @@ impl<B> Driver<B> {
         self.capacity = capacity;
         self.protocol.set_max_concurrent_requests(capacity);
         self.requests.set_multiplexing(capacity);
+        if capacity > 1 && self.ready_check.end() {
+            // It reads the connection at any time, so its reply would show nothing.
+            self.timers.stop(Timer::ReadyCheck);
+            self.requests.release();
+        }
     }
 
     /// Queues the probe if it is due.
@@ -191,7 +196,8 @@ where
         }
         self.update_timers(write);
         match ready!(self.timers.poll_expired(cx)) {
-            Timer::KeepAlive | Timer::ReadyCheck => self.state.close(),
+            Timer::KeepAlive => self.state.close(),
+            Timer::ReadyCheck => self.stop_accepting(),
             Timer::Probe => self.probe_timed_out(),
             Timer::Abort if self.in_flight.all_aborted() => self.state.close(),
             Timer::Abort => self.stop_accepting(),
