@@ -115,6 +115,11 @@ impl<B> Driver<B> {
                 return self.stop_accepting();
             }
             self.requests.release();
+            // Again, because the pool may have closed its idle connections just before this one was idle. The lock of the
+            // channel orders the two: either the pool sees the release, or this sees the request that waits.
+            if self.requests.is_starved() {
+                self.requests.close_if_idle();
+            }
         }
     }
 
