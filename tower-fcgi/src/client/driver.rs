@@ -201,7 +201,7 @@ where
         }
         self.update_timers(write);
         match ready!(self.timers.poll_expired(cx)) {
-            Timer::KeepAlive => self.state.close(),
+            Timer::KeepAlive | Timer::Shutdown => self.state.close(),
             Timer::ReadyCheck => self.stop_accepting(),
             Timer::Probe => self.probe_timed_out(),
             Timer::Abort if self.in_flight.all_aborted() => self.state.close(),
