@@ -34,6 +34,8 @@ pub(super) struct Driver<B> {
     /// The most requests in flight at once; also the limit of `protocol`.
     pub(super) capacity: u16,
     pub(super) state: State,
+    /// Whether it has taken a request.
+    used: bool,
     pub(super) ready_check: ReadyCheck,
     pub(super) timers: Timers,
 }
@@ -47,6 +49,7 @@ impl<B> Driver<B> {
             requests,
             capacity: 1,
             state: State::Open,
+            used: false,
             ready_check: ReadyCheck::default(),
             timers: Timers::default(),
         }
@@ -152,6 +155,7 @@ where
                 Poll::Pending => break,
                 Poll::Ready(None) => self.stop_accepting(),
                 Poll::Ready(Some(envelope)) => {
+                    self.used = true;
                     self.timers.stop(Timer::KeepAlive);
                     self.protocol.output().set_buffer(buffer_pool::take_output);
                     match ClientExchange::begin(envelope, &mut self.protocol, &self.config, write.written) {
@@ -199,7 +203,7 @@ where
             self.timers.clear();
             return Poll::Pending;
         }
-        self.update_timers(write);
+        self.update_timers();
         match ready!(self.timers.poll_expired(cx)) {
             Timer::KeepAlive | Timer::Shutdown => self.state.close(),
             Timer::ReadyCheck => self.stop_accepting(),
@@ -228,8 +232,8 @@ where
     }
 
     /// Sets the timers of a connection that is blocked.
-    fn update_timers(&mut self, write: WriteStatus) {
-        let idle = self.in_flight.is_empty() && write.written > 0;
+    fn update_timers(&mut self) {
+        let idle = self.in_flight.is_empty() && self.used;
         let stalled = self.in_flight.len() > 1 && !self.protocol.wants_read();
         for (timer, timeout) in [
             (Timer::KeepAlive, self.config.keep_alive_timeout.filter(|_| idle)),
