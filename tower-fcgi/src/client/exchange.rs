@@ -27,7 +27,7 @@ use tracing::Span;
 use super::body_in_hand::BodyInHand;
 use super::config::Config;
 use super::dispatch::{Envelope, FailedRequest, ResponseResult};
-use super::error::ErrorKind;
+use super::error::{Error, ErrorKind};
 use super::guard::{catch_panic, drop_caught};
 use super::request_body::RequestUpload;
 use super::response_body::{ExpectedLength, ResponseBody};
@@ -416,12 +416,10 @@ where
                 };
                 let request =
                     self.parts.take().zip(body).map(|(parts, body)| Request::from_parts(parts, body));
-                let unsent = written == self.written_before;
-                drop_caught(caller.send(Err(Box::new(FailedRequest {
-                    error: kind.into(),
-                    request,
-                    unsent,
-                }))));
+                // A body that fails ends only its own request, whose records are queued and will be written.
+                let error = Error::from(kind);
+                let unsent = written == self.written_before && !error.is_request_body();
+                drop_caught(caller.send(Err(Box::new(FailedRequest { error, request, unsent }))));
             }
         }
         self.stop_upload();
