@@ -258,8 +258,9 @@ where
 
     /// Fails all requests: the connection has failed.
     pub(super) fn fail(&mut self, kind: &ErrorKind, write: WriteStatus) {
-        self.in_flight.fail(kind, write.written);
+        // First: a request that its pool sends again takes over the permit of a connection that has ended.
         self.requests.close_with(State::Closed);
+        self.in_flight.fail(kind, write.written);
     }
 }
 

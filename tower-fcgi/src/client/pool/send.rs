@@ -200,12 +200,17 @@ where
         }
     }
 
-    /// Checks out a connection in place of one that has ended, with its permit if no other request holds it.
+    /// Checks out a connection in place of one that takes no more requests: if it has ended, with its permit if no other request holds it.
     async fn replace(
         &self,
         ended: Arc<PooledConnection<B>>,
     ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
         self.shared.connections.evict(&ended);
+        if !ended.channel().has_ended() {
+            // It still sends the response of another request, and stays in the list, with its permit, until that is complete.
+            drop(ended);
+            return self.checkout(None).await;
+        }
         match Arc::into_inner(ended).and_then(|connection| connection.permit) {
             Some(permit) => Ok(Checkout::Connect(permit)),
             // The last request that holds it gets the permit.
