@@ -1,8 +1,11 @@
 //! Sends a request over a connection of the pool.
 
 use std::error::Error as StdError;
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::header::CONTENT_LENGTH;
@@ -115,8 +118,15 @@ where
             self.record_checkout(&checkout);
             return Ok(checkout);
         }
-        let _waiting = self.shared.recorder.wait();
-        let checkout = capacity.checkout(reserve);
+        let checkout = async {
+            let mut checkout = pin!(capacity.checkout(reserve));
+            if let Poll::Ready(checkout) = poll_fn(|cx| Poll::Ready(checkout.as_mut().poll(cx))).await {
+                // Another request has looked for a connection at this moment: that was no wait.
+                return checkout;
+            }
+            let _waiting = self.shared.recorder.wait();
+            checkout.await
+        };
         match *acquire_timeout {
             None => Ok(checkout.await),
             Some(limit) => timeout(limit, checkout).await.map_err(|_| ErrorKind::AcquireTimeout),
