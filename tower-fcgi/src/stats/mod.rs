@@ -1,4 +1,4 @@
-//! The numbers that an operator needs: [`Stats`](crate::Stats) counts what connections do, and
+//! The numbers that an operator needs: [`Stats`] counts what connections do, and
 //! [`snapshot`](crate::Stats::snapshot) returns the numbers as plain values.
 
 #[cfg(feature = "server")]
