@@ -239,7 +239,8 @@ where
         self.shared.recorder.on_connect(&connected);
         let io = connected?;
         let channel = RequestChannel::new(Some(Arc::clone(&self.shared.application) as _), probe);
-        let connection = Connection::new(io, self.shared.config.clone(), Arc::clone(&channel));
+        // In a box, because it is large to move: into the task, and there into its place.
+        let connection = Box::new(Connection::new(io, self.shared.config.clone(), Arc::clone(&channel)));
         let (permit, unkept) =
             if self.shared.config.keep_conn { (Some(permit), None) } else { (None, Some(permit)) };
         // Not in the current span: the connection outlives the request that opened it.
