@@ -4,6 +4,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -22,11 +23,13 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// Starts the time. `None`: without limit.
+    /// Starts the time. `None`: without limit. Must be called in a runtime.
     pub(super) fn after(limit: Option<Duration>) -> Self {
         let (pass, passed) = watch::channel(false);
         let at = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let thread = limit.and_then(|limit| send_after(limit, pass));
+        // A handler that blocks a `current_thread` runtime blocks this future, too.
+        let can_help = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
+        let thread = limit.filter(|_| can_help).and_then(|limit| send_after(limit, pass));
         Self { at, passed, _thread: thread }
     }
 
@@ -79,7 +82,7 @@ mod tests {
     #[test]
     fn a_deadline_passes_without_the_runtimes_clock() {
         // Without `enable_time`, a timer would panic: only the thread can wake this future.
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         let deadline =
             Deadline { at: None, ..runtime.block_on(async { Deadline::after(Some(Duration::ZERO)) }) };
         runtime.block_on(deadline.passed());

@@ -48,7 +48,8 @@ fn the_limits_in_security_md_are_the_defaults() {
     };
     let documented: Vec<(&str, &str)> = text
         .lines()
-        .filter(|line| line.starts_with("| `"))
+        // `Buffering` is a setting of gateways, not of connections.
+        .filter(|line| line.starts_with("| `") && !line.starts_with("| `Buffering::"))
         .map(|row| {
             let [setting, documented] = [1, 2].map(|column| row.split('|').nth(column).unwrap().trim());
             (setting.trim_matches('`').rsplit("::").next().unwrap(), documented)

@@ -63,6 +63,7 @@ impl RecordHeader {
 }
 
 #[cold]
+#[inline(never)]
 fn invalid_version(bytes: [u8; RecordHeader::LEN], request_id: RequestId) -> ProtocolError {
     match ForeignProtocol::detect(bytes) {
         // Its bytes mean no request.

@@ -13,7 +13,7 @@ use super::in_flight_request::InFlightRequest;
 use super::input_streams::{InputStreams, NotOpened};
 use super::oneshot::Oneshot;
 use super::params::Params;
-use super::request_summary::RequestSummary;
+use super::request_summary::{Summarize, SummaryParts};
 use super::response_driver::{ResponseDriver, catch_panic, complete};
 use super::response_writer::DirectWriter;
 use super::service::FcgiService;
@@ -69,7 +69,8 @@ impl<S: FcgiService> Dispatcher<S> {
         handle: &ConnectionHandle,
     ) -> Option<Placement> {
         let key = request.key;
-        let summary = RequestSummary::new(request.params.clone(), Some(request.id), Some(handle.clone()));
+        let params = request.params.clone();
+        let summary = SummaryParts { params: &params, id: request.id, connection: handle };
         let mut call = Request::new(RequestBody::empty());
         *call.extensions_mut() = config.extensions.clone();
         let target = TargetContext {
@@ -127,10 +128,11 @@ impl<S: FcgiService> Dispatcher<S> {
             }
         };
         in_flight.recorder().begin(key, call.method(), call.uri());
-        let slow_log = config.slow_request_log.map(SlowLog::new);
-        let called = slow_log.as_ref().map(SlowLog::called_flag);
+        let slow_log = config.slow_request_log.map(|after| Box::new(SlowLog::new(summary.summary(), after)));
+        let called = slow_log.as_ref().map(|log| log.called_flag());
         let response = move || ResponseDriver::new(Oneshot::new(service, call, called), context, upgrade);
-        Some(in_flight.start(InFlightRequest { key, input, span, summary, slow_log }, response))
+        let request = InFlightRequest { key, input, span, id: request.id, params, slow_log };
+        Some(in_flight.start(request, response, handle))
     }
 }
 
@@ -143,7 +145,7 @@ fn answer<F, B>(
     config: &DriverConfig,
     failure: &Failure,
     error_body: ErrorBody,
-    summary: &RequestSummary,
+    summary: &dyn Summarize,
 ) -> Option<Placement> {
     let mut writer = DirectWriter::new(protocol, key, config.max_write_buffer, summary);
     complete(failure, error_body, DeferredLog::default(), &mut writer);

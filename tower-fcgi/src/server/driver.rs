@@ -44,7 +44,7 @@ use super::service::FcgiService;
 use super::shutdown::DiscardedBytes;
 use super::state::State;
 use super::timer_table::{RequestTimer, Timer, TimerTable};
-use super::transport::Transport;
+use super::transport::{Traffic, Transport};
 use crate::body::BodyErrorKind;
 use crate::buffer_pool;
 use crate::progress::Progress;
@@ -74,6 +74,7 @@ struct Parts<'a, IO, S: FcgiService> {
     discarded: &'a mut DiscardedBytes,
     control: &'a mut Control,
     config: &'a DriverConfig,
+    traffic: Traffic,
 }
 
 /// The most turns of one poll; then other tasks run, even if the connection always has more to do.
@@ -132,7 +133,9 @@ where
             discarded: &mut self.discarded,
             control: &mut self.control,
             config: &self.config,
+            traffic: Traffic::default(),
         };
+        parts.in_flight.recorder().begin_poll();
         let polled = parts.poll(cx);
         parts.publish();
         if let Poll::Ready(result) = &polled {
@@ -252,7 +255,7 @@ where
 
     /// Writes some of the output. Progress restarts the write timeout.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
-        let progress = self.transport.poll_write(self.protocol, cx)?;
+        let progress = self.transport.poll_write(self.protocol, &mut self.traffic, cx)?;
         if progress.is_made() {
             self.timers.stop(Timer::Write);
             self.timers.stop(Timer::UpgradeIdle);
@@ -276,7 +279,7 @@ where
                 return Ok(ReadOutcome::Paused);
             }
         }
-        let read = self.transport.poll_read(self.protocol, cx)?;
+        let read = self.transport.poll_read(self.protocol, &mut self.traffic, cx)?;
         if read == ReadOutcome::Pending {
             return Ok(read);
         }
@@ -306,7 +309,7 @@ where
         // runs inline and blocks would delay that task. So poll the responses in the next poll.
         if started == Placement::Inline {
             let limit = self.config.max_write_buffer;
-            self.in_flight.poll(self.protocol, limit, cx);
+            self.in_flight.poll(self.protocol, limit, self.control.handle(), cx);
             // After all code that can write a line, and before the connection decides whether to close.
             let flushed = self.control.stderr().flush_to(self.protocol, limit);
             if let Some((sent, dropped)) = flushed {
@@ -370,7 +373,8 @@ where
         if polls_now && self.dispatcher.is_single_threaded() && !self.is_full() {
             // With a single thread, a task for the next request gains nothing if this response is ready at once. With
             // several threads, the next request can run on another one in parallel.
-            self.in_flight.poll_inline(self.protocol, self.config.max_write_buffer, cx);
+            let limit = self.config.max_write_buffer;
+            self.in_flight.poll_inline(self.protocol, limit, self.control.handle(), cx);
         }
         Some(placement)
     }

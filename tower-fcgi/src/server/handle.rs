@@ -22,11 +22,17 @@ struct HandleState {
     /// 0 while the connection is busy. Else its [`Activity`] in the lowest two bits, and above them the milliseconds from
     /// the process's first connection to the time when this one was last busy.
     activity: AtomicU64,
-    /// The waker of the task that polls the connection.
-    waker: Mutex<Option<Waker>>,
+    owner: Mutex<Owner>,
     stderr: StderrQueue,
+}
+
+/// What the handle knows about its connection. Behind one lock: each idle connection has it.
+#[derive(Default)]
+struct Owner {
+    /// The waker of the task that polls the connection.
+    waker: Option<Waker>,
     /// The web server that the connection is from, for the log.
-    peer: Mutex<Option<Peer>>,
+    peer: Option<Peer>,
 }
 
 /// Formatted only for a log line.
@@ -52,9 +58,8 @@ impl ConnectionHandle {
             shared: Arc::new(HandleState {
                 command: AtomicU8::new(Command::Run as u8),
                 activity: AtomicU64::new(0),
-                waker: Mutex::new(None),
+                owner: Mutex::default(),
                 stderr: StderrQueue::default(),
-                peer: Mutex::new(None),
             }),
         }
     }
@@ -151,13 +156,13 @@ impl ConnectionHandle {
 
     /// For the connection: registers the waker of its task.
     pub(crate) fn register_waker(&self, waker: &Waker) {
-        *self.waker() = Some(waker.clone());
+        self.owner().waker = Some(waker.clone());
     }
 
     /// For the connection: drops the waker when it ends. Handles and extensions of requests may outlive the connection, and
     /// must not keep the memory of its task alive.
     pub(crate) fn clear_waker(&self) {
-        let waker = self.waker().take();
+        let waker = self.owner().waker.take();
         drop(waker);
     }
 
@@ -169,7 +174,7 @@ impl ConnectionHandle {
     /// Wakes the connection's task.
     pub(crate) fn wake(&self) {
         // A clone, so that a concurrent second caller finds the waker as well.
-        let waker = self.waker().clone();
+        let waker = self.owner().waker.clone();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -177,14 +182,14 @@ impl ConnectionHandle {
 
     /// For the connection: sets the name of its peer.
     pub(crate) fn set_peer(&self, peer: impl fmt::Debug + Send + 'static) {
-        *self.shared.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(peer));
+        self.owner().peer = Some(Box::new(peer));
     }
 
     /// The web server that the connection is from, for the log: as [`Connection::peer`](crate::Connection::peer) was told.
     #[must_use]
     pub fn peer_name(&self) -> Option<String> {
-        let peer = self.shared.peer.lock().unwrap_or_else(PoisonError::into_inner);
-        peer.as_ref().map(|peer| format!("{peer:?}"))
+        let owner = self.owner();
+        owner.peer.as_ref().map(|peer| format!("{peer:?}"))
     }
 
     fn send(&self, command: Command) {
@@ -192,8 +197,8 @@ impl ConnectionHandle {
         self.wake();
     }
 
-    fn waker(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
-        self.shared.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    fn owner(&self) -> std::sync::MutexGuard<'_, Owner> {
+        self.shared.owner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

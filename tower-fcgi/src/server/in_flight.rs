@@ -9,8 +9,10 @@ use http::Response;
 use http_body::Body;
 
 use super::failure::{BoxError, Failure};
+use super::handle::ConnectionHandle;
 use super::in_flight_request::{Dispatched, DispatchedProj, InFlightRequest};
 use super::oneshot::ServiceCall;
+use super::request_summary::Summarize as _;
 use super::response_driver::{ResponseDriver, ResponseProgress};
 use super::response_writer::DirectWriter;
 use super::tasks::RequestTasks;
@@ -117,6 +119,7 @@ where
         &mut self,
         request: InFlightRequest,
         response: impl FnOnce() -> ResponseDriver<F, B>,
+        connection: &ConnectionHandle,
     ) -> Placement
     where
         F: Send + 'static,
@@ -129,32 +132,47 @@ where
             self.inline = Some(Box::into_pin(dispatched));
             Placement::Inline
         } else {
-            self.tasks.get_or_insert_with(|| Box::new(RequestTasks::new())).spawn(request, response());
+            let summary = request.summary_parts(connection).summary();
+            let tasks = self.tasks.get_or_insert_with(|| Box::new(RequestTasks::new()));
+            tasks.spawn(request, response(), summary);
             Placement::Task
         }
     }
 
     /// Polls all responses while the output has fewer than `limit` bytes.
     #[inline]
-    pub(super) fn poll(&mut self, protocol: &mut Connection, limit: usize, cx: &mut Context<'_>) {
+    pub(super) fn poll(
+        &mut self,
+        protocol: &mut Connection,
+        limit: usize,
+        connection: &ConnectionHandle,
+        cx: &mut Context<'_>,
+    ) {
         // Alternate which is polled first: otherwise a response that is always ready would leave no room for the others.
         let had_room = protocol.output_len() < limit;
         let tasks_first = self.tasks_first;
         if tasks_first && self.tasks.is_some() {
-            self.poll_tasks(protocol, limit, cx);
+            self.poll_tasks(protocol, limit, connection, cx);
         }
-        self.poll_inline(protocol, limit, cx);
+        self.poll_inline(protocol, limit, connection, cx);
         if !tasks_first && self.tasks.is_some() {
-            self.poll_tasks(protocol, limit, cx);
+            self.poll_tasks(protocol, limit, connection, cx);
         }
         self.tasks_first ^= had_room;
     }
 
     /// Polls the response of the inline request.
-    pub(super) fn poll_inline(&mut self, protocol: &mut Connection, limit: usize, cx: &mut Context<'_>) {
+    pub(super) fn poll_inline(
+        &mut self,
+        protocol: &mut Connection,
+        limit: usize,
+        connection: &ConnectionHandle,
+        cx: &mut Context<'_>,
+    ) {
         let Some(running) = &mut self.inline else { return };
         let DispatchedProj { request, mut response } = running.as_mut().project();
-        let mut writer = DirectWriter::new(protocol, request.key, limit, &request.summary);
+        let summary = request.summary_parts(connection);
+        let mut writer = DirectWriter::new(protocol, request.key, limit, &summary);
         let polled = request.span.in_scope(|| response.as_mut().poll(cx, &mut writer));
         let (key, report) = (request.key, writer.into_report());
         if let Some(slow_log) = &request.slow_log
@@ -172,12 +190,19 @@ where
     }
 
     /// Moves the output of the tasks into the protocol.
-    fn poll_tasks(&mut self, protocol: &mut Connection, limit: usize, cx: &mut Context<'_>) {
+    fn poll_tasks(
+        &mut self,
+        protocol: &mut Connection,
+        limit: usize,
+        connection: &ConnectionHandle,
+        cx: &mut Context<'_>,
+    ) {
         let Some(tasks) = &mut self.tasks else { return };
         while protocol.output_len() < limit {
             let Some((key, output)) = tasks.poll_output(cx) else { return };
             let Some(request) = tasks.find(key) else { continue };
-            let mut writer = DirectWriter::new(protocol, key, limit, &request.summary);
+            let summary = request.summary_parts(connection);
+            let mut writer = DirectWriter::new(protocol, key, limit, &summary);
             output.drain_into(&mut writer);
             let report = writer.into_report();
             if !protocol.is_writable(key)
@@ -203,12 +228,14 @@ where
         kind: BodyErrorKind,
         protocol: &mut Connection,
         limit: usize,
+        connection: &ConnectionHandle,
     ) {
         match &mut self.inline {
             Some(running) if running.request.key == key => {
                 let DispatchedProj { request, response } = running.as_mut().project();
                 request.input.fail(kind);
-                let mut writer = DirectWriter::new(protocol, key, limit, &request.summary);
+                let summary = request.summary_parts(connection);
+                let mut writer = DirectWriter::new(protocol, key, limit, &summary);
                 request.span.in_scope(|| response.discard(&mut writer));
                 self.recorder.cancelled(&writer.into_report());
                 self.inline = None;
@@ -222,10 +249,16 @@ where
     }
 
     /// Cancels all handlers: the peer is gone.
-    pub(super) fn cancel_all(&mut self, kind: BodyErrorKind, protocol: &mut Connection, limit: usize) {
+    pub(super) fn cancel_all(
+        &mut self,
+        kind: BodyErrorKind,
+        protocol: &mut Connection,
+        limit: usize,
+        connection: &ConnectionHandle,
+    ) {
         self.fail_bodies(kind);
         if let Some(key) = self.inline.as_ref().map(|running| running.request.key) {
-            self.cancel(key, kind, protocol, limit);
+            self.cancel(key, kind, protocol, limit, connection);
         }
         self.shrink();
     }

@@ -1,11 +1,12 @@
 //! A request in flight: the connection's side of it.
 
-use fcgi_core::RequestKey;
+use fcgi_core::{Params, RequestId, RequestKey};
 use pin_project_lite::pin_project;
 use tracing::Span;
 
+use super::handle::ConnectionHandle;
 use super::input_streams::InputStreams;
-use super::request_summary::RequestSummary;
+use super::request_summary::SummaryParts;
 use super::response_driver::ResponseDriver;
 use super::slow_log::SlowLog;
 use crate::body::BodyErrorKind;
@@ -16,9 +17,18 @@ pub(super) struct InFlightRequest {
     pub(super) key: RequestKey,
     pub(super) input: InputStreams,
     pub(super) span: Span,
-    pub(super) summary: RequestSummary,
+    pub(super) id: RequestId,
+    /// For the log.
+    pub(super) params: Params,
     /// `None` unless slow requests are logged.
-    pub(super) slow_log: Option<SlowLog>,
+    pub(super) slow_log: Option<Box<SlowLog>>,
+}
+
+impl InFlightRequest {
+    /// What identifies the request in the log.
+    pub(super) const fn summary_parts<'a>(&'a self, connection: &'a ConnectionHandle) -> SummaryParts<'a> {
+        SummaryParts { params: &self.params, id: self.id, connection }
+    }
 }
 
 pin_project! {
@@ -36,7 +46,7 @@ impl Drop for InFlightRequest {
     fn drop(&mut self) {
         self.input.fail(BodyErrorKind::Disconnected);
         if let Some(slow_log) = &self.slow_log {
-            slow_log.ended(&self.summary);
+            slow_log.ended();
         }
     }
 }

@@ -14,7 +14,7 @@ use http::{Request, StatusCode};
 use super::config::DriverConfig;
 use super::failure::Failure;
 use super::filter_data::{self, FilterData};
-use super::request_summary::RequestSummary;
+use super::request_summary::Summarize;
 use super::upgrade::{self, Support, UpgradeInput, UpgradeOutput, WebSocketWarning};
 use crate::body::{BodyErrorKind, DeclaredBodyLength, InputChannel, Receiver, RequestBody, SendOutcome};
 use crate::buffer_pool;
@@ -57,7 +57,7 @@ impl InputStreams {
         request: &NewRequest,
         info: &RequestInfo,
         config: &DriverConfig,
-        summary: &RequestSummary,
+        summary: &impl Summarize,
         call: &mut Request<RequestBody>,
     ) -> Result<(Self, Option<UpgradeOutput>), NotOpened> {
         if info.asks_for_upgrade
@@ -111,7 +111,16 @@ impl InputStreams {
     }
 
     /// Fails the streams that have not ended.
+    #[inline]
     pub(super) fn fail(&self, kind: BodyErrorKind) {
+        // Most requests have no open stream, and this is called twice for each.
+        if !matches!(self, Self::Complete) {
+            self.fail_channels(kind);
+        }
+    }
+
+    #[inline(never)]
+    fn fail_channels(&self, kind: BodyErrorKind) {
         for channel in self.channels() {
             channel.fail(kind);
         }
@@ -221,7 +230,7 @@ fn offer_upgrade(
     protocol: &mut Connection,
     request: &NewRequest,
     info: &RequestInfo,
-    summary: &RequestSummary,
+    summary: &impl Summarize,
     call: &mut Request<RequestBody>,
 ) -> Option<(UpgradeInput, UpgradeOutput)> {
     let has_body = match info.content_length {

@@ -99,6 +99,32 @@ impl RequestSummary {
     }
 }
 
+/// What a [`RequestSummary`] can be made of. It is only made for a line of the log, because it costs each request something.
+pub(crate) trait Summarize: fmt::Debug {
+    fn summary(&self) -> RequestSummary;
+}
+
+/// The parts of a summary, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SummaryParts<'a> {
+    pub(super) params: &'a Params,
+    pub(super) id: RequestId,
+    pub(super) connection: &'a ConnectionHandle,
+}
+
+impl Summarize for SummaryParts<'_> {
+    #[cold]
+    fn summary(&self) -> RequestSummary {
+        RequestSummary::new(self.params.clone(), Some(self.id), Some(self.connection.clone()))
+    }
+}
+
+impl Summarize for RequestSummary {
+    fn summary(&self) -> RequestSummary {
+        self.clone()
+    }
+}
+
 /// Logs an event about a request, with the fields that identify it.
 macro_rules! request_event {
     ($level:ident, $summary:expr, $($event:tt)+) => {{

@@ -10,7 +10,7 @@ use super::failure::{BoxError, Failure};
 use super::handle::ConnectionHandle;
 use super::in_flight::InFlight;
 use super::oneshot::ServiceCall;
-use super::request_summary::RequestSummary;
+use super::request_summary::{RequestSummary, Summarize};
 use super::response_driver::{ResponseProgress, complete};
 use super::response_writer::DirectWriter;
 use crate::body::BodyErrorKind;
@@ -96,7 +96,8 @@ where
     /// Drops the handler of a request, and completes its response with the failure.
     pub(super) fn fail(&mut self, key: RequestKey, failure: &Failure, kind: BodyErrorKind) {
         let error_body = self.in_flight.progress(key).error_body();
-        let summary = self.in_flight.find(key).map(|request| request.summary.clone());
+        let summary =
+            self.in_flight.find(key).map(|request| request.summary_parts(self.connection).summary());
         self.cancel(key, kind);
         match summary {
             Some(summary) => self.answer(key, failure, error_body, &summary),
@@ -107,12 +108,12 @@ where
     /// Cancels all handlers: the peer is gone.
     pub(super) fn cancel_all(&mut self) {
         let kind = BodyErrorKind::Disconnected;
-        self.in_flight.cancel_all(kind, self.protocol, self.max_write_buffer);
+        self.in_flight.cancel_all(kind, self.protocol, self.max_write_buffer, self.connection);
     }
 
     /// Drops the handler of a request, if any, and fails its body.
     fn cancel(&mut self, key: RequestKey, kind: BodyErrorKind) {
-        self.in_flight.cancel(key, kind, self.protocol, self.max_write_buffer);
+        self.in_flight.cancel(key, kind, self.protocol, self.max_write_buffer, self.connection);
     }
 
     /// Answers a request whose PARAMS were not received.

@@ -403,10 +403,10 @@ fn report(failure: &Failure, writer: &mut impl ResponseWriter) {
     writer.failed(failure.recorded());
     if failure.is_client_error() {
         // Not on STDERR, which web servers log as errors: a client could fill that log.
-        error_log::outside_request(|| request_event!(debug, writer.request(), %failure, "request rejected"));
+        error_log::outside_request(|| request_event!(debug, &writer.summary(), %failure, "request rejected"));
         return;
     }
-    error_log::outside_request(|| request_event!(error, writer.request(), %failure, "request failed"));
+    error_log::outside_request(|| request_event!(error, &writer.summary(), %failure, "request failed"));
     writer.stderr(failure.to_string().as_bytes());
 }
 
@@ -464,7 +464,7 @@ mod tests {
         let woken = Arc::new(Woken::default());
         let waker = Arc::clone(&woken).into();
         let summary = crate::Params::default().summary();
-        let mut writer = BufferedWriter::new(Arc::new(summary));
+        let mut writer = BufferedWriter::new(&summary);
         let polled = driver.as_mut().poll(&mut Context::from_waker(&waker), &mut writer);
         assert!(polled.is_pending());
         assert!(woken.0.load(Ordering::Relaxed));

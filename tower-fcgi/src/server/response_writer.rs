@@ -1,12 +1,11 @@
 //! The destinations of a response.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use fcgi_core::RequestKey;
 
-use super::request_summary::RequestSummary;
+use super::request_summary::{RequestSummary, Summarize};
 use crate::stats::{RecordedFailure, ResponseEnding, ResponseReport};
 
 /// The destination of the response to one request.
@@ -36,8 +35,8 @@ pub(crate) trait ResponseWriter {
     fn waited(&mut self, _: Duration) {}
     /// Whether the caller should pause: the unwritten output has reached its limit.
     fn is_full(&self) -> bool;
-    /// The request, for the log.
-    fn request(&self) -> &RequestSummary;
+    /// Identifies the request in the log.
+    fn summary(&self) -> RequestSummary;
 }
 
 /// Writes to the connection's output.
@@ -48,7 +47,7 @@ pub(crate) struct DirectWriter<'a> {
     /// Bytes of unwritten output at which it is full.
     limit: usize,
     report: ResponseReport,
-    request: &'a RequestSummary,
+    request: &'a dyn Summarize,
 }
 
 impl<'a> DirectWriter<'a> {
@@ -56,7 +55,7 @@ impl<'a> DirectWriter<'a> {
         protocol: &'a mut fcgi_core::server::Connection,
         key: RequestKey,
         limit: usize,
-        request: &'a RequestSummary,
+        request: &'a dyn Summarize,
     ) -> Self {
         Self { protocol, key, limit, report: ResponseReport::NONE, request }
     }
@@ -164,15 +163,21 @@ impl ResponseWriter for DirectWriter<'_> {
         self.protocol.output_len() >= self.limit
     }
 
-    fn request(&self) -> &RequestSummary {
-        self.request
+    fn summary(&self) -> RequestSummary {
+        self.request.summary()
     }
 }
 
-/// Buffers the output of one poll of a task's response, to send it to the connection.
+/// Buffers the output of one poll of a task's response.
 #[derive(Debug)]
-pub(crate) struct BufferedWriter {
-    request: Arc<RequestSummary>,
+pub(crate) struct BufferedWriter<'a> {
+    request: &'a RequestSummary,
+    output: BufferedOutput,
+}
+
+/// The output of one poll of a task's response, for the connection.
+#[derive(Debug, Default)]
+pub(crate) struct BufferedOutput {
     chunks: Vec<Chunk>,
     /// Bytes in them.
     len: usize,
@@ -191,20 +196,35 @@ enum Chunk {
     End,
 }
 
-impl BufferedWriter {
+impl<'a> BufferedWriter<'a> {
     /// Bytes at which the buffer is full: few enough that several requests share a connection's output evenly.
     const MAX_BYTES: usize = 32 * 1024;
     /// Chunks at which the buffer is full.
     const MAX_CHUNKS: usize = 64;
 
-    pub(crate) const fn new(request: Arc<RequestSummary>) -> Self {
-        Self { request, chunks: Vec::new(), len: 0 }
+    pub(crate) const fn new(request: &'a RequestSummary) -> Self {
+        Self { request, output: BufferedOutput { chunks: Vec::new(), len: 0 } }
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.output.chunks.is_empty()
     }
 
+    /// Takes what was written, to send it to the connection.
+    pub(crate) fn take(&mut self) -> BufferedOutput {
+        std::mem::take(&mut self.output)
+    }
+
+    fn push(&mut self, chunk: Chunk, len: usize) {
+        if matches!(&chunk, Chunk::Bytes(bytes) if bytes.is_empty()) {
+            return;
+        }
+        self.output.chunks.push(chunk);
+        self.output.len += len;
+    }
+}
+
+impl BufferedOutput {
     /// Whether it has a part of the response, or its end: error text and notes for the counters are none.
     pub(crate) fn has_response(&self) -> bool {
         self.chunks
@@ -228,17 +248,9 @@ impl BufferedWriter {
             }
         }
     }
-
-    fn push(&mut self, chunk: Chunk, len: usize) {
-        if matches!(&chunk, Chunk::Bytes(bytes) if bytes.is_empty()) {
-            return;
-        }
-        self.chunks.push(chunk);
-        self.len += len;
-    }
 }
 
-impl ResponseWriter for BufferedWriter {
+impl ResponseWriter for BufferedWriter<'_> {
     fn stdout(&mut self, text: &[u8]) {
         self.push(Chunk::Text(text.to_vec()), text.len());
     }
@@ -293,10 +305,10 @@ impl ResponseWriter for BufferedWriter {
     }
 
     fn is_full(&self) -> bool {
-        self.len >= Self::MAX_BYTES || self.chunks.len() >= Self::MAX_CHUNKS
+        self.output.len >= Self::MAX_BYTES || self.output.chunks.len() >= Self::MAX_CHUNKS
     }
 
-    fn request(&self) -> &RequestSummary {
-        &self.request
+    fn summary(&self) -> RequestSummary {
+        self.request.clone()
     }
 }

@@ -14,6 +14,7 @@ use super::response_driver::ResponseProgress;
 /// What the log of slow requests knows about a request in flight.
 #[derive(Debug)]
 pub(super) struct SlowLog {
+    request: RequestSummary,
     after: Duration,
     begun: Instant,
     /// Whether the service was called.
@@ -34,9 +35,9 @@ pub(super) enum WaitsFor {
 }
 
 impl SlowLog {
-    pub(super) fn new(after: Duration) -> Self {
+    pub(super) fn new(request: RequestSummary, after: Duration) -> Self {
         let [logged, upgraded] = [false, false].map(AtomicBool::new);
-        Self { after, begun: Instant::now(), called: Arc::default(), logged, upgraded }
+        Self { request, after, begun: Instant::now(), called: Arc::default(), logged, upgraded }
     }
 
     /// The flag that the call of the service sets.
@@ -45,11 +46,11 @@ impl SlowLog {
     }
 
     /// Logs that the request is slow.
-    pub(super) fn log(&self, request: &RequestSummary, waits_for: WaitsFor) {
+    pub(super) fn log(&self, waits_for: WaitsFor) {
         self.logged.store(true, Ordering::Relaxed);
         request_event!(
             warn,
-            request,
+            &self.request,
             after = ?self.begun.elapsed(),
             %waits_for,
             "a request is slow"
@@ -62,13 +63,13 @@ impl SlowLog {
     }
 
     /// Logs that a slow request has ended. If its handler has blocked the thread, this is its first line.
-    pub(super) fn ended(&self, request: &RequestSummary) {
+    pub(super) fn ended(&self) {
         if self.upgraded.load(Ordering::Relaxed) {
             return;
         }
         let took = self.begun.elapsed();
         if self.logged.load(Ordering::Relaxed) || took >= self.after {
-            request_event!(warn, request, ?took, "a slow request has ended");
+            request_event!(warn, &self.request, ?took, "a slow request has ended");
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use fcgi_core::RequestKey;
@@ -17,14 +16,14 @@ use super::in_flight_request::InFlightRequest;
 use super::oneshot::ServiceCall;
 use super::request_summary::RequestSummary;
 use super::response_driver::{ResponseDriver, ResponseProgress};
-use super::response_writer::BufferedWriter;
+use super::response_writer::{BufferedOutput, BufferedWriter};
 
 /// The requests of a connection that run in tasks. Dropping it aborts the tasks.
 #[derive(Debug)]
 pub(super) struct RequestTasks {
     tasks: BTreeMap<RequestKey, RequestTask>,
-    output: mpsc::Receiver<(RequestKey, BufferedWriter)>,
-    sender: mpsc::Sender<(RequestKey, BufferedWriter)>,
+    output: mpsc::Receiver<(RequestKey, BufferedOutput)>,
+    sender: mpsc::Sender<(RequestKey, BufferedOutput)>,
 }
 
 #[derive(Debug)]
@@ -45,21 +44,24 @@ impl RequestTasks {
 
     /// Runs a request in a task.
     #[inline(never)]
-    pub(super) fn spawn<F, B>(&mut self, request: InFlightRequest, response: ResponseDriver<F, B>)
-    where
+    pub(super) fn spawn<F, B>(
+        &mut self,
+        request: InFlightRequest,
+        response: ResponseDriver<F, B>,
+        summary: RequestSummary,
+    ) where
         F: ServiceCall<Output = Result<Response<B>, Failure>> + Send + 'static,
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let progress = response.progress();
         let key = request.key;
         let span = request.span.clone();
-        let summary = Arc::new(request.summary.clone());
         let task = tokio::spawn(run(key, summary, response, self.sender.clone()).instrument(span));
         self.tasks.insert(key, RequestTask { request, abort: task.abort_handle(), progress });
     }
 
     /// Returns the next part of a response of a tracked request. `None`: the waker is registered.
-    pub(super) fn poll_output(&mut self, cx: &mut Context<'_>) -> Option<(RequestKey, BufferedWriter)> {
+    pub(super) fn poll_output(&mut self, cx: &mut Context<'_>) -> Option<(RequestKey, BufferedOutput)> {
         loop {
             // The channel never closes: `self` holds a sender.
             let Poll::Ready(Some((key, output))) = self.output.poll_recv(cx) else { return None };
@@ -104,22 +106,21 @@ impl Drop for RequestTasks {
 
 async fn run<F, B>(
     key: RequestKey,
-    summary: Arc<RequestSummary>,
+    summary: RequestSummary,
     response: ResponseDriver<F, B>,
-    connection: mpsc::Sender<(RequestKey, BufferedWriter)>,
+    connection: mpsc::Sender<(RequestKey, BufferedOutput)>,
 ) where
     F: ServiceCall<Output = Result<Response<B>, Failure>>,
     B: Body<Error: Into<BoxError>>,
 {
     let mut response = pin!(response);
     while !response.is_done() {
-        let mut output = BufferedWriter::new(Arc::clone(&summary));
+        let mut output = BufferedWriter::new(&summary);
         let ready = std::future::poll_fn(|cx| {
             let polled = response.as_mut().poll(cx, &mut output);
             if polled.is_ready() || !output.is_empty() {
                 // Send everything that is ready at once in one buffer.
-                let empty = BufferedWriter::new(Arc::clone(&summary));
-                Poll::Ready(std::mem::replace(&mut output, empty))
+                Poll::Ready(output.take())
             } else {
                 Poll::Pending
             }

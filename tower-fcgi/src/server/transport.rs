@@ -19,10 +19,9 @@ pub(super) struct Transport<IO> {
     write: WriteState,
     /// Prepares the I/O for a close that the web server takes for an error.
     on_incomplete_response: fn(&IO),
-    traffic: Traffic,
 }
 
-/// Bytes that have passed.
+/// Bytes that have passed in one poll of the connection.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Traffic {
     pub(super) received: u64,
@@ -31,12 +30,7 @@ pub(super) struct Traffic {
 
 impl<IO> Transport<IO> {
     pub(super) const fn new(io: IO) -> Self {
-        Self {
-            io,
-            write: WriteState::Flushed,
-            on_incomplete_response: |_| {},
-            traffic: Traffic { received: 0, sent: 0 },
-        }
+        Self { io, write: WriteState::Flushed, on_incomplete_response: |_| {} }
     }
 
     pub(super) const fn set_on_incomplete_response(&mut self, reset: fn(&IO)) {
@@ -46,11 +40,6 @@ impl<IO> Transport<IO> {
     /// Prepares the I/O for a close after an incomplete response.
     pub(super) fn prepare_reset(&self) {
         (self.on_incomplete_response)(&self.io);
-    }
-
-    /// The bytes that have passed since the last call.
-    pub(super) const fn take_traffic(&mut self) -> Traffic {
-        std::mem::replace(&mut self.traffic, Traffic { received: 0, sent: 0 })
     }
 
     /// Whether the I/O has sent all that was written to it.
@@ -72,12 +61,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport<IO> {
     pub(super) fn poll_write(
         &mut self,
         protocol: &mut Connection,
+        traffic: &mut Traffic,
         cx: &mut Context<'_>,
     ) -> io::Result<Progress> {
-        let queued = protocol.output_len();
-        let progress = self.write.poll_write(&mut self.io, protocol.output(), cx);
-        self.traffic.sent += (queued - protocol.output_len()) as u64;
-        progress
+        self.write.poll_write(&mut self.io, protocol.output(), &mut traffic.sent, cx)
     }
 
     /// Shuts the write side down.
@@ -89,16 +76,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport<IO> {
     pub(super) fn poll_read(
         &mut self,
         protocol: &mut Connection,
+        traffic: &mut Traffic,
         cx: &mut Context<'_>,
     ) -> Result<ReadOutcome, Error> {
-        reader::poll_read(&mut self.io, protocol, &mut self.traffic.received, cx)
+        reader::poll_read(&mut self.io, protocol, &mut traffic.received, cx)
     }
 
     /// Reads once and discards the bytes. Returns their number; 0 at the end of the stream.
-    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_discard(
+        &mut self,
+        traffic: &mut Traffic,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         let read = reader::poll_discard(&mut self.io, cx);
         if let Poll::Ready(Ok(bytes)) = read {
-            self.traffic.received += bytes as u64;
+            traffic.received += bytes as u64;
         }
         read
     }

@@ -22,7 +22,7 @@ impl Warning {
     #[cold]
     pub(crate) fn report(self, writer: &mut impl ResponseWriter) {
         error_log::outside_request(
-            || request_event!(warn, writer.request(), warning = %self, "a part of the response was not sent"),
+            || request_event!(warn, &writer.summary(), warning = %self, "a part of the response was not sent"),
         );
         writer.stderr(self.to_string().as_bytes());
     }

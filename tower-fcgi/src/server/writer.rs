@@ -31,10 +31,13 @@ impl WriteState {
     ///
     /// Once, so that more output can be queued behind the rest of a short write. The next write is then as large as this one,
     /// which saves system calls.
+    ///
+    /// Adds the number of bytes to `sent`.
     pub(super) fn poll_write<IO: AsyncWrite + Unpin>(
         &mut self,
         io: &mut IO,
         output: &mut RecordEncoder,
+        sent: &mut u64,
         cx: &mut Context<'_>,
     ) -> io::Result<Progress> {
         let mut progress = Progress::Finished;
@@ -46,6 +49,7 @@ impl WriteState {
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
+            *sent += written as u64;
             output.advance(written);
             *self = Self::Unflushed;
             progress = Progress::Made;
@@ -124,8 +128,9 @@ mod tests {
         let mut output = RecordEncoder::new();
         let mut state = WriteState::Flushed;
         let mut io = Io { accepts: 0, flushes: false };
+        let mut sent = 0;
         let mut poll = |io: &mut Io, output: &mut RecordEncoder| {
-            let progress = state.poll_write(io, output, &mut cx).unwrap();
+            let progress = state.poll_write(io, output, &mut sent, &mut cx).unwrap();
             (progress, state)
         };
         assert_eq!(poll(&mut io, &mut output), (Progress::Finished, WriteState::Flushed));
@@ -139,5 +144,6 @@ mod tests {
         assert_eq!(poll(&mut io, &mut output), (Progress::Blocked, WriteState::Unflushed));
         io.flushes = true;
         assert_eq!(poll(&mut io, &mut output), (Progress::Finished, WriteState::Flushed));
+        assert_eq!(sent, 16);
     }
 }

@@ -40,6 +40,17 @@ impl Clock {
         }
     }
 
+    /// The most ticks that are not more than this number of nanoseconds.
+    pub(super) fn ticks_within(&self, nanos: u64) -> u64 {
+        // No counter is faster than this.
+        let (mut least, mut most) = (0, 128 * nanos);
+        while least < most {
+            let middle = least + (most - least).div_ceil(2);
+            if self.nanos_between(0, middle) <= nanos { least = middle } else { most = middle - 1 }
+        }
+        least
+    }
+
     /// The time between two times.
     pub(super) fn between(&self, from: u64, to: u64) -> Duration {
         Duration::from_nanos(self.nanos_between(from, to))
@@ -57,6 +68,14 @@ fn is_paused() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ticks_within_a_time_are_the_most() {
+        let clock = Clock::new();
+        let ticks = clock.ticks_within(100_000);
+        assert!(clock.nanos_between(0, ticks) <= 100_000);
+        assert!(clock.nanos_between(0, ticks + 1) > 100_000);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_paused_clock_is_the_runtimes() {

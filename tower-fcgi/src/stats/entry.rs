@@ -1,12 +1,13 @@
 //! One open connection and its requests, for the list of them. The connection writes, anyone reads.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::{Method, Uri};
 
 use super::clock::Clock;
 use super::listing::{ConnectionInfo, ConnectionState, RequestInfo, RequestState};
+use super::request_text::RequestText;
 
 /// One open connection.
 ///
@@ -38,60 +39,10 @@ pub(super) struct RequestEntry {
     state: AtomicU8,
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
-    text: Mutex<RequestText>,
+    text: RequestText,
 }
 
 const NONE: u64 = u64::MAX;
-
-/// The method and the target, cut to these lengths.
-#[derive(Debug)]
-struct RequestText {
-    /// Usually a constant, which costs less than a copy. Empty if the method is in `other_method`.
-    method: &'static str,
-    other_method: Text<16>,
-    target: Text<200>,
-}
-
-/// A text in place.
-#[derive(Debug)]
-struct Text<const N: usize> {
-    len: u8,
-    bytes: [u8; N],
-}
-
-impl<const N: usize> Text<N> {
-    const EMPTY: Self = Self { len: 0, bytes: [0; N] };
-
-    #[inline]
-    fn set(&mut self, text: &str) {
-        let len = text.len().min(N);
-        self.bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
-        self.len = len as u8;
-    }
-
-    fn get(&self) -> String {
-        let text = self.bytes.get(..self.len.into()).unwrap_or_default();
-        String::from_utf8_lossy(text).into_owned()
-    }
-}
-
-impl RequestText {
-    #[inline]
-    fn set_method(&mut self, method: &Method) {
-        self.method = match *method {
-            Method::GET => "GET",
-            Method::POST => "POST",
-            _ => {
-                self.other_method.set(method.as_str());
-                ""
-            }
-        };
-    }
-
-    fn method(&self) -> String {
-        if self.method.is_empty() { self.other_method.get() } else { self.method.to_owned() }
-    }
-}
 
 impl RequestEntry {
     pub(super) const fn new() -> Self {
@@ -100,25 +51,19 @@ impl RequestEntry {
             state: AtomicU8::new(RequestState::Handler as u8),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
-            text: Mutex::new(RequestText { method: "", other_method: Text::EMPTY, target: Text::EMPTY }),
+            text: RequestText::new(),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(&self, now: u64, method: &Method, uri: &Uri) {
-        let target = match uri.path_and_query() {
-            Some(target) => target.as_str(),
-            None => uri.authority().map_or("", |authority| authority.as_str()),
-        };
-        {
-            let mut text = lock(&self.text);
-            text.set_method(method);
-            text.target.set(target);
-        }
+        // A sequence lock: a reader that sees any of the following also sees that the request before has ended.
+        fence(Ordering::Release);
+        self.text.set(method, uri);
         self.received.store(0, Ordering::Relaxed);
         self.sent.store(0, Ordering::Relaxed);
         self.set_state(RequestState::Handler);
-        self.began.store(now, Ordering::Relaxed);
+        self.began.store(now, Ordering::Release);
     }
 
     #[inline]
@@ -132,23 +77,29 @@ impl RequestEntry {
     }
 
     fn info(&self, clock: &Clock) -> Option<(u64, RequestInfo)> {
-        let began = self.began.load(Ordering::Relaxed);
-        if began == NONE {
-            return None;
+        loop {
+            let began = self.began.load(Ordering::Acquire);
+            if began == NONE {
+                return None;
+            }
+            let info = self.info_since(began, clock);
+            fence(Ordering::Acquire);
+            // Otherwise it has ended meanwhile, and this may be a mixture of two requests.
+            if self.began.load(Ordering::Relaxed) == began {
+                return Some((began, info));
+            }
         }
-        let (method, target) = {
-            let text = lock(&self.text);
-            (text.method(), text.target.get())
-        };
-        let info = RequestInfo {
-            method,
-            target,
+    }
+
+    fn info_since(&self, began: u64, clock: &Clock) -> RequestInfo {
+        RequestInfo {
+            method: self.text.method(),
+            target: self.text.target(),
             state: request_state(self.state.load(Ordering::Relaxed)),
             age: clock.between(began, clock.now()),
             received: self.received.load(Ordering::Relaxed),
             sent: self.sent.load(Ordering::Relaxed),
-        };
-        Some((began, info))
+        }
     }
 }
 
@@ -227,4 +178,35 @@ const fn request_state(state: u8) -> RequestState {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A poisoned value is consistent: no code panics while a lock is held.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_listed_request_is_never_a_mixture_of_two() {
+        let clock = Clock::new();
+        let requests = [(Method::GET, "/a".repeat(90)), (Method::POST, "/b".repeat(90))];
+        let uris = requests.clone().map(|(_, target)| target.parse::<Uri>().unwrap());
+        let entry = RequestEntry::new();
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for number in 0..20_000 {
+                    let index = number % 2;
+                    entry.begin(number as u64, &requests[index].0, &uris[index]);
+                    entry.end();
+                }
+            });
+            while !writer.is_finished() {
+                if let Some((began, info)) = entry.info(&clock) {
+                    let (method, target) = &requests[began as usize % 2];
+                    assert_eq!((info.method.as_str(), &info.target), (method.as_str(), target));
+                }
+            }
+        });
+        assert!(entry.info(&clock).is_none());
+    }
 }

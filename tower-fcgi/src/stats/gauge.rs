@@ -39,6 +39,7 @@ impl SharedGauge {
     }
 
     /// Raises the maximum for an owner's part that is not published in `current`, and may never be.
+    #[cfg(any(test, feature = "server"))]
     #[inline]
     pub(super) fn observe(&self, published: u64, now: u64) {
         self.raise_max(self.current.load(Ordering::Relaxed).wrapping_add(now.wrapping_sub(published)));

@@ -47,6 +47,8 @@ pub(super) struct Shared {
     started_at: SystemTime,
     created: Instant,
     pub(super) clock: Clock,
+    /// The most ticks of a request that [`Shard::quick`] counts.
+    pub(super) most_quick_ticks: u64,
     /// By the number of their thread.
     shards: RwLock<Vec<Option<Arc<Shard>>>>,
     pub(super) open: SharedGauge,
@@ -60,10 +62,12 @@ pub(super) struct Shared {
 
 impl Default for Shared {
     fn default() -> Self {
+        let clock = Clock::new();
         Self {
             started_at: SystemTime::now(),
             created: Instant::now(),
-            clock: Clock::new(),
+            most_quick_ticks: clock.ticks_within(histogram::FIRST),
+            clock,
             shards: RwLock::default(),
             open: SharedGauge::default(),
             idle: SharedGauge::default(),
@@ -166,7 +170,7 @@ impl Shared {
             accepted: sum(shards, |shard| &shard.accepted),
             refused: sums(shards, |shard| &shard.refused).into(),
             closed: sums(shards, |shard| &shard.closed).into(),
-            accept_wait: histogram(shards, |shard| &shard.accept_wait),
+            accept_wait: histogram(shards, |shard| &shard.accept_wait, NONE),
         }
     }
 
@@ -174,19 +178,21 @@ impl Shared {
         // In this order: a request that begins or ends meanwhile must not make the difference negative.
         let ended = shards.iter().map(|shard| shard.ended()).fold(0, u64::wrapping_add);
         let begun = sum(shards, |shard| &shard.begun);
+        let quick = sum(shards, |shard| &shard.quick);
+        let quick_time = self.clock.between(0, sum(shards, |shard| &shard.quick_ticks));
         let mut requests = Requests {
             in_flight: self.in_flight.get_with(begun.saturating_sub(ended)),
             upgraded: self.upgraded.get(),
             begun,
-            completed: sum(shards, |shard| &shard.completed),
+            completed: quick.wrapping_add(sum(shards, |shard| &shard.completed)),
             aborted: sums(shards, |shard| &shard.aborted).into(),
             rejected_by_protocol: sums(shards, |shard| &shard.rejected_by_protocol).into(),
             cut_off: sum(shards, |shard| &shard.cut_off),
             failures: sums(shards, |shard| &shard.failures).into(),
             timed_out: sums(shards, |shard| &shard.timed_out).into(),
-            time_to_head: histogram(shards, |shard| &shard.time_to_head),
-            total_time: histogram(shards, |shard| &shard.total_time),
-            readiness_wait: histogram(shards, |shard| &shard.readiness_wait),
+            time_to_head: histogram(shards, |shard| &shard.time_to_head, (quick, quick_time)),
+            total_time: histogram(shards, |shard| &shard.total_time, (quick, quick_time)),
+            readiness_wait: histogram(shards, |shard| &shard.readiness_wait, NONE),
             ..Requests::default()
         };
         for (status, count) in shards.iter().flat_map(|shard| shard.rejected()) {
@@ -201,8 +207,15 @@ fn sum(shards: &[Arc<Shard>], counter: impl Fn(&Shard) -> &AtomicU64) -> u64 {
     shards.iter().map(|shard| counter(shard).load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
 }
 
-fn histogram(shards: &[Arc<Shard>], recorded: impl Fn(&Shard) -> &Recorded) -> histogram::Histogram {
-    histogram::sum(shards.iter().map(|shard| recorded(shard)))
+/// No durations that are counted elsewhere.
+const NONE: (u64, Duration) = (0, Duration::ZERO);
+
+fn histogram(
+    shards: &[Arc<Shard>],
+    recorded: impl Fn(&Shard) -> &Recorded,
+    shortest: (u64, Duration),
+) -> histogram::Histogram {
+    histogram::sum(shards.iter().map(|shard| recorded(shard)), shortest)
 }
 
 impl fmt::Debug for Stats {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::counts::add;
 
 /// The upper bound of the first bucket, in nanoseconds: 100 µs. Each further one is twice as large.
-const FIRST: u64 = 100_000;
+pub(super) const FIRST: u64 = 100_000;
 /// The number of buckets with an upper bound: the last one is 104.9 s.
 const BOUNDED: usize = 21;
 /// All buckets: the last one has no bound.
@@ -125,8 +125,12 @@ impl Recorded {
     }
 }
 
-/// The sum of the histograms of all threads.
-pub(super) fn sum<'a>(recorded: impl Iterator<Item = &'a Recorded>) -> Histogram {
+/// The sum of the histograms of all threads. `shortest`: the number and the sum of durations that were counted elsewhere, all in
+/// the first bucket.
+pub(super) fn sum<'a>(
+    recorded: impl Iterator<Item = &'a Recorded>,
+    (shortest, shortest_sum): (u64, Duration),
+) -> Histogram {
     let (mut counts, mut nanos) = ([0_u64; BUCKETS], 0_u64);
     for histogram in recorded {
         for (count, counter) in counts.iter_mut().zip(&histogram.buckets) {
@@ -134,10 +138,14 @@ pub(super) fn sum<'a>(recorded: impl Iterator<Item = &'a Recorded>) -> Histogram
         }
         nanos = nanos.saturating_add(histogram.sum.load(Ordering::Relaxed));
     }
+    if let Some(first) = counts.first_mut() {
+        *first += shortest;
+    }
+    let sum = Duration::from_nanos(nanos).saturating_add(shortest_sum);
     let bounds = Histogram::upper_bounds().map(Some).chain([None]);
     let buckets: Vec<_> =
         bounds.zip(counts).map(|(upper_bound, count)| Bucket { upper_bound, count }).collect();
-    Histogram { count: counts.iter().sum(), sum: Duration::from_nanos(nanos), buckets }
+    Histogram { count: counts.iter().sum(), sum, buckets }
 }
 
 #[cfg(test)]
@@ -164,7 +172,7 @@ mod tests {
         one.record(Measured::new(100_000));
         one.record(Measured::new(300_000));
         other.record(Measured::new(300_000_000_000));
-        let histogram = sum([&one, &other].into_iter());
+        let histogram = sum([&one, &other].into_iter(), (0, Duration::ZERO));
         assert_eq!(histogram.count, 3);
         assert_eq!(histogram.sum, Duration::from_nanos(300_000_400_000));
         let counts: Vec<_> = histogram.buckets.iter().map(|bucket| bucket.count).collect();
@@ -181,7 +189,7 @@ mod tests {
             recorded.record(Measured::new(1));
         }
         recorded.record(Measured::new(1_000_000));
-        let histogram = sum([&recorded].into_iter());
+        let histogram = sum([&recorded].into_iter(), (0, Duration::ZERO));
         for (quantile, bound) in [(0.0, 100), (0.5, 100), (0.99, 100), (0.995, 1600), (1.0, 1600)] {
             assert_eq!(histogram.quantile(quantile), Some(Duration::from_micros(bound)), "{quantile}");
         }

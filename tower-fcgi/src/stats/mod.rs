@@ -26,6 +26,8 @@ mod recording;
 mod registry;
 #[cfg(feature = "server")]
 mod report;
+#[cfg(feature = "server")]
+mod request_text;
 #[cfg(feature = "serde")]
 mod seconds;
 #[cfg(feature = "server")]

@@ -1,6 +1,7 @@
 //! The numbers of a pool of connections to an application.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -105,7 +106,7 @@ impl PoolRecorder {
             in_use: Gauge { current, max: get(&self.in_use_max).max(current) },
             idle: Gauge { current: idle as u64, max: get(&self.idle_max) },
             waiting: self.waiting.get(),
-            wait: histogram::sum([&self.wait].into_iter()),
+            wait: histogram::sum([&self.wait].into_iter(), (0, Duration::ZERO)),
             requests: get(&self.requests),
             retries: get(&self.retries),
             connected: get(&self.connected),

@@ -44,8 +44,16 @@ impl Recorder {
         }
     }
 
-    /// A request is given to the service.
+    /// A poll of the connection begins: it may run on another thread than the one before.
     #[inline]
+    pub(crate) fn begin_poll(&mut self) {
+        if let Some(recording) = &mut self.0 {
+            recording.use_own_shard();
+        }
+    }
+
+    /// A request is given to the service.
+    #[inline(always)]
     pub(crate) fn begin(&mut self, key: RequestKey, method: &Method, uri: &Uri) {
         if let Some(recording) = &mut self.0 {
             recording.begin(key, method, uri);
@@ -53,7 +61,7 @@ impl Recorder {
     }
 
     /// The response of a request in flight was polled. `state` is that of the request; `None` if it has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn polled(&mut self, key: RequestKey, report: &ResponseReport, state: Option<RequestState>) {
         if let Some(recording) = &mut self.0 {
             recording.polled(key, report, state);

@@ -102,9 +102,10 @@ impl Recording {
         }
     }
 
-    /// Switches to the counters of the current thread. The other methods that count do this first.
+    /// Switches to the counters of the current thread. Methods that are not only called during a poll of the connection do this
+    /// themselves.
     #[inline]
-    fn use_own_shard(&mut self) {
+    pub(super) fn use_own_shard(&mut self) {
         let slot = thread_slot::current();
         if slot != self.slot {
             self.change_shard(slot);
@@ -121,9 +122,8 @@ impl Recording {
         u64::from(self.first.is_some()) + self.others.len() as u64
     }
 
-    #[inline]
+    #[inline(never)]
     pub(super) fn begin(&mut self, key: RequestKey, method: &Method, uri: &Uri) {
-        self.use_own_shard();
         let began = self.shared.clock.now();
         add(&self.shard.begun, 1);
         add(&self.entry.requests, 1);
@@ -132,17 +132,21 @@ impl Recording {
             self.entry.first.begin(began, method, uri);
             self.first = Some(running);
         } else {
-            let entry = self.entry.add_request();
-            entry.begin(began, method, uri);
-            self.others.push((running, entry));
+            self.begin_beside_first(running, method, uri);
         }
         // Not published before the end of the poll, by which most requests have ended.
         self.shared.in_flight.observe(self.published.in_flight, self.in_flight());
     }
 
-    #[inline]
+    #[cold]
+    fn begin_beside_first(&mut self, running: Running, method: &Method, uri: &Uri) {
+        let entry = self.entry.add_request();
+        entry.begin(running.began, method, uri);
+        self.others.push((running, entry));
+    }
+
+    #[inline(never)]
     pub(super) fn polled(&mut self, key: RequestKey, report: &ResponseReport, state: Option<RequestState>) {
-        self.use_own_shard();
         // Most responses begin and end in one poll: one look at the clock, because their bytes are written together.
         if state.is_none()
             && report.ending == ResponseEnding::Complete
@@ -151,16 +155,27 @@ impl Recording {
                 self.first.take_if(|first| first.key == key && first.phase == Phase::BeforeHead)
         {
             let now = self.shared.clock.now();
-            let shard = &self.shard;
-            let took = Measured::new(self.shared.clock.nanos_between(running.began, now));
-            shard.time_to_head.record(took);
-            shard.total_time.record(took);
-            add(&shard.completed, 1);
             self.entry.first.end();
             self.entry.idle_since.store(now, Ordering::Relaxed);
+            // The counters of two processors may differ slightly.
+            let ticks = now.saturating_sub(running.began);
+            if ticks <= self.shared.most_quick_ticks {
+                add(&self.shard.quick, 1);
+                add(&self.shard.quick_ticks, ticks);
+            } else {
+                self.completed_at_once(running.began, now);
+            }
             return;
         }
         self.polled_in_part(key, report, state);
+    }
+
+    #[inline(never)]
+    fn completed_at_once(&self, began: u64, now: u64) {
+        let took = Measured::new(self.shared.clock.nanos_between(began, now));
+        self.shard.time_to_head.record(took);
+        self.shard.total_time.record(took);
+        add(&self.shard.completed, 1);
     }
 
     #[inline(never)]
@@ -339,7 +354,6 @@ impl Recording {
 
     #[inline]
     pub(super) fn publish(&mut self, connection: PolledConnection) {
-        self.use_own_shard();
         let PolledConnection { state, received, sent, buffered } = connection;
         add(&self.shard.received, received);
         add(&self.entry.received, received);

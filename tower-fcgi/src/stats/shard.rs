@@ -15,6 +15,11 @@ pub(super) struct Shard {
     // First those that each request changes.
     pub(super) begun: AtomicU64,
     pub(super) completed: AtomicU64,
+    /// Requests that are in no other counter of ends: completed in one step, in a time that is in the first bucket of
+    /// `time_to_head` and of `total_time`.
+    pub(super) quick: AtomicU64,
+    /// The sum of their times, in ticks of the clock.
+    pub(super) quick_ticks: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) time_to_head: Recorded,
@@ -64,6 +69,8 @@ impl Shard {
         Self {
             begun: AtomicU64::new(0),
             completed: AtomicU64::new(0),
+            quick: AtomicU64::new(0),
+            quick_ticks: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             time_to_head: Recorded::new(),
@@ -99,7 +106,7 @@ impl Shard {
 
     /// The requests that have ended, for whatever reason.
     pub(super) fn ended(&self) -> u64 {
-        let counters = [&self.completed, &self.cut_off].into_iter();
+        let counters = [&self.completed, &self.quick, &self.cut_off].into_iter();
         let groups = self.aborted.iter().chain(&self.rejected_by_protocol).chain(&self.rejected);
         counters.chain(groups).map(|counter| counter.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }

@@ -3,7 +3,7 @@
 use super::response;
 use crate::case::{Case, Setup};
 
-const STATUSES: [&str; 59] = [
+const STATUSES: [&str; 60] = [
     "nothing",
     "text",
     "status-201",
@@ -60,6 +60,7 @@ const STATUSES: [&str; 59] = [
     "exception",
     "killed",
     "killed-late",
+    "killed-late-length",
     "memory",
     "finished",
     "log",

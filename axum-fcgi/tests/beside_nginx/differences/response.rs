@@ -15,10 +15,6 @@ pub(crate) const GROUPS: &[Group] = &[
         ],
     },
     Group {
-        reason: "fault: the head is lost if the body fails at once.",
-        rows: &[row(&["length-too-long"], Status, "200", "none")],
-    },
-    Group {
         reason: "A response without a body has no Content-Length: a 204 must not have it, and a 304 need not (RFC 9110 8.6).",
         rows: &[row(&["status-204-length", "status-304-length"], Header("content-length"), "4", "-")],
     },

@@ -139,8 +139,8 @@ impl<O, E> ResponseWriter for StdoutWriter<O, E> {
         self.stdout.len + self.stderr.len >= MAX_BUFFERED
     }
 
-    fn request(&self) -> &RequestSummary {
-        &self.request
+    fn summary(&self) -> RequestSummary {
+        self.request.clone()
     }
 }
 

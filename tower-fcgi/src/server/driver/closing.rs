@@ -55,7 +55,9 @@ where
 
     /// Reads once, and discards the bytes.
     pub(super) fn discard_input(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
-        let Poll::Ready(read) = self.transport.poll_discard(cx) else { return Ok(Progress::Blocked) };
+        let Poll::Ready(read) = self.transport.poll_discard(&mut self.traffic, cx) else {
+            return Ok(Progress::Blocked);
+        };
         let read = match read {
             Ok(read) => read as u64,
             // The web server has received the response, so an error of its close does not matter.

@@ -5,7 +5,7 @@ use fcgi_core::{ForeignProtocol, RequestKey};
 use super::Parts;
 use crate::server::error::{Error, LoggedError};
 use crate::server::foreign_protocol::advice;
-use crate::server::request_summary::{RequestSummary, request_event};
+use crate::server::request_summary::{RequestSummary, Summarize, request_event};
 use crate::server::service::FcgiService;
 use crate::server::slow_log::WaitsFor;
 use crate::server::state::State;
@@ -23,7 +23,7 @@ impl<IO, S: FcgiService> Parts<'_, IO, S> {
                 for request in self.in_flight.requests() {
                     request_event!(
                         warn,
-                        &request.summary,
+                        &request.summary_parts(self.control.handle()).summary(),
                         "a request was dropped: its connection was aborted"
                     );
                 }
@@ -45,10 +45,13 @@ impl<IO, S: FcgiService> Parts<'_, IO, S> {
 
     fn log_given_up(&self, error: &Error) {
         let Some(count) = self.config.throttles.given_up.check() else { return };
-        let unknown = RequestSummary::unknown(self.control.handle());
+        let connection = self.control.handle();
         // The one whose output is not read, or the only one that is left.
-        let request = self.in_flight.requests().next().map_or(&unknown, |request| &request.summary);
-        request_event!(warn, request, count, %error, "a response was given up");
+        let request = match self.in_flight.requests().next() {
+            Some(request) => request.summary_parts(connection).summary(),
+            None => RequestSummary::unknown(connection),
+        };
+        request_event!(warn, &request, count, %error, "a response was given up");
     }
 
     /// Logs requests that the protocol has answered, because too many were in flight.
@@ -72,7 +75,7 @@ impl<IO, S: FcgiService> Parts<'_, IO, S> {
         {
             let is_full = self.protocol.output_len() >= self.config.max_write_buffer;
             let waits_for = WaitsFor::of(request, self.in_flight.progress(key), is_full);
-            log.log(&request.summary, waits_for);
+            log.log(waits_for);
         }
     }
 }

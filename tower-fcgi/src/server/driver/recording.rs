@@ -1,6 +1,6 @@
 //! Tells the recorder what a connection does.
 
-use fcgi_core::server::OverloadResponse;
+use fcgi_core::server::{OverloadResponse, RejectedAtBegin};
 
 use super::Parts;
 use crate::server::handle::Command;
@@ -13,21 +13,31 @@ impl<IO, S: FcgiService> Parts<'_, IO, S> {
     #[inline]
     pub(super) fn publish(&mut self) {
         let rejected = self.protocol.take_rejected();
+        if rejected.unknown_role | rejected.overloaded | rejected.closing > 0 {
+            self.record_rejected(rejected);
+        }
+        if self.in_flight.recorder().is_recording() {
+            self.record_poll();
+        }
+    }
+
+    #[cold]
+    fn record_rejected(&mut self, rejected: RejectedAtBegin) {
         if rejected.overloaded > 0 {
             self.log_overload(rejected.overloaded);
         }
-        if !self.in_flight.recorder().is_recording() {
-            return;
-        }
-        if rejected.unknown_role | rejected.overloaded | rejected.closing > 0 {
-            let status = match &self.protocol.config().overload_response {
-                OverloadResponse::Stdout(head) => status_of(head),
-                OverloadResponse::Status(_) => None,
-            };
-            let overloaded = rejected.overloaded + rejected.closing;
-            self.in_flight.recorder().rejected_at_begin(rejected.unknown_role, overloaded, status);
-        }
-        let (traffic, state) = (self.transport.take_traffic(), *self.state);
+        let status = match &self.protocol.config().overload_response {
+            OverloadResponse::Stdout(head) => status_of(head),
+            OverloadResponse::Status(_) => None,
+        };
+        let overloaded = rejected.overloaded + rejected.closing;
+        self.in_flight.recorder().rejected_at_begin(rejected.unknown_role, overloaded, status);
+    }
+
+    // Not inlined: without a `Stats`, each poll would pay for its registers.
+    #[inline(never)]
+    fn record_poll(&mut self) {
+        let (traffic, state) = (self.traffic, *self.state);
         let unread = if self.protocol.active_requests() > 0 { self.in_flight.unread_bytes() } else { 0 };
         let buffered = unread + self.protocol.output_len() as u64;
         self.in_flight.recorder().publish(PolledConnection {

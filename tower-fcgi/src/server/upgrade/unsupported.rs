@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::HeaderValue;
 use http::header::{HeaderMap, UPGRADE};
 
-use crate::server::request_summary::{RequestSummary, request_event};
+use crate::server::request_summary::{RequestSummary, Summarize, request_event};
 
 /// Whether the warning was logged. Once for each process is enough: it concerns the web server's configuration.
 static WARNED: AtomicBool = AtomicBool::new(false);
@@ -23,12 +23,12 @@ impl WebSocketWarning {
     pub(crate) fn new(
         headers: &HeaderMap,
         software: Option<&[u8]>,
-        request: &RequestSummary,
+        request: &impl Summarize,
     ) -> Option<Self> {
         let is_web_socket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
         headers.get(UPGRADE).is_some_and(is_web_socket).then(|| {
             let web_server = String::from_utf8_lossy(software.unwrap_or(b"the web server"));
-            Self { web_server: web_server.into(), request: request.clone() }
+            Self { web_server: web_server.into(), request: request.summary() }
         })
     }
 
