@@ -81,7 +81,7 @@ where
                 Ok(Progress::Blocked) => ready!(this.driver.poll_timers(cx, this.transport.write_status())),
                 Ok(Progress::Finished) => {
                     this.driver.requests.close_with(State::Closed);
-                    return this.transport.poll_shutdown(cx).map(Ok);
+                    return this.poll_shutdown(cx).map(Ok);
                 }
                 Err(kind) => {
                     this.driver.fail(&kind, this.transport.write_status());
@@ -123,6 +123,14 @@ where
         }
         self.driver.update_pause();
         Ok(if self.driver.state.is_closed() { Progress::Finished } else { progress | read })
+    }
+
+    /// Shuts down the transport, for at most the abort timeout: a pool counts the connection until then.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match (self.transport.poll_shutdown(cx), self.driver.config.abort_timeout) {
+            (Poll::Pending, Some(limit)) => self.driver.timers.poll_shutdown(limit, cx),
+            (shutdown, _) => shutdown,
+        }
     }
 
     /// Reads once. The end of the stream counts as progress.

@@ -34,6 +34,8 @@ pub(super) struct Driver<B> {
     /// The most requests in flight at once; also the limit of `protocol`.
     pub(super) capacity: u16,
     pub(super) state: State,
+    /// Whether it has taken a request.
+    used: bool,
     pub(super) ready_check: ReadyCheck,
     pub(super) timers: Timers,
 }
@@ -47,6 +49,7 @@ impl<B> Driver<B> {
             requests,
             capacity: 1,
             state: State::Open,
+            used: false,
             ready_check: ReadyCheck::default(),
             timers: Timers::default(),
         }
@@ -66,6 +69,11 @@ impl<B> Driver<B> {
         self.capacity = capacity;
         self.protocol.set_max_concurrent_requests(capacity);
         self.requests.set_multiplexing(capacity);
+        if capacity > 1 && self.ready_check.end() {
+            // It reads the connection at any time, so its reply would show nothing.
+            self.timers.stop(Timer::ReadyCheck);
+            self.requests.release();
+        }
     }
 
     /// Queues the probe if it is due.
@@ -110,6 +118,11 @@ impl<B> Driver<B> {
                 return self.stop_accepting();
             }
             self.requests.release();
+            // Again, because the pool may have closed its idle connections just before this one was idle. The lock of the
+            // channel orders the two: either the pool sees the release, or this sees the request that waits.
+            if self.requests.is_starved() {
+                self.requests.close_if_idle();
+            }
         }
     }
 
@@ -142,6 +155,7 @@ where
                 Poll::Pending => break,
                 Poll::Ready(None) => self.stop_accepting(),
                 Poll::Ready(Some(envelope)) => {
+                    self.used = true;
                     self.timers.stop(Timer::KeepAlive);
                     self.protocol.output().set_buffer(buffer_pool::take_output);
                     match ClientExchange::begin(envelope, &mut self.protocol, &self.config, write.written) {
@@ -189,9 +203,10 @@ where
             self.timers.clear();
             return Poll::Pending;
         }
-        self.update_timers(write);
+        self.update_timers();
         match ready!(self.timers.poll_expired(cx)) {
-            Timer::KeepAlive | Timer::ReadyCheck => self.state.close(),
+            Timer::KeepAlive | Timer::Shutdown => self.state.close(),
+            Timer::ReadyCheck => self.stop_accepting(),
             Timer::Probe => self.probe_timed_out(),
             Timer::Abort if self.in_flight.all_aborted() => self.state.close(),
             Timer::Abort => self.stop_accepting(),
@@ -217,8 +232,8 @@ where
     }
 
     /// Sets the timers of a connection that is blocked.
-    fn update_timers(&mut self, write: WriteStatus) {
-        let idle = self.in_flight.is_empty() && write.written > 0;
+    fn update_timers(&mut self) {
+        let idle = self.in_flight.is_empty() && self.used;
         let stalled = self.in_flight.len() > 1 && !self.protocol.wants_read();
         for (timer, timeout) in [
             (Timer::KeepAlive, self.config.keep_alive_timeout.filter(|_| idle)),
@@ -243,8 +258,9 @@ where
 
     /// Fails all requests: the connection has failed.
     pub(super) fn fail(&mut self, kind: &ErrorKind, write: WriteStatus) {
-        self.in_flight.fail(kind, write.written);
+        // First: a request that its pool sends again takes over the permit of a connection that has ended.
         self.requests.close_with(State::Closed);
+        self.in_flight.fail(kind, write.written);
     }
 }
 

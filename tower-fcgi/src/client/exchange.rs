@@ -25,9 +25,9 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::body_in_hand::BodyInHand;
-use super::config::Config;
+use super::config::{Config, uri_text};
 use super::dispatch::{Envelope, FailedRequest, ResponseResult};
-use super::error::ErrorKind;
+use super::error::{Error, ErrorKind};
 use super::guard::{catch_panic, drop_caught};
 use super::request_body::RequestUpload;
 use super::response_body::{ExpectedLength, ResponseBody};
@@ -332,7 +332,12 @@ where
     /// dropped.
     #[cold]
     fn overrun(&mut self, protocol: &mut Protocol) -> Stdout {
-        tracing::warn!(parent: &self.span, "the application's response is longer than its Content-Length: the rest is dropped");
+        tracing::warn!(
+            parent: &self.span,
+            method = self.parts().map(|parts| parts.method.as_str()),
+            uri = self.parts().map(uri_text),
+            "the application's response is longer than its Content-Length: the rest is dropped"
+        );
         self.response = ResponseState::Complete;
         let _ = protocol.discard(self.key);
         self.stop_upload();
@@ -343,7 +348,15 @@ where
     fn respond(&mut self, head: ResponseHead, mut body: VecDeque<Bytes>, protocol: &mut Protocol) -> Stdout {
         if let Some(dropped) = &head.dropped {
             let DroppedHeaders { name, error, count } = dropped;
-            tracing::warn!(parent: &self.span, header = %name, %error, count, "dropped a response header that HTTP cannot carry");
+            tracing::warn!(
+                parent: &self.span,
+                method = self.parts().map(|parts| parts.method.as_str()),
+                uri = self.parts().map(uri_text),
+                header = %name,
+                %error,
+                count,
+                "dropped a response header that HTTP cannot carry"
+            );
         }
         let no_body =
             self.head_only || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -416,12 +429,10 @@ where
                 };
                 let request =
                     self.parts.take().zip(body).map(|(parts, body)| Request::from_parts(parts, body));
-                let unsent = written == self.written_before;
-                drop_caught(caller.send(Err(Box::new(FailedRequest {
-                    error: kind.into(),
-                    request,
-                    unsent,
-                }))));
+                // A body that fails ends only its own request, whose records are queued and will be written.
+                let error = Error::from(kind);
+                let unsent = written == self.written_before && !error.is_request_body();
+                drop_caught(caller.send(Err(Box::new(FailedRequest { error, request, unsent }))));
             }
         }
         self.stop_upload();

@@ -32,10 +32,12 @@ pub(super) struct InFlight<B> {
     /// The deadlines of requests whose callers have left.
     abandoned: BTreeSet<(Instant, RequestKey)>,
     on_abandoned: AbandonedRequests,
+    /// The bytes that the connection had written when the deadlines of `abandoned` were last checked.
+    written: u64,
 }
 
-/// How long the request of a caller that has left may take to be written, before it is aborted: as nginx's
-/// `fastcgi_send_timeout`.
+/// How long the application may read nothing of a request whose caller has left, before it is aborted: as nginx's
+/// `fastcgi_send_timeout`, which limits the time between two writes.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What happens to a request whose caller has left, once it was sent.
@@ -55,6 +57,7 @@ impl<B> InFlight<B> {
             abort_timeout,
             abandoned: BTreeSet::new(),
             on_abandoned,
+            written: 0,
         }
     }
 
@@ -182,6 +185,7 @@ where
         cx: &mut Context<'_>,
         written: u64,
     ) -> Progress {
+        self.restart_send_timeouts(written);
         let mut progress = Progress::Blocked;
         for at in 0..self.exchanges.len() {
             let Some(exchange) = self.exchanges.get_mut(at) else { break };
@@ -207,6 +211,16 @@ where
             }
         }
         progress
+    }
+
+    /// Restarts the timeouts for sending, if the connection has written more since the last call.
+    fn restart_send_timeouts(&mut self, written: u64) {
+        let has_written = std::mem::replace(&mut self.written, written) != written;
+        if has_written && !self.abandoned.is_empty() && self.on_abandoned == AbandonedRequests::Abort {
+            let deadline = deadline_after(SEND_TIMEOUT);
+            self.abandoned =
+                std::mem::take(&mut self.abandoned).into_iter().map(|(_, key)| (deadline, key)).collect();
+        }
     }
 
     /// Aborts the request with the earliest [deadline](Self::abandoned_deadline).

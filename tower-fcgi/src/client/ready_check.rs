@@ -7,6 +7,7 @@
 //!             END_REQUEST            the reply to the last query
 //!   NotNeeded ───────────▶ Awaited ─────────────────────────────▶ NotNeeded
 //!                             │
+//!                             ├── the application multiplexes ──▶ NotNeeded
 //!                             └── timeout ──▶ the connection closes
 //! ```
 
@@ -43,6 +44,11 @@ impl ReadyCheck {
     pub(super) const fn begin(&mut self) {
         self.query_sent();
         self.state = CheckState::Awaited;
+    }
+
+    /// Ends a check that is awaited. Returns whether there was one.
+    pub(super) fn end(&mut self) -> bool {
+        std::mem::take(&mut self.state) == CheckState::Awaited
     }
 
     /// Handles a reply. Returns whether it shows that the application is free, which was awaited.

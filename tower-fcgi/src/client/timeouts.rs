@@ -21,11 +21,20 @@ pub(super) enum Timer {
     Abandoned,
     /// An unread response to be read, which blocks the others.
     BodyStall,
+    /// The transport to shut down, after all else.
+    Shutdown,
 }
 
 impl Timer {
-    const ALL: [Self; 6] =
-        [Self::KeepAlive, Self::Probe, Self::ReadyCheck, Self::Abort, Self::Abandoned, Self::BodyStall];
+    const ALL: [Self; 7] = [
+        Self::KeepAlive,
+        Self::Probe,
+        Self::ReadyCheck,
+        Self::Abort,
+        Self::Abandoned,
+        Self::BodyStall,
+        Self::Shutdown,
+    ];
 }
 
 /// The deadlines of timers that are set.
@@ -51,6 +60,15 @@ impl Timers {
 
     pub(super) const fn is_set(&self, timer: Timer) -> bool {
         self.deadlines[timer as usize].is_some()
+    }
+
+    /// Ready when the transport has had this long to shut down. Stops all other timers.
+    pub(super) fn poll_shutdown(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_set(Timer::Shutdown) {
+            *self = Self::default();
+            self.start(Timer::Shutdown, timeout);
+        }
+        self.poll_expired(cx).map(drop)
     }
 
     /// Stops all timers, and drops the sleep.

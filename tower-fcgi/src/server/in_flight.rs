@@ -175,6 +175,11 @@ where
         let mut writer = DirectWriter::new(protocol, request.key, limit, &summary);
         let polled = request.span.in_scope(|| response.as_mut().poll(cx, &mut writer));
         let (key, report) = (request.key, writer.into_report());
+        if let Some(slow_log) = &request.slow_log
+            && report.is_upgraded()
+        {
+            slow_log.upgraded();
+        }
         if polled.is_ready() {
             request.input.fail(BodyErrorKind::RequestEnded);
             self.inline = None;
@@ -206,7 +211,11 @@ where
                 request.input.fail(BodyErrorKind::RequestEnded);
                 self.recorder.polled(key, &report, None);
             } else {
-                let state = if report.has_output { RequestState::Response } else { RequestState::Handler };
+                // Error text after the head changes nothing.
+                let state = match tasks.progress(key) {
+                    Some(ResponseProgress::HeadSent(_)) => RequestState::Response,
+                    _ => RequestState::Handler,
+                };
                 self.recorder.polled(key, &report, Some(state));
             }
         }

@@ -225,6 +225,13 @@ impl<'a> BufferedWriter<'a> {
 }
 
 impl BufferedOutput {
+    /// Whether it has a part of the response, or its end: error text and notes for the counters are none.
+    pub(crate) fn has_response(&self) -> bool {
+        self.chunks
+            .iter()
+            .any(|chunk| matches!(chunk, Chunk::Text(_) | Chunk::Bytes(_) | Chunk::Abort(_) | Chunk::End))
+    }
+
     /// Writes everything to `writer`, in order.
     pub(crate) fn drain_into(self, writer: &mut impl ResponseWriter) {
         for chunk in self.chunks {

@@ -21,6 +21,8 @@ pub(super) struct SlowLog {
     called: Arc<AtomicBool>,
     /// Whether the request was logged as slow.
     logged: AtomicBool,
+    /// Whether the request was upgraded: how long it takes then is up to its two ends.
+    upgraded: AtomicBool,
 }
 
 /// What a slow request waits for.
@@ -34,7 +36,8 @@ pub(super) enum WaitsFor {
 
 impl SlowLog {
     pub(super) fn new(request: RequestSummary, after: Duration) -> Self {
-        Self { request, after, begun: Instant::now(), called: Arc::default(), logged: AtomicBool::new(false) }
+        let [logged, upgraded] = [false, false].map(AtomicBool::new);
+        Self { request, after, begun: Instant::now(), called: Arc::default(), logged, upgraded }
     }
 
     /// The flag that the call of the service sets.
@@ -54,8 +57,16 @@ impl SlowLog {
         );
     }
 
+    /// Notes that the request was upgraded: from now on it is not slow.
+    pub(super) fn upgraded(&self) {
+        self.upgraded.store(true, Ordering::Relaxed);
+    }
+
     /// Logs that a slow request has ended. If its handler has blocked the thread, this is its first line.
     pub(super) fn ended(&self) {
+        if self.upgraded.load(Ordering::Relaxed) {
+            return;
+        }
         let took = self.begun.elapsed();
         if self.logged.load(Ordering::Relaxed) || took >= self.after {
             request_event!(warn, &self.request, ?took, "a slow request has ended");

@@ -66,7 +66,9 @@ impl RequestTasks {
             // The channel never closes: `self` holds a sender.
             let Poll::Ready(Some((key, output))) = self.output.poll_recv(cx) else { return None };
             if let Some(task) = self.tasks.get_mut(&key) {
-                task.progress = ResponseProgress::HeadSent(task.progress.error_body());
+                if output.has_response() {
+                    task.progress = ResponseProgress::HeadSent(task.progress.error_body());
+                }
                 return Some((key, output));
             }
             // Drop it: the request was cancelled while this was in the channel.

@@ -247,7 +247,8 @@ impl Recording {
             self.count_unserved(Outcome::RejectedByProtocol(ProtocolRejection::UnknownRole));
         }
         for _ in 0..overloaded {
-            self.count_unserved(match status {
+            // Other statuses have no counter.
+            self.count_unserved(match status.filter(|status| (400..=599).contains(status)) {
                 Some(status) => Outcome::Rejected(RecordedFailure { status, ..RecordedFailure::OVERLOADED }),
                 None => Outcome::RejectedByProtocol(ProtocolRejection::Overloaded),
             });

@@ -89,7 +89,7 @@ impl ResponseReport {
         self.details.as_ref()?.failure
     }
 
-    pub(super) fn is_upgraded(&self) -> bool {
+    pub(crate) fn is_upgraded(&self) -> bool {
         self.details.as_ref().is_some_and(|details| details.is_upgraded)
     }
 }

@@ -129,8 +129,8 @@ counts! {
 /// The requests on connections from web servers.
 ///
 /// Each request that has begun is in flight, or in exactly one of [`completed`](Self::completed), [`rejected`](Self::rejected),
-/// [`cut_off`](Self::cut_off) and [`aborted`](Self::aborted). [`failures`](Self::failures) and [`timed_out`](Self::timed_out)
-/// say why some of them were rejected or cut off.
+/// [`rejected_by_protocol`](Self::rejected_by_protocol), [`cut_off`](Self::cut_off) and [`aborted`](Self::aborted).
+/// [`failures`](Self::failures) and [`timed_out`](Self::timed_out) say why some of them were rejected or cut off.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]

@@ -219,3 +219,24 @@ async fn a_connect_without_a_caller_times_out() {
     assert!(pool.oneshot(get("/")).await.unwrap_err().is_connect_timeout());
     assert_eq!(start.elapsed(), Duration::from_millis(4500 + 5000));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_upload_goes_on_without_its_caller() {
+    let (mut sender, _web_server, mut app) = scripted::connect(kept());
+    // Much more than the transport holds.
+    let len = 2_000_000;
+    drop(sender.call(post("/", full(vec![b'x'; len]))));
+    let start = Instant::now();
+    let mut body = 0;
+    loop {
+        match app.record().await {
+            Some((RecordType::STDIN, content)) if content.is_empty() => break,
+            Some((RecordType::STDIN, content)) => body += content.len(),
+            Some((RecordType::ABORT_REQUEST, _)) | None => break,
+            Some(_) => {}
+        }
+        sleep(Duration::from_secs(30)).await;
+    }
+    assert_eq!(body, len, "it was written all the time");
+    assert!(start.elapsed() > Duration::from_secs(120));
+}

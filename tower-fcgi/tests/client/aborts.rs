@@ -8,8 +8,8 @@ use std::time::Duration;
 use fcgi_core::RecordType;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, advance, sleep};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::time::{Instant, advance, sleep, timeout};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::RequestBody;
 use tower_fcgi::client;
@@ -191,4 +191,49 @@ async fn an_abort_times_out_while_output_never_stops() {
     assert!(connection.as_mut().poll(&mut cx).is_pending());
     advance(Duration::from_secs(2)).await;
     assert!((0..100).any(|_| connection.as_mut().poll(&mut cx).is_ready()), "it goes on");
+}
+
+/// A transport that never completes its shutdown.
+struct Unclosed(DuplexStream);
+
+impl AsyncRead for Unclosed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Unclosed {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_without_an_end_times_out() {
+    let limit = Duration::from_secs(7);
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let config = kept().with_abort_timeout(limit);
+    let (mut sender, connection) = client::handshake::<_, Body>(Unclosed(ours), config);
+    let connection = tokio::spawn(connection);
+    let mut app = scripted::Application::new(theirs);
+    let response = sender.call(get("/"));
+    app.request().await;
+    app.send(complete_response("done")).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "done");
+    drop(sender);
+    let start = Instant::now();
+    timeout(Duration::from_secs(3600), connection).await.expect("no limit").unwrap().unwrap();
+    assert_eq!(start.elapsed(), limit);
 }

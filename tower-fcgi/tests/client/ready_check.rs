@@ -161,3 +161,23 @@ async fn an_idle_kept_connection_closes_after_1_s() {
     web_server.await.unwrap().unwrap();
     assert_eq!(start.elapsed().as_millis(), 100);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_check_ends_if_the_application_multiplexes() {
+    let (mut sender, web_server, mut app) =
+        scripted::connect(Config::default().with_max_concurrent_requests(8));
+    let response = sender.call(get("/1"));
+    assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+    app.request().await;
+    app.send(complete_response("1")).await;
+    text(response.await.unwrap().into_body()).await.unwrap();
+    assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+    // The reply to the probe. That to the check does not come.
+    app.send(values(&[("FCGI_MPXS_CONNS", "1")])).await;
+    let response = sender.ready().await.unwrap().call(get("/2"));
+    app.request().await;
+    sleep(Duration::from_secs(10)).await;
+    app.send(scripted::with_id(1, complete_response("2"))).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "2");
+    assert!(!web_server.is_finished());
+}

@@ -5,6 +5,7 @@ use fcgi_core::{NameValuePairs, RecordType};
 use http::{Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Channel};
+use tokio::time::{Duration, Instant, timeout};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::client::ExtraParams;
 use tower_fcgi::{Params, RequestBody};
@@ -142,6 +143,18 @@ async fn a_variable_that_fits_no_record_is_not_sent() {
     app.request().await;
     app.send(complete_response("ok")).await;
     assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "ok");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_request_that_is_not_sent_counts_as_use() {
+    let (mut sender, web_server, _app) =
+        scripted::connect(kept().with_keep_alive_timeout(Duration::from_secs(1)));
+    let mut request = get("/");
+    request.headers_mut().insert("x-a", "v".repeat(65_530).parse().unwrap());
+    assert!(sender.call(request).await.unwrap_err().too_long_param().is_some());
+    let start = Instant::now();
+    timeout(Duration::from_secs(3600), web_server).await.expect("idle without a limit").unwrap().unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::time::sleep;
-use tower_fcgi::{Config, RequestBody};
+use tower_fcgi::{Config, Params, RequestBody};
 
 use crate::handlers::{Count, Gate, Reply, boxed, echo, full, handler, read};
 use crate::records::{CLOSE, KEEP, end_stdin, get, head, post, stdin};
@@ -180,4 +180,22 @@ async fn request_timeout_is_a_503_or_an_incomplete_response() {
     assert!(web_server.ended().await.unwrap_err().is_incomplete_response());
     assert!(web_server.answers().of(3).is_cut_off());
     assert_eq!(dropped.now(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn error_text_does_not_begin_a_response() {
+    let service = handler(async |request: Request<RequestBody>| {
+        if let Some(stderr) = request.extensions().get::<Params>().and_then(Params::stderr) {
+            stderr.write("a note").await.unwrap();
+        }
+        echo(request).await
+    });
+    let web_server = serve_with(Config::default().with_body_read_timeout(Some(10 * SECOND)), service);
+    // The second one runs in a task.
+    web_server.say([post(1, KEEP, "/", 100), post(2, KEEP, "/", 100)].concat()).await;
+    sleep(10 * SECOND).await;
+    for id in [1, 2] {
+        let answer = web_server.answer(id);
+        assert_eq!((answer.status(), answer.errors().as_str()), (408, "a note\n"), "{id}");
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use http::Response;
+use http::{Request, Response};
 use tokio::time::{advance, sleep};
-use tower_fcgi::{Config, Limits};
+use tower_fcgi::{Config, Limits, OnUpgrade, RequestBody};
 use tracing::Level;
 
 use crate::handlers::{Gate, boxed, echo, full, handler};
@@ -47,7 +47,7 @@ async fn requests_over_the_limit_are_one_warn_in_10_s() {
     servers[0].say(get(2, KEEP, "/")).await;
     let event = only(&log);
     let expected = "peer=\"192.0.2.9:4711\" count=1 max_concurrent_requests=1 ";
-    assert!(event.contains(expected) && event.contains("answered with a 503"), "{event}");
+    assert!(event.contains(expected) && event.contains("were rejected"), "{event}");
     // Whichever connection they come on.
     servers[0].say([get(3, KEEP, "/"), get(4, KEEP, "/")].concat()).await;
     servers[1].say(get(2, KEEP, "/")).await;
@@ -300,6 +300,33 @@ async fn a_slow_request_may_wait_for_readiness() {
         events[1].contains("id=2 ") && events[1].contains("waits_for=the service to be ready "),
         "{events:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_an_upgraded_stream_is_not_logged() {
+    let (log, _guard) = Log::start();
+    let service = handler(async |mut request: Request<RequestBody>| {
+        let upgrade = request.extensions_mut().remove::<OnUpgrade>().expect("an upgradable request");
+        tokio::spawn(async move {
+            let _stream = upgrade.await.unwrap();
+            sleep(60 * SECOND).await;
+        });
+        let response = Response::builder().status(101).header("connection", "upgrade");
+        response.header("upgrade", "echo").header("content-length", "0").body(full("").into_body()).unwrap()
+    });
+    let web_server = serve_with(slow_after(5 * SECOND), service);
+    let asks = [
+        ("SERVER_SOFTWARE", "lighttpd/1.4.79"),
+        ("HTTP_CONNECTION", "keep-alive, Upgrade"),
+        ("HTTP_UPGRADE", "echo"),
+        ("CONTENT_LENGTH", "0"),
+    ];
+    web_server.say(head(1, KEEP, "GET", "/", &asks)).await;
+    sleep(50 * SECOND).await;
+    sleep(11 * SECOND).await;
+    web_server.say(end_stdin(1)).await;
+    assert!(web_server.answers().has(1));
+    assert_eq!(log.take(Level::WARN), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

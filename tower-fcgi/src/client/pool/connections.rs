@@ -109,10 +109,15 @@ impl<B> PooledConnections<B> {
         }
     }
 
-    /// Removes a connection that has ended, and all idle ones: if the application was restarted or closes idle
+    /// Removes a connection if it has ended, and all idle ones: if the application was restarted or closes idle
     /// connections, they have ended too.
     pub(super) fn evict(&self, ended: &Arc<PooledConnection<B>>) {
-        self.lock().retain(|connection| !Arc::ptr_eq(connection, ended) && !connection.channel().is_idle());
+        self.lock().retain(|connection| {
+            let channel = connection.channel();
+            let is_removed =
+                if Arc::ptr_eq(connection, ended) { channel.has_ended() } else { channel.is_idle() };
+            !is_removed
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<PooledConnection<B>>>> {

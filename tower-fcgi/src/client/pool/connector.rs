@@ -8,6 +8,7 @@
 //! ```
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(super) struct Connector<C> {
     /// Fair, with one permit: its holder is the first of the requests that repeat a connect. Otherwise new requests would take
     /// each place in a full backlog before those that wait.
     turn: Semaphore,
+    /// Whether requests connect in turn, since the last connect succeeded only after a pause, or failed.
+    congested: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +54,14 @@ enum Reachability {
 impl<C> Connector<C> {
     pub(super) fn new(connect: C, timeout: Option<Duration>, restart_grace: Duration) -> Self {
         let reachability = Mutex::new(Reachability::Reachable);
-        Self { connect, timeout, restart_grace, reachability, turn: Semaphore::new(1) }
+        Self {
+            connect,
+            timeout,
+            restart_grace,
+            reachability,
+            turn: Semaphore::new(1),
+            congested: AtomicBool::new(false),
+        }
     }
 
     /// Makes a transport.
@@ -76,14 +86,17 @@ impl<C> Connector<C> {
     {
         // An error is impossible: the semaphore is never closed.
         let mut turn = None;
-        if patience == Patience::Wait && self.turn.available_permits() == 0 {
-            turn = self.turn.acquire().await.ok();
+        if patience == Patience::Wait && self.is_congested() {
+            turn = self.turn.acquire().await.ok().filter(|_| self.is_congested());
         }
         let mut pause = FIRST_PAUSE;
         loop {
             let error = match (self.connect)().await {
                 Ok(io) => {
                     *self.reachability() = Reachability::Reachable;
+                    if pause == FIRST_PAUSE {
+                        self.congested.store(false, Ordering::Relaxed);
+                    }
                     return Ok(io);
                 }
                 Err(error) => error,
@@ -96,9 +109,13 @@ impl<C> Connector<C> {
                 }
                 _ => false,
             };
+            if !may_succeed {
+                self.congested.store(false, Ordering::Relaxed);
+            }
             if patience == Patience::None || !may_succeed {
                 return Err(error);
             }
+            self.congested.store(true, Ordering::Relaxed);
             if turn.is_none() {
                 turn = self.turn.acquire().await.ok();
             } else {
@@ -106,6 +123,10 @@ impl<C> Connector<C> {
                 pause = (2 * pause).min(LONGEST_PAUSE);
             }
         }
+    }
+
+    fn is_congested(&self) -> bool {
+        self.congested.load(Ordering::Relaxed)
     }
 
     /// Records that nothing listens, and returns since when.
@@ -124,5 +145,38 @@ impl<C> Connector<C> {
     fn reachability(&self) -> MutexGuard<'_, Reachability> {
         // Nothing panics while it holds the lock.
         self.reachability.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use tokio::sync::{Barrier, Notify};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_full_backlog_serialises_no_later_connects() {
+        let (attempts, room, both) = (AtomicUsize::new(0), Notify::new(), Barrier::new(2));
+        let connect = || async {
+            match attempts.fetch_add(1, Ordering::Relaxed) {
+                0 => return Err(io::ErrorKind::WouldBlock.into()),
+                1 => room.notified().await,
+                // These two succeed only if they are under way at once.
+                _ => drop(both.wait().await),
+            }
+            Ok(())
+        };
+        let connector = Connector::new(connect, Some(Duration::from_secs(5)), Duration::ZERO);
+        let make_room = async {
+            while attempts.load(Ordering::Relaxed) < 2 {
+                tokio::task::yield_now().await;
+            }
+            room.notify_one();
+        };
+        let wait = || connector.connect(Patience::Wait);
+        let (first, second, third, ()) = tokio::join!(wait(), wait(), wait(), make_room);
+        assert!(first.is_ok() && second.is_ok() && third.is_ok());
     }
 }

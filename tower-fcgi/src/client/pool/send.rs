@@ -1,8 +1,11 @@
 //! Sends a request over a connection of the pool.
 
 use std::error::Error as StdError;
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::header::CONTENT_LENGTH;
@@ -53,13 +56,14 @@ where
             Ok(checkout) => checkout,
             Err(kind) => return Err(unsent(kind.into(), request)),
         };
-        let reused = matches!(checkout, Checkout::Existing(_));
-        let (connection, response) = self.send_over(checkout, request, patience).await?;
-        let mut failed = match self.response(response, reused).await {
+        let Sent { connection, usage, response } = self.send_over(checkout, request, patience).await?;
+        let mut failed = match self.response(response, usage).await {
             Ok(response) => return Ok(response),
             Err(failed) => failed,
         };
-        let lost = reused && failed.error.is_connection_lost() && (failed.unsent || is_idempotent(&method));
+        let lost = usage == Usage::Reused
+            && failed.error.is_connection_lost()
+            && (failed.unsent || is_idempotent(&method));
         // Without multiplexing it was alone on its connection, so another one makes no difference.
         let rejected = self.shared.config.max_in_flight() > 1 && failed.error.is_rejected_for_capacity();
         let Some(request) = failed.request.take_if(|_| lost || rejected) else { return Err(failed) };
@@ -80,17 +84,18 @@ where
             Ok(checkout) => checkout,
             Err(kind) => return Err(unsent(kind.into(), request)),
         };
-        let (_connection, response) = self.send_over(checkout, request, patience).await?;
-        self.response(response, false).await
+        let Sent { connection: _connection, usage, response } =
+            self.send_over(checkout, request, patience).await?;
+        self.response(response, usage).await
     }
 
     /// Waits for a response.
     ///
     /// A connection that is new may wait for a worker that a kept connection occupies. So if there is no response in time, no
     /// connection is kept until there is one.
-    async fn response(&self, mut response: Receiver<ResponseResult<B>>, reused: bool) -> ResponseResult<B> {
+    async fn response(&self, mut response: Receiver<ResponseResult<B>>, usage: Usage) -> ResponseResult<B> {
         let PoolState { config, application, connections, recorder, .. } = &*self.shared;
-        if reused || !config.keep_conn || !config.ready_check {
+        if usage == Usage::Reused || !config.keep_conn || !config.ready_check {
             return received(response.await, recorder);
         }
         if let Ok(response) = timeout(STARVED_AFTER, &mut response).await {
@@ -113,8 +118,15 @@ where
             self.record_checkout(&checkout);
             return Ok(checkout);
         }
-        let _waiting = self.shared.recorder.wait();
-        let checkout = capacity.checkout(reserve);
+        let checkout = async {
+            let mut checkout = pin!(capacity.checkout(reserve));
+            if let Poll::Ready(checkout) = poll_fn(|cx| Poll::Ready(checkout.as_mut().poll(cx))).await {
+                // Another request has looked for a connection at this moment: that was no wait.
+                return checkout;
+            }
+            let _waiting = self.shared.recorder.wait();
+            checkout.await
+        };
         match *acquire_timeout {
             None => Ok(checkout.await),
             Some(limit) => timeout(limit, checkout).await.map_err(|_| ErrorKind::AcquireTimeout),
@@ -134,23 +146,23 @@ where
         mut checkout: Checkout<Arc<PooledConnection<B>>>,
         request: Request<B>,
         patience: Patience,
-    ) -> Result<(Arc<PooledConnection<B>>, Receiver<ResponseResult<B>>), Box<FailedRequest<B>>> {
+    ) -> Result<Sent<B>, Box<FailedRequest<B>>> {
         let when_dropped = when_dropped(&request);
-        let (mut envelope, receiver) = Envelope::new(request);
+        let (mut envelope, response) = Envelope::new(request);
         loop {
             let connection = match checkout {
                 Checkout::Connect(permit) => {
                     // The caller may leave meanwhile.
                     let connecting = self.clone().connect_and_send(permit, patience, envelope);
                     let connection = FinishOnDrop::new(connecting, when_dropped).await?;
-                    return Ok((connection, receiver));
+                    return Ok(Sent { connection, usage: Usage::New, response });
                 }
                 Checkout::Existing(connection) => connection,
             };
             match connection.channel().send_reserved(envelope) {
                 Ok(()) => {
                     self.on_sent(&connection);
-                    return Ok((connection, receiver));
+                    return Ok(Sent { connection, usage: Usage::Reused, response });
                 }
                 Err(returned) => envelope = returned,
             }
@@ -198,12 +210,17 @@ where
         }
     }
 
-    /// Checks out a connection in place of one that has ended, with its permit if no other request holds it.
+    /// Checks out a connection in place of one that takes no more requests: if it has ended, with its permit if no other request holds it.
     async fn replace(
         &self,
         ended: Arc<PooledConnection<B>>,
     ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
         self.shared.connections.evict(&ended);
+        if !ended.channel().has_ended() {
+            // It still sends the response of another request, and stays in the list, with its permit, until that is complete.
+            drop(ended);
+            return self.checkout(None).await;
+        }
         match Arc::into_inner(ended).and_then(|connection| connection.permit) {
             Some(permit) => Ok(Checkout::Connect(permit)),
             // The last request that holds it gets the permit.
@@ -222,7 +239,8 @@ where
         self.shared.recorder.on_connect(&connected);
         let io = connected?;
         let channel = RequestChannel::new(Some(Arc::clone(&self.shared.application) as _), probe);
-        let connection = Connection::new(io, self.shared.config.clone(), Arc::clone(&channel));
+        // In a box, because it is large to move: into the task, and there into its place.
+        let connection = Box::new(Connection::new(io, self.shared.config.clone(), Arc::clone(&channel)));
         let (permit, unkept) =
             if self.shared.config.keep_conn { (Some(permit), None) } else { (None, Some(permit)) };
         // Not in the current span: the connection outlives the request that opened it.
@@ -237,6 +255,20 @@ where
         });
         Ok(Arc::new(PooledConnection::new(SendRequest::new(channel), permit)))
     }
+}
+
+/// A request that a connection has taken.
+struct Sent<B> {
+    connection: Arc<PooledConnection<B>>,
+    usage: Usage,
+    response: Receiver<ResponseResult<B>>,
+}
+
+/// Whether a connection had a request before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Usage {
+    New,
+    Reused,
 }
 
 /// A request that no connection has taken.

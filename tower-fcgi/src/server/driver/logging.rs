@@ -62,7 +62,7 @@ impl<IO, S: FcgiService> Parts<'_, IO, S> {
                 peer = self.control.handle().peer_name(),
                 count,
                 max_concurrent_requests = self.protocol.config().limits.max_concurrent_requests,
-                "requests over max_concurrent_requests of their connection were answered with a 503: raise \
+                "requests over max_concurrent_requests of their connection were rejected: raise \
                  Limits::max_concurrent_requests, or let the web server send fewer at once (HAProxy: max-reqs)"
             );
         }

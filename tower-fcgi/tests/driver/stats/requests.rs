@@ -179,6 +179,15 @@ async fn the_limit_on_requests_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_overload_that_is_no_error_is_the_protocols() {
+    let redirect = OverloadResponse::Stdout("Status: 302 Found\r\nLocation: /busy\r\n\r\n".into());
+    let config = Config::default().with_overload_response(redirect);
+    let requests = overloaded(Builder::new().with_config(config)).await.snapshot().requests;
+    assert_eq!((requests.begun, requests.rejected_by_protocol.overloaded), (4, 2));
+    assert!(requests.rejected.is_empty(), "{:?}", requests.rejected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_overload_without_a_status_is_the_protocols() {
     let overloaded_status = OverloadResponse::Status(ProtocolStatus::OVERLOADED);
     let config = Config::default().with_overload_response(overloaded_status);
