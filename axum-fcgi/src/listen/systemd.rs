@@ -65,7 +65,7 @@ pub(super) fn take(
     passed.as_mut().map(|passed| passed.take(name, expected)).ok_or(NotPassed::NotSet)
 }
 
-/// The addresses of the sockets that systemd has passed to this process, and that nobody has taken.
+/// The addresses of the sockets that systemd has passed to this process, and that were not taken.
 pub(crate) fn names_left() -> Option<String> {
     let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
     if passed.is_none() {

@@ -165,7 +165,7 @@ async fn silence() {
         let (response, accepted) = tokio::join!(get(router, "/app/"), listener.accept());
         assert_eq!((response.status, response.text()), (504, ""));
         assert_eq!(start.elapsed().as_secs(), seconds);
-        // The application is not left with a connection that nobody reads.
+        // The application is not left with a connection that is not read.
         let mut received = Vec::new();
         accepted.unwrap().0.read_to_end(&mut received).await.unwrap();
         assert!(!received.is_empty());

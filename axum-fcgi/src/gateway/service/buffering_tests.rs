@@ -214,7 +214,7 @@ async fn an_arrived_body_is_sent_without_its_client() {
 async fn an_incomplete_body_is_dropped_with_its_client() {
     let (service, calls) = application(Behaviour::NeverReads);
     let gateway = FastCgiGateway::new(service).buffering(Buffering::default());
-    // It could send the rest, but nobody reads it.
+    // The client could send the rest, but it is not read.
     abandon(gateway, 1).await.closed().await;
     assert_eq!(calls.load(Ordering::Relaxed), 0);
 }

@@ -21,7 +21,7 @@ pub(crate) fn cases() -> Vec<Case> {
         post("an empty body").body(""),
         post("a form of 1 MiB").form([b"a=", &long[..]].concat()),
         post("1 MiB").body(long.clone()),
-        post("3 MiB that nobody reads").body(long.repeat(3)).target("/respond.php?as=text"),
+        post("3 MiB that are not read").body(long.repeat(3)).target("/respond.php?as=text"),
         post("parts").header("Content-Type: multipart/form-data; boundary=x").body(MULTIPART),
         post("parts without a boundary").header("Content-Type: multipart/form-data").body(MULTIPART),
         post("parts with an end missing")
@@ -48,7 +48,7 @@ pub(crate) fn cases() -> Vec<Case> {
         post("an expected body").expected(FORM),
         post("an expected body of 1 MiB").expected(long.clone()),
         Case::get("an expected body for nothing", "/missing").method("POST").expected(FORM),
-        Case::get("an expected body that nobody reads", "/respond.php?as=text").method("POST").expected(FORM),
+        Case::get("an expected body that is not read", "/respond.php?as=text").method("POST").expected(FORM),
         post("an expectation in capitals").header("Expect: 100-Continue").body(FORM),
         post("another expectation").header("Expect: nonsense").body(FORM),
         Case::get("an expectation without a body", "/seen.php").header("Expect: 100-continue"),
