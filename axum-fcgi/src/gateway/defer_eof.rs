@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::serve::{IncomingStream, Listener, TapIo};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::connection_addrs::ConnectionAddrs;
 
@@ -20,9 +20,12 @@ use crate::connection_addrs::ConnectionAddrs;
 /// ```
 /// # use axum::Router;
 /// # use tokio::net::TcpListener;
+/// use axum::serve::ListenerExt as _;
 /// use axum_fcgi::{ConnectionAddrs, DeferEof};
 /// # async fn serve(listener: TcpListener, router: Router) -> std::io::Result<()> {
 /// let router = router.into_make_service_with_connect_info::<ConnectionAddrs>();
+/// // A page of several parts would wait for an acknowledgement after the first.
+/// let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
 /// axum::serve(DeferEof::new(listener), router).await
 /// # }
 /// ```
@@ -51,6 +54,15 @@ impl<L: Listener> Listener for DeferEof<L> {
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
         self.listener.local_addr()
+    }
+}
+
+impl<F> Connected<IncomingStream<'_, DeferEof<TapIo<TcpListener, F>>>> for ConnectionAddrs
+where
+    F: FnMut(&mut TcpStream) + Send + 'static,
+{
+    fn connect_info(stream: IncomingStream<'_, DeferEof<TapIo<TcpListener, F>>>) -> Self {
+        Self::of(*stream.remote_addr(), stream.io().get_ref())
     }
 }
 

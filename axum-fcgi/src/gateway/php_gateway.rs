@@ -24,7 +24,7 @@ use super::spool::Buffering;
 ///
 /// ```no_run
 /// use std::net::SocketAddr;
-/// use axum::{Router, routing::get};
+/// use axum::{Router, routing::get, serve::ListenerExt as _};
 /// use axum_fcgi::PhpGateway;
 /// use axum_fcgi::tower_fcgi::client::Pool;
 /// use tokio::net::{TcpListener, UnixStream};
@@ -34,7 +34,8 @@ use super::spool::Buffering;
 /// let fpm = Pool::builder(|| UnixStream::connect("/run/php/php-fpm.sock")).max_size(16).build();
 /// let shop = PhpGateway::new(fpm, "/srv/shop").front_controller("/index.php");
 /// let router = Router::new().route("/health", get(async || "ok")).nest_service("/shop", shop);
-/// let listener = TcpListener::bind("0.0.0.0:80").await?;
+/// // PHP sends a page in several parts. With Nagle's algorithm, each may wait 40 ms for the client's acknowledgement.
+/// let listener = TcpListener::bind("0.0.0.0:80").await?.tap_io(|tcp| drop(tcp.set_nodelay(true)));
 /// // REMOTE_ADDR comes from ConnectInfo.
 /// axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
 /// # }

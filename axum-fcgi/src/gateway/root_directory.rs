@@ -9,9 +9,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub(super) struct RootDirectory {
     /// As it was given.
     path: PathBuf,
-    /// Where it led last, without symbolic links.
-    resolved: RwLock<Option<Arc<Path>>>,
+    /// Where it led last.
+    resolved: RwLock<Option<Resolved>>,
 }
+
+/// A directory, and its path without symbolic links.
+#[derive(Debug, Clone)]
+struct Resolved {
+    id: DirectoryId,
+    path: Arc<Path>,
+}
+
+/// The device and the inode of a directory, which identify it as long as it exists. `None` on systems where std reads none.
+type DirectoryId = Option<(u64, u64)>;
 
 impl RootDirectory {
     pub(super) const fn new(path: PathBuf) -> Self {
@@ -24,35 +34,35 @@ impl RootDirectory {
 
     /// The path of the directory without symbolic links.
     ///
-    /// The last result is used again while both paths lead to the same directory. This takes two system calls; resolving
-    /// takes one for each name.
+    /// The last result is used again while both paths lead to the same directory. This takes two system calls, and one if they
+    /// are the same path; resolving takes one for each name.
     pub(super) fn resolve(&self) -> io::Result<Arc<Path>> {
-        let directory = directory_id(&self.path)?;
+        let id = directory_id(&self.path)?;
         let last = self.resolved.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(last) = last
-            && directory.is_some()
-            && directory_id(&last).is_ok_and(|last| last == directory)
+            && id.is_some()
+            && last.id == id
+            && (*last.path == *self.path || directory_id(&last.path).is_ok_and(|last| last == id))
         {
-            return Ok(last);
+            return Ok(last.path);
         }
-        let resolved: Arc<Path> = self.path.canonicalize()?.into();
-        *self.resolved.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&resolved));
-        Ok(resolved)
+        let path: Arc<Path> = self.path.canonicalize()?.into();
+        let resolved = Resolved { id, path: Arc::clone(&path) };
+        *self.resolved.write().unwrap_or_else(PoisonError::into_inner) = Some(resolved);
+        Ok(path)
     }
 }
 
-/// The device and the inode of a directory, which identify it as long as it exists.
 #[cfg(unix)]
-fn directory_id(path: &Path) -> io::Result<Option<(u64, u64)>> {
+fn directory_id(path: &Path) -> io::Result<DirectoryId> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = path.metadata()?;
     Ok(Some((metadata.dev(), metadata.ino())))
 }
 
-/// Other systems have no identifier that std can read.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "as on unix")]
-fn directory_id(_: &Path) -> io::Result<Option<(u64, u64)>> {
+fn directory_id(_: &Path) -> io::Result<DirectoryId> {
     Ok(None)
 }
 
@@ -98,5 +108,18 @@ mod tests {
         check("moved/44/public");
         link("moved/43", "current");
         check("moved/43/public");
+    }
+
+    #[test]
+    fn a_directory_that_becomes_a_link_is_resolved() {
+        let directory = TempDir::new().unwrap();
+        let at = |name: &str| directory.path().canonicalize().unwrap().join(name);
+        fs::create_dir(at("current")).unwrap();
+        fs::create_dir(at("next")).unwrap();
+        let root = RootDirectory::new(at("current"));
+        assert_eq!(*root.resolve().unwrap(), at("current"));
+        fs::rename(at("current"), at("last")).unwrap();
+        symlink("next", at("current")).unwrap();
+        assert_eq!(*root.resolve().unwrap(), at("next"));
     }
 }

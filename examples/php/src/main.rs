@@ -10,6 +10,7 @@ use std::future::pending;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use axum::serve::ListenerExt as _;
 use axum_fcgi::{Address, ConnectionAddrs, DeferEof};
 use clap::Parser as _;
 use tokio::net::TcpListener;
@@ -103,6 +104,8 @@ async fn serve(
 ) -> Result<(), String> {
     let router = site::site(args, fpm).into_make_service_with_connect_info::<ConnectionAddrs>();
     let (stopping_tx, stopping_rx) = oneshot::channel();
+    // PHP sends a page in several parts. With Nagle's algorithm, each may wait 40 ms for the client's acknowledgement.
+    let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
     let served = axum::serve(DeferEof::new(listener), router).with_graceful_shutdown(async move {
         stop.await;
         let _ = stopping_tx.send(());

@@ -35,10 +35,17 @@ impl Run {
 }
 
 pub(super) fn run(connections: Connections, options: &Options) -> io::Result<()> {
+    for script in ["hello.php", "page.php"] {
+        compare(script, connections, options)?;
+    }
+    Ok(())
+}
+
+fn compare(script: &str, connections: Connections, options: &Options) -> io::Result<()> {
     let mut setup = Setup::new(CHILDREN, connections)?;
     let mut rounds = Vec::new();
     for round in 0..=options.rounds {
-        let [gateway, nginx] = Side::BOTH.map(|side| measure(&mut setup, side, options));
+        let [gateway, nginx] = Side::BOTH.map(|side| measure(&mut setup, side, script, options));
         let runs = [gateway?, nginx?];
         // The first round warms up PHP.
         if round > 0 {
@@ -46,7 +53,7 @@ pub(super) fn run(connections: Connections, options: &Options) -> io::Result<()>
         }
     }
     println!(
-        "{NAME}: GET /php/hello.php of php-fpm with {CHILDREN} processes, wrk with {CHILDREN} connections; connections to PHP: {}\n",
+        "{NAME}: GET /php/{script} of php-fpm with {CHILDREN} processes, wrk with {CHILDREN} connections; connections to PHP: {}\n",
         connections.name()
     );
     let [ours, theirs] = Side::BOTH.map(Side::name);
@@ -66,12 +73,12 @@ pub(super) fn run(connections: Connections, options: &Options) -> io::Result<()>
 }
 
 /// One web server runs at a time, because kept connections occupy PHP's processes.
-fn measure(setup: &mut Setup, side: Side, options: &Options) -> io::Result<Run> {
+fn measure(setup: &mut Setup, side: Side, script: &str, options: &Options) -> io::Result<Run> {
     let mut server = setup.start(side)?;
     let process = server.child().id();
     let before = (ProcessTimes::of_tree(process)?, setup.php_times()?);
-    let outcome =
-        wrk::run(setup.port(side), "/php/hello.php", CHILDREN, &headers::of_browser(0), options.time)?;
+    let path = format!("/php/{script}");
+    let outcome = wrk::run(setup.port(side), &path, CHILDREN, &headers::of_browser(0), options.time)?;
     let after = (ProcessTimes::of_tree(process)?, setup.php_times()?);
     if outcome.failures.total() > 0 {
         return Err(io::Error::other(format!("{}: {}", side.name(), outcome.failures)));

@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
 };
 
-use axum::{Router, body::Body};
+use axum::{Router, body::Body, serve::ListenerExt as _};
 use axum_fcgi::{
     PhpGateway,
     tower_fcgi::client::{Config, Pool},
@@ -36,6 +36,7 @@ pub(crate) fn serve(arguments: &[String]) -> io::Result<()> {
         let pool = pool.max_size(children).config(config).build::<Body>();
         let router = Router::new().nest_service("/php", PhpGateway::new(pool, root));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
         axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
     })
 }

@@ -80,8 +80,14 @@ PARAMS
 "#;
 
 /// The scripts below `/php`.
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 4] = [
     ("hello.php", "<?php\necho \"Hello, World!\";\n"),
+    // About what a small application does for a page: it escapes and sorts 500 rows.
+    (
+        "page.php",
+        "<?php\n$rows = [];\nfor ($i = 0; $i < 500; $i++) { $rows[] = md5((string) $i); }\nsort($rows);\n\
+         foreach ($rows as $row) { echo '<tr><td>', htmlspecialchars(\"<$row>\"), \"</td></tr>\\n\"; }\n",
+    ),
     ("upload.php", "<?php\necho strlen(file_get_contents('php://input'));\n"),
     ("download.php", "<?php\nfor ($i = 0; $i < 64; $i++) { echo str_repeat('x', 65536); }\n"),
 ];

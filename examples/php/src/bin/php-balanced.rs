@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Body;
+use axum::serve::ListenerExt as _;
 use axum_fcgi::PhpGateway;
 use axum_fcgi::tower_fcgi::client::{Balance, Pool};
 use tokio::net::{TcpListener, UnixStream};
@@ -32,6 +33,7 @@ fn app(sockets: [String; 2]) -> Router {
 async fn main() -> io::Result<()> {
     let argument = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
     let listener = TcpListener::bind(argument("LISTEN", "127.0.0.1:8080")).await?;
+    let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
     let first = argument("PHP_SOCKET", "/tmp/php-example.sock");
     let app = app([first, argument("PHP_SOCKET_2", "/tmp/php-example-2.sock")]);
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
