@@ -157,6 +157,10 @@ pub(crate) const GROUPS: &[Group] = &[
         rows: &[row(&["no Host", "Host: ", "Host: .."], Status, "400", "200")],
     },
     Group {
+        reason: "A Host with user information names no host (RFC 9110 7.2), and PHP prints it into links.",
+        rows: &[row(&["Host: user@site.test"], Status, "200", "400")],
+    },
+    Group {
         reason: "hyper's limits: a head may have 100 headers and 400 KB. nginx's large_client_header_buffers are of 8 KB.",
         rows: &[
             row(&["120 headers", "200 headers"], Status, "200", "431"),

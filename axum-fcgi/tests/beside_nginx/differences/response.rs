@@ -95,4 +95,8 @@ pub(crate) const GROUPS: &[Group] = &[
             row(&["a range after the end of a file"], Header("etag"), "-", "*"),
         ],
     },
+    Group {
+        reason: "With internal files, X-Sendfile is for the gateway: it names a path of the server. nginx does not know it.",
+        rows: &[row(&["sendfile"], Header("x-sendfile"), "/hello.txt", "-")],
+    },
 ];

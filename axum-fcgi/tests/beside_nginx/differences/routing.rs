@@ -229,6 +229,10 @@ pub(crate) const GROUPS: &[Group] = &[
         )],
     },
     Group {
+        reason: "A link to a script by another name would send its source: it is a 404 unless `serve_sources` allows it.",
+        rows: &[row(&["/text-to-script.txt"], Status, "200", "404")],
+    },
+    Group {
         reason: "A link that leads out of the document root is not followed by default: see `Symlinks`.",
         rows: &[row(&["/outside.php"], Status, "200", "404")],
     },
