@@ -88,7 +88,7 @@ async fn log(fpm: Fpm) {
         let [line] = &lines[..] else { panic!("{path}: {lines:?}") };
         let name = path.strip_suffix("/y.php").unwrap_or(path);
         let file = format!("file=\"{}{name}\"", root.canonicalize().unwrap().display());
-        for part in [&format!("path=\"{path}\""), &file, reason] {
+        for part in [&format!("method=GET uri=/site{path} "), &file, reason] {
             assert!(line.contains(part), "{part}: {line}");
         }
     }
