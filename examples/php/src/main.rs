@@ -42,11 +42,11 @@ const LEVEL: tracing_subscriber::filter::LevelFilter = tracing_subscriber::filte
 
 async fn run(args: &mut Args) -> Result<(), String> {
     // Not canonical: a link such as /srv/current may be switched while we serve it.
-    args.site =
-        std::path::absolute(&args.site).map_err(|error| format!("{}: {error}", args.site.display()))?;
-    if !args.site.is_dir() {
+    let invalid = |error| format!("{}: {error}", args.site.display());
+    if !std::fs::metadata(&args.site).map_err(invalid)?.is_dir() {
         return Err(format!("{} is not a directory", args.site.display()));
     }
+    args.site = std::path::absolute(&args.site).map_err(invalid)?;
     // The signals' handlers before PHP starts, so that a signal never leaves it behind.
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
