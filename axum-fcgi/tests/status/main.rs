@@ -14,6 +14,13 @@ mod wire;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // A handler's panic on purpose would be printed into the lines of the results.
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload().downcast_ref() != Some(&"on purpose") {
+            print(panic);
+        }
+    }));
     let trials = [numbers::trials(), formats::trials(), prometheus::trials(), browser::trials()];
     test_support::run(trials.into_iter().flatten().collect())
 }
