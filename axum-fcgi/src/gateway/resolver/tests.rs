@@ -1,5 +1,7 @@
 //! Paths and the files that they name.
 
+mod rules;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -287,118 +289,6 @@ fn a_mount_path_without_a_slash_needs_one() {
     let (_directory, resolver) = site();
     assert_eq!(resolve(&resolver, "/", false), Resolved::NeedsSlash);
     assert_eq!(resolve(&resolver, "/hello.php", false), script("/hello.php", ""));
-}
-
-#[test]
-fn denied_paths_are_refused_whether_they_exist_or_not() {
-    let (_directory, mut resolver) = site();
-    for pattern in ["x.jpg", "/app", "*.INC", "/docs/p*"] {
-        resolver.denied.add(pattern);
-    }
-    resolver.front_controller = Some("/index.php".into());
-    for (path, expected) in [
-        ("/x.jpg", Resolved::Refused),
-        ("/x.jpg/y.php", Resolved::Refused),
-        ("/docs/x.jpg", Resolved::Refused),
-        ("/X.JPG", Resolved::Refused),
-        ("/none/x.jpg", script("/index.php", "")),
-        ("/hello.php/x.jpg", script("/hello.php", "/x.jpg")),
-        ("/app", Resolved::Refused),
-        ("/app/", Resolved::Refused),
-        ("/app/index.php/x", Resolved::Refused),
-        ("/none.inc", Resolved::Refused),
-        ("/docs/", script("/docs/index.php", "")),
-        ("/docs/page.php", Resolved::Refused),
-        ("/to-docs/page.php", script("/to-docs/page.php", "")),
-    ] {
-        assert_eq!(resolve(&resolver, path, true), expected, "{path:?}");
-    }
-    // A front controller and an index are denied, too.
-    resolver.denied.add("index.php");
-    for path in ["/", "/docs/", "/none"] {
-        assert_eq!(resolve(&resolver, path, true), Resolved::Refused, "{path:?}");
-    }
-}
-
-/// The service for static files would send its own index.
-#[test]
-fn a_refused_index_html_is_no_directory_index() {
-    let (directory, mut resolver) = site();
-    let root = resolver.root.path().to_owned();
-    resolver.index = vec!["index.php".into()];
-    assert_eq!(resolve(&resolver, "/static/", true), Resolved::Missing);
-    fs::write(directory.path().join("secret.html"), "").unwrap();
-    symlink(directory.path().join("secret.html"), root.join("empty/index.html")).unwrap();
-    assert_eq!(resolve(&resolver, "/empty/", true), Resolved::Refused);
-    assert_eq!(resolve(&resolver, "/empty", true), Resolved::NeedsSlash);
-    resolver.symlinks = Symlinks::Anywhere;
-    assert_eq!(resolve(&resolver, "/empty/", true), Resolved::Missing);
-    resolver.denied.add("*.html");
-    assert_eq!(resolve(&resolver, "/static/", true), Resolved::Refused);
-    resolver.front_controller = Some("/index.php".into());
-    assert_eq!(resolve(&resolver, "/static/", true), script("/index.php", ""));
-}
-
-#[test]
-fn directories_without_scripts_serve_other_files() {
-    let (_directory, mut resolver) = site();
-    fs::write(resolver.root.path().join("docs/x.jpg"), "").unwrap();
-    resolver.scripts_denied.add("/docs");
-    resolver.scripts_denied.add("example.php");
-    for (path, expected) in [
-        ("/docs/x.jpg", Resolved::File),
-        ("/docs/page.php", Resolved::Refused),
-        ("/docs/page.php/x.jpg", Resolved::Refused),
-        ("/DOCS/page.php", Resolved::Refused),
-        ("/docs/", Resolved::Refused),
-        ("/docs/none.jpg", Resolved::Missing),
-        ("/example.php/index.php", Resolved::Refused),
-        ("/hello.php", script("/hello.php", "")),
-        ("/hello.php/docs/page.php", script("/hello.php", "/docs/page.php")),
-    ] {
-        assert_eq!(resolve(&resolver, path, true), expected, "{path:?}");
-    }
-}
-
-#[test]
-fn sources_of_scripts_are_served_only_if_configured() {
-    let (_directory, mut resolver) = site();
-    for (name, expected) in [
-        ("x.phtml", Resolved::Refused),
-        ("hello.php.bak", Resolved::Refused),
-        ("hello.php7", Resolved::Refused),
-        ("hello.php.", Resolved::Refused),
-        ("evil.php.jpg", Resolved::File),
-    ] {
-        fs::write(resolver.root.path().join(name), "").unwrap();
-        resolver.serve_sources = false;
-        assert_eq!(resolve(&resolver, &format!("/{name}"), true), expected, "{name}");
-        resolver.serve_sources = true;
-        assert_eq!(resolve(&resolver, &format!("/{name}"), true), Resolved::File, "{name}");
-    }
-    resolver.extensions.push(".phtml".into());
-    assert_eq!(resolve(&resolver, "/x.phtml", true), script("/x.phtml", ""));
-}
-
-#[test]
-fn a_link_to_a_script_does_not_send_its_source() {
-    let (_directory, mut resolver) = site();
-    let root = resolver.root.path().to_owned();
-    for (link, target, expected) in [
-        ("script.txt", "hello.php", Resolved::Refused),
-        ("twice.txt", "script.txt", Resolved::Refused),
-        ("copy.txt", "x.php~", Resolved::Refused),
-        ("picture.txt", "x.jpg", Resolved::File),
-        ("include.php", "x.inc", script("/include.php", "")),
-    ] {
-        symlink(target, root.join(link)).unwrap();
-        for symlinks in [Symlinks::WithinRoot, Symlinks::Anywhere] {
-            resolver.symlinks = symlinks;
-            assert_eq!(resolve(&resolver, &format!("/{link}"), true), expected, "{link}");
-        }
-    }
-    resolver.serve_sources = true;
-    assert_eq!(resolve(&resolver, "/script.txt", true), Resolved::File);
 }
 
 #[test]

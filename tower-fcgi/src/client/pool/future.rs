@@ -12,7 +12,7 @@ use crate::client::response_body::ResponseBody;
 /// The future of a call of a [`Pool`](super::Pool) or a [`Balance`](crate::client::Balance).
 ///
 /// # Output
-/// The response, when its head was received. An error if there is none: see [`Error`].
+/// Completes with the response when its head was received, or with an [`Error`].
 ///
 /// # Cancel safety
 /// Dropping it removes the request from the queue, or aborts it once it was sent: see [`Pool`](super::Pool#cancel-safety).
