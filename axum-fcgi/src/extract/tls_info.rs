@@ -71,6 +71,19 @@ pub struct TlsInfo {
 }
 
 /// The result of verifying the client's certificate.
+///
+/// ```
+/// use axum_fcgi::{ClientVerify, TlsInfo};
+///
+/// async fn handler(tls: TlsInfo) -> String {
+///     match tls.client_verify {
+///         Some(ClientVerify::Success) => "a known certificate".to_owned(),
+///         Some(ClientVerify::Failed(reason)) => format!("a certificate that was not accepted: {reason}"),
+///         _ => "no certificate".to_owned(),
+///     }
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientVerify {
