@@ -36,6 +36,7 @@ macro_rules! rejection {
         #[doc = concat!("The rejection of [`", stringify!($extractor), "`](crate::", stringify!($extractor), "): ", $reason, ".")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
         #[error($reason)]
+        #[non_exhaustive]
         pub struct $missing;
 
         impl $missing {

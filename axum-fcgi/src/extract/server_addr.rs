@@ -12,7 +12,7 @@ use super::extractor::extractor;
 /// # Rejection
 /// [`MissingServerAddr`](crate::rejection::MissingServerAddr), a 500, if the web server does not send it (Caddy, HAProxy),
 /// or it is not an IP address, or the request did not come over FastCGI. `Option<ServerAddr>` is `None` then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ServerAddr(pub SocketAddr);
 
 impl ServerAddr {

@@ -34,6 +34,7 @@ pub(super) struct ScriptResolver {
 
 /// Which symbolic links below the document root are followed: see [`PhpGateway::symlinks`](crate::PhpGateway::symlinks).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Symlinks {
     /// Links that lead to a path below the document root.
     #[default]

@@ -78,7 +78,7 @@ impl IntoResponse for Authorized {
 }
 
 /// The error of adding a variable to an [`Authorized`]. As a response it is a `500`, which denies the request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidVariable {
     /// The name is invalid.

@@ -24,7 +24,7 @@ pub enum Event {
 }
 
 /// What the end of the application's stream interrupted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndOfInput {
     /// Nothing: the stream ended between requests.
     Clean,

@@ -37,6 +37,7 @@ enum DecoderState {
 
 /// A part of one record's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fragment<'a> {
     /// The record's header.
     pub header: RecordHeader,

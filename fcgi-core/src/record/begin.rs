@@ -3,7 +3,9 @@
 use super::role::Role;
 
 /// The content of a BEGIN_REQUEST record (FastCGI §5.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// The structs of the records have exactly the fields of FastCGI 1.0, and are built by literals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BeginRequest {
     /// The role of the application for this request.
     pub role: Role,

@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// The content of an END_REQUEST record (FastCGI §5.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EndRequest {
     /// The exit status that a CGI program would have (§5.5); web servers ignore it.
     pub app_status: u32,

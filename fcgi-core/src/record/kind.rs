@@ -53,7 +53,7 @@ impl RecordType {
 }
 
 /// The direction in which records of a [`RecordType`] are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From web servers to applications.
     ToApplication,

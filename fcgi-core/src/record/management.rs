@@ -3,7 +3,9 @@
 use super::kind::RecordType;
 
 /// A variable that a web server can query with GET_VALUES (FastCGI §4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// FastCGI 1.0 has these three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Variable {
     /// Concurrent transport connections that the application accepts.
     MaxConns,
@@ -35,7 +37,7 @@ impl Variable {
 }
 
 /// The content of an UNKNOWN_TYPE record (FastCGI §4.2): the unknown type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UnknownType(pub RecordType);
 
 impl UnknownType {

@@ -8,7 +8,13 @@ use crate::limits::Limits;
 use crate::record::{ProtocolStatus, Roles, Variable};
 
 /// The configuration of a [`Connection`](super::Connection), shared by all connections of an application.
+///
+/// ```
+/// let mut config = fcgi_core::server::Config::default();
+/// config.max_reqs = 1;
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// Limits on what the web server may send.
     pub limits: Limits,
@@ -38,6 +44,7 @@ pub struct Config {
 ///
 /// [`Params`]: crate::Params
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct ParamsBuffer {
     /// Returns an empty buffer of any capacity.
     pub allocate: fn() -> Vec<u8>,
@@ -45,9 +52,17 @@ pub struct ParamsBuffer {
     pub freeze: fn(Vec<u8>) -> Bytes,
 }
 
+impl ParamsBuffer {
+    /// These two functions.
+    #[must_use]
+    pub const fn new(allocate: fn() -> Vec<u8>, freeze: fn(Vec<u8>) -> Bytes) -> Self {
+        Self { allocate, freeze }
+    }
+}
+
 impl Default for ParamsBuffer {
     fn default() -> Self {
-        Self { allocate: Vec::new, freeze: Bytes::from }
+        Self::new(Vec::new, Bytes::from)
     }
 }
 
@@ -81,7 +96,8 @@ impl Config {
 }
 
 /// The response to a request over [`Limits::max_concurrent_requests`], or on a closing connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum OverloadResponse {
     /// END_REQUEST with this status: [`ProtocolStatus::OVERLOADED`] or [`ProtocolStatus::CANT_MPX_CONN`], as in
     /// FastCGI §5.5. HAProxy leaves its client hanging on either.

@@ -23,6 +23,7 @@ pub enum Event {
 
 /// A request whose PARAMS are complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewRequest {
     /// The key of the request, for all commands.
     pub key: RequestKey,
@@ -35,7 +36,7 @@ pub struct NewRequest {
 }
 
 /// The limit that a request exceeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectReason {
     /// [`Limits::max_params_bytes`](crate::Limits::max_params_bytes), or

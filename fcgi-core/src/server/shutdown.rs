@@ -3,7 +3,10 @@
 use super::connection::{Connection, Shutdown};
 
 /// How to close a connection without active requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// A driver handles each: one that ignored an action would lose a response. So the enum is exhaustive, as are [`EndOfInput`] and
+/// [`StreamState`](crate::StreamState).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CloseAction {
     /// Write the output, then close: no request has more input.
     Close,
@@ -19,7 +22,7 @@ pub enum CloseAction {
 }
 
 /// What the end of the web server's stream interrupted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndOfInput {
     /// Nothing: the stream ended between requests, or in the input of answered ones.
     Clean,

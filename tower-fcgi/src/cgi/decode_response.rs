@@ -33,7 +33,7 @@ use super::whitespace::trim_ows;
 ///
 /// It is in the extensions of such a response, which is a 302 to that path. A caller that follows local redirects should
 /// limit their number, and use GET.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LocalRedirect(pub PathAndQuery);
 
 /// Why STDOUT does not begin with a valid head.
