@@ -129,8 +129,8 @@ impl<M, K> ServeAuto<M, K> {
         self
     }
 
-    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted, nor is it in a CGI program. The
-    /// last call counts.
+    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted, nor is it in a CGI
+    /// program. The last call counts.
     pub fn with_stats(mut self, stats: Stats) -> Self {
         self.stats = Some(stats);
         self

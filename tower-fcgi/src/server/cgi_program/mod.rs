@@ -69,8 +69,9 @@ pub struct CgiStdio<I, O, E> {
 ///
 /// # Errors
 /// - If stdout fails, as it does when the web server has closed it. The handler is dropped.
-/// - If the response cannot be completed after a part of it was written ([`ErrorKind::IncompleteResponse`](crate::ErrorKind::IncompleteResponse)). Nothing more is
-///   written, so that the web server can notice.
+/// - If the response cannot be completed after a part of it was written
+///   ([`ErrorKind::IncompleteResponse`](crate::ErrorKind::IncompleteResponse)). Nothing more is written, so that the web server
+///   can notice.
 ///
 /// Report either with the exit status.
 ///
