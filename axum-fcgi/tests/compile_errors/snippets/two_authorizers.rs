@@ -1,7 +1,6 @@
 //! The second one would replace the first.
 //~ no method named `with_authorizer` found for struct `Serve<
-//~ ServedRoles<HasAuthorizer>
-//~ ServedRoles<NoAuthorizer, F>
+//~ the method was found for
 
 use axum::Router;
 

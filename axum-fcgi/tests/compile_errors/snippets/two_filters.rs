@@ -1,7 +1,6 @@
 //! Also with a signal in between.
 //~ no method named `with_filter` found for struct `ServeWithShutdown<
-//~ HasFilter
-//~ NoFilter
+//~ the method was found for
 
 use axum::Router;
 
