@@ -10,6 +10,19 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
 /// A connection that a [`FcgiListener`](crate::FcgiListener) accepted, or one to an [`Address`](crate::Address).
+///
+/// ```
+/// use axum_fcgi::{Address, FcgiStream};
+///
+/// /// Connects to an application, as a web server does.
+/// async fn connect(address: Address) -> std::io::Result<FcgiStream> {
+///     let stream = address.connect().await?;
+///     if let FcgiStream::Tcp(stream) = &stream {
+///         stream.set_nodelay(true)?;
+///     }
+///     Ok(stream)
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FcgiStream {
