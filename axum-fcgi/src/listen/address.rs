@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 #[cfg(feature = "gateway")]
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(all(unix, feature = "gateway"))]
+use tokio::net::UnixStream;
 
+#[cfg(all(not(unix), feature = "gateway"))]
+use super::error::needs_unix;
 #[cfg(feature = "gateway")]
 use super::stream::FcgiStream;
 
@@ -24,6 +28,9 @@ use super::stream::FcgiStream;
 /// | `systemd` | the socket that systemd passes |
 /// | `systemd:name` | the one with this name: `FileDescriptorName=` of its unit |
 /// | `auto` | the socket that the process was started with: from systemd, or else fd 0 |
+///
+/// All forms parse on every system, so that one configuration type serves all. Only the TCP forms can be listened at on
+/// systems other than Unix, such as Windows.
 ///
 /// `:9000` is loopback, although many servers take it for all interfaces: anyone who can connect to a FastCGI socket can
 /// claim to be any user. To listen on the network, write `0.0.0.0:9000` or `[::]:9000`. `localhost` is not looked up,
@@ -69,7 +76,8 @@ impl Address {
     /// ```
     ///
     /// # Errors
-    /// If connecting fails, or the address is a socket that this process was started with.
+    /// If connecting fails, or the address is a socket that this process was started with. A unix socket is an error
+    /// (`Unsupported`) on systems other than Unix.
     ///
     /// # Panics
     /// The future panics outside a tokio runtime whose I/O is enabled.
@@ -85,7 +93,10 @@ impl Address {
                 stream.set_nodelay(true)?;
                 Ok(FcgiStream::Tcp(stream))
             }
+            #[cfg(unix)]
             Self::Unix(path) => Ok(FcgiStream::Unix(UnixStream::connect(path).await?)),
+            #[cfg(not(unix))]
+            Self::Unix(_) => Err(needs_unix(&self)),
             Self::Stdin | Self::Systemd(_) | Self::Auto => {
                 let error = format!("{self} is a socket to listen on; connect to a TCP address or a path");
                 Err(io::Error::new(io::ErrorKind::InvalidInput, error))
@@ -314,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    #[cfg(feature = "gateway")]
+    #[cfg(all(unix, feature = "gateway"))]
     async fn tcp_and_unix_addresses_can_be_connected_to() {
         let directory = tempfile::TempDir::new().unwrap();
         let path = directory.path().join("socket");

@@ -39,6 +39,7 @@ impl PeerIp for SocketAddr {
     }
 }
 
+#[cfg(unix)]
 impl PeerIp for tokio::net::unix::SocketAddr {
     fn ip(&self) -> Option<IpAddr> {
         None

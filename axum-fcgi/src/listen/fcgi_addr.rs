@@ -36,6 +36,7 @@ impl From<SocketAddr> for FcgiAddr {
     }
 }
 
+#[cfg(unix)]
 impl From<tokio::net::unix::SocketAddr> for FcgiAddr {
     fn from(addr: tokio::net::unix::SocketAddr) -> Self {
         Self::Unix(addr.as_pathname().map(Into::into))

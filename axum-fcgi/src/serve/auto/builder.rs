@@ -23,7 +23,7 @@ use crate::serve::make_service::make_fcgi_service::MakeFcgiService;
 use crate::serve::prepare::prepare;
 use crate::serve::shutdown::{Ended, ShutdownCause};
 
-/// Serves `service` however the program was started: by a web server, systemd, a shell, or as a CGI program.
+/// Serves `service` however the program was started: by a web server, systemd, a shell, or as a CGI program. Only on Unix.
 ///
 /// `service` is a service or make-service as for [`serve`](crate::serve()). An [`IncomingStream`](crate::IncomingStream)
 /// has the type of an [`FcgiListener`]'s, however the program was started.

@@ -1,6 +1,5 @@
 //! The second one would replace the first.
 //~ no method named `with_authorizer` found for struct `Serve<
-//~ the method was found for
 
 use axum::Router;
 

@@ -1,6 +1,5 @@
 //! Also with a signal in between.
 //~ no method named `with_filter` found for struct `ServeWithShutdown<
-//~ the method was found for
 
 use axum::Router;
 
