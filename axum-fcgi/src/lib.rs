@@ -199,6 +199,8 @@ pub use self::gateway::{
     Buffering, DeferEof, DeferEofIo, FastCgiGateway, GatewayFuture, InternalFiles, PhpGateway,
     RequestBuffering, ResponseBuffering, Symlinks,
 };
+#[cfg(all(unix, feature = "gateway"))]
+pub use self::listen::ApplicationStream;
 #[cfg(unix)]
 pub use self::listen::{
     Address, AddressError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, IdOrName,

@@ -3,6 +3,8 @@
 mod address;
 mod allow_listener;
 mod allowed_peer;
+#[cfg(feature = "gateway")]
+mod application_stream;
 mod bind;
 mod descriptor;
 mod error;
@@ -25,6 +27,8 @@ mod unix;
 pub use self::address::{Address, AddressError};
 pub use self::allow_listener::AllowListener;
 pub use self::allowed_peer::{AllowedPeer, PeerIp};
+#[cfg(feature = "gateway")]
+pub use self::application_stream::ApplicationStream;
 pub(crate) use self::error::about;
 pub(crate) use self::exposure::warn_if_exposed;
 pub use self::fcgi_addr::FcgiAddr;

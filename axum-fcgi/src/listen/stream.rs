@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// A connection that a [`FcgiListener`](crate::FcgiListener) accepted, or one to an [`Address`](crate::Address).
+/// A connection that a [`FcgiListener`](crate::FcgiListener) accepted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FcgiStream {

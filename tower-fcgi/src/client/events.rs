@@ -9,7 +9,7 @@ use http_body::Body;
 use tracing::Span;
 
 use super::config::uri_text;
-use super::driver::Driver;
+use super::driver::{Closing, Driver};
 use super::error::ErrorKind;
 use super::exchange::Stdout;
 use super::guard::catch_panic;
@@ -105,6 +105,9 @@ where
             || !reusable
             || self.protocol.can_begin() == Err(UserError::ConnectionClosing)
         {
+            if complete && !write.failed && !self.config.keep_conn && self.in_flight.is_empty() {
+                self.closing = Closing::Drop;
+            }
             return self.stop_accepting();
         }
         if self.begin_ready_check() {
