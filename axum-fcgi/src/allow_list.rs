@@ -129,6 +129,12 @@ fn canonical(network: IpNet) -> IpNet {
 }
 
 /// The error of parsing an [`AllowList`].
+///
+/// ```
+/// use axum_fcgi::{AllowList, AllowListError};
+/// let error: AllowListError = "127.0.0.1, web.example.org".parse::<AllowList>().unwrap_err();
+/// assert!(error.to_string().contains("web.example.org"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{entry:?} is neither an IP address nor a network such as 10.0.0.0/8")]
 pub struct AllowListError {

@@ -18,6 +18,13 @@
 //! FastCGI. The application runs as it does over HTTP: extractors, middleware and streaming work unchanged.
 //! [`coming_from_axum`] lists what changes, and what error messages mean.
 //!
+//! The dependencies, and a directory for the socket, which the web server's group may enter:
+//!
+//! ```sh
+//! cargo add axum axum-fcgi tokio --features tokio/full
+//! sudo install -d -o "$USER" -g www-data -m 2750 /run/app
+//! ```
+//!
 //! # The web server
 //! nginx, for example in `/etc/nginx/conf.d/app.conf` (the [deployment notes](deployment) have a leaner list of parameters):
 //!
@@ -52,6 +59,9 @@
 //! What was tested, and what does not work:
 //!
 #![doc = include_str!("web_servers.md")]
+//!
+//! "Cut off" means that the response fails after its head was sent. With a Content-Length, the client sees that it is incomplete.
+//! "Not reported" means that a handler that waits is not cancelled when its client disconnects.
 //!
 //! # systemd
 //! A socket that systemd listens on, for a program that ends with [`serve_auto`]. `/etc/systemd/system/app.socket`:

@@ -17,6 +17,15 @@ pub struct ProtocolError {
 }
 
 /// A rule of the protocol that a peer can break.
+///
+/// ```
+/// use fcgi_core::server::Connection;
+/// use fcgi_core::{ProtocolError, ProtocolErrorKind, RequestId};
+/// let mut connection = Connection::new(Default::default());
+/// // STDOUT, which only an application sends.
+/// let ProtocolError { kind, request_id } = connection.receive(b"\x01\x06\x00\x01\x00\x00\x00\x00").unwrap_err();
+/// assert_eq!((kind, request_id), (ProtocolErrorKind::WrongDirection, RequestId(1)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ProtocolErrorKind {
@@ -68,6 +77,15 @@ pub enum ProtocolErrorKind {
 }
 
 /// A call that the state of the request or the connection does not allow. It changed nothing.
+///
+/// ```
+/// use fcgi_core::client::{Config, Connection};
+/// use fcgi_core::{Role, UserError};
+/// let mut connection = Connection::new(Config::new());
+/// let request = connection.begin(Role::RESPONDER, false)?;
+/// assert_eq!(connection.stdin(request, b"too early"), Err(UserError::StreamNotOpen));
+/// # Ok::<_, UserError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UserError {

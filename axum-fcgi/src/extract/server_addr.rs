@@ -12,6 +12,15 @@ use super::extractor::extractor;
 /// # Rejection
 /// [`MissingServerAddr`](crate::rejection::MissingServerAddr), a 500, if the web server does not send it (Caddy, HAProxy),
 /// or it is not an IP address, or the request did not come over FastCGI. `Option<ServerAddr>` is `None` then.
+///
+/// # Examples
+/// ```
+/// use axum_fcgi::ServerAddr;
+/// async fn handler(ServerAddr(addr): ServerAddr) -> String {
+///     format!("You have reached {addr}.")
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerAddr(pub SocketAddr);
 

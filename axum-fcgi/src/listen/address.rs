@@ -182,6 +182,12 @@ impl<'de> serde::Deserialize<'de> for Address {
 }
 
 /// The error of parsing an [`Address`]. The message lists the valid forms.
+///
+/// ```
+/// use axum_fcgi::{Address, AddressError};
+/// let error: AddressError = "app.sock".parse::<Address>().unwrap_err();
+/// assert!(error.to_string().contains("unix:/run/app.sock"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{text:?} {reason}: an address is 127.0.0.1:9000, [::1]:9000, :9000 (loopback; all interfaces are 0.0.0.0:9000), \

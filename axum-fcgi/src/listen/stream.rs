@@ -7,7 +7,24 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+<<<<<<< HEAD
 /// A connection that a [`FcgiListener`](crate::FcgiListener) accepted.
+=======
+/// A connection that a [`FcgiListener`](crate::FcgiListener) accepted, or one to an [`Address`](crate::Address).
+///
+/// ```
+/// use axum_fcgi::{Address, FcgiStream};
+///
+/// /// Connects to an application, as a web server does.
+/// async fn connect(address: Address) -> std::io::Result<FcgiStream> {
+///     let stream = address.connect().await?;
+///     if let FcgiStream::Tcp(stream) = &stream {
+///         stream.set_nodelay(true)?;
+///     }
+///     Ok(stream)
+/// }
+/// ```
+>>>>>>> 2edaa52ce27d9f275de945b5cced430fd751f422
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FcgiStream {

@@ -276,6 +276,27 @@ where
 }
 
 /// A [`Serve`] with a graceful shutdown. Await it to serve.
+///
+/// ```
+/// use axum::Router;
+/// use axum_fcgi::Config;
+/// use tokio::net::TcpListener;
+/// use tokio::sync::oneshot;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (stop, stopped) = oneshot::channel::<()>();
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let server = axum_fcgi::serve(listener, Router::new())
+///     .with_graceful_shutdown(async { drop(stopped.await) })
+///     .with_config(Config::default().with_max_connections(512));
+/// let server = tokio::spawn(server.into_future());
+///
+/// drop(stop);
+/// server.await??;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "nothing is served until it is awaited"]
 pub struct ServeWithShutdown<L, M, K, F> {

@@ -3,6 +3,12 @@
 use super::role::Role;
 
 /// The content of a BEGIN_REQUEST record (FastCGI §5.1).
+///
+/// ```
+/// use fcgi_core::{BeginRequest, Role};
+/// let begin = BeginRequest::decode([0, 1, 1, 0, 0, 0, 0, 0]);
+/// assert_eq!(begin, BeginRequest { role: Role::RESPONDER, keep_conn: true });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BeginRequest {
     /// The role of the application for this request.

@@ -53,6 +53,12 @@ impl RecordType {
 }
 
 /// The direction in which records of a [`RecordType`] are sent.
+///
+/// ```
+/// use fcgi_core::{Direction, RecordType};
+/// assert_eq!(RecordType::STDIN.direction(), Direction::ToApplication);
+/// assert_eq!(RecordType::STDOUT.direction(), Direction::ToWebServer);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From web servers to applications.

@@ -37,6 +37,12 @@ pub struct Config {
 /// A driver can use them to reuse the memory of an earlier request.
 ///
 /// [`Params`]: crate::Params
+///
+/// ```
+/// use fcgi_core::server::{Config, ParamsBuffer};
+/// let params_buffer = ParamsBuffer { allocate: || Vec::with_capacity(4096), freeze: Vec::into };
+/// let config = Config { params_buffer, ..Config::default() };
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct ParamsBuffer {
     /// Returns an empty buffer of any capacity.
@@ -81,6 +87,14 @@ impl Config {
 }
 
 /// The response to a request over [`Limits::max_concurrent_requests`], or on a closing connection.
+///
+/// A response that every web server understands:
+///
+/// ```
+/// use fcgi_core::server::{Config, OverloadResponse};
+/// let busy = b"Status: 503 Service Unavailable\r\nRetry-After: 5\r\n\r\n";
+/// let config = Config { overload_response: OverloadResponse::Stdout(busy[..].into()), ..Config::default() };
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OverloadResponse {
     /// END_REQUEST with this status: [`ProtocolStatus::OVERLOADED`] or [`ProtocolStatus::CANT_MPX_CONN`], as in

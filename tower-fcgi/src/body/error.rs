@@ -7,6 +7,20 @@ use super::channel::SendOutcome;
 /// The error of a request's body that is incomplete.
 ///
 /// Do not act on the part that was read: FastCGI §6.2 asks an application to abandon an update whose body is too short.
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::BodyExt as _;
+/// use tower_fcgi::{BodyError, RequestBody};
+///
+/// /// Saves an upload only if it is complete.
+/// async fn save(request: Request<RequestBody>) -> Result<Response<String>, BodyError> {
+///     let upload = request.into_body().collect().await?.to_bytes();
+///     // …
+///     Ok(Response::new(format!("{} bytes", upload.len())))
+/// }
+/// # let _ = tower::service_fn(save);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
 pub struct BodyError {

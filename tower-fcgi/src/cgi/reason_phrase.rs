@@ -8,10 +8,11 @@ use bytes::Bytes;
 /// nginx, Apache and HAProxy show it to clients that speak HTTP/1; HTTP/2 and HTTP/3 have none. An empty one has no effect.
 ///
 /// ```
-/// use tower_fcgi::ReasonPhrase;
+/// use tower_fcgi::{InvalidReasonPhrase, ReasonPhrase};
 /// let mut response = http::Response::new(());
 /// response.extensions_mut().insert(ReasonPhrase::try_from("All is well")?);
-/// # Ok::<_, tower_fcgi::InvalidReasonPhrase>(())
+/// assert_eq!(ReasonPhrase::try_from("two\nlines"), Err(InvalidReasonPhrase));
+/// # Ok::<_, InvalidReasonPhrase>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReasonPhrase(Bytes);

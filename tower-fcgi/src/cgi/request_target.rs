@@ -79,6 +79,16 @@ pub enum RequestTarget {
 /// It is in the request's extensions with [`RequestTarget::StripPrefix`],
 /// [`StripScriptName`](RequestTarget::StripScriptName) and [`PathInfo`](RequestTarget::PathInfo). With every other setting
 /// the request's target is the whole one.
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower_fcgi::{OriginalUri, RequestBody};
+///
+/// fn link_to_itself(request: &Request<RequestBody>) -> String {
+///     let whole = request.extensions().get().map_or(request.uri(), |OriginalUri(uri)| uri);
+///     format!("<a href=\"{whole}\">here</a>")
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginalUri(pub Uri);
 

@@ -8,8 +8,8 @@ use fcgi_core::{Params, Role, client};
 use http::request;
 
 use super::in_flight::AbandonedRequests;
+use super::request_log::exchange_event;
 use crate::cgi::extra_params::ExtraParams;
-use crate::escaped::Escaped;
 
 /// Settings of connections to an application. Clones are cheap.
 ///
@@ -292,20 +292,10 @@ impl Config {
             Some(handler) => handler(text),
             None => {
                 let text = String::from_utf8_lossy(text);
-                tracing::warn!(
-                    method = parts.map(|parts| parts.method.as_str()),
-                    uri = parts.map(uri_text),
-                    text = text.trim_end(),
-                    "the application wrote to STDERR"
-                );
+                exchange_event!(warn, parts, text = text.trim_end(), "the application wrote to STDERR");
             }
         }
     }
-}
-
-/// The target of a request, for the log: at most 200 bytes.
-pub(super) fn uri_text(parts: &request::Parts) -> String {
-    Escaped(parts.uri.to_string().as_bytes()).to_string()
 }
 
 impl fmt::Debug for Config {

@@ -49,6 +49,26 @@ where
 ///
 /// # Panics
 /// Panics if a timer is needed outside a tokio runtime.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Empty;
+/// use tokio::net::TcpStream;
+/// use tower_fcgi::client::{Config, Connection, SendRequest, handshake};
+///
+/// type Body = Empty<Bytes>;
+///
+/// async fn connect(address: &str) -> std::io::Result<SendRequest<Body>> {
+///     let stream = TcpStream::connect(address).await?;
+///     let (sender, connection): (_, Connection<_, Body>) = handshake(stream, Config::default());
+///     tokio::spawn(async move {
+///         if let Err(error) = connection.await {
+///             eprintln!("{error}");
+///         }
+///     });
+///     Ok(sender)
+/// }
+/// ```
 pub struct Connection<IO, B> {
     /// Dropped first: requests fail before the transport is closed.
     driver: Driver<B>,

@@ -12,6 +12,21 @@ use crate::cgi::decode_response::HeadError;
 /// Why a request failed, or why its response is incomplete.
 ///
 /// The `is_…` methods distinguish the causes.
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_fcgi::ProtocolStatus;
+/// use tower_fcgi::client::Error;
+///
+/// /// The status of the response to one's own client.
+/// fn status(error: &Error) -> StatusCode {
+///     if error.protocol_status() == Some(ProtocolStatus::OVERLOADED) {
+///         StatusCode::SERVICE_UNAVAILABLE
+///     } else {
+///         StatusCode::BAD_GATEWAY
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
 pub struct Error {

@@ -25,11 +25,12 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::body_in_hand::BodyInHand;
-use super::config::{Config, uri_text};
+use super::config::Config;
 use super::dispatch::{Envelope, FailedRequest, ResponseResult};
 use super::error::{Error, ErrorKind};
 use super::guard::{catch_panic, drop_caught};
 use super::request_body::RequestUpload;
+use super::request_log::exchange_event;
 use super::response_body::{ExpectedLength, ResponseBody};
 use crate::body::{BodyChannel, Receiver, SendOutcome};
 use crate::buffer_pool;
@@ -332,12 +333,13 @@ where
     /// dropped.
     #[cold]
     fn overrun(&mut self, protocol: &mut Protocol) -> Stdout {
-        tracing::warn!(
-            parent: &self.span,
-            method = self.parts().map(|parts| parts.method.as_str()),
-            uri = self.parts().map(uri_text),
-            "the application's response is longer than its Content-Length: the rest is dropped"
-        );
+        self.span.in_scope(|| {
+            exchange_event!(
+                warn,
+                self.parts(),
+                "the application's response is longer than its Content-Length: the rest is dropped"
+            );
+        });
         self.response = ResponseState::Complete;
         let _ = protocol.discard(self.key);
         self.stop_upload();
@@ -348,15 +350,16 @@ where
     fn respond(&mut self, head: ResponseHead, mut body: VecDeque<Bytes>, protocol: &mut Protocol) -> Stdout {
         if let Some(dropped) = &head.dropped {
             let DroppedHeaders { name, error, count } = dropped;
-            tracing::warn!(
-                parent: &self.span,
-                method = self.parts().map(|parts| parts.method.as_str()),
-                uri = self.parts().map(uri_text),
-                header = %name,
-                %error,
-                count,
-                "dropped a response header that HTTP cannot carry"
-            );
+            self.span.in_scope(|| {
+                exchange_event!(
+                    warn,
+                    self.parts(),
+                    header = %name,
+                    %error,
+                    count,
+                    "dropped a response header that HTTP cannot carry"
+                );
+            });
         }
         let no_body =
             self.head_only || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);

@@ -86,6 +86,7 @@ mod probe;
 mod reader;
 mod ready_check;
 mod request_body;
+mod request_log;
 mod response_body;
 mod send_request;
 mod state;

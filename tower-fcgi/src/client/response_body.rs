@@ -18,6 +18,18 @@ use crate::body::BodyChannel;
 ///
 /// Reading it resumes paused input. Dropping it before its end aborts the request with ABORT_REQUEST (§5.4), unless all bytes
 /// of its Content-Length were read or the response has no body: then the application ends the request.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Response;
+/// use http_body_util::BodyExt as _;
+/// use tower_fcgi::client::{Error, ResponseBody};
+///
+/// /// The whole body, which is complete if there is no error.
+/// async fn whole(response: Response<ResponseBody>) -> Result<Bytes, Error> {
+///     Ok(response.into_body().collect().await?.to_bytes())
+/// }
+/// ```
 pub struct ResponseBody {
     /// `None` after the end, clean or not.
     cell: Option<Arc<BodyChannel<ErrorKind>>>,

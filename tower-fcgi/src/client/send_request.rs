@@ -26,6 +26,43 @@ use super::response_body::ResponseBody;
 ///
 /// # Cancel safety
 /// Dropping the future of a call aborts the request. Without multiplexing, this closes the connection.
+///
+/// # Examples
+/// Two requests over a kept connection:
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Request;
+/// use http_body_util::{BodyExt as _, Empty};
+/// use tokio::io::{AsyncRead, AsyncWrite};
+/// use tower::{Service as _, ServiceExt as _};
+/// use tower_fcgi::client::{self, SendRequest};
+///
+/// async fn both<IO>(stream: IO) -> Result<(), Box<dyn std::error::Error>>
+/// where
+///     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// {
+///     let (mut sender, connection): (SendRequest<Empty<Bytes>>, _) =
+///         client::handshake(stream, client::Config::default().with_keep_conn(true));
+///     tokio::spawn(connection);
+///     for path in ["/one", "/two"] {
+///         let request = Request::get(path).body(Empty::new())?;
+///         let response = sender.ready().await?.call(request).await?;
+///         // The next request is sent once this response was read.
+///         println!("{:?}", response.into_body().collect().await?.to_bytes());
+///     }
+///     Ok(())
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// #     let (web_server, application) = tokio::io::duplex(1024);
+/// #     let hello = async |_: Request<tower_fcgi::RequestBody>| {
+/// #         Ok::<_, std::convert::Infallible>(http::Response::new("Hello!".to_owned()))
+/// #     };
+/// #     tokio::spawn(tower_fcgi::Connection::new(application, tower::service_fn(hello)));
+/// #     both(web_server).await
+/// # }
+/// ```
 pub struct SendRequest<B> {
     requests: Arc<RequestChannel<B>>,
     reservation: Reservation,

@@ -135,7 +135,6 @@ where
             config: &self.config,
             traffic: Traffic::default(),
         };
-        parts.in_flight.recorder().begin_poll();
         let polled = parts.poll(cx);
         parts.publish();
         if let Poll::Ready(result) = &polled {

@@ -10,6 +10,18 @@ use crate::stats::CloseReason;
 /// The error of a connection, or of the request of a [CGI program](crate::serve_cgi()).
 ///
 /// The `is_…` methods distinguish the causes.
+///
+/// ```
+/// use std::error::Error as _;
+///
+/// /// With what the error was caused by.
+/// fn log(error: &tower_fcgi::Error) {
+///     match error.source() {
+///         Some(source) => eprintln!("{error}: {source}"),
+///         None => eprintln!("{error}"),
+///     }
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Error {

@@ -11,6 +11,17 @@ macro_rules! counts {
         $visibility:vis $event:ident { $($(#[$field_doc:meta])* $field:ident = $variant:ident,)* }
     ) => {
         $(#[$doc])*
+        ///
+        /// ```
+        #[doc = concat!("use tower_fcgi::stats::", stringify!($name), ";")]
+        ///
+        #[doc = concat!("fn print(counts: ", stringify!($name), ") {")]
+        ///     for (reason, count) in counts.iter().filter(|(_, count)| *count > 0) {
+        ///         println!("{reason}: {count}");
+        ///     }
+        ///     println!("together: {}", counts.total());
+        /// }
+        /// ```
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
         #[non_exhaustive]

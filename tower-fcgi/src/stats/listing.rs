@@ -3,6 +3,22 @@
 use std::time::Duration;
 
 /// One open connection: see [`Stats::connections`](super::Stats::connections).
+///
+/// ```
+/// use tower_fcgi::stats::{ConnectionInfo, ConnectionState, RequestInfo, RequestState, Stats};
+///
+/// /// The handlers that have run for more than ten seconds.
+/// fn slow(connections: &[ConnectionInfo]) -> impl Iterator<Item = &RequestInfo> {
+///     connections
+///         .iter()
+///         .filter(|connection| connection.state == ConnectionState::Active)
+///         .flat_map(|connection| &connection.in_flight)
+///         .filter(|request| request.state == RequestState::Handler && request.age.as_secs() > 10)
+/// }
+/// for request in slow(&Stats::new().connections()) {
+///     println!("{} {}: {:?}", request.method, request.target, request.age);
+/// }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]

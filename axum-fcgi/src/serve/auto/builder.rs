@@ -109,6 +109,20 @@ where
 /// The builder that [`serve_auto`] returns. Await it to serve.
 ///
 /// `M` is the service or make-service, and `K` its [kind](crate::make_service).
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use axum_fcgi::{Config, Stats};
+///
+/// #[tokio::main]
+/// async fn main() -> std::io::Result<()> {
+///     let router = Router::new().route("/", get(async || "Hello, World!"));
+///     axum_fcgi::serve_auto(router)
+///         .with_config(Config::default().with_max_connections(512))
+///         .with_stats(Stats::new())
+///         .await
+/// }
+/// ```
 #[must_use = "nothing is served until it is awaited"]
 pub struct ServeAuto<M, K> {
     service: M,

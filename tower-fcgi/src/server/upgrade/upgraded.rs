@@ -33,6 +33,26 @@ use crate::body::{BodyError, RequestBody};
 ///
 /// # Cancel safety
 /// As the methods of tokio's `AsyncReadExt` and `AsyncWriteExt`.
+///
+/// # Examples
+/// Everything back until the client ends its direction. [`OnUpgrade`](crate::OnUpgrade) has the handler.
+///
+/// ```
+/// use tower_fcgi::{OnUpgrade, UpgradeError, Upgraded};
+///
+/// async fn echo(stream: Upgraded) -> std::io::Result<u64> {
+///     let (mut from_client, mut to_client) = tokio::io::split(stream);
+///     tokio::io::copy(&mut from_client, &mut to_client).await
+/// }
+///
+/// async fn upgraded(upgrade: OnUpgrade) -> Result<(), UpgradeError> {
+///     let stream = upgrade.await?;
+///     if let Err(error) = echo(stream).await {
+///         eprintln!("{error}");
+///     }
+///     Ok(())
+/// }
+/// ```
 pub struct Upgraded {
     stdin: RequestBody,
     /// Received bytes that were not read yet.
