@@ -194,8 +194,6 @@ mod status;
 #[doc = include_str!("testing.md")]
 pub mod testing {}
 #[cfg(feature = "gateway")]
-mod throttle;
-
 pub use self::allow_list::{AllowList, AllowListError};
 pub use self::connection_addrs::ConnectionAddrs;
 pub use self::extract::{
@@ -213,8 +211,8 @@ pub use self::gateway::{
 pub use self::listen::ApplicationStream;
 #[cfg(unix)]
 pub use self::listen::{
-    Address, AddressError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, IdOrName,
-    Listeners, PeerIp, UnixSocket,
+    Address, AddressError, AddressErrorKind, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream,
+    IdOrName, Listeners, PeerIp, UnixSocket,
 };
 pub use self::roles::{Authorized, FilterData, InvalidVariable, RoleRouter, RoleRouterFuture};
 pub use self::send_file::{SendFile, SendFileHeader, SendFiles, UnsafePath};

@@ -7,13 +7,25 @@ use crate::record::{ForeignProtocol, RequestId};
 /// A violation of the protocol by the peer.
 ///
 /// The connection cannot be used for further input: the meaning of the bytes that follow is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[error("protocol error in a record with request id {request_id}: {kind}")]
 pub struct ProtocolError {
+    pub(crate) kind: ProtocolErrorKind,
+    pub(crate) request_id: RequestId,
+}
+
+impl ProtocolError {
     /// The rule that the peer broke.
-    pub kind: ProtocolErrorKind,
+    #[must_use]
+    pub const fn kind(&self) -> ProtocolErrorKind {
+        self.kind
+    }
+
     /// The request id of the offending record.
-    pub request_id: RequestId,
+    #[must_use]
+    pub const fn request_id(&self) -> RequestId {
+        self.request_id
+    }
 }
 
 /// A rule of the protocol that a peer can break.
@@ -23,8 +35,8 @@ pub struct ProtocolError {
 /// use fcgi_core::{ProtocolError, ProtocolErrorKind, RequestId};
 /// let mut connection = Connection::new(Default::default());
 /// // STDOUT, which only an application sends.
-/// let ProtocolError { kind, request_id } = connection.receive(b"\x01\x06\x00\x01\x00\x00\x00\x00").unwrap_err();
-/// assert_eq!((kind, request_id), (ProtocolErrorKind::WrongDirection, RequestId(1)));
+/// let error: ProtocolError = connection.receive(b"\x01\x06\x00\x01\x00\x00\x00\x00").unwrap_err();
+/// assert_eq!((error.kind(), error.request_id()), (ProtocolErrorKind::WrongDirection, RequestId(1)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
@@ -86,7 +98,7 @@ pub enum ProtocolErrorKind {
 /// assert_eq!(connection.stdin(request, b"too early"), Err(UserError::StreamNotOpen));
 /// # Ok::<_, UserError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum UserError {
     /// The request is closed: ended, cut off, or (for the web server's side) aborted.

@@ -129,12 +129,14 @@ mod progress;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(any(feature = "client", feature = "server"))]
+mod shared_source;
+#[cfg(any(feature = "client", feature = "server"))]
 pub mod stats;
 #[cfg(any(feature = "client", feature = "server"))]
 mod sync;
 
 #[cfg(feature = "server")]
-pub use self::body::{BodyError, RequestBody};
+pub use self::body::{BodyError, BodyErrorKind, RequestBody};
 #[cfg(any(feature = "client", feature = "server"))]
 pub use self::cgi::{InvalidReasonPhrase, ReasonPhrase};
 #[cfg(feature = "server")]
@@ -143,8 +145,9 @@ pub use self::cgi::{OriginalUri, RequestTarget};
 pub use self::log_throttle::LogThrottle;
 #[cfg(feature = "server")]
 pub use self::server::{
-    Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
-    OnUpgrade, Params, RequestSummary, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,
+    Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorKind, ErrorLog, FcgiService,
+    FilterData, OnUpgrade, Params, RequestSummary, Stderr, StderrClosed, UpgradeError, UpgradeErrorKind,
+    Upgraded, serve_cgi,
 };
 #[cfg(feature = "server")]
 pub use self::stats::{Snapshot, Stats};

@@ -51,6 +51,7 @@ macro_rules! rejection {
         /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
         #[error($reason)]
+        #[non_exhaustive]
         pub struct $missing;
 
         impl $missing {

@@ -21,7 +21,7 @@ use super::extractor::extractor;
 /// }
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ServerAddr(pub SocketAddr);
 
 impl ServerAddr {

@@ -46,7 +46,7 @@ use super::lookup::non_empty_str;
 /// }
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TlsInfo {
     /// The version of the protocol, in OpenSSL's spelling: `TLSv1.3`.

@@ -42,6 +42,7 @@ pub(super) struct ScriptResolver {
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Symlinks {
     /// Links that lead to a path below the document root.
     #[default]

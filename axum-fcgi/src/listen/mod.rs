@@ -24,7 +24,7 @@ mod stream;
 mod systemd;
 mod unix;
 
-pub use self::address::{Address, AddressError};
+pub use self::address::{Address, AddressError, AddressErrorKind};
 pub use self::allow_listener::AllowListener;
 pub use self::allowed_peer::{AllowedPeer, PeerIp};
 #[cfg(feature = "gateway")]

@@ -85,7 +85,7 @@ impl IntoResponse for Authorized {
 /// assert_eq!(Authorized::new().variable("auth name", "eve").err(), Some(InvalidVariable::Name));
 /// assert_eq!(Authorized::new().variable("AUTH_NAME", "eve\n").err(), Some(InvalidVariable::Value));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidVariable {
     /// The name is invalid.

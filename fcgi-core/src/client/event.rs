@@ -34,7 +34,7 @@ pub enum Event {
 /// assert_eq!(connection.end_of_input(), EndOfInput::InRequest);
 /// # Ok::<_, fcgi_core::UserError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndOfInput {
     /// Nothing: the stream ended between requests.
     Clean,

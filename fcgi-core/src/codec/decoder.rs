@@ -50,6 +50,7 @@ enum DecoderState {
 /// # Ok::<_, fcgi_core::ProtocolError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fragment<'a> {
     /// The record's header.
     pub header: RecordHeader,

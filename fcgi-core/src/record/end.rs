@@ -10,7 +10,7 @@ use core::fmt;
 /// assert_eq!(end.encode(), [0, 0, 0, 0, 2, 0, 0, 0]);
 /// assert_eq!(EndRequest::decode(end.encode()), end);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EndRequest {
     /// The exit status that a CGI program would have (§5.5); web servers ignore it.
     pub app_status: u32,

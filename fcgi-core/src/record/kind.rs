@@ -59,7 +59,7 @@ impl RecordType {
 /// assert_eq!(RecordType::STDIN.direction(), Direction::ToApplication);
 /// assert_eq!(RecordType::STDOUT.direction(), Direction::ToWebServer);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From web servers to applications.
     ToApplication,

@@ -4,13 +4,15 @@ use super::kind::RecordType;
 
 /// A variable that a web server can query with GET_VALUES (FastCGI §4.1).
 ///
+/// FastCGI 1.0 has these three.
+///
 /// ```
 /// use fcgi_core::Variable;
 /// assert_eq!(Variable::MpxsConns.name(), "FCGI_MPXS_CONNS");
 /// assert_eq!(Variable::from_name(b"FCGI_MAX_REQS"), Some(Variable::MaxReqs));
 /// assert_eq!(Variable::from_name(b"PATH"), None);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Variable {
     /// Concurrent transport connections that the application accepts.
     MaxConns,
@@ -56,7 +58,7 @@ impl Variable {
 /// assert_eq!(UnknownType::decode(record.content.try_into()?), unknown);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UnknownType(pub RecordType);
 
 impl UnknownType {

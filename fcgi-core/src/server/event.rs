@@ -39,6 +39,7 @@ pub enum Event {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewRequest {
     /// The key of the request, for all commands.
     pub key: RequestKey,
@@ -69,7 +70,7 @@ pub struct NewRequest {
 ///     Ok(())
 /// }
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectReason {
     /// [`Limits::max_params_bytes`](crate::Limits::max_params_bytes), or

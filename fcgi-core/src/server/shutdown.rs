@@ -4,6 +4,9 @@ use super::connection::{Connection, Shutdown};
 
 /// How to close a connection without active requests.
 ///
+/// A driver handles each: one that ignored an action would lose a response. So the enum is exhaustive, as are [`EndOfInput`] and
+/// [`StreamState`](crate::StreamState).
+///
 /// ```
 /// use fcgi_core::server::{CloseAction, Connection, Event};
 /// let mut connection = Connection::new(Default::default());
@@ -18,7 +21,7 @@ use super::connection::{Connection, Shutdown};
 /// assert_eq!(connection.close_action(), Some(CloseAction::Close));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CloseAction {
     /// Write the output, then close: no request has more input.
     Close,
@@ -45,7 +48,7 @@ pub enum CloseAction {
 /// assert_eq!(connection.end_of_input(), EndOfInput::InRequest);
 /// # Ok::<_, fcgi_core::ProtocolError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndOfInput {
     /// Nothing: the stream ended between requests, or in the input of answered ones.
     Clean,

@@ -44,7 +44,7 @@ use super::whitespace::trim_ows;
 ///     Some(path.as_str())
 /// }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LocalRedirect(pub PathAndQuery);
 
 /// Why STDOUT does not begin with a valid head.

@@ -27,7 +27,7 @@ impl ReasonPhrase {
 
 /// The phrase has a character that would end the `Status` line or is invalid in it: one outside of tab, space, the visible
 /// characters of ASCII, and bytes above ASCII (RFC 9112 §4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("a reason phrase must not contain control characters")]
 pub struct InvalidReasonPhrase;
 

@@ -21,7 +21,7 @@ use http::Uri;
 /// use tower_fcgi::{Config, RequestTarget};
 /// let config = Config::default().with_request_target(RequestTarget::StripPrefix("/app".to_owned()));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestTarget {
     /// The target that the web server decided on, after its rewrites, internal redirects and subrequests. It is the
@@ -89,7 +89,7 @@ pub enum RequestTarget {
 ///     format!("<a href=\"{whole}\">here</a>")
 /// }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OriginalUri(pub Uri);
 
 /// The settings that select a request's target.

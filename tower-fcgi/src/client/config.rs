@@ -153,7 +153,7 @@ impl Config {
     /// Sets how long unread responses may pause the input of a connection with several requests. Default: 10 s.
     ///
     /// After that the request with the most unread bytes is aborted: the body of its response
-    /// [fails](super::Error::is_stalled), and the other requests continue.
+    /// [fails](super::ErrorKind::Stalled), and the other requests continue.
     #[must_use]
     pub fn with_body_stall_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.body_stall_timeout = limit.into();
@@ -196,7 +196,7 @@ impl Config {
 
     /// Sets how many bytes the head of a response may have. Default: 65 536.
     ///
-    /// A longer head is an [error](super::Error::is_invalid_head). nginx takes 4 096 or 8 192, but some applications set
+    /// A longer head is an [error](super::ErrorKind::InvalidHead). nginx takes 4 096 or 8 192, but some applications set
     /// 64 KiB of cookies.
     #[must_use]
     pub fn with_max_head_bytes(mut self, limit: usize) -> Self {

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::config::Config;
 use super::dispatch::RequestChannel;
 use super::driver::{Closing, Driver};
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorCause};
 use super::probe::Probe;
 use super::send_request::SendRequest;
 use super::state::State;
@@ -126,7 +126,7 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     /// Runs each step once: takes requests, polls callers and bodies, writes, reads, handles events.
-    fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<Progress, ErrorKind> {
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<Progress, ErrorCause> {
         let mut read = Progress::Blocked;
         if self.driver.in_flight.is_empty() {
             // Read first: if the application has closed the connection, take no request.
@@ -157,7 +157,7 @@ where
     }
 
     /// Reads once. The end of the stream counts as progress.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<Progress, ErrorKind> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<Progress, ErrorCause> {
         match self.transport.poll_read(&mut self.driver.protocol, cx) {
             Ok(Progress::Blocked) => return Ok(Progress::Blocked),
             Ok(Progress::Made) => {}
@@ -170,7 +170,7 @@ where
 
     /// Handles the end or the failure of the stream, after the events received before it.
     #[cold]
-    fn end_of_input(&mut self, read: Result<(), ErrorKind>) -> Result<(), ErrorKind> {
+    fn end_of_input(&mut self, read: Result<(), ErrorCause>) -> Result<(), ErrorCause> {
         self.driver.handle_events(self.transport.write_status());
         read?;
         self.driver.end_of_input().map_err(|kind| self.transport.write_failure().cloned().unwrap_or(kind))

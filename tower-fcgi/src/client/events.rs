@@ -9,7 +9,7 @@ use http_body::Body;
 use tracing::Span;
 
 use super::driver::{Closing, Driver};
-use super::error::ErrorKind;
+use super::error::ErrorCause;
 use super::exchange::Stdout;
 use super::guard::catch_panic;
 use super::probe::negotiated;
@@ -38,12 +38,12 @@ where
     }
 
     /// Handles the end of the stream, after its last event.
-    pub(super) fn end_of_input(&mut self) -> Result<(), ErrorKind> {
+    pub(super) fn end_of_input(&mut self) -> Result<(), ErrorCause> {
         match self.protocol.end_of_input() {
             EndOfInput::Clean => self.state.close(),
             // Some applications end an aborted request by closing the connection.
             EndOfInput::InRequest if self.in_flight.all_aborted() => self.state.close(),
-            EndOfInput::InRecord | EndOfInput::InRequest => return Err(ErrorKind::Incomplete),
+            EndOfInput::InRecord | EndOfInput::InRequest => return Err(ErrorCause::Incomplete),
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorCause};
 use crate::body::BodyChannel;
 
 /// The body of a response that was received over FastCGI.
@@ -32,7 +32,7 @@ use crate::body::BodyChannel;
 /// ```
 pub struct ResponseBody {
     /// `None` after the end, clean or not.
-    cell: Option<Arc<BodyChannel<ErrorKind>>>,
+    cell: Option<Arc<BodyChannel<ErrorCause>>>,
     length: ExpectedLength,
 }
 
@@ -48,7 +48,7 @@ pub(super) enum ExpectedLength {
 }
 
 impl ResponseBody {
-    pub(super) const fn new(cell: Arc<BodyChannel<ErrorKind>>, length: ExpectedLength) -> Self {
+    pub(super) const fn new(cell: Arc<BodyChannel<ErrorCause>>, length: ExpectedLength) -> Self {
         Self { cell: Some(cell), length }
     }
 }
@@ -61,10 +61,10 @@ impl ExpectedLength {
         }
     }
 
-    const fn end(self) -> Result<(), ErrorKind> {
+    const fn end(self) -> Result<(), ErrorCause> {
         match self {
             Self::Any | Self::NoBody | Self::Left(0) => Ok(()),
-            Self::Left(_) => Err(ErrorKind::TooShort),
+            Self::Left(_) => Err(ErrorCause::TooShort),
         }
     }
 }

@@ -43,7 +43,7 @@ macro_rules! counts {
         }
 
         $(#[$event_doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         $visibility enum $event {
             $($(#[$field_doc])* $variant,)*
@@ -53,8 +53,9 @@ macro_rules! counts {
             pub(crate) const COUNT: usize = [$(stringify!($variant)),*].len();
         }
 
-        impl From<[u64; $event::COUNT]> for $name {
-            fn from(counts: [u64; $event::COUNT]) -> Self {
+        impl $name {
+            /// Not a `From`: that would make the number of fields a part of the interface.
+            pub(crate) const fn from_counts(counts: [u64; $event::COUNT]) -> Self {
                 let [$($field),*] = counts;
                 Self { $($field),* }
             }

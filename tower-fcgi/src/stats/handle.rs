@@ -16,7 +16,10 @@ use super::listing::ConnectionInfo;
 use super::nanos::nanos;
 use super::registry::Registry;
 use super::shard::{Shard, sums};
-use super::snapshot::{Connections, Refusal, Requests, Snapshot, StderrLines, Traffic};
+use super::snapshot::{
+    Aborted, Closed, Connections, Failures, Refusal, Refused, RejectedByProtocol, Requests, Snapshot,
+    StderrLines, TimedOut, Traffic,
+};
 use super::thread_slot;
 
 /// Counts what connections do: how many are open, what becomes of their requests, how long that takes.
@@ -169,8 +172,8 @@ impl Shared {
             open: self.open.get(),
             idle: self.idle.get(),
             accepted: sum(shards, |shard| &shard.accepted),
-            refused: sums(shards, |shard| &shard.refused).into(),
-            closed: sums(shards, |shard| &shard.closed).into(),
+            refused: Refused::from_counts(sums(shards, |shard| &shard.refused)),
+            closed: Closed::from_counts(sums(shards, |shard| &shard.closed)),
             accept_wait: histogram(shards, |shard| &shard.accept_wait, NONE),
         }
     }
@@ -185,11 +188,13 @@ impl Shared {
             upgraded: self.upgraded.get(),
             begun,
             completed: quick.wrapping_add(sum(shards, |shard| &shard.completed)),
-            aborted: sums(shards, |shard| &shard.aborted).into(),
-            rejected_by_protocol: sums(shards, |shard| &shard.rejected_by_protocol).into(),
+            aborted: Aborted::from_counts(sums(shards, |shard| &shard.aborted)),
+            rejected_by_protocol: RejectedByProtocol::from_counts(sums(shards, |shard| {
+                &shard.rejected_by_protocol
+            })),
             cut_off: sum(shards, |shard| &shard.cut_off),
-            failures: sums(shards, |shard| &shard.failures).into(),
-            timed_out: sums(shards, |shard| &shard.timed_out).into(),
+            failures: Failures::from_counts(sums(shards, |shard| &shard.failures)),
+            timed_out: TimedOut::from_counts(sums(shards, |shard| &shard.timed_out)),
             time_to_head: histogram(shards, |shard| &shard.time_to_head, (quick, quick_time)),
             total_time: histogram(shards, |shard| &shard.total_time, (quick, quick_time)),
             readiness_wait: histogram(shards, |shard| &shard.readiness_wait, NONE),

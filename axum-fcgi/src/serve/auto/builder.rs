@@ -106,7 +106,7 @@ where
     }
 }
 
-/// The builder that [`serve_auto`] returns. Await it to serve.
+/// The builder that [`serve_auto`] returns. Await it to serve. Its methods can be called in any order.
 ///
 /// `M` is the service or make-service, and `K` its [kind](crate::make_service).
 ///
@@ -137,19 +137,20 @@ pub struct ServeAuto<M, K> {
 type Signal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<M, K> ServeAuto<M, K> {
-    /// Replaces the default settings.
+    /// Replaces the default settings. The last call counts.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted, nor is it in a CGI program.
+    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted, nor is it in a CGI
+    /// program. The last call counts.
     pub fn with_stats(mut self, stats: Stats) -> Self {
         self.stats = Some(stats);
         self
     }
 
-    /// Also shuts down gracefully when `signal` completes, in addition to SIGTERM and SIGINT.
+    /// Also shuts down gracefully when `signal` completes, in addition to SIGTERM and SIGINT. The last call counts.
     pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         self.signal = Box::pin(signal);
         self

@@ -29,7 +29,7 @@ impl<IO, S: FcgiService> Parts<'_, IO, S> {
         }
         let status = match &self.protocol.config().overload_response {
             OverloadResponse::Stdout(head) => status_of(head),
-            OverloadResponse::Status(_) => None,
+            _ => None,
         };
         let overloaded = rejected.overloaded + rejected.closing;
         self.in_flight.recorder().rejected_at_begin(rejected.unknown_role, overloaded, status);

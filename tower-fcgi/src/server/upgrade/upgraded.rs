@@ -11,7 +11,7 @@ use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::channel::UpgradeChannel;
-use crate::body::{BodyError, RequestBody};
+use crate::body::{BodyError, BodyErrorKind, RequestBody};
 
 /// The byte stream of an upgraded request: reads from STDIN, writes to STDOUT.
 ///
@@ -88,7 +88,10 @@ impl AsyncRead for Upgraded {
 
 /// The application's own end of the request is a clean end.
 fn end_of_stream(error: BodyError) -> io::Result<()> {
-    if error.is_request_ended() { Ok(()) } else { Err(io::Error::new(io::ErrorKind::ConnectionReset, error)) }
+    match error.kind() {
+        BodyErrorKind::RequestEnded => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::ConnectionReset, error)),
+    }
 }
 
 impl AsyncWrite for Upgraded {
