@@ -220,8 +220,11 @@ pub use self::gateway::{
     Buffering, DeferEof, DeferEofIo, FastCgiGateway, GatewayFuture, InternalFiles, PhpGateway,
     RequestBuffering, ResponseBuffering, Symlinks,
 };
+#[cfg(feature = "gateway")]
+pub use self::listen::ApplicationStream;
 pub use self::listen::{
-    Address, AddressError, AddressErrorKind, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, Listeners, PeerIp,
+    Address, AddressError, AddressErrorKind, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream,
+    Listeners, PeerIp,
 };
 #[cfg(unix)]
 pub use self::listen::{IdOrName, UnixSocket};

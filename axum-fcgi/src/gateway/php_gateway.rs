@@ -44,6 +44,8 @@ use super::spool::Buffering;
 /// Use it with `nest_service`, `fallback_service` or `route_service`. It sends requests to a
 /// [`Pool`](tower_fcgi::client::Pool), or to any service around one, for example with limits of its own.
 ///
+/// [`Address::connect`](crate::Address::connect) connects to a unix socket with fewer system calls than `UnixStream::connect`.
+///
 /// All mounts of one php-fpm should share one pool, each with a clone, so that the pool limits the connections of all of them.
 /// Do not [keep connections](tower_fcgi::client::Config::with_keep_conn) to php-fpm: each occupies a worker, idle or not. Several
 /// php-fpm with the same site can share the requests: see [`Balance`](tower_fcgi::client::Balance).

@@ -8,14 +8,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 #[cfg(feature = "gateway")]
-use tokio::net::TcpStream;
-#[cfg(all(unix, feature = "gateway"))]
-use tokio::net::UnixStream;
-
+use super::application_stream::ApplicationStream;
 #[cfg(all(not(unix), feature = "gateway"))]
 use super::error::needs_unix;
-#[cfg(feature = "gateway")]
-use super::stream::FcgiStream;
 
 /// An address to listen on, for a configuration file or an argument.
 ///
@@ -67,6 +62,8 @@ pub enum Address {
 impl Address {
     /// Connects to the application at this address, for a [`Pool`](tower_fcgi::client::Pool).
     ///
+    /// On Linux a connect to a unix socket does not wait, which makes it cheaper than tokio's.
+    ///
     /// ```
     /// use axum_fcgi::{Address, tower_fcgi::client::Pool};
     /// # type Body = axum::body::Body;
@@ -85,16 +82,11 @@ impl Address {
     /// # Cancel safety
     /// Dropping the future closes the connection, if it was made.
     #[cfg(feature = "gateway")]
-    pub async fn connect(self) -> io::Result<FcgiStream> {
+    pub async fn connect(self) -> io::Result<ApplicationStream> {
         match self {
-            Self::Tcp(addr) => {
-                let stream = TcpStream::connect(addr).await?;
-                // Each write is complete; waiting for more data would only delay it.
-                stream.set_nodelay(true)?;
-                Ok(FcgiStream::Tcp(stream))
-            }
+            Self::Tcp(addr) => ApplicationStream::connect_tcp(addr).await,
             #[cfg(unix)]
-            Self::Unix(path) => Ok(FcgiStream::Unix(UnixStream::connect(path).await?)),
+            Self::Unix(path) => ApplicationStream::connect_unix(&path).await,
             #[cfg(not(unix))]
             Self::Unix(_) => Err(needs_unix(&self)),
             Self::Stdin | Self::Systemd(_) | Self::Auto => {
@@ -331,13 +323,10 @@ mod tests {
         let path = directory.path().join("socket");
         let unix = tokio::net::UnixListener::bind(&path).unwrap();
         let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = Address::Unix(path).connect().await.unwrap();
-        assert!(matches!(stream, FcgiStream::Unix(_)));
+        for address in [Address::Unix(path), Address::Tcp(tcp.local_addr().unwrap())] {
+            address.connect().await.unwrap();
+        }
         unix.accept().await.unwrap();
-        let FcgiStream::Tcp(stream) = Address::Tcp(tcp.local_addr().unwrap()).connect().await.unwrap() else {
-            panic!("not TCP")
-        };
-        assert!(stream.nodelay().unwrap());
         tcp.accept().await.unwrap();
         for text in ["fd:0", "systemd", "auto"] {
             let error = text.parse::<Address>().unwrap().connect().await.unwrap_err();

@@ -3,6 +3,8 @@
 mod address;
 mod allow_listener;
 mod allowed_peer;
+#[cfg(feature = "gateway")]
+mod application_stream;
 mod bind;
 #[cfg(unix)]
 mod descriptor;
@@ -35,6 +37,8 @@ mod unix;
 pub use self::address::{Address, AddressError, AddressErrorKind};
 pub use self::allow_listener::AllowListener;
 pub use self::allowed_peer::{AllowedPeer, PeerIp};
+#[cfg(feature = "gateway")]
+pub use self::application_stream::ApplicationStream;
 #[cfg(unix)]
 pub(crate) use self::error::about;
 pub(crate) use self::exposure::warn_if_exposed;

@@ -9,18 +9,16 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-/// A connection that a [`FcgiListener`](crate::FcgiListener) accepted, or one to an [`Address`](crate::Address).
+/// A connection that a [`FcgiListener`](crate::FcgiListener) accepted.
 ///
 /// ```
-/// use axum_fcgi::{Address, FcgiStream};
+/// use axum::serve::Listener as _;
+/// use axum_fcgi::{FcgiListener, FcgiStream};
 ///
-/// /// Connects to an application, as a web server does.
-/// async fn connect(address: Address) -> std::io::Result<FcgiStream> {
-///     let stream = address.connect().await?;
-///     if let FcgiStream::Tcp(stream) = &stream {
-///         stream.set_nodelay(true)?;
-///     }
-///     Ok(stream)
+/// /// For a server of one's own, with `tower_fcgi::Builder`.
+/// async fn accept(listener: &mut FcgiListener) -> FcgiStream {
+///     let (stream, _addr) = listener.accept().await;
+///     stream
 /// }
 /// ```
 #[derive(Debug)]

@@ -6,20 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
-use axum_fcgi::PhpGateway;
 use axum_fcgi::tower_fcgi::client::{Config, Pool, PoolBuilder};
+use axum_fcgi::{Address, ApplicationStream, PhpGateway};
 use futures_util::future::BoxFuture;
 use libtest_mimic::{Failed, Trial};
 use tempfile::TempDir;
 use test_support::{PhpFpm, needs};
-use tokio::net::UnixStream;
 
 use crate::runner::block_on;
 
 /// php-fpm's processes, and so its concurrent connections.
 pub(crate) const CHILDREN: usize = 2;
 
-pub(crate) type Connect = Box<dyn Fn() -> BoxFuture<'static, io::Result<UnixStream>> + Send + Sync>;
+pub(crate) type Connect = Box<dyn Fn() -> BoxFuture<'static, io::Result<ApplicationStream>> + Send + Sync>;
 pub(crate) type FpmPool = Pool<Connect, Body>;
 
 pub(crate) struct Fpm {
@@ -103,11 +102,11 @@ impl Fpm {
     }
 
     pub(crate) fn pool_builder(&self) -> PoolBuilder<Connect> {
-        let socket = self.process.socket();
+        let address = Address::Unix(self.process.socket());
         let log = Arc::clone(&self.log);
         let config =
             Config::default().with_on_stderr(move |text| log.lock().unwrap().extend_from_slice(text));
-        let connect: Connect = Box::new(move || Box::pin(UnixStream::connect(socket.clone())));
+        let connect: Connect = Box::new(move || Box::pin(address.clone().connect()));
         Pool::builder(connect).max_size(self.children).config(config)
     }
 

@@ -91,7 +91,9 @@ impl Config {
     ///
     /// END_REQUEST does not show it (FastCGI §5.5): after `fastcgi_finish_request()` PHP runs the rest of the script, and reads
     /// the connection no earlier. So the connection takes no request until the application has replied to GET_VALUES (§4.1),
-    /// which costs both sides a small record. Without a reply within 100 ms it is closed, as if it were not kept.
+    /// which costs both sides a small record. Without a reply within 100 ms it is closed, as if it were not kept. The first query
+    /// is sent after the response. Once the application has answered one on a connection, the next are sent right behind each
+    /// request; a reply before the end of the response does not count.
     ///
     /// For the same applications, a pool keeps no connections while a request over a new one has had no response for 100 ms: it
     /// may wait for a worker that an idle connection occupies.

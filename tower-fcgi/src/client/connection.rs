@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::config::Config;
 use super::dispatch::RequestChannel;
-use super::driver::Driver;
+use super::driver::{Closing, Driver};
 use super::error::{Error, ErrorCause};
 use super::probe::Probe;
 use super::send_request::SendRequest;
@@ -101,7 +101,10 @@ where
                 Ok(Progress::Blocked) => ready!(this.driver.poll_timers(cx, this.transport.write_status())),
                 Ok(Progress::Finished) => {
                     this.driver.requests.close_with(State::Closed);
-                    return this.poll_shutdown(cx).map(Ok);
+                    return match this.driver.closing {
+                        Closing::Shutdown => this.poll_shutdown(cx).map(Ok),
+                        Closing::Drop => Poll::Ready(Ok(())),
+                    };
                 }
                 Err(kind) => {
                     this.driver.fail(&kind, this.transport.write_status());

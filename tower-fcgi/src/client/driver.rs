@@ -34,10 +34,21 @@ pub(super) struct Driver<B> {
     /// The most requests in flight at once; also the limit of `protocol`.
     pub(super) capacity: u16,
     pub(super) state: State,
+    pub(super) closing: Closing,
     /// Whether it has taken a request.
     used: bool,
     pub(super) ready_check: ReadyCheck,
     pub(super) timers: Timers,
+}
+
+/// How a connection closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// It shuts down the transport, and then drops it.
+    Shutdown,
+    /// It drops the transport: its only request was sent and answered completely, and nothing follows on either side
+    /// (FastCGI §3.5).
+    Drop,
 }
 
 impl<B> Driver<B> {
@@ -49,6 +60,7 @@ impl<B> Driver<B> {
             requests,
             capacity: 1,
             state: State::Open,
+            closing: Closing::Shutdown,
             used: false,
             ready_check: ReadyCheck::default(),
             timers: Timers::default(),
@@ -95,10 +107,11 @@ impl<B> Driver<B> {
         if needed && self.requests.is_starved() {
             self.stop_accepting();
         } else if needed {
-            self.protocol.output().set_buffer(buffer_pool::take_output);
-            match self.protocol.get_values(&PROBE_VARIABLES) {
-                Ok(()) => self.ready_check.begin(),
-                Err(_) => self.stop_accepting(),
+            if self.ready_check.begin() {
+                self.protocol.output().set_buffer(buffer_pool::take_output);
+                if self.protocol.get_values(&PROBE_VARIABLES).is_err() {
+                    self.stop_accepting();
+                }
             }
             self.timers.set(Timer::ReadyCheck, deadline_after(READY_TIMEOUT));
         }
@@ -189,7 +202,21 @@ where
             return progress;
         }
         self.protocol.output().set_buffer(buffer_pool::take_output);
-        progress | self.in_flight.poll_uploads(&mut self.protocol, cx, self.capacity, write.written)
+        let progress =
+            progress | self.in_flight.poll_uploads(&mut self.protocol, cx, self.capacity, write.written);
+        self.query_early();
+        progress
+    }
+
+    /// Sends the query of the next check behind the request in flight, if all of that was queued.
+    fn query_early(&mut self) {
+        let is_wanted = self.config.ready_check
+            && self.config.max_in_flight() == 1
+            && self.ready_check.wants_early_query()
+            && self.in_flight.all_sent();
+        if is_wanted && self.protocol.get_values(&PROBE_VARIABLES).is_ok() {
+            self.ready_check.early_query_sent();
+        }
     }
 
     /// Aborts a request, and fails it with `kind`.

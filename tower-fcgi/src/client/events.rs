@@ -8,7 +8,7 @@ use fcgi_core::{EndRequest, ProtocolStatus, RequestKey, UserError};
 use http_body::Body;
 use tracing::Span;
 
-use super::driver::Driver;
+use super::driver::{Closing, Driver};
 use super::error::ErrorCause;
 use super::exchange::Stdout;
 use super::guard::catch_panic;
@@ -105,6 +105,9 @@ where
             || !reusable
             || self.protocol.can_begin() == Err(UserError::ConnectionClosing)
         {
+            if complete && !write.failed && !self.config.keep_conn && self.in_flight.is_empty() {
+                self.closing = Closing::Drop;
+            }
             return self.stop_accepting();
         }
         if self.begin_ready_check() {

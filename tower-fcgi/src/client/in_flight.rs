@@ -234,6 +234,11 @@ where
         self.exchanges.iter().any(ClientExchange::is_uploading)
     }
 
+    /// Whether all of each request was queued.
+    pub(super) fn all_sent(&self) -> bool {
+        self.exchanges.iter().all(ClientExchange::is_sent)
+    }
+
     pub(super) fn stop_uploads(&mut self) {
         for exchange in &mut self.exchanges {
             exchange.stop_upload();

@@ -41,6 +41,8 @@ impl Timer {
 #[derive(Default)]
 pub(super) struct Timers {
     deadlines: [Option<Instant>; Timer::ALL.len()],
+    /// Kept while its deadline is earlier than those of the timers, also while no timer is set: to register one with the
+    /// runtime for each request costs more than a wake-up at a deadline that is no longer needed.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -65,17 +67,15 @@ impl Timers {
     /// Ready when the transport has had this long to shut down. Stops all other timers.
     pub(super) fn poll_shutdown(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Poll<()> {
         if !self.is_set(Timer::Shutdown) {
-            *self = Self::default();
+            self.clear();
             self.start(Timer::Shutdown, timeout);
         }
         self.poll_expired(cx).map(drop)
     }
 
-    /// Stops all timers, and drops the sleep.
-    pub(super) fn clear(&mut self) {
-        if self.sleep.is_some() {
-            *self = Self::default();
-        }
+    /// Stops all timers.
+    pub(super) const fn clear(&mut self) {
+        self.deadlines = [None; Timer::ALL.len()];
     }
 
     /// The timer that expires next, and when.
@@ -86,15 +86,16 @@ impl Timers {
 
     /// Ready when a timer has expired; stops that timer.
     pub(super) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Timer> {
-        let Some((timer, deadline)) = self.next() else {
-            self.sleep = None;
-            return Poll::Pending;
-        };
+        let Some((timer, deadline)) = self.next() else { return Poll::Pending };
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if sleep.deadline() != deadline {
+        if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         }
         ready!(sleep.as_mut().poll(cx));
+        if sleep.deadline() < deadline {
+            sleep.as_mut().reset(deadline);
+            ready!(sleep.as_mut().poll(cx));
+        }
         self.stop(timer);
         Poll::Ready(timer)
     }
@@ -144,5 +145,26 @@ mod tests {
         for timer in Timer::ALL {
             assert_eq!(poll_fn(|cx| timers.poll_expired(cx)).await, timer);
         }
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_outlives_its_timer() {
+        let (mut timers, start) = (Timers::default(), Instant::now());
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        timers.start(Timer::ReadyCheck, SECOND);
+        assert!(timers.poll_expired(&mut cx).is_pending());
+        timers.clear();
+        assert!(timers.poll_expired(&mut cx).is_pending());
+        timers.start(Timer::KeepAlive, 5 * SECOND);
+        assert!(timers.poll_expired(&mut cx).is_pending());
+        let sleeps_until = |timers: &Timers| timers.sleep.as_ref().map(|sleep| sleep.deadline());
+        assert_eq!(sleeps_until(&timers), Some(start + SECOND));
+        assert_eq!(poll_fn(|cx| timers.poll_expired(cx)).await, Timer::KeepAlive);
+        assert_eq!(start.elapsed(), 5 * SECOND);
+        // An earlier deadline.
+        timers.start(Timer::KeepAlive, 5 * SECOND);
+        assert!(timers.poll_expired(&mut cx).is_pending());
+        timers.start(Timer::ReadyCheck, SECOND);
+        assert_eq!(poll_fn(|cx| timers.poll_expired(cx)).await, Timer::ReadyCheck);
+        assert_eq!(start.elapsed(), 6 * SECOND);
     }
 }

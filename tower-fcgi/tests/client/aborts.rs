@@ -238,3 +238,18 @@ async fn a_shutdown_without_an_end_times_out() {
     timeout(Duration::from_secs(3600), connection).await.expect("no limit").unwrap().unwrap();
     assert_eq!(start.elapsed(), limit);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answered_connection_that_is_not_kept_is_dropped_at_once() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let config = client::Config::default().with_keep_conn(false).with_abort_timeout(None);
+    let (mut sender, connection) = client::handshake::<_, Body>(Unclosed(ours), config);
+    let connection = tokio::spawn(connection);
+    let mut app = scripted::Application::new(theirs);
+    let response = sender.call(get("/"));
+    app.request().await;
+    app.send(complete_response("done")).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "done");
+    timeout(Duration::from_secs(3600), connection).await.expect("no shutdown is needed").unwrap().unwrap();
+    assert!(app.record().await.is_none());
+}

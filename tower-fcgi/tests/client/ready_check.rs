@@ -1,7 +1,9 @@
 //! Which connections are kept, for how long, and when they take the next request.
 
+use bytes::Bytes;
 use fcgi_core::{BeginRequest, RecordType};
-use tokio::time::{Duration, Instant, sleep};
+use http_body_util::BodyExt as _;
+use tokio::time::{Duration, Instant, sleep, timeout};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::client::{Config, ErrorKind, Pool};
 
@@ -54,6 +56,101 @@ async fn a_kept_connection_waits_until_php_is_free() {
         assert!(!next.is_finished(), "the script may still run");
         app.send(free()).await;
         sender = next.await.unwrap().unwrap();
+    }
+}
+
+/// Whether the next record is a query. No other one follows for now.
+async fn is_queried(app: &mut Application) -> bool {
+    timeout(Duration::from_millis(10), app.record())
+        .await
+        .is_ok_and(|record| record.is_some_and(|(kind, _)| kind == RecordType::GET_VALUES))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_follows_the_request_once_one_was_answered() {
+    let (mut sender, web_server, mut app) = scripted::connect(Config::default().with_keep_conn(true));
+    let mut requests = [get("/"), post("/", full("body")), get("/")].into_iter();
+    for is_first in [true, false, false] {
+        let response = sender.ready().await.unwrap().call(requests.next().unwrap());
+        app.request().await;
+        assert_eq!(is_queried(&mut app).await, !is_first);
+        app.send(complete_response("1")).await;
+        assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "1");
+        assert_eq!(is_queried(&mut app).await, is_first);
+        let next = tokio::spawn(async move { sender.ready().await.map(drop).map(|()| sender) });
+        sleep(Duration::from_millis(50)).await;
+        assert!(!next.is_finished(), "the script may still run");
+        app.send(free()).await;
+        sender = next.await.unwrap().unwrap();
+    }
+    // The time counts from the end of the response.
+    let response = sender.call(get("/"));
+    app.request().await;
+    assert!(is_queried(&mut app).await);
+    sleep(Duration::from_secs(60)).await;
+    let start = Instant::now();
+    app.send(complete_response("1")).await;
+    text(response.await.unwrap().into_body()).await.unwrap();
+    web_server.await.unwrap().unwrap();
+    assert_eq!(start.elapsed().as_millis(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_waits_for_the_end_of_the_upload() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_keep_conn(true));
+    let response = sender.call(get("/"));
+    app.request().await;
+    app.send(complete_response("1")).await;
+    text(response.await.unwrap().into_body()).await.unwrap();
+    app.send(free()).await;
+    assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+    let (mut upload, body) = http_body_util::channel::Channel::new(1);
+    let _response = sender.ready().await.unwrap().call(post("/", body.boxed_unsync()));
+    app.read_to(RecordType::PARAMS).await;
+    upload.send_data("body".into()).await.unwrap();
+    assert_eq!(app.record().await.unwrap().0, RecordType::STDIN);
+    assert!(timeout(Duration::from_secs(60), app.record()).await.is_err());
+    drop(upload);
+    assert_eq!(app.record().await.unwrap(), (RecordType::STDIN, Bytes::new()));
+    assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_during_the_request_is_not_enough() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_keep_conn(true));
+    for number in 0..4 {
+        let response = sender.ready().await.unwrap().call(get("/"));
+        app.request().await;
+        assert_eq!(is_queried(&mut app).await, number == 1);
+        if number == 1 {
+            app.send(free()).await;
+        }
+        app.send(complete_response("1")).await;
+        text(response.await.unwrap().into_body()).await.unwrap();
+        let next = tokio::spawn(async move { sender.ready().await.map(drop).map(|()| sender) });
+        assert!(is_queried(&mut app).await);
+        assert!(!next.is_finished());
+        app.send(free()).await;
+        sender = next.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_that_multiplexes_gets_no_early_query() {
+    let config = Config::default().with_max_concurrent_requests(8);
+    let (mut sender, _web_server, mut app) = scripted::connect(config);
+    for is_first in [true, false] {
+        let response = sender.ready().await.unwrap().call(get("/"));
+        if is_first {
+            assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
+            app.send(free()).await;
+        }
+        app.request().await;
+        assert!(!is_queried(&mut app).await);
+        app.send(complete_response("1")).await;
+        text(response.await.unwrap().into_body()).await.unwrap();
+        assert!(is_queried(&mut app).await);
+        app.send(free()).await;
     }
 }
 

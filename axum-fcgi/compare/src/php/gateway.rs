@@ -7,13 +7,10 @@ use std::{
 
 use axum::{Router, body::Body, serve::ListenerExt as _};
 use axum_fcgi::{
-    PhpGateway,
+    Address, PhpGateway,
     tower_fcgi::client::{Config, Pool},
 };
-use tokio::{
-    net::{TcpListener, UnixStream},
-    runtime,
-};
+use tokio::{net::TcpListener, runtime};
 
 use super::setup::Connections;
 
@@ -29,10 +26,10 @@ pub(crate) fn serve(arguments: &[String]) -> io::Result<()> {
     let port: u16 = port.parse().map_err(io::Error::other)?;
     let children = children.parse().map_err(io::Error::other)?;
     let config = Config::default().with_keep_conn(*connections == Connections::Kept.name());
-    let socket = socket.clone();
+    let socket = Address::Unix(socket.into());
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let pool = Pool::builder(move || UnixStream::connect(socket.clone()));
+        let pool = Pool::builder(move || socket.clone().connect());
         let pool = pool.max_size(children).config(config).build::<Body>();
         let router = Router::new().nest_service("/php", PhpGateway::new(pool, root));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;

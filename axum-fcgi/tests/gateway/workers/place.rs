@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum_fcgi::PhpGateway;
 use axum_fcgi::tower_fcgi::client::{Config, Pool, PoolBuilder};
+use axum_fcgi::{Address, PhpGateway};
 use libtest_mimic::{Failed, Trial};
 use tempfile::TempDir;
 use test_support::{Installed, PhpFpm, Result, Running, WebServer, needs};
-use tokio::net::UnixStream;
 
 use crate::fpm::Connect;
 use crate::runner::block_on_within;
@@ -105,8 +104,8 @@ impl Place {
     }
 
     pub(crate) fn pool(&self) -> PoolBuilder<Connect> {
-        let socket = self.fpm.socket();
-        let connect: Connect = Box::new(move || Box::pin(UnixStream::connect(socket.clone())));
+        let address = Address::Unix(self.fpm.socket());
+        let connect: Connect = Box::new(move || Box::pin(address.clone().connect()));
         Pool::builder(connect)
     }
 
