@@ -323,4 +323,6 @@ fn redirect_to_slash(uri: &Uri) -> Response {
 #[cfg(test)]
 mod buffering_tests;
 #[cfg(test)]
+mod forwarded_tests;
+#[cfg(test)]
 mod tests;
