@@ -5,11 +5,11 @@ use std::task::Poll;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, HeaderMap};
 use bytes::BytesMut;
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
+use tower_fcgi::client::body_length;
 
 use super::buffering::{Buffering, RequestBuffering};
 use super::collect_error::CollectError;
@@ -40,8 +40,7 @@ pub(in crate::gateway) async fn collect(
     buffering: &Buffering,
     deadline: Option<Instant>,
 ) -> Result<Collected, CollectError> {
-    let exact = request.body().size_hint().exact();
-    let declared = exact.or_else(|| content_length(request.headers()));
+    let declared = body_length(request.body(), request.headers());
     match buffering.requests {
         RequestBuffering::All => {}
         RequestBuffering::UnknownLength if declared.is_none() => {}
@@ -68,10 +67,6 @@ pub(in crate::gateway) async fn collect(
     let place = if collected.is_in_file() { Collected::InFile } else { Collected::InMemory };
     *request.body_mut() = Body::new(collected);
     Ok(place)
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 struct Collector<'a> {

@@ -251,6 +251,19 @@ async fn a_body_must_have_its_declared_length() {
     }
 }
 
+/// RFC 9110 §8.6: digits only.
+#[tokio::test]
+async fn a_signed_content_length_is_none() {
+    let spool = Spool::new(|buffering| buffering);
+    let (client, body) = channel();
+    client.send(Ok(pattern(0, 5))).unwrap();
+    drop(client);
+    let mut request = request(body, None);
+    request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("+3"));
+    collect(&mut request, &spool.buffering, None).await.unwrap();
+    assert_eq!(bytes(request).await, pattern(0, 5));
+}
+
 #[tokio::test]
 async fn trailers_of_a_request_are_dropped() {
     let spool = Spool::new(|buffering| buffering);
