@@ -175,7 +175,7 @@ where
             if let Some(collection) = collection {
                 collection.end();
             }
-            if collected == Collected::InFile {
+            if collected != Collected::No && !request.body().is_end_stream() {
                 request.extensions_mut().insert(BodyInHand);
             }
             let timeout =
