@@ -35,7 +35,9 @@ pub(in crate::gateway) fn buffer_response(
     request: RequestLog,
 ) -> Body {
     let refuses = |value: &axum::http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"no");
+    // A response without content may end before the script does. Unbuffered, HTTP/2 ends it with the head.
     if buffering.responses == ResponseBuffering::Off
+        || body.is_end_stream()
         || body.size_hint().exact() == Some(0)
         || headers.get(X_ACCEL_BUFFERING).is_some_and(refuses)
     {
