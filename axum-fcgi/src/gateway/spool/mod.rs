@@ -3,6 +3,7 @@
 
 mod buffering;
 mod channel;
+mod chunk_queue;
 mod collect;
 mod collect_error;
 mod collected_body;
