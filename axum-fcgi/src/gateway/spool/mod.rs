@@ -14,6 +14,7 @@ mod poll_now;
 mod response;
 mod temp_file;
 mod total;
+mod upload_rate;
 
 pub use self::buffering::{Buffering, RequestBuffering, ResponseBuffering};
 pub(super) use self::collect::{Collected, collect};

@@ -101,7 +101,7 @@ impl Overflow {
             }
             Err(SpoolError::TotalUsedUp) => {
                 self.used_up(
-                    "all temporary files together are at their limit: the application waits for the client",
+                    "the temporary files of all responses are at their limit: the application waits for the client",
                 );
             }
             Err(error) => {
@@ -126,7 +126,10 @@ impl Overflow {
     async fn try_write(&mut self, len: u64) -> Result<(), SpoolError> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => TempFile::create(&self.buffering, len).await?,
+            None => {
+                let reserved = self.buffering.reserve_response_files();
+                TempFile::create(&self.buffering.directory, reserved, len).await?
+            }
         };
         let file = self.file.insert(file);
         file.try_reserve(len)?;
