@@ -134,6 +134,10 @@ use super::spool::Buffering;
 /// Each request waits for the application's service to be ready, on a clone that is dropped right after the call. Requests
 /// that do not reach the application do not wait. An error of `poll_ready` counts as one of the call.
 ///
+/// If a request is refused before its body was read, the rest of the body is read and dropped, for at most 30 s and until the
+/// client sends nothing for 5 s: nginx's `lingering_time` and `lingering_timeout`. Otherwise hyper would close the connection at
+/// once, and a client that still sends would see a reset instead of the response. Not after a 408.
+///
 /// A response that fails after its head ends with an error of its body, so that the client sees an incomplete response.
 ///
 /// # Differences from nginx
