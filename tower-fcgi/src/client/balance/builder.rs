@@ -46,7 +46,7 @@ impl<C, B> BalanceBuilder<C, B> {
     ///
     /// The request itself goes on: its caller decides how long to wait. Set this to less than that, so that the failure is seen: a
     /// gateway waits for 60 s by default. The time starts when a connection takes the request. Requests whose bodies are not
-    /// [in hand](super::BodyInHand) do not count, because the client may be the one that is slow.
+    /// [in hand](crate::client::BodyInHand) do not count, because the client may be the one that is slow.
     pub fn max_head_wait(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.limit.max_head_wait = limit.into();
         self
