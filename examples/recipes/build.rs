@@ -19,10 +19,11 @@ fn main() {
     write("php", &format!("{{ {php}\nlisten(router).await }}"), &places);
     // Rustdoc compiles these lines but does not show them.
     let lines: Vec<_> = backlog.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
-    let [hide, error_page, files] = snippets(PHP);
+    let [hide, error_page, files, uploads] = snippets(PHP);
     write("php_hide", &hide, &[]);
     write("php_error_page", &error_page, &[]);
     write("php_files", &files, &[("\"/srv/files\"", "crate::place(\"FILES\")")]);
+    write("php_uploads", &uploads, &[]);
     write("backlog", &lines.join("\n"), &[("9000", "port()")]);
 }
 

@@ -37,7 +37,7 @@ fn status(error: &BoxError) -> StatusCode {
     }
     match find(&**error) {
         Some(CollectError::TooLarge { .. }) => return StatusCode::PAYLOAD_TOO_LARGE,
-        Some(CollectError::Timeout) => return StatusCode::REQUEST_TIMEOUT,
+        Some(CollectError::Timeout | CollectError::TooSlow) => return StatusCode::REQUEST_TIMEOUT,
         Some(CollectError::Client(_) | CollectError::Length { .. }) => return StatusCode::BAD_REQUEST,
         Some(CollectError::Spool(_)) | None => {}
     }

@@ -10,6 +10,7 @@ mod flush_first;
 mod host;
 mod internal_files;
 mod internal_headers;
+mod lingering_body;
 mod mount_path;
 mod path_rules;
 mod php_gateway;

@@ -125,14 +125,20 @@ use super::spool::Buffering;
 /// # Failures
 /// | status | reason |
 /// | --- | --- |
-/// | 503 | all [temporary files](Buffering) together are at their limit; or no connection was free [in time](tower_fcgi::client::PoolBuilder::acquire_timeout), or the application reports that it is overloaded |
+/// | 503 | the [temporary files](Buffering) of all requests are at their limit; or no connection was free [in time](tower_fcgi::client::PoolBuilder::acquire_timeout), or the application reports that it is overloaded |
 /// | 504 | connecting timed out, or the application was not ready or sent no head in time: [`header_timeout`](Self::header_timeout) |
 /// | 502 | any other failure of the application |
 /// | 500 | a temporary file failed, for example because the disk is full |
-/// | 400, 408, 413 | the client's body failed, [stalled](Buffering::with_body_read_timeout), or was [too long](Buffering::with_max_body) |
+/// | 400 | the client's body failed, or did not have its Content-Length |
+/// | 408 | the client's body [stalled](Buffering::with_body_read_timeout), was [too slow](Buffering::with_min_body_rate), or took [too long](Buffering::with_body_timeout) |
+/// | 413 | the client's body is [larger](Buffering::with_max_body) than 512 MiB, by default |
 ///
 /// Each request waits for the application's service to be ready, on a clone that is dropped right after the call. Requests
 /// that do not reach the application do not wait. An error of `poll_ready` counts as one of the call.
+///
+/// If a request is refused before its body was read, the rest of the body is read and dropped, for at most 30 s and until the
+/// client sends nothing for 5 s: nginx's `lingering_time` and `lingering_timeout`. Otherwise hyper would close the connection at
+/// once, and a client that still sends would see a reset instead of the response. Not after a 408.
 ///
 /// A response that fails after its head ends with an error of its body, so that the client sees an incomplete response.
 ///

@@ -23,6 +23,7 @@ use super::client_connection::ClientConnection;
 use super::error_status::error_status;
 use super::fastcgi_gateway::FastCgiGateway;
 use super::host;
+use super::lingering_body::LingeringBody;
 use super::mount_path::MountPath;
 use super::php_gateway::PhpGateway;
 use super::reason_phrase::set_http_reason;
@@ -161,7 +162,7 @@ where
             let uri = original_uri(&request);
             let redirect = (redirects_left > 0).then(|| Box::new(RedirectRequest::new(&request, &uri)));
             match route(&mut request, uri, self.files.as_deref(), &self.settings) {
-                Route::Response(response) => return response,
+                Route::Response(response) => return refused(request, response),
                 Route::StaticFiles => return Box::pin(self.serve_static(request)).await,
                 Route::Application => {}
             }
@@ -170,12 +171,12 @@ where
             let deadline = self.settings.timeout.and_then(|limit| started.checked_add(limit));
             let collected = match collect_body(&self.settings, &mut request, deadline, &log).await {
                 Ok(collected) => collected,
-                Err(status) => return status.into_response(),
+                Err(status) => return refused(request, status),
             };
             if let Some(collection) = collection {
                 collection.end();
             }
-            if collected == Collected::InFile {
+            if collected != Collected::No && !request.body().is_end_stream() {
                 request.extensions_mut().insert(BodyInHand);
             }
             let timeout =
@@ -221,13 +222,24 @@ where
         response.await.map_err(|error: BoxError| error_status(&error, log))
     }
 
-    async fn serve_static(self, request: Box<Request>) -> Response {
+    async fn serve_static(self, mut request: Box<Request>) -> Response {
+        LingeringBody::wrap(&mut request);
         let static_files = self.files.as_ref().and_then(|files| files.static_files.clone());
         match static_files {
             Some(mut router) => router.call(*request).await.unwrap_or_else(|never| match never {}),
             None => StatusCode::NOT_FOUND.into_response(),
         }
     }
+}
+
+/// The response to a request that the application does not get.
+fn refused(mut request: Box<Request>, response: impl IntoResponse) -> Response {
+    let response = response.into_response();
+    // A client that was too slow had its time.
+    if response.status() != StatusCode::REQUEST_TIMEOUT {
+        LingeringBody::wrap(&mut request);
+    }
+    response
 }
 
 /// Collects the request's body, so that a slow client does not hold a worker.
@@ -322,5 +334,9 @@ fn redirect_to_slash(uri: &Uri) -> Response {
 
 #[cfg(test)]
 mod buffering_tests;
+#[cfg(test)]
+mod forwarded_tests;
+#[cfg(test)]
+mod lingering_tests;
 #[cfg(test)]
 mod tests;

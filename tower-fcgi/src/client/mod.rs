@@ -100,6 +100,7 @@ pub use self::config::Config;
 pub use self::connection::{Connection, handshake};
 pub use self::error::{Error, ErrorKind};
 pub use self::pool::{Pool, PoolBuilder, PoolFuture};
+pub use self::request_body::body_length;
 pub use self::response_body::ResponseBody;
 pub use self::send_request::{ResponseFuture, SendRequest};
 pub use crate::cgi::decode_response::LocalRedirect;

@@ -13,6 +13,17 @@ use super::guard::drop_caught;
 use crate::cgi::encode_request::RequestBodyLength;
 use crate::cgi::{parse_decimal, trim_ows};
 
+/// The length in bytes of a request's body, as [`client`](crate::client) tells it to the application (RFC 3875 §4.1.2): the body's
+/// exact size, else the Content-Length in `headers`. `None` if neither is known, or if Content-Length is not all digits
+/// (RFC 9110 §8.6).
+pub fn body_length<B: Body>(body: &B, headers: &HeaderMap) -> Option<u64> {
+    body.size_hint().exact().or_else(|| declared_length(headers))
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    parse_decimal(trim_ows(headers.get(CONTENT_LENGTH)?.as_bytes()))
+}
+
 /// The upload of a request's body. Fails if the body does not have its declared length (RFC 9110 §8.6).
 pub(super) struct RequestUpload<B> {
     state: BodySource<B>,
@@ -34,15 +45,11 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// The upload of `body`, and the length to send (RFC 3875 §4.1.2): the body's exact size, else the request's
-    /// Content-Length. An empty body without a Content-Length is none.
+    /// The upload of `body`, and the [length](body_length) to send. An empty body without a Content-Length is none.
     pub(super) fn new(body: B, headers: &HeaderMap) -> (Self, RequestBodyLength) {
-        let declared =
-            headers.get(CONTENT_LENGTH).and_then(|length| parse_decimal(trim_ows(length.as_bytes())));
-        let exact = body.size_hint().exact();
-        let left = exact.or(declared);
+        let left = body_length(&body, headers);
         let length = match left {
-            Some(0) if declared.is_none() => RequestBodyLength::NoBody,
+            Some(0) if declared_length(headers).is_none() => RequestBodyLength::NoBody,
             Some(length) => RequestBodyLength::Known(length),
             None => RequestBodyLength::Unknown,
         };

@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use fcgi_core::ProtocolStatus;
+use http_body_util::{BodyExt as _, Channel};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Duration, Instant, sleep};
@@ -202,6 +204,63 @@ async fn a_busy_application_leaves_it_to_the_next() {
     second_app.send(complete_response("second")).await;
     next(&mut b).await.send(complete_response("third")).await;
     assert_eq!(text(third.await.unwrap().unwrap().into_body()).await.unwrap(), "third");
+}
+
+/// Sends a request to the first application, which hangs. Returns its connection 37 s later, when the caller has left.
+macro_rules! after_a_hang {
+    ($balance:expr, $a:expr, $request:expr) => {{
+        let request = tokio::spawn($balance.clone().oneshot($request));
+        let hung = $a.recv().await.unwrap();
+        sleep(Duration::from_secs(31)).await;
+        request.abort();
+        sleep(Duration::from_secs(6)).await;
+        hung
+    }};
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hung_application_gets_no_more_requests() {
+    let (balance, [mut a, mut b]) = scripted!();
+    let _hung = after_a_hang!(balance, a, get("/"));
+    for _ in 0..4 {
+        let response = tokio::spawn(balance.clone().oneshot(get("/")));
+        next(&mut b).await.send(complete_response("b")).await;
+        assert_eq!(text(response.await.unwrap().unwrap().into_body()).await.unwrap(), "b");
+    }
+    assert!(a.try_recv().is_err());
+    // It is tried with one request, until that has had its time.
+    sleep(Duration::from_secs(4)).await;
+    let [first, second] = [(); 2].map(|()| tokio::spawn(balance.clone().oneshot(get("/"))));
+    let (mut tried, mut other) = (next(&mut a).await, next(&mut b).await);
+    sleep(Duration::from_secs(29)).await;
+    other.send(complete_response("b")).await;
+    let third = tokio::spawn(balance.clone().oneshot(get("/")));
+    next(&mut b).await.send(complete_response("b")).await;
+    third.await.unwrap().unwrap();
+    // It is late, but it responds.
+    sleep(Duration::from_secs(5)).await;
+    tried.send(complete_response("a")).await;
+    first.await.unwrap().unwrap();
+    second.await.unwrap().unwrap();
+    let fourth = tokio::spawn(balance.clone().oneshot(get("/")));
+    let fifth = tokio::spawn(balance.oneshot(get("/")));
+    next(&mut a).await.send(complete_response("a")).await;
+    next(&mut b).await.send(complete_response("b")).await;
+    fourth.await.unwrap().unwrap();
+    fifth.await.unwrap().unwrap();
+}
+
+/// The application may wait for the client.
+#[tokio::test(start_paused = true)]
+async fn a_slow_body_is_no_failure() {
+    let (balance, [mut a, mut b]) = scripted!();
+    let (_client, body) = Channel::<Bytes, io::Error>::new(1);
+    let _slow = after_a_hang!(balance, a, post("/", body.boxed_unsync()));
+    let [first, second] = [(); 2].map(|()| tokio::spawn(balance.clone().oneshot(get("/"))));
+    next(&mut a).await.send(complete_response("a")).await;
+    next(&mut b).await.send(complete_response("b")).await;
+    first.await.unwrap().unwrap();
+    second.await.unwrap().unwrap();
 }
 
 #[test]

@@ -95,7 +95,7 @@ async fn rejected_bodies_do_not_reach_the_application() {
     let gone = buffering.clone().with_directory(directory.path().join("gone"));
     // Another upload has all the room.
     let full = Buffering::default().with_directory(directory.path()).with_request_memory(10);
-    let full = full.with_max_total_files(1000);
+    let full = full.with_max_total_files(2000).with_max_body(1000);
     let (other_client, other) = upload(None);
     let (service, calls) = application(Behaviour::Reads);
     let gateway = FastCgiGateway::new(service);
@@ -155,7 +155,7 @@ async fn the_head_timeout_starts_after_the_upload() {
     let response = tokio::spawn(status(gateway, request));
     for _ in 0..12 {
         tokio::time::sleep(50 * SECOND).await;
-        client.send(Ok(vec![0; 10_000])).unwrap();
+        client.send(Ok(vec![0; 20_000])).unwrap();
     }
     drop(client);
     assert_eq!(response.await.unwrap(), 504);

@@ -17,14 +17,16 @@ const MIB: u64 = 1024 * KIB;
 ///   temporary file. So the worker is free when the application has sent its response. Beyond these sizes the
 ///   application waits for the client.
 ///
-/// `Default` has nginx's sizes, and limits on all bodies together, which nginx has not:
+/// `Default` has nginx's sizes, and limits on all bodies together and on slow uploads, which nginx has not:
 ///
 /// | setting | default | nginx |
 /// | --- | --- | --- |
 /// | [`request_buffering`](Self::with_request_buffering) | all | `fastcgi_request_buffering on` |
 /// | [`request_memory`](Self::with_request_memory) | 16 KiB | `client_body_buffer_size` |
-/// | [`max_body`](Self::with_max_body) | no limit | `client_max_body_size`, 1 MiB |
+/// | [`max_body`](Self::with_max_body) | 512 MiB, an eighth of `max_total_files` | `client_max_body_size`, 1 MiB |
 /// | [`body_read_timeout`](Self::with_body_read_timeout) | 60 s | `client_body_timeout` |
+/// | [`min_body_rate`](Self::with_min_body_rate) | 240 bytes/s | none |
+/// | [`body_timeout`](Self::with_body_timeout) | 2 h | none |
 /// | [`response_buffering`](Self::with_response_buffering) | on | `fastcgi_buffering on` |
 /// | [`response_memory`](Self::with_response_memory) | 64 KiB | `fastcgi_buffers`, 32 or 64 KiB |
 /// | [`max_response_file`](Self::with_max_response_file) | 1 GiB | `fastcgi_max_temp_file_size` |
@@ -47,10 +49,18 @@ const MIB: u64 = 1024 * KIB;
 /// let shop = FastCgiGateway::new(shop).buffering(buffering.with_max_body(100 << 20));
 /// ```
 ///
-/// # When the total is used up
+/// # When a total is used up
 /// - *Memory*: bodies go to files at once. Each response can hold one chunk of up to 64 KiB beyond the limit.
-/// - *Files*: a request whose body needs more is a 503 and a WARN. A response holds its worker until the client has read enough,
-///   with a WARN.
+/// - *Files of requests*, half of [`max_total_files`](Self::with_max_total_files): a request whose body needs more is a 503 and an
+///   ERROR.
+/// - *Files of responses*, the other half: a response holds its worker until the client has read enough, with a WARN.
+///
+/// Each has its own half, so downloads that clients do not read leave room for uploads, and the reverse.
+///
+/// # What one client can hold
+/// A body of at most `max_body`, for at most `body_timeout`: by default a quarter of the room for requests, for two hours. So four
+/// bodies can keep other large uploads out; bodies that fit into memory need no file. Sites with small uploads should lower
+/// `max_body`, and a proxy or a layer in front can limit the connections of a client.
 ///
 /// # Temporary files
 /// They have no names (`O_TMPFILE`, or unlinked as soon as they are created), so no crash leaves one, and only the process can
@@ -66,6 +76,8 @@ pub struct Buffering {
     pub(super) request_memory: usize,
     pub(super) max_body: Option<u64>,
     pub(super) body_read_timeout: Option<Duration>,
+    pub(super) min_body_rate: u64,
+    pub(super) body_timeout: Option<Duration>,
     pub(super) responses: ResponseBuffering,
     pub(super) response_memory: usize,
     pub(super) max_response_file: u64,
@@ -74,7 +86,8 @@ pub struct Buffering {
     max_total_memory: u64,
     max_total_files: u64,
     memory: Arc<Total>,
-    files: Arc<Total>,
+    request_files: Arc<Total>,
+    response_files: Arc<Total>,
 }
 
 /// Which request bodies are collected before a worker is taken.
@@ -120,6 +133,8 @@ impl Default for Buffering {
             request_memory: 16 * 1024,
             max_body: None,
             body_read_timeout: Some(Duration::from_secs(60)),
+            min_body_rate: 240,
+            body_timeout: Some(Duration::from_secs(2 * 60 * 60)),
             responses: ResponseBuffering::On,
             response_memory: 64 * 1024,
             max_response_file: 1024 * MIB,
@@ -128,7 +143,8 @@ impl Default for Buffering {
             max_total_memory: 64 * MIB,
             max_total_files: 4 * 1024 * MIB,
             memory: Arc::default(),
-            files: Arc::default(),
+            request_files: Arc::default(),
+            response_files: Arc::default(),
         }
     }
 }
@@ -162,11 +178,12 @@ impl Buffering {
         self.request_memory
     }
 
-    /// Sets the limit in bytes for the body of a request that is collected; a longer one is a 413. Default: none.
+    /// Sets the limit in bytes for the body of a request that is collected; a longer one is a 413. Default: `None`, an eighth of
+    /// [`max_total_files`](Self::with_max_total_files), that is 512 MiB.
     ///
-    /// A Content-Length above the limit is rejected before the body is read. Without a limit, this holds for bodies that fit
-    /// neither into memory nor into [all files](Self::with_max_total_files). PHP has limits of its own: `post_max_size` and
-    /// `upload_max_filesize`.
+    /// A Content-Length above the limit is rejected before the body is read. A limit above half of `max_total_files`, which is the
+    /// room of all requests, is lowered to that; [`request_memory`](Self::with_request_memory) is allowed in any case. PHP has limits
+    /// of its own: `post_max_size` and `upload_max_filesize`.
     #[must_use]
     pub fn with_max_body(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.max_body = bytes.into();
@@ -191,6 +208,37 @@ impl Buffering {
     #[must_use]
     pub const fn body_read_timeout(&self) -> Option<Duration> {
         self.body_read_timeout
+    }
+
+    /// Sets the lowest rate in bytes per second at which a client may send a body that is being collected; then a 408. Default:
+    /// 240, as Kestrel's. 0: none.
+    ///
+    /// It is an average over each 60 s for which the client is waited for, so a body that arrives within that time may be slower.
+    #[must_use]
+    pub fn with_min_body_rate(mut self, bytes_per_second: u64) -> Self {
+        self.min_body_rate = bytes_per_second;
+        self
+    }
+
+    /// The value that [`with_min_body_rate`](Self::with_min_body_rate) sets.
+    #[must_use]
+    pub const fn min_body_rate(&self) -> u64 {
+        self.min_body_rate
+    }
+
+    /// Sets how long collecting a whole body may take; then a 408. Default: 2 h, in which 512 MiB need 75 KB/s. `None`: no limit.
+    ///
+    /// The response is not included: see [`PhpGateway::timeout`](crate::PhpGateway::timeout).
+    #[must_use]
+    pub fn with_body_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.body_timeout = limit.into();
+        self
+    }
+
+    /// The value that [`with_body_timeout`](Self::with_body_timeout) sets.
+    #[must_use]
+    pub const fn body_timeout(&self) -> Option<Duration> {
+        self.body_timeout
     }
 
     /// Sets whether responses are buffered that the client reads slowly. Default: yes.
@@ -277,7 +325,8 @@ impl Buffering {
         self.max_total_memory
     }
 
-    /// Sets the limit in bytes for all temporary files together. Default: 4 GiB. 0: no files.
+    /// Sets the limit in bytes for all temporary files together: one half for requests, the other for responses. Default: 4 GiB.
+    /// 0: no files.
     #[must_use]
     pub fn with_max_total_files(mut self, bytes: u64) -> Self {
         self.max_total_files = bytes;
@@ -299,20 +348,33 @@ impl Buffering {
     /// The bytes of all temporary files now.
     #[must_use]
     pub fn used_files(&self) -> u64 {
-        self.files.used()
+        self.request_files.used() + self.response_files.used()
     }
 
     pub(super) fn reserve_memory(&self) -> Reservation {
         Reservation::new(&self.memory, self.max_total_memory)
     }
 
-    pub(super) fn reserve_files(&self) -> Reservation {
-        Reservation::new(&self.files, self.max_total_files)
+    pub(super) fn reserve_request_files(&self) -> Reservation {
+        Reservation::new(&self.request_files, self.request_files_limit())
+    }
+
+    pub(super) fn reserve_response_files(&self) -> Reservation {
+        Reservation::new(&self.response_files, self.max_total_files - self.request_files_limit())
+    }
+
+    /// The most bytes of all files of requests.
+    const fn request_files_limit(&self) -> u64 {
+        self.max_total_files.div_ceil(2)
     }
 
     /// The most bytes that a request's body can have.
     pub(super) fn body_limit(&self) -> u64 {
-        let stored = self.max_total_files.max(self.request_memory as u64);
-        self.max_body.map_or(stored, |limit| limit.min(stored))
+        let in_memory = self.request_memory as u64;
+        let stored = self.request_files_limit().max(in_memory);
+        match self.max_body {
+            Some(limit) => limit.min(stored),
+            None => (self.max_total_files / 8).max(in_memory),
+        }
     }
 }

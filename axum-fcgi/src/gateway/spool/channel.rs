@@ -1,6 +1,5 @@
 //! What a client can read now of a response, between the task that receives the response and the body that the client reads.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -10,7 +9,7 @@ use axum::http::HeaderMap;
 use http_body::Frame;
 use tokio::time::Instant;
 
-use super::total::Reservation;
+use super::chunk_queue::ChunkQueue;
 
 /// A queue of chunks in memory.
 #[derive(Debug)]
@@ -18,9 +17,7 @@ pub(super) struct ResponseChannel(Mutex<ChannelState>);
 
 #[derive(Debug)]
 struct ChannelState {
-    chunks: VecDeque<Bytes>,
-    len: usize,
-    memory: Reservation,
+    chunks: ChunkQueue,
     end: ResponseEnd,
     reader: Option<Waker>,
     task: Option<Waker>,
@@ -65,11 +62,9 @@ pub(super) enum ClientState {
 }
 
 impl ResponseChannel {
-    pub(super) fn new(chunks: VecDeque<Bytes>, memory: Reservation) -> Self {
+    pub(super) fn new(chunks: ChunkQueue) -> Self {
         Self(Mutex::new(ChannelState {
-            len: chunks.iter().map(Bytes::len).sum(),
             chunks,
-            memory,
             end: ResponseEnd::Open,
             reader: None,
             task: None,
@@ -82,25 +77,21 @@ impl ResponseChannel {
     /// empty queue takes any chunk.
     pub(super) fn try_send(&self, chunk: Bytes, limit: usize) -> Result<(), Bytes> {
         let mut state = self.lock();
-        if state.memory.try_grow(chunk.len() as u64) {
-            if state.chunks.is_empty() || state.len + chunk.len() <= limit {
-                push(state, chunk);
-                return Ok(());
-            }
-            state.memory.shrink(chunk.len() as u64);
-        } else if state.chunks.is_empty() {
-            state.memory.grow(chunk.len() as u64);
+        if state.chunks.is_empty() {
             push(state, chunk);
             return Ok(());
         }
-        Err(chunk)
+        if state.chunks.len() + chunk.len() as u64 > limit as u64 {
+            return Err(chunk);
+        }
+        state.chunks.try_push(chunk)?;
+        wake(state, |state| state.reader.take());
+        Ok(())
     }
 
     /// Queues a chunk in any case.
     pub(super) fn send(&self, chunk: Bytes) {
-        let mut state = self.lock();
-        state.memory.grow(chunk.len() as u64);
-        push(state, chunk);
+        push(self.lock(), chunk);
     }
 
     /// Ends the response after the chunks.
@@ -115,7 +106,7 @@ impl ResponseChannel {
     /// Fails the response, and drops its chunks. It also fails if its end was known: the client has not read that.
     pub(super) fn fail(&self, error: axum::Error) {
         let mut state = self.lock();
-        state.drop_chunks();
+        state.chunks.clear();
         if !matches!(state.end, ResponseEnd::Closed | ResponseEnd::Read) {
             state.end = ResponseEnd::Failed(error);
         }
@@ -129,7 +120,7 @@ impl ResponseChannel {
         state.interest = interest;
         match interest {
             _ if matches!(state.end, ResponseEnd::Closed) => ClientState::Gone,
-            Interest::Level(level) if state.len <= level => ClientState::Level,
+            Interest::Level(level) if state.chunks.len() <= level as u64 => ClientState::Level,
             _ if state.chunks.is_empty() => ClientState::Waiting,
             _ => ClientState::Unread(state.unread_since),
         }
@@ -138,11 +129,9 @@ impl ResponseChannel {
     /// For the body: the next frame.
     pub(super) fn poll_frame(&self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let mut state = self.lock();
-        if let Some(chunk) = state.chunks.pop_front() {
-            state.len -= chunk.len();
-            state.memory.shrink(chunk.len() as u64);
+        if let Some(chunk) = state.chunks.pop() {
             state.unread_since = Instant::now();
-            if matches!(state.interest, Interest::Level(level) if state.len <= level) {
+            if matches!(state.interest, Interest::Level(level) if state.chunks.len() <= level as u64) {
                 wake(state, |state| state.task.take());
             }
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
@@ -171,7 +160,7 @@ impl ResponseChannel {
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.end = ResponseEnd::Closed;
-        state.drop_chunks();
+        state.chunks.clear();
         wake(state, |state| state.task.take());
     }
 
@@ -181,20 +170,11 @@ impl ResponseChannel {
     }
 }
 
-impl ChannelState {
-    fn drop_chunks(&mut self) {
-        self.chunks.clear();
-        self.len = 0;
-        self.memory.shrink(self.memory.bytes());
-    }
-}
-
 fn push(mut state: MutexGuard<'_, ChannelState>, chunk: Bytes) {
     if state.chunks.is_empty() {
         state.unread_since = Instant::now();
     }
-    state.len += chunk.len();
-    state.chunks.push_back(chunk);
+    state.chunks.push(chunk);
     wake(state, |state| state.reader.take());
 }
 

@@ -2,14 +2,15 @@
 
 use std::mem;
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, HeaderMap};
 use bytes::BytesMut;
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
+use tower_fcgi::client::body_length;
 
 use super::buffering::{Buffering, RequestBuffering};
 use super::collect_error::CollectError;
@@ -17,6 +18,7 @@ use super::collected_body::CollectedBody;
 use super::poll_now::poll_now;
 use super::temp_file::TempFile;
 use super::total::Reservation;
+use super::upload_rate::UploadRate;
 
 /// The most bytes that are written to a file at once. What has arrived is collected in memory up to this size, also above
 /// [`Buffering::with_request_memory`].
@@ -40,8 +42,7 @@ pub(in crate::gateway) async fn collect(
     buffering: &Buffering,
     deadline: Option<Instant>,
 ) -> Result<Collected, CollectError> {
-    let exact = request.body().size_hint().exact();
-    let declared = exact.or_else(|| content_length(request.headers()));
+    let declared = body_length(request.body(), request.headers());
     match buffering.requests {
         RequestBuffering::All => {}
         RequestBuffering::UnknownLength if declared.is_none() => {}
@@ -70,9 +71,8 @@ pub(in crate::gateway) async fn collect(
     Ok(place)
 }
 
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
+/// The next frame, and how long the client was waited for.
+type Waited = (Option<Result<Frame<Bytes>, axum::Error>>, Duration);
 
 struct Collector<'a> {
     buffering: &'a Buffering,
@@ -86,6 +86,9 @@ struct Collector<'a> {
     memory: Reservation,
     file: Option<TempFile>,
     file_len: u64,
+    rate: UploadRate,
+    /// The end of the client's time for the whole body.
+    deadline: Option<Instant>,
 }
 
 impl<'a> Collector<'a> {
@@ -99,6 +102,8 @@ impl<'a> Collector<'a> {
             memory: buffering.reserve_memory(),
             file: None,
             file_len: 0,
+            rate: UploadRate::new(buffering.min_body_rate),
+            deadline: buffering.body_timeout.and_then(|limit| Instant::now().checked_add(limit)),
         }
     }
 
@@ -107,19 +112,43 @@ impl<'a> Collector<'a> {
         body: &mut Body,
         deadline: Option<Instant>,
     ) -> Result<Option<Frame<Bytes>>, CollectError> {
-        let polled = match poll_now(body) {
-            Poll::Ready(polled) => polled,
+        let (polled, waited) = match poll_now(body) {
+            Poll::Ready(polled) => (polled, Duration::ZERO),
             Poll::Pending => {
                 self.before_wait().await?;
-                let limit = self.buffering.body_read_timeout;
-                let read_deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-                match read_deadline.into_iter().chain(deadline).min() {
-                    Some(at) => timeout_at(at, body.frame()).await.map_err(|_| CollectError::Timeout)?,
-                    None => body.frame().await,
-                }
+                self.wait(body, deadline).await?
             }
         };
-        polled.transpose().map_err(CollectError::Client)
+        let frame = polled.transpose().map_err(CollectError::Client)?;
+        let bytes = frame.as_ref().and_then(Frame::data_ref).map_or(0, Bytes::len);
+        self.rate.add(bytes as u64, waited)?;
+        Ok(frame)
+    }
+
+    /// Waits for the client. Also returns for how long, as far as the rate does not count it yet.
+    async fn wait(&mut self, body: &mut Body, deadline: Option<Instant>) -> Result<Waited, CollectError> {
+        let limit = self.buffering.body_read_timeout;
+        let read_deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let timeout = read_deadline.into_iter().chain(deadline).min();
+        loop {
+            let started = Instant::now();
+            let check = self.rate.left().and_then(|left| started.checked_add(left));
+            let frame = match [timeout, self.deadline, check].into_iter().flatten().min() {
+                None => Ok(body.frame().await),
+                Some(at) => timeout_at(at, body.frame()).await,
+            };
+            let now = Instant::now();
+            if let Ok(frame) = frame {
+                return Ok((frame, now - started));
+            }
+            if timeout.is_some_and(|timeout| now >= timeout) {
+                return Err(CollectError::Timeout);
+            }
+            if self.deadline.is_some_and(|deadline| now >= deadline) {
+                return Err(CollectError::TooSlow);
+            }
+            self.rate.add(0, now - started)?;
+        }
     }
 
     async fn push(&mut self, data: Bytes) -> Result<(), CollectError> {
@@ -170,7 +199,10 @@ impl<'a> Collector<'a> {
         let len = self.file_len + held as u64 + data.len() as u64;
         let file = match self.file.take() {
             Some(file) => file,
-            None => TempFile::create(self.buffering, len).await?,
+            None => {
+                let reserved = self.buffering.reserve_request_files();
+                TempFile::create(&self.buffering.directory, reserved, len).await?
+            }
         };
         let file = self.file.insert(file);
         file.try_reserve(len)?;

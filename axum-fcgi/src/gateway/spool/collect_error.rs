@@ -8,6 +8,8 @@ pub(in crate::gateway) enum CollectError {
     TooLarge { limit: u64 },
     #[error("the client sent nothing more of the body in time")]
     Timeout,
+    #[error("the client sent the body too slowly")]
+    TooSlow,
     #[error("the client's body failed")]
     Client(#[source] axum::Error),
     #[error("the body has {collected} bytes, but its declared length is {declared}")]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// A body could not be stored in a temporary file, or read from it.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::gateway) enum SpoolError {
-    /// All bodies together hold as much as they may.
+    /// All requests together hold as much as they may, or all responses.
     #[error("the temporary files of all bodies are at their limit")]
     TotalUsedUp,
     #[error("{operation} a temporary file in {directory:?} failed")]

@@ -3,6 +3,7 @@
 
 mod buffering;
 mod channel;
+mod chunk_queue;
 mod collect;
 mod collect_error;
 mod collected_body;
@@ -13,6 +14,7 @@ mod poll_now;
 mod response;
 mod temp_file;
 mod total;
+mod upload_rate;
 
 pub use self::buffering::{Buffering, RequestBuffering, ResponseBuffering};
 pub(super) use self::collect::{Collected, collect};

@@ -1,18 +1,17 @@
 //! What is received of a response beyond its memory.
 
-use std::collections::VecDeque;
 use std::mem;
 
 use axum::body::Bytes;
 
 use super::buffering::Buffering;
+use super::chunk_queue::ChunkQueue;
 use super::error::SpoolError;
 use super::temp_file::TempFile;
-use super::total::Reservation;
 use crate::request_log::{RequestLog, request_event};
 
 /// The most bytes that are written to a file at once, or read from it.
-const BATCH: usize = 64 * 1024;
+const BATCH: u64 = 64 * 1024;
 
 /// A queue of bytes: the oldest are in a file, the newest in memory until they are written.
 #[derive(Debug)]
@@ -23,9 +22,7 @@ pub(super) struct Overflow {
     /// The unread bytes of the file. Its space is used again from the start when all of them were read.
     read_at: u64,
     write_at: u64,
-    backlog: VecDeque<Bytes>,
-    backlog_len: usize,
-    memory: Reservation,
+    backlog: ChunkQueue,
     /// For the log.
     request: RequestLog,
 }
@@ -49,9 +46,7 @@ impl Overflow {
             room,
             read_at: 0,
             write_at: 0,
-            backlog: VecDeque::new(),
-            backlog_len: 0,
-            memory: buffering.reserve_memory(),
+            backlog: ChunkQueue::new(buffering.reserve_memory()),
             request,
         }
     }
@@ -61,28 +56,27 @@ impl Overflow {
         &self.request
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.read_at == self.write_at && self.backlog_len == 0
+    pub(super) fn is_empty(&self) -> bool {
+        self.read_at == self.write_at && self.backlog.is_empty()
     }
 
     /// Whether it takes more. If not, the application waits.
-    pub(super) const fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         match self.room {
-            FileRoom::Available => self.backlog_len < BATCH,
-            FileRoom::UsedUp | FileRoom::Failed => self.backlog_len == 0,
+            FileRoom::Available => self.backlog.len() < BATCH,
+            FileRoom::UsedUp | FileRoom::Failed => self.backlog.is_empty(),
         }
     }
 
     /// Adds a chunk, and writes to the file if there is enough to write.
     pub(super) async fn push(&mut self, chunk: Bytes) {
-        let has_memory = self.memory.try_grow(chunk.len() as u64);
-        if !has_memory {
-            self.memory.grow(chunk.len() as u64);
+        let pushed = self.backlog.try_push(chunk);
+        let has_memory = pushed.is_ok();
+        if let Err(chunk) = pushed {
+            self.backlog.push(chunk);
         }
-        self.backlog_len += chunk.len();
-        self.backlog.push_back(chunk);
         let write = match self.room {
-            FileRoom::Available => self.backlog_len >= BATCH || !has_memory,
+            FileRoom::Available => self.backlog.len() >= BATCH || !has_memory,
             FileRoom::UsedUp => true,
             FileRoom::Failed => false,
         };
@@ -93,7 +87,7 @@ impl Overflow {
 
     /// Writes all that is in memory. On failure it stays there.
     async fn write(&mut self) {
-        let len = self.write_at + self.backlog_len as u64;
+        let len = self.write_at + self.backlog.len();
         if len > self.buffering.max_response_file {
             self.used_up(
                 "the temporary file of a response is at its limit: the application waits for the client",
@@ -103,13 +97,11 @@ impl Overflow {
         match self.try_write(len).await {
             Ok(()) => {
                 self.backlog.clear();
-                self.memory.shrink(self.backlog_len as u64);
-                self.backlog_len = 0;
                 self.write_at = len;
             }
             Err(SpoolError::TotalUsedUp) => {
                 self.used_up(
-                    "all temporary files together are at their limit: the application waits for the client",
+                    "the temporary files of all responses are at their limit: the application waits for the client",
                 );
             }
             Err(error) => {
@@ -134,11 +126,14 @@ impl Overflow {
     async fn try_write(&mut self, len: u64) -> Result<(), SpoolError> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => TempFile::create(&self.buffering, len).await?,
+            None => {
+                let reserved = self.buffering.reserve_response_files();
+                TempFile::create(&self.buffering.directory, reserved, len).await?
+            }
         };
         let file = self.file.insert(file);
         file.try_reserve(len)?;
-        file.write(self.write_at, self.backlog.clone()).await
+        file.write(self.write_at, self.backlog.chunks()).await
     }
 
     /// Removes the oldest bytes; `None` if it is empty.
@@ -146,7 +141,7 @@ impl Overflow {
         if let Some(file) = &self.file
             && self.read_at < self.write_at
         {
-            let bytes = file.read(self.read_at, (self.write_at - self.read_at).min(BATCH as u64)).await?;
+            let bytes = file.read(self.read_at, (self.write_at - self.read_at).min(BATCH)).await?;
             self.read_at += bytes.len() as u64;
             if self.read_at == self.write_at {
                 (self.read_at, self.write_at) = (0, 0);
@@ -156,11 +151,6 @@ impl Overflow {
             }
             return Ok(Some(bytes));
         }
-        let chunk = self.backlog.pop_front();
-        if let Some(chunk) = &chunk {
-            self.backlog_len -= chunk.len();
-            self.memory.shrink(chunk.len() as u64);
-        }
-        Ok(chunk)
+        Ok(self.backlog.pop())
     }
 }

@@ -1,6 +1,5 @@
 //! A response that the client may read slowly.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,9 +14,9 @@ use tracing::Instrument as _;
 
 use super::buffering::{Buffering, ResponseBuffering};
 use super::channel::{ResponseChannel, ResponseEnd};
+use super::chunk_queue::ChunkQueue;
 use super::drain::Drain;
 use super::poll_now::poll_now;
-use super::total::Reservation;
 use crate::gateway::flush_first::FlushFirst;
 use crate::request_log::RequestLog;
 
@@ -35,7 +34,9 @@ pub(in crate::gateway) fn buffer_response(
     request: RequestLog,
 ) -> Body {
     let refuses = |value: &axum::http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"no");
+    // A response without content may end before the script does. Unbuffered, HTTP/2 ends it with the head.
     if buffering.responses == ResponseBuffering::Off
+        || body.is_end_stream()
         || body.size_hint().exact() == Some(0)
         || headers.get(X_ACCEL_BUFFERING).is_some_and(refuses)
     {
@@ -44,8 +45,8 @@ pub(in crate::gateway) fn buffer_response(
     let hint = body.size_hint();
     let source = match Received::receive(body, buffering) {
         Received::Whole(whole) => ResponseSource::Whole(whole),
-        Received::Part { body, chunks, memory } => {
-            let channel = Arc::new(ResponseChannel::new(chunks, memory));
+        Received::Part { body, chunks } => {
+            let channel = Arc::new(ResponseChannel::new(chunks));
             let drain = Drain::new(body, Arc::clone(&channel), buffering, deadline, request);
             tokio::spawn(drain.run().in_current_span());
             ResponseSource::Channel(channel)
@@ -57,50 +58,46 @@ pub(in crate::gateway) fn buffer_response(
 /// What was received of a response without waiting.
 enum Received {
     Whole(WholeResponse),
-    Part { body: Body, chunks: VecDeque<Bytes>, memory: Reservation },
+    Part { body: Body, chunks: ChunkQueue },
 }
 
 impl Received {
     fn receive(mut body: Body, buffering: &Buffering) -> Self {
-        let mut chunks = VecDeque::new();
-        let mut memory = buffering.reserve_memory();
-        while memory.bytes() <= buffering.response_memory as u64 {
+        let mut chunks = ChunkQueue::new(buffering.reserve_memory());
+        while chunks.len() <= buffering.response_memory as u64 {
             let frame = match poll_now(&mut body) {
                 Poll::Pending => break,
                 Poll::Ready(frame) => frame,
             };
             let end = match frame.transpose() {
                 Ok(Some(frame)) => match frame.into_data() {
-                    Ok(data) => {
-                        let has_memory = memory.try_grow(data.len() as u64);
-                        if !has_memory {
-                            memory.grow(data.len() as u64);
+                    Ok(data) => match chunks.try_push(data) {
+                        Ok(()) => continue,
+                        Err(data) => {
+                            chunks.push(data);
+                            break;
                         }
-                        chunks.push_back(data);
-                        if has_memory { continue } else { break }
-                    }
+                    },
                     Err(frame) => ResponseEnd::Clean(frame.into_trailers().ok()),
                 },
                 Ok(None) => ResponseEnd::Clean(None),
                 Err(error) => ResponseEnd::Failed(error),
             };
-            return Self::Whole(WholeResponse { chunks, end, memory });
+            return Self::Whole(WholeResponse { chunks, end });
         }
-        Self::Part { body, chunks, memory }
+        Self::Part { body, chunks }
     }
 }
 
 /// A response that was received completely, or failed.
 struct WholeResponse {
-    chunks: VecDeque<Bytes>,
+    chunks: ChunkQueue,
     end: ResponseEnd,
-    memory: Reservation,
 }
 
 impl WholeResponse {
     fn next(&mut self) -> Option<Result<Frame<Bytes>, axum::Error>> {
-        if let Some(chunk) = self.chunks.pop_front() {
-            self.memory.shrink(chunk.len() as u64);
+        if let Some(chunk) = self.chunks.pop() {
             return Some(Ok(Frame::data(chunk)));
         }
         match mem::replace(&mut self.end, ResponseEnd::Read) {

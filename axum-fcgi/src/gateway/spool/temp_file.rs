@@ -9,7 +9,6 @@ use axum::body::Bytes;
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::buffering::Buffering;
 use super::error::SpoolError;
 use super::total::Reservation;
 
@@ -33,12 +32,15 @@ struct OpenFile {
 
 impl TempFile {
     /// Creates a file and reserves space for its first bytes.
-    pub(super) async fn create(buffering: &Buffering, bytes: u64) -> Result<Self, SpoolError> {
-        let mut reserved = buffering.reserve_files();
+    pub(super) async fn create(
+        directory: &Arc<Path>,
+        mut reserved: Reservation,
+        bytes: u64,
+    ) -> Result<Self, SpoolError> {
         if !reserved.try_grow(bytes) {
             return Err(SpoolError::TotalUsedUp);
         }
-        let directory = Arc::clone(&buffering.directory);
+        let directory = Arc::clone(directory);
         let path = Arc::clone(&directory);
         let created = spawn_blocking(move || {
             let file = tempfile::tempfile_in(path)?;

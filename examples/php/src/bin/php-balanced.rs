@@ -1,4 +1,4 @@
-//! The guest book with two php-fpm: if one is stopped or restarted, the other serves its requests.
+//! The guest book with two php-fpm: if one is stopped, restarted or hangs, the other serves its requests.
 //!
 //! ```sh
 //! cargo run -p php --bin php-balanced
@@ -9,6 +9,7 @@
 use std::env;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -25,7 +26,9 @@ fn app(sockets: [String; 2]) -> Router {
         // As many connections as pm.max_children.
         Pool::builder(move || UnixStream::connect(socket.clone())).max_size(4).build::<Body>()
     });
-    let book = PhpGateway::new(Balance::builder(pools).build(), SITE).files(ServeDir::new(SITE));
+    // No script of the guest book takes a second: a php-fpm that sends no head for ten hangs. The gateway waits longer.
+    let balance = Balance::builder(pools).max_head_wait(Duration::from_secs(10)).build();
+    let book = PhpGateway::new(balance, SITE).files(ServeDir::new(SITE));
     Router::new().nest_service("/book", book)
 }
 

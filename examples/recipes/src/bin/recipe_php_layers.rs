@@ -28,6 +28,12 @@ mod files {
         with_files(php)
     }
 }
+mod uploads {
+    include!(concat!(env!("OUT_DIR"), "/php_uploads.rs"));
+    pub(crate) fn limited<S>(php: PhpGateway<S>) -> PhpGateway<S> {
+        with_uploads(php)
+    }
+}
 
 fn place(variable: &str) -> String {
     std::env::var(variable).expect("the test sets the variable")
@@ -37,7 +43,7 @@ fn place(variable: &str) -> String {
 async fn main() -> std::io::Result<()> {
     let socket = place("SOCKET");
     let fpm = Pool::builder(move || UnixStream::connect(socket.clone())).max_size(2).build();
-    let php = files::allowed(PhpGateway::new(fpm, place("SITE")));
+    let php = uploads::limited(files::allowed(PhpGateway::new(fpm, place("SITE"))));
     let site = error_page::layered(hide::layered(Router::new().fallback_service(php)));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?.port());

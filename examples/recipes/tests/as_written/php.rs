@@ -43,6 +43,8 @@ pub(crate) fn recipes(program: &Path) -> Result {
     }
     let part = ask(port, "GET", "/report.php", "Range: bytes=2-4\r\n", "")?;
     assert_eq!((part.status, &*part.body), (206, "234"));
+    let headers = format!("Expect: 100-continue\r\nContent-Length: {}\r\n", (64 << 20) + 1);
+    assert_eq!(ask(port, "POST", "/", &headers, "")?.status, 413);
     // Without PHP, the response is the gateway's.
     fpm.stop();
     let answer = get(port, "/")?;

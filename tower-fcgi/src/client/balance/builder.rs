@@ -32,7 +32,11 @@ impl<C, B> BalanceBuilder<C, B> {
     pub(super) fn new(pools: impl IntoIterator<Item = Pool<C, B>>) -> Self {
         Self {
             members: pools.into_iter().map(Member::new).collect(),
-            limit: FailureLimit { max_fails: 1, fail_timeout: Duration::from_secs(10) },
+            limit: FailureLimit {
+                max_fails: 1,
+                fail_timeout: Duration::from_secs(10),
+                max_head_wait: Some(Duration::from_secs(30)),
+            },
         }
     }
 
@@ -45,6 +49,17 @@ impl<C, B> BalanceBuilder<C, B> {
     /// Sets in which time these failures must happen, and how long the application is then unavailable. Default: 10 s.
     pub fn fail_timeout(mut self, timeout: Duration) -> Self {
         self.limit.fail_timeout = timeout;
+        self
+    }
+
+    /// Sets how long an application may take for the head of a response before that is a failure. Default: 30 s. `None`: any time
+    /// is no failure.
+    ///
+    /// The request itself goes on: its caller decides how long to wait. Set this to less than that, so that the failure is seen: a
+    /// gateway waits for 60 s by default. The time starts when a connection takes the request. Requests whose bodies are not
+    /// [in hand](crate::client::BodyInHand) do not count, because the client may be the one that is slow.
+    pub fn max_head_wait(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limit.max_head_wait = limit.into();
         self
     }
 

@@ -7,7 +7,8 @@
 //!   Unavailable ─────────── succeeded ────────────────────────────▶ Available
 //! ```
 //!
-//! An unavailable application gets one request when `retry_at` is over, and the next one `fail_timeout` later.
+//! An unavailable application gets one request when `retry_at` is over. The next one follows `fail_timeout` later, but not before the
+//! first has had the time for its head.
 
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use tokio::time::Instant;
 pub(super) struct FailureLimit {
     pub(super) max_fails: u32,
     pub(super) fail_timeout: Duration,
+    /// How long the head of a response may take before that is a failure.
+    pub(super) max_head_wait: Option<Duration>,
 }
 
 /// What is known of an application.
@@ -47,7 +50,8 @@ impl Health {
     /// Begins a request. The first one after `retry_at` tries the application; the others do not wait for it.
     pub(super) fn begin(&mut self, now: Instant, limit: FailureLimit) {
         if self.retry_at().is_some_and(|retry_at| now >= retry_at) {
-            *self = Self::Unavailable { retry_at: now + limit.fail_timeout };
+            let retry = limit.fail_timeout.max(limit.max_head_wait.unwrap_or_default());
+            *self = Self::Unavailable { retry_at: now + retry };
         }
     }
 
@@ -78,7 +82,8 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const LIMIT: FailureLimit = FailureLimit { max_fails: 2, fail_timeout: Duration::from_secs(10) };
+    const LIMIT: FailureLimit =
+        FailureLimit { max_fails: 2, fail_timeout: Duration::from_secs(10), max_head_wait: None };
 
     #[test]
     fn failures_within_the_time_make_it_unavailable() {
@@ -105,6 +110,14 @@ mod tests {
         assert_eq!(health.retry_at(), Some(start + 11 * SECOND));
         health.succeeded();
         assert_eq!(health, Health::Available);
+    }
+
+    #[test]
+    fn the_one_request_has_time_for_its_head() {
+        let start = Instant::now();
+        let mut health = Health::Unavailable { retry_at: start };
+        health.begin(start, FailureLimit { max_head_wait: Some(30 * SECOND), ..LIMIT });
+        assert_eq!(health.retry_at(), Some(start + 30 * SECOND));
     }
 
     #[test]

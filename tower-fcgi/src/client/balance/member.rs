@@ -11,8 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::health::{FailureLimit, Health};
+use crate::client::body_in_hand::BodyInHand;
 use crate::client::dispatch::ResponseResult;
-use crate::client::pool::{Patience, Pool};
+use crate::client::pool::{HeadWatch, Patience, Pool};
 
 /// An application: its pool, and what is known of it.
 pub(super) struct Member<C, B> {
@@ -65,7 +66,14 @@ where
         patience: Patience,
         limit: FailureLimit,
     ) -> ResponseResult<B> {
-        let result = self.pool.try_send(request, patience).await;
+        // Otherwise the application may wait for the client.
+        let in_hand = request.body().is_end_stream() || request.extensions().get::<BodyInHand>().is_some();
+        let report = || {
+            tracing::debug!("an application has sent no head for long: that counts as a failure");
+            self.health().failed(Instant::now(), limit);
+        };
+        let watch = HeadWatch::new(limit.max_head_wait.filter(|_| in_hand), &report);
+        let result = self.pool.try_send(request, patience, watch).await;
         match &result {
             Ok(_) => self.health().succeeded(),
             Err(failed) if failed.error.is_unreachable() => self.health().failed(Instant::now(), limit),

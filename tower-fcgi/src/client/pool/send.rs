@@ -19,6 +19,7 @@ use super::capacity::{Checkout, ConnectionPermit};
 use super::connections::PooledConnection;
 use super::connector::Patience;
 use super::finish_on_drop::{FinishOnDrop, WhenDropped};
+use super::head_watch::HeadWatch;
 use super::{Pool, PoolState};
 use crate::client::connection::Connection;
 use crate::client::dispatch::{Envelope, FailedRequest, Observer as _, RequestChannel, ResponseResult};
@@ -40,7 +41,7 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     pub(super) async fn send(self, request: Request<B>) -> Result<Response<ResponseBody>, Error> {
-        self.try_send(request, Patience::Wait).await.map_err(|failed| failed.error)
+        self.try_send(request, Patience::Wait, HeadWatch::none()).await.map_err(|failed| failed.error)
     }
 
     /// Sends a request. A failure returns the request if its body was not polled and no byte of a response was received.
@@ -48,6 +49,7 @@ where
         &self,
         request: Request<B>,
         patience: Patience,
+        watch: HeadWatch<'_>,
     ) -> ResponseResult<B> {
         let recorder = &self.shared.recorder;
         recorder.on_request();
@@ -57,7 +59,7 @@ where
             Err(kind) => return Err(unsent(kind.into(), request)),
         };
         let Sent { connection, usage, response } = self.send_over(checkout, request, patience).await?;
-        let mut failed = match self.response(response, usage).await {
+        let mut failed = match self.response(response, usage, watch).await {
             Ok(response) => return Ok(response),
             Err(failed) => failed,
         };
@@ -86,24 +88,29 @@ where
         };
         let Sent { connection: _connection, usage, response } =
             self.send_over(checkout, request, patience).await?;
-        self.response(response, usage).await
+        self.response(response, usage, watch).await
     }
 
     /// Waits for a response.
     ///
     /// A connection that is new may wait for a worker that a kept connection occupies. So if there is no response in time, no
     /// connection is kept until there is one.
-    async fn response(&self, mut response: Receiver<ResponseResult<B>>, usage: Usage) -> ResponseResult<B> {
+    async fn response(
+        &self,
+        mut response: Receiver<ResponseResult<B>>,
+        usage: Usage,
+        watch: HeadWatch<'_>,
+    ) -> ResponseResult<B> {
         let PoolState { config, application, connections, recorder, .. } = &*self.shared;
         if usage == Usage::Reused || !config.keep_conn || !config.ready_check {
-            return received(response.await, recorder);
+            return received(watch.wait(response).await, recorder);
         }
         if let Ok(response) = timeout(STARVED_AFTER, &mut response).await {
             return received(response, recorder);
         }
         let _starved = application.starve();
         connections.close_idle();
-        received(response.await, recorder)
+        received(watch.wait(response).await, recorder)
     }
 
     /// Waits in order for a connection. Uses that of `except` only if it is idle.

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod full_disk;
+mod http2;
 mod requests;
 mod responses;
 

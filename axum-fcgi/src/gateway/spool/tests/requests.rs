@@ -123,8 +123,8 @@ async fn a_long_body_is_rejected_at_once() {
     let error = collect(&mut request(unread(), Some(1001)), &spool.buffering, None).await.unwrap_err();
     assert!(matches!(error, CollectError::TooLarge { limit: 1000 }), "{error:?}");
     // A body that fits in no file.
-    for (files, most) in [(100_000, 100_000), (0, 16 * KIB)] {
-        let spool = Spool::new(|buffering| buffering.with_max_total_files(files));
+    for (files, limit, most) in [(200_000, u64::MAX, 100_000), (0, u64::MAX, 16 * KIB)] {
+        let spool = Spool::new(|buffering| buffering.with_max_total_files(files).with_max_body(limit));
         let error = collect(&mut request(unread(), Some(most + 1)), &spool.buffering, None).await;
         assert!(matches!(error, Err(CollectError::TooLarge { limit }) if limit == most as u64), "{error:?}");
     }
@@ -147,7 +147,7 @@ async fn a_stalled_upload_times_out() {
     let feed = async {
         for _ in 0..5 {
             tokio::time::sleep(Duration::from_secs(50)).await;
-            client.send(Ok(pattern(0, 10 * KIB))).unwrap();
+            client.send(Ok(pattern(0, 20 * KIB))).unwrap();
         }
     };
     let mut first = request(body, None);
@@ -165,9 +165,73 @@ async fn a_stalled_upload_times_out() {
 }
 
 #[tokio::test]
+async fn one_body_gets_an_eighth_of_the_files() {
+    let spool = Spool::new(|buffering| buffering.with_max_total_files(2 << 20));
+    let (client, body) = channel();
+    let mut stalled = request(body, None);
+    let mut collecting = pin!(collect(&mut stalled, &spool.buffering, None));
+    for at in 0..256 {
+        client.send(Ok(pattern(at * KIB, KIB))).unwrap();
+    }
+    while spool.used().1 < 240 * KIB as u64 {
+        assert!(collecting.as_mut().now_or_never().is_none());
+        yield_now().await;
+    }
+    // Another visitor.
+    let chunks = (0..100).map(|at| Ok::<_, io::Error>(pattern(at * KIB, KIB)));
+    let visitor = Spool::new(|_| spool.buffering.clone().with_request_memory(KIB));
+    let mut other = request(Body::from_stream(stream::iter(chunks.collect::<Vec<_>>())), None);
+    collect(&mut other, &visitor.buffering.with_max_total_memory(0), None).await.unwrap();
+    assert_eq!(bytes(other).await, pattern(0, 100 * KIB));
+    // More is too long.
+    client.send(Ok(pattern(0, 1))).unwrap();
+    let error = collecting.await.unwrap_err();
+    assert!(matches!(error, CollectError::TooLarge { limit: 262_144 }), "{error:?}");
+}
+
+/// Collects a body of which the client sends this much a second, for as long as it may.
+async fn at_rate(spool: &Spool, bytes_per_second: usize) -> (Result<Collected, CollectError>, u64) {
+    let (client, body) = channel();
+    let feed = async {
+        for _ in 0..1000 {
+            let _ = client.send(Ok(pattern(0, bytes_per_second * 10)));
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+        drop(client);
+    };
+    let started = tokio::time::Instant::now();
+    let mut request = request(body, None);
+    let mut feed = pin!(feed);
+    let mut collecting = pin!(collect(&mut request, &spool.buffering, None));
+    let collected = tokio::select! {
+        collected = &mut collecting => collected,
+        () = &mut feed => collecting.await,
+    };
+    (collected, started.elapsed().as_secs())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_upload_is_given_up() {
+    let spool = Spool::new(|buffering| buffering.with_body_timeout(None));
+    for (rate, seconds) in [(1, 60), (200, 60), (250, 10_000), (1000, 10_000)] {
+        let (collected, took) = at_rate(&spool, rate).await;
+        assert_eq!(took, seconds, "{rate}");
+        assert_eq!(matches!(collected, Err(CollectError::TooSlow)), rate < 240, "{collected:?}");
+    }
+    let spool = Spool::new(|buffering| buffering.with_body_timeout(None).with_min_body_rate(0));
+    assert!(at_rate(&spool, 1).await.0.is_ok());
+    // The whole body.
+    let spool = Spool::new(|buffering| buffering);
+    let (collected, took) = at_rate(&spool, 1000).await;
+    assert!(matches!(collected, Err(CollectError::TooSlow)), "{collected:?}");
+    assert_eq!(took, 2 * 60 * 60);
+    spool.assert_released().await;
+}
+
+#[tokio::test]
 async fn used_up_files_reject_until_they_are_free() {
-    let spool = Spool::new(|buffering| buffering.with_max_total_files(300 * 1024));
-    let other = spool.buffering.clone().with_max_total_files(300 * 1024);
+    let spool = Spool::new(|buffering| buffering.with_max_total_files(600 * 1024).with_max_body(300 * 1024));
+    let other = spool.buffering.clone();
     let upload = || {
         let data = (0..25).map(|at| Ok::<_, io::Error>(pattern(at * 8 * KIB, 8 * KIB)));
         request(Body::from_stream(stream::iter(data.collect::<Vec<_>>())), None)
@@ -249,6 +313,19 @@ async fn a_body_must_have_its_declared_length() {
         let error = collect(&mut request(body, Some(length)), &spool.buffering, None).await.unwrap_err();
         assert!(matches!(error, CollectError::Length { collected: 100, .. }), "{error:?}");
     }
+}
+
+/// RFC 9110 §8.6: digits only.
+#[tokio::test]
+async fn a_signed_content_length_is_none() {
+    let spool = Spool::new(|buffering| buffering);
+    let (client, body) = channel();
+    client.send(Ok(pattern(0, 5))).unwrap();
+    drop(client);
+    let mut request = request(body, None);
+    request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("+3"));
+    collect(&mut request, &spool.buffering, None).await.unwrap();
+    assert_eq!(bytes(request).await, pattern(0, 5));
 }
 
 #[tokio::test]

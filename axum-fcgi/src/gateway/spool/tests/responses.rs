@@ -11,7 +11,7 @@ use http_body::Body as _;
 use http_body_util::{BodyExt as _, StreamBody};
 use tokio::task::yield_now;
 
-use super::super::{Buffering, ResponseBuffering, buffer_response};
+use super::super::{Buffering, Collected, ResponseBuffering, buffer_response, collect};
 use super::{Spool, channel, no_request, observed_channel, pattern};
 
 const KIB: usize = 1024;
@@ -95,6 +95,30 @@ async fn an_unread_response_releases_its_worker() {
     assert_eq!(memory + files, LEN as u64);
     assert_eq!(spool.open_files(), 1);
     assert_eq!(rest(&mut body).await, pattern(0, LEN));
+    spool.assert_released().await;
+}
+
+/// Clients that do not read their downloads.
+#[tokio::test]
+async fn unread_responses_leave_room_for_uploads() {
+    const HALF: u64 = 500 * KIB as u64;
+    let spool = Spool::new(|buffering| buffering.with_max_total_files(2 * HALF));
+    let mut unread = Vec::new();
+    while spool.buffering.used_files() < HALF - 100 * KIB as u64 {
+        unread.push(buffered(response(400 * KIB), &spool.buffering));
+        for _ in 0..100 {
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+        }
+    }
+    assert!(spool.buffering.used_files() <= HALF);
+    let upload = (0..30).map(|at| Ok::<_, io::Error>(pattern(at * 10 * KIB, 10 * KIB)));
+    let body = Body::from_stream(stream::iter(upload.collect::<Vec<_>>()));
+    let mut request = axum::extract::Request::new(body);
+    let buffering = spool.buffering.clone().with_max_body(HALF);
+    assert_eq!(collect(&mut request, &buffering, None).await.unwrap(), Collected::InFile);
+    let uploaded = request.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(uploaded, pattern(0, 300 * KIB));
+    drop(unread);
     spool.assert_released().await;
 }
 
