@@ -145,7 +145,8 @@ use super::spool::Buffering;
 /// - Copies of scripts (`x.php~`) are a 404; nginx sends them.
 /// - SERVER_NAME is the host that the client named, not a configured name: set it with [`env`](Self::env).
 /// - REMOTE_USER is not taken from an unchecked Authorization header. Headers of the client's connection (`Connection`,
-///   `Upgrade`, `TE`) are not sent, nor are empty variables (CONTENT_TYPE and CONTENT_LENGTH without a body).
+///   `Upgrade`, `TE`; not those that `Connection` names) are not sent, nor are empty variables (CONTENT_TYPE and
+///   CONTENT_LENGTH without a body).
 /// - Repeated headers are joined; nginx before 1.23 sends each, of which PHP keeps the last.
 /// - Heads of requests may have 100 headers (431), heads of responses 64 KB; nginx limits their bytes to less.
 /// - [`read_timeout`](Self::read_timeout) is `fastcgi_read_timeout` within a response; up to its head,
