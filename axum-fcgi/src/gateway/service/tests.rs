@@ -17,6 +17,7 @@ use tower::limit::{ConcurrencyLimit, RateLimit, rate::Rate};
 use tower::load_shed::LoadShed;
 
 use axum::http::uri::PathAndQuery;
+use tower_fcgi::client::LocalRedirect;
 
 use super::*;
 
