@@ -25,7 +25,7 @@ use super::spool::Buffering;
 /// ```no_run
 /// use std::net::SocketAddr;
 /// use axum::{Router, routing::get, serve::ListenerExt as _};
-/// use axum_fcgi::PhpGateway;
+/// use axum_fcgi::{ConnectionAddrs, DeferEof, PhpGateway};
 /// use axum_fcgi::tower_fcgi::client::Pool;
 /// use tokio::net::{TcpListener, UnixStream};
 ///
@@ -36,8 +36,10 @@ use super::spool::Buffering;
 /// let router = Router::new().route("/health", get(async || "ok")).nest_service("/shop", shop);
 /// // PHP sends a page in several parts. With Nagle's algorithm, each may wait 40 ms for the client's acknowledgement.
 /// let listener = TcpListener::bind("0.0.0.0:80").await?.tap_io(|tcp| drop(tcp.set_nodelay(true)));
-/// // REMOTE_ADDR comes from ConnectInfo.
-/// axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+/// // REMOTE_ADDR and SERVER_ADDR come from ConnectInfo.
+/// let router = router.into_make_service_with_connect_info::<ConnectionAddrs>();
+/// // A request also runs if its client leaves right after it.
+/// axum::serve(DeferEof::new(listener), router).await
 /// # }
 /// ```
 ///
@@ -107,11 +109,13 @@ use super::spool::Buffering;
 /// directory for temporary files, and limits; [`buffering`](Self::buffering) sets it.
 ///
 /// # Clients that leave
-/// As with nginx, a request runs if it has arrived completely and has a connection to the application. One whose body is incomplete,
-/// or that waits in the [`Pool`](tower_fcgi::client::Pool#waiting), is dropped. With [`DeferEof`](crate::DeferEof), that also holds for a
-/// client that closes right after a small request, which hyper drops otherwise before it reaches the gateway.
+/// As with nginx, a request runs if it has arrived completely and has a connection to the application. One whose body is
+/// incomplete, that waits in the [`Pool`](tower_fcgi::client::Pool#waiting), or that is for [`files`](Self::files), is dropped.
+/// hyper also drops a small request, before it reaches the gateway, if its client closes right after sending it: with
+/// [`DeferEof`](crate::DeferEof) it runs.
 ///
-/// A script ends at its first output after its client has left, unless it calls `ignore_user_abort`. With
+/// A script ends at its first output a [second](tower_fcgi::client::Config::with_abort_timeout) or more after its client has left,
+/// unless it calls `ignore_user_abort`. With
 /// [`Config::with_finish_abandoned`](tower_fcgi::client::Config::with_finish_abandoned) of the pool it runs to its end, as with
 /// nginx's `fastcgi_ignore_client_abort on`.
 ///
