@@ -12,7 +12,7 @@ use axum::response::IntoResponse;
 use tower_service::Service;
 
 use super::path_rules::PathRules;
-use super::resolver::{ScriptResolver, Symlinks};
+use super::resolver::{OtherFiles, ScriptResolver, Symlinks};
 use super::root_directory::RootDirectory;
 use super::settings::{ApplicationRoot, Files, Settings};
 use super::shared_settings::shared_settings;
@@ -96,7 +96,12 @@ use super::spool::Buffering;
 /// - **The source of a script is never sent**: neither scripts nor rejected paths reach [`files`](Self::files), nor files
 ///   that have the source of one by their names (`x.phtml`, `x.php~`): see [`serve_sources`](Self::serve_sources). PHP's
 ///   include files with another extension (`x.inc`) are sent, if `files` is set and they are below the root.
-/// - **A refusal is logged** as a warning with its reason, if the file exists: at most 20 in 10 seconds.
+/// - **A refusal is logged** as a warning with its reason, if the file exists: at most 20 in 10 seconds. So is a file that only
+///   another spelling of its path names, or for which there is no `files`.
+/// - **[`files`](Self::files) opens what was checked**: it gets the path of a directory's index, and not of the directory. What
+///   `ServeDir` appends by itself (`index.html`, and `.html` if configured) is checked as well. Its precompressed files
+///   (`x.css.gz`) are not.
+/// - **A client removes no header** by naming it in `Connection`, as in nginx: a proxy in front may have set it.
 /// - **Host is sent by the client**, and SERVER_NAME is made from it. If the application trusts it, set it with `env`. Two
 ///   Host headers, or one that cannot be part of a URL, are a 400.
 ///   HTTP_PROXY is never sent, nor are headers with an underscore in their names.
@@ -127,11 +132,16 @@ use super::spool::Buffering;
 /// # Failures
 /// | status | reason |
 /// | --- | --- |
-/// | 503 | all [temporary files](Buffering) together are at their limit; or no connection was free [in time](tower_fcgi::client::PoolBuilder::acquire_timeout), or the application reports that it is overloaded |
-/// | 504 | connecting timed out, or the application was not ready or sent no head in time: [`header_timeout`](Self::header_timeout) |
+/// | 503 | all [temporary files](Buffering) are at their limit, no connection was free [in time][acquire], or the application is overloaded |
+/// | 504 | connecting timed out, or the application sent no head in time: [`header_timeout`](Self::header_timeout) |
 /// | 502 | any other failure of the application |
 /// | 500 | a temporary file failed, for example because the disk is full |
-/// | 400, 408, 413 | the client's body failed, [stalled](Buffering::with_body_read_timeout), or was [too long](Buffering::with_max_body) |
+/// | 400, 408, 413 | the client's body failed, [stalled](Buffering::with_body_read_timeout), or was [too long][max_body] |
+/// | 414, 431, 501 | the target, a header or the method is [too long][param] for FastCGI: more than some 65,000 bytes |
+///
+/// [max_body]: Buffering::with_max_body
+/// [param]: tower_fcgi::client::Error::too_long_param
+/// [acquire]: tower_fcgi::client::PoolBuilder::acquire_timeout
 ///
 /// Each request waits for the application's service to be ready, on a clone that is dropped right after the call. Requests
 /// that do not reach the application do not wait. An error of `poll_ready` counts as one of the call.
@@ -187,6 +197,7 @@ impl<S> PhpGateway<S> {
             serve_dotfiles: false,
             serve_sources: false,
             symlinks: Symlinks::default(),
+            other_files: OtherFiles::Refused,
             denied: PathRules::default(),
             scripts_denied: PathRules::default(),
             log: Arc::default(),
@@ -339,7 +350,10 @@ impl<S> PhpGateway<S> {
         F::Response: IntoResponse,
         F::Future: Send + 'static,
     {
-        self.update_files(|files| files.static_files = Some(Router::new().fallback_service(service)))
+        self.update_files(|files| {
+            files.static_files = Some(Router::new().fallback_service(service));
+            files.resolver.other_files = OtherFiles::Served;
+        })
     }
 
     /// How bodies are buffered, so that slow clients do not hold PHP's processes. Default: [`Buffering::default`].

@@ -25,6 +25,7 @@ pub(super) struct ScriptResolver {
     pub(super) serve_dotfiles: bool,
     pub(super) serve_sources: bool,
     pub(super) symlinks: Symlinks,
+    pub(super) other_files: OtherFiles,
     /// Paths that are not served.
     pub(super) denied: PathRules,
     /// Directories whose scripts are not run.
@@ -42,6 +43,14 @@ pub enum Symlinks {
     Anywhere,
     /// No links.
     Never,
+}
+
+/// What becomes of files that are no scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OtherFiles {
+    /// There is no service for them.
+    Refused,
+    Served,
 }
 
 /// The result of resolving a path.
@@ -109,8 +118,12 @@ impl ScriptResolver {
             WalkEnd::File => Resolved::File,
             WalkEnd::Refused => Resolved::Refused,
             WalkEnd::Malformed => Resolved::Malformed,
-            WalkEnd::NotAName => self.front_controller_or(root, request, Resolved::Refused),
-            WalkEnd::Missing if self.may_be_source(path) => {
+            WalkEnd::NotAName => {
+                if self.front_controller.is_none()
+                    && let Some(file) = file_by_other_spelling(&root, path)
+                {
+                    self.log.existing(request, &file, Refusal::Spelling);
+                }
                 self.front_controller_or(root, request, Resolved::Refused)
             }
             WalkEnd::Missing => self.front_controller_or(root, request, Resolved::Missing),
@@ -212,6 +225,7 @@ impl ScriptResolver {
                         None if kind == FileKind::LinkedFile && self.leads_to_source(&file) => {
                             Refusal::Source
                         }
+                        None if self.other_files == OtherFiles::Refused => Refusal::NotServed,
                         None => return WalkEnd::File,
                     }
                 }
@@ -288,6 +302,18 @@ enum FileKind {
     Symlink,
     /// A socket or a device.
     Other,
+}
+
+/// The file to which a path leads if escapes and slashes do not have to be in their usual spelling.
+fn file_by_other_spelling(root: &Path, path: &str) -> Option<PathBuf> {
+    let mut file = root.to_owned();
+    for name in decode(path).split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+        file.push(os_str(name)?);
+        if !file.metadata().ok()?.is_dir() {
+            return Some(file);
+        }
+    }
+    None
 }
 
 fn is_missing(error: &io::Error) -> bool {

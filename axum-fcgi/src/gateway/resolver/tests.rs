@@ -60,6 +60,7 @@ fn site() -> (TempDir, ScriptResolver) {
         serve_dotfiles: false,
         serve_sources: false,
         symlinks: Symlinks::default(),
+        other_files: OtherFiles::Served,
         denied: PathRules::default(),
         scripts_denied: PathRules::default(),
         log: Arc::default(),
