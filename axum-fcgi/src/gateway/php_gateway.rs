@@ -14,6 +14,7 @@ use tower_service::Service;
 use super::path_rules::PathRules;
 use super::resolver::{OtherFiles, ScriptResolver, Symlinks};
 use super::root_directory::RootDirectory;
+use super::segment::encode;
 use super::settings::{ApplicationRoot, Files, Settings};
 use super::shared_settings::shared_settings;
 use super::spool::Buffering;
@@ -56,11 +57,14 @@ use super::spool::Buffering;
 ///
 /// | the path leads to | response |
 /// | --- | --- |
-/// | a regular file that ends in `.php`, in any case ([`script_extensions`](Self::script_extensions)) | from the script; the rest of the path is PATH_INFO |
-/// | another file, and the path ends with it | from [`files`](Self::files), or 404 |
+/// | a regular file that ends in `.php`, in any case ([`script_extensions`]) | from the script; the rest of the path is PATH_INFO |
+/// | another file, and the path ends with it | from [`files`](Self::files), or 404 if there is none |
 /// | another file, and the path goes on, as in `/upload.jpg/x.php` | 404 |
-/// | a directory with an [`index`](Self::index) | from the index; 308 to the path with a slash, if it has none |
-/// | a directory without an index, or nothing | from the [`front_controller`](Self::front_controller) or [`files`](Self::files), or 404 |
+/// | a directory with an [`index`](Self::index) | from the index, or from `files` if it is no script; 308 to the path with a slash |
+/// | a directory without an index, or nothing | from the [`front_controller`] or [`files`](Self::files), or 404 |
+///
+/// [`front_controller`]: Self::front_controller
+/// [`script_extensions`]: Self::script_extensions
 ///
 /// The methods TRACE and CONNECT are a 405. If the document root cannot be read, every response is a 500.
 ///
@@ -210,26 +214,53 @@ impl<S> PhpGateway<S> {
     /// The extensions of scripts. Default: `.php`.
     ///
     /// ASCII letters match in any case: on a file system that ignores case, `x.PHP` would otherwise be sent as text.
+    ///
+    /// # Panics
+    /// If an extension is empty, or contains a slash: each file would be a script, or none.
     #[must_use]
+    #[track_caller]
     pub fn script_extensions<E: Into<String>>(self, extensions: impl IntoIterator<Item = E>) -> Self {
-        let extensions = extensions.into_iter().map(Into::into).collect();
-        self.update_resolver(|resolver| resolver.extensions = extensions)
+        let mut with_dots = Vec::new();
+        for extension in extensions {
+            let extension = extension.into();
+            let name = extension.strip_prefix('.').unwrap_or(&extension);
+            assert!(!name.is_empty() && !name.contains('/'), "invalid extension of scripts: {extension:?}");
+            with_dots.push(format!(".{name}"));
+        }
+        self.update_resolver(|resolver| resolver.extensions = with_dots)
     }
 
-    /// The index files of a directory; the first that exists is used. Default: `index.php`.
+    /// The names of a directory's index; the first that exists is used. Default: `index.php`.
+    ///
+    /// If that is not a script, [`files`](Self::files) is asked for it by its own path.
+    ///
+    /// # Panics
+    /// If a name is not that of a file below the directory: empty, `..`, or with a slash before it.
     #[must_use]
+    #[track_caller]
     pub fn index<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
-        let names = names.into_iter().map(Into::into).collect();
-        self.update_resolver(|resolver| resolver.index = names)
+        let mut encoded = Vec::new();
+        for name in names {
+            let name = name.into();
+            encoded.push(encode(&name).unwrap_or_else(|| panic!("invalid index of directories: {name:?}")));
+        }
+        self.update_resolver(|resolver| resolver.index = encoded)
     }
 
     /// The script that gets all requests for paths that do not exist, without PATH_INFO. Default: none.
     ///
-    /// `path` is below the root and starts with a slash.
+    /// `path` is below the root; it is not percent-encoded, and the slash before it may be omitted.
+    ///
+    /// # Panics
+    /// If it is not the path of a file: empty, with `..`, or with two slashes in a row.
     #[must_use]
+    #[track_caller]
     pub fn front_controller(self, path: impl Into<String>) -> Self {
         let path = path.into();
-        self.update_resolver(|resolver| resolver.front_controller = Some(path))
+        let Some(encoded) = encode(path.strip_prefix('/').unwrap_or(&path)) else {
+            panic!("invalid front controller: {path:?}")
+        };
+        self.update_resolver(|resolver| resolver.front_controller = Some(format!("/{encoded}")))
     }
 
     /// Whether files and directories whose names start with a dot are served. Default: no.

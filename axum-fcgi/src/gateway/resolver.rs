@@ -20,7 +20,9 @@ const STATIC_INDEX: &str = "index.html";
 pub(super) struct ScriptResolver {
     pub(super) root: Arc<RootDirectory>,
     pub(super) extensions: Vec<String>,
+    /// Percent-encoded.
     pub(super) index: Vec<String>,
+    /// Percent-encoded.
     pub(super) front_controller: Option<String>,
     pub(super) serve_dotfiles: bool,
     pub(super) serve_sources: bool,

@@ -127,6 +127,36 @@ async fn busy_static_files_do_not_delay_scripts() {
     assert_eq!(text(mount.oneshot(request("/x.css")).await.unwrap()).await, "a file");
 }
 
+#[tokio::test]
+async fn either_spelling_of_a_setting_is_accepted() {
+    let root = root();
+    fs::write(root.path().join("index.inc"), "").unwrap();
+    fs::write(root.path().join("fooinc"), "").unwrap();
+    for (extension, front_controller) in [("inc", "index.inc"), (".inc", "/index.inc")] {
+        let php = PhpGateway::new(PermitService::new(1, Behaviour::Responds), root.path())
+            .script_extensions([extension])
+            .front_controller(front_controller);
+        assert_eq!(php.clone().oneshot(request("/none")).await.unwrap().status(), 200, "{front_controller}");
+        assert_eq!(php.oneshot(request("/fooinc")).await.unwrap().status(), 404, "{extension}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_meant_panic() {
+    type Set = fn(PhpGateway<()>, &str) -> PhpGateway<()>;
+    let settings: [(Set, &[&str]); 3] = [
+        (|php, text| php.script_extensions([text]), &["", ".", "a/b"]),
+        (|php, text| php.index([text]), &["", "/index.php", "..", "a//b"]),
+        (|php, text| php.front_controller(text), &["", "/", "//index.php", "../index.php"]),
+    ];
+    for (set, invalid) in settings {
+        for text in invalid {
+            let result = std::panic::catch_unwind(|| set(PhpGateway::new((), "/srv"), text));
+            assert!(result.is_err(), "{text:?}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_clone_is_dropped_right_after_the_call() {
     let application = PermitService::new(1, Behaviour::NeverResponds);
