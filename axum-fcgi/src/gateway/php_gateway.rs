@@ -81,7 +81,8 @@ use super::spool::Buffering;
 ///   SERVER_PORT is the one in Host. SERVER_NAME is the name in Host, where nginx sends its `server_name`: set it with
 ///   `env`. If the Router is served over FastCGI, the three are those of the web server in front;
 /// - [`env`](Self::env), which overrides those above;
-/// - [`ExtraParams`](tower_fcgi::client::ExtraParams) in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
+/// - [`ExtraParams`](tower_fcgi::client::ExtraParams) in the request's extensions, from a middleware (REMOTE_USER, for
+///   example), which override all others.
 ///
 /// # Security
 /// - **Only an existing regular file with a script's name is run**, and PATH_INFO starts after it. So a client cannot run
@@ -372,8 +373,11 @@ impl<S> PhpGateway<S> {
 
     /// The service for files that are not scripts, such as tower-http's `ServeDir` of the same root. Default: 404.
     ///
-    /// Without a front controller, it also gets the requests for paths that do not exist, unless they end with the name of a
-    /// script.
+    /// It gets requests for files that exist, and for a directory's [`index`](Self::index) by its own path. Without a front
+    /// controller, it also gets the requests for paths that do not exist, unless they end with the name of a script.
+    ///
+    /// The checks are those of the path. A service that opens another file for it, such as `ServeDir::precompressed_gzip`,
+    /// must not have files there that are denied, or links that lead elsewhere.
     #[must_use]
     pub fn files<F>(self, service: F) -> Self
     where

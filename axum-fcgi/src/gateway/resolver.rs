@@ -13,7 +13,9 @@ use super::segment::{SegmentKind, classify, decode, is_plain};
 use crate::request_log::RequestLog;
 
 /// What `ServeDir` sends for the path of a directory.
-const STATIC_INDEX: &str = "index.html";
+const SERVE_DIR_INDEX: &str = "index.html";
+/// What `ServeDir` appends to a name without an extension, if it is so configured.
+const SERVE_DIR_EXTENSION: &str = ".html";
 
 /// A document root, and the rules for its scripts.
 #[derive(Debug, Clone)]
@@ -61,6 +63,8 @@ pub(super) enum Resolved {
     Script(Script),
     /// A file that is not a script.
     File,
+    /// The same for a directory: its index, percent-encoded.
+    IndexFile(String),
     /// A directory, but the path does not end with a slash.
     NeedsSlash,
     /// No file exists at the path.
@@ -128,7 +132,10 @@ impl ScriptResolver {
                 }
                 self.front_controller_or(root, request, Resolved::Refused)
             }
-            WalkEnd::Missing => self.front_controller_or(root, request, Resolved::Missing),
+            WalkEnd::Missing => {
+                let otherwise = self.missing(&root, path, request);
+                self.front_controller_or(root, request, otherwise)
+            }
             WalkEnd::Directory { slash } => self.resolve_directory(root, path, has_slash && slash, request),
         }
     }
@@ -142,7 +149,7 @@ impl ScriptResolver {
                 WalkEnd::Script { name, path_info } => {
                     return Resolved::Script(Script { root, name, path_info });
                 }
-                WalkEnd::File => return Resolved::File,
+                WalkEnd::File => return Resolved::IndexFile(index.clone()),
                 WalkEnd::Refused => return Resolved::Refused,
                 _ => {}
             }
@@ -151,14 +158,31 @@ impl ScriptResolver {
         if !slash {
             return self.front_controller_or(root, request, Resolved::NeedsSlash);
         }
-        // It sends this file for a directory, whatever the index is.
-        let served = self.walk(&root, &format!("{directory}/{STATIC_INDEX}"), request);
-        let is_refused = matches!(served, WalkEnd::Refused);
-        self.front_controller_or(
-            root,
-            request,
-            if is_refused { Resolved::Refused } else { Resolved::Missing },
-        )
+        let otherwise = self.unless_served(&root, &format!("{directory}/{SERVE_DIR_INDEX}"), request);
+        self.front_controller_or(root, request, otherwise)
+    }
+
+    /// The result for a path without a file, if there is no front controller.
+    fn missing(&self, root: &Path, path: &str, request: &RequestLog) -> Resolved {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        match () {
+            () if self.front_controller.is_some() => Resolved::Missing,
+            () if self.may_be_source(path) => Resolved::Refused,
+            () if name.is_empty() || name.contains('.') => Resolved::Missing,
+            () => self.unless_served(root, &format!("{path}{SERVE_DIR_EXTENSION}"), request),
+        }
+    }
+
+    /// The result for a missing path for which the service for static files may send `file`: it must not send what is refused
+    /// by its own name, or would be run.
+    fn unless_served(&self, root: &Path, file: &str, request: &RequestLog) -> Resolved {
+        if self.other_files == OtherFiles::Refused {
+            return Resolved::Missing;
+        }
+        match self.walk(root, file, request) {
+            WalkEnd::Refused | WalkEnd::Script { .. } => Resolved::Refused,
+            _ => Resolved::Missing,
+        }
     }
 
     fn front_controller_or(&self, root: Arc<Path>, request: &RequestLog, otherwise: Resolved) -> Resolved {

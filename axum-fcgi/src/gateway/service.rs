@@ -312,6 +312,15 @@ fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Sett
         Some(files) => match files.resolver.resolve(path.rest, path.has_slash, &RequestLog::of(&*request)) {
             Resolved::Script(script) => Some((files, script)),
             Resolved::File | Resolved::Missing => return Route::StaticFiles,
+            Resolved::IndexFile(index) => {
+                return match with_name(request.uri(), &index) {
+                    Some(uri) => {
+                        *request.uri_mut() = uri;
+                        Route::StaticFiles
+                    }
+                    None => StatusCode::URI_TOO_LONG.into(),
+                };
+            }
             Resolved::NeedsSlash => return Route::Response(redirect_to_slash(&uri)),
             Resolved::Refused => return StatusCode::NOT_FOUND.into(),
             Resolved::Malformed => return StatusCode::BAD_REQUEST.into(),
@@ -339,6 +348,15 @@ fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Sett
     }
     *request.uri_mut() = uri;
     Route::Application
+}
+
+/// Appends an encoded name to the path, which ends with a slash: the service for static files gets the path of the file that was
+/// checked. For a directory, it would choose another one.
+fn with_name(uri: &Uri, name: &str) -> Option<Uri> {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(format!("{}{name}{query}", uri.path()).parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 fn has_nul(segment: &str) -> bool {

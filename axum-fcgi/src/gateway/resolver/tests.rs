@@ -124,7 +124,7 @@ fn scripts_and_directories_are_found() {
         ("/example.php/", script("/example.php/index.php", "")),
         ("/example.php", Resolved::NeedsSlash),
         ("/example.php/index.php/x", script("/example.php/index.php", "/x")),
-        ("/static/", Resolved::File),
+        ("/static/", Resolved::IndexFile("index.html".into())),
         ("/static", Resolved::NeedsSlash),
         ("/empty/", Resolved::Missing),
         ("/empty", Resolved::NeedsSlash),

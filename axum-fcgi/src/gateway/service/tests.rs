@@ -127,6 +127,30 @@ async fn busy_static_files_do_not_delay_scripts() {
     assert_eq!(text(mount.oneshot(request("/x.css")).await.unwrap()).await, "a file");
 }
 
+/// `ServeDir` would send its own index for the directory.
+#[tokio::test]
+async fn the_index_that_was_found_is_sent() {
+    let root = root();
+    for (name, text) in [("index.html", "denied"), ("home.htm", "home"), ("a b.htm", "home")] {
+        fs::write(root.path().join(name), text).unwrap();
+    }
+    let files = tower_http::services::ServeDir::new(root.path());
+    let php = |index: &str| {
+        PhpGateway::new(PermitService::new(0, Behaviour::Responds), root.path())
+            .index(["index.php", index])
+            .deny(["index.html"])
+            .files(files.clone())
+    };
+    for (index, expected) in [("home.htm", "home"), ("a b.htm", "home"), ("index.html", ""), ("none", "")] {
+        let router = Router::new().nest_service("/app", php(index)).fallback_service(php(index));
+        for path in ["/?a=b", "/app/", "/app/?a=b"] {
+            let response = router.clone().oneshot(request(path)).await.unwrap();
+            assert_eq!(response.status().as_u16(), if expected.is_empty() { 404 } else { 200 }, "{index}");
+            assert_eq!(text(response).await, expected, "{index}: {path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn either_spelling_of_a_setting_is_accepted() {
     let root = root();
