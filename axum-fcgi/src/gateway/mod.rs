@@ -11,6 +11,7 @@ mod host;
 mod internal_files;
 mod internal_headers;
 mod mount_path;
+mod name_folding;
 mod path_rules;
 mod php_gateway;
 mod read_timeout;

@@ -24,7 +24,6 @@ use super::spool::Buffering;
 /// The Router is then PHP's web server. For other FastCGI applications, see [`FastCgiGateway`](crate::FastCgiGateway).
 ///
 /// ```no_run
-/// use std::net::SocketAddr;
 /// use axum::{Router, routing::get, serve::ListenerExt as _};
 /// use axum_fcgi::{ConnectionAddrs, DeferEof, PhpGateway};
 /// use axum_fcgi::tower_fcgi::client::Pool;
@@ -212,7 +211,7 @@ impl<S> PhpGateway<S> {
         Self { application, files: Arc::new(files), settings: Arc::new(settings) }
     }
 
-    /// The extensions of scripts. Default: `.php`.
+    /// The extensions of scripts, with or without the dot. Default: `.php`.
     ///
     /// ASCII letters match in any case: on a file system that ignores case, `x.PHP` would otherwise be sent as text.
     ///
@@ -318,8 +317,12 @@ impl<S> PhpGateway<S> {
     ///
     /// A pattern without a slash is a name of a file or directory, anywhere. One with a slash is a path from the document
     /// root. Either also denies what is below a directory. `*` stands for any bytes within a name, and nothing else is
-    /// special. ASCII letters match in any case. Patterns are compared with the decoded path of the request, not with the
-    /// targets of symbolic links, and not with PATH_INFO.
+    /// special. Patterns are compared with the decoded path of the request, not with the targets of symbolic links, and
+    /// not with PATH_INFO.
+    ///
+    /// Letters match in any case, and characters without a shape (a soft hyphen) are ignored, because some file systems do
+    /// so. An accented letter can be one character or two: some file systems take both for the same name, and patterns do
+    /// not. There, deny such names with a `*` in the letter's place.
     ///
     /// A front controller does not get these paths. The status is 404, and not nginx's 403 for `deny all`, so that a client
     /// cannot tell whether such a file exists.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::name_folding::fold;
 use super::path_rules::PathRules;
 use super::refusal::{Refusal, RefusalLog};
 use super::root_directory::RootDirectory;
@@ -194,11 +195,17 @@ impl ScriptResolver {
         Resolved::Refused
     }
 
+    /// Whether a file system may take the name of a script, or of its source, for this one.
+    fn names_source(&self, name: &[u8]) -> bool {
+        let folded = fold(name);
+        has_extension(&folded, &self.extensions) || self.is_source(&folded)
+    }
+
     /// Whether the last name of a missing path is that of a script or of its source. If such a file is created now, the
     /// service for static files would send it.
     fn may_be_source(&self, path: &str) -> bool {
         let name = path.rsplit('/').find(|segment| !segment.is_empty()).map(decode).unwrap_or_default();
-        has_extension(&name, &self.extensions) || self.is_source(&name)
+        self.names_source(&name)
     }
 
     fn is_source(&self, name: &[u8]) -> bool {
@@ -269,7 +276,7 @@ impl ScriptResolver {
     /// The rule that denies a path that ends with `name`, whether it exists or not.
     fn refusal_by_name(&self, path: &str, name: &[u8]) -> Option<Refusal> {
         let is_well_known = path == "/.well-known";
-        if name.starts_with(b".") && !self.serve_dotfiles && !is_well_known {
+        if fold(name).starts_with(b".") && !self.serve_dotfiles && !is_well_known {
             return Some(Refusal::Dotfile);
         }
         self.denied.matches(path).then_some(Refusal::Denied)
@@ -283,7 +290,7 @@ impl ScriptResolver {
         if !is_last {
             return Some(Refusal::NotAScript);
         }
-        self.is_source(name).then_some(Refusal::Source)
+        self.names_source(name).then_some(Refusal::Source)
     }
 
     /// Whether a symbolic link, which is not a script by its name, leads to a script or a source of one.
@@ -293,7 +300,7 @@ impl ScriptResolver {
         }
         link.canonicalize().map_or(true, |target| {
             let name = target.file_name().unwrap_or_default().as_encoded_bytes();
-            has_extension(name, &self.extensions) || self.is_source(name)
+            self.names_source(name)
         })
     }
 

@@ -101,6 +101,27 @@ fn a_name_that_is_appended_later_is_checked() {
     assert_eq!(resolve(&resolver, "/x.jpg", true), Resolved::Refused);
 }
 
+/// On a file system that ignores case, such a name opens the other file. Elsewhere it is its own.
+#[test]
+fn other_letters_of_a_refused_name_are_refused() {
+    let (_directory, mut resolver) = site();
+    for name in ["x.php.ba\u{212a}", "x.ph\u{ad}p", "\u{200c}.env", "x.p\u{200b}html", "\u{fc}\u{df}.jpg"] {
+        fs::write(resolver.root.path().join(name), "").unwrap();
+    }
+    for (path, expected) in [
+        ("/x.php.ba%E2%84%AA", Resolved::Refused),
+        ("/x.ph%C2%ADp", Resolved::Refused),
+        ("/%E2%80%8C.env", Resolved::Refused),
+        ("/x.p%E2%80%8Bhtml", Resolved::Refused),
+        ("/none.ph%C2%ADp", Resolved::Refused),
+        ("/%C3%BC%C3%9F.jpg", Resolved::File),
+    ] {
+        assert_eq!(resolve(&resolver, path, true), expected, "{path}");
+    }
+    resolver.serve_sources = true;
+    assert_eq!(resolve(&resolver, "/x.ph%C2%ADp", true), Resolved::Refused, "it may open the script");
+}
+
 #[test]
 fn directories_without_scripts_serve_other_files() {
     let (_directory, mut resolver) = site();
