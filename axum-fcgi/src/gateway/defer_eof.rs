@@ -13,15 +13,18 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::connection_addrs::ConnectionAddrs;
 
-/// How long the end of a connection is held back. What arrived with it is then long in the hands of the Router.
+/// How long the end of a connection is held back. The tasks of requests that arrived with it are polled before a timer is.
 const DELAY: Duration = Duration::from_millis(10);
+
+/// How long what is written to a client that is gone is dropped, if hyper does not read the end.
+const MAX_DROPPING: Duration = Duration::from_secs(1);
 
 /// A listener for `axum::serve` with which a small request also runs if its client closes right after sending it, as with nginx.
 ///
 /// hyper drops the requests of a connection when it reads the client's end, or cannot write to it. If that comes with the request,
 /// this is before any handler has run, unless the request is larger than what hyper reads at once (some 16 KB).
 ///
-/// With this listener, hyper learns of the end 10 ms later, and what it writes in that time to a client that is gone is dropped. So
+/// With this listener, hyper learns of the end 10 ms later, and what it writes until then to a client that is gone is dropped. So
 /// the Router is called in between, over HTTP/1 and HTTP/2, and a [gateway](crate::PhpGateway) can pass the request on. A layer
 /// around the gateway that waits for something else can still lose it.
 ///
@@ -41,7 +44,7 @@ const DELAY: Duration = Duration::from_millis(10);
 /// For `ConnectInfo<SocketAddr>`, which axum has for its own listeners only: `DeferEof::new(listener).tap_io(|_| {})`.
 ///
 /// # Panics
-/// Reading and writing panic at the end of a connection outside a tokio runtime whose time is enabled.
+/// Reading panics at the end of a connection outside a tokio runtime whose time is enabled.
 #[derive(Debug)]
 pub struct DeferEof<L> {
     listener: L,
@@ -87,15 +90,26 @@ impl Connected<IncomingStream<'_, DeferEof<TcpListener>>> for ConnectionAddrs {
 #[derive(Debug)]
 pub struct DeferEofIo<IO> {
     io: IO,
-    /// What the last read is to return: nothing for the client's end, or an error.
-    end: Option<io::Result<()>>,
-    /// Begins when the end is seen, by a read or by a write.
-    delay: Option<Pin<Box<Sleep>>>,
+    end: End,
+    /// When a write failed first.
+    write_failed: Option<Instant>,
+}
+
+/// The end of what can be read.
+#[derive(Debug)]
+enum End {
+    NotRead,
+    /// It was read, as EOF or as an error, and is reported after the delay.
+    Deferred {
+        result: io::Result<()>,
+        delay: Pin<Box<Sleep>>,
+    },
+    Reported,
 }
 
 impl<IO> DeferEofIo<IO> {
     const fn new(io: IO) -> Self {
-        Self { io, end: None, delay: None }
+        Self { io, end: End::NotRead, write_failed: None }
     }
 
     /// The connection itself.
@@ -103,15 +117,12 @@ impl<IO> DeferEofIo<IO> {
         &self.io
     }
 
-    fn delay(&mut self) -> Pin<&mut Sleep> {
-        self.delay.get_or_insert_with(|| Box::pin(sleep(DELAY))).as_mut()
-    }
-
-    /// Whether to drop what could not be written, as if it was sent: a read will report the end.
+    /// Whether to drop what could not be written, as if it was sent: a read will report the end, after what arrived before it.
     fn drops(&mut self, error: &io::Error) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
         matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
-            && self.delay().deadline() > Instant::now()
+            && !matches!(self.end, End::Reported)
+            && self.write_failed.get_or_insert_with(Instant::now).elapsed() < MAX_DROPPING
     }
 }
 
@@ -122,16 +133,21 @@ impl<IO: AsyncRead + Unpin> AsyncRead for DeferEofIo<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.end.is_none() {
+        if let End::NotRead = this.end {
             let before = buf.remaining();
-            let read = ready!(Pin::new(&mut this.io).poll_read(cx, buf));
-            if read.is_ok() && (buf.remaining() < before || before == 0) {
+            let result = ready!(Pin::new(&mut this.io).poll_read(cx, buf));
+            if result.is_ok() && (buf.remaining() < before || before == 0) {
                 return Poll::Ready(Ok(()));
             }
-            this.end = Some(read);
+            this.end = End::Deferred { result, delay: Box::pin(sleep(DELAY)) };
         }
-        ready!(this.delay().poll(cx));
-        Poll::Ready(this.end.replace(Ok(())).unwrap_or(Ok(())))
+        if let End::Deferred { delay, .. } = &mut this.end {
+            ready!(delay.as_mut().poll(cx));
+        }
+        Poll::Ready(match std::mem::replace(&mut this.end, End::Reported) {
+            End::Deferred { result, .. } => result,
+            End::NotRead | End::Reported => Ok(()),
+        })
     }
 }
 
@@ -227,11 +243,22 @@ mod tests {
         connection.write_all(b"settings").await.unwrap();
         let buffers = [io::IoSlice::new(b"head"), io::IoSlice::new(b"rs")];
         assert_eq!(connection.write_vectored(&buffers).await.unwrap(), 6);
+        // However long it takes until it does.
+        tokio::time::advance(2 * DELAY).await;
+        connection.write_all(b"more settings").await.unwrap();
         assert_eq!(connection.read(&mut buffer).await.unwrap(), 2);
-        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert_eq!(started.elapsed(), 2 * DELAY);
         let error = connection.read(&mut buffer).await.unwrap_err();
-        assert_eq!((error.kind(), started.elapsed()), (io::ErrorKind::ConnectionReset, DELAY));
+        assert_eq!((error.kind(), started.elapsed()), (io::ErrorKind::ConnectionReset, 3 * DELAY));
         assert_eq!(connection.read(&mut buffer).await.unwrap(), 0);
         assert_eq!(connection.write(b"late").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn writing_without_reading_fails_at_last() {
+        let mut connection = DeferEofIo::new(Reset(b"ab"));
+        connection.write_all(b"a response").await.unwrap();
+        tokio::time::advance(MAX_DROPPING).await;
+        assert_eq!(connection.write(b"more").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }
