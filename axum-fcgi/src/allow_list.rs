@@ -23,7 +23,17 @@ const WEB_SERVER_ADDRS: &str = "FCGI_WEB_SERVER_ADDRS";
 /// assert!(!list.allows("192.0.2.1".parse().unwrap()));
 /// # Ok::<_, axum_fcgi::AllowListError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// It is also collected from addresses (`IpAddr`) or networks (`IpNet`), and displayed:
+///
+/// ```
+/// use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+/// use axum_fcgi::AllowList;
+/// let addresses = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+/// let list: AllowList = addresses.into_iter().collect();
+/// assert_eq!(list.to_string(), "127.0.0.1, ::1");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AllowList {
     /// IPv4 networks are never in the form mapped to IPv6.
     networks: Vec<IpNet>,
@@ -129,7 +139,13 @@ fn canonical(network: IpNet) -> IpNet {
 }
 
 /// The error of parsing an [`AllowList`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+///
+/// ```
+/// use axum_fcgi::{AllowList, AllowListError};
+/// let error: AllowListError = "127.0.0.1, web.example.org".parse::<AllowList>().unwrap_err();
+/// assert!(error.to_string().contains("web.example.org"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{entry:?} is neither an IP address nor a network such as 10.0.0.0/8")]
 pub struct AllowListError {
     entry: String,

@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// axum cannot find it through [`tap_io`](axum::serve::ListenerExt::tap_io), but through `DeferEof` around that.
 ///
 /// Handlers and middleware then find this type in [`ConnectInfo`](axum::extract::ConnectInfo), and no `SocketAddr`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ConnectionAddrs {
     /// The client's address, or that of a proxy.

@@ -18,6 +18,13 @@
 //! FastCGI. The application runs as it does over HTTP: extractors, middleware and streaming work unchanged.
 //! [`coming_from_axum`] lists what changes, and what error messages mean.
 //!
+//! The dependencies, and a directory for the socket, which the web server's group may enter:
+//!
+//! ```sh
+//! cargo add axum axum-fcgi tokio --features tokio/full
+//! sudo install -d -o "$USER" -g www-data -m 2750 /run/app
+//! ```
+//!
 //! # The web server
 //! nginx, for example in `/etc/nginx/conf.d/app.conf` (the [deployment notes](deployment) have a leaner list of parameters):
 //!
@@ -52,6 +59,9 @@
 //! What was tested, and what does not work:
 //!
 #![doc = include_str!("web_servers.md")]
+//!
+//! "Cut off" means that the response fails after its head was sent. With a Content-Length, the client sees that it is incomplete.
+//! "Not reported" means that a handler that waits is not cancelled when its client disconnects.
 //!
 //! # systemd
 //! A socket that systemd listens on, for a program that ends with [`serve_auto`]. `/etc/systemd/system/app.socket`:
@@ -147,6 +157,17 @@
 //! [`Stats`], given to [`with_stats`](Serve::with_stats), counts connections and requests, what became of them and how long
 //! that took, and lists those in flight.
 //!
+//! # Other systems than Unix
+//! On Windows and other systems without unix sockets, everything that needs only TCP works the same: [`serve`],
+//! [`FcgiListener`], [`Listeners`], [`AllowListener`] and the warning about addresses that the network can reach. An [`Address`] of
+//! another kind parses, and binding it is an error that says so. It was compiled there, but no test was run. These are missing:
+//! - unix sockets, inherited sockets (fd 0, systemd) and [`serve_auto`], with its signals, SIGTERM and SIGHUP; items that
+//!   need Unix are marked;
+//! - `systemd-notify` does nothing, and neither does [`Config::with_raise_descriptor_limit`];
+//! - if sockets run out, connections that are idle make room only with the listeners of tokio and of this crate, not with
+//!   [`ListenerExt`](axum::serve::ListenerExt) or another wrapper around them;
+//! - file names that are not UTF-8: a gateway finds no such script, and [`DocumentRoot`] rejects one.
+//!
 //! # Features
 //! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router;
 //!   the page `php` has recipes.
@@ -156,10 +177,13 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// The examples of these two pages need Unix; most of their text does not.
 #[cfg(unix)]
+#[cfg_attr(docsrs, doc(auto_cfg = false))]
 #[doc = include_str!("coming_from_axum.md")]
 pub mod coming_from_axum {}
 #[cfg(unix)]
+#[cfg_attr(docsrs, doc(auto_cfg = false))]
 #[doc = include_str!("deployment.md")]
 pub mod deployment {}
 mod accept;
@@ -172,7 +196,6 @@ mod gateway;
 #[cfg(feature = "gateway")]
 #[doc = include_str!("php.md")]
 pub mod php {}
-#[cfg(unix)]
 mod listen;
 pub mod rejection;
 mod request_log;
@@ -184,8 +207,6 @@ mod status;
 #[doc = include_str!("testing.md")]
 pub mod testing {}
 #[cfg(feature = "gateway")]
-mod throttle;
-
 pub use self::allow_list::{AllowList, AllowListError};
 pub use self::connection_addrs::ConnectionAddrs;
 pub use self::extract::{
@@ -199,11 +220,11 @@ pub use self::gateway::{
     Buffering, DeferEof, DeferEofIo, FastCgiGateway, GatewayFuture, InternalFiles, PhpGateway,
     RequestBuffering, ResponseBuffering, Symlinks,
 };
-#[cfg(unix)]
 pub use self::listen::{
-    Address, AddressError, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, IdOrName,
-    Listeners, PeerIp, UnixSocket,
+    Address, AddressError, AddressErrorKind, AllowListener, AllowedPeer, FcgiAddr, FcgiListener, FcgiStream, Listeners, PeerIp,
 };
+#[cfg(unix)]
+pub use self::listen::{IdOrName, UnixSocket};
 pub use self::roles::{Authorized, FilterData, InvalidVariable, RoleRouter, RoleRouterFuture};
 pub use self::send_file::{SendFile, SendFileHeader, SendFiles, UnsafePath};
 pub use self::serve::{

@@ -7,16 +7,37 @@ use crate::record::{ForeignProtocol, RequestId};
 /// A violation of the protocol by the peer.
 ///
 /// The connection cannot be used for further input: the meaning of the bytes that follow is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[error("protocol error in a record with request id {request_id}: {kind}")]
 pub struct ProtocolError {
+    pub(crate) kind: ProtocolErrorKind,
+    pub(crate) request_id: RequestId,
+}
+
+impl ProtocolError {
     /// The rule that the peer broke.
-    pub kind: ProtocolErrorKind,
+    #[must_use]
+    pub const fn kind(&self) -> ProtocolErrorKind {
+        self.kind
+    }
+
     /// The request id of the offending record.
-    pub request_id: RequestId,
+    #[must_use]
+    pub const fn request_id(&self) -> RequestId {
+        self.request_id
+    }
 }
 
 /// A rule of the protocol that a peer can break.
+///
+/// ```
+/// use fcgi_core::server::Connection;
+/// use fcgi_core::{ProtocolError, ProtocolErrorKind, RequestId};
+/// let mut connection = Connection::new(Default::default());
+/// // STDOUT, which only an application sends.
+/// let error: ProtocolError = connection.receive(b"\x01\x06\x00\x01\x00\x00\x00\x00").unwrap_err();
+/// assert_eq!((error.kind(), error.request_id()), (ProtocolErrorKind::WrongDirection, RequestId(1)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ProtocolErrorKind {
@@ -68,7 +89,16 @@ pub enum ProtocolErrorKind {
 }
 
 /// A call that the state of the request or the connection does not allow. It changed nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+///
+/// ```
+/// use fcgi_core::client::{Config, Connection};
+/// use fcgi_core::{Role, UserError};
+/// let mut connection = Connection::new(Config::new());
+/// let request = connection.begin(Role::RESPONDER, false)?;
+/// assert_eq!(connection.stdin(request, b"too early"), Err(UserError::StreamNotOpen));
+/// # Ok::<_, UserError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum UserError {
     /// The request is closed: ended, cut off, or (for the web server's side) aborted.

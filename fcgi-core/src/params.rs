@@ -116,6 +116,16 @@ impl fmt::Debug for Params {
 }
 
 /// The pairs of [`Params`], in the order of the wire.
+///
+/// ```
+/// use fcgi_core::{Params, ParamsIter};
+/// /// Headers have names that begin with HTTP_.
+/// fn headers(pairs: ParamsIter<'_>) -> usize {
+///     pairs.filter(|(name, _)| name.starts_with(b"HTTP_")).count()
+/// }
+/// let params = Params::from_iter([("REQUEST_METHOD", "GET"), ("HTTP_HOST", "example.org")]);
+/// assert_eq!(headers(params.iter()), 1);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Iter<'a> {
     pairs: NameValuePairs<'a>,

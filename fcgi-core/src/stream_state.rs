@@ -1,7 +1,7 @@
 //! The state of a received stream.
 
 /// The state of a received stream: whether more bytes may come after those that were read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StreamState {
     /// More bytes may come.
     Open,

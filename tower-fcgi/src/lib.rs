@@ -4,10 +4,11 @@
 //! with an [`http::Request`], and writes its [`http::Response`] back. The crate [`fcgi_core`] implements the protocol; this
 //! one adds I/O, timeouts, and the mapping between CGI and `http`.
 //!
-//! To serve an axum `Router` on a listener, use the crate `axum-fcgi`, which is built on this one.
+//! To serve an axum `Router` on a listener, use the crate [`axum-fcgi`](https://docs.rs/axum-fcgi), which is built on this one.
 //!
 //! # A server
 //! An accept loop for any service. It needs no more than this; [`Builder`] adds limits, roles and a handle for graceful shutdown.
+//! Its dependencies: `cargo add tower-fcgi http tokio tower --features tokio/full,tower/util`.
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -48,7 +49,7 @@
 //! ```
 //!
 //! # A client
-//! [`client`] sends requests to an application, as a web server does:
+//! [`client`] sends requests to an application, as a web server does. It also needs `cargo add bytes http-body-util`:
 //!
 //! ```no_run
 //! use bytes::Bytes;
@@ -128,12 +129,14 @@ mod progress;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(any(feature = "client", feature = "server"))]
+mod shared_source;
+#[cfg(any(feature = "client", feature = "server"))]
 pub mod stats;
 #[cfg(any(feature = "client", feature = "server"))]
 mod sync;
 
 #[cfg(feature = "server")]
-pub use self::body::{BodyError, RequestBody};
+pub use self::body::{BodyError, BodyErrorKind, RequestBody};
 #[cfg(any(feature = "client", feature = "server"))]
 pub use self::cgi::{InvalidReasonPhrase, ReasonPhrase};
 #[cfg(feature = "server")]
@@ -142,8 +145,9 @@ pub use self::cgi::{OriginalUri, RequestTarget};
 pub use self::log_throttle::LogThrottle;
 #[cfg(feature = "server")]
 pub use self::server::{
-    Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorLog, FcgiService, FilterData,
-    OnUpgrade, Params, RequestSummary, Stderr, StderrClosed, UpgradeError, Upgraded, serve_cgi,
+    Builder, CgiStdio, Config, Connection, ConnectionHandle, Error, ErrorKind, ErrorLog, FcgiService,
+    FilterData, OnUpgrade, Params, RequestSummary, Stderr, StderrClosed, UpgradeError, UpgradeErrorKind,
+    Upgraded, serve_cgi,
 };
 #[cfg(feature = "server")]
 pub use self::stats::{Snapshot, Stats};

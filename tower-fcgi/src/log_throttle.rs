@@ -19,23 +19,34 @@ use tokio::time::Instant;
 /// }
 /// assert_eq!(REFUSED.check(), None, "counted, for the next line");
 /// ```
-#[derive(Default)]
-pub struct LogThrottle(Mutex<Option<LastLine>>);
+pub struct LogThrottle {
+    max_lines: u32,
+    period: Mutex<Option<Period>>,
+}
 
-struct LastLine {
-    at: Instant,
-    /// Events since then.
+/// The 10 s that begin with a line.
+struct Period {
+    start: Instant,
+    lines: u32,
+    /// Events since the last line.
     suppressed: u64,
 }
 
 impl LogThrottle {
-    /// The least time between two lines: 10 s.
+    /// The least time between two lines, or between two series of [`with_lines`](Self::with_lines): 10 s.
     pub const INTERVAL: Duration = Duration::from_secs(10);
 
     /// A throttle that has seen no event.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Mutex::new(None))
+        Self::with_lines(1)
+    }
+
+    /// A throttle that allows `lines` in 10 s, at least 1: for events that differ, such as one with a path.
+    #[must_use]
+    pub const fn with_lines(lines: u32) -> Self {
+        let max_lines = if lines == 0 { 1 } else { lines };
+        Self { max_lines, period: Mutex::new(None) }
     }
 
     /// Counts an event. `Some` if it may be logged: the number of events since the last line, including this one.
@@ -45,13 +56,26 @@ impl LogThrottle {
 
     /// Counts several events at once.
     pub fn check_many(&self, events: u64) -> Option<u64> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = last.as_mut().filter(|last| last.at.elapsed() < Self::INTERVAL) {
-            last.suppressed = last.suppressed.saturating_add(events);
+        let mut period = self.period.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let period = period.get_or_insert(Period { start: now, lines: 0, suppressed: 0 });
+        if now.duration_since(period.start) >= Self::INTERVAL {
+            (period.start, period.lines) = (now, 0);
+        }
+        let count = period.suppressed.saturating_add(events);
+        if period.lines == self.max_lines {
+            period.suppressed = count;
             return None;
         }
-        let line = LastLine { at: Instant::now(), suppressed: 0 };
-        Some(last.replace(line).map_or(events, |last| last.suppressed.saturating_add(events)))
+        period.lines += 1;
+        period.suppressed = 0;
+        Some(count)
+    }
+}
+
+impl Default for LogThrottle {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -78,5 +102,16 @@ mod tests {
         assert_eq!(throttle.check_many(3), None);
         tokio::time::advance(2 * LogThrottle::INTERVAL).await;
         assert_eq!(throttle.check_many(2), Some(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn several_lines_in_a_period() {
+        let throttle = LogThrottle::with_lines(3);
+        let found = [(); 5].map(|()| throttle.check());
+        assert_eq!(found, [Some(1), Some(1), Some(1), None, None]);
+        tokio::time::advance(LogThrottle::INTERVAL).await;
+        assert_eq!([throttle.check(), throttle.check()], [Some(3), Some(1)]);
+        let none = LogThrottle::with_lines(0);
+        assert_eq!([none.check(), none.check()], [Some(1), None]);
     }
 }

@@ -12,6 +12,4 @@ mod listener;
 pub(crate) use self::accept_log::{AcceptLog, count_refused};
 pub(crate) use self::connections::{Connections, TrackedConnection, TrackedGuard};
 pub(crate) use self::http_handle::{HttpHandle, ReadWait};
-#[cfg(unix)]
-pub(crate) use self::listener::accept;
-pub(crate) use self::listener::accept_next;
+pub(crate) use self::listener::{accept, accept_next};

@@ -34,8 +34,24 @@ macro_rules! extractor {
 macro_rules! rejection {
     ($extractor:ident, $missing:ident, $reason:literal) => {
         #[doc = concat!("The rejection of [`", stringify!($extractor), "`](crate::", stringify!($extractor), "): ", $reason, ".")]
+        ///
+        /// ```
+        /// use axum::http::StatusCode;
+        #[doc = concat!("use axum_fcgi::", stringify!($extractor), ";")]
+        #[doc = concat!("use axum_fcgi::rejection::", stringify!($missing), ";")]
+        ///
+        /// /// With a status of its own instead of 500.
+        #[doc = concat!("async fn handler(found: Result<", stringify!($extractor), ", ", stringify!($missing), ">) -> (StatusCode, String) {")]
+        ///     match found {
+        ///         Ok(_) => (StatusCode::OK, "It is there.".to_owned()),
+        ///         Err(missing) => (StatusCode::NOT_FOUND, missing.body_text()),
+        ///     }
+        /// }
+        /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
         #[error($reason)]
+        #[non_exhaustive]
         pub struct $missing;
 
         impl $missing {

@@ -35,7 +35,7 @@ use super::params::Params;
 /// assert_eq!(body, "Hello, eve!");
 /// # }
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MockParams(pub Params);
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for MockParams {

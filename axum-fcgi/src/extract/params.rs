@@ -21,7 +21,7 @@ use std::ops::Deref;
 /// # Rejection
 /// [`MissingParams`](crate::rejection::MissingParams), a 500, if the request did not come over FastCGI. `Option<Params>` is
 /// `None` then.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Params(tower_fcgi::Params);
 
 impl Deref for Params {

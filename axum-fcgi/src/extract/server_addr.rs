@@ -12,7 +12,16 @@ use super::extractor::extractor;
 /// # Rejection
 /// [`MissingServerAddr`](crate::rejection::MissingServerAddr), a 500, if the web server does not send it (Caddy, HAProxy),
 /// or it is not an IP address, or the request did not come over FastCGI. `Option<ServerAddr>` is `None` then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// # Examples
+/// ```
+/// use axum_fcgi::ServerAddr;
+/// async fn handler(ServerAddr(addr): ServerAddr) -> String {
+///     format!("You have reached {addr}.")
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ServerAddr(pub SocketAddr);
 
 impl ServerAddr {

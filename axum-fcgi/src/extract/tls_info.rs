@@ -7,21 +7,21 @@ use super::lookup::non_empty_str;
 ///
 /// None of them is a variable of RFC 3875; other web servers use the same names.
 ///
-/// | field | variable | Apache | lighttpd | Caddy | nginx, to configure |
-/// | --- | --- | --- | --- | --- | --- |
-/// | [`protocol`](Self::protocol) | SSL_PROTOCOL | yes | yes | yes | `$ssl_protocol` |
-/// | [`cipher`](Self::cipher) | SSL_CIPHER | yes | yes | yes | `$ssl_cipher` |
-/// | [`server_name`](Self::server_name) | SSL_TLS_SNI | yes | | | `$ssl_server_name` |
-/// | [`client_verify`](Self::client_verify) | SSL_CLIENT_VERIFY | yes | yes | | `$ssl_client_verify` |
-/// | [`client_subject`](Self::client_subject) | SSL_CLIENT_S_DN | yes | yes | | `$ssl_client_s_dn` |
-/// | [`client_issuer`](Self::client_issuer) | SSL_CLIENT_I_DN | yes | | | `$ssl_client_i_dn` |
-/// | [`client_serial`](Self::client_serial) | SSL_CLIENT_M_SERIAL | yes | yes | | `$ssl_client_serial` |
-/// | [`client_cert`](Self::client_cert) | SSL_CLIENT_CERT | yes | yes | | `$ssl_client_raw_cert` |
+/// | field | variable | sent by | nginx, to configure |
+/// | --- | --- | --- | --- |
+/// | [`protocol`](Self::protocol) | `SSL_PROTOCOL` | Apache, lighttpd, Caddy | `$ssl_protocol` |
+/// | [`cipher`](Self::cipher) | `SSL_CIPHER` | Apache, lighttpd, Caddy | `$ssl_cipher` |
+/// | [`server_name`](Self::server_name) | `SSL_TLS_SNI` | Apache | `$ssl_server_name` |
+/// | [`client_verify`](Self::client_verify) | `SSL_CLIENT_VERIFY` | Apache, lighttpd | `$ssl_client_verify` |
+/// | [`client_subject`](Self::client_subject) | `SSL_CLIENT_S_DN` | Apache, lighttpd | `$ssl_client_s_dn` |
+/// | [`client_issuer`](Self::client_issuer) | `SSL_CLIENT_I_DN` | Apache | `$ssl_client_i_dn` |
+/// | [`client_serial`](Self::client_serial) | `SSL_CLIENT_M_SERIAL` | Apache, lighttpd | `$ssl_client_serial` |
+/// | [`client_cert`](Self::client_cert) | `SSL_CLIENT_CERT` | Apache, lighttpd | `$ssl_client_raw_cert` |
 ///
 /// Apache sends them with `SSLOptions +StdEnvVars`, and the certificate with `+ExportCertData`. lighttpd sends those of the
 /// client with `ssl.verifyclient`, and the certificate with `ssl.verifyclient.exportcert`. HAProxy sends what is
 /// configured, such as `set-param SSL_PROTOCOL %[ssl_fc_protocol]`, and H2O sends none. The table is tested with each of
-/// them; the configurations are in `axum-fcgi/tests/tls`. For nginx:
+/// them. For nginx:
 ///
 /// ```nginx
 /// fastcgi_param SSL_PROTOCOL      $ssl_protocol      if_not_empty;
@@ -46,7 +46,7 @@ use super::lookup::non_empty_str;
 /// }
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TlsInfo {
     /// The version of the protocol, in OpenSSL's spelling: `TLSv1.3`.
@@ -71,6 +71,19 @@ pub struct TlsInfo {
 }
 
 /// The result of verifying the client's certificate.
+///
+/// ```
+/// use axum_fcgi::{ClientVerify, TlsInfo};
+///
+/// async fn handler(tls: TlsInfo) -> String {
+///     match tls.client_verify {
+///         Some(ClientVerify::Success) => "a known certificate".to_owned(),
+///         Some(ClientVerify::Failed(reason)) => format!("a certificate that was not accepted: {reason}"),
+///         _ => "no certificate".to_owned(),
+///     }
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientVerify {

@@ -26,7 +26,7 @@ use crate::allow_list::AllowList;
 /// let proxies = TrustedProxies::new(load_balancer).with_proto().with_port();
 /// # Ok::<_, axum_fcgi::AllowListError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TrustedProxies {
     addrs: AllowList,
     pub(super) proto: bool,

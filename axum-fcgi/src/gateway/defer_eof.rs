@@ -87,6 +87,24 @@ impl Connected<IncomingStream<'_, DeferEof<TcpListener>>> for ConnectionAddrs {
 }
 
 /// A connection of [`DeferEof`].
+///
+/// ```
+/// use axum::extract::connect_info::Connected;
+/// use axum::serve::IncomingStream;
+/// use axum_fcgi::{DeferEof, DeferEofIo};
+/// use tokio::net::{TcpListener, TcpStream};
+///
+/// /// The port at which a connection was accepted, for handlers.
+/// #[derive(Debug, Clone)]
+/// struct Port(Option<u16>);
+///
+/// impl Connected<IncomingStream<'_, DeferEof<TcpListener>>> for Port {
+///     fn connect_info(stream: IncomingStream<'_, DeferEof<TcpListener>>) -> Self {
+///         let io: &DeferEofIo<TcpStream> = stream.io();
+///         Self(io.get_ref().local_addr().ok().map(|addr| addr.port()))
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct DeferEofIo<IO> {
     io: IO,

@@ -6,7 +6,7 @@ use axum::BoxError;
 use axum::http::StatusCode;
 use http_body_util::LengthLimitError;
 use tower_fcgi::ProtocolStatus;
-use tower_fcgi::client::Error;
+use tower_fcgi::client::{Error, ErrorKind};
 
 use super::spool::{CollectError, SpoolError};
 use crate::request_log::{RequestLog, request_event};
@@ -44,8 +44,8 @@ fn status(error: &BoxError) -> StatusCode {
     match find::<Error>(&**error) {
         None => StatusCode::BAD_GATEWAY,
         Some(error) if error.is_request_body() => StatusCode::BAD_REQUEST,
-        Some(error) if error.is_acquire_timeout() => StatusCode::SERVICE_UNAVAILABLE,
-        Some(error) if error.is_connect_timeout() => StatusCode::GATEWAY_TIMEOUT,
+        Some(error) if error.kind() == ErrorKind::AcquireTimeout => StatusCode::SERVICE_UNAVAILABLE,
+        Some(error) if error.kind() == ErrorKind::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
         Some(error) => match (error.too_long_param(), error.protocol_status()) {
             (Some(name), _) => too_long(name),
             (None, Some(ProtocolStatus::OVERLOADED | ProtocolStatus::CANT_MPX_CONN)) => {

@@ -1,11 +1,11 @@
 //! Why a path is not served, for the log.
 
 use std::io;
-use std::num::NonZeroU32;
 use std::path::Path;
 
+use tower_fcgi::LogThrottle;
+
 use crate::request_log::{RequestLog, request_event};
-use crate::throttle::Throttle;
 
 /// Why an existing file or directory is neither run nor served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,56 +35,53 @@ pub(super) enum Refusal {
 /// The log of refusals. Scanners cause many, so the number of lines is limited.
 #[derive(Debug)]
 pub(super) struct RefusalLog {
-    refusals: Throttle,
+    refusals: LogThrottle,
     /// Not suppressed by the others: every request fails.
-    no_root: Throttle,
+    no_root: LogThrottle,
 }
 
 impl Default for RefusalLog {
     fn default() -> Self {
-        Self {
-            refusals: Throttle::new(const { NonZeroU32::new(20).unwrap() }),
-            no_root: Throttle::new(NonZeroU32::MIN),
-        }
+        Self { refusals: LogThrottle::with_lines(20), no_root: LogThrottle::new() }
     }
 }
 
 impl RefusalLog {
     /// Logs that `file` was refused.
     pub(super) fn existing(&self, request: &RequestLog, file: &Path, reason: Refusal) {
-        if let Some(suppressed) = self.refusals.check() {
+        if let Some(count) = self.refusals.check() {
             // As `Debug`, because a name can contain line breaks.
             request_event!(
                 warn,
                 request,
                 ?file,
                 %reason,
-                suppressed,
+                count,
                 "an existing file must not be served: answering 404"
             );
         }
     }
 
     pub(super) fn front_controller(&self, request: &RequestLog, path: &str) {
-        if let Some(suppressed) = self.refusals.check() {
+        if let Some(count) = self.refusals.check() {
             request_event!(
                 warn,
                 request,
                 path,
-                suppressed,
+                count,
                 "the front controller is not a script below the document root: answering 404"
             );
         }
     }
 
     pub(super) fn no_root(&self, request: &RequestLog, root: &Path, error: &io::Error) {
-        if let Some(suppressed) = self.no_root.check() {
+        if let Some(count) = self.no_root.check() {
             request_event!(
                 warn,
                 request,
                 %error,
                 ?root,
-                suppressed,
+                count,
                 "the document root cannot be read: answering 500"
             );
         }

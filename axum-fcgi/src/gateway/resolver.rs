@@ -39,7 +39,16 @@ pub(super) struct ScriptResolver {
 }
 
 /// Which symbolic links below the document root are followed: see [`PhpGateway::symlinks`](crate::PhpGateway::symlinks).
+///
+/// ```
+/// use axum_fcgi::{PhpGateway, Symlinks};
+/// # fn symlinks<S>(php: PhpGateway<S>) -> PhpGateway<S> {
+/// // No file has a second path.
+/// php.symlinks(Symlinks::Never)
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Symlinks {
     /// Links that lead to a path below the document root.
     #[default]

@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 #[cfg(feature = "gateway")]
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(all(unix, feature = "gateway"))]
+use tokio::net::UnixStream;
 
+#[cfg(all(not(unix), feature = "gateway"))]
+use super::error::needs_unix;
 #[cfg(feature = "gateway")]
 use super::stream::FcgiStream;
 
@@ -25,6 +29,9 @@ use super::stream::FcgiStream;
 /// | `systemd:name` | the one with this name: `FileDescriptorName=` of its unit |
 /// | `auto` | the socket that the process was started with: from systemd, or else fd 0 |
 ///
+/// All forms parse on every system, so that one configuration type serves all. Only the TCP forms can be listened at on
+/// systems other than Unix, such as Windows.
+///
 /// `:9000` is loopback, although many servers take it for all interfaces: anyone who can connect to a FastCGI socket can
 /// claim to be any user. To listen on the network, write `0.0.0.0:9000` or `[::]:9000`. `localhost` is not looked up,
 /// because it can have two addresses and a socket has one.
@@ -37,6 +44,9 @@ use super::stream::FcgiStream;
 /// let address: Address = ":9000".parse()?;
 /// assert_eq!(address.to_string(), "127.0.0.1:9000");
 /// assert_eq!("/run/app.sock".parse::<Address>()?.to_string(), "unix:/run/app.sock");
+/// // Not parsed: any path, also a relative one.
+/// let directory = std::path::PathBuf::from("run");
+/// assert_eq!(Address::from(directory.join("app.sock")).to_string(), "unix:run/app.sock");
 /// # Ok::<_, axum_fcgi::AddressError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -66,7 +76,8 @@ impl Address {
     /// ```
     ///
     /// # Errors
-    /// If connecting fails, or the address is a socket that this process was started with.
+    /// If connecting fails, or the address is a socket that this process was started with. A unix socket is an error
+    /// (`Unsupported`) on systems other than Unix.
     ///
     /// # Panics
     /// The future panics outside a tokio runtime whose I/O is enabled.
@@ -82,7 +93,10 @@ impl Address {
                 stream.set_nodelay(true)?;
                 Ok(FcgiStream::Tcp(stream))
             }
+            #[cfg(unix)]
             Self::Unix(path) => Ok(FcgiStream::Unix(UnixStream::connect(path).await?)),
+            #[cfg(not(unix))]
+            Self::Unix(_) => Err(needs_unix(&self)),
             Self::Stdin | Self::Systemd(_) | Self::Auto => {
                 let error = format!("{self} is a socket to listen on; connect to a TCP address or a path");
                 Err(io::Error::new(io::ErrorKind::InvalidInput, error))
@@ -95,27 +109,27 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let error = |reason| AddressError { text: text.to_owned(), reason };
+        let error = |kind| AddressError { text: text.to_owned(), kind };
         if text.starts_with('/') {
             return Ok(Self::Unix(text.into()));
         }
         match text.split_once(':') {
             None if text == "auto" => Ok(Self::Auto),
             None if text == "systemd" => Ok(Self::Systemd(None)),
-            None if text.is_empty() => Err(error("is empty")),
-            None => Err(error("has neither a port nor a path")),
-            Some(("unix", "")) => Err(error("has no path")),
+            None if text.is_empty() => Err(error(AddressErrorKind::Empty)),
+            None => Err(error(AddressErrorKind::Unknown)),
+            Some(("unix", "")) => Err(error(AddressErrorKind::MissingPath)),
             Some(("unix", path)) => Ok(Self::Unix(path.into())),
-            Some(("systemd", "")) => Err(error("has no name")),
+            Some(("systemd", "")) => Err(error(AddressErrorKind::MissingName)),
             Some(("systemd", name)) => Ok(Self::Systemd(Some(name.to_owned()))),
             Some(("fd", "0")) => Ok(Self::Stdin),
             // The process may use any other descriptor for something else.
-            Some(("fd", _)) => Err(error("is not fd:0; systemd's sockets are systemd or systemd:name")),
+            Some(("fd", _)) => Err(error(AddressErrorKind::Descriptor)),
             Some(("" | "localhost", port)) if !port.contains(':') => match port.parse() {
                 Ok(port) => Ok(Self::Tcp((Ipv4Addr::LOCALHOST, port).into())),
-                Err(_) => Err(error("has no port number from 0 to 65535")),
+                Err(_) => Err(error(AddressErrorKind::InvalidPort)),
             },
-            Some(_) => text.parse().map(Self::Tcp).map_err(|_| error("is not an IP address with a port")),
+            Some(_) => text.parse().map(Self::Tcp).map_err(|_| error(AddressErrorKind::InvalidTcp)),
         }
     }
 }
@@ -188,14 +202,64 @@ impl<'de> serde::Deserialize<'de> for Address {
 }
 
 /// The error of parsing an [`Address`]. The message lists the valid forms.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+///
+/// ```
+/// use axum_fcgi::{Address, AddressError, AddressErrorKind};
+/// let error: AddressError = "app.sock".parse::<Address>().unwrap_err();
+/// assert_eq!(error.kind(), AddressErrorKind::Unknown);
+/// assert!(error.to_string().contains("unix:/run/app.sock"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[error(
-    "{text:?} {reason}: an address is 127.0.0.1:9000, [::1]:9000, :9000 (loopback; all interfaces are 0.0.0.0:9000), \
-     unix:/run/app.sock, /run/app.sock, fd:0, systemd, systemd:name or auto"
+    "{text:?} {}: an address is 127.0.0.1:9000, [::1]:9000, :9000 (loopback; all interfaces are 0.0.0.0:9000), \
+     unix:/run/app.sock, /run/app.sock, fd:0, systemd, systemd:name or auto",
+    kind.reason()
 )]
 pub struct AddressError {
     text: String,
-    reason: &'static str,
+    kind: AddressErrorKind,
+}
+
+/// The cause of an [`AddressError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AddressErrorKind {
+    /// The string is empty: a variable without a value.
+    Empty,
+    /// It has none of the forms: neither a port nor a path. A relative path needs `unix:` in front.
+    Unknown,
+    /// There is no path after `unix:`.
+    MissingPath,
+    /// There is no name after `systemd:`.
+    MissingName,
+    /// A descriptor other than `fd:0`. The sockets of systemd are `systemd` or `systemd:name`.
+    Descriptor,
+    /// There is no port number from 0 to 65535 after the colon. Names of services are not looked up.
+    InvalidPort,
+    /// It is no IP address with a port. Names of hosts are not looked up, and an IPv6 address needs brackets.
+    InvalidTcp,
+}
+
+impl AddressErrorKind {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Empty => "is empty",
+            Self::Unknown => "has neither a port nor a path",
+            Self::MissingPath => "has no path",
+            Self::MissingName => "has no name",
+            Self::Descriptor => "is not fd:0; systemd's sockets are systemd or systemd:name",
+            Self::InvalidPort => "has no port number from 0 to 65535",
+            Self::InvalidTcp => "is not an IP address with a port",
+        }
+    }
+}
+
+impl AddressError {
+    /// The cause.
+    #[must_use]
+    pub const fn kind(&self) -> AddressErrorKind {
+        self.kind
+    }
 }
 
 #[cfg(test)]
@@ -227,21 +291,23 @@ mod tests {
 
     #[test]
     fn an_error_says_what_is_wrong_and_what_is_accepted() {
-        for (text, reason) in [
-            ("", "is empty"),
-            ("9000", "has neither a port nor a path"),
-            ("run/app.sock", "has neither a port nor a path"),
-            ("unix:", "has no path"),
-            ("systemd:", "has no name"),
-            ("fd:3", "is not fd:0"),
-            (":http", "has no port number"),
-            (":65536", "has no port number"),
-            ("localhost:", "has no port number"),
-            ("::1", "is not an IP address"),
-            ("example.org:9000", "is not an IP address"),
-            ("127.0.0.1:", "is not an IP address"),
+        for (text, kind, reason) in [
+            ("", AddressErrorKind::Empty, "is empty"),
+            ("9000", AddressErrorKind::Unknown, "has neither a port nor a path"),
+            ("run/app.sock", AddressErrorKind::Unknown, "has neither a port nor a path"),
+            ("unix:", AddressErrorKind::MissingPath, "has no path"),
+            ("systemd:", AddressErrorKind::MissingName, "has no name"),
+            ("fd:3", AddressErrorKind::Descriptor, "is not fd:0"),
+            (":http", AddressErrorKind::InvalidPort, "has no port number"),
+            (":65536", AddressErrorKind::InvalidPort, "has no port number"),
+            ("localhost:", AddressErrorKind::InvalidPort, "has no port number"),
+            ("::1", AddressErrorKind::InvalidTcp, "is not an IP address"),
+            ("example.org:9000", AddressErrorKind::InvalidTcp, "is not an IP address"),
+            ("127.0.0.1:", AddressErrorKind::InvalidTcp, "is not an IP address"),
         ] {
-            let error = text.parse::<Address>().unwrap_err().to_string();
+            let error = text.parse::<Address>().unwrap_err();
+            assert_eq!(error.kind(), kind, "{text:?}");
+            let error = error.to_string();
             assert!(error.starts_with(&format!("{text:?} {reason}")), "{error}");
             for form in ["127.0.0.1:9000", "[::1]:9000", ":9000", "unix:/", "fd:0", "systemd:name", "auto"] {
                 assert!(error.contains(form), "{error} does not say {form}");
@@ -259,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    #[cfg(feature = "gateway")]
+    #[cfg(all(unix, feature = "gateway"))]
     async fn tcp_and_unix_addresses_can_be_connected_to() {
         let directory = tempfile::TempDir::new().unwrap();
         let path = directory.path().join("socket");

@@ -7,6 +7,26 @@ use std::ops::Deref;
 use super::fcgi_addr::FcgiAddr;
 
 /// The IP address of a peer, for an [`AllowList`](crate::AllowList).
+///
+/// For an [`AllowListener`](crate::AllowListener) around a listener of your own:
+///
+/// ```
+/// use std::net::IpAddr;
+///
+/// use axum_fcgi::PeerIp;
+///
+/// #[derive(Debug)]
+/// struct Peer {
+///     ip: IpAddr,
+///     certificate: String,
+/// }
+///
+/// impl PeerIp for Peer {
+///     fn ip(&self) -> Option<IpAddr> {
+///         Some(self.ip)
+///     }
+/// }
+/// ```
 pub trait PeerIp {
     /// The IP address, or `None` for a unix socket, whose peer is on this machine. The mode of the socket's file decides
     /// who may connect to it.
@@ -19,6 +39,7 @@ impl PeerIp for SocketAddr {
     }
 }
 
+#[cfg(unix)]
 impl PeerIp for tokio::net::unix::SocketAddr {
     fn ip(&self) -> Option<IpAddr> {
         None
@@ -37,6 +58,25 @@ impl PeerIp for FcgiAddr {
 /// An address of an [`AllowListener`](crate::AllowListener): of an accepted peer, or of the listener itself.
 ///
 /// A separate type, so that the type of an address shows whether there is a list.
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use axum::extract::connect_info::Connected;
+/// use axum_fcgi::{AllowListener, AllowedPeer, IncomingStream};
+/// use tokio::net::TcpListener;
+///
+/// /// The address of the web server, for handlers.
+/// #[derive(Debug, Clone)]
+/// struct WebServer(SocketAddr);
+///
+/// impl Connected<IncomingStream<'_, AllowListener<TcpListener>>> for WebServer {
+///     fn connect_info(stream: IncomingStream<'_, AllowListener<TcpListener>>) -> Self {
+///         let AllowedPeer(addr) = *stream.remote_addr();
+///         Self(addr)
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AllowedPeer<A>(pub A);
 

@@ -8,9 +8,14 @@ use tokio::net::TcpSocket;
 
 use super::address::Address;
 use super::error::about;
+#[cfg(not(unix))]
+use super::error::needs_unix;
 use super::listener::{BACKLOG, FcgiListener};
+#[cfg(unix)]
 use super::systemd::{self, Expected};
+#[cfg(unix)]
 use super::unix::UnixSocket;
+#[cfg(unix)]
 use super::{inherited, stdin};
 
 impl FcgiListener {
@@ -30,7 +35,8 @@ impl FcgiListener {
     /// # Errors
     /// If the string is no address (`InvalidInput`), the address cannot be bound, or the process was not started with the socket that it names. The message has the
     /// address; for an inherited socket also what was found instead, and how to start the process. If systemd passes
-    /// several sockets for the address, which is a case for [`Listeners::bind`](crate::Listeners::bind), none is taken.
+    /// several sockets for the address, which is a case for [`Listeners::bind`](crate::Listeners::bind), none is taken. Systems other
+    /// than Unix have TCP sockets only, and other addresses are an error (`Unsupported`).
     ///
     /// # Panics
     /// Outside a tokio runtime whose I/O is enabled.
@@ -40,14 +46,24 @@ impl FcgiListener {
     {
         match convert(address)? {
             Address::Tcp(addr) => bind_tcp(addr).map_err(|error| about(addr, &error)),
+            #[cfg(unix)]
             Address::Unix(path) => UnixSocket::new(path).bind(),
+            #[cfg(unix)]
             Address::Stdin => Self::from_stdin(),
+            #[cfg(unix)]
             Address::Systemd(name) => Self::from_systemd(name.as_deref()),
+            #[cfg(unix)]
             Address::Auto => inherited::take(Expected::One).and_then(only),
+            #[cfg(not(unix))]
+            address => Err(needs_unix(&address)),
         }
     }
+}
 
+#[cfg(unix)]
+impl FcgiListener {
     /// Takes the listening socket at fd 0, where Apache's mod_fcgid, lighttpd, H2O and spawn-fcgi pass it (FastCGI §2.2).
+    /// Only on Unix.
     ///
     /// fd 0 is then replaced by `/dev/null`: it can be taken once, child processes do not inherit the socket, and dropping
     /// the listener closes it.
@@ -61,7 +77,7 @@ impl FcgiListener {
         stdin::take()
     }
 
-    /// Takes a socket that systemd passes (LISTEN_FDS, `sd_listen_fds(3)`).
+    /// Takes a socket that systemd passes (LISTEN_FDS, `sd_listen_fds(3)`). Only on Unix.
     ///
     /// `name` selects one by its name in LISTEN_FDNAMES; `None` takes the only one. Each socket can be taken once.
     ///
@@ -86,7 +102,9 @@ where
     A: TryInto<Address, Error: Into<BoxError>>,
 {
     match convert(address)? {
+        #[cfg(unix)]
         Address::Systemd(name) => systemd::take(name.as_deref(), Expected::All)?,
+        #[cfg(unix)]
         Address::Auto => inherited::take(Expected::All),
         address => Ok(vec![FcgiListener::bind(address)?]),
     }
@@ -100,6 +118,7 @@ where
 }
 
 /// The only listener of a list that `Expected::One` returned.
+#[cfg(unix)]
 fn only(mut listeners: Vec<FcgiListener>) -> io::Result<FcgiListener> {
     listeners.pop().ok_or_else(|| io::ErrorKind::NotFound.into())
 }
@@ -125,6 +144,7 @@ mod tests {
         assert!(error.to_string().starts_with(&address.to_string()), "{error}");
     }
 
+    #[cfg(unix)]
     #[tokio::test]
     async fn strings_paths_and_socket_addresses_are_bound() {
         let directory = tempfile::TempDir::new().unwrap();

@@ -8,6 +8,19 @@ use std::path::PathBuf;
 ///
 /// `Debug` prints the same as `Display`, for the log: `127.0.0.1:9000`, `unix:/run/app.sock`, or `unix:` for a socket
 /// without a path, as the web server's end of a connection usually is.
+///
+/// ```
+/// use axum_fcgi::{Address, FcgiAddr, FcgiListener};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let address: Address = "127.0.0.1:0".parse()?;
+/// let listener = FcgiListener::bind(&address)?;
+/// let FcgiAddr::Tcp(addr) = listener.local_addr()? else { panic!("not TCP") };
+/// println!("FastCGI on port {}", addr.port());
+/// # assert!(addr.port() > 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FcgiAddr {
@@ -23,6 +36,7 @@ impl From<SocketAddr> for FcgiAddr {
     }
 }
 
+#[cfg(unix)]
 impl From<tokio::net::unix::SocketAddr> for FcgiAddr {
     fn from(addr: tokio::net::unix::SocketAddr) -> Self {
         Self::Unix(addr.as_pathname().map(Into::into))

@@ -3,9 +3,12 @@
 use std::io;
 
 use axum::serve::Listener;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
 
 use super::fcgi_addr::FcgiAddr;
+#[cfg(unix)]
 use super::socket_file::SocketFile;
 use super::stream::FcgiStream;
 use crate::accept::accept;
@@ -33,6 +36,7 @@ pub(super) const BACKLOG: u32 = 1024;
 pub struct FcgiListener {
     /// Before `socket`, since fields drop in this order: while the socket is open, no other process takes the file for a
     /// stale one.
+    #[cfg(unix)]
     _file: Option<SocketFile>,
     socket: Socket,
 }
@@ -40,6 +44,7 @@ pub struct FcgiListener {
 #[derive(Debug)]
 enum Socket {
     Tcp(TcpListener),
+    #[cfg(unix)]
     Unix(UnixListener),
 }
 
@@ -51,10 +56,12 @@ impl FcgiListener {
     pub fn local_addr(&self) -> io::Result<FcgiAddr> {
         match &self.socket {
             Socket::Tcp(listener) => listener.local_addr().map(Into::into),
+            #[cfg(unix)]
             Socket::Unix(listener) => listener.local_addr().map(Into::into),
         }
     }
 
+    #[cfg(unix)]
     pub(super) fn with_file(listener: UnixListener, file: SocketFile) -> Self {
         Self { _file: Some(file), ..listener.into() }
     }
@@ -62,11 +69,16 @@ impl FcgiListener {
 
 impl From<TcpListener> for FcgiListener {
     fn from(listener: TcpListener) -> Self {
-        Self { _file: None, socket: Socket::Tcp(listener) }
+        Self {
+            #[cfg(unix)]
+            _file: None,
+            socket: Socket::Tcp(listener),
+        }
     }
 }
 
 /// The socket's file is not removed on drop.
+#[cfg(unix)]
 impl From<UnixListener> for FcgiListener {
     fn from(listener: UnixListener) -> Self {
         Self { _file: None, socket: Socket::Unix(listener) }
@@ -85,6 +97,7 @@ impl Listener for FcgiListener {
                 let (io, addr) = accept(listener).await;
                 (FcgiStream::Tcp(io), addr.into())
             }
+            #[cfg(unix)]
             Socket::Unix(listener) => {
                 let (io, addr) = accept(listener).await;
                 (FcgiStream::Unix(io), addr.into())

@@ -57,15 +57,20 @@ pub(super) fn unreported<T>(local_addr: impl FnOnce() -> T) -> T {
 impl LocalAddress {
     fn of<A: fmt::Debug + 'static>(addr: &A) -> Self {
         let any = addr as &dyn Any;
-        let addr = match any.downcast_ref::<tokio::net::unix::SocketAddr>() {
-            Some(unix) => &FcgiAddr::from(unix.clone()) as &dyn fmt::Debug,
-            None => addr,
-        };
         let open_tcp = match any.downcast_ref::<FcgiAddr>() {
             Some(FcgiAddr::Tcp(addr)) => Some(*addr),
             Some(FcgiAddr::Unix(_)) => None,
             None => any.downcast_ref().copied(),
         };
-        Self { name: format!("{addr:?}"), open_tcp }
+        Self { name: name(addr), open_tcp }
     }
+}
+
+/// The address as it is configured, if tokio's own type shows it in another way.
+fn name<A: fmt::Debug + 'static>(addr: &A) -> String {
+    #[cfg(unix)]
+    if let Some(unix) = (addr as &dyn Any).downcast_ref::<tokio::net::unix::SocketAddr>() {
+        return FcgiAddr::from(unix.clone()).to_string();
+    }
+    format!("{addr:?}")
 }

@@ -5,15 +5,31 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 /// A connection that a [`FcgiListener`](crate::FcgiListener) accepted, or one to an [`Address`](crate::Address).
+///
+/// ```
+/// use axum_fcgi::{Address, FcgiStream};
+///
+/// /// Connects to an application, as a web server does.
+/// async fn connect(address: Address) -> std::io::Result<FcgiStream> {
+///     let stream = address.connect().await?;
+///     if let FcgiStream::Tcp(stream) = &stream {
+///         stream.set_nodelay(true)?;
+///     }
+///     Ok(stream)
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FcgiStream {
     /// A TCP connection.
     Tcp(TcpStream),
-    /// A connection over a unix socket.
+    /// A connection over a unix socket. Only on Unix.
+    #[cfg(unix)]
     Unix(UnixStream),
 }
 
@@ -21,6 +37,7 @@ impl AsyncRead for FcgiStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(io) => Pin::new(io).poll_read(cx, buf),
+            #[cfg(unix)]
             Self::Unix(io) => Pin::new(io).poll_read(cx, buf),
         }
     }
@@ -30,6 +47,7 @@ impl AsyncWrite for FcgiStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(io) => Pin::new(io).poll_write(cx, buf),
+            #[cfg(unix)]
             Self::Unix(io) => Pin::new(io).poll_write(cx, buf),
         }
     }
@@ -41,6 +59,7 @@ impl AsyncWrite for FcgiStream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            #[cfg(unix)]
             Self::Unix(io) => Pin::new(io).poll_write_vectored(cx, bufs),
         }
     }
@@ -48,6 +67,7 @@ impl AsyncWrite for FcgiStream {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Tcp(io) => io.is_write_vectored(),
+            #[cfg(unix)]
             Self::Unix(io) => io.is_write_vectored(),
         }
     }
@@ -55,6 +75,7 @@ impl AsyncWrite for FcgiStream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(io) => Pin::new(io).poll_flush(cx),
+            #[cfg(unix)]
             Self::Unix(io) => Pin::new(io).poll_flush(cx),
         }
     }
@@ -62,12 +83,13 @@ impl AsyncWrite for FcgiStream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(io) => Pin::new(io).poll_shutdown(cx),
+            #[cfg(unix)]
             Self::Unix(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

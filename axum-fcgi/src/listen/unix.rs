@@ -13,7 +13,7 @@ use super::path_lock::PathLock;
 use super::socket_file::SocketFile;
 use super::stale;
 
-/// A unix socket to bind at a path, with a mode and an owner.
+/// A unix socket to bind at a path, with a mode and an owner. Only on Unix.
 ///
 /// Anyone who may write to the file can connect, and claim to be any client and any user. The socket gets the mode set
 /// here, whatever the umask, before the first connection: it listens only after its mode and owner are set, and refuses

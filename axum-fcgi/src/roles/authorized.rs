@@ -78,7 +78,14 @@ impl IntoResponse for Authorized {
 }
 
 /// The error of adding a variable to an [`Authorized`]. As a response it is a `500`, which denies the request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+///
+/// ```
+/// use axum_fcgi::{Authorized, InvalidVariable};
+/// assert!(Authorized::new().variable("AUTH_NAME", "eve").is_ok());
+/// assert_eq!(Authorized::new().variable("auth name", "eve").err(), Some(InvalidVariable::Name));
+/// assert_eq!(Authorized::new().variable("AUTH_NAME", "eve\n").err(), Some(InvalidVariable::Value));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidVariable {
     /// The name is invalid.

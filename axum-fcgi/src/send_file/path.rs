@@ -20,7 +20,7 @@ pub(crate) fn is_plain_name(name: &[u8]) -> bool {
 ///
 /// [`SendFiles::file`](crate::SendFiles::file) returns it. As a response it is an empty 404, because no such file exists;
 /// the path came from the client, so the response does not repeat it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("the path leads out of its directory, or a header cannot carry it")]
 pub struct UnsafePath;
 

@@ -92,14 +92,14 @@ const NOT_IN_PATH: &AsciiSet =
 /// let header = SendFileHeader::XAccelRedirect { location: "/internal/".into() };
 /// let app: Router = Router::new().route("/files/{*path}", get(handler)).with_state(SendFiles::new("/srv/files", header));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SendFiles {
     root: PathBuf,
     header: SendFileHeader,
 }
 
 /// The response header that names the file for the web server to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendFileHeader {
     /// `X-Accel-Redirect` with a URI: nginx.
@@ -181,7 +181,7 @@ fn verbatim(path: &[u8]) -> Result<HeaderValue, UnsafePath> {
 /// }
 /// # let _ = axum::routing::get::<_, _, SendFiles>(download);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[must_use = "return it as the response"]
 pub struct SendFile {
     file: PathBuf,

@@ -11,13 +11,12 @@ use axum::serve::Listener;
 use tower_fcgi::{Role, Roles, Stats};
 use tower_service::Service;
 
-use super::accept_loop::{self, Startup};
 use super::config::Config;
 use super::future::ServeFuture;
-use super::make_service::WithRole;
 use super::make_service::make_fcgi_service::MakeFcgiService;
+use super::make_service::{HasAuthorizer, HasFilter, NoAuthorizer, NoFilter, ServedRoles, WithRole};
 use super::prepare::prepare;
-use super::shutdown::{Ended, ShutdownCause};
+use super::serve_with_shutdown::ServeWithShutdown;
 use crate::roles::RoleRouter;
 
 /// Serves `service` over FastCGI to the web servers that connect to `listener`, as [`axum::serve()`] does over HTTP.
@@ -103,24 +102,25 @@ where
 
 /// The builder that [`serve`] returns. Await it to serve.
 ///
-/// It has the methods of [`axum::serve::Serve`], and those that FastCGI needs.
+/// It has the methods of [`axum::serve::Serve`], and those that FastCGI needs. They can be called in any order.
 ///
-/// `M` is the service or make-service, and `K` its [kind](crate::make_service).
+/// `M` is the service or make-service, `K` its [kind](crate::make_service), and `R` says [which other
+/// services](ServedRoles) there are.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is served until it is awaited"]
-pub struct Serve<L, M, K> {
-    listener: L,
+pub struct Serve<L, M, K, R = ServedRoles> {
+    pub(super) listener: L,
     /// HTTP, for upgrades.
-    http: Option<L>,
-    service: M,
-    config: Config,
+    pub(super) http: Option<L>,
+    pub(super) service: M,
+    pub(super) config: Config,
     /// The roles that `service` supports.
-    roles: Roles,
-    stats: Option<Stats>,
-    kind: PhantomData<fn() -> K>,
+    pub(super) roles: Roles,
+    pub(super) stats: Option<Stats>,
+    pub(super) kind: PhantomData<fn() -> (K, R)>,
 }
 
-impl<L: Listener, M, K> Serve<L, M, K> {
+impl<L: Listener, M, K, R> Serve<L, M, K, R> {
     /// The address of the listener.
     ///
     /// # Errors
@@ -130,75 +130,17 @@ impl<L: Listener, M, K> Serve<L, M, K> {
     }
 }
 
-impl<L, M, K> Serve<L, M, K> {
-    /// Replaces the default settings.
+impl<L, M, K, R> Serve<L, M, K, R> {
+    /// Replaces the default settings. The last call counts.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted.
+    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted. The last call counts.
     pub fn with_stats(mut self, stats: Stats) -> Self {
         self.stats = Some(stats);
         self
-    }
-
-    /// Adds a service for the role Authorizer (FastCGI §6.3): it decides whether the web server goes on with a request.
-    ///
-    /// Apache uses it with mod_authnz_fcgi, lighttpd with `"mode" => "authorizer"`; nginx has no such module. Any backend
-    /// may serve the authorized request.
-    ///
-    /// The authorizer gets the method, path and headers of the request, without its body. It allows the request only with
-    /// [`Authorized`](crate::Authorized): a `200` of another kind becomes a `500`, with a line in the web server's log. Any
-    /// other response denies the request. lighttpd sends it to the client unchanged; Apache sends a `401` of its own.
-    ///
-    /// Without this, a request for an Authorizer is rejected with UNKNOWN_ROLE (FastCGI §5.5), and the service of
-    /// [`serve`](crate::serve()) is not called.
-    ///
-    /// # Examples
-    /// ```no_run
-    /// use axum::handler::HandlerWithoutStateExt as _;
-    /// use axum::http::StatusCode;
-    /// use axum::{Router, routing::get};
-    /// use axum_fcgi::{Authorized, RemoteUser};
-    ///
-    /// async fn authorize(user: Option<RemoteUser>) -> Result<Authorized, StatusCode> {
-    ///     user.filter(|RemoteUser(name)| name == "alice").map(|_| Authorized::new()).ok_or(StatusCode::FORBIDDEN)
-    /// }
-    ///
-    /// # async fn run() -> std::io::Result<()> {
-    /// let router = Router::new().route("/", get(async || "Hello, alice!"));
-    /// let listener = axum_fcgi::UnixSocket::new("/run/app/fcgi.sock").group("www-data").bind()?;
-    /// axum_fcgi::serve(listener, router).with_authorizer(authorize.into_service()).await
-    /// # }
-    /// ```
-    pub fn with_authorizer<A>(self, authorizer: A) -> Serve<L, RoleRouter<M, A>, WithRole<K>>
-    where
-        A: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-    {
-        self.with_role(Role::AUTHORIZER, Roles::AUTHORIZER, authorizer)
-    }
-
-    /// Adds a service for the role Filter (FastCGI §6.4): it gets a file with each request, as
-    /// [`FilterData`](crate::FilterData).
-    ///
-    /// No web server is known to use this role today.
-    pub fn with_filter<F>(self, filter: F) -> Serve<L, RoleRouter<M, F>, WithRole<K>>
-    where
-        F: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-    {
-        self.with_role(Role::FILTER, Roles::FILTER, filter)
-    }
-
-    fn with_role<T: 'static>(
-        self,
-        role: Role,
-        added: Roles,
-        role_service: T,
-    ) -> Serve<L, RoleRouter<M, T>, WithRole<K>> {
-        let Self { listener, http, service, config, roles, stats, kind: _ } = self;
-        let service = RoleRouter::new(service, role, prepare(role_service));
-        Serve { listener, http, service, config, roles: roles.and(added), stats, kind: PhantomData }
     }
 
     /// Also serves upgrades, such as WebSockets, over HTTP to the web servers that connect to `listener`.
@@ -222,7 +164,7 @@ impl<L, M, K> Serve<L, M, K> {
     /// cannot tell them anything that a client could not forge.
     ///
     /// `listener` has the type of the other one, so that a make-service gets both: see [`FcgiListener`](crate::FcgiListener) for a
-    /// TCP and a unix socket.
+    /// TCP and a unix socket. The last call counts.
     ///
     /// **Limit who can connect**, as for FastCGI: anyone who can connect can claim to be any client. The same `warn` is logged
     /// for a TCP address that is not loopback.
@@ -253,83 +195,97 @@ impl<L, M, K> Serve<L, M, K> {
     /// Then idle connections are closed, requests in flight complete within [`Config::with_shutdown_timeout`], and the
     /// future completes. Of new connections, only those that the system has already queued are accepted, as far as
     /// [`Config::with_max_connections`] allows within 1 s; and each has 1 s to send its request.
-    pub fn with_graceful_shutdown<F>(self, signal: F) -> ServeWithShutdown<L, M, K, F>
+    pub fn with_graceful_shutdown<F>(self, signal: F) -> ServeWithShutdown<L, M, K, F, R>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         ServeWithShutdown { serve: self, signal }
     }
+
+    fn with_role<T: 'static, S>(
+        self,
+        role: Role,
+        added: Roles,
+        role_service: T,
+    ) -> Serve<L, RoleRouter<M, T>, WithRole<K>, S> {
+        let Self { listener, http, service, config, roles, stats, kind: _ } = self;
+        let service = RoleRouter::new(service, role, prepare(role_service));
+        Serve { listener, http, service, config, roles: roles.and(added), stats, kind: PhantomData }
+    }
 }
 
-impl<L, M, K> IntoFuture for Serve<L, M, K>
+impl<L, M, K, F> Serve<L, M, K, ServedRoles<NoAuthorizer, F>> {
+    /// Adds a service for the role Authorizer (FastCGI §6.3): it decides whether the web server goes on with a request.
+    ///
+    /// Apache uses it with mod_authnz_fcgi, lighttpd with `"mode" => "authorizer"`; nginx has no such module. Any backend
+    /// may serve the authorized request.
+    ///
+    /// The authorizer gets the method, path and headers of the request, without its body. It allows the request only with
+    /// [`Authorized`](crate::Authorized): a `200` of another kind becomes a `500`, with a line in the web server's log. Any
+    /// other response denies the request. lighttpd sends it to the client unchanged; Apache sends a `401` of its own.
+    ///
+    /// A second authorizer is an error of the compiler: this method is not found.
+    ///
+    /// Without this, a request for an Authorizer is rejected with UNKNOWN_ROLE (FastCGI §5.5), and the service of
+    /// [`serve`](crate::serve()) is not called.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use axum::handler::HandlerWithoutStateExt as _;
+    /// use axum::http::StatusCode;
+    /// use axum::{Router, routing::get};
+    /// use axum_fcgi::{Authorized, RemoteUser};
+    ///
+    /// async fn authorize(user: Option<RemoteUser>) -> Result<Authorized, StatusCode> {
+    ///     user.filter(|RemoteUser(name)| name == "alice").map(|_| Authorized::new()).ok_or(StatusCode::FORBIDDEN)
+    /// }
+    ///
+    /// # async fn run() -> std::io::Result<()> {
+    /// let router = Router::new().route("/", get(async || "Hello, alice!"));
+    /// let listener = axum_fcgi::UnixSocket::new("/run/app/fcgi.sock").group("www-data").bind()?;
+    /// axum_fcgi::serve(listener, router).with_authorizer(authorize.into_service()).await
+    /// # }
+    /// ```
+    pub fn with_authorizer<A>(
+        self,
+        authorizer: A,
+    ) -> Serve<L, RoleRouter<M, A>, WithRole<K>, ServedRoles<HasAuthorizer, F>>
+    where
+        A: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    {
+        self.with_role(Role::AUTHORIZER, Roles::AUTHORIZER, authorizer)
+    }
+}
+
+impl<L, M, K, A> Serve<L, M, K, ServedRoles<A, NoFilter>> {
+    /// Adds a service for the role Filter (FastCGI §6.4): it gets a file with each request, as
+    /// [`FilterData`](crate::FilterData).
+    ///
+    /// A second filter is an error of the compiler: this method is not found.
+    ///
+    /// No web server is known to use this role today.
+    pub fn with_filter<F>(
+        self,
+        filter: F,
+    ) -> Serve<L, RoleRouter<M, F>, WithRole<K>, ServedRoles<A, HasFilter>>
+    where
+        F: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    {
+        self.with_role(Role::FILTER, Roles::FILTER, filter)
+    }
+}
+
+impl<L, M, K, R> IntoFuture for Serve<L, M, K, R>
 where
     L: Listener<Addr: fmt::Debug>,
     M: MakeFcgiService<L, K>,
     K: 'static,
+    R: 'static,
 {
     type Output = io::Result<()>;
     type IntoFuture = ServeFuture;
 
     fn into_future(self) -> ServeFuture {
         self.with_graceful_shutdown(std::future::pending()).into_future()
-    }
-}
-
-/// A [`Serve`] with a graceful shutdown. Await it to serve.
-#[derive(Debug, Clone)]
-#[must_use = "nothing is served until it is awaited"]
-pub struct ServeWithShutdown<L, M, K, F> {
-    serve: Serve<L, M, K>,
-    signal: F,
-}
-
-impl<L: Listener, M, K, F> ServeWithShutdown<L, M, K, F> {
-    /// The address of the listener.
-    ///
-    /// # Errors
-    /// If the system does not return it.
-    pub fn local_addr(&self) -> io::Result<L::Addr> {
-        self.serve.local_addr()
-    }
-}
-
-impl<L, M, K, F> ServeWithShutdown<L, M, K, F> {
-    /// Replaces the default settings.
-    pub fn with_config(mut self, config: Config) -> Self {
-        self.serve.config = config;
-        self
-    }
-
-    /// Counts what the connections and their requests do: see [`Serve::with_stats`].
-    pub fn with_stats(mut self, stats: Stats) -> Self {
-        self.serve.stats = Some(stats);
-        self
-    }
-}
-
-impl<L, M, K, F> IntoFuture for ServeWithShutdown<L, M, K, F>
-where
-    L: Listener<Addr: fmt::Debug>,
-    M: MakeFcgiService<L, K>,
-    K: 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
-    type Output = io::Result<()>;
-    type IntoFuture = ServeFuture;
-
-    fn into_future(self) -> ServeFuture {
-        let Self { serve: Serve { listener, http, service, config, roles, stats, kind: _ }, signal } = self;
-        ServeFuture::new(async move {
-            let signal = async {
-                signal.await;
-                ShutdownCause::Application
-            };
-            let startup = Startup { roles, stats, started_by: "the application" };
-            let run = accept_loop::run::<L, L, _, K>;
-            // Connections that are stuck end with the runtime, or the process.
-            let (Ended::All | Ended::Aborted | Ended::Stuck) =
-                run(listener, http, service, config, startup, signal).await;
-            Ok(())
-        })
     }
 }

@@ -9,6 +9,21 @@ use std::task::{Context, Poll};
 ///
 /// # Cancel safety
 /// Dropping it closes the listener. Open connections are still served, each in a task of its own.
+///
+/// ```
+/// use axum::Router;
+/// use tokio::net::TcpListener;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let server: axum_fcgi::ServeFuture = axum_fcgi::serve(listener, Router::new()).into_future();
+/// // Beside the rest of the program.
+/// let server = tokio::spawn(server);
+/// # server.abort();
+/// # Ok(())
+/// # }
+/// ```
 pub struct ServeFuture(Pin<Box<dyn Future<Output = io::Result<()>> + Send>>);
 
 impl ServeFuture {

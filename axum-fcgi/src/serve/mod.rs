@@ -12,6 +12,7 @@ mod http_upgrades;
 mod incoming_stream;
 pub mod make_service;
 mod prepare;
+mod serve_with_shutdown;
 mod service;
 mod shutdown;
 mod socket_options;
@@ -22,8 +23,9 @@ mod upgrade;
 
 #[cfg(unix)]
 pub use self::auto::{ServeAuto, serve_auto};
-pub use self::builder::{Serve, ServeWithShutdown, serve};
+pub use self::builder::{Serve, serve};
 pub use self::config::Config;
 pub use self::future::ServeFuture;
 pub use self::incoming_stream::IncomingStream;
 pub use self::make_service::make_fcgi_service::MakeFcgiService;
+pub use self::serve_with_shutdown::ServeWithShutdown;

@@ -4,15 +4,14 @@ use std::any::Any;
 
 use tokio::net::TcpStream;
 
-#[cfg(unix)]
 use crate::listen::FcgiStream;
 
 fn as_tcp<IO: 'static>(io: &IO) -> Option<&TcpStream> {
     let io = io as &dyn Any;
-    #[cfg(unix)]
     if let Some(io) = io.downcast_ref() {
         return match io {
             FcgiStream::Tcp(tcp) => Some(tcp),
+            #[cfg(unix)]
             FcgiStream::Unix(_) => None,
         };
     }

@@ -24,18 +24,11 @@ where
         shutdown_timeout = ?config.shutdown_timeout,
         "serving FastCGI"
     );
-    #[cfg(unix)]
     [Some(listener), http].into_iter().flatten().for_each(|listener| {
         crate::listen::warn_if_exposed(&crate::listen::local_addresses(listener));
     });
 }
 
-#[cfg(unix)]
 fn names<L: Listener<Addr: fmt::Debug>>(listener: &L) -> Vec<String> {
     crate::listen::local_addresses(listener).into_iter().map(|address| address.name).collect()
-}
-
-#[cfg(not(unix))]
-fn names<L: Listener<Addr: fmt::Debug>>(listener: &L) -> Vec<String> {
-    listener.local_addr().iter().map(|address| format!("{address:?}")).collect()
 }

@@ -41,13 +41,13 @@ fn accepted(headers: &HeaderMap) -> Format {
     for value in headers.get_all(ACCEPT) {
         for range in value.to_str().unwrap_or_default().split(',') {
             let mut parts = range.split(';').map(str::trim);
-            let format = match parts.next().unwrap_or_default() {
+            let format = match &*parts.next().unwrap_or_default().to_ascii_lowercase() {
                 "text/html" => Format::Html,
                 "application/json" => Format::Json,
                 "application/openmetrics-text" | "text/plain" => Format::OpenMetrics,
                 _ => continue,
             };
-            let weight = parts.find_map(|parameter| parameter.strip_prefix("q="));
+            let weight = parts.find_map(|parameter| parameter.strip_prefix(['q', 'Q'])?.strip_prefix('='));
             let weight = weight.map_or(Some(1.0), |weight| weight.parse().ok()).unwrap_or(0.0);
             if weight > best.0 {
                 best = (weight, format);
@@ -81,6 +81,7 @@ mod tests {
                 Some((Format::OpenMetrics, false)),
             ),
             ("", "text/html;q=0.1, application/json", Some((Format::Json, false))),
+            ("", "Text/HTML;Q=0.2, APPLICATION/json;q=0.1", Some((Format::Html, false))),
             ("", "application/json;q=0", Some((Format::OpenMetrics, false))),
             ("", "application/json; q=none", Some((Format::OpenMetrics, false))),
             ("full", "application/json", Some((Format::Json, true))),

@@ -7,6 +7,7 @@ mod handover;
 mod log;
 mod program;
 mod signals;
+mod warnings;
 #[path = "../serve/wire.rs"]
 mod wire;
 
@@ -18,8 +19,8 @@ fn main() -> ExitCode {
     if child::is_one() {
         return program::run();
     }
-    let tests = cgi::TESTS.iter().chain(fastcgi::TESTS).chain(handover::TESTS).chain(signals::TESTS);
-    let trials = tests.map(|(name, run)| {
+    let tests = [cgi::TESTS, fastcgi::TESTS, handover::TESTS, signals::TESTS, warnings::TESTS];
+    let trials = tests.into_iter().flatten().map(|(name, run)| {
         let run = *run;
         Trial::test(*name, move || {
             run();

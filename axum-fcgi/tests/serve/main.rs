@@ -17,6 +17,7 @@ mod operator_log;
 mod readiness;
 mod request_events;
 mod roles;
+mod settings_order;
 mod shutdown;
 mod stats;
 mod types;

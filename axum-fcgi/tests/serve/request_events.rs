@@ -113,3 +113,57 @@ async fn a_gateways_warnings_name_the_request() {
     let fields = "method=POST uri=/ends peer=\"192.0.2.1:80\" ";
     assert!(line.contains(fields) && line.contains("response is incomplete"), "{line}");
 }
+
+#[cfg(feature = "gateway")]
+#[tokio::test]
+async fn what_a_gateway_refuses_is_named() {
+    use axum::BoxError;
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum_fcgi::{FastCgiGateway, InternalFiles, PhpGateway};
+    use tower::ServiceExt as _;
+
+    let (log, _guard) = Log::start();
+    let dir = tempfile::tempdir().unwrap();
+    let application = tower::service_fn(async |_: Request| {
+        let named = [("x-accel-redirect", "/files/none")];
+        Ok::<_, BoxError>((named, Body::empty()).into_response())
+    });
+    let files = InternalFiles::new().x_accel_redirect("/files/", dir.path());
+    let without_script = PhpGateway::new(application, dir.path()).front_controller("/none.php");
+    let without_root = PhpGateway::new(application, dir.path().join("none"));
+    let without_file = FastCgiGateway::new(application).internal_files(files);
+    let without_files = FastCgiGateway::new(application);
+    let services = [
+        (Router::new().fallback_service(without_script), 404, "the front controller is not a script"),
+        (Router::new().fallback_service(without_root), 500, "the document root cannot be read"),
+        (Router::new().fallback_service(without_file), 404, "named a file that is not sent"),
+        (Router::new().fallback_service(without_files), 200, "X-Accel-Redirect is ignored"),
+    ];
+    for (before, (service, status, message)) in services.into_iter().enumerate() {
+        let request = Request::get("/page?q").body(Body::empty()).unwrap();
+        let response = service.oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{message}");
+        let line = only(&log, before);
+        assert!(line.contains("method=GET uri=/page?q ") && line.contains(message), "{line}");
+    }
+}
+
+#[cfg(feature = "gateway")]
+#[tokio::test(start_paused = true)]
+async fn a_gateways_timeout_names_the_request() {
+    use axum::BoxError;
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum_fcgi::FastCgiGateway;
+    use tower::ServiceExt as _;
+
+    let (log, _guard) = Log::start();
+    let never =
+        tower::service_fn(async |_: Request| std::future::pending::<Result<Response, BoxError>>().await);
+    let request = Request::get("/slow?q").body(Body::empty()).unwrap();
+    let response = FastCgiGateway::new(never).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+    let line = only(&log, 0);
+    assert!(line.contains("method=GET uri=/slow?q ") && line.contains("answering 504"), "{line}");
+}

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::wire::{ID, ask, bytes, get as get_of, streams};
 
 /// A request for `role` on a kept connection, without its streams.
-fn head(role: Role, pairs: &[(&str, &str)]) -> RecordEncoder {
+pub(crate) fn head(role: Role, pairs: &[(&str, &str)]) -> RecordEncoder {
     let mut out = RecordEncoder::new();
     out.write_record(RecordType::BEGIN_REQUEST, ID, &BeginRequest { role, keep_conn: true }.encode());
     let mut encoded = Vec::new();

@@ -72,7 +72,7 @@ pub(crate) const DISCONNECT_NOT_REPORTED: Deviation = Deviation {
     check: "hang_up_while_waiting",
     instead: "not reported",
     since: &[],
-    words: "client disconnects (not reported to a waiting handler)",
+    words: "client disconnects (not reported)",
 };
 
 /// The web server takes the end of the connection, or of the program, for the end of the response.

@@ -77,7 +77,10 @@ fn html() -> Result {
     let peer = visit.busy.local_addr()?.to_string();
     assert!(!page.contains("/wait") && !page.contains(&peer), "only full lists: {page}");
     let page = site.page("html&full")?.body;
-    assert!(page.contains("GET /wait/a&amp;lt;%22'?%3Cscript%3E") && page.contains(&peer), "{page}");
+    assert!(
+        page.contains("GET /wait/a&amp;lt;%22'%E2%80%AE%7F?%3Cscript%3E") && page.contains(&peer),
+        "{page}"
+    );
     assert!(!page.contains("<script") && !page.contains(HOSTILE), "{page}");
     Ok(())
 }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use crate::wire;
 
 /// A target that is markup, unless it is escaped.
-pub(crate) const HOSTILE: &str = "/wait/a&lt;\"'?<script>alert(1)</script>";
+pub(crate) const HOSTILE: &str = "/wait/a&lt;\"'\u{202e}\u{7f}?<script>alert(1)</script>";
 
 pub(crate) struct Site {
     runtime: Runtime,

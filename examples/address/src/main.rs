@@ -9,6 +9,7 @@
 //! configurations, and over HTTP.
 
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 use axum_fcgi::{Config, FcgiListener, RequestTarget, tower_fcgi};
 use tokio::net::TcpListener;
+#[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 
 const PREFIX: &str = "/app";
@@ -51,10 +53,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).ok_or("usage: address http://IP:PORT | ADDRESS")?;
-    let mut term = signal(SignalKind::terminate())?;
-    let stop = async move {
-        term.recv().await;
-    };
+    let stop = stop()?;
     match address.strip_prefix("http://") {
         Some(address) => {
             let service =
@@ -73,4 +72,15 @@ async fn run() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// Completes on SIGTERM, or on Windows, which has no signals, on Ctrl-C. Both are handled from this call on.
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut stop = signal(SignalKind::terminate())?;
+    #[cfg(windows)]
+    let mut stop = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        stop.recv().await;
+    })
 }

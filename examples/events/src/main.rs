@@ -44,5 +44,16 @@ fn subscribe(messages: &broadcast::Sender<String>) -> impl Stream<Item = Result<
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    axum_fcgi::serve_auto(app()).await
+    serve(app()).await
+}
+
+#[cfg(unix)]
+async fn serve(router: Router) -> io::Result<()> {
+    axum_fcgi::serve_auto(router).await
+}
+
+/// `serve_auto` needs Unix. This always listens at the address of the configurations.
+#[cfg(not(unix))]
+async fn serve(router: Router) -> io::Result<()> {
+    axum_fcgi::serve(axum_fcgi::FcgiListener::bind("127.0.0.1:9000")?, router).await
 }

@@ -62,8 +62,14 @@ fn write_lines(out: &mut impl Write, path: &str, value: &Value) -> io::Result<()
 
 /// Escapes control characters: clients choose the targets on a page, and must not control the terminal.
 fn visible(text: &str) -> String {
-    let escape = |char: char| if char.is_control() { char.escape_default().to_string() } else { char.into() };
+    let is_control = |char: char| char.is_control() || is_direction(char);
+    let escape = |char: char| if is_control(char) { char.escape_default().to_string() } else { char.into() };
     text.chars().map(escape).collect()
+}
+
+/// Whether a character changes the order in which the others are shown (Unicode's Bidi_Control).
+const fn is_direction(char: char) -> bool {
+    matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -87,10 +93,10 @@ mod tests {
     }
     #[test]
     fn control_characters_are_escaped() {
-        let page = serde_json::json!({"a\n": "/\u{1b}[2J\r\n\u{9b}2J?\u{e9}='"});
+        let page = serde_json::json!({"a\n": "/\u{1b}[2J\r\n\u{9b}2J?\u{e9}='\u{202e}\u{2069}"});
         let mut out = Vec::new();
         write_lines(&mut out, "", &page).unwrap();
-        let expected = "a\\n: /\\u{1b}[2J\\r\\n\\u{9b}2J?\u{e9}='\n";
+        let expected = "a\\n: /\\u{1b}[2J\\r\\n\\u{9b}2J?\u{e9}='\\u{202e}\\u{2069}\n";
         assert_eq!(std::str::from_utf8(&out).unwrap(), expected);
     }
 }

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum_fcgi::{Address, FcgiStream};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::failure::Failure;
@@ -33,12 +35,13 @@ impl Target {
 
     async fn open(&self) -> io::Result<FcgiStream> {
         let tcp = match self {
+            #[cfg(unix)]
             Self::Address(Address::Unix(path)) => {
                 return UnixStream::connect(path).await.map(FcgiStream::Unix);
             }
             Self::Address(Address::Tcp(addr)) => TcpStream::connect(addr).await?,
             Self::Address(other) => {
-                return Err(io::Error::other(format!("{other} is an address to listen at only")));
+                return Err(io::Error::other(format!("{other} is not an address to connect to")));
             }
             Self::Host(host) => TcpStream::connect(host).await?,
         };

@@ -50,5 +50,16 @@ async fn main() -> io::Result<()> {
     let by = send_by(&by).ok_or_else(|| {
         io::Error::other("SEND_BY must be x-accel-redirect (nginx), x-sendfile or x-sendfile-verbatim")
     })?;
-    axum_fcgi::serve_auto(app(SendFiles::new(root, by))).await
+    serve(app(SendFiles::new(root, by))).await
+}
+
+#[cfg(unix)]
+async fn serve(router: Router) -> io::Result<()> {
+    axum_fcgi::serve_auto(router).await
+}
+
+/// `serve_auto` needs Unix. This always listens at the address of the configurations.
+#[cfg(not(unix))]
+async fn serve(router: Router) -> io::Result<()> {
+    axum_fcgi::serve(axum_fcgi::FcgiListener::bind("127.0.0.1:9000")?, router).await
 }

@@ -8,13 +8,15 @@
 //!
 //! Only root may write to `/run`. Debian's web servers run as the group `www-data`. The folder also has `apache.conf`,
 //! `lighttpd.conf`, `Caddyfile`, `haproxy.cfg`, `h2o.conf` and, for OpenBSD, `httpd.conf`; each starts with the command
-//! to run it.
+//! to run it. On Windows, which has no unix sockets, the argument is an address such as `127.0.0.1:9000`.
 
 use std::io;
 
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
+use axum_fcgi::FcgiListener;
+#[cfg(unix)]
 use axum_fcgi::UnixSocket;
 
 fn app() -> Router {
@@ -25,6 +27,11 @@ fn app() -> Router {
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
+    axum_fcgi::serve(listen()?, app()).with_graceful_shutdown(stop()).await
+}
+
+#[cfg(unix)]
+fn listen() -> io::Result<FcgiListener> {
     let mut arguments = std::env::args_os().skip(1);
     let Some(path) = arguments.next() else {
         return Err(io::Error::other("usage: hello PATH_OF_SOCKET [GROUP_OF_WEB_SERVER]"));
@@ -34,11 +41,23 @@ async fn main() -> io::Result<()> {
     if let Some(group) = arguments.next() {
         socket = socket.group(group.to_string_lossy().into_owned());
     }
-    let listener = socket.bind()?;
-    axum_fcgi::serve(listener, app()).with_graceful_shutdown(stop()).await
+    socket.bind()
+}
+
+#[cfg(not(unix))]
+fn listen() -> io::Result<FcgiListener> {
+    let address = std::env::args().nth(1).ok_or_else(|| io::Error::other("usage: hello IP:PORT"))?;
+    FcgiListener::bind(address)
+}
+
+/// Completes on Ctrl-C.
+#[cfg(not(unix))]
+async fn stop() {
+    tokio::signal::ctrl_c().await.expect("a handler for Ctrl-C can be installed");
 }
 
 /// Completes on SIGTERM or Ctrl-C.
+#[cfg(unix)]
 async fn stop() {
     let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .expect("a handler for SIGTERM can be installed");

@@ -2,10 +2,12 @@
 //!
 //! Run `cargo run -p quickstart` and open the address that it prints. Nothing else needs to be installed.
 //!
-//! The browser sends a request to [`web_server()`]. This sends it, over a [tapped](Tapped) connection to a unix socket, to
-//! [`app`], an axum Router that `axum_fcgi::serve` serves. The page and the records that it shows come back the same way.
+//! The browser sends a request to [`web_server()`]. This sends it, over a [tapped](Tapped) connection to a unix socket (TCP on
+//! Windows), to [`app`], an axum Router that `axum_fcgi::serve` serves. The page and the records that it shows come back the
+//! same way.
 
 mod application;
+mod connect;
 mod diagram;
 mod forgetful;
 mod page;

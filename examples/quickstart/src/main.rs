@@ -8,8 +8,11 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
+use axum_fcgi::{Address, FcgiListener};
+#[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: quickstart [--port NUMBER | --replay seed]";
@@ -62,33 +65,61 @@ async fn main() -> ExitCode {
 
 async fn serve(port: u16) -> io::Result<()> {
     // Before the program prints that Ctrl-C stops it.
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    // A closed terminal sends SIGHUP. Without a handler the directory would remain.
-    let mut hang_up = signal(SignalKind::hangup())?;
+    let stop = stop()?;
     let http = quickstart::listen(port, |port| print(&format!("Port {port} is in use."))).await?;
     // Only this user may enter the directory.
     let directory = tempfile::Builder::new().prefix("quickstart-").tempdir()?;
-    let socket = directory.path().join("app.sock");
+    let (listener, address) = listen(directory.path())?;
     print(&format!(
-        "Open http://{address} in a browser.\n\n\
-         A small web server listens there. It forwards each request over FastCGI, on the unix socket\n\
-         {socket}\n\
+        "Open http://{http} in a browser.\n\n\
+         A small web server listens there. It forwards each request over FastCGI, on the socket\n\
+         {address}\n\
          to an axum Router behind axum_fcgi::serve. The page shows the FastCGI records, live.\n\
          Press Ctrl-C to stop. To send the application a request, run in another terminal, in this directory:\n\
-         cargo run -p fcgi -- get {socket} /hello",
-        address = http.local_addr()?,
-        socket = socket.display(),
+         cargo run -p fcgi -- get {address} /hello",
+        http = http.local_addr()?,
     ));
-    quickstart::serve(http, &socket, &socket, async {
+    quickstart::serve(http, listener, address, stop).await?;
+    print("Stopped.");
+    Ok(())
+}
+
+/// Completes on Ctrl-C, SIGTERM, and when the terminal is closed (SIGHUP): otherwise the directory would remain.
+#[cfg(unix)]
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hang_up.recv() => {}
         }
     })
-    .await?;
-    print("Stopped.");
-    Ok(())
+}
+
+/// Completes on Ctrl-C.
+#[cfg(windows)]
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
+}
+
+/// Listens for the web server. Returns the address too.
+#[cfg(unix)]
+fn listen(directory: &Path) -> io::Result<(FcgiListener, Address)> {
+    let address = Address::Unix(directory.join("app.sock"));
+    Ok((FcgiListener::bind(&address)?, address))
+}
+
+/// Listens for the web server. Returns the address too. Without unix sockets, other users of this machine can connect.
+#[cfg(not(unix))]
+fn listen(_directory: &Path) -> io::Result<(FcgiListener, Address)> {
+    let listener = FcgiListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string().parse().map_err(io::Error::other)?;
+    Ok((listener, address))
 }
 
 /// Prints to stdout. A closed stdout is not an error.

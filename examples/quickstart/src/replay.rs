@@ -16,8 +16,7 @@ use fcgi_core::{
     BeginRequest, Params, RecordDecoder, RecordEncoder, RecordType, RequestId, Role, encode_pair,
 };
 use serde::Serialize;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::time::timeout;
 use tower::service_fn;
 use tower_fcgi::Connection;
@@ -32,6 +31,9 @@ pub(crate) const RESPONSE: &[u8] = b"Status: 404 Not Found\r\nContent-Length: 3\
 
 /// How long the web server waits for the close. Shorter than in practice, but long enough for a correct driver.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The bytes that a connection holds in each direction. Larger than the request and the response.
+const BUFFER: usize = 64 * 1024;
 
 const ID: RequestId = RequestId(1);
 
@@ -57,17 +59,14 @@ pub struct Run {
     pub closed_after_micros: Option<u64>,
 }
 
-/// Sends the request to both drivers, one after the other.
-///
-/// # Panics
-/// If the system has no more sockets.
+/// Sends the request to both drivers, one after the other, over connections in memory.
 pub async fn seed() -> Replay {
-    let (web_server, application) = UnixStream::pair().expect("a socket pair can be created");
+    let (web_server, application) = duplex(BUFFER);
     let driver = tokio::spawn(forgetful::serve(application));
     let forgetful = run(web_server).await;
     let _ = driver.await;
 
-    let (web_server, application) = UnixStream::pair().expect("a socket pair can be created");
+    let (web_server, application) = duplex(BUFFER);
     let not_found = service_fn(async |_| {
         let mut response = Response::new(Body::from("no\n"));
         *response.status_mut() = StatusCode::NOT_FOUND;
@@ -80,7 +79,7 @@ pub async fn seed() -> Replay {
 }
 
 /// Acts as the web server, and returns all steps.
-async fn run(stream: UnixStream) -> Run {
+async fn run(stream: DuplexStream) -> Run {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let all = Arc::clone(&seen);
     let find_watcher = move |_: &Params| -> Option<crate::trace::Watcher> {
@@ -94,7 +93,7 @@ async fn run(stream: UnixStream) -> Run {
     Run { closed_after_micros: steps.iter().find(close).map(|step| step.micros), steps }
 }
 
-async fn exchange(mut io: Tapped<UnixStream>) -> io::Result<()> {
+async fn exchange(mut io: Tapped<DuplexStream>) -> io::Result<()> {
     let mut head = Vec::new();
     for (name, value) in [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/foo"), ("CONTENT_LENGTH", "4")] {
         encode_pair(&mut head, name.as_bytes(), value.as_bytes());
@@ -132,7 +131,7 @@ async fn exchange(mut io: Tapped<UnixStream>) -> io::Result<()> {
     Ok(())
 }
 
-async fn send(io: &mut Tapped<UnixStream>, out: &RecordEncoder) -> io::Result<()> {
+async fn send(io: &mut Tapped<DuplexStream>, out: &RecordEncoder) -> io::Result<()> {
     io.write_all(&out.slices().collect::<Vec<_>>().concat()).await
 }
 

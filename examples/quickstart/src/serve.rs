@@ -2,11 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, UnixListener};
+use axum_fcgi::{Address, FcgiListener};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -17,22 +17,21 @@ use crate::web_server::web_server;
 /// How long requests in flight may take to complete. Only a browser that does not read its responses takes longer.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Runs both until `stop` completes. The application listens at the path `listens_at`, and the web server connects to
-/// `connects_to`. The two paths differ only if there is a proxy in between.
+/// Runs both until `stop` completes. The application has `listener`, and the web server connects to the address
+/// `connects_to`. This is another one than that of `listener` only if there is a proxy in between.
 ///
 /// # Errors
-/// If the application cannot listen at its path.
+/// If the web server cannot accept connections.
 pub async fn serve(
     http: TcpListener,
-    listens_at: &Path,
-    connects_to: &Path,
+    listener: FcgiListener,
+    connects_to: Address,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let viewers = Viewers::default();
     let stopping = CancellationToken::new();
     let web_server_stopped = CancellationToken::new();
 
-    let listener = UnixListener::bind(listens_at)?;
     let application = axum_fcgi::serve(listener, app(viewers.clone(), stopping.clone()))
         .with_config(axum_fcgi::Config::default().with_shutdown_timeout(SHUTDOWN_TIMEOUT))
         .with_graceful_shutdown(web_server_stopped.clone().cancelled_owned());

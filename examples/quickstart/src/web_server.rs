@@ -6,7 +6,6 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,13 +13,15 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use axum_fcgi::Address;
 use http_body_util::BodyExt as _;
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_stream::StreamExt as _;
 use tower::{Service, ServiceExt as _};
 use tower_fcgi::client::{self, Config, ExtraParams, Pool, ResponseBody};
 
+use crate::connect::connect;
 use crate::records::{HttpRequest, Notice};
 use crate::tap::Tapped;
 use crate::viewers::Viewers;
@@ -53,13 +54,12 @@ pub async fn listen(port: u16, mut in_use: impl FnMut(u16)) -> io::Result<TcpLis
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
 }
 
-/// Forwards each request to the application at `socket`, and shows each page the records of its own requests.
-pub fn web_server(socket: &Path, viewers: Viewers) -> Router {
+/// Forwards each request to the application at `address`, and shows each page the records of its own requests.
+pub fn web_server(address: Address, viewers: Viewers) -> Router {
     let request_viewers = viewers.clone();
     let find_watcher = Arc::new(move |params: &_| viewers.watcher(params));
-    let socket = socket.to_owned();
     let connect = move || {
-        let (connecting, find_watcher) = (UnixStream::connect(socket.clone()), Arc::clone(&find_watcher));
+        let (connecting, find_watcher) = (connect(address.clone()), Arc::clone(&find_watcher));
         async move { Ok(Tapped::new(connecting.await?, find_watcher)) }
     };
     // The pages show connections that are kept, as nginx keeps them.

@@ -53,7 +53,7 @@ impl Quickstart {
 /// Checks that the socket's directory was removed.
 fn assert_clean(output: &str) {
     let socket =
-        output.lines().find(|line| line.ends_with("app.sock")).expect("the program prints its socket");
+        output.lines().find_map(|line| line.strip_prefix("unix:")).expect("the program prints its socket");
     let directory = Path::new(socket).parent().expect("the socket is in a directory");
     assert!(!directory.exists(), "{} still exists", directory.display());
 }

@@ -9,12 +9,14 @@
 //! Then start nginx with `nginx.conf`, or HAProxy with `haproxy.cfg`. On SIGTERM an instance stops accepting connections,
 //! closes idle ones, completes the requests in flight, and exits.
 
+use std::io;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get, post};
 use axum_fcgi::{Address, FcgiListener};
+#[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 
 fn app() -> Router {
@@ -34,12 +36,20 @@ async fn slow(Path(text): Path<String>) -> String {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address: Address = std::env::args().nth(1).ok_or("usage: scale-out ADDRESS")?.parse()?;
     // Before the listener exists: from then on a supervisor may send SIGTERM.
-    let mut term = signal(SignalKind::terminate())?;
-    let stop = async move {
-        term.recv().await;
-    };
+    let stop = stop()?;
     let listener = FcgiListener::bind(&address)?;
     println!("listening at {address}");
     axum_fcgi::serve(listener, app()).with_graceful_shutdown(stop).await?;
     Ok(())
+}
+
+/// Completes on SIGTERM, or on Windows, which has no signals, on Ctrl-C. Both are handled from this call on.
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut stop = signal(SignalKind::terminate())?;
+    #[cfg(windows)]
+    let mut stop = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        stop.recv().await;
+    })
 }

@@ -83,5 +83,19 @@ async fn chat(socket: &mut WebSocket, messages: &Messages, client: SocketAddr) -
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    axum_fcgi::serve_auto(app()).await
+    serve(app()).await
+}
+
+#[cfg(unix)]
+async fn serve(router: Router) -> io::Result<()> {
+    axum_fcgi::serve_auto(router).await
+}
+
+/// `serve_auto` needs Unix. This always listens at the addresses of the configurations.
+#[cfg(not(unix))]
+async fn serve(router: Router) -> io::Result<()> {
+    use axum_fcgi::FcgiListener;
+
+    let http = FcgiListener::bind("127.0.0.1:9001")?;
+    axum_fcgi::serve(FcgiListener::bind("127.0.0.1:9000")?, router).with_upgrades_over_http(http).await
 }

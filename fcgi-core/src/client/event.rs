@@ -24,7 +24,17 @@ pub enum Event {
 }
 
 /// What the end of the application's stream interrupted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// ```
+/// use fcgi_core::Role;
+/// use fcgi_core::client::{Config, Connection, EndOfInput};
+/// let mut connection = Connection::new(Config::new());
+/// assert_eq!(connection.end_of_input(), EndOfInput::Clean);
+/// let request = connection.begin(Role::RESPONDER, false)?;
+/// assert_eq!(connection.end_of_input(), EndOfInput::InRequest);
+/// # Ok::<_, fcgi_core::UserError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndOfInput {
     /// Nothing: the stream ended between requests.
     Clean,

@@ -36,7 +36,21 @@ enum DecoderState {
 }
 
 /// A part of one record's content.
+///
+/// Printing records as they pass, with the parts of a long one:
+///
+/// ```
+/// use fcgi_core::{Fragment, RecordDecoder};
+/// fn print(part: Fragment<'_>) -> String {
+///     let begin = if part.is_first { "" } else { "… " };
+///     format!("{begin}{:?} {}: {} bytes", part.header.kind, part.header.id, part.content.len())
+/// }
+/// let part = RecordDecoder::new().next(&mut &b"\x01\x05\x00\x01\x00\x03\x00\x00ab"[..])?;
+/// assert_eq!(part.map(print), Some("STDIN 1: 2 bytes".to_owned()));
+/// # Ok::<_, fcgi_core::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fragment<'a> {
     /// The record's header.
     pub header: RecordHeader,

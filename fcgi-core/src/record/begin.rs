@@ -3,7 +3,15 @@
 use super::role::Role;
 
 /// The content of a BEGIN_REQUEST record (FastCGI §5.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// The structs of the records have exactly the fields of FastCGI 1.0, and are built by literals.
+///
+/// ```
+/// use fcgi_core::{BeginRequest, Role};
+/// let begin = BeginRequest::decode([0, 1, 1, 0, 0, 0, 0, 0]);
+/// assert_eq!(begin, BeginRequest { role: Role::RESPONDER, keep_conn: true });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BeginRequest {
     /// The role of the application for this request.
     pub role: Role,

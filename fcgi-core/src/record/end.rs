@@ -3,7 +3,14 @@
 use core::fmt;
 
 /// The content of an END_REQUEST record (FastCGI §5.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// ```
+/// use fcgi_core::{EndRequest, ProtocolStatus};
+/// let end = EndRequest { app_status: 0, protocol_status: ProtocolStatus::OVERLOADED };
+/// assert_eq!(end.encode(), [0, 0, 0, 0, 2, 0, 0, 0]);
+/// assert_eq!(EndRequest::decode(end.encode()), end);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EndRequest {
     /// The exit status that a CGI program would have (§5.5); web servers ignore it.
     pub app_status: u32,
@@ -34,6 +41,12 @@ impl EndRequest {
 }
 
 /// Whether an application served a request (FastCGI §5.5). An open code space.
+///
+/// ```
+/// use fcgi_core::ProtocolStatus;
+/// assert_eq!(ProtocolStatus(2), ProtocolStatus::OVERLOADED);
+/// assert_eq!(format!("{:?}", ProtocolStatus::UNKNOWN_ROLE), "UNKNOWN_ROLE");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProtocolStatus(pub u8);
 

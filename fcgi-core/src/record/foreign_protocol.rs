@@ -7,6 +7,14 @@ use super::header::RecordHeader;
 /// Another protocol than FastCGI, recognised by the bytes in the place of a record's header.
 ///
 /// The usual cause is a mistake in the configuration of a web server: it has a directive for each of these protocols.
+///
+/// ```
+/// use fcgi_core::{ForeignProtocol, RecordDecoder};
+/// assert_eq!(ForeignProtocol::detect(*b"GET / HT"), Some(ForeignProtocol::Http1));
+///
+/// let error = RecordDecoder::new().next(&mut &b"GET / HTTP/1.1\r\n"[..]).unwrap_err();
+/// assert!(error.to_string().contains("the peer speaks HTTP/1 instead of FastCGI"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ForeignProtocol {

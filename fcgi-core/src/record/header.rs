@@ -16,7 +16,7 @@ pub const VERSION: u8 = 1;
 /// assert_eq!(header.encode(), [1, 6, 0, 1, 1, 44, 0, 0]);
 /// assert_eq!(RecordHeader::decode(header.encode()), Ok(header));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RecordHeader {
     /// The type of the record.
     pub kind: RecordType,

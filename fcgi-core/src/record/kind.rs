@@ -53,7 +53,13 @@ impl RecordType {
 }
 
 /// The direction in which records of a [`RecordType`] are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// ```
+/// use fcgi_core::{Direction, RecordType};
+/// assert_eq!(RecordType::STDIN.direction(), Direction::ToApplication);
+/// assert_eq!(RecordType::STDOUT.direction(), Direction::ToWebServer);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From web servers to applications.
     ToApplication,

@@ -3,7 +3,16 @@
 use super::kind::RecordType;
 
 /// A variable that a web server can query with GET_VALUES (FastCGI §4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// FastCGI 1.0 has these three.
+///
+/// ```
+/// use fcgi_core::Variable;
+/// assert_eq!(Variable::MpxsConns.name(), "FCGI_MPXS_CONNS");
+/// assert_eq!(Variable::from_name(b"FCGI_MAX_REQS"), Some(Variable::MaxReqs));
+/// assert_eq!(Variable::from_name(b"PATH"), None);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Variable {
     /// Concurrent transport connections that the application accepts.
     MaxConns,
@@ -35,7 +44,21 @@ impl Variable {
 }
 
 /// The content of an UNKNOWN_TYPE record (FastCGI §4.2): the unknown type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// A server answers a management record that it does not know with it:
+///
+/// ```
+/// use fcgi_core::{RecordDecoder, RecordEncoder, RecordType, RequestId, UnknownType};
+/// let mut encoder = RecordEncoder::new();
+/// let unknown = UnknownType(RecordType(99));
+/// encoder.write_record(RecordType::UNKNOWN_TYPE, RequestId::NULL, &unknown.encode());
+///
+/// let sent = encoder.slices().collect::<Vec<_>>().concat();
+/// let record = RecordDecoder::new().next(&mut &sent[..])?.expect("a record");
+/// assert_eq!(UnknownType::decode(record.content.try_into()?), unknown);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UnknownType(pub RecordType);
 
 impl UnknownType {

@@ -35,7 +35,7 @@ impl fmt::Debug for Role {
 /// assert!(!roles.contains(Role::FILTER));
 /// assert!(!roles.contains(Role(17)));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Roles {
     responder: bool,
     authorizer: bool,

@@ -8,7 +8,13 @@ use crate::limits::Limits;
 use crate::record::{ProtocolStatus, Roles, Variable};
 
 /// The configuration of a [`Connection`](super::Connection), shared by all connections of an application.
+///
+/// ```
+/// let mut config = fcgi_core::server::Config::default();
+/// config.max_reqs = 1;
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// Limits on what the web server may send.
     pub limits: Limits,
@@ -37,7 +43,14 @@ pub struct Config {
 /// A driver can use them to reuse the memory of an earlier request.
 ///
 /// [`Params`]: crate::Params
+///
+/// ```
+/// use fcgi_core::server::{Config, ParamsBuffer};
+/// let mut config = Config::default();
+/// config.params_buffer = ParamsBuffer::new(|| Vec::with_capacity(4096), Vec::into);
+/// ```
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct ParamsBuffer {
     /// Returns an empty buffer of any capacity.
     pub allocate: fn() -> Vec<u8>,
@@ -45,9 +58,17 @@ pub struct ParamsBuffer {
     pub freeze: fn(Vec<u8>) -> Bytes,
 }
 
+impl ParamsBuffer {
+    /// These two functions.
+    #[must_use]
+    pub const fn new(allocate: fn() -> Vec<u8>, freeze: fn(Vec<u8>) -> Bytes) -> Self {
+        Self { allocate, freeze }
+    }
+}
+
 impl Default for ParamsBuffer {
     fn default() -> Self {
-        Self { allocate: Vec::new, freeze: Bytes::from }
+        Self::new(Vec::new, Bytes::from)
     }
 }
 
@@ -81,7 +102,17 @@ impl Config {
 }
 
 /// The response to a request over [`Limits::max_concurrent_requests`], or on a closing connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// A response that every web server understands:
+///
+/// ```
+/// use fcgi_core::server::{Config, OverloadResponse};
+/// let busy = b"Status: 503 Service Unavailable\r\nRetry-After: 5\r\n\r\n";
+/// let mut config = Config::default();
+/// config.overload_response = OverloadResponse::Stdout(busy[..].into());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum OverloadResponse {
     /// END_REQUEST with this status: [`ProtocolStatus::OVERLOADED`] or [`ProtocolStatus::CANT_MPX_CONN`], as in
     /// FastCGI §5.5. HAProxy leaves its client hanging on either.

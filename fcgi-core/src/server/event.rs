@@ -22,7 +22,24 @@ pub enum Event {
 }
 
 /// A request whose PARAMS are complete.
+///
+/// ```
+/// use fcgi_core::Role;
+/// use fcgi_core::server::{Connection, Event, NewRequest};
+/// let mut connection = Connection::new(Default::default());
+/// // BEGIN_REQUEST, an empty PARAMS and an empty STDIN: a request without KEEP_CONN.
+/// connection.receive(b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00")?;
+/// connection.receive(b"\x01\x04\x00\x01\x00\x00\x00\x00\x01\x05\x00\x01\x00\x00\x00\x00")?;
+/// let Some(Event::Request(NewRequest { key, role, params, .. })) = connection.poll_event() else {
+///     panic!("a request")
+/// };
+/// assert_eq!(role, Role::RESPONDER);
+/// assert!(params.is_empty());
+/// connection.end_request(key, 0)?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewRequest {
     /// The key of the request, for all commands.
     pub key: RequestKey,
@@ -35,7 +52,25 @@ pub struct NewRequest {
 }
 
 /// The limit that a request exceeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// A driver answers such a request itself:
+///
+/// ```
+/// use fcgi_core::server::{Connection, Event, RejectReason};
+/// fn on_event(connection: &mut Connection, event: Event) -> Result<(), fcgi_core::UserError> {
+///     if let Event::Rejected(key, reason) = event {
+///         let limit = match reason {
+///             RejectReason::TooManyParams => "too many variables",
+///             _ => "the variables are too long",
+///         };
+///         connection.stderr(key, limit.as_bytes())?;
+///         connection.stdout(key, b"Status: 431 Request Header Fields Too Large\r\n\r\n")?;
+///         connection.end_request(key, 0)?;
+///     }
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectReason {
     /// [`Limits::max_params_bytes`](crate::Limits::max_params_bytes), or

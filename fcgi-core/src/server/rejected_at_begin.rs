@@ -1,6 +1,16 @@
 //! Counts of the requests that a connection rejects as soon as they begin.
 
 /// How many requests were rejected at their begin, by the reason: see [`Connection::take_rejected`](super::Connection::take_rejected).
+///
+/// ```
+/// use fcgi_core::server::{Connection, RejectedAtBegin};
+/// let mut connection = Connection::new(Default::default());
+/// // BEGIN_REQUEST for an Authorizer, which this application is not.
+/// connection.receive(b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x02\x01\x00\x00\x00\x00\x00")?;
+/// let RejectedAtBegin { unknown_role, .. } = connection.take_rejected();
+/// assert_eq!(unknown_role, 1);
+/// # Ok::<_, fcgi_core::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RejectedAtBegin {

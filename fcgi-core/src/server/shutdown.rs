@@ -3,7 +3,25 @@
 use super::connection::{Connection, Shutdown};
 
 /// How to close a connection without active requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// A driver handles each: one that ignored an action would lose a response. So the enum is exhaustive, as are [`EndOfInput`] and
+/// [`StreamState`](crate::StreamState).
+///
+/// ```
+/// use fcgi_core::server::{CloseAction, Connection, Event};
+/// let mut connection = Connection::new(Default::default());
+/// // BEGIN_REQUEST, an empty PARAMS and an empty STDIN: a request without KEEP_CONN.
+/// connection.receive(b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00")?;
+/// connection.receive(b"\x01\x04\x00\x01\x00\x00\x00\x00\x01\x05\x00\x01\x00\x00\x00\x00")?;
+/// assert_eq!(connection.close_action(), None);
+/// let Some(Event::Request(request)) = connection.poll_event() else { panic!("a request") };
+/// connection.stdout(request.key, b"Status: 204 No Content\r\n\r\n")?;
+/// connection.end_request(request.key, 0)?;
+/// // Once the output is written.
+/// assert_eq!(connection.close_action(), Some(CloseAction::Close));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CloseAction {
     /// Write the output, then close: no request has more input.
     Close,
@@ -19,7 +37,18 @@ pub enum CloseAction {
 }
 
 /// What the end of the web server's stream interrupted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// ```
+/// use fcgi_core::server::{Connection, EndOfInput};
+/// let mut connection = Connection::new(Default::default());
+/// assert_eq!(connection.end_of_input(), EndOfInput::Clean);
+/// // BEGIN_REQUEST, an empty PARAMS and an empty STDIN: a request without KEEP_CONN.
+/// connection.receive(b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00")?;
+/// connection.receive(b"\x01\x04\x00\x01\x00\x00\x00\x00\x01\x05\x00\x01\x00\x00\x00\x00")?;
+/// assert_eq!(connection.end_of_input(), EndOfInput::InRequest);
+/// # Ok::<_, fcgi_core::ProtocolError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndOfInput {
     /// Nothing: the stream ended between requests, or in the input of answered ones.
     Clean,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use fcgi_core::server::{CloseAction, Config, Connection, EndOfInput, Event};
 use fcgi_core::{
-    Limits, ProtocolError, RecordDecoder, RecordType, RequestId, RequestKey, Role, Roles, StreamState,
-    UserError,
+    Limits, ProtocolError, ProtocolErrorKind, RecordDecoder, RecordType, RequestId, RequestKey, Role, Roles,
+    StreamState, UserError,
 };
 
 use super::effect::{Effect, ModelEvent};
@@ -65,9 +65,8 @@ impl Checker {
 
     fn receive(&mut self, step: Step, wire: &[u8]) {
         let received = self.connection.receive(wire);
-        let protocol_error =
-            self.model.protocol_error.map(|(kind, id)| ProtocolError { kind, request_id: RequestId(id) });
-        assert_eq!(received.err(), protocol_error, "{step:?}");
+        let protocol_error = self.model.protocol_error.map(|(kind, id)| (kind, RequestId(id)));
+        assert_eq!(received.err().map(parts), protocol_error, "{step:?}");
         if let Step::Begin { id, .. } = step
             && protocol_error.is_none()
         {
@@ -121,10 +120,7 @@ impl Checker {
             Step::StopAccepting => self.connection.stop_accepting(),
             _ => {
                 if let (Some(wire), Some((kind, id))) = (step.wire(), self.model.protocol_error) {
-                    assert_eq!(
-                        self.connection.receive(&wire),
-                        Err(ProtocolError { kind, request_id: RequestId(id) })
-                    );
+                    assert_eq!(self.connection.receive(&wire).map_err(parts), Err((kind, RequestId(id))));
                 }
             }
         }
@@ -307,5 +303,11 @@ pub(crate) fn config(settings: Settings) -> Arc<Config> {
     limits.request_window = settings.request_window;
     limits.connection_window = settings.connection_window;
     let roles = if settings.filters_and_authorizers { Roles::ALL } else { Roles::RESPONDER };
-    Arc::new(Config { limits, roles, ..Config::default() })
+    let mut config = Config::default();
+    (config.limits, config.roles) = (limits, roles);
+    Arc::new(config)
+}
+
+fn parts(error: ProtocolError) -> (ProtocolErrorKind, RequestId) {
+    (error.kind(), error.request_id())
 }

@@ -57,7 +57,8 @@ impl Sides {
         let mut limits = Limits::default();
         (limits.max_concurrent_requests, limits.max_half_closed_requests) = (3, 3);
         (limits.request_window, limits.connection_window) = (200, 300);
-        let server_config = Config { limits, roles: Roles::ALL, ..Config::default() };
+        let mut server_config = Config::default();
+        (server_config.limits, server_config.roles) = (limits, Roles::ALL);
         Self {
             client: client::Connection::new(config),
             server: fcgi::server::Connection::new(Arc::new(server_config)),

@@ -57,14 +57,16 @@ pub(crate) fn run(data: &[u8]) {
 fn decode(encoded: &[u8], size: usize) -> Outcome {
     let mut limits = Limits::default();
     (limits.max_params_bytes, limits.max_params) = (MAX_BYTES, MAX_PAIRS);
-    let mut server = Connection::new(Arc::new(Config { limits, ..Config::default() }));
+    let mut config = Config::default();
+    config.limits = limits;
+    let mut server = Connection::new(Arc::new(config));
     let begin = BeginRequest { role: Role::RESPONDER, keep_conn: true }.encode();
     server.receive(&record(RecordType::BEGIN_REQUEST, &begin)).unwrap();
     let parts = encoded.chunks(size).chain([&[][..]]);
     for part in parts {
         if let Err(error) = server.receive(&record(RecordType::PARAMS, part)) {
             assert_eq!(server.poll_event(), None);
-            return Outcome::Failed(error.kind);
+            return Outcome::Failed(error.kind());
         }
     }
     match (server.poll_event(), server.poll_event()) {

@@ -24,7 +24,9 @@ fn connection() -> Connection {
         limits.max_params,
     ) = (3, 2, 200, 8);
     (limits.request_window, limits.connection_window, limits.max_control_bytes) = (64, 100, 200);
-    Connection::new(Arc::new(Config { limits, roles: Roles::ALL, ..Config::default() }))
+    let mut config = Config::default();
+    (config.limits, config.roles) = (limits, Roles::ALL);
+    Connection::new(Arc::new(config))
 }
 
 /// What must not depend on the transport.

@@ -8,9 +8,7 @@ mod request_body;
 
 pub(crate) use self::channel::{BodyChannel, Receiver, SendOutcome};
 #[cfg(feature = "server")]
-pub use self::error::BodyError;
-#[cfg(feature = "server")]
-pub(crate) use self::error::BodyErrorKind;
+pub use self::error::{BodyError, BodyErrorKind};
 #[cfg(feature = "server")]
 pub(crate) use self::request_body::DeclaredBodyLength;
 #[cfg(feature = "server")]

@@ -145,7 +145,7 @@ impl Body for RequestBody {
                 }
                 self.source = Source::Ended;
                 self.length = DeclaredBodyLength::Unknown;
-                Some(Err(kind.into()))
+                Some(Err(BodyError::new(kind)))
             }
         })
     }

@@ -33,7 +33,18 @@ use super::whitespace::trim_ows;
 ///
 /// It is in the extensions of such a response, which is a 302 to that path. A caller that follows local redirects should
 /// limit their number, and use GET.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// ```
+/// use http::Response;
+/// use tower_fcgi::client::{LocalRedirect, ResponseBody};
+///
+/// /// The path to request next, instead of sending this response to the client.
+/// fn next_path(response: &Response<ResponseBody>) -> Option<&str> {
+///     let LocalRedirect(path) = response.extensions().get()?;
+///     Some(path.as_str())
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LocalRedirect(pub PathAndQuery);
 
 /// Why STDOUT does not begin with a valid head.

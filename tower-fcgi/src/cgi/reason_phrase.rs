@@ -8,10 +8,11 @@ use bytes::Bytes;
 /// nginx, Apache and HAProxy show it to clients that speak HTTP/1; HTTP/2 and HTTP/3 have none. An empty one has no effect.
 ///
 /// ```
-/// use tower_fcgi::ReasonPhrase;
+/// use tower_fcgi::{InvalidReasonPhrase, ReasonPhrase};
 /// let mut response = http::Response::new(());
 /// response.extensions_mut().insert(ReasonPhrase::try_from("All is well")?);
-/// # Ok::<_, tower_fcgi::InvalidReasonPhrase>(())
+/// assert_eq!(ReasonPhrase::try_from("two\nlines"), Err(InvalidReasonPhrase));
+/// # Ok::<_, InvalidReasonPhrase>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReasonPhrase(Bytes);
@@ -26,7 +27,7 @@ impl ReasonPhrase {
 
 /// The phrase has a character that would end the `Status` line or is invalid in it: one outside of tab, space, the visible
 /// characters of ASCII, and bytes above ASCII (RFC 9112 §4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("a reason phrase must not contain control characters")]
 pub struct InvalidReasonPhrase;
 

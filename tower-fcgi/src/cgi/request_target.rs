@@ -21,7 +21,7 @@ use http::Uri;
 /// use tower_fcgi::{Config, RequestTarget};
 /// let config = Config::default().with_request_target(RequestTarget::StripPrefix("/app".to_owned()));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestTarget {
     /// The target that the web server decided on, after its rewrites, internal redirects and subrequests. It is the
@@ -79,7 +79,17 @@ pub enum RequestTarget {
 /// It is in the request's extensions with [`RequestTarget::StripPrefix`],
 /// [`StripScriptName`](RequestTarget::StripScriptName) and [`PathInfo`](RequestTarget::PathInfo). With every other setting
 /// the request's target is the whole one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower_fcgi::{OriginalUri, RequestBody};
+///
+/// fn link_to_itself(request: &Request<RequestBody>) -> String {
+///     let whole = request.extensions().get().map_or(request.uri(), |OriginalUri(uri)| uri);
+///     format!("<a href=\"{whole}\">here</a>")
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OriginalUri(pub Uri);
 
 /// The settings that select a request's target.

@@ -8,8 +8,8 @@ use fcgi_core::{Params, Role, client};
 use http::request;
 
 use super::in_flight::AbandonedRequests;
+use super::request_log::exchange_event;
 use crate::cgi::extra_params::ExtraParams;
-use crate::escaped::Escaped;
 
 /// Settings of connections to an application. Clones are cheap.
 ///
@@ -151,7 +151,7 @@ impl Config {
     /// Sets how long unread responses may pause the input of a connection with several requests. Default: 10 s.
     ///
     /// After that the request with the most unread bytes is aborted: the body of its response
-    /// [fails](super::Error::is_stalled), and the other requests continue.
+    /// [fails](super::ErrorKind::Stalled), and the other requests continue.
     #[must_use]
     pub fn with_body_stall_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.body_stall_timeout = limit.into();
@@ -194,7 +194,7 @@ impl Config {
 
     /// Sets how many bytes the head of a response may have. Default: 65 536.
     ///
-    /// A longer head is an [error](super::Error::is_invalid_head). nginx takes 4 096 or 8 192, but some applications set
+    /// A longer head is an [error](super::ErrorKind::InvalidHead). nginx takes 4 096 or 8 192, but some applications set
     /// 64 KiB of cookies.
     #[must_use]
     pub fn with_max_head_bytes(mut self, limit: usize) -> Self {
@@ -290,20 +290,10 @@ impl Config {
             Some(handler) => handler(text),
             None => {
                 let text = String::from_utf8_lossy(text);
-                tracing::warn!(
-                    method = parts.map(|parts| parts.method.as_str()),
-                    uri = parts.map(uri_text),
-                    text = text.trim_end(),
-                    "the application wrote to STDERR"
-                );
+                exchange_event!(warn, parts, text = text.trim_end(), "the application wrote to STDERR");
             }
         }
     }
-}
-
-/// The target of a request, for the log: at most 200 bytes.
-pub(super) fn uri_text(parts: &request::Parts) -> String {
-    Escaped(parts.uri.to_string().as_bytes()).to_string()
 }
 
 impl fmt::Debug for Config {

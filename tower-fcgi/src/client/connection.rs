@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::config::Config;
 use super::dispatch::RequestChannel;
 use super::driver::Driver;
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorCause};
 use super::probe::Probe;
 use super::send_request::SendRequest;
 use super::state::State;
@@ -49,6 +49,26 @@ where
 ///
 /// # Panics
 /// Panics if a timer is needed outside a tokio runtime.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Empty;
+/// use tokio::net::TcpStream;
+/// use tower_fcgi::client::{Config, Connection, SendRequest, handshake};
+///
+/// type Body = Empty<Bytes>;
+///
+/// async fn connect(address: &str) -> std::io::Result<SendRequest<Body>> {
+///     let stream = TcpStream::connect(address).await?;
+///     let (sender, connection): (_, Connection<_, Body>) = handshake(stream, Config::default());
+///     tokio::spawn(async move {
+///         if let Err(error) = connection.await {
+///             eprintln!("{error}");
+///         }
+///     });
+///     Ok(sender)
+/// }
+/// ```
 pub struct Connection<IO, B> {
     /// Dropped first: requests fail before the transport is closed.
     driver: Driver<B>,
@@ -103,7 +123,7 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     /// Runs each step once: takes requests, polls callers and bodies, writes, reads, handles events.
-    fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<Progress, ErrorKind> {
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<Progress, ErrorCause> {
         let mut read = Progress::Blocked;
         if self.driver.in_flight.is_empty() {
             // Read first: if the application has closed the connection, take no request.
@@ -134,7 +154,7 @@ where
     }
 
     /// Reads once. The end of the stream counts as progress.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<Progress, ErrorKind> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<Progress, ErrorCause> {
         match self.transport.poll_read(&mut self.driver.protocol, cx) {
             Ok(Progress::Blocked) => return Ok(Progress::Blocked),
             Ok(Progress::Made) => {}
@@ -147,7 +167,7 @@ where
 
     /// Handles the end or the failure of the stream, after the events received before it.
     #[cold]
-    fn end_of_input(&mut self, read: Result<(), ErrorKind>) -> Result<(), ErrorKind> {
+    fn end_of_input(&mut self, read: Result<(), ErrorCause>) -> Result<(), ErrorCause> {
         self.driver.handle_events(self.transport.write_status());
         read?;
         self.driver.end_of_input().map_err(|kind| self.transport.write_failure().cloned().unwrap_or(kind))

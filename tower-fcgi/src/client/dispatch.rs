@@ -9,7 +9,7 @@ use http::{Request, Response};
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorCause};
 use super::guard::drop_caught;
 use super::probe::{Probe, ProbeOutcome};
 use super::response_body::ResponseBody;
@@ -31,7 +31,7 @@ impl<B> Envelope<B> {
     }
 
     /// Returns a request that no connection has taken to its caller, with an error.
-    pub(super) fn reject(self, kind: ErrorKind) {
+    pub(super) fn reject(self, kind: ErrorCause) {
         let failed = FailedRequest { error: kind.into(), request: Some(self.request), unsent: true };
         // On an error the caller is gone; drop the request here.
         drop_caught(self.response.send(Err(Box::new(failed))));
@@ -112,7 +112,7 @@ impl<B> RequestChannel<B> {
     pub(super) fn poll_reserve(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         let mut shared = self.lock();
         if !shared.state.is_open() {
-            return Poll::Ready(Err(ErrorKind::Closed.into()));
+            return Poll::Ready(Err(ErrorCause::Closed.into()));
         }
         if !shared.has_room() {
             register(&mut shared.sender, cx);
@@ -318,7 +318,7 @@ impl<B> RequestChannel<B> {
         }
         self.notify(shared);
         for envelope in queue {
-            envelope.reject(ErrorKind::Closed);
+            envelope.reject(ErrorCause::Closed);
         }
     }
 

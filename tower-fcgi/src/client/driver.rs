@@ -10,7 +10,7 @@ use http_body::Body;
 
 use super::config::Config;
 use super::dispatch::RequestChannel;
-use super::error::ErrorKind;
+use super::error::ErrorCause;
 use super::exchange::ClientExchange;
 use super::in_flight::InFlight;
 use super::probe::{PROBE_TIMEOUT, PROBE_VARIABLES};
@@ -193,7 +193,7 @@ where
     }
 
     /// Aborts a request, and fails it with `kind`.
-    pub(super) fn abort(&mut self, key: RequestKey, kind: ErrorKind, write: WriteStatus) {
+    pub(super) fn abort(&mut self, key: RequestKey, kind: ErrorCause, write: WriteStatus) {
         self.in_flight.abort(key, Some(kind), &mut self.protocol, write.written);
     }
 
@@ -213,7 +213,7 @@ where
             Timer::Abandoned => self.in_flight.abort_abandoned(&mut self.protocol, write.written),
             Timer::BodyStall => {
                 if let Some(key) = self.in_flight.largest_unread() {
-                    self.abort(key, ErrorKind::Stalled, write);
+                    self.abort(key, ErrorCause::Stalled, write);
                 }
             }
         }
@@ -257,7 +257,7 @@ where
     }
 
     /// Fails all requests: the connection has failed.
-    pub(super) fn fail(&mut self, kind: &ErrorKind, write: WriteStatus) {
+    pub(super) fn fail(&mut self, kind: &ErrorCause, write: WriteStatus) {
         // First: a request that its pool sends again takes over the permit of a connection that has ended.
         self.requests.close_with(State::Closed);
         self.in_flight.fail(kind, write.written);

@@ -2,25 +2,85 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use fcgi_core::{ProtocolError, ProtocolStatus};
 
 use crate::cgi::decode_response::HeadError;
+use crate::shared_source::SharedSource;
 
 /// Why a request failed, or why its response is incomplete.
 ///
-/// The `is_…` methods distinguish the causes.
+/// [`kind`](Self::kind) tells the causes apart. The `is_…` methods are for decisions that several kinds share.
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_fcgi::client::{Error, ErrorKind};
+///
+/// /// The status of the response to one's own client.
+/// fn status(error: &Error) -> StatusCode {
+///     match error.kind() {
+///         ErrorKind::AcquireTimeout | ErrorKind::Rejected => StatusCode::SERVICE_UNAVAILABLE,
+///         ErrorKind::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
+///         _ => StatusCode::BAD_GATEWAY,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
 pub struct Error {
-    kind: ErrorKind,
+    cause: ErrorCause,
+}
+
+/// The cause of an [`Error`] of a request: see [`Error::kind`].
+///
+/// "Not sent" means that nothing of the request was sent: it can be sent again, whatever its method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The connection failed. The [source](StdError::source) is its [`io::Error`].
+    ///
+    /// Whether the application served the request is unknown: send it again only if its method is idempotent.
+    Io,
+    /// The [`Pool`](super::Pool) could not connect. The [source](StdError::source) is the [`io::Error`]. Not sent.
+    Connect,
+    /// The [`Pool`](super::Pool) could not connect within its [timeout](super::PoolBuilder::connect_timeout). Not sent.
+    ConnectTimeout,
+    /// All connections of the [`Pool`](super::Pool) were in use for longer than its
+    /// [timeout](super::PoolBuilder::acquire_timeout): the application has too few workers for its load. Not sent.
+    AcquireTimeout,
+    /// The connection was closed or busy and did not take the request. Not sent: send it over another connection.
+    Closed,
+    /// The application violated the FastCGI protocol. The [source](StdError::source) is the [`ProtocolError`].
+    ///
+    /// Often another protocol is served at its address.
+    Protocol,
+    /// The application closed the connection before END_REQUEST (FastCGI §5.5). It may have crashed, or reached a limit of its
+    /// own. As for [`Io`](Self::Io), it may have served the request.
+    Incomplete,
+    /// The response is shorter than its Content-Length (RFC 9110 §8.6). What was received of its body is not all.
+    TooShort,
+    /// The application rejected the request with the status in [`Error::protocol_status`], and has not run it.
+    Rejected,
+    /// STDOUT does not begin with a valid CGI response head (RFC 3875 §6) within the
+    /// [limit](super::Config::with_max_head_bytes). The message says what is invalid.
+    InvalidHead,
+    /// The request's own body failed. The [source](StdError::source) is its error.
+    RequestBody,
+    /// The request's own body does not have its Content-Length.
+    RequestLength,
+    /// The request's own body panicked. Other requests on its connection continue.
+    RequestPanic,
+    /// A meta-variable, named by [`Error::too_long_param`], does not fit a record. Not sent. It would fail again.
+    ParamTooLong,
+    /// The response was left unread while others on its connection waited, for longer than the
+    /// [timeout](super::Config::with_body_stall_timeout). Read responses, or drop them.
+    Stalled,
 }
 
 /// The cause of an [`Error`].
 #[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum ErrorKind {
+pub(super) enum ErrorCause {
     #[error("the connection to the application failed")]
     Io(#[source] SharedSource<io::Error>),
     #[error("the application violated the FastCGI protocol")]
@@ -57,75 +117,57 @@ pub(super) enum ErrorKind {
     Stalled,
 }
 
-/// An error of a connection, shared by all of its requests.
-///
-/// `Arc<E>` alone would be the [`source`](StdError::source) itself, which hides the `E` from `downcast_ref`.
-#[derive(Debug)]
-pub(super) struct SharedSource<E: ?Sized>(Arc<E>);
-
-impl<E: ?Sized> Clone for SharedSource<E> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<E: ?Sized> Deref for SharedSource<E> {
-    type Target = E;
-
-    fn deref(&self) -> &E {
-        &self.0
-    }
-}
-
 impl Error {
-    /// Whether the transport failed, or connecting failed.
+    /// The cause.
     #[must_use]
-    pub const fn is_io(&self) -> bool {
-        matches!(self.kind, ErrorKind::Io(_) | ErrorKind::Connect(_))
+    pub const fn kind(&self) -> ErrorKind {
+        match self.cause {
+            ErrorCause::Io(_) => ErrorKind::Io,
+            ErrorCause::Connect(_) => ErrorKind::Connect,
+            ErrorCause::ConnectTimeout => ErrorKind::ConnectTimeout,
+            ErrorCause::AcquireTimeout => ErrorKind::AcquireTimeout,
+            ErrorCause::Closed => ErrorKind::Closed,
+            ErrorCause::Protocol(_) => ErrorKind::Protocol,
+            ErrorCause::Incomplete => ErrorKind::Incomplete,
+            ErrorCause::TooShort => ErrorKind::TooShort,
+            ErrorCause::Rejected(_) => ErrorKind::Rejected,
+            ErrorCause::InvalidHead(_) => ErrorKind::InvalidHead,
+            ErrorCause::RequestBody(_) => ErrorKind::RequestBody,
+            ErrorCause::RequestLength => ErrorKind::RequestLength,
+            ErrorCause::Panic(_) => ErrorKind::RequestPanic,
+            ErrorCause::ParamTooLong(_) => ErrorKind::ParamTooLong,
+            ErrorCause::Stalled => ErrorKind::Stalled,
+        }
     }
 
-    /// Whether the [`Pool`](super::Pool) could not connect to the application. Nothing of the request was sent.
-    ///
-    /// It also [`is_io`](Self::is_io) or [`is_connect_timeout`](Self::is_connect_timeout).
+    /// Whether the [`Pool`](super::Pool) could not connect to the application: [`Connect`](ErrorKind::Connect) or
+    /// [`ConnectTimeout`](ErrorKind::ConnectTimeout). Nothing of the request was sent.
     #[must_use]
     pub const fn is_connect(&self) -> bool {
-        matches!(self.kind, ErrorKind::Connect(_) | ErrorKind::ConnectTimeout)
+        matches!(self.cause, ErrorCause::Connect(_) | ErrorCause::ConnectTimeout)
     }
 
-    /// Whether the application violated the FastCGI protocol.
-    #[must_use]
-    pub const fn is_protocol_error(&self) -> bool {
-        matches!(self.kind, ErrorKind::Protocol(_))
-    }
-
-    /// Whether the response is incomplete: the application's stream ended before END_REQUEST (FastCGI §5.5), or the
-    /// response is shorter than its Content-Length (RFC 9110 §8.6).
+    /// Whether the response is incomplete: [`Incomplete`](ErrorKind::Incomplete) or [`TooShort`](ErrorKind::TooShort).
     #[must_use]
     pub const fn is_incomplete(&self) -> bool {
-        matches!(self.kind, ErrorKind::Incomplete | ErrorKind::TooShort)
+        matches!(self.cause, ErrorCause::Incomplete | ErrorCause::TooShort)
+    }
+
+    /// Whether the caller is at fault, by the request's own body: [`RequestBody`](ErrorKind::RequestBody),
+    /// [`RequestLength`](ErrorKind::RequestLength) or [`RequestPanic`](ErrorKind::RequestPanic).
+    #[must_use]
+    pub const fn is_request_body(&self) -> bool {
+        matches!(self.cause, ErrorCause::RequestBody(_) | ErrorCause::RequestLength | ErrorCause::Panic(_))
     }
 
     /// The protocol status with which the application rejected the request (FastCGI §5.5): it is overloaded, takes one
     /// request at a time, or does not have the role. `None` for other errors.
     #[must_use]
     pub const fn protocol_status(&self) -> Option<ProtocolStatus> {
-        match self.kind {
-            ErrorKind::Rejected(status) => Some(status),
+        match self.cause {
+            ErrorCause::Rejected(status) => Some(status),
             _ => None,
         }
-    }
-
-    /// Whether STDOUT does not begin with a valid CGI response head (RFC 3875 §6) within the
-    /// [limit](super::Config::with_max_head_bytes).
-    #[must_use]
-    pub const fn is_invalid_head(&self) -> bool {
-        matches!(self.kind, ErrorKind::InvalidHead(_))
-    }
-
-    /// Whether the request's own body failed, [panicked](Self::is_panic), or did not have its Content-Length.
-    #[must_use]
-    pub const fn is_request_body(&self) -> bool {
-        matches!(self.kind, ErrorKind::RequestBody(_) | ErrorKind::RequestLength | ErrorKind::Panic(_))
     }
 
     /// The name of the meta-variable that does not fit a record (65 535 bytes): a header, for example `HTTP_COOKIE`, or the
@@ -135,34 +177,21 @@ impl Error {
     /// A long name is cut.
     #[must_use]
     pub fn too_long_param(&self) -> Option<&str> {
-        match &self.kind {
-            ErrorKind::ParamTooLong(name) => Some(name),
+        match &self.cause {
+            ErrorCause::ParamTooLong(name) => Some(name),
             _ => None,
         }
     }
 
-    /// Whether the request's own body panicked. Other requests on its connection continue.
-    #[must_use]
-    pub const fn is_panic(&self) -> bool {
-        matches!(self.kind, ErrorKind::Panic(_))
-    }
-
-    /// Whether the connection was closed or busy and did not take the request. Nothing of it was sent, so it can be sent
-    /// over another connection, whatever its method.
-    #[must_use]
-    pub const fn is_closed(&self) -> bool {
-        matches!(self.kind, ErrorKind::Closed)
-    }
-
     /// Whether the connection was lost. Whether the application served the request is unknown.
     pub(super) const fn is_connection_lost(&self) -> bool {
-        matches!(self.kind, ErrorKind::Io(_) | ErrorKind::Incomplete | ErrorKind::Closed)
+        matches!(self.cause, ErrorCause::Io(_) | ErrorCause::Incomplete | ErrorCause::Closed)
     }
 
     /// Whether the application could not be reached, or was lost before it responded. A full backlog is neither.
     pub(super) fn is_unreachable(&self) -> bool {
-        match &self.kind {
-            ErrorKind::Connect(error) => error.kind() != io::ErrorKind::WouldBlock,
+        match &self.cause {
+            ErrorCause::Connect(error) => error.kind() != io::ErrorKind::WouldBlock,
             _ => self.is_connect() || self.is_connection_lost(),
         }
     }
@@ -172,49 +201,29 @@ impl Error {
         let statuses = [ProtocolStatus::CANT_MPX_CONN, ProtocolStatus::OVERLOADED];
         self.protocol_status().is_some_and(|status| statuses.contains(&status))
     }
+}
 
-    /// Whether all connections of the [`Pool`](super::Pool) were in use for longer than its
-    /// [timeout](super::PoolBuilder::acquire_timeout).
-    #[must_use]
-    pub const fn is_acquire_timeout(&self) -> bool {
-        matches!(self.kind, ErrorKind::AcquireTimeout)
-    }
-
-    /// Whether the response was left unread while others on its connection waited, for longer than the
-    /// [timeout](super::Config::with_body_stall_timeout).
-    #[must_use]
-    pub const fn is_stalled(&self) -> bool {
-        matches!(self.kind, ErrorKind::Stalled)
-    }
-
-    /// Whether the [`Pool`](super::Pool) could not connect within its [timeout](super::PoolBuilder::connect_timeout).
-    #[must_use]
-    pub const fn is_connect_timeout(&self) -> bool {
-        matches!(self.kind, ErrorKind::ConnectTimeout)
+impl From<ErrorCause> for Error {
+    fn from(cause: ErrorCause) -> Self {
+        Self { cause }
     }
 }
 
-impl From<ErrorKind> for Error {
-    fn from(kind: ErrorKind) -> Self {
-        Self { kind }
-    }
-}
-
-impl From<io::Error> for ErrorKind {
+impl From<io::Error> for ErrorCause {
     fn from(error: io::Error) -> Self {
-        Self::Io(SharedSource(Arc::new(error)))
+        Self::Io(SharedSource::new(error))
     }
 }
 
-impl ErrorKind {
+impl ErrorCause {
     /// The error of a connect.
     pub(super) fn connect(error: io::Error) -> Self {
-        Self::Connect(SharedSource(Arc::new(error)))
+        Self::Connect(SharedSource::new(error))
     }
 
     /// The error of a request's body.
     pub(super) fn request_body(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::RequestBody(SharedSource(Arc::from(error.into())))
+        Self::RequestBody(SharedSource::boxed(error))
     }
 }
 
@@ -224,11 +233,11 @@ mod tests {
 
     #[test]
     fn the_source_is_the_shared_error_itself() {
-        let io = Error::from(ErrorKind::from(io::Error::from(io::ErrorKind::BrokenPipe)));
+        let io = Error::from(ErrorCause::from(io::Error::from(io::ErrorKind::BrokenPipe)));
         let source = io.source().and_then(|source| source.downcast_ref::<io::Error>()).unwrap();
         assert_eq!(source.kind(), io::ErrorKind::BrokenPipe);
-        let body = Error::from(ErrorKind::request_body(io::Error::other("it broke")));
+        let body = Error::from(ErrorCause::request_body(io::Error::other("it broke")));
         assert!(body.source().unwrap().is::<io::Error>());
-        assert!(Error::from(ErrorKind::Closed).source().is_none());
+        assert!(Error::from(ErrorCause::Closed).source().is_none());
     }
 }

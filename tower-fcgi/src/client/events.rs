@@ -8,12 +8,12 @@ use fcgi_core::{EndRequest, ProtocolStatus, RequestKey, UserError};
 use http_body::Body;
 use tracing::Span;
 
-use super::config::uri_text;
 use super::driver::Driver;
-use super::error::ErrorKind;
+use super::error::ErrorCause;
 use super::exchange::Stdout;
 use super::guard::catch_panic;
 use super::probe::negotiated;
+use super::request_log::exchange_event;
 use super::writer::WriteStatus;
 use crate::buffer_pool;
 
@@ -38,12 +38,12 @@ where
     }
 
     /// Handles the end of the stream, after its last event.
-    pub(super) fn end_of_input(&mut self) -> Result<(), ErrorKind> {
+    pub(super) fn end_of_input(&mut self) -> Result<(), ErrorCause> {
         match self.protocol.end_of_input() {
             EndOfInput::Clean => self.state.close(),
             // Some applications end an aborted request by closing the connection.
             EndOfInput::InRequest if self.in_flight.all_aborted() => self.state.close(),
-            EndOfInput::InRecord | EndOfInput::InRequest => return Err(ErrorKind::Incomplete),
+            EndOfInput::InRecord | EndOfInput::InRequest => return Err(ErrorCause::Incomplete),
         }
         Ok(())
     }
@@ -67,9 +67,9 @@ where
         let parts = exchange.as_ref().and_then(|exchange| exchange.parts());
         for chunk in &chunks {
             if catch_panic(|| self.config.stderr(chunk, parts)).is_err() {
-                tracing::error!(
-                    method = parts.map(|parts| parts.method.as_str()),
-                    uri = parts.map(uri_text),
+                exchange_event!(
+                    error,
+                    parts,
                     "the handler of STDERR panicked: some of the application's STDERR is lost"
                 );
             }

@@ -25,11 +25,12 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::body_in_hand::BodyInHand;
-use super::config::{Config, uri_text};
+use super::config::Config;
 use super::dispatch::{Envelope, FailedRequest, ResponseResult};
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorCause};
 use super::guard::{catch_panic, drop_caught};
 use super::request_body::RequestUpload;
+use super::request_log::exchange_event;
 use super::response_body::{ExpectedLength, ResponseBody};
 use crate::body::{BodyChannel, Receiver, SendOutcome};
 use crate::buffer_pool;
@@ -74,7 +75,7 @@ enum ResponseState<B> {
         parser: HeadParser,
     },
     Streaming {
-        cell: Arc<BodyChannel<ErrorKind>>,
+        cell: Arc<BodyChannel<ErrorCause>>,
         /// The bytes still to come, if Content-Length declares the body's length.
         left: Option<u64>,
     },
@@ -128,7 +129,7 @@ impl<B> ClientExchange<B> {
     /// Fails the response's body: the connection was dropped.
     pub(super) fn cut_off(&self) {
         if let ResponseState::Streaming { cell, .. } = &self.response {
-            cell.fail(ErrorKind::Incomplete);
+            cell.fail(ErrorCause::Incomplete);
         }
     }
 }
@@ -167,7 +168,7 @@ where
             Ok(key) => key,
             Err(UserError::PairTooLong) => {
                 let name = encode_request::too_long(&parts, length, &config.extra_params);
-                fail_unsent(response, ErrorKind::ParamTooLong(name), (parts, upload));
+                fail_unsent(response, ErrorCause::ParamTooLong(name), (parts, upload));
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -221,7 +222,7 @@ where
         cx: &mut Context<'_>,
         limit: usize,
         written: u64,
-    ) -> Result<Progress, ErrorKind> {
+    ) -> Result<Progress, ErrorCause> {
         let UploadState::Streaming(upload) = &mut self.upload else { return Ok(Progress::Finished) };
         let Poll::Ready(chunk) = self.span.in_scope(|| catch_panic(|| upload.poll(cx, limit)))? else {
             return Ok(Progress::Blocked);
@@ -293,7 +294,7 @@ where
     }
 
     /// Reads STDOUT into the response.
-    pub(super) fn read(&mut self, protocol: &mut Protocol, config: &Config) -> Result<Stdout, ErrorKind> {
+    pub(super) fn read(&mut self, protocol: &mut Protocol, config: &Config) -> Result<Stdout, ErrorCause> {
         let key = self.key;
         let overrun = match &mut self.response {
             ResponseState::Abandoned | ResponseState::Detached => false,
@@ -316,7 +317,8 @@ where
                 while let Some(chunk) = chunks.pop_front() {
                     // Also for the bytes of the body after the head, at most one read: the window does not count them.
                     protocol.release_capacity(key, chunk.len());
-                    let pushed = parser.push(chunk, config.max_head_bytes).map_err(ErrorKind::InvalidHead)?;
+                    let pushed =
+                        parser.push(chunk, config.max_head_bytes).map_err(ErrorCause::InvalidHead)?;
                     if let Some((head, rest)) = pushed {
                         chunks.push_front(rest);
                         return Ok(self.respond(head, chunks, protocol));
@@ -332,12 +334,13 @@ where
     /// dropped.
     #[cold]
     fn overrun(&mut self, protocol: &mut Protocol) -> Stdout {
-        tracing::warn!(
-            parent: &self.span,
-            method = self.parts().map(|parts| parts.method.as_str()),
-            uri = self.parts().map(uri_text),
-            "the application's response is longer than its Content-Length: the rest is dropped"
-        );
+        self.span.in_scope(|| {
+            exchange_event!(
+                warn,
+                self.parts(),
+                "the application's response is longer than its Content-Length: the rest is dropped"
+            );
+        });
         self.response = ResponseState::Complete;
         let _ = protocol.discard(self.key);
         self.stop_upload();
@@ -348,15 +351,16 @@ where
     fn respond(&mut self, head: ResponseHead, mut body: VecDeque<Bytes>, protocol: &mut Protocol) -> Stdout {
         if let Some(dropped) = &head.dropped {
             let DroppedHeaders { name, error, count } = dropped;
-            tracing::warn!(
-                parent: &self.span,
-                method = self.parts().map(|parts| parts.method.as_str()),
-                uri = self.parts().map(uri_text),
-                header = %name,
-                %error,
-                count,
-                "dropped a response header that HTTP cannot carry"
-            );
+            self.span.in_scope(|| {
+                exchange_event!(
+                    warn,
+                    self.parts(),
+                    header = %name,
+                    %error,
+                    count,
+                    "dropped a response header that HTTP cannot carry"
+                );
+            });
         }
         let no_body =
             self.head_only || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -396,9 +400,9 @@ where
         }
         let kind = match &self.response {
             _ if end.protocol_status != ProtocolStatus::REQUEST_COMPLETE => {
-                ErrorKind::Rejected(end.protocol_status)
+                ErrorCause::Rejected(end.protocol_status)
             }
-            ResponseState::AwaitingHead { parser, .. } => ErrorKind::InvalidHead(parser.end()),
+            ResponseState::AwaitingHead { parser, .. } => ErrorCause::InvalidHead(parser.end()),
             ResponseState::Streaming { cell, .. } => {
                 cell.send(&mut VecDeque::new(), SendOutcome::Last);
                 self.response = ResponseState::Detached;
@@ -410,7 +414,7 @@ where
     }
 
     /// Fails the response: with an error to the caller before the head, else with an error of the body.
-    pub(super) fn fail(&mut self, kind: ErrorKind, written: u64) {
+    pub(super) fn fail(&mut self, kind: ErrorCause, written: u64) {
         match std::mem::replace(&mut self.response, ResponseState::Detached) {
             ResponseState::Complete | ResponseState::Abandoned | ResponseState::Detached => {}
             ResponseState::Streaming { cell, .. } => cell.fail(kind),
@@ -465,7 +469,7 @@ fn truncate(chunks: &mut VecDeque<Bytes>, left: &mut Option<u64>) -> bool {
 }
 
 /// Fails a request of which nothing was sent, and drops the rest of it.
-fn fail_unsent<B, T>(response: oneshot::Sender<ResponseResult<B>>, kind: ErrorKind, rest: T) {
+fn fail_unsent<B, T>(response: oneshot::Sender<ResponseResult<B>>, kind: ErrorCause, rest: T) {
     let failed = FailedRequest { error: kind.into(), request: None, unsent: true };
     drop_caught((response.send(Err(Box::new(failed))), rest));
 }

@@ -11,7 +11,7 @@ use http_body::Body;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::error::ErrorKind;
+use super::error::ErrorCause;
 use super::exchange::{CallerState, ClientExchange};
 use super::guard::{drop_caught, drop_with};
 use super::timeouts::{deadline_after, never};
@@ -155,7 +155,7 @@ where
     pub(super) fn abort(
         &mut self,
         key: RequestKey,
-        reason: Option<ErrorKind>,
+        reason: Option<ErrorCause>,
         protocol: &mut Protocol,
         written: u64,
     ) {
@@ -282,7 +282,7 @@ where
     }
 
     /// Fails all requests: the connection has failed.
-    pub(super) fn fail(&mut self, kind: &ErrorKind, written: u64) {
+    pub(super) fn fail(&mut self, kind: &ErrorCause, written: u64) {
         self.aborted.clear();
         self.abandoned.clear();
         for mut exchange in self.exchanges.drain(..) {

@@ -44,12 +44,12 @@
 //! - *Fairness.* Request bodies are sent in turn, one record of each.
 //! - *Unread responses.* FastCGI has no flow control (§3.3): an unread response blocks those behind it on its connection. At
 //!   [`Config::with_connection_window`] input pauses. After [`Config::with_body_stall_timeout`] the request with the most unread
-//!   bytes is aborted, and its body returns [an error](Error::is_stalled). A reader that is slow, but not stuck, slows the
+//!   bytes is aborted, and its body returns [an error](ErrorKind::Stalled). A reader that is slow, but not stuck, slows the
 //!   others down. A paused connection gets no further requests.
 //! - *Aborts.* ABORT_REQUEST (§5.4) ends one request, and the others continue. Until the application has ended it, the
 //!   connection gets no further requests. If it does not [in time](Config::with_abort_timeout), the connection closes after the
 //!   others.
-//! - *Panics.* A body that panics when polled or dropped fails only its own request, with [an error](Error::is_panic).
+//! - *Panics.* A body that panics when polled or dropped fails only its own request, with [an error](ErrorKind::RequestPanic).
 //! - *Failures.* A lost connection fails all of its requests. An application that rejects a request because of others
 //!   (CANT_MPX_CONN, OVERLOADED; §5.5) has not run it: a [`Pool`] sends it once more, over another connection or alone.
 //!
@@ -86,6 +86,7 @@ mod probe;
 mod reader;
 mod ready_check;
 mod request_body;
+mod request_log;
 mod response_body;
 mod send_request;
 mod state;
@@ -97,7 +98,7 @@ pub use self::balance::{Balance, BalanceBuilder};
 pub use self::body_in_hand::BodyInHand;
 pub use self::config::Config;
 pub use self::connection::{Connection, handshake};
-pub use self::error::Error;
+pub use self::error::{Error, ErrorKind};
 pub use self::pool::{Pool, PoolBuilder, PoolFuture};
 pub use self::response_body::ResponseBody;
 pub use self::send_request::{ResponseFuture, SendRequest};

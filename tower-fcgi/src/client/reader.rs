@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fcgi_core::client::Connection as Protocol;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::error::ErrorKind;
+use super::error::ErrorCause;
 use crate::buffer_pool;
 use crate::progress::Progress;
 
@@ -30,7 +30,7 @@ impl ReadReadiness {
         io: &mut IO,
         protocol: &mut Protocol,
         cx: &mut Context<'_>,
-    ) -> Result<Progress, ErrorKind>
+    ) -> Result<Progress, ErrorCause>
     where
         IO: AsyncRead + Unpin,
     {

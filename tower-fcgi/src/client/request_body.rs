@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use http_body::Body;
 
-use super::error::ErrorKind;
+use super::error::ErrorCause;
 use super::guard::drop_caught;
 use crate::cgi::encode_request::RequestBodyLength;
 use crate::cgi::{parse_decimal, trim_ows};
@@ -63,7 +63,7 @@ where
         &mut self,
         cx: &mut Context<'_>,
         limit: usize,
-    ) -> Poll<Result<Option<Bytes>, ErrorKind>> {
+    ) -> Poll<Result<Option<Bytes>, ErrorCause>> {
         let mut rest = match self.rest.take() {
             Some(rest) => rest,
             None => match ready!(self.poll_body(cx))? {
@@ -76,7 +76,7 @@ where
         Poll::Ready(Ok(Some(chunk)))
     }
 
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ErrorKind>> {
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ErrorCause>> {
         if let BodySource::Untouched(body) = &self.state {
             if body.is_end_stream() {
                 // Do not poll an empty body, so that it can be returned.
@@ -92,7 +92,7 @@ where
                 self.drop_body();
                 return Poll::Ready(self.end());
             };
-            let frame = frame.map_err(ErrorKind::request_body)?;
+            let frame = frame.map_err(ErrorCause::request_body)?;
             // RFC 3875 has no trailers.
             let Ok(mut data) = frame.into_data() else { continue };
             if !data.has_remaining() {
@@ -120,17 +120,17 @@ where
         drop_caught(std::mem::replace(&mut self.state, BodySource::Ended));
     }
 
-    fn count(&mut self, bytes: usize) -> Result<(), ErrorKind> {
+    fn count(&mut self, bytes: usize) -> Result<(), ErrorCause> {
         if let Some(left) = &mut self.left {
-            *left = left.checked_sub(bytes as u64).ok_or(ErrorKind::RequestLength)?;
+            *left = left.checked_sub(bytes as u64).ok_or(ErrorCause::RequestLength)?;
         }
         Ok(())
     }
 
-    const fn end(&self) -> Result<Option<Bytes>, ErrorKind> {
+    const fn end(&self) -> Result<Option<Bytes>, ErrorCause> {
         match self.left {
             None | Some(0) => Ok(None),
-            Some(_) => Err(ErrorKind::RequestLength),
+            Some(_) => Err(ErrorCause::RequestLength),
         }
     }
 }

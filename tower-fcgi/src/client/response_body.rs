@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorCause};
 use crate::body::BodyChannel;
 
 /// The body of a response that was received over FastCGI.
@@ -18,9 +18,21 @@ use crate::body::BodyChannel;
 ///
 /// Reading it resumes paused input. Dropping it before its end aborts the request with ABORT_REQUEST (§5.4), unless all bytes
 /// of its Content-Length were read or the response has no body: then the application ends the request.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Response;
+/// use http_body_util::BodyExt as _;
+/// use tower_fcgi::client::{Error, ResponseBody};
+///
+/// /// The whole body, which is complete if there is no error.
+/// async fn whole(response: Response<ResponseBody>) -> Result<Bytes, Error> {
+///     Ok(response.into_body().collect().await?.to_bytes())
+/// }
+/// ```
 pub struct ResponseBody {
     /// `None` after the end, clean or not.
-    cell: Option<Arc<BodyChannel<ErrorKind>>>,
+    cell: Option<Arc<BodyChannel<ErrorCause>>>,
     length: ExpectedLength,
 }
 
@@ -36,7 +48,7 @@ pub(super) enum ExpectedLength {
 }
 
 impl ResponseBody {
-    pub(super) const fn new(cell: Arc<BodyChannel<ErrorKind>>, length: ExpectedLength) -> Self {
+    pub(super) const fn new(cell: Arc<BodyChannel<ErrorCause>>, length: ExpectedLength) -> Self {
         Self { cell: Some(cell), length }
     }
 }
@@ -49,10 +61,10 @@ impl ExpectedLength {
         }
     }
 
-    const fn end(self) -> Result<(), ErrorKind> {
+    const fn end(self) -> Result<(), ErrorCause> {
         match self {
             Self::Any | Self::NoBody | Self::Left(0) => Ok(()),
-            Self::Left(_) => Err(ErrorKind::TooShort),
+            Self::Left(_) => Err(ErrorCause::TooShort),
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tower_service::Service;
 
 use super::dispatch::{Envelope, RequestChannel, ResponseResult};
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorCause};
 use super::response_body::ResponseBody;
 
 /// A tower service that sends requests over one [`Connection`](super::Connection).
@@ -20,12 +20,49 @@ use super::response_body::ResponseBody;
 /// requests are in flight than the application takes. Dropping it closes the connection after the requests in flight.
 ///
 /// # Errors
-/// `poll_ready` fails with [`Error::is_closed`] if the connection has ended. A call fails if no response head is received;
+/// `poll_ready` fails with [`ErrorKind::Closed`](super::ErrorKind::Closed) if the connection has ended. A call fails if no response head is received;
 /// the [body](ResponseBody) returns later errors. After a ready `poll_ready`, a call is rejected only if the connection has
-/// ended since: then [`Error::is_closed`] is true, and nothing of the request was sent.
+/// ended since: then its kind is [`ErrorKind::Closed`](super::ErrorKind::Closed), and nothing of the request was sent.
 ///
 /// # Cancel safety
 /// Dropping the future of a call aborts the request. Without multiplexing, this closes the connection.
+///
+/// # Examples
+/// Two requests over a kept connection:
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Request;
+/// use http_body_util::{BodyExt as _, Empty};
+/// use tokio::io::{AsyncRead, AsyncWrite};
+/// use tower::{Service as _, ServiceExt as _};
+/// use tower_fcgi::client::{self, SendRequest};
+///
+/// async fn both<IO>(stream: IO) -> Result<(), Box<dyn std::error::Error>>
+/// where
+///     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// {
+///     let (mut sender, connection): (SendRequest<Empty<Bytes>>, _) =
+///         client::handshake(stream, client::Config::default().with_keep_conn(true));
+///     tokio::spawn(connection);
+///     for path in ["/one", "/two"] {
+///         let request = Request::get(path).body(Empty::new())?;
+///         let response = sender.ready().await?.call(request).await?;
+///         // The next request is sent once this response was read.
+///         println!("{:?}", response.into_body().collect().await?.to_bytes());
+///     }
+///     Ok(())
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// #     let (web_server, application) = tokio::io::duplex(1024);
+/// #     let hello = async |_: Request<tower_fcgi::RequestBody>| {
+/// #         Ok::<_, std::convert::Infallible>(http::Response::new("Hello!".to_owned()))
+/// #     };
+/// #     tokio::spawn(tower_fcgi::Connection::new(application, tower::service_fn(hello)));
+/// #     both(web_server).await
+/// # }
+/// ```
 pub struct SendRequest<B> {
     requests: Arc<RequestChannel<B>>,
     reservation: Reservation,
@@ -64,7 +101,7 @@ impl<B> SendRequest<B> {
             Reservation::None => self.requests.send(envelope),
         };
         if let Err(envelope) = sent {
-            envelope.reject(ErrorKind::Closed);
+            envelope.reject(ErrorCause::Closed);
         }
         receiver
     }
@@ -77,7 +114,7 @@ impl<B: Body> Service<Request<B>> for SendRequest<B> {
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.reservation {
-            Reservation::Reserved if self.is_closed() => Poll::Ready(Err(ErrorKind::Closed.into())),
+            Reservation::Reserved if self.is_closed() => Poll::Ready(Err(ErrorCause::Closed.into())),
             Reservation::Reserved => Poll::Ready(Ok(())),
             Reservation::None => {
                 ready!(self.requests.poll_reserve(cx))?;
@@ -116,7 +153,7 @@ impl<B> Future for ResponseFuture<B> {
         Pin::new(&mut self.response).poll(cx).map(|response| match response {
             Ok(response) => response.map_err(|failed| failed.error),
             // The sender was dropped with the connection's future.
-            Err(_) => Err(ErrorKind::Incomplete.into()),
+            Err(_) => Err(ErrorCause::Incomplete.into()),
         })
     }
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use fcgi_core::client::Connection as Protocol;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::error::ErrorKind;
+use super::error::ErrorCause;
 use super::reader::ReadReadiness;
 use super::writer::{WriteStatus, Writer};
 use crate::progress::Progress;
@@ -33,7 +33,7 @@ impl<IO> Transport<IO> {
     }
 
     /// The error after which the transport takes no more output.
-    pub(super) const fn write_failure(&self) -> Option<&ErrorKind> {
+    pub(super) const fn write_failure(&self) -> Option<&ErrorCause> {
         self.writer.failure()
     }
 }
@@ -47,10 +47,10 @@ where
         &mut self,
         protocol: &mut Protocol,
         cx: &mut Context<'_>,
-    ) -> Result<Progress, ErrorKind> {
+    ) -> Result<Progress, ErrorCause> {
         self.read.poll_read(&mut self.io, protocol, cx).map_err(|kind| match (kind, self.writer.failure()) {
             // Report the first failure, a write's, as the cause.
-            (ErrorKind::Io(_), Some(first)) => first.clone(),
+            (ErrorCause::Io(_), Some(first)) => first.clone(),
             (kind, _) => kind,
         })
     }

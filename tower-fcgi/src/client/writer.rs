@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use fcgi_core::client::Connection as Protocol;
 use tokio::io::AsyncWrite;
 
-use super::error::ErrorKind;
+use super::error::ErrorCause;
 use crate::buffer_pool;
 use crate::progress::Progress;
 
@@ -29,7 +29,7 @@ enum WriteState {
     /// The transport may buffer written bytes.
     Unflushed,
     /// The transport takes no more output. Not an error of the request if the application responds anyway.
-    Failed(ErrorKind),
+    Failed(ErrorCause),
 }
 
 /// The state of the output, for the driver.
@@ -107,7 +107,7 @@ impl Writer {
     }
 
     /// The error after which the transport takes no more output.
-    pub(super) const fn failure(&self) -> Option<&ErrorKind> {
+    pub(super) const fn failure(&self) -> Option<&ErrorCause> {
         match &self.state {
             WriteState::Failed(kind) => Some(kind),
             WriteState::Flushed | WriteState::Unflushed => None,

@@ -64,14 +64,9 @@ const UNAVAILABLE: Bytes =
 
 impl Default for Config {
     fn default() -> Self {
-        let protocol = fcgi_core::server::Config {
-            overload_response: OverloadResponse::Stdout(UNAVAILABLE),
-            params_buffer: ParamsBuffer {
-                allocate: params_pool::take_params,
-                freeze: params_pool::share_params,
-            },
-            ..Default::default()
-        };
+        let mut protocol = fcgi_core::server::Config::default();
+        protocol.overload_response = OverloadResponse::Stdout(UNAVAILABLE);
+        protocol.params_buffer = ParamsBuffer::new(params_pool::take_params, params_pool::share_params);
         Self {
             protocol: Arc::new(protocol),
             driver: Arc::new(DriverConfig {
@@ -253,7 +248,7 @@ impl Config {
 
     /// Limits the time in which the web server sends nothing of an unfinished body, while input is read. After that a handler
     /// that waits for the body is dropped, with a `408 Request Timeout` if the response has not begun; else the body returns
-    /// [an error](crate::BodyError::is_read_timeout), and the handler continues. `None`: without limit. Default: 120 s, twice
+    /// [an error](crate::BodyErrorKind::ReadTimeout), and the handler continues. `None`: without limit. Default: 120 s, twice
     /// nginx's `client_body_timeout`, so that the web server, which knows its client, is first.
     #[must_use]
     pub fn with_body_read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
@@ -319,7 +314,7 @@ impl Config {
 
     /// Limits the bytes of a request's body. A larger CONTENT_LENGTH is answered with `413 Content Too Large` and does not reach
     /// the service. If a body exceeds the limit while it is received, its handler is dropped, with the same response if none has
-    /// begun; else the body returns [an error](crate::BodyError::is_too_large). Default: without limit, since buffered bytes are
+    /// begun; else the body returns [an error](crate::BodyErrorKind::TooLarge). Default: without limit, since buffered bytes are
     /// limited anyway ([`Limits::request_window`]), and web servers have a limit of their own (nginx: 1 MiB).
     #[must_use]
     pub fn with_max_body_bytes(mut self, bytes: u64) -> Self {

@@ -32,7 +32,7 @@ use super::activity::Activity;
 use super::config::{Config, DriverConfig};
 use super::control::Control;
 use super::dispatch::Dispatcher;
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorCause, ErrorKind};
 use super::handle::{Command, ConnectionHandle};
 use super::in_flight::{InFlight, Placement};
 use super::input_streams::InputStreams;
@@ -135,7 +135,6 @@ where
             config: &self.config,
             traffic: Traffic::default(),
         };
-        parts.in_flight.recorder().begin_poll();
         let polled = parts.poll(cx);
         parts.publish();
         if let Poll::Ready(result) = &polled {
@@ -184,7 +183,7 @@ where
     /// Runs one turn, and polls the timers if it is blocked.
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
         if self.control.command() == Command::Abort {
-            return Err(ErrorKind::Aborted.into());
+            return Err(ErrorCause::Aborted.into());
         }
         let unread = self.protocol.unread_bytes();
         let progress = if self.state.is_open() { self.serve(cx)? } else { self.close(cx)? };
@@ -208,7 +207,7 @@ where
         let has_room = was_full && !self.is_full();
         let read = match self.read(cx) {
             Ok(read) => read,
-            Err(error) if error.is_protocol_error() => {
+            Err(error) if error.kind() == ErrorKind::Protocol => {
                 // Answer the requests that were complete before the error if their responses are ready, so that the
                 // result does not depend on how the bytes were split into reads.
                 if self.respond(cx) == Placement::Inline {
@@ -255,7 +254,7 @@ where
 
     /// Writes some of the output. Progress restarts the write timeout.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<Progress, Error> {
-        let progress = self.transport.poll_write(self.protocol, &mut self.traffic, cx)?;
+        let progress = self.transport.poll_write(self.protocol, &mut self.traffic, cx).map_err(Error::io)?;
         if progress.is_made() {
             self.timers.stop(Timer::Write);
             self.timers.stop(Timer::UpgradeIdle);
@@ -296,7 +295,7 @@ where
                 EndOfInput::InRequest if self.config.half_close => {
                     self.in_flight.fail_bodies(BodyErrorKind::Disconnected);
                 }
-                truncated => return Err(ErrorKind::UnexpectedEof(truncated).into()),
+                truncated => return Err(ErrorCause::UnexpectedEof(truncated).into()),
             }
         }
         Ok(read)

@@ -17,6 +17,31 @@ use crate::cgi::parse_decimal;
 /// input once STDIN and DATA together reach the limits. The web server sends DATA after STDIN, so read or drop the request's
 /// body first. As §6.4 requires, the number of bytes is checked against FCGI_DATA_LENGTH: fewer or more are a
 /// [`BodyError`](crate::BodyError), never a clean end. A request without that length gets a `400`.
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::BodyExt as _;
+/// use tower_fcgi::{BodyError, FilterData, RequestBody};
+///
+/// async fn shout(request: Request<RequestBody>) -> Result<Response<String>, BodyError> {
+///     let (parts, body) = request.into_parts();
+///     drop(body);
+///     let Some(file) = parts.extensions.get().and_then(FilterData::take) else {
+///         return Ok(Response::new("only as a Filter".to_owned()));
+///     };
+///     let text = file.collect().await?.to_bytes();
+///     Ok(Response::new(String::from_utf8_lossy(&text).to_uppercase()))
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///
+/// // In a test, without a web server.
+/// let file = FilterData::whole("a file", None);
+/// let request = Request::builder().extension(file).body(RequestBody::empty())?;
+/// assert_eq!(shout(request).await?.into_body(), "A FILE");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct FilterData {
     length: u64,

@@ -12,6 +12,27 @@ use super::activity::Activity;
 use super::stderr_queue::StderrQueue;
 
 /// A handle to a running [`Connection`](crate::Connection), to close it or to query its activity.
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use http::{Request, Response};
+/// use tower_fcgi::{Connection, ConnectionHandle, RequestBody};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (_web_server, stream) = tokio::io::duplex(1024);
+/// let service = tower::service_fn(async |_: Request<RequestBody>| Ok::<_, Infallible>(Response::new(String::new())));
+/// let connection = Connection::new(stream, service);
+/// let handle: ConnectionHandle = connection.handle();
+/// let running = tokio::spawn(connection);
+///
+/// // At the shutdown of the program: requests in flight are answered first.
+/// handle.graceful_shutdown();
+/// running.await??;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ConnectionHandle {
     shared: Arc<HandleState>,

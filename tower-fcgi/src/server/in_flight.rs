@@ -183,7 +183,7 @@ where
         if polled.is_ready() {
             request.input.fail(BodyErrorKind::RequestEnded);
             self.inline = None;
-            self.recorder.polled(key, &report, None);
+            self.recorder.ended(key, &report);
         } else {
             self.recorder.polled(key, &report, response.request_state());
         }
@@ -209,14 +209,14 @@ where
                 && let Some(request) = tasks.remove(key)
             {
                 request.input.fail(BodyErrorKind::RequestEnded);
-                self.recorder.polled(key, &report, None);
+                self.recorder.ended(key, &report);
             } else {
                 // Error text after the head changes nothing.
                 let state = match tasks.progress(key) {
                     Some(ResponseProgress::HeadSent(_)) => RequestState::Response,
                     _ => RequestState::Handler,
                 };
-                self.recorder.polled(key, &report, Some(state));
+                self.recorder.polled(key, &report, state);
             }
         }
     }

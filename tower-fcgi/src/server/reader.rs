@@ -40,18 +40,18 @@ pub(super) fn poll_read<IO: AsyncRead + Unpin>(
 ) -> Result<ReadOutcome, Error> {
     buffer_pool::with_read_buffer(|buffer| {
         let Poll::Ready(read) = pin!(io.read_buf(buffer)).poll(cx) else { return Ok(ReadOutcome::Pending) };
-        let read = read?;
+        let read = read.map_err(Error::io)?;
         if read == 0 {
             return Ok(ReadOutcome::Eof);
         }
         *received_bytes += read as u64;
         if buffer.len() >= MIN_SHARED_READ {
             let shared: Bytes = buffer.split().freeze();
-            protocol.receive_shared(&shared)?;
+            protocol.receive_shared(&shared).map_err(Error::protocol)?;
         } else {
             let received = protocol.receive(buffer);
             buffer.clear();
-            received?;
+            received.map_err(Error::protocol)?;
         }
         protocol.output().set_buffer(buffer_pool::take_output);
         Ok(ReadOutcome::Data)

@@ -75,14 +75,13 @@ where
         matches!(self, Self::Done)
     }
 
-    /// The state of the request, for the list of them. `None`: the response has ended.
-    pub(crate) fn request_state(&self) -> Option<RequestState> {
+    /// The state of the request, for the list of them.
+    pub(crate) fn request_state(&self) -> RequestState {
         match self {
-            Self::Handler { future, .. } if future.is_waiting() => Some(RequestState::Waiting),
-            Self::Handler { .. } | Self::Switching { .. } => Some(RequestState::Handler),
-            Self::Body { .. } => Some(RequestState::Response),
-            Self::Upgraded { .. } => Some(RequestState::Upgraded),
-            Self::Done => None,
+            Self::Handler { future, .. } if future.is_waiting() => RequestState::Waiting,
+            Self::Handler { .. } | Self::Switching { .. } => RequestState::Handler,
+            Self::Body { .. } | Self::Done => RequestState::Response,
+            Self::Upgraded { .. } => RequestState::Upgraded,
         }
     }
 

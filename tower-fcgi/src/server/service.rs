@@ -35,6 +35,21 @@ use crate::body::RequestBody;
 /// # Services that are not `Clone`
 /// Put a service that is not `Clone`, such as tower's `RateLimit` and `Balance`, behind tower's `Buffer`. A clone should be
 /// cheap, since each request makes one; that of an axum `Router` increments a reference count.
+///
+/// # Examples
+/// As a bound, for an accept loop with any service:
+///
+/// ```
+/// use tokio::net::TcpListener;
+/// use tower_fcgi::{Connection, FcgiService};
+///
+/// async fn serve<S: FcgiService>(listener: TcpListener, service: S) -> std::io::Result<()> {
+///     loop {
+///         let (stream, _) = listener.accept().await?;
+///         tokio::spawn(Connection::new(stream, service.clone()));
+///     }
+/// }
+/// ```
 pub trait FcgiService:
     Service<
         Request<RequestBody>,

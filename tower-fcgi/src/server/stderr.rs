@@ -11,6 +11,26 @@ use super::stderr_queue::StderrClosed;
 ///
 /// Get it with [`Params::stderr`](crate::Params::stderr). A clone writes to the same stream. It can be moved into the
 /// response's body, or into a task that outlives the request, and does not keep the request alive there.
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use http::{Request, Response};
+/// use tower_fcgi::{Params, RequestBody, Stderr, StderrClosed};
+///
+/// async fn report(stderr: &Stderr) -> Result<(), StderrClosed> {
+///     stderr.write("the disk is nearly full").await
+/// }
+///
+/// async fn handler(request: Request<RequestBody>) -> Result<Response<String>, Infallible> {
+///     if let Some(stderr) = request.extensions().get().and_then(Params::stderr) {
+///         // An error says that the request has ended, so there is no client either.
+///         let _ = report(&stderr).await;
+///     }
+///     Ok(Response::new("Hello!".to_owned()))
+/// }
+/// # let _ = tower::service_fn(handler);
+/// ```
 #[derive(Clone)]
 pub struct Stderr {
     connection: ConnectionHandle,

@@ -9,7 +9,7 @@ use fcgi_core::server::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 /// The error of a write to the STDERR of a request that has ended. The line was not written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("the request has ended and accepts no more error text")]
 pub struct StderrClosed;
 

@@ -25,7 +25,7 @@ impl Clock {
     pub(super) fn now(&self) -> u64 {
         match self {
             Self::Counter(counter) => counter.raw(),
-            Self::Paused(epoch) => nanos(epoch.elapsed()),
+            Self::Paused(epoch) => paused(*epoch),
         }
     }
 
@@ -55,6 +55,12 @@ impl Clock {
     pub(super) fn between(&self, from: u64, to: u64) -> Duration {
         Duration::from_nanos(self.nanos_between(from, to))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn paused(epoch: Instant) -> u64 {
+    nanos(epoch.elapsed())
 }
 
 /// Whether a test has paused the runtime's clock: it stands still while the system's goes on. In other programs they are the

@@ -11,6 +11,17 @@ macro_rules! counts {
         $visibility:vis $event:ident { $($(#[$field_doc:meta])* $field:ident = $variant:ident,)* }
     ) => {
         $(#[$doc])*
+        ///
+        /// ```
+        #[doc = concat!("use tower_fcgi::stats::", stringify!($name), ";")]
+        ///
+        #[doc = concat!("fn print(counts: ", stringify!($name), ") {")]
+        ///     for (reason, count) in counts.iter().filter(|(_, count)| *count > 0) {
+        ///         println!("{reason}: {count}");
+        ///     }
+        ///     println!("together: {}", counts.total());
+        /// }
+        /// ```
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
         #[non_exhaustive]
@@ -32,7 +43,7 @@ macro_rules! counts {
         }
 
         $(#[$event_doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         $visibility enum $event {
             $($(#[$field_doc])* $variant,)*
@@ -42,8 +53,9 @@ macro_rules! counts {
             pub(crate) const COUNT: usize = [$(stringify!($variant)),*].len();
         }
 
-        impl From<[u64; $event::COUNT]> for $name {
-            fn from(counts: [u64; $event::COUNT]) -> Self {
+        impl $name {
+            /// Not a `From`: that would make the number of fields a part of the interface.
+            pub(crate) const fn from_counts(counts: [u64; $event::COUNT]) -> Self {
                 let [$($field),*] = counts;
                 Self { $($field),* }
             }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use http::{Method, Uri};
 
 use super::clock::Clock;
+use super::counts::add;
 use super::listing::{ConnectionInfo, ConnectionState, RequestInfo, RequestState};
-use super::request_text::RequestText;
+use super::request_text::{OtherMethod, RequestText};
 
 /// One open connection.
 ///
@@ -22,13 +23,29 @@ pub(super) struct ConnectionEntry {
     state: AtomicU8,
     /// When its last request ended.
     pub(super) idle_since: AtomicU64,
-    pub(super) requests: AtomicU64,
+    /// Its requests that reached the service.
+    requests: AtomicU64,
+    /// Requests that are in no counter of a [`Shard`](super::shard::Shard) at their end: completed in one step, in a time that is
+    /// in the first bucket of `time_to_head` and of `total_time`.
+    quick: AtomicU64,
+    /// The sum of their times, in ticks of the clock.
+    quick_ticks: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) buffered: AtomicU64,
     /// The request that runs alone, as most do: no allocation, and the memory is warm.
     pub(super) first: RequestEntry,
     others: Mutex<Vec<Arc<RequestEntry>>>,
+}
+
+/// What connections count themselves, since that takes fewer instructions than the counters of a thread.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Totals {
+    pub(super) requests: u64,
+    pub(super) quick: u64,
+    pub(super) quick_ticks: u64,
+    pub(super) received: u64,
+    pub(super) sent: u64,
 }
 
 /// A place for a request in flight.
@@ -60,10 +77,28 @@ impl RequestEntry {
         // A sequence lock: a reader that sees any of the following also sees that the request before has ended.
         fence(Ordering::Release);
         self.text.set(method, uri);
+        self.publish(now);
+    }
+
+    /// As [`begin`](Self::begin), if the method is a frequent one.
+    #[inline(always)]
+    pub(super) fn begin_frequent(&self, now: u64, method: &Method, uri: &Uri) -> Result<(), OtherMethod> {
+        fence(Ordering::Release);
+        self.text.set_frequent(method, uri)?;
+        self.publish(now);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn publish(&self, now: u64) {
         self.received.store(0, Ordering::Relaxed);
-        self.sent.store(0, Ordering::Relaxed);
-        self.set_state(RequestState::Handler);
         self.began.store(now, Ordering::Release);
+    }
+
+    /// When the request in flight began.
+    #[inline]
+    pub(super) fn began(&self) -> u64 {
+        self.began.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -71,9 +106,19 @@ impl RequestEntry {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
+    /// Ends a request of which neither [`set_state`](Self::set_state) nor `sent` has told anything.
     #[inline]
-    pub(super) fn end(&self) {
+    pub(super) fn end_untold(&self) {
         self.began.store(NONE, Ordering::Relaxed);
+    }
+
+    /// Ends a request.
+    pub(super) fn end(&self) {
+        self.end_untold();
+        // For the next request, which begins faster without this. As in `begin`, for the readers of this one.
+        fence(Ordering::Release);
+        self.sent.store(0, Ordering::Relaxed);
+        self.set_state(RequestState::Handler);
     }
 
     fn info(&self, clock: &Clock) -> Option<(u64, RequestInfo)> {
@@ -112,6 +157,8 @@ impl ConnectionEntry {
             state: AtomicU8::new(ConnectionState::New as u8),
             idle_since: AtomicU64::new(now),
             requests: AtomicU64::new(0),
+            quick: AtomicU64::new(0),
+            quick_ticks: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             buffered: AtomicU64::new(0),
@@ -123,6 +170,31 @@ impl ConnectionEntry {
     #[inline]
     pub(super) fn set_state(&self, state: ConnectionState) {
         self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    pub(super) fn count_request(&self) {
+        add(&self.requests, 1);
+    }
+
+    /// Counts a request that has ended within [`Shared::most_quick_ticks`](super::handle::Shared::most_quick_ticks).
+    #[inline(always)]
+    pub(super) fn count_quick(&self, ticks: u64) {
+        add(&self.quick_ticks, ticks);
+        // A reader that sees this also sees the request in `requests`.
+        self.quick.store(self.quick.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    }
+
+    /// What it has counted.
+    pub(super) fn totals(&self) -> Totals {
+        let quick = self.quick.load(Ordering::Acquire);
+        Totals {
+            requests: self.requests.load(Ordering::Relaxed),
+            quick,
+            quick_ticks: self.quick_ticks.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+            sent: self.sent.load(Ordering::Relaxed),
+        }
     }
 
     /// A place for one more request beside the first one.
@@ -163,6 +235,17 @@ impl ConnectionEntry {
             buffered: self.buffered.load(Ordering::Relaxed),
             in_flight: in_flight.into_iter().map(|(_, info)| info).collect(),
         }
+    }
+}
+
+impl Totals {
+    pub(super) const fn add(&mut self, other: &Self) {
+        let Self { requests, quick, quick_ticks, received, sent } = other;
+        self.requests = self.requests.wrapping_add(*requests);
+        self.quick = self.quick.wrapping_add(*quick);
+        self.quick_ticks = self.quick_ticks.wrapping_add(*quick_ticks);
+        self.received = self.received.wrapping_add(*received);
+        self.sent = self.sent.wrapping_add(*sent);
     }
 }
 
@@ -208,5 +291,21 @@ mod tests {
             }
         });
         assert!(entry.info(&clock).is_none());
+    }
+
+    #[test]
+    fn a_request_inherits_nothing_from_the_one_before() {
+        let clock = Clock::new();
+        let entry = RequestEntry::new();
+        let uri = Uri::from_static("/");
+        entry.begin(1, &Method::GET, &uri);
+        entry.set_state(RequestState::Response);
+        entry.sent.store(9, Ordering::Relaxed);
+        entry.received.store(9, Ordering::Relaxed);
+        entry.end();
+        entry.begin_frequent(2, &Method::POST, &uri).unwrap();
+        let (_, info) = entry.info(&clock).unwrap();
+        assert_eq!((info.method.as_str(), info.state), ("POST", RequestState::Handler));
+        assert_eq!((info.sent, info.received), (0, 0));
     }
 }

@@ -3,6 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that goes up and down, and its maximum.
+///
+/// ```
+/// use tower_fcgi::stats::{Gauge, Stats};
+///
+/// fn show(name: &str, gauge: Gauge) -> String {
+///     format!("{name}: {} now, {} at most", gauge.current, gauge.max)
+/// }
+/// let snapshot = Stats::new().snapshot();
+/// assert_eq!(show("connections", snapshot.connections.open), "connections: 0 now, 0 at most");
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]

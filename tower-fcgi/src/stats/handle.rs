@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::clock::Clock;
+use super::entry::Totals;
 use super::gauge::SharedGauge;
 use super::histogram::{self, Measured, Recorded};
 use super::http_connection::HttpConnection;
@@ -15,7 +16,10 @@ use super::listing::ConnectionInfo;
 use super::nanos::nanos;
 use super::registry::Registry;
 use super::shard::{Shard, sums};
-use super::snapshot::{Connections, Refusal, Requests, Snapshot, StderrLines, Traffic};
+use super::snapshot::{
+    Aborted, Closed, Connections, Failures, Refusal, Refused, RejectedByProtocol, Requests, Snapshot,
+    StderrLines, TimedOut, Traffic,
+};
 use super::thread_slot;
 
 /// Counts what connections do: how many are open, what becomes of their requests, how long that takes.
@@ -25,8 +29,8 @@ use super::thread_slot;
 ///
 /// # Cost
 /// Without a `Stats`, a connection does next to nothing for it. With one, counters are written without locked instructions,
-/// each thread its own; what all threads share is changed when a connection opens or closes, and when a request is not answered
-/// at once. The repository's ARCHITECTURE.md has a page on this. An open connection needs some 600 bytes more. To make a
+/// each connection and each thread its own; what all threads share is changed when a connection opens or closes, and when a request is not answered
+/// at once. The repository's ARCHITECTURE.md has a page on this. An open connection needs some 650 bytes more. To make a
 /// `Stats` can take up to 200 ms, in which the processor's counter is compared with the system's clock, once in each process.
 ///
 /// # Examples
@@ -47,7 +51,7 @@ pub(super) struct Shared {
     started_at: SystemTime,
     created: Instant,
     pub(super) clock: Clock,
-    /// The most ticks of a request that [`Shard::quick`] counts.
+    /// The most ticks of a request that [`Totals::quick`] counts.
     pub(super) most_quick_ticks: u64,
     /// By the number of their thread.
     shards: RwLock<Vec<Option<Arc<Shard>>>>,
@@ -88,21 +92,21 @@ impl Stats {
 
     /// The numbers now.
     ///
-    /// Takes some microseconds for each thread that serves connections, and delays none of them.
+    /// Takes some microseconds for each thread that serves connections, and reads some numbers of each open connection. It
+    /// delays no request; a connection that opens or closes meanwhile may wait until a sixteenth of the others are read.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let shared = &*self.shared;
         let shards = shared.all_shards();
+        // In this order: a request that begins or ends meanwhile must not make their difference negative.
+        let ended = shards.iter().map(|shard| shard.ended()).fold(0, u64::wrapping_add);
+        let totals = shared.registry.totals();
         Snapshot {
             started_at: shared.started_at,
             uptime: shared.created.elapsed(),
             connections: shared.connections(&shards),
-            requests: shared.requests(&shards),
-            bytes: Traffic {
-                received: sum(&shards, |shard| &shard.received),
-                sent: sum(&shards, |shard| &shard.sent),
-                buffered: shared.buffered.get(),
-            },
+            requests: shared.requests(&shards, ended, &totals),
+            bytes: Traffic { received: totals.received, sent: totals.sent, buffered: shared.buffered.get() },
             stderr: StderrLines {
                 lines: sum(&shards, |shard| &shard.stderr_lines),
                 dropped: sum(&shards, |shard| &shard.stderr_dropped),
@@ -168,28 +172,29 @@ impl Shared {
             open: self.open.get(),
             idle: self.idle.get(),
             accepted: sum(shards, |shard| &shard.accepted),
-            refused: sums(shards, |shard| &shard.refused).into(),
-            closed: sums(shards, |shard| &shard.closed).into(),
+            refused: Refused::from_counts(sums(shards, |shard| &shard.refused)),
+            closed: Closed::from_counts(sums(shards, |shard| &shard.closed)),
             accept_wait: histogram(shards, |shard| &shard.accept_wait, NONE),
         }
     }
 
-    fn requests(&self, shards: &[Arc<Shard>]) -> Requests {
-        // In this order: a request that begins or ends meanwhile must not make the difference negative.
-        let ended = shards.iter().map(|shard| shard.ended()).fold(0, u64::wrapping_add);
-        let begun = sum(shards, |shard| &shard.begun);
-        let quick = sum(shards, |shard| &shard.quick);
-        let quick_time = self.clock.between(0, sum(shards, |shard| &shard.quick_ticks));
+    /// `ended`: the requests in [`Shard::ended`].
+    fn requests(&self, shards: &[Arc<Shard>], ended: u64, totals: &Totals) -> Requests {
+        let begun = totals.requests.wrapping_add(sum(shards, |shard| &shard.unserved));
+        let quick = totals.quick;
+        let quick_time = self.clock.between(0, totals.quick_ticks);
         let mut requests = Requests {
-            in_flight: self.in_flight.get_with(begun.saturating_sub(ended)),
+            in_flight: self.in_flight.get_with(begun.saturating_sub(ended.wrapping_add(quick))),
             upgraded: self.upgraded.get(),
             begun,
             completed: quick.wrapping_add(sum(shards, |shard| &shard.completed)),
-            aborted: sums(shards, |shard| &shard.aborted).into(),
-            rejected_by_protocol: sums(shards, |shard| &shard.rejected_by_protocol).into(),
+            aborted: Aborted::from_counts(sums(shards, |shard| &shard.aborted)),
+            rejected_by_protocol: RejectedByProtocol::from_counts(sums(shards, |shard| {
+                &shard.rejected_by_protocol
+            })),
             cut_off: sum(shards, |shard| &shard.cut_off),
-            failures: sums(shards, |shard| &shard.failures).into(),
-            timed_out: sums(shards, |shard| &shard.timed_out).into(),
+            failures: Failures::from_counts(sums(shards, |shard| &shard.failures)),
+            timed_out: TimedOut::from_counts(sums(shards, |shard| &shard.timed_out)),
             time_to_head: histogram(shards, |shard| &shard.time_to_head, (quick, quick_time)),
             total_time: histogram(shards, |shard| &shard.total_time, (quick, quick_time)),
             readiness_wait: histogram(shards, |shard| &shard.readiness_wait, NONE),

@@ -17,6 +17,21 @@ const BUCKETS: usize = BOUNDED + 1;
 ///
 /// The upper bounds are 100 µs, 200 µs, 400 µs and so on, each twice the one before, up to 104.9 s; the last bucket has none.
 /// They are the same in every version of a release series.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_fcgi::stats::{Bucket, Histogram};
+///
+/// /// How many were not longer than a bound.
+/// fn within(histogram: &Histogram, limit: Duration) -> u64 {
+///     let is_within = |bucket: &&Bucket| bucket.upper_bound.is_some_and(|bound| bound <= limit);
+///     histogram.buckets.iter().take_while(is_within).map(|bucket| bucket.count).sum()
+/// }
+/// let times = Histogram::default();
+/// assert_eq!(within(&times, Duration::from_secs(1)), 0);
+/// assert_eq!(times.quantile(0.99), None);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]

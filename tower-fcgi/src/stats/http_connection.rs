@@ -7,6 +7,16 @@ use super::recording::Recording;
 use super::snapshot::CloseReason;
 
 /// A connection over HTTP that counts as open until this is dropped: see [`Stats::open_http_connection`].
+///
+/// ```
+/// use tower_fcgi::stats::{HttpConnection, Stats};
+/// let stats = Stats::new();
+/// let mut connection: HttpConnection = stats.open_http_connection(&"192.0.2.1:1024");
+/// connection.upgraded();
+/// assert_eq!(stats.snapshot().connections.open.current, 1);
+/// drop(connection);
+/// assert_eq!(stats.snapshot().connections.closed.http, 1);
+/// ```
 #[derive(Debug)]
 pub struct HttpConnection(
     /// `None` only in the drop.

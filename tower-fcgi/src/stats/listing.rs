@@ -3,6 +3,22 @@
 use std::time::Duration;
 
 /// One open connection: see [`Stats::connections`](super::Stats::connections).
+///
+/// ```
+/// use tower_fcgi::stats::{ConnectionInfo, ConnectionState, RequestInfo, RequestState, Stats};
+///
+/// /// The handlers that have run for more than ten seconds.
+/// fn slow(connections: &[ConnectionInfo]) -> impl Iterator<Item = &RequestInfo> {
+///     connections
+///         .iter()
+///         .filter(|connection| connection.state == ConnectionState::Active)
+///         .flat_map(|connection| &connection.in_flight)
+///         .filter(|request| request.state == RequestState::Handler && request.age.as_secs() > 10)
+/// }
+/// for request in slow(&Stats::new().connections()) {
+///     println!("{} {}: {:?}", request.method, request.target, request.age);
+/// }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
@@ -32,7 +48,7 @@ pub struct ConnectionInfo {
 }
 
 /// The state of a connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ConnectionState {
@@ -69,7 +85,7 @@ pub struct RequestInfo {
 }
 
 /// The state of a request in flight.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum RequestState {

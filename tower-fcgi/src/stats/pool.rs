@@ -10,6 +10,16 @@ use super::histogram::{self, Histogram, Measured, Recorded};
 use super::nanos::nanos;
 
 /// The numbers of a [`Pool`](crate::client::Pool) at one moment: see [`Pool::stats`](crate::client::Pool::stats).
+///
+/// ```
+/// use tokio::net::TcpStream;
+/// use tower_fcgi::client::Pool;
+/// use tower_fcgi::stats::PoolSnapshot;
+/// # type Body = http_body_util::Empty<bytes::Bytes>;
+/// let php: Pool<_, Body> = Pool::builder(|| TcpStream::connect("127.0.0.1:9000")).build();
+/// let PoolSnapshot { in_use, waiting, .. } = php.stats();
+/// assert_eq!((in_use.current, waiting.max), (0, 0));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]

@@ -44,25 +44,27 @@ impl Recorder {
         }
     }
 
-    /// A poll of the connection begins: it may run on another thread than the one before.
-    #[inline]
-    pub(crate) fn begin_poll(&mut self) {
-        if let Some(recording) = &mut self.0 {
-            recording.use_own_shard();
-        }
-    }
-
     /// A request is given to the service.
     #[inline(always)]
     pub(crate) fn begin(&mut self, key: RequestKey, method: &Method, uri: &Uri) {
         if let Some(recording) = &mut self.0 {
-            recording.begin(key, method, uri);
+            let now = recording.now();
+            recording.begin(now, key, method, uri);
         }
     }
 
-    /// The response of a request in flight was polled. `state` is that of the request; `None` if it has ended.
+    /// The response of a request in flight was polled, and has ended.
     #[inline(always)]
-    pub(crate) fn polled(&mut self, key: RequestKey, report: &ResponseReport, state: Option<RequestState>) {
+    pub(crate) fn ended(&mut self, key: RequestKey, report: &ResponseReport) {
+        if let Some(recording) = &mut self.0 {
+            let now = recording.now();
+            recording.ended(now, key, report);
+        }
+    }
+
+    /// The response of a request in flight was polled, and has not ended. `state` is that of the request.
+    #[inline(always)]
+    pub(crate) fn polled(&mut self, key: RequestKey, report: &ResponseReport, state: RequestState) {
         if let Some(recording) = &mut self.0 {
             recording.polled(key, report, state);
         }
@@ -125,8 +127,14 @@ impl Recorder {
         }
     }
 
+    /// A poll of the connection has ended, and left it idle with empty buffers. Returns `false` if it was not so before: then
+    /// [`publish`](Self::publish) is necessary.
+    #[inline(always)]
+    pub(crate) fn stays_idle(&mut self, received: u64, sent: u64) -> bool {
+        self.0.as_mut().is_none_or(|recording| recording.stays_idle(received, sent))
+    }
+
     /// A poll of the connection has ended.
-    #[inline]
     pub(crate) fn publish(&mut self, connection: PolledConnection) {
         if let Some(recording) = &mut self.0 {
             recording.publish(connection);

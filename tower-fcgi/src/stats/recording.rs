@@ -31,15 +31,15 @@ pub(super) struct Recording {
     first: Option<Running>,
     others: Vec<(Running, Arc<RequestEntry>)>,
     published: Published,
+    /// Whether that is [`Published::IDLE`].
+    is_at_rest: bool,
     close_reason: Option<CloseReason>,
 }
 
 /// A request in flight.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Running {
     key: RequestKey,
-    /// By the clock of the numbers.
-    began: u64,
     phase: Phase,
 }
 
@@ -51,12 +51,17 @@ enum Phase {
 }
 
 /// The connection's part of the gauges that all connections share.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Published {
     in_flight: u64,
     upgraded: u64,
     idle: u64,
     buffered: u64,
+}
+
+impl Published {
+    /// Of an idle connection.
+    const IDLE: Self = Self { in_flight: 0, upgraded: 0, idle: 1, buffered: 0 };
 }
 
 /// How a request has ended.
@@ -85,6 +90,7 @@ impl Recording {
             first: None,
             others: Vec::new(),
             published: Published::default(),
+            is_at_rest: false,
             close_reason: None,
         }
     }
@@ -102,10 +108,10 @@ impl Recording {
         }
     }
 
-    /// Switches to the counters of the current thread. Methods that are not only called during a poll of the connection do this
-    /// themselves.
+    /// Switches to the counters of the current thread, before one of them is changed: the connection may have moved from another
+    /// one.
     #[inline]
-    pub(super) fn use_own_shard(&mut self) {
+    fn use_own_shard(&mut self) {
         let slot = thread_slot::current();
         if slot != self.slot {
             self.change_shard(slot);
@@ -122,64 +128,83 @@ impl Recording {
         u64::from(self.first.is_some()) + self.others.len() as u64
     }
 
+    /// The time now. Called before [`begin`](Self::begin) and [`ended`](Self::ended), and not by them: without a call to the
+    /// system's clock in them, which they rarely need, they save no registers.
     #[inline(never)]
-    pub(super) fn begin(&mut self, key: RequestKey, method: &Method, uri: &Uri) {
-        let began = self.shared.clock.now();
-        add(&self.shard.begun, 1);
-        add(&self.entry.requests, 1);
-        let running = Running { key, began, phase: Phase::BeforeHead };
+    pub(super) fn now(&self) -> u64 {
+        self.shared.clock.now()
+    }
+
+    #[inline(never)]
+    pub(super) fn begin(&mut self, now: u64, key: RequestKey, method: &Method, uri: &Uri) {
+        if self.first.is_some() || self.entry.first.begin_frequent(now, method, uri).is_err() {
+            return self.begin_rare(now, key, method, uri);
+        }
+        self.first = Some(Running { key, phase: Phase::BeforeHead });
+        self.begun();
+    }
+
+    /// A request with a rare method, or one beside others.
+    #[cold]
+    #[inline(never)]
+    fn begin_rare(&mut self, now: u64, key: RequestKey, method: &Method, uri: &Uri) {
+        let running = Running { key, phase: Phase::BeforeHead };
         if self.first.is_none() {
-            self.entry.first.begin(began, method, uri);
+            self.entry.first.begin(now, method, uri);
             self.first = Some(running);
         } else {
-            self.begin_beside_first(running, method, uri);
+            let entry = self.entry.add_request();
+            entry.begin(now, method, uri);
+            self.others.push((running, entry));
         }
+        self.begun();
+    }
+
+    #[inline(always)]
+    fn begun(&self) {
+        self.entry.count_request();
         // Not published before the end of the poll, by which most requests have ended.
         self.shared.in_flight.observe(self.published.in_flight, self.in_flight());
     }
 
-    #[cold]
-    fn begin_beside_first(&mut self, running: Running, method: &Method, uri: &Uri) {
-        let entry = self.entry.add_request();
-        entry.begin(running.began, method, uri);
-        self.others.push((running, entry));
-    }
-
     #[inline(never)]
-    pub(super) fn polled(&mut self, key: RequestKey, report: &ResponseReport, state: Option<RequestState>) {
+    pub(super) fn ended(&mut self, now: u64, key: RequestKey, report: &ResponseReport) {
         // Most responses begin and end in one poll: one look at the clock, because their bytes are written together.
-        if state.is_none()
-            && report.ending == ResponseEnding::Complete
+        if report.ending == ResponseEnding::Complete
             && report.details.is_none()
-            && let Some(running) =
-                self.first.take_if(|first| first.key == key && first.phase == Phase::BeforeHead)
+            && self.first == Some(Running { key, phase: Phase::BeforeHead })
         {
-            let now = self.shared.clock.now();
-            self.entry.first.end();
-            self.entry.idle_since.store(now, Ordering::Relaxed);
-            // The counters of two processors may differ slightly.
-            let ticks = now.saturating_sub(running.began);
+            let ticks = now.wrapping_sub(self.entry.first.began());
+            // Not if it is negative: the counters of two processors may differ slightly.
             if ticks <= self.shared.most_quick_ticks {
-                add(&self.shard.quick, 1);
-                add(&self.shard.quick_ticks, ticks);
-            } else {
-                self.completed_at_once(running.began, now);
+                self.first = None;
+                self.entry.first.end_untold();
+                self.entry.idle_since.store(now, Ordering::Relaxed);
+                self.entry.count_quick(ticks);
+                return;
             }
-            return;
         }
-        self.polled_in_part(key, report, state);
+        self.ended_in_part(now, key, report);
     }
 
+    /// With the signature of [`ended`](Self::ended), so that this call moves no arguments.
     #[inline(never)]
-    fn completed_at_once(&self, began: u64, now: u64) {
-        let took = Measured::new(self.shared.clock.nanos_between(began, now));
-        self.shard.time_to_head.record(took);
-        self.shard.total_time.record(took);
-        add(&self.shard.completed, 1);
+    fn ended_in_part(&mut self, now: u64, key: RequestKey, report: &ResponseReport) {
+        self.polled_in_part(Some(now), key, report, None);
     }
 
-    #[inline(never)]
-    fn polled_in_part(&mut self, key: RequestKey, report: &ResponseReport, state: Option<RequestState>) {
+    pub(super) fn polled(&mut self, key: RequestKey, report: &ResponseReport, state: RequestState) {
+        self.polled_in_part(None, key, report, Some(state));
+    }
+
+    /// `now`: if it is known. `state`: `None` if the request has ended.
+    fn polled_in_part(
+        &mut self,
+        now: Option<u64>,
+        key: RequestKey,
+        report: &ResponseReport,
+        state: Option<RequestState>,
+    ) {
         self.count_details(report);
         let Some((running, entry)) = self.find(key) else { return };
         add(&entry.sent, report.sent);
@@ -188,7 +213,7 @@ impl Recording {
         if is_head {
             running.phase = Phase::AfterHead;
         }
-        let began = running.began;
+        let began = entry.began();
         let upgrades = report.is_upgraded();
         if upgrades {
             running.phase = Phase::Upgraded;
@@ -202,7 +227,8 @@ impl Recording {
         if !is_head && state.is_some() {
             return;
         }
-        let now = self.shared.clock.now();
+        let now = now.unwrap_or_else(|| self.now());
+        self.use_own_shard();
         if is_head {
             self.shard.time_to_head.record(Measured::new(self.shared.clock.nanos_between(began, now)));
         }
@@ -238,7 +264,7 @@ impl Recording {
     /// Counts a request that was never in flight.
     pub(super) fn count_unserved(&mut self, outcome: Outcome) {
         self.use_own_shard();
-        add(&self.shard.begun, 1);
+        add(&self.shard.unserved, 1);
         self.count(outcome);
     }
 
@@ -284,12 +310,12 @@ impl Recording {
 
     #[inline]
     fn end_at(&mut self, key: RequestKey, outcome: Outcome, now: u64) {
-        let Some(running) = self.remove(key) else { return };
+        let Some((running, began)) = self.remove(key) else { return };
         self.entry.idle_since.store(now, Ordering::Relaxed);
         if running.phase == Phase::Upgraded {
             self.change_upgraded(-1);
         } else {
-            self.shard.total_time.record(Measured::new(self.shared.clock.nanos_between(running.began, now)));
+            self.shard.total_time.record(Measured::new(self.shared.clock.nanos_between(began, now)));
         }
         self.count(outcome);
     }
@@ -333,16 +359,17 @@ impl Recording {
         }
     }
 
-    #[inline]
-    fn remove(&mut self, key: RequestKey) -> Option<Running> {
+    /// Removes a request, and returns when it began.
+    fn remove(&mut self, key: RequestKey) -> Option<(Running, u64)> {
         if let Some(running) = self.first.take_if(|running| running.key == key) {
+            let began = self.entry.first.began();
             self.entry.first.end();
-            return Some(running);
+            return Some((running, began));
         }
         let index = self.others.iter().position(|(running, _)| running.key == key)?;
         let (running, entry) = self.others.swap_remove(index);
         self.entry.remove_request(&entry);
-        Some(running)
+        Some((running, entry.began()))
     }
 
     #[cold]
@@ -352,17 +379,30 @@ impl Recording {
         self.published.upgraded = upgraded;
     }
 
-    #[inline]
+    /// The connection is idle after a poll, and nothing is in its buffers. Returns `false` if that is a change, and was not
+    /// counted.
+    #[inline(always)]
+    pub(super) fn stays_idle(&mut self, received: u64, sent: u64) -> bool {
+        if !self.is_at_rest {
+            return false;
+        }
+        self.count_traffic(received, sent);
+        true
+    }
+
+    #[inline(always)]
+    fn count_traffic(&self, received: u64, sent: u64) {
+        add(&self.entry.received, received);
+        add(&self.entry.sent, sent);
+    }
+
     pub(super) fn publish(&mut self, connection: PolledConnection) {
         let PolledConnection { state, received, sent, buffered } = connection;
-        add(&self.shard.received, received);
-        add(&self.entry.received, received);
-        add(&self.shard.sent, sent);
-        add(&self.entry.sent, sent);
+        self.count_traffic(received, sent);
         let (in_flight, idle) = (self.in_flight(), u64::from(state == ConnectionState::Idle));
-        let before = &self.published;
-        if (before.in_flight ^ in_flight) | (before.idle ^ idle) | (before.buffered ^ buffered) != 0 {
-            self.change_gauges(Published { in_flight, upgraded: before.upgraded, idle, buffered });
+        let now = Published { in_flight, upgraded: self.published.upgraded, idle, buffered };
+        if now != self.published {
+            self.change_gauges(now);
         }
         self.entry.set_state(state);
     }
@@ -374,6 +414,7 @@ impl Recording {
         shared.idle.change(before.idle, now.idle);
         shared.buffered.change(before.buffered, now.buffered);
         self.entry.buffered.store(now.buffered, Ordering::Relaxed);
+        self.is_at_rest = now == Published::IDLE;
         self.published = now;
     }
 

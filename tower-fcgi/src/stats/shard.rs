@@ -12,16 +12,10 @@ use super::snapshot::{AbortReason, CloseReason, FailureCause, ProtocolRejection,
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Shard {
-    // First those that each request changes.
-    pub(super) begun: AtomicU64,
+    /// Requests that did not reach the service. The others are counted by their connections, as the bytes are: see
+    /// [`Totals`](super::entry::Totals).
+    pub(super) unserved: AtomicU64,
     pub(super) completed: AtomicU64,
-    /// Requests that are in no other counter of ends: completed in one step, in a time that is in the first bucket of
-    /// `time_to_head` and of `total_time`.
-    pub(super) quick: AtomicU64,
-    /// The sum of their times, in ticks of the clock.
-    pub(super) quick_ticks: AtomicU64,
-    pub(super) received: AtomicU64,
-    pub(super) sent: AtomicU64,
     pub(super) time_to_head: Recorded,
     pub(super) total_time: Recorded,
     pub(super) readiness_wait: Recorded,
@@ -67,12 +61,8 @@ counted!(
 impl Shard {
     pub(super) const fn new() -> Self {
         Self {
-            begun: AtomicU64::new(0),
+            unserved: AtomicU64::new(0),
             completed: AtomicU64::new(0),
-            quick: AtomicU64::new(0),
-            quick_ticks: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
             time_to_head: Recorded::new(),
             total_time: Recorded::new(),
             readiness_wait: Recorded::new(),
@@ -104,9 +94,9 @@ impl Shard {
         add(&self.rejected[index], 1);
     }
 
-    /// The requests that have ended, for whatever reason.
+    /// The requests that have ended, for whatever reason, without the quick ones.
     pub(super) fn ended(&self) -> u64 {
-        let counters = [&self.completed, &self.quick, &self.cut_off].into_iter();
+        let counters = [&self.completed, &self.cut_off].into_iter();
         let groups = self.aborted.iter().chain(&self.rejected_by_protocol).chain(&self.rejected);
         counters.chain(groups).map(|counter| counter.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }

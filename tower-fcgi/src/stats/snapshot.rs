@@ -11,6 +11,23 @@ use super::histogram::Histogram;
 ///
 /// Counters only grow, from the creation of the [`Stats`](super::Stats) on. They are read one after the other while connections
 /// go on, so two of them may differ by the events of some microseconds.
+///
+/// ```
+/// use tower_fcgi::stats::{Snapshot, Stats};
+///
+/// /// A line for the log.
+/// fn line(snapshot: &Snapshot) -> String {
+///     let Snapshot { connections, requests, bytes, .. } = snapshot;
+///     format!(
+///         "{} connections, {} responses in {:?} each, {} bytes",
+///         connections.open.current,
+///         requests.completed,
+///         requests.total_time.mean().unwrap_or_default(),
+///         bytes.sent,
+///     )
+/// }
+/// assert_eq!(line(&Stats::new().snapshot()), "0 connections, 0 responses in 0ns each, 0 bytes");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
@@ -45,6 +62,15 @@ impl Default for Snapshot {
 }
 
 /// The connections from web servers.
+///
+/// ```
+/// use tower_fcgi::stats::{Connections, Stats};
+///
+/// fn busy(connections: &Connections) -> u64 {
+///     connections.open.current.saturating_sub(connections.idle.current)
+/// }
+/// assert_eq!(busy(&Stats::new().snapshot().connections), 0);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
@@ -68,6 +94,13 @@ counts! {
     /// Connections that were not served, by the reason, and errors of accept.
     Refused;
     /// Why a connection was not served: see [`Stats::on_refused`](super::Stats::on_refused).
+    ///
+    /// ```
+    /// use tower_fcgi::stats::{Refusal, Stats};
+    /// let stats = Stats::new();
+    /// stats.on_refused(Refusal::AllowList);
+    /// assert_eq!(stats.snapshot().connections.refused.allow_list, 1);
+    /// ```
     pub Refusal {
         /// The peer is not in the allow-list.
         allow_list = AllowList,
@@ -131,6 +164,16 @@ counts! {
 /// Each request that has begun is in flight, or in exactly one of [`completed`](Self::completed), [`rejected`](Self::rejected),
 /// [`rejected_by_protocol`](Self::rejected_by_protocol), [`cut_off`](Self::cut_off) and [`aborted`](Self::aborted).
 /// [`failures`](Self::failures) and [`timed_out`](Self::timed_out) say why some of them were rejected or cut off.
+///
+/// ```
+/// use tower_fcgi::stats::{Requests, Stats};
+///
+/// /// Requests without the response of a handler, or with only a part of it.
+/// fn failed(requests: &Requests) -> u64 {
+///     requests.rejected.values().sum::<u64>() + requests.rejected_by_protocol.total() + requests.cut_off
+/// }
+/// assert_eq!(failed(&Stats::new().snapshot().requests), 0);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
@@ -243,6 +286,12 @@ counts! {
 }
 
 /// The bytes on all connections.
+///
+/// ```
+/// use tower_fcgi::stats::{Stats, Traffic};
+/// let Traffic { received, sent, buffered, .. } = Stats::new().snapshot().bytes;
+/// assert_eq!((received, sent, buffered.current), (0, 0, 0));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
@@ -258,6 +307,12 @@ pub struct Traffic {
 }
 
 /// The lines of error text for the web servers' error logs (STDERR, FastCGI §5.3).
+///
+/// ```
+/// use tower_fcgi::stats::{Stats, StderrLines};
+/// let StderrLines { lines, dropped, .. } = Stats::new().snapshot().stderr;
+/// assert_eq!((lines, dropped), (0, 0));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]

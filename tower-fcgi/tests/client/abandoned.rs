@@ -12,7 +12,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::{BodyInHand, Config, Pool, PoolBuilder};
+use tower_fcgi::client::{BodyInHand, Config, ErrorKind, Pool, PoolBuilder};
 
 use crate::loopback::*;
 use crate::scripted::{self, complete_response, end, stdout};
@@ -131,7 +131,7 @@ async fn an_abandoned_request_is_busy_until_its_limit() {
     drop(sender.call(get("/")));
     app.request().await;
     let start = Instant::now();
-    assert!(sender.ready().await.unwrap_err().is_closed());
+    assert_eq!(sender.ready().await.unwrap_err().kind(), ErrorKind::Closed);
     web_server.await.unwrap().unwrap();
     assert_eq!(start.elapsed().as_secs(), 101);
 }
@@ -216,7 +216,7 @@ async fn a_connect_without_a_caller_times_out() {
     timeout(BRIEFLY, pool.clone().oneshot(get("/"))).await.unwrap_err();
     let start = Instant::now();
     // It holds the only permit until then, and the next one has its own timeout.
-    assert!(pool.oneshot(get("/")).await.unwrap_err().is_connect_timeout());
+    assert_eq!(pool.oneshot(get("/")).await.unwrap_err().kind(), ErrorKind::ConnectTimeout);
     assert_eq!(start.elapsed(), Duration::from_millis(4500 + 5000));
 }
 

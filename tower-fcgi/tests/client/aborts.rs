@@ -13,6 +13,7 @@ use tokio::time::{Instant, advance, sleep, timeout};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::RequestBody;
 use tower_fcgi::client;
+use tower_fcgi::client::ErrorKind;
 
 use crate::loopback::*;
 use crate::scripted::{self, complete_response, end, stdout};
@@ -33,7 +34,7 @@ async fn dropping_the_future_or_body_aborts_and_closes() {
         let start = Instant::now();
         app.send([stdout("late"), end()].concat()).await;
         // If the application ended the request before it saw the abort, it may take that for a protocol error.
-        assert!(sender.ready().await.unwrap_err().is_closed());
+        assert_eq!(sender.ready().await.unwrap_err().kind(), ErrorKind::Closed);
         web_server.await.unwrap().unwrap();
         assert_eq!(start.elapsed(), Duration::ZERO);
     }
@@ -48,7 +49,7 @@ async fn an_abort_without_an_end_closes() {
     sleep(Duration::from_secs(100)).await;
     drop(response);
     let start = Instant::now();
-    assert!(sender.ready().await.unwrap_err().is_closed());
+    assert_eq!(sender.ready().await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(start.elapsed().as_secs(), limit.as_secs());
     web_server.await.unwrap().unwrap();
     app.read_to(RecordType::ABORT_REQUEST).await;
@@ -78,7 +79,7 @@ async fn our_own_application_drops_the_handler() {
     sleep(Duration::from_millis(1)).await;
     drop(response);
     drops.recv().await.unwrap();
-    assert!(ends.sender.ready().await.unwrap_err().is_closed());
+    assert_eq!(ends.sender.ready().await.unwrap_err().kind(), ErrorKind::Closed);
     ends.web_server.await.unwrap().unwrap();
     ends.application.await.unwrap().unwrap();
 }

@@ -3,7 +3,7 @@
 use fcgi_core::{ProtocolStatus, RecordType};
 use http_body_util::BodyExt as _;
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::Error;
+use tower_fcgi::client::{Error, ErrorKind};
 
 use crate::loopback::*;
 use crate::scripted::{self, end, end_with, record, stdout};
@@ -55,7 +55,7 @@ async fn an_invalid_head_is_a_named_error() {
     for wire in ["", "Status: abc\r\n\r\n", "no colon\r\n\r\n", "Status: 200 OK\r\n", &long] {
         let stdout = if wire.is_empty() { Vec::new() } else { stdout(wire) };
         let error = send_and_close(&[stdout, end()].concat()).await.unwrap_err();
-        assert!(error.is_invalid_head(), "{wire:?}: {error}");
+        assert_eq!(error.kind(), ErrorKind::InvalidHead, "{wire:?}: {error}");
     }
 }
 
@@ -75,16 +75,16 @@ async fn a_rejection_is_reported_and_the_connection_kept() {
 async fn a_protocol_error_fails_response_and_connection() {
     let broken = record(RecordType::STDIN, b"x");
     let error = send_and_close(&broken).await.unwrap_err();
-    assert!(error.is_protocol_error(), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
     let begun = [stdout("\r\nbegun"), broken].concat();
-    assert!(send_and_close(&begun).await.unwrap().unwrap_err().is_protocol_error());
+    assert_eq!(send_and_close(&begun).await.unwrap().unwrap_err().kind(), ErrorKind::Protocol);
 }
 
 #[tokio::test(start_paused = true)]
 async fn unsolicited_input_is_a_protocol_error() {
     let (sender, web_server, mut app) = scripted::connect(kept());
     app.send(stdout("unsolicited")).await;
-    assert!(web_server.await.unwrap().unwrap_err().is_protocol_error());
+    assert_eq!(web_server.await.unwrap().unwrap_err().kind(), ErrorKind::Protocol);
     assert!(sender.is_closed());
 }
 
@@ -125,6 +125,6 @@ async fn a_dropped_connection_fails_its_request() {
             response.await.unwrap_err()
         };
         assert!(error.is_incomplete());
-        assert!(sender.ready().await.unwrap_err().is_closed());
+        assert_eq!(sender.ready().await.unwrap_err().kind(), ErrorKind::Closed);
     }
 }

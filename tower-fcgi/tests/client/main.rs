@@ -10,6 +10,7 @@ mod balance;
 mod connecting;
 mod faults;
 mod multiplex;
+mod operator_log;
 mod panics;
 mod pool;
 mod pool_stats;

@@ -7,7 +7,7 @@ use fcgi_core::{ProtocolStatus, RecordType, UnknownType};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, sleep, timeout};
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::{Config, ResponseFuture, SendRequest};
+use tower_fcgi::client::{Config, ErrorKind, ResponseFuture, SendRequest};
 
 use crate::loopback::*;
 use crate::scripted::{
@@ -47,7 +47,7 @@ async fn only_the_first_request_goes_before_the_probe_reply() {
     let first = sender.call(get("/1"));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.request().await;
-    assert!(sender.call(get("/2")).await.unwrap_err().is_closed());
+    assert_eq!(sender.call(get("/2")).await.unwrap_err().kind(), ErrorKind::Closed);
     app.send(values(&MULTIPLEXES)).await;
     let second = sender.ready().await.unwrap().call(get("/2"));
     let (id, kind, _) = app.record_with_id().await.unwrap();
@@ -77,7 +77,7 @@ async fn without_mpxs_conns_requests_go_one_at_a_time() {
             app.send(&reply).await;
             // Longer than the probe's timeout.
             sleep(Duration::from_secs(5)).await;
-            assert!(sender.call(get("/other")).await.unwrap_err().is_closed());
+            assert_eq!(sender.call(get("/other")).await.unwrap_err().kind(), ErrorKind::Closed);
             app.send(complete_response(path)).await;
             assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), path);
         }
@@ -97,7 +97,7 @@ async fn requests_at_once_are_bounded_by_both_sides() {
             responses.push(sender.ready().await.unwrap().call(get("/")));
             app.request().await;
         }
-        assert!(sender.call(get("/")).await.unwrap_err().is_closed(), "{max_reqs:?}");
+        assert_eq!(sender.call(get("/")).await.unwrap_err().kind(), ErrorKind::Closed, "{max_reqs:?}");
         app.send([with_id(2, stdout("\r\n")), with_id(2, end())].concat()).await;
         let response = sender.ready().await.unwrap().call(get("/"));
         assert_eq!(app.record_with_id().await.unwrap().0, 2, "its id is free again");
@@ -117,7 +117,11 @@ async fn aborting_one_of_several_keeps_the_connection() {
         }
         let (id, kind, _) = app.record_with_id().await.unwrap();
         assert_eq!((id, kind), (1, RecordType::ABORT_REQUEST));
-        assert!(sender.call(get("/3")).await.unwrap_err().is_closed(), "not before END_REQUEST");
+        assert_eq!(
+            sender.call(get("/3")).await.unwrap_err().kind(),
+            ErrorKind::Closed,
+            "not before END_REQUEST"
+        );
         app.send([stdout("late"), end()].concat()).await;
         let third = sender.ready().await.unwrap().call(get("/3"));
         app.request().await;
@@ -136,7 +140,7 @@ async fn an_abort_timeout_closes_after_the_others_end() {
     drop(first);
     let start = Instant::now();
     app.read_to(RecordType::ABORT_REQUEST).await;
-    assert!(sender.ready().await.unwrap_err().is_closed());
+    assert_eq!(sender.ready().await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(start.elapsed().as_secs(), limit.as_secs());
     sleep(Duration::from_secs(100)).await;
     app.send([with_id(2, stdout("\r\nsecond")), with_id(2, end())].concat()).await;
@@ -177,10 +181,13 @@ async fn a_lost_connection_fails_each_of_its_requests() {
         }
         let errors = [first.await.unwrap_err(), text(second).await.unwrap_err()];
         for error in errors.iter().chain([&web_server.await.unwrap().unwrap_err()]) {
-            assert!(error.is_incomplete() != violation && error.is_protocol_error() == violation, "{error}");
+            assert!(
+                error.is_incomplete() != violation && (error.kind() == ErrorKind::Protocol) == violation,
+                "{error}"
+            );
         }
         assert_eq!(text(third.await.unwrap().into_body()).await.unwrap(), "whole");
-        assert!(sender.ready().await.unwrap_err().is_closed());
+        assert_eq!(sender.ready().await.unwrap_err().kind(), ErrorKind::Closed);
     }
 }
 
@@ -209,7 +216,7 @@ async fn an_unread_response_is_aborted_and_others_go_on() {
     app.send([with_id(2, stdout("b")), with_id(2, end())].concat()).await;
     assert_eq!(text(second).await.unwrap(), "b");
     assert_eq!(start.elapsed().as_secs(), limit.as_secs());
-    assert!(text(first).await.unwrap_err().is_stalled());
+    assert_eq!(text(first).await.unwrap_err().kind(), ErrorKind::Stalled);
     let (id, kind, _) = app.record_with_id().await.unwrap();
     assert_eq!((id, kind), (1, RecordType::ABORT_REQUEST));
 }
@@ -278,7 +285,7 @@ async fn cant_mpx_conn_falls_back_to_one_at_a_time() {
     let (mut sender, _web_server, mut app, [first, second]) = several(kept(), ["/1", "/2"]).await;
     app.send(with_id(2, end_with(ProtocolStatus::CANT_MPX_CONN))).await;
     assert_eq!(second.await.unwrap_err().protocol_status(), Some(ProtocolStatus::CANT_MPX_CONN));
-    assert!(sender.call(get("/3")).await.unwrap_err().is_closed());
+    assert_eq!(sender.call(get("/3")).await.unwrap_err().kind(), ErrorKind::Closed);
     app.send(complete_response("first")).await;
     assert_eq!(text(first.await.unwrap().into_body()).await.unwrap(), "first");
     sender.ready().await.unwrap();
@@ -335,9 +342,9 @@ async fn a_ready_call_is_unsent_if_the_connection_ends() {
         // The application does not end the aborted request.
         assert_eq!(app.record().await, None, "nothing more is sent");
         if !called_first {
-            assert!(sender.ready().await.unwrap_err().is_closed());
+            assert_eq!(sender.ready().await.unwrap_err().kind(), ErrorKind::Closed);
         }
         let third = third.unwrap_or_else(|| sender.call(get("/3")));
-        assert!(third.await.unwrap_err().is_closed());
+        assert_eq!(third.await.unwrap_err().kind(), ErrorKind::Closed);
     }
 }

@@ -9,7 +9,7 @@ use fcgi_core::RecordType;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::Error;
+use tower_fcgi::client::{Error, ErrorKind};
 
 use crate::loopback::*;
 use crate::scripted::{self, Application, complete_response, end, record, stdout, values, with_id};
@@ -90,7 +90,10 @@ async fn a_panicking_body_fails_only_its_request() {
     for at in [At::Hint, At::EndStream, At::Frame, At::FrameAndDrop] {
         let (result, _app) = beside_another(at).await;
         let error = result.unwrap_err();
-        assert!(error.is_panic() && error.is_request_body() && !error.is_incomplete(), "{at:?}: {error}");
+        assert!(
+            error.kind() == ErrorKind::RequestPanic && error.is_request_body() && !error.is_incomplete(),
+            "{at:?}: {error}"
+        );
         assert!(error.to_string().ends_with("panicked: the body has a bug"), "{error}");
     }
     // Its request was complete by then.
@@ -101,7 +104,7 @@ async fn a_panicking_body_fails_only_its_request() {
 async fn a_panicking_body_aborts_its_request() {
     let (mut sender, web_server, mut app) = scripted::connect(kept());
     let response = sender.call(post("/", Bad(At::Frame).boxed_unsync()));
-    assert!(response.await.unwrap_err().is_panic());
+    assert_eq!(response.await.unwrap_err().kind(), ErrorKind::RequestPanic);
     app.read_to(RecordType::ABORT_REQUEST).await;
     app.send(end()).await;
     assert!(web_server.await.unwrap().is_ok());

@@ -9,7 +9,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tower::ServiceExt as _;
-use tower_fcgi::client::{Pool, PoolBuilder};
+use tower_fcgi::client::{ErrorKind, Pool, PoolBuilder};
 use tower_fcgi::stats::{Gauge, PoolSnapshot};
 
 use crate::loopback::*;
@@ -91,7 +91,7 @@ async fn a_request_that_gives_up_has_waited() {
     let pool = builder.max_size(1).acquire_timeout(Duration::from_secs(2)).build::<Body>();
     let _first = tokio::spawn(pool.clone().oneshot(get("/")));
     let _application = next(&mut connections).await;
-    assert!(pool.clone().oneshot(get("/")).await.unwrap_err().is_acquire_timeout());
+    assert_eq!(pool.clone().oneshot(get("/")).await.unwrap_err().kind(), ErrorKind::AcquireTimeout);
     let stats = pool.stats();
     assert_eq!((stats.wait.count, stats.wait.sum), (1, Duration::from_secs(2)));
     assert_eq!((stats.waiting.current, stats.waiting.max), (0, 1));
@@ -106,7 +106,7 @@ async fn failed_connects_are_counted() {
         assert!(pool.clone().oneshot(get("/")).await.unwrap_err().is_connect());
     }
     let never = Pool::builder(std::future::pending::<io::Result<DuplexStream>>).build::<Body>();
-    assert!(never.clone().oneshot(get("/")).await.unwrap_err().is_connect_timeout());
+    assert_eq!(never.clone().oneshot(get("/")).await.unwrap_err().kind(), ErrorKind::ConnectTimeout);
     for (pool, failures) in [(pool.stats(), 3), (never.stats(), 1)] {
         assert_counts(pool, |expected| {
             gauge(&mut expected.in_use, 0, 1);

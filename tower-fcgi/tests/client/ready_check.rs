@@ -3,7 +3,7 @@
 use fcgi_core::{BeginRequest, RecordType};
 use tokio::time::{Duration, Instant, sleep};
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::{Config, Pool};
+use tower_fcgi::client::{Config, ErrorKind, Pool};
 
 use crate::loopback::*;
 use crate::scripted::{self, Application, complete_response, record, values};
@@ -85,7 +85,7 @@ async fn a_connection_that_is_not_free_in_time_closes() {
     let start = Instant::now();
     app.send(complete_response("done")).await;
     text(response.await.unwrap().into_body()).await.unwrap();
-    assert!(sender.ready().await.unwrap_err().is_closed());
+    assert_eq!(sender.ready().await.unwrap_err().kind(), ErrorKind::Closed);
     web_server.await.unwrap().unwrap();
     assert_eq!(start.elapsed().as_millis(), 100);
 }

@@ -9,7 +9,7 @@ use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::ReasonPhrase;
-use tower_fcgi::client::LocalRedirect;
+use tower_fcgi::client::{ErrorKind, LocalRedirect};
 
 use crate::loopback::*;
 use crate::scripted::{self, complete_response, end, record, stdout};
@@ -148,7 +148,7 @@ async fn an_early_response_is_complete_and_closes() {
     app.send(complete_response("no")).await;
     assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "no");
     // Some applications would take the rest of its body for part of the next request.
-    assert!(sender.ready().await.unwrap_err().is_closed());
+    assert_eq!(sender.ready().await.unwrap_err().kind(), ErrorKind::Closed);
     web_server.await.unwrap().unwrap();
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use http::Response;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use tower_fcgi::{Config, Limits, RequestBody};
+use tower_fcgi::{Config, ErrorKind, Limits, RequestBody};
 
 use crate::handlers::{Count, Gate, boxed, echo, full, handler, read};
 use crate::records::{CLOSE, KEEP, abort, end_stdin, get, get_values, post, post_whole, stdin};
@@ -113,7 +113,7 @@ async fn abort_and_eof_are_seen_behind_an_unread_body() {
     let mut web_server = late_reader(Config::default(), &Gate::new());
     web_server.send([post(1, CLOSE, "/", 1 << 20), stdin(1, &[0; 200_000])].concat());
     web_server.end();
-    assert!(web_server.ended().await.unwrap_err().is_canceled());
+    assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::Canceled);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use tower_fcgi::{BodyError, RequestBody};
+use tower_fcgi::{BodyError, BodyErrorKind, ErrorKind, RequestBody};
 
 use crate::handlers::{Gate, echo, full, handler, read};
 use crate::records::{KEEP, abort, end_stdin, get, head, post, post_whole, stdin};
@@ -134,20 +134,23 @@ async fn body_of(length: &str, packets: &[Vec<u8>]) -> Result<Bytes, BodyError> 
 #[tokio::test(start_paused = true)]
 async fn a_body_short_of_its_length_is_an_error() {
     let all = [stdin(1, b"abc"), end_stdin(1)].concat();
-    assert!(body_of("4", std::slice::from_ref(&all)).await.unwrap_err().is_too_short());
+    assert_eq!(body_of("4", std::slice::from_ref(&all)).await.unwrap_err().kind(), BodyErrorKind::TooShort);
     for at in [1, 9, all.len() - 1] {
         let packets = [all[..at].to_vec(), all[at..].to_vec()];
-        assert!(body_of("4", &packets).await.unwrap_err().is_too_short());
+        assert_eq!(body_of("4", &packets).await.unwrap_err().kind(), BodyErrorKind::TooShort);
     }
-    assert!(body_of("4", &[end_stdin(1)]).await.unwrap_err().is_too_short());
+    assert_eq!(body_of("4", &[end_stdin(1)]).await.unwrap_err().kind(), BodyErrorKind::TooShort);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_longer_than_its_content_length_is_an_error() {
     let all = [stdin(1, b"abc"), stdin(1, b"de"), end_stdin(1)].concat();
-    assert!(body_of("4", std::slice::from_ref(&all)).await.unwrap_err().is_too_long());
-    assert!(body_of("4", &[all[..16].to_vec(), all[16..].to_vec()]).await.unwrap_err().is_too_long());
-    assert!(body_of("0", &[all]).await.unwrap_err().is_too_long());
+    assert_eq!(body_of("4", std::slice::from_ref(&all)).await.unwrap_err().kind(), BodyErrorKind::TooLong);
+    assert_eq!(
+        body_of("4", &[all[..16].to_vec(), all[16..].to_vec()]).await.unwrap_err().kind(),
+        BodyErrorKind::TooLong
+    );
+    assert_eq!(body_of("0", &[all]).await.unwrap_err().kind(), BodyErrorKind::TooLong);
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,7 +164,7 @@ async fn a_body_without_a_length_ends_on_the_empty_record() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_is_aborted_is_an_error() {
     let error = body_of("4", &[stdin(1, b"abc"), abort(1)]).await.unwrap_err();
-    assert!(error.is_aborted(), "{error}");
+    assert_eq!(error.kind(), BodyErrorKind::Aborted, "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +183,7 @@ async fn a_body_whose_connection_is_lost_is_an_error() {
                 web_server.end()
             }
             assert!(web_server.ended().await.is_err());
-            assert!(read(body).await.unwrap_err().is_disconnected());
+            assert_eq!(read(body).await.unwrap_err().kind(), BodyErrorKind::Disconnected);
         }
     }
 }
@@ -194,7 +197,7 @@ async fn a_body_of_an_aborted_connection_is_an_error() {
         }
         if killed {
             web_server.handle.abort();
-            assert!(web_server.ended().await.unwrap_err().is_aborted());
+            assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::Aborted);
         } else {
             web_server.drop_connection().await;
         }
@@ -202,7 +205,7 @@ async fn a_body_of_an_aborted_connection_is_an_error() {
         for body in bodies {
             let read = tokio::time::timeout(std::time::Duration::from_secs(1), read(body)).await;
             let read = read.unwrap_or_else(|_| panic!("the body hangs (killed: {killed})"));
-            assert!(read.unwrap_err().is_disconnected());
+            assert_eq!(read.unwrap_err().kind(), BodyErrorKind::Disconnected);
         }
     }
 }
@@ -220,7 +223,7 @@ async fn a_body_that_outlives_its_request_is_an_error() {
         gate.open(2);
         web_server.quiet().await;
         assert_eq!(web_server.answer(1).text(), "done");
-        assert!(reading.await.unwrap().unwrap_err().is_request_ended());
+        assert_eq!(reading.await.unwrap().unwrap_err().kind(), BodyErrorKind::RequestEnded);
     }
 }
 
@@ -247,7 +250,7 @@ async fn a_body_in_spawn_blocking_fails_after_its_request() {
         async { full("done") }
     }));
     web_server.say([post(1, KEEP, "/", 6), stdin(1, b"abc")].concat()).await;
-    assert!(read_there.await.unwrap().unwrap_err().is_request_ended());
+    assert_eq!(read_there.await.unwrap().unwrap_err().kind(), BodyErrorKind::RequestEnded);
     assert_eq!(web_server.answer(1).text(), "done");
 }
 
@@ -279,7 +282,7 @@ async fn a_body_over_its_length_still_lets_an_abort_through() {
         let (web_server, bodies, _gate) = hand_out();
         web_server.say([post(1, KEEP, "/", 2), stdin(1, b"abc")].concat()).await;
         let mut body = bodies.lock().unwrap().pop().unwrap();
-        assert!(next(&mut body).await.unwrap().unwrap_err().is_too_long());
+        assert_eq!(next(&mut body).await.unwrap().unwrap_err().kind(), BodyErrorKind::TooLong);
         let _kept = if dropped { None } else { Some(body) };
         let rest = [stdin(1, &vec![0; 1 << 20]), end_stdin(1), abort(1)].concat();
         let all = web_server.taken() + rest.len();
@@ -296,7 +299,7 @@ async fn stdin_of_id_0_is_an_error_and_unknown_ids_no_body() {
     web_server.say([post(1, KEEP, "/", 3), stdin(2, b"xyz"), end_stdin(2)].concat()).await;
     assert_eq!(web_server.ask(1, [stdin(1, b"abc"), end_stdin(1)].concat()).await.text(), "POST / abc");
     web_server.send(stdin(0, b"abc"));
-    assert!(web_server.ended().await.unwrap_err().is_protocol_error());
+    assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::Protocol);
 }
 
 #[tokio::test(start_paused = true)]

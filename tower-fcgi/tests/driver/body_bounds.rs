@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::time::sleep;
-use tower_fcgi::{Config, Params, RequestBody};
+use tower_fcgi::{BodyErrorKind, Config, ErrorKind, Params, RequestBody};
 
 use crate::handlers::{Count, Gate, Reply, boxed, echo, full, handler, read};
 use crate::records::{CLOSE, KEEP, end_stdin, get, head, post, stdin};
@@ -112,7 +112,7 @@ async fn a_stalled_body_after_the_head_fails_its_reader() {
             }
             gate.pass().await;
             let error = request.into_body().collect().await.unwrap_err();
-            full(if error.is_read_timeout() { "stalled" } else { "another error" })
+            full(if error.kind() == BodyErrorKind::ReadTimeout { "stalled" } else { "another error" })
         }
     }));
     web_server.say([post(1, KEEP, "/", 100), post(2, KEEP, "/early", 100)].concat()).await;
@@ -177,7 +177,7 @@ async fn request_timeout_is_a_503_or_an_incomplete_response() {
     sleep(5 * SECOND).await;
     assert_eq!((web_server.answer(2).status(), dropped.now()), (503, 2));
     web_server.say(get(3, CLOSE, "/streams")).await;
-    assert!(web_server.ended().await.unwrap_err().is_incomplete_response());
+    assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::IncompleteResponse);
     assert!(web_server.answers().of(3).is_cut_off());
     assert_eq!(dropped.now(), 3);
 }

@@ -1,6 +1,6 @@
 //! The web server disconnects.
 
-use tower_fcgi::Config;
+use tower_fcgi::{BodyErrorKind, Config, ErrorKind};
 
 use crate::handlers::{Count, Gate, echo, full, handler, read};
 use crate::records::{CLOSE, KEEP, begin, end_stdin, get, head, post, some_params, stdin};
@@ -33,7 +33,7 @@ async fn eof_inside_a_record_or_params_is_an_error() {
         web_server.send(request[..at].to_vec());
         web_server.end();
         let error = web_server.ended().await.unwrap_err();
-        assert!(error.is_truncated(), "after {at} bytes: {error}");
+        assert_eq!(error.kind(), ErrorKind::Truncated, "after {at} bytes: {error}");
         assert!(web_server.wire.lock().output.is_empty());
     }
 }
@@ -61,7 +61,7 @@ async fn a_close_mid_request_cancels_the_handler() {
         let (mut web_server, dropped) = waiting(Config::default(), request).await;
         web_server.end();
         let error = web_server.ended().await.unwrap_err();
-        assert!(error.is_canceled(), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Canceled, "{error}");
         assert_eq!(dropped.now(), 1);
         assert!(web_server.wire.lock().output.is_empty(), "the web server is gone");
     }
@@ -73,7 +73,7 @@ async fn a_reset_drops_the_handlers_of_all_requests() {
     let (mut web_server, dropped) = waiting(Config::default(), requests).await;
     web_server.reset();
     let error = web_server.ended().await.unwrap_err();
-    assert!(error.is_io(), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     web_server.quiet().await;
     assert_eq!(dropped.now(), 3);
 }
@@ -93,7 +93,7 @@ async fn a_peer_lost_during_a_write_cancels_its_handlers() {
     web_server.wire.lock().failure = Some(Failure::BrokenPipe);
     web_server.send(crate::records::get_values(&["FCGI_MAX_CONNS"]));
     let error = web_server.ended().await.unwrap_err();
-    assert!(error.is_io(), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     assert_eq!(dropped.now(), 1);
 }
 
@@ -103,7 +103,7 @@ async fn a_zero_length_write_is_an_error_and_no_loop() {
     web_server.wire.lock().failure = Some(Failure::Zero);
     web_server.send(get(1, KEEP, "/"));
     let error = web_server.ended().await.unwrap_err();
-    assert!(error.is_io(), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Io, "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +134,7 @@ async fn a_half_closed_request_is_served_if_allowed() {
 async fn a_body_truncated_by_a_half_close_is_an_error() {
     let reads = handler(|request| async {
         let error = read(request.into_body()).await.unwrap_err();
-        assert!(error.is_disconnected(), "{error}");
+        assert_eq!(error.kind(), BodyErrorKind::Disconnected, "{error}");
         full("I know")
     });
     let mut web_server = serve_with(Config::default().with_half_close(true), reads);

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use fcgi_core::RecordType;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use tower_fcgi::{BodyError, Builder, Config, FilterData, Limits, RequestBody, Role, Roles};
+use tower_fcgi::{
+    BodyError, BodyErrorKind, Builder, Config, ErrorKind, FilterData, Limits, RequestBody, Role, Roles,
+};
 
 use crate::handlers::{full, handler, read};
 use crate::records::{KEEP, abort, begin_as, end_stdin, get, params, record, stdin};
@@ -175,14 +177,14 @@ async fn error_after(event: impl AsyncFn(&mut WebServer), begun: bool) -> BodyEr
 async fn abort_or_disconnect_fails_the_file() {
     for begun in [true, false] {
         let aborted = async |web_server: &mut WebServer| web_server.say(abort(1)).await;
-        assert!(error_after(aborted, begun).await.is_aborted());
+        assert_eq!(error_after(aborted, begun).await.kind(), BodyErrorKind::Aborted);
         let ended = async |web_server: &mut WebServer| {
             web_server.end();
-            assert!(web_server.ended().await.unwrap_err().is_canceled());
+            assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::Canceled);
         };
-        assert!(error_after(ended, begun).await.is_disconnected());
+        assert_eq!(error_after(ended, begun).await.kind(), BodyErrorKind::Disconnected);
         let dropped = async |web_server: &mut WebServer| web_server.drop_connection().await;
-        assert!(error_after(dropped, begun).await.is_disconnected());
+        assert_eq!(error_after(dropped, begun).await.kind(), BodyErrorKind::Disconnected);
     }
 }
 
@@ -209,7 +211,7 @@ async fn a_file_that_outlives_its_request_is_an_error() {
     web_server.say([head(1, "8", &[]), end_stdin(1)].concat()).await;
     assert_eq!(web_server.answer(1).text(), "early");
     let stream = kept.lock().unwrap().take().unwrap();
-    assert!(read(stream).await.unwrap_err().is_request_ended());
+    assert_eq!(read(stream).await.unwrap_err().kind(), BodyErrorKind::RequestEnded);
     // The rest of it is discarded.
     web_server.say([data(1, b"late"), end_data(1)].concat()).await;
     assert_eq!(web_server.ask(1, get(1, KEEP, "/")).await.text(), "early");

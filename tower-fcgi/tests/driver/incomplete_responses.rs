@@ -1,6 +1,7 @@
 //! Failures after the first write of a response: it must never look complete.
 
 use http::{Response, StatusCode};
+use tower_fcgi::ErrorKind;
 
 use crate::handlers::{Gate, Reply, boxed, full, handler};
 use crate::records::{CLOSE, KEEP, abort, end_stdin, get, post, stdin};
@@ -58,7 +59,7 @@ async fn a_failure_after_the_head_resets_without_an_end() {
             web_server.say(get(1, keep, path)).await;
             fails.open(1);
             let (result, took) = web_server.ended_after().await;
-            assert!(result.unwrap_err().is_incomplete_response());
+            assert_eq!(result.unwrap_err().kind(), ErrorKind::IncompleteResponse);
             assert_eq!(took.as_millis(), 0, "immediately");
             assert_cut_off(&web_server, 1);
             assert!(web_server.was_reset() && web_server.is_closed());
@@ -73,7 +74,7 @@ async fn a_failure_after_the_head_ignores_an_open_body() {
     let mut web_server = served(&fails, &Gate::new());
     web_server.say([post(1, KEEP, "/bad/error", 9), stdin(1, b"abc")].concat()).await;
     fails.open(1);
-    assert!(web_server.ended().await.unwrap_err().is_incomplete_response());
+    assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::IncompleteResponse);
     assert_cut_off(&web_server, 1);
 }
 
@@ -88,7 +89,7 @@ async fn earlier_responses_are_flushed_before_the_reset() {
     web_server.quiet().await;
     assert!(!web_server.is_closed());
     web_server.wire.make_room(usize::MAX);
-    assert!(web_server.ended().await.unwrap_err().is_incomplete_response());
+    assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::IncompleteResponse);
     assert_cut_off(&web_server, 1);
 }
 
@@ -117,7 +118,7 @@ async fn after_a_failure_others_finish_and_new_ones_get_503() {
             assert_eq!(web_server.answer(3).text(), "POST /echo abc");
             assert!(!web_server.sees_end());
             gate.open(1);
-            assert!(web_server.ended().await.unwrap_err().is_incomplete_response());
+            assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::IncompleteResponse);
             assert_eq!(web_server.answer(2).text(), "waited");
             assert_cut_off(&web_server, 1);
             assert!(web_server.was_reset());
@@ -134,7 +135,7 @@ async fn a_failed_request_stays_open_until_the_last_abort() {
     web_server.quiet().await;
     assert_cut_off(&web_server, 2);
     web_server.say([abort(2), abort(1)].concat()).await;
-    assert!(web_server.ended().await.unwrap_err().is_incomplete_response());
+    assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::IncompleteResponse);
     assert_cut_off(&web_server, 2);
     assert!(web_server.answer(1).stdout.is_empty());
 }
@@ -166,7 +167,7 @@ async fn a_body_short_of_its_content_length_is_incomplete() {
         ("9", || vec![data("some"), Step::Error], "some"),
     ] {
         let mut web_server = declared(length, steps).await;
-        assert!(web_server.ended().await.unwrap_err().is_incomplete_response());
+        assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::IncompleteResponse);
         assert_cut_off(&web_server, 1);
         assert_eq!(web_server.answers().of(1).header("content-length"), Some(length));
         assert_eq!(web_server.answers().of(1).text(), sent);
@@ -219,7 +220,7 @@ async fn a_body_at_its_end_has_the_length_0() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_body_with_a_length_is_incomplete() {
     let mut web_server = declared("3", Vec::new).await;
-    assert!(web_server.ended().await.unwrap_err().is_incomplete_response());
+    assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::IncompleteResponse);
     assert!(web_server.answers().of(1).is_cut_off());
 }
 

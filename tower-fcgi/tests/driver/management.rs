@@ -1,7 +1,7 @@
 //! Management records: answers of the connection itself.
 
 use fcgi_core::{ProtocolStatus, RecordType, Role};
-use tower_fcgi::{Builder, Config, Limits};
+use tower_fcgi::{Builder, Config, ErrorKind, Limits};
 
 use crate::handlers::{Gate, echo, full, handler};
 use crate::records::{
@@ -125,6 +125,6 @@ async fn a_broken_rule_is_a_violation_and_no_panic() {
         let mut web_server = serve(handler(echo));
         web_server.send(bytes.clone());
         let error = web_server.ended().await.unwrap_err();
-        assert!(error.is_protocol_error(), "{error}: {}", bytes.escape_ascii());
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}: {}", bytes.escape_ascii());
     }
 }

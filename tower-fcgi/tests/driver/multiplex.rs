@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fcgi_core::server::OverloadResponse;
 use fcgi_core::{ProtocolStatus, RecordType};
 use http::Response;
-use tower_fcgi::{Config, Limits};
+use tower_fcgi::{Config, ErrorKind, Limits};
 
 use crate::chunking::Random;
 use crate::handlers::{Gate, boxed, echo, full, handler};
@@ -201,7 +201,7 @@ async fn a_second_begin_on_an_active_id_ends_the_connection() {
     web_server.say(post(1, KEEP, "/", 3)).await;
     web_server.send(begin(1, KEEP));
     let error = web_server.ended().await.unwrap_err();
-    assert!(error.is_protocol_error(), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use tokio::time::{advance, sleep};
-use tower_fcgi::{Config, Limits, OnUpgrade, RequestBody};
+use tower_fcgi::{Config, ErrorKind, Limits, OnUpgrade, RequestBody};
 use tracing::Level;
 
 use crate::handlers::{Gate, boxed, echo, full, handler};
@@ -83,7 +83,7 @@ async fn another_protocol_is_named_with_the_remedy() {
             let (log, _guard) = Log::start();
             let mut web_server = serve(handler(echo));
             web_server.send_in_packets(bytes, packet);
-            assert!(web_server.ended().await.unwrap_err().is_protocol_error());
+            assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::Protocol);
             let event = only(&log);
             let starts = format!("a peer speaks {protocol} instead of FastCGI: ");
             assert!(event.contains(&starts) && event.contains(remedy), "{event}");
@@ -115,7 +115,7 @@ async fn garbage_after_a_request_is_no_other_protocol() {
     let mut web_server = serve(handler(echo));
     web_server.say(get(1, KEEP, "/")).await;
     web_server.send(&b"GET / HTTP/1.1\r\n"[..]);
-    assert!(web_server.ended().await.unwrap_err().is_protocol_error());
+    assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::Protocol);
     assert_eq!(log.take(Level::WARN), [""; 0]);
 }
 
@@ -212,7 +212,7 @@ async fn an_aborted_connection_names_what_it_drops() {
     web_server.say([get(1, KEEP, "/wait?1"), get(2, KEEP, "/wait?2")].concat()).await;
     web_server.say(begin(3, KEEP)).await;
     web_server.handle.abort();
-    assert!(web_server.ended().await.unwrap_err().is_aborted());
+    assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::Aborted);
     let events = log.take(Level::WARN);
     assert_eq!(events.len(), 2, "{events:?}");
     for (id, event) in (1..).zip(&events) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tower_fcgi::{Builder, Config, Limits, RequestTarget, Role, Roles};
+use tower_fcgi::{Builder, Config, ErrorKind, Limits, RequestTarget, Role, Roles};
 
 use crate::records::{CLOSE, KEEP, abort, begin_as, end_stdin, get, head, params, post, post_whole, stdin};
 use crate::reserving::{Reserving, State};
@@ -169,7 +169,7 @@ async fn an_abort_while_waiting_leaves_the_others() {
 async fn a_close_while_waiting_drops_the_clone() {
     given_up(Config::default(), two(), async |web_server| {
         web_server.end();
-        assert!(web_server.ended().await.unwrap_err().is_canceled());
+        assert_eq!(web_server.ended().await.unwrap_err().kind(), ErrorKind::Canceled);
     })
     .await;
     given_up(Config::default(), two(), async |web_server| web_server.drop_connection().await).await;

@@ -7,7 +7,7 @@ use fcgi_core::{RecordDecoder, RecordType};
 use http::Request;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tower_fcgi::{Builder, Error, RequestBody, Roles};
+use tower_fcgi::{Builder, Error, ErrorKind, RequestBody, Roles};
 
 use crate::conversations::{Conversation, answer};
 use crate::interrupted_polls::{Poke, Polls};
@@ -124,12 +124,12 @@ pub(crate) fn judge(conversation: &Conversation, wrong: Wrong, right: &Outcome, 
         && let Some(Err(error)) = &is.result
     {
         assert_eq!(error.is_timeout(), fault == Fault::Stall, "{error:?}");
-        assert_eq!(error.is_io(), matches!(fault, Fault::Reset | Fault::End), "{error:?}");
+        assert_eq!(error.kind() == ErrorKind::Io, matches!(fault, Fault::Reset | Fault::End), "{error:?}");
         assert_eq!(is.output[..], right.output[..at], "output before the fault differs");
     }
     if let Wrong::Handler(_, Poke::Panic) = wrong {
         let whole = is.answers.list.iter().filter(|answer| answer.end.is_some()).count();
-        let cut_off = matches!(&is.result, Some(Err(error)) if error.is_incomplete_response());
+        let cut_off = matches!(&is.result, Some(Err(error)) if error.kind() == ErrorKind::IncompleteResponse);
         assert!(cut_off || whole == conversation.ids.len(), "{:?}", is.answers);
         // A response in one chunk has not begun when it fails.
         let in_one_piece = |id: &u16| right.answers.of(*id).header("content-length").is_some();

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use http_body_util::channel::Channel;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::oneshot;
-use tower_fcgi::{CgiStdio, Config, RequestBody, serve_cgi};
+use tower_fcgi::{CgiStdio, Config, ErrorKind, RequestBody, serve_cgi};
 
 use crate::program::{environment, handler, run};
 
@@ -91,7 +91,7 @@ async fn an_incomplete_response_is_an_error_and_stops() {
     from_stdout.read_exact(&mut seen).await.unwrap();
     assert_eq!(&seen, b"Status: 200 OK\r\n\r\nsome");
     frames.abort("the source is gone");
-    assert!(program.await.unwrap().unwrap_err().is_incomplete_response());
+    assert_eq!(program.await.unwrap().unwrap_err().kind(), ErrorKind::IncompleteResponse);
     assert_eq!(from_stdout.read(&mut [0]).await.unwrap(), 0);
     let mut reason = String::new();
     from_stderr.read_to_string(&mut reason).await.unwrap();
@@ -129,7 +129,7 @@ async fn a_reader_that_goes_away_ends_the_handler() {
     from_stdout.read_exact(&mut [0; 18]).await.unwrap();
     drop(from_stdout);
     frames.send_data("for nobody".into()).await.unwrap();
-    assert!(program.await.unwrap().unwrap_err().is_io());
+    assert_eq!(program.await.unwrap().unwrap_err().kind(), ErrorKind::Io);
     // The sender was dropped unused, which is this error.
     assert!(dropped.await.is_err());
 }

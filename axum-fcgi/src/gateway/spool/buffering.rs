@@ -78,6 +78,12 @@ pub struct Buffering {
 }
 
 /// Which request bodies are collected before a worker is taken.
+///
+/// ```
+/// use axum_fcgi::{Buffering, RequestBuffering};
+/// // Uploads stream to the application: it can reject one before its end, or show progress.
+/// let buffering = Buffering::default().with_request_buffering(RequestBuffering::UnknownLength);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum RequestBuffering {
@@ -92,6 +98,11 @@ pub enum RequestBuffering {
 }
 
 /// Whether responses are buffered that the client reads slowly.
+///
+/// ```
+/// use axum_fcgi::{Buffering, ResponseBuffering};
+/// let buffering = Buffering::default().with_response_buffering(ResponseBuffering::Off);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum ResponseBuffering {

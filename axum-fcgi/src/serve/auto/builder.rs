@@ -23,7 +23,7 @@ use crate::serve::make_service::make_fcgi_service::MakeFcgiService;
 use crate::serve::prepare::prepare;
 use crate::serve::shutdown::{Ended, ShutdownCause};
 
-/// Serves `service` however the program was started: by a web server, systemd, a shell, or as a CGI program.
+/// Serves `service` however the program was started: by a web server, systemd, a shell, or as a CGI program. Only on Unix.
 ///
 /// `service` is a service or make-service as for [`serve`](crate::serve()). An [`IncomingStream`](crate::IncomingStream)
 /// has the type of an [`FcgiListener`]'s, however the program was started.
@@ -106,9 +106,23 @@ where
     }
 }
 
-/// The builder that [`serve_auto`] returns. Await it to serve.
+/// The builder that [`serve_auto`] returns. Await it to serve. Its methods can be called in any order.
 ///
 /// `M` is the service or make-service, and `K` its [kind](crate::make_service).
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use axum_fcgi::{Config, Stats};
+///
+/// #[tokio::main]
+/// async fn main() -> std::io::Result<()> {
+///     let router = Router::new().route("/", get(async || "Hello, World!"));
+///     axum_fcgi::serve_auto(router)
+///         .with_config(Config::default().with_max_connections(512))
+///         .with_stats(Stats::new())
+///         .await
+/// }
+/// ```
 #[must_use = "nothing is served until it is awaited"]
 pub struct ServeAuto<M, K> {
     service: M,
@@ -123,19 +137,20 @@ pub struct ServeAuto<M, K> {
 type Signal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<M, K> ServeAuto<M, K> {
-    /// Replaces the default settings.
+    /// Replaces the default settings. The last call counts.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted, nor is it in a CGI program.
+    /// Counts what the connections and their requests do: see [`Stats`]. Default: nothing is counted, nor is it in a CGI
+    /// program. The last call counts.
     pub fn with_stats(mut self, stats: Stats) -> Self {
         self.stats = Some(stats);
         self
     }
 
-    /// Also shuts down gracefully when `signal` completes, in addition to SIGTERM and SIGINT.
+    /// Also shuts down gracefully when `signal` completes, in addition to SIGTERM and SIGINT. The last call counts.
     pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         self.signal = Box::pin(signal);
         self

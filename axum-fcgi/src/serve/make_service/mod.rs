@@ -19,9 +19,11 @@ mod client_addr;
 pub(super) mod make_fcgi_service;
 mod per_connection;
 mod plain;
+mod served_roles;
 mod with_role;
 
 pub use self::client_addr::{ClientAddrFuture, ClientAddrService, PerRequest};
 pub use self::per_connection::PerConnection;
 pub use self::plain::Plain;
+pub use self::served_roles::{HasAuthorizer, HasFilter, NoAuthorizer, NoFilter, ServedRoles};
 pub use self::with_role::WithRole;

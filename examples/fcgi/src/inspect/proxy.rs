@@ -1,12 +1,14 @@
 //! A proxy between a web server and an application.
 
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::serve::Listener as _;
 use axum_fcgi::{Address, FcgiListener, FcgiStream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
+#[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::decode::{Decoded, Decoder};
@@ -29,7 +31,7 @@ struct Proxy {
 /// # Errors
 /// If it cannot listen.
 pub(super) async fn run(listen: &Address, to: Target, printer: Printer) -> Result<Code, Failure> {
-    let mut interrupted = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut stop = pin!(stop()?);
     let mut listener =
         FcgiListener::bind(listen).map_err(|error| Failure::usage(format!("cannot listen: {error}")))?;
     eprintln!("fcgi: listening at {:?}, forwarding to {to}", listener.local_addr()?);
@@ -38,13 +40,33 @@ pub(super) async fn run(listen: &Address, to: Target, printer: Printer) -> Resul
     loop {
         let (web_server, _) = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = interrupted.0.recv() => return Ok(Code::Success),
-            _ = interrupted.1.recv() => return Ok(Code::Success),
+            () = &mut stop => return Ok(Code::Success),
         };
         proxy.connection += 1;
         let (proxy, to) = (proxy.clone(), Arc::clone(&to));
         tokio::spawn(async move { proxy.connection(web_server, &to).await });
     }
+}
+
+/// Completes when the process is interrupted, by Ctrl-C or SIGTERM.
+#[cfg(unix)]
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Completes when the process is interrupted by Ctrl-C.
+#[cfg(windows)]
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }
 
 impl Proxy {

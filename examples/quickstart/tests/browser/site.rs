@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use axum_fcgi::FcgiListener;
 use tempfile::TempDir;
 use test_support::Result;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -62,16 +63,17 @@ async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let (relay_socket, app) = (directory.path().join("relay.sock"), directory.path().join("app.sock"));
-    let listener = UnixListener::bind(&relay_socket)?;
+    let relay_listener = UnixListener::bind(&relay_socket)?;
     let target = app.clone();
     let relays = tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
+        while let Ok((stream, _)) = relay_listener.accept().await {
             let recorded = Arc::<Mutex<Bytes>>::default();
             connections.lock().expect("no thread panics while it holds the lock").push(Arc::clone(&recorded));
             tokio::spawn(relay(stream, target.clone(), recorded));
         }
     });
-    let served = quickstart::serve(TcpListener::from_std(http)?, &app, &relay_socket, stop.cancelled()).await;
+    let (http, listener) = (TcpListener::from_std(http)?, FcgiListener::bind(app)?);
+    let served = quickstart::serve(http, listener, relay_socket.into(), stop.cancelled()).await;
     relays.abort();
     served
 }

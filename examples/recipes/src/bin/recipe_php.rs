@@ -6,7 +6,12 @@ use axum::Router;
 use axum::routing::get;
 use axum_fcgi::PhpGateway;
 use axum_fcgi::tower_fcgi::client::Pool;
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::TcpListener;
+// Windows has no unix sockets: SOCKET is a TCP address there.
+#[cfg(not(unix))]
+use tokio::net::TcpStream as UnixStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tower_http::services::ServeDir;
 
 async fn health() -> &'static str {

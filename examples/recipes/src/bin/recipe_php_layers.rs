@@ -3,7 +3,12 @@
 use axum::Router;
 use axum_fcgi::PhpGateway;
 use axum_fcgi::tower_fcgi::client::Pool;
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::TcpListener;
+// Windows has no unix sockets: SOCKET is a TCP address there.
+#[cfg(not(unix))]
+use tokio::net::TcpStream as UnixStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 mod hide {
     include!(concat!(env!("OUT_DIR"), "/php_hide.rs"));

@@ -1,9 +1,11 @@
 //! README.md's code block with `serve_auto`.
 
-use axum::Router;
-
+#[cfg(unix)]
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let router = Router::new().fallback(async || "Hello, World!");
+    let router = axum::Router::new().fallback(async || "Hello, World!");
     include!(concat!(env!("OUT_DIR"), "/serve_auto.rs"))
 }
+
+#[cfg(not(unix))]
+include!("../needs_unix.rs");

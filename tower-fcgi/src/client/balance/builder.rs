@@ -11,6 +11,17 @@ use super::{Balance, BalanceState};
 use crate::client::pool::Pool;
 
 /// The settings of a [`Balance`], by [`Balance::builder`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tokio::net::TcpStream;
+/// use tower_fcgi::client::{Balance, Pool};
+/// # type Body = http_body_util::Empty<bytes::Bytes>;
+/// let servers = ["192.0.2.1:9000", "192.0.2.2:9000"];
+/// let pools = servers.map(|server| Pool::builder(move || TcpStream::connect(server)).max_size(16).build());
+/// let php: Balance<_, Body> = Balance::builder(pools).max_fails(3).fail_timeout(Duration::from_secs(30)).build();
+/// ```
 #[must_use = "a builder does nothing unless it builds"]
 pub struct BalanceBuilder<C, B> {
     members: Box<[Member<C, B>]>,

@@ -45,7 +45,7 @@ use super::response_body::ResponseBody;
 /// A request is sent to the next application, and to each at most once, if its body was not polled and it cannot take effect
 /// twice:
 ///
-/// - if nothing of it was sent, because connecting failed or its pool had [no free connection](Error::is_acquire_timeout);
+/// - if nothing of it was sent, because connecting failed or its pool had [no free connection](super::ErrorKind::AcquireTimeout);
 /// - if its method is idempotent (RFC 9110 §9.2.2), and the connection is lost before any byte of the response;
 /// - if the application [rejects](Error::protocol_status) it because it is overloaded (OVERLOADED, CANT_MPX_CONN; FastCGI
 ///   §5.5).
@@ -141,7 +141,7 @@ where
             (request, failure) = (returned, Some(error));
         }
         // There is at least one member, so there was a failure.
-        Err(failure.unwrap_or_else(|| super::error::ErrorKind::Closed.into()))
+        Err(failure.unwrap_or_else(|| super::error::ErrorCause::Closed.into()))
     }
 }
 

@@ -74,7 +74,7 @@ impl<C> PoolBuilder<C> {
 
     /// Sets how long connecting may take. Default: 5 s.
     ///
-    /// After that the request fails: see [`Error::is_connect_timeout`](crate::client::Error::is_connect_timeout).
+    /// After that the request fails: see [`ErrorKind::ConnectTimeout`](crate::client::ErrorKind::ConnectTimeout).
     pub fn connect_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.connect_timeout = limit.into();
         self
@@ -82,7 +82,7 @@ impl<C> PoolBuilder<C> {
 
     /// Sets how long a request may wait while all connections are in use. Default: no limit.
     ///
-    /// After that it fails: see [`Error::is_acquire_timeout`](crate::client::Error::is_acquire_timeout).
+    /// After that it fails: see [`ErrorKind::AcquireTimeout`](crate::client::ErrorKind::AcquireTimeout).
     pub fn acquire_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.acquire_timeout = limit.into();
         self

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::client::error::ErrorKind;
+use crate::client::error::ErrorCause;
 
 /// The pause before the first repetition of a connect. It doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -65,17 +65,17 @@ impl<C> Connector<C> {
     }
 
     /// Makes a transport.
-    pub(super) async fn connect<F, IO>(&self, patience: Patience) -> Result<IO, ErrorKind>
+    pub(super) async fn connect<F, IO>(&self, patience: Patience) -> Result<IO, ErrorCause>
     where
         C: Fn() -> F,
         F: Future<Output = io::Result<IO>>,
     {
         let connecting = self.repeat(patience);
         match self.timeout {
-            Some(limit) => timeout(limit, connecting).await.map_err(|_| ErrorKind::ConnectTimeout)?,
+            Some(limit) => timeout(limit, connecting).await.map_err(|_| ErrorCause::ConnectTimeout)?,
             None => connecting.await,
         }
-        .map_err(ErrorKind::connect)
+        .map_err(ErrorCause::connect)
     }
 
     /// Connects until that succeeds, or fails for good. Requests repeat it in order.

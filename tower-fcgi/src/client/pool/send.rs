@@ -22,7 +22,7 @@ use super::finish_on_drop::{FinishOnDrop, WhenDropped};
 use super::{Pool, PoolState};
 use crate::client::connection::Connection;
 use crate::client::dispatch::{Envelope, FailedRequest, Observer as _, RequestChannel, ResponseResult};
-use crate::client::error::{Error, ErrorKind};
+use crate::client::error::{Error, ErrorCause};
 use crate::client::probe::Probe;
 use crate::client::response_body::ResponseBody;
 use crate::client::send_request::SendRequest;
@@ -110,7 +110,7 @@ where
     async fn checkout(
         &self,
         except: Option<&RequestChannel<B>>,
-    ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
+    ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorCause> {
         let PoolState { config, capacity, application, connections, acquire_timeout, .. } = &*self.shared;
         self.shared.recorder.on_idle(connections.unused().0);
         let reserve = || connections.reserve(except, config.max_in_flight() > 1 && application.multiplexes());
@@ -129,7 +129,7 @@ where
         };
         match *acquire_timeout {
             None => Ok(checkout.await),
-            Some(limit) => timeout(limit, checkout).await.map_err(|_| ErrorKind::AcquireTimeout),
+            Some(limit) => timeout(limit, checkout).await.map_err(|_| ErrorCause::AcquireTimeout),
         }
         .inspect(|checkout| self.record_checkout(checkout))
     }
@@ -190,7 +190,7 @@ where
                 self.on_sent(&connection);
                 Ok(connection)
             }
-            Err(returned) => Err(unsent(ErrorKind::Closed.into(), returned.request)),
+            Err(returned) => Err(unsent(ErrorCause::Closed.into(), returned.request)),
         }
     }
 
@@ -214,7 +214,7 @@ where
     async fn replace(
         &self,
         ended: Arc<PooledConnection<B>>,
-    ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorKind> {
+    ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorCause> {
         self.shared.connections.evict(&ended);
         if !ended.channel().has_ended() {
             // It still sends the response of another request, and stays in the list, with its permit, until that is complete.
@@ -288,7 +288,7 @@ fn when_dropped<B: Body>(request: &Request<B>) -> WhenDropped {
 
 fn received<B>(response: Result<ResponseResult<B>, RecvError>, recorder: &PoolRecorder) -> ResponseResult<B> {
     // The sender was dropped: the connection's task has ended with its runtime.
-    let lost = || FailedRequest { error: ErrorKind::Incomplete.into(), request: None, unsent: false };
+    let lost = || FailedRequest { error: ErrorCause::Incomplete.into(), request: None, unsent: false };
     let response = response.unwrap_or_else(|_| Err(Box::new(lost())));
     if response.as_ref().is_err_and(|failed| failed.error.is_rejected_for_capacity()) {
         recorder.on_refused();

@@ -33,7 +33,7 @@ use crate::cgi::{
     ErrorBody, OwnProgram, ResponseContext, TargetContext, TargetSettings, announces_no_body, read_head,
 };
 
-/// The standard streams of a CGI program.
+/// The standard streams of a CGI program: these three, so it is built by a literal.
 #[derive(Debug)]
 pub struct CgiStdio<I, O, E> {
     /// The request's body: CONTENT_LENGTH bytes (RFC 3875 §4.2). Any further bytes are not read.
@@ -69,8 +69,9 @@ pub struct CgiStdio<I, O, E> {
 ///
 /// # Errors
 /// - If stdout fails, as it does when the web server has closed it. The handler is dropped.
-/// - If the response cannot be completed after a part of it was written ([`Error::is_incomplete_response`]). Nothing more is
-///   written, so that the web server can notice.
+/// - If the response cannot be completed after a part of it was written
+///   ([`ErrorKind::IncompleteResponse`](crate::ErrorKind::IncompleteResponse)). Nothing more is written, so that the web server
+///   can notice.
 ///
 /// Report either with the exit status.
 ///
@@ -210,7 +211,7 @@ where
                     // The web server is gone.
                     self.stdin.end(BodyErrorKind::Disconnected);
                     response.discard(&mut self.output);
-                    return Poll::Ready(Err(error.into()));
+                    return Poll::Ready(Err(Error::io(error)));
                 }
             };
             self.stdin.poll_read(!self.output.is_empty(), cx);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use tokio::io::AsyncWrite;
 
-use crate::server::error::{Error, ErrorKind};
+use crate::server::error::{Error, ErrorCause};
 use crate::server::request_summary::RequestSummary;
 use crate::server::response_writer::ResponseWriter;
 
@@ -67,7 +67,7 @@ impl<O, E> StdoutWriter<O, E> {
     pub(super) fn result(&self) -> Result<(), Error> {
         match self.end {
             OutputEnd::Complete => Ok(()),
-            OutputEnd::NotYet | OutputEnd::Incomplete => Err(ErrorKind::IncompleteResponse.into()),
+            OutputEnd::NotYet | OutputEnd::Incomplete => Err(ErrorCause::IncompleteResponse.into()),
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Parts;
 use crate::progress::Progress;
-use crate::server::error::{Error, ErrorKind, TimeoutKind};
+use crate::server::error::{Error, ErrorCause, TimeoutKind};
 use crate::server::service::FcgiService;
 use crate::server::state::State;
 
@@ -34,11 +34,11 @@ where
                 CloseAction::Close => {}
                 CloseAction::Reset => {
                     self.transport.prepare_reset();
-                    return Err(ErrorKind::IncompleteResponse.into());
+                    return Err(ErrorCause::IncompleteResponse.into());
                 }
                 CloseAction::LingeringClose => {
                     match self.transport.poll_shutdown(cx) {
-                        Poll::Ready(shut_down) => shut_down?,
+                        Poll::Ready(shut_down) => shut_down.map_err(Error::io)?,
                         Poll::Pending => return Ok(Progress::Blocked),
                     }
                     self.state.on_shut_down();
@@ -62,7 +62,7 @@ where
             Ok(read) => read as u64,
             // The web server has received the response, so an error of its close does not matter.
             Err(_) if matches!(self.state, State::Lingering { .. }) => 0,
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Error::io(error)),
         };
         if read == 0 {
             self.state.on_eof();
@@ -70,7 +70,7 @@ where
         }
         match self.state.on_discarded(read) {
             Ok(()) => Ok(Progress::Made),
-            Err(_) => Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
+            Err(_) => Err(ErrorCause::Timeout(TimeoutKind::Linger).into()),
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::Parts;
 use crate::body::BodyErrorKind;
 use crate::progress::Progress;
-use crate::server::error::{Error, ErrorKind, TimeoutKind};
+use crate::server::error::{Error, ErrorCause, TimeoutKind};
 use crate::server::failure::Failure;
 use crate::server::service::FcgiService;
 use crate::server::state::State;
@@ -66,10 +66,10 @@ where
     pub(super) fn on_timeout(&mut self, timer: Timer) -> Result<(), Error> {
         match timer {
             Timer::FirstRequest => self.protocol.stop_accepting(),
-            Timer::RecordStart => return Err(ErrorKind::Timeout(TimeoutKind::HeaderRead).into()),
-            Timer::UpgradeIdle => return Err(ErrorKind::Timeout(TimeoutKind::UpgradeIdle).into()),
-            Timer::Write => return Err(ErrorKind::Timeout(TimeoutKind::Write).into()),
-            Timer::Linger => return Err(ErrorKind::Timeout(TimeoutKind::Linger).into()),
+            Timer::RecordStart => return Err(ErrorCause::Timeout(TimeoutKind::HeaderRead).into()),
+            Timer::UpgradeIdle => return Err(ErrorCause::Timeout(TimeoutKind::UpgradeIdle).into()),
+            Timer::Write => return Err(ErrorCause::Timeout(TimeoutKind::Write).into()),
+            Timer::Linger => return Err(ErrorCause::Timeout(TimeoutKind::Linger).into()),
             Timer::ShutdownGrace => self.state.end_linger(),
             Timer::BodyStall => self.requests().on_body_stall(),
             Timer::KeepAlive => {

@@ -6,6 +6,7 @@ use super::Parts;
 use crate::server::handle::Command;
 use crate::server::service::FcgiService;
 use crate::server::state::State;
+use crate::server::transport::Traffic;
 use crate::stats::{CloseReason, ConnectionState, PolledConnection};
 
 impl<IO, S: FcgiService> Parts<'_, IO, S> {
@@ -28,7 +29,7 @@ impl<IO, S: FcgiService> Parts<'_, IO, S> {
         }
         let status = match &self.protocol.config().overload_response {
             OverloadResponse::Stdout(head) => status_of(head),
-            OverloadResponse::Status(_) => None,
+            _ => None,
         };
         let overloaded = rejected.overloaded + rejected.closing;
         self.in_flight.recorder().rejected_at_begin(rejected.unknown_role, overloaded, status);
@@ -37,6 +38,15 @@ impl<IO, S: FcgiService> Parts<'_, IO, S> {
     // Not inlined: without a `Stats`, each poll would pay for its registers.
     #[inline(never)]
     fn record_poll(&mut self) {
+        let Traffic { received, sent } = self.traffic;
+        // An idle connection has no request, and no output.
+        if *self.state != State::Idle || !self.in_flight.recorder().stays_idle(received, sent) {
+            self.record_change();
+        }
+    }
+
+    #[inline(never)]
+    fn record_change(&mut self) {
         let (traffic, state) = (self.traffic, *self.state);
         let unread = if self.protocol.active_requests() > 0 { self.in_flight.unread_bytes() } else { 0 };
         let buffered = unread + self.protocol.output_len() as u64;

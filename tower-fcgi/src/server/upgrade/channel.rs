@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 
-use super::on_upgrade::UpgradeError;
+use super::on_upgrade::{UpgradeError, UpgradeErrorKind};
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes that the application has written, and that were not moved to STDOUT, at which its writes wait.
@@ -76,8 +76,10 @@ impl UpgradeChannel {
                 }
                 Poll::Pending
             }
-            UpgradeState::Refused => Poll::Ready(Err(UpgradeError::REFUSED)),
-            UpgradeState::Declined | UpgradeState::Closed => Poll::Ready(Err(UpgradeError::CLOSED)),
+            UpgradeState::Refused => Poll::Ready(Err(UpgradeError::new(UpgradeErrorKind::Refused))),
+            UpgradeState::Declined | UpgradeState::Closed => {
+                Poll::Ready(Err(UpgradeError::new(UpgradeErrorKind::Closed)))
+            }
             UpgradeState::Accepted | UpgradeState::Finished => Poll::Ready(Ok(())),
         }
     }

@@ -20,7 +20,7 @@ mod upgraded;
 
 pub(super) use self::channel::MAX_BUFFERED;
 pub(super) use self::input::UpgradeInput;
-pub use self::on_upgrade::{OnUpgrade, UpgradeError};
+pub use self::on_upgrade::{OnUpgrade, UpgradeError, UpgradeErrorKind};
 pub(super) use self::output::UpgradeOutput;
 pub(super) use self::support::Support;
 pub(super) use self::unsupported::WebSocketWarning;

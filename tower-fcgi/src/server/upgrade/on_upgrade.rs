@@ -89,7 +89,7 @@ impl Future for OnUpgrade {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let offer = &self.offer;
         ready!(offer.channel.poll_accepted(cx))?;
-        let stdin = offer.take_stdin().ok_or(UpgradeError::TAKEN)?;
+        let stdin = offer.take_stdin().ok_or(UpgradeError::new(UpgradeErrorKind::Taken))?;
         Poll::Ready(Ok(Upgraded::new(stdin, Arc::clone(&offer.channel))))
     }
 }
@@ -101,16 +101,56 @@ impl fmt::Debug for OnUpgrade {
 }
 
 /// Why a request was not upgraded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("{}", kind.message())]
 pub struct UpgradeError {
-    reason: &'static str,
+    kind: UpgradeErrorKind,
+}
+
+/// The cause of an [`UpgradeError`].
+///
+/// ```
+/// use tower_fcgi::{OnUpgrade, UpgradeErrorKind};
+/// async fn run(upgrade: OnUpgrade) {
+///     match upgrade.await {
+///         Ok(_stream) => { /* … */ }
+///         Err(error) if error.kind() == UpgradeErrorKind::Refused => { /* the client got another response */ }
+///         Err(error) => eprintln!("{error}"),
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UpgradeErrorKind {
+    /// The response was not a 101, or the web server had ended STDIN before it: it does not carry the upgrade. The client
+    /// got another response.
+    Refused,
+    /// The request ended before its upgrade, or before the stream was taken.
+    Closed,
+    /// Another clone of the [`OnUpgrade`] has taken the stream. Poll only one of them.
+    Taken,
+}
+
+impl UpgradeErrorKind {
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Refused => {
+                "the request was not upgraded: the response is no 101, or the web server has ended STDIN"
+            }
+            Self::Closed => "the request has ended",
+            Self::Taken => "another clone of OnUpgrade has taken the stream",
+        }
+    }
 }
 
 impl UpgradeError {
-    pub(super) const REFUSED: Self = Self {
-        reason: "the request was not upgraded: the response is no 101, or the web server has ended STDIN",
-    };
-    pub(super) const CLOSED: Self = Self { reason: "the request has ended" };
-    pub(super) const TAKEN: Self = Self { reason: "another clone of OnUpgrade has taken the stream" };
+    pub(super) const fn new(kind: UpgradeErrorKind) -> Self {
+        Self { kind }
+    }
+
+    /// The cause.
+    #[must_use]
+    pub const fn kind(&self) -> UpgradeErrorKind {
+        self.kind
+    }
 }

@@ -11,7 +11,7 @@ use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::channel::UpgradeChannel;
-use crate::body::{BodyError, RequestBody};
+use crate::body::{BodyError, BodyErrorKind, RequestBody};
 
 /// The byte stream of an upgraded request: reads from STDIN, writes to STDOUT.
 ///
@@ -33,6 +33,26 @@ use crate::body::{BodyError, RequestBody};
 ///
 /// # Cancel safety
 /// As the methods of tokio's `AsyncReadExt` and `AsyncWriteExt`.
+///
+/// # Examples
+/// Everything back until the client ends its direction. [`OnUpgrade`](crate::OnUpgrade) has the handler.
+///
+/// ```
+/// use tower_fcgi::{OnUpgrade, UpgradeError, Upgraded};
+///
+/// async fn echo(stream: Upgraded) -> std::io::Result<u64> {
+///     let (mut from_client, mut to_client) = tokio::io::split(stream);
+///     tokio::io::copy(&mut from_client, &mut to_client).await
+/// }
+///
+/// async fn upgraded(upgrade: OnUpgrade) -> Result<(), UpgradeError> {
+///     let stream = upgrade.await?;
+///     if let Err(error) = echo(stream).await {
+///         eprintln!("{error}");
+///     }
+///     Ok(())
+/// }
+/// ```
 pub struct Upgraded {
     stdin: RequestBody,
     /// Received bytes that were not read yet.
@@ -68,7 +88,10 @@ impl AsyncRead for Upgraded {
 
 /// The application's own end of the request is a clean end.
 fn end_of_stream(error: BodyError) -> io::Result<()> {
-    if error.is_request_ended() { Ok(()) } else { Err(io::Error::new(io::ErrorKind::ConnectionReset, error)) }
+    match error.kind() {
+        BodyErrorKind::RequestEnded => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::ConnectionReset, error)),
+    }
 }
 
 impl AsyncWrite for Upgraded {

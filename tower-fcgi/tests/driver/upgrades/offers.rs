@@ -8,7 +8,7 @@ use http_body::Body as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
-use tower_fcgi::{Config, OnUpgrade, RequestBody};
+use tower_fcgi::{Config, OnUpgrade, RequestBody, UpgradeErrorKind};
 use tracing::Level;
 
 use super::{ASKS, gated, sending_back, sending_back_or, switching, upgrade};
@@ -190,7 +190,7 @@ async fn each_clone_of_an_offer_is_woken() {
             let upgrade = request.extensions_mut().remove::<OnUpgrade>().unwrap();
             for clone in [upgrade.clone(), upgrade.clone(), upgrade] {
                 let sender = sender.clone();
-                tokio::spawn(async move { sender.send(clone.await.is_ok()) });
+                tokio::spawn(async move { sender.send(clone.await.map(drop).map_err(|error| error.kind())) });
             }
             async move {
                 // All three wait before the response.
@@ -200,8 +200,12 @@ async fn each_clone_of_an_offer_is_woken() {
         }));
         web_server.say(upgrade(1)).await;
         let mut upgraded = 0;
+        let other = if accepted { UpgradeErrorKind::Taken } else { UpgradeErrorKind::Refused };
         for _ in 0..3 {
-            upgraded += usize::from(outcomes.recv().await.unwrap());
+            match outcomes.recv().await.unwrap() {
+                Ok(()) => upgraded += 1,
+                Err(kind) => assert_eq!(kind, other),
+            }
         }
         assert_eq!(upgraded, usize::from(accepted));
     }

@@ -1,0 +1,131 @@
+//! The events at `warn` and `error` say which request they are about.
+
+use std::io;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use fcgi_core::RecordType;
+use tower::{Service as _, ServiceExt as _};
+use tower_fcgi::client::{Config, ExtraParams};
+use tracing::Dispatch;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::loopback::*;
+use crate::scripted::{self, complete_response, end, record, stdout};
+
+/// The lines at `warn` and above.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn start() -> (Self, DefaultGuard) {
+        // With a single subscriber, `tracing` caches the interest of the first thread.
+        static OTHERS: LazyLock<[Dispatch; 2]> =
+            LazyLock::new(|| [(); 2].map(|()| Log::default().dispatch()));
+        LazyLock::force(&OTHERS);
+        let log = Self::default();
+        let guard = tracing::dispatcher::set_default(&log.dispatch());
+        (log, guard)
+    }
+
+    fn dispatch(&self) -> Dispatch {
+        let fmt = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).without_time();
+        fmt.with_ansi(false).with_writer(self.clone()).into()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The lines that a response causes. The request is as one of a gateway.
+async fn logged(config: Config, response: Vec<u8>) -> Vec<String> {
+    let (log, _guard) = Log::start();
+    let (mut sender, _web_server, mut app) = scripted::connect(config);
+    let mut request = get("/below");
+    let variables = [("REQUEST_URI", "/mount/below?a=\nb"), ("REMOTE_ADDR", "192.0.2.7")];
+    request.extensions_mut().insert(ExtraParams::from_iter(variables));
+    request.headers_mut().insert("x-request-id", "r-1".parse().unwrap());
+    let request = async {
+        let response = sender.ready().await.unwrap().call(request).await.unwrap();
+        text(response.into_body()).await.unwrap();
+    };
+    let application = async {
+        app.request().await;
+        app.send(response).await;
+    };
+    tokio::join!(request, application);
+    log.lines()
+}
+
+fn assert_one(lines: &[String], level: &str, parts: &[&str]) {
+    let [line] = lines else { panic!("{lines:#?}") };
+    let fields = r#"method="GET" uri="/mount/below?a=\\nb" peer="192.0.2.7" request_id="r-1""#;
+    assert!(line.trim_start().starts_with(level) && line.contains(fields), "{line}");
+    assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_on_stderr_is_one_warning() {
+    let response = [record(RecordType::STDERR, b"PHP Warning: a\n"), complete_response("")].concat();
+    let lines = logged(kept(), response).await;
+    assert_one(&lines, "WARN", &["wrote to STDERR", r#"text="PHP Warning: a""#]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_stderr_handler_is_an_error() {
+    let config = kept().with_on_stderr(|_| panic!("the log has a bug"));
+    let response = [record(RecordType::STDERR, b"text"), complete_response("")].concat();
+    assert_one(&logged(config, response).await, "ERROR", &["STDERR is lost"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_header_is_named() {
+    let response = [stdout("Content-Length: 0\r\nX y: z\r\na b: c\r\n\r\n"), end()].concat();
+    let lines = logged(kept(), response).await;
+    assert_one(&lines, "WARN", &["header that HTTP cannot carry", "header=X y ", "count=2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_beyond_its_length_is_one_warning() {
+    let response = [stdout("Content-Length: 1\r\n\r\nabc"), stdout("def"), end()].concat();
+    let lines = logged(kept(), response).await;
+    assert_one(&lines, "WARN", &["longer than its Content-Length"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_variables_is_named_by_its_head() {
+    let (log, _guard) = Log::start();
+    let (mut sender, _web_server, mut app) = scripted::connect(kept());
+    let request = async {
+        let response = sender.ready().await.unwrap().call(get("/plain?q")).await.unwrap();
+        text(response.into_body()).await.unwrap();
+    };
+    let application = async {
+        app.request().await;
+        app.send([record(RecordType::STDERR, b"x"), complete_response("")].concat()).await;
+    };
+    tokio::join!(request, application);
+    let lines = log.lines();
+    assert!(lines.len() == 1 && lines[0].contains("uri=\"/plain?q\""), "{lines:?}");
+    assert!(!lines[0].contains("peer=") && !lines[0].contains("request_id="), "{lines:?}");
+}
