@@ -11,43 +11,60 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 use tokio::runtime::Handle;
+use tracing::{Instrument as _, Span};
 
 pub(super) type BoxedResponse = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// How far a request has come whose body is collected before the application is called.
-#[derive(Debug, Default)]
-pub(super) struct Collection(AtomicU8);
+/// The collection of a request's body, before the application is called.
+#[derive(Debug)]
+pub(super) struct Collection {
+    /// A [`Stage`].
+    stage: AtomicU8,
+    /// That of the request: its client may leave at any time.
+    span: Span,
+}
 
-const COLLECTING: u8 = 0;
-/// The client has left. What has arrived of the body is collected; if that is not all, the request is dropped.
-const ABANDONED: u8 = 1;
-/// The application is called.
-const COLLECTED: u8 = 2;
+/// How far a request has come whose body may be collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Stage {
+    Collecting,
+    /// The client has left. What has arrived of the body is collected; if that is not all, the request is dropped.
+    Abandoned,
+    /// The body is collected, or it will not be, since the request is not for the application.
+    Over,
+}
 
 impl Collection {
     /// Watches the collection of this body.
     pub(super) fn of(body: &mut Body) -> Arc<Self> {
-        let collection = Arc::<Self>::default();
+        let stage = AtomicU8::new(Stage::Collecting as u8);
+        let collection = Arc::new(Self { stage, span: Span::current() });
         *body = Body::new(ArrivedBody { body: std::mem::take(body), collection: Arc::clone(&collection) });
         collection
     }
 
     pub(super) fn end(&self) {
-        self.0.store(COLLECTED, Ordering::Relaxed);
+        self.set(Stage::Over);
     }
 
-    fn is(&self, state: u8) -> bool {
-        self.0.load(Ordering::Relaxed) == state
+    fn set(&self, stage: Stage) {
+        self.stage.store(stage as u8, Ordering::Relaxed);
     }
 
-    /// Goes on as a task if the body is not collected yet: all of it may have arrived.
+    fn is(&self, stage: Stage) -> bool {
+        self.stage.load(Ordering::Relaxed) == stage as u8
+    }
+
+    /// Goes on as a task if the body is being collected: all of it may have arrived.
     pub(super) fn abandon(self: Arc<Self>, response: BoxedResponse) {
-        if !self.is(COLLECTING) {
+        if !self.is(Stage::Collecting) {
             return;
         }
         if let Ok(runtime) = Handle::try_current() {
-            self.0.store(ABANDONED, Ordering::Relaxed);
-            runtime.spawn(AbandonedRequest { response, collection: self });
+            self.set(Stage::Abandoned);
+            let span = self.span.clone();
+            runtime.spawn(AbandonedRequest { response, collection: self }.instrument(span));
         }
     }
 }
@@ -64,7 +81,7 @@ impl Future for AbandonedRequest {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.response.as_mut().poll(cx) {
-            Poll::Pending if !self.collection.is(COLLECTED) => Poll::Pending,
+            Poll::Pending if !self.collection.is(Stage::Over) => Poll::Pending,
             _ => Poll::Ready(()),
         }
     }
@@ -85,7 +102,9 @@ impl http_body::Body for ArrivedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Pending if self.collection.is(ABANDONED) => Poll::Ready(Some(Err(ClientLeft.into()))),
+            Poll::Pending if self.collection.is(Stage::Abandoned) => {
+                Poll::Ready(Some(Err(ClientLeft.into())))
+            }
             polled => polled.map_err(Into::into),
         }
     }

@@ -1,21 +1,32 @@
-//! Connections whose end is reported a moment later.
+//! Connections whose end is reported a moment later: see [`DeferEof`].
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener, TapIo};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::connection_addrs::ConnectionAddrs;
 
+/// How long the end of a connection is held back. The tasks of requests that arrived with it are polled before a timer is.
+const DELAY: Duration = Duration::from_millis(10);
+
+/// How long what is written to a client that is gone is dropped, if hyper does not read the end.
+const MAX_DROPPING: Duration = Duration::from_secs(1);
+
 /// A listener for `axum::serve` with which a small request also runs if its client closes right after sending it, as with nginx.
 ///
-/// hyper drops a request when it reads the client's end. If that arrives together with the request, this is before any handler has
-/// run, unless the request is larger than what hyper reads at once (some 16 KB). With this listener, hyper calls the Router once in between, so that a [gateway](crate::PhpGateway) can pass the request on.
-/// A layer around the gateway that waits for something else can still lose it.
+/// hyper drops the requests of a connection when it reads the client's end, or cannot write to it. If that comes with the request,
+/// this is before any handler has run, unless the request is larger than what hyper reads at once (some 16 KB).
+///
+/// With this listener, hyper learns of the end 10 ms later, and what it writes until then to a client that is gone is dropped. So
+/// the Router is called in between, over HTTP/1 and HTTP/2, and a [gateway](crate::PhpGateway) can pass the request on. A layer
+/// around the gateway that waits for something else can still lose it.
 ///
 /// ```
 /// # use axum::Router;
@@ -31,6 +42,9 @@ use crate::connection_addrs::ConnectionAddrs;
 /// ```
 ///
 /// For `ConnectInfo<SocketAddr>`, which axum has for its own listeners only: `DeferEof::new(listener).tap_io(|_| {})`.
+///
+/// # Panics
+/// Reading panics at the end of a connection outside a tokio runtime whose time is enabled.
 #[derive(Debug)]
 pub struct DeferEof<L> {
     listener: L,
@@ -49,7 +63,7 @@ impl<L: Listener> Listener for DeferEof<L> {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (io, addr) = self.listener.accept().await;
-        (DeferEofIo { io, eof: Eof::NotRead }, addr)
+        (DeferEofIo::new(io), addr)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -94,21 +108,40 @@ impl Connected<IncomingStream<'_, DeferEof<TcpListener>>> for ConnectionAddrs {
 #[derive(Debug)]
 pub struct DeferEofIo<IO> {
     io: IO,
-    eof: Eof,
+    end: End,
+    /// When a write failed first.
+    write_failed: Option<Instant>,
+}
+
+/// The end of what can be read.
+#[derive(Debug)]
+enum End {
+    NotRead,
+    /// It was read, as EOF or as an error, and is reported after the delay.
+    Deferred {
+        result: io::Result<()>,
+        delay: Pin<Box<Sleep>>,
+    },
+    Reported,
 }
 
 impl<IO> DeferEofIo<IO> {
+    const fn new(io: IO) -> Self {
+        Self { io, end: End::NotRead, write_failed: None }
+    }
+
     /// The connection itself.
     pub const fn get_ref(&self) -> &IO {
         &self.io
     }
-}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Eof {
-    NotRead,
-    /// It was read, and is reported by the next read.
-    Deferred,
+    /// Whether to drop what could not be written, as if it was sent: a read will report the end, after what arrived before it.
+    fn drops(&mut self, error: &io::Error) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
+            && !matches!(self.end, End::Reported)
+            && self.write_failed.get_or_insert_with(Instant::now).elapsed() < MAX_DROPPING
+    }
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for DeferEofIo<IO> {
@@ -117,22 +150,31 @@ impl<IO: AsyncRead + Unpin> AsyncRead for DeferEofIo<IO> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
-        let is_eof =
-            matches!(polled, Poll::Ready(Ok(()))) && buf.filled().len() == before && buf.remaining() > 0;
-        if is_eof && self.eof == Eof::NotRead {
-            self.eof = Eof::Deferred;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        let this = &mut *self;
+        if let End::NotRead = this.end {
+            let before = buf.remaining();
+            let result = ready!(Pin::new(&mut this.io).poll_read(cx, buf));
+            if result.is_ok() && (buf.remaining() < before || before == 0) {
+                return Poll::Ready(Ok(()));
+            }
+            this.end = End::Deferred { result, delay: Box::pin(sleep(DELAY)) };
         }
-        polled
+        if let End::Deferred { delay, .. } = &mut this.end {
+            ready!(delay.as_mut().poll(cx));
+        }
+        Poll::Ready(match std::mem::replace(&mut this.end, End::Reported) {
+            End::Deferred { result, .. } => result,
+            End::NotRead | End::Reported => Ok(()),
+        })
     }
 }
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for DeferEofIo<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        match Pin::new(&mut self.io).poll_write(cx, buf) {
+            Poll::Ready(Err(error)) if self.drops(&error) => Poll::Ready(Ok(buf.len())),
+            polled => polled,
+        }
     }
 
     fn poll_write_vectored(
@@ -140,7 +182,12 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for DeferEofIo<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        match Pin::new(&mut self.io).poll_write_vectored(cx, bufs) {
+            Poll::Ready(Err(error)) if self.drops(&error) => {
+                Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
+            }
+            polled => polled,
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -158,21 +205,78 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for DeferEofIo<IO> {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt as _;
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
-    #[tokio::test]
+    /// Has two bytes to read. Then, and on writing, its client is gone.
+    struct Reset(&'static [u8]);
+
+    impl AsyncRead for Reset {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if self.0.is_empty() {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            Pin::new(&mut self.0).poll_read(cx, buf)
+        }
+    }
+
+    impl AsyncWrite for Reset {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_end_is_deferred_once() {
-        let mut connection = DeferEofIo { io: &b"ab"[..], eof: Eof::NotRead };
+        let mut connection = DeferEofIo::new(&b"ab"[..]);
         let mut buffer = [0; 4];
+        let started = Instant::now();
         assert_eq!(connection.read(&mut buffer).await.unwrap(), 2);
-        assert!(connection.read(&mut buffer).now_or_never().is_none());
+        assert_eq!(started.elapsed(), Duration::ZERO);
         for _ in 0..2 {
             assert_eq!(connection.read(&mut buffer).await.unwrap(), 0);
+            assert_eq!(started.elapsed(), DELAY);
         }
-        let mut connection = DeferEofIo { io: &b""[..], eof: Eof::NotRead };
-        assert_eq!(connection.read(&mut buffer).await.unwrap(), 0, "the reader is woken");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reset_is_deferred_too() {
+        let mut connection = DeferEofIo::new(Reset(b"ab"));
+        let mut buffer = [0; 4];
+        let started = Instant::now();
+        // HTTP/2 writes before it reads the request.
+        connection.write_all(b"settings").await.unwrap();
+        let buffers = [io::IoSlice::new(b"head"), io::IoSlice::new(b"rs")];
+        assert_eq!(connection.write_vectored(&buffers).await.unwrap(), 6);
+        // However long it takes until it does.
+        tokio::time::advance(2 * DELAY).await;
+        connection.write_all(b"more settings").await.unwrap();
+        assert_eq!(connection.read(&mut buffer).await.unwrap(), 2);
+        assert_eq!(started.elapsed(), 2 * DELAY);
+        let error = connection.read(&mut buffer).await.unwrap_err();
+        assert_eq!((error.kind(), started.elapsed()), (io::ErrorKind::ConnectionReset, 3 * DELAY));
+        assert_eq!(connection.read(&mut buffer).await.unwrap(), 0);
+        assert_eq!(connection.write(b"late").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn writing_without_reading_fails_at_last() {
+        let mut connection = DeferEofIo::new(Reset(b"ab"));
+        connection.write_all(b"a response").await.unwrap();
+        tokio::time::advance(MAX_DROPPING).await;
+        assert_eq!(connection.write(b"more").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }

@@ -111,7 +111,14 @@ impl InternalFiles {
             Ok(file) => request.send(&file).await,
             Err(reason) => {
                 let path = String::from_utf8_lossy(path);
-                request_event!(warn, log, header = %by.header(), ?path, reason, "the application named a file that is not sent: answering 404");
+                request_event!(
+                    warn,
+                    log,
+                    header = %by.header(),
+                    ?path,
+                    reason,
+                    "the application named a file that is not sent: answering 404"
+                );
                 StatusCode::NOT_FOUND.into_response()
             }
         };

@@ -117,7 +117,9 @@ impl NamedBy {
         match self {
             _ if *name == header::CONTENT_TYPE => has_body,
             Self::XAccelRedirect => KEPT_BY_NGINX.contains(name),
-            Self::XSendfile => *name != X_SENDFILE && !X_ACCEL.contains(name) && !OF_A_BODY.contains(name),
+            Self::XSendfile => {
+                *name != X_SENDFILE && !X_ACCEL.contains(name) && !REPLACED_BY_THE_FILE.contains(name)
+            }
         }
     }
 }
@@ -126,8 +128,8 @@ impl NamedBy {
 const KEPT_BY_NGINX: [HeaderName; 4] =
     [header::CONTENT_DISPOSITION, header::SET_COOKIE, header::CACHE_CONTROL, header::EXPIRES];
 
-/// These describe the body of the application's response (RFC 9110 §8, §14), or its connection.
-const OF_A_BODY: [HeaderName; 9] = [
+/// Not kept by lighttpd: they describe the body of the application's response (RFC 9110 §8, §14), or its connection.
+const REPLACED_BY_THE_FILE: [HeaderName; 9] = [
     header::CONTENT_LENGTH,
     header::CONTENT_ENCODING,
     header::CONTENT_RANGE,

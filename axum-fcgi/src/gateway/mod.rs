@@ -12,6 +12,7 @@ mod internal_files;
 mod internal_headers;
 mod lingering_body;
 mod mount_path;
+mod name_folding;
 mod path_rules;
 mod php_gateway;
 mod read_timeout;

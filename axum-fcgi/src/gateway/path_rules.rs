@@ -1,5 +1,6 @@
 //! Patterns of paths below the document root: see [`PhpGateway::deny`](crate::PhpGateway::deny).
 
+use super::name_folding::fold;
 use super::segment::decode;
 
 /// Patterns of which one must match.
@@ -9,10 +10,13 @@ pub(super) struct PathRules(Vec<PathRule>);
 #[derive(Debug, Clone)]
 enum PathRule {
     /// A name in any directory.
-    Name(String),
+    Name(Pattern),
     /// A path from the document root, as its names.
-    Path(Vec<String>),
+    Path(Vec<Pattern>),
 }
+
+/// A pattern of one name, [folded](fold).
+type Pattern = Vec<u8>;
 
 impl PathRules {
     /// # Panics
@@ -20,10 +24,11 @@ impl PathRules {
     #[track_caller]
     pub(super) fn add(&mut self, pattern: &str) {
         let trimmed = pattern.trim_end_matches('/');
-        let names: Vec<_> = trimmed.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let names = trimmed.split('/').map(|name| fold(name.as_bytes()).into_owned());
+        let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
         assert!(!names.is_empty(), "the pattern {pattern:?} has no name");
         self.0.push(match trimmed {
-            name if !name.contains('/') => PathRule::Name(name.to_owned()),
+            name if !name.contains('/') => PathRule::Name(names.concat()),
             _ => PathRule::Path(names),
         });
     }
@@ -47,9 +52,10 @@ impl PathRule {
     }
 }
 
-fn matches_name(pattern: &str, segment: &str) -> bool {
+fn matches_name(mut pattern: &[u8], segment: &str) -> bool {
     let name = decode(segment);
-    let (mut pattern, mut name) = (pattern.as_bytes(), &name[..]);
+    let name = fold(&name);
+    let mut name = &name[..];
     // Where to go on if the text after the last `*` does not match: `*` then stands for one byte more.
     let mut retry = None;
     loop {
@@ -120,6 +126,14 @@ mod tests {
         check("\u{fc}*", &["/%C3%BCx", "/\u{fc}"], &["/u"]);
         // Linear, not exponential.
         check("a*a*a*a*a*a*a*a*a*b", &[], &[&format!("/{}", "a".repeat(2000))]);
+    }
+
+    /// A file system that ignores case opens the file.
+    #[test]
+    fn other_letters_of_the_same_name_match() {
+        check("*.sql", &["/dump.%C5%BFql", "/dump.S%e2%80%8BQL", "/dump.\u{17f}QL"], &["/dump.%C5%BEql"]);
+        check("/backup/x.bak", &["/BAC%E2%84%AAup/x.ba\u{212a}"], &["/bac/x.bak"]);
+        check("\u{dc}ber.\u{17f}*", &["/%C3%BCBER.s", "/%C3%9Cber.%C5%BFql"], &["/uber.s"]);
     }
 
     #[test]

@@ -12,8 +12,9 @@ use axum::response::IntoResponse;
 use tower_service::Service;
 
 use super::path_rules::PathRules;
-use super::resolver::{ScriptResolver, Symlinks};
+use super::resolver::{OtherFiles, ScriptResolver, Symlinks};
 use super::root_directory::RootDirectory;
+use super::segment::encode;
 use super::settings::{ApplicationRoot, Files, Settings};
 use super::shared_settings::shared_settings;
 use super::spool::Buffering;
@@ -23,9 +24,8 @@ use super::spool::Buffering;
 /// The Router is then PHP's web server. For other FastCGI applications, see [`FastCgiGateway`](crate::FastCgiGateway).
 ///
 /// ```no_run
-/// use std::net::SocketAddr;
 /// use axum::{Router, routing::get, serve::ListenerExt as _};
-/// use axum_fcgi::PhpGateway;
+/// use axum_fcgi::{ConnectionAddrs, DeferEof, PhpGateway};
 /// use axum_fcgi::tower_fcgi::client::Pool;
 /// use tokio::net::{TcpListener, UnixStream};
 ///
@@ -36,8 +36,10 @@ use super::spool::Buffering;
 /// let router = Router::new().route("/health", get(async || "ok")).nest_service("/shop", shop);
 /// // PHP sends a page in several parts. With Nagle's algorithm, each may wait 40 ms for the client's acknowledgement.
 /// let listener = TcpListener::bind("0.0.0.0:80").await?.tap_io(|tcp| drop(tcp.set_nodelay(true)));
-/// // REMOTE_ADDR comes from ConnectInfo.
-/// axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+/// // REMOTE_ADDR and SERVER_ADDR come from ConnectInfo.
+/// let router = router.into_make_service_with_connect_info::<ConnectionAddrs>();
+/// // A request also runs if its client leaves right after it.
+/// axum::serve(DeferEof::new(listener), router).await
 /// # }
 /// ```
 ///
@@ -56,11 +58,14 @@ use super::spool::Buffering;
 ///
 /// | the path leads to | response |
 /// | --- | --- |
-/// | a regular file that ends in `.php`, in any case ([`script_extensions`](Self::script_extensions)) | from the script; the rest of the path is PATH_INFO |
-/// | another file, and the path ends with it | from [`files`](Self::files), or 404 |
+/// | a regular file that ends in `.php`, in any case ([`script_extensions`]) | from the script; the rest of the path is PATH_INFO |
+/// | another file, and the path ends with it | from [`files`](Self::files), or 404 if there is none |
 /// | another file, and the path goes on, as in `/upload.jpg/x.php` | 404 |
-/// | a directory with an [`index`](Self::index) | from the index; 308 to the path with a slash, if it has none |
-/// | a directory without an index, or nothing | from the [`front_controller`](Self::front_controller) or [`files`](Self::files), or 404 |
+/// | a directory with an [`index`](Self::index) | from the index, or from `files` if it is no script; 308 to the path with a slash |
+/// | a directory without an index, or nothing | from the [`front_controller`] or [`files`](Self::files), or 404 |
+///
+/// [`front_controller`]: Self::front_controller
+/// [`script_extensions`]: Self::script_extensions
 ///
 /// The methods TRACE and CONNECT are a 405. If the document root cannot be read, every response is a 500.
 ///
@@ -77,7 +82,8 @@ use super::spool::Buffering;
 ///   SERVER_PORT is the one in Host. SERVER_NAME is the name in Host, where nginx sends its `server_name`: set it with
 ///   `env`. If the Router is served over FastCGI, the three are those of the web server in front;
 /// - [`env`](Self::env), which overrides those above;
-/// - [`ExtraParams`](tower_fcgi::client::ExtraParams) in the request's extensions, from a middleware (REMOTE_USER, for example), which override all others.
+/// - [`ExtraParams`](tower_fcgi::client::ExtraParams) in the request's extensions, from a middleware (REMOTE_USER, for
+///   example), which override all others.
 ///
 /// # Security
 /// - **Only an existing regular file with a script's name is run**, and PATH_INFO starts after it. So a client cannot run
@@ -96,7 +102,12 @@ use super::spool::Buffering;
 /// - **The source of a script is never sent**: neither scripts nor rejected paths reach [`files`](Self::files), nor files
 ///   that have the source of one by their names (`x.phtml`, `x.php~`): see [`serve_sources`](Self::serve_sources). PHP's
 ///   include files with another extension (`x.inc`) are sent, if `files` is set and they are below the root.
-/// - **A refusal is logged** as a warning with its reason, if the file exists: at most 20 in 10 seconds.
+/// - **A refusal is logged** as a warning with its reason, if the file exists: at most 20 in 10 seconds. So is a file that only
+///   another spelling of its path names, or for which there is no `files`.
+/// - **[`files`](Self::files) opens what was checked**: it gets the path of a directory's index, and not of the directory. What
+///   `ServeDir` appends by itself (`index.html`, and `.html` if configured) is checked as well. Its precompressed files
+///   (`x.css.gz`) are not.
+/// - **A client removes no header** by naming it in `Connection`, as in nginx: a proxy in front may have set it.
 /// - **Host is sent by the client**, and SERVER_NAME is made from it. If the application trusts it, set it with `env`. Two
 ///   Host headers, or one that cannot be part of a URL, are a 400.
 ///   HTTP_PROXY is never sent, nor are headers with an underscore in their names.
@@ -109,11 +120,13 @@ use super::spool::Buffering;
 /// directory for temporary files, and limits; [`buffering`](Self::buffering) sets it.
 ///
 /// # Clients that leave
-/// As with nginx, a request runs if it has arrived completely and has a connection to the application. One whose body is incomplete,
-/// or that waits in the [`Pool`](tower_fcgi::client::Pool#waiting), is dropped. With [`DeferEof`](crate::DeferEof), that also holds for a
-/// client that closes right after a small request, which hyper drops otherwise before it reaches the gateway.
+/// As with nginx, a request runs if it has arrived completely and has a connection to the application. One whose body is
+/// incomplete, that waits in the [`Pool`](tower_fcgi::client::Pool#waiting), or that is for [`files`](Self::files), is dropped.
+/// hyper also drops a small request, before it reaches the gateway, if its client closes right after sending it: with
+/// [`DeferEof`](crate::DeferEof) it runs.
 ///
-/// A script ends at its first output after its client has left, unless it calls `ignore_user_abort`. With
+/// A script ends at its first output a [second](tower_fcgi::client::Config::with_abort_timeout) or more after its client has left,
+/// unless it calls `ignore_user_abort`. With
 /// [`Config::with_finish_abandoned`](tower_fcgi::client::Config::with_finish_abandoned) of the pool it runs to its end, as with
 /// nginx's `fastcgi_ignore_client_abort on`.
 ///
@@ -125,13 +138,17 @@ use super::spool::Buffering;
 /// # Failures
 /// | status | reason |
 /// | --- | --- |
-/// | 503 | the [temporary files](Buffering) of all requests are at their limit; or no connection was free [in time](tower_fcgi::client::PoolBuilder::acquire_timeout), or the application reports that it is overloaded |
-/// | 504 | connecting timed out, or the application was not ready or sent no head in time: [`header_timeout`](Self::header_timeout) |
+/// | 503 | the [temporary files](Buffering) of all requests are at their limit, no connection was free [in time][acquire], or the application is overloaded |
+/// | 504 | connecting timed out, or the application sent no head in time: [`header_timeout`](Self::header_timeout) |
 /// | 502 | any other failure of the application |
 /// | 500 | a temporary file failed, for example because the disk is full |
 /// | 400 | the client's body failed, or did not have its Content-Length |
 /// | 408 | the client's body [stalled](Buffering::with_body_read_timeout), was [too slow](Buffering::with_min_body_rate), or took [too long](Buffering::with_body_timeout) |
 /// | 413 | the client's body is [larger](Buffering::with_max_body) than 512 MiB, by default |
+/// | 414, 431, 501 | the target, a header or the method is [too long][param] for FastCGI: more than some 65,000 bytes |
+///
+/// [param]: tower_fcgi::client::Error::too_long_param
+/// [acquire]: tower_fcgi::client::PoolBuilder::acquire_timeout
 ///
 /// Each request waits for the application's service to be ready, on a clone that is dropped right after the call. Requests
 /// that do not reach the application do not wait. An error of `poll_ready` counts as one of the call.
@@ -153,7 +170,8 @@ use super::spool::Buffering;
 /// - Copies of scripts (`x.php~`) are a 404; nginx sends them.
 /// - SERVER_NAME is the host that the client named, not a configured name: set it with [`env`](Self::env).
 /// - REMOTE_USER is not taken from an unchecked Authorization header. Headers of the client's connection (`Connection`,
-///   `Upgrade`, `TE`) are not sent, nor are empty variables (CONTENT_TYPE and CONTENT_LENGTH without a body).
+///   `Upgrade`, `TE`; not those that `Connection` names) are not sent, nor are empty variables (CONTENT_TYPE and
+///   CONTENT_LENGTH without a body).
 /// - Repeated headers are joined; nginx before 1.23 sends each, of which PHP keeps the last.
 /// - Heads of requests may have 100 headers (431), heads of responses 64 KB; nginx limits their bytes to less.
 /// - [`read_timeout`](Self::read_timeout) is `fastcgi_read_timeout` within a response; up to its head,
@@ -190,6 +208,7 @@ impl<S> PhpGateway<S> {
             serve_dotfiles: false,
             serve_sources: false,
             symlinks: Symlinks::default(),
+            other_files: OtherFiles::Refused,
             denied: PathRules::default(),
             scripts_denied: PathRules::default(),
             log: Arc::default(),
@@ -199,29 +218,56 @@ impl<S> PhpGateway<S> {
         Self { application, files: Arc::new(files), settings: Arc::new(settings) }
     }
 
-    /// The extensions of scripts. Default: `.php`.
+    /// The extensions of scripts, with or without the dot. Default: `.php`.
     ///
     /// ASCII letters match in any case: on a file system that ignores case, `x.PHP` would otherwise be sent as text.
+    ///
+    /// # Panics
+    /// If an extension is empty, or contains a slash: each file would be a script, or none.
     #[must_use]
+    #[track_caller]
     pub fn script_extensions<E: Into<String>>(self, extensions: impl IntoIterator<Item = E>) -> Self {
-        let extensions = extensions.into_iter().map(Into::into).collect();
-        self.update_resolver(|resolver| resolver.extensions = extensions)
+        let mut with_dots = Vec::new();
+        for extension in extensions {
+            let extension = extension.into();
+            let name = extension.strip_prefix('.').unwrap_or(&extension);
+            assert!(!name.is_empty() && !name.contains('/'), "invalid extension of scripts: {extension:?}");
+            with_dots.push(format!(".{name}"));
+        }
+        self.update_resolver(|resolver| resolver.extensions = with_dots)
     }
 
-    /// The index files of a directory; the first that exists is used. Default: `index.php`.
+    /// The names of a directory's index; the first that exists is used. Default: `index.php`.
+    ///
+    /// If that is not a script, [`files`](Self::files) is asked for it by its own path.
+    ///
+    /// # Panics
+    /// If a name is not that of a file below the directory: empty, `..`, or with a slash before it.
     #[must_use]
+    #[track_caller]
     pub fn index<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
-        let names = names.into_iter().map(Into::into).collect();
-        self.update_resolver(|resolver| resolver.index = names)
+        let mut encoded = Vec::new();
+        for name in names {
+            let name = name.into();
+            encoded.push(encode(&name).unwrap_or_else(|| panic!("invalid index of directories: {name:?}")));
+        }
+        self.update_resolver(|resolver| resolver.index = encoded)
     }
 
     /// The script that gets all requests for paths that do not exist, without PATH_INFO. Default: none.
     ///
-    /// `path` is below the root and starts with a slash.
+    /// `path` is below the root; it is not percent-encoded, and the slash before it may be omitted.
+    ///
+    /// # Panics
+    /// If it is not the path of a file: empty, with `..`, or with two slashes in a row.
     #[must_use]
+    #[track_caller]
     pub fn front_controller(self, path: impl Into<String>) -> Self {
         let path = path.into();
-        self.update_resolver(|resolver| resolver.front_controller = Some(path))
+        let Some(encoded) = encode(path.strip_prefix('/').unwrap_or(&path)) else {
+            panic!("invalid front controller: {path:?}")
+        };
+        self.update_resolver(|resolver| resolver.front_controller = Some(format!("/{encoded}")))
     }
 
     /// Whether files and directories whose names start with a dot are served. Default: no.
@@ -278,8 +324,12 @@ impl<S> PhpGateway<S> {
     ///
     /// A pattern without a slash is a name of a file or directory, anywhere. One with a slash is a path from the document
     /// root. Either also denies what is below a directory. `*` stands for any bytes within a name, and nothing else is
-    /// special. ASCII letters match in any case. Patterns are compared with the decoded path of the request, not with the
-    /// targets of symbolic links, and not with PATH_INFO.
+    /// special. Patterns are compared with the decoded path of the request, not with the targets of symbolic links, and
+    /// not with PATH_INFO.
+    ///
+    /// Letters match in any case, and characters without a shape (a soft hyphen) are ignored, because some file systems do
+    /// so. An accented letter can be one character or two: some file systems take both for the same name, and patterns do
+    /// not. There, deny such names with a `*` in the letter's place.
     ///
     /// A front controller does not get these paths. The status is 404, and not nginx's 403 for `deny all`, so that a client
     /// cannot tell whether such a file exists.
@@ -333,8 +383,11 @@ impl<S> PhpGateway<S> {
 
     /// The service for files that are not scripts, such as tower-http's `ServeDir` of the same root. Default: 404.
     ///
-    /// Without a front controller, it also gets the requests for paths that do not exist, unless they end with the name of a
-    /// script.
+    /// It gets requests for files that exist, and for a directory's [`index`](Self::index) by its own path. Without a front
+    /// controller, it also gets the requests for paths that do not exist, unless they end with the name of a script.
+    ///
+    /// The checks are those of the path. A service that opens another file for it, such as `ServeDir::precompressed_gzip`,
+    /// must not have files there that are denied, or links that lead elsewhere.
     #[must_use]
     pub fn files<F>(self, service: F) -> Self
     where
@@ -342,7 +395,10 @@ impl<S> PhpGateway<S> {
         F::Response: IntoResponse,
         F::Future: Send + 'static,
     {
-        self.update_files(|files| files.static_files = Some(Router::new().fallback_service(service)))
+        self.update_files(|files| {
+            files.static_files = Some(Router::new().fallback_service(service));
+            files.resolver.other_files = OtherFiles::Served;
+        })
     }
 
     /// How bodies are buffered, so that slow clients do not hold PHP's processes. Default: [`Buffering::default`].

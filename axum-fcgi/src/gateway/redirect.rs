@@ -5,6 +5,7 @@ use axum::extract::{OriginalUri, Request};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::response::Response;
+use tower_fcgi::client::LocalRedirect;
 
 use super::mount_path::MountPath;
 
@@ -27,8 +28,14 @@ impl RedirectRequest {
         Self { request: copy, prefix }
     }
 
+    /// The request for the location of a local redirect, if the response is one and leads below the mount.
+    pub(super) fn follow<B>(self, response: &axum::http::Response<B>) -> Option<Request> {
+        let LocalRedirect(location) = response.extensions().get()?;
+        self.into_request(location)
+    }
+
     /// Makes a GET request for the location, or a HEAD if the client's is one; `None` if the location is not below the mount.
-    pub(super) fn into_request(mut self, location: &PathAndQuery) -> Option<Request> {
+    fn into_request(mut self, location: &PathAndQuery) -> Option<Request> {
         let below = location.as_str().strip_prefix(&self.prefix)?;
         *self.request.uri_mut() = match below.as_bytes().first() {
             Some(b'/') => below.parse().ok()?,
@@ -36,15 +43,15 @@ impl RedirectRequest {
             Some(_) => return None,
         };
         self.request.extensions_mut().insert(OriginalUri(location.clone().into()));
-        for name in OF_THE_BODY {
+        for name in CONTENT_HEADERS {
             self.request.headers_mut().remove(name);
         }
         Some(self.request.map(|()| Body::empty()))
     }
 }
 
-/// The redirected request has no body.
-const OF_THE_BODY: [header::HeaderName; 5] = [
+/// Headers about a request's body: the redirected request has none.
+const CONTENT_HEADERS: [header::HeaderName; 5] = [
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,

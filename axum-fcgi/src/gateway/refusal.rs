@@ -14,6 +14,10 @@ pub(super) enum Refusal {
     Symlink,
     #[error("not a script, but the path goes on after its name")]
     NotAScript,
+    #[error("not a script, and the gateway has no service for other files")]
+    NotServed,
+    #[error("not the usual spelling of its path")]
+    Spelling,
     #[error("neither a file nor a directory")]
     SpecialFile,
     #[error("its name starts with a dot")]

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::name_folding::fold;
 use super::path_rules::PathRules;
 use super::refusal::{Refusal, RefusalLog};
 use super::root_directory::RootDirectory;
@@ -13,18 +14,23 @@ use super::segment::{SegmentKind, classify, decode, is_plain};
 use crate::request_log::RequestLog;
 
 /// What `ServeDir` sends for the path of a directory.
-const STATIC_INDEX: &str = "index.html";
+const SERVE_DIR_INDEX: &str = "index.html";
+/// What `ServeDir` appends to a name without an extension, if it is so configured.
+const SERVE_DIR_EXTENSION: &str = ".html";
 
 /// A document root, and the rules for its scripts.
 #[derive(Debug, Clone)]
 pub(super) struct ScriptResolver {
     pub(super) root: Arc<RootDirectory>,
     pub(super) extensions: Vec<String>,
+    /// Percent-encoded.
     pub(super) index: Vec<String>,
+    /// Percent-encoded.
     pub(super) front_controller: Option<String>,
     pub(super) serve_dotfiles: bool,
     pub(super) serve_sources: bool,
     pub(super) symlinks: Symlinks,
+    pub(super) other_files: OtherFiles,
     /// Paths that are not served.
     pub(super) denied: PathRules,
     /// Directories whose scripts are not run.
@@ -53,12 +59,22 @@ pub enum Symlinks {
     Never,
 }
 
+/// What becomes of files that are no scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OtherFiles {
+    /// There is no service for them.
+    Refused,
+    Served,
+}
+
 /// The result of resolving a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Resolved {
     Script(Script),
     /// A file that is not a script.
     File,
+    /// The same for a directory: its index, percent-encoded.
+    IndexFile(String),
     /// A directory, but the path does not end with a slash.
     NeedsSlash,
     /// No file exists at the path.
@@ -118,11 +134,18 @@ impl ScriptResolver {
             WalkEnd::File => Resolved::File,
             WalkEnd::Refused => Resolved::Refused,
             WalkEnd::Malformed => Resolved::Malformed,
-            WalkEnd::NotAName => self.front_controller_or(root, request, Resolved::Refused),
-            WalkEnd::Missing if self.may_be_source(path) => {
+            WalkEnd::NotAName => {
+                if self.front_controller.is_none()
+                    && let Some(file) = file_by_other_spelling(&root, path)
+                {
+                    self.log.existing(request, &file, Refusal::Spelling);
+                }
                 self.front_controller_or(root, request, Resolved::Refused)
             }
-            WalkEnd::Missing => self.front_controller_or(root, request, Resolved::Missing),
+            WalkEnd::Missing => {
+                let otherwise = self.missing(&root, path, request);
+                self.front_controller_or(root, request, otherwise)
+            }
             WalkEnd::Directory { slash } => self.resolve_directory(root, path, has_slash && slash, request),
         }
     }
@@ -136,7 +159,7 @@ impl ScriptResolver {
                 WalkEnd::Script { name, path_info } => {
                     return Resolved::Script(Script { root, name, path_info });
                 }
-                WalkEnd::File => return Resolved::File,
+                WalkEnd::File => return Resolved::IndexFile(index.clone()),
                 WalkEnd::Refused => return Resolved::Refused,
                 _ => {}
             }
@@ -145,14 +168,31 @@ impl ScriptResolver {
         if !slash {
             return self.front_controller_or(root, request, Resolved::NeedsSlash);
         }
-        // It sends this file for a directory, whatever the index is.
-        let served = self.walk(&root, &format!("{directory}/{STATIC_INDEX}"), request);
-        let is_refused = matches!(served, WalkEnd::Refused);
-        self.front_controller_or(
-            root,
-            request,
-            if is_refused { Resolved::Refused } else { Resolved::Missing },
-        )
+        let otherwise = self.unless_served(&root, &format!("{directory}/{SERVE_DIR_INDEX}"), request);
+        self.front_controller_or(root, request, otherwise)
+    }
+
+    /// The result for a path without a file, if there is no front controller.
+    fn missing(&self, root: &Path, path: &str, request: &RequestLog) -> Resolved {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        match () {
+            () if self.front_controller.is_some() => Resolved::Missing,
+            () if self.may_be_source(path) => Resolved::Refused,
+            () if name.is_empty() || name.contains('.') => Resolved::Missing,
+            () => self.unless_served(root, &format!("{path}{SERVE_DIR_EXTENSION}"), request),
+        }
+    }
+
+    /// The result for a missing path for which the service for static files may send `file`: it must not send what is refused
+    /// by its own name, or would be run.
+    fn unless_served(&self, root: &Path, file: &str, request: &RequestLog) -> Resolved {
+        if self.other_files == OtherFiles::Refused {
+            return Resolved::Missing;
+        }
+        match self.walk(root, file, request) {
+            WalkEnd::Refused | WalkEnd::Script { .. } => Resolved::Refused,
+            _ => Resolved::Missing,
+        }
     }
 
     fn front_controller_or(&self, root: Arc<Path>, request: &RequestLog, otherwise: Resolved) -> Resolved {
@@ -164,11 +204,17 @@ impl ScriptResolver {
         Resolved::Refused
     }
 
+    /// Whether a file system may take the name of a script, or of its source, for this one.
+    fn names_source(&self, name: &[u8]) -> bool {
+        let folded = fold(name);
+        has_extension(&folded, &self.extensions) || self.is_source(&folded)
+    }
+
     /// Whether the last name of a missing path is that of a script or of its source. If such a file is created now, the
     /// service for static files would send it.
     fn may_be_source(&self, path: &str) -> bool {
         let name = path.rsplit('/').find(|segment| !segment.is_empty()).map(decode).unwrap_or_default();
-        has_extension(&name, &self.extensions) || self.is_source(&name)
+        self.names_source(&name)
     }
 
     fn is_source(&self, name: &[u8]) -> bool {
@@ -221,6 +267,7 @@ impl ScriptResolver {
                         None if kind == FileKind::LinkedFile && self.leads_to_source(&file) => {
                             Refusal::Source
                         }
+                        None if self.other_files == OtherFiles::Refused => Refusal::NotServed,
                         None => return WalkEnd::File,
                     }
                 }
@@ -238,7 +285,7 @@ impl ScriptResolver {
     /// The rule that denies a path that ends with `name`, whether it exists or not.
     fn refusal_by_name(&self, path: &str, name: &[u8]) -> Option<Refusal> {
         let is_well_known = path == "/.well-known";
-        if name.starts_with(b".") && !self.serve_dotfiles && !is_well_known {
+        if fold(name).starts_with(b".") && !self.serve_dotfiles && !is_well_known {
             return Some(Refusal::Dotfile);
         }
         self.denied.matches(path).then_some(Refusal::Denied)
@@ -252,7 +299,7 @@ impl ScriptResolver {
         if !is_last {
             return Some(Refusal::NotAScript);
         }
-        self.is_source(name).then_some(Refusal::Source)
+        self.names_source(name).then_some(Refusal::Source)
     }
 
     /// Whether a symbolic link, which is not a script by its name, leads to a script or a source of one.
@@ -262,7 +309,7 @@ impl ScriptResolver {
         }
         link.canonicalize().map_or(true, |target| {
             let name = target.file_name().unwrap_or_default().as_encoded_bytes();
-            has_extension(name, &self.extensions) || self.is_source(name)
+            self.names_source(name)
         })
     }
 
@@ -297,6 +344,18 @@ enum FileKind {
     Symlink,
     /// A socket or a device.
     Other,
+}
+
+/// The file to which a path leads if escapes and slashes do not have to be in their usual spelling.
+fn file_by_other_spelling(root: &Path, path: &str) -> Option<PathBuf> {
+    let mut file = root.to_owned();
+    for name in decode(path).split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+        file.push(os_str(name)?);
+        if !file.metadata().ok()?.is_dir() {
+            return Some(file);
+        }
+    }
+    None
 }
 
 fn is_missing(error: &io::Error) -> bool {

@@ -2,7 +2,20 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+/// What a target cannot contain (RFC 3986 §3.3), or would mean something else there.
+const ESCAPED: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 
 /// What a segment of a path (the part between two slashes) may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +90,13 @@ pub(super) fn decode(text: &str) -> Cow<'_, [u8]> {
     }
 }
 
+/// Percent-encodes the path of a file, without a slash before it. `None` if a part between two slashes is not a file's name.
+pub(super) fn encode(path: &str) -> Option<String> {
+    let encoded = utf8_percent_encode(path, ESCAPED).to_string();
+    let is_path = encoded.split('/').all(|segment| classify(segment) == SegmentKind::Plain);
+    is_path.then_some(encoded)
+}
+
 /// The byte that the two digits after a `%` encode, and the text after them.
 fn escaped_byte(text: &[u8]) -> Option<(u8, &[u8])> {
     let [high, low, rest @ ..] = text else { return None };
@@ -135,6 +155,27 @@ mod tests {
             "..\\a",
         ] {
             assert_eq!(classify(segment), SegmentKind::Malformed, "{segment:?}");
+        }
+    }
+
+    #[test]
+    fn paths_of_files_are_encoded() {
+        for (path, encoded) in [
+            ("index.php", Some("index.php")),
+            ("a/b c.php", Some("a/b%20c.php")),
+            ("50%25.html", Some("50%2525.html")),
+            ("\u{fc}?#.php", Some("%C3%BC%3F%23.php")),
+            ("", None),
+            ("/index.php", None),
+            ("a//b", None),
+            ("a/", None),
+            ("../a", None),
+            ("a\0", None),
+        ] {
+            assert_eq!(encode(path).as_deref(), encoded, "{path:?}");
+            if encoded.is_some() {
+                assert_eq!(&*decode(&encode(path).unwrap()), path.as_bytes());
+            }
         }
     }
 

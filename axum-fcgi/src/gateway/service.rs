@@ -14,7 +14,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use http_body::Body as _;
 use tokio::time::Instant;
-use tower_fcgi::client::{BodyInHand, LocalRedirect};
+use tower_fcgi::client::BodyInHand;
 use tower_service::Service;
 
 use super::abandoned::{BoxedResponse, Collection};
@@ -23,6 +23,7 @@ use super::client_connection::ClientConnection;
 use super::error_status::error_status;
 use super::fastcgi_gateway::FastCgiGateway;
 use super::host;
+use super::internal_files::FileRequest;
 use super::lingering_body::LingeringBody;
 use super::mount_path::MountPath;
 use super::php_gateway::PhpGateway;
@@ -137,6 +138,24 @@ impl From<StatusCode> for Route {
     }
 }
 
+/// What is kept of a request that is sent to the application.
+struct Exchange {
+    log: RequestLog,
+    /// For the whole response.
+    deadline: Option<Instant>,
+    file_request: Option<FileRequest>,
+}
+
+impl Exchange {
+    fn new(request: &Request, settings: &Settings, started: Instant) -> Self {
+        Self {
+            log: RequestLog::of(request),
+            deadline: settings.timeout.and_then(|limit| started.checked_add(limit)),
+            file_request: settings.internal_headers.file_request(request),
+        }
+    }
+}
+
 impl<S, B> GatewayRequest<S>
 where
     S: Service<Request, Response = axum::http::Response<B>> + Clone,
@@ -162,48 +181,53 @@ where
             let uri = original_uri(&request);
             let redirect = (redirects_left > 0).then(|| Box::new(RedirectRequest::new(&request, &uri)));
             match route(&mut request, uri, self.files.as_deref(), &self.settings) {
-                Route::Response(response) => return refused(request, response),
-                Route::StaticFiles => return Box::pin(self.serve_static(request)).await,
                 Route::Application => {}
+                Route::Response(response) => return refused(request, response),
+                Route::StaticFiles => {
+                    // If the client leaves, the service's future is dropped, whatever has arrived of the body.
+                    collection.inspect(|collection| collection.end());
+                    return Box::pin(self.serve_static(request)).await;
+                }
             }
-            let file_request = self.settings.internal_headers.file_request(&request);
-            let log = RequestLog::of(&*request);
-            let deadline = self.settings.timeout.and_then(|limit| started.checked_add(limit));
-            let collected = match collect_body(&self.settings, &mut request, deadline, &log).await {
-                Ok(collected) => collected,
-                Err(status) => return refused(request, status),
+            let exchange = Exchange::new(&request, &self.settings, started);
+            let response = match self.send(request, &exchange, collection).await {
+                Ok(response) => response,
+                Err(response) => return response,
             };
-            if let Some(collection) = collection {
-                collection.end();
+            match redirect.and_then(|redirect| redirect.follow(&response)) {
+                None => return deliver(response, exchange, &self.settings).await,
+                Some(next) => {
+                    redirects_left -= 1;
+                    cookies.take_from(&response);
+                    request = Box::new(next);
+                }
             }
-            if collected != Collected::No && !request.body().is_end_stream() {
-                request.extensions_mut().insert(BodyInHand);
-            }
-            let timeout =
-                HeadTimeout::new(self.settings.header_timeout, deadline, request.body_mut(), collected);
-            let response = match timeout.run(pin!(self.call_application(request, &log))).await {
-                Ok(Ok(response)) => response,
-                Ok(Err(status)) => return status.into_response(),
-                Err(expired) => return expired.log_and_status(&log).into_response(),
-            };
-            let location = response.extensions().get::<LocalRedirect>();
-            if let Some(next) = location.zip(redirect).and_then(|(to, redirect)| redirect.into_request(&to.0))
-            {
-                redirects_left -= 1;
-                cookies.take_from(&response);
-                request = Box::new(next);
-                continue;
-            }
-            let (head, body) = response.into_parts();
-            let body = response_body(body, self.settings.read_timeout, deadline, log.clone());
-            let body = match &self.settings.buffering {
-                Some(buffering) => buffer_response(body, &head.headers, buffering, deadline, log.clone()),
-                None => body,
-            };
-            let mut response = Response::from_parts(head, body);
-            set_http_reason(response.extensions_mut());
-            return self.settings.internal_headers.apply(response, file_request, &log).await;
         }
+    }
+
+    /// Collects the request's body and calls the application. The error is the response of the gateway.
+    async fn send(
+        &mut self,
+        mut request: Box<Request>,
+        exchange: &Exchange,
+        collection: Option<&Collection>,
+    ) -> Result<S::Response, Response> {
+        let Exchange { log, deadline, .. } = exchange;
+        let collected = match collect_body(&self.settings, &mut request, *deadline, log).await {
+            Ok(collected) => collected,
+            Err(status) => return Err(refused(request, status)),
+        };
+        collection.inspect(|collection| collection.end());
+        if collected != Collected::No && !request.body().is_end_stream() {
+            request.extensions_mut().insert(BodyInHand);
+        }
+        let timeout =
+            HeadTimeout::new(self.settings.header_timeout, *deadline, request.body_mut(), collected);
+        let result = match timeout.run(pin!(self.call_application(request, log))).await {
+            Ok(result) => result,
+            Err(expired) => Err(expired.log_and_status(log)),
+        };
+        result.map_err(IntoResponse::into_response)
     }
 
     async fn call_application(
@@ -260,6 +284,24 @@ async fn collect_body(
     }
 }
 
+/// Makes the client's response from the application's.
+async fn deliver<B>(response: axum::http::Response<B>, exchange: Exchange, settings: &Settings) -> Response
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let Exchange { log, deadline, file_request } = exchange;
+    let (head, body) = response.into_parts();
+    let body = response_body(body, settings.read_timeout, deadline, log.clone());
+    let body = match &settings.buffering {
+        Some(buffering) => buffer_response(body, &head.headers, buffering, deadline, log.clone()),
+        None => body,
+    };
+    let mut response = Response::from_parts(head, body);
+    set_http_reason(response.extensions_mut());
+    settings.internal_headers.apply(response, file_request, &log).await
+}
+
 /// The target that the client sent.
 fn original_uri(request: &Request) -> Uri {
     match request.extensions().get::<OriginalUri>() {
@@ -286,6 +328,15 @@ fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Sett
         Some(files) => match files.resolver.resolve(path.rest, path.has_slash, &RequestLog::of(&*request)) {
             Resolved::Script(script) => Some((files, script)),
             Resolved::File | Resolved::Missing => return Route::StaticFiles,
+            Resolved::IndexFile(index) => {
+                return match with_name(request.uri(), &index) {
+                    Some(uri) => {
+                        *request.uri_mut() = uri;
+                        Route::StaticFiles
+                    }
+                    None => StatusCode::URI_TOO_LONG.into(),
+                };
+            }
             Resolved::NeedsSlash => return Route::Response(redirect_to_slash(&uri)),
             Resolved::Refused => return StatusCode::NOT_FOUND.into(),
             Resolved::Malformed => return StatusCode::BAD_REQUEST.into(),
@@ -313,6 +364,15 @@ fn route(request: &mut Request, uri: Uri, files: Option<&Files>, settings: &Sett
     }
     *request.uri_mut() = uri;
     Route::Application
+}
+
+/// Appends an encoded name to the path, which ends with a slash: the service for static files gets the path of the file that was
+/// checked. For a directory, it would choose another one.
+fn with_name(uri: &Uri, name: &str) -> Option<Uri> {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(format!("{}{name}{query}", uri.path()).parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 fn has_nul(segment: &str) -> bool {

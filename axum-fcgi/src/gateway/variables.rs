@@ -64,7 +64,8 @@ pub(super) fn application_variables(
     )
 }
 
-/// Adds those of the client's connection, the mount's `env` and a middleware's `ExtraParams`. Of several with one name, the last wins.
+/// Adds those of the client's connection, the mount's `env` and a middleware's `ExtraParams`. Of several with one name, the last
+/// wins.
 fn with_overrides<const N: usize>(
     pairs: [Pair<'_>; N],
     settings: &Settings,

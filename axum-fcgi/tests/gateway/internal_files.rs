@@ -156,16 +156,48 @@ async fn redirects(fpm: Fpm, server: Running) {
         .x_accel_redirect("/protected/", directory.join("files"))
         .x_accel_redirect("protected/deep", directory.join("deep"));
     let router = Router::new().fallback_service(fpm.scripts().internal_files(internal));
-    let to = |path: &str| script(&[&format!("X-Accel-Redirect: {path}")], "");
-    let plain = to("/protected/a.txt");
-    let with =
-        |headers: &[&str], more| script(&[headers, &["X-Accel-Redirect: /protected/a.txt"]].concat(), more);
-    let mut cases = Vec::new();
-    let mut case = |method, script, headers| cases.push(Case { method, script, headers });
-    for method in ["GET", "HEAD", "POST", "PUT"] {
-        case(method, plain.clone(), &[]);
+    let mut differ = Vec::new();
+    for case in [paths(), conditions(), kept_headers()].iter().flatten() {
+        let (ours, expected) = (gateway(&router, case).await, nginx(&server, case));
+        if ours != expected {
+            let request = format!("{} {} {:?}", case.method, case.script, case.headers);
+            differ.push(format!("{request}\n  {ours:?}\n  {expected:?}"));
+        }
     }
-    for path in [
+    assert!(differ.is_empty(), "the gateway's response, and nginx's:\n{}", differ.join("\n"));
+
+    for (script, headers, ours, theirs) in [
+        // A link that leads out of the directory.
+        (to("/protected/out.txt"), &[][..], "404", "200"),
+        // nginx redirects clients to the internal path.
+        (to("/protected/sub"), &[], "404", "301"),
+        // There is no such location.
+        (to("@named"), &[], "404", "500"),
+        // nginx compares for equality, and RFC 9110 §13.1.3 for what is newer.
+        (to(FILE), &[("If-Modified-Since", "Thu, 01 Jan 2037 00:00:00 GMT")], "304", "200"),
+    ] {
+        let case = Case { method: "GET", script, headers };
+        let (gateway, nginx) = (gateway(&router, &case).await, nginx(&server, &case));
+        assert_eq!((&*gateway[0], &*nginx[0]), (ours, theirs), "{}", case.script);
+    }
+}
+
+const FILE: &str = "/protected/a.txt";
+
+/// A script that redirects to this path.
+fn to(path: &str) -> String {
+    script(&[&format!("X-Accel-Redirect: {path}")], "")
+}
+
+/// A script that redirects to the file and sends other headers, too.
+fn with(headers: &[&str], more: &str) -> String {
+    script(&[headers, &["X-Accel-Redirect: /protected/a.txt"]].concat(), more)
+}
+
+fn paths() -> Vec<Case<'static>> {
+    let methods =
+        ["GET", "HEAD", "POST", "PUT"].map(|method| Case { method, script: to(FILE), headers: &[] });
+    let paths = [
         "/protected/a%20b.txt",
         "/protected/a b.txt",
         "/protected/\u{fc}.bin",
@@ -190,26 +222,32 @@ async fn redirects(fpm: Fpm, server: Running) {
         "protected/a.txt",
         "/etc/passwd",
         "",
-    ] {
-        case("GET", to(path), &[]);
-    }
-    for (name, value) in [
-        ("Range", "bytes=2-4"),
-        ("Range", "bytes=-3"),
-        ("Range", "bytes=7-"),
-        ("Range", "bytes=20-"),
-        ("If-Modified-Since", MODIFIED),
-        ("If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"),
-        ("If-Unmodified-Since", MODIFIED),
-        ("If-None-Match", "*"),
-        ("If-None-Match", "\"other\""),
-        ("If-Match", "\"other\""),
-        ("If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"),
-    ] {
-        let headers: &'static [(&str, &str)] = Box::leak(Box::new([(name, value)]));
-        case("GET", plain.clone(), headers);
-        case("HEAD", plain.clone(), headers);
-    }
+    ];
+    let paths = paths.map(|path| Case { method: "GET", script: to(path), headers: &[] });
+    methods.into_iter().chain(paths).collect()
+}
+
+/// Ranges and conditional requests.
+fn conditions() -> Vec<Case<'static>> {
+    const CONDITIONS: [[(&str, &str); 1]; 11] = [
+        [("Range", "bytes=2-4")],
+        [("Range", "bytes=-3")],
+        [("Range", "bytes=7-")],
+        [("Range", "bytes=20-")],
+        [("If-Modified-Since", MODIFIED)],
+        [("If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT")],
+        [("If-Unmodified-Since", MODIFIED)],
+        [("If-None-Match", "*")],
+        [("If-None-Match", "\"other\"")],
+        [("If-Match", "\"other\"")],
+        [("If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT")],
+    ];
+    let both = |headers| ["GET", "HEAD"].map(|method| Case { method, script: to(FILE), headers });
+    CONDITIONS.iter().flat_map(|headers| both(headers)).collect()
+}
+
+/// Headers and statuses of the application's response.
+fn kept_headers() -> Vec<Case<'static>> {
     const KEPT: [&str; 9] = [
         "Content-Type: application/pdf",
         "Content-Disposition: attachment; filename=a.pdf",
@@ -221,41 +259,22 @@ async fn redirects(fpm: Fpm, server: Running) {
         "X-Own: 1",
         "Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT",
     ];
-    case("GET", with(&KEPT, ""), &[]);
-    case("GET", with(&KEPT, ""), &[("Range", "bytes=2-4")]);
-    case("GET", with(&KEPT, ""), &[("If-Modified-Since", MODIFIED)]);
-    case("GET", script(&[&KEPT[..], &["X-Accel-Redirect: /protected/none.txt"]].concat(), ""), &[]);
-    case("GET", with(&["Content-Length: 13", "Content-Encoding: gzip", "Vary: Cookie"], ""), &[]);
-    case("GET", with(&["X-Accel-Buffering: no", "X-Accel-Expires: 0", "X-Accel-Limit-Rate: 0"], ""), &[]);
-    case("GET", with(&["Location: /elsewhere"], ""), &[]);
-    case("GET", with(&[], "mimetype="), &[]);
+    let missing = [&KEPT[..], &["X-Accel-Redirect: /protected/none.txt"]].concat();
+    let get = |script, headers| Case { method: "GET", script, headers };
+    let mut cases = vec![
+        get(with(&KEPT, ""), &[][..]),
+        get(with(&KEPT, ""), &[("Range", "bytes=2-4")]),
+        get(with(&KEPT, ""), &[("If-Modified-Since", MODIFIED)]),
+        get(script(&missing, ""), &[]),
+        get(with(&["Content-Length: 13", "Content-Encoding: gzip", "Vary: Cookie"], ""), &[]),
+        get(with(&["X-Accel-Buffering: no", "X-Accel-Expires: 0", "X-Accel-Limit-Rate: 0"], ""), &[]),
+        get(with(&["Location: /elsewhere"], ""), &[]),
+        get(with(&[], "mimetype="), &[]),
+    ];
     for status in ["status=404", "status=500", "status=206", "status=204", "status=302"] {
-        case("GET", with(&[], status), &[]);
+        cases.push(get(with(&[], status), &[]));
     }
-    let mut differ = Vec::new();
-    for case in &cases {
-        let (ours, expected) = (gateway(&router, case).await, nginx(&server, case));
-        if ours != expected {
-            let request = format!("{} {} {:?}", case.method, case.script, case.headers);
-            differ.push(format!("{request}\n  {ours:?}\n  {expected:?}"));
-        }
-    }
-    assert!(differ.is_empty(), "the gateway's response, and nginx's:\n{}", differ.join("\n"));
-
-    for (script, headers, ours, theirs) in [
-        // A link that leads out of the directory.
-        (to("/protected/out.txt"), &[][..], "404", "200"),
-        // nginx redirects clients to the internal path.
-        (to("/protected/sub"), &[], "404", "301"),
-        // There is no such location.
-        (to("@named"), &[], "404", "500"),
-        // nginx compares for equality, and RFC 9110 §13.1.3 for what is newer.
-        (plain.clone(), &[("If-Modified-Since", "Thu, 01 Jan 2037 00:00:00 GMT")], "304", "200"),
-    ] {
-        let case = Case { method: "GET", script, headers };
-        let (gateway, nginx) = (gateway(&router, &case).await, nginx(&server, &case));
-        assert_eq!((&*gateway[0], &*nginx[0]), (ours, theirs), "{}", case.script);
-    }
+    cases
 }
 
 async fn sendfile(fpm: Fpm) {

@@ -70,11 +70,15 @@ async fn log(fpm: Fpm) {
     for name in ["x.jpg", ".env", "a.sql", "x.php.bak"] {
         fs::write(root.join(name), SCRIPT).unwrap();
     }
-    let scripts = fpm.scripts().files(ServeDir::new(&root)).deny(["*.sql"]).deny_scripts(["docs"]);
-    let router = Router::new().nest_service("/site", scripts);
+    let scripts = fpm.scripts().deny(["*.sql"]).deny_scripts(["docs"]);
+    let without_files = Router::new().nest_service("/site", scripts.clone());
+    let router = Router::new().nest_service("/site", scripts.files(ServeDir::new(&root)));
     let (log, _guard) = Log::start();
     let mut read = 0;
     for (path, reason) in [
+        ("/%78.jpg", "not the usual spelling of its path"),
+        ("/docs%2F/index.php", "not the usual spelling of its path"),
+        ("/x.jpg", "the gateway has no service for other files"),
         ("/out.php", "a symbolic link that is not followed"),
         ("/x.jpg/y.php", "not a script, but the path goes on after its name"),
         ("/.env", "its name starts with a dot"),
@@ -82,18 +86,19 @@ async fn log(fpm: Fpm) {
         ("/docs/index.php", "scripts are denied here"),
         ("/x.php.bak", "the source of a script, by its name"),
     ] {
-        assert_eq!(get(&router, &format!("/site{path}")).await.status, 404, "{path}");
+        let router = if path == "/x.jpg" { &without_files } else { &router };
+        assert_eq!(get(router, &format!("/site{path}")).await.status, 404, "{path}");
         let lines = log.warnings().split_off(read);
         read += 1;
         let [line] = &lines[..] else { panic!("{path}: {lines:?}") };
-        let name = path.strip_suffix("/y.php").unwrap_or(path);
+        let name = path.strip_suffix("/y.php").unwrap_or(path).replace("%78", "x").replace("%2F", "");
         let file = format!("file=\"{}{name}\"", root.canonicalize().unwrap().display());
         for part in [&format!("method=GET uri=/site{path} "), &file, reason] {
             assert!(line.contains(part), "{part}: {line}");
         }
     }
     // Files that do not exist are not logged.
-    for path in ["/none.php", "/.git/config", "/none.sql", "/none"] {
+    for path in ["/none.php", "/.git/config", "/none.sql", "/none", "/%6eone", "/docs//"] {
         assert_eq!(get(&router, &format!("/site{path}")).await.status, 404, "{path}");
     }
     assert_eq!(log.warnings().len(), read);

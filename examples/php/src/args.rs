@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(short, long, default_value = "auto", value_parser = fpm)]
     pub(crate) fpm: Fpm,
 
-    /// The number of PHP processes: as many requests run at a time
+    /// The number of PHP processes: as many requests run at a time. For a php-fpm that already runs, its pm.max_children
     #[arg(short, long, value_name = "NUMBER", default_value = "8")]
     pub(crate) workers: NonZeroUsize,
 

@@ -9,7 +9,7 @@ use crate::args::Args;
 
 /// Serves the site. Scripts run at `fpm`.
 pub(crate) fn site(args: &Args, fpm: Address) -> Router {
-    // As many connections as pm.max_children.
+    // As many connections as PHP has processes. More would wait in the backlog of php-fpm, and count there for their timeouts.
     let pool = Pool::builder(move || fpm.clone().connect()).max_size(args.workers.get()).build();
     let mut php = PhpGateway::new(pool, &args.site)
         .index(["index.php", "index.html"])

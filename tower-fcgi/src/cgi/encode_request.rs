@@ -10,8 +10,12 @@
 //! | `Content-Type` | CONTENT_TYPE |
 //! | other headers | HTTP_*; several of one name are joined by `, `, cookies by `; ` (§4.1.18) |
 //! | `Proxy` | nothing: programs take HTTP_PROXY for a setting (httpoxy) |
-//! | hop-by-hop headers | nothing |
+//! | Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade | nothing: they are about the client's connection |
 //! | names with other bytes than letters, digits and dashes | nothing: `X_Foo` would have the variable of `X-Foo` |
+//!
+//! The names that `Connection` lists are not left out, as in nginx and although RFC 9110 §7.6.1 has intermediaries remove them: the
+//! variables go to the origin server itself, over no further HTTP connection. A client could otherwise remove the Authorization,
+//! Cookie or X-Forwarded-For that a proxy in front has checked or set.
 //!
 //! Spaces and tabs around a header's value are removed (RFC 9110 §5.5).
 //!
@@ -22,14 +26,13 @@ use std::iter;
 use std::sync::Arc;
 
 use fcgi_core::{MAX_PAIR_LEN, NameValuePairs, Params};
-use http::header::{CONNECTION, CONTENT_TYPE, COOKIE, HeaderMap};
+use http::header::{CONTENT_TYPE, COOKIE, HeaderMap};
 use http::uri::Scheme;
 use http::{Version, request};
 use percent_encoding::percent_decode_str;
 
 use super::extra_params::{ExtraParams, Overrides};
 use super::header_names::variable_name;
-use super::hop_by_hop::is_named_by_connection;
 use super::server_name::write_server;
 use super::standard_variable::StandardVariable;
 use super::variable_writer::VariableWriter;
@@ -128,7 +131,6 @@ const fn protocol(version: Version) -> &'static [u8] {
 
 fn write_headers(headers: &HeaderMap, writer: &mut VariableWriter<'_>) {
     let mut scratch = Vec::new();
-    let has_connection = headers.contains_key(CONNECTION);
     let has_repeated = headers.len() > headers.keys_len();
     // A `HeaderMap` iterates over the values of one name consecutively.
     let mut all = headers.iter().peekable();
@@ -139,9 +141,6 @@ fn write_headers(headers: &HeaderMap, writer: &mut VariableWriter<'_>) {
         }
         if *name == CONTENT_TYPE {
             writer.write(StandardVariable::ContentType, trim_ows(value.as_bytes()));
-            continue;
-        }
-        if has_connection && is_named_by_connection(name, headers) {
             continue;
         }
         let Some(variable) = variable_name(name, &mut scratch) else { continue };
@@ -274,8 +273,9 @@ mod tests {
     fn dangerous_and_hop_by_hop_headers_are_left_out() {
         let request = Request::get("/")
             .header("proxy", "http://evil")
-            .header("connection", "x-hop")
-            .header("x-hop", "1")
+            .header("connection", "keep-alive, te")
+            .header("keep-alive", "timeout=5")
+            .header("te", "trailers")
             .header("transfer-encoding", "chunked")
             .header("content_length", "9")
             .header("x_real_ip", "evil")
@@ -286,6 +286,26 @@ mod tests {
             &[("HTTP_PROXY", "http://evil"), ("CONTENT_LENGTH", "3")],
         );
         assert!(!params.iter().any(|(name, _)| name.starts_with(b"HTTP_") || name == b"CONTENT_LENGTH"));
+    }
+
+    #[test]
+    fn a_client_removes_no_header_by_naming_it_in_connection() {
+        const NAMED: [(&str, &str); 5] = [
+            ("host", "HTTP_HOST"),
+            ("cookie", "HTTP_COOKIE"),
+            ("authorization", "HTTP_AUTHORIZATION"),
+            ("content-type", "CONTENT_TYPE"),
+            ("x-forwarded-for", "HTTP_X_FORWARDED_FOR"),
+        ];
+        let mut request = Request::get("/").header("connection", NAMED.map(|(name, _)| name).join(", "));
+        for (name, _) in NAMED {
+            request = request.header(name, "value");
+        }
+        let params = written(request.body(()).unwrap(), None, &[]);
+        for (_, variable) in NAMED {
+            assert_eq!(params.get_str(variable), Some("value"), "{variable}");
+        }
+        assert_eq!(params.get_str("HTTP_CONNECTION"), None);
     }
 
     #[test]

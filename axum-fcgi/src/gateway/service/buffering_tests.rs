@@ -218,3 +218,47 @@ async fn an_incomplete_body_is_dropped_with_its_client() {
     abandon(gateway, 1).await.closed().await;
     assert_eq!(calls.load(Ordering::Relaxed), 0);
 }
+
+/// For a service of files, each request is cancelled with its client, whatever it has sent.
+#[tokio::test]
+async fn a_request_for_a_file_ends_with_its_client() {
+    let root = TempDir::new().unwrap();
+    let permits = Arc::new(tokio::sync::Semaphore::new(1));
+    let held = Arc::clone(&permits);
+    let files = tower::service_fn(move |request: Request| {
+        let permit = Arc::clone(&held).try_acquire_owned().unwrap();
+        async move {
+            std::future::pending::<()>().await;
+            drop((request, permit));
+            Ok::<_, Infallible>("a file".into_response())
+        }
+    });
+    let (service, calls) = application(Behaviour::Reads);
+    let gateway = PhpGateway::new(service, root.path()).files(files);
+    for sent in [0, 1, 2] {
+        drop(abandon(gateway.clone(), sent).await);
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(permits.available_permits(), 1);
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
+}
+
+/// Log lines about it have the fields of the request's span.
+#[tokio::test]
+async fn an_abandoned_request_keeps_its_span() {
+    let (sender, mut receiver) = unbounded_channel();
+    let service = tower::service_fn(move |_: Request| {
+        sender.send(tracing::Span::current().metadata().map(tracing::Metadata::name)).unwrap();
+        std::future::ready(Ok::<_, Infallible>("served".into_response()))
+    });
+    let gateway = FastCgiGateway::new(service).buffering(Buffering::default());
+    let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
+    let (mut gateway, (client, request)) = (gateway, upload(Some(1000)));
+    let mut response = tracing::error_span!("a request").in_scope(|| gateway.call(request));
+    assert!((&mut response).now_or_never().is_none());
+    client.send(Ok(vec![0; 1000])).unwrap();
+    drop((response, client));
+    assert_eq!(receiver.recv().await, Some(Some("a request")));
+}

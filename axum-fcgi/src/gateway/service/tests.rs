@@ -16,6 +16,7 @@ use tower::limit::{ConcurrencyLimit, RateLimit, rate::Rate};
 use tower::load_shed::LoadShed;
 
 use axum::http::uri::PathAndQuery;
+use tower_fcgi::client::LocalRedirect;
 
 use super::*;
 
@@ -123,6 +124,60 @@ async fn busy_static_files_do_not_delay_scripts() {
     assert!(timeout(SECOND, mount.clone().oneshot(request("/x.css"))).await.is_err());
     drop(files);
     assert_eq!(text(mount.oneshot(request("/x.css")).await.unwrap()).await, "a file");
+}
+
+/// `ServeDir` would send its own index for the directory.
+#[tokio::test]
+async fn the_index_that_was_found_is_sent() {
+    let root = root();
+    for (name, text) in [("index.html", "denied"), ("home.htm", "home"), ("a b.htm", "home")] {
+        fs::write(root.path().join(name), text).unwrap();
+    }
+    let files = tower_http::services::ServeDir::new(root.path());
+    let php = |index: &str| {
+        PhpGateway::new(PermitService::new(0, Behaviour::Responds), root.path())
+            .index(["index.php", index])
+            .deny(["index.html"])
+            .files(files.clone())
+    };
+    for (index, expected) in [("home.htm", "home"), ("a b.htm", "home"), ("index.html", ""), ("none", "")] {
+        let router = Router::new().nest_service("/app", php(index)).fallback_service(php(index));
+        for path in ["/?a=b", "/app/", "/app/?a=b"] {
+            let response = router.clone().oneshot(request(path)).await.unwrap();
+            assert_eq!(response.status().as_u16(), if expected.is_empty() { 404 } else { 200 }, "{index}");
+            assert_eq!(text(response).await, expected, "{index}: {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn either_spelling_of_a_setting_is_accepted() {
+    let root = root();
+    fs::write(root.path().join("index.inc"), "").unwrap();
+    fs::write(root.path().join("fooinc"), "").unwrap();
+    for (extension, front_controller) in [("inc", "index.inc"), (".inc", "/index.inc")] {
+        let php = PhpGateway::new(PermitService::new(1, Behaviour::Responds), root.path())
+            .script_extensions([extension])
+            .front_controller(front_controller);
+        assert_eq!(php.clone().oneshot(request("/none")).await.unwrap().status(), 200, "{front_controller}");
+        assert_eq!(php.oneshot(request("/fooinc")).await.unwrap().status(), 404, "{extension}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_meant_panic() {
+    type Set = fn(PhpGateway<()>, &str) -> PhpGateway<()>;
+    let settings: [(Set, &[&str]); 3] = [
+        (|php, text| php.script_extensions([text]), &["", ".", "a/b"]),
+        (|php, text| php.index([text]), &["", "/index.php", "..", "a//b"]),
+        (|php, text| php.front_controller(text), &["", "/", "//index.php", "../index.php"]),
+    ];
+    for (set, invalid) in settings {
+        for text in invalid {
+            let result = std::panic::catch_unwind(|| set(PhpGateway::new((), "/srv"), text));
+            assert!(result.is_err(), "{text:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,16 +12,23 @@ fn post(name: &str) -> Case {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    let long = vec![b'x'; 1 << 20];
-    let chunked = |body: &str| post("").header("Transfer-Encoding: chunked").raw(body);
+    [sized(), expected(), chunked(), lengths()].into_iter().flatten().collect()
+}
+
+fn long() -> Vec<u8> {
+    vec![b'x'; 1 << 20]
+}
+
+/// Bodies with a length.
+fn sized() -> Vec<Case> {
     let type_of = |name: &str, value: &str| post(name).header(format!("Content-Type: {value}")).body(FORM);
     vec![
         post("a form").form(FORM),
         post("a form for the front controller").form(FORM).setups(&[Setup::FrontController, Setup::Nested]),
         post("an empty body").body(""),
-        post("a form of 1 MiB").form([b"a=", &long[..]].concat()),
-        post("1 MiB").body(long.clone()),
-        post("3 MiB that are not read").body(long.repeat(3)).target("/respond.php?as=text"),
+        post("a form of 1 MiB").form([b"a=", &long()[..]].concat()),
+        post("1 MiB").body(long()),
+        post("3 MiB that are not read").body(long().repeat(3)).target("/respond.php?as=text"),
         post("parts").header("Content-Type: multipart/form-data; boundary=x").body(MULTIPART),
         post("parts without a boundary").header("Content-Type: multipart/form-data").body(MULTIPART),
         post("parts with an end missing")
@@ -45,13 +52,26 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::get("a body for a file", "/hello.txt").body(FORM),
         Case::get("a POST for nothing", "/missing").form(FORM),
         Case::get("a POST for a directory without its slash", "/docs").form(FORM),
+    ]
+}
+
+/// Bodies for which the client expects a 100.
+fn expected() -> Vec<Case> {
+    vec![
         post("an expected body").expected(FORM),
-        post("an expected body of 1 MiB").expected(long.clone()),
+        post("an expected body of 1 MiB").expected(long()),
         Case::get("an expected body for nothing", "/missing").method("POST").expected(FORM),
         Case::get("an expected body that is not read", "/respond.php?as=text").method("POST").expected(FORM),
         post("an expectation in capitals").header("Expect: 100-Continue").body(FORM),
         post("another expectation").header("Expect: nonsense").body(FORM),
         Case::get("an expectation without a body", "/seen.php").header("Expect: 100-continue"),
+    ]
+}
+
+/// Bodies of unknown length, and codings.
+fn chunked() -> Vec<Case> {
+    let chunked = |body: &str| post("").header("Transfer-Encoding: chunked").raw(body);
+    vec![
         chunked("4\r\na=1&\r\n3\r\nb=2\r\n0\r\n\r\n").named("chunks"),
         chunked("4\r\na=1&\r\n3\r\nb=2\r\n0\r\n\r\n")
             .header("Content-Type: application/x-www-form-urlencoded")
@@ -72,6 +92,12 @@ pub(crate) fn cases() -> Vec<Case> {
             .raw("3\r\na=1\r\n0\r\n\r\n"),
         post("another coding").header("Transfer-Encoding: gzip, chunked").raw("0\r\n\r\n"),
         post("an unknown coding").header("Transfer-Encoding: nonsense").raw("x"),
+    ]
+}
+
+/// Lengths that are missing, repeated or wrong.
+fn lengths() -> Vec<Case> {
+    vec![
         post("a POST without a length"),
         post("a POST without a length in HTTP/1.0").version("HTTP/1.0"),
         post("two equal lengths").header("Content-Length: 3").header("Content-Length: 3").raw("a=1"),

@@ -104,6 +104,12 @@ pub(crate) fn cases() -> Vec<Case> {
         get("two referers").header("Referer: a").header("Referer: b"),
         get("two user agents").header("User-Agent: a").header("User-Agent: b"),
         get("a header that Connection names").header("Connection: X-Hop").header("X-Hop: 1"),
+        get("headers that no client may remove")
+            .header("Connection: close, Host, Cookie, Authorization, X-Forwarded-For, Content-Type, Content-Length")
+            .header("Cookie: a=1")
+            .header("Authorization: Bearer token")
+            .header("X-Forwarded-For: 192.0.2.1")
+            .form("a=1"),
         get("an upgrade to a WebSocket")
             .header("Connection: Upgrade")
             .header("Upgrade: websocket")

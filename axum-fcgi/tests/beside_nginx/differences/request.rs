@@ -44,7 +44,6 @@ pub(crate) const GROUPS: &[Group] = &[
             row(&["TE: trailers"], Seen("HTTP_TE"), "trailers", "-"),
             row(&["Trailer: X-Sum"], Seen("HTTP_TRAILER"), "X-Sum", "-"),
             row(&["Upgrade: h2c", "an upgrade to a WebSocket"], Seen("HTTP_UPGRADE"), "*", "-"),
-            row(&["a header that Connection names"], Seen("HTTP_X_HOP"), "1", "-"),
             // A body of unknown length is collected, so that it has one.
             row(
                 &[

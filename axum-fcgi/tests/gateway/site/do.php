@@ -52,6 +52,19 @@ case 'wait':
     }
     echo 'done';
     break;
+case 'outlive':
+    // Waits as above, and then goes on writing. Without `ignore_user_abort`, PHP ends it if the connection is gone.
+    touch($_GET['file'] . '.begun');
+    while (!file_exists($_GET['file'])) {
+        usleep(5000);
+        clearstatcache();
+    }
+    for ($i = 0; $i < 100; $i++) {
+        echo str_repeat('x', 10000);
+        flush();
+    }
+    file_put_contents($_GET['file'] . '.ended', $i);
+    break;
 case 'drip':
     echo 'begun';
     flush();

@@ -21,7 +21,7 @@ pub(crate) const REQUESTS: usize = 10_000;
 #[derive(Clone)]
 pub(crate) enum Front {
     Gateway(Router),
-    Nginx { port: u16, client: Client<HttpConnector, Body> },
+    Nginx { port: u16, client: Box<Client<HttpConnector, Body>> },
 }
 
 impl From<Router> for Front {
@@ -32,7 +32,7 @@ impl From<Router> for Front {
 
 impl From<&Running> for Front {
     fn from(nginx: &Running) -> Self {
-        Self::Nginx { port: nginx.port, client: Client::builder(TokioExecutor::new()).build_http() }
+        Self::Nginx { port: nginx.port, client: Box::new(Client::builder(TokioExecutor::new()).build_http()) }
     }
 }
 

@@ -8,14 +8,13 @@
 
 use std::env;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::serve::ListenerExt as _;
-use axum_fcgi::PhpGateway;
 use axum_fcgi::tower_fcgi::client::{Balance, Pool};
+use axum_fcgi::{ConnectionAddrs, DeferEof, PhpGateway};
 use tokio::net::{TcpListener, UnixStream};
 use tower_http::services::ServeDir;
 
@@ -39,5 +38,7 @@ async fn main() -> io::Result<()> {
     let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
     let first = argument("PHP_SOCKET", "/tmp/php-example.sock");
     let app = app([first, argument("PHP_SOCKET_2", "/tmp/php-example-2.sock")]);
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
+    let app = app.into_make_service_with_connect_info::<ConnectionAddrs>();
+    // A request also runs if its client leaves right after it.
+    axum::serve(DeferEof::new(listener), app).await
 }

@@ -67,7 +67,14 @@ impl PoolCapacity {
 
     /// Checks out a connection that `reserve` finds, else takes a permit. `None` if neither is free or other requests wait.
     pub(super) fn try_checkout<T>(&self, reserve: impl FnOnce() -> Option<T>) -> Option<Checkout<T>> {
-        let _first = self.queue.try_acquire().ok()?;
+        let _first = loop {
+            match self.queue.try_acquire() {
+                Ok(first) => break first,
+                Err(_) if self.waiting() > 0 => return None,
+                // Another thread is in this function, which does not wait. This is no reason to queue.
+                Err(_) => std::thread::yield_now(),
+            }
+        };
         reserve().map(Checkout::Existing).or_else(|| self.try_acquire().map(Checkout::Connect))
     }
 
@@ -114,6 +121,8 @@ impl Drop for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use tokio::task::{JoinHandle, yield_now};
 
     use super::*;
@@ -156,6 +165,31 @@ mod tests {
             drop(permits);
             assert!(matches!(pool.0.try_checkout(|| pool.reserve()), Some(Checkout::Connect(_))));
         }
+    }
+
+    /// A caller that sees a request wait concludes that the application has no room for it.
+    #[test]
+    fn a_checkout_on_another_thread_is_no_reason_to_wait() {
+        let capacity = PoolCapacity::new(2, Arc::default());
+        let (inside, begun) = [(); 2].map(|()| Barrier::new(2)).into();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                inside.wait();
+                begun.wait();
+                capacity.try_checkout(|| None::<()>)
+            });
+            let reserve = || {
+                inside.wait();
+                begun.wait();
+                // Time for the other thread to try.
+                for _ in 0..1000 {
+                    std::thread::yield_now();
+                }
+                None::<()>
+            };
+            assert!(matches!(capacity.try_checkout(reserve), Some(Checkout::Connect(_))));
+            assert!(matches!(other.join().unwrap(), Some(Checkout::Connect(_))));
+        });
     }
 
     #[tokio::test]

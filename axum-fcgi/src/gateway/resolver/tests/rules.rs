@@ -52,6 +52,76 @@ fn a_refused_index_html_is_no_directory_index() {
     assert_eq!(resolve(&resolver, "/static/", true), script("/index.php", ""));
 }
 
+/// The index has its own rules, whatever the service for static files would send for the directory.
+#[test]
+fn an_index_that_is_no_script_is_checked_and_named() {
+    let (directory, mut resolver) = site();
+    let root = resolver.root.path().to_owned();
+    for name in ["static/home.htm", "empty/a b.htm"] {
+        fs::write(root.join(name), "").unwrap();
+    }
+    let index = |name: &str| Resolved::IndexFile(name.to_owned());
+    resolver.index = ["index.php", "home.htm", "a%20b.htm"].map(str::to_owned).into();
+    resolver.denied.add("index.html");
+    assert_eq!(resolve(&resolver, "/static/", true), index("home.htm"));
+    assert_eq!(resolve(&resolver, "/static", true), Resolved::NeedsSlash);
+    assert_eq!(resolve(&resolver, "/static/index.html", true), Resolved::Refused);
+    assert_eq!(resolve(&resolver, "/empty/", true), index("a%20b.htm"));
+    fs::write(directory.path().join("secret.html"), "").unwrap();
+    symlink(directory.path().join("secret.html"), root.join("empty/home.htm")).unwrap();
+    assert_eq!(resolve(&resolver, "/empty/", true), Resolved::Refused);
+    resolver.denied.add("home.htm");
+    assert_eq!(resolve(&resolver, "/static/", true), Resolved::Refused);
+}
+
+/// `ServeDir` opens `index.html` for a directory, and `x.html` for `x` if it is so configured.
+#[test]
+fn a_name_that_is_appended_later_is_checked() {
+    let (_directory, mut resolver) = site();
+    let root = resolver.root.path().to_owned();
+    fs::write(root.join("page.html"), "").unwrap();
+    symlink("../../secret.php", root.join("docs/link.html")).unwrap();
+    symlink("../hello.php", root.join("docs/run.html")).unwrap();
+    resolver.index = vec!["none".into()];
+    for (path, expected) in [
+        ("/page", Resolved::Missing),
+        ("/page.x", Resolved::Missing),
+        ("/docs/link", Resolved::Refused),
+        ("/docs/run", Resolved::Refused),
+        ("/static/", Resolved::Missing),
+    ] {
+        assert_eq!(resolve(&resolver, path, true), expected, "{path}");
+    }
+    resolver.denied.add("page.html");
+    assert_eq!(resolve(&resolver, "/page", true), Resolved::Refused);
+    resolver.extensions.push(".html".into());
+    assert_eq!(resolve(&resolver, "/static/", true), Resolved::Refused, "it would send a script");
+    resolver.other_files = OtherFiles::Refused;
+    assert_eq!(resolve(&resolver, "/static/", true), Resolved::Missing);
+    assert_eq!(resolve(&resolver, "/x.jpg", true), Resolved::Refused);
+}
+
+/// On a file system that ignores case, such a name opens the other file. Elsewhere it is its own.
+#[test]
+fn other_letters_of_a_refused_name_are_refused() {
+    let (_directory, mut resolver) = site();
+    for name in ["x.php.ba\u{212a}", "x.ph\u{ad}p", "\u{200c}.env", "x.p\u{200b}html", "\u{fc}\u{df}.jpg"] {
+        fs::write(resolver.root.path().join(name), "").unwrap();
+    }
+    for (path, expected) in [
+        ("/x.php.ba%E2%84%AA", Resolved::Refused),
+        ("/x.ph%C2%ADp", Resolved::Refused),
+        ("/%E2%80%8C.env", Resolved::Refused),
+        ("/x.p%E2%80%8Bhtml", Resolved::Refused),
+        ("/none.ph%C2%ADp", Resolved::Refused),
+        ("/%C3%BC%C3%9F.jpg", Resolved::File),
+    ] {
+        assert_eq!(resolve(&resolver, path, true), expected, "{path}");
+    }
+    resolver.serve_sources = true;
+    assert_eq!(resolve(&resolver, "/x.ph%C2%ADp", true), Resolved::Refused, "it may open the script");
+}
+
 #[test]
 fn directories_without_scripts_serve_other_files() {
     let (_directory, mut resolver) = site();
