@@ -19,6 +19,7 @@ use axum::{
     response::IntoResponse,
     routing::{any, get, post},
 };
+use axum_fcgi::Stats;
 use futures_util::stream;
 use http_body_util::BodyExt;
 use tokio::{net::UnixListener, runtime};
@@ -61,6 +62,60 @@ impl Protocol {
     }
 }
 
+/// Whether the application counts what it does, with [`axum_fcgi::Stats`]. Only over FastCGI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    Off,
+    On,
+}
+
+impl Counting {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "uncounted",
+            Self::On => "counted",
+        }
+    }
+
+    /// The value with this name.
+    ///
+    /// # Errors
+    /// The name is unknown.
+    fn parse(name: &str) -> io::Result<Self> {
+        let known = [Self::Off, Self::On].into_iter().find(|counting| counting.name() == name);
+        known.ok_or_else(|| io::Error::other(format!("neither counted nor uncounted: {name}")))
+    }
+}
+
+/// What kind of application runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) protocol: Protocol,
+    /// Threads of the runtime. With one, it is a `current_thread` runtime.
+    pub(crate) workers: usize,
+    pub(crate) counting: Counting,
+}
+
+impl Kind {
+    pub(crate) const fn new(protocol: Protocol) -> Self {
+        Self { protocol, workers: 1, counting: Counting::Off }
+    }
+
+    fn arguments(self) -> [String; 3] {
+        [self.protocol.name().to_owned(), self.workers.to_string(), self.counting.name().to_owned()]
+    }
+
+    /// # Errors
+    /// An argument is invalid.
+    pub(crate) fn parse([protocol, workers, counting]: [&String; 3]) -> io::Result<Self> {
+        Ok(Self {
+            protocol: Protocol::parse(protocol)?,
+            workers: workers.parse().map_err(io::Error::other)?,
+            counting: Counting::parse(counting)?,
+        })
+    }
+}
+
 /// A running application, stopped on drop.
 #[derive(Debug)]
 pub(crate) struct Application {
@@ -71,38 +126,25 @@ pub(crate) struct Application {
 impl Application {
     /// Starts an application with one worker thread and waits until it listens. `core` pins it.
     pub(crate) fn start(protocol: Protocol, scratch: &Scratch, core: Option<&str>) -> io::Result<Self> {
-        Self::start_with(protocol, 1, scratch, core)
+        Self::start_with(Kind::new(protocol), scratch, core)
     }
 
-    /// As [`start`](Self::start), with this number of worker threads.
-    pub(crate) fn start_with(
-        protocol: Protocol,
-        workers: usize,
-        scratch: &Scratch,
-        core: Option<&str>,
-    ) -> io::Result<Self> {
-        Self::spawn(protocol, workers, scratch, process::pinned(env::current_exe()?, core))
+    /// As [`start`](Self::start), with this kind.
+    pub(crate) fn start_with(kind: Kind, scratch: &Scratch, core: Option<&str>) -> io::Result<Self> {
+        Self::spawn(kind, scratch, process::pinned(env::current_exe()?, core))
     }
 
-    /// Starts an application with one worker thread below a counter.
-    pub(crate) fn start_counted(
-        protocol: Protocol,
-        scratch: &Scratch,
-        mut counter: Command,
-    ) -> io::Result<Self> {
+    /// Starts an application below a counter.
+    pub(crate) fn start_counted(kind: Kind, scratch: &Scratch, mut counter: Command) -> io::Result<Self> {
         counter.arg(env::current_exe()?);
-        Self::spawn(protocol, 1, scratch, counter)
+        Self::spawn(kind, scratch, counter)
     }
 
-    fn spawn(
-        protocol: Protocol,
-        workers: usize,
-        scratch: &Scratch,
-        mut command: Command,
-    ) -> io::Result<Self> {
-        let socket = scratch.new_path(protocol.name());
+    fn spawn(kind: Kind, scratch: &Scratch, mut command: Command) -> io::Result<Self> {
+        let socket = scratch.new_path(kind.protocol.name());
         let child = command
-            .args([ROLE, protocol.name(), &workers.to_string()])
+            .arg(ROLE)
+            .args(kind.arguments())
             .arg(&socket)
             // The pipe closes when this process ends, even if it is killed; the application then exits.
             .stdin(Stdio::piped())
@@ -177,19 +219,22 @@ pub(crate) fn stop(child: &mut Child) {
 }
 
 /// The child process's main function: serves on this socket until standard input ends.
-pub(crate) fn serve(protocol: Protocol, workers: usize, socket: &Path) -> io::Result<()> {
+pub(crate) fn serve(kind: Kind, socket: &Path) -> io::Result<()> {
     thread::spawn(|| {
         _ = io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
-    let runtime = match workers {
+    let runtime = match kind.workers {
         1 => runtime::Builder::new_current_thread().enable_all().build()?,
         workers => runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?,
     };
     runtime.block_on(async {
         let listener = UnixListener::bind(socket)?;
         println!("listening");
-        match protocol {
+        match kind.protocol {
+            Protocol::FastCgi if kind.counting == Counting::On => {
+                axum_fcgi::serve(listener, router()).with_stats(Stats::new()).await
+            }
             Protocol::FastCgi => axum_fcgi::serve(listener, router()).await,
             Protocol::Http => axum::serve(listener, router()).await,
         }

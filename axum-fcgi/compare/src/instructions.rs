@@ -3,7 +3,7 @@
 use std::{fs::File, io, path::Path};
 
 use crate::{
-    application::{Application, Protocol},
+    application::{Application, Kind, Protocol},
     counter::{self, Counter},
     load::Load,
     options::Options,
@@ -60,8 +60,9 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     println!("| --- | --- | --- | --- | --- |");
     for row in ROWS.iter().filter(|row| options.selects(row.name)) {
         for counter in &Counter::ALL {
-            let fastcgi = per_request(counter, &scratch, Protocol::FastCgi, row.fastcgi, row.requests)?;
-            let http = per_request(counter, &scratch, Protocol::Http, row.http, row.requests)?;
+            let fastcgi =
+                per_request(counter, &scratch, Kind::new(Protocol::FastCgi), row.fastcgi, row.requests)?;
+            let http = per_request(counter, &scratch, Kind::new(Protocol::Http), row.http, row.requests)?;
             let (label, ratio, digits) = (row.label, fastcgi / http, counter::digits(fastcgi));
             println!("| {label} | {} | {fastcgi:.digits$} | {http:.digits$} | {ratio:.2} |", counter.label);
         }
@@ -69,15 +70,15 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-fn per_request(
+pub(crate) fn per_request(
     counter: &Counter,
     scratch: &Scratch,
-    protocol: Protocol,
+    kind: Kind,
     work: Work,
     requests: [usize; 2],
 ) -> io::Result<f64> {
     let output = scratch.path().join("counted");
-    let [many, few] = requests.map(|requests| count(counter, scratch, &output, protocol, work, requests));
+    let [many, few] = requests.map(|requests| count(counter, scratch, &output, kind, work, requests));
     Ok((many? - few?) / (requests[0] - requests[1]) as f64)
 }
 
@@ -86,14 +87,14 @@ fn count(
     counter: &Counter,
     scratch: &Scratch,
     output: &Path,
-    protocol: Protocol,
+    kind: Kind,
     work: Work,
     requests: usize,
 ) -> io::Result<f64> {
     let mut command = counter.command();
     command.stderr(File::create(output)?);
-    let application = Application::start_counted(protocol, scratch, command)?;
-    let mut load = Load::open(application.socket(), protocol, work)?;
+    let application = Application::start_counted(kind, scratch, command)?;
+    let mut load = Load::open(application.socket(), kind.protocol, work)?;
     load.run_requests(requests)?;
     drop(load);
     application.exit()?;

@@ -26,6 +26,7 @@ mod kept_connections;
 mod load;
 mod memory;
 mod nginx;
+mod numbers;
 mod options;
 mod peers;
 mod php;
@@ -42,7 +43,7 @@ mod wrk;
 
 use std::{env, io, process::ExitCode};
 
-use crate::{application::Protocol, options::Options, process::Cores};
+use crate::{application::Kind, options::Options, process::Cores};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -56,11 +57,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> io::Result<()> {
-    if let [role, protocol, workers, socket] = arguments
+    if let [role, protocol, workers, counting, socket] = arguments
         && role == application::ROLE
     {
-        let workers = workers.parse().map_err(io::Error::other)?;
-        return application::serve(Protocol::parse(protocol)?, workers, socket.as_ref());
+        return application::serve(Kind::parse([protocol, workers, counting])?, socket.as_ref());
     }
     if let [role, name, requests, socket] = arguments
         && role == client::ROLE
@@ -94,7 +94,8 @@ fn run(arguments: &[String]) -> io::Result<()> {
         return nginx::run(&options);
     }
     if options.instructions {
-        return instructions::run(&options);
+        instructions::run(&options)?;
+        return numbers::count(&options);
     }
     let cores = Cores::pin()?;
     println!("{cores}\n");
@@ -102,5 +103,6 @@ fn run(arguments: &[String]) -> io::Result<()> {
     peers::run(&options, &cores)?;
     kept_connections::run(&options, &cores)?;
     workers::run(&options)?;
+    numbers::run(&options)?;
     memory::run(&options, &cores)
 }

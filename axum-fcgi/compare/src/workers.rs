@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::{
-    application::{Application, Protocol},
+    application::{Application, Kind, Protocol},
     comparisons::Run,
     options::Options,
     scratch::Scratch,
@@ -25,8 +25,9 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     println!("| protocol | figure | two | one | two / one: min / median / max |");
     println!("| --- | --- | --- | --- | --- |");
     for protocol in Protocol::BOTH {
-        let two = Application::start_with(protocol, 2, &scratch, None)?;
-        let one = Application::start_with(protocol, 1, &scratch, None)?;
+        let one = Kind::new(protocol);
+        let two = Application::start_with(Kind { workers: 2, ..one }, &scratch, None)?;
+        let one = Application::start_with(one, &scratch, None)?;
         let rounds = (0..options.rounds)
             .map(|_| {
                 let run = |application| Run::measure(application, protocol, work, options.time);

@@ -16,6 +16,23 @@ use crate::cgi::{parse_decimal, trim_ows};
 /// The length in bytes of a request's body, as [`client`](crate::client) tells it to the application (RFC 3875 §4.1.2): the body's
 /// exact size, else the Content-Length in `headers`. `None` if neither is known, or if Content-Length is not all digits
 /// (RFC 9110 §8.6).
+///
+/// ```
+/// use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
+/// use http_body_util::Full;
+/// use tower_fcgi::client::body_length;
+///
+/// let body = Full::new(&b"Hello!"[..]);
+/// assert_eq!(body_length(&body, &HeaderMap::new()), Some(6));
+/// # let (_sender, body) = http_body_util::channel::Channel::<&[u8]>::new(1);
+///
+/// // A body that streams does not know its size.
+/// let mut headers = HeaderMap::new();
+/// headers.insert(CONTENT_LENGTH, HeaderValue::from_static("6"));
+/// assert_eq!(body_length(&body, &headers), Some(6));
+/// headers.insert(CONTENT_LENGTH, HeaderValue::from_static("+6"));
+/// assert_eq!(body_length(&body, &headers), None);
+/// ```
 pub fn body_length<B: Body>(body: &B, headers: &HeaderMap) -> Option<u64> {
     body.size_hint().exact().or_else(|| declared_length(headers))
 }

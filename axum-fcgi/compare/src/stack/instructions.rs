@@ -104,7 +104,10 @@ fn count(
         Counted::Application => {
             let mut command = counter.command();
             command.stderr(File::create(&output)?);
-            (Application::start_counted(protocol, &scratch, command)?, installed.clone())
+            (
+                Application::start_counted(application::Kind::new(protocol), &scratch, command)?,
+                installed.clone(),
+            )
         }
     };
     let mut server = site::start_server(setup, &installed, protocol, &application)?;
