@@ -19,6 +19,10 @@ const DELAY: Duration = Duration::from_millis(10);
 /// How long what is written to a client that is gone is dropped, if hyper does not read the end.
 const MAX_DROPPING: Duration = Duration::from_secs(1);
 
+/// How many bytes of that are dropped: enough for HTTP/2's settings and a head. A download then ends with the error, although hyper
+/// does not read the end while it has input that it has not used.
+const MAX_DROPPED_BYTES: usize = 64 * 1024;
+
 /// A listener for `axum::serve` with which a small request also runs if its client closes right after sending it, as with nginx.
 ///
 /// hyper drops the requests of a connection when it reads the client's end, or cannot write to it. If that comes with the request,
@@ -111,6 +115,8 @@ pub struct DeferEofIo<IO> {
     end: End,
     /// When a write failed first.
     write_failed: Option<Instant>,
+    /// Bytes that were dropped since.
+    dropped: usize,
 }
 
 /// The end of what can be read.
@@ -127,7 +133,7 @@ enum End {
 
 impl<IO> DeferEofIo<IO> {
     const fn new(io: IO) -> Self {
-        Self { io, end: End::NotRead, write_failed: None }
+        Self { io, end: End::NotRead, write_failed: None, dropped: 0 }
     }
 
     /// The connection itself.
@@ -136,10 +142,12 @@ impl<IO> DeferEofIo<IO> {
     }
 
     /// Whether to drop what could not be written, as if it was sent: a read will report the end, after what arrived before it.
-    fn drops(&mut self, error: &io::Error) -> bool {
+    fn drops(&mut self, error: &io::Error, len: usize) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        self.dropped = self.dropped.saturating_add(len);
         matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
             && !matches!(self.end, End::Reported)
+            && self.dropped <= MAX_DROPPED_BYTES
             && self.write_failed.get_or_insert_with(Instant::now).elapsed() < MAX_DROPPING
     }
 }
@@ -172,7 +180,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for DeferEofIo<IO> {
 impl<IO: AsyncWrite + Unpin> AsyncWrite for DeferEofIo<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.io).poll_write(cx, buf) {
-            Poll::Ready(Err(error)) if self.drops(&error) => Poll::Ready(Ok(buf.len())),
+            Poll::Ready(Err(error)) if self.drops(&error, buf.len()) => Poll::Ready(Ok(buf.len())),
             polled => polled,
         }
     }
@@ -182,10 +190,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for DeferEofIo<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let len = bufs.iter().map(|buf| buf.len()).sum();
         match Pin::new(&mut self.io).poll_write_vectored(cx, bufs) {
-            Poll::Ready(Err(error)) if self.drops(&error) => {
-                Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
-            }
+            Poll::Ready(Err(error)) if self.drops(&error, len) => Poll::Ready(Ok(len)),
             polled => polled,
         }
     }
@@ -250,6 +257,19 @@ mod tests {
             assert_eq!(connection.read(&mut buffer).await.unwrap(), 0);
             assert_eq!(started.elapsed(), DELAY);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_download_is_not_dropped_for_a_client_that_is_gone() {
+        let mut connection = DeferEofIo::new(Reset(b"ab"));
+        let mut sent = 0;
+        let error = loop {
+            match connection.write(&[0; 8 * 1024]).await {
+                Ok(len) => sent += len,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((sent, error.kind()), (MAX_DROPPED_BYTES, io::ErrorKind::BrokenPipe));
     }
 
     #[tokio::test(start_paused = true)]

@@ -178,7 +178,10 @@ impl ScriptResolver {
         match () {
             () if self.front_controller.is_some() => Resolved::Missing,
             () if self.may_be_source(path) => Resolved::Refused,
-            () if name.is_empty() || name.contains('.') => Resolved::Missing,
+            // `Path::extension` of `.name` is `None`, too.
+            () if name.is_empty() || name.strip_prefix('.').unwrap_or(name).contains('.') => {
+                Resolved::Missing
+            }
             () => self.unless_served(root, &format!("{path}{SERVE_DIR_EXTENSION}"), request),
         }
     }

@@ -45,10 +45,10 @@ enum FirstWrite {
     Done,
 }
 
-/// Other systems have an option of the socket for it, which the standard library sets.
-#[cfg(target_os = "linux")]
+/// Apple's systems have an option of the socket for it, which the standard library sets.
+#[cfg(all(unix, not(target_vendor = "apple")))]
 const NO_SIGPIPE: SendFlags = SendFlags::NOSIGNAL;
-#[cfg(all(unix, not(target_os = "linux")))]
+#[cfg(target_vendor = "apple")]
 const NO_SIGPIPE: SendFlags = SendFlags::empty();
 
 impl ApplicationStream {
@@ -69,11 +69,18 @@ impl ApplicationStream {
 /// Connects to a unix socket, which succeeds or fails at once: `UnixStream::connect` would wait for the runtime to report it.
 #[cfg(target_os = "linux")]
 async fn connect(path: &Path) -> io::Result<UnixStream> {
+    use std::os::unix::ffi::OsStrExt as _;
+
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    // As tokio's: a leading NUL is a name in Linux's abstract namespace.
+    let address = match path.as_os_str().as_bytes().strip_prefix(b"\0") {
+        Some(name) => SocketAddrUnix::new_abstract_name(name)?,
+        None => SocketAddrUnix::new(path)?,
+    };
+    connect(&socket, &address)?;
     UnixStream::from_std(socket.into())
 }
 
@@ -204,6 +211,15 @@ mod tests {
             application.read_to_string(&mut request).await.unwrap();
             assert_eq!(request, "first second");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_name_in_the_abstract_namespace() {
+        let (_, directory) = listen();
+        let name = format!("\0{}", directory.path().display());
+        let _listener = UnixListener::bind(&name).unwrap();
+        ApplicationStream::connect_unix(name.as_ref()).await.unwrap();
     }
 
     #[tokio::test]

@@ -24,6 +24,7 @@ pub struct Config {
     pub(super) role: Role,
     pub(super) keep_conn: bool,
     pub(super) ready_check: bool,
+    pub(super) early_ready_check: bool,
     /// Always at least 1, and 1 without `keep_conn`.
     max_concurrent_requests: u16,
     pub(super) body_stall_timeout: Option<Duration>,
@@ -44,6 +45,7 @@ impl Default for Config {
             role: Role::RESPONDER,
             keep_conn: false,
             ready_check: true,
+            early_ready_check: false,
             max_concurrent_requests: 1,
             body_stall_timeout: Some(Duration::from_secs(10)),
             max_head_bytes: 64 * 1024,
@@ -91,9 +93,8 @@ impl Config {
     ///
     /// END_REQUEST does not show it (FastCGI §5.5): after `fastcgi_finish_request()` PHP runs the rest of the script, and reads
     /// the connection no earlier. So the connection takes no request until the application has replied to GET_VALUES (§4.1),
-    /// which costs both sides a small record. Without a reply within 100 ms it is closed, as if it were not kept. The first query
-    /// is sent after the response. Once the application has answered one on a connection, the next are sent right behind each
-    /// request; a reply before the end of the response does not count.
+    /// which costs both sides a small record. Without a reply within 100 ms it is closed, as if it were not kept. The query is
+    /// sent after the response; [`with_early_ready_check`](Self::with_early_ready_check) sends it with the request.
     ///
     /// For the same applications, a pool keeps no connections while a request over a new one has had no response for 100 ms: it
     /// may wait for a worker that an idle connection occupies.
@@ -111,6 +112,26 @@ impl Config {
     #[must_use]
     pub const fn ready_check(&self) -> bool {
         self.ready_check
+    }
+
+    /// Sets whether the query of the [ready check](Self::with_ready_check) is sent right behind a request, which saves a write and
+    /// a wait on both sides. Default: no.
+    ///
+    /// Only once the application has answered a query on the connection. A reply before the end of the response does not count:
+    /// another query follows.
+    ///
+    /// Use it for unix sockets only. An application that closes a TCP connection without reading the query, such as a php-fpm that
+    /// is being stopped, resets it, and the part of the response that was not delivered by then is lost.
+    #[must_use]
+    pub fn with_early_ready_check(mut self, early: bool) -> Self {
+        self.early_ready_check = early;
+        self
+    }
+
+    /// The value that [`with_early_ready_check`](Self::with_early_ready_check) sets.
+    #[must_use]
+    pub const fn early_ready_check(&self) -> bool {
+        self.early_ready_check
     }
 
     /// Sets how many requests may be in flight at once on a connection. Default: 1.
@@ -304,6 +325,7 @@ impl fmt::Debug for Config {
             .field("role", &self.role)
             .field("keep_conn", &self.keep_conn)
             .field("ready_check", &self.ready_check)
+            .field("early_ready_check", &self.early_ready_check)
             .field("max_concurrent_requests", &self.max_concurrent_requests)
             .field("request_window", &self.protocol.request_window)
             .field("connection_window", &self.protocol.connection_window)

@@ -211,6 +211,7 @@ where
     /// Sends the query of the next check behind the request in flight, if all of that was queued.
     fn query_early(&mut self) {
         let is_wanted = self.config.ready_check
+            && self.config.early_ready_check
             && self.config.max_in_flight() == 1
             && self.ready_check.wants_early_query()
             && self.in_flight.all_sent();

@@ -13,8 +13,9 @@
 //! ```
 //!
 //! The first query of a connection is sent after END_REQUEST. Once a reply has shown that the application serves such a query, the
-//! next ones are sent right behind the request: the application then reads it with no further turn of both sides. A reply before
-//! END_REQUEST shows nothing, so another query follows, and later ones are sent after END_REQUEST again.
+//! next ones are sent right behind the request, if `Config::with_early_ready_check` is set: the application then reads it with no
+//! further turn of both sides. A reply before END_REQUEST shows nothing, so another query follows, and later ones are sent after
+//! END_REQUEST again. An application that closes without reading the query resets a TCP connection, so it is an option.
 
 use std::time::Duration;
 

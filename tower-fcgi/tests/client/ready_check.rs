@@ -10,6 +10,11 @@ use tower_fcgi::client::{Config, ErrorKind, Pool};
 use crate::loopback::*;
 use crate::scripted::{self, Application, complete_response, record, values};
 
+/// Sends the query right behind a request.
+fn early() -> Config {
+    Config::default().with_keep_conn(true).with_early_ready_check(true)
+}
+
 /// The reply of an application that has read all before it.
 fn free() -> Vec<u8> {
     values(&[("FCGI_MPXS_CONNS", "0")])
@@ -68,7 +73,7 @@ async fn is_queried(app: &mut Application) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_query_follows_the_request_once_one_was_answered() {
-    let (mut sender, web_server, mut app) = scripted::connect(Config::default().with_keep_conn(true));
+    let (mut sender, web_server, mut app) = scripted::connect(early());
     let mut requests = [get("/"), post("/", full("body")), get("/")].into_iter();
     for is_first in [true, false, false] {
         let response = sender.ready().await.unwrap().call(requests.next().unwrap());
@@ -97,7 +102,7 @@ async fn a_query_follows_the_request_once_one_was_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_query_waits_for_the_end_of_the_upload() {
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_keep_conn(true));
+    let (mut sender, _web_server, mut app) = scripted::connect(early());
     let response = sender.call(get("/"));
     app.request().await;
     app.send(complete_response("1")).await;
@@ -117,7 +122,7 @@ async fn a_query_waits_for_the_end_of_the_upload() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_during_the_request_is_not_enough() {
-    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_keep_conn(true));
+    let (mut sender, _web_server, mut app) = scripted::connect(early());
     for number in 0..4 {
         let response = sender.ready().await.unwrap().call(get("/"));
         app.request().await;
@@ -137,7 +142,7 @@ async fn a_reply_during_the_request_is_not_enough() {
 
 #[tokio::test(start_paused = true)]
 async fn an_application_that_multiplexes_gets_no_early_query() {
-    let config = Config::default().with_max_concurrent_requests(8);
+    let config = Config::default().with_max_concurrent_requests(8).with_early_ready_check(true);
     let (mut sender, _web_server, mut app) = scripted::connect(config);
     for is_first in [true, false] {
         let response = sender.ready().await.unwrap().call(get("/"));

@@ -121,6 +121,10 @@ impl Place {
 
     /// The same with kept connections.
     pub(crate) fn keeping_gateway(&self, workers: usize) -> Router {
-        self.router(self.pool().max_size(workers).config(Config::default().with_keep_conn(true)))
+        self.router(
+            self.pool()
+                .max_size(workers)
+                .config(Config::default().with_keep_conn(true).with_early_ready_check(true)),
+        )
     }
 }

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::client::timeouts::never;
+
 /// How many failures in which time make an application unavailable, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FailureLimit {
@@ -51,7 +53,7 @@ impl Health {
     pub(super) fn begin(&mut self, now: Instant, limit: FailureLimit) {
         if self.retry_at().is_some_and(|retry_at| now >= retry_at) {
             let retry = limit.fail_timeout.max(limit.max_head_wait.unwrap_or_default());
-            *self = Self::Unavailable { retry_at: now + retry };
+            *self = Self::Unavailable { retry_at: later(now, retry) };
         }
     }
 
@@ -70,11 +72,16 @@ impl Health {
             Self::Unavailable { .. } => (limit.max_fails, now),
         };
         *self = if limit.max_fails != 0 && fails >= limit.max_fails {
-            Self::Unavailable { retry_at: now + limit.fail_timeout }
+            Self::Unavailable { retry_at: later(now, limit.fail_timeout) }
         } else {
             Self::Failing { fails, since }
         };
     }
+}
+
+/// `now` and this time; a time that is too long to count never ends.
+fn later(now: Instant, time: Duration) -> Instant {
+    now.checked_add(time).unwrap_or_else(never)
 }
 
 #[cfg(test)]
@@ -118,6 +125,18 @@ mod tests {
         let mut health = Health::Unavailable { retry_at: start };
         health.begin(start, FailureLimit { max_head_wait: Some(30 * SECOND), ..LIMIT });
         assert_eq!(health.retry_at(), Some(start + 30 * SECOND));
+    }
+
+    #[test]
+    fn a_time_without_end_does_not_overflow() {
+        let now = Instant::now();
+        let limit =
+            FailureLimit { max_fails: 1, fail_timeout: Duration::MAX, max_head_wait: Some(Duration::MAX) };
+        let mut health = Health::Unavailable { retry_at: now };
+        health.begin(now, limit);
+        assert!(health.retry_at() > Some(now + SECOND));
+        health.failed(now, limit);
+        assert!(health.retry_at() > Some(now + SECOND));
     }
 
     #[test]
