@@ -56,8 +56,8 @@
 //! # Aborting a request
 //! Dropping a response's future or its body aborts the request: the application gets ABORT_REQUEST (FastCGI §5.4). A request
 //! that its connection has taken, or for which a pool connects, and whose body is in hand ([`BodyInHand`]) is sent completely first,
-//! so that the application serves it: a form that was submitted counts, also if its client has left. [`Config::with_finish_abandoned`] lets the application finish. The
-//! connection is closed when the application has ended the request, or after [`Config::with_abort_timeout`], unless it has
+//! so that the application serves it: a form that was submitted counts, also if its client has left.
+//! [`Config::with_finish_abandoned`] lets the application finish. The connection is closed when the application has ended the request, or after [`Config::with_abort_timeout`], unless it has
 //! other requests. So a timeout around the service also aborts the request.
 //!
 //! # Spans
