@@ -62,7 +62,8 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// The upload of `body`, and the [length](body_length) to send. An empty body without a Content-Length is none.
+    /// The upload of `body`, and the [length](body_length) to send. An empty body without a Content-Length
+    /// counts as no body.
     pub(super) fn new(body: B, headers: &HeaderMap) -> (Self, RequestBodyLength) {
         let left = body_length(&body, headers);
         let length = match left {
