@@ -116,8 +116,9 @@
 //!   an IP address.
 //! - [`Params`]: all variables that the web server sends.
 //! - One extractor each for [`RemoteUser`], [`AuthType`], [`RequestScheme`], [`ClientProtocol`], [`TlsInfo`],
-//!   [`ServerRequestId`], [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`] and [`RedirectStatus`]. They never
-//!   read headers, which a client could forge. Each has an optional form, and a [`rejection`].
+//!   [`ServerRequestId`], [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`] and
+//!   [`RedirectStatus`]. They never read headers, which a client could forge. Each has an optional form, and a
+//!   [`rejection`].
 //! - [`Stderr`] writes to the web server's error log; [`ErrorLog`] does so for `tracing`.
 //!
 //! Libraries read proxy headers such as X-Forwarded-For instead. The layer [`ForwardedHeaders`] sets them from the web
@@ -160,8 +161,8 @@
 //! # Other systems than Unix
 //! On Windows and other systems without unix sockets, everything that needs only TCP works the same: [`serve`],
 //! [`FcgiListener`], [`Listeners`], [`AllowListener`] and the warning about addresses that the network can reach. An
-//! [`Address`] of another kind parses, and binding it is an error that says so. The crate was compiled for Windows, but no test was run there.
-//! These are missing:
+//! [`Address`] of another kind parses, and binding it is an error that says so. The crate was compiled for Windows, but no
+//! test was run there. These are missing:
 //! - unix sockets, inherited sockets (fd 0, systemd) and [`serve_auto`], with its signals, SIGTERM and SIGHUP; items that
 //!   need Unix are marked;
 //! - `systemd-notify` does nothing, and neither does [`Config::with_raise_descriptor_limit`];

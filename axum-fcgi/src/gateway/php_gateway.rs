@@ -125,10 +125,10 @@ use super::spool::Buffering;
 /// hyper also drops a small request, before it reaches the gateway, if its client closes right after sending it: with
 /// [`DeferEof`](crate::DeferEof) it runs.
 ///
-/// A script ends at its first output a [second](tower_fcgi::client::Config::with_abort_timeout) or more after its client has left,
-/// unless it calls `ignore_user_abort`. With
-/// [`Config::with_finish_abandoned`](tower_fcgi::client::Config::with_finish_abandoned) of the pool it runs to its end, as with
-/// nginx's `fastcgi_ignore_client_abort on`.
+/// A script ends at its first output a [second](tower_fcgi::client::Config::with_abort_timeout) or more after its client has
+/// left, unless it calls `ignore_user_abort`. With
+/// [`Config::with_finish_abandoned`](tower_fcgi::client::Config::with_finish_abandoned) of the pool it runs to its end, as
+/// with nginx's `fastcgi_ignore_client_abort on`.
 ///
 /// # Headers for the web server
 /// The client never gets `X-Accel-Redirect` and the other `X-Accel-` headers of a script, as in nginx. A file that

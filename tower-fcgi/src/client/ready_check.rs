@@ -12,9 +12,9 @@
 //!   QuerySent ────────────────┘
 //! ```
 //!
-//! The first query of a connection is sent after END_REQUEST. Once a reply has shown that the application serves such a query, the
-//! next ones are sent right behind the request: the application then reads it with no further turn of both sides. A reply before
-//! END_REQUEST shows nothing, so another query follows, and later ones are sent after END_REQUEST again.
+//! The first query of a connection is sent after END_REQUEST. Once a reply has shown that the application serves such a
+//! query, the next ones are sent right behind the request: the application then reads it with no further turn of both sides.
+//! A reply before END_REQUEST shows nothing, so another query follows, and later ones are sent after END_REQUEST again.
 
 use std::time::Duration;
 

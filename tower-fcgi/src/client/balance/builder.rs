@@ -55,9 +55,9 @@ impl<C, B> BalanceBuilder<C, B> {
     /// Sets how long an application may take for the head of a response before that is a failure. Default: 30 s. `None`: waiting
     /// is never a failure.
     ///
-    /// The request itself goes on: its caller decides how long to wait. Set this to less than that, so that the failure is seen: a
-    /// gateway waits for 60 s by default. The time starts when a connection takes the request. Requests whose bodies are not
-    /// [in hand](crate::client::BodyInHand) do not count, because the application may be waiting for the client.
+    /// The request itself goes on: its caller decides how long to wait. Set this to less than that, so that the failure is
+    /// seen: a gateway waits for 60 s by default. The time starts when a connection takes the request. Requests whose bodies
+    /// are not [in hand](crate::client::BodyInHand) do not count, because the application may be waiting for the client.
     pub fn max_head_wait(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.limit.max_head_wait = limit.into();
         self

@@ -61,8 +61,8 @@ use super::response_body::ResponseBody;
 ///
 /// - a connect that fails, except because of a full backlog;
 /// - a connection that is lost before any byte of a response;
-/// - a response whose head takes longer than [`max_head_wait`](BalanceBuilder::max_head_wait), because the application hangs. When
-///   it sends the head after all, the application is available again.
+/// - a response whose head takes longer than [`max_head_wait`](BalanceBuilder::max_head_wait), because the application
+///   hangs. When it sends the head after all, the application is available again.
 ///
 /// A call whose future is dropped before does not count as a failure.
 ///
