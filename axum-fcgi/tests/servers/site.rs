@@ -154,8 +154,13 @@ impl Site {
 
     /// Whether the text appears in the web server's log, now or soon.
     pub(crate) async fn logs(&self, text: &str) -> bool {
+        self.logs_within(text, self.patience).await
+    }
+
+    /// As [`logs`](Self::logs), within this time.
+    pub(crate) async fn logs_within(&self, text: &str, limit: Duration) -> bool {
         let start = Instant::now();
-        while start.elapsed() < self.patience {
+        while start.elapsed() < limit {
             if self.log().contains(text) {
                 return true;
             }
