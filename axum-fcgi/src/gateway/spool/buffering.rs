@@ -17,7 +17,7 @@ const MIB: u64 = 1024 * KIB;
 ///   temporary file. So the worker is free when the application has sent its response. Beyond these sizes the
 ///   application waits for the client.
 ///
-/// `Default` has nginx's sizes, and limits on all bodies together and on slow uploads, which nginx has not:
+/// `Default` has nginx's sizes, and limits on all bodies together and on slow uploads, which nginx does not have:
 ///
 /// | setting | default | nginx |
 /// | --- | --- | --- |
