@@ -115,9 +115,10 @@
 //!   not from a header; on the HTTP socket for upgrades, from the last X-Forwarded-For. See [`client_addr`] for clients without
 //!   an IP address.
 //! - [`Params`]: all variables that the web server sends.
-//! - One extractor each for [`RemoteUser`], [`AuthType`], [`RequestScheme`], [`ClientProtocol`], [`TlsInfo`], [`ServerRequestId`],
-//!   [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`] and [`RedirectStatus`]. They never
-//!   read headers, which a client could forge. Each has an optional form, and a [`rejection`].
+//! - One extractor each for [`RemoteUser`], [`AuthType`], [`RequestScheme`], [`ClientProtocol`], [`TlsInfo`],
+//!   [`ServerRequestId`], [`ServerName`], [`ServerAddr`], [`ServerSoftware`], [`ScriptName`], [`DocumentRoot`] and
+//!   [`RedirectStatus`]. They never read headers, which a client could forge. Each has an optional form, and a
+//!   [`rejection`].
 //! - [`Stderr`] writes to the web server's error log; [`ErrorLog`] does so for `tracing`.
 //!
 //! Libraries read proxy headers such as X-Forwarded-For instead. The layer [`ForwardedHeaders`] sets them from the web
@@ -146,8 +147,8 @@
 //! [`with_filter`](Serve::with_filter) and [`FilterData`].
 //!
 //! # What FastCGI cannot carry
-//! Trailers (a line in the web server's error log says when some were dropped; gRPC-Web works without, native gRPC does
-//! not) and interim responses: see [`tower_fcgi`]. WebSockets and other upgrades pass over FastCGI behind lighttpd only;
+//! Trailers, so no native gRPC (gRPC-Web works; a line in the web server's error log says when trailers were dropped), and
+//! interim responses: see [`tower_fcgi`]. WebSockets and other upgrades pass over FastCGI behind lighttpd only;
 //! [`with_upgrades_over_http`](Serve::with_upgrades_over_http) serves them behind other web servers: see
 //! [`deployment`](deployment#websockets).
 //!
@@ -155,12 +156,13 @@
 //! [`deployment`] has notes on process managers, permissions, timeouts on both sides, and numbers of connections. [`Config`]
 //! has the limits and timeouts.
 //! [`Stats`], given to [`with_stats`](Serve::with_stats), counts connections and requests, what became of them and how long
-//! that took, and lists those in flight.
+//! that took, and lists those in flight. The feature `status` shows them.
 //!
 //! # Other systems than Unix
 //! On Windows and other systems without unix sockets, everything that needs only TCP works the same: [`serve`],
-//! [`FcgiListener`], [`Listeners`], [`AllowListener`] and the warning about addresses that the network can reach. An [`Address`] of
-//! another kind parses, and binding it is an error that says so. It was compiled there, but no test was run. These are missing:
+//! [`FcgiListener`], [`Listeners`], [`AllowListener`] and the warning about addresses that the network can reach. An
+//! [`Address`] of another kind parses, and binding it is an error that says so. The crate was compiled for Windows, but no
+//! test was run there. These are missing:
 //! - unix sockets, inherited sockets (fd 0, systemd) and [`serve_auto`], with its signals, SIGTERM and SIGHUP; items that
 //!   need Unix are marked;
 //! - `systemd-notify` does nothing, and neither does [`Config::with_raise_descriptor_limit`];
@@ -172,7 +174,8 @@
 //! - `gateway`: `PhpGateway` and `FastCgiGateway`, which run PHP and other FastCGI applications below a path of a Router;
 //!   the page `php` has recipes.
 //! - `serde`: serializes and deserializes an [`Address`] as its string, and the numbers of [`Stats`].
-//! - `status`: `status(stats)`, a handler that shows the numbers of [`Stats`] as a page, as JSON, and to Prometheus. It turns on `serde`.
+//! - `status`: `status(stats)`, a handler that shows the numbers of [`Stats`] as a page, as JSON, and to Prometheus. It turns on
+//!   `serde`.
 //! - `systemd-notify`: [`serve`] notifies systemd when it is ready and when it stops, for units with `Type=notify`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -81,7 +81,7 @@
 //!
 //! # What FastCGI cannot carry
 //! - **Upgrades** (WebSocket), except behind lighttpd: see [`OnUpgrade`]. Elsewhere a `101` from the application becomes a
-//!   500, with the reason on STDERR. Leave such paths to the web server's HTTP proxy.
+//!   500, with the reason on STDERR. Let the web server send such paths to a socket over HTTP instead; `axum-fcgi` has one.
 //! - **Trailers** of a response are dropped; **interim responses** (1xx) do not exist.
 //!
 //! # Roles

@@ -5,7 +5,7 @@ use axum::http::uri::{Authority, Scheme};
 
 /// The host and port in the Host header, or else the web server's name and port.
 ///
-/// `None` if that is no host. A Host header can have any bytes, and many programs split forwarded headers without regard
+/// `None` if that is not a valid host. A Host header can have any bytes, and many programs split forwarded headers without regard
 /// for quotes.
 pub(super) fn requested_host(params: &tower_fcgi::Params, scheme: &Scheme) -> Option<String> {
     match params.get("HTTP_HOST").filter(|host| !host.is_empty()) {
@@ -14,7 +14,8 @@ pub(super) fn requested_host(params: &tower_fcgi::Params, scheme: &Scheme) -> Op
     }
 }
 
-/// The host and port in the Host header of a request over HTTP. `None` if that is no host, or if there are several.
+/// The host and port in the Host header of a request over HTTP. `None` if that is not a valid host, or if there
+/// are several.
 pub(super) fn host_over_http(headers: &HeaderMap) -> Option<String> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next().filter(|_| hosts.next().is_none())?;

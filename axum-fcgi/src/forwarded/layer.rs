@@ -54,9 +54,10 @@ use crate::connection_addrs::peer_addr;
 /// A request from an HTTP server of the application's own, such as `axum::serve`, is left as it is: there, the proxy sets the
 /// headers. So an application can serve both with the same layers. A CGI program's requests are treated as over FastCGI.
 ///
-/// So are those of [the HTTP socket for upgrades](crate::Serve::with_upgrades_over_http), with fewer facts: the client's address
-/// is the last one in X-Forwarded-For, which the web server must set; the host is the Host header that it sends; scheme and port
-/// are unknown, unless a trusted proxy states them. Values that the web server itself sets for these are removed like the client's.
+/// So are those of [the HTTP socket for upgrades](crate::Serve::with_upgrades_over_http), with fewer facts: the client's
+/// address is the last one in X-Forwarded-For, which the web server must set; the host is the Host header that it sends;
+/// scheme and port are unknown, unless a trusted proxy states them. Values that the web server itself sets for these are
+/// removed like the client's.
 ///
 /// [`MockParams`](crate::MockParams) counts as FastCGI, if it is outside of this layer.
 ///
@@ -98,8 +99,9 @@ impl ForwardedHeaders {
     ///
     /// `PhpGateway` and `FastCgiGateway` inside of this layer use these facts, too, also if the Router is served over HTTP.
     ///
-    /// Caddy replaces X-Forwarded-For itself, unless its `trusted_proxies` has the same addresses. On the HTTP socket for upgrades,
-    /// the web server must append to X-Forwarded-For (nginx: `$proxy_add_x_forwarded_for`), or the proxy is taken for the client.
+    /// Caddy replaces X-Forwarded-For itself, unless its `trusted_proxies` has the same addresses. On the HTTP socket for
+    /// upgrades, the web server must append to X-Forwarded-For (nginx: `$proxy_add_x_forwarded_for`), or the proxy is taken
+    /// for the client.
     ///
     /// ```
     /// use axum_fcgi::{ForwardedHeaders, TrustedProxies};
@@ -112,8 +114,8 @@ impl ForwardedHeaders {
         self
     }
 
-    /// Also removes this header, unless the request came from a trusted proxy. Such a proxy must set or remove it, or it passes on the
-    /// client's.
+    /// Also removes this header, unless the request came from a trusted proxy. Such a proxy must set or remove it, or it
+    /// passes on the client's.
     ///
     /// For headers in which particular products report a client: `CF-Connecting-IP`, `True-Client-IP`, `Fly-Client-IP`,
     /// `X-Envoy-External-Address`, `X-Client-IP` and others.

@@ -13,7 +13,8 @@ use super::flush_first::FlushFirst;
 use super::read_timeout::ReadTimeoutBody;
 use crate::request_log::{RequestLog, request_event};
 
-/// Wraps the application's body, so that it fails at `deadline` or if nothing comes for `read_timeout`, and its failure is logged.
+/// Wraps the application's body, so that it fails at `deadline` or if nothing comes for `read_timeout`, and its failure is
+/// logged.
 pub(super) fn response_body<B>(
     body: B,
     read_timeout: Option<Duration>,

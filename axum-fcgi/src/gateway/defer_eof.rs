@@ -25,8 +25,8 @@ const MAX_DROPPED_BYTES: usize = 64 * 1024;
 
 /// A listener for `axum::serve` with which a small request also runs if its client closes right after sending it, as with nginx.
 ///
-/// hyper drops the requests of a connection when it reads the client's end, or cannot write to it. If that comes with the request,
-/// this is before any handler has run, unless the request is larger than what hyper reads at once (some 16 KB).
+/// hyper drops the requests of a connection when it reads the client's end, or cannot write to it. If that comes with the
+/// request, this is before any handler has run, unless the request is larger than what hyper reads at once (some 16 KB).
 ///
 /// With this listener, hyper learns of the end 10 ms later, and what it writes until then to a client that is gone is dropped. So
 /// the Router is called in between, over HTTP/1 and HTTP/2, and a [gateway](crate::PhpGateway) can pass the request on. A layer

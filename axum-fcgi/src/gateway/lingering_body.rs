@@ -28,8 +28,8 @@ pub(super) struct LingeringBody(Option<Body>);
 impl LingeringBody {
     /// Wraps the body of a request whose response may come before the body was read.
     ///
-    /// HTTP/2 can end a stream without its connection, and FastCGI has its own limit for what is discarded. A client that expects a
-    /// 100 has not sent the body, and reading it would ask for it.
+    /// HTTP/2 can end a stream without its connection, and FastCGI has its own limit for what is discarded. A client that
+    /// expects a 100 has not sent the body, and reading it would ask for it.
     pub(super) fn wrap(request: &mut Request) {
         let has_connection = matches!(request.version(), Version::HTTP_10 | Version::HTTP_11)
             && request.extensions().get::<tower_fcgi::Params>().is_none();

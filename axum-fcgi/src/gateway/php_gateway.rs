@@ -61,7 +61,7 @@ use super::spool::Buffering;
 /// | a regular file that ends in `.php`, in any case ([`script_extensions`]) | from the script; the rest of the path is PATH_INFO |
 /// | another file, and the path ends with it | from [`files`](Self::files), or 404 if there is none |
 /// | another file, and the path goes on, as in `/upload.jpg/x.php` | 404 |
-/// | a directory with an [`index`](Self::index) | from the index, or from `files` if it is no script; 308 to the path with a slash |
+/// | a directory with an [`index`](Self::index) | from the index, or from `files` if that is not a script; 308 to the path with a slash |
 /// | a directory without an index, or nothing | from the [`front_controller`] or [`files`](Self::files), or 404 |
 ///
 /// [`front_controller`]: Self::front_controller
@@ -125,10 +125,10 @@ use super::spool::Buffering;
 /// hyper also drops a small request, before it reaches the gateway, if its client closes right after sending it: with
 /// [`DeferEof`](crate::DeferEof) it runs.
 ///
-/// A script ends at its first output a [second](tower_fcgi::client::Config::with_abort_timeout) or more after its client has left,
-/// unless it calls `ignore_user_abort`. With
-/// [`Config::with_finish_abandoned`](tower_fcgi::client::Config::with_finish_abandoned) of the pool it runs to its end, as with
-/// nginx's `fastcgi_ignore_client_abort on`.
+/// A script ends at its first output a [second](tower_fcgi::client::Config::with_abort_timeout) or more after its client has
+/// left, unless it calls `ignore_user_abort`. With
+/// [`Config::with_finish_abandoned`](tower_fcgi::client::Config::with_finish_abandoned) of the pool it runs to its end, as
+/// with nginx's `fastcgi_ignore_client_abort on`.
 ///
 /// # Headers for the web server
 /// The client never gets `X-Accel-Redirect` and the other `X-Accel-` headers of a script, as in nginx. A file that

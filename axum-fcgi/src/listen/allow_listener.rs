@@ -55,7 +55,7 @@ where
     type Addr = AllowedPeer<L::Addr>;
 
     /// # Cancel safety
-    /// That of the wrapped listener.
+    /// As cancel safe as the wrapped listener's `accept`.
     async fn accept(&mut self) -> (L::Io, AllowedPeer<L::Addr>) {
         loop {
             let (io, peer) = accept(&mut self.listener).await;

@@ -33,10 +33,11 @@ impl FcgiListener {
     /// ```
     ///
     /// # Errors
-    /// If the string is no address (`InvalidInput`), the address cannot be bound, or the process was not started with the socket that it names. The message has the
-    /// address; for an inherited socket also what was found instead, and how to start the process. If systemd passes
-    /// several sockets for the address, which is a case for [`Listeners::bind`](crate::Listeners::bind), none is taken. Systems other
-    /// than Unix have TCP sockets only, and other addresses are an error (`Unsupported`).
+    /// If the string is not an address (`InvalidInput`), the address cannot be bound, or the process was not started with
+    /// the socket that it names. The message has the address; for an inherited socket also what was found instead, and how
+    /// to start the process. If systemd passes several sockets for the address, which is a case for
+    /// [`Listeners::bind`](crate::Listeners::bind), none is taken. Systems other than Unix have TCP sockets only, and other
+    /// addresses are an error (`Unsupported`).
     ///
     /// # Panics
     /// Outside a tokio runtime whose I/O is enabled.

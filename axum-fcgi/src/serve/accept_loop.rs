@@ -42,7 +42,8 @@ pub(super) struct Startup {
     pub(super) started_by: &'static str,
 }
 
-/// Serves `listener`, and upgrades on `http`, until `signal`, and then shuts down gracefully. `T` is the listener that a make-service knows.
+/// Serves `listener`, and upgrades on `http`, until `signal`, and then shuts down gracefully. `T` is the listener that a
+/// make-service knows.
 pub(super) async fn run<L, T, M, K>(
     listener: L,
     http: Option<L>,

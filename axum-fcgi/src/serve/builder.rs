@@ -163,8 +163,8 @@ impl<L, M, K, R> Serve<L, M, K, R> {
     /// set; without that header it is `0.0.0.0:0`, and a `warn` is logged once. The extractors of this crate reject: a header
     /// cannot tell them anything that a client could not forge.
     ///
-    /// `listener` has the type of the other one, so that a make-service gets both: see [`FcgiListener`](crate::FcgiListener) for a
-    /// TCP and a unix socket. The last call counts.
+    /// `listener` has the type of the other one, so that a make-service gets both: see [`FcgiListener`](crate::FcgiListener)
+    /// for a TCP and a unix socket. The last call counts.
     ///
     /// **Limit who can connect**, as for FastCGI: anyone who can connect can claim to be any client. The same `warn` is logged
     /// for a TCP address that is not loopback.

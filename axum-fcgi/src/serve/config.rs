@@ -55,8 +55,8 @@ impl Config {
         self.max_connections
     }
 
-    /// Sets whether to raise the soft limit on file descriptors (RLIMIT_NOFILE). Default: yes. Does nothing where there is no such
-    /// limit, as on Windows.
+    /// Sets whether to raise the soft limit on file descriptors (RLIMIT_NOFILE). Default: yes. Does nothing where there is
+    /// no such limit, as on Windows.
     ///
     /// It is raised as far as [`with_max_connections`](Self::with_max_connections) needs it and the hard limit allows. It
     /// applies to the whole process and its children. systemd and most shells set a soft limit of 1 024, for programs that

@@ -1,4 +1,5 @@
-//! Code that the benchmark and the tests of axum-fcgi, of the examples and of the client share: find, start and stop web servers and php-fpm.
+//! Code that the benchmark and the tests of axum-fcgi, of the examples and of the client share: find, start and stop web
+//! servers and php-fpm.
 
 pub mod chromium;
 mod fill;

@@ -1,4 +1,5 @@
-//! The table of web servers in README and in the documentation, generated from the setups, their deviations and the versions that passed.
+//! The table of web servers in README and in the documentation, generated from the setups, their deviations and the versions
+//! that passed.
 //!
 //! Each run that passes appends its versions to the file that `WEB_SERVERS_PASSED` names. After runs with
 //! several generations of web servers, `WEB_SERVERS_SEEN` names this file, and README must list its versions.

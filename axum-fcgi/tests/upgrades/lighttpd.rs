@@ -126,8 +126,8 @@ async fn second_socket_http2(port: u16) -> Result {
     client::converse(web_socket.map_err(|status| status.to_string())?).await
 }
 
-/// lighttpd (1.4.79; the source of 1.4.85 is the same) takes an extended CONNECT for an upload of unknown length, and rejects it: mod_fastcgi needs a
-/// Content-Length. The application does not see the request.
+/// lighttpd (1.4.79; the source of 1.4.85 is the same) takes an extended CONNECT for an upload of unknown length, and
+/// rejects it: mod_fastcgi needs a Content-Length. The application does not see the request.
 async fn refused_http2(port: u16) -> Result {
     match client::http2(port, ContentLength::Absent).await? {
         Err(status) => assert_eq!(status, 411),

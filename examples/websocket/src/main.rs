@@ -5,8 +5,9 @@
 //! nginx -p /tmp -c $PWD/examples/websocket/nginx.conf
 //! ```
 //!
-//! Each runs in a terminal of its own. Then open <http://127.0.0.1:8080> twice. nginx, Apache, Caddy and HAProxy send the path of the WebSocket to port 9001, over
-//! HTTP, and everything else to port 9000, over FastCGI. lighttpd carries WebSockets over FastCGI and needs only port 9000.
+//! Each runs in a terminal of its own. Then open <http://127.0.0.1:8080> twice. nginx, Apache, Caddy and HAProxy send the
+//! path of the WebSocket to port 9001, over HTTP, and everything else to port 9000, over FastCGI. lighttpd carries
+//! WebSockets over FastCGI and needs only port 9000.
 
 use std::io;
 use std::net::SocketAddr;

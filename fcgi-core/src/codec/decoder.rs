@@ -93,7 +93,8 @@ impl RecordDecoder {
     /// used, and more is needed.
     ///
     /// # Errors
-    /// That of [`RecordHeader::decode`] if the version in a header is not 1 (FastCGI §3.3). The start of the next record is then unknown, and further calls return garbage.
+    /// The error of [`RecordHeader::decode`], if the version in a header is not 1 (FastCGI §3.3). The start of the next record
+    /// is then unknown, and further calls return garbage.
     #[inline]
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Fragment<'a>>, ProtocolError> {
         if input.is_empty() {

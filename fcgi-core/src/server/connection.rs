@@ -197,8 +197,8 @@ impl Connection {
         &self.config
     }
 
-    /// Takes the numbers of requests that were rejected at their begin since the last call, for statistics and logs. There is no event
-    /// for them: their PARAMS are dropped.
+    /// Takes the numbers of requests that were rejected at their begin since the last call, for statistics and logs. There
+    /// is no event for them: their PARAMS are dropped.
     pub const fn take_rejected(&mut self) -> RejectedAtBegin {
         core::mem::replace(&mut self.rejected, RejectedAtBegin::NONE)
     }

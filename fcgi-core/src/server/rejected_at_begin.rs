@@ -1,6 +1,7 @@
 //! Counts of the requests that a connection rejects as soon as they begin.
 
-/// How many requests were rejected at their begin, by the reason: see [`Connection::take_rejected`](super::Connection::take_rejected).
+/// How many requests were rejected at their begin, by the reason: see
+/// [`Connection::take_rejected`](super::Connection::take_rejected).
 ///
 /// ```
 /// use fcgi_core::server::{Connection, RejectedAtBegin};

@@ -13,9 +13,9 @@
 //! | Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade | nothing: they are about the client's connection |
 //! | names with other bytes than letters, digits and dashes | nothing: `X_Foo` would have the variable of `X-Foo` |
 //!
-//! The names that `Connection` lists are not left out, as in nginx and although RFC 9110 §7.6.1 has intermediaries remove them: the
-//! variables go to the origin server itself, over no further HTTP connection. A client could otherwise remove the Authorization,
-//! Cookie or X-Forwarded-For that a proxy in front has checked or set.
+//! The names that `Connection` lists are not left out, as in nginx and although RFC 9110 §7.6.1 has intermediaries remove
+//! them: the variables go to the origin server itself, over no further HTTP connection. A client could otherwise remove the
+//! Authorization, Cookie or X-Forwarded-For that a proxy in front has checked or set.
 //!
 //! Spaces and tabs around a header's value are removed (RFC 9110 §5.5).
 //!

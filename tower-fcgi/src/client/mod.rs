@@ -55,10 +55,11 @@
 //!
 //! # Aborting a request
 //! Dropping a response's future or its body aborts the request: the application gets ABORT_REQUEST (FastCGI §5.4). A request
-//! that its connection has taken, or for which a pool connects, and whose body is in hand ([`BodyInHand`]) is sent completely first,
-//! so that the application serves it: a form that was submitted counts, also if its client has left. [`Config::with_finish_abandoned`] lets the application finish. The
-//! connection is closed when the application has ended the request, or after [`Config::with_abort_timeout`], unless it has
-//! other requests. So a timeout around the service also aborts the request.
+//! that its connection has taken, or for which a pool connects, and whose body is in hand ([`BodyInHand`]) is sent
+//! completely first, so that the application serves it: a form that was submitted counts, also if its client has left.
+//! [`Config::with_finish_abandoned`] lets the application finish. The connection is closed when the application has ended
+//! the request, or after [`Config::with_abort_timeout`], unless it has other requests. So a timeout around the service also
+//! aborts the request.
 //!
 //! # Spans
 //! Log events of a request, including the application's STDERR, are in the [`tracing`] span of the call, and its body is polled
@@ -67,8 +68,8 @@
 //!
 //! # What makes a response complete
 //! Only END_REQUEST does (FastCGI §5.5). If the stream ends without it, the body fails, however many bytes were received. It
-//! also fails if the response is shorter than its Content-Length. A longer one is cut to it, and a warning logged; the application
-//! must then end the request within [`Config::with_abort_timeout`], or its connection is closed.
+//! also fails if the response is shorter than its Content-Length. A longer one is cut to it, and a warning logged; the
+//! application must then end the request within [`Config::with_abort_timeout`], or its connection is closed.
 
 mod balance;
 mod body_in_hand;

@@ -56,7 +56,7 @@ enum QueryTiming {
 }
 
 impl ReadyCheck {
-    /// Counts a query that is no check.
+    /// Counts a query that is not a ready check.
     pub(super) const fn query_sent(&mut self) {
         self.unanswered = self.unanswered.saturating_add(1);
     }

@@ -13,9 +13,9 @@ use super::guard::drop_caught;
 use crate::cgi::encode_request::RequestBodyLength;
 use crate::cgi::{parse_decimal, trim_ows};
 
-/// The length in bytes of a request's body, as [`client`](crate::client) tells it to the application (RFC 3875 §4.1.2): the body's
-/// exact size, else the Content-Length in `headers`. `None` if neither is known, or if Content-Length is not all digits
-/// (RFC 9110 §8.6).
+/// The length in bytes of a request's body, as [`client`](crate::client) tells it to the application (RFC 3875 §4.1.2): the
+/// body's exact size, else the Content-Length in `headers`. `None` if neither is known, or if Content-Length is not all
+/// digits (RFC 9110 §8.6).
 ///
 /// ```
 /// use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
@@ -62,7 +62,8 @@ where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// The upload of `body`, and the [length](body_length) to send. An empty body without a Content-Length is none.
+    /// The upload of `body`, and the [length](body_length) to send. An empty body without a Content-Length
+    /// counts as no body.
     pub(super) fn new(body: B, headers: &HeaderMap) -> (Self, RequestBodyLength) {
         let left = body_length(&body, headers);
         let length = match left {

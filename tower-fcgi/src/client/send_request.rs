@@ -20,9 +20,10 @@ use super::response_body::ResponseBody;
 /// requests are in flight than the application takes. Dropping it closes the connection after the requests in flight.
 ///
 /// # Errors
-/// `poll_ready` fails with [`ErrorKind::Closed`](super::ErrorKind::Closed) if the connection has ended. A call fails if no response head is received;
-/// the [body](ResponseBody) returns later errors. After a ready `poll_ready`, a call is rejected only if the connection has
-/// ended since: then its kind is [`ErrorKind::Closed`](super::ErrorKind::Closed), and nothing of the request was sent.
+/// `poll_ready` fails with [`ErrorKind::Closed`](super::ErrorKind::Closed) if the connection has ended. A call fails if no
+/// response head is received; the [body](ResponseBody) returns later errors. After a ready `poll_ready`, a call is rejected
+/// only if the connection has ended since: then its kind is [`ErrorKind::Closed`](super::ErrorKind::Closed), and nothing of
+/// the request was sent.
 ///
 /// # Cancel safety
 /// Dropping the future of a call aborts the request. Without multiplexing, this closes the connection.

@@ -413,8 +413,8 @@ impl Config {
     ///
     /// - 24 bytes for each of [`Limits::max_total_params_bytes`]: PARAMS and the request's headers, of which the smallest has
     ///   nine bytes there;
-    /// - 8 bytes for each of [`Limits::connection_window`], or [`request_window`](Limits::request_window) if that is more, and for
-    ///   each of the 65 536 bytes of one read: a chunk of a body can keep that much of its read buffer alive;
+    /// - 8 bytes for each of [`Limits::connection_window`], or [`request_window`](Limits::request_window) if that is more,
+    ///   and for each of the 65 536 bytes of one read: a chunk of a body can keep that much of its read buffer alive;
     /// - twice 65 536 bytes that the application writes to an upgraded stream: their buffer grows by doubling;
     /// - [`max_write_buffer`](Self::with_max_write_buffer), and four times [`Limits::max_control_bytes`];
     /// - 4 096 bytes for each of [`Limits::max_concurrent_requests`], and 512 for each of [`Limits::max_half_closed_requests`];

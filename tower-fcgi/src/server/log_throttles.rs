@@ -4,7 +4,7 @@ use fcgi_core::ForeignProtocol;
 
 use crate::log_throttle::LogThrottle;
 
-/// The throttles of the events that a web server, or a peer that is none, can repeat without end.
+/// The throttles of the events that a peer, a web server or not, can repeat without end.
 #[derive(Debug, Default)]
 pub(crate) struct LogThrottles {
     /// Requests over [`Limits::max_concurrent_requests`](crate::Limits::max_concurrent_requests).

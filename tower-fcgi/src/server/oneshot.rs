@@ -39,9 +39,9 @@ pin_project! {
     where
         S: Service<Request<RequestBody>>,
     {
-        /// The service was not called. Always poll the same clone: another one would lose the place in the queue.
-        /// `request`: `None` only during the call, and after a panic of it. `since`: when it was first not ready. `called`: is set
-        /// at the call, if the log wants to know.
+        /// The service was not called. Always poll the same clone: another one would lose the place in the queue. `request`:
+        /// `None` only during the call, and after a panic of it. `since`: when it was first not ready. `called`: is set at
+        /// the call, if the log wants to know.
         Waiting {
             service: S,
             request: Option<Request<RequestBody>>,

@@ -225,7 +225,7 @@ impl<'a> BufferedWriter<'a> {
 }
 
 impl BufferedOutput {
-    /// Whether it has a part of the response, or its end: error text and notes for the counters are none.
+    /// Whether it has a part of the response, or its end. Error text and notes for the counters do not count.
     pub(crate) fn has_response(&self) -> bool {
         self.chunks
             .iter()

@@ -83,8 +83,8 @@ enum InputFlow {
     Paused,
 }
 
-/// Stopped timers are removed above this number of deadlines: the first figure per active request (which has at most three), plus the
-/// second.
+/// Stopped timers are removed above this number of deadlines: the first figure per active request (which has at most three),
+/// plus the second.
 const MAX_DEADLINES: (usize, usize) = (4, 32);
 
 impl TimerTable {

@@ -28,10 +28,11 @@ use super::thread_slot;
 /// another one to read.
 ///
 /// # Cost
-/// Without a `Stats`, a connection does next to nothing for it. With one, counters are written without locked instructions,
-/// each connection and each thread its own; what all threads share is changed when a connection opens or closes, and when a request is not answered
-/// at once. The repository's ARCHITECTURE.md has a page on this. An open connection needs some 650 bytes more. To make a
-/// `Stats` can take up to 200 ms, in which the processor's counter is compared with the system's clock, once in each process.
+/// Without a `Stats`, a connection does next to nothing for it. With one, each connection and each thread writes counters of
+/// its own, without locked instructions. What all threads share changes only when a connection opens or closes, and when a
+/// request is not answered at once. The repository's ARCHITECTURE.md has a section on this. An open connection needs some 650
+/// bytes more. Making the first `Stats` of a process can take up to 200 ms, to compare the processor's counter with the system's
+/// clock.
 ///
 /// # Examples
 /// ```

@@ -20,7 +20,8 @@ const METHODS: [&str; 3] = ["", "GET", "POST"];
 const MAX_METHOD: usize = 16;
 const MAX_TARGET: usize = 200;
 
-/// A text in words of 8 bytes: one of at most `32 * BLOCKS + 31` bytes. A reader that is concurrent with the writer gets a mixture.
+/// A text in words of 8 bytes: one of at most `32 * BLOCKS + 31` bytes. A reader that is concurrent with the writer gets a
+/// mixture.
 ///
 /// The last bytes of a text are copied as a whole chunk, which overlaps the chunk before: that takes two instructions for each
 /// word, and no loop over single bytes. So `blocks` has the whole chunks of 32, 16, 8 or 4 bytes, whichever is the largest that

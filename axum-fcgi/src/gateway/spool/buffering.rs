@@ -17,7 +17,7 @@ const MIB: u64 = 1024 * KIB;
 ///   temporary file. So the worker is free when the application has sent its response. Beyond these sizes the
 ///   application waits for the client.
 ///
-/// `Default` has nginx's sizes, and limits on all bodies together and on slow uploads, which nginx has not:
+/// `Default` has nginx's sizes, and limits on all bodies together and on slow uploads, which nginx does not have:
 ///
 /// | setting | default | nginx |
 /// | --- | --- | --- |
@@ -51,16 +51,16 @@ const MIB: u64 = 1024 * KIB;
 ///
 /// # When a total is used up
 /// - *Memory*: bodies go to files at once. Each response can hold one chunk of up to 64 KiB beyond the limit.
-/// - *Files of requests*, half of [`max_total_files`](Self::with_max_total_files): a request whose body needs more is a 503 and an
-///   ERROR.
+/// - *Files of requests*, half of [`max_total_files`](Self::with_max_total_files): a request whose body needs more is a 503
+///   and an ERROR.
 /// - *Files of responses*, the other half: a response holds its worker until the client has read enough, with a WARN.
 ///
 /// Each has its own half, so downloads that clients do not read leave room for uploads, and the reverse.
 ///
 /// # What one client can hold
-/// A body of at most `max_body`, for at most `body_timeout`: by default a quarter of the room for requests, for two hours. So four
-/// bodies can keep other large uploads out; bodies that fit into memory need no file. Sites with small uploads should lower
-/// `max_body`, and a proxy or a layer in front can limit the connections of a client.
+/// A body of at most `max_body`, for at most `body_timeout`: by default a quarter of the room for requests, for two hours.
+/// So four bodies can keep other large uploads out; bodies that fit into memory need no file. Sites with small uploads
+/// should lower `max_body`, and a proxy or a layer in front can limit the connections of a client.
 ///
 /// # Temporary files
 /// They have no names (`O_TMPFILE`, or unlinked as soon as they are created), so no crash leaves one, and only the process can
@@ -181,9 +181,9 @@ impl Buffering {
     /// Sets the limit in bytes for the body of a request that is collected; a longer one is a 413. Default: `None`, an eighth of
     /// [`max_total_files`](Self::with_max_total_files), that is 512 MiB.
     ///
-    /// A Content-Length above the limit is rejected before the body is read. A limit above half of `max_total_files`, which is the
-    /// room of all requests, is lowered to that; [`request_memory`](Self::with_request_memory) is allowed in any case. PHP has limits
-    /// of its own: `post_max_size` and `upload_max_filesize`.
+    /// A Content-Length above the limit is rejected before the body is read. A limit above half of `max_total_files`, which
+    /// is the room of all requests, is lowered to that; [`request_memory`](Self::with_request_memory) is allowed in any
+    /// case. PHP has limits of its own: `post_max_size` and `upload_max_filesize`.
     #[must_use]
     pub fn with_max_body(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.max_body = bytes.into();
@@ -285,8 +285,8 @@ impl Buffering {
     /// limit.
     ///
     /// The buffers of the HTTP server and of the socket hold a part of the response. So a client that reads 1 KB/s is seen
-    /// only every few minutes. It does not apply to a response that was received completely at once and fits into memory: the HTTP
-    /// server has no such timeout.
+    /// only every few minutes. It does not apply to a response that was received completely at once and fits into memory:
+    /// the HTTP server has no such timeout.
     #[must_use]
     pub fn with_send_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.send_timeout = limit.into();

@@ -7,14 +7,14 @@ use super::collect_error::CollectError;
 /// The rate is an average over this time, so that a connection that stalls for some seconds is not too slow.
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// Checks that a client sends enough in each [`PERIOD`]. Only the time counts in which the client is waited for: a slow disk is not
-/// the client's.
+/// Checks that a client sends enough in each [`PERIOD`]. Only the time counts in which the client is waited for: a slow disk
+/// is not the client's.
 #[derive(Debug)]
 pub(super) struct UploadRate {
     /// The bytes of each period at the lowest rate; 0: any rate will do.
     least: u64,
-    /// Of this period, and what was too much for the one before, at most as much as a period needs: chunks that come at its end may
-    /// count in either.
+    /// Of this period, and what was too much for the one before, at most as much as a period needs: chunks that come at its
+    /// end may count in either.
     received: u64,
     waited: Duration,
 }

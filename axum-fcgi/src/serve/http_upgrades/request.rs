@@ -86,7 +86,8 @@ pub(super) fn check_response(response: Response, log: &impl Summarize) -> Respon
     upgrade_required()
 }
 
-/// A connection has one request, so that it is never idle after it. hyper's own setting for this would drop `Connection: upgrade`.
+/// A connection has one request, so that it is never idle after it. hyper's own setting for this would drop
+/// `Connection: upgrade`.
 pub(super) fn close_unless_upgraded(mut response: Response) -> Response {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().append(CONNECTION, HeaderValue::from_static("close"));

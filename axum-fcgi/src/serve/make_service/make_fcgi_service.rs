@@ -19,7 +19,7 @@ use crate::serve::incoming_stream::IncomingStream;
 /// | [`PerRequest`](crate::make_service::PerRequest) | `into_make_service_with_connect_info::<SocketAddr>()` | made with the address of the request's client |
 /// | [`PerConnection`](crate::make_service::PerConnection) | `into_make_service()`, `into_make_service_with_connect_info::<C>()`, and every other make-service of an [`IncomingStream`] | a clone of the one that was made for the connection |
 ///
-/// The compiler infers `Kind`. A type of your own that is none of these can implement the trait with a `Kind` of your own.
+/// The compiler infers `Kind`. Any other type can implement the trait with a `Kind` of its own.
 #[diagnostic::on_unimplemented(
     message = "axum_fcgi cannot serve `{Self}` on a `{L}`",
     label = "neither a service with axum's requests and responses nor a make-service",

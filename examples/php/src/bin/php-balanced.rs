@@ -4,7 +4,8 @@
 //! cargo run -p php --bin php-balanced
 //! ```
 //!
-//! It starts none: PHP_SOCKET and PHP_SOCKET_2 are their sockets. Both run the same files, and share their sessions (`session.save_path`).
+//! It starts none: PHP_SOCKET and PHP_SOCKET_2 are their sockets. Both run the same files, and share their sessions
+//! (`session.save_path`).
 
 use std::env;
 use std::io;

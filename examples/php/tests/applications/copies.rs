@@ -21,8 +21,8 @@ pub(crate) struct Copies {
 }
 
 impl Copies {
-    /// Copies the application with `prepare`, which gets an empty directory, and serves both copies. The example gets `options`. In nginx's
-    /// configuration, ROOT is the document root and FPM is php-fpm's socket.
+    /// Copies the application with `prepare`, which gets an empty directory, and serves both copies. The example gets
+    /// `options`. In nginx's configuration, ROOT is the document root and FPM is php-fpm's socket.
     pub(crate) fn serve(
         programs: &Programs,
         options: &[&str],

@@ -1,6 +1,6 @@
-//! Tests the code blocks of README.md, deployment.md and php.md unchanged: the programs that `build.rs` extracts, README's command
-//! for the directory and README's nginx configuration. Each program is started, killed, started, terminated and started,
-//! and responds each time.
+//! Tests the code blocks of README.md, deployment.md and php.md unchanged: the programs that `build.rs` extracts, README's
+//! command for the directory and README's nginx configuration. Each program is started, killed, started, terminated and
+//! started, and responds each time.
 //!
 //! Directories and ports are replaced, so that the tests change nothing on the machine.
 

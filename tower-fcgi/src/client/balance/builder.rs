@@ -46,18 +46,18 @@ impl<C, B> BalanceBuilder<C, B> {
         self
     }
 
-    /// Sets in which time these failures must happen, and how long the application is then unavailable. Default: 10 s.
+    /// Sets the time within which these failures must happen, and how long the application is then unavailable. Default: 10 s.
     pub fn fail_timeout(mut self, timeout: Duration) -> Self {
         self.limit.fail_timeout = timeout;
         self
     }
 
-    /// Sets how long an application may take for the head of a response before that is a failure. Default: 30 s. `None`: any time
-    /// is no failure.
+    /// Sets how long an application may take for the head of a response before that is a failure. Default: 30 s. `None`: waiting
+    /// is never a failure.
     ///
-    /// The request itself goes on: its caller decides how long to wait. Set this to less than that, so that the failure is seen: a
-    /// gateway waits for 60 s by default. The time starts when a connection takes the request. Requests whose bodies are not
-    /// [in hand](crate::client::BodyInHand) do not count, because the client may be the one that is slow.
+    /// The request itself goes on: its caller decides how long to wait. Set this to less than that, so that the failure is
+    /// seen: a gateway waits for 60 s by default. The time starts when a connection takes the request. Requests whose bodies
+    /// are not [in hand](crate::client::BodyInHand) do not count, because the application may be waiting for the client.
     pub fn max_head_wait(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.limit.max_head_wait = limit.into();
         self

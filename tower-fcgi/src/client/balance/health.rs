@@ -7,8 +7,8 @@
 //!   Unavailable ─────────── succeeded ────────────────────────────▶ Available
 //! ```
 //!
-//! An unavailable application gets one request when `retry_at` is over. The next one follows `fail_timeout` later, but not before the
-//! first has had the time for its head.
+//! An unavailable application gets one request when `retry_at` is over. The next one follows `fail_timeout` later, but not
+//! before the first has had the time for its head.
 
 use std::time::Duration;
 

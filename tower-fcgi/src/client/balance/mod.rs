@@ -57,15 +57,20 @@ use super::response_body::ResponseBody;
 /// application is unavailable for that time, as in nginx. Then it gets one request, and is available again if it responds. If
 /// all are unavailable, they are tried all the same.
 ///
-/// A failure is a connect that fails, except for a full backlog, a connection that is lost before any byte of a response, or a
-/// response whose head takes longer than [`max_head_wait`](BalanceBuilder::max_head_wait): an application that hangs. When it sends
-/// the head after all, the application is available again. A future that is dropped before is no failure.
+/// A failure is one of these:
+///
+/// - a connect that fails, except because of a full backlog;
+/// - a connection that is lost before any byte of a response;
+/// - a response whose head takes longer than [`max_head_wait`](BalanceBuilder::max_head_wait), because the application
+///   hangs. When it sends the head after all, the application is available again.
+///
+/// A call whose future is dropped before does not count as a failure.
 ///
 /// Unlike with nginx's `fastcgi_next_upstream timeout`, a request that has waited that long is not sent to the next
 /// application: it may only be slow, and would run twice.
 ///
 /// # Cancel safety
-/// That of [`Pool`].
+/// Dropping a call's future has the same effect as with a [`Pool`].
 ///
 /// # Panics
 /// The future of a call panics outside a tokio runtime, because each connection is a task.

@@ -217,7 +217,8 @@ where
         }
     }
 
-    /// Checks out a connection in place of one that takes no more requests: if it has ended, with its permit if no other request holds it.
+    /// Checks out a connection in place of one that takes no more requests: if it has ended, with its permit if no other
+    /// request holds it.
     async fn replace(
         &self,
         ended: Arc<PooledConnection<B>>,
