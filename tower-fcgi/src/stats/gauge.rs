@@ -1,5 +1,6 @@
 //! Numbers that go up and down, with their maximum.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that goes up and down, and its maximum.
@@ -64,18 +65,30 @@ impl SharedGauge {
     }
 
     pub(super) fn get(&self) -> Gauge {
-        self.get_with(self.current.load(Ordering::Relaxed))
+        self.get_within(0..=u64::MAX)
     }
 
-    /// The gauge with a current number that is counted elsewhere.
-    pub(super) fn get_with(&self, current: u64) -> Gauge {
-        Gauge { current, max: self.max.load(Ordering::Relaxed).max(current) }
+    /// The gauge, whose current number is known to be in this range, which is not empty.
+    pub(super) fn get_within(&self, known: RangeInclusive<u64>) -> Gauge {
+        let current = self.current.load(Ordering::Relaxed).clamp(*known.start(), *known.end());
+        // Later snapshots must not have a lower maximum.
+        self.raise_max(current);
+        Gauge { current, max: self.max.load(Ordering::Relaxed) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_maximum_does_not_fall_after_a_number_from_elsewhere() {
+        let gauge = SharedGauge::default();
+        gauge.change(0, 2);
+        assert_eq!(gauge.get_within(5..=7), Gauge { current: 5, max: 5 });
+        assert_eq!(gauge.get_within(0..=1), Gauge { current: 1, max: 5 });
+        assert_eq!(gauge.get(), Gauge { current: 2, max: 5 });
+    }
 
     #[test]
     fn the_maximum_stays() {

@@ -100,7 +100,7 @@ impl Stats {
         let shared = &*self.shared;
         let shards = shared.all_shards();
         // In this order: a request that begins or ends meanwhile must not make their difference negative.
-        let ended = shards.iter().map(|shard| shard.ended()).fold(0, u64::wrapping_add);
+        let ended = ended_by_now(&shards);
         let totals = shared.registry.totals();
         Snapshot {
             started_at: shared.started_at,
@@ -183,9 +183,12 @@ impl Shared {
     fn requests(&self, shards: &[Arc<Shard>], ended: u64, totals: &Totals) -> Requests {
         let begun = totals.requests.wrapping_add(sum(shards, |shard| &shard.unserved));
         let quick = totals.quick;
+        // Requests also ended while the connections were counted: the number is between these two.
+        let most = begun.saturating_sub(ended.wrapping_add(quick));
+        let least = begun.saturating_sub(ended_by_now(shards).wrapping_add(quick)).min(most);
         let quick_time = self.clock.between(0, totals.quick_ticks);
         let mut requests = Requests {
-            in_flight: self.in_flight.get_with(begun.saturating_sub(ended.wrapping_add(quick))),
+            in_flight: self.in_flight.get_within(least..=most),
             upgraded: self.upgraded.get(),
             begun,
             completed: quick.wrapping_add(sum(shards, |shard| &shard.completed)),
@@ -206,6 +209,10 @@ impl Shared {
         }
         requests
     }
+}
+
+fn ended_by_now(shards: &[Arc<Shard>]) -> u64 {
+    shards.iter().map(|shard| shard.ended()).fold(0, u64::wrapping_add)
 }
 
 /// The sum of a counter over all threads.

@@ -25,7 +25,9 @@ pub(crate) fn serve(arguments: &[String]) -> io::Result<()> {
     };
     let port: u16 = port.parse().map_err(io::Error::other)?;
     let children = children.parse().map_err(io::Error::other)?;
-    let config = Config::default().with_keep_conn(*connections == Connections::Kept.name());
+    let config = Config::default()
+        .with_keep_conn(*connections == Connections::Kept.name())
+        .with_early_ready_check(true);
     let socket = Address::Unix(socket.into());
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -94,6 +94,10 @@ fn a_name_that_is_appended_later_is_checked() {
     }
     resolver.denied.add("page.html");
     assert_eq!(resolve(&resolver, "/page", true), Resolved::Refused);
+    // `.page` has no extension, either.
+    resolver.serve_dotfiles = true;
+    symlink("../secret.php", root.join(".page.html")).unwrap();
+    assert_eq!(resolve(&resolver, "/.page", true), Resolved::Refused);
     resolver.extensions.push(".html".into());
     assert_eq!(resolve(&resolver, "/static/", true), Resolved::Refused, "it would send a script");
     resolver.other_files = OtherFiles::Refused;
