@@ -101,6 +101,20 @@ async fn a_query_follows_the_request_once_one_was_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn by_default_no_query_is_sent_during_a_request() {
+    let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_keep_conn(true));
+    for _ in 0..3 {
+        let response = sender.ready().await.unwrap().call(get("/"));
+        app.request().await;
+        assert!(!is_queried(&mut app).await);
+        app.send(complete_response("1")).await;
+        text(response.await.unwrap().into_body()).await.unwrap();
+        assert!(is_queried(&mut app).await);
+        app.send(free()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_query_waits_for_the_end_of_the_upload() {
     let (mut sender, _web_server, mut app) = scripted::connect(early());
     let response = sender.call(get("/"));
