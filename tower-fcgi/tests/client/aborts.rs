@@ -9,6 +9,7 @@ use fcgi_core::RecordType;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, advance, sleep, timeout};
 use tower::{Service as _, ServiceExt as _};
 use tower_fcgi::RequestBody;
@@ -221,11 +222,11 @@ impl AsyncWrite for Unclosed {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_shutdown_without_an_end_times_out() {
-    let limit = Duration::from_secs(7);
+/// A connection that was answered once, on a transport whose shutdown does not complete.
+async fn answered(
+    config: client::Config,
+) -> (client::SendRequest<Body>, JoinHandle<Result<(), client::Error>>, scripted::Application) {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let config = kept().with_abort_timeout(limit);
     let (mut sender, connection) = client::handshake::<_, Body>(Unclosed(ours), config);
     let connection = tokio::spawn(connection);
     let mut app = scripted::Application::new(theirs);
@@ -233,6 +234,14 @@ async fn a_shutdown_without_an_end_times_out() {
     app.request().await;
     app.send(complete_response("done")).await;
     assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "done");
+    (sender, connection, app)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_without_an_end_times_out() {
+    let limit = Duration::from_secs(7);
+    let config = kept().with_abort_timeout(limit);
+    let (sender, connection, _app) = answered(config).await;
     drop(sender);
     let start = Instant::now();
     timeout(Duration::from_secs(3600), connection).await.expect("no limit").unwrap().unwrap();
@@ -241,15 +250,8 @@ async fn a_shutdown_without_an_end_times_out() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answered_connection_that_is_not_kept_is_dropped_at_once() {
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
     let config = client::Config::default().with_keep_conn(false).with_abort_timeout(None);
-    let (mut sender, connection) = client::handshake::<_, Body>(Unclosed(ours), config);
-    let connection = tokio::spawn(connection);
-    let mut app = scripted::Application::new(theirs);
-    let response = sender.call(get("/"));
-    app.request().await;
-    app.send(complete_response("done")).await;
-    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "done");
+    let (_sender, connection, mut app) = answered(config).await;
     timeout(Duration::from_secs(3600), connection).await.expect("no shutdown is needed").unwrap().unwrap();
     assert!(app.record().await.is_none());
 }

@@ -5,7 +5,7 @@ use fcgi_core::{BeginRequest, RecordType};
 use http_body_util::BodyExt as _;
 use tokio::time::{Duration, Instant, sleep, timeout};
 use tower::{Service as _, ServiceExt as _};
-use tower_fcgi::client::{Config, ErrorKind, Pool};
+use tower_fcgi::client::{Config, ErrorKind, Pool, ResponseFuture};
 
 use crate::loopback::*;
 use crate::scripted::{self, Application, complete_response, record, values};
@@ -18,6 +18,12 @@ fn early() -> Config {
 /// The reply of an application that has read all before it.
 fn free() -> Vec<u8> {
     values(&[("FCGI_MPXS_CONNS", "0")])
+}
+
+/// Completes the response, and reads it.
+async fn respond(app: &mut Application, response: ResponseFuture<Body>) {
+    app.send(complete_response("1")).await;
+    assert_eq!(text(response.await.unwrap().into_body()).await.unwrap(), "1");
 }
 
 async fn keeps(app: &mut Application) -> bool {
@@ -94,8 +100,7 @@ async fn a_query_follows_the_request_once_one_was_answered() {
     assert!(is_queried(&mut app).await);
     sleep(Duration::from_secs(60)).await;
     let start = Instant::now();
-    app.send(complete_response("1")).await;
-    text(response.await.unwrap().into_body()).await.unwrap();
+    respond(&mut app, response).await;
     web_server.await.unwrap().unwrap();
     assert_eq!(start.elapsed().as_millis(), 100);
 }
@@ -107,8 +112,7 @@ async fn by_default_no_query_is_sent_during_a_request() {
         let response = sender.ready().await.unwrap().call(get("/"));
         app.request().await;
         assert!(!is_queried(&mut app).await);
-        app.send(complete_response("1")).await;
-        text(response.await.unwrap().into_body()).await.unwrap();
+        respond(&mut app, response).await;
         assert!(is_queried(&mut app).await);
         app.send(free()).await;
     }
@@ -119,8 +123,7 @@ async fn a_query_waits_for_the_end_of_the_upload() {
     let (mut sender, _web_server, mut app) = scripted::connect(early());
     let response = sender.call(get("/"));
     app.request().await;
-    app.send(complete_response("1")).await;
-    text(response.await.unwrap().into_body()).await.unwrap();
+    respond(&mut app, response).await;
     app.send(free()).await;
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     let (mut upload, body) = http_body_util::channel::Channel::new(1);
@@ -144,8 +147,7 @@ async fn a_reply_during_the_request_is_not_enough() {
         if number == 1 {
             app.send(free()).await;
         }
-        app.send(complete_response("1")).await;
-        text(response.await.unwrap().into_body()).await.unwrap();
+        respond(&mut app, response).await;
         let next = tokio::spawn(async move { sender.ready().await.map(drop).map(|()| sender) });
         assert!(is_queried(&mut app).await);
         assert!(!next.is_finished());
@@ -166,8 +168,7 @@ async fn an_application_that_multiplexes_gets_no_early_query() {
         }
         app.request().await;
         assert!(!is_queried(&mut app).await);
-        app.send(complete_response("1")).await;
-        text(response.await.unwrap().into_body()).await.unwrap();
+        respond(&mut app, response).await;
         assert!(is_queried(&mut app).await);
         app.send(free()).await;
     }
@@ -180,8 +181,7 @@ async fn a_reply_to_an_earlier_query_is_not_enough() {
     let response = sender.call(get("/"));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.request().await;
-    app.send(complete_response("1")).await;
-    text(response.await.unwrap().into_body()).await.unwrap();
+    respond(&mut app, response).await;
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     let next = tokio::spawn(async move { sender.ready().await.map(drop) });
     for is_last in [false, true] {
@@ -211,8 +211,7 @@ async fn an_unsupported_query_shows_it_too() {
     let (mut sender, _web_server, mut app) = scripted::connect(Config::default().with_keep_conn(true));
     let response = sender.call(get("/"));
     app.request().await;
-    app.send(complete_response("1")).await;
-    text(response.await.unwrap().into_body()).await.unwrap();
+    respond(&mut app, response).await;
     let unknown = record(RecordType::UNKNOWN_TYPE, &[RecordType::GET_VALUES.0, 0, 0, 0, 0, 0, 0, 0]);
     app.send(scripted::with_id(0, unknown)).await;
     sender.ready().await.unwrap();
@@ -285,8 +284,7 @@ async fn a_check_ends_if_the_application_multiplexes() {
     let response = sender.call(get("/1"));
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     app.request().await;
-    app.send(complete_response("1")).await;
-    text(response.await.unwrap().into_body()).await.unwrap();
+    respond(&mut app, response).await;
     assert_eq!(app.record().await.unwrap().0, RecordType::GET_VALUES);
     // The reply to the probe. That to the check does not come.
     app.send(values(&[("FCGI_MPXS_CONNS", "1")])).await;
