@@ -20,18 +20,18 @@ pub(super) type BoxedResponse = Pin<Box<dyn Future<Output = Response> + Send>>;
 pub(super) struct Collection {
     /// A [`Stage`].
     stage: AtomicU8,
-    /// That of the request: its client may leave at any time.
+    /// The request's span, for the task that goes on without the client.
     span: Span,
 }
 
-/// How far a request has come whose body may be collected.
+/// How far the collection of a request's body has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Stage {
     Collecting,
     /// The client has left. What has arrived of the body is collected; if that is not all, the request is dropped.
     Abandoned,
-    /// The body is collected, or it will not be, since the request is not for the application.
+    /// The body is collected, or the request is not for the application.
     Over,
 }
 

@@ -16,11 +16,11 @@ use crate::connection_addrs::ConnectionAddrs;
 /// How long the end of a connection is held back. The tasks of requests that arrived with it are polled before a timer is.
 const DELAY: Duration = Duration::from_millis(10);
 
-/// How long what is written to a client that is gone is dropped, if hyper does not read the end.
+/// For how long writes to a client that has left are dropped, unless hyper reads the end earlier.
 const MAX_DROPPING: Duration = Duration::from_secs(1);
 
-/// How many bytes of that are dropped: enough for HTTP/2's settings and a head. A download then ends with the error, although hyper
-/// does not read the end while it has input that it has not used.
+/// How many bytes of those writes are dropped: enough for HTTP/2's settings and a head. After them a write fails, so that a download
+/// ends although hyper does not read the end: it has input left that it has not parsed.
 const MAX_DROPPED_BYTES: usize = 64 * 1024;
 
 /// A listener for `axum::serve` with which a small request also runs if its client closes right after sending it, as with nginx.
@@ -113,7 +113,7 @@ impl Connected<IncomingStream<'_, DeferEof<TcpListener>>> for ConnectionAddrs {
 pub struct DeferEofIo<IO> {
     io: IO,
     end: End,
-    /// When a write failed first.
+    /// When the first write failed.
     write_failed: Option<Instant>,
     /// Bytes that were dropped since.
     dropped: usize,

@@ -60,7 +60,7 @@ use super::spool::Buffering;
 /// | the path leads to | response |
 /// | --- | --- |
 /// | a regular file that ends in `.php`, in any case ([`script_extensions`]) | from the script; the rest of the path is PATH_INFO |
-/// | another file, and the path ends with it | from [`files`](Self::files), or 404 if there is none |
+/// | another file, with nothing after its name | from the service in [`files`](Self::files); 404 without one |
 /// | another file, and the path goes on, as in `/upload.jpg/x.php` | 404 |
 /// | a directory with an [`index`](Self::index) | from the index, or from `files` if that is not a script; 308 to the path with a slash |
 /// | a directory without an index, or nothing | from the [`front_controller`] or [`files`](Self::files), or 404 |
