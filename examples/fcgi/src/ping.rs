@@ -69,7 +69,7 @@ async fn ping(args: &PingArgs) -> Result<Answer, Failure> {
     Ok(Answer { words: words.to_owned(), is_good: true, time: start.elapsed() })
 }
 
-/// The median of sorted times, of which there is at least one.
+/// The median of sorted times, which are not empty.
 fn median(times: &[Duration]) -> Duration {
     (times[(times.len() - 1) / 2] + times[times.len() / 2]) / 2
 }

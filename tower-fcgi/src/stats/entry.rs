@@ -106,7 +106,7 @@ impl RequestEntry {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
-    /// Ends a request of which neither [`set_state`](Self::set_state) nor `sent` has told anything.
+    /// Ends a request for which neither [`set_state`](Self::set_state) nor `sent` was called.
     #[inline]
     pub(super) fn end_untold(&self) {
         self.began.store(NONE, Ordering::Relaxed);

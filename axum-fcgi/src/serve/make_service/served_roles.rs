@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-/// Which services a [`Serve`](crate::Serve) has besides that of the Responder. It holds nothing: only the compiler reads it.
+/// The services that a [`Serve`](crate::Serve) has besides the Responder's. A marker for the compiler, without a value.
 ///
 /// A second [`with_authorizer`](crate::Serve::with_authorizer) would replace the first one, and with it the rules for who may
 /// see what. So the method exists only for `ServedRoles<NoAuthorizer, _>`.

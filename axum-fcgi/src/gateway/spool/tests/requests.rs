@@ -189,7 +189,7 @@ async fn one_body_gets_an_eighth_of_the_files() {
     assert!(matches!(error, CollectError::TooLarge { limit: 262_144 }), "{error:?}");
 }
 
-/// Collects a body of which the client sends this much a second, for as long as it may.
+/// Collects a body whose client sends this much each second, until the collection ends.
 async fn at_rate(spool: &Spool, bytes_per_second: usize) -> (Result<Collected, CollectError>, u64) {
     let (client, body) = channel();
     let feed = async {
