@@ -16,6 +16,7 @@ use crate::wire;
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_second_signal_ends_the_program_at_once", || run(second())),
+    ("two_signals_at_the_same_time_end_the_program", || run(at_the_same_time())),
     ("a_signal_after_the_applications_own_ends_it", || run(after_the_applications_own())),
     ("a_second_sigterm_of_mod_fcgid_is_ignored", || run(second_of_a_web_server())),
     ("sighup_ends_gracefully", || run(hangup())),
@@ -77,7 +78,6 @@ fn by_shell(setup: &str) -> Command {
 }
 
 async fn second() {
-    // The last ones: a handler that blocks the only thread does not matter.
     for (path, first, next) in [
         ("/wait", Signal::TERM, Signal::TERM),
         ("/wait", Signal::INT, Signal::INT),
@@ -97,12 +97,18 @@ async fn second() {
         assert!([Signal::TERM, Signal::INT].iter().any(|of| Some(of.as_raw()) == signal), "{ended:?}");
         assert!(ended.stderr.contains("a second Ctrl-C or SIGTERM ends the program at once"), "{ended:?}");
     }
-    let mut served = Served::start(&[]);
-    let _io = served.request("/block").await;
-    served.program.signal(Signal::TERM);
-    served.program.signal(Signal::INT);
-    let ended = served.program.ended();
-    assert!(ended.status.signal().is_some(), "{ended:?}");
+}
+
+async fn at_the_same_time() {
+    // The kernel may deliver them to two threads, which run their handlers at the same time.
+    for round in 0..100 {
+        let mut served = Served::start(&[]);
+        let _io = served.request("/block").await;
+        served.program.signal(Signal::TERM);
+        served.program.signal(Signal::INT);
+        let ended = served.program.ended();
+        assert!(ended.status.signal().is_some(), "round {round}: {ended:?}");
+    }
 }
 
 async fn after_the_applications_own() {

@@ -82,13 +82,18 @@ impl Drop for Signals {
 /// then has its default effect, so that a shell or systemd sees what has ended the program. Set the result when a shutdown has
 /// begun for another reason: then the next signal does so.
 pub(super) fn end_at_the_second(term: SecondTerm) -> io::Result<Arc<AtomicBool>> {
-    let first = Arc::new(AtomicBool::new(false));
-    flag::register_conditional_default(SIGINT, Arc::clone(&first))?;
-    if term == SecondTerm::Ends {
-        flag::register_conditional_default(SIGTERM, Arc::clone(&first))?;
+    let int_seen = Arc::new(AtomicBool::new(false));
+    let term_seen = Arc::new(AtomicBool::new(false));
+    for (signal, own, other) in [(SIGINT, &int_seen, &term_seen), (SIGTERM, &term_seen, &int_seen)] {
+        let ends = signal == SIGINT || term == SecondTerm::Ends;
+        if ends {
+            flag::register_conditional_default(signal, Arc::clone(own))?;
+        }
+        flag::register(signal, Arc::clone(own))?;
+        if ends {
+            // Loaded after `own` is stored: two threads may run both handlers at the same time, and one of them has to see the other.
+            flag::register_conditional_default(signal, Arc::clone(other))?;
+        }
     }
-    // After the others, which otherwise find it set by the first signal itself.
-    flag::register(SIGINT, Arc::clone(&first))?;
-    flag::register(SIGTERM, Arc::clone(&first))?;
-    Ok(first)
+    Ok(int_seen)
 }
