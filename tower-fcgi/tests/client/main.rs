@@ -20,3 +20,4 @@ mod requests;
 mod responses;
 mod shared_pool;
 mod spans;
+mod trials;

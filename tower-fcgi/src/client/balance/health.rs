@@ -3,12 +3,14 @@
 //! ```text
 //!   Available, Failing ──── failed ───────────────────────────────▶ Failing
 //!   Available, Failing ──── failed, max_fails within fail_timeout ▶ Unavailable
-//!   Unavailable ─────────── begin, if due; failed ────────────────▶ Unavailable, for fail_timeout from now
-//!   Unavailable ─────────── succeeded ────────────────────────────▶ Available
+//!   Unavailable, Tried ──── begin, if due ────────────────────────▶ Tried
+//!   Tried ───────────────── the trial ends without a result ──────▶ Unavailable, until fail_timeout after it began
+//!   Unavailable, Tried ──── failed ───────────────────────────────▶ Unavailable, for fail_timeout from now
+//!   Unavailable, Tried ──── succeeded ────────────────────────────▶ Available
 //! ```
 //!
-//! An unavailable application gets one request when `retry_at` is over. The next one follows `fail_timeout` later, but not
-//! before the first has had the time for its head.
+//! An unavailable application gets one request when `retry_at` is over. The next one follows `fail_timeout` later, but while the
+//! first waits, not before that has had the time for its head.
 
 use std::time::Duration;
 
@@ -38,6 +40,11 @@ pub(super) enum Health {
     Unavailable {
         retry_at: Instant,
     },
+    /// As unavailable, while a request tries it.
+    Tried {
+        began: Instant,
+        retry_at: Instant,
+    },
 }
 
 impl Health {
@@ -45,21 +52,33 @@ impl Health {
     pub(super) const fn retry_at(self) -> Option<Instant> {
         match self {
             Self::Available | Self::Failing { .. } => None,
-            Self::Unavailable { retry_at } => Some(retry_at),
+            Self::Unavailable { retry_at } | Self::Tried { retry_at, .. } => Some(retry_at),
         }
     }
 
-    /// Begins a request. The first one after `retry_at` tries the application; the others do not wait for it.
-    pub(super) fn begin(&mut self, now: Instant, limit: FailureLimit) {
-        if self.retry_at().is_some_and(|retry_at| now >= retry_at) {
+    /// Begins a request. Returns whether it tries an unavailable application: the first one after `retry_at`. The others do not
+    /// wait for it.
+    pub(super) fn begin(&mut self, now: Instant, limit: FailureLimit) -> bool {
+        let is_due = self.retry_at().is_some_and(|retry_at| now >= retry_at);
+        if is_due {
             let retry = limit.fail_timeout.max(limit.max_head_wait.unwrap_or_default());
-            *self = Self::Unavailable { retry_at: later(now, retry) };
+            *self = Self::Tried { began: now, retry_at: later(now, retry) };
+        }
+        is_due
+    }
+
+    /// Handles the end of a trial that began then. If it had a result, that was handled before.
+    pub(super) fn trial_ended(&mut self, trial: Instant, limit: FailureLimit) {
+        if let Self::Tried { began, .. } = *self
+            && began == trial
+        {
+            *self = Self::Unavailable { retry_at: later(began, limit.fail_timeout) };
         }
     }
 
     /// Handles a response.
     pub(super) const fn succeeded(&mut self) {
-        if let Self::Unavailable { .. } = self {
+        if let Self::Unavailable { .. } | Self::Tried { .. } = self {
             *self = Self::Available;
         }
     }
@@ -69,7 +88,7 @@ impl Health {
         let (fails, since) = match *self {
             Self::Failing { fails, since } if now - since <= limit.fail_timeout => (fails + 1, since),
             Self::Available | Self::Failing { .. } => (1, now),
-            Self::Unavailable { .. } => (limit.max_fails, now),
+            Self::Unavailable { .. } | Self::Tried { .. } => (limit.max_fails, now),
         };
         *self = if limit.max_fails != 0 && fails >= limit.max_fails {
             Self::Unavailable { retry_at: later(now, limit.fail_timeout) }
@@ -109,9 +128,9 @@ mod tests {
     fn an_unavailable_one_is_tried_with_one_request() {
         let start = Instant::now();
         let mut health = Health::Unavailable { retry_at: start };
-        health.begin(start - SECOND, LIMIT);
+        assert!(!health.begin(start - SECOND, LIMIT));
         assert_eq!(health.retry_at(), Some(start), "it is not due");
-        health.begin(start, LIMIT);
+        assert!(health.begin(start, LIMIT));
         assert_eq!(health.retry_at(), Some(start + 10 * SECOND), "others do not wait for it");
         health.failed(start + SECOND, LIMIT);
         assert_eq!(health.retry_at(), Some(start + 11 * SECOND));
@@ -125,6 +144,21 @@ mod tests {
         let mut health = Health::Unavailable { retry_at: start };
         health.begin(start, FailureLimit { max_head_wait: Some(30 * SECOND), ..LIMIT });
         assert_eq!(health.retry_at(), Some(start + 30 * SECOND));
+    }
+
+    #[test]
+    fn only_the_last_trial_ends_without_a_result() {
+        let start = Instant::now();
+        let limit = FailureLimit { max_head_wait: Some(30 * SECOND), ..LIMIT };
+        let mut health = Health::Unavailable { retry_at: start };
+        assert!(health.begin(start, limit) && health.begin(start + 30 * SECOND, limit));
+        health.trial_ended(start, limit);
+        assert_eq!(health.retry_at(), Some(start + 60 * SECOND), "another request tries it");
+        health.trial_ended(start + 30 * SECOND, limit);
+        assert_eq!(health, Health::Unavailable { retry_at: start + 40 * SECOND });
+        health.succeeded();
+        health.trial_ended(start + 30 * SECOND, limit);
+        assert_eq!(health, Health::Available);
     }
 
     #[test]

@@ -40,15 +40,33 @@ impl<C, B> Member<C, B> {
         self.health().retry_at()
     }
 
-    /// Records that it is chosen for a request.
-    pub(super) fn begin(&self, now: Instant, limit: FailureLimit) {
-        self.health().begin(now, limit);
+    /// Records that it is chosen for a request. The trial, if that tries an unavailable application, must be kept until the
+    /// request has ended.
+    pub(super) fn begin(&self, now: Instant, limit: FailureLimit) -> Option<Trial<'_>> {
+        self.health().begin(now, limit).then(|| Trial { health: &self.health, began: now, limit })
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
-        // Nothing panics while it holds the lock.
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.health)
     }
+}
+
+/// A request that tries an unavailable application, until this is dropped: also if its caller leaves, or a connect panics.
+pub(super) struct Trial<'a> {
+    health: &'a Mutex<Health>,
+    began: Instant,
+    limit: FailureLimit,
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        lock(self.health).trial_ended(self.began, self.limit);
+    }
+}
+
+fn lock(health: &Mutex<Health>) -> MutexGuard<'_, Health> {
+    // Nothing panics while it holds the lock.
+    health.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<C, F, IO, B> Member<C, B>

@@ -19,7 +19,7 @@ use tower_service::Service;
 
 pub use self::builder::BalanceBuilder;
 use self::health::FailureLimit;
-use self::member::Member;
+use self::member::{Member, Trial};
 use super::dispatch::FailedRequest;
 use super::error::Error;
 use super::pool::{Patience, Pool, PoolFuture, is_idempotent};
@@ -55,7 +55,8 @@ use super::response_body::ResponseBody;
 /// # Failures
 /// After [`max_fails`](BalanceBuilder::max_fails) failures within [`fail_timeout`](BalanceBuilder::fail_timeout), an
 /// application is unavailable for that time, as in nginx. Then it gets one request, and is available again if it responds. If
-/// all are unavailable, they are tried all the same.
+/// that request ends without a result, because its caller leaves or its pool is busy, the next one follows as long after its
+/// begin. If all are unavailable, they are tried all the same.
 ///
 /// A failure is one of these:
 ///
@@ -91,6 +92,8 @@ struct Choice<'a, C, B> {
     index: usize,
     member: &'a Member<C, B>,
     patience: Patience,
+    /// `None`: the member is available, or the last resort.
+    trial: Option<Trial<'a>>,
 }
 
 impl<C, B> Balance<C, B> {
@@ -116,8 +119,8 @@ impl<C, B> BalanceState<C, B> {
         let (index, member) = chosen?;
         let patience =
             if available().any(|(other, _)| other != index) { Patience::None } else { Patience::Wait };
-        member.begin(now, self.limit);
-        Some(Choice { index, member, patience })
+        let trial = member.begin(now, self.limit);
+        Some(Choice { index, member, patience, trial })
     }
 }
 
@@ -133,7 +136,8 @@ where
         let idempotent = is_idempotent(request.method());
         let first = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let (mut tried, mut failure) = (Vec::new(), None);
-        while let Some(Choice { index, member, patience }) = self.shared.choose(first, &tried) {
+        while let Some(Choice { index, member, patience, trial: _trial }) = self.shared.choose(first, &tried)
+        {
             tried.push(index);
             let failed = match member.send(request, patience, self.shared.limit).await {
                 Ok(response) => return Ok(response),
