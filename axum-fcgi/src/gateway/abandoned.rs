@@ -13,6 +13,8 @@ use http_body::{Frame, SizeHint};
 use tokio::runtime::Handle;
 use tracing::{Instrument as _, Span};
 
+use super::lingering_body::BodyPolled;
+
 pub(super) type BoxedResponse = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// The collection of a request's body, before the application is called.
@@ -28,6 +30,8 @@ pub(super) struct Collection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Stage {
+    /// The body was not polled.
+    NotBegun,
     Collecting,
     /// The client has left. What has arrived of the body is collected; if that is not all, the request is dropped.
     Abandoned,
@@ -38,7 +42,7 @@ enum Stage {
 impl Collection {
     /// Watches the collection of this body.
     pub(super) fn of(body: &mut Body) -> Arc<Self> {
-        let stage = AtomicU8::new(Stage::Collecting as u8);
+        let stage = AtomicU8::new(Stage::NotBegun as u8);
         let collection = Arc::new(Self { stage, span: Span::current() });
         *body = Body::new(ArrivedBody { body: std::mem::take(body), collection: Arc::clone(&collection) });
         collection
@@ -46,6 +50,17 @@ impl Collection {
 
     pub(super) fn end(&self) {
         self.set(Stage::Over);
+    }
+
+    /// Whether the body was polled, if its collection has failed.
+    pub(super) fn polled(&self) -> BodyPolled {
+        if self.is(Stage::NotBegun) { BodyPolled::No } else { BodyPolled::Yes }
+    }
+
+    fn begin(&self) {
+        if self.is(Stage::NotBegun) {
+            self.set(Stage::Collecting);
+        }
     }
 
     fn set(&self, stage: Stage) {
@@ -58,7 +73,7 @@ impl Collection {
 
     /// Goes on as a task if the body is being collected: all of it may have arrived.
     pub(super) fn abandon(self: Arc<Self>, response: BoxedResponse) {
-        if !self.is(Stage::Collecting) {
+        if self.is(Stage::Over) {
             return;
         }
         if let Ok(runtime) = Handle::try_current() {
@@ -101,6 +116,7 @@ impl http_body::Body for ArrivedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.collection.begin();
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Pending if self.collection.is(Stage::Abandoned) => {
                 Poll::Ready(Some(Err(ClientLeft.into())))

@@ -24,7 +24,7 @@ use super::error_status::error_status;
 use super::fastcgi_gateway::FastCgiGateway;
 use super::host;
 use super::internal_files::FileRequest;
-use super::lingering_body::LingeringBody;
+use super::lingering_body::{BodyPolled, LingeringBody, refused};
 use super::mount_path::MountPath;
 use super::php_gateway::PhpGateway;
 use super::reason_phrase::set_http_reason;
@@ -82,7 +82,7 @@ impl_service!(FastCgiGateway, |_gateway| None);
 /// Dropping it drops a request whose body has not arrived completely. Otherwise it is as if the future of the service's call was
 /// dropped: see [`Pool`](tower_fcgi::client::Pool#cancel-safety).
 pub struct GatewayFuture {
-    /// `None` after the end.
+    /// `None` after the end, and while it is polled.
     response: Option<BoxedResponse>,
     /// `None` if the body is not collected.
     collection: Option<Arc<Collection>>,
@@ -92,10 +92,11 @@ impl Future for GatewayFuture {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(response) = &mut self.response else { return Poll::Pending };
+        // If it panics, it is dropped: it cannot go on without the client.
+        let Some(mut response) = self.response.take() else { return Poll::Pending };
         let polled = response.as_mut().poll(cx);
-        if polled.is_ready() {
-            self.response = None;
+        if polled.is_pending() {
+            self.response = Some(response);
         }
         polled.map(Ok)
     }
@@ -182,7 +183,7 @@ where
             let redirect = (redirects_left > 0).then(|| Box::new(RedirectRequest::new(&request, &uri)));
             match route(&mut request, uri, self.files.as_deref(), &self.settings) {
                 Route::Application => {}
-                Route::Response(response) => return refused(request, response),
+                Route::Response(response) => return refused(*request, response, BodyPolled::No),
                 Route::StaticFiles => {
                     // If the client leaves, the service's future is dropped, whatever has arrived of the body.
                     collection.inspect(|collection| collection.end());
@@ -215,7 +216,10 @@ where
         let Exchange { log, deadline, .. } = exchange;
         let collected = match collect_body(&self.settings, &mut request, *deadline, log).await {
             Ok(collected) => collected,
-            Err(status) => return Err(refused(request, status)),
+            Err(status) => {
+                let polled = collection.map_or(BodyPolled::No, Collection::polled);
+                return Err(refused(*request, status, polled));
+            }
         };
         collection.inspect(|collection| collection.end());
         if collected != Collected::No && !request.body().is_end_stream() {
@@ -254,16 +258,6 @@ where
             None => StatusCode::NOT_FOUND.into_response(),
         }
     }
-}
-
-/// The response to a request that the application does not get.
-fn refused(mut request: Box<Request>, response: impl IntoResponse) -> Response {
-    let response = response.into_response();
-    // A client that was too slow had its time.
-    if response.status() != StatusCode::REQUEST_TIMEOUT {
-        LingeringBody::wrap(&mut request);
-    }
-    response
 }
 
 /// Collects the request's body, so that a slow client does not hold a worker.

@@ -1,5 +1,6 @@
 //! Requests that are collected before they reach the application, and timeouts.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -261,4 +262,19 @@ async fn an_abandoned_request_keeps_its_span() {
     client.send(Ok(vec![0; 1000])).unwrap();
     drop((response, client));
     assert_eq!(receiver.recv().await, Some(Some("a request")));
+}
+
+/// The future of a collection that has panicked cannot go on.
+#[tokio::test]
+async fn a_collection_that_panics_ends() {
+    let (application, calls) = application(Behaviour::Reads);
+    let mut gateway = FastCgiGateway::new(application).buffering(Buffering::default());
+    let body =
+        stream::poll_fn(|_| -> Poll<Option<Result<Vec<u8>, BoxError>>> { panic!("the body has a bug") });
+    let mut future = gateway.call(Request::post("/").body(Body::from_stream(body)).unwrap());
+    let poll = || Pin::new(&mut future).poll(&mut Context::from_waker(std::task::Waker::noop()));
+    assert!(catch_unwind(AssertUnwindSafe(poll)).is_err());
+    drop(future);
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0, "it would panic again");
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
 }

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 /// A future that is not lost when it is dropped before its end: a task runs it then, and drops its output. The task is not
 /// spawned earlier, so that it costs nothing in the usual case.
 pub(super) struct FinishOnDrop<T: Send + 'static> {
-    /// `None` after the end.
+    /// `None` after the end, and while it is polled.
     future: Option<BoxedFuture<T>>,
     when_dropped: WhenDropped,
 }
@@ -32,10 +32,11 @@ impl<T: Send + 'static> Future for FinishOnDrop<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Some(future) = &mut self.future else { return Poll::Pending };
+        // If it panics, it is dropped: it cannot go on.
+        let Some(mut future) = self.future.take() else { return Poll::Pending };
         let polled = future.as_mut().poll(cx);
-        if polled.is_ready() {
-            self.future = None;
+        if polled.is_pending() {
+            self.future = Some(future);
         }
         polled
     }
@@ -48,5 +49,22 @@ impl<T: Send + 'static> Drop for FinishOnDrop<T> {
         if let Some((future, runtime)) = future.zip(Handle::try_current().ok()) {
             runtime.spawn(async { drop(future.await) });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_not_finished() {
+        let future = async { panic!("connect has a bug") };
+        let mut finish = FinishOnDrop::<()>::new(future, WhenDropped::Finish);
+        let poll = || Pin::new(&mut finish).poll(&mut Context::from_waker(std::task::Waker::noop()));
+        assert!(catch_unwind(AssertUnwindSafe(poll)).is_err());
+        drop(finish);
+        assert_eq!(Handle::current().metrics().num_alive_tasks(), 0, "it would panic again");
     }
 }
