@@ -3,6 +3,9 @@
 //!
 //! `cargo test -p axum-fcgi --features gateway --test gateway` runs the tests. If a program is missing, its
 //! tests are ignored and say so; with `CI=true` they fail instead.
+//!
+//! The tests of php-fpm's workers send 10,000 requests, and in the slower of their variants a part of them. With `LOAD=4` or more
+//! they send all of them in each variant, and as many to nginx in the same place. Each prints what was lost.
 
 #[cfg(unix)]
 mod application;

@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::sleep;
 
-use super::load::{Front, Lost, REQUESTS, load};
+use super::load::{Front, Load, Lost, REQUESTS, sends_all, slow_requests};
 use super::place::{Place, Programs, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -21,27 +21,39 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 const CLIENTS: usize = 32;
 const WORKERS: usize = 2;
-const BOTH: [Method; 2] = [Method::GET, Method::POST];
 const STATIC: &str = "pm = static\npm.max_children = 2\n";
 
 async fn terminate_timeout(programs: Programs) {
     let place = programs.start(&format!("{STATIC}request_terminate_timeout = 2s\n"));
-    for router in [place.gateway(WORKERS), place.keeping_gateway(WORKERS)] {
+    let file = place.path().join("never");
+    let path = format!("/do.php?what=wait&file={}", file.display());
+    let load = Load::greetings("request_terminate_timeout", CLIENTS);
+    let fronts = [("a connection each", place.gateway(WORKERS)), ("kept", place.keeping_gateway(WORKERS))];
+    for (variant, router) in fronts {
         let front = Front::from(router.clone());
-        let file = place.path().join("never");
-        let path = format!("/do.php?what=wait&file={}", file.display());
-        let (slow, lost) = tokio::join!(front.get(&path), load(router, CLIENTS, &BOTH, REQUESTS / 4));
+        let (slow, lost) = tokio::join!(front.get(&path), load.send(variant, router, slow_requests()));
         assert_eq!((slow.0, lost), (502, Lost::default()), "{}", place.fpm.log());
         // Longer than the timeout, which counts for an idle kept connection, too.
         sleep(Duration::from_millis(2500)).await;
         let response = front.ask(&Method::POST, "/hello.php").await;
         assert_eq!(response, Ok((200, "Hello, World!".to_owned())), "{}", place.fpm.log());
     }
+    if sends_all() {
+        let nginx = programs.nginx(&place);
+        let front = Front::from(&nginx);
+        tokio::join!(front.get(&path), load.send("nginx", &nginx, slow_requests()));
+    }
 }
 
-/// Repeats `change` under load. Returns what was lost, and how often it was changed.
-async fn under_load(front: Front, place: &Arc<Mutex<Place>>, change: fn(&mut Place)) -> (Lost, usize) {
-    let load = tokio::spawn(async move { load(front, CLIENTS, &BOTH, REQUESTS).await });
+/// Repeats `change` under load. Returns what was lost.
+async fn under_load(
+    load: Load<'static>,
+    variant: &'static str,
+    front: Front,
+    place: &Arc<Mutex<Place>>,
+    change: fn(&mut Place),
+) -> Lost {
+    let load = tokio::spawn(async move { load.send(variant, front, REQUESTS).await });
     let mut changes = 0;
     while !load.is_finished() && changes < 20 {
         let place = Arc::clone(place);
@@ -50,30 +62,34 @@ async fn under_load(front: Front, place: &Arc<Mutex<Place>>, change: fn(&mut Pla
         changes += 1;
         sleep(Duration::from_millis(300)).await;
     }
-    (load.await.unwrap(), changes)
+    load.await.unwrap()
 }
 
 async fn reloads(programs: Programs) {
     let place = programs.start(STATIC);
     let nginx = programs.nginx(&place);
-    let gateway = Front::from(place.gateway(WORKERS));
+    let fronts = [("a connection each", place.gateway(WORKERS)), ("kept", place.keeping_gateway(WORKERS))];
     let place = Arc::new(Mutex::new(place));
     let reload = |place: &mut Place| place.fpm.reload().unwrap();
-    let (lost, reloads) = under_load(gateway, &place, reload).await;
-    let (lost_by_nginx, _) = under_load(Front::from(&nginx), &place, reload).await;
-    eprintln!("{reloads} reloads: lost {lost:?}; by nginx {lost_by_nginx:?}");
-    assert!(lost.count() <= lost_by_nginx.count(), "{lost:?}; by nginx {lost_by_nginx:?}");
+    let load = Load::greetings("reloads", CLIENTS);
+    let by_nginx = under_load(load, "nginx", Front::from(&nginx), &place, reload).await;
+    for (variant, router) in fronts {
+        let lost = under_load(load, variant, router.into(), &place, reload).await;
+        assert!(lost.count() <= by_nginx.count(), "{variant}: {lost:?}; by nginx {by_nginx:?}");
+    }
 }
 
 async fn restarts(programs: Programs) {
     let place = programs.start(STATIC);
     let nginx = programs.nginx(&place);
-    let gateway = Front::from(place.gateway(WORKERS));
+    let fronts = [("a connection each", place.gateway(WORKERS)), ("kept", place.keeping_gateway(WORKERS))];
     let place = Arc::new(Mutex::new(place));
     let restart = |place: &mut Place| place.fpm.restart().unwrap();
-    let (lost, restarts) = under_load(gateway, &place, restart).await;
-    let (lost_by_nginx, _) = under_load(Front::from(&nginx), &place, restart).await;
-    eprintln!("{restarts} restarts: lost {lost:?}; by nginx {lost_by_nginx:?}");
-    // Only requests that a worker had or that waited in the backlog. nginx also fails those that cannot connect.
-    assert!(lost.count() < lost_by_nginx.count(), "{lost:?}; by nginx {lost_by_nginx:?}");
+    let load = Load::greetings("restarts", CLIENTS);
+    let by_nginx = under_load(load, "nginx", Front::from(&nginx), &place, restart).await;
+    for (variant, router) in fronts {
+        let lost = under_load(load, variant, router.into(), &place, restart).await;
+        // Only requests that a worker had or that waited in the backlog. nginx also fails those that cannot connect.
+        assert!(lost.count() < by_nginx.count(), "{variant}: {lost:?}; by nginx {by_nginx:?}");
+    }
 }

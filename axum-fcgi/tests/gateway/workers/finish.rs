@@ -4,7 +4,7 @@ use std::fs;
 
 use libtest_mimic::Trial;
 
-use super::load::Front;
+use super::load::{Front, Load, Lost, sends_all, slow_requests};
 use super::place::{Programs, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -23,5 +23,16 @@ async fn finished(programs: Programs) {
             assert_eq!(front.get("/hello.php").await, (200, "Hello, World!".to_owned()));
         }
         fs::write(file, "").unwrap();
+    }
+    // Of these, each script goes on until it has found the file.
+    let go = place.path().join("go-0");
+    let path = format!("/finish.php?file={}", go.display());
+    let load = Load { path: &path, expected: "done", ..Load::greetings("fastcgi_finish_request", 32) };
+    for (variant, router) in [("a connection each", place.gateway(2)), ("kept", place.keeping_gateway(2))] {
+        let lost = load.send(variant, router, slow_requests()).await;
+        assert_eq!(lost, Lost::default(), "{variant}: {}", place.fpm.log());
+    }
+    if sends_all() {
+        load.send("nginx", &programs.nginx(&place), slow_requests()).await;
     }
 }

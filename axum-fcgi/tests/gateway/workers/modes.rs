@@ -6,7 +6,7 @@ use axum::http::Method;
 use libtest_mimic::Trial;
 use tokio::time::sleep;
 
-use super::load::{Front, Lost, REQUESTS, load};
+use super::load::{Front, Load, Lost, REQUESTS, sends_all, slow_requests};
 use super::place::{Place, Programs, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -20,25 +20,36 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-const BOTH: [Method; 2] = [Method::GET, Method::POST];
-
 /// No request is lost, whether connections are kept or not.
-async fn nothing_is_lost(place: &Place, workers: usize, requests: usize) {
-    for (router, requests) in
-        [(place.gateway(workers), requests), (place.keeping_gateway(workers), requests / 4)]
-    {
-        assert_eq!(load(router, 32, &BOTH, requests).await, Lost::default(), "{}", place.fpm.log());
+async fn nothing_is_lost(
+    case: &'static str,
+    programs: &Programs,
+    place: &Place,
+    workers: usize,
+    requests: usize,
+) {
+    let load = Load::greetings(case, 32);
+    for (variant, router, requests) in [
+        ("a connection each", place.gateway(workers), requests),
+        ("kept", place.keeping_gateway(workers), slow_requests()),
+    ] {
+        let lost = load.send(variant, router, requests).await;
+        assert_eq!(lost, Lost::default(), "{variant}: {}", place.fpm.log());
+    }
+    if sends_all() {
+        load.send("nginx", &programs.nginx(place), requests).await;
     }
 }
 
 async fn fixed(programs: Programs) {
-    nothing_is_lost(&programs.start("pm = static\npm.max_children = 2\n"), 2, REQUESTS).await;
+    let place = programs.start("pm = static\npm.max_children = 2\n");
+    nothing_is_lost("static", &programs, &place, 2, REQUESTS).await;
 }
 
 async fn dynamic(programs: Programs) {
     let settings = "pm = dynamic\npm.max_children = 4\npm.start_servers = 1\npm.min_spare_servers = 1\n\
         pm.max_spare_servers = 2\n";
-    nothing_is_lost(&programs.start(settings), 4, REQUESTS).await;
+    nothing_is_lost("dynamic", &programs, &programs.start(settings), 4, REQUESTS).await;
 }
 
 async fn on_demand(programs: Programs) {
@@ -59,22 +70,29 @@ async fn on_demand(programs: Programs) {
             assert_eq!(place.fpm.workers().unwrap(), 0, "an idle connection must not hold its worker");
         }
     }
-    nothing_is_lost(&place, 4, REQUESTS).await;
+    nothing_is_lost("ondemand", &programs, &place, 4, REQUESTS).await;
 }
 
 async fn max_requests(programs: Programs) {
     let place = programs.start("pm = static\npm.max_children = 4\npm.max_requests = 3\n");
     // Each worker serves three, and to start one takes PHP longer than these.
-    nothing_is_lost(&place, 4, REQUESTS / 4).await;
+    nothing_is_lost("max_requests 3", &programs, &place, 4, slow_requests()).await;
 }
 
 async fn larger(programs: Programs) {
     let place = programs.start("pm = static\npm.max_children = 2\n");
-    let default = place.router(place.pool());
-    assert_eq!(load(default, 64, &BOTH, REQUESTS).await, Lost::default(), "{}", place.fpm.log());
+    let load = Load::greetings("max_children 2", 64);
     // Connections that are kept busy must not starve those in the backlog.
-    let kept = place.keeping_gateway(8);
-    assert_eq!(load(kept, 32, &BOTH, REQUESTS / 4).await, Lost::default(), "{}", place.fpm.log());
+    for (variant, router, requests) in [
+        ("a connection each", place.router(place.pool()), REQUESTS),
+        ("kept", place.keeping_gateway(8), slow_requests()),
+    ] {
+        let lost = load.send(variant, router, requests).await;
+        assert_eq!(lost, Lost::default(), "{variant}: {}", place.fpm.log());
+    }
+    if sends_all() {
+        load.send("nginx", &programs.nginx(&place), REQUESTS).await;
+    }
 }
 
 /// Two pools that keep connections share a php-fpm with one worker.

@@ -22,11 +22,12 @@ events { worker_connections 4096; }
 http {
     access_log off; client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy;
     uwsgi_temp_path uwsgi; scgi_temp_path scgi; keepalive_requests 100000;
+    upstream php { least_conn; SERVERS }
     server {
         listen 127.0.0.1:8080 backlog=4096;
         root ROOT;
         location ~ \\.php$ {
-            fastcgi_pass unix:SOCKET;
+            fastcgi_pass php;
             fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
             fastcgi_param REQUEST_METHOD $request_method;
             fastcgi_param QUERY_STRING $query_string;
@@ -48,7 +49,7 @@ pub(crate) struct Programs {
 pub(crate) fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn(Programs) -> F) -> Trial {
     let found = PhpFpm::find().and_then(|php_fpm| Ok(Programs { php_fpm, nginx: WebServer::Nginx.find()? }));
     needs(format!("php/{name}"), found, move |programs| -> std::result::Result<(), Failed> {
-        block_on_within(Duration::from_secs(600), test(programs))
+        block_on_within(Duration::from_secs(1800), test(programs))
     })
 }
 
@@ -87,9 +88,16 @@ impl Programs {
 
     /// Starts nginx in front of a php-fpm.
     pub(crate) fn nginx(&self, place: &Place) -> Running {
-        let (root, socket) = (place.root(), place.fpm.socket());
+        self.nginx_before(&[place])
+    }
+
+    /// Starts nginx in front of several php-fpm. It names the scripts of the first one.
+    pub(crate) fn nginx_before(&self, places: &[&Place]) -> Running {
+        let servers: String =
+            places.iter().map(|place| format!("server unix:{}; ", place.fpm.socket().display())).collect();
+        let root = places[0].root();
         self.nginx
-            .start(NGINX, &[("ROOT", &root.display()), ("SOCKET", &socket.display())])
+            .start(NGINX, &[("ROOT", &root.display()), ("SERVERS", &servers)])
             .unwrap_or_else(|error| panic!("{error}"))
     }
 }
