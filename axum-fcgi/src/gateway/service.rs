@@ -222,7 +222,10 @@ where
             }
         };
         collection.inspect(|collection| collection.end());
-        if collected != Collected::No && !request.body().is_end_stream() {
+        if collected == Collected::No {
+            // The application may respond before it has read the body.
+            LingeringBody::wrap(&mut request);
+        } else if !request.body().is_end_stream() {
             request.extensions_mut().insert(BodyInHand);
         }
         let timeout =

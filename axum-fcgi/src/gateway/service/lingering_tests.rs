@@ -196,3 +196,21 @@ async fn over_http2_other_requests_go_on() {
     }
     serving.abort();
 }
+
+/// The application responds before it has read the body.
+#[tokio::test]
+async fn a_client_that_still_streams_gets_the_response() {
+    let application =
+        tower::service_fn(async |_: Request| Ok::<_, Infallible>(StatusCode::FORBIDDEN.into_response()));
+    let router = Router::new().fallback_service(FastCgiGateway::new(application));
+    let (mut client, server) = tokio::io::duplex(1024);
+    let service =
+        service_fn(move |request: hyper::Request<Incoming>| router.clone().oneshot(request.map(Body::new)));
+    let connection = hyper::server::conn::http1::Builder::new();
+    let serving = tokio::spawn(connection.serve_connection(TokioIo::new(server), service));
+    client.write_all(head("/", "").as_bytes()).await.unwrap();
+    client.write_all(&vec![b'x'; LEN]).await.expect("the rest is read");
+    assert!(response(&mut client).await.starts_with("HTTP/1.1 403 "));
+    drop(client);
+    let _ = serving.await.unwrap();
+}
