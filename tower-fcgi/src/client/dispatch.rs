@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::error::{Error, ErrorCause};
-use super::guard::drop_caught;
+use super::guard::drop_request;
 use super::probe::{Probe, ProbeOutcome};
 use super::response_body::ResponseBody;
 use super::state::State;
@@ -33,8 +33,7 @@ impl<B> Envelope<B> {
     /// Returns a request that no connection has taken to its caller, with an error.
     pub(super) fn reject(self, kind: ErrorCause) {
         let failed = FailedRequest { error: kind.into(), request: Some(self.request), unsent: true };
-        // On an error the caller is gone; drop the request here.
-        drop_caught(self.response.send(Err(Box::new(failed))));
+        return_failed(self.response, failed, &self.span);
     }
 }
 
@@ -47,6 +46,19 @@ pub(super) struct FailedRequest<B> {
     pub(super) request: Option<Request<B>>,
     /// Whether no byte of the request was written.
     pub(super) unsent: bool,
+}
+
+/// Returns a failed request to its caller, or drops it if the caller is gone.
+pub(super) fn return_failed<B>(
+    caller: oneshot::Sender<ResponseResult<B>>,
+    failed: FailedRequest<B>,
+    span: &Span,
+) {
+    if let Err(Err(failed)) = caller.send(Err(Box::new(failed)))
+        && let Some(request) = failed.request
+    {
+        drop_request(request, span);
+    }
 }
 
 /// Receives a connection's notifications, for its pool.

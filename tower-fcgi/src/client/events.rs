@@ -11,11 +11,10 @@ use tracing::Span;
 use super::driver::{Closing, Driver};
 use super::error::ErrorCause;
 use super::exchange::Stdout;
-use super::guard::catch_panic;
 use super::probe::negotiated;
 use super::request_log::exchange_event;
 use super::writer::WriteStatus;
-use crate::buffer_pool;
+use crate::{buffer_pool, panic};
 
 impl<B> Driver<B>
 where
@@ -66,10 +65,11 @@ where
         let _entered = span.enter();
         let parts = exchange.as_ref().and_then(|exchange| exchange.parts());
         for chunk in &chunks {
-            if catch_panic(|| self.config.stderr(chunk, parts)).is_err() {
+            if let Err(panic) = panic::catch_panic(|| self.config.stderr(chunk, parts)) {
                 exchange_event!(
                     error,
                     parts,
+                    panic,
                     "the handler of STDERR panicked: some of the application's STDERR is lost"
                 );
             }

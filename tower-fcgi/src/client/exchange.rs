@@ -26,9 +26,9 @@ use tracing::Span;
 
 use super::body_in_hand::BodyInHand;
 use super::config::Config;
-use super::dispatch::{Envelope, FailedRequest, ResponseResult};
+use super::dispatch::{Envelope, FailedRequest, ResponseResult, return_failed};
 use super::error::{Error, ErrorCause};
-use super::guard::{catch_panic, drop_caught};
+use super::guard::{catch_panic, drop_caught, drop_parts};
 use super::request_body::RequestUpload;
 use super::request_log::exchange_event;
 use super::response_body::{ExpectedLength, ResponseBody};
@@ -126,6 +126,11 @@ impl<B> ClientExchange<B> {
         }
     }
 
+    fn drop_upload(&mut self) {
+        let upload = std::mem::replace(&mut self.upload, UploadState::Stopped);
+        drop_caught(upload, self.parts.as_ref(), &self.span);
+    }
+
     /// Fails the response's body: the connection was dropped.
     pub(super) fn cut_off(&self) {
         if let ResponseState::Streaming { cell, .. } = &self.response {
@@ -156,7 +161,8 @@ where
             match span.in_scope(|| catch_panic(|| RequestUpload::new(body, &parts.headers))) {
                 Ok(upload) => upload,
                 Err(kind) => {
-                    fail_unsent(response, kind, parts);
+                    fail_unsent(response, kind);
+                    drop_parts(parts, &span);
                     return Ok(None);
                 }
             };
@@ -168,7 +174,9 @@ where
             Ok(key) => key,
             Err(UserError::PairTooLong) => {
                 let name = encode_request::too_long(&parts, length, &config.extra_params);
-                fail_unsent(response, ErrorCause::ParamTooLong(name), (parts, upload));
+                fail_unsent(response, ErrorCause::ParamTooLong(name));
+                drop_caught(upload, Some(&parts), &span);
+                drop_parts(parts, &span);
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -231,9 +239,10 @@ where
             Some(chunk) => protocol.stdin_bytes(self.key, chunk),
             None => {
                 let ended = protocol.end_stdin(self.key);
-                if let UploadState::Streaming(upload) =
+                if let UploadState::Streaming(mut upload) =
                     std::mem::replace(&mut self.upload, UploadState::Stopped)
                 {
+                    drop_caught(upload.take_polled(), self.parts.as_ref(), &self.span);
                     let end = written + protocol.output_len() as u64;
                     self.upload = UploadState::Sent { upload, end };
                 }
@@ -287,10 +296,6 @@ where
         if self.is_uploading() {
             self.drop_upload();
         }
-    }
-
-    fn drop_upload(&mut self) {
-        drop_caught(std::mem::replace(&mut self.upload, UploadState::Stopped));
     }
 
     /// Reads STDOUT into the response.
@@ -420,23 +425,21 @@ where
             ResponseState::Streaming { cell, .. } => cell.fail(kind),
             ResponseState::AwaitingHead { caller, parser } => {
                 let upload = std::mem::replace(&mut self.upload, UploadState::Stopped);
-                let body = match upload {
+                let (body, rest) = match upload {
                     UploadState::Streaming(upload) | UploadState::Sent { upload, .. }
                         if parser.is_empty() =>
                     {
                         upload.into_untouched()
                     }
-                    other => {
-                        drop_caught(other);
-                        None
-                    }
+                    UploadState::Streaming(upload) | UploadState::Sent { upload, .. } => (None, Some(upload)),
+                    UploadState::Stopped => (None, None),
                 };
-                let request =
-                    self.parts.take().zip(body).map(|(parts, body)| Request::from_parts(parts, body));
+                drop_caught(rest, self.parts.as_ref(), &self.span);
+                let request = body.and_then(|body| Some(Request::from_parts(self.parts.take()?, body)));
                 // A body that fails ends only its own request, whose records are queued and will be written.
                 let error = Error::from(kind);
                 let unsent = written == self.written_before && !error.is_request_body();
-                drop_caught(caller.send(Err(Box::new(FailedRequest { error, request, unsent }))));
+                return_failed(caller, FailedRequest { error, request, unsent }, &self.span);
             }
         }
         self.stop_upload();
@@ -468,8 +471,19 @@ fn truncate(chunks: &mut VecDeque<Bytes>, left: &mut Option<u64>) -> bool {
     false
 }
 
-/// Fails a request of which nothing was sent, and drops the rest of it.
-fn fail_unsent<B, T>(response: oneshot::Sender<ResponseResult<B>>, kind: ErrorCause, rest: T) {
+impl<B> Drop for ClientExchange<B> {
+    /// Drops what is the caller's, without a panic.
+    fn drop(&mut self) {
+        self.drop_upload();
+        if let Some(parts) = self.parts.take() {
+            drop_parts(parts, &self.span);
+        }
+    }
+}
+
+/// Fails a request of which nothing was sent.
+fn fail_unsent<B>(response: oneshot::Sender<ResponseResult<B>>, kind: ErrorCause) {
     let failed = FailedRequest { error: kind.into(), request: None, unsent: true };
-    drop_caught((response.send(Err(Box::new(failed))), rest));
+    // On an error the caller is gone.
+    let _ = response.send(Err(Box::new(failed)));
 }

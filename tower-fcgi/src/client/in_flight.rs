@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::error::ErrorCause;
 use super::exchange::{CallerState, ClientExchange};
-use super::guard::{drop_caught, drop_with};
 use super::timeouts::{deadline_after, never};
 use crate::progress::Progress;
 
@@ -99,9 +98,9 @@ impl<B> InFlight<B> {
         }
         if at + 1 == self.exchanges.len() {
             // In place: an exchange is large to move, and usually the only one.
-            drop_with(|| self.exchanges.truncate(at));
+            self.exchanges.truncate(at);
         } else {
-            drop_caught(self.exchanges.remove(at));
+            self.exchanges.remove(at);
         }
     }
 
@@ -141,7 +140,6 @@ impl<B> InFlight<B> {
     pub(super) fn cut_off(&mut self) {
         for exchange in self.exchanges.drain(..) {
             exchange.cut_off();
-            drop_caught(exchange);
         }
     }
 }
@@ -292,7 +290,6 @@ where
         self.abandoned.clear();
         for mut exchange in self.exchanges.drain(..) {
             exchange.fail(kind.clone(), written);
-            drop_caught(exchange);
         }
     }
 }

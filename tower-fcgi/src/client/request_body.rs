@@ -9,7 +9,6 @@ use http::header::{CONTENT_LENGTH, HeaderMap};
 use http_body::Body;
 
 use super::error::ErrorCause;
-use super::guard::drop_caught;
 use crate::cgi::encode_request::RequestBodyLength;
 use crate::cgi::{parse_decimal, trim_ows};
 
@@ -113,10 +112,7 @@ where
         }
         // Poll in place: a body that panics must be dropped later, not during the unwinding.
         while let BodySource::Streaming(body) = &mut self.state {
-            let Some(frame) = ready!(body.as_mut().poll_frame(cx)) else {
-                self.drop_body();
-                return Poll::Ready(self.end());
-            };
+            let Some(frame) = ready!(body.as_mut().poll_frame(cx)) else { return Poll::Ready(self.end()) };
             let frame = frame.map_err(ErrorCause::request_body)?;
             // RFC 3875 has no trailers.
             let Ok(mut data) = frame.into_data() else { continue };
@@ -129,20 +125,23 @@ where
         Poll::Ready(Ok(None))
     }
 
-    /// The body, if it was not polled.
-    pub(super) fn into_untouched(mut self) -> Option<B> {
-        match std::mem::replace(&mut self.state, BodySource::Ended) {
-            BodySource::Untouched(body) => Some(body),
-            BodySource::Streaming(body) => {
-                drop_caught(body);
-                None
-            }
-            BodySource::Ended => None,
+    /// The body if it was not polled, or else what is left of it.
+    pub(super) fn into_untouched(self) -> (Option<B>, Option<Self>) {
+        match self.state {
+            BodySource::Untouched(body) => (Some(body), None),
+            state => (None, Some(Self { state, ..self })),
         }
     }
 
-    fn drop_body(&mut self) {
-        drop_caught(std::mem::replace(&mut self.state, BodySource::Ended));
+    /// Takes the body out if it was polled. Call after its end.
+    pub(super) fn take_polled(&mut self) -> Option<Pin<Box<B>>> {
+        match std::mem::replace(&mut self.state, BodySource::Ended) {
+            BodySource::Streaming(body) => Some(body),
+            state => {
+                self.state = state;
+                None
+            }
+        }
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), ErrorCause> {
