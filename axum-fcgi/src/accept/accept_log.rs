@@ -87,10 +87,14 @@ impl AcceptLog {
 
     fn log(&self, error: &dyn std::fmt::Display) {
         if let Some(count) = self.throttle.check() {
-            let connections = self.connections.len();
-            tracing::error!(%error, connections, count, "no connection can be accepted; retrying");
+            log_failure(error, Some(self.connections.len()), count);
         }
     }
+}
+
+/// `connections`: those that are open, if the listener is served by this crate.
+fn log_failure(error: &dyn std::fmt::Display, connections: Option<usize>, count: u64) {
+    tracing::error!(%error, connections, count, "no connection can be accepted; retrying");
 }
 
 /// Logs an error of accept, and waits before the next attempt.
@@ -99,7 +103,7 @@ pub(super) async fn wait_out(error: &io::Error) {
         Ok(log) => log.wait_out(error).await,
         // The listener is not served by this crate.
         Err(_) => {
-            tracing::error!(%error, "no connection can be accepted; retrying");
+            log_failure(error, None, 1);
             tokio::time::sleep(RETRY_AFTER).await;
         }
     }

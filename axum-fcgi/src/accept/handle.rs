@@ -45,7 +45,7 @@ impl Handle {
     pub(super) fn peer_name(&self) -> Option<String> {
         match self {
             Self::FastCgi(handle) => handle.peer_name(),
-            Self::Http(_) => None,
+            Self::Http(handle) => Some(handle.peer_name().to_owned()),
         }
     }
 

@@ -7,8 +7,11 @@ use std::task::{Context, Poll, Waker};
 
 /// A handle on an HTTP connection for upgrades, as tower-fcgi's `ConnectionHandle` is on a FastCGI connection. Clones share the
 /// connection.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct HttpHandle(Arc<Mutex<State>>);
+#[derive(Debug, Clone)]
+pub(crate) struct HttpHandle {
+    peer: Arc<str>,
+    state: Arc<Mutex<State>>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -49,6 +52,16 @@ pub(crate) enum ReadWait {
 }
 
 impl HttpHandle {
+    /// The handle on a connection from this web server.
+    pub(crate) fn new(peer: Arc<str>) -> Self {
+        Self { peer, state: Arc::default() }
+    }
+
+    /// The web server, for the log.
+    pub(super) fn peer_name(&self) -> &str {
+        &self.peer
+    }
+
     /// Bytes were read. If they are the first, they begin a request: a shutdown waits for its response.
     pub(crate) fn received(&self) {
         let mut state = self.state();
@@ -129,7 +142,7 @@ impl HttpHandle {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

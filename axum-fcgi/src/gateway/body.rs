@@ -38,7 +38,11 @@ where
 
 fn log(error: impl Into<BoxError>, request: &RequestLog) -> BoxError {
     let error = error.into();
-    let source = &*error as &(dyn StdError + 'static);
-    request_event!(warn, request, error = source, "the application's response is incomplete");
+    log_incomplete(&*error, request);
     error
+}
+
+/// Logs that the application's response has failed after its head.
+pub(super) fn log_incomplete(error: &(dyn StdError + 'static), request: &RequestLog) {
+    request_event!(warn, request, error, "the application's response is incomplete");
 }

@@ -110,18 +110,19 @@ async fn abort(connections: &Connections) -> Ended {
         () = connections.all_ended() => return Ended::Aborted,
         () = wait.passed() => {}
     }
-    let left = connections.len();
+    let (left, peers) = (connections.len(), connections.peers(MAX_PEERS));
     let upgraded = connections.upgraded_over_http();
     if upgraded == left {
         tracing::warn!(
             connections = left,
+            ?peers,
             "upgraded connections of the HTTP socket do not end: a handler holds a stream, and does not read or write it"
         );
         return Ended::Aborted;
     }
     tracing::error!(
         connections = left,
-        peers = ?connections.peers(MAX_PEERS),
+        ?peers,
         "connections do not end: a handler blocks its thread, or holds an upgraded stream; their requests are lost when the process ends"
     );
     Ended::Stuck

@@ -181,7 +181,7 @@ async fn hangup_setting() {
 fn was_ended(ended: &Ended) -> bool {
     ended.status.code() == Some(1)
         && ended.stderr.contains("ERROR")
-        && ended.stderr.contains("ending the process")
+        && ended.stderr.contains(": ending the process")
 }
 
 async fn blocked() {

@@ -53,7 +53,10 @@ async fn disallowed_peers_are_closed_with_one_warning() {
     // A second one if this took more than 10 s.
     assert!((1..10).contains(&warnings.len()), "{warnings:?}");
     let first = format!("peer={} count=1 ", peers[0]);
-    assert!(warnings[0].contains("refused") && warnings[0].contains(&first), "{warnings:?}");
+    assert!(
+        warnings[0].contains("connection refused: add the peer") && warnings[0].contains(&first),
+        "{warnings:?}"
+    );
 }
 
 #[tokio::test]

@@ -44,7 +44,11 @@ async fn a_public_tcp_address_is_warned_about_once() {
         warnings(Listeners::new(bind(":0").tap_io(nothing)).and(bind(all).tap_io(nothing))).await,
     ] {
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].contains("0.0.0.0:") && warnings[0].contains("allow-list"), "{warnings:?}");
+        assert!(
+            warnings[0].contains("0.0.0.0:")
+                && warnings[0].contains("anyone who can connect can claim to be any client"),
+            "{warnings:?}"
+        );
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::in_memory::{Entrance, listener};
+use crate::log::Log;
 use crate::wire;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -348,6 +349,7 @@ async fn shutdown_waits_for_a_request_over_http() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_is_aborted_at_the_deadline() {
+    let (log, _guard) = Log::start();
     let mut served = serve(Config::default().with_shutdown_timeout(3 * SECOND));
     let mut held = served.upgraded("/hold").await;
     let mut slow = served.send(&format!("GET /slow HTTP/1.1\r\n{UPGRADE}\r\n")).await;
@@ -357,6 +359,10 @@ async fn a_stream_is_aborted_at_the_deadline() {
     served.task.await.unwrap().unwrap();
     // The handler still holds its stream: a quarter of a second more.
     assert_eq!(stopped_at.elapsed().as_millis() / 10, 325);
+    let warnings = log.warnings();
+    let line = warnings.last().unwrap();
+    assert!(line.contains("connections=1 peers=[\"()\"] "), "{line}");
+    assert!(line.contains("upgraded connections of the HTTP socket do not end"), "{line}");
     drop(held.write_all(b"late").await);
 }
 

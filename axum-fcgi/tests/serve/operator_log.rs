@@ -55,9 +55,13 @@ async fn start_and_end_are_logged_at_info() {
         assert!(infos[0].contains(part), "{} does not contain {part}", infos[0]);
     }
     assert!(
-        infos[1].contains("cause=\"the application\" busy=0 idle=0 ") && infos[1].contains("shutting down")
+        infos[1].contains("cause=\"the application\" busy=0 idle=0 ")
+            && infos[1].contains("shutting down: no more connections are accepted")
     );
-    assert!(infos[2].contains("finished=0 dropped=0 took=") && infos[2].contains("is complete"), "{infos:?}");
+    assert!(
+        infos[2].contains("finished=0 dropped=0 took=") && infos[2].contains("the shutdown is complete"),
+        "{infos:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +94,8 @@ async fn the_end_says_what_finished_and_what_not() {
     assert!(infos[1].contains("busy=2 idle=1 shutdown_timeout=Some(5s) "), "{infos:?}");
     assert!(infos[2].contains("finished=1 dropped=1 took=5"), "{infos:?}");
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert!(warnings[0].contains("connections=1 ") && warnings[0].contains("timed out"), "{warnings:?}");
+    assert!(warnings[0].contains("connections=1 limit=Some(5s) "), "{warnings:?}");
+    assert!(warnings[0].contains("graceful shutdown timed out: aborting connections"), "{warnings:?}");
     let dropped = "method=GET uri=/wait peer=\"()\" id=1 ";
     assert!(warnings[1].contains(dropped) && warnings[1].contains("was dropped"), "{warnings:?}");
 }
@@ -120,7 +125,10 @@ async fn waiting_at_max_connections_is_one_warn_in_10_s() {
         } else {
             let fields = format!("max_connections=1 count={count} ");
             assert!(warnings.len() == 1 && warnings[0].contains(&fields), "{warnings:?}");
-            assert!(warnings[0].contains("new connections wait"), "{warnings:?}");
+            assert!(
+                warnings[0].contains("max_connections is reached, and no connection is idle"),
+                "{warnings:?}"
+            );
         }
         drop(busy);
         assert!(wire::read_response(&mut waiting).await.unwrap().ends_with("served"));
@@ -153,7 +161,8 @@ fn serve_returns_although_all_threads_are_blocked() {
     let warnings = log.warnings();
     let last = warnings.last().unwrap();
     assert!(
-        last.contains("connections=1 peers=[\"()\"]") && last.contains("blocks its thread"),
+        last.contains("connections=1 peers=[\"()\"]")
+            && last.contains("connections do not end: a handler blocks its thread"),
         "{warnings:?}"
     );
     assert!(infos(&log).last().unwrap().contains("finished=0 dropped=1 "));

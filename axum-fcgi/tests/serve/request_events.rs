@@ -32,8 +32,12 @@ async fn an_authorizers_errors_name_the_request() {
     let serve = axum_fcgi::serve(listener, Router::new()).with_authorizer(authorize.into_service());
     tokio::spawn(serve.into_future());
     let mut io = entrance.connect();
-    for (before, (path, message)) in
-        [("/page", "is no permission"), ("/variable", "variable is invalid")].into_iter().enumerate()
+    for (before, (path, message)) in [
+        ("/page", "an authorizer's 200 without axum_fcgi::Authorized is no permission"),
+        ("/variable", "an authorizer's variable is invalid"),
+    ]
+    .into_iter()
+    .enumerate()
     {
         let mut out = RecordEncoder::new();
         let begin = BeginRequest { role: Role::AUTHORIZER, keep_conn: true };
@@ -68,6 +72,7 @@ async fn an_answer_instead_of_an_upgrade_names_it() {
     assert!(response.starts_with("HTTP/1.1 426 "), "{response}");
     let line = only(&log, 0);
     assert!(line.contains("method=GET uri=/page?q peer=\"()\" status=200 "), "{line}");
+    assert!(line.contains("a handler answered instead of upgrading"), "{line}");
 }
 
 #[cfg(feature = "gateway")]
@@ -102,6 +107,7 @@ async fn a_gateways_warnings_name_the_request() {
     assert!(response.starts_with("Status: 502 "), "{response}");
     let line = only(&log, 0);
     assert!(line.contains("method=GET uri=/refused?a peer=\"()\" id=1 error=connection refused "), "{line}");
+    assert!(line.contains("the application sent no response"), "{line}");
 
     // Over HTTP.
     let mut request = Request::post("/ends").body(Body::empty()).unwrap();
@@ -111,7 +117,7 @@ async fn a_gateways_warnings_name_the_request() {
     response.into_body().collect().await.unwrap_err();
     let line = only(&log, 1);
     let fields = "method=POST uri=/ends peer=\"192.0.2.1:80\" ";
-    assert!(line.contains(fields) && line.contains("response is incomplete"), "{line}");
+    assert!(line.contains(fields) && line.contains("the application's response is incomplete"), "{line}");
 }
 
 #[cfg(feature = "gateway")]
@@ -134,11 +140,21 @@ async fn what_a_gateway_refuses_is_named() {
     let without_root = PhpGateway::new(application, dir.path().join("none"));
     let without_file = FastCgiGateway::new(application).internal_files(files);
     let without_files = FastCgiGateway::new(application);
+    let without_location = without_files.clone().internal_files(InternalFiles::new().x_sendfile(dir.path()));
     let services = [
         (Router::new().fallback_service(without_script), 404, "the front controller is not a script"),
         (Router::new().fallback_service(without_root), 500, "the document root cannot be read"),
-        (Router::new().fallback_service(without_file), 404, "named a file that is not sent"),
-        (Router::new().fallback_service(without_files), 200, "X-Accel-Redirect is ignored"),
+        (Router::new().fallback_service(without_file), 404, "the application named a file that is not sent"),
+        (
+            Router::new().fallback_service(without_files),
+            200,
+            "X-Accel-Redirect is ignored: the gateway has no internal files",
+        ),
+        (
+            Router::new().fallback_service(without_location),
+            200,
+            " is ignored: the gateway has no internal files for it",
+        ),
     ];
     for (before, (service, status, message)) in services.into_iter().enumerate() {
         let request = Request::get("/page?q").body(Body::empty()).unwrap();
@@ -165,5 +181,9 @@ async fn a_gateways_timeout_names_the_request() {
     let response = FastCgiGateway::new(never).oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
     let line = only(&log, 0);
-    assert!(line.contains("method=GET uri=/slow?q ") && line.contains("answering 504"), "{line}");
+    assert!(
+        line.contains("method=GET uri=/slow?q ")
+            && line.contains("the application timed out before it sent a response"),
+        "{line}"
+    );
 }

@@ -1,4 +1,5 @@
-//! The status page: its numbers, its formats, its layout in Chromium, and Prometheus as its reader.
+//! The status page: its numbers, its formats, its layout in Chromium, and Prometheus as its reader; and the tables for
+//! operators in the deployment notes.
 //!
 //! Tests that need Chromium or Prometheus are ignored without it; with `CI=true` they fail.
 //! `SCREENSHOTS=DIRECTORY cargo test -p axum-fcgi --all-features --test status` also takes screenshots.
@@ -6,6 +7,7 @@
 mod browser;
 mod formats;
 mod numbers;
+mod operator_lines;
 mod prometheus;
 mod site;
 #[path = "../serve/wire.rs"]
@@ -21,6 +23,12 @@ fn main() -> ExitCode {
             print(panic);
         }
     }));
-    let trials = [numbers::trials(), formats::trials(), prometheus::trials(), browser::trials()];
+    let trials = [
+        numbers::trials(),
+        formats::trials(),
+        prometheus::trials(),
+        browser::trials(),
+        operator_lines::trials(),
+    ];
     test_support::run(trials.into_iter().flatten().collect())
 }

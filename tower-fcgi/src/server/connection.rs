@@ -109,7 +109,9 @@ where
             match result {
                 Ok(()) => tracing::trace!("connection closed"),
                 Err(error) => {
-                    tracing::debug!(error = error as &(dyn std::error::Error + 'static), "connection failed")
+                    let peer = this.driver.handle().peer_name();
+                    let error = error as &(dyn std::error::Error + 'static);
+                    tracing::debug!(peer, error, "connection failed");
                 }
             }
         }

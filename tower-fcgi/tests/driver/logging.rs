@@ -151,6 +151,10 @@ async fn a_failed_connection_is_one_debug_event() {
         assert!(web_server.ended().await.is_err());
         let debug = log.at(Level::DEBUG);
         assert!(debug.len() == 1 && debug[0].contains(reason), "{debug:?}");
+        assert!(
+            debug[0].contains("connection failed") && debug[0].contains("peer=\"192.0.2.9:4711\" "),
+            "{debug:?}"
+        );
         assert_eq!(log.at(Level::INFO), [""; 0]);
     }
 }
@@ -194,9 +198,10 @@ async fn what_the_target_hides_is_one_warning_each() {
         assert_eq!(logged.len(), warnings, "{logged:?}");
     }
     let logged = log.at(Level::WARN);
-    assert!(logged[0].contains("sends no SCRIPT_NAME"), "{logged:?}");
+    assert!(logged[0].contains("the web server sends no SCRIPT_NAME"), "{logged:?}");
     assert!(
-        logged[1].contains("script=/app.fcgi") && logged[1].contains("FCGI_FRONT_CONTROLLERS"),
+        logged[1].contains("script=/app.fcgi")
+            && logged[1].contains("a path that looks like a front controller"),
         "{logged:?}"
     );
 }

@@ -47,7 +47,7 @@ async fn requests_over_the_limit_are_one_warn_in_10_s() {
     servers[0].say(get(2, KEEP, "/")).await;
     let event = only(&log);
     let expected = "peer=\"192.0.2.9:4711\" count=1 max_concurrent_requests=1 ";
-    assert!(event.contains(expected) && event.contains("were rejected"), "{event}");
+    assert!(event.contains(expected) && event.contains("requests over max_concurrent_requests"), "{event}");
     // Whichever connection they come on.
     servers[0].say([get(3, KEEP, "/"), get(4, KEEP, "/")].concat()).await;
     servers[1].say(get(2, KEEP, "/")).await;
@@ -135,7 +135,10 @@ fn failing() -> WebServer {
 async fn a_failure_names_its_request_wherever_it_runs() {
     quietly();
     for busy in [false, true] {
-        for (path, message) in [("/panic?a=b", "a bug"), ("/trailers", "trailers were dropped")] {
+        for (path, part, message) in [
+            ("/panic?a=b", "failure=the handler panicked: a bug ", "request failed"),
+            ("/trailers", "trailers were dropped", "a part of the response was not sent"),
+        ] {
             let (log, _guard) = Log::start();
             let web_server = failing();
             if busy {
@@ -145,6 +148,7 @@ async fn a_failure_names_its_request_wherever_it_runs() {
             web_server.say(get(7, KEEP, path)).await;
             let event = only(&log);
             assert!(identifies(&event, "GET", path, 7) && event.contains(message), "{event}");
+            assert!(event.contains(part), "{event}");
         }
     }
 }
@@ -217,7 +221,7 @@ async fn an_aborted_connection_names_what_it_drops() {
     assert_eq!(events.len(), 2, "{events:?}");
     for (id, event) in (1..).zip(&events) {
         assert!(identifies(event, "GET", &format!("/wait?{id}"), id), "{event}");
-        assert!(event.contains("a request was dropped"), "{event}");
+        assert!(event.contains("a request was dropped: its connection was aborted"), "{event}");
     }
 }
 

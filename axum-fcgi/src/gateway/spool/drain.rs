@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::buffering::Buffering;
 use super::channel::{ClientState, Interest, ResponseChannel, ResponseEnd};
 use super::overflow::Overflow;
+use crate::gateway::body::log_incomplete;
 use crate::request_log::{RequestLog, request_event};
 
 /// Moves a response from the application to the channel, and what the channel does not take to the overflow.
@@ -140,8 +141,7 @@ impl Drain {
 
     /// Drops the body. What was received of it still goes to the client.
     fn expire(&mut self) {
-        let error = &ResponseTimeout as &(dyn std::error::Error + 'static);
-        request_event!(warn, self.overflow.request(), error, "the application's response is incomplete");
+        log_incomplete(&ResponseTimeout, self.overflow.request());
         self.source = Source::Ended(ResponseEnd::Failed(axum::Error::new(ResponseTimeout)));
     }
 

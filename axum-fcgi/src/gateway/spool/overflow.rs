@@ -89,9 +89,7 @@ impl Overflow {
     async fn write(&mut self) {
         let len = self.write_at + self.backlog.len();
         if len > self.buffering.max_response_file {
-            self.used_up(
-                "the temporary file of a response is at its limit: the application waits for the client",
-            );
+            self.used_up("max_response_file");
             return;
         }
         match self.try_write(len).await {
@@ -100,9 +98,7 @@ impl Overflow {
                 self.write_at = len;
             }
             Err(SpoolError::TotalUsedUp) => {
-                self.used_up(
-                    "the temporary files of all responses are at their limit: the application waits for the client",
-                );
+                self.used_up("max_total_files");
             }
             Err(error) => {
                 let error = &error as &(dyn std::error::Error + 'static);
@@ -117,9 +113,15 @@ impl Overflow {
         }
     }
 
-    fn used_up(&mut self, message: &'static str) {
+    /// `limit`: the setting of [`Buffering`] that is reached.
+    fn used_up(&mut self, limit: &'static str) {
         if mem::replace(&mut self.room, FileRoom::UsedUp) == FileRoom::Available {
-            request_event!(warn, &self.request, "{message}");
+            request_event!(
+                warn,
+                &self.request,
+                limit,
+                "the temporary files of responses are at a limit: the application waits for the client"
+            );
         }
     }
 

@@ -51,11 +51,11 @@ impl HttpUpgrades {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     {
-        let handle = HttpHandle::default();
+        let web_server: Arc<str> = format!("{peer:?}").into();
+        let handle = HttpHandle::new(Arc::clone(&web_server));
         let guard = connections.register(handle.clone());
         let stream = UpgradeStream::new(io, handle.clone(), guard, self.idle_timeout, counted);
         let span = tracing::debug_span!("http_upgrade", ?peer);
-        let web_server = format!("{peer:?}").into();
         let target = Arc::clone(&self.target);
         let served = serve(stream, handle, service, target, web_server, self.header_read_timeout);
         tokio::spawn(served.instrument(span));
