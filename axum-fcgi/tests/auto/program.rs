@@ -15,6 +15,7 @@ use axum::response::Response;
 use axum::routing::{any, get};
 use axum_fcgi::{Config, FcgiListener, FcgiStream, IncomingStream, ServeAuto, Stderr, serve_auto};
 use futures_util::stream;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::runtime;
 use tokio::sync::Notify;
 
@@ -91,7 +92,16 @@ fn app() -> Router {
         .route("/slow", get(slow))
         .route("/block", get(block))
         .route("/blocking-work", get(blocking_work))
+        .route("/no-threads", get(async || allow_no_thread()))
         .route("/stop", get(async || STOP.notify_one()))
+}
+
+/// Leaves less memory than a thread's stack needs.
+fn allow_no_thread() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.strip_suffix("kB")).unwrap();
+    let limit = (size.trim().parse::<u64>().unwrap() + 1024) * 1024;
+    setrlimit(Resource::As, Rlimit { current: Some(limit), maximum: Some(limit) }).unwrap();
 }
 
 /// A part of a body, and then an error; the pause lets the part be sent.

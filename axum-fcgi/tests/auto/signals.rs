@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_setting_decides_about_sighup", || run(hangup_setting())),
     ("a_blocking_handler_does_not_keep_the_program", || run(blocked())),
     ("blocking_work_does_not_keep_the_program", || run(blocking_work())),
+    ("a_shutdown_that_no_thread_can_watch_is_a_warning", || run(unwatched())),
     ("start_signal_and_end_are_logged", || run(logged())),
     ("unserved_sockets_of_systemd_are_warned_about", || run(unserved())),
 ];
@@ -204,6 +205,22 @@ async fn blocking_work() {
     let ended = served.program.ended();
     assert!(was_ended(&ended), "{ended:?}");
     assert!(ended.stderr.contains("the shutdown is complete finished=0 dropped=1"), "{ended:?}");
+}
+
+async fn unwatched() {
+    let mut served = Served::start(&[]);
+    let mut io = connect(&served.path).await;
+    io.write_all(&wire::get("/no-threads", false)).await.unwrap();
+    wire::read_response(&mut io).await.unwrap();
+    let mut io = served.request("/slow").await;
+    served.stop(Signal::TERM);
+    assert!(wire::read_response(&mut io).await.unwrap().ends_with("slow"));
+    let ended = served.program.ended();
+    assert!(ended.status.success(), "{ended:?}");
+    let mut warnings = ended.stderr.lines().filter(|line| line.contains("no thread can watch the shutdown"));
+    let line = warnings.next().unwrap_or_else(|| panic!("no warning: {ended:?}"));
+    assert!(line.contains("WARN") && line.contains("error="), "{line}");
+    assert_eq!(warnings.next(), None);
 }
 
 async fn logged() {
