@@ -65,10 +65,20 @@ impl Served {
 
 /// The program, started by a shell that runs `setup` before.
 fn by_shell(setup: &str) -> Command {
+    started_by("sh", &["-c", &format!("{setup} exec \"$0\"")])
+}
+
+/// The program with the default effect of SIGHUP. The tests may run under `nohup`.
+fn with_hangup() -> Command {
+    started_by("env", &["--default-signal=HUP"])
+}
+
+/// The program, started by another one that takes its path as the last argument.
+fn started_by(starter: &str, arguments: &[&str]) -> Command {
     let program = command();
-    let mut command = Command::new("sh");
+    let mut command = Command::new(starter);
     command
-        .args(["-c", &format!("{setup} exec \"$0\"")])
+        .args(arguments)
         .arg(program.get_program())
         .env_clear()
         .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
@@ -85,7 +95,7 @@ async fn second() {
         ("/wait", Signal::TERM, Signal::INT),
         ("/wait", Signal::HUP, Signal::TERM),
     ] {
-        let mut served = Served::start(&[]);
+        let mut served = Served::start_by(with_hangup(), &[]);
         let _io = served.request(path).await;
         served.stop(first);
         if first == Signal::HUP {
@@ -142,7 +152,7 @@ async fn second_of_a_web_server() {
 }
 
 async fn hangup() {
-    let mut served = Served::start(&[]);
+    let mut served = Served::start_by(with_hangup(), &[]);
     let mut io = served.request("/slow").await;
     served.program.signal(Signal::HUP);
     assert!(wire::read_response(&mut io).await.unwrap().ends_with("slow"));
@@ -173,7 +183,7 @@ async fn hangup_setting() {
     served.program.signal(Signal::HUP);
     assert!(served.program.ended().status.success());
     // Without the handler, the signal ends the program as it does others.
-    let served = Served::start(&[("HANGUP", "never")]);
+    let served = Served::start_by(with_hangup(), &[("HANGUP", "never")]);
     is_served(connect(&served.path).await).await;
     served.program.signal(Signal::HUP);
     assert_eq!(served.program.ended().status.signal(), Some(Signal::HUP.as_raw()));
