@@ -81,7 +81,7 @@ fn can_linger(request: &Request) -> bool {
         && !http_body::Body::is_end_stream(request.body())
 }
 
-/// Whether hyper sends a 100 when the body is polled. With HTTP/1.0 there is none.
+/// Whether hyper sends a 100 when the body is polled. HTTP/1.0 has no such response.
 fn expects_100(request: &Request) -> bool {
     let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
     request.version() == Version::HTTP_11 && request.headers().get_all(EXPECT).iter().any(expects)
