@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::log::Log;
 use crate::wire;
 
-/// Set in the process of its own.
+/// Set in the process with limited descriptors.
 const LIMITED: &str = "AXUM_FCGI_TEST_LIMITED";
 
 #[test]
@@ -53,19 +53,15 @@ fn more_than_1024_descriptors_work() {
 
 /// The limit applies to a whole process, so the test `name` runs itself again in a new one.
 pub(crate) fn with_descriptors(limit: &str, name: &str, test: fn()) {
-    in_a_process(&format!("ulimit {limit}"), name, test);
-}
-
-/// Runs a test in a process of its own, after `setup` of a shell.
-pub(crate) fn in_a_process(setup: &str, name: &str, test: fn()) {
     if std::env::var_os(LIMITED).is_some() {
         return test();
     }
     let this = std::env::current_exe().unwrap();
     let output = Command::new("sh")
-        .args(["-c", &format!("{setup} && exec \"$0\" --exact --nocapture \"$1\"")])
+        .args(["-c", "ulimit $2 && exec \"$0\" --exact --nocapture \"$1\""])
         .arg(this)
         .arg(name)
+        .arg(limit)
         .env(LIMITED, "1")
         .output()
         .unwrap();
