@@ -70,6 +70,8 @@ impl Config {
     ///
     /// - An idle one closes after [`with_keep_alive_timeout`](Self::with_keep_alive_timeout), 1 s.
     /// - One is used again only if the application is known to be free: see [`with_ready_check`](Self::with_ready_check).
+    /// - One may close at any moment, so a request that could not be sent again gets a new one: see
+    ///   [Which connection](super::Pool#which-connection).
     /// - One that is lost before the first byte of a response may be retried: see [Retries](super::Pool#retries).
     ///
     /// `false` also sets [`max_concurrent_requests`](Self::with_max_concurrent_requests) to 1, which needs kept connections

@@ -215,6 +215,18 @@ impl<B> RequestChannel<B> {
         }
     }
 
+    /// Closes the connection, on which the caller has a reservation, unless another request has one. Returns whether it
+    /// carries no request from now on.
+    pub(super) fn close_if_alone(&self) -> bool {
+        let mut shared = self.lock();
+        if shared.state.is_open() && shared.reserved == 1 {
+            shared.state = State::Draining;
+            wake(shared, |shared| &mut shared.connection);
+            return true;
+        }
+        shared.state.is_closed()
+    }
+
     /// Whether the connection has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.lock().state.is_closed()

@@ -18,6 +18,7 @@ mod probes;
 mod ready_check;
 mod requests;
 mod responses;
+mod reuse;
 mod shared_pool;
 mod spans;
 mod trials;

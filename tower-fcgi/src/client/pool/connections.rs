@@ -6,17 +6,22 @@ use super::capacity::ConnectionPermit;
 use crate::client::dispatch::RequestChannel;
 use crate::client::send_request::SendRequest;
 
-/// A connection of a pool. A request that waits for its response head holds a reference: if the connection was closed,
-/// the last such request takes over the permit.
+/// A connection of a pool. A request that waits for its response head holds a reference.
 pub(super) struct PooledConnection<B> {
     sender: SendRequest<B>,
-    /// `None` for a connection that is not kept: its task holds the permit.
-    pub(super) permit: Option<ConnectionPermit>,
+    /// `None` for a connection that is not kept, whose task holds the permit, and once the permit was taken.
+    permit: Mutex<Option<ConnectionPermit>>,
 }
 
 impl<B> PooledConnection<B> {
     pub(super) const fn new(sender: SendRequest<B>, permit: Option<ConnectionPermit>) -> Self {
-        Self { sender, permit }
+        Self { sender, permit: Mutex::new(permit) }
+    }
+
+    /// Takes the permit of a connection that has ended, or closes without a request, for the one that replaces it.
+    pub(super) fn take_permit(&self) -> Option<ConnectionPermit> {
+        // Nothing panics while it holds the lock.
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(super) fn channel(&self) -> &RequestChannel<B> {
@@ -94,6 +99,16 @@ impl<B> PooledConnections<B> {
         for connection in self.lock().iter() {
             connection.channel().close_if_idle();
         }
+    }
+
+    /// Closes a connection on which the caller has reserved room, and returns its permit. `None` if other requests are on
+    /// it.
+    pub(super) fn retire(&self, connection: &Arc<PooledConnection<B>>) -> Option<ConnectionPermit> {
+        if !connection.channel().close_if_alone() {
+            return None;
+        }
+        self.lock().retain(|other| !Arc::ptr_eq(other, connection));
+        connection.take_permit()
     }
 
     /// Makes a connection the most recently used.

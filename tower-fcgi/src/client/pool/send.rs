@@ -21,6 +21,7 @@ use super::connector::Patience;
 use super::finish_on_drop::{FinishOnDrop, WhenDropped};
 use super::head_watch::HeadWatch;
 use super::{Pool, PoolState};
+use crate::client::config::Config;
 use crate::client::connection::Connection;
 use crate::client::dispatch::{Envelope, FailedRequest, Observer as _, RequestChannel, ResponseResult};
 use crate::client::error::{Error, ErrorCause};
@@ -53,8 +54,8 @@ where
     ) -> ResponseResult<B> {
         let recorder = &self.shared.recorder;
         recorder.on_request();
-        let method = request.method().clone();
-        let checkout = match self.checkout(None).await {
+        let is_idempotent = is_idempotent(request.method());
+        let checkout = match self.checkout(None, Reuse::of(&request, &self.shared.config)).await {
             Ok(checkout) => checkout,
             Err(kind) => return Err(unsent(kind.into(), request)),
         };
@@ -63,9 +64,8 @@ where
             Ok(response) => return Ok(response),
             Err(failed) => failed,
         };
-        let lost = usage == Usage::Reused
-            && failed.error.is_connection_lost()
-            && (failed.unsent || is_idempotent(&method));
+        let lost =
+            usage == Usage::Reused && failed.error.is_connection_lost() && (failed.unsent || is_idempotent);
         // Without multiplexing it was alone on its connection, so another one makes no difference.
         let rejected = self.shared.config.max_in_flight() > 1 && failed.error.is_rejected_for_capacity();
         let Some(request) = failed.request.take_if(|_| lost || rejected) else { return Err(failed) };
@@ -80,7 +80,7 @@ where
             // Of the connection only its channel stays: if it ends, its permit is free for the one that we wait for.
             let channel = connection.share_channel();
             drop(connection);
-            self.checkout(Some(&channel)).await
+            self.checkout(Some(&channel), Reuse::Allowed).await
         };
         let checkout = match checkout {
             Ok(checkout) => checkout,
@@ -117,12 +117,39 @@ where
     async fn checkout(
         &self,
         except: Option<&RequestChannel<B>>,
+        reuse: Reuse,
+    ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorCause> {
+        let checkout = match self.checkout_any(except).await? {
+            Checkout::Existing(connection) if !self.allows(reuse) => {
+                match self.shared.connections.retire(&connection) {
+                    Some(permit) => Checkout::Connect(permit),
+                    None => Checkout::Existing(connection),
+                }
+            }
+            checkout => checkout,
+        };
+        if let Checkout::Connect(_) = &checkout {
+            self.shared.recorder.on_permit(self.shared.capacity.in_use());
+        }
+        Ok(checkout)
+    }
+
+    fn allows(&self, reuse: Reuse) -> bool {
+        match reuse {
+            Reuse::Allowed => true,
+            Reuse::IfMultiplexed => self.shared.application.multiplexes(),
+            Reuse::Avoided => false,
+        }
+    }
+
+    async fn checkout_any(
+        &self,
+        except: Option<&RequestChannel<B>>,
     ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorCause> {
         let PoolState { config, capacity, application, connections, acquire_timeout, .. } = &*self.shared;
         self.shared.recorder.on_idle(connections.unused().0);
         let reserve = || connections.reserve(except, config.max_in_flight() > 1 && application.multiplexes());
         if let Some(checkout) = capacity.try_checkout(reserve) {
-            self.record_checkout(&checkout);
             return Ok(checkout);
         }
         let checkout = async {
@@ -137,13 +164,6 @@ where
         match *acquire_timeout {
             None => Ok(checkout.await),
             Some(limit) => timeout(limit, checkout).await.map_err(|_| ErrorCause::AcquireTimeout),
-        }
-        .inspect(|checkout| self.record_checkout(checkout))
-    }
-
-    fn record_checkout<T>(&self, checkout: &Checkout<T>) {
-        if let Checkout::Connect(_) = checkout {
-            self.shared.recorder.on_permit(self.shared.capacity.in_use());
         }
     }
 
@@ -217,8 +237,8 @@ where
         }
     }
 
-    /// Checks out a connection in place of one that takes no more requests: if it has ended, with its permit if no other
-    /// request holds it.
+    /// Checks out a connection in place of one that takes no more requests: a new one if possible, since others that are kept
+    /// may have been closed for the same reason.
     async fn replace(
         &self,
         ended: Arc<PooledConnection<B>>,
@@ -227,12 +247,15 @@ where
         if !ended.channel().has_ended() {
             // It still sends the response of another request, and stays in the list, with its permit, until that is complete.
             drop(ended);
-            return self.checkout(None).await;
+            return self.checkout(None, Reuse::Avoided).await;
         }
-        match Arc::into_inner(ended).and_then(|connection| connection.permit) {
+        match ended.take_permit() {
             Some(permit) => Ok(Checkout::Connect(permit)),
-            // The last request that holds it gets the permit.
-            None => self.checkout(None).await,
+            // Another request that was on it has the permit.
+            None => {
+                drop(ended);
+                self.checkout(None, Reuse::Avoided).await
+            }
         }
     }
 
@@ -282,6 +305,27 @@ enum Usage {
 /// A request that no connection has taken.
 fn unsent<B>(error: Error, request: Request<B>) -> Box<FailedRequest<B>> {
     Box::new(FailedRequest { error, request: Some(request), unsent: true })
+}
+
+/// Whether a request may be sent over a connection that had others before.
+///
+/// An application that ends, such as a worker of php-fpm at a reload, closes a kept connection at any moment between two
+/// requests, also just after it has replied that it is free. A request that it leaves unread then is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reuse {
+    /// If the connection is lost, the request is sent again.
+    Allowed,
+    /// It could not be sent again. An application that multiplexes reads the connection at any time, and ends what it has read.
+    IfMultiplexed,
+    /// Only if the connection has other requests.
+    Avoided,
+}
+
+impl Reuse {
+    fn of<B: Body>(request: &Request<B>, config: &Config) -> Self {
+        let can_be_repeated = is_idempotent(request.method()) && request.body().is_end_stream();
+        if can_be_repeated || !config.ready_check { Self::Allowed } else { Self::IfMultiplexed }
+    }
 }
 
 /// A request that has a worker runs although its caller leaves, unless its body may have no end. If the body turns out not to be
