@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use fcgi_core::RecordType;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -18,6 +19,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("what_systemd_passes_is_served", || run(systemd())),
     ("addresses_in_the_environment_come_first", || run(environment())),
     ("http_for_upgrades_is_served_beside_fastcgi", || run(http_upgrades())),
+    ("a_web_socket_that_is_not_carried_is_a_warning", || run(web_socket())),
     ("auto_make_services_get_client_and_connection", || run(make_services())),
     ("an_address_that_is_none_is_an_error", || run(wrong_address())),
     ("tcp_peers_in_fcgi_web_server_addrs_are_allowed", || run(allowed())),
@@ -43,10 +45,12 @@ pub(crate) async fn is_served(mut io: UnixStream) {
     assert!(wire::ask(&mut io, &wire::get("/", true)).await.unwrap().ends_with("served"));
 }
 
-fn ends_well(program: Program) {
+/// Ends a program. Returns its log.
+fn ends_well(program: Program) -> String {
     program.signal(Signal::TERM);
     let ended = program.ended();
     assert!(ended.status.success(), "{ended:?}");
+    ended.stderr
 }
 
 async fn stdin() {
@@ -97,17 +101,54 @@ async fn http_upgrades() {
     let dir = tempfile::tempdir().unwrap();
     let (fastcgi, http) = (dir.path().join("fastcgi"), dir.path().join("http"));
     let mut command = cgi("GET", "/", &[]);
-    command.env("FCGI_LISTEN", format!("{},http:{}", fastcgi.display(), http.display()));
+    command.env("FCGI_LISTEN", format!("{},http:{}", fastcgi.display(), http.display())).env("LOG", "");
     let program = Program::start(command);
     is_served(connect(&fastcgi).await).await;
     // A page is served over FastCGI only.
-    let mut io = connect(&http).await;
-    io.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    let mut response = String::new();
-    io.read_to_string(&mut response).await.unwrap();
-    assert!(response.starts_with("HTTP/1.1 426 "), "{response}");
-    ends_well(program);
+    for _ in 0..2 {
+        let mut io = connect(&http).await;
+        io.write_all(b"GET /page HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut response = String::new();
+        io.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 404 "), "{response}");
+    }
+    let log = ends_well(program);
+    let warning = "the web server sends no X-Forwarded-For to the HTTP socket for upgrades";
+    assert_eq!(log.matches(warning).count(), 1, "{log}");
     assert!(!fastcgi.exists() && !http.exists());
+}
+
+async fn web_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sock");
+    let mut command = command();
+    command.env("FCGI_LISTEN", &path).env("LOG", "");
+    let program = Program::start(command);
+    let mut io = connect(&path).await;
+    let fields = [
+        ("REQUEST_METHOD", "GET"),
+        ("REQUEST_URI", "/web-socket"),
+        ("SCRIPT_NAME", "/web-socket"),
+        ("SERVER_PROTOCOL", "HTTP/1.1"),
+        ("CONTENT_LENGTH", ""),
+        ("SERVER_SOFTWARE", "nginx/1.26"),
+        ("HTTP_CONNECTION", "upgrade"),
+        ("HTTP_UPGRADE", "websocket"),
+        ("HTTP_SEC_WEBSOCKET_VERSION", "13"),
+        ("HTTP_SEC_WEBSOCKET_KEY", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let mut request = wire::head(&fields, true);
+    request.write_stream_end(RecordType::STDIN, wire::ID);
+    for _ in 0..2 {
+        let response = wire::ask(&mut io, &wire::bytes(&request)).await.unwrap();
+        assert!(response.starts_with("Status: 426 "), "{response}");
+    }
+    let log = ends_well(program);
+    let warning = "a client asks for a WebSocket, which this web server does not carry over FastCGI or CGI";
+    assert_eq!(log.matches(warning).count(), 1, "{log}");
+    assert!(log.contains(" web_server=nginx/1.26 "), "{log}");
 }
 
 async fn make_services() {
@@ -126,7 +167,7 @@ async fn make_services() {
             let port = io.local_addr().unwrap().port().to_string();
             let params = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", path), ("REMOTE_ADDR", "192.0.2.1")];
             let mut out = wire::head(&params, true);
-            out.write_stream_end(fcgi_core::RecordType::STDIN, wire::ID);
+            out.write_stream_end(RecordType::STDIN, wire::ID);
             let response = wire::ask(&mut io, &wire::bytes(&out)).await.unwrap();
             assert_eq!(
                 response.split_once("\r\n\r\n").unwrap().1,

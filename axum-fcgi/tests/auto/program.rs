@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::extract::connect_info::Connected;
+use axum::extract::ws::WebSocketUpgrade;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{any, get};
@@ -78,6 +79,7 @@ impl Connected<IncomingStream<'_, FcgiListener>> for WebServer {
 fn app() -> Router {
     Router::new()
         .route("/", get(async || "served"))
+        .route("/web-socket", get(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(async |_| ())))
         .route("/pid", get(async || std::process::id().to_string()))
         .route("/echo", any(async |body: Bytes| body))
         .route("/early", any(async || "early"))

@@ -93,7 +93,8 @@ async fn log(fpm: Fpm) {
         let [line] = &lines[..] else { panic!("{path}: {lines:?}") };
         let name = path.strip_suffix("/y.php").unwrap_or(path).replace("%78", "x").replace("%2F", "");
         let file = format!("file=\"{}{name}\"", root.canonicalize().unwrap().display());
-        for part in [&format!("method=GET uri=/site{path} "), &file, reason] {
+        let message = "an existing file must not be served: answering 404";
+        for part in [&format!("method=GET uri=/site{path} "), &file, reason, message] {
             assert!(line.contains(part), "{part}: {line}");
         }
     }

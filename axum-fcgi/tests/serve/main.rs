@@ -3,6 +3,8 @@
 
 mod accept;
 mod bounds;
+#[cfg(feature = "gateway")]
+mod buffering_events;
 mod figures;
 mod gone;
 mod grace;

@@ -1,5 +1,5 @@
-//! The status page: its numbers, its formats, its layout in Chromium, and Prometheus as its reader; and the tables for
-//! operators in the deployment notes.
+//! The status page: its numbers, its formats, its layout in Chromium, and Prometheus as its reader; the tables for
+//! operators in the deployment notes; and the messages of the libraries.
 //!
 //! Tests that need Chromium or Prometheus are ignored without it; with `CI=true` they fail.
 //! `SCREENSHOTS=DIRECTORY cargo test -p axum-fcgi --all-features --test status` also takes screenshots.
@@ -9,7 +9,9 @@ mod formats;
 mod numbers;
 mod operator_lines;
 mod prometheus;
+mod quoted_messages;
 mod site;
+mod sources;
 #[path = "../serve/wire.rs"]
 mod wire;
 
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         prometheus::trials(),
         browser::trials(),
         operator_lines::trials(),
+        quoted_messages::trials(),
     ];
     test_support::run(trials.into_iter().flatten().collect())
 }

@@ -1,12 +1,12 @@
 //! The log lines and the labels in the deployment notes' tables for operators are those of the sources, and tests quote them.
 
-use std::fs;
 use std::path::Path;
 
 use libtest_mimic::Trial;
 use test_support::{Result, trial};
 
 use crate::site::Site;
+use crate::sources::read_sources;
 
 const DEPLOYMENT: &str = include_str!("../../src/deployment.md");
 
@@ -29,25 +29,12 @@ fn quoted(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The text of all files below a directory that end in `.rs`.
-fn read_sources(directory: &Path, text: &mut String) -> Result {
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            read_sources(&path, text)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            *text += &fs::read_to_string(path)?;
-        }
-    }
-    Ok(())
-}
-
 fn lines() -> Result {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let (mut sources, mut tests) = (String::new(), String::new());
     for package in ["tower-fcgi", "axum-fcgi"] {
-        read_sources(&workspace.join(package).join("src"), &mut sources)?;
-        read_sources(&workspace.join(package).join("tests"), &mut tests)?;
+        read_sources(&workspace.join(package).join("src"), &mut |_, text| sources += text)?;
+        read_sources(&workspace.join(package).join("tests"), &mut |_, text| tests += text)?;
     }
     let rows = rows(&["INFO `", "WARN `", "ERROR `"]);
     assert!(rows.len() >= 15, "{rows:?}");

@@ -1,7 +1,5 @@
 //! What is received of a response beyond its memory.
 
-use std::mem;
-
 use axum::body::Bytes;
 
 use super::buffering::Buffering;
@@ -19,6 +17,8 @@ pub(super) struct Overflow {
     buffering: Buffering,
     file: Option<TempFile>,
     room: FileRoom,
+    /// The setting of [`Buffering`] that was last logged as reached, so that there is one warning.
+    reported_limit: Option<&'static str>,
     /// The unread bytes of the file. Its space is used again from the start when all of them were read.
     read_at: u64,
     write_at: u64,
@@ -31,7 +31,7 @@ pub(super) struct Overflow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FileRoom {
     Available,
-    /// The file, or all files together, had no room. Holds until all of the file was read, so that there is one warning.
+    /// The file, or all files together, had no room. Holds until all of the file was read.
     UsedUp,
     /// The file failed.
     Failed,
@@ -44,6 +44,7 @@ impl Overflow {
             buffering: buffering.clone(),
             file: None,
             room,
+            reported_limit: None,
             read_at: 0,
             write_at: 0,
             backlog: ChunkQueue::new(buffering.reserve_memory()),
@@ -115,7 +116,8 @@ impl Overflow {
 
     /// `limit`: the setting of [`Buffering`] that is reached.
     fn used_up(&mut self, limit: &'static str) {
-        if mem::replace(&mut self.room, FileRoom::UsedUp) == FileRoom::Available {
+        self.room = FileRoom::UsedUp;
+        if self.reported_limit.replace(limit) != Some(limit) {
             request_event!(
                 warn,
                 &self.request,
