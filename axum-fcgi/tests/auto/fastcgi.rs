@@ -104,7 +104,7 @@ async fn http_upgrades() {
     command.env("FCGI_LISTEN", format!("{},http:{}", fastcgi.display(), http.display())).env("LOG", "");
     let program = Program::start(command);
     is_served(connect(&fastcgi).await).await;
-    // A page is served over FastCGI only.
+    // An upgrade of a path that has no route.
     for _ in 0..2 {
         let mut io = connect(&http).await;
         io.write_all(b"GET /page HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
+use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::{Body, Bytes};
@@ -12,12 +13,16 @@ use futures_util::stream;
 use http_body_util::BodyExt as _;
 use tempfile::TempDir;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 use tower::{ServiceExt as _, service_fn};
 
 use crate::log::Log;
 
 const CHUNK: usize = 16 * 1024;
 const CHUNKS: usize = 40;
+/// The bytes of a response that wait in memory until there is as much again to write to its file.
+#[cfg(target_os = "linux")]
+const WAITING: u64 = 64 * 1024;
 
 fn large_body() -> Body {
     Body::from_stream(stream::iter((0..CHUNKS).map(|_| Ok::<_, BoxError>(Bytes::from(vec![b'x'; CHUNK])))))
@@ -30,11 +35,22 @@ async fn respond(buffering: Buffering, request: Body) -> Response {
     gateway.oneshot(Request::post("/large?q").body(request).unwrap()).await.unwrap()
 }
 
+/// Waits until there is a value.
+async fn until<T>(mut value: impl FnMut() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(value) = value() {
+                return value;
+            }
+            yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(60), found).await.unwrap()
+}
+
 /// Waits for the only line, and checks that it has all parts.
 async fn assert_only(log: &Log, expected: &[&str]) {
-    while log.warnings().is_empty() {
-        yield_now().await;
-    }
+    until(|| (!log.warnings().is_empty()).then_some(())).await;
     let lines = log.warnings();
     assert_eq!(lines.len(), 1, "{lines:?}");
     for part in expected.iter().chain(&["method=POST uri=/large?q "]) {
@@ -97,14 +113,13 @@ async fn a_response_whose_file_is_damaged_is_named() {
     let directory = TempDir::new().unwrap();
     let buffering = Buffering::default().with_response_memory(10).with_directory(directory.path());
     let response = respond(buffering.clone(), Body::empty()).await;
-    // Until all was received: the end of it waits in memory.
-    let file = loop {
-        yield_now().await;
-        let Some(file) = open_file(directory.path()) else { continue };
-        if file.metadata().unwrap().len() + buffering.used_memory() == (CHUNK * CHUNKS) as u64 {
-            break file;
-        }
-    };
+    // All was received, and the last 64 KiB wait in memory.
+    let file = until(|| {
+        let file = open_file(directory.path())?;
+        let in_file = (CHUNK * CHUNKS) as u64 - WAITING;
+        (buffering.used_memory() == WAITING && file.metadata().unwrap().len() == in_file).then_some(file)
+    })
+    .await;
     file.set_len(0).unwrap();
     response.into_body().collect().await.unwrap_err();
     assert_only(&log, &["a buffered response is incomplete"]).await;

@@ -25,12 +25,16 @@ fn quoted() -> Result {
         read_sources(&workspace.join(package).join("src"), &mut |path, text| {
             let is_tests = path.components().any(|part| part.as_os_str() == "tests")
                 || path.file_stem().is_some_and(|name| name.to_string_lossy().ends_with("tests"));
-            let code = if is_tests { "" } else { text.split("#[cfg(test)]\nmod ").next().unwrap_or(text) };
+            let module =
+                ["#[cfg(test)]\nmod ", "#[cfg(all(test"].iter().filter_map(|start| text.find(start)).min();
+            let code = if is_tests { "" } else { &text[..module.unwrap_or(text.len())] };
             tests += &text[code.len()..];
             messages.extend(logged(code));
         })?;
     }
     assert!(messages.len() >= 45, "{messages:#?}");
+    let is_comment = |line: &&str| line.trim_start().starts_with("//");
+    let tests: String = tests.split_inclusive('\n').filter(|line| !is_comment(line)).collect();
     let tests = joined(&tests);
     let quotes: Vec<_> = tests.split('"').map(str::trim).collect();
     let missing: Vec<_> = messages

@@ -70,7 +70,7 @@ impl Config {
     ///
     /// - An idle one closes after [`with_keep_alive_timeout`](Self::with_keep_alive_timeout), 1 s.
     /// - One is used again only if the application is known to be free: see [`with_ready_check`](Self::with_ready_check).
-    /// - One may close at any moment, so a request that could not be sent again gets a new one: see
+    /// - With that check, a pool sends a request that could not be sent again over a new one: see
     ///   [Which connection](super::Pool#which-connection).
     /// - One that is lost before the first byte of a response may be retried: see [Retries](super::Pool#retries).
     ///
@@ -97,6 +97,9 @@ impl Config {
     /// the connection no earlier. So the connection takes no request until the application has replied to GET_VALUES (§4.1),
     /// which costs both sides a small record. Without a reply within 100 ms it is closed, as if it were not kept. The query is
     /// sent after the response; [`with_early_ready_check`](Self::with_early_ready_check) sends it with the request.
+    ///
+    /// A worker of php-fpm may also close a connection right after that reply, because it is told to end. So a pool sends over kept
+    /// connections only what it could send again: see [Which connection](super::Pool#which-connection).
     ///
     /// For the same applications, a pool keeps no connections while a request over a new one has had no response for 100 ms: it
     /// may wait for a worker that an idle connection occupies.

@@ -148,7 +148,7 @@ where
         Ok(if self.driver.state.is_closed() { Progress::Finished } else { progress | read })
     }
 
-    /// Shuts down the transport, for at most the abort timeout: a pool counts the connection until then.
+    /// Shuts down the transport, for at most the abort timeout. A pool counts a connection that is not kept until then.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match (self.transport.poll_shutdown(cx), self.driver.config.abort_timeout) {
             (Poll::Pending, Some(limit)) => self.driver.timers.poll_shutdown(limit, cx),

@@ -6,18 +6,18 @@
 use std::io;
 use std::time::Duration;
 
-use fcgi_core::RecordType;
+use fcgi_core::{ProtocolStatus, RecordType};
 use http::{Method, Request, Response};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 use tower::util::BoxCloneService;
 use tower_fcgi::client::{Config, Error, Pool, ResponseBody};
 
 use crate::loopback::*;
-use crate::scripted::{Application, complete_response, values, with_id};
+use crate::scripted::{Application, complete_response, end, end_with, stdout, values, with_id};
 
 type Sent = JoinHandle<Result<Response<ResponseBody>, Error>>;
 
@@ -142,14 +142,41 @@ async fn each_request_takes_a_connection_of_an_application_that_multiplexes() {
     let mut application = kept.next_connection().await;
     application.request().await;
     respond(&mut application, first).await;
-    // The probe, and the query whether it is free.
+    // The probe; then the query whether it is free is not needed.
     assert_eq!(application.record().await.unwrap().0, RecordType::GET_VALUES);
     application.send(values(&[("FCGI_MPXS_CONNS", "1")])).await;
     let sent = [(); 2].map(|()| kept.send(post("/", full("body"))));
     for (id, sent) in (1..).zip(sent) {
         application.request().await;
-        application.send(with_id(id, complete_response("response"))).await;
-        assert!(sent.await.unwrap().is_ok());
+        application.send([with_id(id, stdout("\r\nresponse")), with_id(id, end())].concat()).await;
+        assert_eq!(text(sent.await.unwrap().unwrap().into_body()).await.unwrap(), "response");
     }
     assert!(kept.connections.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_request_gets_a_new_connection_too() {
+    let mut kept = Kept::new(2, Config::default().with_max_concurrent_requests(8));
+    let first = kept.send(get("/1"));
+    let mut idle = kept.next_connection().await;
+    idle.request().await;
+    let mut shared = kept.next_connection().await;
+    assert_eq!(shared.record().await.unwrap().0, RecordType::GET_VALUES);
+    shared.send(values(&[("FCGI_MPXS_CONNS", "1")])).await;
+    sleep(Duration::from_millis(1)).await;
+    let _second = kept.send(get("/2"));
+    shared.request().await;
+    let third = kept.send(post("/3", none()));
+    shared.request().await;
+    // The application at the other end of the first connection takes one request at a time.
+    assert_eq!(idle.record().await.unwrap().0, RecordType::GET_VALUES);
+    respond(&mut idle, first).await;
+    idle.send(values(&[("FCGI_MPXS_CONNS", "0")])).await;
+    reply_free(&mut idle).await;
+    sleep(Duration::from_millis(1)).await;
+    shared.send(with_id(2, end_with(ProtocolStatus::CANT_MPX_CONN))).await;
+    assert_eq!(idle.record().await, None, "it makes room");
+    let mut new = kept.next_connection().await;
+    new.request().await;
+    respond(&mut new, third).await;
 }

@@ -17,8 +17,8 @@ pub(super) struct Overflow {
     buffering: Buffering,
     file: Option<TempFile>,
     room: FileRoom,
-    /// The setting of [`Buffering`] that was last logged as reached, so that there is one warning.
-    reported_limit: Option<&'static str>,
+    /// The settings of [`Buffering`] that were logged as reached, so that there is one warning for each.
+    reported_limits: Vec<&'static str>,
     /// The unread bytes of the file. Its space is used again from the start when all of them were read.
     read_at: u64,
     write_at: u64,
@@ -44,7 +44,7 @@ impl Overflow {
             buffering: buffering.clone(),
             file: None,
             room,
-            reported_limit: None,
+            reported_limits: Vec::new(),
             read_at: 0,
             write_at: 0,
             backlog: ChunkQueue::new(buffering.reserve_memory()),
@@ -117,7 +117,8 @@ impl Overflow {
     /// `limit`: the setting of [`Buffering`] that is reached.
     fn used_up(&mut self, limit: &'static str) {
         self.room = FileRoom::UsedUp;
-        if self.reported_limit.replace(limit) != Some(limit) {
+        if !self.reported_limits.contains(&limit) {
+            self.reported_limits.push(limit);
             request_event!(
                 warn,
                 &self.request,

@@ -20,8 +20,12 @@ impl<B> PooledConnection<B> {
 
     /// Takes the permit of a connection that has ended, or closes without a request, for the one that replaces it.
     pub(super) fn take_permit(&self) -> Option<ConnectionPermit> {
+        self.permit().take()
+    }
+
+    fn permit(&self) -> MutexGuard<'_, Option<ConnectionPermit>> {
         // Nothing panics while it holds the lock.
-        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn channel(&self) -> &RequestChannel<B> {
@@ -107,11 +111,13 @@ impl<B> PooledConnections<B> {
         if !connection.channel().close_if_alone() {
             return None;
         }
+        // First, so that `touch` does not list it again.
+        let permit = connection.take_permit();
         self.lock().retain(|other| !Arc::ptr_eq(other, connection));
-        connection.take_permit()
+        permit
     }
 
-    /// Makes a connection the most recently used.
+    /// Makes a connection the most recently used, unless another one has its permit.
     pub(super) fn touch(&self, connection: &Arc<PooledConnection<B>>) {
         let mut list = self.lock();
         match list.iter().rposition(|other| Arc::ptr_eq(other, connection)) {
@@ -120,7 +126,8 @@ impl<B> PooledConnections<B> {
                 let connection = list.remove(at);
                 list.push(connection);
             }
-            None => list.push(Arc::clone(connection)),
+            None if connection.permit().is_some() => list.push(Arc::clone(connection)),
+            None => {}
         }
     }
 

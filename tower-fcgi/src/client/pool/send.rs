@@ -55,7 +55,8 @@ where
         let recorder = &self.shared.recorder;
         recorder.on_request();
         let is_idempotent = is_idempotent(request.method());
-        let checkout = match self.checkout(None, Reuse::of(&request, &self.shared.config)).await {
+        let reuse = Reuse::of(&request, &self.shared.config);
+        let checkout = match self.checkout(None, reuse).await {
             Ok(checkout) => checkout,
             Err(kind) => return Err(unsent(kind.into(), request)),
         };
@@ -80,7 +81,7 @@ where
             // Of the connection only its channel stays: if it ends, its permit is free for the one that we wait for.
             let channel = connection.share_channel();
             drop(connection);
-            self.checkout(Some(&channel), Reuse::Allowed).await
+            self.checkout(Some(&channel), reuse).await
         };
         let checkout = match checkout {
             Ok(checkout) => checkout,
@@ -138,7 +139,6 @@ where
         match reuse {
             Reuse::Allowed => true,
             Reuse::IfMultiplexed => self.shared.application.multiplexes(),
-            Reuse::Avoided => false,
         }
     }
 
@@ -247,14 +247,14 @@ where
         if !ended.channel().has_ended() {
             // It still sends the response of another request, and stays in the list, with its permit, until that is complete.
             drop(ended);
-            return self.checkout(None, Reuse::Avoided).await;
+            return self.checkout(None, Reuse::IfMultiplexed).await;
         }
         match ended.take_permit() {
             Some(permit) => Ok(Checkout::Connect(permit)),
             // Another request that was on it has the permit.
             None => {
                 drop(ended);
-                self.checkout(None, Reuse::Avoided).await
+                self.checkout(None, Reuse::IfMultiplexed).await
             }
         }
     }
@@ -315,10 +315,8 @@ fn unsent<B>(error: Error, request: Request<B>) -> Box<FailedRequest<B>> {
 enum Reuse {
     /// If the connection is lost, the request is sent again.
     Allowed,
-    /// It could not be sent again. An application that multiplexes reads the connection at any time, and ends what it has read.
+    /// It could not be sent again. An application that multiplexes reads its connections at any time.
     IfMultiplexed,
-    /// Only if the connection has other requests.
-    Avoided,
 }
 
 impl Reuse {
