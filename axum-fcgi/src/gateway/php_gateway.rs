@@ -49,9 +49,9 @@ use super::spool::Buffering;
 /// [`Address::connect`](crate::Address::connect) connects to a unix socket with fewer system calls than `UnixStream::connect`.
 ///
 /// All mounts of one php-fpm should share one pool, each with a clone, so that the pool limits the connections of all of them.
-/// Do not [keep connections](tower_fcgi::client::Config::with_keep_conn) to php-fpm: each occupies a worker, idle or not. If you do, over a
-/// unix socket, [`with_early_ready_check`](tower_fcgi::client::Config::with_early_ready_check) saves a wait for each request that takes a kept one. Several
-/// php-fpm with the same site can share the requests: see [`Balance`](tower_fcgi::client::Balance).
+/// Do not [keep connections](tower_fcgi::client::Config::with_keep_conn) to php-fpm: each occupies a worker, idle or not. If you do, over
+/// a unix socket, [`with_early_ready_check`](tower_fcgi::client::Config::with_early_ready_check) saves a wait for each request
+/// that takes a kept one. Several php-fpm with the same site can share the requests: see [`Balance`](tower_fcgi::client::Balance).
 ///
 /// # Which script
 /// A path is looked up below the document root, a name at a time, up to the first that is not a directory. The root is

@@ -106,7 +106,7 @@ impl<B> PooledConnections<B> {
     }
 
     /// Closes a connection on which the caller has reserved room, and returns its permit. `None` if other requests are on
-    /// it.
+    /// it, or have taken the permit.
     pub(super) fn retire(&self, connection: &Arc<PooledConnection<B>>) -> Option<ConnectionPermit> {
         if !connection.channel().close_if_alone() {
             return None;

@@ -60,9 +60,9 @@ use crate::stats::{PoolRecorder, PoolSnapshot};
 /// up to the limit. A connection is not idle until the application is known to be [free](Config::with_ready_check).
 ///
 /// With that check, there is an exception: a request that could not be sent again, because its method is not idempotent (RFC 9110
-/// §9.2.2) or because it has a body, is sent over a new connection. An idle one is closed to make room. For a worker of php-fpm that
-/// ends, for example at a reload, closes a kept connection at any moment between two requests, and leaves unread what was sent
-/// meanwhile. An application that multiplexes gets these requests over kept connections, too.
+/// §9.2.2) or because it has a body, is sent over a new connection. An idle one is closed to make room. The reason is that a worker
+/// of php-fpm that ends, for example at a reload, closes a kept connection at any moment between two requests, and leaves unread what
+/// was sent meanwhile. An application that multiplexes gets these requests over kept connections, too.
 ///
 /// # Waiting
 /// If no connection is free, requests wait in order; `poll_ready` is always ready.
