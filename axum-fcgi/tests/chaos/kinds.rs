@@ -57,7 +57,7 @@ fn killed(installed: &Installed, setup: Setup, what: &str) -> Result {
         clients.wait_for_good(BETWEEN)?;
         let unknown = setup.workload.length == Length::Unknown && round % 2 == 0;
         let length = if unknown { Length::Unknown } else { Length::Declared };
-        let held = Held::open(site.server.port, length)?;
+        let held = Held::open(site.server.port, length, &setup)?;
         site.application.kill()?;
         held.expect_incomplete()
             .map_err(|error| format!("{length:?}, killed: {error}\n{}", site.server.logs()))?;
