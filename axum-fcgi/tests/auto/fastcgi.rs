@@ -104,15 +104,14 @@ async fn http_upgrades() {
     command.env("FCGI_LISTEN", format!("{},http:{}", fastcgi.display(), http.display())).env("LOG", "");
     let program = Program::start(command);
     is_served(connect(&fastcgi).await).await;
-    // An upgrade of a path that has no route.
-    for _ in 0..2 {
+    // A page is served over FastCGI only.
+    let upgrade = "GET /page HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+    for (request, status) in [("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 426), (upgrade, 404), (upgrade, 404)] {
         let mut io = connect(&http).await;
-        io.write_all(b"GET /page HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
-            .await
-            .unwrap();
+        io.write_all(request.as_bytes()).await.unwrap();
         let mut response = String::new();
         io.read_to_string(&mut response).await.unwrap();
-        assert!(response.starts_with("HTTP/1.1 404 "), "{response}");
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
     }
     let log = ends_well(program);
     let warning = "the web server sends no X-Forwarded-For to the HTTP socket for upgrades";

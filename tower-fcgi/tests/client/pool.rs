@@ -15,7 +15,7 @@ use tower_fcgi::client::{Error, ErrorKind, Pool};
 use tower_fcgi::{Connection, RequestBody};
 
 use crate::loopback::*;
-use crate::scripted::{Application, complete_response, stdout};
+use crate::scripted::{Application, builder, complete_response, stdout};
 
 /// A pool, and the other ends of its connections.
 macro_rules! pool {
@@ -25,19 +25,6 @@ macro_rules! pool {
     ($connections:expr, $config:expr) => {{
         let (builder, connections) = builder!($connections, $config);
         (builder.build::<Body>(), connections)
-    }};
-}
-
-/// The builder of a pool, and the other ends of its connections.
-macro_rules! builder {
-    ($connections:expr, $config:expr) => {{
-        let (connected, connections) = mpsc::unbounded_channel::<DuplexStream>();
-        let builder = Pool::builder(move || {
-            let (ours, theirs) = tokio::io::duplex(1 << 20);
-            let sent = connected.send(theirs);
-            async move { sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }
-        });
-        (builder.max_size($connections).config($config), connections)
     }};
 }
 

@@ -3,21 +3,20 @@
 //! A worker of php-fpm that ends closes its connection at any moment between two requests, also just after it has replied that it
 //! is free.
 
-use std::io;
 use std::time::Duration;
 
 use fcgi_core::{ProtocolStatus, RecordType};
 use http::{Method, Request, Response};
 use tokio::io::DuplexStream;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 use tower::util::BoxCloneService;
-use tower_fcgi::client::{Config, Error, Pool, ResponseBody};
+use tower_fcgi::client::{Config, Error, ResponseBody};
 
 use crate::loopback::*;
-use crate::scripted::{Application, complete_response, end, end_with, stdout, values, with_id};
+use crate::scripted::{Application, builder, complete_response, end, end_with, stdout, values, with_id};
 
 type Sent = JoinHandle<Result<Response<ResponseBody>, Error>>;
 
@@ -29,14 +28,8 @@ struct Kept {
 
 impl Kept {
     fn new(limit: usize, config: Config) -> Self {
-        let (connected, connections) = unbounded_channel();
-        let builder = Pool::builder(move || {
-            let (ours, theirs) = tokio::io::duplex(1 << 16);
-            let sent = connected.send(theirs);
-            async move { sent.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }
-        });
-        let pool = builder.max_size(limit).config(config.with_keep_alive_timeout(None)).build::<Body>();
-        Self { pool: BoxCloneService::new(pool), connections }
+        let (builder, connections) = builder!(limit, config.with_keep_alive_timeout(None));
+        Self { pool: BoxCloneService::new(builder.build::<Body>()), connections }
     }
 
     fn send(&self, request: Request<Body>) -> Sent {
@@ -47,11 +40,17 @@ impl Kept {
         Application::new(self.connections.recv().await.unwrap())
     }
 
-    /// A kept connection whose worker is free.
-    async fn idle_connection(&mut self) -> Application {
-        let first = self.send(get("/"));
+    /// A new connection, with a request in flight.
+    async fn busy_connection(&mut self, request: Request<Body>) -> (Sent, Application) {
+        let sent = self.send(request);
         let mut worker = self.next_connection().await;
         worker.request().await;
+        (sent, worker)
+    }
+
+    /// A kept connection whose worker is free.
+    async fn idle_connection(&mut self) -> Application {
+        let (first, mut worker) = self.busy_connection(get("/")).await;
         respond(&mut worker, first).await;
         reply_free(&mut worker).await;
         worker
@@ -107,9 +106,7 @@ async fn what_could_not_be_sent_again_gets_a_new_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_waiting_request_gets_a_new_connection_once_a_worker_is_free() {
     let mut kept = Kept::new(1, Config::default().with_keep_conn(true));
-    let first = kept.send(get("/"));
-    let mut worker = kept.next_connection().await;
-    worker.request().await;
+    let (first, mut worker) = kept.busy_connection(get("/")).await;
     let waiting = kept.send(post("/", full("body")));
     respond(&mut worker, first).await;
     assert_eq!(worker.record().await.unwrap().0, RecordType::GET_VALUES);
@@ -125,9 +122,7 @@ async fn a_waiting_request_gets_a_new_connection_once_a_worker_is_free() {
 #[tokio::test(start_paused = true)]
 async fn each_request_takes_a_kept_connection_without_the_ready_check() {
     let mut kept = Kept::new(1, Config::default().with_keep_conn(true).with_ready_check(false));
-    let sent = kept.send(post("/", full("body")));
-    let mut application = kept.next_connection().await;
-    application.request().await;
+    let (sent, mut application) = kept.busy_connection(post("/", full("body"))).await;
     respond(&mut application, sent).await;
     let sent = kept.send(post("/", full("body")));
     application.request().await;
@@ -138,9 +133,7 @@ async fn each_request_takes_a_kept_connection_without_the_ready_check() {
 #[tokio::test(start_paused = true)]
 async fn each_request_takes_a_connection_of_an_application_that_multiplexes() {
     let mut kept = Kept::new(1, Config::default().with_max_concurrent_requests(8));
-    let first = kept.send(get("/"));
-    let mut application = kept.next_connection().await;
-    application.request().await;
+    let (first, mut application) = kept.busy_connection(get("/")).await;
     respond(&mut application, first).await;
     // The probe; then the query whether it is free is not needed.
     assert_eq!(application.record().await.unwrap().0, RecordType::GET_VALUES);
@@ -157,9 +150,7 @@ async fn each_request_takes_a_connection_of_an_application_that_multiplexes() {
 #[tokio::test(start_paused = true)]
 async fn a_rejected_request_gets_a_new_connection_too() {
     let mut kept = Kept::new(2, Config::default().with_max_concurrent_requests(8));
-    let first = kept.send(get("/1"));
-    let mut idle = kept.next_connection().await;
-    idle.request().await;
+    let (first, mut idle) = kept.busy_connection(get("/1")).await;
     let mut shared = kept.next_connection().await;
     assert_eq!(shared.record().await.unwrap().0, RecordType::GET_VALUES);
     shared.send(values(&[("FCGI_MPXS_CONNS", "1")])).await;

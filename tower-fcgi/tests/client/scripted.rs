@@ -25,6 +25,20 @@ pub(crate) fn connect(config: Config) -> (SendRequest<Body>, WebServer, Applicat
     (sender, tokio::spawn(connection), Application::new(io))
 }
 
+/// The builder of a pool, and the other ends of its connections.
+macro_rules! builder {
+    ($connections:expr, $config:expr) => {{
+        let (connected, connections) = tokio::sync::mpsc::unbounded_channel::<tokio::io::DuplexStream>();
+        let builder = tower_fcgi::client::Pool::builder(move || {
+            let (ours, theirs) = tokio::io::duplex(1 << 20);
+            let sent = connected.send(theirs);
+            async move { sent.map(|()| ours).map_err(|_| std::io::ErrorKind::ConnectionRefused.into()) }
+        });
+        (builder.max_size($connections).config($config), connections)
+    }};
+}
+pub(crate) use builder;
+
 impl Application {
     pub(crate) fn new(io: DuplexStream) -> Self {
         Self { io, decoder: RecordDecoder::new(), buffer: Vec::new(), content: Vec::new() }

@@ -142,6 +142,7 @@ where
         }
     }
 
+    /// As [`checkout`](Self::checkout), for a request that may take a kept connection.
     async fn checkout_any(
         &self,
         except: Option<&RequestChannel<B>>,
@@ -244,18 +245,12 @@ where
         ended: Arc<PooledConnection<B>>,
     ) -> Result<Checkout<Arc<PooledConnection<B>>>, ErrorCause> {
         self.shared.connections.evict(&ended);
-        if !ended.channel().has_ended() {
-            // It still sends the response of another request, and stays in the list, with its permit, until that is complete.
-            drop(ended);
-            return self.checkout(None, Reuse::IfMultiplexed).await;
-        }
-        match ended.take_permit() {
+        // If it still sends the response of another request, it stays in the list, with its permit, until that is complete.
+        let permit = if ended.channel().has_ended() { ended.take_permit() } else { None };
+        drop(ended);
+        match permit {
             Some(permit) => Ok(Checkout::Connect(permit)),
-            // Another request that was on it has the permit.
-            None => {
-                drop(ended);
-                self.checkout(None, Reuse::IfMultiplexed).await
-            }
+            None => self.checkout(None, Reuse::IfMultiplexed).await,
         }
     }
 
